@@ -1,0 +1,159 @@
+use std::path::Path;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PublicKeyData,
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use time::{Duration, OffsetDateTime};
+use x509_parser::parse_x509_certificate;
+
+use super::{
+    IssueError, IssuedLeaf, Leaf, Validity,
+    files::{self, Readable},
+};
+
+/// How long a root lasts, and how much of that it must still have to be used again.
+const ROOT_DAYS: u16 = 3650;
+const ROOT_DAYS_LEFT: i64 = 400;
+
+/// Whose a certificate is: `O=<organization>, CN=<name>`, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    organization: String,
+    name: String,
+}
+
+impl Subject {
+    /// The subject `O=organization, CN=name`.
+    #[must_use]
+    pub fn new(organization: &str, name: &str) -> Self {
+        Self {
+            organization: organization.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    pub(super) fn distinguished_name(&self) -> DistinguishedName {
+        let mut name = DistinguishedName::new();
+        name.push(DnType::OrganizationName, self.organization.as_str());
+        name.push(DnType::CommonName, self.name.as_str());
+        name
+    }
+}
+
+/// A root of a development machine: its certificate and its key.
+pub struct DevelopmentCa {
+    certificate_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl DevelopmentCa {
+    /// Makes a new root.
+    ///
+    /// # Errors
+    /// [`IssueError::Certificate`].
+    pub fn create(subject: &Subject, validity: Validity) -> Result<Self, IssueError> {
+        let key = KeyPair::generate()?;
+        let mut params = root_params(subject);
+        params.not_before = validity.not_before;
+        params.not_after = validity.not_after;
+        let certificate_pem = params.self_signed(&key)?.pem();
+        Ok(Self {
+            certificate_pem,
+            issuer: Issuer::new(params, key),
+        })
+    }
+
+    /// Takes up the root in `dir` (`ca.pem`, `ca.key`), or makes one there.
+    ///
+    /// # Errors
+    /// [`IssueError::Root`] if the one that is there is another's, has too little time left, or
+    /// does not belong to its key.
+    pub fn load_or_create(
+        dir: &Path,
+        subject: &Subject,
+        now: OffsetDateTime,
+    ) -> Result<Self, IssueError> {
+        let found = (files::read(dir, "ca.pem")?, files::read(dir, "ca.key")?);
+        if let (Some(certificate_pem), Some(key_pem)) = found {
+            let unusable = |why| IssueError::Root {
+                path: dir.join("ca.pem"),
+                why,
+            };
+            let key = KeyPair::from_pem(&key_pem)
+                .map_err(|_reason_may_quote_the_key| unusable("its key can't be read"))?;
+            check_root(&certificate_pem, &key, subject, now).map_err(unusable)?;
+            return Ok(Self {
+                certificate_pem,
+                issuer: Issuer::new(root_params(subject), key),
+            });
+        }
+        let ca = Self::create(subject, Validity::days(now, ROOT_DAYS))?;
+        files::replace(
+            dir,
+            "ca.key",
+            &ca.issuer.key().serialize_pem(),
+            Readable::ByOwner,
+        )?;
+        files::replace(dir, "ca.pem", &ca.certificate_pem, Readable::ByAll)?;
+        Ok(ca)
+    }
+
+    /// Issues a leaf with a new key.
+    ///
+    /// # Errors
+    /// [`IssueError::Name`], [`IssueError::Certificate`].
+    pub fn issue(&self, leaf: &Leaf) -> Result<IssuedLeaf, IssueError> {
+        let key = KeyPair::generate()?;
+        let certificate = leaf.params()?.signed_by(&key, &self.issuer)?;
+        Ok(IssuedLeaf {
+            certificate_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+        })
+    }
+
+    /// The root's own certificate: what a peer is told to trust.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+}
+
+fn root_params(subject: &Subject) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject.distinguished_name();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn check_root(
+    pem: &str,
+    key: &KeyPair,
+    subject: &Subject,
+    now: OffsetDateTime,
+) -> Result<(), &'static str> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|_no_detail_helps| "it is not a PEM certificate")?;
+    let (_, root) = parse_x509_certificate(&der)
+        .map_err(|_no_detail_helps| "it is not an X.509 certificate")?;
+    let first = |mut values: Vec<String>| values.drain(..).next().unwrap_or_default();
+    let text = |name: &x509_parser::x509::AttributeTypeAndValue<'_>| {
+        name.as_str().map(str::to_owned).unwrap_or_default()
+    };
+    let found = Subject {
+        organization: first(root.subject().iter_organization().map(text).collect()),
+        name: first(root.subject().iter_common_name().map(text).collect()),
+    };
+    if found != *subject {
+        return Err("it is the root of another trust domain");
+    }
+    if root.public_key().raw != key.subject_public_key_info() {
+        return Err("it does not belong to its key");
+    }
+    if root.validity().not_after.to_datetime() < now + Duration::days(ROOT_DAYS_LEFT) {
+        return Err("it ends too soon");
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+
+use super::IssueError;
+
+/// Who may read a file.
+#[derive(Clone, Copy)]
+pub(super) enum Readable {
+    ByAll,
+    ByOwner,
+}
+
+/// Replaces the file `dir/name` in one step, so that no reader ever sees half of it.
+pub(super) fn replace(
+    dir: &Path,
+    name: &str,
+    text: &str,
+    readable: Readable,
+) -> Result<(), IssueError> {
+    let path = dir.join(name);
+    let failed = |source| IssueError::File {
+        path: path.clone(),
+        source,
+    };
+    let aside = dir.join(format!(".{name}.new"));
+    let mode = match readable {
+        Readable::ByAll => 0o644,
+        Readable::ByOwner => 0o600,
+    };
+    fs::create_dir_all(dir).map_err(failed)?;
+    // What an interrupted run left behind may have another mode.
+    match fs::remove_file(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&aside)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    fs::rename(&aside, &path).map_err(failed)
+}
+
+/// The text of the file `dir/name`, or nothing if there is none.
+pub(super) fn read(dir: &Path, name: &str) -> Result<Option<String>, IssueError> {
+    let path = dir.join(name);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(IssueError::File { path, source }),
+    }
+}

@@ -1,0 +1,120 @@
+use std::{fmt, str::FromStr};
+
+/// The name of a workload: `spiffe://<trust domain>/<path>`, as in the SPIFFE-ID specification.
+///
+/// Two ids are the same when their text is: nothing is normalized on the way, so that no two
+/// spellings of one name can exist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SpiffeId(String);
+
+/// The longest id that the SPIFFE specification lets an implementation rely on.
+const LONGEST: usize = 2048;
+
+impl SpiffeId {
+    /// The id of `workload` in `trust_domain`: `spiffe://stack.internal/app`.
+    ///
+    /// # Errors
+    /// As [`FromStr`]: one of the two holds what an id must not hold.
+    pub fn new(trust_domain: &str, workload: &str) -> Result<Self, SpiffeIdError> {
+        format!("spiffe://{trust_domain}/{workload}").parse()
+    }
+
+    /// The id as it stands in a certificate.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SpiffeId {
+    type Err = SpiffeIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > LONGEST {
+            return Err(SpiffeIdError::TooLong);
+        }
+        let rest = text
+            .strip_prefix("spiffe://")
+            .ok_or(SpiffeIdError::Scheme)?;
+        let (domain, path) = rest.split_once('/').ok_or(SpiffeIdError::Path)?;
+        if domain.is_empty() || !domain.bytes().all(in_trust_domain) {
+            return Err(SpiffeIdError::TrustDomain);
+        }
+        if !path.split('/').all(is_segment) {
+            return Err(SpiffeIdError::Path);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SpiffeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is not a SPIFFE id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpiffeIdError {
+    /// It does not begin with `spiffe://`.
+    #[error("a SPIFFE id begins with spiffe://")]
+    Scheme,
+    /// The trust domain is empty, or holds more than `a-z 0-9 . - _`.
+    #[error("the trust domain of a SPIFFE id is made of a-z, 0-9, dot, dash and underscore")]
+    TrustDomain,
+    /// There is no path, or a segment of it is empty, `.`, `..` or holds other characters.
+    #[error(
+        "the path of a SPIFFE id is made of segments of letters, digits, dot, dash, underscore"
+    )]
+    Path,
+    /// It is longer than 2048 bytes.
+    #[error("a SPIFFE id is at most 2048 bytes long")]
+    TooLong,
+}
+
+fn in_trust_domain(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
+}
+
+fn is_segment(segment: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_was_written() {
+        let id = SpiffeId::new("stack.internal", "app").unwrap();
+        assert_eq!(id.to_string(), "spiffe://stack.internal/app");
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn a_second_spelling_of_a_name_is_refused() {
+        for (text, why) in [
+            ("https://stack.internal/app", SpiffeIdError::Scheme),
+            ("SPIFFE://stack.internal/app", SpiffeIdError::Scheme),
+            ("spiffe:///app", SpiffeIdError::TrustDomain),
+            ("spiffe://Stack.Internal/app", SpiffeIdError::TrustDomain),
+            (
+                "spiffe://user@stack.internal/app",
+                SpiffeIdError::TrustDomain,
+            ),
+            (
+                "spiffe://stack.internal:443/app",
+                SpiffeIdError::TrustDomain,
+            ),
+            ("spiffe://stack.internal", SpiffeIdError::Path),
+            ("spiffe://stack.internal/", SpiffeIdError::Path),
+            ("spiffe://stack.internal/app/", SpiffeIdError::Path),
+            ("spiffe://stack.internal/web/../app", SpiffeIdError::Path),
+            ("spiffe://stack.internal/app?x", SpiffeIdError::Path),
+            ("spiffe://stack.internal/%61pp", SpiffeIdError::Path),
+        ] {
+            assert_eq!(text.parse::<SpiffeId>(), Err(why), "{text}");
+        }
+    }
+}
