@@ -1,0 +1,116 @@
+//! Dates as people read them, and ages as clinicians say them.
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, Month};
+
+const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+
+/// A FHIR date (`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, perhaps with a time) and its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Day {
+    /// As a machine reads it, without the time.
+    pub(crate) iso: String,
+    /// `14 Mar 1962`: no order of numbers to mistake.
+    pub(crate) text: String,
+}
+
+impl Day {
+    /// Reads the date at the beginning of `value`; what is no date stays as it is.
+    pub(crate) fn new(value: &str) -> Self {
+        let iso = value
+            .split_once('T')
+            .map_or(value, |(date, _)| date)
+            .to_owned();
+        let mut parts = iso.splitn(3, '-');
+        let year = parts.next().unwrap_or_default();
+        let text = match (parts.next().and_then(month), parts.next()) {
+            (Some(month), Some(day)) => {
+                format!("{} {} {year}", day.trim_start_matches('0'), short(month))
+            }
+            (Some(month), None) => format!("{} {year}", short(month)),
+            (None, _) => iso.clone(),
+        };
+        Self { iso, text }
+    }
+
+    /// The year alone, which groups the timeline.
+    pub(crate) fn year(&self) -> &str {
+        self.iso.split('-').next().unwrap_or_default()
+    }
+}
+
+/// The age on `today` of who was born on `birth`: years, under two years months, under one month
+/// days. A birth date without month or day makes it `about`; one in the future has no age.
+pub(crate) fn age(birth: &str, today: Date) -> String {
+    if let Ok(born) = Date::parse(birth, ISO) {
+        return exact_age(born, today).unwrap_or_default();
+    }
+    let year = birth
+        .split('-')
+        .next()
+        .and_then(|year| year.parse::<i32>().ok());
+    match year.map(|year| today.year() - year) {
+        Some(years @ 0..) => format!("about {years} y"),
+        _ => String::new(),
+    }
+}
+
+fn exact_age(born: Date, today: Date) -> Option<String> {
+    if born > today {
+        return None;
+    }
+    let months = (today.year() - born.year()) * 12 + i32::from(u8::from(today.month()))
+        - i32::from(u8::from(born.month()))
+        - i32::from(today.day() < born.day());
+    Some(match months {
+        24.. => format!("{} y", months / 12),
+        1..24 => format!("{months} mo"),
+        _ => format!("{} d", (today - born).whole_days()),
+    })
+}
+
+fn month(number: &str) -> Option<Month> {
+    Month::try_from(number.parse::<u8>().ok()?).ok()
+}
+
+fn short(month: Month) -> String {
+    month.to_string().chars().take(3).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    #[test]
+    fn a_date_is_written_so_that_day_and_month_cannot_be_mistaken() {
+        assert_eq!(Day::new("1962-03-04").text, "4 Mar 1962");
+        assert_eq!(Day::new("2019-11-30T08:15:00-05:00").text, "30 Nov 2019");
+        assert_eq!(Day::new("1962-03").text, "Mar 1962");
+        assert_eq!(Day::new("1962").text, "1962");
+        assert_eq!(Day::new("unknown").text, "unknown");
+        assert_eq!(Day::new("1962-03-04").year(), "1962");
+    }
+
+    #[test]
+    fn a_birthday_counts_from_its_day() {
+        assert_eq!(age("1962-03-14", date!(2026 - 03 - 13)), "63 y");
+        assert_eq!(age("1962-03-14", date!(2026 - 03 - 14)), "64 y");
+        assert_eq!(age("2004-02-29", date!(2026 - 02 - 28)), "21 y");
+    }
+
+    #[test]
+    fn a_small_child_is_counted_in_months_and_a_newborn_in_days() {
+        assert_eq!(age("2026-11-20", date!(2026 - 11 - 23)), "3 d");
+        assert_eq!(age("2025-01-10", date!(2026 - 11 - 23)), "22 mo");
+        assert_eq!(age("2024-11-23", date!(2026 - 11 - 23)), "2 y");
+    }
+
+    #[test]
+    fn an_inexact_or_impossible_birth_date_says_so() {
+        assert_eq!(age("1962", date!(2026 - 01 - 01)), "about 64 y");
+        assert_eq!(age("2030-01-01", date!(2026 - 01 - 01)), "");
+        assert_eq!(age("", date!(2026 - 01 - 01)), "");
+    }
+}

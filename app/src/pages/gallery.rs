@@ -1,0 +1,416 @@
+//! Every page with made-up data: what must hold for all of them, and files to look at.
+
+use askama::Template;
+use http::StatusCode;
+use time::macros::date;
+
+use super::audit::{AuditPage, EventRow, Moment, RecordName};
+use super::chart::{ChartPage, PatientHeader};
+use super::dates::{Day, age};
+use super::kind::Kind;
+use super::layout::{Area, Frame, Viewer};
+use super::paging::Paging;
+use super::patient_table::{PatientRow, Sorting, plain_headings};
+use super::patients::PatientsPage;
+use super::people::{PeoplePage, PersonRow};
+use super::search::SearchPage;
+use super::sign_in::{Notice, SignInPage};
+use super::timeline::{Entry, Record, Timeline, grouped, tabs};
+use super::{assets, problem};
+
+const CLINIC: &str = "Riverside Clinic";
+const CHART: &str = "7d0f3c2e-5b1a-4f7e-9c55-1f0e8a6b2d94";
+
+fn viewer(person: &str, role: &'static str, area: Area) -> Option<Viewer> {
+    Some(Viewer {
+        organization: CLINIC.to_owned(),
+        person: person.to_owned(),
+        role,
+        areas: vec![area],
+        here: Some(area),
+    })
+}
+
+fn clinician() -> Option<Viewer> {
+    viewer("Dr. Amara Okafor", "Clinician", Area::Patients)
+}
+
+fn rows() -> Vec<PatientRow> {
+    [
+        (
+            "Abernathy",
+            "Lucille Mae",
+            "1931-07-02",
+            "Female",
+            "RC-0000481",
+        ),
+        (
+            "Bergström-Hallqvist",
+            "Jón",
+            "1988-12-30",
+            "Male",
+            "RC-0002210",
+        ),
+        ("Cruz", "Maria Elena", "1962-03-14", "Female", "RC-0000012"),
+        ("Nakamura", "Ren", "2026-09-28", "Male", "RC-0003391"),
+        ("O’Connell", "Siobhán", "1999-01-08", "Female", "RC-0001877"),
+        (
+            "Wolff",
+            "Theodor Maximilian Ferdinand",
+            "1950-10-19",
+            "Male",
+            "b7a4c1de-0f52-4b7e-8d1c-2f9a6e53c810",
+        ),
+    ]
+    .map(|(family, given, born, sex, mrn)| PatientRow {
+        id: CHART.to_owned(),
+        family: family.to_owned(),
+        given: given.to_owned(),
+        born: Day::new(born),
+        age: age(born, date!(2026 - 11 - 23)),
+        sex: sex.to_owned(),
+        mrn: mrn.to_owned(),
+    })
+    .to_vec()
+}
+
+fn patients(patients: Vec<PatientRow>, total: usize) -> PatientsPage {
+    let sorting = Sorting::read(None, None);
+    PatientsPage {
+        frame: Frame {
+            title: "Patients",
+            viewer: clinician(),
+        },
+        organization: CLINIC.to_owned(),
+        caption: "Patients by family name",
+        headings: sorting.headings(),
+        patients,
+        paging: Paging::new(1, 6, total, &sorting.href()),
+        query: "",
+    }
+}
+
+fn search(patients: Vec<PatientRow>, matches: usize, query: &str) -> SearchPage {
+    SearchPage {
+        frame: Frame {
+            title: "Search",
+            viewer: clinician(),
+        },
+        caption: "Patients that match",
+        headings: plain_headings(),
+        cut_at: (matches > patients.len()).then_some(patients.len()),
+        patients,
+        matches,
+        understood: "Understood as a name.".to_owned(),
+        query: query.to_owned(),
+    }
+}
+
+fn header() -> PatientHeader {
+    PatientHeader {
+        family: "Cruz".to_owned(),
+        given: "Maria Elena".to_owned(),
+        born: Day::new("1962-03-14"),
+        age: "64 y".to_owned(),
+        died: None,
+        sex: "Female".to_owned(),
+        mrn: "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24".to_owned(),
+        ssn_last_four: Some("4821".to_owned()),
+        phone: "555-830-1947".to_owned(),
+        address: vec![
+            "418 Alder Row, Apt 7".to_owned(),
+            "Quincy, MA 02169".to_owned(),
+        ],
+    }
+}
+
+fn record(kind: Kind, date: Option<&str>, title: &str, detail: &str) -> Record {
+    let entry = Entry {
+        title: title.to_owned(),
+        detail: detail.to_owned(),
+    };
+    Record {
+        kind,
+        date: date.map(str::to_owned),
+        entry,
+    }
+}
+
+fn timeline(shown: Option<Kind>) -> Timeline {
+    let visit = Some("2026-10-02T09:30:00-04:00");
+    let records = vec![
+        record(
+            Kind::Encounter,
+            visit,
+            "General examination of patient",
+            "Ambulatory, finished",
+        ),
+        record(
+            Kind::Condition,
+            visit,
+            "Essential hypertension",
+            "Active, since 2 Oct 2026",
+        ),
+        record(Kind::Observation, visit, "Blood pressure", "142/91 mmHg"),
+        record(Kind::Observation, visit, "Body height", "163.4 cm"),
+        record(Kind::Observation, visit, "Body weight", "71.2 kg"),
+        record(
+            Kind::Observation,
+            visit,
+            "Hemoglobin A1c/Hemoglobin.total in Blood",
+            "5.9 %",
+        ),
+        record(
+            Kind::MedicationRequest,
+            visit,
+            "Lisinopril 10 MG oral tablet",
+            "Active, daily",
+        ),
+        record(
+            Kind::DiagnosticReport,
+            visit,
+            "Lipid panel",
+            "Final, 4 results",
+        ),
+        record(
+            Kind::Immunization,
+            Some("2026-03-11"),
+            "Influenza, seasonal",
+            "Completed",
+        ),
+        record(
+            Kind::Procedure,
+            Some("2024-06-20"),
+            "Colonoscopy",
+            "Completed",
+        ),
+        record(
+            Kind::CarePlan,
+            Some("2023-05-07"),
+            "Diabetes self management plan",
+            "Active",
+        ),
+        record(
+            Kind::AllergyIntolerance,
+            None,
+            "Allergy to penicillin",
+            "High, drug",
+        ),
+    ];
+    let counts = |kind: Kind| records.iter().filter(|record| record.kind == kind).count();
+    let tabs = tabs(CHART, counts, shown);
+    let mut shown_records = records.clone();
+    shown_records.retain(|record| shown.is_none_or(|kind| record.kind == kind));
+    Timeline {
+        title: shown.map_or("All records", Kind::plural),
+        tabs,
+        paging: Paging::new(1, 50, shown_records.len(), &format!("/patients/{CHART}")),
+        years: grouped(shown_records),
+    }
+}
+
+fn chart(clinical: Option<Timeline>) -> ChartPage {
+    ChartPage {
+        frame: Frame {
+            title: "Chart",
+            viewer: clinician(),
+        },
+        patient: header(),
+        clinical,
+    }
+}
+
+fn people() -> PeoplePage {
+    let people = [
+        ("Amara Okafor", "clinician@riverside.example", "Clinician"),
+        ("Ben Castellanos", "desk@riverside.example", "Front desk"),
+        (
+            "Ingrid Solheim",
+            "security@riverside.example",
+            "Security administrator",
+        ),
+        (
+            "Priya Raman",
+            "privacy@riverside.example",
+            "Privacy officer",
+        ),
+    ]
+    .map(|(name, email, role)| PersonRow {
+        name: name.to_owned(),
+        email: email.to_owned(),
+        role: role.to_owned(),
+        organization: CLINIC.to_owned(),
+    });
+    PeoplePage {
+        frame: Frame {
+            title: "People",
+            viewer: viewer("Ingrid Solheim", "Security administrator", Area::People),
+        },
+        organization: CLINIC.to_owned(),
+        people: people.to_vec(),
+    }
+}
+
+fn audit() -> AuditPage {
+    let event = |clock: &str, action: &str, outcome: &str, records: usize| EventRow {
+        at: Moment {
+            iso: format!("2026-11-23T{clock}Z"),
+            date: "23 Nov 2026".to_owned(),
+            clock: clock.to_owned(),
+        },
+        who: "Amara Okafor".to_owned(),
+        role: "Clinician".to_owned(),
+        action: action.to_owned(),
+        outcome: outcome.to_owned(),
+        records: vec![
+            RecordName {
+                resource_type: "Patient".to_owned(),
+                id: CHART.to_owned()
+            };
+            records.min(3)
+        ],
+        more_records: records.saturating_sub(3),
+        purpose: "Treatment".to_owned(),
+        from: "a81f-03c9-5e2d".to_owned(),
+    };
+    AuditPage {
+        frame: Frame {
+            title: "Audit",
+            viewer: viewer("Priya Raman", "Privacy officer", Area::Audit),
+        },
+        organization: CLINIC.to_owned(),
+        events: vec![
+            event("15:04:09", "Open chart", "Allowed", 1),
+            event("15:03:51", "Search patients", "Allowed", 12),
+            event("15:03:40", "Read people", "Refused", 0),
+            event("15:03:22", "Sign in", "Allowed", 0),
+        ],
+    }
+}
+
+fn every_page() -> Vec<(&'static str, String)> {
+    let problem = |status: StatusCode, viewer| {
+        problem::page(
+            status,
+            "0f9d2c31-6f3b-4a0e-8a57-5b7c0f6f1a11".to_owned(),
+            viewer,
+        )
+        .1
+        .render()
+    };
+    [
+        ("sign-in", SignInPage::new(None, String::new()).render()),
+        (
+            "sign-in-refused",
+            SignInPage::new(Some(Notice::Refused), "a@b.example".into()).render(),
+        ),
+        (
+            "sign-in-expired",
+            SignInPage::new(Some(Notice::Expired), String::new()).render(),
+        ),
+        ("patients", patients(rows(), 1204).render()),
+        ("patients-none", patients(Vec::new(), 0).render()),
+        ("search", search(rows(), 41, "mar").render()),
+        ("search-none", search(Vec::new(), 0, "zz").render()),
+        ("chart", chart(Some(timeline(None))).render()),
+        (
+            "chart-kind",
+            chart(Some(timeline(Some(Kind::Observation)))).render(),
+        ),
+        ("chart-front-desk", chart(None).render()),
+        ("people", people().render()),
+        ("audit", audit().render()),
+        ("problem-403", problem(StatusCode::FORBIDDEN, clinician())),
+        ("problem-404", problem(StatusCode::NOT_FOUND, clinician())),
+        ("problem-429", problem(StatusCode::TOO_MANY_REQUESTS, None)),
+        (
+            "problem-500",
+            problem(StatusCode::INTERNAL_SERVER_ERROR, clinician()),
+        ),
+        (
+            "problem-503",
+            problem(StatusCode::SERVICE_UNAVAILABLE, clinician()),
+        ),
+    ]
+    .map(|(name, page)| (name, page.unwrap()))
+    .to_vec()
+}
+
+#[test]
+fn no_page_holds_script_or_inline_style() {
+    for (name, page) in every_page() {
+        for forbidden in [
+            "<script",
+            "<style",
+            " style=",
+            " onclick",
+            " onload",
+            "javascript:",
+        ] {
+            assert!(!page.contains(forbidden), "{name}: {forbidden}");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_a_main_landmark_a_skip_link_and_one_first_heading() {
+    for (name, page) in every_page() {
+        assert_eq!(page.matches("<main id=\"main\"").count(), 1, "{name}");
+        assert_eq!(page.matches("<h1").count(), 1, "{name}");
+        assert!(page.contains("href=\"#main\""), "{name}");
+    }
+}
+
+#[test]
+fn neither_a_title_nor_an_address_tells_who_a_patient_is() {
+    for (name, page) in every_page() {
+        let title = page
+            .split("<title>")
+            .nth(1)
+            .unwrap()
+            .split("</title>")
+            .next()
+            .unwrap();
+        let addresses = page
+            .split("href=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
+        for text in addresses.chain([title]) {
+            for phi in ["Cruz", "Maria", "1962", "RC-0", "4821", "mar"] {
+                assert!(!text.contains(phi), "{name}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_form_never_puts_what_is_typed_into_an_address() {
+    for (name, page) in every_page() {
+        for form in page.split("<form").skip(1) {
+            assert!(
+                form.split('>').next().unwrap().contains("method=\"post\""),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_front_desk_chart_holds_no_clinical_record() {
+    let page = chart(None).render().unwrap();
+    assert!(page.contains("Demographics only") && !page.contains("class=\"record\""));
+}
+
+#[test]
+#[ignore = "writes every page to target/gallery, to be looked at"]
+fn the_gallery_is_written() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/gallery");
+    std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
+    for (name, page) in every_page() {
+        std::fs::write(format!("{folder}/{name}.html"), page).unwrap();
+    }
+    let css = include_str!("../../assets/style.css");
+    std::fs::write(format!("{folder}{}", assets::stylesheet()), css).unwrap();
+    let icon = include_str!("../../assets/favicon.svg");
+    std::fs::write(format!("{folder}{}", assets::favicon()), icon).unwrap();
+}

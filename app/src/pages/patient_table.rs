@@ -1,0 +1,151 @@
+//! The table of patients that the list and the search share.
+
+use super::dates::Day;
+
+/// One patient in the table.
+#[derive(Debug, Clone)]
+pub(crate) struct PatientRow {
+    /// The chart's id, a random UUID.
+    pub(crate) id: String,
+    /// Family name.
+    pub(crate) family: String,
+    /// Given names.
+    pub(crate) given: String,
+    /// Birth date.
+    pub(crate) born: Day,
+    /// Age in words.
+    pub(crate) age: String,
+    /// Administrative sex in words.
+    pub(crate) sex: String,
+    /// Medical record number.
+    pub(crate) mrn: String,
+}
+
+/// A column's heading.
+#[derive(Debug, Clone)]
+pub(crate) struct Heading {
+    /// Its words.
+    pub(crate) label: &'static str,
+    /// The class of its cells.
+    pub(crate) class: &'static str,
+    /// Where a click sorts by it, for a column that can.
+    pub(crate) href: Option<String>,
+    /// `ascending` or `descending`, where the table is sorted by it.
+    pub(crate) sorted: Option<&'static str>,
+}
+
+/// What the list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SortKey {
+    /// Family name, then given name.
+    Family,
+    /// Birth date.
+    BirthDate,
+}
+
+/// The order of the patient list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sorting {
+    /// By which column.
+    pub(crate) key: SortKey,
+    /// From the end to the beginning.
+    pub(crate) descending: bool,
+}
+
+impl Sorting {
+    /// Reads `sort` and `order` of the address; what they don't know is by family name, ascending.
+    pub(crate) fn read(sort: Option<&str>, order: Option<&str>) -> Self {
+        let key = if sort == Some("birth_date") {
+            SortKey::BirthDate
+        } else {
+            SortKey::Family
+        };
+        Self {
+            key,
+            descending: order == Some("desc"),
+        }
+    }
+
+    /// The list's address in this order.
+    pub(crate) fn href(self) -> String {
+        let sort = match self.key {
+            SortKey::Family => "family",
+            SortKey::BirthDate => "birth_date",
+        };
+        let order = if self.descending { "desc" } else { "asc" };
+        format!("/patients?sort={sort}&order={order}")
+    }
+
+    /// The headings of a list in this order; a click on the sorted column turns it round.
+    pub(crate) fn headings(self) -> Vec<Heading> {
+        let mut headings = plain_headings();
+        for (class, key) in [("family", SortKey::Family), ("born", SortKey::BirthDate)] {
+            let sorted = self.key == key;
+            let turned = Self {
+                key,
+                descending: sorted && !self.descending,
+            };
+            for heading in headings.iter_mut().filter(|heading| heading.class == class) {
+                heading.href = Some(turned.href());
+                heading.sorted = sorted.then_some(if self.descending {
+                    "descending"
+                } else {
+                    "ascending"
+                });
+            }
+        }
+        headings
+    }
+}
+
+/// The headings of a table that is not sorted by a click.
+pub(crate) fn plain_headings() -> Vec<Heading> {
+    [
+        ("Family name", "family"),
+        ("Given name", "given"),
+        ("Birth date", "born"),
+        ("Age", "age"),
+        ("Sex", "sex"),
+        ("MRN", "mrn"),
+    ]
+    .into_iter()
+    .map(|(label, class)| Heading {
+        label,
+        class,
+        href: None,
+        sorted: None,
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_click_on_the_sorted_column_turns_the_order_round() {
+        let headings = Sorting::read(Some("family"), Some("asc")).headings();
+        assert_eq!(
+            headings[0].href.as_deref(),
+            Some("/patients?sort=family&order=desc")
+        );
+        assert_eq!(headings[0].sorted, Some("ascending"));
+        assert_eq!(
+            headings[2].href.as_deref(),
+            Some("/patients?sort=birth_date&order=asc")
+        );
+        assert_eq!(headings[2].sorted, None);
+    }
+
+    #[test]
+    fn an_order_nobody_knows_is_by_family_name() {
+        let sorting = Sorting::read(Some("ssn"), Some("sideways"));
+        assert_eq!(
+            sorting,
+            Sorting {
+                key: SortKey::Family,
+                descending: false
+            }
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! What a person sees when something does not work: what happened, and what to do.
+
+use askama::Template;
+use http::StatusCode;
+
+use super::html::Html;
+use super::layout::{Frame, Viewer};
+
+/// A page for a status that is no success.
+#[derive(Template)]
+#[template(path = "problem.html")]
+pub(crate) struct ProblemPage {
+    frame: Frame,
+    status: u16,
+    advice: &'static str,
+    link: Option<Link>,
+    request_id: String,
+}
+
+/// The way on from a problem.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    href: &'static str,
+    label: &'static str,
+}
+
+/// The page for `status`. Says nothing of what was sent, nor of what went wrong inside.
+pub(crate) fn page(
+    status: StatusCode,
+    request_id: String,
+    viewer: Option<Viewer>,
+) -> Html<ProblemPage> {
+    let (title, advice) = words(status);
+    let link = match status {
+        StatusCode::UNAUTHORIZED => Some(Link {
+            href: "/sign-in",
+            label: "Sign in",
+        }),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => None,
+        _ => Some(Link {
+            href: "/",
+            label: "Go to the start page",
+        }),
+    };
+    let frame = Frame { title, viewer };
+    Html(
+        status,
+        ProblemPage {
+            frame,
+            status: status.as_u16(),
+            advice,
+            link,
+            request_id,
+        },
+    )
+}
+
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::BAD_REQUEST => (
+            "That request cannot be read",
+            "Go back, check what you entered and send it again.",
+        ),
+        StatusCode::UNAUTHORIZED => (
+            "You are not signed in",
+            "Your session may have ended. Sign in to go on.",
+        ),
+        StatusCode::FORBIDDEN => (
+            "This is not open to your role",
+            "Nothing was shown, and the attempt is in the audit log. If you need this for your \
+             work, ask your security administrator for the role.",
+        ),
+        StatusCode::NOT_FOUND => (
+            "There is nothing here",
+            "The address may be mistyped, or the record may belong to another organization. \
+             Look for the patient in the list or by search.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "That is too large",
+            "A form may have up to one megabyte. Send less and try again.",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (
+            "Too many attempts",
+            "Wait a minute, then try again. If you did not make these attempts yourself, tell \
+             your security administrator.",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "Records cannot be opened just now",
+            "The key service or the database does not answer. Nothing is lost. Wait half a minute \
+             and load this page again.",
+        ),
+        _ => (
+            "Something went wrong on our side",
+            "Nothing was changed unless it was confirmed. Try again; if it stays, report the \
+             number below.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_says_what_to_do_and_names_the_request() {
+        for status in [400, 401, 403, 404, 405, 413, 429, 500, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let Html(answered, page) = page(status, "9b1d".to_owned(), None);
+            assert_eq!(answered, status);
+            let html = page.render().unwrap();
+            assert!(html.contains("9b1d") && html.contains(page.advice.get(..20).unwrap()));
+        }
+    }
+}
