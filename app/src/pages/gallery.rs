@@ -4,10 +4,11 @@ use askama::Template;
 use http::StatusCode;
 use time::macros::date;
 
+use crate::fhir::Kind;
+
 use super::audit::{AuditPage, EventRow, Moment, RecordName};
 use super::chart::{ChartPage, PatientHeader};
 use super::dates::{Day, age};
-use super::kind::Kind;
 use super::layout::{Area, Frame, Viewer};
 use super::paging::Paging;
 use super::patient_table::{PatientRow, Sorting, plain_headings};
@@ -16,7 +17,7 @@ use super::people::{PeoplePage, PersonRow};
 use super::search::SearchPage;
 use super::sign_in::{Notice, SignInPage};
 use super::timeline::{Entry, Record, Timeline, grouped, tabs};
-use super::{assets, problem};
+use super::{assets, kind, problem};
 
 const CLINIC: &str = "Riverside Clinic";
 const CHART: &str = "7d0f3c2e-5b1a-4f7e-9c55-1f0e8a6b2d94";
@@ -202,7 +203,7 @@ fn timeline(shown: Option<Kind>) -> Timeline {
     let mut shown_records = records.clone();
     shown_records.retain(|record| shown.is_none_or(|kind| record.kind == kind));
     Timeline {
-        title: shown.map_or("All records", Kind::plural),
+        title: shown.map_or("All records", kind::plural),
         tabs,
         paging: Paging::new(1, 50, shown_records.len(), &format!("/patients/{CHART}")),
         years: grouped(shown_records),

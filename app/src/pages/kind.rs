@@ -1,86 +1,73 @@
-//! The kinds of clinical record a chart shows.
+//! How the chart shows each kind of clinical record.
 
-/// A kind of record, named as in FHIR R4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    /// A visit.
-    Encounter,
-    /// A diagnosis or problem.
-    Condition,
-    /// A prescription.
-    MedicationRequest,
-    /// An allergy or intolerance.
-    AllergyIntolerance,
-    /// A vaccination.
-    Immunization,
-    /// A measurement or finding.
-    Observation,
-    /// Something that was done.
-    Procedure,
-    /// A report over several findings.
-    DiagnosticReport,
-    /// A plan of care.
-    CarePlan,
+use crate::fhir::Kind;
+
+/// The kinds a chart shows, in the order of its filters.
+pub(crate) const CHART: [Kind; 9] = [
+    Kind::Encounter,
+    Kind::Condition,
+    Kind::MedicationRequest,
+    Kind::AllergyIntolerance,
+    Kind::Immunization,
+    Kind::Observation,
+    Kind::Procedure,
+    Kind::DiagnosticReport,
+    Kind::CarePlan,
+];
+
+/// The kind that `kind=` in a chart's address names, if a chart shows it.
+pub(crate) fn named(resource_type: &str) -> Option<Kind> {
+    CHART.into_iter().find(|kind| kind.name() == resource_type)
 }
 
-impl Kind {
-    /// Every kind, in the order of the chart's filters.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Encounter,
-        Self::Condition,
-        Self::MedicationRequest,
-        Self::AllergyIntolerance,
-        Self::Immunization,
-        Self::Observation,
-        Self::Procedure,
-        Self::DiagnosticReport,
-        Self::CarePlan,
-    ];
+/// Where a kind stands among its like on one day; what no chart shows comes last.
+pub(crate) fn rank(kind: Kind) -> usize {
+    CHART
+        .iter()
+        .position(|shown| *shown == kind)
+        .unwrap_or(CHART.len())
+}
 
-    /// The kind of a FHIR resource type, where the chart shows it.
-    pub(crate) fn of(resource_type: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.resource_type() == resource_type)
+/// What people call several of them.
+pub(crate) fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Patient => "Patients",
+        Kind::Encounter => "Encounters",
+        Kind::Condition => "Conditions",
+        Kind::MedicationRequest => "Medications",
+        Kind::AllergyIntolerance => "Allergies",
+        Kind::Immunization => "Immunizations",
+        Kind::Observation => "Observations",
+        Kind::Procedure => "Procedures",
+        Kind::DiagnosticReport => "Reports",
+        Kind::CarePlan => "Care plans",
+        Kind::Practitioner => "Practitioners",
+        Kind::Organization => "Organizations",
+        Kind::Location => "Locations",
     }
+}
 
-    /// The FHIR resource type; also the value of `kind` in a chart's address.
-    pub(crate) fn resource_type(self) -> &'static str {
-        match self {
-            Self::Encounter => "Encounter",
-            Self::Condition => "Condition",
-            Self::MedicationRequest => "MedicationRequest",
-            Self::AllergyIntolerance => "AllergyIntolerance",
-            Self::Immunization => "Immunization",
-            Self::Observation => "Observation",
-            Self::Procedure => "Procedure",
-            Self::DiagnosticReport => "DiagnosticReport",
-            Self::CarePlan => "CarePlan",
-        }
+/// The colour a kind shares with its like; the icon, not the colour, tells kinds apart.
+pub(crate) fn family(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Encounter | Kind::Procedure => "event",
+        Kind::Condition | Kind::AllergyIntolerance => "problem",
+        Kind::MedicationRequest | Kind::Immunization | Kind::CarePlan => "treatment",
+        Kind::Observation | Kind::DiagnosticReport => "finding",
+        Kind::Patient | Kind::Practitioner | Kind::Organization | Kind::Location => "",
     }
+}
 
-    /// What people call several of them.
-    pub(crate) fn plural(self) -> &'static str {
-        match self {
-            Self::Encounter => "Encounters",
-            Self::Condition => "Conditions",
-            Self::MedicationRequest => "Medications",
-            Self::AllergyIntolerance => "Allergies",
-            Self::Immunization => "Immunizations",
-            Self::Observation => "Observations",
-            Self::Procedure => "Procedures",
-            Self::DiagnosticReport => "Reports",
-            Self::CarePlan => "Care plans",
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The colour it shares with its like; the icon, not the colour, tells kinds apart.
-    pub(crate) fn family(self) -> &'static str {
-        match self {
-            Self::Encounter | Self::Procedure => "event",
-            Self::Condition | Self::AllergyIntolerance => "problem",
-            Self::MedicationRequest | Self::Immunization | Self::CarePlan => "treatment",
-            Self::Observation | Self::DiagnosticReport => "finding",
-        }
+    #[test]
+    fn only_kinds_of_a_chart_are_filters() {
+        assert_eq!(named("CarePlan"), Some(Kind::CarePlan));
+        assert_eq!(named("Practitioner"), None);
+        assert_eq!(named("encounter"), None);
+        assert!(rank(Kind::Encounter) < rank(Kind::CarePlan));
+        assert_eq!(rank(Kind::Location), CHART.len());
     }
 }

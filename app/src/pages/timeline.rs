@@ -1,7 +1,9 @@
 //! The clinical record in time: years, days, and in a day the records of one kind together.
 
+use crate::fhir::Kind;
+
 use super::dates::Day;
-use super::kind::Kind;
+use super::kind::{self, CHART};
 use super::paging::Paging;
 
 /// One page of a chart's record, with the filters beside it.
@@ -32,6 +34,13 @@ pub(crate) struct Tab {
     pub(crate) current: bool,
 }
 
+impl Tab {
+    /// The class of its colour.
+    pub(crate) fn family(&self) -> &'static str {
+        self.kind.map(kind::family).unwrap_or_default()
+    }
+}
+
 /// A year of the record.
 #[derive(Debug, Clone)]
 pub(crate) struct Year {
@@ -59,6 +68,18 @@ pub(crate) struct Group {
     pub(crate) entries: Vec<Entry>,
 }
 
+impl Group {
+    /// The class of its colour.
+    pub(crate) fn family(&self) -> &'static str {
+        kind::family(self.kind)
+    }
+
+    /// Its heading.
+    pub(crate) fn label(&self) -> &'static str {
+        kind::plural(self.kind)
+    }
+}
+
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -84,13 +105,13 @@ pub(crate) fn tabs(patient: &str, count: impl Fn(Kind) -> usize, shown: Option<K
     let all = Tab {
         kind: None,
         label: "All records",
-        count: Kind::ALL.into_iter().map(&count).sum(),
+        count: CHART.into_iter().map(&count).sum(),
         href: address(patient, None),
         current: shown.is_none(),
     };
-    let kinds = Kind::ALL.into_iter().map(|kind| Tab {
+    let kinds = CHART.into_iter().map(|kind| Tab {
         kind: Some(kind),
-        label: kind.plural(),
+        label: kind::plural(kind),
         count: count(kind),
         href: address(patient, Some(kind)),
         current: shown == Some(kind),
@@ -101,14 +122,18 @@ pub(crate) fn tabs(patient: &str, count: impl Fn(Kind) -> usize, shown: Option<K
 /// The address of a chart, filtered by a kind or not.
 pub(crate) fn address(patient: &str, kind: Option<Kind>) -> String {
     match kind {
-        Some(kind) => format!("/patients/{patient}?kind={}", kind.resource_type()),
+        Some(kind) => format!("/patients/{patient}?kind={}", kind.name()),
         None => format!("/patients/{patient}"),
     }
 }
 
 /// Groups records by year, day and kind, newest first; those without a date come last.
 pub(crate) fn grouped(mut records: Vec<Record>) -> Vec<Year> {
-    records.sort_by(|a, b| day_of(b).cmp(&day_of(a)).then(a.kind.cmp(&b.kind)));
+    records.sort_by(|a, b| {
+        day_of(b)
+            .cmp(&day_of(a))
+            .then(kind::rank(a.kind).cmp(&kind::rank(b.kind)))
+    });
     let mut years: Vec<Year> = Vec::new();
     for record in records {
         let date = record.date.as_deref().map(Day::new);
