@@ -1,7 +1,11 @@
 //! The audit trail, for an organization's privacy officer.
 
 use askama::Template;
+use audit::{Action, Event, Outcome, PurposeOfUse};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
+use super::dates::Day;
 use super::layout::Frame;
 
 /// The latest events.
@@ -14,55 +18,122 @@ pub(crate) struct AuditPage {
     pub(crate) events: Vec<EventRow>,
 }
 
-/// One event.
+/// One event, in words.
 #[derive(Debug, Clone)]
 pub(crate) struct EventRow {
-    /// When.
-    pub(crate) at: Moment,
-    /// The person's name, or what else acted.
-    pub(crate) who: String,
-    /// The role they acted in.
-    pub(crate) role: String,
-    /// What was done.
-    pub(crate) action: String,
-    /// `Allowed`, `Refused` or `Failed`.
-    pub(crate) outcome: String,
-    /// Which records, as many as a table bears.
-    pub(crate) records: Vec<RecordName>,
-    /// How many records are not listed.
-    pub(crate) more_records: usize,
-    /// Purpose of use.
-    pub(crate) purpose: String,
-    /// The pseudonym of the address.
-    pub(crate) from: String,
+    at: Moment,
+    who: String,
+    role: String,
+    action: &'static str,
+    outcome: Outcome,
+    records: Vec<RecordName>,
+    more_records: usize,
+    purpose: &'static str,
+    from: String,
 }
 
+/// Records listed of one event; a search may have touched hundreds.
+const LISTED: usize = 3;
+
 impl EventRow {
+    /// An opened event; `who` is the person's name and `role` their role in words.
+    pub(crate) fn new(event: &Event, who: String, role: String) -> Self {
+        let named = event.records.iter().take(LISTED).map(|record| RecordName {
+            kind: record.kind.clone(),
+            id: record.id.map(|id| id.to_string()).unwrap_or_default(),
+        });
+        Self {
+            at: Moment::new(event.at),
+            who,
+            role,
+            action: action(event.action),
+            outcome: event.outcome,
+            records: named.collect(),
+            more_records: event.records.len().saturating_sub(LISTED),
+            purpose: purpose(event.purpose),
+            from: event.source.clone().unwrap_or_default(),
+        }
+    }
+
+    fn outcome(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Success => "Done",
+            Outcome::Refused => "Refused",
+            Outcome::NotFound => "Not found",
+        }
+    }
+
     fn tone(&self) -> &'static str {
-        match self.outcome.as_str() {
-            "Allowed" => "good",
-            "Refused" | "Failed" => "bad",
-            _ => "",
+        match self.outcome {
+            Outcome::Success => "good",
+            Outcome::Refused => "bad",
+            Outcome::NotFound => "",
         }
     }
 }
 
-/// A record by type and id; nothing of its content.
-#[derive(Debug, Clone)]
-pub(crate) struct RecordName {
-    /// FHIR resource type.
-    pub(crate) resource_type: String,
-    /// The id.
-    pub(crate) id: String,
+fn action(action: Action) -> &'static str {
+    match action {
+        Action::SignIn => "Sign in",
+        Action::SignOut => "Sign out",
+        Action::IssueToken => "Issue a token",
+        Action::Write => "Write",
+        Action::Read => "Read",
+        Action::Search => "List or search",
+    }
 }
 
-/// An instant, UTC.
+fn purpose(purpose: PurposeOfUse) -> &'static str {
+    match purpose {
+        PurposeOfUse::Treatment => "Treatment",
+        PurposeOfUse::Operations => "Operations",
+        PurposeOfUse::Payment => "Payment",
+        PurposeOfUse::Administration => "Administration",
+    }
+}
+
+/// A record by kind and id; nothing of its content.
 #[derive(Debug, Clone)]
-pub(crate) struct Moment {
-    /// RFC 3339.
-    pub(crate) iso: String,
-    /// `23 Nov 2026`.
-    pub(crate) date: String,
-    /// `15:04:09`.
-    pub(crate) clock: String,
+struct RecordName {
+    kind: String,
+    id: String,
+}
+
+/// An instant, UTC, for a machine and for people.
+#[derive(Debug, Clone)]
+struct Moment {
+    iso: String,
+    date: String,
+    clock: String,
+}
+
+impl Moment {
+    fn new(at: OffsetDateTime) -> Self {
+        let at = at.to_offset(UtcOffset::UTC);
+        let iso = at.format(&Rfc3339).unwrap_or_default();
+        let clock = iso
+            .split_once('T')
+            .and_then(|(_, clock)| clock.get(..8))
+            .unwrap_or_default();
+        Self {
+            date: Day::new(&iso).text,
+            clock: clock.to_owned(),
+            iso,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_time_is_told_in_utc_to_the_second() {
+        let moment = Moment::new(datetime!(2026-11-23 10:04:09.5 -05:00));
+        assert_eq!(
+            (moment.date.as_str(), moment.clock.as_str()),
+            ("23 Nov 2026", "15:04:09")
+        );
+    }
 }

@@ -1,12 +1,15 @@
 //! Every page with made-up data: what must hold for all of them, and files to look at.
 
 use askama::Template;
+use audit::{Action, Event, Outcome, PurposeOfUse, RecordReference};
 use http::StatusCode;
-use time::macros::date;
+use time::Duration;
+use time::macros::{date, datetime};
+use uuid::Uuid;
 
 use crate::fhir::Kind;
 
-use super::audit::{AuditPage, EventRow, Moment, RecordName};
+use super::audit::{AuditPage, EventRow};
 use super::chart::{ChartPage, PatientHeader};
 use super::dates::{Day, age};
 use super::layout::{Area, Frame, Viewer};
@@ -253,26 +256,25 @@ fn people() -> PeoplePage {
 }
 
 fn audit() -> AuditPage {
-    let event = |clock: &str, action: &str, outcome: &str, records: usize| EventRow {
-        at: Moment {
-            iso: format!("2026-11-23T{clock}Z"),
-            date: "23 Nov 2026".to_owned(),
-            clock: clock.to_owned(),
-        },
-        who: "Amara Okafor".to_owned(),
-        role: "Clinician".to_owned(),
-        action: action.to_owned(),
-        outcome: outcome.to_owned(),
-        records: vec![
-            RecordName {
-                resource_type: "Patient".to_owned(),
-                id: CHART.to_owned()
-            };
-            records.min(3)
-        ],
-        more_records: records.saturating_sub(3),
-        purpose: "Treatment".to_owned(),
-        from: "a81f-03c9-5e2d".to_owned(),
+    let event = |second, action, outcome, records| {
+        let record = RecordReference {
+            kind: "Patient".to_owned(),
+            id: CHART.parse().ok(),
+            version: Some(1),
+            patient: None,
+        };
+        let event = Event {
+            at: datetime!(2026-11-23 15:04:00 UTC) + Duration::seconds(second),
+            request: Uuid::nil(),
+            person: None,
+            role: None,
+            source: Some("a81f03c95e2d7b64".to_owned()),
+            action,
+            outcome,
+            purpose: PurposeOfUse::Treatment,
+            records: vec![record; records],
+        };
+        EventRow::new(&event, "Amara Okafor".to_owned(), "Clinician".to_owned())
     };
     AuditPage {
         frame: Frame {
@@ -281,10 +283,11 @@ fn audit() -> AuditPage {
         },
         organization: CLINIC.to_owned(),
         events: vec![
-            event("15:04:09", "Open chart", "Allowed", 1),
-            event("15:03:51", "Search patients", "Allowed", 12),
-            event("15:03:40", "Read people", "Refused", 0),
-            event("15:03:22", "Sign in", "Allowed", 0),
+            event(49, Action::Read, Outcome::Success, 1),
+            event(31, Action::Search, Outcome::Success, 12),
+            event(20, Action::Read, Outcome::Refused, 0),
+            event(11, Action::Read, Outcome::NotFound, 1),
+            event(2, Action::SignIn, Outcome::Success, 0),
         ],
     }
 }
