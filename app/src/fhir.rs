@@ -1,0 +1,26 @@
+//! FHIR R4 as pure code: what a resource is, what a Bundle asks for, how an answer is written.
+//!
+//! Nothing here holds a key, a connection or a right. A request goes
+//! `bytes → Resource or Plan → (the record service) → answer`, and everything that is refused is
+//! refused as an [`Outcome`]: issues that carry a place and a reason, never a value that was sent.
+
+pub(crate) mod bundle;
+// pub(crate) mod capability;
+mod definitions;
+// pub(crate) mod demographics;
+mod document;
+mod kind;
+mod outcome;
+mod place;
+mod reference;
+mod resource;
+// pub(crate) mod search;
+// pub(crate) mod summary;
+mod validate;
+
+pub(crate) use document::Document;
+pub(crate) use kind::{Compartment, Kind, UnknownKind};
+pub(crate) use outcome::{Issue, IssueCode, Outcome, Severity};
+pub(crate) use place::Place;
+pub(crate) use reference::{Target, parse_id};
+pub(crate) use resource::{NotAResource, Resource, Stamp};
