@@ -1,0 +1,70 @@
+use std::{io, sync::Arc};
+
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::{LoadError, MutualFiles, PeerError, PeerIdentity, SpiffeId, policy, reload::Reloading};
+
+/// The TLS side of a tier that connects to one other tier.
+///
+/// The server's certificate must lead to our CA, be valid for the host name, and carry exactly the
+/// expected SPIFFE id: all three are checked within the handshake, before anything is sent.
+#[derive(Clone)]
+pub struct MutualClient {
+    config: Arc<Reloading<ClientConfig>>,
+    name: ServerName<'static>,
+    server: SpiffeId,
+}
+
+/// Why there is no connection to the other tier. Nothing was sent to it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The handshake failed; for a certificate that is refused, the reason is within.
+    #[error("TLS handshake: {0}")]
+    Handshake(#[from] io::Error),
+    /// The handshake was completed by someone else.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
+impl MutualClient {
+    /// Loads our identity and the trust anchors, and goes on watching their files.
+    ///
+    /// # Errors
+    /// [`LoadError`], if what is there now can't be used.
+    pub fn reloading(
+        files: MutualFiles,
+        name: ServerName<'static>,
+        server: SpiffeId,
+    ) -> Result<Self, LoadError> {
+        let expected = server.clone();
+        let list = files.list();
+        let load = move || {
+            let (identity, anchors) = files.load()?;
+            Ok(policy::mutual_client(&identity, &anchors, &expected)?)
+        };
+        let config = Reloading::start("our identity as a client", list, load)?;
+        Ok(Self {
+            config,
+            name,
+            server,
+        })
+    }
+
+    /// Makes a verified connection of an open one. Takes as long as the peer does: the caller
+    /// sets the limit.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect(
+        &self,
+        tcp: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, PeerIdentity), ConnectError> {
+        tcp.set_nodelay(true)?;
+        let connector = TlsConnector::from(self.config.current());
+        let stream = connector.connect(self.name.clone(), tcp).await?;
+        let peer = PeerIdentity::of(stream.get_ref().1, &self.server)?;
+        Ok((stream, peer))
+    }
+}

@@ -1,0 +1,67 @@
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+
+use crate::{LoadError, policy};
+
+/// Where an identity's two files are.
+#[derive(Clone, Debug)]
+pub struct IdentityFiles {
+    /// The certificate, followed by its intermediates if there are any; PEM.
+    pub certificate: PathBuf,
+    /// The private key; PEM.
+    pub key: PathBuf,
+}
+
+/// A certificate chain and the private key that belongs to it.
+#[derive(Clone)]
+pub struct Identity(Arc<CertifiedKey>);
+
+impl Identity {
+    /// Reads both files and checks that they belong together.
+    ///
+    /// # Errors
+    /// [`LoadError`]; never with anything of the key in it.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, LoadError> {
+        let expected = "a PEM certificate chain";
+        let failed = |error| LoadError::pem(certificate.to_owned(), expected, error);
+        let chain = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(failed)?;
+        if chain.is_empty() {
+            return Err(LoadError::Content {
+                path: certificate.to_owned(),
+                expected,
+            });
+        }
+        let private = PrivateKeyDer::from_pem_file(key)
+            .map_err(|error| LoadError::pem(key.to_owned(), "a PEM private key", error))?;
+        match CertifiedKey::from_der(chain, private, &policy::provider()) {
+            Ok(certified) => Ok(Self(Arc::new(certified))),
+            Err(rustls::Error::InconsistentKeys(_)) => Err(LoadError::Mismatch {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+            }),
+            Err(error) => Err(LoadError::Policy(error.into())),
+        }
+    }
+
+    /// As [`Identity::load`], of [`IdentityFiles`].
+    ///
+    /// # Errors
+    /// As [`Identity::load`].
+    pub fn load_files(files: &IdentityFiles) -> Result<Self, LoadError> {
+        Self::load(&files.certificate, &files.key)
+    }
+
+    /// Hands out this identity whatever name is asked for.
+    pub(crate) fn resolver(&self) -> Arc<SingleCertAndKey> {
+        Arc::new(SingleCertAndKey::from(Arc::clone(&self.0)))
+    }
+}

@@ -1,0 +1,193 @@
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, CommonState, DigitallySignedStruct, DistinguishedName, Error, OtherError,
+    SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::danger::{ClientCertVerified, ClientCertVerifier},
+};
+use x509_parser::{extensions::GeneralName, parse_x509_certificate};
+
+use crate::SpiffeId;
+
+/// Who the other side of a connection is: evidence of a completed handshake in which it proved to
+/// hold the key of a certificate of our CA with this name. Nothing else makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerIdentity(SpiffeId);
+
+impl PeerIdentity {
+    /// The name in the peer's certificate.
+    #[must_use]
+    pub fn spiffe_id(&self) -> &SpiffeId {
+        &self.0
+    }
+
+    /// Reads the name of a verified peer, and checks it once more.
+    pub(crate) fn of(connection: &CommonState, expected: &SpiffeId) -> Result<Self, PeerError> {
+        let chain = connection
+            .peer_certificates()
+            .ok_or(PeerError::NoCertificate)?;
+        let leaf = chain.first().ok_or(PeerError::NoCertificate)?;
+        check(leaf, expected).map(Self)
+    }
+}
+
+/// Why a peer with a valid certificate is still not the one that is expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// It sent no certificate.
+    #[error("the peer sent no certificate")]
+    NoCertificate,
+    /// Its certificate can't be read.
+    #[error("the peer's certificate can't be read")]
+    Unreadable,
+    /// Its certificate names no workload, or more than one.
+    #[error("the peer's certificate has {0} URI names, not one SPIFFE id")]
+    Names(usize),
+    /// It is someone else.
+    #[error("the peer is {found}, expected {expected}")]
+    Another {
+        /// The name in its certificate.
+        found: String,
+        /// The name it should have.
+        expected: SpiffeId,
+    },
+}
+
+/// The one URI name of `leaf`, if it is the expected one.
+fn check(leaf: &CertificateDer<'_>, expected: &SpiffeId) -> Result<SpiffeId, PeerError> {
+    let (_, leaf) =
+        parse_x509_certificate(leaf).map_err(|_nothing_to_add| PeerError::Unreadable)?;
+    let names = leaf
+        .subject_alternative_name()
+        .map_err(|_two_extensions_or_a_broken_one| PeerError::Unreadable)?;
+    let uris: Vec<&str> = names
+        .iter()
+        .flat_map(|extension| &extension.value.general_names)
+        .filter_map(|name| {
+            if let GeneralName::URI(uri) = name {
+                Some(*uri)
+            } else {
+                None
+            }
+        })
+        .collect();
+    match uris.as_slice() {
+        [uri] if *uri == expected.as_str() => Ok(expected.clone()),
+        [uri] => Err(PeerError::Another {
+            found: (*uri).to_owned(),
+            expected: expected.clone(),
+        }),
+        other => Err(PeerError::Names(other.len())),
+    }
+}
+
+/// [`check`], as a verifier tells it to the TLS library.
+fn check_in_handshake(leaf: &CertificateDer<'_>, expected: &SpiffeId) -> Result<(), Error> {
+    check(leaf, expected).map(drop).map_err(|error| {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
+    })
+}
+
+/// Accepts clients whose certificate leads to our CA *and* carries exactly one name, this one.
+#[derive(Debug)]
+pub(crate) struct ExactClient {
+    pub(crate) chain: Arc<dyn ClientCertVerifier>,
+    pub(crate) peer: SpiffeId,
+}
+
+impl ClientCertVerifier for ExactClient {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chain.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self
+            .chain
+            .verify_client_cert(end_entity, intermediates, now)?;
+        check_in_handshake(end_entity, &self.peer)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// Accepts servers whose certificate leads to our CA, is valid for the host name that was dialled,
+/// *and* carries exactly one name, this one.
+#[derive(Debug)]
+pub(crate) struct ExactServer {
+    pub(crate) chain: Arc<WebPkiServerVerifier>,
+    pub(crate) peer: SpiffeId,
+}
+
+impl ServerCertVerifier for ExactServer {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self.chain.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )?;
+        check_in_handshake(end_entity, &self.peer)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}

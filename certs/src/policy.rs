@@ -1,0 +1,160 @@
+//! The TLS policy: the only place where a TLS configuration is made.
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::{
+    ClientConfig, ServerConfig, SupportedProtocolVersion,
+    client::{Resumption, WebPkiServerVerifier},
+    crypto::{
+        CryptoProvider,
+        aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group},
+    },
+    server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier},
+    version::{TLS12, TLS13},
+};
+
+use crate::{
+    Identity, SpiffeId, TrustAnchors,
+    peer::{ExactClient, ExactServer},
+};
+
+/// The protocols that a server offers, best first.
+const HTTP: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Which versions of TLS the public edge speaks. Between the tiers it is always 1.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    /// TLS 1.3.
+    #[default]
+    Tls13,
+    /// TLS 1.3, and 1.2 with AEAD suites and forward secrecy for clients that have nothing newer.
+    Tls12AndTls13,
+}
+
+impl Versions {
+    fn list(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        static NEWEST: [&SupportedProtocolVersion; 1] = [&TLS13];
+        match self {
+            Self::Tls13 => &NEWEST,
+            Self::Tls12AndTls13 => &BOTH,
+        }
+    }
+}
+
+/// The TLS library does not accept the policy or what it is applied to.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// It refuses a certificate, a key or a setting.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+    /// It refuses the trust anchors.
+    #[error("the trust anchors: {0}")]
+    Anchors(#[from] rustls::server::VerifierBuilderError),
+}
+
+/// Ciphers and key exchanges, written out, so that an update of a library does not change them.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+    Arc::new(CryptoProvider {
+        cipher_suites: vec![
+            suite::TLS13_AES_128_GCM_SHA256,
+            suite::TLS13_AES_256_GCM_SHA384,
+            suite::TLS13_CHACHA20_POLY1305_SHA256,
+            suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+            suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        ],
+        kx_groups: vec![
+            kx_group::X25519MLKEM768,
+            kx_group::X25519,
+            kx_group::SECP256R1,
+            kx_group::SECP384R1,
+        ],
+        ..aws_lc_rs::default_provider()
+    })
+});
+
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::clone(&PROVIDER)
+}
+
+/// Ticket keys for the public edge: they rotate every six hours, and stay in memory.
+pub(crate) fn rotating_tickets() -> Result<Arc<dyn ProducesTickets>, PolicyError> {
+    Ok(Ticketer::new()?)
+}
+
+/// The public edge: anyone may connect, nobody is asked for a certificate.
+pub(crate) fn public_server(
+    identity: &Identity,
+    versions: Versions,
+    tickets: Arc<dyn ProducesTickets>,
+) -> Result<ServerConfig, PolicyError> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions.list())?
+        .with_no_client_auth()
+        .with_cert_resolver(identity.resolver());
+    config.alpn_protocols = HTTP.map(<[u8]>::to_vec).to_vec();
+    config.ticketer = tickets;
+    config.require_ems = true;
+    // One is enough: a browser that resumes gets the next one with it.
+    config.send_tls13_tickets = 1;
+    Ok(config)
+}
+
+/// A tier that only `client` may connect to. Sessions are never resumed: a resumed one would skip
+/// the check of the peer, and with it a change of what we trust.
+pub(crate) fn mutual_server(
+    identity: &Identity,
+    anchors: &TrustAnchors,
+    client: &SpiffeId,
+) -> Result<ServerConfig, PolicyError> {
+    let chain = WebPkiClientVerifier::builder_with_provider(anchors.store(), provider()).build()?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(Versions::Tls13.list())?
+        .with_client_cert_verifier(Arc::new(ExactClient {
+            chain,
+            peer: client.clone(),
+        }))
+        .with_cert_resolver(identity.resolver());
+    config.alpn_protocols = HTTP.map(<[u8]>::to_vec).to_vec();
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(config)
+}
+
+/// A tier that connects to `server`, and to nobody else who may have the same host name.
+pub(crate) fn mutual_client(
+    identity: &Identity,
+    anchors: &TrustAnchors,
+    server: &SpiffeId,
+) -> Result<ClientConfig, PolicyError> {
+    let chain = WebPkiServerVerifier::builder_with_provider(anchors.store(), provider()).build()?;
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(Versions::Tls13.list())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ExactServer {
+            chain,
+            peer: server.clone(),
+        }))
+        .with_client_cert_resolver(identity.resolver());
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+/// A client of an HTTPS server that asks for no certificate: a collector of traces, or our own
+/// edge. Trusts `anchors` alone and speaks HTTP/1.1.
+///
+/// # Errors
+/// [`PolicyError`].
+pub fn https_client(anchors: &TrustAnchors) -> Result<ClientConfig, PolicyError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(Versions::Tls13.list())?
+        .with_root_certificates(anchors.store())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}

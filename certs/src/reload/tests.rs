@@ -1,0 +1,98 @@
+use std::{fs, net::SocketAddr};
+
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    PublicServer, Versions,
+    issue::{self, Settings},
+    listener::{self, Limits},
+    policy,
+    testing::{Certificates, now},
+};
+
+/// The certificate that the server at `address` shows now.
+async fn shown(certificates: &Certificates, address: SocketAddr) -> Vec<u8> {
+    let config = policy::https_client(&certificates.anchors("public/ca.pem")).unwrap();
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect("localhost".try_into().unwrap(), tcp)
+        .await
+        .unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+async fn start(certificates: &Certificates) -> SocketAddr {
+    let server =
+        PublicServer::reloading(certificates.identity("public/web"), Versions::Tls13).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = tower::service_fn(|_request| async { Ok(http::Response::new(String::new())) });
+    let shutdown = CancellationToken::new();
+    tokio::spawn(listener::serve(
+        listener,
+        server,
+        service,
+        Limits::public(),
+        shutdown,
+    ));
+    address
+}
+
+async fn looks(times: u32) {
+    tokio::time::sleep(INTERVAL * times).await;
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_served_without_a_restart() {
+    let certificates = Certificates::issue();
+    let address = start(&certificates).await;
+    let before = shown(&certificates, address).await;
+    issue::development(&Settings::new(certificates.path(""), now())).unwrap();
+    looks(10).await;
+    assert_ne!(shown(&certificates, address).await, before);
+}
+
+#[tokio::test]
+async fn half_a_file_keeps_the_last_good_one_until_it_is_whole() {
+    let certificates = Certificates::issue();
+    let address = start(&certificates).await;
+    let before = shown(&certificates, address).await;
+    let other = Certificates::issue();
+    let whole = fs::read_to_string(other.path("public/web.pem")).unwrap();
+    for bad in [&whole[..whole.len() / 2], "", &whole] {
+        // The last of them is whole, but belongs to another key.
+        fs::write(certificates.path("public/web.pem"), bad).unwrap();
+        looks(10).await;
+        assert_eq!(shown(&certificates, address).await, before);
+    }
+    fs::remove_file(certificates.path("public/web.pem")).unwrap();
+    looks(10).await;
+    assert_eq!(shown(&certificates, address).await, before);
+    issue::development(&Settings::new(certificates.path(""), now())).unwrap();
+    looks(10).await;
+    assert_ne!(shown(&certificates, address).await, before);
+}
+
+#[test]
+fn a_value_that_is_dropped_is_no_longer_watched() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "1").unwrap();
+    let held = Arc::new(());
+    let load = {
+        let held = Arc::clone(&held);
+        move || Ok(Arc::clone(&held))
+    };
+    drop(Reloading::start("a test", vec![file], load).unwrap());
+    for _ in 0..100 {
+        if Arc::strong_count(&held) == 1 {
+            return;
+        }
+        thread::sleep(INTERVAL);
+    }
+    panic!("still watched");
+}
