@@ -5,17 +5,17 @@
 //! refused as an [`Outcome`]: issues that carry a place and a reason, never a value that was sent.
 
 pub(crate) mod bundle;
-// pub(crate) mod capability;
+pub(crate) mod capability;
 mod definitions;
-// pub(crate) mod demographics;
+pub(crate) mod demographics;
 mod document;
 mod kind;
 mod outcome;
 mod place;
 mod reference;
 mod resource;
-// pub(crate) mod search;
-// pub(crate) mod summary;
+pub(crate) mod search;
+pub(crate) mod summary;
 mod validate;
 
 pub(crate) use document::Document;
