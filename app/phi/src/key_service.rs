@@ -1,0 +1,104 @@
+//! The key service: what holds the root keys, and wraps branch keys under them.
+
+mod aws;
+mod development;
+
+pub use aws::{AwsKms, AwsKmsError, AwsKmsSettings};
+pub use development::{DevelopmentKeyring, KeyringFileError};
+
+use crate::ids::{KeyId, OrganizationId};
+use crate::keys::Purpose;
+use crate::secret::SecretKey;
+
+/// A provider of root keys.
+#[derive(Debug)]
+pub enum KeyService {
+    /// A file on this machine. For development: whoever reads the file opens everything.
+    Development(DevelopmentKeyring),
+    /// AWS KMS.
+    Aws(AwsKms),
+    /// A service whose answers a test decides.
+    #[cfg(test)]
+    Scripted(scripted::Scripted),
+}
+
+/// What a branch key's wrap is bound to: opaque ids, since the key service logs them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BranchContext {
+    pub(crate) organization: OrganizationId,
+    pub(crate) branch: KeyId,
+    pub(crate) version: u32,
+}
+
+impl BranchContext {
+    /// Only branch keys are wrapped by the service.
+    pub(crate) const PURPOSE: Purpose = Purpose::Branch;
+}
+
+/// A branch key as the service wrapped it.
+#[derive(Debug)]
+pub(crate) struct RootWrapped {
+    /// The root key, by the service's name for it.
+    pub(crate) root: String,
+    /// The service's own tag.
+    pub(crate) provider: u8,
+    /// What only the service can read.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The key service did not do what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ServiceError {
+    /// It cannot be reached, or has too much to do.
+    #[error("the key service is not available")]
+    Unavailable,
+    /// It refuses: the key is disabled, deleted, or not ours to use.
+    #[error("the key service refuses")]
+    Denied,
+    /// It cannot open what it was given.
+    #[error("the key service cannot open the wrapped key")]
+    Corrupt,
+}
+
+impl KeyService {
+    /// Wraps a branch key under the current root key.
+    pub(crate) async fn wrap(
+        &self,
+        context: &BranchContext,
+        key: &SecretKey,
+    ) -> Result<RootWrapped, ServiceError> {
+        match self {
+            Self::Development(keyring) => keyring.wrap(context, key),
+            Self::Aws(kms) => kms.wrap(context, key).await,
+            #[cfg(test)]
+            Self::Scripted(service) => service.answer()?.wrap(context, key),
+        }
+    }
+
+    /// Unwraps a branch key.
+    pub(crate) async fn unwrap(
+        &self,
+        wrapped: &RootWrapped,
+        context: &BranchContext,
+    ) -> Result<SecretKey, ServiceError> {
+        match self {
+            Self::Development(keyring) => keyring.unwrap(wrapped, context),
+            Self::Aws(kms) => kms.unwrap(wrapped, context).await,
+            #[cfg(test)]
+            Self::Scripted(service) => service.answer()?.unwrap(wrapped, context),
+        }
+    }
+
+    /// HMAC-SHA256 under a key that never leaves the service.
+    pub(crate) async fn mac(&self, message: &[u8]) -> Result<[u8; 32], ServiceError> {
+        match self {
+            Self::Development(keyring) => Ok(keyring.mac(message)),
+            Self::Aws(kms) => kms.mac(message).await,
+            #[cfg(test)]
+            Self::Scripted(service) => Ok(service.answer()?.mac(message)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod scripted;

@@ -1,0 +1,332 @@
+//! AWS KMS as the key service.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_kms::Client;
+use aws_sdk_kms::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_kms::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::MacAlgorithmSpec;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::{BranchContext, RootWrapped, ServiceError};
+use crate::keys::provider;
+use crate::secret::SecretKey;
+
+/// Where KMS is and which of its keys are ours. Credentials come from the SDK's standard chain.
+#[derive(Clone, Debug)]
+pub struct AwsKmsSettings {
+    /// The region, if the environment is not to say it.
+    pub region: Option<String>,
+    /// An endpoint other than the region's own. `https://` only.
+    pub endpoint: Option<String>,
+    /// The only certificate authorities to trust, as PEM, if not the system's.
+    pub certificate_authority: Option<Vec<u8>>,
+    /// The symmetric key that wraps branch keys: its id or ARN, not an alias, since what wrapped a
+    /// key is stored under this name.
+    pub root: String,
+    /// Former roots, which still unwrap.
+    pub former_roots: Vec<String>,
+    /// The `HMAC_256` key.
+    pub mac_key: String,
+}
+
+/// The settings are not usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AwsKmsError {
+    /// The endpoint is not `https://`.
+    #[error("the KMS endpoint must be an https:// address")]
+    PlainEndpoint,
+    /// A root key is named by an alias, which can be pointed at another key.
+    #[error("the KMS root key must be named by its id or ARN, not by an alias")]
+    Alias,
+    /// The certificate authority is no PEM certificate.
+    #[error("the KMS certificate authority is no PEM certificate")]
+    CertificateAuthority,
+}
+
+/// AWS KMS, through its SDK.
+#[derive(Debug)]
+pub struct AwsKms {
+    client: Client,
+    root: String,
+    former_roots: Vec<String>,
+    mac_key: String,
+}
+
+impl AwsKms {
+    /// Sets up the client; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsKmsError`] if a setting is not usable.
+    pub async fn connect(settings: AwsKmsSettings) -> Result<Self, AwsKmsError> {
+        if settings
+            .endpoint
+            .as_deref()
+            .is_some_and(|endpoint| !endpoint.starts_with("https://"))
+        {
+            return Err(AwsKmsError::PlainEndpoint);
+        }
+        let roots = || settings.former_roots.iter().chain([&settings.root]);
+        if roots().any(|root| root.starts_with("alias/") || root.contains(":alias/")) {
+            return Err(AwsKmsError::Alias);
+        }
+        let tls = tls(settings.certificate_authority.as_deref())?;
+        let http = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(tls)
+            .build_https();
+        // Short, so that an outage shows as one while the caller still waits.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(2))
+            .operation_timeout(Duration::from_secs(3))
+            .build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .region(settings.region.map(Region::new))
+            .load()
+            .await;
+        let config = aws_sdk_kms::config::Builder::from(&config).interceptor(HttpsOnly);
+        let config = match settings.endpoint {
+            Some(endpoint) => config.endpoint_url(endpoint).build(),
+            None => config.build(),
+        };
+        Ok(Self {
+            client: Client::from_conf(config),
+            root: settings.root,
+            former_roots: settings.former_roots,
+            mac_key: settings.mac_key,
+        })
+    }
+
+    pub(super) async fn wrap(
+        &self,
+        context: &BranchContext,
+        key: &SecretKey,
+    ) -> Result<RootWrapped, ServiceError> {
+        let request = self.client.encrypt().key_id(&self.root);
+        let request = request.set_encryption_context(Some(encryption_context(context)));
+        let answer = request
+            .plaintext(Blob::new(key.expose().as_slice()))
+            .send()
+            .await;
+        let blob = answer.map_err(|error| failure(&error))?.ciphertext_blob;
+        let bytes = blob.ok_or(ServiceError::Corrupt)?.into_inner();
+        Ok(RootWrapped {
+            root: self.root.clone(),
+            provider: provider::AWS_KMS,
+            bytes,
+        })
+    }
+
+    pub(super) async fn unwrap(
+        &self,
+        wrapped: &RootWrapped,
+        context: &BranchContext,
+    ) -> Result<SecretKey, ServiceError> {
+        // The name comes from the database: another account's key, to which somebody else holds the
+        // plaintext, must not pass for a root of ours.
+        let ours = wrapped.root == self.root || self.former_roots.contains(&wrapped.root);
+        if wrapped.provider != provider::AWS_KMS || !ours {
+            return Err(ServiceError::Denied);
+        }
+        let request = self.client.decrypt().key_id(&wrapped.root);
+        let request = request.set_encryption_context(Some(encryption_context(context)));
+        let answer = request
+            .ciphertext_blob(Blob::new(wrapped.bytes.as_slice()))
+            .send()
+            .await;
+        let blob = answer.map_err(|error| failure(&error))?.plaintext;
+        let key = Zeroizing::new(blob.ok_or(ServiceError::Corrupt)?.into_inner());
+        SecretKey::from_slice(&key).ok_or(ServiceError::Corrupt)
+    }
+
+    pub(super) async fn mac(&self, message: &[u8]) -> Result<[u8; 32], ServiceError> {
+        let request = self.client.generate_mac().key_id(&self.mac_key);
+        let request = request.mac_algorithm(MacAlgorithmSpec::HmacSha256);
+        let answer = request.message(Blob::new(message)).send().await;
+        let blob = answer.map_err(|error| failure(&error))?.mac;
+        let mac = blob.ok_or(ServiceError::Corrupt)?.into_inner();
+        mac.try_into().ok().ok_or(ServiceError::Corrupt)
+    }
+}
+
+/// Opaque ids: AWS writes them into `CloudTrail`.
+fn encryption_context(context: &BranchContext) -> HashMap<String, String> {
+    [
+        ("organization", context.organization.to_string()),
+        ("branch", context.branch.to_string()),
+        ("version", context.version.to_string()),
+        ("purpose", "branch".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// What a failed call means for us. AWS's own words go to the log and no further.
+fn failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> ServiceError {
+    let code = error.code();
+    tracing::warn!(code, kind = kind(error), "key service call failed");
+    match code {
+        Some(
+            "AccessDeniedException"
+            | "DisabledException"
+            | "InvalidGrantTokenException"
+            | "InvalidKeyUsageException"
+            | "KMSInvalidStateException"
+            | "NotFoundException"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "IncompleteSignature",
+        ) => ServiceError::Denied,
+        Some("IncorrectKeyException" | "InvalidCiphertextException") => ServiceError::Corrupt,
+        _ => ServiceError::Unavailable,
+    }
+}
+
+fn kind<E>(error: &SdkError<E>) -> &'static str {
+    match error {
+        SdkError::ConstructionFailure(_) => "construction",
+        SdkError::TimeoutError(_) => "timeout",
+        SdkError::DispatchFailure(_) => "dispatch",
+        SdkError::ResponseError(_) => "response",
+        SdkError::ServiceError(_) => "service",
+        _ => "other",
+    }
+}
+
+/// The given authorities and no others, or the system's.
+fn tls(authority: Option<&[u8]>) -> Result<TlsContext, AwsKmsError> {
+    let store = match authority {
+        Some(pem) if is_certificate(pem) => TrustStore::empty().with_pem_certificate(pem),
+        Some(_) => return Err(AwsKmsError::CertificateAuthority),
+        None => TrustStore::default(),
+    };
+    let context = TlsContext::builder().with_trust_store(store).build();
+    context.ok().ok_or(AwsKmsError::CertificateAuthority)
+}
+
+/// Whether this is a PEM certificate by its looks. The SDK panics on what is none.
+fn is_certificate(pem: &[u8]) -> bool {
+    let text = std::str::from_utf8(pem).unwrap_or_default();
+    let Some((_, rest)) = text.split_once("-----BEGIN CERTIFICATE-----") else {
+        return false;
+    };
+    let Some((body, _)) = rest.split_once("-----END CERTIFICATE-----") else {
+        return false;
+    };
+    let body: String = body.split_whitespace().collect();
+    STANDARD
+        .decode(body)
+        .is_ok_and(|der| der.first() == Some(&0x30))
+}
+
+/// Sends nothing that is not `https://`, wherever its address came from: the SDK also reads endpoints
+/// from the environment and from profiles.
+#[derive(Debug)]
+struct HttpsOnly;
+
+impl Intercept for HttpsOnly {
+    fn name(&self) -> &'static str {
+        "HttpsOnly"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if context.request().uri().starts_with("https://") {
+            Ok(())
+        } else {
+            Err(AwsKmsError::PlainEndpoint.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> AwsKmsSettings {
+        AwsKmsSettings {
+            region: Some("us-east-1".to_owned()),
+            endpoint: Some("https://127.0.0.1:1".to_owned()),
+            certificate_authority: None,
+            root: "1234".to_owned(),
+            former_roots: Vec::new(),
+            mac_key: "5678".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plain_endpoint_is_refused() {
+        let endpoint = Some("http://127.0.0.1:1".to_owned());
+        let refused = AwsKms::connect(AwsKmsSettings {
+            endpoint,
+            ..settings()
+        })
+        .await;
+        assert_eq!(refused.unwrap_err(), AwsKmsError::PlainEndpoint);
+    }
+
+    #[tokio::test]
+    async fn a_root_key_named_by_an_alias_is_refused() {
+        for root in ["alias/phi", "arn:aws:kms:us-east-1:111122223333:alias/phi"] {
+            let refused = AwsKms::connect(AwsKmsSettings {
+                root: root.to_owned(),
+                ..settings()
+            })
+            .await;
+            assert_eq!(refused.unwrap_err(), AwsKmsError::Alias);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_authority_that_is_none_is_refused() {
+        let certificate_authority = Some(b"-----BEGIN CERTIFICATE-----\n????".to_vec());
+        let refused = AwsKms::connect(AwsKmsSettings {
+            certificate_authority,
+            ..settings()
+        })
+        .await;
+        assert_eq!(refused.unwrap_err(), AwsKmsError::CertificateAuthority);
+    }
+
+    #[tokio::test]
+    async fn a_root_of_somebody_elses_is_refused_before_anything_is_sent() {
+        let kms = AwsKms::connect(settings()).await.unwrap();
+        let root = "arn:aws:kms:us-east-1:999999999999:key/theirs".to_owned();
+        let wrapped = RootWrapped {
+            root,
+            provider: provider::AWS_KMS,
+            bytes: vec![0; 64],
+        };
+        let context = BranchContext {
+            organization: crate::OrganizationId::random(),
+            branch: crate::KeyId::random(),
+            version: 1,
+        };
+        assert_eq!(
+            kms.unwrap(&wrapped, &context).await.unwrap_err(),
+            ServiceError::Denied
+        );
+    }
+}

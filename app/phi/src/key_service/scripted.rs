@@ -1,0 +1,41 @@
+//! A key service whose answers a test decides.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::{DevelopmentKeyring, ServiceError};
+
+/// A development keyring that answers as it is told to, and counts what it is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Scripted {
+    keyring: Arc<DevelopmentKeyring>,
+    failure: Arc<Mutex<Option<ServiceError>>>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keyring = DevelopmentKeyring::create(&folder.path().join("keyring.json")).unwrap();
+        Self {
+            keyring: Arc::new(keyring),
+            failure: Arc::default(),
+            calls: Arc::default(),
+        }
+    }
+
+    /// From now on every call fails like this, or succeeds.
+    pub(crate) fn fail(&self, failure: Option<ServiceError>) {
+        *self.failure.lock().unwrap() = failure;
+    }
+
+    /// How often the service was asked.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn answer(&self) -> Result<&DevelopmentKeyring, ServiceError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.failure.lock().unwrap().map_or(Ok(&self.keyring), Err)
+    }
+}

@@ -1,0 +1,115 @@
+//! An organization's opened branch key, and everything that was opened with it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::KeyringSettings;
+use super::shelf::Shelf;
+use crate::authorization::AuthorizationKey;
+use crate::ids::{KeyId, OrganizationId};
+use crate::index::IndexKey;
+use crate::owner::Owner;
+use crate::scope::Scope;
+use crate::secret::SecretKey;
+
+/// A branch key, opened.
+pub(super) struct Branch {
+    pub(super) id: KeyId,
+    pub(super) version: u32,
+    pub(super) key: SecretKey,
+}
+
+/// What is open of an organization. Everything below the branch key lies in here, so that nothing
+/// outlives it.
+pub(super) struct Warm {
+    pub(super) organization: OrganizationId,
+    pub(super) branch: Arc<Branch>,
+    /// Branch keys of other versions that still wrap something.
+    pub(super) others: Shelf<KeyId, Arc<Branch>>,
+    /// Scopes of the owners' current keys (`None`) and by key.
+    pub(super) scopes: Shelf<(Owner, Option<KeyId>), Arc<Scope>>,
+    pub(super) index: Shelf<(), Arc<IndexKey>>,
+    pub(super) authorization: Shelf<(), Arc<AuthorizationKey>>,
+    opened: Instant,
+    life: Duration,
+    used: AtomicBool,
+}
+
+impl Warm {
+    /// `opened` is when opening began: not later than the moment the key service agreed to it.
+    pub(super) fn new(
+        organization: OrganizationId,
+        branch: Branch,
+        opened: Instant,
+        settings: &KeyringSettings,
+    ) -> Self {
+        Self {
+            organization,
+            branch: Arc::new(branch),
+            others: Shelf::new(16),
+            scopes: Shelf::new(settings.scopes),
+            index: Shelf::new(1),
+            authorization: Shelf::new(1),
+            opened,
+            life: settings.cache,
+            used: AtomicBool::new(false),
+        }
+    }
+
+    /// When the branch key closes, and all else with it.
+    pub(super) fn deadline(&self) -> Instant {
+        self.opened + self.life
+    }
+
+    /// When it is opened anew, if it is in use.
+    pub(super) fn refresh_at(&self) -> Instant {
+        self.opened + self.life * 4 / 5
+    }
+
+    /// Whether it is still to be used at `now`.
+    pub(super) fn is_open(&self, now: Instant) -> bool {
+        now < self.deadline()
+    }
+
+    /// Notes that somebody needs it.
+    pub(super) fn touch(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody needed it since it was opened.
+    pub(super) fn was_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Warm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Warm({})", self.organization)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_closes_at_its_deadline_and_is_refreshed_before() {
+        let settings = KeyringSettings {
+            cache: Duration::from_secs(100),
+            ..KeyringSettings::default()
+        };
+        let branch = Branch {
+            id: KeyId::random(),
+            version: 1,
+            key: SecretKey::random(),
+        };
+        let opened = Instant::now();
+        let warm = Warm::new(OrganizationId::random(), branch, opened, &settings);
+        let at = |seconds| opened + Duration::from_secs(seconds);
+        assert_eq!(warm.refresh_at(), at(80));
+        assert!(warm.is_open(at(99)));
+        assert!(!warm.is_open(at(100)));
+    }
+}

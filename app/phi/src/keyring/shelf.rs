@@ -1,0 +1,152 @@
+//! A bounded map whose entries are loaded by one caller while the others wait.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::KeyError;
+
+/// Holds up to `capacity` values. When it is full, the eighth that was not used for longest goes.
+///
+/// Loading is single flight: callers who come while a value is loaded wait for it, and get its failure
+/// too, so that an outage is not asked about once for every one of them. A failure is not remembered.
+pub(super) struct Shelf<K, V> {
+    slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+    capacity: usize,
+    uses: AtomicU64,
+}
+
+struct Slot<V> {
+    value: Mutex<Option<V>>,
+    /// Held while loading; holds how the last load failed.
+    gate: tokio::sync::Mutex<Option<Failure>>,
+    used: AtomicU64,
+}
+
+struct Failure {
+    at: Instant,
+    error: KeyError,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            slots: Mutex::new(HashMap::new()),
+            capacity: capacity.max(1),
+            uses: AtomicU64::new(0),
+        }
+    }
+
+    /// The value of `key`, loaded if it is not there.
+    pub(super) async fn load(
+        &self,
+        key: K,
+        load: impl Future<Output = Result<V, KeyError>>,
+    ) -> Result<V, KeyError> {
+        self.load_unless(key, |_| true, load).await
+    }
+
+    /// The value of `key`, loaded if it is not there or `good` does not hold for it any more.
+    pub(super) async fn load_unless(
+        &self,
+        key: K,
+        good: impl Fn(&V) -> bool,
+        load: impl Future<Output = Result<V, KeyError>>,
+    ) -> Result<V, KeyError> {
+        let arrived = Instant::now();
+        let slot = self.slot(&key);
+        if let Some(value) = slot.value().as_ref().filter(|value| good(value)) {
+            return Ok(value.clone());
+        }
+        let mut failure = slot.gate.lock().await;
+        if let Some(value) = slot.value().as_ref().filter(|value| good(value)) {
+            return Ok(value.clone());
+        }
+        if let Some(shared) = failure.as_ref().filter(|failure| failure.at > arrived) {
+            return Err(shared.error.clone());
+        }
+        match load.await {
+            Ok(value) => {
+                *slot.value() = Some(value.clone());
+                Ok(value)
+            }
+            Err(error) => {
+                *failure = Some(Failure {
+                    at: Instant::now(),
+                    error: error.clone(),
+                });
+                self.remove(&key);
+                Err(error)
+            }
+        }
+    }
+
+    /// The value of `key`, if it is there. This does not count as use.
+    pub(super) fn peek(&self, key: &K) -> Option<V> {
+        self.slots().get(key)?.value().clone()
+    }
+
+    /// Puts a value in, in place of what was there.
+    pub(super) fn put(&self, key: &K, value: V) {
+        *self.slot(key).value() = Some(value);
+    }
+
+    /// Takes a value out.
+    pub(super) fn remove(&self, key: &K) {
+        self.slots().remove(key);
+    }
+
+    /// Takes a value out, if it is the one that is meant.
+    pub(super) fn remove_if(&self, key: &K, meant: impl Fn(&V) -> bool) {
+        let mut slots = self.slots();
+        if slots
+            .get(key)
+            .is_some_and(|slot| slot.value().as_ref().is_some_and(meant))
+        {
+            slots.remove(key);
+        }
+    }
+
+    fn slot(&self, key: &K) -> Arc<Slot<V>> {
+        let mut slots = self.slots();
+        if !slots.contains_key(key) && slots.len() >= self.capacity {
+            self.make_room(&mut slots);
+        }
+        let slot = slots
+            .entry(key.clone())
+            .or_insert_with(|| Arc::new(Slot::new()));
+        slot.used
+            .store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        Arc::clone(slot)
+    }
+
+    fn make_room(&self, slots: &mut HashMap<K, Arc<Slot<V>>>) {
+        let mut uses: Vec<_> = slots
+            .values()
+            .map(|slot| slot.used.load(Ordering::Relaxed))
+            .collect();
+        let (_, oldest, _) = uses.select_nth_unstable(self.capacity / 8);
+        let oldest = *oldest;
+        slots.retain(|_, slot| slot.used.load(Ordering::Relaxed) > oldest);
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<K, Arc<Slot<V>>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V> Slot<V> {
+    fn new() -> Self {
+        Self {
+            value: Mutex::new(None),
+            gate: tokio::sync::Mutex::new(None),
+            used: AtomicU64::new(0),
+        }
+    }
+
+    fn value(&self) -> MutexGuard<'_, Option<V>> {
+        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

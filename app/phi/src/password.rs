@@ -1,0 +1,78 @@
+//! Password strings: argon2id in PHC form, with the parameters OWASP recommends (19 MiB, 2 passes,
+//! 1 lane). A string is sealed before it is stored.
+//!
+//! Hashing takes tens of milliseconds of one core: call it from a thread for blocking work.
+
+use std::sync::LazyLock;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::random;
+use crate::value::Phi;
+
+/// A password was not hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// The password is longer than argon2 takes.
+    #[error("the password is too long")]
+    TooLong,
+}
+
+/// The string to seal and store for a password.
+///
+/// # Errors
+///
+/// [`PasswordError::TooLong`] beyond 4 GiB.
+pub fn hash(password: &SecretString) -> Result<Phi<String>, PasswordError> {
+    let salt = random::array::<16>();
+    let hash = argon2id().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
+    hash.map(|hash| Phi::new(hash.to_string()))
+        .ok()
+        .ok_or(PasswordError::TooLong)
+}
+
+/// Whether `password` is the one that `stored` was made of. A string that is none verifies nothing.
+#[must_use]
+pub fn verify(password: &SecretString, stored: &str) -> bool {
+    let Ok(stored) = PasswordHash::new(stored) else {
+        return false;
+    };
+    argon2id()
+        .verify_password(password.expose_secret().as_bytes(), &stored)
+        .is_ok()
+}
+
+/// Does the work of [`verify`] for an account that is not there, so that the time of an answer does
+/// not tell which accounts are.
+pub fn verify_nobody(password: &SecretString) {
+    static NOBODY: LazyLock<Option<Phi<String>>> =
+        LazyLock::new(|| hash(&SecretString::from("nobody")).ok());
+    if let Some(stored) = &*NOBODY {
+        std::hint::black_box(verify(password, stored.expose()));
+    }
+}
+
+fn argon2id() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_verifies_and_another_does_not() {
+        let stored = hash(&"correct horse".into()).unwrap();
+        assert!(
+            stored
+                .expose()
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
+        assert!(verify(&"correct horse".into(), stored.expose()));
+        assert!(!verify(&"battery staple".into(), stored.expose()));
+        assert!(!verify(&"correct horse".into(), "no such string"));
+        verify_nobody(&"correct horse".into());
+    }
+}

@@ -1,0 +1,57 @@
+//! PHI in the clear.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+/// A PHI value in the clear. It cannot be serialized, does not show itself in `Debug`, and is
+/// zeroized when dropped.
+pub struct Phi<T: Zeroize>(T);
+
+impl<T: Zeroize> Phi<T> {
+    /// Takes a value under protection.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value. What is made of it is the caller's to protect.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> Drop for Phi<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> zeroize::ZeroizeOnDrop for Phi<T> {}
+
+impl<T: Zeroize + Clone> Clone for Phi<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Zeroize> From<T> for Phi<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Phi<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phi(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_the_value() {
+        assert_eq!(format!("{:?}", Phi::new("Ada".to_owned())), "Phi(..)");
+    }
+}

@@ -1,0 +1,72 @@
+//! Wrapping keys under keys, and what an opened key must agree with.
+
+use subtle::ConstantTimeEq;
+
+use crate::ids::KeyId;
+use crate::keys::WrappedKey;
+use crate::rows::{RowEncoder, RowMac};
+use crate::seal::{Suite, Unopened};
+use crate::secret::SecretKey;
+
+/// Wraps always take suite 2: many instances make them under one key, and nobody counts them.
+const SUITE: Suite = Suite::Xaes;
+
+/// Wraps `key`: `nonce[24] | ciphertext[32] | tag[16]`.
+pub(crate) fn wrap(
+    wrapping: &SecretKey,
+    context: &[u8],
+    key: &SecretKey,
+) -> Result<Vec<u8>, Unopened> {
+    let mut wrapped = Vec::new();
+    let write = |out: &mut Vec<u8>| out.extend_from_slice(key.expose());
+    SUITE.seal_into(&subkey(wrapping), context, 32, &mut wrapped, write)?;
+    Ok(wrapped)
+}
+
+/// Unwraps what [`wrap`] made under the same key and context.
+pub(crate) fn unwrap(
+    wrapping: &SecretKey,
+    context: &[u8],
+    wrapped: &[u8],
+) -> Result<SecretKey, Unopened> {
+    let key = SUITE.open(&subkey(wrapping), context, wrapped)?;
+    SecretKey::from_slice(&key).ok_or(Unopened)
+}
+
+fn subkey(wrapping: &SecretKey) -> SecretKey {
+    wrapping.derive(&[b"phi-wrap/1", &[SUITE.code()]])
+}
+
+/// What a wrap under a branch key is bound to: `"phi-wrap-aad/1" | organization[16] | owner kind |
+/// owner[16] | purpose | key id[16] | version[4] | branch id[16] | branch version[4]`.
+pub(crate) fn context(row: &WrappedKey, branch: KeyId, branch_version: u32) -> Vec<u8> {
+    [
+        &b"phi-wrap-aad/1"[..],
+        row.organization.as_bytes(),
+        &[row.owner_kind.code()],
+        &row.owner,
+        &[row.purpose.code()],
+        row.id.as_bytes(),
+        &row.version.to_be_bytes(),
+        branch.as_bytes(),
+        &branch_version.to_be_bytes(),
+    ]
+    .concat()
+}
+
+/// What is stored beside a wrapped key and binds it to this key alone: AES-GCM does not, by itself.
+pub(crate) fn commitment(key: &SecretKey, id: KeyId) -> [u8; 32] {
+    *key.derive(&[b"phi-commit/1", id.as_bytes()]).expose()
+}
+
+/// The MAC of a row of the `keys` table, under a subkey of the key that the row wraps.
+pub(crate) fn row_mac(key: &SecretKey, row: &WrappedKey) -> RowMac {
+    let subkey = key.derive(&[b"phi-key-row/1", row.id.as_bytes()]);
+    RowMac::from_bytes(subkey.hmac(&[&RowEncoder::encoding(row)]))
+}
+
+/// Whether an opened key is the one that its row was written for, and the row is as it was written.
+pub(crate) fn agrees(key: &SecretKey, row: &WrappedKey) -> bool {
+    let committed: bool = commitment(key, row.id).ct_eq(&row.commitment).into();
+    committed && row_mac(key, row) == row.mac
+}
