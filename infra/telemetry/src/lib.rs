@@ -1,1 +1,111 @@
 #![doc = include_str!("../README.md")]
+
+mod collector;
+mod json;
+mod redact;
+mod request_id;
+pub mod trace;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tracing::level_filters::LevelFilter as Level;
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{Targets, filter_fn},
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
+};
+
+pub use collector::{Collector, CollectorError};
+pub use request_id::{RequestId, X_REQUEST_ID};
+pub use tracing::level_filters::LevelFilter;
+
+/// The crates whose log lines follow the configured level. All others are held at warnings: at
+/// finer levels HTTP and SQL libraries log headers and statements.
+const OWN: [&str; 9] = [
+    "app",
+    "audit",
+    "certs",
+    "db",
+    "migrate",
+    "phi",
+    "stack",
+    "telemetry",
+    "web",
+];
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The exporter refuses its settings.
+    #[error("can't export traces: {0}")]
+    Exporter(#[from] ExporterBuildError),
+    /// The process has a logger already.
+    #[error("logging was set up twice: {0}")]
+    Twice(#[from] TryInitError),
+}
+
+/// Sends the last spans when it is dropped: keep it until the end of `main`.
+#[must_use = "dropping it ends the export of traces"]
+pub struct Guard(Option<SdkTracerProvider>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.as_ref().map(SdkTracerProvider::shutdown) {
+            tracing::warn!(%error, "the last spans were not sent");
+        }
+    }
+}
+
+/// Sets up this process's log (JSON lines on standard output, from `level` up) and, if there is a
+/// `collector`, the export of its traces.
+///
+/// # Errors
+/// [`InitError`].
+pub fn init(
+    service: &'static str,
+    level: LevelFilter,
+    collector: Option<Collector>,
+) -> Result<Guard, InitError> {
+    let provider = collector
+        .map(|collector| provider(service, collector))
+        .transpose()?;
+    let traces = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer(service))
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            // Events are log lines; what is exported is where the time went.
+            .with_filter(filter_fn(|metadata| !metadata.is_event()))
+    });
+    Registry::default()
+        .with(traces)
+        .with(json::JsonLines::new(service))
+        .with(targets(level))
+        .try_init()?;
+    Ok(Guard(provider))
+}
+
+fn targets(level: LevelFilter) -> Targets {
+    let others = level.min(Level::WARN);
+    Targets::new()
+        .with_default(others)
+        .with_targets(OWN.map(|name| (name, level)))
+}
+
+fn provider(
+    service: &'static str,
+    collector: Collector,
+) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_endpoint(collector.traces_url())
+        .with_http_client(collector)
+        .build()?;
+    Ok(SdkTracerProvider::builder()
+        .with_resource(Resource::builder_empty().with_service_name(service).build())
+        .with_batch_exporter(redact::Redacting(exporter))
+        .build())
+}

@@ -1,0 +1,219 @@
+use std::{fmt, io, net::IpAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, Uri, uri::Scheme};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use opentelemetry_http::{HttpClient, HttpError};
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    runtime::Handle,
+    time,
+};
+use tokio_rustls::TlsConnector;
+
+/// How long one export may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The longest answer that is read: a collector says little.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Where traces are sent: an OpenTelemetry collector that speaks OTLP over HTTP.
+///
+/// Each batch has a connection of its own, so there is no pool to keep and no stale connection.
+pub struct Collector {
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    traces: String,
+    runtime: Handle,
+}
+
+/// Why an endpoint can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CollectorError {
+    /// It is not `https://host[:port]`, or `http://` of this machine.
+    #[error("expected https://host[:port], or http://localhost[:port] for a collector beside us")]
+    Endpoint,
+    /// It is `https://`, and there is nothing to check its certificate with.
+    #[error("an https:// endpoint needs the CA of its certificate")]
+    Anchors,
+    /// There is no tokio runtime to send on.
+    #[error("there is no runtime to send on")]
+    Runtime,
+}
+
+impl Collector {
+    /// A collector at `endpoint`, without `/v1/traces`. Plain HTTP goes to this machine only; for
+    /// HTTPS, `tls` says whom to trust. Call it within a tokio runtime, which will do the sending.
+    ///
+    /// # Errors
+    /// [`CollectorError`].
+    pub fn new(endpoint: &str, tls: Option<Arc<ClientConfig>>) -> Result<Self, CollectorError> {
+        let uri: Uri = endpoint
+            .parse()
+            .map_err(|_not_a_url| CollectorError::Endpoint)?;
+        let host = uri
+            .host()
+            .ok_or(CollectorError::Endpoint)?
+            .trim_matches(['[', ']'])
+            .to_owned();
+        let secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let plain = uri.scheme() == Some(&Scheme::HTTP) && is_this_machine(&host);
+        if !(secure || plain) || uri.query().is_some() {
+            return Err(CollectorError::Endpoint);
+        }
+        let tls = if secure {
+            let name = ServerName::try_from(host.clone())
+                .map_err(|_not_a_name| CollectorError::Endpoint)?;
+            Some((
+                TlsConnector::from(tls.ok_or(CollectorError::Anchors)?),
+                name,
+            ))
+        } else {
+            None
+        };
+        Ok(Self {
+            host,
+            port: uri.port_u16().unwrap_or(4318),
+            tls,
+            traces: format!("{}/v1/traces", endpoint.trim_end_matches('/')),
+            runtime: Handle::try_current().map_err(|_outside| CollectorError::Runtime)?,
+        })
+    }
+
+    pub(crate) fn traces_url(&self) -> String {
+        self.traces.clone()
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Collector({})", self.traces)
+    }
+}
+
+#[async_trait]
+impl HttpClient for Collector {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        // The exporter has a thread of its own, without a runtime.
+        let (host, port, tls) = (self.host.clone(), self.port, self.tls.clone());
+        let sending = self.runtime.spawn(async move {
+            time::timeout(DEADLINE, async {
+                let tcp = TcpStream::connect((host, port)).await?;
+                match tls {
+                    None => exchange(tcp, request).await,
+                    Some((connector, name)) => {
+                        exchange(connector.connect(name, tcp).await?, request).await
+                    }
+                }
+            })
+            .await
+            .map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
+        });
+        sending.await?
+    }
+}
+
+/// Sends one request on a connection made for it.
+async fn exchange<S>(stream: S, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let (mut parts, body) = request.into_parts();
+    if let Some(host) = parts
+        .uri
+        .authority()
+        .and_then(|name| name.as_str().parse().ok())
+    {
+        parts.headers.insert(http::header::HOST, host);
+    }
+    parts.uri = Uri::from_static("/v1/traces");
+    let answer = sender
+        .send_request(Request::from_parts(parts, Full::new(body)))
+        .await?;
+    let (parts, body) = answer.into_parts();
+    let body = Limited::new(body, LONGEST_ANSWER)
+        .collect()
+        .await?
+        .to_bytes();
+    connection.abort();
+    Ok(Response::from_parts(parts, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn plain_http_goes_to_this_machine_only() {
+        for endpoint in [
+            "http://127.0.0.1:4318",
+            "http://localhost",
+            "http://[::1]:1/",
+        ] {
+            assert!(Collector::new(endpoint, None).is_ok(), "{endpoint}");
+        }
+        for endpoint in [
+            "http://collector:4318",
+            "ftp://localhost",
+            "localhost:4318",
+            "",
+        ] {
+            let error = Collector::new(endpoint, None).unwrap_err();
+            assert_eq!(error, CollectorError::Endpoint, "{endpoint}");
+        }
+        let error = Collector::new("https://collector", None).unwrap_err();
+        assert_eq!(error, CollectorError::Anchors);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn spans_reach_the_collector_without_what_must_not_be_exported() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let received = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut bytes = vec![0; 16 * 1024];
+            let length = tcp.read(&mut bytes).await.unwrap();
+            tcp.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .await
+                .unwrap();
+            String::from_utf8_lossy(&bytes[..length]).into_owned()
+        });
+        let collector = Collector::new(&endpoint, None).unwrap();
+        let guard = crate::init("test", crate::LevelFilter::ERROR, Some(collector)).unwrap();
+        drop(tracing::error_span!(
+            "a span",
+            patient_name = "Ann Archer",
+            status = "kept"
+        ));
+        tokio::task::spawn_blocking(move || drop(guard))
+            .await
+            .unwrap();
+        let received = received.await.unwrap();
+        assert!(received.starts_with("POST /v1/traces"), "{received}");
+        assert!(
+            received.contains("a span") && received.contains("kept"),
+            "{received}"
+        );
+        assert!(!received.contains("Archer"), "{received}");
+    }
+}

@@ -1,0 +1,64 @@
+//! The trace context of W3C (`traceparent`), between the tiers.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::{propagation::TextMapPropagator, trace::TraceContextExt};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::RequestId;
+
+/// The header that carries the trace context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Makes `span` a child of the trace that another tier is in, according to `headers`. For headers
+/// of a verified tier only: a stranger's trace is not continued.
+pub fn follow(headers: &HeaderMap, span: &Span) {
+    let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+    if context.span().span_context().is_valid() {
+        // Fails if traces are not exported: then there is nothing to be a child of.
+        drop(span.set_parent(context));
+    }
+}
+
+/// Sets the one `traceparent` of an outgoing request: that of `span`; if traces are not exported,
+/// one made of the request's id, so that every request has one in any case.
+pub fn hand_on(span: &Span, request: RequestId, headers: &mut HeaderMap) {
+    headers.remove(TRACEPARENT);
+    let context = span.context();
+    if context.span().span_context().is_valid() {
+        TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector(headers));
+    } else if let Ok(value) = HeaderValue::try_from(unsampled(request)) {
+        headers.insert(TRACEPARENT, value);
+    }
+}
+
+/// Version 00, trace id, parent id, flags 00 (not recorded).
+fn unsampled(request: RequestId) -> String {
+    // The lower half of a UUID is never zero: it holds the variant. So it is a valid parent id.
+    let (_, lower) = request.uuid().as_u64_pair();
+    format!("00-{}-{lower:016x}-00", request.uuid().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_one_valid_trace_context_without_a_collector() {
+        let mut headers = HeaderMap::new();
+        headers.append(TRACEPARENT, HeaderValue::from_static("00-forged-forged-01"));
+        headers.append(TRACEPARENT, HeaderValue::from_static("00-forged-forged-01"));
+        let request = RequestId::random();
+        hand_on(&Span::none(), request, &mut headers);
+        assert_eq!(headers.get_all(TRACEPARENT).iter().count(), 1);
+        let context = TraceContextPropagator::new().extract(&HeaderExtractor(&headers));
+        let context = context.span().span_context().clone();
+        assert!(context.is_valid() && !context.is_sampled());
+        assert_eq!(
+            context.trace_id().to_string(),
+            request.uuid().simple().to_string()
+        );
+    }
+}
