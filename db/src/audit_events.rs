@@ -1,0 +1,118 @@
+//! Table `audit_events`: insert and read, never update or delete.
+
+use audit::{Commitment, Entry, RowsDigest};
+use phi::{OrganizationId, Sealed};
+use sqlx::{MySql, QueryBuilder};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::columns::bytes32;
+use crate::{Database, Error, Transaction};
+
+const TABLE: &str = "audit_events";
+
+/// An event in its place, with its sealed body, as stored.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// Its place in its lane, and what it commits to.
+    pub entry: Entry,
+    /// Over the entry's bytes, under the system's authorization key.
+    pub mac: [u8; 32],
+    /// The body, sealed in audit-year scope, bound to the event's id as row id.
+    pub body: Sealed<Vec<u8>>,
+}
+
+impl Transaction {
+    /// Adds events. One statement for all: a literal cannot vary in length.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyThere`] if the place in the lane is taken, which means that two write one lane.
+    pub async fn insert_events(&mut self, rows: &[EventRow]) -> Result<(), Error> {
+        QueryBuilder::<MySql>::new(
+            "INSERT INTO audit_events \
+             (lane, counter, previous, organization, event, at, commitment, row_digests, mac, body) ",
+        )
+        .push_values(rows, |mut values, row| {
+            let entry = &row.entry;
+            values
+                .push_bind(entry.lane)
+                .push_bind(entry.counter)
+                .push_bind(entry.previous.to_vec())
+                .push_bind(entry.organization)
+                .push_bind(entry.event)
+                .push_bind(from_micros(entry.at_micros))
+                .push_bind(entry.commitment.0.to_vec())
+                .push_bind(entry.rows.0.to_vec())
+                .push_bind(row.mac.to_vec())
+                .push_bind(row.body.as_bytes());
+        })
+        .build()
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+}
+
+impl Database {
+    /// Whether an event is there: what a caller asks whose commit ended in doubt.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn has_event(&self, event: Uuid) -> Result<bool, Error> {
+        let found =
+            sqlx::query_scalar!("SELECT 1 AS found FROM audit_events WHERE event = ?", event)
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(found.is_some())
+    }
+
+    /// An organization's latest events, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub async fn latest_events(
+        &self,
+        organization: OrganizationId,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT lane AS "lane: Uuid", counter, previous, organization AS "organization: Uuid",
+                      event AS "event: Uuid", at AS "at: OffsetDateTime", commitment, row_digests, mac, body
+               FROM audit_events WHERE organization = ?
+               ORDER BY at DESC, lane, counter DESC LIMIT ?"#,
+            organization.uuid(),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let entry = Entry {
+                    lane: row.lane,
+                    counter: row.counter,
+                    previous: bytes32(TABLE, &row.previous)?,
+                    organization: row.organization,
+                    event: row.event,
+                    at_micros: to_micros(row.at),
+                    commitment: Commitment(bytes32(TABLE, &row.commitment)?),
+                    rows: RowsDigest(bytes32(TABLE, &row.row_digests)?),
+                };
+                let body = Sealed::from_bytes(row.body);
+                Ok(EventRow {
+                    entry,
+                    mac: bytes32(TABLE, &row.mac)?,
+                    body,
+                })
+            })
+            .collect()
+    }
+}
+
+fn from_micros(micros: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn to_micros(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,137 @@
+//! Brings the schema and the grants to what this build expects, as the `migrate` account.
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use crate::{Error, Settings};
+
+/// `sqlx`'s own lock is none on MariaDB, and on MySQL outlives a failed run on a pooled connection: this module
+/// takes one itself, on a connection that it closes.
+static MIGRATIONS: Migrator = Migrator {
+    locking: false,
+    ..sqlx::migrate!("./migrations")
+};
+
+/// One file per account, `{{database}}` standing for the database's name.
+const GRANTS: [&str; 3] = [
+    include_str!("../grants/app.sql"),
+    include_str!("../grants/auditor.sql"),
+    include_str!("../grants/backup.sql"),
+];
+
+/// Why the schema could not be brought up to date. Nothing that was acknowledged is lost by trying again.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// Another process has been migrating for half a minute.
+    #[error("another migration holds the lock: wait for it, or end it")]
+    Locked,
+    /// A statement failed.
+    #[error(transparent)]
+    Database(#[from] Error),
+    /// A migration failed, or the database was migrated by another version of this program.
+    #[error("the schema cannot be migrated: {0}")]
+    Schema(#[from] MigrateError),
+    /// The database's name would have to be quoted.
+    #[error("a database's name is made of a-z, 0-9 and _")]
+    Name,
+}
+
+/// Applies what is missing of the migrations, then all grants. May be run at any time, also twice at once.
+///
+/// # Errors
+/// See [`MigrationError`].
+pub async fn run(settings: &Settings) -> Result<(), MigrationError> {
+    let name = &settings.database;
+    if name.is_empty()
+        || !name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    {
+        return Err(MigrationError::Name);
+    }
+    let mut connection = connect(settings).await?;
+    lock(&mut connection).await?;
+    let outcome = migrate_and_grant(&mut connection, name).await;
+    // Closing the connection gives the lock back, whatever became of it.
+    connection.close().await.map_err(Error::from)?;
+    outcome
+}
+
+async fn connect(settings: &Settings) -> Result<MySqlConnection, Error> {
+    Ok(settings
+        .connect_options()
+        .disable_statement_logging()
+        .connect()
+        .await?)
+}
+
+async fn lock(connection: &mut MySqlConnection) -> Result<(), MigrationError> {
+    let taken: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK('stack migration', 30)")
+        .fetch_one(connection)
+        .await
+        .map_err(Error::from)?;
+    if taken == Some(1) {
+        Ok(())
+    } else {
+        Err(MigrationError::Locked)
+    }
+}
+
+async fn migrate_and_grant(
+    connection: &mut MySqlConnection,
+    name: &str,
+) -> Result<(), MigrationError> {
+    MIGRATIONS.run_direct(&mut *connection).await?;
+    for grants in GRANTS {
+        for statement in statements(grants, name) {
+            connection
+                .execute(statement.as_str())
+                .await
+                .map_err(Error::from)?;
+        }
+    }
+    Ok(())
+}
+
+/// The statements of a file that has comments on lines of their own and no semicolon within a statement.
+fn statements(file: &str, database: &str) -> Vec<String> {
+    let text: String = file
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    text.replace("{{database}}", database)
+        .split(';')
+        .map(|statement| statement.trim().to_owned())
+        .filter(|statement| !statement.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_app_is_never_granted_to_change_or_delete_what_is_audited() {
+        for statement in statements(include_str!("../grants/app.sql"), "stack") {
+            if statement.contains(".audit_") && !statement.contains(".audit_sequencer") {
+                assert!(
+                    statement.starts_with("GRANT SELECT, INSERT ON"),
+                    "{statement}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_account_but_migrate_is_granted_anything_on_the_schema() {
+        for grants in GRANTS {
+            for statement in statements(grants, "stack") {
+                for word in ["ALTER", "DROP", "CREATE", "ALL ", "GRANT OPTION"] {
+                    assert!(!statement.contains(word), "{statement}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! How to reach the server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+
+/// Where the database is and who connects to it. TLS with `VERIFY_IDENTITY` is not a setting.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Host name or address, as it stands in the server's certificate.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Name of the database.
+    pub database: String,
+    /// Name of the account.
+    pub user: String,
+    /// PEM file with the CA that issued the server's certificate.
+    pub ca_file: PathBuf,
+    /// PEM file with the account's certificate chain.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file with the account's private key.
+    pub key_file: Option<PathBuf>,
+    /// Only where the server cannot check client certificates.
+    pub password: Option<SecretString>,
+    /// The most connections that one process holds.
+    pub connections: u32,
+    /// How long a caller waits for a connection.
+    pub acquire_timeout: Duration,
+}
+
+impl Settings {
+    pub(crate) fn connect_options(&self) -> MySqlConnectOptions {
+        let mut options = MySqlConnectOptions::new()
+            .host(&self.host)
+            .port(self.port)
+            .database(&self.database)
+            .username(&self.user)
+            .ssl_mode(MySqlSslMode::VerifyIdentity)
+            .ssl_ca(&self.ca_file)
+            .charset("utf8mb4");
+        if let Some(file) = &self.certificate_file {
+            options = options.ssl_client_cert(file);
+        }
+        if let Some(file) = &self.key_file {
+            options = options.ssl_client_key(file);
+        }
+        // An X.509 account has no password, and an empty one is refused by MariaDB: none is sent at all.
+        if let Some(password) = &self.password {
+            options = options.password(password.expose_secret());
+        }
+        options
+    }
+}
