@@ -13,6 +13,7 @@ mod kind;
 mod outcome;
 mod place;
 mod reference;
+pub(crate) mod request;
 mod resource;
 pub(crate) mod search;
 pub(crate) mod summary;

@@ -15,9 +15,11 @@ use super::{Compartment, Issue, IssueCode, Kind, Outcome, Place, Resource, Targe
 
 mod answer;
 mod entry;
+mod runs;
 
 pub(crate) use answer::{Answer, response};
 use entry::{Asked, Draft, Refusal};
+pub(crate) use runs::{Run, runs};
 
 /// A transaction may have this many entries.
 pub(crate) const MAX_TRANSACTION_ENTRIES: usize = 1_000;
@@ -253,13 +255,17 @@ fn transaction(steps: impl Iterator<Item = Result<Step, Refusal>>) -> Result<Pla
     {
         return Err(refusal.into());
     }
-    // The directory, then patients, then what refers to them.
+    Ok(Plan::Transaction(sorted(writes)))
+}
+
+/// The directory, then patients, then what refers to them.
+fn sorted(mut writes: Vec<Write>) -> Vec<Write> {
     writes.sort_by_key(|write| match (write.kind.compartment(), write.kind) {
         (Compartment::Directory, _) => 0_u8,
         (Compartment::Patient, Kind::Patient) => 1,
         (Compartment::Patient, _) => 2,
     });
-    Ok(Plan::Transaction(writes))
+    writes
 }
 
 #[cfg(test)]

@@ -262,3 +262,65 @@ fn the_answer_has_an_entry_for_each() {
         "not-found"
     );
 }
+
+/// Every value of a Bundle in turn becomes something else that holds a secret.
+#[test]
+fn whatever_is_wrong_no_value_that_was_sent_is_repeated() {
+    const SECRET: &str = "zq 999-12-3456";
+    let mut finding = observation("urn:uuid:a");
+    finding["valueQuantity"] = json!({"value": 1.5, "unit": "cm"});
+    finding["effectiveDateTime"] = json!("2020-01-02");
+    let whole = bundle(
+        "transaction",
+        &[post("urn:uuid:a", &patient()), post("urn:uuid:b", &finding)],
+    );
+    let mut places = Vec::new();
+    pointers(&whole, String::new(), &mut places);
+    assert!(places.len() > 20);
+    for place in places {
+        for other in [
+            json!(SECRET),
+            json!([SECRET]),
+            json!({SECRET: SECRET}),
+            json!({"id": SECRET}),
+        ] {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&place).expect("a place") = other;
+            for mode in ["transaction", "batch"] {
+                if place != "/type" && place.len() > 5 {
+                    changed["type"] = json!(mode);
+                }
+                let told = match planned(&changed) {
+                    Err(outcome) => outcome.to_json().to_string(),
+                    Ok(Plan::Batch(steps)) => {
+                        let outcomes = steps.iter().filter_map(|step| step.as_ref().err());
+                        outcomes
+                            .map(|outcome| outcome.to_json().to_string())
+                            .collect()
+                    }
+                    Ok(Plan::Transaction(_)) => String::new(),
+                };
+                assert!(!told.contains("999"), "{place}: {told}");
+            }
+        }
+    }
+}
+
+fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                pointers(member, format!("{at}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                pointers(item, format!("{at}/{index}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    if !at.is_empty() {
+        found.push(at);
+    }
+}
