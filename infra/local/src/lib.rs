@@ -1,1 +1,44 @@
 #![doc = include_str!("../README.md")]
+
+mod accounts;
+mod binaries;
+mod certificates;
+mod emulator;
+mod environment;
+mod front_door;
+mod home;
+pub mod import;
+mod keys;
+mod lock;
+mod logs;
+mod packages;
+mod ports;
+mod process;
+mod progress;
+mod readiness;
+mod reset;
+mod seed;
+pub mod server;
+mod settings;
+mod stack;
+mod state;
+mod status;
+mod supervise;
+mod table;
+mod token;
+mod up;
+mod workspace;
+
+pub use accounts::{Accounts, Organization, Person};
+pub use front_door::{Connection, FrontDoor};
+pub use home::Home;
+pub use logs::follow as show_logs;
+pub use progress::{Progress, Step};
+pub use reset::reset;
+pub use settings::{Database, KeyService, Options, Ports, Settings};
+pub use stack::Stack;
+pub use status::{Account, Status};
+pub use table::status as status_table;
+pub use token::issue as issue_token;
+pub use up::{down, supervise, up};
+pub use workspace::{cache as cache_folder, root as workspace_root};

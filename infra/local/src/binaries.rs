@@ -1,0 +1,70 @@
+//! The programs that a stack is made of: built by cargo, or given ready in a folder.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::workspace;
+
+/// What is started of our own.
+const PROGRAMS: [&str; 3] = ["app", "migrate", "web"];
+
+/// A line of cargo's messages, as far as it matters here.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+}
+
+/// The folder of the programs: `STACK_BIN_DIR` as it is, otherwise what cargo builds now, with its
+/// own progress on standard error.
+///
+/// # Errors
+/// When the build fails, or a program is missing.
+pub(crate) fn obtain(release: bool) -> anyhow::Result<PathBuf> {
+    let folder = match env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty()) {
+        Some(folder) => PathBuf::from(folder),
+        None => build(release)?,
+    };
+    for program in PROGRAMS {
+        if !folder.join(program).is_file() {
+            bail!(
+                "{} has no program `{program}`: build it with `cargo build --bins`, or unset \
+                 STACK_BIN_DIR",
+                folder.display()
+            );
+        }
+    }
+    Ok(folder)
+}
+
+fn build(release: bool) -> anyhow::Result<PathBuf> {
+    let mut command = Command::new(workspace::cargo());
+    command
+        .current_dir(workspace::root()?)
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(PROGRAMS.iter().flat_map(|program| ["--bin", program]))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    if release {
+        command.arg("--release");
+    }
+    let output = command
+        .output()
+        .context("cargo cannot be started: is it on the path?")?;
+    if !output.status.success() {
+        bail!("the build failed; cargo's messages above say where");
+    }
+    let folders: BTreeSet<PathBuf> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok()?.executable)
+        .filter_map(|program| program.parent().map(Path::to_path_buf))
+        .collect();
+    folders
+        .into_iter()
+        .next()
+        .context("cargo does not say where it put the programs")
+}

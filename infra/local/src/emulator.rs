@@ -1,0 +1,148 @@
+//! The emulator of AWS KMS: moto in a Python environment of its own in the cache folder, spoken to
+//! over HTTPS with the internal CA. It keeps its keys in memory, so what they sealed can be opened
+//! only as long as it runs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::{Request, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::environment::Variables;
+use crate::front_door::FrontDoor;
+use crate::home::{Home, write_private};
+use crate::packages::run_quietly;
+use crate::process::Program;
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::workspace;
+
+/// What is installed: moto with its server, no more of it than KMS needs.
+const PACKAGES: [&str; 3] = ["moto[kms]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
+
+/// The region that the emulator is asked to be in.
+const REGION: &str = "us-east-1";
+
+/// What stands in for a signature. The emulator reads service and region from it and checks
+/// nothing.
+const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=stack/20260101/us-east-1/kms/aws4_request, \
+                             SignedHeaders=host, Signature=0";
+
+/// The keys that were made in the emulator for one stack.
+#[derive(Debug, Serialize, Deserialize)]
+struct Keys {
+    key_id: String,
+    mac_key_id: String,
+}
+
+/// Installs the emulator if it is missing, and tells where it is.
+pub(crate) fn obtain(progress: Progress) -> anyhow::Result<PathBuf> {
+    let folder = workspace::cache()?.join("key-service-emulator");
+    let program = folder.join("bin/moto_server");
+    if !program.is_file() {
+        let step = progress.step("installing the key service emulator (moto) for this user");
+        let _ = fs::remove_dir_all(&folder);
+        run_quietly(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+            .context("a Python environment cannot be made: install `python3` and `python3-venv`")?;
+        let installed = run_quietly(
+            Command::new(folder.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(PACKAGES),
+        );
+        if installed.is_err() {
+            let _ = fs::remove_dir_all(&folder);
+        }
+        installed.context(
+            "the emulator cannot be installed by pip; `--key-service development` does without",
+        )?;
+        step.done();
+    }
+    Ok(program)
+}
+
+/// How it is started.
+pub(crate) fn program(settings: &Settings, home: &Home) -> anyhow::Result<Program> {
+    let port = settings.options.ports.kms.to_string();
+    let arguments = vec![
+        "-H".into(),
+        "127.0.0.1".into(),
+        "-p".into(),
+        port.into(),
+        "-c".into(),
+        home.certificate("internal/kms.pem").into(),
+        "-k".into(),
+        home.certificate("internal/kms.key").into(),
+    ];
+    Ok(Program {
+        name: "kms",
+        path: workspace::cache()?.join("key-service-emulator/bin/moto_server"),
+        arguments,
+        environment: Vec::new(),
+        log: home.log("kms"),
+    })
+}
+
+/// A client of the emulator.
+pub(crate) fn client(settings: &Settings, home: &Home) -> anyhow::Result<FrontDoor> {
+    FrontDoor::new(
+        settings.options.ports.kms,
+        &home.certificate("internal/ca.pem"),
+    )
+}
+
+/// Makes the two keys: one that wraps, one that makes MACs.
+pub(crate) async fn create_keys(settings: &Settings, home: &Home) -> anyhow::Result<()> {
+    let client = client(settings, home)?;
+    let key_id = create_key(&client, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await?;
+    let mac_key_id = create_key(&client, "HMAC_256", "GENERATE_VERIFY_MAC").await?;
+    let json = serde_json::to_vec_pretty(&Keys { key_id, mac_key_id }).context("keys.json")?;
+    write_private(&home.kms().join("keys.json"), &json)
+}
+
+/// The app's variables for this key service.
+pub(crate) fn variables(settings: &Settings, home: &Home) -> anyhow::Result<Variables> {
+    let keys = fs::read(home.kms().join("keys.json"))
+        .context("the emulator's keys are not known: has it been started?")?;
+    let keys: Keys = serde_json::from_slice(&keys).context("keys.json cannot be understood")?;
+    let endpoint = format!("https://localhost:{}", settings.options.ports.kms);
+    let authority = home.certificate("internal/ca.pem");
+    Ok(vec![
+        ("KEY_SERVICE".to_owned(), "aws-kms".into()),
+        ("KMS_ENDPOINT".to_owned(), endpoint.into()),
+        ("KMS_CA_FILE".to_owned(), authority.into()),
+        ("KMS_KEY_ID".to_owned(), keys.key_id.into()),
+        ("KMS_MAC_KEY_ID".to_owned(), keys.mac_key_id.into()),
+        ("AWS_REGION".to_owned(), REGION.into()),
+        ("AWS_ACCESS_KEY_ID".to_owned(), "stack".into()),
+        ("AWS_SECRET_ACCESS_KEY".to_owned(), "stack".into()),
+        ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".into()),
+    ])
+}
+
+async fn create_key(client: &FrontDoor, spec: &str, usage: &str) -> anyhow::Result<String> {
+    let body = json!({"KeySpec": spec, "KeyUsage": usage, "Description": "local stack"});
+    let request = Request::post("/")
+        .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header(header::AUTHORIZATION, AUTHORIZATION)
+        .header("x-amz-target", "TrentService.CreateKey")
+        .body(Bytes::from(body.to_string()))
+        .context("the request cannot be made")?;
+    let answer = client
+        .send(request)
+        .await
+        .context("the emulator does not answer")?;
+    let (head, body) = answer.into_parts();
+    let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let id = value.pointer("/KeyMetadata/KeyId").and_then(Value::as_str);
+    let Some(id) = id.filter(|_| head.status.is_success()) else {
+        bail!(
+            "the emulator refuses to make a key ({}): {value}",
+            head.status
+        );
+    };
+    Ok(id.to_owned())
+}

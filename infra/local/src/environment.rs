@@ -1,0 +1,148 @@
+//! The variables that each program is configured by.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::emulator;
+use crate::home::Home;
+use crate::process::Program;
+use crate::server::DATABASE;
+use crate::settings::{KeyService, Settings};
+
+/// Variables and their values.
+pub(crate) type Variables = Vec<(String, OsString)>;
+
+/// How web is started.
+pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program {
+    let ports = settings.options.ports;
+    let mut variables = Variables::new();
+    let mut set = |name: &str, value: OsString| variables.push((name.to_owned(), value));
+    set("WEB_LISTEN", format!("127.0.0.1:{}", ports.web).into());
+    set(
+        "WEB_REDIRECT_LISTEN",
+        format!("127.0.0.1:{}", ports.redirect).into(),
+    );
+    set("WEB_PUBLIC_ORIGIN", origin(settings).into());
+    set(
+        "WEB_TLS_CERTIFICATE_FILE",
+        home.certificate("public/web.pem").into(),
+    );
+    set(
+        "WEB_TLS_KEY_FILE",
+        home.certificate("public/web.key").into(),
+    );
+    set("WEB_UPSTREAMS", format!("127.0.0.1:{}", ports.app).into());
+    set("WEB_UPSTREAM_NAME", "app.internal".into());
+    set(
+        "WEB_UPSTREAM_IDENTITY",
+        "spiffe://stack.internal/app".into(),
+    );
+    set(
+        "WEB_UPSTREAM_CA_FILE",
+        home.certificate("internal/ca.pem").into(),
+    );
+    set(
+        "WEB_UPSTREAM_CERTIFICATE_FILE",
+        home.certificate("internal/web.pem").into(),
+    );
+    set(
+        "WEB_UPSTREAM_KEY_FILE",
+        home.certificate("internal/web.key").into(),
+    );
+    set("WEB_DRAIN_SECONDS", "10".into());
+    Program {
+        name: "web",
+        path: binaries.join("web"),
+        arguments: Vec::new(),
+        environment: variables,
+        log: home.log("web"),
+    }
+}
+
+/// How app is started, or one of its other commands.
+pub(crate) fn app(
+    settings: &Settings,
+    home: &Home,
+    binaries: &Path,
+    arguments: &[OsString],
+) -> anyhow::Result<Program> {
+    let ports = settings.options.ports;
+    let mut variables = database(settings, home, "app");
+    let mut set = |name: &str, value: OsString| variables.push((name.to_owned(), value));
+    set("APP_LISTEN", format!("127.0.0.1:{}", ports.app).into());
+    set("APP_PUBLIC_ORIGIN", origin(settings).into());
+    set(
+        "APP_TLS_CERTIFICATE_FILE",
+        home.certificate("internal/app.pem").into(),
+    );
+    set(
+        "APP_TLS_KEY_FILE",
+        home.certificate("internal/app.key").into(),
+    );
+    set(
+        "APP_TLS_CLIENT_CA_FILE",
+        home.certificate("internal/ca.pem").into(),
+    );
+    set(
+        "APP_TLS_CLIENT_IDENTITY",
+        "spiffe://stack.internal/web".into(),
+    );
+    set("APP_DRAIN_SECONDS", "10".into());
+    set(
+        "KEY_CACHE_SECONDS",
+        settings.options.key_cache_seconds.to_string().into(),
+    );
+    match settings.options.key_service {
+        KeyService::Development => {
+            set("KEY_SERVICE", "development".into());
+            set("KEYRING_FILE", home.keyring().into());
+        }
+        KeyService::Emulator => variables.extend(emulator::variables(settings, home)?),
+    }
+    Ok(Program {
+        name: "app",
+        path: binaries.join("app"),
+        arguments: arguments.to_vec(),
+        environment: variables,
+        log: home.log("app"),
+    })
+}
+
+/// How the migrations are run.
+pub(crate) fn migrate(settings: &Settings, home: &Home, binaries: &Path) -> Program {
+    Program {
+        name: "migrate",
+        path: binaries.join("migrate"),
+        arguments: Vec::new(),
+        environment: database(settings, home, "migrate"),
+        log: home.log("migrate"),
+    }
+}
+
+/// What leads to the database as one of its accounts.
+fn database(settings: &Settings, home: &Home, account: &str) -> Variables {
+    let file = |suffix: &str| home.certificate(&format!("database/{account}.{suffix}"));
+    [
+        ("DATABASE_HOST", OsString::from("127.0.0.1")),
+        (
+            "DATABASE_PORT",
+            settings.options.ports.database.to_string().into(),
+        ),
+        ("DATABASE_NAME", DATABASE.into()),
+        ("DATABASE_USER", account.into()),
+        (
+            "DATABASE_CA_FILE",
+            home.certificate("internal/ca.pem").into(),
+        ),
+        ("DATABASE_CERTIFICATE_FILE", file("pem").into()),
+        ("DATABASE_KEY_FILE", file("key").into()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// The address that a browser sees.
+pub(crate) fn origin(settings: &Settings) -> String {
+    format!("https://localhost:{}", settings.options.ports.web)
+}

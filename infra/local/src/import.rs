@@ -1,0 +1,181 @@
+//! FHIR R4 bundles through the front door: streamed, resumable, each resource under the id it came
+//! with.
+//!
+//! A file is read several times instead of being held: once for its fingerprint, once to learn
+//! which ids it brings, then once per wave (directory, patients, everything else), so that a
+//! patient is always there before what belongs to them.
+
+mod chunk;
+mod index;
+mod kind;
+mod ledger;
+mod prepare;
+mod report;
+mod send;
+mod source;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use futures::StreamExt;
+use indicatif::ProgressBar;
+
+use crate::accounts::Accounts;
+use crate::front_door::FrontDoor;
+use crate::home::Home;
+use crate::progress::Progress;
+use crate::state::State;
+
+use chunk::Chunk;
+use index::Index;
+use kind::Wave;
+use ledger::Ledger;
+use send::{Outcome, Sender};
+
+pub use report::{Refusal, Report};
+pub use source::Place;
+
+/// So many requests are under way at once.
+const IN_FLIGHT: usize = 4;
+
+/// Imports files into one organization of a running stack.
+#[derive(Debug)]
+pub struct Importer {
+    sender: Sender,
+    account: String,
+    ledgers: PathBuf,
+    progress: Progress,
+    afresh: bool,
+}
+
+impl Importer {
+    /// Imports as the demo clinician of an organization (the first one unless named).
+    ///
+    /// # Errors
+    /// When no stack runs in the folder, or no such account is there.
+    pub fn new(
+        home: &Home,
+        organization: Option<&str>,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
+        let state = State::read(home)?.context("no stack runs: start one with `cargo stack up`")?;
+        let accounts = Accounts::read(home)?.context("the stack has no accounts yet")?;
+        let person = accounts.person("clinician", organization)?;
+        let port = state.settings.options.ports.web;
+        let door = FrontDoor::new(port, &home.certificate("public/ca.pem"))?;
+        Ok(Self {
+            account: person.email.clone(),
+            sender: Sender::new(door, person.clone()),
+            ledgers: home.imports(),
+            progress,
+            afresh: false,
+        })
+    }
+
+    /// Sends everything again, also what is recorded as acknowledged.
+    #[must_use]
+    pub fn afresh(mut self, afresh: bool) -> Self {
+        self.afresh = afresh;
+        self
+    }
+
+    /// Imports one file. What was acknowledged in an earlier run is not sent again.
+    ///
+    /// # Errors
+    /// When the file cannot be read to its end, or the stack stays away longer than is waited for.
+    /// Refused entries are no error here: the report lists them.
+    pub async fn import(&self, file: &Path) -> anyhow::Result<Report> {
+        let begun = Instant::now();
+        let step = self
+            .progress
+            .step(&format!("looking through {}", file.display()));
+        let path = file.to_path_buf();
+        let (print, index) = tokio::task::spawn_blocking(move || {
+            anyhow::Ok((source::fingerprint(&path)?, Index::of(&path)?))
+        })
+        .await
+        .context("reading the file was cut short")??;
+        drop(step);
+        let mut ledger = Ledger::open(&self.ledgers, &print, &self.account, self.afresh)?;
+        let mut report = Report::of(&index);
+        let bar = self.progress.bar(index.kept(), "resources");
+        for wave in Wave::ALL {
+            self.import_wave(file, wave, &index, &mut ledger, &mut report, &bar)
+                .await?;
+        }
+        bar.finish_and_clear();
+        report.seconds = begun.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    async fn import_wave(
+        &self,
+        file: &Path,
+        wave: Wave,
+        index: &Index,
+        ledger: &mut Ledger,
+        report: &mut Report,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        if !index.has(wave) {
+            return Ok(());
+        }
+        let (chunks, reading) = chunk::read(file.to_path_buf(), wave, index.references());
+        let already = ledger.acknowledged(wave);
+        let answers = chunks.map(|chunk| {
+            let known = already.contains(&chunk.number);
+            async move { self.import_chunk(chunk, known, bar).await }
+        });
+        let mut answers = std::pin::pin!(answers.buffer_unordered(IN_FLIGHT));
+        while let Some(answer) = answers.next().await {
+            let answer = answer?;
+            bar.inc(answer.entries);
+            if answer.refusals.is_empty() {
+                ledger.acknowledge(wave, answer.chunk)?;
+            }
+            report.count(answer);
+        }
+        reading.await.context("reading the file was cut short")?
+    }
+
+    async fn import_chunk(
+        &self,
+        chunk: Chunk,
+        known: bool,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Outcome> {
+        if known {
+            return Ok(Outcome::already(&chunk));
+        }
+        self.sender
+            .send(chunk, &|words: &str| bar.set_message(words.to_owned()))
+            .await
+    }
+}
+
+/// The files meant by what was named on the command line: a folder stands for the bundles in it.
+///
+/// # Errors
+/// When one is not there, or a folder holds none.
+pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = path
+            .read_dir()
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let mut found: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| source::Format::of(path).is_ok())
+            .collect();
+        anyhow::ensure!(!found.is_empty(), "{} holds no bundle", path.display());
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}

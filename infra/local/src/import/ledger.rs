@@ -1,0 +1,102 @@
+//! The record of what was acknowledged, one file per imported file. It holds no name and no
+//! content: names of patients' files are often the patients' names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::kind::Wave;
+use crate::home::{create_private_folder, write_private};
+
+/// Changes when groups are made differently.
+const PLAN: &str = "100 entries, 4 MiB";
+
+/// What was acknowledged of one file.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    path: PathBuf,
+    record: Record,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    plan: String,
+    /// Per account, since each organization has its own copy; then per wave.
+    acknowledged: BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>,
+    #[serde(skip)]
+    account: String,
+}
+
+impl Ledger {
+    /// Opens the record of a file, or begins one.
+    pub(super) fn open(
+        folder: &Path,
+        print: &str,
+        account: &str,
+        afresh: bool,
+    ) -> anyhow::Result<Self> {
+        create_private_folder(folder)?;
+        let path = folder.join(format!("{print}.json"));
+        let read = fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let mut record: Record = read
+            .filter(|record: &Record| record.plan == PLAN)
+            .unwrap_or_default();
+        PLAN.clone_into(&mut record.plan);
+        account.clone_into(&mut record.account);
+        if afresh {
+            record.acknowledged.remove(account);
+        }
+        Ok(Self { path, record })
+    }
+
+    /// The groups of a wave that were acknowledged before.
+    pub(super) fn acknowledged(&self, wave: Wave) -> BTreeSet<u32> {
+        let waves = self.record.acknowledged.get(&self.record.account);
+        waves
+            .and_then(|waves| waves.get(wave.word()))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Records a group as acknowledged.
+    pub(super) fn acknowledge(&mut self, wave: Wave, chunk: u32) -> anyhow::Result<()> {
+        let waves = self
+            .record
+            .acknowledged
+            .entry(self.record.account.clone())
+            .or_default();
+        if !waves
+            .entry(wave.word().to_owned())
+            .or_default()
+            .insert(chunk)
+        {
+            return Ok(());
+        }
+        let json = serde_json::to_vec(&self.record).context("the import's record")?;
+        write_private(&self.path, &json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_account_imported_is_not_taken_for_anothers() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |account, afresh| Ledger::open(folder.path(), "ab12", account, afresh).unwrap();
+        open("a@x", false).acknowledge(Wave::Charts, 3).unwrap();
+        assert_eq!(
+            open("a@x", false).acknowledged(Wave::Charts),
+            BTreeSet::from([3])
+        );
+        assert!(open("a@x", false).acknowledged(Wave::Patients).is_empty());
+        assert!(open("b@x", false).acknowledged(Wave::Charts).is_empty());
+        assert!(open("a@x", true).acknowledged(Wave::Charts).is_empty());
+    }
+}

@@ -1,0 +1,46 @@
+//! The root keys of a local stack: whose they are, and that they stay the same as long as the data.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::environment;
+use crate::home::{Home, write_private};
+use crate::settings::{KeyService, Settings};
+
+/// Refuses to start with keys that cannot open the data which is there.
+pub(crate) fn check_same(settings: &Settings, home: &Home) -> anyhow::Result<()> {
+    let path = home.root().join("key-service.json");
+    let now = settings.options.key_service;
+    if let Ok(bytes) = fs::read(&path) {
+        let before: KeyService = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} cannot be understood", path.display()))?;
+        match (before, now) {
+            (KeyService::Development, KeyService::Emulator) => bail!(
+                "this stack's data is sealed under its development keyring: start it without \
+                 `--key-service emulator`, or begin anew with `cargo stack reset`"
+            ),
+            (KeyService::Emulator, _) => bail!(
+                "this stack's data is sealed under keys of the emulator, which forgot them when \
+                 it stopped: begin anew with `cargo stack reset`"
+            ),
+            (KeyService::Development, KeyService::Development) => {}
+        }
+    }
+    let json = serde_json::to_vec(&now).context("the key service cannot be put in JSON")?;
+    write_private(&path, &json)
+}
+
+/// Makes the development keyring at the first start.
+pub(crate) async fn make(settings: &Settings, home: &Home, binaries: &Path) -> anyhow::Result<()> {
+    let keyring = home.keyring();
+    if settings.options.key_service != KeyService::Development || keyring.exists() {
+        return Ok(());
+    }
+    let arguments = ["keyring".into(), "--out".into(), keyring.into_os_string()];
+    let app = environment::app(settings, home, binaries, &arguments)?;
+    app.run()
+        .await
+        .context("the development keyring cannot be made")
+}

@@ -1,0 +1,88 @@
+//! One stack per folder. The lock is the kernel's: it ends with the process that holds it, so
+//! that a lock file left behind never stands in the way.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::home::Home;
+
+/// The right to run the stack of one folder, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// When a running stack holds it; says which process.
+    pub(crate) fn take(home: &Home) -> anyhow::Result<Self> {
+        let path = home.lock();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("{} cannot be opened", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder)
+                    .context("the lock cannot be read")?;
+                bail!(
+                    "a stack already runs in {} (process {}). See it with `cargo stack status`, \
+                     stop it with `cargo stack down`, or start another with --home DIR and ports \
+                     of its own.",
+                    home.root().display(),
+                    holder.trim()
+                )
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
+            }
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .context("the lock cannot be written")?;
+        writeln!(file, "{}", std::process::id()).context("the lock cannot be written")?;
+        Ok(Self { _file: file })
+    }
+
+    /// Takes the lock, waiting a while for the holder to let go.
+    pub(crate) async fn take_within(home: &Home, patience: Duration) -> anyhow::Result<Self> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match Self::take(home) {
+                Err(_) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_holds_the_lock_and_a_file_left_behind_does_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path()).unwrap();
+        std::fs::write(home.lock(), "999999999\n").unwrap();
+        let lock = Lock::take(&home).unwrap();
+        let refused = Lock::take(&home).unwrap_err().to_string();
+        assert!(refused.contains("cargo stack down"), "{refused}");
+        drop(lock);
+        Lock::take(&home).unwrap();
+    }
+}

@@ -1,0 +1,167 @@
+//! What a stack is made of: where it lives, its ports, its database and its key service.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::free_port;
+
+/// Everything that distinguishes one stack from another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// The folder that holds certificates, data, logs and state.
+    pub home: PathBuf,
+    /// How it listens and what it is made of.
+    pub options: Options,
+}
+
+impl Settings {
+    /// A stack in `home` with the usual ports and parts.
+    #[must_use]
+    pub fn new(home: &Path) -> Self {
+        Self {
+            home: home.to_path_buf(),
+            options: Options::default(),
+        }
+    }
+
+    /// A stack in `home` on ports that are free now, without patients: for tests that need one of
+    /// their own.
+    ///
+    /// # Errors
+    /// When the system has no free port to give.
+    pub fn apart(home: &Path) -> anyhow::Result<Self> {
+        let mut settings = Self::new(home);
+        settings.options.patients = false;
+        settings.options.ports = Ports::free()?;
+        Ok(settings)
+    }
+}
+
+/// What `cargo stack up` can be told.
+#[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
+pub struct Options {
+    /// Where each part listens.
+    #[command(flatten)]
+    pub ports: Ports,
+    /// Who keeps the root keys.
+    #[arg(long, env = "STACK_KEY_SERVICE", value_enum, default_value_t)]
+    pub key_service: KeyService,
+    /// How long an unwrapped branch key may serve (1 to 300 seconds).
+    #[arg(long, env = "STACK_KEY_CACHE_SECONDS", default_value_t = 300,
+          value_parser = clap::value_parser!(u16).range(1..=300))]
+    pub key_cache_seconds: u16,
+    /// Which database server to run.
+    #[arg(long, env = "STACK_DATABASE", value_enum, default_value_t)]
+    pub database: Database,
+    /// Leave the synthetic patients out.
+    #[arg(long = "no-patients", action = clap::ArgAction::SetFalse)]
+    pub patients: bool,
+    /// Build and run optimized binaries.
+    #[arg(long, env = "STACK_RELEASE")]
+    pub release: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ports: Ports::default(),
+            key_service: KeyService::default(),
+            key_cache_seconds: 300,
+            database: Database::default(),
+            patients: true,
+            release: false,
+        }
+    }
+}
+
+/// Where each part listens on the loopback interface.
+#[derive(Clone, Copy, Debug, clap::Args, Serialize, Deserialize)]
+pub struct Ports {
+    /// Port of the front door (HTTPS).
+    #[arg(id = "web_port", long = "web-port", env = "STACK_WEB_PORT", default_value_t = Ports::default().web)]
+    pub web: u16,
+    /// Port that only redirects to the front door (HTTP).
+    #[arg(id = "redirect_port", long = "redirect-port", env = "STACK_REDIRECT_PORT", default_value_t = Ports::default().redirect)]
+    pub redirect: u16,
+    /// Port of the app tier (mutual TLS).
+    #[arg(id = "app_port", long = "app-port", env = "STACK_APP_PORT", default_value_t = Ports::default().app)]
+    pub app: u16,
+    /// Port of the database server (TLS).
+    #[arg(id = "database_port", long = "database-port", env = "STACK_DATABASE_PORT", default_value_t = Ports::default().database)]
+    pub database: u16,
+    /// Port of the key service emulator (HTTPS).
+    #[arg(id = "kms_port", long = "kms-port", env = "STACK_KMS_PORT", default_value_t = Ports::default().kms)]
+    pub kms: u16,
+}
+
+impl Ports {
+    /// Ports that nobody listens on at this moment.
+    ///
+    /// # Errors
+    /// When the system has no free port to give.
+    pub fn free() -> anyhow::Result<Self> {
+        Ok(Self {
+            web: free_port()?,
+            redirect: free_port()?,
+            app: free_port()?,
+            database: free_port()?,
+            kms: free_port()?,
+        })
+    }
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self {
+            web: 8443,
+            redirect: 8080,
+            app: 9443,
+            database: 13306,
+            kms: 14566,
+        }
+    }
+}
+
+/// Who keeps the root keys of a local stack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyService {
+    /// A keyring file in the stack's folder.
+    #[default]
+    Development,
+    /// An emulator of AWS KMS, over HTTPS. It forgets its keys when it stops.
+    Emulator,
+}
+
+/// The database servers that a local stack can run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Database {
+    /// `MariaDB` of the system's packages.
+    #[default]
+    Mariadb,
+    /// `MySQL` 9, unpacked from Debian's unstable suite into the cache folder.
+    Mysql,
+}
+
+impl Database {
+    /// The name a person knows it by.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Mariadb => "MariaDB",
+            Self::Mysql => "MySQL",
+        }
+    }
+
+    /// Its value on the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mariadb => "mariadb",
+            Self::Mysql => "mysql",
+        }
+    }
+}

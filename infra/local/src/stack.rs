@@ -1,0 +1,366 @@
+//! A running stack: prepared, started in order, stopped in the opposite order.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::Signal;
+
+use crate::accounts::Accounts;
+use crate::home::Home;
+use crate::lock::Lock;
+use crate::process::{Process, ProcessId, Program, last_lines};
+use crate::progress::Progress;
+use crate::readiness;
+use crate::server::{Extras, Server};
+use crate::settings::{KeyService, Settings};
+use crate::state::State;
+use crate::status::Status;
+use crate::{binaries, certificates, emulator, environment, keys, ports, seed};
+
+/// The processes in the order they are stopped, with the time each has for it: web and app drain,
+/// the database writes out what it holds.
+pub(crate) const STOPPING: [(&str, Duration); 4] = [
+    ("web", Duration::from_secs(15)),
+    ("app", Duration::from_secs(15)),
+    ("kms", Duration::from_secs(5)),
+    ("mysql", Duration::from_mins(1)),
+];
+
+/// How long a process may take until it is ready.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A stack that this process started and watches over. Dropped without [`Stack::down`], its
+/// processes are killed.
+#[derive(Debug)]
+pub struct Stack {
+    settings: Settings,
+    home: Home,
+    binaries: PathBuf,
+    processes: Vec<Process>,
+    ready: bool,
+    progress: Progress,
+    lock: Option<Lock>,
+}
+
+impl Stack {
+    /// Prepares and starts a stack, showing nothing.
+    ///
+    /// # Errors
+    /// When a part is missing, a port is taken, another stack runs in the same folder, or a process
+    /// does not become ready; what was started is stopped again.
+    pub async fn up(settings: Settings) -> anyhow::Result<Self> {
+        let mut stack = Self::prepare(settings, Progress::hidden()).await?;
+        if let Err(error) = stack.start_all().await {
+            stack.down().await?;
+            return Err(error);
+        }
+        Ok(stack)
+    }
+
+    /// Sees to everything that has to be there before the first process starts.
+    ///
+    /// # Errors
+    /// See [`Stack::up`].
+    pub async fn prepare(settings: Settings, progress: Progress) -> anyhow::Result<Self> {
+        let home = Home::at(&settings.home)?;
+        home.create()?;
+        let lock = Lock::take(&home)?;
+        if let Some(state) = State::read(&home)?.filter(State::is_alive) {
+            progress.say("stopping what an earlier stack left behind");
+            stop_leftovers(&state).await?;
+        }
+        ports::check_all_free(&settings.options)?;
+        keys::check_same(&settings, &home)?;
+        let server = Server::obtain(settings.options.database, progress)?;
+        if settings.options.key_service == KeyService::Emulator {
+            emulator::obtain(progress)?;
+        }
+        let binaries = binaries::obtain(settings.options.release)?;
+        let step = progress.step("issuing certificates");
+        certificates::issue(&home)?;
+        step.done();
+        server.prepare(&home, settings.options.ports.database, Extras::default())?;
+        let processes = Vec::new();
+        let lock = Some(lock);
+        let stack = Self {
+            settings,
+            home,
+            binaries,
+            processes,
+            ready: false,
+            progress,
+            lock,
+        };
+        stack.write_state()?;
+        Ok(stack)
+    }
+
+    /// Takes over the processes that another command started and left.
+    pub(crate) async fn adopt(home: Home, progress: Progress) -> anyhow::Result<Self> {
+        let lock = Lock::take_within(&home, Duration::from_secs(5)).await?;
+        let state = State::read(&home)?.context("nothing was started in this folder")?;
+        let processes = STOPPING
+            .iter()
+            .rev()
+            .filter_map(|(name, _)| Some(Process::adopt(name, *state.processes.get(*name)?)))
+            .collect();
+        let stack = Self {
+            settings: state.settings,
+            home,
+            binaries: state.binaries,
+            processes,
+            ready: state.ready,
+            progress,
+            lock: Some(lock),
+        };
+        stack.write_state()?;
+        Ok(stack)
+    }
+
+    /// Starts every process, each when the one it leans on is ready, and fills an empty stack.
+    ///
+    /// # Errors
+    /// When one does not become ready: the error shows the end of its log.
+    pub async fn start_all(&mut self) -> anyhow::Result<()> {
+        let server = Server::obtain(self.settings.options.database, self.progress)?;
+        let step = self.progress.step(&format!("starting {}", server.title()));
+        self.start("mysql").await?;
+        step.done();
+        if self.settings.options.key_service == KeyService::Emulator {
+            let step = self.progress.step("starting the key service emulator");
+            self.start("kms").await?;
+            emulator::create_keys(&self.settings, &self.home).await?;
+            step.done();
+        }
+        let step = self.progress.step("applying migrations and grants");
+        let migrate = environment::migrate(&self.settings, &self.home, &self.binaries);
+        migrate.run().await.context("the migrations failed")?;
+        step.done();
+        self.provision().await?;
+        let step = self.progress.step("starting app and web");
+        self.start("app").await?;
+        self.start("web").await?;
+        step.done();
+        if self.settings.options.patients {
+            seed::import_patients(&self.settings, &self.home, self.progress).await?;
+        }
+        self.ready = true;
+        self.write_state()
+    }
+
+    /// Starts one process, by name, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When there is no such process, it already runs, or it does not become ready.
+    pub async fn start(&mut self, name: &str) -> anyhow::Result<()> {
+        if self
+            .process(name)
+            .is_some_and(|process| process.ending().is_none())
+        {
+            bail!("{name} already runs");
+        }
+        let program = self.program(name)?;
+        self.processes
+            .retain(|process| process.name != program.name);
+        let process = program.start()?;
+        self.processes.push(process);
+        self.write_state()?;
+        self.await_ready(&program).await
+    }
+
+    /// Kills one process, by name, as a power cut would.
+    ///
+    /// # Errors
+    /// When there is no such process, or it does not end.
+    pub async fn kill(&mut self, name: &str) -> anyhow::Result<()> {
+        self.known(name)?.kill().await
+    }
+
+    /// Stops one process, by name, politely.
+    ///
+    /// # Errors
+    /// When there is no such process, or it does not end.
+    pub async fn stop(&mut self, name: &str) -> anyhow::Result<()> {
+        let patience = patience_of(name);
+        self.known(name)?.stop(patience).await
+    }
+
+    /// Halts one process, by name, so that it hangs without closing its connections.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn pause(&mut self, name: &str) -> anyhow::Result<()> {
+        self.known(name)?.id.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets a paused process go on.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn resume(&mut self, name: &str) -> anyhow::Result<()> {
+        self.known(name)?.id.signal(Signal::SIGCONT)
+    }
+
+    /// Stops all processes in order: web drains first, the database is last.
+    ///
+    /// # Errors
+    /// When a process does not end.
+    pub async fn down(&mut self) -> anyhow::Result<()> {
+        for (name, patience) in STOPPING {
+            let Some(process) = self.process(name) else {
+                continue;
+            };
+            if process.ending().is_none() {
+                process.stop(patience).await?;
+                self.progress.say(&format!("{name} stopped"));
+            }
+        }
+        self.processes.clear();
+        State::remove(&self.home)
+    }
+
+    /// Lets the processes live on without this one.
+    pub(crate) fn leave(&mut self) {
+        self.processes.clear();
+        self.lock = None;
+    }
+
+    /// Addresses, folders, processes and accounts.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn status(&self) -> anyhow::Result<Status> {
+        Status::of(&self.home)
+    }
+
+    /// The folder of this stack.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// How this stack was started.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The processes that have ended, and how.
+    pub(crate) fn endings(&mut self) -> Vec<(&'static str, String)> {
+        self.processes
+            .iter_mut()
+            .filter_map(|process| Some((process.name, process.ending()?)))
+            .collect()
+    }
+
+    async fn provision(&self) -> anyhow::Result<()> {
+        let step = self.progress.step("seeing to keys and demo accounts");
+        keys::make(&self.settings, &self.home, &self.binaries).await?;
+        let provision = ["provision".into()];
+        let app = environment::app(&self.settings, &self.home, &self.binaries, &provision)?;
+        let mut accounts = Accounts::read_or_make(&self.home)?;
+        accounts
+            .provision(&app, &self.home)
+            .await
+            .context("the demo accounts cannot be made")?;
+        step.done();
+        Ok(())
+    }
+
+    fn program(&self, name: &str) -> anyhow::Result<Program> {
+        let (settings, home, binaries) = (&self.settings, &self.home, &self.binaries);
+        match name {
+            "web" => Ok(environment::web(settings, home, binaries)),
+            "app" => environment::app(settings, home, binaries, &[]),
+            "kms" => emulator::program(settings, home),
+            "mysql" => Ok(Server::obtain(settings.options.database, self.progress)?.program(home)),
+            _ => bail!("there is no process `{name}`; there are web, app, kms and mysql"),
+        }
+    }
+
+    async fn await_ready(&mut self, program: &Program) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let settings = self.settings.clone();
+        loop {
+            let process = self.known(program.name)?;
+            if let Some(ending) = process.ending() {
+                bail!(
+                    "{} ended ({ending}). {}",
+                    program.name,
+                    log_excerpt(program)
+                );
+            }
+            if readiness::of(program.name, &settings, &self.home).await {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let seconds = PATIENCE.as_secs();
+                bail!(
+                    "{} is not ready after {seconds} s. {}",
+                    program.name,
+                    log_excerpt(program)
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn process(&mut self, name: &str) -> Option<&mut Process> {
+        self.processes
+            .iter_mut()
+            .find(|process| process.name == name)
+    }
+
+    fn known(&mut self, name: &str) -> anyhow::Result<&mut Process> {
+        self.process(name)
+            .with_context(|| format!("no process `{name}` was started"))
+    }
+
+    fn write_state(&self) -> anyhow::Result<()> {
+        State {
+            settings: self.settings.clone(),
+            binaries: self.binaries.clone(),
+            supervisor: ProcessId::own()?,
+            processes: self
+                .processes
+                .iter()
+                .map(|p| (p.name.to_owned(), p.id))
+                .collect(),
+            ready: self.ready,
+        }
+        .write(&self.home)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            // Nobody is left to hear of an error.
+            let _ = process.id.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+/// Stops the processes of a stack whose supervisor is gone.
+pub(crate) async fn stop_leftovers(state: &State) -> anyhow::Result<()> {
+    for (name, patience) in STOPPING {
+        if let Some(id) = state.processes.get(name) {
+            Process::adopt(name, *id).stop(patience).await?;
+        }
+    }
+    Ok(())
+}
+
+fn patience_of(name: &str) -> Duration {
+    let known = STOPPING.iter().find(|(candidate, _)| *candidate == name);
+    known.map_or(Duration::from_secs(15), |(_, patience)| *patience)
+}
+
+fn log_excerpt(program: &Program) -> String {
+    format!(
+        "The end of {}:\n{}",
+        program.log.display(),
+        last_lines(&program.log, 15)
+    )
+}
