@@ -1,10 +1,14 @@
 //! A patient's chart: who they are, and what was recorded.
 
 use askama::Template;
+use time::Date;
 
-use super::dates::Day;
+use crate::fhir::Demographics;
+
+use super::dates::{Day, age};
 use super::layout::Frame;
 use super::numbers::filters;
+use super::patient_table::{sex, words};
 use super::timeline::Timeline;
 
 /// The chart.
@@ -18,26 +22,100 @@ pub(crate) struct ChartPage {
 }
 
 /// Who the patient is. There is no field for a whole social security number.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct PatientHeader {
-    /// Family name.
-    pub(crate) family: String,
-    /// Given names.
-    pub(crate) given: String,
-    /// Birth date.
-    pub(crate) born: Day,
-    /// Age today or, for who has died, on that day.
-    pub(crate) age: String,
-    /// Day of death.
-    pub(crate) died: Option<Day>,
-    /// Administrative sex in words.
-    pub(crate) sex: String,
-    /// Medical record number.
-    pub(crate) mrn: String,
-    /// The last four digits of the social security number.
-    pub(crate) ssn_last_four: Option<String>,
-    /// Telephone number.
-    pub(crate) phone: String,
-    /// Address, line by line.
-    pub(crate) address: Vec<String>,
+    family: String,
+    given: String,
+    born: Day,
+    age: String,
+    died: Option<Day>,
+    sex: &'static str,
+    mrn: String,
+    ssn_last_four: Option<String>,
+    phone: String,
+    email: String,
+    address: String,
+}
+
+impl PatientHeader {
+    /// The patient as of `today`; who has died is as old as on that day.
+    pub(crate) fn new(patient: &Demographics, today: Date) -> Self {
+        let birth_date = words(patient.birth_date.as_ref());
+        let died = patient.died.as_ref().map(|died| Day::new(died));
+        let until = match &died {
+            Some(died) => died.date(),
+            None => (!patient.deceased).then_some(today),
+        };
+        Self {
+            family: words(patient.family.as_ref()),
+            given: words(patient.given.as_ref()),
+            age: until
+                .map(|until| age(&birth_date, until))
+                .unwrap_or_default(),
+            born: Day::new(&birth_date),
+            died: died.or_else(|| patient.deceased.then(|| Day::new("date not known"))),
+            sex: sex(patient.gender.as_ref()),
+            mrn: words(patient.medical_record_number.as_ref()),
+            ssn_last_four: patient
+                .social_security_number
+                .as_ref()
+                .and_then(|ssn| last_four(ssn)),
+            phone: words(patient.phone.as_ref()),
+            email: words(patient.email.as_ref()),
+            address: words(patient.address.as_ref()),
+        }
+    }
+}
+
+/// The last four of nine digits; of anything else nothing is shown.
+fn last_four(ssn: &str) -> Option<String> {
+    let digits: String = ssn.chars().filter(char::is_ascii_digit).collect();
+    digits
+        .get(5..9)
+        .filter(|_| digits.len() == 9)
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+    use zeroize::Zeroizing;
+
+    fn patient() -> Demographics {
+        let text = |text: &str| Some(Zeroizing::new(text.to_owned()));
+        Demographics {
+            family: text("Cruz"),
+            birth_date: text("1950-06-01"),
+            social_security_number: text("999-26-4821"),
+            ..Demographics::default()
+        }
+    }
+
+    #[test]
+    fn of_a_social_security_number_only_the_last_four_digits_are_shown() {
+        let header = PatientHeader::new(&patient(), date!(2026 - 11 - 23));
+        let frame = Frame {
+            title: "Chart",
+            viewer: None,
+        };
+        let page = ChartPage {
+            frame,
+            patient: header,
+            clinical: None,
+        }
+        .render()
+        .unwrap();
+        assert!(page.contains("4821") && !page.contains("26-4821") && !page.contains("99926"));
+        assert_eq!(last_four("123456"), None);
+    }
+
+    #[test]
+    fn who_has_died_does_not_grow_older() {
+        let mut patient = patient();
+        patient.died = Some(Zeroizing::new("2019-02-03T10:00:00Z".to_owned()));
+        let header = PatientHeader::new(&patient, date!(2026 - 11 - 23));
+        assert_eq!(header.age, "68 y");
+        assert_eq!(header.died.unwrap().text, "3 Feb 2019");
+    }
 }

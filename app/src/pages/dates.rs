@@ -34,6 +34,11 @@ impl Day {
         Self { iso, text }
     }
 
+    /// The calendar day, where it is one.
+    pub(crate) fn date(&self) -> Option<Date> {
+        Date::parse(&self.iso, ISO).ok()
+    }
+
     /// The year alone, which groups the timeline.
     pub(crate) fn year(&self) -> &str {
         self.iso.split('-').next().unwrap_or_default()

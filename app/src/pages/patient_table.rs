@@ -1,24 +1,67 @@
 //! The table of patients that the list and the search share.
 
-use super::dates::Day;
+use time::Date;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::fhir::Demographics;
+
+use super::dates::{Day, age};
 
 /// One patient in the table.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct PatientRow {
     /// The chart's id, a random UUID.
-    pub(crate) id: String,
+    pub(super) id: Uuid,
     /// Family name.
-    pub(crate) family: String,
+    pub(super) family: String,
     /// Given names.
-    pub(crate) given: String,
+    pub(super) given: String,
     /// Birth date.
-    pub(crate) born: Day,
+    pub(super) born: Day,
     /// Age in words.
-    pub(crate) age: String,
+    pub(super) age: String,
     /// Administrative sex in words.
-    pub(crate) sex: String,
+    pub(super) sex: &'static str,
     /// Medical record number.
-    pub(crate) mrn: String,
+    pub(super) mrn: String,
+}
+
+impl PatientRow {
+    /// The patient `id` as of `today`. Who has died has no age.
+    pub(crate) fn new(id: Uuid, patient: &Demographics, today: Date) -> Self {
+        let birth_date = words(patient.birth_date.as_ref());
+        Self {
+            id,
+            family: words(patient.family.as_ref()),
+            given: words(patient.given.as_ref()),
+            age: if patient.deceased {
+                "died".to_owned()
+            } else {
+                age(&birth_date, today)
+            },
+            born: Day::new(&birth_date),
+            sex: sex(patient.gender.as_ref()),
+            mrn: words(patient.medical_record_number.as_ref()),
+        }
+    }
+}
+
+/// A sealed field as a page shows it; what is not recorded is empty.
+pub(crate) fn words(field: Option<&Zeroizing<String>>) -> String {
+    field
+        .map(|text| text.as_str().to_owned())
+        .unwrap_or_default()
+}
+
+/// FHIR's administrative gender in words.
+pub(crate) fn sex(gender: Option<&Zeroizing<String>>) -> &'static str {
+    match gender.map(|gender| gender.as_str()) {
+        Some("female") => "Female",
+        Some("male") => "Male",
+        Some("other") => "Other",
+        Some(_) | None => "Unknown",
+    }
 }
 
 /// A column's heading.

@@ -1,5 +1,7 @@
 //! The clinical record in time: years, days, and in a day the records of one kind together.
 
+use time::OffsetDateTime;
+
 use crate::fhir::Kind;
 
 use super::dates::Day;
@@ -96,74 +98,94 @@ pub(crate) struct Record {
     pub(crate) kind: Kind,
     /// Its FHIR date or instant, if it has one.
     pub(crate) date: Option<String>,
+    /// The same as a point in time.
+    pub(crate) when: Option<OffsetDateTime>,
     /// What it shows.
     pub(crate) entry: Entry,
 }
 
-/// The filters of the chart `patient`, given how many records it has of each kind.
-pub(crate) fn tabs(patient: &str, count: impl Fn(Kind) -> usize, shown: Option<Kind>) -> Vec<Tab> {
+/// Records on one page of a chart.
+const PAGE: usize = 100;
+
+impl Timeline {
+    /// Page `page` of the chart `patient`, of one kind or of all.
+    pub(crate) fn new(
+        patient: &str,
+        mut records: Vec<Record>,
+        shown: Option<Kind>,
+        page: usize,
+    ) -> Self {
+        let counts = CHART.map(|kind| records.iter().filter(|record| record.kind == kind).count());
+        records.retain(|record| match shown {
+            Some(kind) => record.kind == kind,
+            None => CHART.contains(&record.kind),
+        });
+        records.sort_by(|a, b| {
+            day_of(b)
+                .cmp(&day_of(a))
+                .then_with(|| kind::rank(a.kind).cmp(&kind::rank(b.kind)))
+                .then_with(|| a.when.cmp(&b.when))
+        });
+        let paging = Paging::new(page, PAGE, records.len(), &address(patient, shown));
+        let skipped = Paging::skipped(page, PAGE);
+        Self {
+            title: shown.map_or("All records", kind::plural),
+            tabs: tabs(patient, counts, shown),
+            years: grouped(records.into_iter().skip(skipped).take(PAGE)),
+            paging,
+        }
+    }
+}
+
+fn tabs(patient: &str, counts: [usize; CHART.len()], shown: Option<Kind>) -> Vec<Tab> {
     let all = Tab {
         kind: None,
         label: "All records",
-        count: CHART.into_iter().map(&count).sum(),
+        count: counts.iter().sum(),
         href: address(patient, None),
         current: shown.is_none(),
     };
-    let kinds = CHART.into_iter().map(|kind| Tab {
+    let kinds = CHART.into_iter().zip(counts).map(|(kind, count)| Tab {
         kind: Some(kind),
         label: kind::plural(kind),
-        count: count(kind),
+        count,
         href: address(patient, Some(kind)),
         current: shown == Some(kind),
     });
     std::iter::once(all).chain(kinds).collect()
 }
 
-/// The address of a chart, filtered by a kind or not.
-pub(crate) fn address(patient: &str, kind: Option<Kind>) -> String {
+fn address(patient: &str, kind: Option<Kind>) -> String {
     match kind {
         Some(kind) => format!("/patients/{patient}?kind={}", kind.name()),
         None => format!("/patients/{patient}"),
     }
 }
 
-/// Groups records by year, day and kind, newest first; those without a date come last.
-pub(crate) fn grouped(mut records: Vec<Record>) -> Vec<Year> {
-    records.sort_by(|a, b| {
-        day_of(b)
-            .cmp(&day_of(a))
-            .then(kind::rank(a.kind).cmp(&kind::rank(b.kind)))
-    });
+/// Groups sorted records by year, day and kind.
+fn grouped(records: impl Iterator<Item = Record>) -> Vec<Year> {
     let mut years: Vec<Year> = Vec::new();
     for record in records {
         let date = record.date.as_deref().map(Day::new);
         let name = date.as_ref().map_or("Without a date", Day::year).to_owned();
-        let year = last_or_push(
+        let days = Vec::new();
+        let year = last_or(
             &mut years,
             |year| year.name == name,
-            || Year {
+            Year {
                 name: name.clone(),
-                days: Vec::new(),
+                days,
             },
         );
-        let Some(year) = year else { continue };
-        let day = last_or_push(
-            &mut year.days,
-            |day| day.date == date,
-            || DayOfRecord {
-                date: date.clone(),
-                groups: Vec::new(),
-            },
-        );
-        let Some(day) = day else { continue };
-        let group = last_or_push(
-            &mut day.groups,
-            |group| group.kind == record.kind,
-            || Group {
-                kind: record.kind,
-                entries: Vec::new(),
-            },
-        );
+        let groups = Vec::new();
+        let new = DayOfRecord {
+            date: date.clone(),
+            groups,
+        };
+        let day = year.and_then(|year| last_or(&mut year.days, |day| day.date == date, new));
+        let (kind, entries) = (record.kind, Vec::new());
+        let new = Group { kind, entries };
+        let group = day.and_then(|day| last_or(&mut day.groups, |group| group.kind == kind, new));
         if let Some(group) = group {
             group.entries.push(record.entry);
         }
@@ -178,65 +200,13 @@ fn day_of(record: &Record) -> Option<&str> {
         .map(|date| date.split_once('T').map_or(date, |(day, _)| day))
 }
 
-fn last_or_push<T>(
-    list: &mut Vec<T>,
-    same: impl Fn(&T) -> bool,
-    new: impl FnOnce() -> T,
-) -> Option<&mut T> {
+/// The last of `list` if it is the `same`, otherwise `new`, put behind it.
+fn last_or<T>(list: &mut Vec<T>, same: impl Fn(&T) -> bool, new: T) -> Option<&mut T> {
     if !list.last().is_some_and(same) {
-        list.push(new());
+        list.push(new);
     }
     list.last_mut()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(kind: Kind, date: Option<&str>, title: &str) -> Record {
-        let entry = Entry {
-            title: title.to_owned(),
-            detail: String::new(),
-        };
-        Record {
-            kind,
-            date: date.map(str::to_owned),
-            entry,
-        }
-    }
-
-    #[test]
-    fn records_stand_by_year_and_day_newest_first_and_together_by_kind() {
-        let years = grouped(vec![
-            record(Kind::Condition, None, "undated"),
-            record(Kind::Observation, Some("2024-05-02T10:00:00Z"), "pulse"),
-            record(Kind::Encounter, Some("2025-01-01"), "visit"),
-            record(Kind::Encounter, Some("2024-05-02T09:00:00Z"), "check-up"),
-            record(Kind::Observation, Some("2024-05-02T10:01:00Z"), "weight"),
-        ]);
-        let names: Vec<_> = years.iter().map(|year| year.name.as_str()).collect();
-        assert_eq!(names, ["2025", "2024", "Without a date"]);
-        let day = &years[1].days[0];
-        assert_eq!(years[1].days.len(), 1);
-        assert_eq!(day.groups[0].kind, Kind::Encounter);
-        let titles: Vec<_> = day.groups[1]
-            .entries
-            .iter()
-            .map(|entry| &*entry.title)
-            .collect();
-        assert_eq!(titles, ["pulse", "weight"]);
-    }
-
-    #[test]
-    fn the_filters_count_every_kind_and_name_no_patient_but_by_id() {
-        let tabs = tabs(
-            "3f1c",
-            |kind| usize::from(kind == Kind::Procedure) * 4,
-            Some(Kind::Procedure),
-        );
-        assert_eq!((tabs[0].count, tabs[0].current), (4, false));
-        let shown = tabs.iter().find(|tab| tab.current).unwrap();
-        assert_eq!(shown.href, "/patients/3f1c?kind=Procedure");
-        assert_eq!(tabs.len(), 10);
-    }
-}
+mod tests;
