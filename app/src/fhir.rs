@@ -7,7 +7,7 @@
 pub(crate) mod bundle;
 pub(crate) mod capability;
 mod definitions;
-pub(crate) mod demographics;
+mod demographics;
 mod document;
 mod kind;
 mod outcome;
@@ -16,12 +16,14 @@ mod reference;
 pub(crate) mod request;
 mod resource;
 pub(crate) mod search;
-pub(crate) mod summary;
+mod summary;
 mod validate;
 
+pub(crate) use demographics::Demographics;
 pub(crate) use document::Document;
 pub(crate) use kind::{Compartment, Kind, UnknownKind};
 pub(crate) use outcome::{Issue, IssueCode, Outcome, Severity};
 pub(crate) use place::Place;
 pub(crate) use reference::{Target, parse_id};
 pub(crate) use resource::{NotAResource, Resource, Stamp};
+pub(crate) use summary::Summary;
