@@ -59,12 +59,12 @@ impl IndexKey {
     #[must_use]
     pub fn exact<T>(&self, column: &Column<T, Exact>, value: &str) -> BlindIndex {
         let Exact(normalizer) = *column.index();
-        let normalized = normalizer.apply(value);
+        let spelling = normalizer.apply(value);
         self.truncated(
             &self.exact,
             column.id(),
             normalizer.version(),
-            normalized.as_bytes(),
+            spelling.as_bytes(),
         )
     }
 
@@ -79,12 +79,12 @@ impl IndexKey {
             column.id().to_be_bytes(),
             normalizer.version().to_be_bytes(),
         );
-        let normalized = normalizer.apply(value);
+        let spelling = normalizer.apply(value);
         let parts: [&[u8]; 4] = [
             self.organization.as_bytes(),
             &id,
             &version,
-            normalized.as_bytes(),
+            spelling.as_bytes(),
         ];
         Zeroizing::new(self.inner.hmac(&parts))
     }

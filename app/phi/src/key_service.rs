@@ -60,6 +60,8 @@ pub(crate) enum ServiceError {
     Corrupt,
 }
 
+/// The SDK's futures are tens of kilobytes: they are boxed, or every future that may need a key would
+/// be as large.
 impl KeyService {
     /// Wraps a branch key under the current root key.
     pub(crate) async fn wrap(
@@ -69,7 +71,7 @@ impl KeyService {
     ) -> Result<RootWrapped, ServiceError> {
         match self {
             Self::Development(keyring) => keyring.wrap(context, key),
-            Self::Aws(kms) => kms.wrap(context, key).await,
+            Self::Aws(kms) => Box::pin(kms.wrap(context, key)).await,
             #[cfg(test)]
             Self::Scripted(service) => service.answer()?.wrap(context, key),
         }
@@ -83,7 +85,7 @@ impl KeyService {
     ) -> Result<SecretKey, ServiceError> {
         match self {
             Self::Development(keyring) => keyring.unwrap(wrapped, context),
-            Self::Aws(kms) => kms.unwrap(wrapped, context).await,
+            Self::Aws(kms) => Box::pin(kms.unwrap(wrapped, context)).await,
             #[cfg(test)]
             Self::Scripted(service) => service.answer()?.unwrap(wrapped, context),
         }
@@ -93,7 +95,7 @@ impl KeyService {
     pub(crate) async fn mac(&self, message: &[u8]) -> Result<[u8; 32], ServiceError> {
         match self {
             Self::Development(keyring) => Ok(keyring.mac(message)),
-            Self::Aws(kms) => kms.mac(message).await,
+            Self::Aws(kms) => Box::pin(kms.mac(message)).await,
             #[cfg(test)]
             Self::Scripted(service) => Ok(service.answer()?.mac(message)),
         }

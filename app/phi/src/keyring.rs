@@ -21,7 +21,6 @@ use crate::keys::{KeyStore, Purpose, WrappedKey};
 use crate::owner::Owner;
 use crate::scope::Scope;
 
-use branch::Warm;
 use open::Opener;
 use shelf::Shelf;
 
@@ -41,7 +40,7 @@ pub struct KeyringSettings {
 
 impl KeyringSettings {
     /// The longest life of an opened key: what the key service takes back takes effect within it.
-    pub const LONGEST: Duration = Duration::from_secs(300);
+    pub const LONGEST: Duration = Duration::from_mins(5);
 }
 
 impl Default for KeyringSettings {
@@ -111,7 +110,7 @@ impl<S: KeyStore> Keyring<S> {
     ) -> Result<Arc<Scope>, KeyError> {
         let warm = self.0.warm(organization).await?;
         warm.scopes
-            .load((owner, None), self.0.current_scope(&warm, owner))
+            .load((owner, None), || self.0.current_scope(&warm, owner))
             .await
     }
 
@@ -128,7 +127,9 @@ impl<S: KeyStore> Keyring<S> {
     ) -> Result<Arc<Scope>, KeyError> {
         let warm = self.0.warm(organization).await?;
         warm.scopes
-            .load((owner, Some(key)), self.0.former_scope(&warm, owner, key))
+            .load((owner, Some(key)), || {
+                self.0.former_scope(&warm, owner, key)
+            })
             .await
     }
 
@@ -147,7 +148,7 @@ impl<S: KeyStore> Keyring<S> {
         let warm = self.0.warm(organization).await?;
         let key = (owner, Some(row.id));
         warm.scopes
-            .load(key, self.0.open_scope(&warm, owner, row))
+            .load(key, || self.0.open_scope(&warm, owner, row))
             .await
     }
 
@@ -179,7 +180,7 @@ impl<S: KeyStore> Keyring<S> {
     /// [`KeyError`]
     pub async fn index(&self, organization: OrganizationId) -> Result<Arc<IndexKey>, KeyError> {
         let warm = self.0.warm(organization).await?;
-        warm.index.load((), self.0.index_key(&warm)).await
+        warm.index.load((), || self.0.index_key(&warm)).await
     }
 
     /// The organization's authorization key.
@@ -193,7 +194,7 @@ impl<S: KeyStore> Keyring<S> {
     ) -> Result<Arc<AuthorizationKey>, KeyError> {
         let warm = self.0.warm(organization).await?;
         warm.authorization
-            .load((), self.0.authorization_key(&warm))
+            .load((), || self.0.authorization_key(&warm))
             .await
     }
 

@@ -37,6 +37,7 @@ pub use keys::{
 pub use owner::{Owner, OwnerKind};
 pub use padding::Bucket;
 pub use plaintext::{Plaintext, Present};
+pub use random::array as random_bytes;
 pub use rows::{AuthenticatedRow, RowEncoder, RowMac, row_digest};
 pub use scope::{OpenError, Scope, SealError};
 pub use sealed::Sealed;

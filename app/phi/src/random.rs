@@ -12,8 +12,13 @@ pub(crate) fn fill(bytes: &mut [u8]) {
     }
 }
 
-/// `N` random bytes that are no secret: a nonce, an id.
-pub(crate) fn array<const N: usize>() -> [u8; N] {
+/// `N` random bytes that are no secret: a nonce, an id, a salt.
+///
+/// # Panics
+///
+/// When the system has no randomness.
+#[must_use]
+pub fn array<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fill(&mut bytes);
     bytes

@@ -16,14 +16,14 @@ impl SecretKey {
     /// A new key of the system's randomness.
     pub(crate) fn random() -> Self {
         Self(SecretBox::init_with_mut(|bytes: &mut [u8; 32]| {
-            random::fill(bytes)
+            random::fill(bytes);
         }))
     }
 
     /// The key whose bytes these are.
     pub(crate) fn from_array(bytes: &[u8; 32]) -> Self {
         Self(SecretBox::init_with_mut(|key: &mut [u8; 32]| {
-            key.copy_from_slice(bytes)
+            key.copy_from_slice(bytes);
         }))
     }
 
@@ -44,7 +44,9 @@ impl SecretKey {
     /// bytes the expansion is one block, `HMAC(key, info | 0x01)`.
     pub(crate) fn derive(&self, parts: &[&[u8]]) -> Self {
         let mut mac = keyed(self.expose());
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.update(&[1]);
         let block = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
         Self::from_array(&block)
@@ -53,7 +55,9 @@ impl SecretKey {
     /// `HMAC-SHA256(key, message)`, where the message is the concatenation of `parts`.
     pub(crate) fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = keyed(self.expose());
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().into()
     }
 }
@@ -102,7 +106,8 @@ mod tests {
             let mut expected = [0; 32];
             Hkdf::<Sha256>::from_prk(&key).unwrap().expand(&info, &mut expected).unwrap();
             let (a, b) = info.split_at(info.len() / 2);
-            prop_assert_eq!(SecretKey::from_array(&key).derive(&[a, b]).expose(), &expected);
+            let derived = SecretKey::from_array(&key).derive(&[a, b]);
+            prop_assert_eq!(derived.expose(), &expected);
         }
 
         #[test]

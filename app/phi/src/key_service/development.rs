@@ -79,9 +79,13 @@ impl DevelopmentKeyring {
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => KeyringFileError::Exists,
-                _ => error.into(),
+            .map_err(|error| {
+                let there = error.kind() == io::ErrorKind::AlreadyExists;
+                if there {
+                    KeyringFileError::Exists
+                } else {
+                    error.into()
+                }
             })?;
         file.write_all(keyring.to_json()?.as_bytes())?;
         file.sync_all()?;

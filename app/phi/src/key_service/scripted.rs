@@ -7,7 +7,7 @@ use super::{DevelopmentKeyring, ServiceError};
 
 /// A development keyring that answers as it is told to, and counts what it is asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Scripted {
+pub struct Scripted {
     keyring: Arc<DevelopmentKeyring>,
     failure: Arc<Mutex<Option<ServiceError>>>,
     calls: Arc<AtomicUsize>,

@@ -31,7 +31,7 @@ impl<S: KeyStore> Opener<S> {
         organization: OrganizationId,
     ) -> Result<Arc<Warm>, KeyError> {
         let open = |warm: &Arc<Warm>| warm.is_open(Instant::now());
-        let load = async {
+        let load = async || {
             let warm = Arc::new(self.open_branch(organization).await?);
             refresh::look_after(self, &warm);
             Ok(warm)
@@ -111,8 +111,8 @@ impl<S: KeyStore> Opener<S> {
             .by_id(key)
             .await
             .map_err(|error| self.store_failed(&error))?;
-        let owned = |row: &WrappedKey| is_of(row, warm.organization, owner, Purpose::Seal);
-        let row = row.filter(owned).ok_or(KeyError::Missing)?;
+        let ours = |row: &WrappedKey| is_of(row, warm.organization, owner, Purpose::Seal);
+        let row = row.filter(ours).ok_or(KeyError::Missing)?;
         self.open_scope(warm, owner, row).await
     }
 
@@ -178,7 +178,7 @@ impl<S: KeyStore> Opener<S> {
         if id == warm.branch.id {
             return Ok(Arc::clone(&warm.branch));
         }
-        let load = async {
+        let load = async || {
             let row = self
                 .store
                 .by_id(id)

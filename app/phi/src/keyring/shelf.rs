@@ -43,7 +43,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
     pub(super) async fn load(
         &self,
         key: K,
-        load: impl Future<Output = Result<V, KeyError>>,
+        load: impl AsyncFnOnce() -> Result<V, KeyError>,
     ) -> Result<V, KeyError> {
         self.load_unless(key, |_| true, load).await
     }
@@ -53,7 +53,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
         &self,
         key: K,
         good: impl Fn(&V) -> bool,
-        load: impl Future<Output = Result<V, KeyError>>,
+        load: impl AsyncFnOnce() -> Result<V, KeyError>,
     ) -> Result<V, KeyError> {
         let arrived = Instant::now();
         let slot = self.slot(&key);
@@ -67,7 +67,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
         if let Some(shared) = failure.as_ref().filter(|failure| failure.at > arrived) {
             return Err(shared.error.clone());
         }
-        match load.await {
+        // Boxed, so that the many who find what they look for do not carry the loading with them.
+        match Box::pin(load()).await {
             Ok(value) => {
                 *slot.value() = Some(value.clone());
                 Ok(value)
