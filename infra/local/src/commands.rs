@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use stack::import::{Importer, Report};
-use stack::{Accounts, FrontDoor, Home, Options, Progress, Settings, Status};
+use stack::{Accounts, FrontDoor, Home, Options, Ports, Progress, Settings, Status};
 
 /// Runs the whole stack on this machine: web, app, database and keys.
 #[derive(Debug, Parser)]
@@ -36,6 +36,11 @@ enum Command {
     Token(Token),
     /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) through the front door
     Import(Import),
+    /// The same stack in containers (Docker)
+    #[command(subcommand)]
+    Compose(Compose),
+    /// Takes every check that a change has to pass, and ends in one line
+    Test(Test),
     /// Watches over the processes that `up --detach` started
     #[command(hide = true)]
     Supervise,
@@ -96,6 +101,31 @@ struct Import {
     again: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Compose {
+    /// Builds the images and starts the containers; installs an engine where there is none
+    Up {
+        #[command(flatten)]
+        ports: Ports,
+        /// Build optimized binaries
+        #[arg(long)]
+        release: bool,
+    },
+    /// Stops the containers
+    Down {
+        /// Remove their data, keys and certificates as well
+        #[arg(long)]
+        volumes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Test {
+    /// Only this step: format, lints, deny, unit, database, stack, browser, compose
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+}
+
 /// Runs a command.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let home = match cli.home {
@@ -119,6 +149,20 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Token(token) => print_token(&home, &token).await?,
         Command::Import(import) => return import_files(&home, &import).await,
+        Command::Compose(Compose::Up { ports, release }) => {
+            stack::compose::up(&home, ports, release, Progress::shown()).await?;
+        }
+        Command::Compose(Compose::Down { volumes }) => {
+            stack::compose::down(volumes, Progress::shown()).await?;
+        }
+        Command::Test(test) => {
+            let passed = stack::test(&test.only).await?;
+            return Ok(if passed {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
         Command::Supervise => stack::supervise(home).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! The database server of a local stack: found or fetched, its data folder made once, started with
 //! TLS required.
 
+mod bare;
 mod configuration;
 mod init_file;
 mod mariadb;
@@ -21,6 +22,8 @@ use crate::home::{Home, create_private_folder, write_private};
 use crate::process::{Program, last_lines, open_log};
 use crate::progress::Progress;
 use crate::settings::Database;
+
+pub(crate) use bare::Bare;
 
 /// The name of the one database.
 pub(crate) const DATABASE: &str = "stack";

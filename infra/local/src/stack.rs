@@ -63,6 +63,15 @@ impl Stack {
     /// # Errors
     /// See [`Stack::up`].
     pub async fn prepare(settings: Settings, progress: Progress) -> anyhow::Result<Self> {
+        Self::prepare_with(settings, progress, None).await
+    }
+
+    /// The same, perhaps with binaries that were built before.
+    pub(crate) async fn prepare_with(
+        settings: Settings,
+        progress: Progress,
+        binaries: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let home = Home::at(&settings.home)?;
         home.create()?;
         let lock = Lock::take(&home)?;
@@ -76,7 +85,10 @@ impl Stack {
         if settings.options.key_service == KeyService::Emulator {
             emulator::obtain(progress)?;
         }
-        let binaries = binaries::obtain(settings.options.release)?;
+        let binaries = match binaries {
+            Some(binaries) => binaries,
+            None => binaries::obtain(settings.options.release)?,
+        };
         let step = progress.step("issuing certificates");
         certificates::issue(&home)?;
         step.done();

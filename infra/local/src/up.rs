@@ -80,6 +80,14 @@ pub async fn down(home: &Home) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Stops what an earlier run left, if anything.
+pub(crate) async fn stop_if_running(home: &Home) -> anyhow::Result<()> {
+    match State::read(home)? {
+        Some(state) if state.is_alive() => down(home).await,
+        _ => Ok(()),
+    }
+}
+
 async fn stay(stack: &mut Stack, signals: &mut StopSignals) -> anyhow::Result<()> {
     let outcome = tokio::select! {
         given_up = watch(stack) => given_up,

@@ -1,0 +1,57 @@
+//! A database server without the rest of a stack, on which the account `migrate` may make
+//! databases of its own.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use nix::sys::signal::Signal;
+
+use super::{Extras, Server, greets};
+use crate::home::Home;
+use crate::process::{Process, last_lines};
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Bare {
+    process: Process,
+}
+
+impl Bare {
+    /// Starts a server in a folder that already has certificates.
+    pub(crate) async fn start(server: &Server, home: &Home, port: u16) -> anyhow::Result<Self> {
+        server.prepare(
+            home,
+            port,
+            Extras {
+                test_databases: true,
+            },
+        )?;
+        let mut bare = Self {
+            process: server.program(home).start()?,
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !greets(port) {
+            if bare.process.ending().is_some() || Instant::now() > deadline {
+                bail!(
+                    "{} does not start:\n{}",
+                    server.title(),
+                    last_lines(&home.log("mysql"), 15)
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(bare)
+    }
+
+    /// Stops it.
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
+        self.process.stop(Duration::from_secs(30)).await
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        let _ = self.process.id.signal(Signal::SIGKILL);
+    }
+}

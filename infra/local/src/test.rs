@@ -1,0 +1,161 @@
+//! `cargo stack test`: everything that is checked before a change may land, in one run, ending in
+//! one line.
+#![expect(
+    clippy::print_stdout,
+    reason = "what the steps find is printed as it comes"
+)]
+
+mod browser;
+mod cargo;
+mod database;
+mod deny;
+mod step;
+mod whole_stack;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+use crate::compose::Checked;
+use crate::progress::Progress;
+use crate::stack::Stack;
+use crate::supervise::StopSignals;
+use crate::{binaries, compose, workspace};
+
+use step::{Counts, StepResult};
+
+/// The steps in the order they are taken: what is quick and often wrong comes first.
+const STEPS: [&str; 8] = [
+    "format", "lints", "deny", "unit", "database", "stack", "browser", "compose",
+];
+
+/// What the steps share.
+struct Bench {
+    root: PathBuf,
+    binaries: Option<PathBuf>,
+    stack: Option<Stack>,
+}
+
+/// Takes the steps, or only the named ones. True when nothing failed.
+///
+/// # Errors
+/// When a step is named that there is not, or the run is interrupted.
+pub async fn test(only: &[String]) -> anyhow::Result<bool> {
+    if let Some(unknown) = only.iter().find(|name| !STEPS.contains(&name.as_str())) {
+        bail!(
+            "there is no step `{unknown}`; there are: {}",
+            STEPS.join(", ")
+        );
+    }
+    let chosen: Vec<&str> = STEPS
+        .into_iter()
+        .filter(|step| only.is_empty() || only.iter().any(|name| name == step))
+        .collect();
+    let mut signals = StopSignals::listen()?;
+    let mut bench = Bench {
+        root: workspace::root()?,
+        binaries: None,
+        stack: None,
+    };
+    let outcome = tokio::select! {
+        outcome = take(&mut bench, &chosen) => Some(outcome),
+        () = signals.received() => None,
+    };
+    if let Some(mut stack) = bench.stack.take() {
+        stack.down().await?;
+    }
+    outcome.context("interrupted")
+}
+
+async fn take(bench: &mut Bench, steps: &[&str]) -> bool {
+    let mut total = Counts::default();
+    let mut lines = Vec::new();
+    for step in steps {
+        println!("\n━━ {step}");
+        let begun = Instant::now();
+        let result = bench.step(step).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        let counts = match &result {
+            Ok(StepResult::Done(counts)) => *counts,
+            Ok(StepResult::Skipped(_)) => Counts {
+                skipped: 1,
+                ..Counts::default()
+            },
+            Err(_) => Counts {
+                failed: 1,
+                ..Counts::default()
+            },
+        };
+        total.add(counts);
+        let line = match result {
+            Ok(StepResult::Done(counts)) if counts.failed > 0 => format!("failed ({counts})"),
+            Ok(StepResult::Done(Counts { passed: 0, .. })) => "passed".to_owned(),
+            Ok(StepResult::Done(counts)) => format!("passed ({counts})"),
+            Ok(StepResult::Skipped(why)) => format!("skipped: {why}"),
+            Err(error) => format!("failed: {error:#}"),
+        };
+        let line = format!("{step:<10} {seconds:>7.1} s  {line}");
+        println!("━━ {line}");
+        lines.push(line);
+    }
+    println!("\n{}\n\n{total}", lines.join("\n"));
+    total.failed == 0
+}
+
+/// Brings the containers up and drives them, where there is an engine.
+async fn compose_check() -> anyhow::Result<StepResult> {
+    match compose::check(Progress::shown()).await? {
+        Checked::Passed(sentences) => {
+            for sentence in &sentences {
+                println!("ok: {sentence}");
+            }
+            let passed = u64::try_from(sentences.len()).context("too many to count")?;
+            Ok(StepResult::Done(Counts {
+                passed,
+                ..Counts::default()
+            }))
+        }
+        Checked::Skipped(why) => Ok(StepResult::Skipped(why)),
+    }
+}
+
+impl Bench {
+    async fn step(&mut self, name: &str) -> anyhow::Result<StepResult> {
+        match name {
+            "format" => cargo::component(&self.root, "fmt", &["fmt", "--all", "--check"]).await,
+            "lints" => {
+                let lints = [
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ];
+                cargo::component(&self.root, "clippy", &lints).await
+            }
+            "deny" => deny::check(&self.root).await,
+            "unit" => {
+                // The database's own tests need a server: they are the next step.
+                let unit = ["--workspace", "--exclude", "tests", "--exclude", "db"];
+                cargo::test(&self.root, &unit, &[]).await
+            }
+            "database" => database::test_both(&self.root).await,
+            "stack" => whole_stack::test(self).await,
+            "browser" => browser::test(self).await,
+            "compose" => compose_check().await,
+            _ => bail!("there is no step `{name}`"),
+        }
+    }
+
+    /// The binaries, built once.
+    fn binaries(&mut self) -> anyhow::Result<PathBuf> {
+        if let Some(binaries) = &self.binaries {
+            return Ok(binaries.clone());
+        }
+        let built = binaries::obtain(false)?;
+        self.binaries = Some(built.clone());
+        Ok(built)
+    }
+}

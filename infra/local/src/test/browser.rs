@@ -1,0 +1,33 @@
+//! The pages in a real browser.
+
+use std::process::{Command, Stdio};
+
+use super::step::StepResult;
+use super::{Bench, whole_stack};
+use crate::packages;
+use crate::progress::Progress;
+
+/// What is started, what starts it, and what makes it trust our CA.
+const PROGRAMS: [&str; 3] = ["chromium", "chromedriver", "certutil"];
+
+/// The packages that hold them.
+const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "libnss3-tools"];
+
+/// Runs the browser's tests, where a browser can be had.
+pub(super) async fn test(bench: &mut Bench) -> anyhow::Result<StepResult> {
+    if !PROGRAMS.iter().all(|program| is_there(program))
+        && let Err(error) = packages::install(&PACKAGES, Progress::shown())
+    {
+        return Ok(StepResult::Skipped(format!("no browser: {error:#}")));
+    }
+    whole_stack::run(bench, |name| name.starts_with("browser")).await
+}
+
+fn is_there(program: &str) -> bool {
+    let mut command = Command::new("which");
+    command
+        .arg(program)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,91 @@
+//! Cargo's own runs, their output shown as it comes.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use super::step::{Counts, StepResult};
+use crate::workspace;
+
+/// Variables of a run.
+pub(super) type Variables<'a> = [(&'a str, OsString)];
+
+/// A cargo run that passes or fails as a whole.
+pub(super) async fn check(root: &Path, arguments: &[&str]) -> anyhow::Result<StepResult> {
+    let status = cargo(root, arguments)
+        .status()
+        .await
+        .context("cargo cannot be started")?;
+    if !status.success() {
+        bail!("`cargo {}` found something: see above", arguments.join(" "));
+    }
+    Ok(StepResult::Done(Counts::default()))
+}
+
+/// The same with a part of the toolchain that may not be installed.
+pub(super) async fn component(
+    root: &Path,
+    name: &str,
+    arguments: &[&str],
+) -> anyhow::Result<StepResult> {
+    let mut probe = cargo(root, &[name, "--version"]);
+    probe.stderr(Stdio::null()).stdout(Stdio::null());
+    let found = probe.status().await.context("cargo cannot be started")?;
+    if !found.success() {
+        return Ok(StepResult::Skipped(format!(
+            "this toolchain has no `cargo {name}`"
+        )));
+    }
+    check(root, arguments).await
+}
+
+/// `cargo test` with these arguments; counts what its result lines say.
+pub(super) async fn test(
+    root: &Path,
+    arguments: &[&str],
+    variables: &Variables<'_>,
+) -> anyhow::Result<StepResult> {
+    let mut command = cargo(root, &["test", "--no-fail-fast"]);
+    command.args(arguments).stdout(Stdio::piped());
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    let mut child = command.spawn().context("cargo cannot be started")?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("cargo's output cannot be read")?;
+    let mut lines = BufReader::new(stdout).split(b'\n');
+    let mut counts = Counts::default();
+    while let Some(line) = lines
+        .next_segment()
+        .await
+        .context("cargo's output broke off")?
+    {
+        let line = String::from_utf8_lossy(&line);
+        if let Some(more) = Counts::of_line(&line) {
+            counts.add(more);
+        }
+        println!("{line}");
+    }
+    let status = child.wait().await.context("cargo's end cannot be seen")?;
+    if !status.success() && counts.failed == 0 {
+        bail!(
+            "`cargo test {}` did not get to its end: see above",
+            arguments.join(" ")
+        );
+    }
+    Ok(StepResult::Done(counts))
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(workspace::cargo());
+    command
+        .current_dir(root)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}

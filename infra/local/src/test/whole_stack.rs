@@ -1,0 +1,83 @@
+//! The stack from outside: the tests of `tests/tests`, against one that was brought up for them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::step::StepResult;
+use super::{Bench, cargo};
+use crate::home::Home;
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::stack::Stack;
+
+/// Runs all of them but the browser's.
+pub(super) async fn test(bench: &mut Bench) -> anyhow::Result<StepResult> {
+    run(bench, |name| !name.starts_with("browser")).await
+}
+
+/// Runs the test files whose name is wanted.
+pub(super) async fn run(
+    bench: &mut Bench,
+    wanted: impl Fn(&str) -> bool,
+) -> anyhow::Result<StepResult> {
+    let names: Vec<String> = test_files(&bench.root)?
+        .into_iter()
+        .filter(|name| wanted(name))
+        .collect();
+    if names.is_empty() {
+        return Ok(StepResult::Skipped(
+            "tests/tests holds no such test yet".to_owned(),
+        ));
+    }
+    let binaries = bench.binaries()?;
+    let home = bring_up(bench, &binaries).await?;
+    let mut arguments = vec!["--package", "tests"];
+    for name in &names {
+        arguments.extend(["--test", name]);
+    }
+    let variables = [
+        ("STACK_HOME", OsString::from(home.root())),
+        ("STACK_BIN_DIR", binaries.into_os_string()),
+    ];
+    cargo::test(&bench.root, &arguments, &variables).await
+}
+
+/// The stack that the tests look at, started when the first of them needs it.
+async fn bring_up(bench: &mut Bench, binaries: &Path) -> anyhow::Result<Home> {
+    if let Some(stack) = &bench.stack {
+        return Ok(stack.home().clone());
+    }
+    let folder = bench.root.join("target/stack-test");
+    let mut settings = Settings::apart(&folder)?;
+    settings.options.patients = true;
+    crate::up::stop_if_running(&Home::at(&folder)?).await?;
+    let _ = fs::remove_dir_all(&folder);
+    let stack =
+        Stack::prepare_with(settings, Progress::shown(), Some(binaries.to_path_buf())).await?;
+    bench
+        .stack
+        .insert(stack)
+        .start_all()
+        .await
+        .context("the stack does not come up")?;
+    Home::at(&folder)
+}
+
+fn test_files(root: &Path) -> anyhow::Result<Vec<String>> {
+    let folder = root.join("tests/tests");
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).context("tests/tests cannot be read"),
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
