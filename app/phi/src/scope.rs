@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
-
 use crate::column::Column;
 use crate::ids::{KeyId, OrganizationId, RowId};
 use crate::owner::Owner;
@@ -109,9 +107,8 @@ impl Scope {
         let header = Header::read(sealed).filter(|header| *header == self.header)?;
         let (_, body) = sealed.split_at_checked(Header::LENGTH)?;
         let aad = self.associated_data(column, row);
-        let padded: Zeroizing<Vec<u8>> =
-            header.suite.open(&self.subkey(column), &aad, body).ok()?;
-        let (kind, value) = padding::unpad(&padded)?;
+        let padded = header.suite.open(&self.subkey(column), &aad, body).ok()?;
+        let (kind, value) = padding::unpad(padded)?;
         T::decode(kind, value).map(Phi::new)
     }
 
