@@ -1,0 +1,189 @@
+//! The one place that reads the environment.
+
+mod origin;
+mod variables;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use certs::{IdentityFiles, MutualFiles, SpiffeId, Versions};
+use rustls::pki_types::ServerName;
+use telemetry::LevelFilter;
+
+pub(crate) use origin::{Origin, is_loopback};
+pub(crate) use variables::ConfigError;
+use variables::{Addresses, Name, Variables};
+
+const ADDRESS: &str = "an address and port to listen on, like 127.0.0.1:8443";
+const CERTIFICATE: &str = "the path of a PEM certificate chain";
+const KEY: &str = "the path of a PEM private key";
+
+/// Everything that can be set, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// `WEB_LISTEN`: where HTTPS is served.
+    pub(crate) listen: SocketAddr,
+    /// `WEB_REDIRECT_LISTEN`: where HTTP is sent on to HTTPS.
+    pub(crate) redirect_listen: SocketAddr,
+    /// `WEB_PUBLIC_ORIGIN`.
+    pub(crate) origin: Origin,
+    /// `WEB_TLS_CERTIFICATE_FILE`, `WEB_TLS_KEY_FILE`.
+    pub(crate) identity: IdentityFiles,
+    /// `WEB_TLS12`.
+    pub(crate) versions: Versions,
+    /// The apps.
+    pub(crate) upstreams: UpstreamConfig,
+    /// `WEB_DRAIN_SECONDS`: how long requests in flight have when the process is to end.
+    pub(crate) drain: Duration,
+    /// `LOG`: the least level that is logged.
+    pub(crate) log: LevelFilter,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces are sent.
+    pub(crate) collector: Option<String>,
+    /// `OTEL_EXPORTER_OTLP_CERTIFICATE`: the CA of the collector.
+    pub(crate) collector_anchors: Option<PathBuf>,
+}
+
+/// How the apps are reached, and who they must be.
+#[derive(Debug)]
+pub(crate) struct UpstreamConfig {
+    /// `WEB_UPSTREAMS`: host and port of each app.
+    pub(crate) addresses: Vec<String>,
+    /// `WEB_UPSTREAM_NAME`: the host name in the apps' certificates.
+    pub(crate) name: ServerName<'static>,
+    /// `WEB_UPSTREAM_IDENTITY`: who the apps must be.
+    pub(crate) identity: SpiffeId,
+    /// `WEB_UPSTREAM_CERTIFICATE_FILE`, `WEB_UPSTREAM_KEY_FILE`, `WEB_UPSTREAM_CA_FILE`.
+    pub(crate) files: MutualFiles,
+}
+
+impl Config {
+    /// Reads the configuration through `lookup`.
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let variables = Variables(lookup);
+        let tls12 = variables.or("WEB_TLS12", "true or false", false)?;
+        let seconds = variables.or("WEB_DRAIN_SECONDS", "a number of seconds", 10_u16)?;
+        Ok(Self {
+            listen: variables.required("WEB_LISTEN", ADDRESS)?,
+            redirect_listen: variables.required("WEB_REDIRECT_LISTEN", ADDRESS)?,
+            origin: variables.required(
+                "WEB_PUBLIC_ORIGIN",
+                "what browsers see, like https://localhost:8443, without a path",
+            )?,
+            identity: IdentityFiles {
+                certificate: variables.required("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE)?,
+                key: variables.required("WEB_TLS_KEY_FILE", KEY)?,
+            },
+            versions: if tls12 {
+                Versions::Tls12AndTls13
+            } else {
+                Versions::Tls13
+            },
+            upstreams: UpstreamConfig::read(&variables)?,
+            drain: Duration::from_secs(seconds.into()),
+            log: variables.or(
+                "LOG",
+                "error, warn, info, debug or trace",
+                LevelFilter::INFO,
+            )?,
+            collector: variables.optional(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "the URL of an OpenTelemetry collector",
+            )?,
+            collector_anchors: variables.optional(
+                "OTEL_EXPORTER_OTLP_CERTIFICATE",
+                "the path of the collector's CA certificate",
+            )?,
+        })
+    }
+}
+
+impl UpstreamConfig {
+    fn read(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Result<Self, ConfigError> {
+        let addresses: Addresses = variables.required(
+            "WEB_UPSTREAMS",
+            "host:port of each app, separated by commas",
+        )?;
+        let name: Name = variables.required(
+            "WEB_UPSTREAM_NAME",
+            "the host name in the apps' certificates",
+        )?;
+        Ok(Self {
+            addresses: addresses.0,
+            name: name.0,
+            identity: variables.required(
+                "WEB_UPSTREAM_IDENTITY",
+                "the apps' SPIFFE id, like spiffe://stack.internal/app",
+            )?,
+            files: MutualFiles {
+                identity: IdentityFiles {
+                    certificate: variables
+                        .required("WEB_UPSTREAM_CERTIFICATE_FILE", CERTIFICATE)?,
+                    key: variables.required("WEB_UPSTREAM_KEY_FILE", KEY)?,
+                },
+                anchors: variables.required(
+                    "WEB_UPSTREAM_CA_FILE",
+                    "the path of the internal CA's certificate",
+                )?,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 10] = [
+        ("WEB_LISTEN", "127.0.0.1:8443"),
+        ("WEB_REDIRECT_LISTEN", "127.0.0.1:8080"),
+        ("WEB_PUBLIC_ORIGIN", "https://localhost:8443"),
+        ("WEB_TLS_CERTIFICATE_FILE", "web.pem"),
+        ("WEB_TLS_KEY_FILE", "web.key"),
+        ("WEB_UPSTREAMS", "127.0.0.1:9443, app:9443"),
+        ("WEB_UPSTREAM_NAME", "app.internal"),
+        ("WEB_UPSTREAM_IDENTITY", "spiffe://stack.internal/app"),
+        ("WEB_UPSTREAM_CERTIFICATE_FILE", "internal.pem"),
+        ("WEB_UPSTREAM_KEY_FILE", "internal.key"),
+    ];
+
+    /// The configuration with one variable changed.
+    fn read(variable: &str, value: Option<&str>) -> Result<Config, ConfigError> {
+        Config::read(|asked| {
+            if asked == variable {
+                return value.map(str::to_owned);
+            }
+            let mut all = GOOD.iter().chain(&[("WEB_UPSTREAM_CA_FILE", "ca.pem")]);
+            all.find(|(name, _)| *name == asked)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let config = read("", None).unwrap();
+        assert_eq!(config.upstreams.addresses, ["127.0.0.1:9443", "app:9443"]);
+        assert_eq!(config.drain, Duration::from_secs(10));
+        assert_eq!(config.versions, Versions::Tls13);
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_what_was_expected() {
+        for (variable, value) in [
+            ("WEB_LISTEN", None),
+            ("WEB_LISTEN", Some("8443")),
+            ("WEB_PUBLIC_ORIGIN", Some("http://localhost:8443")),
+            ("WEB_PUBLIC_ORIGIN", Some("https://localhost:8443/path")),
+            ("WEB_UPSTREAMS", Some("app")),
+            ("WEB_UPSTREAMS", Some("app:9443,")),
+            ("WEB_UPSTREAM_IDENTITY", Some("app")),
+            ("WEB_TLS12", Some("yes")),
+            ("WEB_DRAIN_SECONDS", Some("-1")),
+            ("LOG", Some("loud")),
+        ] {
+            let error = read(variable, value).unwrap_err().to_string();
+            assert!(
+                error.starts_with(variable) && error.contains(": expected "),
+                "{error}"
+            );
+        }
+    }
+}

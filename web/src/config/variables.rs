@@ -1,0 +1,90 @@
+use std::str::FromStr;
+
+use rustls::pki_types::ServerName;
+
+/// A variable that can't be used, and what to do about it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable} {problem}: expected {expected}")]
+pub(crate) struct ConfigError {
+    pub(super) variable: &'static str,
+    pub(super) problem: &'static str,
+    pub(super) expected: &'static str,
+}
+
+/// Looks variables up, and says what is wrong with them.
+pub(super) struct Variables<F>(pub(super) F);
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    pub(super) fn optional<T: FromStr>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = (self.0)(variable).filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let parsed = text.parse();
+        parsed
+            .map(Some)
+            .map_err(|_is_said_by_expected| ConfigError {
+                variable,
+                problem: "can't be used",
+                expected,
+            })
+    }
+
+    pub(super) fn required<T: FromStr>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+    ) -> Result<T, ConfigError> {
+        let missing = ConfigError {
+            variable,
+            problem: "is not set",
+            expected,
+        };
+        self.optional(variable, expected)?.ok_or(missing)
+    }
+
+    pub(super) fn or<T: FromStr>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+        otherwise: T,
+    ) -> Result<T, ConfigError> {
+        Ok(self.optional(variable, expected)?.unwrap_or(otherwise))
+    }
+}
+
+/// One or more `host:port`, separated by commas.
+pub(super) struct Addresses(pub(super) Vec<String>);
+
+impl FromStr for Addresses {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_address = |address: &&str| {
+            address.rsplit_once(':').is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+            })
+        };
+        let addresses: Vec<&str> = text.split(',').map(str::trim).collect();
+        if !addresses.iter().all(is_address) {
+            return Err(());
+        }
+        Ok(Self(addresses.into_iter().map(str::to_owned).collect()))
+    }
+}
+
+/// A host name that a certificate can carry.
+pub(super) struct Name(pub(super) ServerName<'static>);
+
+impl FromStr for Name {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        ServerName::try_from(text.to_owned())
+            .map(Self)
+            .map_err(drop)
+    }
+}

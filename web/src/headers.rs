@@ -1,0 +1,280 @@
+//! Which headers pass, and which ones are ours to set.
+
+use std::net::IpAddr;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{self, Entry},
+};
+use telemetry::{RequestId, X_REQUEST_ID};
+use tracing::Span;
+
+use crate::{config::Origin, problem::Problem};
+
+/// Where the client comes from; its address alone, set by us alone.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The scheme that the client used.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// The host that the client asked for.
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// The headers of a request that reach the app, if they come once. All others are dropped, and so
+/// are all spellings of "this is who I am" and "this is where I come from", known or not.
+const ONCE: [HeaderName; 13] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::IF_MODIFIED_SINCE,
+    header::ORIGIN,
+    header::USER_AGENT,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("if-none-exist"),
+    HeaderName::from_static("purpose-of-use"),
+    HeaderName::from_static("sec-fetch-dest"),
+    HeaderName::from_static("sec-fetch-mode"),
+    HeaderName::from_static("sec-fetch-site"),
+    HeaderName::from_static("sec-fetch-user"),
+    HeaderName::from_static("sec-gpc"),
+];
+
+/// The headers of a request that reach the app, and may come more than once: they are lists.
+const LISTS: [HeaderName; 6] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    HeaderName::from_static("prefer"),
+];
+
+/// Headers of an answer that belong to one connection, or tell what we run.
+const NOT_HANDED_BACK: [HeaderName; 11] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::SERVER,
+    HeaderName::from_static("x-powered-by"),
+    header::ALT_SVC,
+];
+
+/// The headers of a request to the app: those of the client's that pass, and ours. Framing is left
+/// to the HTTP library, which derives it from the body.
+pub(crate) fn to_app(
+    from: &HeaderMap,
+    client: IpAddr,
+    origin: &Origin,
+    request: RequestId,
+) -> Result<HeaderMap, Problem> {
+    let mut to = HeaderMap::with_capacity(16);
+    for name in ONCE {
+        let mut values = from.get_all(&name).iter();
+        let Some(value) = values.next() else { continue };
+        if values.next().is_some() {
+            return Err(Problem::bad_request(
+                "a header that may come once came twice",
+            ));
+        }
+        to.insert(name, value.clone());
+    }
+    for name in LISTS {
+        for value in from.get_all(&name) {
+            to.append(&name, value.clone());
+        }
+    }
+    if let Some(cookies) = cookies(from) {
+        to.insert(header::COOKIE, cookies);
+    }
+    if let Ok(address) = HeaderValue::try_from(client.to_canonical().to_string()) {
+        to.insert(X_FORWARDED_FOR, address);
+    }
+    to.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+    to.insert(X_FORWARDED_HOST, origin.header());
+    to.insert(X_REQUEST_ID, request.header_value());
+    telemetry::trace::hand_on(&Span::current(), request, &mut to);
+    Ok(to)
+}
+
+/// HTTP/2 may send each cookie by itself; HTTP/1.1 has one header for all (RFC 9113, 8.2.3).
+fn cookies(from: &HeaderMap) -> Option<HeaderValue> {
+    let mut values = from.get_all(header::COOKIE).iter();
+    let first = values.next()?;
+    let mut joined = first.as_bytes().to_vec();
+    for value in values {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(value.as_bytes());
+    }
+    HeaderValue::from_bytes(&joined).ok()
+}
+
+/// Makes the app's headers, or those of our own answers, what the client gets.
+pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
+    // What the app's `Connection` lists is for us, not for the client.
+    let listed: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in listed.iter().chain(&NOT_HANDED_BACK) {
+        headers.remove(name);
+    }
+    headers.insert(X_REQUEST_ID, request.header_value());
+    for (name, value) in ALWAYS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    // The app knows better what a page needs, and what may be kept; without its word, nothing.
+    for (name, value) in UNLESS_SET {
+        if let Entry::Vacant(vacant) = headers.entry(HeaderName::from_static(name)) {
+            vacant.insert(HeaderValue::from_static(value));
+        }
+    }
+}
+
+const ALWAYS: [(&str, &str); 7] = [
+    (
+        "strict-transport-security",
+        "max-age=63072000; includeSubDomains",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+const UNLESS_SET: [(&str, &str); 2] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("cache-control", "no-store"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        map
+    }
+
+    fn handed_on(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
+        let origin = "https://clinic.example".parse().unwrap();
+        to_app(
+            &map(headers),
+            IpAddr::from([10, 1, 2, 3]),
+            &origin,
+            RequestId::random(),
+        )
+    }
+
+    #[test]
+    fn forged_headers_are_replaced_or_dropped() {
+        let to = handed_on(&[
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "7.7.7.7"),
+            ("x-forwarded-host", "evil.example"),
+            ("x-request-id", "forged"),
+            (
+                "traceparent",
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            ),
+            ("forwarded", "for=6.6.6.6"),
+            ("x-real-ip", "6.6.6.6"),
+            ("x-user", "admin"),
+            ("x-role", "clinician"),
+            ("x-client-cert", "forged"),
+            ("x-http-method-override", "DELETE"),
+            ("baggage", "role=clinician"),
+            ("authorization", "Bearer kept"),
+        ])
+        .unwrap();
+        assert_eq!(to["x-forwarded-for"], "10.1.2.3");
+        assert_eq!(to["x-forwarded-host"], "clinic.example");
+        assert_eq!(to["authorization"], "Bearer kept");
+        assert!(RequestId::from_headers(&to).is_some());
+        assert!(
+            !to["traceparent"]
+                .to_str()
+                .unwrap()
+                .contains("0af7651916cd43dd")
+        );
+        let mut names: Vec<&str> = to.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "authorization",
+                "traceparent",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-proto",
+                "x-request-id"
+            ]
+        );
+    }
+
+    #[test]
+    fn hop_by_hop_headers_go_no_further_in_either_direction() {
+        let hops = [
+            ("connection", "close, x-listed"),
+            ("x-listed", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("trailer", "x-sum"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("proxy-connection", "keep-alive"),
+        ];
+        let to = handed_on(&hops).unwrap();
+        let mut back = map(&hops);
+        to_client(&mut back, RequestId::random());
+        for (name, _) in hops {
+            assert!(!to.contains_key(name) && !back.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_may_come_once_is_refused_twice() {
+        assert!(
+            handed_on(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err()
+        );
+        let to = handed_on(&[("cookie", "a=1"), ("cookie", "b=2")]).unwrap();
+        assert_eq!(to["cookie"], "a=1; b=2");
+        assert_eq!(to.get_all("cookie").iter().count(), 1);
+    }
+
+    #[test]
+    fn every_answer_has_the_security_headers_and_the_apps_word_counts_where_it_knows_better() {
+        let mut headers = map(&[
+            ("content-security-policy", "default-src 'self'"),
+            ("referrer-policy", "unsafe-url"),
+            ("server", "app/1.0"),
+        ]);
+        to_client(&mut headers, RequestId::random());
+        assert_eq!(headers["content-security-policy"], "default-src 'self'");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["cache-control"], "no-store");
+        assert!(headers.contains_key("strict-transport-security"));
+        assert!(!headers.contains_key("server"));
+    }
+}

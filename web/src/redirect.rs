@@ -1,0 +1,70 @@
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONNECTION, LOCATION},
+};
+
+use crate::{config::Origin, screen};
+
+/// Sends a plain HTTP request on to HTTPS. A request that carries something is not sent on: what
+/// it carried has been seen on the way, and its sender should learn of it.
+pub(crate) fn answer<B>(origin: &Origin, request: &Request<B>) -> Response<String> {
+    let mut response = Response::new(String::new());
+    let uri = request.uri();
+    let well_formed = screen::path(uri.path()).is_ok();
+    let harmless = screen::query(uri.path(), uri.query()).is_ok();
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        "use HTTPS\n".clone_into(response.body_mut());
+    } else if !well_formed || !harmless {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    } else {
+        let rest = uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        if let Ok(location) = HeaderValue::try_from(format!("https://{}{rest}", origin.authority()))
+        {
+            response.headers_mut().insert(LOCATION, location);
+        }
+    }
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redirected(method: Method, uri: &str) -> Response<String> {
+        let origin = "https://clinic.example".parse().unwrap();
+        let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+        answer(&origin, &request)
+    }
+
+    #[test]
+    fn a_page_is_found_again_at_our_own_origin() {
+        for uri in ["/patients?page=2", "http://evil.example/patients?page=2"] {
+            let response = redirected(Method::GET, uri);
+            assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+            assert_eq!(
+                response.headers()[LOCATION],
+                "https://clinic.example/patients?page=2"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_sent_in_the_clear_is_not_sent_again() {
+        assert_eq!(
+            redirected(Method::POST, "/sign-in").status(),
+            StatusCode::FORBIDDEN
+        );
+        for uri in ["/fhir/Patient?family=Archer", "//evil.example", "/a/../b"] {
+            let response = redirected(Method::GET, uri);
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{uri}");
+            assert!(!response.headers().contains_key(LOCATION));
+        }
+    }
+}
