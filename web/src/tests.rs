@@ -1,1 +1,7 @@
+//! The edge on real sockets: a client on one side, apps on the other.
 
+mod logging;
+mod passing;
+mod refusing;
+mod stack;
+mod upstreams;

@@ -1,0 +1,84 @@
+use super::stack::{App, Certificates, Web, status};
+
+const HEAD: &str = "host: localhost:8443\r\nconnection: close\r\n";
+
+#[tokio::test]
+async fn phi_in_a_url_never_reaches_the_app() {
+    let certificates = Certificates::issue();
+    let app = App::start(&certificates, "internal/app").await;
+    let web = Web::start(&certificates, &[app.address]).await;
+    let answer = web.get("/fhir/Patient?family=Archer").await;
+    assert_eq!(status(&answer), "400");
+    assert!(answer.contains("application/fhir+json") && answer.contains("OperationOutcome"));
+    assert!(
+        answer.contains("_search") && !answer.contains("Archer"),
+        "{answer}"
+    );
+    let answer = web.get("/patients?q=Archer").await;
+    assert_eq!(status(&answer), "400");
+    assert!(answer.contains("application/problem+json") && !answer.contains("Archer"));
+    assert!(app.seen().is_empty());
+}
+
+#[tokio::test]
+async fn what_can_be_read_in_two_ways_is_refused_and_the_edge_lives_on() {
+    let certificates = Certificates::issue();
+    let app = App::start(&certificates, "internal/app").await;
+    let web = Web::start(&certificates, &[app.address]).await;
+    for head in [
+        format!("CONNECT localhost:8443 HTTP/1.1\r\n{HEAD}\r\n"),
+        format!("CONNECT app.internal:443 HTTP/1.1\r\n{HEAD}\r\n"),
+        format!("OPTIONS * HTTP/1.1\r\n{HEAD}\r\n"),
+        format!("TRACE / HTTP/1.1\r\n{HEAD}\r\n"),
+        format!("GET / HTTP/1.1\r\n{HEAD}host: localhost:8443\r\n\r\n"),
+        "GET / HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n".to_owned(),
+        format!("GET http://evil.example/ HTTP/1.1\r\n{HEAD}\r\n"),
+        format!("GET / HTTP/1.0\r\n{HEAD}\r\n"),
+        format!("GET /a/../b HTTP/1.1\r\n{HEAD}\r\n"),
+        format!("GET /%2e%2e/b HTTP/1.1\r\n{HEAD}\r\n"),
+        format!("GET / HTTP/1.1\r\n{HEAD}upgrade: websocket\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{HEAD}x_forwarded_for: 6.6.6.6\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{HEAD}authorization: a\r\nauthorization: b\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{HEAD}content-length: 1\r\n\r\nx"),
+        format!("POST / HTTP/1.1\r\n{HEAD}content-length: 1\r\ncontent-length: 2\r\n\r\nxx"),
+        format!("POST / HTTP/1.1\r\n{HEAD}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{HEAD}folded: a\r\n b\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{HEAD}space : a\r\n\r\n"),
+        format!(
+            "GET / HTTP/1.1\r\n{HEAD}long: {}\r\n\r\n",
+            "x".repeat(20_000)
+        ),
+        "\r\n\r\n\0\0\r\n\r\n".to_owned(),
+    ] {
+        let answer = web.raw(&head).await;
+        let status = status(&answer);
+        assert!(
+            status.starts_with('4') || status == "505",
+            "{head:?}: {answer:?}"
+        );
+    }
+    assert!(app.seen().is_empty(), "{:?}", app.seen());
+    assert_eq!(status(&web.get("/").await), "200");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_before_or_while_it_comes() {
+    let certificates = Certificates::issue();
+    let app = App::start(&certificates, "internal/app").await;
+    let web = Web::start(&certificates, &[app.address]).await;
+    let declared = format!("POST /fhir HTTP/1.1\r\n{HEAD}content-length: 50000000\r\n\r\n{{");
+    let answer = web.raw(&declared).await;
+    assert_eq!(status(&answer), "413");
+    assert!(answer.contains("OperationOutcome"), "{answer}");
+    // A MiB and a byte, of which nothing was said before.
+    let chunks = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(16);
+    let head = format!("POST /sign-in HTTP/1.1\r\n{HEAD}transfer-encoding: chunked\r\n\r\n");
+    let chunked = head + &chunks;
+    let fits = web.raw(format!("{chunked}0\r\n\r\n")).await;
+    assert_eq!(status(&fits), "200");
+    assert_eq!(app.seen()[0].body.len(), 1024 * 1024);
+    let answer = web.raw(format!("{chunked}1\r\nx\r\n0\r\n\r\n")).await;
+    assert_eq!(status(&answer), "413");
+    assert_eq!(app.seen().len(), 1);
+}
