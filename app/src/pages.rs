@@ -16,7 +16,7 @@ mod paging;
 mod patient_table;
 mod patients;
 mod people;
-mod problem;
+pub(crate) mod problem;
 mod search;
 mod sign_in;
 mod timeline;

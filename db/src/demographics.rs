@@ -64,7 +64,7 @@ impl AuthenticatedRow for DemographicsRow {
 }
 
 /// Says which row holds a patient's demographics now: what the roster compares itself with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct RosterKey {
     /// The patient.
     pub patient: PatientId,

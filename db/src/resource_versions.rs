@@ -121,27 +121,30 @@ impl Database {
         .transpose()
     }
 
-    /// The current version of every resource of a patient, of one kind or of all.
+    /// The current versions of those of `keys` that exist, in no particular order.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub async fn current_versions_of(
+    pub async fn current_versions(
         &self,
         organization: OrganizationId,
-        owner: Uuid,
-        kind: Option<&str>,
+        keys: &[ResourceKey],
     ) -> Result<Vec<(ResourceRow, VersionRow)>, Error> {
         sqlx::query_as!(
             Stored,
             r#"SELECT r.owner AS "owner: Uuid", r.kind AS "kind: String", r.id AS "id: Uuid", r.version,
                       r.updated_at AS "updated_at: OffsetDateTime", r.mac AS head_mac,
                       v.row_id AS "row_id: Uuid", v.at AS "at: OffsetDateTime", v.body, v.mac
-               FROM resources r
-               JOIN resource_versions v USING (organization, owner, kind, id, version)
-               WHERE r.organization = ? AND r.owner = ? AND r.kind = COALESCE(?, r.kind)"#,
+               FROM JSON_TABLE(?, '$[*]' COLUMNS (
+                        kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+                        id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) wanted
+               JOIN resources r
+                 ON r.organization = ? AND r.kind = wanted.kind AND r.id = UNHEX(wanted.id)
+               JOIN resource_versions v
+                 ON v.organization = r.organization AND v.owner = r.owner AND v.kind = r.kind
+                AND v.id = r.id AND v.version = r.version"#,
+            ResourceKey::json(keys),
             organization.uuid(),
-            owner,
-            kind,
         )
         .fetch_all(&self.pool)
         .await?
@@ -150,24 +153,31 @@ impl Database {
         .collect()
     }
 
-    /// How many resources of each kind a patient has.
+    /// The current version of every resource of a patient.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn kinds_of(
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub async fn current_versions_of(
         &self,
         organization: OrganizationId,
         owner: Uuid,
-    ) -> Result<Vec<(String, i64)>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT kind AS "kind: String", COUNT(*) AS n FROM resources
-               WHERE organization = ? AND owner = ? GROUP BY kind"#,
+    ) -> Result<Vec<(ResourceRow, VersionRow)>, Error> {
+        sqlx::query_as!(
+            Stored,
+            r#"SELECT r.owner AS "owner: Uuid", r.kind AS "kind: String", r.id AS "id: Uuid", r.version,
+                      r.updated_at AS "updated_at: OffsetDateTime", r.mac AS head_mac,
+                      v.row_id AS "row_id: Uuid", v.at AS "at: OffsetDateTime", v.body, v.mac
+               FROM resources r
+               JOIN resource_versions v USING (organization, owner, kind, id, version)
+               WHERE r.organization = ? AND r.owner = ?"#,
             organization.uuid(),
             owner,
         )
         .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.kind, row.n)).collect())
+        .await?
+        .into_iter()
+        .map(|row| row.split(organization))
+        .collect()
     }
 }
 

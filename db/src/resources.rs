@@ -17,6 +17,17 @@ pub struct ResourceKey {
     pub id: Uuid,
 }
 
+impl ResourceKey {
+    /// Keys as a JSON array, for `JSON_TABLE`.
+    pub(crate) fn json(keys: &[Self]) -> String {
+        let keys: Vec<String> = keys
+            .iter()
+            .map(|key| format!(r#"{{"kind":"{}","id":"{}"}}"#, key.kind, key.id.simple()))
+            .collect();
+        format!("[{}]", keys.join(","))
+    }
+}
+
 /// The head of a resource's history, as stored.
 #[derive(Clone, Debug)]
 pub struct ResourceRow {
@@ -63,10 +74,6 @@ impl Transaction {
         organization: OrganizationId,
         keys: &[ResourceKey],
     ) -> Result<Vec<ResourceRow>, Error> {
-        let wanted: Vec<String> = keys
-            .iter()
-            .map(|key| format!(r#"{{"kind":"{}","id":"{}"}}"#, key.kind, key.id.simple()))
-            .collect();
         let rows = sqlx::query!(
             r#"SELECT r.owner AS "owner: Uuid", r.kind AS "kind: String", r.id AS "id: Uuid", r.version,
                       r.updated_at AS "updated_at: OffsetDateTime", r.mac
@@ -77,7 +84,7 @@ impl Transaction {
                  ON r.organization = ? AND r.kind = wanted.kind AND r.id = UNHEX(wanted.id)
                ORDER BY r.kind, r.id
                FOR UPDATE"#,
-            format!("[{}]", wanted.join(",")),
+            ResourceKey::json(keys),
             organization.uuid(),
         )
         .fetch_all(&mut *self.inner)

@@ -8,6 +8,8 @@ mod index;
 mod key_service;
 mod keyring;
 mod keys;
+#[cfg(test)]
+mod known_answers;
 mod normalize;
 mod owner;
 mod padding;

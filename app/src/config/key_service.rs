@@ -1,0 +1,74 @@
+//! Who holds the root keys.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::wrong;
+use super::{ConfigError, Reader};
+
+/// The key service, and how long what it opened may be kept.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyServiceConfig {
+    /// `KEY_SERVICE`.
+    pub(crate) provider: Provider,
+    /// `KEY_CACHE_SECONDS`: at most 300, counted from a branch key's opening.
+    pub(crate) cache: Duration,
+}
+
+/// Which key service.
+#[derive(Clone, Debug)]
+pub(crate) enum Provider {
+    /// `development`: a keyring file.
+    Development {
+        /// `KEYRING_FILE`.
+        file: PathBuf,
+    },
+    /// `aws-kms`.
+    AwsKms {
+        /// `KMS_ENDPOINT`, where it is not the region's own.
+        endpoint: Option<String>,
+        /// `KMS_CA_FILE`, where the endpoint's CA is not a public one.
+        ca_file: Option<PathBuf>,
+        /// `KMS_KEY_ID`: the root key, symmetric.
+        key_id: String,
+        /// `KMS_MAC_KEY_ID`: the HMAC key for social security numbers.
+        mac_key_id: String,
+        /// `AWS_REGION`.
+        region: String,
+    },
+}
+
+impl KeyServiceConfig {
+    pub(super) fn read(reader: &Reader) -> Result<Self, ConfigError> {
+        const CHOICE: &str = "development or aws-kms";
+        let provider = match reader.text("KEY_SERVICE", CHOICE)?.as_str() {
+            "development" => Provider::Development {
+                file: reader.file("KEYRING_FILE", "a keyring made by `app keyring --out FILE`")?,
+            },
+            "aws-kms" => Provider::AwsKms {
+                endpoint: endpoint(reader)?,
+                ca_file: reader
+                    .optional_file("KMS_CA_FILE", "a PEM file with the endpoint's CA")?,
+                key_id: reader.text("KMS_KEY_ID", "the id or ARN of a symmetric KMS key")?,
+                mac_key_id: reader
+                    .text("KMS_MAC_KEY_ID", "the id or ARN of an HMAC_256 KMS key")?,
+                region: reader.text("AWS_REGION", "the key's region, such as us-east-1")?,
+            },
+            _ => return Err(wrong("KEY_SERVICE", CHOICE)),
+        };
+        Ok(Self {
+            provider,
+            cache: reader.seconds("KEY_CACHE_SECONDS", 300, 1..=300)?,
+        })
+    }
+}
+
+fn endpoint(reader: &Reader) -> Result<Option<String>, ConfigError> {
+    match reader.optional("KMS_ENDPOINT") {
+        Some(url) if !url.starts_with("https://") => Err(wrong(
+            "KMS_ENDPOINT",
+            "an https:// address: keys never travel in the clear",
+        )),
+        other => Ok(other),
+    }
+}

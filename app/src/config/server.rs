@@ -1,0 +1,62 @@
+//! How the tier listens, and whom it lets in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use certs::SpiffeId;
+
+use super::{ConfigError, Reader};
+
+/// The tier's own end of mutual TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerConfig {
+    /// `APP_LISTEN`.
+    pub(crate) listen: SocketAddr,
+    /// `APP_PUBLIC_ORIGIN`: the origin that browsers see, as they write it.
+    pub(crate) public_origin: String,
+    /// `APP_TLS_CERTIFICATE_FILE`.
+    pub(crate) certificate_file: PathBuf,
+    /// `APP_TLS_KEY_FILE`.
+    pub(crate) key_file: PathBuf,
+    /// `APP_TLS_CLIENT_CA_FILE`.
+    pub(crate) client_ca_file: PathBuf,
+    /// `APP_TLS_CLIENT_IDENTITY`: the only identity that is let in.
+    pub(crate) client_identity: SpiffeId,
+    /// `APP_DRAIN_SECONDS`: how long requests in flight may take after SIGTERM.
+    pub(crate) drain: Duration,
+}
+
+impl ServerConfig {
+    pub(super) fn read(reader: &Reader) -> Result<Self, ConfigError> {
+        Ok(Self {
+            listen: reader.parsed(
+                "APP_LISTEN",
+                "an address and a port, such as 127.0.0.1:9443",
+            )?,
+            public_origin: origin(reader)?,
+            certificate_file: reader.file(
+                "APP_TLS_CERTIFICATE_FILE",
+                "a PEM file with the app's certificate chain",
+            )?,
+            key_file: reader.file("APP_TLS_KEY_FILE", "a PEM file with the app's private key")?,
+            client_ca_file: reader
+                .file("APP_TLS_CLIENT_CA_FILE", "a PEM file with the internal CA")?,
+            client_identity: reader.parsed(
+                "APP_TLS_CLIENT_IDENTITY",
+                "the web tier's identity, such as spiffe://stack.internal/web",
+            )?,
+            drain: reader.seconds("APP_DRAIN_SECONDS", 10, 0..=300)?,
+        })
+    }
+}
+
+fn origin(reader: &Reader) -> Result<String, ConfigError> {
+    const EXPECTED: &str = "the origin that browsers see, such as https://localhost:8443";
+    let url: url::Url = reader.parsed("APP_PUBLIC_ORIGIN", EXPECTED)?;
+    if url.scheme() == "https" && url.path() == "/" && url.query().is_none() {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err(super::reader::wrong("APP_PUBLIC_ORIGIN", EXPECTED))
+    }
+}

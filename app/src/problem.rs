@@ -1,0 +1,172 @@
+//! What a client is told when something is not done: one type for every surface.
+//!
+//! A handler returns a [`Problem`] and nothing else; `router::edge` writes it as the surface speaks:
+//! OperationOutcome under `/fhir`, a page for a browser, RFC 9457 `problem+json` everywhere else,
+//! each with the request id, none with an inner message or a value that was sent. The cause goes to
+//! the log, under the same request id.
+
+use std::fmt::Display;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use phi::KeyError;
+
+use crate::ledger::LedgerError;
+
+/// Why something was not done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Problem {
+    /// Nobody is signed in, or the session or token has ended.
+    SignInRequired,
+    /// The role or the organization does not allow it.
+    Forbidden,
+    /// It is not there, or not there for this organization.
+    NotFound,
+    /// The address knows other methods.
+    MethodNotAllowed,
+    /// The request does not say what is needed; the text says what to send.
+    BadRequest(&'static str),
+    /// It cannot be done as things stand; the text says why.
+    Conflict(&'static str),
+    /// The body is of another type than this address reads; the text names the type.
+    UnsupportedMediaType(&'static str),
+    /// The body is too long.
+    TooLarge,
+    /// Too many attempts: try again after so many seconds.
+    TooManyAttempts(u32),
+    /// Something that this needs is away: try again after so many seconds.
+    Unavailable(u32),
+    /// A fault of ours.
+    Internal,
+}
+
+/// How long clients wait before they try again, where nothing better is known, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+impl Problem {
+    /// A fault of ours, whose cause is logged and not told.
+    pub(crate) fn internal(cause: impl Display) -> Self {
+        tracing::error!(%cause, "request failed");
+        Self::Internal
+    }
+
+    /// Something is away; what, is logged and not told.
+    pub(crate) fn unavailable(cause: impl Display) -> Self {
+        tracing::warn!(%cause, "request cannot be served now");
+        Self::Unavailable(RETRY_AFTER)
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::SignInRequired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What happened, and what to do, in one sentence.
+    pub(crate) fn detail(self) -> &'static str {
+        match self {
+            Self::SignInRequired => "Sign in, or send a bearer token that has not expired.",
+            Self::Forbidden => "Your role does not allow this. The attempt was recorded.",
+            Self::NotFound => "There is nothing here for your organization.",
+            Self::MethodNotAllowed => "This address does not take that method.",
+            Self::BadRequest(why) | Self::Conflict(why) | Self::UnsupportedMediaType(why) => why,
+            Self::TooLarge => "The request is too long: send it in parts.",
+            Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
+            Self::Unavailable(_) => "This cannot be served right now: try again shortly.",
+            Self::Internal => "Something went wrong on our side. Quote the request id to support.",
+        }
+    }
+
+    /// Seconds to wait before trying again, where that helps.
+    pub(crate) fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::TooManyAttempts(seconds) | Self::Unavailable(seconds) => Some(seconds),
+            Self::SignInRequired
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::BadRequest(_)
+            | Self::Conflict(_)
+            | Self::UnsupportedMediaType(_)
+            | Self::TooLarge
+            | Self::Internal => None,
+        }
+    }
+}
+
+/// Only marks the response: `router::edge` writes the body.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<db::Error> for Problem {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Unavailable(_) | db::Error::Contended => Self::unavailable(error),
+            db::Error::AlreadyThere(_) | db::Error::Corrupt(_) | db::Error::Unexpected(_) => {
+                Self::internal(error)
+            }
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unavailable { retry_after } => {
+                tracing::warn!(%error, "request cannot be served now");
+                Self::Unavailable(
+                    u32::try_from(retry_after.as_secs())
+                        .unwrap_or(RETRY_AFTER)
+                        .max(1),
+                )
+            }
+            KeyError::Denied => Self::unavailable(error),
+            KeyError::Missing | KeyError::Destroyed | KeyError::Corrupt => Self::internal(error),
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Keys(error) => error.into(),
+            LedgerError::Database(error) => error.into(),
+            LedgerError::Body(_) | LedgerError::Seal(_) => Self::internal(error),
+            LedgerError::Stopped => Self::unavailable(error),
+        }
+    }
+}
+
+impl From<phi::OpenError> for Problem {
+    fn from(error: phi::OpenError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<phi::SealError> for Problem {
+    fn from(error: phi::SealError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<phi::Forged> for Problem {
+    fn from(error: phi::Forged) -> Self {
+        Self::internal(error)
+    }
+}
