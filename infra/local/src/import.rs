@@ -13,6 +13,8 @@ mod prepare;
 mod report;
 mod send;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -13,7 +13,9 @@ use crate::settings::{KeyService, Settings};
 pub(crate) fn check_same(settings: &Settings, home: &Home) -> anyhow::Result<()> {
     let path = home.root().join("key-service.json");
     let now = settings.options.key_service;
-    if let Ok(bytes) = fs::read(&path) {
+    // Until there is data, nothing is sealed yet.
+    let sealed = home.mysql().join("server.json").is_file();
+    if let Some(bytes) = fs::read(&path).ok().filter(|_| sealed) {
         let before: KeyService = serde_json::from_slice(&bytes)
             .with_context(|| format!("{} cannot be understood", path.display()))?;
         match (before, now) {
