@@ -41,6 +41,8 @@ enum Command {
     Compose(Compose),
     /// Takes every check that a change has to pass, and ends in one line
     Test(Test),
+    /// Measures the stack, each figure beside a peer; writes tables and plots to target/bench/
+    Bench(Bench),
     /// Watches over the processes that `up --detach` started
     #[command(hide = true)]
     Supervise,
@@ -120,6 +122,12 @@ enum Compose {
 }
 
 #[derive(Debug, Args)]
+struct Bench {
+    /// Only this one: start, import, reads, memory, size
+    name: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct Test {
     /// Only this step: format, lints, deny, unit, database, stack, browser, compose
     #[arg(long, value_name = "NAME")]
@@ -155,6 +163,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compose(Compose::Down { volumes }) => {
             stack::compose::down(volumes, Progress::shown()).await?;
         }
+        Command::Bench(bench) => stack::bench(bench.name.as_deref()).await?,
         Command::Test(test) => {
             let passed = stack::test(&test.only).await?;
             return Ok(if passed {

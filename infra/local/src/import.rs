@@ -156,6 +156,19 @@ impl Importer {
     }
 }
 
+/// The id of the first patient in a file.
+pub(crate) fn first_patient(file: &Path) -> anyhow::Result<String> {
+    let mut found = None;
+    source::each_item(file, &mut |item| {
+        let head = index::Head::of(&item);
+        if found.is_none() && head.resource_type.as_deref() == Some("Patient") {
+            found = head.id;
+        }
+        Ok(())
+    })?;
+    found.with_context(|| format!("{} brings no patient", file.display()))
+}
+
 /// The files meant by what was named on the command line: a folder stands for the bundles in it.
 ///
 /// # Errors

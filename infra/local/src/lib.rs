@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
+mod bench;
 mod binaries;
 mod certificates;
 pub mod compose;
@@ -32,6 +33,7 @@ mod up;
 mod workspace;
 
 pub use accounts::{Accounts, Organization, Person};
+pub use bench::bench;
 pub use front_door::{Connection, FrontDoor};
 pub use home::Home;
 pub use logs::follow as show_logs;

@@ -114,11 +114,10 @@ impl Sender {
         let mut pause = FIRST_PAUSE;
         let mut renewed = false;
         loop {
-            let attempt = self.attempt(body.clone()).await;
+            let attempt = self.attempt(body.clone(), renewed).await;
             let wanted = match &attempt {
                 Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !renewed => {
                     renewed = true;
-                    *self.token.lock().await = None;
                     continue;
                 }
                 Ok(answer) if !is_transient(answer.status()) => return attempt,
@@ -139,7 +138,7 @@ impl Sender {
         }
     }
 
-    async fn attempt(&self, body: Bytes) -> anyhow::Result<Response<Bytes>> {
+    async fn attempt(&self, body: Bytes, renewed: bool) -> anyhow::Result<Response<Bytes>> {
         let token = self.token().await?;
         let request = Request::post("/fhir")
             .header(header::CONTENT_TYPE, "application/fhir+json")
@@ -147,7 +146,13 @@ impl Sender {
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .body(body)
             .context("the request cannot be made")?;
-        self.door.send(request).await
+        let answer = self.door.send(request).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED && !renewed {
+            // Another request may have renewed it meanwhile.
+            let mut slot = self.token.lock().await;
+            *slot = slot.take().filter(|current| *current != token);
+        }
+        Ok(answer)
     }
 
     async fn token(&self) -> anyhow::Result<String> {
