@@ -329,4 +329,34 @@ mod tests {
             ServiceError::Denied
         );
     }
+
+    /// As it would if the environment named a plain endpoint, which the SDK would take.
+    #[tokio::test]
+    async fn a_plain_endpoint_from_elsewhere_is_never_spoken_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let credentials = aws_sdk_kms::config::Credentials::builder()
+            .access_key_id("a")
+            .secret_access_key("b")
+            .provider_name("test")
+            .build();
+        let config = aws_sdk_kms::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .http_client(Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+            .interceptor(HttpsOnly)
+            .build();
+        let kms = AwsKms {
+            client: Client::from_conf(config),
+            root: "1234".to_owned(),
+            former_roots: Vec::new(),
+            mac_key: "5678".to_owned(),
+        };
+        tokio::select! {
+            answer = kms.mac(b"x") => assert_eq!(answer.unwrap_err(), ServiceError::Unavailable),
+            _ = listener.accept() => panic!("it was spoken to"),
+        }
+    }
 }
