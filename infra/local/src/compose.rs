@@ -34,8 +34,8 @@ pub enum Checked {
     Skipped(String),
 }
 
-/// Builds the images, brings everything up, and leaves certificates, sign-ins and state in `home`,
-/// so that `cargo stack --home … token` and `import` work on it.
+/// Builds the images, brings everything up, and leaves the CA, sign-ins and state in the folder
+/// `compose` of `home`, so that `cargo stack --home .stack/compose token` and `import` work on it.
 ///
 /// # Errors
 /// When there is no engine to be had, or a part does not get healthy: says which and what it wrote.
@@ -48,7 +48,8 @@ pub async fn up(
     let engine = Engine::obtain(progress).await?;
     let project = Project::new(PROJECT, &engine, ports, release, progress)?;
     project.up(progress).await?;
-    project.write_home(home)?;
+    let home = Home::at(&home.root().join("compose"))?;
+    project.write_home(&home)?;
     progress.say(&format!("{} is up in containers", project.origin()));
     progress.say(&format!("sign-ins: {}", home.accounts().display()));
     progress.say(&format!(

@@ -81,7 +81,7 @@ impl Project {
         self.run(&["--progress", "plain", "build"]).await?;
         step.done();
         let step = progress.step("bringing the containers up");
-        let brought = self.run(&["up", "--no-build", "--detach", "--wait"]).await;
+        let brought = self.run(&["up", "--no-build", "--detach", "--wait", "web"]).await;
         if let Err(error) = brought {
             let logs = self
                 .output(&["logs", "--no-color", "--tail", "15"])
