@@ -4,6 +4,7 @@
 //! machines that have neither yet: it installs and starts an engine, gets the compose plugin, and
 //! makes the base images from Debian packages.
 
+mod binaries;
 mod check;
 mod confinement;
 mod engine;
@@ -16,6 +17,7 @@ use crate::progress::Progress;
 use crate::settings::Ports;
 use crate::workspace;
 
+use binaries::Programs;
 use engine::Engine;
 use project::Project;
 
@@ -46,7 +48,13 @@ pub async fn up(
     progress: Progress,
 ) -> anyhow::Result<()> {
     let engine = Engine::obtain(progress).await?;
-    let project = Project::new(PROJECT, &engine, ports, release, progress)?;
+    let project = Project::new(
+        PROJECT,
+        &engine,
+        ports,
+        Programs::Compiled { release },
+        progress,
+    )?;
     project.up(progress).await?;
     let home = Home::at(&home.root().join("compose"))?;
     project.write_home(&home)?;

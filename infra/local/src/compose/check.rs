@@ -16,6 +16,7 @@ use crate::progress::Progress;
 use crate::settings::Ports;
 use crate::{token, workspace};
 
+use super::binaries::Programs;
 use super::engine::Engine;
 use super::project::Project;
 use super::{Checked, confinement};
@@ -42,7 +43,7 @@ pub async fn check(progress: Progress) -> anyhow::Result<Checked> {
 
 async fn on(engine: &Engine, progress: Progress) -> anyhow::Result<Vec<String>> {
     let ports = Ports::free()?;
-    let project = Project::new(PROJECT, engine, ports, false, progress)?;
+    let project = Project::new(PROJECT, engine, ports, Programs::for_tests(), progress)?;
     project.down(true).await?;
     let driven = drive(&project, ports, progress).await;
     // What went wrong is worth more than what goes wrong afterwards.

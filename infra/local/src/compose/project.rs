@@ -15,6 +15,7 @@ use crate::settings::{KeyService, Ports, Settings};
 use crate::state::State;
 use crate::workspace;
 
+use super::binaries::{self, Programs};
 use super::engine::Engine;
 use super::images;
 
@@ -37,7 +38,7 @@ impl Project {
         name: &str,
         engine: &Engine,
         ports: Ports,
-        release: bool,
+        programs: Programs,
         progress: Progress,
     ) -> anyhow::Result<Self> {
         let mut project = Self::known(name, engine, workspace::root()?);
@@ -46,10 +47,14 @@ impl Project {
         let mut set = |name: &str, value: String| {
             project.environment.push((name.to_owned(), value.into()));
         };
-        set(
-            "PROFILE",
-            if release { "release" } else { "dev" }.to_owned(),
-        );
+        match programs {
+            Programs::Compiled { release: true } => set("PROFILE", "release".to_owned()),
+            Programs::Compiled { release: false } => set("PROFILE", "dev".to_owned()),
+            Programs::OfThisMachine => {
+                binaries::lay_out(progress)?;
+                set("BINARIES", "machine".to_owned());
+            }
+        }
         set("STACK_WEB_PORT", ports.web.to_string());
         set("STACK_REDIRECT_PORT", ports.redirect.to_string());
         if Path::new(TRUSTED).is_file() {
@@ -81,7 +86,9 @@ impl Project {
         self.run(&["--progress", "plain", "build"]).await?;
         step.done();
         let step = progress.step("bringing the containers up");
-        let brought = self.run(&["up", "--no-build", "--detach", "--wait", "web"]).await;
+        let brought = self
+            .run(&["up", "--no-build", "--detach", "--wait", "web"])
+            .await;
         if let Err(error) = brought {
             let logs = self
                 .output(&["logs", "--no-color", "--tail", "15"])
