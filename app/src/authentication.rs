@@ -102,7 +102,7 @@ fn bearer(value: &str) -> Option<SecretToken> {
 }
 
 /// The session cookie's value; none if there are two.
-fn session_cookie(headers: &HeaderMap) -> Option<SecretToken> {
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<SecretToken> {
     let mut found = headers
         .get_all(header::COOKIE)
         .iter()

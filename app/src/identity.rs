@@ -4,6 +4,7 @@
 //! one that fails lets nobody in and is reported as what it is: somebody wrote to the database.
 
 mod attempts;
+mod names;
 mod password;
 mod people;
 mod session;

@@ -1,12 +1,46 @@
 //! The audit trail, for an organization's privacy officer.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use audit::{Action, Event, Outcome, PurposeOfUse};
+use axum::extract::State;
+use db::PersonId;
+use phi::Phi;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::dates::Day;
-use super::layout::Frame;
+use super::html::Html;
+use super::layout::{Area, Frame, Viewer, role_in_words};
+use crate::access::{Role, ViewAudit};
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// So many events are shown, the latest first.
+const LATEST: u32 = 200;
+
+/// `GET /audit`.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Html<AuditPage>, Problem> {
+    let permitted = caller.permit(&app, ViewAudit).await?;
+    let now = app.clock.now();
+    let events = app.ledger.latest(&caller, &permitted, now, LATEST).await?.into_inner();
+    let names = app.identity.names(&caller, &permitted).await?;
+    let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
+    Ok(Html::ok(AuditPage {
+        organization: viewer.organization.clone(),
+        frame: Frame { title: "Audit", viewer: Some(viewer) },
+        events: events.iter().map(|event| EventRow::new(event, &names)).collect(),
+    }))
+}
 
 /// The latest events.
 #[derive(Template)]
@@ -23,7 +57,7 @@ pub(crate) struct AuditPage {
 pub(crate) struct EventRow {
     at: Moment,
     who: String,
-    role: String,
+    role: &'static str,
     action: &'static str,
     outcome: Outcome,
     records: Vec<RecordName>,
@@ -36,8 +70,16 @@ pub(crate) struct EventRow {
 const LISTED: usize = 3;
 
 impl EventRow {
-    /// An opened event; `who` is the person's name and `role` their role in words.
-    pub(crate) fn new(event: &Event, who: String, role: String) -> Self {
+    /// An opened event; `names` are those of the organization's people.
+    pub(crate) fn new(event: &Event, names: &HashMap<PersonId, Phi<String>>) -> Self {
+        let name = event.person.and_then(|person| names.get(&PersonId(person)));
+        let who = match (name, event.person) {
+            (Some(name), _) => name.expose().clone(),
+            (None, Some(_)) => "Somebody who is gone".to_owned(),
+            (None, None) => "Nobody signed in".to_owned(),
+        };
+        let role = event.role.as_deref().and_then(|role| role.parse::<Role>().ok());
+        let role = role.map(role_in_words).unwrap_or_default();
         let named = event.records.iter().take(LISTED).map(|record| RecordName {
             kind: record.kind.clone(),
             id: record.id.map(|id| id.to_string()).unwrap_or_default(),

@@ -1,15 +1,67 @@
 //! A patient's chart: who they are, and what was recorded.
 
 use askama::Template;
+use axum::extract::{Path, Query, State};
+use phi::PatientId;
+use serde::Deserialize;
 use time::Date;
 
-use crate::fhir::Demographics;
-
 use super::dates::{Day, age};
-use super::layout::Frame;
+use super::html::Html;
+use super::kind;
+use super::layout::{Area, Frame, Viewer};
 use super::numbers::filters;
+use super::paging::page_number;
 use super::patient_table::{sex, words};
-use super::timeline::Timeline;
+use super::timeline::{Record, Timeline};
+use crate::access::{Class, Grant, OpenChart, ReadRecord};
+use crate::caller::Caller;
+use crate::fhir::{Demographics, Kind, parse_id};
+use crate::problem::Problem;
+use crate::state::App;
+
+/// What a chart's address may say.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    kind: Option<String>,
+    page: Option<String>,
+}
+
+/// `GET /patients/{id}`: the chart or, for a role without clinical records, who the patient is.
+///
+/// # Errors
+///
+/// [`Problem::NotFound`] also for a patient of another organization; see [`Problem`].
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<ChartPage>, Problem> {
+    let (demographics, clinical) = if caller.role.may(Grant::Read(Class::Clinical)) {
+        let permitted = caller.permit(&app, OpenChart).await?;
+        let patient = parse_id(&id).map(PatientId::from_uuid).map_err(|_issue| Problem::NotFound)?;
+        let chart = app.records.chart(&caller, &permitted, patient).await?.into_inner();
+        let records = chart.records.iter().map(|stored| Record::of(&stored.resource)).collect();
+        let shown = asked.kind.as_deref().and_then(kind::named);
+        let page = page_number(asked.page.as_deref());
+        let timeline = Timeline::new(&patient.uuid().to_string(), records, shown, page);
+        (Demographics::of(&chart.patient.resource), Some(timeline))
+    } else {
+        let permitted = caller.permit(&app, ReadRecord(Kind::Patient)).await?;
+        let patient = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
+        let patient = app.records.read(&caller, &permitted, patient).await?.into_inner();
+        (Demographics::of(&patient.resource), None)
+    };
+    Ok(Html::ok(ChartPage {
+        frame: Frame {
+            title: "Chart",
+            viewer: Some(Viewer::of(&app, &caller, Area::Patients).await?),
+        },
+        patient: PatientHeader::new(&demographics, app.clock.now().date()),
+        clinical,
+    }))
+}
 
 /// The chart.
 #[derive(Template)]

@@ -1,14 +1,20 @@
 //! Every page with made-up data: what must hold for all of them, and files to look at.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use audit::{Action, Event, Outcome, PurposeOfUse, RecordReference};
+use db::PersonId;
 use http::StatusCode;
+use phi::{PatientId, Phi};
+use telemetry::RequestId;
 use time::macros::{date, datetime};
 use time::{Date, Duration};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fhir::{Demographics, Kind};
+use crate::records::PatientSummary;
 
 use super::audit::{AuditPage, EventRow};
 use super::chart::{ChartPage, PatientHeader};
@@ -85,7 +91,8 @@ fn rows() -> Vec<PatientRow> {
     ]
     .map(|(family, given, born, gender, mrn)| {
         let patient = demographics(family, given, born, gender, mrn);
-        PatientRow::new(CHART.parse().unwrap(), &patient, TODAY)
+        let id = PatientId::from_uuid(CHART.parse().unwrap());
+        PatientRow::new(&PatientSummary { id, demographics: patient }, TODAY)
     })
     .to_vec()
 }
@@ -249,6 +256,7 @@ fn people() -> PeoplePage {
 }
 
 fn audit() -> AuditPage {
+    let name = Phi::new("Amara Okafor".to_owned());
     let event = |second, action, outcome, records| {
         let record = RecordReference {
             kind: "Patient".to_owned(),
@@ -259,15 +267,15 @@ fn audit() -> AuditPage {
         let event = Event {
             at: datetime!(2026-11-23 15:04:00 UTC) + Duration::seconds(second),
             request: Uuid::nil(),
-            person: None,
-            role: None,
+            person: Some(Uuid::nil()),
+            role: Some("clinician".to_owned()),
             source: Some("a81f03c95e2d7b64".to_owned()),
             action,
             outcome,
             purpose: PurposeOfUse::Treatment,
             records: vec![record; records],
         };
-        EventRow::new(&event, "Amara Okafor".to_owned(), "Clinician".to_owned())
+        EventRow::new(&event, &HashMap::from([(PersonId(Uuid::nil()), name.clone())]))
     };
     AuditPage {
         frame: Frame {
@@ -286,15 +294,7 @@ fn audit() -> AuditPage {
 }
 
 fn every_page() -> Vec<(&'static str, String)> {
-    let problem = |status: StatusCode, viewer| {
-        problem::page(
-            status,
-            "0f9d2c31-6f3b-4a0e-8a57-5b7c0f6f1a11".to_owned(),
-            viewer,
-        )
-        .1
-        .render()
-    };
+    let problem = |status| problem(status, RequestId::random()).1.render();
     [
         ("sign-in", SignInPage::new(None, String::new()).render()),
         (
@@ -317,16 +317,16 @@ fn every_page() -> Vec<(&'static str, String)> {
         ("chart-front-desk", chart(None).render()),
         ("people", people().render()),
         ("audit", audit().render()),
-        ("problem-403", problem(StatusCode::FORBIDDEN, clinician())),
-        ("problem-404", problem(StatusCode::NOT_FOUND, clinician())),
-        ("problem-429", problem(StatusCode::TOO_MANY_REQUESTS, None)),
+        ("problem-403", problem(StatusCode::FORBIDDEN)),
+        ("problem-404", problem(StatusCode::NOT_FOUND)),
+        ("problem-429", problem(StatusCode::TOO_MANY_REQUESTS)),
         (
             "problem-500",
-            problem(StatusCode::INTERNAL_SERVER_ERROR, clinician()),
+            problem(StatusCode::INTERNAL_SERVER_ERROR),
         ),
         (
             "problem-503",
-            problem(StatusCode::SERVICE_UNAVAILABLE, clinician()),
+            problem(StatusCode::SERVICE_UNAVAILABLE),
         ),
     ]
     .map(|(name, page)| (name, page.unwrap()))

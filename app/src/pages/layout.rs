@@ -1,5 +1,10 @@
 //! What surrounds every page: the title and, for who is signed in, the top bar.
 
+use crate::access::{Grant, Role};
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::state::App;
+
 /// The name on the sign-in page and in the window's title; a fork puts its own here.
 pub(crate) const PRODUCT: &str = "Health Records";
 
@@ -27,6 +32,35 @@ pub(crate) struct Viewer {
     pub(crate) here: Option<Area>,
 }
 
+impl Viewer {
+    /// The caller, as the top bar of a page in `here` names them.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::SignInRequired`] if the person is gone since the request began.
+    pub(crate) async fn of(app: &App, caller: &Caller, here: Area) -> Result<Self, Problem> {
+        let person = app.identity.person(caller).await?.ok_or(Problem::SignInRequired)?;
+        let organization = app.database.organization_name(caller.organization).await?;
+        Ok(Self {
+            organization: organization.unwrap_or_default(),
+            person: person.name.expose().clone(),
+            role: role_in_words(caller.role),
+            areas: Area::of(caller.role),
+            here: Some(here),
+        })
+    }
+}
+
+/// What people call a role.
+pub(crate) fn role_in_words(role: Role) -> &'static str {
+    match role {
+        Role::Clinician => "Clinician",
+        Role::FrontDesk => "Front desk",
+        Role::SecurityAdmin => "Security administrator",
+        Role::PrivacyOfficer => "Privacy officer",
+    }
+}
+
 /// A part of the application that the top bar leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Area {
@@ -39,6 +73,21 @@ pub(crate) enum Area {
 }
 
 impl Area {
+    const ALL: [Self; 3] = [Self::Patients, Self::People, Self::Audit];
+
+    /// The areas that the access table opens to a role; the first is where it starts.
+    pub(crate) fn of(role: Role) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|area| role.may(area.grant())).collect()
+    }
+
+    fn grant(self) -> Grant {
+        match self {
+            Self::Patients => Grant::ListPatients,
+            Self::People => Grant::ViewPeople,
+            Self::Audit => Grant::ViewAudit,
+        }
+    }
+
     /// Where the area starts.
     pub(crate) fn href(self) -> &'static str {
         match self {
@@ -60,5 +109,17 @@ impl Area {
             Self::People => "People",
             Self::Audit => "Audit",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_has_somewhere_to_start() {
+        let starts = Role::ALL.map(|role| Area::of(role).first().copied());
+        let expected = [Area::Patients, Area::Patients, Area::People, Area::Audit].map(Some);
+        assert_eq!(starts, expected);
     }
 }

@@ -4,7 +4,8 @@ use time::Date;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::fhir::Demographics;
+use crate::records::PatientSummary;
+use crate::roster::{Order, SortKey};
 
 use super::dates::{Day, age};
 
@@ -28,11 +29,11 @@ pub(crate) struct PatientRow {
 }
 
 impl PatientRow {
-    /// The patient `id` as of `today`. Who has died has no age.
-    pub(crate) fn new(id: Uuid, patient: &Demographics, today: Date) -> Self {
+    /// A patient as of `today`. Who has died has no age.
+    pub(crate) fn new(PatientSummary { id, demographics: patient }: &PatientSummary, today: Date) -> Self {
         let birth_date = words(patient.birth_date.as_ref());
         Self {
-            id,
+            id: id.uuid(),
             family: words(patient.family.as_ref()),
             given: words(patient.given.as_ref()),
             age: if patient.deceased {
@@ -77,45 +78,27 @@ pub(crate) struct Heading {
     pub(crate) sorted: Option<&'static str>,
 }
 
-/// What the list is sorted by.
+/// The order of the patient list, as its address says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SortKey {
-    /// Family name, then given name.
-    Family,
-    /// Birth date.
-    BirthDate,
-}
-
-/// The order of the patient list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sorting {
-    /// By which column.
-    pub(crate) key: SortKey,
-    /// From the end to the beginning.
-    pub(crate) descending: bool,
-}
+pub(crate) struct Sorting(pub(crate) Order);
 
 impl Sorting {
     /// Reads `sort` and `order` of the address; what they don't know is by family name, ascending.
     pub(crate) fn read(sort: Option<&str>, order: Option<&str>) -> Self {
-        let key = if sort == Some("birth_date") {
-            SortKey::BirthDate
-        } else {
-            SortKey::Family
+        let key = match sort {
+            Some("birth_date") => SortKey::BirthDate,
+            Some(_) | None => SortKey::Family,
         };
-        Self {
-            key,
-            descending: order == Some("desc"),
-        }
+        Self(Order { key, descending: order == Some("desc") })
     }
 
     /// The list's address in this order.
     pub(crate) fn href(self) -> String {
-        let sort = match self.key {
+        let sort = match self.0.key {
             SortKey::Family => "family",
             SortKey::BirthDate => "birth_date",
         };
-        let order = if self.descending { "desc" } else { "asc" };
+        let order = if self.0.descending { "desc" } else { "asc" };
         format!("/patients?sort={sort}&order={order}")
     }
 
@@ -123,14 +106,11 @@ impl Sorting {
     pub(crate) fn headings(self) -> Vec<Heading> {
         let mut headings = plain_headings();
         for (class, key) in [("family", SortKey::Family), ("born", SortKey::BirthDate)] {
-            let sorted = self.key == key;
-            let turned = Self {
-                key,
-                descending: sorted && !self.descending,
-            };
+            let sorted = self.0.key == key;
+            let turned = Self(Order { key, descending: sorted && !self.0.descending });
             for heading in headings.iter_mut().filter(|heading| heading.class == class) {
                 heading.href = Some(turned.href());
-                heading.sorted = sorted.then_some(if self.descending {
+                heading.sorted = sorted.then_some(if self.0.descending {
                     "descending"
                 } else {
                     "ascending"
@@ -183,12 +163,6 @@ mod tests {
     #[test]
     fn an_order_nobody_knows_is_by_family_name() {
         let sorting = Sorting::read(Some("ssn"), Some("sideways"));
-        assert_eq!(
-            sorting,
-            Sorting {
-                key: SortKey::Family,
-                descending: false
-            }
-        );
+        assert_eq!(sorting.0, Order { key: SortKey::Family, descending: false });
     }
 }

@@ -1,11 +1,61 @@
 //! The patient list.
 
 use askama::Template;
+use axum::extract::{Query, State};
+use serde::Deserialize;
 
-use super::layout::Frame;
+use super::html::Html;
+use super::layout::{Area, Frame, Viewer};
 use super::numbers::filters;
-use super::paging::Paging;
-use super::patient_table::{Heading, PatientRow};
+use super::paging::{Paging, page_number};
+use super::patient_table::{Heading, PatientRow, Sorting};
+use crate::access::ListPatients;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::roster::SortKey;
+use crate::state::App;
+
+/// Patients on one page.
+const PAGE: usize = 25;
+
+/// What the list's address may say; nothing in it tells of a patient.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    sort: Option<String>,
+    order: Option<String>,
+    page: Option<String>,
+}
+
+/// `GET /patients`.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Html<PatientsPage>, Problem> {
+    let permitted = caller.permit(&app, ListPatients).await?;
+    let sorting = Sorting::read(asked.sort.as_deref(), asked.order.as_deref());
+    let page = page_number(asked.page.as_deref());
+    let skip = Paging::skipped(page, PAGE);
+    let found = app.records.list(&caller, &permitted, sorting.0, skip, PAGE).await?.into_inner();
+    let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
+    let today = app.clock.now().date();
+    Ok(Html::ok(PatientsPage {
+        organization: viewer.organization.clone(),
+        frame: Frame { title: "Patients", viewer: Some(viewer) },
+        caption: match sorting.0.key {
+            SortKey::Family => "Patients by family name",
+            SortKey::BirthDate => "Patients by birth date",
+        },
+        headings: sorting.headings(),
+        patients: found.patients.iter().map(|patient| PatientRow::new(patient, today)).collect(),
+        paging: Paging::new(page, PAGE, found.total, &sorting.href()),
+        query: "",
+    }))
+}
 
 /// The organization's patients, one page of them.
 #[derive(Template)]

@@ -1,8 +1,40 @@
 //! The people of an organization, for its security administrator.
 
 use askama::Template;
+use axum::extract::State;
 
-use super::layout::Frame;
+use super::html::Html;
+use super::layout::{Area, Frame, Viewer, role_in_words};
+use crate::access::ViewPeople;
+use crate::caller::Caller;
+use crate::identity::Person;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// `GET /people`.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Html<PeoplePage>, Problem> {
+    let permitted = caller.permit(&app, ViewPeople).await?;
+    let people = app.identity.people(&caller, &permitted).await?;
+    let viewer = Viewer::of(&app, &caller, Area::People).await?;
+    let row = |person: &Person| PersonRow {
+        name: person.name.expose().clone(),
+        email: person.email.expose().clone(),
+        role: role_in_words(person.role).to_owned(),
+        organization: viewer.organization.clone(),
+    };
+    Ok(Html::ok(PeoplePage {
+        organization: viewer.organization.clone(),
+        people: people.iter().map(row).collect(),
+        frame: Frame { title: "People", viewer: Some(viewer) },
+    }))
+}
 
 /// Who may sign in.
 #[derive(Template)]

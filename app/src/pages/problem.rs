@@ -2,9 +2,10 @@
 
 use askama::Template;
 use http::StatusCode;
+use telemetry::RequestId;
 
 use super::html::Html;
-use super::layout::{Frame, Viewer};
+use super::layout::Frame;
 
 /// A page for a status that is no success.
 #[derive(Template)]
@@ -25,11 +26,7 @@ struct Link {
 }
 
 /// The page for `status`. Says nothing of what was sent, nor of what went wrong inside.
-pub(crate) fn page(
-    status: StatusCode,
-    request_id: String,
-    viewer: Option<Viewer>,
-) -> Html<ProblemPage> {
+pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<ProblemPage> {
     let (title, advice) = words(status);
     let link = match status {
         StatusCode::UNAUTHORIZED => Some(Link {
@@ -42,7 +39,8 @@ pub(crate) fn page(
             label: "Go to the start page",
         }),
     };
-    let frame = Frame { title, viewer };
+    let request_id = request_id.to_string();
+    let frame = Frame { title, viewer: None };
     Html(
         status,
         ProblemPage {
@@ -57,10 +55,6 @@ pub(crate) fn page(
 
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status {
-        StatusCode::BAD_REQUEST => (
-            "That request cannot be read",
-            "Go back, check what you entered and send it again.",
-        ),
         StatusCode::UNAUTHORIZED => (
             "You are not signed in",
             "Your session may have ended. Sign in to go on.",
@@ -89,6 +83,10 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
             "The key service or the database does not answer. Nothing is lost. Wait half a minute \
              and load this page again.",
         ),
+        status if status.is_client_error() => (
+            "That request cannot be read",
+            "Go back, check what you entered and send it again.",
+        ),
         _ => (
             "Something went wrong on our side",
             "Nothing was changed unless it was confirmed. Try again; if it stays, report the \
@@ -105,10 +103,11 @@ mod tests {
     fn every_problem_says_what_to_do_and_names_the_request() {
         for status in [400, 401, 403, 404, 405, 413, 429, 500, 503] {
             let status = StatusCode::from_u16(status).unwrap();
-            let Html(answered, page) = page(status, "9b1d".to_owned(), None);
+            let id = RequestId::random();
+            let Html(answered, page) = problem(status, id);
             assert_eq!(answered, status);
             let html = page.render().unwrap();
-            assert!(html.contains("9b1d") && html.contains(page.advice.get(..20).unwrap()));
+            assert!(html.contains(&id.to_string()) && html.contains(page.advice.get(..20).unwrap()));
         }
     }
 }

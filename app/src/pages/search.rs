@@ -1,10 +1,23 @@
 //! The patients that match a search.
 
-use askama::Template;
+mod query;
 
-use super::layout::Frame;
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::html::Html;
+use super::layout::{Area, Frame, Viewer};
 use super::numbers;
-use super::patient_table::{Heading, PatientRow};
+use super::patient_table::{Heading, PatientRow, plain_headings};
+use crate::access::ListPatients;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::records::PatientPage;
+use crate::state::App;
+use query::{Read, read};
 
 /// What a search found. The query came in a body and goes back only into the box.
 #[derive(Template)]
@@ -32,4 +45,47 @@ impl SearchPage {
             many => format!("{} patients match", numbers::grouped(many)),
         }
     }
+}
+
+/// What the search box sends, in a body: it tells who a patient is.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    q: String,
+}
+
+/// `POST /patients/search`.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn submit(
+    State(app): State<App>,
+    caller: Caller,
+    Form(Typed { q }): Form<Typed>,
+) -> Result<Response, Problem> {
+    let permitted = caller.permit(&app, ListPatients).await?;
+    let (found, understood) = match read(&q) {
+        Read::Nothing => return Ok(Redirect::to("/patients").into_response()),
+        Read::Query { query, understood } => {
+            let found = app.records.search(&caller, &permitted, &query).await?;
+            (found.into_inner(), understood)
+        }
+        Read::Unreadable(why) => (PatientPage { patients: Vec::new(), total: 0 }, why.to_owned()),
+    };
+    let today = app.clock.now().date();
+    let shown = found.patients.len();
+    let page = SearchPage {
+        frame: Frame {
+            title: "Search",
+            viewer: Some(Viewer::of(&app, &caller, Area::Patients).await?),
+        },
+        caption: "Patients that match",
+        headings: plain_headings(),
+        patients: found.patients.iter().map(|patient| PatientRow::new(patient, today)).collect(),
+        matches: found.total,
+        cut_at: (found.total > shown).then_some(shown),
+        understood,
+        query: q,
+    };
+    Ok(Html::ok(page).into_response())
 }

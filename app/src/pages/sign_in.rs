@@ -1,8 +1,85 @@
 //! The sign-in page.
 
 use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use secrecy::SecretString;
+use serde::Deserialize;
 
+use super::html::Html;
 use super::layout::Frame;
+use crate::authentication::{SESSION_COOKIE, session_cookie};
+use crate::caller::Origin;
+use crate::identity::NewSession;
+use crate::problem::Problem;
+use crate::sign_in::{self, Password, Refusal};
+use crate::state::App;
+
+/// Makes the browser forget the session cookie.
+pub(crate) const FORGET_SESSION: HeaderValue = HeaderValue::from_static(
+    "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+);
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    email: String,
+    password: SecretString,
+}
+
+/// `GET /sign-in`: the form; to who is signed in already, the start page.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Some(cookie) = session_cookie(&headers) else {
+        return Ok(Html::ok(SignInPage::new(None, String::new())).into_response());
+    };
+    if app.identity.of_session(&cookie).await?.is_some() {
+        return Ok(Redirect::to("/").into_response());
+    }
+    let page = Html::ok(SignInPage::new(Some(Notice::Expired), String::new()));
+    Ok(([(header::SET_COOKIE, FORGET_SESSION)], page).into_response())
+}
+
+/// `POST /sign-in`.
+///
+/// # Errors
+///
+/// 429 after too many wrong passwords; see [`Problem`].
+pub(crate) async fn submit(
+    State(app): State<App>,
+    origin: Origin,
+    Form(Typed { email, password }): Form<Typed>,
+) -> Result<Response, Problem> {
+    let typed = Password { email: email.clone(), password };
+    match sign_in::begin_session(&app, origin, typed).await {
+        Ok(session) => {
+            let headers = [(header::SET_COOKIE, cookie(&session)?)];
+            Ok((headers, Redirect::to("/")).into_response())
+        }
+        Err(Refusal::Wrong) => {
+            let page = SignInPage::new(Some(Notice::Refused), email);
+            Ok(Html(StatusCode::UNAUTHORIZED, page).into_response())
+        }
+        Err(Refusal::Problem(problem)) => Err(problem),
+    }
+}
+
+/// The session's cookie. It has no age: the browser forgets it when it closes, the server earlier.
+fn cookie(session: &NewSession) -> Result<HeaderValue, Problem> {
+    let token = session.cookie.expose();
+    let text = format!("{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
+    let mut value = HeaderValue::try_from(text).map_err(Problem::internal)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
 
 /// The sign-in form, perhaps with a word on why it is shown again.
 #[derive(Template)]
@@ -34,8 +111,6 @@ pub(crate) enum Notice {
     Refused,
     /// The session has ended by itself.
     Expired,
-    /// The person has signed out.
-    SignedOut,
 }
 
 impl Notice {
@@ -43,14 +118,13 @@ impl Notice {
         match self {
             Self::Refused => "bad",
             Self::Expired => "info",
-            Self::SignedOut => "good",
         }
     }
 
     fn landmark(self) -> &'static str {
         match self {
             Self::Refused => "alert",
-            Self::Expired | Self::SignedOut => "status",
+            Self::Expired => "status",
         }
     }
 
@@ -58,7 +132,6 @@ impl Notice {
         match self {
             Self::Refused => "That did not work.",
             Self::Expired => "Your session has ended.",
-            Self::SignedOut => "You are signed out.",
         }
     }
 
@@ -68,7 +141,23 @@ impl Notice {
                 "E-mail and password do not match an account. Check both and try again."
             }
             Self::Expired => "You were signed out to protect the records. Sign in to go on.",
-            Self::SignedOut => "On a shared computer, close the window as well.",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phi::SecretToken;
+
+    #[test]
+    fn the_cookie_is_for_this_host_over_tls_and_out_of_reach_of_script() {
+        let value = cookie(&NewSession { cookie: SecretToken::random() }).unwrap();
+        let text = value.to_str().unwrap().to_owned();
+        for attribute in ["__Host-session=", "; Path=/", "; Secure", "; HttpOnly", "Strict"] {
+            assert!(text.contains(attribute), "{attribute}");
+        }
+        assert!(!text.contains("Domain"));
+        assert!(FORGET_SESSION.to_str().unwrap().starts_with(SESSION_COOKIE));
     }
 }

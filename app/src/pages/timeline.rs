@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::fhir::Kind;
+use crate::fhir::{Kind, Resource, Summary};
 
 use super::dates::Day;
 use super::kind::{self, CHART};
@@ -102,6 +102,19 @@ pub(crate) struct Record {
     pub(crate) when: Option<OffsetDateTime>,
     /// What it shows.
     pub(crate) entry: Entry,
+}
+
+impl Record {
+    /// A resource in a line.
+    pub(crate) fn of(resource: &Resource) -> Self {
+        let summary = Summary::of(resource);
+        Self {
+            kind: resource.kind(),
+            date: summary.date.clone(),
+            when: summary.when,
+            entry: Entry { title: summary.title.clone(), detail: summary.detail.clone() },
+        }
+    }
 }
 
 /// Records on one page of a chart.

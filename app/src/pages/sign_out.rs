@@ -1,0 +1,29 @@
+//! Signing out: the session ends on the server, and the browser forgets what it showed.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderName, HeaderValue, header};
+
+use super::sign_in::FORGET_SESSION;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::sign_in;
+use crate::state::App;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// `POST /sign-out`.
+///
+/// # Errors
+///
+/// See [`Problem`]; the session may then still stand.
+pub(crate) async fn submit(State(app): State<App>, caller: Caller) -> Result<Response, Problem> {
+    sign_in::sign_out(&app, &caller).await?;
+    let headers = [
+        (header::SET_COOKIE, FORGET_SESSION),
+        // With the cookie gone, this also drops the pages that the Back button would bring up.
+        (CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\"")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((headers, Redirect::to("/sign-in")).into_response())
+}
