@@ -1,0 +1,164 @@
+//! A client of the front door, as one person or as nobody.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Method, Request, header};
+use serde_json::Value;
+use stack::FrontDoor;
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use crate::answer::Answer;
+
+/// Sends requests to web, with a bearer token or without.
+#[derive(Clone, Debug)]
+pub struct Client {
+    door: Arc<FrontDoor>,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(door: Arc<FrontDoor>, token: Option<String>) -> Self {
+        Self { door, token }
+    }
+
+    /// The same client with another token, good or not.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self::new(Arc::clone(&self.door), Some(token.to_owned()))
+    }
+
+    /// The token it sends, empty if it sends none.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    /// Sends any request whose address is a path; the token is added.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn send(&self, mut request: Request<Bytes>) -> anyhow::Result<Answer> {
+        if let Some(token) = &self.token {
+            let value = format!("Bearer {token}")
+                .parse()
+                .context("a token is a header value")?;
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        let (head, body) = self.door.send(request).await?.into_parts();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
+    }
+
+    /// Sends a request with a body of a type.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: impl Into<Bytes>,
+    ) -> anyhow::Result<Answer> {
+        let mut request = Request::builder().method(method).uri(path);
+        if !kind.is_empty() {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        let request = request
+            .body(body.into())
+            .context("the request cannot be made")?;
+        self.send(request).await
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.request(Method::GET, path, "", Bytes::new()).await
+    }
+
+    /// `GET` as a browser asks: for a page.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn page(&self, path: &str) -> anyhow::Result<Answer> {
+        let request = Request::get(path)
+            .header(header::ACCEPT, "text/html")
+            .body(Bytes::new())
+            .context("the request cannot be made")?;
+        self.send(request).await
+    }
+
+    /// `POST /fhir` with bytes, whatever they are.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn post_fhir(&self, body: impl Into<Bytes>) -> anyhow::Result<Answer> {
+        self.request(Method::POST, "/fhir", "application/fhir+json", body)
+            .await
+    }
+
+    /// `POST /fhir` with a Bundle.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn bundle(&self, bundle: &Value) -> anyhow::Result<Answer> {
+        self.post_fhir(bundle.to_string()).await
+    }
+
+    /// Reads a resource that is expected to be there.
+    ///
+    /// # Errors
+    /// When it is not answered with 200.
+    pub async fn read(&self, kind: &str, id: Uuid) -> anyhow::Result<Value> {
+        self.get(&format!("/fhir/{kind}/{id}"))
+            .await?
+            .expecting(200)?
+            .json()
+    }
+
+    /// `POST` of a form.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.request(
+            Method::POST,
+            path,
+            "application/x-www-form-urlencoded",
+            body,
+        )
+        .await
+    }
+
+    /// `POST /fhir/Patient/_search`.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn search(&self, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+        self.form("/fhir/Patient/_search", fields).await
+    }
+
+    /// The patients that a search finds.
+    ///
+    /// # Errors
+    /// When it is not answered with 200.
+    pub async fn found(&self, fields: &[(&str, &str)]) -> anyhow::Result<Vec<Value>> {
+        let bundle = self.search(fields).await?.expecting(200)?.json()?;
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        Ok(entries
+            .into_iter()
+            .map(|entry| entry["resource"].clone())
+            .collect())
+    }
+}

@@ -1,0 +1,101 @@
+//! Whoever got hold of a database account: raw SQL, no types, no manners.
+
+use anyhow::Context;
+use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
+use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection, Row as _};
+use stack::Status;
+use uuid::Uuid;
+
+/// A connection to the database as one of its accounts.
+#[derive(Debug)]
+pub struct Intruder {
+    connection: MySqlConnection,
+}
+
+impl Intruder {
+    /// Connects with the certificate of an account: `app`, `migrate`, `backup` or `auditor`.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn connect(status: &Status, account: &str) -> anyhow::Result<Self> {
+        let folder = &status.certificates;
+        let options = MySqlConnectOptions::new()
+            .host(&status.database.host)
+            .port(status.database.port)
+            .database(&status.database.name)
+            .username(account)
+            .ssl_mode(MySqlSslMode::VerifyIdentity)
+            .ssl_ca(folder.join("internal/ca.pem"))
+            .ssl_client_cert(folder.join(format!("database/{account}.pem")))
+            .ssl_client_key(folder.join(format!("database/{account}.key")))
+            .charset("utf8mb4")
+            .disable_statement_logging();
+        let connection = MySqlConnection::connect_with(&options)
+            .await
+            .with_context(|| format!("the database does not let {account} in"))?;
+        Ok(Self { connection })
+    }
+
+    /// Executes a statement with bytes for its question marks; says how many rows it touched.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub async fn execute(&mut self, sql: &str, values: &[&[u8]]) -> Result<u64, sqlx::Error> {
+        let mut query = sqlx::query(sql);
+        for value in values {
+            query = query.bind(*value);
+        }
+        Ok(query.execute(&mut self.connection).await?.rows_affected())
+    }
+
+    /// Asks for rows.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub async fn rows(
+        &mut self,
+        sql: &str,
+        values: &[&[u8]],
+    ) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        let mut query = sqlx::query(sql);
+        for value in values {
+            query = query.bind(*value);
+        }
+        query.fetch_all(&mut self.connection).await
+    }
+
+    /// Asks for one value of bytes.
+    ///
+    /// # Errors
+    /// When there is no such row, or the server refuses.
+    pub async fn bytes(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<Vec<u8>> {
+        let rows = self.rows(sql, values).await?;
+        let row = rows.first().with_context(|| format!("no row: {sql}"))?;
+        row.try_get_unchecked(0).context("the column has no bytes")
+    }
+
+    /// Asks for one number.
+    ///
+    /// # Errors
+    /// When there is no such row, or the server refuses.
+    pub async fn number(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<i64> {
+        let rows = self.rows(sql, values).await?;
+        let row = rows.first().with_context(|| format!("no row: {sql}"))?;
+        row.try_get_unchecked(0).context("the column has no number")
+    }
+
+    /// The id of an organization, as it is stored.
+    ///
+    /// # Errors
+    /// When there is none whose name begins so.
+    pub async fn organization(&mut self, word: &str) -> anyhow::Result<Uuid> {
+        let like = format!("{word}%");
+        let bytes = self
+            .bytes(
+                "SELECT id FROM organizations WHERE name LIKE CONVERT(? USING utf8mb4)",
+                &[like.as_bytes()],
+            )
+            .await?;
+        Uuid::from_slice(&bytes).context("an organization's id has 16 bytes")
+    }
+}
