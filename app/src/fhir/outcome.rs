@@ -250,33 +250,6 @@ impl Outcome {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, issue)
     }
 
-    /// What another part of the server says, in FHIR's words: a status, a sentence, and the id
-    /// under which the log knows the request.
-    pub(crate) fn told(
-        status: StatusCode,
-        detail: &'static str,
-        retry_after_seconds: Option<u32>,
-        request_id: &str,
-    ) -> Self {
-        let code = match status.as_u16() {
-            401 => IssueCode::Login,
-            403 => IssueCode::Forbidden,
-            404 => IssueCode::NotFound,
-            405 | 415 => IssueCode::NotSupported,
-            409 | 412 => IssueCode::Conflict,
-            410 => IssueCode::Deleted,
-            413 => IssueCode::TooLong,
-            429 | 503 => IssueCode::Transient,
-            500 => IssueCode::Exception,
-            _ => IssueCode::Structure,
-        };
-        let issue = Issue::new(code, format!("{detail} (request {request_id})"));
-        Self {
-            retry_after_seconds,
-            ..Self::new(status, issue)
-        }
-    }
-
     /// 503: something that the server needs is away; `retry_after_seconds` becomes Retry-After.
     pub(crate) fn unavailable(reason: &'static str, retry_after_seconds: u32) -> Self {
         let issue = Issue::new(IssueCode::Transient, reason);

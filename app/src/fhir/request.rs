@@ -34,14 +34,6 @@ pub(crate) fn screen_query(query: Option<&str>) -> Result<(), Outcome> {
     Ok(())
 }
 
-/// The `_count` of a query string, which may stand there because it tells of nobody.
-pub(crate) fn count_of_query(query: Option<&str>) -> Option<String> {
-    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    pairs
-        .find(|(name, _)| name == "_count")
-        .map(|(_, value)| value.into_owned())
-}
-
 /// Asks that the body is JSON.
 ///
 /// # Errors
@@ -123,10 +115,6 @@ mod tests {
         assert!(screen_query(Some("_format=json&_pretty=true&_count=7&_summary=false")).is_ok());
         assert!(screen_query(Some("_format=xml")).is_err());
         assert!(screen_query(Some("_elements=name")).is_err());
-        assert_eq!(
-            count_of_query(Some("_pretty=1&_count=7")).as_deref(),
-            Some("7")
-        );
     }
 
     #[test]

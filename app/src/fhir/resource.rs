@@ -225,6 +225,11 @@ impl Resource {
         self.document.value()
     }
 
+    /// The resource as a document to answer with.
+    pub(super) fn into_document(self) -> Document {
+        self.document
+    }
+
     /// The resource's JSON, to be put into a larger document that is wiped in its turn.
     pub(super) fn into_value(self) -> Value {
         self.document.take()

@@ -148,30 +148,32 @@ impl fmt::Debug for PatientQuery {
     }
 }
 
-/// Reads a search form (`application/x-www-form-urlencoded`).
+/// Reads a search form (`application/x-www-form-urlencoded`), and from the query string `_count`.
 ///
 /// # Errors
 ///
 /// 400: a parameter is not known here, or its value is not of its form; neither is repeated, but
 /// for the names of R4's own parameters.
-pub(crate) fn parse(form: &[u8]) -> Result<PatientQuery, Outcome> {
-    let mut query = PatientQuery {
+pub(crate) fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, Outcome> {
+    let of_url = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let of_url = of_url.filter(|(name, _)| name == "_count");
+    let mut found = PatientQuery {
         count: DEFAULT_COUNT,
         ..PatientQuery::default()
     };
     let mut issues = Vec::new();
-    for (name, value) in url::form_urlencoded::parse(form) {
+    for (name, value) in of_url.chain(url::form_urlencoded::parse(form)) {
         let value = Zeroizing::new(value.into_owned());
-        if let Err(issue) = query.add(&name, value) {
+        if let Err(issue) = found.add(&name, value) {
             issues.push(issue);
         }
     }
-    if issues.is_empty() && query.is_empty() {
+    if issues.is_empty() && found.is_empty() {
         let why = "say who is searched for: identifier, family, given, name or birthdate";
         issues.push(Issue::new(IssueCode::Required, why));
     }
     if issues.is_empty() {
-        Ok(query)
+        Ok(found)
     } else {
         Err(Outcome::bad_request(issues))
     }
@@ -286,7 +288,7 @@ mod tests {
     use super::*;
 
     fn refused(form: &str) -> String {
-        let outcome = parse(form.as_bytes()).expect_err("refused");
+        let outcome = parse(form.as_bytes(), None).expect_err("refused");
         assert_eq!(outcome.status().as_u16(), 400);
         outcome.to_json().to_string()
     }
@@ -295,7 +297,7 @@ mod tests {
     fn an_identifier_s_system_tells_which_number_it_is() {
         let form = "identifier=http%3A%2F%2Fhl7.org%2Ffhir%2Fsid%2Fus-ssn%7C999-12-3456\
                     &identifier=urn%3Aclinic%7CM1&identifier=%7CM2&identifier=M3";
-        let query = parse(form.as_bytes()).expect("sound");
+        let query = parse(form.as_bytes(), None).expect("sound");
         let read: Vec<_> = query
             .identifiers
             .iter()
@@ -313,13 +315,13 @@ mod tests {
 
     #[test]
     fn names_and_counts_are_read() {
-        let query = parse(b"family=Smi&given=Jo&given=Ann&name=x&_count=7").expect("sound");
+        let query = parse(b"family=Smi&given=Jo&given=Ann&name=x", Some("_count=7&name=y")).expect("sound");
         assert_eq!(query.family[0].as_str(), "Smi");
         assert_eq!(
             (query.given.len(), query.name.len(), query.count),
             (2, 1, 7)
         );
-        assert_eq!(parse(b"family=x").expect("sound").count, DEFAULT_COUNT);
+        assert_eq!(parse(b"family=x", None).expect("sound").count, DEFAULT_COUNT);
         assert!(refused("family=x&_count=201").contains("1 to 200"));
         assert_eq!(format!("{query:?}"), "PatientQuery([redacted])");
     }
