@@ -1,5 +1,7 @@
 //! AWS KMS as the key service.
 
+mod https_only;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -7,9 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_kms::Client;
-use aws_sdk_kms::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_kms::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::MacAlgorithmSpec;
 use aws_smithy_http_client::Builder;
@@ -20,6 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use self::https_only::HttpsOnly;
 use super::{BranchContext, RootWrapped, ServiceError};
 use crate::keys::provider;
 use crate::secret::SecretKey;
@@ -237,126 +238,5 @@ fn is_certificate(pem: &[u8]) -> bool {
         .is_ok_and(|der| der.first() == Some(&0x30))
 }
 
-/// Sends nothing that is not `https://`, wherever its address came from: the SDK also reads endpoints
-/// from the environment and from profiles.
-#[derive(Debug)]
-struct HttpsOnly;
-
-impl Intercept for HttpsOnly {
-    fn name(&self) -> &'static str {
-        "HttpsOnly"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if context.request().uri().starts_with("https://") {
-            Ok(())
-        } else {
-            Err(AwsKmsError::PlainEndpoint.into())
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings() -> AwsKmsSettings {
-        AwsKmsSettings {
-            region: Some("us-east-1".to_owned()),
-            endpoint: Some("https://127.0.0.1:1".to_owned()),
-            certificate_authority: None,
-            root: "1234".to_owned(),
-            former_roots: Vec::new(),
-            mac_key: "5678".to_owned(),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_plain_endpoint_is_refused() {
-        let endpoint = Some("http://127.0.0.1:1".to_owned());
-        let refused = AwsKms::connect(AwsKmsSettings {
-            endpoint,
-            ..settings()
-        })
-        .await;
-        assert_eq!(refused.unwrap_err(), AwsKmsError::PlainEndpoint);
-    }
-
-    #[tokio::test]
-    async fn a_root_key_named_by_an_alias_is_refused() {
-        for root in ["alias/phi", "arn:aws:kms:us-east-1:111122223333:alias/phi"] {
-            let refused = AwsKms::connect(AwsKmsSettings {
-                root: root.to_owned(),
-                ..settings()
-            })
-            .await;
-            assert_eq!(refused.unwrap_err(), AwsKmsError::Alias);
-        }
-    }
-
-    #[tokio::test]
-    async fn an_authority_that_is_none_is_refused() {
-        let certificate_authority = Some(b"-----BEGIN CERTIFICATE-----\n????".to_vec());
-        let refused = AwsKms::connect(AwsKmsSettings {
-            certificate_authority,
-            ..settings()
-        })
-        .await;
-        assert_eq!(refused.unwrap_err(), AwsKmsError::CertificateAuthority);
-    }
-
-    #[tokio::test]
-    async fn a_root_of_somebody_elses_is_refused_before_anything_is_sent() {
-        let kms = AwsKms::connect(settings()).await.unwrap();
-        let root = "arn:aws:kms:us-east-1:999999999999:key/theirs".to_owned();
-        let wrapped = RootWrapped {
-            root,
-            provider: provider::AWS_KMS,
-            bytes: vec![0; 64],
-        };
-        let context = BranchContext {
-            organization: crate::OrganizationId::random(),
-            branch: crate::KeyId::random(),
-            version: 1,
-        };
-        assert_eq!(
-            kms.unwrap(&wrapped, &context).await.unwrap_err(),
-            ServiceError::Denied
-        );
-    }
-
-    /// As it would if the environment named a plain endpoint, which the SDK would take.
-    #[tokio::test]
-    async fn a_plain_endpoint_from_elsewhere_is_never_spoken_to() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let credentials = aws_sdk_kms::config::Credentials::builder()
-            .access_key_id("a")
-            .secret_access_key("b")
-            .provider_name("test")
-            .build();
-        let config = aws_sdk_kms::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(credentials)
-            .http_client(Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-            .interceptor(HttpsOnly)
-            .build();
-        let kms = AwsKms {
-            client: Client::from_conf(config),
-            root: "1234".to_owned(),
-            former_roots: Vec::new(),
-            mac_key: "5678".to_owned(),
-        };
-        tokio::select! {
-            answer = kms.mac(b"x") => assert_eq!(answer.unwrap_err(), ServiceError::Unavailable),
-            _ = listener.accept() => panic!("it was spoken to"),
-        }
-    }
-}
+mod tests;

@@ -44,12 +44,22 @@ impl<S: KeyStore> Opener<S> {
         Ok(warm)
     }
 
-    /// Puts a freshly opened branch key in the place of the one before.
-    pub(super) fn shelve(self: &Arc<Self>, fresh: Warm) {
+    /// Puts a freshly opened branch key in the place of the one before, unless that was closed.
+    pub(super) fn replace(self: &Arc<Self>, before: &Arc<Warm>, fresh: Warm) {
         let fresh = Arc::new(fresh);
-        refresh::look_after(self, &fresh);
+        let meant = |shelved: &Arc<Warm>| Arc::ptr_eq(shelved, before);
+        if self
+            .organizations
+            .replace_if(&before.organization, meant, Arc::clone(&fresh))
+        {
+            refresh::look_after(self, &fresh);
+        }
+    }
+
+    /// Closes a branch key, unless another took its place.
+    pub(super) fn close(&self, warm: &Arc<Warm>) {
         self.organizations
-            .put(&fresh.organization, Arc::clone(&fresh));
+            .remove_if(&warm.organization, |shelved| Arc::ptr_eq(shelved, warm));
     }
 
     /// Opens an organization's current branch key, by one call of the key service.

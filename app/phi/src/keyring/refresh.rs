@@ -3,6 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use tokio::time::{sleep_until, timeout_at};
+
 use super::KeyError;
 use super::branch::Warm;
 use super::open::Opener;
@@ -11,55 +13,48 @@ use crate::keys::KeyStore;
 /// Looks after one opened branch key in the background: at 4/5 of its life it is opened anew if it was
 /// used, at its end it is closed, also if nobody asks for it any more.
 pub(super) fn look_after<S: KeyStore>(opener: &Arc<Opener<S>>, warm: &Arc<Warm>) {
-    let (opener, warm) = (Arc::downgrade(opener), Arc::downgrade(warm));
+    // Between its turns the task holds nothing, so that it keeps no key open by itself.
+    let (opener, kept) = (Arc::downgrade(opener), Arc::downgrade(warm));
+    let (mut next, deadline) = (warm.refresh_at(), warm.deadline());
     tokio::spawn(async move {
-        if refreshed(&opener, &warm).await.is_none() {
-            close(&opener, &warm);
+        while let Turn::Again(at) = turn(&opener, &kept, next).await {
+            next = at.min(deadline);
         }
     });
 }
 
-/// Some if another took the place of this one or nobody holds it any more, `None` if it must close.
-async fn refreshed<S: KeyStore>(opener: &Weak<Opener<S>>, warm: &Weak<Warm>) -> Option<()> {
-    let (mut next, deadline) = {
-        let warm = warm.upgrade()?;
-        (warm.refresh_at(), warm.deadline())
+/// What comes after a turn.
+enum Turn {
+    /// Another one, at this moment.
+    Again(Instant),
+    /// Nothing: the key is closed, or another took its place.
+    Done,
+}
+
+async fn turn<S: KeyStore>(opener: &Weak<Opener<S>>, warm: &Weak<Warm>, at: Instant) -> Turn {
+    sleep_until(at.into()).await;
+    let (Some(opener), Some(warm)) = (opener.upgrade(), warm.upgrade()) else {
+        return Turn::Done;
     };
-    loop {
-        sleep_until(next.min(deadline)).await;
-        let (opener, warm) = (opener.upgrade()?, warm.upgrade()?);
-        if !warm.is_open(Instant::now()) {
-            return None;
-        }
-        if !warm.was_used() {
-            next = deadline;
-            continue;
-        }
-        match opener.open_branch(warm.organization).await {
-            Ok(fresh) => {
-                opener.shelve(fresh);
-                return Some(());
-            }
-            Err(error @ KeyError::Unavailable { .. }) => {
-                tracing::warn!(organization = %warm.organization, %error, "branch key not refreshed");
-                next = Instant::now() + opener.settings.cache / 20;
-            }
-            Err(error) => {
-                tracing::warn!(organization = %warm.organization, %error, "branch key closed");
-                return None;
-            }
-        }
+    if !warm.is_open(Instant::now()) {
+        opener.close(&warm);
+        return Turn::Done;
     }
-}
-
-fn close<S: KeyStore>(opener: &Weak<Opener<S>>, warm: &Weak<Warm>) {
-    if let (Some(opener), Some(warm)) = (opener.upgrade(), warm.upgrade()) {
-        opener
-            .organizations
-            .remove_if(&warm.organization, |shelved| Arc::ptr_eq(shelved, &warm));
+    if !warm.was_used() {
+        return Turn::Again(warm.deadline());
     }
-}
-
-async fn sleep_until(moment: Instant) {
-    tokio::time::sleep_until(moment.into()).await;
+    let opening = opener.open_branch(warm.organization);
+    match timeout_at(warm.deadline().into(), opening).await {
+        Ok(Ok(fresh)) => opener.replace(&warm, fresh),
+        Ok(Err(error @ KeyError::Unavailable { .. })) => {
+            tracing::warn!(organization = %warm.organization, %error, "branch key not refreshed");
+            return Turn::Again(Instant::now() + opener.settings.cache / 20);
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(organization = %warm.organization, %error, "branch key closed");
+            opener.close(&warm);
+        }
+        Err(_) => opener.close(&warm),
+    }
+    Turn::Done
 }

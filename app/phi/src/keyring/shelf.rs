@@ -89,9 +89,17 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
         self.slots().get(key)?.value().clone()
     }
 
-    /// Puts a value in, in place of what was there.
-    pub(super) fn put(&self, key: &K, value: V) {
-        *self.slot(key).value() = Some(value);
+    /// Puts a value in the place of another, if that is the one that is meant. Whether it was.
+    pub(super) fn replace_if(&self, key: &K, meant: impl Fn(&V) -> bool, value: V) -> bool {
+        let Some(slot) = self.slots().get(key).map(Arc::clone) else {
+            return false;
+        };
+        let mut held = slot.value();
+        let replaced = held.as_ref().is_some_and(meant);
+        if replaced {
+            *held = Some(value);
+        }
+        replaced
     }
 
     /// Takes a value out.

@@ -1,0 +1,31 @@
+//! No request in the clear.
+
+use aws_sdk_kms::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_kms::error::BoxError;
+
+use super::AwsKmsError;
+
+/// Sends nothing that is not `https://`, wherever its address came from: the SDK also reads endpoints
+/// from the environment and from profiles.
+#[derive(Debug)]
+pub(super) struct HttpsOnly;
+
+impl Intercept for HttpsOnly {
+    fn name(&self) -> &'static str {
+        "HttpsOnly"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if context.request().uri().starts_with("https://") {
+            Ok(())
+        } else {
+            Err(AwsKmsError::PlainEndpoint.into())
+        }
+    }
+}
