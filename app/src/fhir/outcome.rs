@@ -17,10 +17,6 @@ pub(crate) enum Severity {
     Fatal,
     /// What was asked was refused.
     Error,
-    /// It was done, but.
-    Warning,
-    /// It was done.
-    Information,
 }
 
 impl Severity {
@@ -28,8 +24,6 @@ impl Severity {
         match self {
             Self::Fatal => "fatal",
             Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Information => "information",
         }
     }
 }
@@ -57,8 +51,6 @@ pub(crate) enum IssueCode {
     Duplicate,
     /// It is not there.
     NotFound,
-    /// It was there.
-    Deleted,
     /// It is too large.
     TooLong,
     /// A rule of this server forbids it.
@@ -69,8 +61,6 @@ pub(crate) enum IssueCode {
     Transient,
     /// The server failed.
     Exception,
-    /// Nothing is wrong.
-    Informational,
 }
 
 impl IssueCode {
@@ -86,13 +76,11 @@ impl IssueCode {
             Self::NotSupported => "not-supported",
             Self::Duplicate => "duplicate",
             Self::NotFound => "not-found",
-            Self::Deleted => "deleted",
             Self::TooLong => "too-long",
             Self::BusinessRule => "business-rule",
             Self::Conflict => "conflict",
             Self::Transient => "transient",
             Self::Exception => "exception",
-            Self::Informational => "informational",
         }
     }
 }
@@ -147,7 +135,6 @@ impl Issue {
 pub(crate) struct Outcome {
     status: StatusCode,
     issues: Vec<Issue>,
-    retry_after_seconds: Option<u32>,
 }
 
 impl Outcome {
@@ -158,11 +145,7 @@ impl Outcome {
 
     /// An outcome of several issues.
     pub(crate) fn of(status: StatusCode, issues: Vec<Issue>) -> Self {
-        Self {
-            status,
-            issues,
-            retry_after_seconds: None,
-        }
+        Self { status, issues }
     }
 
     /// 400: what was sent is not what the interaction takes.
@@ -170,74 +153,10 @@ impl Outcome {
         Self::of(StatusCode::BAD_REQUEST, issues)
     }
 
-    /// 401: nobody is signed in.
-    pub(crate) fn unauthorized() -> Self {
-        let reason = "sign in first: send a bearer token or the session's cookie";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            Issue::new(IssueCode::Login, reason),
-        )
-    }
-
-    /// 403: the role does not allow it.
-    pub(crate) fn forbidden() -> Self {
-        let reason = "your role does not allow this";
-        Self::new(
-            StatusCode::FORBIDDEN,
-            Issue::new(IssueCode::Forbidden, reason),
-        )
-    }
-
-    /// 404: it is not there, or not there for who is asking.
-    pub(crate) fn not_found() -> Self {
-        let reason = "there is no such resource";
-        Self::new(
-            StatusCode::NOT_FOUND,
-            Issue::new(IssueCode::NotFound, reason),
-        )
-    }
-
-    /// 409: it contradicts what is stored.
-    pub(crate) fn conflict(reason: &'static str) -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            Issue::new(IssueCode::Conflict, reason),
-        )
-    }
-
-    /// 410: it was there and is destroyed.
-    pub(crate) fn gone() -> Self {
-        let reason = "the resource was deleted";
-        Self::new(StatusCode::GONE, Issue::new(IssueCode::Deleted, reason))
-    }
-
-    /// 412: the version named in the request is not the current one.
-    pub(crate) fn precondition_failed() -> Self {
-        let reason = "the resource was changed since the version that the request names";
-        Self::new(
-            StatusCode::PRECONDITION_FAILED,
-            Issue::new(IssueCode::Conflict, reason),
-        )
-    }
-
-    /// 413: the body is larger than is read.
-    pub(crate) fn too_large() -> Self {
-        let reason = "the request's body is larger than this server reads; send less at a time";
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Issue::new(IssueCode::TooLong, reason),
-        )
-    }
-
     /// 415: the body is not of a media type that is read here.
     pub(crate) fn unsupported_media_type(expected: &'static str) -> Self {
         let issue = Issue::new(IssueCode::NotSupported, format!("send {expected}"));
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue)
-    }
-
-    /// 422: well formed, but not a resource that may be stored.
-    pub(crate) fn unprocessable(issues: Vec<Issue>) -> Self {
-        Self::of(StatusCode::UNPROCESSABLE_ENTITY, issues)
     }
 
     /// 500: the server failed; the cause stands in the log under the request's id.
@@ -248,15 +167,6 @@ impl Outcome {
             ..Issue::new(IssueCode::Exception, reason)
         };
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, issue)
-    }
-
-    /// 503: something that the server needs is away; `retry_after_seconds` becomes Retry-After.
-    pub(crate) fn unavailable(reason: &'static str, retry_after_seconds: u32) -> Self {
-        let issue = Issue::new(IssueCode::Transient, reason);
-        Self {
-            retry_after_seconds: Some(retry_after_seconds),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, issue)
-        }
     }
 
     /// The HTTP status.
@@ -288,14 +198,10 @@ impl IntoResponse for Outcome {
     fn into_response(self) -> Response {
         let body = self.to_json().to_string();
         let mut response = (self.status, [(header::CONTENT_TYPE, FHIR_JSON)], body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        let no_store = HeaderValue::from_static("no-store");
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, no_store);
         response
     }
 }
@@ -316,11 +222,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_fhir_json_and_is_not_cached() {
-        let response = Outcome::unavailable("the key service does not answer", 5).into_response();
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let response = Outcome::internal(Uuid::from_u128(7)).into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.headers()[header::CONTENT_TYPE], FHIR_JSON);
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
     }
 
     #[test]
@@ -328,7 +233,7 @@ mod tests {
         let near =
             Issue::new(IssueCode::Value, "is no date").at("Bundle.entry[1].resource.birthDate");
         let far = Issue::new(IssueCode::NotFound, "there is no such patient");
-        let outcome = Outcome::unprocessable(vec![near, far]).at("Bundle.entry[1]");
+        let outcome = Outcome::bad_request(vec![near, far]).at("Bundle.entry[1]");
         let places: Vec<_> = outcome
             .issues()
             .iter()

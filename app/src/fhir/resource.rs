@@ -41,6 +41,7 @@ impl Resource {
     /// # Errors
     ///
     /// What is wrong, each with its place.
+    #[cfg(test)]
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
         let document = Document::parse(bytes).map_err(|issue| vec![issue])?;
         Self::adopt(document, None)

@@ -130,16 +130,6 @@ impl BirthDateQuery {
     pub(crate) fn matches(self, born: Date) -> bool {
         (self.first..=self.last).contains(&born)
     }
-
-    /// The first and the last day that match.
-    pub(crate) fn span(self) -> (Date, Date) {
-        (self.first, self.last)
-    }
-
-    /// The one day that matches, if it is one.
-    pub(crate) fn exact(self) -> Option<Date> {
-        (self.first == self.last).then_some(self.first)
-    }
 }
 
 impl fmt::Debug for PatientQuery {
@@ -315,13 +305,20 @@ mod tests {
 
     #[test]
     fn names_and_counts_are_read() {
-        let query = parse(b"family=Smi&given=Jo&given=Ann&name=x", Some("_count=7&name=y")).expect("sound");
+        let query = parse(
+            b"family=Smi&given=Jo&given=Ann&name=x",
+            Some("_count=7&name=y"),
+        )
+        .expect("sound");
         assert_eq!(query.family[0].as_str(), "Smi");
         assert_eq!(
             (query.given.len(), query.name.len(), query.count),
             (2, 1, 7)
         );
-        assert_eq!(parse(b"family=x", None).expect("sound").count, DEFAULT_COUNT);
+        assert_eq!(
+            parse(b"family=x", None).expect("sound").count,
+            DEFAULT_COUNT
+        );
         assert!(refused("family=x&_count=201").contains("1 to 200"));
         assert_eq!(format!("{query:?}"), "PatientQuery([redacted])");
     }
@@ -346,8 +343,6 @@ mod tests {
             let query = BirthDateQuery::parse(text).expect(text);
             assert_eq!(query.matches(born), expected, "{text}");
         }
-        let exact = BirthDateQuery::parse("1980-02-29").expect("sound");
-        assert_eq!(exact.exact(), Some(born));
         assert!(refused("birthdate=ne1980").contains("birthdate"));
         assert!(refused("birthdate=1981-02-29").contains("birthdate"));
     }

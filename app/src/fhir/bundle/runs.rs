@@ -95,7 +95,7 @@ mod tests {
     fn writes_run_together_with_patients_first() {
         let steps = vec![
             Ok(write(0, Kind::Observation, 1)),
-            Err(Outcome::not_found()),
+            Err(Outcome::bad_request(Vec::new())),
             Ok(write(2, Kind::Patient, 2)),
             Ok(write(3, Kind::Location, 3)),
         ];

@@ -1,3 +1,4 @@
+use http::StatusCode;
 use serde_json::json;
 use time::macros::datetime;
 
@@ -246,7 +247,10 @@ fn the_answer_has_an_entry_for_each() {
             created: true,
         },
         Answer::Read { resource, stamp },
-        Answer::Refused(Outcome::not_found()),
+        Answer::Refused(Outcome::new(
+            StatusCode::NOT_FOUND,
+            Issue::new(IssueCode::NotFound, "x"),
+        )),
     ];
     let answer = response(Mode::Batch, answers);
     let answer = answer.value();

@@ -34,7 +34,13 @@ impl<'a> Apart<'a> {
     /// Nothing is done yet.
     pub(super) fn of(app: &'a App, caller: &'a Caller) -> Self {
         let rights = Rights::of(app, caller);
-        Self { app, caller, rights, answers: BTreeMap::new(), away: None }
+        Self {
+            app,
+            caller,
+            rights,
+            answers: BTreeMap::new(),
+            away: None,
+        }
     }
 
     /// Does what can be done; the answers are in the Bundle's order.
@@ -75,8 +81,16 @@ impl<'a> Apart<'a> {
 
     async fn disclosed(&mut self, target: Target) -> Result<Answer, Problem> {
         let permitted = self.rights.read(target.kind).await?;
-        let stored = self.app.records.read(self.caller, &permitted, target.id).await?.into_inner();
-        Ok(Answer::Read { resource: stored.resource, stamp: stored.stamp })
+        let stored = self
+            .app
+            .records
+            .read(self.caller, &permitted, target.id)
+            .await?
+            .into_inner();
+        Ok(Answer::Read {
+            resource: stored.resource,
+            stamp: stored.stamp,
+        })
     }
 
     async fn write(&mut self, writes: Vec<Write>) {
@@ -131,7 +145,10 @@ impl<'a> Apart<'a> {
                 self.refuse(origin.entry, why.clone());
             } else if alike {
                 let told = blame(ApplyError::UnknownOwner(0), &[origin]);
-                self.refuse(origin.entry, told.map_or_else(|_| why.clone(), |(_, told)| told));
+                self.refuse(
+                    origin.entry,
+                    told.map_or_else(|_| why.clone(), |(_, told)| told),
+                );
             } else {
                 group.push((origin, change));
             }
@@ -166,7 +183,10 @@ impl Group {
     /// Each change alone, in the same order.
     fn singles(self) -> impl Iterator<Item = Self> {
         let pairs = self.origins.into_iter().zip(self.changes);
-        pairs.map(|(origin, change)| Self { origins: vec![origin], changes: vec![change] })
+        pairs.map(|(origin, change)| Self {
+            origins: vec![origin],
+            changes: vec![change],
+        })
     }
 }
 

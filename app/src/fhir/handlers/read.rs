@@ -27,7 +27,11 @@ pub(crate) async fn read(
     request::ask_accepts_json(&headers)?;
     let Target { kind, id } = target(&kind, &id)?;
     let permitted = caller.permit(&app, ReadRecord(kind)).await?;
-    let stored = app.records.read(&caller, &permitted, id).await?.into_inner();
+    let stored = app
+        .records
+        .read(&caller, &permitted, id)
+        .await?
+        .into_inner();
     let etag = HeaderValue::try_from(stored.stamp.etag()).map_err(Problem::internal)?;
     let mut response = answered(&stored.resource.with_meta(stored.stamp).into_document());
     response.headers_mut().insert(header::ETAG, etag);
@@ -38,7 +42,10 @@ pub(crate) async fn read(
 fn target(kind: &str, id: &str) -> Result<Target, Outcome> {
     let kind: Kind = kind.parse().map_err(|_unknown| {
         let kept = Kind::ALL.map(Kind::name).join(", ");
-        let issue = Issue::new(IssueCode::NotSupported, format!("kept here are only: {kept}"));
+        let issue = Issue::new(
+            IssueCode::NotSupported,
+            format!("kept here are only: {kept}"),
+        );
         Outcome::new(StatusCode::NOT_FOUND, issue)
     })?;
     let id = parse_id(id).map_err(|issue| Outcome::new(StatusCode::NOT_FOUND, issue))?;
@@ -51,7 +58,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_there_is_not_found_and_not_repeated() {
-        for (kind, id) in [("Claim", "c757873d-ec9a-4326-a141-556f43239520"), ("Patient", "M-123")] {
+        for (kind, id) in [
+            ("Claim", "c757873d-ec9a-4326-a141-556f43239520"),
+            ("Patient", "M-123"),
+        ] {
             let outcome = target(kind, id).expect_err("not found");
             assert_eq!(outcome.status(), StatusCode::NOT_FOUND);
             assert!(!outcome.to_json().to_string().contains(id));

@@ -20,7 +20,12 @@ pub(super) struct Rights<'a> {
 impl<'a> Rights<'a> {
     /// No right was asked for yet.
     pub(super) fn of(app: &'a App, caller: &'a Caller) -> Self {
-        Self { app, caller, read: HashMap::new(), write: HashMap::new() }
+        Self {
+            app,
+            caller,
+            read: HashMap::new(),
+            write: HashMap::new(),
+        }
     }
 
     /// The right to read resources of a kind.

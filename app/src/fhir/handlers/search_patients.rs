@@ -28,10 +28,20 @@ pub(crate) async fn search_patients(
     request::ask_accepts_json(&headers)?;
     let query = search::parse(&form, query.as_deref())?;
     let permitted = caller.permit(&app, ListPatients).await?;
-    let found = app.records.search_resources(&caller, &permitted, &query).await?;
+    let found = app
+        .records
+        .search_resources(&caller, &permitted, &query)
+        .await?;
     let (patients, total) = found.into_inner();
-    let patients = patients.into_iter().map(|stored| (stored.resource, stored.stamp)).collect();
-    Ok(answered(&search::searchset(&app.public_origin, total, patients)))
+    let patients = patients
+        .into_iter()
+        .map(|stored| (stored.resource, stored.stamp))
+        .collect();
+    Ok(answered(&search::searchset(
+        &app.public_origin,
+        total,
+        patients,
+    )))
 }
 
 /// `GET /fhir/{type}`: a search in a URL, which is refused whatever it asks for.

@@ -48,7 +48,10 @@ pub(super) async fn together(
     })?;
     let mut answers: Vec<_> = origins.iter().zip(applied).collect();
     answers.sort_by_key(|(origin, _)| origin.entry);
-    Ok(answers.into_iter().map(|(origin, applied)| written(*origin, applied)).collect())
+    Ok(answers
+        .into_iter()
+        .map(|(origin, applied)| written(*origin, applied))
+        .collect())
 }
 
 /// A write as the record service takes it.
@@ -56,22 +59,42 @@ pub(super) fn change(
     write: Write,
     permitted: crate::access::Permitted<crate::access::WriteRecord>,
 ) -> (Origin, Change) {
-    let Write { entry, kind, id, owner, resource, create } = write;
-    let origin = Origin { entry, target: Target { kind, id } };
-    (origin, Change { permitted, id, owner, resource, create })
+    let Write {
+        entry,
+        kind,
+        id,
+        owner,
+        resource,
+        create,
+    } = write;
+    let origin = Origin {
+        entry,
+        target: Target { kind, id },
+    };
+    (
+        origin,
+        Change {
+            permitted,
+            id,
+            owner,
+            resource,
+            create,
+        },
+    )
 }
 
 /// The answer to a change that was made.
 pub(super) fn written(origin: Origin, applied: Applied) -> Answer {
     let created = applied.effect == Effect::Created;
-    Answer::Written { target: origin.target, stamp: applied.stamp, created }
+    Answer::Written {
+        target: origin.target,
+        stamp: applied.stamp,
+        created,
+    }
 }
 
 /// Which change is to blame, and what its entry is told; or the problem, if none is.
-pub(super) fn blame(
-    error: ApplyError,
-    origins: &[Origin],
-) -> Result<(usize, Outcome), Problem> {
+pub(super) fn blame(error: ApplyError, origins: &[Origin]) -> Result<(usize, Outcome), Problem> {
     let (index, status, code, why) = match error {
         ApplyError::UnknownOwner(index) => (
             index,
@@ -85,9 +108,12 @@ pub(super) fn blame(
             IssueCode::Conflict,
             "it belongs to another patient, and whom a resource belongs to never changes",
         ),
-        ApplyError::AlreadyThere(index) => {
-            (index, StatusCode::CONFLICT, IssueCode::Duplicate, "its id is taken")
-        }
+        ApplyError::AlreadyThere(index) => (
+            index,
+            StatusCode::CONFLICT,
+            IssueCode::Duplicate,
+            "its id is taken",
+        ),
         ApplyError::RecordNumberTaken(index) => (
             index,
             StatusCode::CONFLICT,
@@ -98,12 +124,18 @@ pub(super) fn blame(
     };
     let origin = origins.get(index).ok_or(Problem::Internal)?;
     let place = place(error, *origin);
-    Ok((index, Outcome::new(status, Issue::new(code, why).at(&place))))
+    Ok((
+        index,
+        Outcome::new(status, Issue::new(code, why).at(&place)),
+    ))
 }
 
 /// The element that is at fault.
 fn place(error: ApplyError, origin: Origin) -> String {
-    let resource = format!("{}.resource", crate::fhir::bundle::entry_place(origin.entry));
+    let resource = format!(
+        "{}.resource",
+        crate::fhir::bundle::entry_place(origin.entry)
+    );
     let Target { kind, .. } = origin.target;
     match (error, kind.owner_element()) {
         (ApplyError::UnknownOwner(_) | ApplyError::OwnerChanged(_), Some(element)) => {
@@ -131,13 +163,27 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_entry_and_the_element_to_blame() {
-        let origin = |entry, kind| Origin { entry, target: Target { kind, id: Uuid::from_u128(7) } };
+        let origin = |entry, kind| Origin {
+            entry,
+            target: Target {
+                kind,
+                id: Uuid::from_u128(7),
+            },
+        };
         let origins = [origin(4, Kind::Patient), origin(0, Kind::Immunization)];
         let told = |error| {
             let (index, outcome) = blame(error, &origins).expect("an entry's fault");
-            (index, outcome.status().as_u16(), outcome.issues()[0].place.clone().unwrap())
+            (
+                index,
+                outcome.status().as_u16(),
+                outcome.issues()[0].place.clone().unwrap(),
+            )
         };
-        let expected = (1, 422, "Bundle.entry[0].resource.patient.reference".to_owned());
+        let expected = (
+            1,
+            422,
+            "Bundle.entry[0].resource.patient.reference".to_owned(),
+        );
         assert_eq!(told(ApplyError::UnknownOwner(1)), expected);
         let expected = (0, 409, "Bundle.entry[4].resource.identifier".to_owned());
         assert_eq!(told(ApplyError::RecordNumberTaken(0)), expected);

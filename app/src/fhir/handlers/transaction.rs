@@ -36,7 +36,10 @@ pub(crate) async fn transaction(
     let planned = tokio::task::spawn_blocking(move || plan(&body, &mut random_id)).await;
     let (mode, answers) = match planned.map_err(Problem::internal)?? {
         Plan::Transaction(writes) => (Mode::Transaction, together(&app, &caller, writes).await?),
-        Plan::Batch(steps) => (Mode::Batch, Apart::of(&app, &caller).carry_out(steps).await?),
+        Plan::Batch(steps) => (
+            Mode::Batch,
+            Apart::of(&app, &caller).carry_out(steps).await?,
+        ),
     };
     Ok(answered(&response(mode, answers)))
 }
