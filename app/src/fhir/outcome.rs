@@ -175,6 +175,7 @@ impl Outcome {
     }
 
     /// What is wrong.
+    #[cfg(test)]
     pub(crate) fn issues(&self) -> &[Issue] {
         &self.issues
     }
