@@ -21,11 +21,17 @@ impl Identity {
         caller: &Caller,
         _permitted: &Permitted<ViewAudit>,
     ) -> Result<HashMap<PersonId, Phi<String>>, IdentityError> {
-        let scope = self.keys.scope(caller.organization, Owner::Organization).await?;
+        let scope = self
+            .keys
+            .scope(caller.organization, Owner::Organization)
+            .await?;
         let mut names = HashMap::new();
         for row in self.database.people(caller.organization).await? {
             let row = self.verified(caller.organization, row).await?;
-            names.insert(row.id, scope.open(&columns::PEOPLE_NAME, row.row_id, &row.name)?);
+            names.insert(
+                row.id,
+                scope.open(&columns::PEOPLE_NAME, row.row_id, &row.name)?,
+            );
         }
         Ok(names)
     }

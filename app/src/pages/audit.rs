@@ -32,13 +32,23 @@ pub(crate) async fn show(
 ) -> Result<Html<AuditPage>, Problem> {
     let permitted = caller.permit(&app, ViewAudit).await?;
     let now = app.clock.now();
-    let events = app.ledger.latest(&caller, &permitted, now, LATEST).await?.into_inner();
+    let events = app
+        .ledger
+        .latest(&caller, &permitted, now, LATEST)
+        .await?
+        .into_inner();
     let names = app.identity.names(&caller, &permitted).await?;
     let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
     Ok(Html::ok(AuditPage {
         organization: viewer.organization.clone(),
-        frame: Frame { title: "Audit", viewer: Some(viewer) },
-        events: events.iter().map(|event| EventRow::new(event, &names)).collect(),
+        frame: Frame {
+            title: "Audit",
+            viewer: Some(viewer),
+        },
+        events: events
+            .iter()
+            .map(|event| EventRow::new(event, &names))
+            .collect(),
     }))
 }
 
@@ -78,9 +88,12 @@ impl EventRow {
             (None, Some(_)) => "Somebody who is gone".to_owned(),
             (None, None) => "Nobody signed in".to_owned(),
         };
-        let role = event.role.as_deref().and_then(|role| role.parse::<Role>().ok());
+        let role = event
+            .role
+            .as_deref()
+            .and_then(|role| role.parse::<Role>().ok());
         let role = role.map(role_in_words).unwrap_or_default();
-        let named = event.records.iter().take(LISTED).map(|record| RecordName {
+        let listed = event.records.iter().take(LISTED).map(|record| RecordName {
             kind: record.kind.clone(),
             id: record.id.map(|id| id.to_string()).unwrap_or_default(),
         });
@@ -90,7 +103,7 @@ impl EventRow {
             role,
             action: action(event.action),
             outcome: event.outcome,
-            records: named.collect(),
+            records: listed.collect(),
             more_records: event.records.len().saturating_sub(LISTED),
             purpose: purpose(event.purpose),
             from: event.source.clone().unwrap_or_default(),

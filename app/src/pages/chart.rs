@@ -10,7 +10,6 @@ use super::dates::{Day, age};
 use super::html::Html;
 use super::kind;
 use super::layout::{Area, Frame, Viewer};
-use super::numbers::filters;
 use super::paging::page_number;
 use super::patient_table::{sex, words};
 use super::timeline::{Record, Timeline};
@@ -40,9 +39,19 @@ pub(crate) async fn show(
 ) -> Result<Html<ChartPage>, Problem> {
     let (demographics, clinical) = if caller.role.may(Grant::Read(Class::Clinical)) {
         let permitted = caller.permit(&app, OpenChart).await?;
-        let patient = parse_id(&id).map(PatientId::from_uuid).map_err(|_issue| Problem::NotFound)?;
-        let chart = app.records.chart(&caller, &permitted, patient).await?.into_inner();
-        let records = chart.records.iter().map(|stored| Record::of(&stored.resource)).collect();
+        let patient = parse_id(&id)
+            .map(PatientId::from_uuid)
+            .map_err(|_issue| Problem::NotFound)?;
+        let chart = app
+            .records
+            .chart(&caller, &permitted, patient)
+            .await?
+            .into_inner();
+        let records = chart
+            .records
+            .iter()
+            .map(|stored| Record::of(&stored.resource))
+            .collect();
         let shown = asked.kind.as_deref().and_then(kind::named);
         let page = page_number(asked.page.as_deref());
         let timeline = Timeline::new(&patient.uuid().to_string(), records, shown, page);
@@ -50,7 +59,11 @@ pub(crate) async fn show(
     } else {
         let permitted = caller.permit(&app, ReadRecord(Kind::Patient)).await?;
         let patient = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
-        let patient = app.records.read(&caller, &permitted, patient).await?.into_inner();
+        let patient = app
+            .records
+            .read(&caller, &permitted, patient)
+            .await?
+            .into_inner();
         (Demographics::of(&patient.resource), None)
     };
     Ok(Html::ok(ChartPage {

@@ -13,12 +13,13 @@ use time::{Date, Duration};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::access::Role;
 use crate::fhir::{Demographics, Kind};
 use crate::records::PatientSummary;
 
 use super::audit::{AuditPage, EventRow};
 use super::chart::{ChartPage, PatientHeader};
-use super::layout::{Area, Frame, Viewer};
+use super::layout::{Area, Frame, Link, Viewer, role_in_words};
 use super::paging::Paging;
 use super::patient_table::{PatientRow, Sorting, plain_headings};
 use super::patients::PatientsPage;
@@ -33,18 +34,21 @@ const TODAY: Date = date!(2026 - 11 - 23);
 const MRN: &str = "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24";
 const CHART: &str = "7d0f3c2e-5b1a-4f7e-9c55-1f0e8a6b2d94";
 
-fn viewer(person: &str, role: &'static str, area: Area) -> Option<Viewer> {
-    Some(Viewer {
+fn frame(title: &'static str, person: &str, role: Role, here: Area) -> Frame {
+    let viewer = Viewer {
         organization: CLINIC.to_owned(),
         person: person.to_owned(),
-        role,
-        areas: vec![area],
-        here: Some(area),
-    })
+        role: role_in_words(role),
+        links: Link::all(role, here),
+    };
+    Frame {
+        title,
+        viewer: Some(viewer),
+    }
 }
 
-fn clinician() -> Option<Viewer> {
-    viewer("Dr. Amara Okafor", "Clinician", Area::Patients)
+fn at_the_clinic(title: &'static str) -> Frame {
+    frame(title, "Dr. Amara Okafor", Role::Clinician, Area::Patients)
 }
 
 fn demographics(family: &str, given: &str, born: &str, gender: &str, mrn: &str) -> Demographics {
@@ -92,7 +96,13 @@ fn rows() -> Vec<PatientRow> {
     .map(|(family, given, born, gender, mrn)| {
         let patient = demographics(family, given, born, gender, mrn);
         let id = PatientId::from_uuid(CHART.parse().unwrap());
-        PatientRow::new(&PatientSummary { id, demographics: patient }, TODAY)
+        PatientRow::new(
+            &PatientSummary {
+                id,
+                demographics: patient,
+            },
+            TODAY,
+        )
     })
     .to_vec()
 }
@@ -100,10 +110,7 @@ fn rows() -> Vec<PatientRow> {
 fn patients(patients: Vec<PatientRow>, total: usize) -> PatientsPage {
     let sorting = Sorting::read(None, None);
     PatientsPage {
-        frame: Frame {
-            title: "Patients",
-            viewer: clinician(),
-        },
+        frame: at_the_clinic("Patients"),
         organization: CLINIC.to_owned(),
         caption: "Patients by family name",
         headings: sorting.headings(),
@@ -115,10 +122,7 @@ fn patients(patients: Vec<PatientRow>, total: usize) -> PatientsPage {
 
 fn search(patients: Vec<PatientRow>, matches: usize, query: &str) -> SearchPage {
     SearchPage {
-        frame: Frame {
-            title: "Search",
-            viewer: clinician(),
-        },
+        frame: at_the_clinic("Search"),
         caption: "Patients that match",
         headings: plain_headings(),
         cut_at: (matches > patients.len()).then_some(patients.len()),
@@ -149,9 +153,9 @@ fn record(kind: Kind, date: Option<&str>, title: &str, detail: &str) -> Record {
     }
 }
 
-fn timeline(shown: Option<Kind>) -> Timeline {
+fn records() -> Vec<Record> {
     let visit = Some("2026-10-02T09:30:00-04:00");
-    let records = vec![
+    vec![
         record(
             Kind::Encounter,
             visit,
@@ -209,16 +213,16 @@ fn timeline(shown: Option<Kind>) -> Timeline {
             "Allergy to penicillin",
             "High, drug",
         ),
-    ];
-    Timeline::new(CHART, records, shown, 1)
+    ]
+}
+
+fn timeline(shown: Option<Kind>) -> Timeline {
+    Timeline::new(CHART, records(), shown, 1)
 }
 
 fn chart(clinical: Option<Timeline>) -> ChartPage {
     ChartPage {
-        frame: Frame {
-            title: "Chart",
-            viewer: clinician(),
-        },
+        frame: at_the_clinic("Chart"),
         patient: header(),
         clinical,
     }
@@ -246,10 +250,12 @@ fn people() -> PeoplePage {
         organization: CLINIC.to_owned(),
     });
     PeoplePage {
-        frame: Frame {
-            title: "People",
-            viewer: viewer("Ingrid Solheim", "Security administrator", Area::People),
-        },
+        frame: frame(
+            "People",
+            "Ingrid Solheim",
+            Role::SecurityAdmin,
+            Area::People,
+        ),
         organization: CLINIC.to_owned(),
         people: people.to_vec(),
     }
@@ -275,13 +281,13 @@ fn audit() -> AuditPage {
             purpose: PurposeOfUse::Treatment,
             records: vec![record; records],
         };
-        EventRow::new(&event, &HashMap::from([(PersonId(Uuid::nil()), name.clone())]))
+        EventRow::new(
+            &event,
+            &HashMap::from([(PersonId(Uuid::nil()), name.clone())]),
+        )
     };
     AuditPage {
-        frame: Frame {
-            title: "Audit",
-            viewer: viewer("Priya Raman", "Privacy officer", Area::Audit),
-        },
+        frame: frame("Audit", "Priya Raman", Role::PrivacyOfficer, Area::Audit),
         organization: CLINIC.to_owned(),
         events: vec![
             event(49, Action::Read, Outcome::Success, 1),
@@ -320,14 +326,8 @@ fn every_page() -> Vec<(&'static str, String)> {
         ("problem-403", problem(StatusCode::FORBIDDEN)),
         ("problem-404", problem(StatusCode::NOT_FOUND)),
         ("problem-429", problem(StatusCode::TOO_MANY_REQUESTS)),
-        (
-            "problem-500",
-            problem(StatusCode::INTERNAL_SERVER_ERROR),
-        ),
-        (
-            "problem-503",
-            problem(StatusCode::SERVICE_UNAVAILABLE),
-        ),
+        ("problem-500", problem(StatusCode::INTERNAL_SERVER_ERROR)),
+        ("problem-503", problem(StatusCode::SERVICE_UNAVAILABLE)),
     ]
     .map(|(name, page)| (name, page.unwrap()))
     .to_vec()

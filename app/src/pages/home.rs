@@ -12,6 +12,9 @@ use crate::problem::Problem;
 ///
 /// [`Problem::NotFound`] for a role that no page is open to.
 pub(crate) async fn go(caller: Caller) -> Result<Redirect, Problem> {
-    let start = Area::of(caller.role).into_iter().next().ok_or(Problem::NotFound)?;
+    let start = Area::of(caller.role)
+        .into_iter()
+        .next()
+        .ok_or(Problem::NotFound)?;
     Ok(Redirect::to(start.href()))
 }

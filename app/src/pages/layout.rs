@@ -27,9 +27,7 @@ pub(crate) struct Viewer {
     /// Their role in words.
     pub(crate) role: &'static str,
     /// The areas their role opens.
-    pub(crate) areas: Vec<Area>,
-    /// The area this page is in.
-    pub(crate) here: Option<Area>,
+    pub(crate) links: Vec<Link>,
 }
 
 impl Viewer {
@@ -39,15 +37,38 @@ impl Viewer {
     ///
     /// [`Problem::SignInRequired`] if the person is gone since the request began.
     pub(crate) async fn of(app: &App, caller: &Caller, here: Area) -> Result<Self, Problem> {
-        let person = app.identity.person(caller).await?.ok_or(Problem::SignInRequired)?;
+        let person = app
+            .identity
+            .person(caller)
+            .await?
+            .ok_or(Problem::SignInRequired)?;
         let organization = app.database.organization_name(caller.organization).await?;
         Ok(Self {
             organization: organization.unwrap_or_default(),
             person: person.name.expose().clone(),
             role: role_in_words(caller.role),
-            areas: Area::of(caller.role),
-            here: Some(here),
+            links: Link::all(caller.role, here),
         })
+    }
+}
+
+/// A link of the top bar.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    /// Where it leads.
+    pub(crate) area: Area,
+    /// Whether the page is there.
+    pub(crate) current: bool,
+}
+
+impl Link {
+    /// The links of a role, on a page in `here`.
+    pub(crate) fn all(role: Role, here: Area) -> Vec<Self> {
+        let link = |area| Self {
+            area,
+            current: area == here,
+        };
+        Area::of(role).into_iter().map(link).collect()
     }
 }
 
@@ -77,7 +98,10 @@ impl Area {
 
     /// The areas that the access table opens to a role; the first is where it starts.
     pub(crate) fn of(role: Role) -> Vec<Self> {
-        Self::ALL.into_iter().filter(|area| role.may(area.grant())).collect()
+        Self::ALL
+            .into_iter()
+            .filter(|area| role.may(area.grant()))
+            .collect()
     }
 
     fn grant(self) -> Grant {
@@ -95,11 +119,6 @@ impl Area {
             Self::People => "/people",
             Self::Audit => "/audit",
         }
-    }
-
-    /// Whether the page is in this area.
-    pub(crate) fn is_among(self, here: &Option<Self>) -> bool {
-        *here == Some(self)
     }
 
     /// What the top bar calls it.

@@ -1,34 +1,31 @@
 //! Counts as people read them.
 
-/// `1,204`: digits in groups of three.
-pub(crate) fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+use std::fmt;
 
-/// What templates call a filter; askama looks for `filters` beside the page.
-pub(crate) mod filters {
-    /// The filter `count`.
-    #[askama::filter_fn]
-    pub(crate) fn count(value: &usize, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(super::grouped(*value))
+/// A count, written with its thousands set apart: `1,204`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Count(pub(crate) usize);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::Count;
 
     #[test]
     fn thousands_are_set_apart() {
-        let read = [0, 7, 999, 1_000, 1_234_567].map(grouped);
+        let read = [0, 7, 999, 1_000, 1_234_567].map(|count| Count(count).to_string());
         assert_eq!(read, ["0", "7", "999", "1,000", "1,234,567"]);
     }
 }

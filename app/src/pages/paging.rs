@@ -1,14 +1,16 @@
 //! Which slice of a list a page shows, and the way to its neighbours.
 
+use super::numbers::Count;
+
 /// A slice of a list: `from`–`to` of `total`, counted from one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Paging {
     /// The first row shown; 0 where there is none.
-    pub(crate) from: usize,
+    pub(crate) from: Count,
     /// The last row shown.
-    pub(crate) to: usize,
+    pub(crate) to: Count,
     /// How many rows there are.
-    pub(crate) total: usize,
+    pub(crate) total: Count,
     /// Where the page before is.
     pub(crate) previous: Option<String>,
     /// Where the page after is.
@@ -24,9 +26,9 @@ impl Paging {
         let join = if base.contains('?') { '&' } else { '?' };
         let address = |page: usize| format!("{base}{join}page={page}");
         Self {
-            from: if skipped < total { skipped + 1 } else { 0 },
-            to,
-            total,
+            from: Count(if skipped < total { skipped + 1 } else { 0 }),
+            to: Count(to),
+            total: Count(total),
             previous: (page > 1).then(|| address(page - 1)),
             next: (to < total).then(|| address(page + 1)),
         }
@@ -53,17 +55,17 @@ mod tests {
     #[test]
     fn the_first_the_middle_and_the_last_page_know_their_neighbours() {
         let first = Paging::new(1, 25, 60, "/patients?sort=family");
-        assert_eq!((first.from, first.to, first.previous), (1, 25, None));
+        assert_eq!((first.from.0, first.to.0, first.previous), (1, 25, None));
         assert_eq!(first.next.as_deref(), Some("/patients?sort=family&page=2"));
         let last = Paging::new(3, 25, 60, "/patients");
-        assert_eq!((last.from, last.to, last.next), (51, 60, None));
+        assert_eq!((last.from.0, last.to.0, last.next), (51, 60, None));
         assert_eq!(last.previous.as_deref(), Some("/patients?page=2"));
     }
 
     #[test]
     fn a_page_past_the_end_is_empty_and_leads_back() {
         let past = Paging::new(9, 25, 60, "/patients");
-        assert_eq!((past.from, past.next), (0, None));
+        assert_eq!((past.from.0, past.next), (0, None));
         assert!(past.previous.is_some());
     }
 

@@ -30,7 +30,13 @@ pub(crate) struct PatientRow {
 
 impl PatientRow {
     /// A patient as of `today`. Who has died has no age.
-    pub(crate) fn new(PatientSummary { id, demographics: patient }: &PatientSummary, today: Date) -> Self {
+    pub(crate) fn new(
+        PatientSummary {
+            id,
+            demographics: patient,
+        }: &PatientSummary,
+        today: Date,
+    ) -> Self {
         let birth_date = words(patient.birth_date.as_ref());
         Self {
             id: id.uuid(),
@@ -89,7 +95,10 @@ impl Sorting {
             Some("birth_date") => SortKey::BirthDate,
             Some(_) | None => SortKey::Family,
         };
-        Self(Order { key, descending: order == Some("desc") })
+        Self(Order {
+            key,
+            descending: order == Some("desc"),
+        })
     }
 
     /// The list's address in this order.
@@ -107,7 +116,10 @@ impl Sorting {
         let mut headings = plain_headings();
         for (class, key) in [("family", SortKey::Family), ("born", SortKey::BirthDate)] {
             let sorted = self.0.key == key;
-            let turned = Self(Order { key, descending: sorted && !self.0.descending });
+            let turned = Self(Order {
+                key,
+                descending: sorted && !self.0.descending,
+            });
             for heading in headings.iter_mut().filter(|heading| heading.class == class) {
                 heading.href = Some(turned.href());
                 heading.sorted = sorted.then_some(if self.0.descending {
@@ -163,6 +175,12 @@ mod tests {
     #[test]
     fn an_order_nobody_knows_is_by_family_name() {
         let sorting = Sorting::read(Some("ssn"), Some("sideways"));
-        assert_eq!(sorting.0, Order { key: SortKey::Family, descending: false });
+        assert_eq!(
+            sorting.0,
+            Order {
+                key: SortKey::Family,
+                descending: false
+            }
+        );
     }
 }

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
-use super::numbers::filters;
 use super::paging::{Paging, page_number};
 use super::patient_table::{Heading, PatientRow, Sorting};
 use crate::access::ListPatients;
@@ -40,18 +39,29 @@ pub(crate) async fn show(
     let sorting = Sorting::read(asked.sort.as_deref(), asked.order.as_deref());
     let page = page_number(asked.page.as_deref());
     let skip = Paging::skipped(page, PAGE);
-    let found = app.records.list(&caller, &permitted, sorting.0, skip, PAGE).await?.into_inner();
+    let found = app
+        .records
+        .list(&caller, &permitted, sorting.0, skip, PAGE)
+        .await?
+        .into_inner();
     let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
     let today = app.clock.now().date();
     Ok(Html::ok(PatientsPage {
         organization: viewer.organization.clone(),
-        frame: Frame { title: "Patients", viewer: Some(viewer) },
+        frame: Frame {
+            title: "Patients",
+            viewer: Some(viewer),
+        },
         caption: match sorting.0.key {
             SortKey::Family => "Patients by family name",
             SortKey::BirthDate => "Patients by birth date",
         },
         headings: sorting.headings(),
-        patients: found.patients.iter().map(|patient| PatientRow::new(patient, today)).collect(),
+        patients: found
+            .patients
+            .iter()
+            .map(|patient| PatientRow::new(patient, today))
+            .collect(),
         paging: Paging::new(page, PAGE, found.total, &sorting.href()),
         query: "",
     }))

@@ -32,7 +32,10 @@ pub(crate) async fn show(
     Ok(Html::ok(PeoplePage {
         organization: viewer.organization.clone(),
         people: people.iter().map(row).collect(),
-        frame: Frame { title: "People", viewer: Some(viewer) },
+        frame: Frame {
+            title: "People",
+            viewer: Some(viewer),
+        },
     }))
 }
 

@@ -40,7 +40,10 @@ pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<Problem
         }),
     };
     let request_id = request_id.to_string();
-    let frame = Frame { title, viewer: None };
+    let frame = Frame {
+        title,
+        viewer: None,
+    };
     Html(
         status,
         ProblemPage {
@@ -107,7 +110,9 @@ mod tests {
             let Html(answered, page) = problem(status, id);
             assert_eq!(answered, status);
             let html = page.render().unwrap();
-            assert!(html.contains(&id.to_string()) && html.contains(page.advice.get(..20).unwrap()));
+            assert!(
+                html.contains(&id.to_string()) && html.contains(page.advice.get(..20).unwrap())
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
-use super::numbers;
+use super::numbers::Count;
 use super::patient_table::{Heading, PatientRow, plain_headings};
 use crate::access::ListPatients;
 use crate::caller::Caller;
@@ -42,7 +42,7 @@ impl SearchPage {
         match self.matches {
             0 => "No patient matches".to_owned(),
             1 => "1 patient matches".to_owned(),
-            many => format!("{} patients match", numbers::grouped(many)),
+            many => format!("{} patients match", Count(many)),
         }
     }
 }
@@ -70,7 +70,13 @@ pub(crate) async fn submit(
             let found = app.records.search(&caller, &permitted, &query).await?;
             (found.into_inner(), understood)
         }
-        Read::Unreadable(why) => (PatientPage { patients: Vec::new(), total: 0 }, why.to_owned()),
+        Read::Unreadable(why) => (
+            PatientPage {
+                patients: Vec::new(),
+                total: 0,
+            },
+            why.to_owned(),
+        ),
     };
     let today = app.clock.now().date();
     let shown = found.patients.len();
@@ -81,7 +87,11 @@ pub(crate) async fn submit(
         },
         caption: "Patients that match",
         headings: plain_headings(),
-        patients: found.patients.iter().map(|patient| PatientRow::new(patient, today)).collect(),
+        patients: found
+            .patients
+            .iter()
+            .map(|patient| PatientRow::new(patient, today))
+            .collect(),
         matches: found.total,
         cut_at: (found.total > shown).then_some(shown),
         understood,

@@ -34,10 +34,7 @@ pub(crate) struct Typed {
 /// # Errors
 ///
 /// See [`Problem`].
-pub(crate) async fn show(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+pub(crate) async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     let Some(cookie) = session_cookie(&headers) else {
         return Ok(Html::ok(SignInPage::new(None, String::new())).into_response());
     };
@@ -58,7 +55,10 @@ pub(crate) async fn submit(
     origin: Origin,
     Form(Typed { email, password }): Form<Typed>,
 ) -> Result<Response, Problem> {
-    let typed = Password { email: email.clone(), password };
+    let typed = Password {
+        email: email.clone(),
+        password,
+    };
     match sign_in::begin_session(&app, origin, typed).await {
         Ok(session) => {
             let headers = [(header::SET_COOKIE, cookie(&session)?)];
@@ -152,9 +152,18 @@ mod tests {
 
     #[test]
     fn the_cookie_is_for_this_host_over_tls_and_out_of_reach_of_script() {
-        let value = cookie(&NewSession { cookie: SecretToken::random() }).unwrap();
+        let value = cookie(&NewSession {
+            cookie: SecretToken::random(),
+        })
+        .unwrap();
         let text = value.to_str().unwrap().to_owned();
-        for attribute in ["__Host-session=", "; Path=/", "; Secure", "; HttpOnly", "Strict"] {
+        for attribute in [
+            "__Host-session=",
+            "; Path=/",
+            "; Secure",
+            "; HttpOnly",
+            "Strict",
+        ] {
             assert!(text.contains(attribute), "{attribute}");
         }
         assert!(!text.contains("Domain"));

@@ -6,6 +6,7 @@ use crate::fhir::{Kind, Resource, Summary};
 
 use super::dates::Day;
 use super::kind::{self, CHART};
+use super::numbers::Count;
 use super::paging::Paging;
 
 /// One page of a chart's record, with the filters beside it.
@@ -29,7 +30,7 @@ pub(crate) struct Tab {
     /// Its words.
     pub(crate) label: &'static str,
     /// How many records the chart has of it.
-    pub(crate) count: usize,
+    pub(crate) count: Count,
     /// Where it leads.
     pub(crate) href: String,
     /// Whether it is what is shown.
@@ -112,7 +113,10 @@ impl Record {
             kind: resource.kind(),
             date: summary.date.clone(),
             when: summary.when,
-            entry: Entry { title: summary.title.clone(), detail: summary.detail.clone() },
+            entry: Entry {
+                title: summary.title.clone(),
+                detail: summary.detail.clone(),
+            },
         }
     }
 }
@@ -154,14 +158,14 @@ fn tabs(patient: &str, counts: [usize; CHART.len()], shown: Option<Kind>) -> Vec
     let all = Tab {
         kind: None,
         label: "All records",
-        count: counts.iter().sum(),
+        count: Count(counts.iter().sum()),
         href: address(patient, None),
         current: shown.is_none(),
     };
     let kinds = CHART.into_iter().zip(counts).map(|(kind, count)| Tab {
         kind: Some(kind),
         label: kind::plural(kind),
-        count,
+        count: Count(count),
         href: address(patient, Some(kind)),
         current: shown == Some(kind),
     });

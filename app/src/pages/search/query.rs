@@ -46,7 +46,10 @@ impl Word {
             [_, _, _, _, b'-', _, _, b'-', _, _] => !text.contains(char::is_alphabetic),
             _ => text.contains('/'),
         };
-        match (looks_like_a_date, text.contains(|letter: char| letter.is_ascii_digit())) {
+        match (
+            looks_like_a_date,
+            text.contains(|letter: char| letter.is_ascii_digit()),
+        ) {
             (true, true) => Err("A birth date is written year, month, day: 1962-03-14."),
             (_, true) => Ok(Self::Number),
             (_, false) => Ok(Self::Name),
@@ -73,7 +76,9 @@ impl Word {
 /// Reads what was typed. Nothing of it is repeated in words.
 pub(super) fn read(typed: &str) -> Read {
     if typed.len() > LONGEST {
-        return Read::Unreadable("That is too long to search for. Type a name, a number or a date.");
+        return Read::Unreadable(
+            "That is too long to search for. Type a name, a number or a date.",
+        );
     }
     let mut form = Serializer::new(String::new());
     let mut kinds = Vec::new();
@@ -92,14 +97,18 @@ pub(super) fn read(typed: &str) -> Read {
     form.append_pair("_count", COUNT);
     let form = Zeroizing::new(form.finish());
     match search::parse(form.as_bytes(), None) {
-        Ok(query) => Read::Query { query, understood: understood(kinds) },
+        Ok(query) => Read::Query {
+            query,
+            understood: understood(kinds),
+        },
         Err(_refused) => Read::Unreadable("Type a name, an MRN, an SSN or a birth date."),
     }
 }
 
 /// The words of a text. Three groups of digits with spaces between them are one number.
 fn words(typed: &str) -> Vec<Zeroizing<String>> {
-    let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     let parts: Vec<&str> = typed
         .split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '|'))
         .filter(|part| !part.is_empty())
@@ -108,7 +117,10 @@ fn words(typed: &str) -> Vec<Zeroizing<String>> {
         [area, group, serial] if digits(area, 3) && digits(group, 2) && digits(serial, 4) => {
             vec![Zeroizing::new(parts.concat())]
         }
-        _ => parts.into_iter().map(|part| Zeroizing::new(part.to_owned())).collect(),
+        _ => parts
+            .into_iter()
+            .map(|part| Zeroizing::new(part.to_owned()))
+            .collect(),
     }
 }
 
@@ -117,7 +129,11 @@ fn understood(mut kinds: Vec<Word>) -> String {
     kinds.sort_unstable();
     kinds.dedup();
     let names: Vec<_> = kinds.into_iter().map(Word::in_words).collect();
-    let rule = if several { ". Every word must match." } else { "." };
+    let rule = if several {
+        ". Every word must match."
+    } else {
+        "."
+    };
     format!("Searched by {}{rule}", names.join(" and "))
 }
 
@@ -128,26 +144,43 @@ mod tests {
     fn query(typed: &str) -> (PatientQuery, String) {
         match read(typed) {
             Read::Query { query, understood } => (query, understood),
-            other => panic!("{other:?}"),
+            other @ (Read::Nothing | Read::Unreadable(_)) => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn words_are_told_apart_by_their_form() {
         let (found, understood) = query("cruz, mar 1962-03-14");
-        assert_eq!(found.name.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["cruz", "mar"]);
+        assert_eq!(
+            found
+                .name
+                .iter()
+                .map(|name| name.as_str())
+                .collect::<Vec<_>>(),
+            ["cruz", "mar"]
+        );
         assert_eq!((found.birth_dates.len(), found.identifiers.len()), (1, 0));
-        assert_eq!(understood, "Searched by name and birth date. Every word must match.");
+        assert_eq!(
+            understood,
+            "Searched by name and birth date. Every word must match."
+        );
     }
 
     #[test]
     fn a_number_may_be_either_of_the_two() {
-        for typed in ["999-26-4821", "999264821", "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24"] {
+        for typed in [
+            "999-26-4821",
+            "999264821",
+            "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24",
+        ] {
             let (found, understood) = query(typed);
             assert_eq!(found.identifiers[0].value.as_str(), typed);
             assert_eq!(understood, "Searched by MRN or SSN.");
         }
-        assert_eq!(query(" 999 26 4821 ").0.identifiers[0].value.as_str(), "999264821");
+        assert_eq!(
+            query(" 999 26 4821 ").0.identifiers[0].value.as_str(),
+            "999264821"
+        );
     }
 
     #[test]

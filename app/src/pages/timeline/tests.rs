@@ -68,17 +68,17 @@ fn the_filters_count_every_kind_whatever_is_shown() {
     records.push(record(Kind::Procedure, None, "appendectomy"));
     records.push(record(Kind::Practitioner, None, "not part of a chart"));
     let timeline = Timeline::new("3f1c", records, Some(Kind::Procedure), 1);
-    let counts: Vec<_> = timeline.tabs.iter().map(|tab| tab.count).collect();
+    let counts: Vec<_> = timeline.tabs.iter().map(|tab| tab.count.0).collect();
     assert_eq!(counts, [4, 0, 0, 0, 0, 0, 3, 1, 0, 0]);
     let shown = timeline.tabs.iter().find(|tab| tab.current).unwrap();
     assert_eq!(shown.href, "/patients/3f1c?kind=Procedure");
-    assert_eq!(timeline.paging.total, 1);
+    assert_eq!(timeline.paging.total.0, 1);
 }
 
 #[test]
 fn a_long_chart_is_paged_by_records_and_keeps_its_filter() {
     let timeline = Timeline::new("3f1c", observations(250), Some(Kind::Observation), 3);
-    assert_eq!((timeline.paging.from, timeline.paging.to), (201, 250));
+    assert_eq!((timeline.paging.from.0, timeline.paging.to.0), (201, 250));
     assert_eq!(timeline.years[0].days[0].groups[0].entries.len(), 50);
     let previous = timeline.paging.previous.unwrap();
     assert_eq!(previous, "/patients/3f1c?kind=Observation&page=2");
