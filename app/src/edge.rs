@@ -104,7 +104,7 @@ fn told(
             Redirect::to("/sign-in").into_response()
         }
         Surface::Page => {
-            pages::problem::page(problem.status(), id.to_string(), None).into_response()
+            pages::problem(problem.status(), id).into_response()
         }
         Surface::Fhir => outcome(problem, id).into_response(),
         Surface::Api => api(problem, id),
@@ -123,7 +123,8 @@ fn told(
     response
 }
 
-fn outcome(problem: Problem, id: RequestId) -> Outcome {
+/// A problem as FHIR tells it.
+pub(crate) fn outcome(problem: Problem, id: RequestId) -> Outcome {
     let code = match problem {
         Problem::SignInRequired => IssueCode::Login,
         Problem::Forbidden => IssueCode::Forbidden,

@@ -12,6 +12,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::authentication::{authenticate, refuse_other_sites};
 use crate::edge::edge;
+use crate::fhir::handlers::transaction::LARGEST_BUNDLE;
+use crate::fhir::handlers::{metadata, read, search_patients, transaction};
 use crate::problem::Problem;
 use crate::state::App;
 use crate::{api, health, pages};
@@ -48,6 +50,22 @@ fn routes() -> Vec<Route> {
     vec![
         open("/healthz", get(health::alive)),
         open("/readyz", get(health::ready)),
+        // The clinical API.
+        open("/fhir/metadata", get(metadata::metadata)),
+        signed_in("/fhir", post(transaction::transaction).layer(DefaultBodyLimit::max(LARGEST_BUNDLE))),
+        signed_in("/fhir/Patient/_search", post(search_patients::search_patients)),
+        signed_in("/fhir/{type}", get(search_patients::refuse_search_by_url)),
+        signed_in("/fhir/{type}/{id}", get(read::read)),
+        // Pages for people.
+        open("/assets/{file}", get(pages::assets::get)),
+        open("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit)),
+        signed_in("/sign-out", post(pages::sign_out::submit)),
+        signed_in("/", get(pages::home::go)),
+        signed_in("/patients", get(pages::patients::show)),
+        signed_in("/patients/search", post(pages::search::submit)),
+        signed_in("/patients/{id}", get(pages::chart::show)),
+        signed_in("/people", get(pages::people::show)),
+        signed_in("/audit", get(pages::audit::show)),
         // The workflow API.
         open("/api/v1/tokens", post(api::tokens::issue)),
         signed_in("/api/v1/tokens/current", delete(api::tokens::end)),
