@@ -24,16 +24,23 @@ pub(crate) fn check_all_free(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A port that nobody listens on at this moment.
+/// Different ports that nobody listens on at this moment.
 ///
 /// # Errors
 /// When the system has none to give.
-pub(crate) fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port to be had")?;
-    Ok(listener
-        .local_addr()
-        .context("the listener has no address")?
-        .port())
+pub(crate) fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port to be had")?;
+        *port = listener
+            .local_addr()
+            .context("the listener has no address")?
+            .port();
+        held.push(listener);
+    }
+    Ok(ports)
 }
 
 fn check_free(port: u16, flag: &str, variable: &str) -> anyhow::Result<()> {
@@ -123,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_free_port_passes() {
-        let port = free_port().unwrap();
+        let [port] = free_ports().unwrap();
         check_free(port, "--web-port", "STACK_WEB_PORT").unwrap();
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::home::Home;
 use crate::lock::Lock;
+use crate::state::State;
 
 /// Removes a stack's folder with everything in it.
 ///
@@ -22,6 +23,9 @@ pub fn reset(home: &Home) -> anyhow::Result<()> {
         );
     }
     let _lock = Lock::take(home)?;
+    if State::read(home)?.is_some_and(|state| state.is_alive()) {
+        bail!("processes of this stack still run: stop them with `cargo stack down` first");
+    }
     fs::remove_dir_all(home.root())
         .with_context(|| format!("{} cannot be removed", home.root().display()))
 }

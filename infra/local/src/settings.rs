@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::free_port;
+use crate::ports::free_ports;
 
 /// Everything that distinguishes one stack from another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,12 +102,13 @@ impl Ports {
     /// # Errors
     /// When the system has no free port to give.
     pub fn free() -> anyhow::Result<Self> {
+        let [web, redirect, app, database, kms] = free_ports()?;
         Ok(Self {
-            web: free_port()?,
-            redirect: free_port()?,
-            app: free_port()?,
-            database: free_port()?,
-            kms: free_port()?,
+            web,
+            redirect,
+            app,
+            database,
+            kms,
         })
     }
 }

@@ -37,6 +37,7 @@ pub struct Stack {
     settings: Settings,
     home: Home,
     binaries: PathBuf,
+    server: Server,
     processes: Vec<Process>,
     ready: bool,
     progress: Progress,
@@ -99,6 +100,7 @@ impl Stack {
             settings,
             home,
             binaries,
+            server,
             processes,
             ready: false,
             progress,
@@ -118,6 +120,7 @@ impl Stack {
             .filter_map(|(name, _)| Some(Process::adopt(name, *state.processes.get(*name)?)))
             .collect();
         let stack = Self {
+            server: Server::obtain(state.settings.options.database, progress)?,
             settings: state.settings,
             home,
             binaries: state.binaries,
@@ -135,8 +138,9 @@ impl Stack {
     /// # Errors
     /// When one does not become ready: the error shows the end of its log.
     pub async fn start_all(&mut self) -> anyhow::Result<()> {
-        let server = Server::obtain(self.settings.options.database, self.progress)?;
-        let step = self.progress.step(&format!("starting {}", server.title()));
+        let step = self
+            .progress
+            .step(&format!("starting {}", self.server.title()));
         self.start("mysql").await?;
         step.done();
         if self.settings.options.key_service == KeyService::Emulator {
@@ -286,7 +290,7 @@ impl Stack {
             "web" => Ok(environment::web(settings, home, binaries)),
             "app" => environment::app(settings, home, binaries, &[]),
             "kms" => emulator::program(settings, home),
-            "mysql" => Ok(Server::obtain(settings.options.database, self.progress)?.program(home)),
+            "mysql" => Ok(self.server.program(home)),
             _ => bail!("there is no process `{name}`; there are web, app, kms and mysql"),
         }
     }

@@ -9,7 +9,7 @@ use super::cargo;
 use super::step::{Counts, StepResult};
 use crate::certificates;
 use crate::home::Home;
-use crate::ports::free_port;
+use crate::ports::free_ports;
 use crate::progress::Progress;
 use crate::server::{Bare, Server};
 use crate::settings::Database;
@@ -32,7 +32,7 @@ async fn test_on(root: &Path, kind: Database) -> anyhow::Result<StepResult> {
     home.create()?;
     certificates::issue(&home)?;
     let server = Server::obtain(kind, Progress::shown())?;
-    let port = free_port()?;
+    let [port] = free_ports()?;
     let mut bare = Bare::start(&server, &home, port).await?;
     println!("on {}", server.title());
     let variables = [
