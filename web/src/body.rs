@@ -1,15 +1,16 @@
 //! Bodies on their way through: never collected, always limited.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::{access_log::Entry, route, upstream::Lease};
 
@@ -19,6 +20,9 @@ const FHIR_LIMIT: u64 = 8 * 1024 * 1024;
 const FORM_LIMIT: u64 = 1024 * 1024;
 /// How long a client may be silent in the midst of a body.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long, and how much, is still read of a body that is not wanted.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 * 1024;
 
 /// The longest body that `path` takes, in bytes.
 pub(crate) fn limit(path: &str) -> u64 {
@@ -27,6 +31,20 @@ pub(crate) fn limit(path: &str) -> u64 {
     } else {
         FORM_LIMIT
     }
+}
+
+/// Reads a little more of a body that is not wanted. A client that still sends when its connection
+/// is closed may never see the answer that tells it why.
+pub(crate) fn linger(mut incoming: Incoming) {
+    let enough = async move {
+        let mut read = 0;
+        while read < LINGER_BYTES {
+            let frame = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await;
+            let Some(Ok(frame)) = frame else { return };
+            read += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    tokio::spawn(timeout(LINGER, enough));
 }
 
 /// Why a request's body did not get through.
@@ -69,6 +87,21 @@ impl RequestBody {
     }
 }
 
+impl RequestBody {
+    /// Lets `data` through, unless it is too much.
+    fn count(&mut self, data: Bytes) -> Result<Bytes, BodyError> {
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        if let Some(left) = self.left.checked_sub(length) {
+            self.left = left;
+            return Ok(data);
+        }
+        if let Some(rest) = self.incoming.take() {
+            linger(rest);
+        }
+        Err(BodyError::TooLarge)
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
@@ -95,16 +128,7 @@ impl Body for RequestBody {
                 Some(Err(error)) => Some(Err(BodyError::Client(error))),
                 Some(Ok(frame)) => match frame.into_data() {
                     Err(_trailers) => continue,
-                    Ok(data) => {
-                        let length = u64::try_from(data.remaining()).unwrap_or(u64::MAX);
-                        match this.left.checked_sub(length) {
-                            None => Some(Err(BodyError::TooLarge)),
-                            Some(left) => {
-                                this.left = left;
-                                Some(Ok(Frame::data(data)))
-                            }
-                        }
-                    }
+                    Ok(data) => Some(this.count(data).map(Frame::data)),
                 },
             });
         }

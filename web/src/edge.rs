@@ -43,11 +43,17 @@ impl Edge {
         let client = client(&request);
         let mut entry = Entry::begin(&request, client, id);
         let manner = Manner::of(request.uri().path(), request.headers());
+        let (head, body) = request.into_parts();
+        let mut body = Some(body);
         let span = tracing::info_span!("edge", request_id = %id);
-        let answer = match self.decide(request, client, id).instrument(span).await {
+        let decision = self.decide(Request::from_parts(head, ()), &mut body, client, id);
+        let answer = match decision.instrument(span).await {
             Ok(answer) => answer,
             Err(problem) => Answer::Own(problem.answer(manner, id)),
         };
+        if let Some(unread) = body.filter(|body| !body.is_end_stream()) {
+            body::linger(unread);
+        }
         let mut response = match answer {
             Answer::App(response, lease) => {
                 entry.answered(response.status());
@@ -65,7 +71,8 @@ impl Edge {
     /// Screens, limits, rewrites, hands on.
     async fn decide(
         &self,
-        request: Request<Incoming>,
+        request: Request<()>,
+        body: &mut Option<Incoming>,
         client: IpAddr,
         id: RequestId,
     ) -> Result<Answer, Problem> {
@@ -78,7 +85,7 @@ impl Edge {
             }
             _ => {}
         }
-        let request = self.rewrite(request, client, id)?;
+        let request = self.rewrite(request, body, client, id)?;
         match self.upstreams.send(request).await {
             Ok((response, lease)) => Ok(Answer::App(response, lease)),
             Err(error) => {
@@ -88,27 +95,34 @@ impl Edge {
         }
     }
 
-    /// The request as the app gets it.
+    /// The request as the app gets it. Takes the body if it is let through.
     fn rewrite(
         &self,
-        request: Request<Incoming>,
+        request: Request<()>,
+        body: &mut Option<Incoming>,
         client: IpAddr,
         id: RequestId,
     ) -> Result<Request<RequestBody>, Problem> {
-        let (parts, incoming) = request.into_parts();
-        let limit = body::limit(parts.uri.path());
-        if incoming.size_hint().lower() > limit {
+        let (head, ()) = request.into_parts();
+        let limit = body::limit(head.uri.path());
+        let (least, empty) = body.as_ref().map_or((0, true), |body| {
+            (body.size_hint().lower(), body.is_end_stream())
+        });
+        if least > limit {
             return Err(too_large());
         }
-        let bodiless = matches!(parts.method, Method::GET | Method::HEAD);
-        if bodiless && !incoming.is_end_stream() {
+        if matches!(head.method, Method::GET | Method::HEAD) && !empty {
             return Err(Problem::bad_request("this method has no body"));
         }
-        let mut to = Request::new(RequestBody::new(incoming, limit));
-        *to.headers_mut() = headers::to_app(&parts.headers, client, &self.origin, id)?;
-        *to.method_mut() = parts.method;
+        let headers = headers::to_app(&head.headers, client, &self.origin, id)?;
+        let body = body
+            .take()
+            .map_or_else(RequestBody::empty, |body| RequestBody::new(body, limit));
+        let mut to = Request::new(body);
+        *to.headers_mut() = headers;
+        *to.method_mut() = head.method;
         // The authority was compared with ours, and has done its service.
-        *to.uri_mut() = parts
+        *to.uri_mut() = head
             .uri
             .into_parts()
             .path_and_query

@@ -1,18 +1,19 @@
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::{cell::RefCell, io};
 
-use tracing_subscriber::{filter::Targets, fmt::MakeWriter, layer::SubscriberExt};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::stack::{App, Certificates, Web};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What was logged on this thread, which is one test's own.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl io::Write for Lines {
+struct ToThread;
+
+impl io::Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -21,21 +22,12 @@ impl io::Write for Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn the_log_tells_what_happened_and_nothing_that_a_client_sent() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(lines.clone()))
-        .with(Targets::new().with_targets([("web", tracing::Level::TRACE)]));
-    let _default = tracing::subscriber::set_default(subscriber);
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(|| ToThread))
+        .with(Targets::new().with_targets([("web", tracing::Level::TRACE)]))
+        .init();
     let certificates = Certificates::issue();
     let app = App::start(&certificates, "internal/app").await;
     let web = Web::start(&certificates, &[app.address]).await;
@@ -50,7 +42,7 @@ async fn the_log_tells_what_happened_and_nothing_that_a_client_sent() {
         "family=Archer",
     )
     .await;
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOGGED.take()).unwrap();
     assert_eq!(log.lines().count(), 5, "{log}");
     assert!(
         !log.to_lowercase().contains("archer") && !log.contains("123-45"),

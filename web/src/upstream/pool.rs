@@ -13,7 +13,7 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, task::AbortHandle, time::timeout};
 
 use crate::body::RequestBody;
 
@@ -25,6 +25,8 @@ const IDLE: Duration = Duration::from_secs(30);
 const AGE: Duration = Duration::from_mins(5);
 /// How many connections wait.
 const WAITING: usize = 128;
+/// From the end of an answer to that of its exchange.
+const ENDING: Duration = Duration::from_millis(100);
 /// How long an app that could not be connected to is asked last.
 const REST: Duration = Duration::from_secs(2);
 
@@ -39,8 +41,7 @@ pub(super) struct Pool {
 
 /// A connection that waits for a request.
 struct Waiting {
-    sender: SendRequest<RequestBody>,
-    born: Instant,
+    wire: Wire,
     since: Instant,
 }
 
@@ -65,19 +66,43 @@ pub(super) enum SendError {
     Lost(hyper::Error),
 }
 
-/// Counts one request on an app, until its answer has ended.
-pub(crate) struct Lease(Arc<Pool>);
+/// A connection, and the task that moves its bytes.
+struct Wire {
+    sender: SendRequest<RequestBody>,
+    task: AbortHandle,
+    born: Instant,
+}
+
+/// One request on an app, until its answer has ended or nobody waits for it any more. Then the
+/// connection goes back to its pool, or is ended if the exchange is not over: an app may have
+/// answered without reading a body that is still being sent.
+pub(crate) struct Lease {
+    pool: Arc<Pool>,
+    wire: Option<Wire>,
+}
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Relaxed);
+        self.pool.busy.fetch_sub(1, Relaxed);
+        let Some(mut wire) = self.wire.take() else {
+            return;
+        };
+        if wire.sender.is_ready() {
+            return self.pool.put(wire);
+        }
+        let pool = Arc::clone(&self.pool);
+        tokio::spawn(async move {
+            match timeout(ENDING, wire.sender.ready()).await {
+                Ok(Ok(())) => pool.put(wire),
+                Ok(Err(_)) | Err(_) => wire.task.abort(),
+            }
+        });
     }
 }
 
 /// A connection that is ready for one request.
 pub(super) struct Connection {
-    sender: SendRequest<RequestBody>,
-    born: Instant,
+    wire: Wire,
     reused: bool,
     lease: Lease,
 }
@@ -110,11 +135,13 @@ impl Pool {
     /// A waiting connection, or a new one.
     pub(super) async fn connection(self: &Arc<Self>) -> Result<Connection, PoolError> {
         self.busy.fetch_add(1, Relaxed);
-        let lease = Lease(Arc::clone(self));
-        if let Some(Waiting { sender, born, .. }) = self.take() {
+        let lease = Lease {
+            pool: Arc::clone(self),
+            wire: None,
+        };
+        if let Some(wire) = self.take() {
             return Ok(Connection {
-                sender,
-                born,
+                wire,
                 reused: true,
                 lease,
             });
@@ -123,50 +150,51 @@ impl Pool {
             .await
             .unwrap_or(Err(PoolError::Slow));
         *locked(&self.resting_until) = connected.is_err().then(|| Instant::now() + REST);
-        let sender = connected?;
         Ok(Connection {
-            sender,
-            born: Instant::now(),
+            wire: connected?,
             reused: false,
             lease,
         })
     }
 
     /// The connection that has waited least, among those that are still good.
-    fn take(&self) -> Option<Waiting> {
+    fn take(&self) -> Option<Wire> {
         let now = Instant::now();
         let mut waiting = locked(&self.waiting);
         waiting.retain(|one| {
-            !one.sender.is_closed() && now < one.since + IDLE && now < one.born + AGE
+            !one.wire.sender.is_closed() && now < one.since + IDLE && now < one.wire.born + AGE
         });
-        waiting.pop()
+        waiting.pop().map(|one| one.wire)
     }
 
-    fn put(&self, sender: SendRequest<RequestBody>, born: Instant) {
+    fn put(&self, wire: Wire) {
         let mut waiting = locked(&self.waiting);
-        if waiting.len() < WAITING && !sender.is_closed() {
+        if waiting.len() < WAITING && !wire.sender.is_closed() {
             waiting.push(Waiting {
-                sender,
-                born,
+                wire,
                 since: Instant::now(),
             });
         }
     }
 
-    async fn connect(&self) -> Result<SendRequest<RequestBody>, PoolError> {
+    async fn connect(&self) -> Result<Wire, PoolError> {
         let tcp = TcpStream::connect(&self.address).await?;
         let (stream, _peer) = self.tls.connect(tcp).await?;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(64 * 1024)
             .handshake(TokioIo::new(stream))
             .await?;
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection to an app ended");
             }
         });
         sender.ready().await?;
-        Ok(sender)
+        Ok(Wire {
+            sender,
+            task: task.abort_handle(),
+            born: Instant::now(),
+        })
     }
 }
 
@@ -176,30 +204,19 @@ impl Connection {
         self.reused
     }
 
-    /// Sends a request, and awaits the head of its answer. The connection goes back to its pool
-    /// once the answer's body has been read.
+    /// Sends a request, and awaits the head of its answer.
     pub(super) async fn send(
         self,
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease), SendError> {
         let Self {
-            mut sender,
-            born,
-            lease,
+            mut wire,
+            mut lease,
             ..
         } = self;
-        match sender.try_send_request(request).await {
+        match wire.sender.try_send_request(request).await {
             Ok(response) => {
-                let pool = Arc::clone(&lease.0);
-                if sender.is_ready() {
-                    pool.put(sender, born);
-                } else {
-                    tokio::spawn(async move {
-                        if sender.ready().await.is_ok() {
-                            pool.put(sender, born);
-                        }
-                    });
-                }
+                lease.wire = Some(wire);
                 Ok((response, lease))
             }
             Err(mut error) => Err(match error.take_message() {
