@@ -7,8 +7,10 @@ use crate::{Error, Settings};
 
 /// Every row lock is named by a key that the statement names, so `READ COMMITTED` suffices and spares gap locks,
 /// on which two imports of one chart would deadlock. Times are UTC.
-const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, SESSION time_zone = '+00:00', \
-                       SESSION innodb_lock_wait_timeout = 10";
+const SESSION: [&str; 2] = [
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION time_zone = '+00:00', SESSION innodb_lock_wait_timeout = 10",
+];
 
 /// A pool of verified TLS connections to the database.
 #[derive(Clone, Debug)]
@@ -26,7 +28,12 @@ impl Database {
             .max_connections(settings.connections)
             .acquire_timeout(settings.acquire_timeout)
             .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+                Box::pin(async move {
+                    for statement in SESSION {
+                        connection.execute(statement).await?;
+                    }
+                    Ok(())
+                })
             })
             .connect_lazy_with(options);
         Self { pool }

@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use db::{Database, Error, Settings};
+use sqlx::ConnectOptions as _;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+
+use super::scratch::Scratch;
+
+async fn refused(options: MySqlConnectOptions) -> String {
+    options.connect().await.expect_err("let in").to_string()
+}
+
+async fn ping(settings: &Settings) -> Result<(), Error> {
+    let settings = Settings {
+        acquire_timeout: Duration::from_secs(5),
+        ..settings.clone()
+    };
+    Database::new(&settings).ping().await
+}
+
+#[tokio::test]
+async fn an_account_with_its_own_certificate_is_let_in() {
+    let scratch = Scratch::migrated().await;
+    for account in ["app", "migrate", "backup", "auditor"] {
+        scratch.connect(account).await;
+    }
+    ping(&scratch.settings("app")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_without_tls_is_refused() {
+    let scratch = Scratch::migrated().await;
+    for account in ["app", "migrate", "backup", "auditor"] {
+        let plain = scratch.options(account).ssl_mode(MySqlSslMode::Disabled);
+        refused(plain).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_a_certificate_is_refused() {
+    let scratch = Scratch::migrated().await;
+    for account in ["app", "migrate", "backup", "auditor"] {
+        let mut settings = scratch.settings(account);
+        settings.certificate_file = None;
+        settings.key_file = None;
+        assert!(ping(&settings).await.is_err(), "{account}");
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_of_one_account_does_not_open_another() {
+    let scratch = Scratch::migrated().await;
+    for (account, other) in [("app", "auditor"), ("app", "backup"), ("migrate", "app")] {
+        let settings = Settings {
+            user: account.to_owned(),
+            ..scratch.settings(other)
+        };
+        assert!(ping(&settings).await.is_err(), "{account} by {other}'s");
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_ca_or_name_is_another_is_not_spoken_to() {
+    let scratch = Scratch::migrated().await;
+    let other_ca = Settings {
+        ca_file: scratch.file("public/ca.pem"),
+        ..scratch.settings("app")
+    };
+    assert!(ping(&other_ca).await.is_err());
+    // 127.0.0.2 reaches nothing or the same server, but stands in no certificate.
+    let other_name = Settings {
+        host: "127.0.0.2".to_owned(),
+        ..scratch.settings("app")
+    };
+    assert!(ping(&other_name).await.is_err());
+}
+
+#[tokio::test]
+async fn no_account_is_left_that_needs_no_certificate() {
+    let scratch = Scratch::migrated().await;
+    for account in ["root", "mysql", "mariadb.sys", ""] {
+        refused(scratch.options("app").username(account)).await;
+        refused(
+            scratch
+                .options("app")
+                .username(account)
+                .ssl_mode(MySqlSslMode::Disabled),
+        )
+        .await;
+    }
+}

@@ -1,0 +1,121 @@
+use db::{Database, Error, OrganizationRow, PersonRow};
+use phi::OrganizationId;
+
+use super::rows::{assert_same, credential, index, mac, noon, person};
+use super::scratch::Scratch;
+
+async fn add(app: &Database, row: &PersonRow) -> Result<(), Error> {
+    let mut transaction = app.begin().await.unwrap();
+    transaction.insert_person(row).await?;
+    transaction.commit().await
+}
+
+#[tokio::test]
+async fn an_organization_is_found_by_its_name_and_its_name_by_its_id() {
+    let app = Scratch::migrated().await.app();
+    let row = OrganizationRow {
+        id: OrganizationId::random(),
+        name: "Clínica de Ñuñoa 🏥".to_owned(),
+        created_at: noon(),
+    };
+    app.insert_organization(&row).await.unwrap();
+    let found = app.organization_named(&row.name).await.unwrap().unwrap();
+    assert_eq!((found.id, found.created_at), (row.id, row.created_at));
+    let name = app.organization_name(row.id).await.unwrap();
+    assert_eq!(name, Some(row.name.clone()));
+    assert_eq!(
+        app.organization_name(OrganizationId::random())
+            .await
+            .unwrap(),
+        None
+    );
+    let again = OrganizationRow {
+        id: OrganizationId::random(),
+        ..row
+    };
+    let refused = app.insert_organization(&again).await;
+    assert!(
+        matches!(refused, Err(Error::AlreadyThere("organizations_name"))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_person_is_found_by_address_index_and_by_id_but_only_in_their_organization() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let row = PersonRow {
+        active: false,
+        ..person(organization)
+    };
+    add(&app, &row).await.unwrap();
+    assert_same(
+        &app.person_by_email(row.email_index).await.unwrap().unwrap(),
+        &row,
+    );
+    assert_same(
+        &app.person(organization, row.id).await.unwrap().unwrap(),
+        &row,
+    );
+    assert!(app.person_by_email(index()).await.unwrap().is_none());
+    let elsewhere = app.person(OrganizationId::random(), row.id).await.unwrap();
+    assert!(elsewhere.is_none());
+}
+
+#[tokio::test]
+async fn an_address_belongs_to_one_person_of_all_organizations() {
+    let app = Scratch::migrated().await.app();
+    let first = person(OrganizationId::random());
+    add(&app, &first).await.unwrap();
+    let second = PersonRow {
+        email_index: first.email_index,
+        ..person(OrganizationId::random())
+    };
+    let refused = add(&app, &second).await;
+    assert!(
+        matches!(refused, Err(Error::AlreadyThere("people_email"))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn people_are_listed_for_one_organization_oldest_first() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let younger = PersonRow {
+        created_at: noon() + time::Duration::microseconds(1),
+        ..person(organization)
+    };
+    let older = person(organization);
+    for row in [&younger, &older, &person(OrganizationId::random())] {
+        add(&app, row).await.unwrap();
+    }
+    let people = app.people(organization).await.unwrap();
+    assert_eq!(people.len(), 2);
+    assert_same(&people[0], &older);
+    assert_same(&people[1], &younger);
+}
+
+#[tokio::test]
+async fn a_person_has_one_credential_and_what_is_rolled_back_is_not_there() {
+    let app = Scratch::migrated().await.app();
+    let person = person(OrganizationId::random());
+    let row = credential(&person);
+    let mut dropped = app.begin().await.unwrap();
+    dropped.insert_credential(&row).await.unwrap();
+    dropped.rollback().await.unwrap();
+    let absent = app.credential(row.organization, row.person).await.unwrap();
+    assert!(absent.is_none());
+    let mut kept = app.begin().await.unwrap();
+    kept.insert_credential(&row).await.unwrap();
+    let mut other = credential(&person);
+    other.mac = mac();
+    let refused = kept.insert_credential(&other).await;
+    assert!(
+        matches!(refused, Err(Error::AlreadyThere(_))),
+        "{refused:?}"
+    );
+    kept.commit().await.unwrap();
+    let found = app.credential(row.organization, row.person).await.unwrap();
+    assert_same(&found.unwrap(), &row);
+}

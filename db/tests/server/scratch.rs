@@ -1,0 +1,99 @@
+//! A database of a test's own on the server that the environment names.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use db::{Database, Settings};
+use phi::RowId;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::{ConnectOptions as _, Executor as _};
+use url::Url;
+
+/// A database that no other test uses. It stays until the server is thrown away.
+pub(super) struct Scratch {
+    name: String,
+    host: String,
+    port: u16,
+    certificates: PathBuf,
+}
+
+impl Scratch {
+    /// An empty database.
+    pub(super) async fn empty() -> Self {
+        let url = std::env::var("DATABASE_URL").expect(
+            "these tests need a database server: they are run by `cargo stack test --only database`",
+        );
+        let url = Url::parse(&url).unwrap();
+        let key = url.query_pairs().find(|(name, _)| name == "ssl-key");
+        let key = PathBuf::from(key.expect("DATABASE_URL names an ssl-key").1.into_owned());
+        let folder = key.ancestors().nth(2).expect("the folder of certificates");
+        let scratch = Self {
+            name: format!("test_{}", RowId::random().uuid().simple()),
+            host: url.host_str().unwrap().to_owned(),
+            port: url.port().unwrap(),
+            certificates: folder.to_path_buf(),
+        };
+        let mut owner = scratch
+            .options("migrate")
+            .database("stack")
+            .connect()
+            .await
+            .unwrap();
+        let create = format!("CREATE DATABASE {} CHARACTER SET utf8mb4", scratch.name);
+        owner.execute(create.as_str()).await.unwrap();
+        scratch
+    }
+
+    /// A database with the schema and the grants of this build.
+    pub(super) async fn migrated() -> Self {
+        let scratch = Self::empty().await;
+        db::migrate::run(&scratch.settings("migrate"))
+            .await
+            .unwrap();
+        scratch
+    }
+
+    /// The pool of the account `app`, as the app tier has it.
+    pub(super) fn app(&self) -> Database {
+        Database::new(&self.settings("app"))
+    }
+
+    /// How an account reaches this database.
+    pub(super) fn settings(&self, account: &str) -> Settings {
+        Settings {
+            host: self.host.clone(),
+            port: self.port,
+            database: self.name.clone(),
+            user: account.to_owned(),
+            ca_file: self.file("internal/ca.pem"),
+            certificate_file: Some(self.file(format!("database/{account}.pem"))),
+            key_file: Some(self.file(format!("database/{account}.key"))),
+            password: None,
+            connections: 4,
+            acquire_timeout: Duration::from_secs(20),
+        }
+    }
+
+    /// The same for statements that this crate does not have.
+    pub(super) fn options(&self, account: &str) -> MySqlConnectOptions {
+        MySqlConnectOptions::new()
+            .host(&self.host)
+            .port(self.port)
+            .database(&self.name)
+            .username(account)
+            .ssl_mode(MySqlSslMode::VerifyIdentity)
+            .ssl_ca(self.file("internal/ca.pem"))
+            .ssl_client_cert(self.file(format!("database/{account}.pem")))
+            .ssl_client_key(self.file(format!("database/{account}.key")))
+    }
+
+    /// A connection of an account.
+    pub(super) async fn connect(&self, account: &str) -> MySqlConnection {
+        self.options(account).connect().await.unwrap()
+    }
+
+    /// A file of the certificates.
+    pub(super) fn file(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.certificates.join(name)
+    }
+}
