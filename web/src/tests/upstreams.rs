@@ -1,11 +1,17 @@
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -14,6 +20,7 @@ use rustls::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -63,9 +70,17 @@ async fn two_apps_share_the_work_and_keep_their_connections() {
     assert_eq!((first.seen().len(), second.seen().len()), (5, 5));
 }
 
-/// An app that answers the first request of each connection, and closes upon the second. Counts
-/// the requests that it was sent.
-async fn closing_app(certificates: &Certificates) -> (SocketAddr, Arc<AtomicUsize>) {
+/// What an app does after it has answered the first request of a connection.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    /// It waits for a second one, and closes.
+    Close,
+    /// It reads nothing any more.
+    Hang,
+}
+
+/// An app that answers the first head of each connection, and no other. Counts what it was sent.
+async fn rude_app(certificates: &Certificates, then: Then) -> (SocketAddr, Arc<AtomicUsize>) {
     let files = certificates.identity("internal/app");
     let chain = CertificateDer::pem_file_iter(files.certificate).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -97,6 +112,9 @@ async fn closing_app(certificates: &Certificates) -> (SocketAddr, Arc<AtomicUsiz
                     if answered {
                         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
                         stream.write_all(answer).await.unwrap();
+                        if then == Then::Hang {
+                            return std::future::pending().await;
+                        }
                     }
                 }
             });
@@ -108,7 +126,7 @@ async fn closing_app(certificates: &Certificates) -> (SocketAddr, Arc<AtomicUsiz
 #[tokio::test]
 async fn a_get_outlives_a_pooled_connection_and_a_post_is_never_sent_twice() {
     let certificates = Certificates::issue();
-    let (address, requests) = closing_app(&certificates).await;
+    let (address, requests) = rude_app(&certificates, Then::Close).await;
     let web = Web::start(&certificates, &[address]).await;
     assert_eq!(status(&web.get("/patients").await), "200");
     // Upon the pooled connection, and then upon a new one.
@@ -117,4 +135,36 @@ async fn a_get_outlives_a_pooled_connection_and_a_post_is_never_sent_twice() {
     let answer = web.ask("POST /sign-in", "", "email=a").await;
     assert_eq!(status(&answer), "502", "{answer}");
     assert_eq!(requests.load(Relaxed), 4);
+}
+
+#[tokio::test]
+async fn an_upload_that_its_app_did_not_wait_for_ends_with_the_answer() {
+    let certificates = Certificates::issue();
+    let (address, _requests) = rude_app(&certificates, Then::Hang).await;
+    let web = Web::start(&certificates, &[address]).await;
+    let io = TokioIo::new(web.connect("h2").await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let upload = Arc::new(());
+    let held = Arc::clone(&upload);
+    let endless = futures::stream::repeat_with(move || {
+        let _held = &held;
+        Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[b'x'; 1024])))
+    });
+    let body = StreamBody::new(endless);
+    let request = http::Request::post("https://localhost:8443/fhir")
+        .body(body)
+        .unwrap();
+    let answer = client.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    drop(answer.into_body().collect().await);
+    // The body is let go once the stream is reset.
+    let ended = async {
+        while Arc::strong_count(&upload) > 1 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(5), ended).await.is_ok());
 }
