@@ -45,7 +45,12 @@ async fn on(engine: &Engine, progress: Progress) -> anyhow::Result<Vec<String>> 
     let ports = Ports::free()?;
     let project = Project::new(PROJECT, engine, ports, Programs::for_tests(), progress)?;
     project.down(true).await?;
-    let driven = drive(&project, ports, progress).await;
+    let mut driven = drive(&project, ports, progress).await;
+    if driven.is_err()
+        && let Ok(path) = project.keep_logs()
+    {
+        driven = driven.with_context(|| format!("the containers' logs are in {}", path.display()));
+    }
     // What went wrong is worth more than what goes wrong afterwards.
     let taken_down = project.down(true).await;
     let passed = driven?;

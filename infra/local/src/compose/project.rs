@@ -113,6 +113,13 @@ impl Project {
         .await
     }
 
+    /// Keeps what the containers wrote; gives the file.
+    pub(super) fn keep_logs(&self) -> anyhow::Result<PathBuf> {
+        let path = self.root.join(format!("target/compose/{}-containers.log", self.name));
+        write_private(&path, self.output(&["logs", "--no-color"])?.as_bytes())?;
+        Ok(path)
+    }
+
     /// Removes containers and networks, and with `volumes` what they stored.
     pub(super) async fn down(&self, volumes: bool) -> anyhow::Result<()> {
         let mut arguments = vec!["down", "--remove-orphans"];
