@@ -118,11 +118,12 @@ pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<SecretToken> {
     }
 }
 
-/// Whether the browser says that a page of ours sent this.
+/// Whether the browser says that a page of ours sent this. No page can forge `Sec-Fetch-Site`; the
+/// `Origin` of a form is `null` under `Referrer-Policy: no-referrer`, so it is asked second.
 fn from_own_page(headers: &HeaderMap, own: &str) -> bool {
-    match (headers.get(header::ORIGIN), headers.get("sec-fetch-site")) {
-        (Some(origin), _) => origin.as_bytes() == own.as_bytes(),
-        (None, Some(site)) => site.as_bytes() == b"same-origin",
+    match (headers.get("sec-fetch-site"), headers.get(header::ORIGIN)) {
+        (Some(site), _) => site.as_bytes() == b"same-origin",
+        (None, Some(origin)) => origin.as_bytes() == own.as_bytes(),
         (None, None) => false,
     }
 }
@@ -158,6 +159,8 @@ mod tests {
             &headers(&[("sec-fetch-site", "same-origin")]),
             OWN
         ));
+        let form = [("origin", "null"), ("sec-fetch-site", "same-origin")];
+        assert!(from_own_page(&headers(&form), OWN));
         assert!(!from_own_page(&headers(&[("origin", "null")]), OWN));
         assert!(!from_own_page(
             &headers(&[("origin", "https://localhost:8444")]),

@@ -78,7 +78,7 @@ pub(crate) fn run(command: &Command, config: &Config) -> ExitCode {
 
 async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
     let _telemetry = observe(config)?;
-    let app = App::new(config, Clock::System).await?;
+    let app = App::new(config, Clock).await?;
     match command {
         Command::Serve => serve::serve(app, &config.server).await,
         Command::Provision => {

@@ -21,7 +21,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The forms in which problems are told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Surface {
-    /// OperationOutcome.
+    /// `OperationOutcome`.
     Fhir,
     /// A page.
     Page,
@@ -133,8 +133,7 @@ pub(crate) fn outcome(problem: Problem, id: RequestId) -> Outcome {
         Problem::BadRequest(_) => IssueCode::Structure,
         Problem::Conflict(_) => IssueCode::Conflict,
         Problem::TooLarge => IssueCode::TooLong,
-        Problem::TooManyAttempts(_) => IssueCode::Transient,
-        Problem::Unavailable(_) => IssueCode::Transient,
+        Problem::TooManyAttempts(_) | Problem::Unavailable(_) => IssueCode::Transient,
         Problem::Internal => return Outcome::internal(id.uuid()),
     };
     Outcome::new(problem.status(), Issue::new(code, problem.detail()))

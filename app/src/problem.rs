@@ -1,7 +1,7 @@
 //! What a client is told when something is not done: one type for every surface.
 //!
 //! A handler returns a [`Problem`] and nothing else; `router::edge` writes it as the surface speaks:
-//! OperationOutcome under `/fhir`, a page for a browser, RFC 9457 `problem+json` everywhere else,
+//! `OperationOutcome` under `/fhir`, a page for a browser, RFC 9457 `problem+json` everywhere else,
 //! each with the request id, none with an inner message or a value that was sent. The cause goes to
 //! the log, under the same request id.
 

@@ -25,7 +25,6 @@ use crate::problem::Problem;
 use crate::roster::Rosters;
 
 pub(crate) use apply::{Applied, ApplyError, Change, Effect};
-pub(crate) use chart::Chart;
 pub(crate) use patients::{PatientPage, PatientSummary};
 
 /// The record service.

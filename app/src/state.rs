@@ -5,7 +5,7 @@ use std::sync::Arc;
 use db::Database;
 
 use crate::clock::Clock;
-use crate::config::{Config, SessionConfig};
+use crate::config::Config;
 use crate::identity::Identity;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
@@ -32,8 +32,6 @@ pub(crate) struct Services {
     pub(crate) records: Records,
     /// The origin that browsers see.
     pub(crate) public_origin: String,
-    /// Limits of sessions.
-    pub(crate) sessions: SessionConfig,
 }
 
 impl App {
@@ -54,7 +52,6 @@ impl App {
             keys,
             ledger,
             public_origin: config.server.public_origin.clone(),
-            sessions: config.sessions,
         })))
     }
 }

@@ -60,15 +60,12 @@ impl Identity {
             None => None,
         };
         let right = self.check(stored, password).await;
-        match member.filter(|_| right) {
-            Some(member) => {
-                self.attempts.succeeded(account);
-                Ok(member)
-            }
-            None => {
-                self.attempts.failed(account, self.clock.now());
-                Err(SignInError::Wrong { organization })
-            }
+        if let Some(member) = member.filter(|_| right) {
+            self.attempts.succeeded(account);
+            Ok(member)
+        } else {
+            self.attempts.failed(account, self.clock.now());
+            Err(SignInError::Wrong { organization })
         }
     }
 

@@ -13,8 +13,9 @@ impl Receipt {
         Self(())
     }
 
-    /// Marks a value as one whose disclosure this receipt records.
-    pub(crate) fn disclose<T>(&self, value: T) -> Disclosed<T> {
+    /// Marks a value as the one whose disclosure this receipt records.
+    pub(crate) fn disclose<T>(self, value: T) -> Disclosed<T> {
+        let Self(()) = self;
         Disclosed(value)
     }
 }

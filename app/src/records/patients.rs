@@ -211,21 +211,21 @@ impl Records {
 fn open(scope: &Scope, row: &DemographicsRow) -> Result<Demographics, OpenError> {
     let id = row.row_id;
     Ok(Demographics {
-        family: text(scope.open(&columns::DEMOGRAPHICS_FAMILY, id, &row.family)?),
-        given: text(scope.open(&columns::DEMOGRAPHICS_GIVEN, id, &row.given)?),
-        birth_date: text(scope.open(&columns::DEMOGRAPHICS_BIRTH_DATE, id, &row.birth_date)?),
-        gender: text(scope.open(&columns::DEMOGRAPHICS_GENDER, id, &row.gender)?),
-        medical_record_number: text(scope.open(&columns::DEMOGRAPHICS_MRN, id, &row.mrn)?),
-        social_security_number: text(scope.open(&columns::DEMOGRAPHICS_SSN, id, &row.ssn)?),
-        phone: text(scope.open(&columns::DEMOGRAPHICS_PHONE, id, &row.phone)?),
-        email: text(scope.open(&columns::DEMOGRAPHICS_EMAIL, id, &row.email)?),
-        address: text(scope.open(&columns::DEMOGRAPHICS_ADDRESS, id, &row.address)?),
+        family: text(&scope.open(&columns::DEMOGRAPHICS_FAMILY, id, &row.family)?),
+        given: text(&scope.open(&columns::DEMOGRAPHICS_GIVEN, id, &row.given)?),
+        birth_date: text(&scope.open(&columns::DEMOGRAPHICS_BIRTH_DATE, id, &row.birth_date)?),
+        gender: text(&scope.open(&columns::DEMOGRAPHICS_GENDER, id, &row.gender)?),
+        medical_record_number: text(&scope.open(&columns::DEMOGRAPHICS_MRN, id, &row.mrn)?),
+        social_security_number: text(&scope.open(&columns::DEMOGRAPHICS_SSN, id, &row.ssn)?),
+        phone: text(&scope.open(&columns::DEMOGRAPHICS_PHONE, id, &row.phone)?),
+        email: text(&scope.open(&columns::DEMOGRAPHICS_EMAIL, id, &row.email)?),
+        address: text(&scope.open(&columns::DEMOGRAPHICS_ADDRESS, id, &row.address)?),
         deceased: false,
         died: None,
     })
 }
 
-fn text(field: Phi<Option<String>>) -> Option<Zeroizing<String>> {
+fn text(field: &Phi<Option<String>>) -> Option<Zeroizing<String>> {
     field
         .expose()
         .as_ref()
