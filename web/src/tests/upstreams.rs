@@ -150,7 +150,7 @@ async fn an_upload_that_its_app_did_not_wait_for_ends_with_the_answer() {
     let upload = Arc::new(());
     let held = Arc::clone(&upload);
     let endless = futures::stream::repeat_with(move || {
-        let _held = &held;
+        drop(Arc::clone(&held));
         Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[b'x'; 1024])))
     });
     let body = StreamBody::new(endless);
