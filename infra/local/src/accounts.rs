@@ -136,7 +136,12 @@ impl Accounts {
     /// Hands the accounts to the app, which makes those that are missing, and notes the ids of the
     /// organizations.
     pub(crate) async fn provision(&mut self, app: &Program, home: &Home) -> anyhow::Result<()> {
-        let input = serde_json::to_vec(self).context("the accounts cannot be put in JSON")?;
+        let mut wanted = self.clone();
+        wanted
+            .organizations
+            .iter_mut()
+            .for_each(|organization| organization.id = None);
+        let input = serde_json::to_vec(&wanted).context("the accounts cannot be put in JSON")?;
         let mut child = tokio::process::Command::from(app.command())
             .kill_on_drop(true)
             .stdin(Stdio::piped())

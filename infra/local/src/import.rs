@@ -89,22 +89,27 @@ impl Importer {
     /// Refused entries are no error here: the report lists them.
     pub async fn import(&self, file: &Path) -> anyhow::Result<Report> {
         let begun = Instant::now();
+        let path = file.to_path_buf();
+        let print = aside(move || source::fingerprint(&path)).await?;
+        let mut ledger = Ledger::open(&self.ledgers, &print, &self.account, self.afresh)?;
+        if let Some(contents) = ledger.complete() {
+            return Ok(Report::already(contents.clone()));
+        }
         let step = self
             .progress
             .step(&format!("looking through {}", file.display()));
         let path = file.to_path_buf();
-        let (print, index) = tokio::task::spawn_blocking(move || {
-            anyhow::Ok((source::fingerprint(&path)?, Index::of(&path)?))
-        })
-        .await
-        .context("reading the file was cut short")??;
+        let index = aside(move || Index::of(&path)).await?;
         drop(step);
-        let mut ledger = Ledger::open(&self.ledgers, &print, &self.account, self.afresh)?;
-        let mut report = Report::of(&index);
-        let bar = self.progress.bar(index.kept(), "resources");
+        let contents = index.contents();
+        let mut report = Report::skipping(contents.skipped.clone());
+        let bar = self.progress.bar(contents.kept.values().sum(), "resources");
         for wave in Wave::ALL {
             self.import_wave(file, wave, &index, &mut ledger, &mut report, &bar)
                 .await?;
+        }
+        if report.refused.is_empty() {
+            ledger.conclude(contents)?;
         }
         bar.finish_and_clear();
         report.seconds = begun.elapsed().as_secs_f64();
@@ -154,6 +159,15 @@ impl Importer {
             .send(chunk, &|words: &str| bar.set_message(words.to_owned()))
             .await
     }
+}
+
+/// Runs what blocks on a thread of its own.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("reading the file was cut short")?
 }
 
 /// The id of the first patient in a file.

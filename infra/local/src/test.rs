@@ -137,9 +137,9 @@ impl Bench {
             }
             "deny" => deny::check(&self.root).await,
             "unit" => {
-                // The database's own tests need a server: they are the next step.
-                let unit = ["--workspace", "--exclude", "tests", "--exclude", "db"];
-                cargo::test(&self.root, &unit, &[]).await
+                // Tests in files of their own need a server or a stack: they are the next steps. No step
+                // names a package, for then cargo would build the dependencies anew with other features.
+                cargo::test(&self.root, &["--lib", "--bins"], &[]).await
             }
             "database" => database::test_both(&self.root).await,
             "stack" => whole_stack::test(self).await,

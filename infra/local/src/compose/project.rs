@@ -115,7 +115,9 @@ impl Project {
 
     /// Keeps what the containers wrote; gives the file.
     pub(super) fn keep_logs(&self) -> anyhow::Result<PathBuf> {
-        let path = self.root.join(format!("target/compose/{}-containers.log", self.name));
+        let path = self
+            .root
+            .join(format!("target/compose/{}-containers.log", self.name));
         write_private(&path, self.output(&["logs", "--no-color"])?.as_bytes())?;
         Ok(path)
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::kind::{Kind, Wave};
+use super::ledger::Contents;
 use super::source::{Item, each_item};
 
 /// The first things to know of a resource.
@@ -106,24 +107,14 @@ impl Index {
         })
     }
 
-    /// How many resources are kept.
-    pub(super) fn kept(&self) -> u64 {
-        self.counts
-            .iter()
-            .filter(|(name, _)| Kind::of(name).is_some())
-            .map(|(_, n)| n)
-            .sum()
-    }
-
-    /// How many there are of each type that is not kept.
-    pub(super) fn skipped(&self) -> BTreeMap<String, u64> {
-        let skipped = self
+    /// How many there are of each type, those that are kept apart from those that are not.
+    pub(super) fn contents(&self) -> Contents {
+        let (kept, skipped) = self
             .counts
-            .iter()
-            .filter(|(name, _)| Kind::of(name).is_none());
-        skipped
-            .map(|(name, count)| (name.clone(), *count))
-            .collect()
+            .clone()
+            .into_iter()
+            .partition(|(name, _)| Kind::of(name).is_some());
+        Contents { kept, skipped }
     }
 
     /// Whether anything is to be sent in a wave.

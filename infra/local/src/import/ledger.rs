@@ -26,8 +26,18 @@ struct Record {
     plan: String,
     /// Per account, since each organization has its own copy; then per wave.
     acknowledged: BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>,
+    /// Per account: what was in the file, once all of it was acknowledged.
+    #[serde(default)]
+    complete: BTreeMap<String, Contents>,
     #[serde(skip)]
     account: String,
+}
+
+/// How many resources of each type a file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Contents {
+    pub(super) kept: BTreeMap<String, u64>,
+    pub(super) skipped: BTreeMap<String, u64>,
 }
 
 impl Ledger {
@@ -50,6 +60,7 @@ impl Ledger {
         account.clone_into(&mut record.account);
         if afresh {
             record.acknowledged.remove(account);
+            record.complete.remove(account);
         }
         Ok(Self { path, record })
     }
@@ -61,6 +72,19 @@ impl Ledger {
             .and_then(|waves| waves.get(wave.word()))
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// What the file holds, if all of it was acknowledged before.
+    pub(super) fn complete(&self) -> Option<&Contents> {
+        self.record.complete.get(&self.record.account)
+    }
+
+    /// Records that all of the file was acknowledged.
+    pub(super) fn conclude(&mut self, contents: Contents) -> anyhow::Result<()> {
+        self.record
+            .complete
+            .insert(self.record.account.clone(), contents);
+        self.write()
     }
 
     /// Records a group as acknowledged.
@@ -77,6 +101,10 @@ impl Ledger {
         {
             return Ok(());
         }
+        self.write()
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
         let json = serde_json::to_vec(&self.record).context("the import's record")?;
         write_private(&self.path, &json)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::index::Index;
+use super::ledger::Contents;
 use super::send::Outcome;
 use super::source::Place;
 
@@ -34,10 +34,18 @@ pub struct Refusal {
 }
 
 impl Report {
-    pub(super) fn of(index: &Index) -> Self {
+    pub(super) fn skipping(skipped: BTreeMap<String, u64>) -> Self {
         Self {
-            skipped: index.skipped(),
+            skipped,
             ..Self::default()
+        }
+    }
+
+    /// Of a file that was imported before as a whole.
+    pub(super) fn already(contents: Contents) -> Self {
+        Self {
+            already: contents.kept,
+            ..Self::skipping(contents.skipped)
         }
     }
 

@@ -1,6 +1,7 @@
 //! Cargo's own runs, their output shown as it comes.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -78,6 +79,28 @@ pub(super) async fn test(
         );
     }
     Ok(StepResult::Done(counts))
+}
+
+/// The names of the test files of a folder; none if there is no such folder.
+pub(super) fn test_files(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} cannot be read", folder.display()));
+        }
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The arguments that choose these test files, in whichever crate they are.
+pub(super) fn only(names: &[String]) -> Vec<&str> {
+    names.iter().flat_map(|name| ["--test", name]).collect()
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Command {

@@ -35,11 +35,12 @@ async fn test_on(root: &Path, kind: Database) -> anyhow::Result<StepResult> {
     let [port] = free_ports()?;
     let mut bare = Bare::start(&server, &home, port).await?;
     println!("on {}", server.title());
+    let names = cargo::test_files(&root.join("db/tests"))?;
     let variables = [
         ("DATABASE_URL", address(&home, port).into()),
         ("STACK_TEST_DATABASE", kind.word().into()),
     ];
-    let result = cargo::test(root, &["--package", "db"], &variables).await;
+    let result = cargo::test(root, &cargo::only(&names), &variables).await;
     bare.stop().await?;
     result
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -24,7 +23,7 @@ pub(super) async fn run(
     bench: &mut Bench,
     wanted: impl Fn(&str) -> bool,
 ) -> anyhow::Result<StepResult> {
-    let names: Vec<String> = test_files(&bench.root)?
+    let names: Vec<String> = cargo::test_files(&bench.root.join("tests/tests"))?
         .into_iter()
         .filter(|name| wanted(name))
         .collect();
@@ -35,15 +34,11 @@ pub(super) async fn run(
     }
     let binaries = bench.binaries()?;
     let home = bring_up(bench, &binaries).await?;
-    let mut arguments = vec!["--package", "tests"];
-    for name in &names {
-        arguments.extend(["--test", name]);
-    }
     let variables = [
         ("STACK_HOME", OsString::from(home.root())),
         ("STACK_BIN_DIR", binaries.into_os_string()),
     ];
-    cargo::test(&bench.root, &arguments, &variables).await
+    cargo::test(&bench.root, &cargo::only(&names), &variables).await
 }
 
 /// The stack that the tests look at, started when the first of them needs it.
@@ -65,19 +60,4 @@ async fn bring_up(bench: &mut Bench, binaries: &Path) -> anyhow::Result<Home> {
         .await
         .context("the stack does not come up")?;
     Home::at(&folder)
-}
-
-fn test_files(root: &Path) -> anyhow::Result<Vec<String>> {
-    let folder = root.join("tests/tests");
-    let entries = match folder.read_dir() {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).context("tests/tests cannot be read"),
-    };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
-        .collect();
-    names.sort();
-    Ok(names)
 }
