@@ -6,7 +6,7 @@ use super::scratch::Scratch;
 async fn tables(scratch: &Scratch) -> Vec<String> {
     let mut connection = scratch.connect("migrate").await;
     let rows = connection.fetch_all("SHOW TABLES").await.unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
+    rows.iter().map(|row| row.get_unchecked(0)).collect()
 }
 
 #[tokio::test]

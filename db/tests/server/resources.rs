@@ -122,10 +122,15 @@ async fn an_amended_resource_shows_its_new_version_and_keeps_the_old_one() {
     };
     let version = version_of(&amended);
     let mut transaction = app.begin().await.unwrap();
+    let unknown = ResourceKey {
+        kind: KIND,
+        id: id(),
+    };
     let locked = transaction
-        .lock_resources(organization, &[key(&amended)])
+        .lock_resources(organization, &[key(&amended), unknown])
         .await
         .unwrap();
+    assert_eq!(locked.len(), 1);
     assert_same(&locked[0], &heads[0]);
     transaction.update_resource(&amended).await.unwrap();
     transaction
