@@ -9,7 +9,7 @@ mod connection;
 mod limits;
 mod transport;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
@@ -114,6 +114,18 @@ async fn accept(
     }
 }
 
+/// Whoever was refused for what they showed is worth a line; who went away is not.
+fn tell(refused: &Refused) {
+    match refused {
+        Refused::Handshake(error) if error.kind() != io::ErrorKind::InvalidData => {
+            tracing::debug!(%refused, "no handshake");
+        }
+        Refused::Handshake(_) | Refused::Peer(_) => {
+            tracing::warn!(%refused, "connection refused");
+        }
+    }
+}
+
 struct Server<T, S> {
     transport: T,
     service: S,
@@ -142,10 +154,7 @@ impl<T: Transport, S> Server<T, S> {
             () = self.shutdown.cancelled() => return,
             handshake = time::timeout(self.limits.handshake, handshake) => match handshake {
                 Ok(Ok(established)) => established,
-                Ok(Err(refused)) => {
-                    tracing::info!(%refused, "connection refused");
-                    return;
-                }
+                Ok(Err(refused)) => return tell(&refused),
                 Err(_elapsed) => return,
             },
         };

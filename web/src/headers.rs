@@ -20,20 +20,17 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 
 /// The headers of a request that reach the app, if they come once. All others are dropped, and so
 /// are all spellings of "this is who I am" and "this is where I come from", known or not.
-const ONCE: [HeaderName; 13] = [
+const ONCE: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MODIFIED_SINCE,
     header::ORIGIN,
     header::USER_AGENT,
-    HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("if-none-exist"),
-    HeaderName::from_static("purpose-of-use"),
     HeaderName::from_static("sec-fetch-dest"),
     HeaderName::from_static("sec-fetch-mode"),
     HeaderName::from_static("sec-fetch-site"),
     HeaderName::from_static("sec-fetch-user"),
-    HeaderName::from_static("sec-gpc"),
 ];
 
 /// The headers of a request that reach the app, and may come more than once: they are lists.

@@ -273,3 +273,28 @@ async fn http2_is_spoken_where_it_was_agreed_and_drains() {
     assert_eq!(app.ended.await.unwrap(), Drained::Complete);
     connection.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_client_too_many_waits_for_a_place() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::public()
+    };
+    let server = start(Plaintext, limits).await;
+    let first = TcpStream::connect(server.address).await.unwrap();
+    time::sleep(Duration::from_millis(50)).await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    second
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    let waits = time::timeout(
+        Duration::from_millis(100),
+        second.read_to_string(&mut answer),
+    );
+    assert!(waits.await.is_err());
+    drop(first);
+    second.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}

@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    PublicServer, Versions,
+    MutualServer, PublicServer, Versions,
     issue::{self, Settings},
-    listener::{self, Limits},
+    listener::{self, Limits, Transport},
     policy,
-    testing::{Certificates, now},
+    testing::{Certificates, ask, now, spiffe},
 };
 
 /// The certificate that the server at `address` shows now.
@@ -26,8 +26,11 @@ async fn shown(certificates: &Certificates, address: SocketAddr) -> Vec<u8> {
 }
 
 async fn start(certificates: &Certificates) -> SocketAddr {
-    let server =
-        PublicServer::reloading(certificates.identity("public/web"), Versions::Tls13).unwrap();
+    let identity = certificates.identity("public/web");
+    serve(PublicServer::reloading(identity, Versions::Tls13).unwrap()).await
+}
+
+async fn serve(server: impl Transport) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = tower::service_fn(|_request| async { Ok(http::Response::new(String::new())) });
@@ -75,6 +78,30 @@ async fn half_a_file_keeps_the_last_good_one_until_it_is_whole() {
     issue::development(&Settings::new(certificates.path(""), now())).unwrap();
     looks(10).await;
     assert_ne!(shown(&certificates, address).await, before);
+}
+
+#[tokio::test]
+async fn a_ca_that_is_no_longer_trusted_lets_nobody_in() {
+    let certificates = Certificates::issue();
+    let server = MutualServer::reloading(certificates.mutual("internal/app"), spiffe("web"));
+    let address = serve(server.unwrap()).await;
+    let client = || certificates.client("internal/web");
+    assert!(ask(address, "app.internal", client()).await.is_ok());
+    let other = Certificates::issue();
+    fs::copy(
+        other.path("internal/ca.pem"),
+        certificates.path("internal/ca.pem.new"),
+    )
+    .unwrap();
+    let trusted = certificates.client("internal/web");
+    fs::rename(
+        certificates.path("internal/ca.pem.new"),
+        certificates.path("internal/ca.pem"),
+    )
+    .unwrap();
+    looks(10).await;
+    // The client still trusts the server; it is the server that no longer trusts the client.
+    assert!(ask(address, "app.internal", trusted).await.is_err());
 }
 
 #[test]
