@@ -12,7 +12,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use audit::PurposeOfUse;
+use audit::{Action, PurposeOfUse};
 
 use crate::fhir::{Compartment, Kind};
 
@@ -42,6 +42,17 @@ pub(crate) enum Grant {
     ViewPeople,
     /// See the organization's audit trail.
     ViewAudit,
+}
+
+impl Grant {
+    /// What the audit trail calls an attempt at it.
+    const fn action(self) -> Action {
+        match self {
+            Self::Read(_) => Action::Read,
+            Self::Write(_) => Action::Write,
+            Self::ListPatients | Self::ViewPeople | Self::ViewAudit => Action::Search,
+        }
+    }
 }
 
 /// Resources that are granted together.
@@ -166,11 +177,14 @@ pub(crate) struct Permitted<R>(R);
 impl<R: Right> Permitted<R> {
     /// Asks the table.
     pub(super) fn ask(role: Role, right: R) -> Result<Self, Refused> {
-        if role.may(right.grant()) {
-            Ok(Self(right))
-        } else {
-            Err(Refused(right.subject()))
+        let grant = right.grant();
+        if role.may(grant) {
+            return Ok(Self(right));
         }
+        Err(Refused {
+            subject: right.subject(),
+            action: grant.action(),
+        })
     }
 
     /// What was granted.
@@ -181,7 +195,12 @@ impl<R: Right> Permitted<R> {
 
 /// The table does not grant it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Refused(pub(crate) &'static str);
+pub(crate) struct Refused {
+    /// The kind of record it was about.
+    pub(crate) subject: &'static str,
+    /// What was attempted.
+    pub(crate) action: Action,
+}
 
 macro_rules! rights {
     ($($(#[$doc:meta])* $name:ident $([$kind:ident])? ($this:ident) => $grant:expr, $subject:expr;)*) => {

@@ -8,7 +8,7 @@ use phi::OrganizationId;
 use telemetry::RequestId;
 use time::OffsetDateTime;
 
-use crate::access::{Permitted, Refused, Right, Role};
+use crate::access::{Permitted, Right, Role};
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -58,20 +58,17 @@ impl Caller {
     ) -> Result<Permitted<R>, Problem> {
         let refused = match Permitted::ask(self.role, right) {
             Ok(permitted) => return Ok(permitted),
-            Err(Refused(subject)) => subject,
+            Err(refused) => refused,
         };
+        let kind = refused.subject.to_owned();
         let record = RecordReference {
-            kind: refused.to_owned(),
+            kind,
             id: None,
             version: None,
             patient: None,
         };
-        let event = self.event(
-            app.clock.now(),
-            Action::Read,
-            Outcome::Refused,
-            vec![record],
-        );
+        let now = app.clock.now();
+        let event = self.event(now, refused.action, Outcome::Refused, vec![record]);
         let _recorded = app
             .ledger
             .record(self.organization, self.origin.source, event)

@@ -103,9 +103,7 @@ fn told(
         Surface::Page if get && problem == Problem::SignInRequired => {
             Redirect::to("/sign-in").into_response()
         }
-        Surface::Page => {
-            pages::problem(problem.status(), id).into_response()
-        }
+        Surface::Page => pages::problem(problem.status(), id).into_response(),
         Surface::Fhir => outcome(problem, id).into_response(),
         Surface::Api => api(problem, id),
     };

@@ -52,13 +52,22 @@ fn routes() -> Vec<Route> {
         open("/readyz", get(health::ready)),
         // The clinical API.
         open("/fhir/metadata", get(metadata::metadata)),
-        signed_in("/fhir", post(transaction::transaction).layer(DefaultBodyLimit::max(LARGEST_BUNDLE))),
-        signed_in("/fhir/Patient/_search", post(search_patients::search_patients)),
+        signed_in(
+            "/fhir",
+            post(transaction::transaction).layer(DefaultBodyLimit::max(LARGEST_BUNDLE)),
+        ),
+        signed_in(
+            "/fhir/Patient/_search",
+            post(search_patients::search_patients),
+        ),
         signed_in("/fhir/{type}", get(search_patients::refuse_search_by_url)),
         signed_in("/fhir/{type}/{id}", get(read::read)),
         // Pages for people.
         open("/assets/{file}", get(pages::assets::get)),
-        open("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit)),
+        open(
+            "/sign-in",
+            get(pages::sign_in::show).post(pages::sign_in::submit),
+        ),
         signed_in("/sign-out", post(pages::sign_out::submit)),
         signed_in("/", get(pages::home::go)),
         signed_in("/patients", get(pages::patients::show)),
