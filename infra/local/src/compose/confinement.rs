@@ -100,7 +100,7 @@ pub(super) fn check_networks(project: &Project) -> anyhow::Result<Vec<String>> {
         for (to, port) in PORTS.into_iter().filter(|(to, _)| *to != from) {
             for address in addresses(project, to)? {
                 let script = format!("exec 3<>/dev/tcp/{address}/{port}");
-                let reached = project.exec(from, &format!("timeout 2 bash -c '{script}'"))?;
+                let reached = project.exec(from, &format!("timeout 1 bash -c '{script}'"))?;
                 ensure!(
                     !reached || allowed(from, to),
                     "{from} reaches {to} at {address}:{port}"
@@ -121,7 +121,7 @@ pub(super) fn check_networks(project: &Project) -> anyhow::Result<Vec<String>> {
     }
     for sealed in ["app", "db", "kms"] {
         // A network without a way out has no default route.
-        let script = "! grep -q '^[^ ]*\\s00000000' /proc/net/route";
+        let script = "! grep -q '^[^[:space:]]*[[:space:]]00000000[[:space:]]' /proc/net/route";
         ensure!(project.exec(sealed, script)?, "{sealed} has a way out");
     }
     Ok(vec![
