@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use certs::TrustAnchors;
 use db::Database;
 use phi::{AwsKms, AwsKmsSettings, DevelopmentKeyring, KeyService, Keyring, KeyringSettings};
 
@@ -32,6 +33,8 @@ impl Keys {
                 mac_key_id,
                 region,
             } => {
+                // The SDK panics on a file that holds no certificate.
+                ca_file.as_deref().map(TrustAnchors::from_pem_file).transpose()?;
                 let certificate_authority = ca_file.as_ref().map(std::fs::read).transpose()?;
                 let settings = AwsKmsSettings {
                     region: Some(region.clone()),

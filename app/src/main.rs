@@ -31,6 +31,10 @@ use command::{Arguments, Command};
 use config::{Config, Reader};
 
 fn main() -> ExitCode {
+    if let Err(error) = certs::protect_memory() {
+        eprintln!("app: core dumps cannot be forbidden: {error}");
+        return ExitCode::FAILURE;
+    }
     let command = Arguments::parse().command();
     if let Command::Keyring { out } = &command {
         return command::make_keyring(out);

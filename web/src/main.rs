@@ -42,6 +42,10 @@ use crate::{
 const MISCONFIGURED: u8 = 64;
 
 fn main() -> ExitCode {
+    if let Err(error) = certs::protect_memory() {
+        eprintln!("web: core dumps cannot be forbidden: {error}");
+        return ExitCode::FAILURE;
+    }
     let config = match Config::read(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(error) => {

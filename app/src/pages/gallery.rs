@@ -61,6 +61,7 @@ fn demographics(family: &str, given: &str, born: &str, gender: &str, mrn: &str) 
         medical_record_number: text(mrn),
         social_security_number: text("999-26-4821"),
         phone: text("555-830-1947"),
+        email: text("maria-elena.cruz-villanueva@example.com"),
         address: text("418 Alder Row, Apt 7, Quincy, MA 02169"),
         ..Demographics::default()
     }

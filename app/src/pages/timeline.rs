@@ -67,7 +67,7 @@ pub(crate) struct DayOfRecord {
 pub(crate) struct Group {
     /// The kind.
     pub(crate) kind: Kind,
-    /// In the order they came.
+    /// In the order they were recorded, then by title.
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -142,6 +142,7 @@ impl Timeline {
                 .cmp(&day_of(a))
                 .then_with(|| kind::rank(a.kind).cmp(&kind::rank(b.kind)))
                 .then_with(|| a.when.cmp(&b.when))
+                .then_with(|| a.entry.title.cmp(&b.entry.title))
         });
         let paging = Paging::new(page, PAGE, records.len(), &address(patient, shown));
         let skipped = Paging::skipped(page, PAGE);
