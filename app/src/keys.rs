@@ -34,7 +34,10 @@ impl Keys {
                 region,
             } => {
                 // The SDK panics on a file that holds no certificate.
-                ca_file.as_deref().map(TrustAnchors::from_pem_file).transpose()?;
+                ca_file
+                    .as_deref()
+                    .map(TrustAnchors::from_pem_file)
+                    .transpose()?;
                 let certificate_authority = ca_file.as_ref().map(std::fs::read).transpose()?;
                 let settings = AwsKmsSettings {
                     region: Some(region.clone()),

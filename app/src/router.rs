@@ -75,7 +75,8 @@ fn routes() -> Vec<Route> {
         signed_in("/patients/{id}", get(pages::chart::show)),
         signed_in("/people", get(pages::people::show)),
         signed_in("/audit", get(pages::audit::show)),
-        // The workflow API.
+        // The workflow API, described by api/openapi.json.
+        open("/api/v1/openapi.json", get(api::openapi::document)),
         open("/api/v1/tokens", post(api::tokens::issue)),
         signed_in("/api/v1/tokens/current", delete(api::tokens::end)),
         signed_in("/api/v1/session", get(api::session::show)),
@@ -111,4 +112,50 @@ pub(crate) fn router(app: &App) -> Router {
         // and whatever went wrong is told as the surface speaks.
         .layer(from_fn(edge))
         .with_state(app.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_workflow_route_is_described_and_nothing_else() {
+        let document: serde_json::Value = serde_json::from_str(api::openapi::DOCUMENT).unwrap();
+        let described: BTreeSet<_> = document["paths"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let routes = routes();
+        let served: BTreeSet<_> = routes
+            .iter()
+            .map(|route| route.path)
+            .filter(|path| path.starts_with("/api/"))
+            .collect();
+        assert_eq!(served, described);
+    }
+
+    #[test]
+    fn only_what_must_be_is_open() {
+        let open: Vec<_> = routes()
+            .iter()
+            .filter(|route| route.open)
+            .map(|r| r.path)
+            .collect();
+        assert_eq!(
+            open,
+            [
+                "/healthz",
+                "/readyz",
+                "/fhir/metadata",
+                "/assets/{file}",
+                "/sign-in",
+                "/api/v1/openapi.json",
+                "/api/v1/tokens",
+            ]
+        );
+    }
 }

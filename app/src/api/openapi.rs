@@ -1,0 +1,18 @@
+//! The description of the workflow API.
+
+use axum::response::IntoResponse;
+use http::{HeaderValue, header};
+
+/// OpenAPI 3.1, as it is served.
+pub(crate) const DOCUMENT: &str = include_str!("openapi.json");
+
+/// `GET /api/v1/openapi.json`.
+pub(crate) async fn document() -> impl IntoResponse {
+    (
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )],
+        DOCUMENT,
+    )
+}
