@@ -125,7 +125,7 @@ impl Record {
 const PAGE: usize = 100;
 
 impl Timeline {
-    /// Page `page` of the chart `patient`, of one kind or of all.
+    /// Page `page` of the chart `patient`, of one kind or of all; the last page, if there are fewer.
     pub(crate) fn new(
         patient: &str,
         mut records: Vec<Record>,
@@ -144,6 +144,7 @@ impl Timeline {
                 .then_with(|| a.when.cmp(&b.when))
                 .then_with(|| a.entry.title.cmp(&b.entry.title))
         });
+        let page = page.min(records.len().div_ceil(PAGE).max(1));
         let paging = Paging::new(page, PAGE, records.len(), &address(patient, shown));
         let skipped = Paging::skipped(page, PAGE);
         Self {

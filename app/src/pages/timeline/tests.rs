@@ -80,6 +80,8 @@ fn a_long_chart_is_paged_by_records_and_keeps_its_filter() {
     let timeline = Timeline::new("3f1c", observations(250), Some(Kind::Observation), 3);
     assert_eq!((timeline.paging.from.0, timeline.paging.to.0), (201, 250));
     assert_eq!(timeline.years[0].days[0].groups[0].entries.len(), 50);
+    let past = Timeline::new("3f1c", observations(250), Some(Kind::Observation), 9);
+    assert_eq!(past.paging, timeline.paging);
     let previous = timeline.paging.previous.unwrap();
     assert_eq!(previous, "/patients/3f1c?kind=Observation&page=2");
 }
