@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::environment::Variables;
 use crate::home::{Home, create_private_folder, write_private};
@@ -180,6 +180,22 @@ impl Project {
     pub(super) fn services(&self) -> anyhow::Result<Vec<String>> {
         let names = self.output(&["config", "--services"])?;
         Ok(names.lines().map(str::to_owned).collect())
+    }
+
+    /// The networks, and whether the engine lets anything out of them.
+    pub(super) fn networks(&self) -> anyhow::Result<Vec<(String, bool)>> {
+        let label = format!("label=com.docker.compose.project={}", self.name);
+        let format = "{{.Name}} {{.Internal}}";
+        let mut command = self.docker(&["network", "ls", "--filter", &label, "--format", format]);
+        let output = command.output().context("docker cannot be started")?;
+        let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let networks: Vec<(String, bool)> = listed
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, internal)| (name.to_owned(), internal != "true"))
+            .collect();
+        ensure!(!networks.is_empty(), "the engine shows no networks");
+        Ok(networks)
     }
 
     fn docker(&self, arguments: &[&str]) -> Command {
