@@ -78,7 +78,7 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         ),
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many attempts",
-            "Wait a minute, then try again. If you did not make these attempts yourself, tell \
+            "Wait a few minutes, then try again. If you did not make these attempts yourself, tell \
              your security administrator.",
         ),
         StatusCode::SERVICE_UNAVAILABLE => (
