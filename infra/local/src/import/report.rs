@@ -121,8 +121,12 @@ impl fmt::Display for Report {
         let (sent, already) = (self.total_sent(), self.already.values().sum::<u64>());
         let skipped: u64 = self.skipped.values().sum();
         writeln!(f, "{:<24} {sent:>10} {already:>13} {skipped:>9}", "all")?;
-        let rate = u32::try_from(sent).map_or(f64::INFINITY, f64::from) / self.seconds.max(0.001);
-        write!(f, "{:.1} s, {rate:.0} resources/s", self.seconds)?;
+        write!(f, "{:.1} s", self.seconds)?;
+        if sent > 0 {
+            let rate =
+                u32::try_from(sent).map_or(f64::INFINITY, f64::from) / self.seconds.max(0.001);
+            write!(f, ", {rate:.0} resources/s")?;
+        }
         if !self.refused.is_empty() {
             write!(f, "\n{} refused:", self.refused.len())?;
         }

@@ -230,9 +230,9 @@ fn reason(answer: &Response<Bytes>) -> String {
         };
         let what = text("/diagnostics").or_else(|| text("/details/text"));
         let code = text("/code").unwrap_or_default();
-        let place = text("/expression/0")
-            .map(|place| format!(" ({place})"))
-            .unwrap_or_default();
+        // The entry stood alone in its Bundle; where it stands in the file is said beside this.
+        let place = text("/expression/0").map(|place| place.replace("Bundle.entry[0]", "entry"));
+        let place = place.map_or_else(String::new, |place| format!(" ({place})"));
         format!("{}{place}", what.unwrap_or(code))
     };
     issues.iter().map(words).collect::<Vec<_>>().join("; ")

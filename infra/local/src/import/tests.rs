@@ -213,7 +213,7 @@ async fn a_refused_entry_is_told_with_its_place_and_the_others_are_kept() {
     };
     assert_eq!(
         (refusal.place.entry, refusal.reason.as_str()),
-        (41, "no such code (Bundle.entry[0])")
+        (41, "no such code (entry)")
     );
     door.mind(|mind| mind.refuses = None);
     assert_eq!(import(&door, &file).await.unwrap().refused.len(), 0);
