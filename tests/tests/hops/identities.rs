@@ -1,0 +1,132 @@
+//! Certificates, right and deliberately wrong.
+
+use std::path::PathBuf;
+
+use certs::issue::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
+use stack::Status;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+/// The trust domain of every stack.
+const DOMAIN: &str = "stack.internal";
+
+/// One of the stack's own roots, or another of the very same name.
+pub(super) struct Authority(DevelopmentCa);
+
+impl Authority {
+    /// The root of the identities between the tiers.
+    pub(super) fn internal(status: &Status) -> Self {
+        Self::own(status, "internal", "stack internal CA")
+    }
+
+    /// The root of the database's accounts.
+    pub(super) fn database(status: &Status) -> Self {
+        Self::own(status, "database", "stack database client CA")
+    }
+
+    /// A root of the same name as the one between the tiers, made by somebody else.
+    pub(super) fn other_internal() -> Self {
+        Self::other("stack internal CA")
+    }
+
+    /// A root of the same name as that of the database's accounts, made by somebody else.
+    pub(super) fn other_database() -> Self {
+        Self::other("stack database client CA")
+    }
+
+    fn own(status: &Status, folder: &str, name: &str) -> Self {
+        let folder = status.certificates.join(folder);
+        let subject = Subject::new(DOMAIN, name);
+        Self(DevelopmentCa::load_or_create(&folder, &subject, now()).unwrap())
+    }
+
+    fn other(name: &str) -> Self {
+        let subject = Subject::new(DOMAIN, name);
+        Self(DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap())
+    }
+
+    /// Issues a leaf.
+    pub(super) fn issue(&self, leaf: &Leaf) -> IssuedLeaf {
+        self.0.issue(leaf).unwrap()
+    }
+
+    /// The root's certificate as a file.
+    pub(super) fn file(&self) -> Files {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, self.0.certificate_pem()).unwrap();
+        Files {
+            certificate: path,
+            key: PathBuf::new(),
+            _folder: folder,
+        }
+    }
+}
+
+/// A certificate and its key, as files that go when this does.
+pub(super) struct Files {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+    _folder: TempDir,
+}
+
+/// Writes a leaf for a program that reads files.
+pub(super) fn files_of(leaf: &IssuedLeaf) -> Files {
+    let folder = tempfile::tempdir().unwrap();
+    leaf.write(folder.path(), "leaf").unwrap();
+    Files {
+        certificate: folder.path().join("leaf.pem"),
+        key: folder.path().join("leaf.key"),
+        _folder: folder,
+    }
+}
+
+/// Web's identity towards app, valid today.
+pub(super) fn web() -> Leaf {
+    identity("web", Usage::Client)
+}
+
+/// App's identity towards web, valid today.
+pub(super) fn app() -> Leaf {
+    let mut leaf = identity("app", Usage::Server);
+    leaf.names.push("app.internal".to_owned());
+    leaf
+}
+
+/// A database account's identity, valid today.
+pub(super) fn account(name: &str) -> Leaf {
+    Leaf::new(Subject::new(DOMAIN, name), Usage::Client, today())
+}
+
+/// The spelling of an identity.
+pub(super) fn spiffe(workload: &str) -> String {
+    format!("spiffe://{DOMAIN}/{workload}")
+}
+
+/// What is wrong with a leaf's time.
+pub(super) fn expired() -> Validity {
+    Validity::expired(now())
+}
+
+/// The other way of being wrong about time.
+pub(super) fn not_yet_valid() -> Validity {
+    Validity::not_yet(now())
+}
+
+fn identity(workload: &str, usage: Usage) -> Leaf {
+    let mut leaf = Leaf::new(Subject::new(DOMAIN, workload), usage, today());
+    leaf.uris.push(spiffe(workload));
+    leaf
+}
+
+fn today() -> Validity {
+    Validity::days(now(), 30)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "certificates are judged by today's date"
+)]
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}

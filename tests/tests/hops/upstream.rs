@@ -1,0 +1,154 @@
+//! Web → app, from the side of who is connected to: a web process of our own, with another server in the app's
+//! place.
+
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use certs::issue::{IssuedLeaf, Usage};
+use stack::Home;
+use tests::Running;
+use tokio::io::AsyncReadExt;
+
+use super::identities::{self, Authority};
+use super::impostor::Impostor;
+use super::wire::{ask, chain_of, client};
+
+/// A second web of the same stack; killed when dropped.
+struct Web {
+    process: Child,
+    port: u16,
+    authority: Vec<u8>,
+}
+
+impl Web {
+    async fn start(running: &Running, upstream: u16) -> Self {
+        let home = Home::at(&running.status.home).unwrap();
+        let (port, redirect) = (free_port(), free_port());
+        let process = stack::command(&home, "web", &[])
+            .unwrap()
+            .env("WEB_LISTEN", format!("127.0.0.1:{port}"))
+            .env("WEB_REDIRECT_LISTEN", format!("127.0.0.1:{redirect}"))
+            .env("WEB_PUBLIC_ORIGIN", format!("https://localhost:{port}"))
+            .env("WEB_UPSTREAMS", format!("127.0.0.1:{upstream}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let authority = std::fs::read(running.status.certificates.join("public/ca.pem")).unwrap();
+        let web = Self {
+            process,
+            port,
+            authority,
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "web does not start");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        web
+    }
+
+    async fn ask(&self, path: &str) -> String {
+        ask(client(&self.authority, None), "localhost", self.port, path).await
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// What web answers, and whether it came to the impostor and said anything to it.
+async fn with(running: &Running, leaf: &IssuedLeaf) -> (String, usize, usize) {
+    let impostor = Impostor::listen(chain_of(leaf)).await;
+    let web = Web::start(running, impostor.port).await;
+    let answer = web.ask("/sign-in").await;
+    (answer, impostor.connections(), impostor.requests())
+}
+
+#[tokio::test]
+async fn web_hands_requests_to_a_server_with_apps_name_and_identity() {
+    let running = Running::shared().unwrap();
+    let leaf = Authority::internal(&running.status).issue(&identities::app());
+    let (answer, _, requests) = with(&running, &leaf).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(requests > 0);
+}
+
+#[tokio::test]
+async fn web_says_nothing_to_a_server_that_is_wrong_in_any_one_respect() {
+    let running = Running::shared().unwrap();
+    let internal = Authority::internal(&running.status);
+    let changed = |change: &dyn Fn(&mut certs::issue::Leaf)| {
+        let mut leaf = identities::app();
+        change(&mut leaf);
+        internal.issue(&leaf)
+    };
+    let wrong = [
+        (
+            "another CA of the same name",
+            Authority::other_internal().issue(&identities::app()),
+        ),
+        (
+            "web's identity",
+            changed(&|l| l.uris = vec![identities::spiffe("web")]),
+        ),
+        (
+            "the database's identity",
+            changed(&|l| l.uris = vec![identities::spiffe("db")]),
+        ),
+        ("no identity", changed(&|l| l.uris.clear())),
+        (
+            "two identities",
+            changed(&|l| l.uris.push(identities::spiffe("db"))),
+        ),
+        (
+            "another name",
+            changed(&|l| l.names = vec!["db.internal".to_owned()]),
+        ),
+        ("a client's usage", changed(&|l| l.usage = Usage::Client)),
+        (
+            "a time that is over",
+            changed(&|l| l.validity = identities::expired()),
+        ),
+        (
+            "a time to come",
+            changed(&|l| l.validity = identities::not_yet_valid()),
+        ),
+    ];
+    for (what, leaf) in wrong {
+        let (answer, connections, requests) = with(&running, &leaf).await;
+        assert!(answer.starts_with("HTTP/1.1 50"), "{what}: {answer}");
+        assert!(connections > 0, "{what}: web did not even try");
+        assert_eq!(requests, 0, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn web_speaks_tls_or_not_at_all() {
+    let running = Running::shared().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = vec![0; 16 << 10];
+        let length = stream.read(&mut bytes).await.unwrap();
+        bytes.truncate(length);
+        bytes
+    });
+    let web = Web::start(&running, port).await;
+    let answer = web.ask("/sign-in").await;
+    assert!(answer.starts_with("HTTP/1.1 50"), "{answer}");
+    let heard = heard.await.unwrap();
+    // A TLS record with a handshake in it, and no word of HTTP.
+    assert_eq!(heard.first(), Some(&0x16));
+    assert!(!String::from_utf8_lossy(&heard).contains("HTTP/1.1"));
+}
