@@ -3,7 +3,7 @@
 use axum::response::IntoResponse;
 use http::{HeaderValue, header};
 
-/// OpenAPI 3.1, as it is served.
+/// The `OpenAPI` 3.1 document, as it is served.
 pub(crate) const DOCUMENT: &str = include_str!("openapi.json");
 
 /// `GET /api/v1/openapi.json`.
