@@ -1,0 +1,395 @@
+//! What cannot be understood is refused with its place, is never repeated, and changes nothing.
+
+use std::fs;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tests::{Clinic, Running, fhir};
+
+/// Stands wherever a wrong value is sent, so that an echo or a log line shows it.
+const SECRET: &str = "Zyxwvutsrq-Secret";
+
+/// A patient with one element replaced.
+fn patient_with(element: &str, value: Value) -> Value {
+    let mut patient = fhir::patient();
+    patient[element] = value;
+    patient
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_answered_with_its_place_and_not_repeated() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    for (element, value, place) in [
+        ("name", json!(SECRET), "name"),
+        ("name", json!([SECRET]), "name[0]"),
+        ("name", json!([{"family": [SECRET]}]), "name[0].family"),
+        ("name", json!([{"given": SECRET}]), "name[0].given"),
+        ("birthDate", json!(19_610_423), "birthDate"),
+        ("birthDate", json!(SECRET), "birthDate"),
+        ("birthDate", json!("1961-02-30"), "birthDate"),
+        ("active", json!(SECRET), "active"),
+        ("gender", json!(7), "gender"),
+        ("telecom", json!({"value": SECRET}), "telecom"),
+        ("contained", json!(SECRET), "contained"),
+        ("identifier", json!([null]), "identifier[0]"),
+        (SECRET, json!(1), "?"),
+    ] {
+        let patient = patient_with(element, value.clone());
+        let answer = clinician.bundle(&fhir::transaction(&[&patient])).await?;
+        assert!(
+            matches!(answer.status.as_u16(), 400 | 422),
+            "{element} {value}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        let place = format!("Bundle.entry[0].resource.{place}");
+        let places = answer.places()?;
+        assert!(
+            places.iter().any(|named| place.starts_with(named.as_str())),
+            "{element} {value}: {places:?}"
+        );
+        assert!(!answer.text().contains(SECRET), "{}", answer.text());
+        let read = clinician
+            .get(&format!("/fhir/{}", fhir::reference(&patient)))
+            .await?;
+        assert_eq!(read.status, 404, "{element} {value} was stored");
+    }
+    assert!(!running.logs()?.contains(SECRET));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_none_is_refused_as_an_outcome() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let bodies: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", Vec::new()),
+        (
+            "broken",
+            format!("{{\"resourceType\":\"Bundle\",\"{SECRET}\"").into(),
+        ),
+        ("more than one", format!("{{}} {SECRET}").into()),
+        ("a list", format!("[\"{SECRET}\"]").into()),
+        ("text", format!("\"{SECRET}\"").into()),
+        (
+            "another resource",
+            json!({"resourceType": "Patient", "id": SECRET})
+                .to_string()
+                .into(),
+        ),
+        (
+            "a type unknown",
+            json!({"resourceType": SECRET}).to_string().into(),
+        ),
+        (
+            "a Bundle of another type",
+            json!({"resourceType": "Bundle", "type": SECRET})
+                .to_string()
+                .into(),
+        ),
+        (
+            "entries that are none",
+            json!({"resourceType": "Bundle", "type": "batch", "entry": SECRET})
+                .to_string()
+                .into(),
+        ),
+        (
+            "the same key twice",
+            format!("{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"type\":\"{SECRET}\"}}")
+                .into(),
+        ),
+        (
+            "no UTF-8",
+            [
+                b"{\"resourceType\":\"Bundle\",\"type\":\"".as_slice(),
+                &[0xff, 0xfe],
+                SECRET.as_bytes(),
+                b"\"}",
+            ]
+            .concat(),
+        ),
+        (
+            "half a surrogate",
+            br#"{"resourceType":"Bundle","type":"\ud800"}"#.to_vec(),
+        ),
+        (
+            "a zero byte",
+            b"{\"resourceType\":\"Bundle\",\"type\":\"a\0b\"}".to_vec(),
+        ),
+    ];
+    for (what, body) in bodies {
+        let answer = clinician.post_fhir(body).await?;
+        assert_eq!(answer.status, 400, "{what}: {}", answer.text());
+        let issues = answer.issues().context(what)?;
+        let told = &issues[0];
+        assert!(
+            told["diagnostics"].is_string() || told["expression"].is_array(),
+            "{what}: {told}"
+        );
+        assert!(!answer.text().contains(SECRET), "{what}: {}", answer.text());
+    }
+    assert!(!running.logs()?.contains(SECRET));
+    Ok(())
+}
+
+#[tokio::test]
+async fn ten_thousand_levels_of_nesting_are_refused() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
+    let body = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":{open}{close}}}"#);
+    let answer = clinician.post_fhir(body).await?;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    answer.issues()?;
+    let open = r#"{"a":"#.repeat(10_000);
+    let answer = clinician.post_fhir(open).await?;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(clinician.get("/readyz").await?.status, 200);
+    Ok(())
+}
+
+/// Resident memory of a process in kilobytes.
+fn resident(pid: Option<i32>) -> anyhow::Result<u64> {
+    let pid = pid.context("the process does not run")?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("VmRSS")?.parse()?)
+}
+
+#[tokio::test]
+async fn a_body_of_fifty_megabytes_is_refused_and_not_kept() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let before = (
+        resident(running.status.web.pid)?,
+        resident(running.status.app.pid)?,
+    );
+    let body = format!(
+        r#"{{"resourceType":"Bundle","note":"{}"}}"#,
+        "x".repeat(50_000_000)
+    );
+    let answer = clinician.post_fhir(body).await?;
+    assert_eq!(answer.status, 413);
+    answer.issues()?;
+    let status = Running::shared()?.status;
+    assert_eq!(status.web.pid, running.status.web.pid, "web was replaced");
+    let after = (resident(status.web.pid)?, resident(status.app.pid)?);
+    // Other tests run beside this one; a body that was kept would be seen all the same.
+    assert!(
+        after.0 < before.0 + 40_000,
+        "web grew from {} to {} kB",
+        before.0,
+        after.0
+    );
+    assert!(
+        after.1 < before.1 + 40_000,
+        "app grew from {} to {} kB",
+        before.1,
+        after.1
+    );
+    assert_eq!(clinician.get("/readyz").await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_bad_entry_leaves_nothing_of_a_transaction() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let good = fhir::patient();
+    let fine = fhir::observation(&good);
+    let wrong = patient_with("birthDate", json!(SECRET));
+    let orphan = fhir::observation(&fhir::patient());
+    for (bad, place) in [(&wrong, "Bundle.entry[2]"), (&orphan, "Bundle.entry[2]")] {
+        let bundle = fhir::transaction(&[&good, &fine, bad]);
+        let answer = clinician.bundle(&bundle).await?;
+        assert!(
+            matches!(answer.status.as_u16(), 400 | 422),
+            "{}",
+            answer.text()
+        );
+        let places = answer.places()?;
+        assert!(
+            places.iter().all(|named| named.starts_with(place)),
+            "{places:?}"
+        );
+        for resource in [&good, &fine, bad] {
+            let read = clinician
+                .get(&format!("/fhir/{}", fhir::reference(resource)))
+                .await?;
+            assert_eq!(read.status, 404);
+        }
+    }
+    // Each of them could be stored without the other.
+    clinician
+        .bundle(&fhir::transaction(&[&good, &fine]))
+        .await?
+        .expecting(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_bad_entry_of_a_batch_is_refused_alone() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let good = fhir::patient();
+    let wrong = patient_with("birthDate", json!(SECRET));
+    let mut unkept = fhir::patient();
+    unkept["resourceType"] = json!("Claim");
+    let fine = fhir::observation(&good);
+    let orphan = fhir::observation(&fhir::patient());
+    let bundle = fhir::batch(&[&good, &wrong, &unkept, &fine, &orphan]);
+    let answer = clinician.bundle(&bundle).await?.expecting(200)?;
+    assert!(!answer.text().contains(SECRET));
+    let answer = answer.json()?;
+    let statuses: Vec<&str> = answer["entry"]
+        .as_array()
+        .context("entries")?
+        .iter()
+        .filter_map(|entry| entry["response"]["status"].as_str()?.get(..3))
+        .collect();
+    assert_eq!(statuses.len(), 5);
+    assert_eq!((statuses[0], statuses[3]), ("201", "201"));
+    for index in [1, 2, 4] {
+        assert!(statuses[index].starts_with('4'), "{statuses:?}");
+        let outcome = &answer["entry"][index]["response"]["outcome"];
+        let place = outcome["issue"][0]["expression"][0]
+            .as_str()
+            .unwrap_or_default();
+        assert!(
+            place.starts_with(&format!("Bundle.entry[{index}]")),
+            "{outcome}"
+        );
+    }
+    clinician.read("Patient", fhir::id(&good)).await?;
+    clinician.read("Observation", fhir::id(&fine)).await?;
+    let read = clinician
+        .get(&format!("/fhir/{}", fhir::reference(&orphan)))
+        .await?;
+    assert_eq!(read.status, 404);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_that_tells_of_a_person_is_refused() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    for id in [
+        "M-12345",
+        "1",
+        "Testperson.Wilhelmina",
+        "AAAAAAAA-BBBB-4CCC-8DDD-EEEEEEEEEEEE",
+    ] {
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [{
+            "resource": {"resourceType": "Patient", "id": id},
+            "request": {"method": "PUT", "url": format!("Patient/{id}")}
+        }]});
+        let answer = clinician.bundle(&bundle).await?;
+        assert_eq!(answer.status, 400, "{id}: {}", answer.text());
+        assert!(answer.places()?[0].starts_with("Bundle.entry[0]"));
+        assert!(!answer.text().contains(id), "{}", answer.text());
+        let read = clinician.get(&format!("/fhir/Patient/{id}")).await?;
+        assert!(read.status.is_client_error(), "{id}: {}", read.status);
+        read.issues()?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_identifies_a_person_is_refused_in_a_url_and_not_logged() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let patient = fhir::patient();
+    clinician
+        .bundle(&fhir::transaction(&[&patient]))
+        .await?
+        .expecting(200)?;
+    let id = fhir::id(&patient);
+    for path in [
+        format!("/fhir/Patient?family={SECRET}"),
+        format!("/fhir/Patient?identifier={SECRET}"),
+        format!("/fhir/Patient/{id}?name={SECRET}"),
+        format!("/fhir/Patient/{id}?_count={SECRET}%20x"),
+        format!("/fhir/Patient/_search?family={SECRET}"),
+        format!("/fhir?q={SECRET}"),
+    ] {
+        let answer = clinician.get(&path).await?;
+        assert_eq!(answer.status, 400, "{path}");
+        answer.issues().context(path)?;
+        assert!(!answer.text().contains(SECRET));
+    }
+    let answer = clinician
+        .form(
+            &format!("/fhir/Patient/_search?family={SECRET}"),
+            &[("given", "x")],
+        )
+        .await?;
+    assert_eq!(answer.status, 400);
+    for path in [
+        format!("/patients?q={SECRET}"),
+        format!("/patients/search?q={SECRET}"),
+        format!("/sign-in?email={SECRET}"),
+        format!("/patients/{id}?family={SECRET}"),
+        "/patients/999-48-6911".to_owned(),
+    ] {
+        let answer = clinician.get(&path).await?;
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(!answer.text().contains(SECRET));
+    }
+    assert!(!running.logs()?.contains(SECRET));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_search_form_that_cannot_be_understood_is_refused_and_not_repeated() -> anyhow::Result<()>
+{
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    for fields in [
+        [("birthdate", SECRET)],
+        [("birthdate", "1961-13-45")],
+        [("_count", SECRET)],
+        [(SECRET, "x")],
+        [("family:exactly", SECRET)],
+        [("phone", SECRET)],
+    ] {
+        let answer = clinician.search(&fields).await?;
+        assert_eq!(answer.status, 400, "{fields:?}: {}", answer.text());
+        answer.issues()?;
+        assert!(!answer.text().contains(SECRET), "{}", answer.text());
+    }
+    let kind = "application/x-www-form-urlencoded";
+    for body in [
+        b"family=%ff%fe".to_vec(),
+        b"family=%zz".to_vec(),
+        b"\xff\xfe".to_vec(),
+    ] {
+        let answer = clinician
+            .request(http::Method::POST, "/fhir/Patient/_search", kind, body)
+            .await?;
+        assert!(
+            answer.status == 400 || answer.json()?["total"] == 0,
+            "{}: {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    let answer = clinician
+        .request(
+            http::Method::POST,
+            "/fhir/Patient/_search",
+            "application/json",
+            "{}",
+        )
+        .await?;
+    assert_eq!(answer.status, 415, "{}", answer.text());
+    answer.issues()?;
+    let form = clinician
+        .form("/patients/search", &[("wrong", SECRET)])
+        .await?;
+    assert!(form.status.is_client_error(), "{}", form.status);
+    assert!(!form.text().contains(SECRET));
+    assert!(!running.logs()?.contains(SECRET));
+    Ok(())
+}

@@ -1,0 +1,308 @@
+//! What disturbs a whole organization when it is tampered with: tried on stacks of their own.
+
+use anyhow::Context;
+use audit::{BrokenLane, Commitment, Entry, RowsDigest, verify_lane};
+use serde_json::Value;
+use sqlx::Row as _;
+use stack::Status;
+use tests::{Apart, Client, Clinic, Hunt, Intruder, Needles, Role, Running, fhir};
+use uuid::Uuid;
+
+async fn patient(client: &Client, family: &str) -> anyhow::Result<Value> {
+    let mut patient = fhir::patient();
+    patient["name"][0]["family"] = family.into();
+    client
+        .bundle(&fhir::transaction(&[&patient]))
+        .await?
+        .expecting(200)?;
+    Ok(patient)
+}
+
+#[tokio::test]
+async fn demographics_moved_to_another_column_or_patient_do_not_open() -> anyhow::Result<()> {
+    let apart = Apart::up().await?;
+    let running = apart.running()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let stranger = running.clinician(Clinic::Lakeside).await?;
+    let one = patient(&clinician, "Firstperson").await?;
+    let other = patient(&clinician, "Secondperson").await?;
+    let foreign = patient(&stranger, "Thirdperson").await?;
+    let mut intruder = running.intruder().await?;
+    let page = clinician.page("/patients").await?.expecting(200)?;
+    assert!(page.text().contains("Firstperson"));
+    for (target, column, source) in [
+        (&one, "family", &other),
+        (&one, "given", &one),
+        (&one, "family", &foreign),
+        (&one, "ssn", &other),
+        (&one, "mac", &other),
+        (&one, "mrn_index", &foreign),
+    ] {
+        let (target, source) = (fhir::id(target), fhir::id(source));
+        let from = if target == source { "family" } else { column };
+        let read = "FROM demographics WHERE patient = ?";
+        let before = intruder
+            .bytes(&format!("SELECT {column} {read}"), &[target.as_bytes()])
+            .await?;
+        let stolen = intruder
+            .bytes(&format!("SELECT {from} {read}"), &[source.as_bytes()])
+            .await?;
+        let update = format!("UPDATE demographics SET {column} = ? WHERE patient = ?");
+        intruder
+            .execute(&update, &[&stolen, target.as_bytes()])
+            .await?;
+        let page = clinician.page("/patients").await?;
+        let search = clinician.page(&format!("/patients/{target}")).await?;
+        let reads_on = clinician.read("Patient", fhir::id(&other)).await;
+        intruder
+            .execute(&update, &[&before, target.as_bytes()])
+            .await?;
+        assert_eq!(page.status, 500, "{column} from {from}: {}", page.text());
+        assert!(!page.text().contains("Secondperson"), "{column}");
+        assert!(!search.text().contains("Secondperson") && !search.text().contains("Thirdperson"));
+        reads_on?;
+    }
+    clinician.page("/patients").await?.expecting(200)?;
+    assert_eq!(stranger.found(&[("family", "Thirdperson")]).await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_altered_in_the_database_opens_nothing_and_costs_only_its_patient()
+-> anyhow::Result<()> {
+    let mut apart = Apart::up().await?;
+    let running = apart.running()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let victim = patient(&clinician, "Firstperson").await?;
+    let other = patient(&clinician, "Secondperson").await?;
+    let mut intruder = running.intruder().await?;
+    let (mine, theirs) = (fhir::id(&victim), fhir::id(&other));
+    let read = |column: &str| format!("SELECT {column} FROM `keys` WHERE owner = ?");
+    let mut kept = Vec::new();
+    let mut stolen = Vec::new();
+    for column in ["wrapped", "commitment", "mac"] {
+        kept.push(intruder.bytes(&read(column), &[mine.as_bytes()]).await?);
+        stolen.push(intruder.bytes(&read(column), &[theirs.as_bytes()]).await?);
+    }
+    let update = "UPDATE `keys` SET wrapped = ?, commitment = ?, mac = ? WHERE owner = ?";
+    let state = "UPDATE `keys` SET state = 1 - state WHERE owner = ?";
+    for (what, values) in [
+        (
+            "another patient's key",
+            [&stolen[0], &stolen[1], &stolen[2]],
+        ),
+        ("its wrap alone", [&stolen[0], &kept[1], &kept[2]]),
+        ("its commitment", [&kept[0], &stolen[1], &kept[2]]),
+        ("its mac", [&kept[0], &kept[1], &stolen[2]]),
+        ("its state", [&kept[0], &kept[1], &kept[2]]),
+    ] {
+        intruder
+            .execute(update, &[values[0], values[1], values[2], mine.as_bytes()])
+            .await?;
+        if what == "its state" {
+            intruder.execute(state, &[mine.as_bytes()]).await?;
+        }
+        // What is warm was opened before: a cold app has to unwrap it.
+        apart.stack.stop("app").await?;
+        apart.stack.start("app").await?;
+        let clinician = apart.running()?.clinician(Clinic::Riverside).await?;
+        let answer = clinician.get(&format!("/fhir/Patient/{mine}")).await?;
+        let reads_on = clinician.read("Patient", theirs).await;
+        if what == "its state" {
+            intruder.execute(state, &[mine.as_bytes()]).await?;
+        }
+        intruder
+            .execute(update, &[&kept[0], &kept[1], &kept[2], mine.as_bytes()])
+            .await?;
+        assert_eq!(answer.status, 500, "{what}: {}", answer.text());
+        assert!(!answer.text().contains("person\""), "{}", answer.text());
+        reads_on?;
+    }
+    apart.stack.stop("app").await?;
+    apart.stack.start("app").await?;
+    let clinician = apart.running()?.clinician(Clinic::Riverside).await?;
+    assert_eq!(
+        fhir::without_stamp(&clinician.read("Patient", mine).await?),
+        victim
+    );
+    Ok(())
+}
+
+/// The lane that holds the newest event, read as the auditor reads it.
+async fn lane(status: &Status) -> anyhow::Result<(Uuid, Vec<(Entry, [u8; 32])>)> {
+    let mut auditor = Intruder::connect(status, "auditor").await?;
+    let newest = "SELECT lane FROM audit_events ORDER BY at DESC LIMIT 1";
+    let lane = auditor.bytes(newest, &[]).await?;
+    let sql = "SELECT counter, previous, organization, event, \
+               TIMESTAMPDIFF(MICROSECOND, '1970-01-01', at), commitment, row_digests, mac \
+               FROM audit_events WHERE lane = ? ORDER BY counter";
+    let mut entries = Vec::new();
+    for row in auditor.rows(sql, &[&lane]).await? {
+        let bytes = |index: usize| row.try_get_unchecked::<Vec<u8>, _>(index);
+        let fixed = |index| -> anyhow::Result<[u8; 32]> {
+            bytes(index)?.try_into().ok().context("32 bytes")
+        };
+        let entry = Entry {
+            lane: Uuid::from_slice(&lane)?,
+            counter: row.try_get_unchecked::<u64, _>(0)?,
+            previous: fixed(1)?,
+            organization: Uuid::from_slice(&bytes(2)?)?,
+            event: Uuid::from_slice(&bytes(3)?)?,
+            at_micros: row.try_get_unchecked::<i64, _>(4)?,
+            commitment: Commitment(fixed(5)?),
+            rows: RowsDigest(fixed(6)?),
+        };
+        entries.push((entry, fixed(7)?));
+    }
+    Ok((Uuid::from_slice(&lane)?, entries))
+}
+
+/// Checks the chain. Without the key the MACs are left out: the hashes alone show what is missing.
+fn check(lane: Uuid, entries: &[(Entry, [u8; 32])]) -> Result<u64, BrokenLane> {
+    verify_lane(
+        lane,
+        entries.iter().map(|(entry, mac)| (entry, mac)),
+        |_, _| true,
+    )
+}
+
+#[tokio::test]
+async fn an_audit_event_altered_or_deleted_is_noticed() -> anyhow::Result<()> {
+    let apart = Apart::up().await?;
+    let running = apart.running()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
+        .await?;
+    for n in 0..5 {
+        patient(&clinician, &format!("Person{n}")).await?;
+    }
+    officer.get("/api/v1/audit/events").await?.expecting(200)?;
+    let (id, entries) = lane(&running.status).await?;
+    assert!(entries.len() > 5);
+    assert_eq!(check(id, &entries), Ok(u64::try_from(entries.len())?));
+    let mut intruder = running.intruder().await?;
+    let middle = entries.len() / 2;
+    let event = entries[middle].0.event;
+    // Altered: nobody is shown a trail with a forged event in it.
+    for (change, back) in [
+        ("at = at - INTERVAL 1 HOUR", "at = at + INTERVAL 1 HOUR"),
+        (
+            "commitment = REVERSE(commitment)",
+            "commitment = REVERSE(commitment)",
+        ),
+        ("body = REVERSE(body)", "body = REVERSE(body)"),
+        ("mac = REVERSE(mac)", "mac = REVERSE(mac)"),
+    ] {
+        let sql = |change| format!("UPDATE audit_events SET {change} WHERE event = ?");
+        assert_eq!(
+            intruder.execute(&sql(change), &[event.as_bytes()]).await?,
+            1
+        );
+        let answer = officer.get("/api/v1/audit/events").await?;
+        assert_eq!(intruder.execute(&sql(back), &[event.as_bytes()]).await?, 1);
+        assert_eq!(answer.status, 500, "{change}: {}", answer.text());
+    }
+    officer.get("/api/v1/audit/events").await?.expecting(200)?;
+    // Deleted: the chain has a gap.
+    let sql = "DELETE FROM audit_events WHERE event = ?";
+    assert_eq!(intruder.execute(sql, &[event.as_bytes()]).await?, 1);
+    let (id, entries) = lane(&running.status).await?;
+    let expected = u64::try_from(middle)?;
+    assert_eq!(
+        check(id, &entries),
+        Err(BrokenLane::Counter { lane: id, expected })
+    );
+    // Closing the gap by counting anew does not help.
+    let sql = "UPDATE audit_events SET counter = counter - 1 WHERE lane = ? AND counter > ? ORDER BY counter";
+    intruder
+        .execute(sql, &[id.as_bytes(), expected.to_string().as_bytes()])
+        .await?;
+    let (id, entries) = lane(&running.status).await?;
+    assert_eq!(
+        check(id, &entries),
+        Err(BrokenLane::Previous {
+            lane: id,
+            counter: expected
+        })
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_general_log_of_an_import_and_of_reads_holds_no_value() -> anyhow::Result<()> {
+    let mut apart = Apart::up().await?;
+    apart
+        .reconfigure_database(
+            "\ngeneral_log = ON\ngeneral_log_file = general.log\nslow_query_log = ON\n\
+             slow_query_log_file = slow.log\nlong_query_time = 0\nlog_output = FILE\n",
+        )
+        .await?;
+    let bundles = tests::bundles()?;
+    let bundle = bundles.first().context("a bundle")?;
+    let importer = stack::import::Importer::new(
+        apart.stack.home(),
+        Some(bundle.clinic.word()),
+        stack::Progress::hidden(),
+    )?;
+    let report = importer.import(&bundle.path).await?;
+    assert!(report.refused.is_empty());
+    let running = apart.running()?;
+    use_everything(&running, bundle.patient()?, bundle.clinic).await?;
+    let mut needles = Needles::default();
+    bundle
+        .resources
+        .iter()
+        .for_each(|resource| needles.add_resource(resource));
+    let folder = &running.status.database.folder;
+    let log = std::fs::read(folder.join("data/general.log"))?;
+    let text = String::from_utf8_lossy(&log);
+    assert!(
+        text.contains("INSERT INTO resource_versions"),
+        "the log shows the statements"
+    );
+    assert!(text.contains("demographics"));
+    assert!(folder.join("data/slow.log").metadata()?.len() > 10_000);
+    let hunt = Hunt::for_all(&needles)?;
+    let (mut finds, searched) = hunt.folder(&running.status.home)?;
+    // The server's manual has people of its own in its examples.
+    finds.retain(|find| !find.place.contains("/help_") && !find.place.ends_with("/mysql.ibd"));
+    assert!(
+        finds.is_empty(),
+        "{}",
+        finds.iter().map(ToString::to_string).collect::<String>()
+    );
+    assert!(searched > 10_000_000);
+    Ok(())
+}
+
+/// Reads, searches and lists in every way there is.
+async fn use_everything(running: &Running, patient: &Value, clinic: Clinic) -> anyhow::Result<()> {
+    let clinician = running.clinician(clinic).await?;
+    let id = fhir::id(patient);
+    clinician.read("Patient", id).await?;
+    let family = patient["name"][0]["family"].as_str().context("a name")?;
+    let born = patient["birthDate"].as_str().context("a birth date")?;
+    assert_eq!(
+        clinician
+            .found(&[("family", family), ("birthdate", born)])
+            .await?
+            .len(),
+        1
+    );
+    for identifier in patient["identifier"].as_array().context("identifiers")? {
+        let value = identifier["value"].as_str().context("a value")?;
+        clinician.search(&[("identifier", value)]).await?;
+        clinician.form("/patients/search", &[("q", value)]).await?;
+    }
+    clinician
+        .form("/patients/search", &[("q", family)])
+        .await?
+        .expecting(200)?;
+    clinician.page("/patients").await?.expecting(200)?;
+    clinician
+        .page(&format!("/patients/{id}"))
+        .await?
+        .expecting(200)?;
+    Ok(())
+}
