@@ -162,6 +162,11 @@ impl Project {
         Ok(output.status.success())
     }
 
+    /// What a command within a container of a service prints.
+    pub(super) fn exec_output(&self, service: &str, script: &str) -> anyhow::Result<String> {
+        self.output(&["exec", "--no-TTY", service, "bash", "-c", script])
+    }
+
     /// What `docker inspect` says about the container of a service, also when it has ended.
     pub(super) fn inspect(&self, service: &str) -> anyhow::Result<serde_json::Value> {
         let id = self.output(&["ps", "--all", "--quiet", service])?;
