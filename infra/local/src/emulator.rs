@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::environment::Variables;
 use crate::front_door::FrontDoor;
 use crate::home::{Home, write_private};
-use crate::packages::run_quietly;
+use crate::packages::{self, run_quietly};
 use crate::process::Program;
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -46,8 +46,13 @@ pub(crate) fn obtain(progress: Progress) -> anyhow::Result<PathBuf> {
     if !program.is_file() {
         let step = progress.step("installing the key service emulator (moto) for this user");
         let _ = fs::remove_dir_all(&folder);
-        run_quietly(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            .context("a Python environment cannot be made: install `python3` and `python3-venv`")?;
+        let environment = || run_quietly(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+        // Debian has `venv` in a package of its own.
+        if environment().is_err() {
+            let _ = fs::remove_dir_all(&folder);
+            packages::install(&["python3", "python3-venv"], progress)?;
+            environment().context("a Python environment cannot be made")?;
+        }
         let installed = run_quietly(
             Command::new(folder.join("bin/pip"))
                 .args(["install", "--quiet", "--disable-pip-version-check"])
