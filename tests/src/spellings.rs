@@ -88,7 +88,7 @@ fn json_escaped(value: &str) -> String {
         match u8::try_from(unit).ok().filter(u8::is_ascii) {
             Some(letter @ (b'"' | b'\\')) => text.extend(['\\', char::from(letter)]),
             Some(letter) => text.push(char::from(letter)),
-            None => text.push_str(&format!("\\u{unit:04x}")),
+            None => text.extend(["\\u".to_owned(), format!("{unit:04x}")]),
         }
     }
     text

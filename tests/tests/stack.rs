@@ -6,6 +6,8 @@
 
 #[path = "stack/access.rs"]
 mod access;
+#[path = "stack/database_accounts.rs"]
+mod database_accounts;
 #[path = "stack/malformed.rs"]
 mod malformed;
 #[path = "stack/plaintext.rs"]

@@ -1,6 +1,7 @@
 //! What cannot be understood is refused with its place, is never repeated, and changes nothing.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -59,11 +60,9 @@ async fn a_wrong_value_is_answered_with_its_place_and_not_repeated() -> anyhow::
     Ok(())
 }
 
-#[tokio::test]
-async fn a_bundle_that_is_none_is_refused_as_an_outcome() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let bodies: Vec<(&str, Vec<u8>)> = vec![
+/// What is no Bundle, with a word on why.
+fn bodies_that_are_none() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
         ("nothing", Vec::new()),
         (
             "broken",
@@ -117,8 +116,14 @@ async fn a_bundle_that_is_none_is_refused_as_an_outcome() -> anyhow::Result<()> 
             "a zero byte",
             b"{\"resourceType\":\"Bundle\",\"type\":\"a\0b\"}".to_vec(),
         ),
-    ];
-    for (what, body) in bodies {
+    ]
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_none_is_refused_as_an_outcome() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    for (what, body) in bodies_that_are_none() {
         let answer = clinician.post_fhir(body).await?;
         assert_eq!(answer.status, 400, "{what}: {}", answer.text());
         let issues = answer.issues().context(what)?;
@@ -175,20 +180,17 @@ async fn a_body_of_fifty_megabytes_is_refused_and_not_kept() -> anyhow::Result<(
     answer.issues()?;
     let status = Running::shared()?.status;
     assert_eq!(status.web.pid, running.status.web.pid, "web was replaced");
-    let after = (resident(status.web.pid)?, resident(status.app.pid)?);
-    // Other tests run beside this one; a body that was kept would be seen all the same.
-    assert!(
-        after.0 < before.0 + 40_000,
-        "web grew from {} to {} kB",
-        before.0,
-        after.0
-    );
-    assert!(
-        after.1 < before.1 + 40_000,
-        "app grew from {} to {} kB",
-        before.1,
-        after.1
-    );
+    // Other tests run beside this one and need memory for a while; a body that was kept stays.
+    let mut grown = true;
+    for _ in 0..50 {
+        let after = (resident(status.web.pid)?, resident(status.app.pid)?);
+        grown = after.0 > before.0 + 40_000 || after.1 > before.1 + 40_000;
+        if !grown {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(!grown, "a tier keeps what it refused");
     assert_eq!(clinician.get("/readyz").await?.status, 200);
     Ok(())
 }

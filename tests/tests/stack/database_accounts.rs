@@ -1,0 +1,76 @@
+//! What the accounts of the database may do.
+
+use tests::{Intruder, Running};
+
+#[tokio::test]
+async fn the_apps_account_can_neither_change_the_trail_nor_the_schema() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let mut app = Intruder::connect(&running.status, "app").await?;
+    assert!(app.number("SELECT COUNT(*) FROM audit_events", &[]).await? > 0);
+    for sql in [
+        "UPDATE audit_events SET at = at",
+        "UPDATE audit_events SET body = '' WHERE counter = 0",
+        "DELETE FROM audit_events",
+        "REPLACE INTO audit_events SELECT * FROM audit_events LIMIT 1",
+        "TRUNCATE TABLE audit_events",
+        "DROP TABLE audit_events",
+        "ALTER TABLE audit_events DROP COLUMN mac",
+        "CREATE TABLE intruder (id INT)",
+        "CREATE TRIGGER intruder BEFORE INSERT ON audit_events FOR EACH ROW SET NEW.at = NOW()",
+        "DELETE FROM resource_versions",
+        "UPDATE resource_versions SET body = ''",
+        "DELETE FROM `keys`",
+        "DELETE FROM people",
+        "GRANT ALL ON stack.* TO 'app'@'%'",
+        "SELECT * FROM mysql.user",
+        "SET GLOBAL general_log = 1",
+        "SELECT LOAD_FILE('/etc/passwd') INTO OUTFILE '/tmp/intruder'",
+    ] {
+        assert!(app.execute(sql, &[]).await.is_err(), "{sql}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_auditor_and_the_backup_read_what_they_are_for_and_write_nothing() -> anyhow::Result<()>
+{
+    let running = Running::shared()?;
+    let mut auditor = Intruder::connect(&running.status, "auditor").await?;
+    assert!(
+        auditor
+            .number("SELECT COUNT(*) FROM audit_events", &[])
+            .await?
+            > 0
+    );
+    for table in [
+        "resource_versions",
+        "demographics",
+        "people",
+        "credentials",
+        "`keys`",
+        "sessions",
+    ] {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        assert!(auditor.rows(&sql, &[]).await.is_err(), "{table}");
+    }
+    assert!(
+        auditor
+            .execute("DELETE FROM audit_events", &[])
+            .await
+            .is_err()
+    );
+    let mut backup = Intruder::connect(&running.status, "backup").await?;
+    assert!(
+        backup
+            .number("SELECT COUNT(*) FROM resource_versions", &[])
+            .await?
+            > 0
+    );
+    assert!(
+        backup
+            .execute("UPDATE people SET role = 'clinician'", &[])
+            .await
+            .is_err()
+    );
+    Ok(())
+}
