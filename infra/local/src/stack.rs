@@ -1,17 +1,18 @@
 //! A running stack: prepared, started in order, stopped in the opposite order.
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+mod processes;
 
-use anyhow::{Context, bail};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
 use nix::sys::signal::Signal;
 
 use crate::accounts::Accounts;
 use crate::home::Home;
 use crate::lock::Lock;
-use crate::process::{Process, ProcessId, Program, last_lines};
+use crate::process::{Process, ProcessId};
 use crate::progress::Progress;
-use crate::readiness;
 use crate::server::{Extras, Server};
 use crate::settings::{KeyService, Settings};
 use crate::state::State;
@@ -26,9 +27,6 @@ pub(crate) const STOPPING: [(&str, Duration); 4] = [
     ("kms", Duration::from_secs(5)),
     ("mysql", Duration::from_mins(1)),
 ];
-
-/// How long a process may take until it is ready.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A stack that this process started and watches over. Dropped without [`Stack::down`], its
 /// processes are killed.
@@ -165,59 +163,6 @@ impl Stack {
         self.write_state()
     }
 
-    /// Starts one process, by name, and waits until it is ready.
-    ///
-    /// # Errors
-    /// When there is no such process, it already runs, or it does not become ready.
-    pub async fn start(&mut self, name: &str) -> anyhow::Result<()> {
-        if self
-            .process(name)
-            .is_some_and(|process| process.ending().is_none())
-        {
-            bail!("{name} already runs");
-        }
-        let program = self.program(name)?;
-        self.processes
-            .retain(|process| process.name != program.name);
-        let process = program.start()?;
-        self.processes.push(process);
-        self.write_state()?;
-        self.await_ready(&program).await
-    }
-
-    /// Kills one process, by name, as a power cut would.
-    ///
-    /// # Errors
-    /// When there is no such process, or it does not end.
-    pub async fn kill(&mut self, name: &str) -> anyhow::Result<()> {
-        self.known(name)?.kill().await
-    }
-
-    /// Stops one process, by name, politely.
-    ///
-    /// # Errors
-    /// When there is no such process, or it does not end.
-    pub async fn stop(&mut self, name: &str) -> anyhow::Result<()> {
-        let patience = patience_of(name);
-        self.known(name)?.stop(patience).await
-    }
-
-    /// Halts one process, by name, so that it hangs without closing its connections.
-    ///
-    /// # Errors
-    /// When there is no such process.
-    pub fn pause(&mut self, name: &str) -> anyhow::Result<()> {
-        self.known(name)?.id.signal(Signal::SIGSTOP)
-    }
-
-    /// Lets a paused process go on.
-    ///
-    /// # Errors
-    /// When there is no such process.
-    pub fn resume(&mut self, name: &str) -> anyhow::Result<()> {
-        self.known(name)?.id.signal(Signal::SIGCONT)
-    }
-
     /// Stops all processes in order: web drains first, the database is last.
     ///
     /// # Errors
@@ -262,14 +207,6 @@ impl Stack {
         &self.settings
     }
 
-    /// The processes that have ended, and how.
-    pub(crate) fn endings(&mut self) -> Vec<(&'static str, String)> {
-        self.processes
-            .iter_mut()
-            .filter_map(|process| Some((process.name, process.ending()?)))
-            .collect()
-    }
-
     async fn provision(&self) -> anyhow::Result<()> {
         let step = self.progress.step("seeing to keys and demo accounts");
         keys::make(&self.settings, &self.home, &self.binaries).await?;
@@ -282,55 +219,6 @@ impl Stack {
             .context("the demo accounts cannot be made")?;
         step.done();
         Ok(())
-    }
-
-    fn program(&self, name: &str) -> anyhow::Result<Program> {
-        let (settings, home, binaries) = (&self.settings, &self.home, &self.binaries);
-        match name {
-            "web" => Ok(environment::web(settings, home, binaries)),
-            "app" => environment::app(settings, home, binaries, &[]),
-            "kms" => emulator::program(settings, home),
-            "mysql" => Ok(self.server.program(home)),
-            _ => bail!("there is no process `{name}`; there are web, app, kms and mysql"),
-        }
-    }
-
-    async fn await_ready(&mut self, program: &Program) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        let settings = self.settings.clone();
-        loop {
-            let process = self.known(program.name)?;
-            if let Some(ending) = process.ending() {
-                bail!(
-                    "{} ended ({ending}). {}",
-                    program.name,
-                    log_excerpt(program)
-                );
-            }
-            if readiness::of(program.name, &settings, &self.home).await {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                let seconds = PATIENCE.as_secs();
-                bail!(
-                    "{} is not ready after {seconds} s. {}",
-                    program.name,
-                    log_excerpt(program)
-                );
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    fn process(&mut self, name: &str) -> Option<&mut Process> {
-        self.processes
-            .iter_mut()
-            .find(|process| process.name == name)
-    }
-
-    fn known(&mut self, name: &str) -> anyhow::Result<&mut Process> {
-        self.process(name)
-            .with_context(|| format!("no process `{name}` was started"))
     }
 
     fn write_state(&self) -> anyhow::Result<()> {
@@ -366,17 +254,4 @@ pub(crate) async fn stop_leftovers(state: &State) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn patience_of(name: &str) -> Duration {
-    let known = STOPPING.iter().find(|(candidate, _)| *candidate == name);
-    known.map_or(Duration::from_secs(15), |(_, patience)| *patience)
-}
-
-fn log_excerpt(program: &Program) -> String {
-    format!(
-        "The end of {}:\n{}",
-        program.log.display(),
-        last_lines(&program.log, 15)
-    )
 }

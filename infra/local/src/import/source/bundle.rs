@@ -1,0 +1,159 @@
+//! Walking over a bundle's JSON without holding it.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use anyhow::{Context, anyhow};
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Item, LARGEST, Place};
+
+/// Hands every entry of a bundle to `each`, in order.
+pub(super) fn each(
+    reader: impl Read,
+    each: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let meter = Meter {
+        read: Rc::default(),
+        allowed: Rc::new(Cell::new(LARGEST)),
+    };
+    let mut failure = None;
+    let mut json = serde_json::Deserializer::from_reader(Metered {
+        reader,
+        meter: meter.clone(),
+    });
+    let walk = Walk {
+        meter,
+        each,
+        failure: &mut failure,
+        entry: 0,
+    };
+    let outcome = json.deserialize_map(walk).and_then(|()| json.end());
+    match failure {
+        Some(failure) => Err(failure),
+        None => outcome.map_err(|error| anyhow!("the bundle breaks off: {error}")),
+    }
+}
+
+/// How far the reader has come, and how far it may go before the next entry.
+#[derive(Clone)]
+struct Meter {
+    read: Rc<Cell<u64>>,
+    allowed: Rc<Cell<u64>>,
+}
+
+/// A reader that counts. The JSON reader takes single bytes and looks ahead by none inside an
+/// object, so the count is exact at the end of each entry.
+struct Metered<R> {
+    reader: R,
+    meter: Meter,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(buffer)?;
+        let read = self.meter.read.get() + u64::try_from(length).unwrap_or(u64::MAX);
+        self.meter.read.set(read);
+        if read > self.meter.allowed.get() {
+            return Err(io::Error::other("one entry is larger than 64 MiB"));
+        }
+        Ok(length)
+    }
+}
+
+/// Walks over a bundle's fields, and in `entry` over the entries.
+struct Walk<'a> {
+    meter: Meter,
+    each: &'a mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
+    failure: &'a mut Option<anyhow::Error>,
+    entry: u64,
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a FHIR bundle")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(field) = map.next_key::<String>()? {
+            match field.as_str() {
+                "entry" => map.next_value_seed(Entries(&mut self))?,
+                "resourceType" => {
+                    let name: String = map.next_value()?;
+                    if name != "Bundle" {
+                        return Err(de::Error::custom("this is no Bundle"));
+                    }
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Entries<'w, 'a>(&'w mut Walk<'a>);
+
+impl<'de> DeserializeSeed<'de> for Entries<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the entries of a bundle")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let walk = self.0;
+        while let Some(raw) = entries.next_element::<Box<RawValue>>()? {
+            let read = walk.meter.read.get();
+            walk.meter.allowed.set(read + LARGEST);
+            let length = u64::try_from(raw.get().len()).unwrap_or(read);
+            let place = Place {
+                entry: walk.entry,
+                byte: read.saturating_sub(length),
+            };
+            walk.entry += 1;
+            if let Err(error) = hand_over(&raw, place, walk.each) {
+                *walk.failure = Some(error);
+                return Err(de::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hand_over(
+    raw: &RawValue,
+    place: Place,
+    each: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    #[derive(Deserialize)]
+    struct Entry<'a> {
+        #[serde(rename = "fullUrl", borrow)]
+        full_url: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        resource: Option<&'a RawValue>,
+    }
+    let entry: Entry<'_> = serde_json::from_str(raw.get())
+        .with_context(|| format!("this is no entry of a bundle ({place})"))?;
+    each(Item {
+        place,
+        full_url: entry.full_url,
+        resource: entry.resource,
+    })
+}
