@@ -369,3 +369,31 @@ async fn a_refused_sign_in_is_on_record() -> anyhow::Result<()> {
     assert_eq!(stranger.json()?["detail"], answer.json()?["detail"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn every_route_that_is_described_asks_for_a_proof_unless_it_says_that_it_is_open()
+-> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let nobody = running.nobody();
+    let described = nobody
+        .get("/api/v1/openapi.json")
+        .await?
+        .expecting(200)?
+        .json()?;
+    let paths = described["paths"].as_object().expect("paths");
+    let mut closed = 0;
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().expect("methods") {
+            if operation["security"] == json!([]) {
+                continue;
+            }
+            closed += 1;
+            let method: Method = method.to_uppercase().parse()?;
+            let answer = nobody.request(method, path, "", "").await?;
+            assert_eq!(answer.status, 401, "{path}");
+            assert_eq!(answer.header("content-type"), "application/problem+json");
+        }
+    }
+    assert!(closed > 3);
+    Ok(())
+}

@@ -395,3 +395,110 @@ async fn a_search_form_that_cannot_be_understood_is_refused_and_not_repeated() -
     assert!(!running.logs()?.contains(SECRET));
     Ok(())
 }
+
+#[tokio::test]
+async fn an_entry_that_asks_for_what_is_not_done_here_is_refused() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let patient = fhir::patient();
+    let url = fhir::reference(&patient);
+    let put = json!({"method": "PUT", "url": url});
+    let entries = [
+        (
+            json!([{"request": {"method": "DELETE", "url": url}}]),
+            "entry[0].request.method",
+        ),
+        (
+            json!([{"resource": patient, "request": {"method": "PUT", "url": url, "ifMatch": SECRET}}]),
+            "entry[0].request.ifMatch",
+        ),
+        (
+            json!([{"resource": patient, "request": {"method": "POST", "url": "Patient", "ifNoneExist": SECRET}}]),
+            "entry[0].request.ifNoneExist",
+        ),
+        (
+            json!([{"request": {"method": "GET", "url": format!("Patient?family={SECRET}")}}]),
+            "entry[0].request",
+        ),
+        (
+            json!([{"resource": patient, "request": {"method": "PUT", "url": "Observation/11111111-2222-4333-8444-555555555555"}}]),
+            "entry[0]",
+        ),
+        (
+            json!([{"resource": patient, "request": put}, {"resource": patient, "request": put}]),
+            "entry[1].request.url",
+        ),
+        (json!([{"resource": patient}]), "entry[0].request"),
+        (json!([{"request": put}]), "entry[0].resource"),
+    ];
+    for (entry, place) in entries {
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entry});
+        let answer = clinician.bundle(&bundle).await?;
+        assert_eq!(answer.status, 400, "{place}: {}", answer.text());
+        let places = answer.places()?;
+        assert!(
+            places
+                .iter()
+                .all(|named| named.starts_with(&format!("Bundle.{place}"))),
+            "{place}: {places:?}"
+        );
+        assert!(!answer.text().contains(SECRET));
+    }
+    assert_eq!(clinician.get(&format!("/fhir/{url}")).await?.status, 404);
+    let many: Vec<Value> = (0..1_001).map(|_| fhir::patient()).collect();
+    let many: Vec<&Value> = many.iter().collect();
+    let answer = clinician.bundle(&fhir::transaction(&many)).await?;
+    assert!(answer.status.is_client_error(), "{}", answer.status);
+    answer.issues()?;
+    let first = format!("/fhir/{}", fhir::reference(many[0]));
+    assert_eq!(clinician.get(&first).await?.status, 404);
+    assert!(!running.logs()?.contains(SECRET));
+    Ok(())
+}
+
+#[tokio::test]
+async fn markup_in_a_value_stays_text_on_every_page() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let markup = "<script>alert(1)</script>\"'><img src=x>";
+    let number = fhir::random_record_number();
+    let mut patient = fhir::patient_of(fhir::random_id(), &number);
+    patient["name"][0]["family"] = json!(markup);
+    patient["address"][0]["line"] = json!([markup]);
+    let mut observation = fhir::observation(&patient);
+    observation["code"] = json!({"text": markup});
+    clinician
+        .bundle(&fhir::transaction(&[&patient, &observation]))
+        .await?
+        .expecting(200)?;
+    let nobody = running.nobody();
+    let pages = [
+        clinician
+            .page(&format!("/patients/{}", fhir::id(&patient)))
+            .await?,
+        clinician
+            .form("/patients/search", &[("q", &number)])
+            .await?,
+        clinician.form("/patients/search", &[("q", markup)]).await?,
+        nobody
+            .form("/sign-in", &[("email", markup), ("password", markup)])
+            .await?,
+    ];
+    for page in pages {
+        let text = page.text();
+        assert!(
+            page.header("content-type").starts_with("text/html"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("<script>alert") && !text.contains("<img src=x"),
+            "{text}"
+        );
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+    }
+    Ok(())
+}
