@@ -1,4 +1,4 @@
-//! What the dependencies must not be: `deny.toml`, checked by cargo-deny.
+//! What the dependencies must not be: `.cargo/deny.toml`, checked by cargo-deny.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub(super) async fn check(root: &Path) -> anyhow::Result<StepResult> {
         .await
         .context("cargo-deny cannot be started")?;
     if !status.success() {
-        bail!("a dependency breaks a rule of deny.toml: see above");
+        bail!("a dependency breaks a rule of .cargo/deny.toml: see above");
     }
     Ok(StepResult::Done(Counts::default()))
 }
