@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::environment::Variables;
 use crate::front_door::FrontDoor;
-use crate::home::{Home, write_private};
+use crate::home::{Home, create_private_folder, write_private};
 use crate::packages::{self, run_quietly};
 use crate::process::Program;
 use crate::progress::Progress;
@@ -41,8 +41,14 @@ struct Keys {
 
 /// Installs the emulator if it is missing, and tells where it is.
 pub(crate) fn obtain(progress: Progress) -> anyhow::Result<PathBuf> {
-    let folder = workspace::cache()?.join("key-service-emulator");
+    let cache = workspace::cache()?;
+    let folder = cache.join("key-service-emulator");
     let program = folder.join("bin/moto_server");
+    // Several stacks may start at once, and only one of them installs.
+    create_private_folder(&cache)?;
+    let installing = fs::File::create(cache.join("key-service-emulator.lock"))
+        .and_then(|file| file.lock().map(|()| file))
+        .context("the emulator's folder cannot be locked")?;
     if !program.is_file() {
         let step = progress.step("installing the key service emulator (moto) for this user");
         let _ = fs::remove_dir_all(&folder);
@@ -66,6 +72,7 @@ pub(crate) fn obtain(progress: Progress) -> anyhow::Result<PathBuf> {
         )?;
         step.done();
     }
+    drop(installing);
     Ok(program)
 }
 
