@@ -22,52 +22,53 @@ const MYSQL: &str = "stack.local/mysql:sid";
 const PYTHON: &str = "stack.local/python:bookworm";
 
 /// The build arguments that name the base images: none where the defaults of the compose file can
-/// be pulled.
-pub(super) fn obtain(engine: &Engine, progress: Progress) -> anyhow::Result<Variables> {
+/// be pulled. Without `compiler`, the one that programs are compiled in is left out.
+pub(super) fn obtain(
+    engine: &Engine,
+    compiler: bool,
+    progress: Progress,
+) -> anyhow::Result<Variables> {
     let toolchain = Toolchain::of_this_machine()?;
     let rust = format!("stack.local/rust:{}", toolchain.version);
-    let images = [RUNTIME, MYSQL, PYTHON, &rust];
-    if !images.iter().all(|image| exists(engine, image)) {
+    let mut images = vec![
+        ("RUNTIME_IMAGE", RUNTIME),
+        ("MYSQL_IMAGE", MYSQL),
+        ("PYTHON_IMAGE", PYTHON),
+    ];
+    if compiler {
+        images.push(("RUST_IMAGE", &rust));
+    }
+    let missing: Vec<&str> = images
+        .iter()
+        .map(|(_, image)| *image)
+        .filter(|image| !exists(engine, image))
+        .collect();
+    if !missing.is_empty() {
         if registry_answers(engine) {
             return Ok(Variables::new());
         }
-        make(engine, &toolchain, &rust, progress)?;
+        progress.say("no image registry can be reached: base images are made from Debian packages");
     }
-    let names = ["RUNTIME_IMAGE", "MYSQL_IMAGE", "PYTHON_IMAGE", "RUST_IMAGE"];
-    Ok(names
-        .iter()
-        .zip(images)
-        .map(|(name, image)| ((*name).to_owned(), image.into()))
-        .collect())
+    for image in missing {
+        make(engine, image, &toolchain, progress)?;
+    }
+    let named = |(name, image): (&str, &str)| (name.to_owned(), image.into());
+    Ok(images.into_iter().map(named).collect())
 }
 
 fn make(
     engine: &Engine,
+    image: &str,
     toolchain: &Toolchain,
-    rust: &str,
     progress: Progress,
 ) -> anyhow::Result<()> {
-    let said = "no image registry can be reached: base images are made from Debian packages";
-    progress.say(said);
-    if !exists(engine, RUNTIME) {
-        bootstrap(engine, "bookworm", "ca-certificates", RUNTIME, progress)?;
+    let mysql = "mysql-server-core,mysql-client-core";
+    match image {
+        RUNTIME => bootstrap(engine, "bookworm", "ca-certificates", image, progress),
+        MYSQL => bootstrap(engine, "sid", mysql, image, progress),
+        PYTHON => build(engine, "python", None, image, progress),
+        _ => build(engine, "rust", Some(toolchain), image, progress),
     }
-    if !exists(engine, MYSQL) {
-        bootstrap(
-            engine,
-            "sid",
-            "mysql-server-core,mysql-client-core",
-            MYSQL,
-            progress,
-        )?;
-    }
-    if !exists(engine, PYTHON) {
-        build(engine, "python", None, PYTHON, progress)?;
-    }
-    if !exists(engine, rust) {
-        build(engine, "rust", Some(toolchain), rust, progress)?;
-    }
-    Ok(())
 }
 
 /// Whether the engine has an image of this name.

@@ -42,7 +42,8 @@ impl Project {
         progress: Progress,
     ) -> anyhow::Result<Self> {
         let mut project = Self::known(name, engine, workspace::root()?);
-        let images = images::obtain(engine, progress)?;
+        let compiler = matches!(programs, Programs::Compiled { .. });
+        let images = images::obtain(engine, compiler, progress)?;
         project.environment.extend(images);
         let mut set = |name: &str, value: String| {
             project.environment.push((name.to_owned(), value.into()));
