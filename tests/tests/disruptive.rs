@@ -7,5 +7,6 @@ mod disruptive {
     mod key_service_hop;
     mod kill;
     mod lanes;
+    mod other_server;
     mod writer;
 }
