@@ -11,7 +11,7 @@ use crate::environment::Variables;
 use crate::home::{Home, create_private_folder, write_private};
 use crate::process::{ProcessId, last_lines, open_log};
 use crate::progress::Progress;
-use crate::settings::{KeyService, Ports, Settings};
+use crate::settings::{Database, KeyService, Ports, Settings};
 use crate::state::State;
 use crate::workspace;
 
@@ -145,15 +145,37 @@ impl Project {
         let mut settings = Settings::new(home.root());
         settings.options.ports = self.ports;
         settings.options.key_service = KeyService::Emulator;
+        settings.options.database = Database::Mysql;
+        let processes = self.processes();
+        let web = processes.get("web").copied();
         let state = State {
             settings,
             binaries: PathBuf::new(),
-            // Nothing here is watched over: by the time anybody asks, this process is gone.
-            supervisor: ProcessId::own()?,
-            processes: BTreeMap::new(),
+            // The engine watches over the containers; web stands for it.
+            supervisor: web.map_or_else(ProcessId::own, Ok)?,
+            processes,
             ready: true,
         };
         state.write(home)
+    }
+
+    /// The containers' main processes, where the engine runs on this very machine.
+    fn processes(&self) -> BTreeMap<String, ProcessId> {
+        let process = |service: &str| {
+            let container = self.inspect(service).ok()?;
+            let pid = container.pointer("/State/Pid")?.as_i64()?;
+            ProcessId::of(i32::try_from(pid).ok()?)
+        };
+        let services = [
+            ("web", "web"),
+            ("app", "app"),
+            ("mysql", "db"),
+            ("kms", "kms"),
+        ];
+        services
+            .into_iter()
+            .filter_map(|(name, service)| Some((name.to_owned(), process(service)?)))
+            .collect()
     }
 
     /// Runs a command within a container of a service, as its own user.
