@@ -45,6 +45,22 @@ fn an_observation_shows_its_value_with_its_unit() {
 }
 
 #[test]
+fn a_number_keeps_the_decimals_that_an_instrument_can_have() {
+    for (sent, shown) in [
+        ("167.50", "167.50"),
+        ("14.633608890658941", "14.634"),
+        ("7", "7"),
+    ] {
+        let quantity = format!(r#"{{"value": {sent}, "unit": "g"}}"#);
+        let quantity = serde_json::from_str(&quantity).unwrap();
+        assert_eq!(
+            super::words::quantity(&quantity).unwrap(),
+            format!("{shown} g")
+        );
+    }
+}
+
+#[test]
 fn every_sort_of_value_has_words() {
     let cases = [
         (

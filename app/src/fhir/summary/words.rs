@@ -50,7 +50,7 @@ fn without_hierarchy(display: &str) -> String {
 
 /// A `Quantity`, with its unit.
 pub(super) fn quantity(quantity: &Value) -> Option<String> {
-    let number = quantity.get("value")?.to_string();
+    let number = readable(quantity.get("value")?.to_string());
     let comparator = text(quantity, "comparator").unwrap_or_default();
     let unit = text(quantity, "unit").or_else(|| text(quantity, "code"));
     let unit = unit.filter(|unit| unit != "1" && unit != "{score}");
@@ -58,6 +58,19 @@ pub(super) fn quantity(quantity: &Value) -> Option<String> {
         || format!("{comparator}{number}"),
         |unit| format!("{comparator}{number} {unit}"),
     ))
+}
+
+/// A number as it was sent, or, where it claims more decimals than any instrument has, rounded to
+/// three. The resource itself keeps them all.
+fn readable(number: String) -> String {
+    let decimals = number
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len());
+    let plain = !number.contains(['e', 'E']);
+    match number.parse::<f64>() {
+        Ok(value) if plain && decimals > 4 => format!("{value:.3}"),
+        _ => number,
+    }
 }
 
 /// The `value[x]` of an observation or of a component of one.
