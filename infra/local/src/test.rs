@@ -31,7 +31,7 @@ const STEPS: [&str; 8] = [
 ];
 
 /// What the steps share.
-struct Bench {
+struct Shared {
     root: PathBuf,
     binaries: Option<PathBuf>,
     stack: Option<Stack>,
@@ -53,28 +53,28 @@ pub async fn test(only: &[String]) -> anyhow::Result<bool> {
         .filter(|step| only.is_empty() || only.iter().any(|name| name == step))
         .collect();
     let mut signals = StopSignals::listen()?;
-    let mut bench = Bench {
+    let mut shared = Shared {
         root: workspace::root()?,
         binaries: None,
         stack: None,
     };
     let outcome = tokio::select! {
-        outcome = take(&mut bench, &chosen) => Some(outcome),
+        outcome = take(&mut shared, &chosen) => Some(outcome),
         () = signals.received() => None,
     };
-    if let Some(mut stack) = bench.stack.take() {
+    if let Some(mut stack) = shared.stack.take() {
         stack.down().await?;
     }
     outcome.context("interrupted")
 }
 
-async fn take(bench: &mut Bench, steps: &[&str]) -> bool {
+async fn take(shared: &mut Shared, steps: &[&str]) -> bool {
     let mut total = Counts::default();
     let mut lines = Vec::new();
     for step in steps {
         println!("\n━━ {step}");
         let begun = Instant::now();
-        let result = bench.step(step).await;
+        let result = shared.step(step).await;
         let seconds = begun.elapsed().as_secs_f64();
         let counts = match &result {
             Ok(StepResult::Done(counts)) => *counts,
@@ -120,7 +120,7 @@ async fn compose_check() -> anyhow::Result<StepResult> {
     }
 }
 
-impl Bench {
+impl Shared {
     async fn step(&mut self, name: &str) -> anyhow::Result<StepResult> {
         match name {
             "format" => cargo::component(&self.root, "fmt", &["fmt", "--all", "--check"]).await,

@@ -19,7 +19,7 @@ const DURATION: Duration = Duration::from_secs(6);
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) name: String,
-    pub(super) connections: u32,
+    connections: u32,
     /// In microseconds.
     pub(super) latencies: Histogram<u64>,
     pub(super) seconds: f64,
@@ -50,6 +50,14 @@ impl Load {
             latencies,
             seconds: DURATION.as_secs_f64(),
         })
+    }
+
+    /// How many connections, in words.
+    pub(super) fn connections(&self) -> String {
+        match self.connections {
+            1 => "1 connection".to_owned(),
+            more => format!("{more} connections"),
+        }
     }
 
     /// Answers per second.

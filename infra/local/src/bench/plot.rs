@@ -52,7 +52,7 @@ fn draw_latencies(loads: &[Load], path: &Path) -> Drawn {
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
         .draw()?;
@@ -97,5 +97,5 @@ fn draw_rates(loads: &[Load], path: &Path) -> Drawn {
 }
 
 fn title(load: &Load) -> String {
-    format!("{}, {} connections", load.name, load.connections)
+    format!("{}, {}", load.name, load.connections())
 }

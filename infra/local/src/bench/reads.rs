@@ -31,7 +31,7 @@ pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Res
         let whole = load("one Patient", &patient).await?;
         let app = load("/fhir/metadata", "/fhir/metadata").await?;
         let web = load("/healthz", "/healthz").await?;
-        let name = |what: &str| format!("one Patient, {connections} connections: {what}");
+        let name = |what: &str| format!("one Patient, {}: {what}", whole.connections());
         for peer in [&app, &web] {
             figures.add(
                 &name("reads"),

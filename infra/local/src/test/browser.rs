@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::step::StepResult;
-use super::{Bench, whole_stack};
+use super::{Shared, whole_stack};
 use crate::packages;
 use crate::progress::Progress;
 
@@ -14,13 +14,13 @@ const PROGRAMS: [&str; 3] = ["chromium", "chromedriver", "certutil"];
 const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "libnss3-tools"];
 
 /// Runs the browser's tests, where a browser can be had.
-pub(super) async fn test(bench: &mut Bench) -> anyhow::Result<StepResult> {
+pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
     if !PROGRAMS.iter().all(|program| is_there(program))
         && let Err(error) = packages::install(&PACKAGES, Progress::shown())
     {
         return Ok(StepResult::Skipped(format!("no browser: {error:#}")));
     }
-    whole_stack::run(bench, |name| name.starts_with("browser")).await
+    whole_stack::run(shared, |name| name.starts_with("browser")).await
 }
 
 fn is_there(program: &str) -> bool {

@@ -7,23 +7,23 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::step::StepResult;
-use super::{Bench, cargo};
+use super::{Shared, cargo};
 use crate::home::Home;
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
 
 /// Runs all of them but the browser's.
-pub(super) async fn test(bench: &mut Bench) -> anyhow::Result<StepResult> {
-    run(bench, |name| !name.starts_with("browser")).await
+pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
+    run(shared, |name| !name.starts_with("browser")).await
 }
 
 /// Runs the test files whose name is wanted.
 pub(super) async fn run(
-    bench: &mut Bench,
+    shared: &mut Shared,
     wanted: impl Fn(&str) -> bool,
 ) -> anyhow::Result<StepResult> {
-    let names: Vec<String> = cargo::test_files(&bench.root.join("tests/tests"))?
+    let names: Vec<String> = cargo::test_files(&shared.root.join("tests/tests"))?
         .into_iter()
         .filter(|name| wanted(name))
         .collect();
@@ -32,28 +32,28 @@ pub(super) async fn run(
             "tests/tests holds no such test yet".to_owned(),
         ));
     }
-    let binaries = bench.binaries()?;
-    let home = bring_up(bench, &binaries).await?;
+    let binaries = shared.binaries()?;
+    let home = bring_up(shared, &binaries).await?;
     let variables = [
         ("STACK_HOME", OsString::from(home.root())),
         ("STACK_BIN_DIR", binaries.into_os_string()),
     ];
-    cargo::test(&bench.root, &cargo::only(&names), &variables).await
+    cargo::test(&shared.root, &cargo::only(&names), &variables).await
 }
 
 /// The stack that the tests look at, started when the first of them needs it.
-async fn bring_up(bench: &mut Bench, binaries: &Path) -> anyhow::Result<Home> {
-    if let Some(stack) = &bench.stack {
+async fn bring_up(shared: &mut Shared, binaries: &Path) -> anyhow::Result<Home> {
+    if let Some(stack) = &shared.stack {
         return Ok(stack.home().clone());
     }
-    let folder = bench.root.join("target/stack-test");
+    let folder = shared.root.join("target/stack-test");
     let mut settings = Settings::apart(&folder)?;
     settings.options.patients = true;
     crate::up::stop_if_running(&Home::at(&folder)?).await?;
     let _ = fs::remove_dir_all(&folder);
     let stack =
         Stack::prepare_with(settings, Progress::shown(), Some(binaries.to_path_buf())).await?;
-    bench
+    shared
         .stack
         .insert(stack)
         .start_all()
