@@ -162,7 +162,9 @@ impl Hunt {
             let regular = fs::metadata(entry.path()).is_ok_and(|about| about.is_file());
             if regular {
                 let bytes = read_if_there(&entry.path())?;
-                finds.extend(self.bytes(&entry.path().display().to_string(), &bytes));
+                // By the name that the file has or had.
+                let name = fs::read_link(entry.path()).unwrap_or_else(|_| entry.path());
+                finds.extend(self.bytes(&name.display().to_string(), &bytes));
             }
         }
         Ok(finds)
