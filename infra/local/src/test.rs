@@ -63,12 +63,16 @@ pub async fn test(only: &[String]) -> anyhow::Result<bool> {
         () = signals.received() => None,
     };
     if let Some(mut stack) = shared.stack.take() {
+        // Before the closing line, which has to be the last one.
         stack.down().await?;
     }
-    outcome.context("interrupted")
+    let (lines, total) = outcome.context("interrupted")?;
+    println!("\n{}\n\n{total}", lines.join("\n"));
+    Ok(total.failed == 0)
 }
 
-async fn take(shared: &mut Shared, steps: &[&str]) -> bool {
+/// Takes the steps one by one; gives a line for each, and the sum of their tests.
+async fn take(shared: &mut Shared, steps: &[&str]) -> (Vec<String>, Counts) {
     let mut total = Counts::default();
     let mut lines = Vec::new();
     for step in steps {
@@ -99,8 +103,7 @@ async fn take(shared: &mut Shared, steps: &[&str]) -> bool {
         println!("━━ {line}");
         lines.push(line);
     }
-    println!("\n{}\n\n{total}", lines.join("\n"));
-    total.failed == 0
+    (lines, total)
 }
 
 /// Brings the containers up and drives them, where there is an engine.
