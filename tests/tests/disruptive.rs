@@ -7,6 +7,7 @@ mod disruptive {
     mod key_service_hop;
     mod kill;
     mod lanes;
+    mod logoff;
     mod other_server;
     mod writer;
 }

@@ -88,10 +88,20 @@ pub(crate) fn app(
         "spiffe://stack.internal/web".into(),
     );
     set("APP_DRAIN_SECONDS", "10".into());
-    set(
-        "KEY_CACHE_SECONDS",
-        settings.options.key_cache_seconds.to_string().into(),
-    );
+    let seconds = [
+        ("KEY_CACHE_SECONDS", settings.options.key_cache_seconds),
+        (
+            "SESSION_IDLE_SECONDS",
+            settings.options.session_idle_seconds,
+        ),
+        (
+            "SESSION_ABSOLUTE_SECONDS",
+            settings.options.session_absolute_seconds,
+        ),
+    ];
+    for (name, seconds) in seconds {
+        set(name, seconds.to_string().into());
+    }
     match settings.options.key_service {
         KeyService::Development => {
             set("KEY_SERVICE", "development".into());

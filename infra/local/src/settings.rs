@@ -52,6 +52,14 @@ pub struct Options {
     #[arg(long, env = "STACK_KEY_CACHE_SECONDS", default_value_t = 300,
           value_parser = clap::value_parser!(u16).range(1..=300))]
     pub key_cache_seconds: u16,
+    /// How long a browser's session lasts without use (1 to 900 seconds).
+    #[arg(long, env = "STACK_SESSION_IDLE_SECONDS", default_value_t = 900,
+          value_parser = clap::value_parser!(u16).range(1..=900))]
+    pub session_idle_seconds: u16,
+    /// How long a browser's session lasts at most (1 to 43200 seconds).
+    #[arg(long, env = "STACK_SESSION_ABSOLUTE_SECONDS", default_value_t = 43_200,
+          value_parser = clap::value_parser!(u16).range(1..=43_200))]
+    pub session_absolute_seconds: u16,
     /// Which database server to run.
     #[arg(long, env = "STACK_DATABASE", value_enum, default_value_t)]
     pub database: Database,
@@ -69,6 +77,8 @@ impl Default for Options {
             ports: Ports::default(),
             key_service: KeyService::default(),
             key_cache_seconds: 300,
+            session_idle_seconds: 900,
+            session_absolute_seconds: 43_200,
             database: Database::default(),
             patients: true,
             release: false,
