@@ -23,37 +23,51 @@ pub struct EventRow {
 }
 
 impl Transaction {
-    /// Adds events. One statement for all: a literal cannot vary in length.
+    /// Adds events to what the transaction writes.
     ///
     /// # Errors
     /// [`Error::AlreadyThere`] if the place in the lane is taken, which means that two write one lane.
     pub async fn insert_events(&mut self, rows: &[EventRow]) -> Result<(), Error> {
-        QueryBuilder::<MySql>::new(
-            "INSERT INTO audit_events \
-             (lane, counter, previous, organization, event, at, commitment, row_digests, mac, body) ",
-        )
-        .push_values(rows, |mut values, row| {
-            let entry = &row.entry;
-            values
-                .push_bind(entry.lane)
-                .push_bind(entry.counter)
-                .push_bind(entry.previous.to_vec())
-                .push_bind(entry.organization)
-                .push_bind(entry.event)
-                .push_bind(from_micros(entry.at_micros))
-                .push_bind(entry.commitment.0.to_vec())
-                .push_bind(entry.rows.0.to_vec())
-                .push_bind(row.mac.to_vec())
-                .push_bind(row.body.as_bytes());
-        })
-        .build()
-        .execute(&mut *self.inner)
-        .await?;
+        insertion(rows).build().execute(&mut *self.inner).await?;
         Ok(())
     }
 }
 
+/// One statement for all rows: a literal cannot vary in length.
+fn insertion(rows: &[EventRow]) -> QueryBuilder<'_, MySql> {
+    let mut query = QueryBuilder::new(
+        "INSERT INTO audit_events \
+         (lane, counter, previous, organization, event, at, commitment, row_digests, mac, body) ",
+    );
+    query.push_values(rows, |mut values, row| {
+        let entry = &row.entry;
+        values
+            .push_bind(entry.lane)
+            .push_bind(entry.counter)
+            .push_bind(entry.previous.to_vec())
+            .push_bind(entry.organization)
+            .push_bind(entry.event)
+            .push_bind(from_micros(entry.at_micros))
+            .push_bind(entry.commitment.0.to_vec())
+            .push_bind(entry.rows.0.to_vec())
+            .push_bind(row.mac.to_vec())
+            .push_bind(row.body.as_bytes());
+    });
+    query
+}
+
 impl Database {
+    /// Adds events, all or none, in a transaction of their own: one statement, one way to the server
+    /// and back.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert_events`]. After [`Error::Unavailable`] nobody knows whether they are
+    /// there: the caller must ask.
+    pub async fn insert_events(&self, rows: &[EventRow]) -> Result<(), Error> {
+        insertion(rows).build().execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Whether an event is there: what a caller asks whose commit ended in doubt.
     ///
     /// # Errors

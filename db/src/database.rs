@@ -1,7 +1,9 @@
 //! The pool, and transactions over it.
 
+use std::time::Duration;
+
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sqlx::{ConnectOptions as _, Executor as _, MySql, MySqlPool};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlPool};
 
 use crate::{Error, Settings};
 
@@ -11,6 +13,9 @@ const SESSION: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION time_zone = '+00:00', SESSION innodb_lock_wait_timeout = 10",
 ];
+
+/// For so long after its last use a connection is taken to live.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// A pool of verified TLS connections to the database.
 #[derive(Clone, Debug)]
@@ -27,6 +32,17 @@ impl Database {
         let pool = MySqlPoolOptions::new()
             .max_connections(settings.connections)
             .acquire_timeout(settings.acquire_timeout)
+            // A connection that was in use just now is not asked whether it lives: that would double
+            // the ways to the server. One that died since fails its next statement, and is replaced.
+            .test_before_acquire(false)
+            .before_acquire(|connection, state| {
+                Box::pin(async move {
+                    if state.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     for statement in SESSION {

@@ -1,6 +1,6 @@
 //! Group commit: events that arrive while a commit is under way share the next one.
 
-use db::{Database, EventRow};
+use db::Database;
 use phi::OrganizationId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -121,7 +121,7 @@ impl Writer {
         let mut lane = self.lanes.take();
         let drafts: Vec<_> = events.iter().map(|event| event.draft).collect();
         let rows = place(&lane, &system, events);
-        match self.insert(&rows).await {
+        match self.database.insert_events(&rows).await {
             Ok(()) => {
                 lane.committed(&entries(&rows));
                 self.lanes.give_back(lane);
@@ -139,11 +139,5 @@ impl Writer {
                 Err((error.into(), events))
             }
         }
-    }
-
-    async fn insert(&self, rows: &[EventRow]) -> Result<(), db::Error> {
-        let mut transaction = self.database.begin().await?;
-        transaction.insert_events(rows).await?;
-        transaction.commit().await
     }
 }
