@@ -123,14 +123,13 @@ impl Ledger {
         event.draft.rows = RowsDigest::of(rows);
         let id = event.draft.event;
         let system = self.keys.authorization(OrganizationId::SYSTEM).await?;
-        let mut lane = self.lanes.take();
+        let lane = self.lanes.take();
         let placed = place(&lane, &system, vec![event]);
         transaction.insert_events(&placed).await?;
         // Past this point the lane goes back only if the server says that the entry is there.
         match transaction.commit().await {
             Ok(()) => {
-                lane.committed(&entries(&placed));
-                self.lanes.give_back(lane);
+                self.lanes.give_back(lane, &placed);
                 Ok(Receipt::of_committed())
             }
             Err(error) if self.database.has_event(id).await.unwrap_or(false) => {
@@ -158,8 +157,4 @@ fn place(
             body: event.body,
         })
         .collect()
-}
-
-fn entries(rows: &[EventRow]) -> Vec<audit::Entry> {
-    rows.iter().map(|row| row.entry.clone()).collect()
 }

@@ -47,7 +47,7 @@ fn insertion(rows: &[EventRow]) -> QueryBuilder<'_, MySql> {
             .push_bind(entry.previous.to_vec())
             .push_bind(entry.organization)
             .push_bind(entry.event)
-            .push_bind(from_micros(entry.at_micros))
+            .push_bind(entry.at().unwrap_or(OffsetDateTime::UNIX_EPOCH))
             .push_bind(entry.commitment.0.to_vec())
             .push_bind(entry.rows.0.to_vec())
             .push_bind(row.mac.to_vec())
@@ -107,7 +107,7 @@ impl Database {
                     previous: bytes32(TABLE, &row.previous)?,
                     organization: row.organization,
                     event: row.event,
-                    at_micros: to_micros(row.at),
+                    at_micros: audit::micros(row.at),
                     commitment: Commitment(bytes32(TABLE, &row.commitment)?),
                     rows: RowsDigest(bytes32(TABLE, &row.row_digests)?),
                 };
@@ -120,13 +120,4 @@ impl Database {
             })
             .collect()
     }
-}
-
-fn from_micros(micros: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-fn to_micros(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
 }

@@ -77,6 +77,12 @@ impl Entry {
         bytes
     }
 
+    /// When it happened; none for a number that is no time.
+    #[must_use]
+    pub fn at(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.at_micros) * 1_000).ok()
+    }
+
     /// What the next entry names as `previous`.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
@@ -121,18 +127,16 @@ impl Lane {
                     commitment: draft.commitment,
                     rows: draft.rows,
                 };
-                end.committed(std::slice::from_ref(&entry));
+                end.committed(&entry);
                 entry
             })
             .collect()
     }
 
-    /// Moves the end past `entries`, which the database has acknowledged.
-    pub fn committed(&mut self, entries: &[Entry]) {
-        if let Some(last) = entries.last() {
-            self.counter = last.counter + 1;
-            self.previous = last.hash();
-        }
+    /// Moves the end past `last`, which the database has acknowledged together with all before it.
+    pub fn committed(&mut self, last: &Entry) {
+        self.counter = last.counter + 1;
+        self.previous = last.hash();
     }
 }
 
@@ -189,13 +193,14 @@ pub fn verify_lane<'a>(
         if !authentic(&entry.encode(), mac) {
             return Err(BrokenLane::Mac { lane, counter });
         }
-        end.committed(std::slice::from_ref(entry));
+        end.committed(entry);
     }
     Ok(end.counter)
 }
 
 /// Microseconds since 1970; the years that `OffsetDateTime` knows always fit.
-fn micros(at: OffsetDateTime) -> i64 {
+#[must_use]
+pub fn micros(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
 }
 
@@ -282,7 +287,7 @@ mod tests {
         let rolled_back = lane.place(&[draft(1)]);
         let kept = lane.place(&[draft(2)]);
         assert_eq!(rolled_back[0].counter, kept[0].counter);
-        lane.committed(&kept);
+        lane.committed(&kept[0]);
         assert_eq!(lane.place(&[draft(3)])[0].previous, kept[0].hash());
     }
 }

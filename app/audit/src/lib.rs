@@ -6,4 +6,4 @@ mod lane;
 
 pub use body::{Body, BodyError, Commitment, Salt};
 pub use event::{Action, Event, Outcome, PurposeOfUse, RecordReference};
-pub use lane::{BrokenLane, Draft, Entry, Lane, RowsDigest, verify_lane};
+pub use lane::{BrokenLane, Draft, Entry, Lane, RowsDigest, micros, verify_lane};

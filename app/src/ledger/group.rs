@@ -5,7 +5,7 @@ use phi::OrganizationId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::lanes::Lanes;
-use super::{LedgerError, Receipt, SealedEvent, entries, place};
+use super::{LedgerError, Receipt, SealedEvent, place};
 use crate::keys::Keys;
 
 /// The most events that one commit carries.
@@ -118,13 +118,12 @@ impl Writer {
             Ok(system) => system,
             Err(error) => return Err((error.into(), events)),
         };
-        let mut lane = self.lanes.take();
+        let lane = self.lanes.take();
         let drafts: Vec<_> = events.iter().map(|event| event.draft).collect();
         let rows = place(&lane, &system, events);
         match self.database.insert_events(&rows).await {
             Ok(()) => {
-                lane.committed(&entries(&rows));
-                self.lanes.give_back(lane);
+                self.lanes.give_back(lane, &rows);
                 Ok(())
             }
             // The lane is not given back: where it ends is in doubt.

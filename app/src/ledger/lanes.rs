@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::Lane;
+use db::EventRow;
 use phi::RowId;
 
 /// A stack of lanes. A lane that is taken and not given back is abandoned: its last entry is in doubt.
@@ -16,8 +17,11 @@ impl Lanes {
         free.unwrap_or_else(|| Lane::begin(RowId::random().uuid()))
     }
 
-    /// Gives back a lane whose end is known.
-    pub(super) fn give_back(&self, lane: Lane) {
+    /// Gives back a lane at whose end `rows` now stand.
+    pub(super) fn give_back(&self, mut lane: Lane, rows: &[EventRow]) {
+        if let Some(last) = rows.last() {
+            lane.committed(&last.entry);
+        }
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

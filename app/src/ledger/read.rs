@@ -59,8 +59,10 @@ impl Ledger {
             );
             return Err(Forged.into());
         }
-        let nanos = i128::from(row.entry.at_micros) * 1_000;
-        let at = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(Problem::internal)?;
+        let at = row
+            .entry
+            .at()
+            .ok_or_else(|| Problem::internal("an audit event has no time"))?;
         let scope = self.keys.scope(organization, audit_year(at)).await?;
         let event = RowId::from_uuid(row.entry.event);
         let body = scope.open(&columns::AUDIT_EVENTS_BODY, event, &row.body)?;
