@@ -1,12 +1,12 @@
 use std::{
     error::Error,
-    fmt,
-    io::{self, Write},
+    fmt::{self, Write},
+    sync::Arc,
 };
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 use tracing::{
-    Event, Subscriber,
+    Event, Level, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
@@ -20,84 +20,105 @@ use tracing_subscriber::{
     registry::{LookupSpan, Scope},
 };
 
-use crate::redact;
+use crate::{
+    output::{Output, Stdout},
+    redact,
+};
 
 /// Writes every event as one line of JSON: time, level, service, target, message, then the fields
 /// of the spans that it happened in, from the outermost, then its own.
-pub(crate) struct JsonLines<W = Stdout> {
+pub(crate) struct JsonLines<W = Arc<Stdout>> {
     service: &'static str,
     output: W,
 }
 
-impl JsonLines {
-    pub(crate) fn new(service: &'static str) -> Self {
-        Self {
-            service,
-            output: Stdout,
-        }
+impl<W> JsonLines<W> {
+    pub(crate) fn new(service: &'static str, output: W) -> Self {
+        Self { service, output }
     }
 }
 
-/// Where lines go.
-pub(crate) trait Output: Send + Sync + 'static {
-    /// Writes a line, or loses it: a full disk must not stop a tier.
-    fn line(&self, line: &[u8]);
-}
-
-/// Standard output.
-pub(crate) struct Stdout;
-
-impl Output for Stdout {
-    fn line(&self, line: &[u8]) {
-        drop(io::stdout().lock().write_all(line));
-    }
-}
-
-/// The fields of a span or an event, redacted.
+/// The fields of a span or an event, redacted, as they will stand in the line. One buffer for all:
+/// every request is a line.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct Fields {
+    text: Vec<u8>,
+    /// A value that has yet to become text.
+    scratch: String,
+    /// Name, and where in the text its value ends.
+    ends: Vec<(&'static str, usize)>,
+}
 
 impl Fields {
-    fn put(&mut self, field: &Field, value: Value) {
-        let name = field.name();
-        let hidden = redact::forbids(name)
-            || matches!(&value, Value::String(text) if redact::suspects(text));
-        let value = if hidden {
-            Value::from(redact::REDACTED)
+    fn put(&mut self, field: &Field, value: &(impl Serialize + ?Sized)) {
+        if redact::forbids(field.name()) {
+            self.write(field, redact::REDACTED);
         } else {
-            value
-        };
-        self.0.insert(name.to_owned(), value);
+            self.write(field, value);
+        }
     }
+
+    fn write(&mut self, field: &Field, value: &(impl Serialize + ?Sized)) {
+        write_json(&mut self.text, value);
+        self.ends.push((field.name(), self.text.len()));
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let mut start = 0;
+        self.ends.iter().filter_map(move |(name, end)| {
+            let value = self.text.get(start..*end);
+            start = *end;
+            Some((*name, value?))
+        })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.ends.iter().any(|(own, _)| *own == name)
+    }
+}
+
+/// Nothing that is logged can't be written as JSON, and a buffer takes it all.
+fn write_json(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    drop(serde_json::to_writer(text, value));
 }
 
 impl Visit for Fields {
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value.into());
+        self.put(field, &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value.into());
+        self.put(field, &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value.into());
+        self.put(field, &value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value.into());
+        self.put(field, &value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.into());
+        let value = if redact::suspects(value) {
+            redact::REDACTED
+        } else {
+            value
+        };
+        self.put(field, value);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.put(field, value.to_string().into());
+        self.record_str(field, &value.to_string());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}").into());
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        // A text takes it all.
+        let _ = write!(text, "{value:?}");
+        self.record_str(field, &text);
+        self.scratch = text;
     }
 }
 
@@ -124,13 +145,13 @@ where
         let metadata = event.metadata();
         let mut own = Fields::default();
         event.record(&mut own);
-        let mut line = Map::new();
-        line.insert("time".to_owned(), now().into());
-        line.insert("level".to_owned(), metadata.level().as_str().into());
-        line.insert("service".to_owned(), self.service.into());
-        line.insert("target".to_owned(), metadata.target().into());
-        if let Some(message) = own.0.remove("message") {
-            line.insert("message".to_owned(), message);
+        let mut line = Line::begin();
+        line.put("time", &now());
+        line.put("level", metadata.level().as_str());
+        line.put("service", self.service);
+        line.put("target", metadata.target());
+        for (name, value) in own.each().filter(|(name, _)| *name == "message") {
+            line.field(name, value);
         }
         for span in context
             .event_scope(event)
@@ -138,13 +159,52 @@ where
             .flat_map(Scope::from_root)
         {
             if let Some(fields) = span.extensions().get::<Fields>() {
-                line.extend(fields.0.clone());
+                for (name, value) in fields.each().filter(|(name, _)| !own.has(name)) {
+                    line.field(name, value);
+                }
             }
         }
-        line.extend(own.0);
-        let mut text = Value::Object(line).to_string();
-        text.push('\n');
-        self.output.line(text.as_bytes());
+        for (name, value) in own.each().filter(|(name, _)| *name != "message") {
+            line.field(name, value);
+        }
+        let urgent = *metadata.level() <= Level::WARN;
+        self.output.line(&line.end(), urgent);
+    }
+}
+
+/// A JSON object that is being written.
+struct Line(Vec<u8>);
+
+impl Line {
+    fn begin() -> Self {
+        let mut text = Vec::with_capacity(512);
+        text.push(b'{');
+        Self(text)
+    }
+
+    fn put(&mut self, name: &str, value: &str) {
+        self.name(name);
+        write_json(&mut self.0, value);
+    }
+
+    fn field(&mut self, name: &str, value: &[u8]) {
+        self.name(name);
+        self.0.extend_from_slice(value);
+    }
+
+    /// Names are identifiers of ours: there is nothing in them to escape.
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(b"}\n");
+        self.0
     }
 }
 
@@ -159,8 +219,9 @@ fn now() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{io, sync::Mutex};
 
+    use serde_json::Value;
     use tracing_subscriber::{Registry, layer::SubscriberExt};
 
     use super::*;
@@ -169,7 +230,7 @@ mod tests {
     struct Lines(Arc<Mutex<Vec<u8>>>);
 
     impl Output for Lines {
-        fn line(&self, line: &[u8]) {
+        fn line(&self, line: &[u8], _urgent: bool) {
             self.0.lock().unwrap().extend_from_slice(line);
         }
     }
@@ -177,10 +238,7 @@ mod tests {
     /// What `body` logs.
     fn logged(body: impl FnOnce()) -> Vec<Value> {
         let lines = Lines::default();
-        let layer = JsonLines {
-            service: "test",
-            output: lines.clone(),
-        };
+        let layer = JsonLines::new("test", lines.clone());
         tracing::subscriber::with_default(Registry::default().with(layer), body);
         let bytes = lines.0.lock().unwrap().clone();
         String::from_utf8(bytes)

@@ -2,9 +2,12 @@
 
 mod collector;
 mod json;
+mod output;
 mod redact;
 mod request_id;
 pub mod trace;
+
+use std::sync::Arc;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
@@ -16,6 +19,8 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     util::{SubscriberInitExt, TryInitError},
 };
+
+use output::Stdout;
 
 pub use collector::{Collector, CollectorError};
 pub use request_id::{RequestId, X_REQUEST_ID};
@@ -41,20 +46,28 @@ pub enum InitError {
     /// The exporter refuses its settings.
     #[error("can't export traces: {0}")]
     Exporter(#[from] ExporterBuildError),
+    /// The thread that writes the log did not start.
+    #[error("can't write the log: {0}")]
+    Output(#[from] std::io::Error),
     /// The process has a logger already.
     #[error("logging was set up twice: {0}")]
     Twice(#[from] TryInitError),
 }
 
-/// Sends the last spans when it is dropped: keep it until the end of `main`.
+/// Sends the last spans and writes the last lines when it is dropped: keep it until the end of
+/// `main`.
 #[must_use = "dropping it ends the export of traces"]
-pub struct Guard(Option<SdkTracerProvider>);
+pub struct Guard {
+    provider: Option<SdkTracerProvider>,
+    output: Arc<Stdout>,
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(Err(error)) = self.0.as_ref().map(SdkTracerProvider::shutdown) {
+        if let Some(Err(error)) = self.provider.as_ref().map(SdkTracerProvider::shutdown) {
             tracing::warn!(%error, "the last spans were not sent");
         }
+        self.output.flush();
     }
 }
 
@@ -68,6 +81,7 @@ pub fn init(
     level: LevelFilter,
     collector: Option<Collector>,
 ) -> Result<Guard, InitError> {
+    let output = Stdout::start()?;
     let provider = collector
         .map(|collector| provider(service, collector))
         .transpose()?;
@@ -82,10 +96,10 @@ pub fn init(
     });
     Registry::default()
         .with(traces)
-        .with(json::JsonLines::new(service))
+        .with(json::JsonLines::new(service, Arc::clone(&output)))
         .with(targets(level))
         .try_init()?;
-    Ok(Guard(provider))
+    Ok(Guard { provider, output })
 }
 
 fn targets(level: LevelFilter) -> Targets {
