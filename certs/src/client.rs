@@ -1,10 +1,12 @@
 use std::{io, sync::Arc};
 
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{LoadError, MutualFiles, PeerError, PeerIdentity, SpiffeId, policy, reload::Reloading};
+use crate::{
+    LoadError, MutualFiles, PeerError, PeerIdentity, Reloading, Reloads, SpiffeId, policy,
+};
 
 /// The TLS side of a tier that connects to one other tier.
 ///
@@ -52,18 +54,23 @@ impl MutualClient {
         })
     }
 
-    /// Makes a verified connection of an open one. Takes as long as the peer does: the caller
-    /// sets the limit.
+    /// How often our identity and the trust anchors were taken up anew.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.config.reloads()
+    }
+
+    /// Makes a verified connection of an open one, which has `TCP_NODELAY` if it is TCP. Takes as
+    /// long as the peer does: the caller sets the limit.
     ///
     /// # Errors
     /// [`ConnectError`].
-    pub async fn connect(
-        &self,
-        tcp: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, PeerIdentity), ConnectError> {
-        tcp.set_nodelay(true)?;
+    pub async fn connect<S>(&self, stream: S) -> Result<(TlsStream<S>, PeerIdentity), ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let connector = TlsConnector::from(self.config.current());
-        let stream = connector.connect(self.name.clone(), tcp).await?;
+        let stream = connector.connect(self.name.clone(), stream).await?;
         let peer = PeerIdentity::of(stream.get_ref().1, &self.server)?;
         Ok((stream, peer))
     }

@@ -22,5 +22,6 @@ pub use load::LoadError;
 pub use peer::{PeerError, PeerIdentity};
 pub use policy::{PolicyError, Versions};
 pub use process::{Memory, protect_memory};
+pub use reload::{Reloading, Reloads, WatchError};
 pub use server::{MutualFiles, MutualServer, PublicServer};
 pub use spiffe::{SpiffeId, SpiffeIdError};

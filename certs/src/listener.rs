@@ -1,30 +1,42 @@
 //! The accept loop of both tiers.
 //!
-//! Each connection passes handshake, protocol (from ALPN, never guessed), service. Whoever is
-//! silent is closed: see [`Limits`]. The service finds the [`PeerAddress`] in a request's
-//! extensions, and on a mutual connection the [`PeerIdentity`](crate::PeerIdentity).
+//! Each connection passes a [`Transport`] (handshake, protocol from ALPN and never guessed) and is
+//! held by a [`Conversation`]: [`Http`] for a service that needs no more. Whoever is silent is
+//! closed: see [`Limits`].
 
 mod activity;
-mod connection;
+mod frames;
+mod in_task;
+mod late;
 mod limits;
+mod pace;
+mod service;
 mod transport;
+mod wire;
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::{self, Future},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time,
+    time::{self, Instant},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::Service;
 
+pub use late::LateTicket;
 pub use limits::Limits;
+pub use pace::Pace;
+pub use service::Http;
 pub use transport::{Established, Plaintext, Protocol, Refused, Transport};
 
-/// Where a connection comes from, as the system says: never what a client says of itself.
+/// Where a connection comes from, as the system says, or a load balancer that is trusted with it:
+/// never what a client says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
@@ -37,27 +49,34 @@ pub enum Drained {
     Cut(usize),
 }
 
+/// What is spoken on a connection after its handshake.
+pub trait Conversation<S>: Send + Sync + 'static {
+    /// Speaks until the connection's end. When `shutdown` comes, what is in flight is answered and
+    /// nothing else is begun.
+    fn hold(
+        &self,
+        established: Established<S>,
+        limits: &Limits,
+        shutdown: &CancellationToken,
+    ) -> impl Future<Output = ()> + Send;
+}
+
 /// Serves `listener` until `shutdown`, then drains: no new connection is taken, HTTP/2 clients get
 /// a GOAWAY, what is in flight is answered, and the rest is cut after [`Limits::drain`].
-pub async fn serve<T, S, B>(
+pub async fn serve<T, C>(
     listener: TcpListener,
     transport: T,
-    service: S,
+    conversation: C,
     limits: Limits,
     shutdown: CancellationToken,
 ) -> Drained
 where
     T: Transport,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    C: Conversation<T::Stream>,
 {
     let server = Arc::new(Server {
         transport,
-        service,
+        conversation,
         limits,
         shutdown,
         cut: CancellationToken::new(),
@@ -120,52 +139,48 @@ fn tell(refused: &Refused) {
         Refused::Handshake(error) if error.kind() != io::ErrorKind::InvalidData => {
             tracing::debug!(%refused, "no handshake");
         }
+        // Whoever turns away counts. A line for each would be an attacker's way into the log.
+        Refused::TurnedAway(_) => tracing::debug!(%refused, "turned away"),
         Refused::Handshake(_) | Refused::Peer(_) => {
             tracing::warn!(%refused, "connection refused");
         }
     }
 }
 
-struct Server<T, S> {
+struct Server<T, C> {
     transport: T,
-    service: S,
+    conversation: C,
     limits: Limits,
     shutdown: CancellationToken,
     /// Ends what is still open at the deadline.
     cut: CancellationToken,
 }
 
-impl<T: Transport, S> Server<T, S> {
+impl<T: Transport, C: Conversation<T::Stream>> Server<T, C> {
     /// One connection, from the handshake to its end.
-    async fn attend<B>(&self, tcp: TcpStream, address: SocketAddr)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-        B: Body + Send + Unpin + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    async fn attend(&self, tcp: TcpStream, address: SocketAddr) {
         let handshake = async {
             tcp.set_nodelay(true).map_err(Refused::Handshake)?;
-            self.transport.establish(tcp).await
+            self.transport.establish(tcp, address).await
         };
-        let established = tokio::select! {
-            () = self.shutdown.cancelled() => return,
-            handshake = time::timeout(self.limits.handshake, handshake) => match handshake {
-                Ok(Ok(established)) => established,
-                Ok(Err(refused)) => return tell(&refused),
-                Err(_elapsed) => return,
-            },
+        // Also during the shutdown: whoever was let in has a request to make.
+        let established = match time::timeout(self.limits.handshake, handshake).await {
+            Ok(Ok(established)) => established,
+            Ok(Err(refused)) => return tell(&refused),
+            Err(_elapsed) => return,
         };
-        connection::serve(
-            established,
-            PeerAddress(address),
-            self.service.clone(),
-            &self.limits,
-            &self.shutdown,
-        )
-        .await;
+        let last_call = Instant::now() + self.limits.last_call;
+        let ending = CancellationToken::new();
+        let end = async {
+            self.shutdown.cancelled().await;
+            time::sleep_until(last_call).await;
+            ending.cancel();
+            future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.conversation.hold(established, &self.limits, &ending) => {}
+            () = end => {}
+        }
     }
 }
 

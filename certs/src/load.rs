@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::WatchError;
+
 /// Why a certificate, a key or trust anchors could not be taken up.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -33,6 +35,15 @@ pub enum LoadError {
     /// The thread that watches the files did not start.
     #[error("can't watch the files for changes: {0}")]
     Watch(std::io::Error),
+}
+
+impl From<WatchError<Self>> for LoadError {
+    fn from(error: WatchError<Self>) -> Self {
+        match error {
+            WatchError::Load(error) => error,
+            WatchError::Thread(error) => Self::Watch(error),
+        }
+    }
 }
 
 impl LoadError {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use rustls::{
-    ClientConfig, ServerConfig, SupportedProtocolVersion,
+    ClientConfig, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
     client::{Resumption, WebPkiServerVerifier},
     crypto::{
         CryptoProvider,
@@ -55,7 +55,7 @@ pub enum PolicyError {
 
 /// Ciphers and key exchanges, written out, so that an update of a library does not change them.
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
-    Arc::new(CryptoProvider {
+    let mut provider = CryptoProvider {
         cipher_suites: vec![
             suite::TLS13_AES_128_GCM_SHA256,
             suite::TLS13_AES_256_GCM_SHA384,
@@ -74,8 +74,20 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
             kx_group::SECP384R1,
         ],
         ..aws_lc_rs::default_provider()
-    })
+    };
+    if cfg!(feature = "fips") {
+        provider.cipher_suites.retain(SupportedCipherSuite::fips);
+        provider.kx_groups.retain(|group| group.fips());
+    }
+    Arc::new(provider)
 });
+
+/// Whether all cryptography of TLS is that of the validated module, as the library itself says at
+/// run time: only in a build with the feature `fips`.
+#[must_use]
+pub fn is_fips() -> bool {
+    PROVIDER.fips()
+}
 
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&PROVIDER)
@@ -158,3 +170,6 @@ pub fn https_client(anchors: &TrustAnchors) -> Result<ClientConfig, PolicyError>
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@ use std::{path::PathBuf, sync::Arc};
 use rustls::ServerConfig;
 
 use crate::{
-    Identity, IdentityFiles, LoadError, SpiffeId, TrustAnchors, Versions, policy, reload::Reloading,
+    Identity, IdentityFiles, LoadError, Reloading, Reloads, SpiffeId, TrustAnchors, Versions,
+    policy,
 };
 
 /// The TLS side of the public edge. A new certificate is taken up within two seconds; connections
@@ -27,7 +28,17 @@ impl PublicServer {
                 Arc::clone(&tickets),
             )?)
         };
-        Reloading::start("the public certificate", files, load).map(Self)
+        Ok(Self(Reloading::start(
+            "the public certificate",
+            files,
+            load,
+        )?))
+    }
+
+    /// How often the certificate was taken up anew.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.0.reloads()
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
@@ -80,6 +91,12 @@ impl MutualServer {
         };
         let config = Reloading::start("our identity as a server", list, load)?;
         Ok(Self { config, client })
+    }
+
+    /// How often our identity and the trust anchors were taken up anew.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.config.reloads()
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {

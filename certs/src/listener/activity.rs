@@ -1,25 +1,20 @@
 use std::{
-    io,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
 };
 
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Duration, Instant},
-};
+use tokio::time::{Duration, Instant};
 
-use super::{Limits, Protocol};
+use super::{Limits, Pace, Protocol, frames::Frames};
 
 /// What happens on a connection, and when it last did. Times are milliseconds since it began.
 pub(super) struct Activity {
     began: Instant,
-    protocol: Protocol,
     in_flight: AtomicUsize,
     /// The last byte, in either direction.
     byte: AtomicU64,
@@ -27,6 +22,13 @@ pub(super) struct Activity {
     end: AtomicU64,
     /// The first byte of a request's head that is not yet whole; 0 for none.
     head: AtomicU64,
+    /// Whether there was a request.
+    used: AtomicBool,
+    /// How the client takes what we have for it, while it makes us wait.
+    taking: Mutex<Option<Pace>>,
+    /// The frames of an HTTP/2 client.
+    frames: Option<Mutex<Frames>>,
+    flooded: AtomicBool,
 }
 
 /// What a connection has run out of.
@@ -42,11 +44,14 @@ impl Activity {
     pub(super) fn new(protocol: Protocol) -> Arc<Self> {
         Arc::new(Self {
             began: Instant::now(),
-            protocol,
             in_flight: AtomicUsize::new(0),
             byte: AtomicU64::new(0),
             end: AtomicU64::new(0),
             head: AtomicU64::new(0),
+            used: AtomicBool::new(false),
+            taking: Mutex::new(None),
+            frames: (protocol == Protocol::Http2).then(|| Mutex::new(Frames::new())),
+            flooded: AtomicBool::new(false),
         })
     }
 
@@ -55,10 +60,20 @@ impl Activity {
         let at = |since: &AtomicU64, limit: Duration| {
             self.began + Duration::from_millis(since.load(Relaxed)) + limit
         };
-        if self.in_flight.load(Relaxed) > 0 {
-            return (at(&self.byte, limits.stall), Expiry::Stuck);
+        if self.flooded.load(Relaxed) {
+            return (self.began, Expiry::Stuck);
         }
-        let idle = at(&self.end, limits.idle);
+        let taken = locked(&self.taking).map(|pace| pace.deadline(limits.patience, limits.rate));
+        if self.in_flight.load(Relaxed) > 0 {
+            let stalled = at(&self.byte, limits.stall);
+            let due = taken.map_or(stalled, |taken| taken.min(stalled));
+            return (due, Expiry::Stuck);
+        }
+        if let Some(taken) = taken {
+            return (taken, Expiry::Stuck);
+        }
+        let used = self.used.load(Relaxed);
+        let idle = at(&self.end, if used { limits.idle } else { limits.first });
         if self.head.load(Relaxed) > 0 {
             let head = at(&self.head, limits.header);
             if head < idle {
@@ -72,20 +87,45 @@ impl Activity {
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
         self.head.store(0, Relaxed);
+        self.used.store(true, Relaxed);
         InFlight(Arc::clone(self))
     }
 
-    fn received(&self) {
+    /// The client sent something.
+    pub(super) fn received(&self, bytes: &[u8]) {
         let now = self.now();
         self.byte.store(now, Relaxed);
+        if let Some(frames) = &self.frames {
+            if !locked(frames).received(bytes) {
+                self.flooded.store(true, Relaxed);
+            }
+            return;
+        }
         let waiting = self.in_flight.load(Relaxed) == 0 && self.head.load(Relaxed) == 0;
-        if waiting && self.protocol == Protocol::Http1 {
+        if waiting {
             self.head.store(now, Relaxed);
         }
     }
 
-    fn sent(&self) {
+    /// So much went out.
+    pub(super) fn sent(&self, bytes: usize) {
         self.byte.store(self.now(), Relaxed);
+        if let Some(pace) = &mut *locked(&self.taking) {
+            pace.moved(Instant::now(), bytes);
+        }
+        if let Some(frames) = &self.frames {
+            locked(frames).moved(bytes);
+        }
+    }
+
+    /// There is something to send, and the client does not take it.
+    pub(super) fn waits_for_client(&self) {
+        locked(&self.taking).get_or_insert_with(|| Pace::begin(Instant::now()));
+    }
+
+    /// The client has everything.
+    pub(super) fn waits_no_more(&self) {
+        *locked(&self.taking) = None;
     }
 
     fn now(&self) -> u64 {
@@ -94,6 +134,11 @@ impl Activity {
             .unwrap_or(u64::MAX)
             .max(1)
     }
+}
+
+/// The lock, whoever held it last: what it guards is whole at every moment.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A request that is being answered, until the last byte of its answer.
@@ -130,64 +175,5 @@ impl<B: Body + Unpin> Body for Tracked<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// A stream that tells its [`Activity`] of every byte.
-pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) activity: Arc<Activity>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.activity.received();
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if polled.is_ready() {
-            self.activity.sent();
-        }
-        polled
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        if polled.is_ready() {
-            self.activity.sent();
-        }
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,4 +1,5 @@
-use http::StatusCode;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     task::JoinHandle,
@@ -36,7 +37,7 @@ async fn start(transport: impl Transport, limits: Limits) -> Running {
     let ended = tokio::spawn(serve(
         listener,
         transport,
-        service,
+        Http(service),
         limits,
         shutdown.clone(),
     ));
@@ -60,6 +61,7 @@ fn short() -> Limits {
     Limits {
         handshake: Duration::from_millis(100),
         header: Duration::from_millis(100),
+        first: Duration::from_millis(500),
         idle: Duration::from_millis(500),
         ..Limits::public()
     }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    MutualServer, PublicServer, Versions,
+    LoadError, MutualServer, PublicServer, Versions,
     issue::{self, Settings},
     listener::{self, Limits, Transport},
     policy,
@@ -38,7 +38,7 @@ async fn serve(server: impl Transport) -> SocketAddr {
     tokio::spawn(listener::serve(
         listener,
         server,
-        service,
+        listener::Http(service),
         Limits::public(),
         shutdown,
     ));
@@ -112,7 +112,7 @@ fn a_value_that_is_dropped_is_no_longer_watched() {
     let held = Arc::new(());
     let load = {
         let held = Arc::clone(&held);
-        move || Ok(Arc::clone(&held))
+        move || Ok::<_, LoadError>(Arc::clone(&held))
     };
     drop(Reloading::start("a test", vec![file], load).unwrap());
     for _ in 0..100 {
@@ -122,4 +122,59 @@ fn a_value_that_is_dropped_is_no_longer_watched() {
         thread::sleep(INTERVAL);
     }
     panic!("still watched");
+}
+
+/// A file that holds a number.
+fn number(file: &std::path::Path) -> Arc<Reloading<u32>> {
+    let path = file.to_owned();
+    let load = move || {
+        let text = fs::read_to_string(&path).map_err(io::Error::other)?;
+        text.parse().map_err(io::Error::other)
+    };
+    Reloading::start("a number", vec![file.to_owned()], load).unwrap()
+}
+
+/// Waits until a change was taken up or not.
+fn until(reloading: &Reloading<u32>, expected: Reloads) {
+    for _ in 0..200 {
+        if reloading.reloads() == expected {
+            return;
+        }
+        thread::sleep(INTERVAL);
+    }
+    panic!("{:?} instead of {expected:?}", reloading.reloads());
+}
+
+#[test]
+fn what_was_taken_up_and_what_could_not_be_is_counted() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "1").unwrap();
+    let reloading = number(&file);
+    assert_eq!(reloading.reloads(), Reloads::default());
+    let expected = |done, failed, failing| Reloads {
+        done,
+        failed,
+        failing,
+    };
+    fs::write(&file, "22").unwrap();
+    until(&reloading, expected(1, 0, false));
+    assert_eq!(*reloading.current(), 22);
+    // A file is replaced whole, so that a look in between finds one or the other.
+    let replace = |text: &str| {
+        fs::write(dir.path().join("new"), text).unwrap();
+        fs::rename(dir.path().join("new"), &file).unwrap();
+    };
+    replace("none");
+    until(&reloading, expected(1, 1, true));
+    // It is tried again and again, and counted once.
+    thread::sleep(REMINDER * 3);
+    until(&reloading, expected(1, 1, true));
+    assert_eq!(*reloading.current(), 22);
+    replace("333");
+    until(&reloading, expected(2, 1, false));
+    assert_eq!(*reloading.current(), 333);
+    fs::remove_file(&file).unwrap();
+    until(&reloading, expected(2, 2, true));
+    assert_eq!(*reloading.current(), 333);
 }
