@@ -1,6 +1,7 @@
 //! What surrounds every handler: where the request comes from, its span, and how a problem is told.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::Request;
@@ -9,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use telemetry::RequestId;
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::caller::Origin;
@@ -17,6 +19,8 @@ use crate::pages;
 use crate::problem::Problem;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// For so many milliseconds the web tier waits for an answer.
+const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
 /// The forms in which problems are told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +42,7 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
         .get(X_FORWARDED_FOR)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<IpAddr>().ok());
+    let patience = patience(headers);
     let surface = surface(request.uri().path(), headers);
     let get = request.method() == Method::GET;
     let span = tracing::info_span!("request", request_id = %id);
@@ -46,11 +51,26 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
         request: id,
         source,
     });
-    let response = next.run(request).instrument(span).await;
+    let answer = async {
+        match patience {
+            Some(patience) => timeout(patience, next.run(request))
+                .await
+                .unwrap_or_else(|elapsed| Problem::unavailable(elapsed).into_response()),
+            None => next.run(request).await,
+        }
+    };
+    let response = answer.instrument(span).await;
     match problem_of(&response) {
         Some(problem) => told(problem, surface, get, id, response.headers()),
         None => response,
     }
+}
+
+/// How long anyone waits for the answer. After that the handler is dropped, as it is when the one
+/// who asked goes away: what it has not committed is not done.
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(X_REQUEST_TIMEOUT_MS)?.to_str().ok()?;
+    text.parse().ok().map(Duration::from_millis)
 }
 
 fn surface(path: &str, headers: &HeaderMap) -> Surface {
@@ -150,4 +170,45 @@ fn api(problem: Problem, id: RequestId) -> Response {
     let kind = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_nobody_waits_for_any_more_ends() {
+        let running = Arc::new(());
+        let held = Arc::clone(&running);
+        let endless = move || {
+            let held = Arc::clone(&held);
+            async move {
+                std::future::pending::<()>().await;
+                drop(held);
+            }
+        };
+        let router = Router::new().route("/", get(endless)).layer(from_fn(edge));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let before = Arc::strong_count(&running);
+        let request =
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-request-timeout-ms: 50\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("application/problem+json"), "{answer}");
+        assert_eq!(Arc::strong_count(&running), before);
+    }
 }

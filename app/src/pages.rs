@@ -26,4 +26,6 @@ mod timeline;
 #[cfg(test)]
 mod gallery;
 
+#[cfg(test)]
+pub(crate) use kind::CHART;
 pub(crate) use problem::problem;

@@ -1,4 +1,4 @@
-//! The whole surface of the app tier, as one list.
+//! The whole surface of the app tier, as one list; `openapi.json` describes it, one for one.
 //!
 //! Every route says whether it is open or for signed-in callers; there is no third way to add one.
 //! What a caller may do beyond being signed in is asked of `access`, whose evidence the services
@@ -75,7 +75,7 @@ fn routes() -> Vec<Route> {
         signed_in("/patients/{id}", get(pages::chart::show)),
         signed_in("/people", get(pages::people::show)),
         signed_in("/audit", get(pages::audit::show)),
-        // The workflow API, described by api/openapi.json.
+        // The workflow API.
         open("/api/v1/openapi.json", get(api::openapi::document)),
         open("/api/v1/tokens", post(api::tokens::issue)),
         signed_in("/api/v1/tokens/current", delete(api::tokens::end)),
@@ -116,26 +116,84 @@ pub(crate) fn router(app: &App) -> Router {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::json;
 
     use super::*;
+    use crate::fhir::Kind;
+
+    const METHODS: [&str; 8] = [
+        "get", "head", "post", "put", "patch", "delete", "options", "trace",
+    ];
+
+    fn described() -> serde_json::Value {
+        serde_json::from_str(api::openapi::DOCUMENT).unwrap()
+    }
+
+    /// The methods that a route answers. Axum tells them nowhere but in its `Debug`.
+    fn served(route: &Route) -> BTreeSet<&'static str> {
+        let told = format!("{:?}", route.methods);
+        let answers = |method: &&str| !told.contains(&format!(" {method}: None"));
+        METHODS.into_iter().filter(answers).collect()
+    }
 
     #[test]
-    fn every_workflow_route_is_described_and_nothing_else() {
-        let document: serde_json::Value = serde_json::from_str(api::openapi::DOCUMENT).unwrap();
-        let described: BTreeSet<_> = document["paths"]
+    fn every_route_and_method_is_described_and_nothing_else() {
+        let document = described();
+        let described: BTreeMap<_, BTreeSet<_>> = document["paths"]
             .as_object()
             .unwrap()
-            .keys()
-            .map(String::as_str)
+            .iter()
+            .map(|(path, item)| {
+                let methods = METHODS
+                    .into_iter()
+                    .filter(|method| item.get(method).is_some());
+                (path.as_str(), methods.collect())
+            })
             .collect();
         let routes = routes();
-        let served: BTreeSet<_> = routes
+        let served: BTreeMap<_, _> = routes
             .iter()
-            .map(|route| route.path)
-            .filter(|path| path.starts_with("/api/"))
+            // The web tier answers these two itself, and hands neither on.
+            .filter(|route| !matches!(route.path, "/healthz" | "/readyz"))
+            .map(|route| (route.path, served(route)))
             .collect();
         assert_eq!(served, described);
+    }
+
+    #[test]
+    fn an_operation_without_security_is_open_and_no_other() {
+        let document = described();
+        for route in routes() {
+            for method in served(&route) {
+                let Some(operation) = document["paths"][route.path].get(method) else {
+                    continue;
+                };
+                let open = operation.get("security").is_some_and(|it| it == &json!([]));
+                assert_eq!(open, route.open, "{method} {}", route.path);
+            }
+        }
+    }
+
+    #[test]
+    fn the_kinds_and_the_files_that_are_described_are_those_that_there_are() {
+        let document = described();
+        let parameters = &document["components"]["parameters"];
+        assert_eq!(
+            parameters["type"]["schema"]["enum"],
+            json!(Kind::ALL.map(Kind::name))
+        );
+        let chart = &document["paths"]["/patients/{id}"]["get"]["parameters"][0];
+        assert_eq!(chart["schema"]["enum"], json!(pages::CHART.map(Kind::name)));
+        let file = &document["paths"]["/assets/{file}"]["parameters"][0]["schema"]["pattern"];
+        let pattern = regex_lite::Regex::new(file.as_str().unwrap()).unwrap();
+        for asset in [pages::assets::stylesheet(), pages::assets::favicon()] {
+            assert!(
+                pattern.is_match(asset.strip_prefix("/assets/").unwrap()),
+                "{asset}"
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Serving: the listener, the router, and the way out.
 
 use anyhow::Context as _;
-use certs::listener::{self, Limits};
+use certs::listener::{self, Http, Limits};
 use certs::{IdentityFiles, MutualFiles, MutualServer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,7 +36,7 @@ pub(crate) async fn serve(app: App, config: &ServerConfig) -> anyhow::Result<()>
         drain: config.drain,
         ..Limits::internal()
     };
-    let drained = listener::serve(socket, server, router(&app), limits, shutdown).await;
+    let drained = listener::serve(socket, server, Http(router(&app)), limits, shutdown).await;
     tracing::info!(?drained, "stopped");
     app.database.close().await;
     Ok(())

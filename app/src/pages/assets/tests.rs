@@ -13,7 +13,7 @@ fn the_fingerprint_is_fnv_1a() {
 #[tokio::test]
 async fn an_asset_is_served_under_its_hashed_name_only() {
     let file = stylesheet().trim_start_matches("/assets/").to_owned();
-    let answer = get(Path(file)).await;
+    let answer = get(Path(file), HeaderMap::new()).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(
         answer.headers()[header::CACHE_CONTROL]
@@ -22,9 +22,42 @@ async fn an_asset_is_served_under_its_hashed_name_only() {
             .contains("immutable")
     );
     assert_eq!(
-        get(Path("style.css".to_owned())).await.status(),
+        get(Path("style.css".to_owned()), HeaderMap::new())
+            .await
+            .status(),
         StatusCode::NOT_FOUND
     );
+}
+
+#[tokio::test]
+async fn an_asset_is_compressed_for_those_who_read_that() {
+    let file = stylesheet().trim_start_matches("/assets/").to_owned();
+    for (accepted, compressed) in [
+        ("gzip, deflate, br", true),
+        ("br;q=1.0, GZIP;q=0.5", true),
+        ("gzip;q=0, br", false),
+        ("br", false),
+        ("", false),
+    ] {
+        let headers =
+            HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
+        let answer = get(Path(file.clone()), headers).await;
+        assert_eq!(answer.headers()[header::VARY], "accept-encoding");
+        let coded = answer.headers().contains_key(header::CONTENT_ENCODING);
+        assert_eq!(coded, compressed, "{accepted}");
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 20);
+        let body = body.await.unwrap();
+        let content = if compressed {
+            assert!(body.len() < STYLE.len() / 2);
+            let mut text = String::new();
+            let mut decoder = flate2::read::GzDecoder::new(&body[..]);
+            std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+            text
+        } else {
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        assert_eq!(content, STYLE);
+    }
 }
 
 #[test]
