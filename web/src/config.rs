@@ -1,17 +1,22 @@
 //! The one place that reads the environment.
 
+mod clients;
+mod life;
 mod origin;
+mod upstream;
 mod variables;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
-use certs::{IdentityFiles, MutualFiles, SpiffeId, Versions};
-use rustls::pki_types::ServerName;
+use certs::{IdentityFiles, Versions};
 use telemetry::LevelFilter;
 
+pub(crate) use clients::ClientConfig;
+pub(crate) use life::LifeConfig;
 pub(crate) use origin::{Origin, is_loopback};
+pub(crate) use upstream::UpstreamConfig;
 pub(crate) use variables::ConfigError;
-use variables::{Addresses, Name, Variables};
+use variables::Variables;
 
 const ADDRESS: &str = "an address and port to listen on, like 127.0.0.1:8443";
 const CERTIFICATE: &str = "the path of a PEM certificate chain";
@@ -32,8 +37,10 @@ pub(crate) struct Config {
     pub(crate) versions: Versions,
     /// The apps.
     pub(crate) upstreams: UpstreamConfig,
-    /// `WEB_DRAIN_SECONDS`: how long requests in flight have when the process is to end.
-    pub(crate) drain: Duration,
+    /// Who the clients are, and what each is given.
+    pub(crate) clients: ClientConfig,
+    /// How the process begins, is watched, and ends.
+    pub(crate) life: LifeConfig,
     /// `LOG`: the least level that is logged.
     pub(crate) log: LevelFilter,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces are sent.
@@ -42,25 +49,11 @@ pub(crate) struct Config {
     pub(crate) collector_anchors: Option<PathBuf>,
 }
 
-/// How the apps are reached, and who they must be.
-#[derive(Debug)]
-pub(crate) struct UpstreamConfig {
-    /// `WEB_UPSTREAMS`: host and port of each app.
-    pub(crate) addresses: Vec<String>,
-    /// `WEB_UPSTREAM_NAME`: the host name in the apps' certificates.
-    pub(crate) name: ServerName<'static>,
-    /// `WEB_UPSTREAM_IDENTITY`: who the apps must be.
-    pub(crate) identity: SpiffeId,
-    /// `WEB_UPSTREAM_CERTIFICATE_FILE`, `WEB_UPSTREAM_KEY_FILE`, `WEB_UPSTREAM_CA_FILE`.
-    pub(crate) files: MutualFiles,
-}
-
 impl Config {
     /// Reads the configuration through `lookup`.
     pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variables = Variables(lookup);
         let tls12 = variables.or("WEB_TLS12", "true or false", false)?;
-        let seconds = variables.or("WEB_DRAIN_SECONDS", "a number of seconds", 10_u16)?;
         Ok(Self {
             listen: variables.required("WEB_LISTEN", ADDRESS)?,
             redirect_listen: variables.required("WEB_REDIRECT_LISTEN", ADDRESS)?,
@@ -78,7 +71,8 @@ impl Config {
                 Versions::Tls13
             },
             upstreams: UpstreamConfig::read(&variables)?,
-            drain: Duration::from_secs(seconds.into()),
+            clients: ClientConfig::read(&variables)?,
+            life: LifeConfig::read(&variables)?,
             log: variables.or(
                 "LOG",
                 "error, warn, info, debug or trace",
@@ -96,41 +90,10 @@ impl Config {
     }
 }
 
-impl UpstreamConfig {
-    fn read(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Result<Self, ConfigError> {
-        let addresses: Addresses = variables.required(
-            "WEB_UPSTREAMS",
-            "host:port of each app, separated by commas",
-        )?;
-        let name: Name = variables.required(
-            "WEB_UPSTREAM_NAME",
-            "the host name in the apps' certificates",
-        )?;
-        Ok(Self {
-            addresses: addresses.0,
-            name: name.0,
-            identity: variables.required(
-                "WEB_UPSTREAM_IDENTITY",
-                "the apps' SPIFFE id, like spiffe://stack.internal/app",
-            )?,
-            files: MutualFiles {
-                identity: IdentityFiles {
-                    certificate: variables
-                        .required("WEB_UPSTREAM_CERTIFICATE_FILE", CERTIFICATE)?,
-                    key: variables.required("WEB_UPSTREAM_KEY_FILE", KEY)?,
-                },
-                anchors: variables.required(
-                    "WEB_UPSTREAM_CA_FILE",
-                    "the path of the internal CA's certificate",
-                )?,
-            },
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::Source;
 
     const GOOD: [(&str, &str); 10] = [
         ("WEB_LISTEN", "127.0.0.1:8443"),
@@ -160,8 +123,9 @@ mod tests {
     #[test]
     fn what_is_not_set_has_its_default() {
         let config = read("", None).unwrap();
-        assert_eq!(config.upstreams.addresses, ["127.0.0.1:9443", "app:9443"]);
-        assert_eq!(config.drain, Duration::from_secs(10));
+        let apps = ["127.0.0.1:9443", "app:9443"].map(|app| app.parse().unwrap());
+        assert_eq!(config.upstreams.source, Source::Fixed(apps.to_vec()));
+        assert_eq!(config.life.drain, std::time::Duration::from_secs(10));
         assert_eq!(config.versions, Versions::Tls13);
     }
 
@@ -174,6 +138,9 @@ mod tests {
             ("WEB_PUBLIC_ORIGIN", Some("https://localhost:8443/path")),
             ("WEB_UPSTREAMS", Some("app")),
             ("WEB_UPSTREAMS", Some("app:9443,")),
+            ("WEB_UPSTREAMS", Some("dns:app")),
+            ("WEB_UPSTREAMS", None),
+            ("WEB_UPSTREAMS_FILE", Some("apps.list")),
             ("WEB_UPSTREAM_IDENTITY", Some("app")),
             ("WEB_TLS12", Some("yes")),
             ("WEB_DRAIN_SECONDS", Some("-1")),

@@ -1,144 +1,207 @@
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{
+    future::poll_fn,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use certs::listener::PeerAddress;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE};
-use http_body::Body;
-use hyper::body::Incoming;
+use http::{HeaderValue, Response, StatusCode, Uri, header::CONTENT_TYPE, request};
 use telemetry::RequestId;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::{
     access_log::Entry,
-    body::{self, AnswerBody, RequestBody},
+    body::{BodyError, EdgeBody, Limited, RequestBody},
+    client::{Balancers, Client},
     config::Origin,
     headers, health,
-    problem::{Manner, Problem},
+    limits::{Limits, Requests, Shed},
+    metrics::Metrics,
+    problem::{Manner, Problem, Reason},
     screen,
-    upstream::{BodyFault, Lease, UpstreamError, Upstreams},
+    surface::{Kind, Surface},
+    upstream::{AnswerBody, UpstreamError, Upstreams},
 };
 
 /// The proxy: what is done with each request, in order.
 pub(crate) struct Edge {
     pub(crate) origin: Origin,
-    pub(crate) upstreams: Upstreams,
+    pub(crate) surface: Arc<Surface>,
+    pub(crate) balancers: Arc<Balancers>,
+    pub(crate) limits: Limits,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) shed: Arc<Shed>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Whether traces are sent anywhere.
+    pub(crate) traced: bool,
     /// Set when the process is about to end.
     pub(crate) draining: CancellationToken,
 }
 
 /// An answer on its way: the app's, or ours.
 enum Answer {
-    App(Response<Incoming>, Lease),
+    App(Response<AnswerBody>),
     Own(Response<Bytes>),
 }
 
+/// Among an answer's extensions: it is the last one of an HTTP/1.1 connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last;
+
 impl Edge {
-    /// Answers a request, whatever it is.
-    pub(crate) async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Response<AnswerBody>, Infallible> {
+    /// Answers a request, whatever it is, of the client at `address`.
+    pub(crate) async fn answer<B: RequestBody>(
+        &self,
+        head: request::Parts,
+        body: &mut B,
+        address: SocketAddr,
+    ) -> Response<EdgeBody> {
         let id = RequestId::random();
-        let client = client(&request);
-        let mut entry = Entry::begin(&request, client, id);
-        let manner = Manner::of(request.uri().path(), request.headers());
-        let (head, body) = request.into_parts();
-        let mut body = Some(body);
-        let span = tracing::info_span!("edge", request_id = %id);
-        let decision = self.decide(Request::from_parts(head, ()), &mut body, client, id);
-        let answer = match decision.instrument(span).await {
-            Ok(answer) => answer,
-            Err(problem) => Answer::Own(problem.answer(manner, id)),
+        let client = Client::of(address, &head.headers, &self.balancers);
+        let route = self.surface.template(head.uri.path());
+        let mut entry = Entry::begin(&head.method, route, client.address, id);
+        let manner = Manner::of(head.uri.path(), &head.headers);
+        let (allowance, answer) = match self.requests.check(client.address) {
+            Ok(allowance) => {
+                let span = if self.traced {
+                    tracing::info_span!("edge", request_id = %id)
+                } else {
+                    Span::none()
+                };
+                let decided = self.decide(head, body, &client, id).instrument(span).await;
+                (allowance, decided)
+            }
+            Err(allowance) => (allowance, Err(too_many())),
         };
-        if let Some(unread) = body.filter(|body| !body.is_end_stream()) {
-            body::linger(unread);
-        }
         let mut response = match answer {
-            Answer::App(response, lease) => {
+            Ok(Answer::App(response)) => {
                 entry.answered(response.status());
-                response.map(|body| AnswerBody::app(body, lease, entry))
+                response.map(|body| EdgeBody::app(body, entry))
             }
-            Answer::Own(response) => {
+            Ok(Answer::Own(response)) => {
                 entry.answered(response.status());
-                response.map(|bytes| AnswerBody::own(bytes, entry))
+                response.map(|bytes| EdgeBody::own(bytes, entry))
             }
+            Err(problem) => self.problem(problem, manner, id, entry),
         };
+        self.metrics.answered(route, response.status());
+        allowance.write(response.headers_mut());
         headers::to_client(response.headers_mut(), id);
-        Ok(response)
+        response
+    }
+
+    /// Answers what is no request.
+    pub(crate) fn refuse(&self, problem: Problem, client: IpAddr) -> Response<EdgeBody> {
+        let id = RequestId::random();
+        let entry = Entry::malformed(client, id);
+        let mut response = self.problem(problem, Manner::ProblemJson, id, entry);
+        headers::to_client(response.headers_mut(), id);
+        response
+    }
+
+    fn problem(
+        &self,
+        problem: Problem,
+        manner: Manner,
+        id: RequestId,
+        mut entry: Entry,
+    ) -> Response<EdgeBody> {
+        self.metrics.refused(problem.reason.name());
+        entry.answered(problem.status);
+        entry.refused(problem.reason);
+        let mut response = problem.answer(manner, id);
+        if problem.is_the_last() {
+            response.extensions_mut().insert(Last);
+        }
+        response.map(|bytes| EdgeBody::own(bytes, entry))
     }
 
     /// Screens, limits, rewrites, hands on.
-    async fn decide(
+    async fn decide<B: RequestBody>(
         &self,
-        request: Request<()>,
-        body: &mut Option<Incoming>,
-        client: IpAddr,
+        head: request::Parts,
+        body: &mut B,
+        client: &Client,
         id: RequestId,
     ) -> Result<Answer, Problem> {
-        screen::check(&request, &self.origin)?;
-        match request.uri().path() {
-            "/healthz" => return Ok(Answer::Own(plain("alive"))),
-            "/readyz" => {
-                health::readiness(self.draining.is_cancelled(), &self.upstreams, id).await?;
-                return Ok(Answer::Own(plain("ready")));
-            }
-            _ => {}
+        let route = screen::check(&head, !body.is_end_stream(), &self.origin, &self.surface)?;
+        if route.kind == Kind::Health {
+            return self.health(head.uri.path()).map(Answer::Own);
         }
-        let request = self.rewrite(request, body, client, id)?;
-        match self.upstreams.send(request).await {
-            Ok((response, lease)) => Ok(Answer::App(response, lease)),
-            Err(error) => {
-                tracing::warn!(%error, "no answer");
-                Err(problem(&error))
-            }
+        let longest = if route.bulk {
+            self.limits.bundle_bytes
+        } else {
+            self.limits.small_bytes
+        };
+        if body.size_hint().lower() > longest {
+            return Err(too_large());
+        }
+        let head = self.rewrite(head, client, id)?;
+        let mut body = Limited::new(body, longest, &self.limits);
+        body.gather(self.limits.gathered_bytes)
+            .await
+            .map_err(of_body)?;
+        body.admitted(self.shed.admit(route.bulk).ok_or(OVERLOADED)?);
+        let answer = self.ask(&head, &mut body).await;
+        // What failed at once says nothing of how long the apps take.
+        if matches!(answer, Ok(_) | Err(UpstreamError::Slow)) {
+            body.answered();
+        }
+        answer.map(Answer::App).map_err(|error| {
+            tracing::warn!(request_id = %id, %error, "no answer");
+            of_upstream(&error)
+        })
+    }
+
+    /// Asks an app, for as long as the client waits for the answer.
+    async fn ask<B: RequestBody>(
+        &self,
+        head: &request::Parts,
+        body: &mut Limited<'_, B>,
+    ) -> Result<Response<AnswerBody>, UpstreamError> {
+        let Some(mut whole) = body.whole() else {
+            return self.upstreams.send(head, body).await;
+        };
+        tokio::select! {
+            biased;
+            answer = self.upstreams.send(head, &mut whole) => answer,
+            () = poll_fn(|cx| body.poll_gone(cx)) => Err(BodyError::Gone.into()),
         }
     }
 
-    /// The request as the app gets it. Takes the body if it is let through.
+    fn health(&self, path: &str) -> Result<Response<Bytes>, Problem> {
+        if path != "/readyz" {
+            return Ok(plain("alive"));
+        }
+        health::readiness(self.draining.is_cancelled(), &self.upstreams)?;
+        Ok(plain("ready"))
+    }
+
+    /// The request as the app gets it.
     fn rewrite(
         &self,
-        request: Request<()>,
-        body: &mut Option<Incoming>,
-        client: IpAddr,
+        mut head: request::Parts,
+        client: &Client,
         id: RequestId,
-    ) -> Result<Request<RequestBody>, Problem> {
-        let (head, ()) = request.into_parts();
-        let limit = body::limit(head.uri.path());
-        let (least, empty) = body.as_ref().map_or((0, true), |body| {
-            (body.size_hint().lower(), body.is_end_stream())
-        });
-        if least > limit {
-            return Err(too_large());
-        }
-        if matches!(head.method, Method::GET | Method::HEAD) && !empty {
-            return Err(Problem::bad_request("this method has no body"));
-        }
-        let headers = headers::to_app(&head.headers, client, &self.origin, id)?;
-        let body = body
-            .take()
-            .map_or_else(RequestBody::empty, |body| RequestBody::new(body, limit));
-        let mut to = Request::new(body);
-        *to.headers_mut() = headers;
-        *to.method_mut() = head.method;
+    ) -> Result<request::Parts, Problem> {
+        head.headers = headers::to_app(
+            &head.headers,
+            client,
+            &self.origin,
+            self.surface.cookie(),
+            id,
+        )?;
         // The authority was compared with ours, and has done its service.
-        *to.uri_mut() = head
+        head.uri = head
             .uri
             .into_parts()
             .path_and_query
             .map(Uri::from)
             .unwrap_or_default();
-        Ok(to)
+        Ok(head)
     }
-}
-
-/// The client's address, as the listener saw it.
-fn client(request: &Request<Incoming>) -> IpAddr {
-    let unknown = IpAddr::from([0, 0, 0, 0]);
-    request
-        .extensions()
-        .get::<PeerAddress>()
-        .map_or(unknown, |peer| peer.0.ip())
 }
 
 fn plain(text: &'static str) -> Response<Bytes> {
@@ -148,6 +211,19 @@ fn plain(text: &'static str) -> Response<Bytes> {
     response
 }
 
+const OVERLOADED: Problem = Problem::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "there is more to do than can be done in time: try again soon",
+)
+.because(Reason::Shed);
+
+fn too_many() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many requests: slow down, and look at the header RateLimit",
+    )
+}
+
 fn too_large() -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
@@ -155,21 +231,31 @@ fn too_large() -> Problem {
     )
 }
 
-fn problem(error: &UpstreamError) -> Problem {
+fn of_upstream(error: &UpstreamError) -> Problem {
     match error {
         UpstreamError::Unavailable => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "no app can be reached: try again soon",
         ),
-        UpstreamError::Lost(_) => Problem::new(
+        UpstreamError::Full => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "every app is busy: try again soon",
+        ),
+        UpstreamError::Lost(_) | UpstreamError::Malformed(_) => Problem::new(
             StatusCode::BAD_GATEWAY,
             "the answer was lost: look whether it was done before trying again",
         ),
         UpstreamError::Slow => Problem::new(StatusCode::GATEWAY_TIMEOUT, "the app took too long"),
-        UpstreamError::Body(BodyFault::TooLarge) => too_large(),
-        UpstreamError::Body(BodyFault::TooSlow) => {
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")
+        UpstreamError::Body(error) => of_body(*error),
+    }
+}
+
+fn of_body(error: BodyError) -> Problem {
+    match error {
+        BodyError::TooLarge => too_large(),
+        BodyError::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"),
+        BodyError::Malformed | BodyError::Gone => {
+            Problem::bad_request("the body is malformed, or ended early")
         }
-        UpstreamError::Body(BodyFault::Broken) => Problem::bad_request("the body ended early"),
     }
 }

@@ -1,7 +1,5 @@
 //! Which headers pass, and which ones are ours to set.
 
-use std::net::IpAddr;
-
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{self, Entry},
@@ -9,7 +7,12 @@ use http::{
 use telemetry::{RequestId, X_REQUEST_ID};
 use tracing::Span;
 
-use crate::{config::Origin, problem::Problem};
+use crate::{
+    client::{Client, X_AMZN_TRACE_ID},
+    config::Origin,
+    problem::Problem,
+    screen::cookies,
+};
 
 /// Where the client comes from; its address alone, set by us alone.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -20,13 +23,12 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 
 /// The headers of a request that reach the app, if they come once. All others are dropped, and so
 /// are all spellings of "this is who I am" and "this is where I come from", known or not.
-const ONCE: [HeaderName; 10] = [
+const ONCE: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MODIFIED_SINCE,
     header::ORIGIN,
     header::USER_AGENT,
-    HeaderName::from_static("if-none-exist"),
     HeaderName::from_static("sec-fetch-dest"),
     HeaderName::from_static("sec-fetch-mode"),
     HeaderName::from_static("sec-fetch-site"),
@@ -62,11 +64,12 @@ const NOT_HANDED_BACK: [HeaderName; 11] = [
 /// to the HTTP library, which derives it from the body.
 pub(crate) fn to_app(
     from: &HeaderMap,
-    client: IpAddr,
+    client: &Client,
     origin: &Origin,
+    cookie: &str,
     request: RequestId,
 ) -> Result<HeaderMap, Problem> {
-    let mut to = HeaderMap::with_capacity(16);
+    let mut to = HeaderMap::with_capacity(24);
     for name in ONCE {
         let mut values = from.get_all(&name).iter();
         let Some(value) = values.next() else { continue };
@@ -82,11 +85,15 @@ pub(crate) fn to_app(
             to.append(&name, value.clone());
         }
     }
-    if let Some(cookies) = cookies(from) {
-        to.insert(header::COOKIE, cookies);
+    if let Some(ours) = cookies::kept(from, cookie) {
+        to.insert(header::COOKIE, ours);
     }
-    if let Ok(address) = HeaderValue::try_from(client.to_canonical().to_string()) {
+    remove_listed(&mut to, from);
+    if let Ok(address) = HeaderValue::try_from(client.address.to_string()) {
         to.insert(X_FORWARDED_FOR, address);
+    }
+    if let Some(trace) = &client.trace {
+        to.insert(X_AMZN_TRACE_ID, trace.clone());
     }
     to.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     to.insert(X_FORWARDED_HOST, origin.header());
@@ -95,16 +102,16 @@ pub(crate) fn to_app(
     Ok(to)
 }
 
-/// HTTP/2 may send each cookie by itself; HTTP/1.1 has one header for all (RFC 9113, 8.2.3).
-fn cookies(from: &HeaderMap) -> Option<HeaderValue> {
-    let mut values = from.get_all(header::COOKIE).iter();
-    let first = values.next()?;
-    let mut joined = first.as_bytes().to_vec();
-    for value in values {
-        joined.extend_from_slice(b"; ");
-        joined.extend_from_slice(value.as_bytes());
+/// Takes away what the client's `Connection` lists, which is for us alone (RFC 9110, 7.6.1). How the
+/// body is typed is not for it to list.
+fn remove_listed(to: &mut HeaderMap, from: &HeaderMap) {
+    let values = from.get_all(header::CONNECTION).iter();
+    let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    for option in options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok()) {
+        if option != header::CONTENT_TYPE {
+            to.remove(option);
+        }
     }
-    HeaderValue::from_bytes(&joined).ok()
 }
 
 /// Makes the app's headers, or those of our own answers, what the client gets.
@@ -120,7 +127,10 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
     for name in listed.iter().chain(&NOT_HANDED_BACK) {
         headers.remove(name);
     }
-    headers.insert(X_REQUEST_ID, request.header_value());
+    // It never comes again: HTTP/2's table is for what does, and leaves out what is marked so.
+    let mut id = request.header_value();
+    id.set_sensitive(true);
+    headers.insert(X_REQUEST_ID, id);
     for (name, value) in ALWAYS {
         headers.insert(
             HeaderName::from_static(name),
@@ -154,7 +164,7 @@ const ALWAYS: [(&str, &str); 7] = [
 const UNLESS_SET: [(&str, &str); 2] = [
     (
         "content-security-policy",
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
     ),
     ("cache-control", "no-store"),
 ];
@@ -176,10 +186,15 @@ mod tests {
 
     fn handed_on(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
         let origin = "https://clinic.example".parse().unwrap();
+        let client = Client {
+            address: [10, 1, 2, 3].into(),
+            trace: None,
+        };
         to_app(
             &map(headers),
-            IpAddr::from([10, 1, 2, 3]),
+            &client,
             &origin,
+            "__Host-session",
             RequestId::random(),
         )
     }
@@ -231,6 +246,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_client_lists_is_for_us_alone() {
+        let to = handed_on(&[
+            ("connection", "keep-alive, authorization,"),
+            (
+                "connection",
+                "Accept, cookie, x-forwarded-for, content-type",
+            ),
+            ("authorization", "Bearer a"),
+            ("accept", "text/html"),
+            ("cookie", "__Host-session=1"),
+            ("content-type", "application/json"),
+        ])
+        .unwrap();
+        for name in ["authorization", "accept", "cookie"] {
+            assert!(!to.contains_key(name), "{name}");
+        }
+        assert!(to.contains_key("content-type") && to.contains_key("x-forwarded-for"));
+    }
+
+    #[test]
     fn hop_by_hop_headers_go_no_further_in_either_direction() {
         let hops = [
             ("connection", "close, x-listed"),
@@ -255,8 +290,8 @@ mod tests {
         assert!(
             handed_on(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err()
         );
-        let to = handed_on(&[("cookie", "a=1"), ("cookie", "b=2")]).unwrap();
-        assert_eq!(to["cookie"], "a=1; b=2");
+        let to = handed_on(&[("cookie", "a=1"), ("cookie", "__Host-session=2")]).unwrap();
+        assert_eq!(to["cookie"], "__Host-session=2");
         assert_eq!(to.get_all("cookie").iter().count(), 1);
     }
 

@@ -1,12 +1,15 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::json;
 use telemetry::RequestId;
 
-use crate::route;
+mod page;
+mod reason;
+
+pub(crate) use reason::Reason;
 
 /// Why web answers a request itself. A fixed text: nothing of the request is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     /// What is wrong, and what to do instead.
     pub(crate) detail: &'static str,
+    /// What it is counted under.
+    pub(crate) reason: Reason,
+    /// The methods that are answered instead.
+    pub(crate) allow: Option<&'static str>,
 }
 
 /// How a client wants to be told.
@@ -31,7 +38,7 @@ pub(crate) enum Manner {
 impl Manner {
     /// By the path that was asked for; pages for those who accept HTML.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
-        if route::is_fhir(path) {
+        if path == "/fhir" || path.starts_with("/fhir/") {
             return Self::Outcome;
         }
         let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
@@ -46,7 +53,30 @@ impl Manner {
 
 impl Problem {
     pub(crate) const fn new(status: StatusCode, detail: &'static str) -> Self {
-        Self { status, detail }
+        Self {
+            status,
+            detail,
+            reason: Reason::of(status),
+            allow: None,
+        }
+    }
+
+    /// The same, counted under another reason than its status tells.
+    pub(crate) const fn because(mut self, reason: Reason) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// The same, with the methods that are answered instead.
+    pub(crate) const fn allowing(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// Whether it is unsure where the client believes its next request to begin, or whether it
+    /// believes to be speaking HTTP at all: then nothing more is read of its connection.
+    pub(crate) const fn is_the_last(self) -> bool {
+        matches!(self.reason, Reason::Malformed | Reason::Host)
     }
 
     pub(crate) const fn bad_request(detail: &'static str) -> Self {
@@ -58,15 +88,24 @@ impl Problem {
         let (kind, body) = match manner {
             Manner::Outcome => ("application/fhir+json", self.outcome(request)),
             Manner::ProblemJson => ("application/problem+json", self.problem_json(request)),
-            Manner::Page => ("text/html; charset=utf-8", self.page(request)),
+            Manner::Page => (
+                "text/html; charset=utf-8",
+                page::of(self.status, self.detail, request),
+            ),
         };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            let methods = "GET, HEAD, POST, PUT, PATCH, DELETE";
+        if manner == Manner::Page {
+            let policy = HeaderValue::from_static(page::POLICY);
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
@@ -80,7 +119,11 @@ impl Problem {
 
     fn outcome(self, request: RequestId) -> String {
         let code = match self.status.as_u16() {
-            405 => "not-supported",
+            401 => "login",
+            403 => "forbidden",
+            404 => "not-found",
+            405 | 415 => "not-supported",
+            429 => "throttled",
             413 | 414 | 431 => "too-long",
             502 | 503 => "transient",
             504 | 408 => "timeout",
@@ -109,16 +152,6 @@ impl Problem {
             "request_id": request.to_string(),
         })
         .to_string()
-    }
-
-    fn page(self, request: RequestId) -> String {
-        let (title, detail) = (self.title(), self.detail);
-        format!(
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-             <h1>{title}</h1><p>{detail}.</p><p>Request {request}</p>\
-             <p><a href=\"/\">To the start page</a></p></html>"
-        )
     }
 }
 

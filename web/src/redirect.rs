@@ -1,22 +1,36 @@
+use std::sync::Arc;
+
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONNECTION, LOCATION},
 };
 
-use crate::{config::Origin, screen};
+use crate::{config::Origin, screen, surface::Surface};
+
+/// What is answered in the clear.
+#[derive(Clone)]
+pub(crate) struct Redirect {
+    pub(crate) origin: Origin,
+    pub(crate) surface: Arc<Surface>,
+}
+
+impl Redirect {
+    /// Answers a request, whatever it is.
+    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<String> {
+        answer(&self.origin, &self.surface, request)
+    }
+}
 
 /// Sends a plain HTTP request on to HTTPS. A request that carries something is not sent on: what
 /// it carried has been seen on the way, and its sender should learn of it.
-pub(crate) fn answer<B>(origin: &Origin, request: &Request<B>) -> Response<String> {
+fn answer<B>(origin: &Origin, surface: &Surface, request: &Request<B>) -> Response<String> {
     let mut response = Response::new(String::new());
     let uri = request.uri();
-    let well_formed = screen::path(uri.path()).is_ok();
-    let harmless = screen::query(uri.path(), uri.query()).is_ok();
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         *response.status_mut() = StatusCode::FORBIDDEN;
         "use HTTPS\n".clone_into(response.body_mut());
-    } else if !well_formed || !harmless {
-        *response.status_mut() = StatusCode::BAD_REQUEST;
+    } else if let Err(problem) = screen::address(uri, surface) {
+        *response.status_mut() = problem.status;
     } else {
         let rest = uri
             .path_and_query()
@@ -40,7 +54,7 @@ mod tests {
     fn redirected(method: Method, uri: &str) -> Response<String> {
         let origin = "https://clinic.example".parse().unwrap();
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        answer(&origin, &request)
+        answer(&origin, &Surface::of_app().unwrap(), &request)
     }
 
     #[test]

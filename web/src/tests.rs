@@ -1,5 +1,6 @@
 //! The edge on real sockets: a client on one side, apps on the other.
 
+mod canonical;
 mod logging;
 mod passing;
 mod refusing;

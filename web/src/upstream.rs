@@ -1,30 +1,56 @@
-//! The apps: several, each behind a pool of verified connections.
+//! The apps: which of them is asked, over what connection, and what is done if it does not answer.
+//!
+//! A request is sent again only if that can do no harm:
+//! - whatever it is, if nothing of it was sent: no connection, or one that took no byte;
+//! - if it changes nothing and has no body, after a connection was lost before any of the answer
+//!   came: twice at most, elsewhere if possible, and within a [`budget`];
+//! - the same, if an answer is late (four times what 99 of 100 take, 1 s at least): then another
+//!   app is asked as well, and the first answer counts.
+//!
+//! A request that changes something is never sent again once a byte may have left.
 
-mod pool;
+mod answer;
+mod answer_head;
+mod app;
+mod budget;
+mod counters;
+mod exchange;
+mod fitness;
+mod flock;
+mod framing;
+mod latency;
+mod limits;
+mod list;
+mod outgoing;
+mod probe;
+mod resend;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod wire;
 
-use std::{
-    error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{io, sync::Arc};
 
+use bytes::Bytes;
 use certs::MutualClient;
-use http::{HeaderValue, Method, Request, Response, header::HOST};
+use http::{HeaderValue, Response, request};
 use http_body::Body;
-use hyper::body::Incoming;
-use tokio::time::timeout;
 
-pub(crate) use pool::Lease;
-use pool::{Connection, Pool, SendError};
+pub(crate) use answer::{AnswerBody, AnswerError};
+use app::Common;
+pub(crate) use counters::UpstreamCounters;
+use flock::Flock;
+pub(crate) use framing::FramingError;
+pub(crate) use limits::Limits;
+use list::Follower;
+pub(crate) use list::{Entry, ListError, Source};
+#[cfg(test)]
+pub(crate) use outgoing::emitted;
+use resend::Call;
+use watch::Clock;
 
-use crate::body::{BodyError, RequestBody};
-
-/// From handing a request on to the head of its answer. Less than what the listener lets a
-/// connection stand still for.
-const ANSWER: Duration = Duration::from_secs(100);
+use crate::body::BodyError;
 
 /// Why there is no answer of an app.
 #[derive(Debug, thiserror::Error)]
@@ -32,130 +58,84 @@ pub(crate) enum UpstreamError {
     /// No app can be connected to. Nothing was sent.
     #[error("no app can be connected to")]
     Unavailable,
+    /// Every app has as many requests as it may have. Nothing was sent.
+    #[error("every app is busy")]
+    Full,
     /// The connection broke while the answer was awaited; what the app did is unknown.
     #[error("the app did not answer: {0}")]
-    Lost(#[source] hyper::Error),
+    Lost(#[source] io::Error),
+    /// What the app sent is not an answer; what it did is unknown.
+    #[error(transparent)]
+    Malformed(#[from] FramingError),
     /// The app takes too long.
     #[error("the app took too long")]
     Slow,
     /// It is the client's body that failed.
     #[error(transparent)]
-    Body(#[from] BodyFault),
+    Body(#[from] BodyError),
 }
 
-/// What was wrong with the client's body; [`BodyError`], told to the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BodyFault {
-    /// See [`BodyError::TooLarge`].
-    #[error("the body is too large")]
-    TooLarge,
-    /// See [`BodyError::TooSlow`].
-    #[error("the body came too slowly")]
-    TooSlow,
-    /// See [`BodyError::Client`].
-    #[error("the body ended early")]
-    Broken,
-}
-
-/// The apps, and which of them is next.
-pub(crate) struct Upstreams {
-    pools: Vec<Arc<Pool>>,
-    host: HeaderValue,
-    turn: AtomicUsize,
-}
+/// The apps.
+pub(crate) struct Upstreams(Arc<Flock>);
 
 impl Upstreams {
-    /// Apps at `addresses`, all of them known by the same name and identity.
-    pub(crate) fn new(addresses: &[String], host: HeaderValue, tls: &MutualClient) -> Self {
-        let pool = |address: &String| Arc::new(Pool::new(address.clone(), tls.clone()));
-        Self {
-            pools: addresses.iter().map(pool).collect(),
+    /// The apps on a list, all of them known by the same name and identity. Goes on following the
+    /// list, and asking the apps whether they are ready, until it is dropped.
+    ///
+    /// Called within the runtime.
+    pub(crate) fn start(
+        source: Source,
+        host: HeaderValue,
+        tls: MutualClient,
+        limits: Limits,
+        counters: Arc<UpstreamCounters>,
+    ) -> Result<Self, ListError> {
+        let entries = source.entries()?;
+        let flock = Flock::new(Common {
+            limits,
             host,
-            turn: AtomicUsize::new(0),
+            tls,
+            clock: Clock::new(),
+            counters,
+        });
+        let alive = list::is_alive(&source, &entries);
+        let follower = Follower::new(source, entries);
+        flock.set(&follower.addresses());
+        if alive {
+            tokio::spawn(follower.follow(Arc::downgrade(&flock)));
         }
+        tokio::spawn(flock::keep_time(Arc::downgrade(&flock)));
+        Ok(Self(flock))
     }
 
     /// Hands a request on, and awaits the head of its answer.
     ///
-    /// It is handed on again only if nothing of it was sent; and, if it changes nothing and has no
-    /// body, once more after a pooled connection broke, which the app may just have closed.
-    pub(crate) async fn send(
+    /// `head` has the path and query alone for its URI, and the headers that are for the app; the
+    /// host and the framing are added here. The framing follows from the body: its exact size if
+    /// that is known, chunks otherwise. Dropped before it is done, it closes the connection.
+    ///
+    /// An answer that comes before the body was sent ends the sending.
+    pub(crate) async fn send<B>(
         &self,
-        mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
-        request.headers_mut().insert(HOST, self.host.clone());
-        timeout(ANSWER, self.attempt(request))
-            .await
-            .map_err(|_elapsed| UpstreamError::Slow)?
+        head: &request::Parts,
+        body: &mut B,
+    ) -> Result<Response<AnswerBody>, UpstreamError>
+    where
+        B: Body<Data = Bytes, Error = BodyError> + Unpin + Send,
+    {
+        Call::new(&self.0, head, body).answer(body).await
     }
 
-    async fn attempt(
-        &self,
-        mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
-        let mut copy = copy_of_harmless(&request);
-        loop {
-            let connection = self.connection().await?;
-            let pooled = connection.is_reused();
-            match connection.send(request).await {
-                Ok(answer) => return Ok(answer),
-                Err(SendError::Unsent(unsent)) => request = *unsent,
-                Err(SendError::Lost(error)) => match (body_fault(&error), copy.take()) {
-                    (Some(fault), _) => return Err(fault.into()),
-                    (None, Some(again)) if pooled => request = again,
-                    (None, _) => return Err(UpstreamError::Lost(error)),
-                },
-            }
-        }
+    /// Whether an app has said that it is ready, and has not taken it back.
+    pub(crate) fn is_any_ready(&self) -> bool {
+        let apps = self.0.apps();
+        apps.iter().any(|app| app.fitness.is_ready())
     }
 
-    /// A connection to the least busy app that can be connected to.
-    async fn connection(&self) -> Result<Connection, UpstreamError> {
-        let turn = self.turn.fetch_add(1, Relaxed);
-        let count = self.pools.len();
-        let mut order: Vec<&Arc<Pool>> = (0..count)
-            .filter_map(|at| self.pools.get((turn.wrapping_add(at)) % count))
-            .collect();
-        // Stable: among equally busy ones, the turn decides.
-        order.sort_by_key(|pool| (pool.is_resting(), pool.busy()));
-        for pool in order {
-            match pool.connection().await {
-                Ok(connection) => return Ok(connection),
-                Err(error) => {
-                    let address = pool.address();
-                    tracing::warn!(upstream = address, %error, "an app can't be connected to");
-                }
-            }
-        }
-        Err(UpstreamError::Unavailable)
+    /// Each app's address, and whether it is asked.
+    pub(crate) fn states(&self) -> Vec<(String, bool)> {
+        let apps = self.0.apps();
+        let state = |app: &Arc<app::App>| (app.address().to_owned(), !app.fitness.is_ejected());
+        apps.iter().map(state).collect()
     }
-}
-
-/// A copy of a request that may be sent twice: it changes nothing, and has no body.
-fn copy_of_harmless(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let harmless = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !harmless || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut copy = Request::new(RequestBody::empty());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
-}
-
-/// The fault of the client's body, if that is what ended the exchange.
-fn body_fault(error: &hyper::Error) -> Option<BodyFault> {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(fault) = cause.downcast_ref::<BodyError>() {
-            return Some(match fault {
-                BodyError::TooLarge => BodyFault::TooLarge,
-                BodyError::TooSlow => BodyFault::TooSlow,
-                BodyError::Client(_) => BodyFault::Broken,
-            });
-        }
-        source = cause.source();
-    }
-    None
 }

@@ -56,26 +56,6 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 }
 
-/// One or more `host:port`, separated by commas.
-pub(super) struct Addresses(pub(super) Vec<String>);
-
-impl FromStr for Addresses {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let is_address = |address: &&str| {
-            address.rsplit_once(':').is_some_and(|(host, port)| {
-                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-            })
-        };
-        let addresses: Vec<&str> = text.split(',').map(str::trim).collect();
-        if !addresses.iter().all(is_address) {
-            return Err(());
-        }
-        Ok(Self(addresses.into_iter().map(str::to_owned).collect()))
-    }
-}
-
 /// A host name that a certificate can carry.
 pub(super) struct Name(pub(super) ServerName<'static>);
 

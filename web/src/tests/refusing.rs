@@ -1,4 +1,4 @@
-use super::stack::{App, Certificates, Web, status};
+use super::stack::{App, Certificates, FORM, Web, status};
 
 const HEAD: &str = "host: localhost:8443\r\nconnection: close\r\n";
 
@@ -67,17 +67,20 @@ async fn a_body_that_is_too_large_is_refused_before_or_while_it_comes() {
     let certificates = Certificates::issue();
     let app = App::start(&certificates, "internal/app").await;
     let web = Web::start(&certificates, &[app.address]).await;
-    let declared = format!("POST /fhir HTTP/1.1\r\n{HEAD}content-length: 50000000\r\n\r\n{{");
+    let declared = format!(
+        "POST /fhir HTTP/1.1\r\n{HEAD}content-type: application/json\r\n\
+         content-length: 50000000\r\n\r\n{{"
+    );
     let answer = web.raw(&declared).await;
     assert_eq!(status(&answer), "413");
     assert!(answer.contains("OperationOutcome"), "{answer}");
-    // A MiB and a byte, of which nothing was said before.
-    let chunks = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(16);
-    let head = format!("POST /sign-in HTTP/1.1\r\n{HEAD}transfer-encoding: chunked\r\n\r\n");
+    // 64 KiB and a byte, of which nothing was said before.
+    let chunks = format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(16);
+    let head = format!("POST /sign-in HTTP/1.1\r\n{HEAD}{FORM}transfer-encoding: chunked\r\n\r\n");
     let chunked = head + &chunks;
     let fits = web.raw(format!("{chunked}0\r\n\r\n")).await;
     assert_eq!(status(&fits), "200");
-    assert_eq!(app.seen()[0].body.len(), 1024 * 1024);
+    assert_eq!(app.seen()[0].body.len(), 64 * 1024);
     let answer = web.raw(format!("{chunked}1\r\nx\r\n0\r\n\r\n")).await;
     assert_eq!(status(&answer), "413");
     assert_eq!(app.seen().len(), 1);

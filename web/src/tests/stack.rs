@@ -10,8 +10,7 @@ use std::{
 use certs::{
     IdentityFiles, MutualClient, MutualFiles, MutualServer, PublicServer, TrustAnchors, Versions,
     issue::{self, Settings},
-    listener::{self, Limits},
-    policy,
+    listener, policy,
 };
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -26,7 +25,14 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
-use crate::{edge::Edge, upstream::Upstreams};
+use crate::{
+    conversation::Talk,
+    edge::Edge,
+    limits::{Limits, Requests, Shed},
+    metrics::Metrics,
+    surface::Surface,
+    upstream::{self, Source, Upstreams},
+};
 
 /// Everything that `issue` makes, in a folder of its own.
 pub(super) struct Certificates(TempDir);
@@ -95,8 +101,8 @@ impl App {
         tokio::spawn(listener::serve(
             tcp,
             tls,
-            service,
-            Limits::internal(),
+            listener::Http(service),
+            listener::Limits::internal(),
             shutdown,
         ));
         app
@@ -104,6 +110,10 @@ impl App {
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<String>, Infallible> {
         let (parts, body) = request.into_parts();
+        // The edge asks by itself, and nobody else is interested.
+        if parts.uri.path() == "/readyz" {
+            return Ok(Response::new("ready".to_owned()));
+        }
         let Ok(body) = body.collect().await else {
             return Ok(Response::new(String::new()));
         };
@@ -134,6 +144,16 @@ async fn bind() -> (TcpListener, SocketAddr) {
     (tcp, address)
 }
 
+/// The edge as the apps see it.
+pub(super) fn mutual_client(certificates: &Certificates) -> MutualClient {
+    MutualClient::reloading(
+        certificates.mutual("internal/web"),
+        "app.internal".try_into().unwrap(),
+        "spiffe://stack.internal/app".parse().unwrap(),
+    )
+    .unwrap()
+}
+
 /// An edge in front of apps, and the client's view of it.
 pub(super) struct Web {
     pub(super) address: SocketAddr,
@@ -142,30 +162,33 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) async fn start(certificates: &Certificates, apps: &[SocketAddr]) -> Self {
-        let tls = MutualClient::reloading(
-            certificates.mutual("internal/web"),
-            "app.internal".try_into().unwrap(),
-            "spiffe://stack.internal/app".parse().unwrap(),
+        let apps = apps.iter().map(|app| app.to_string().parse().unwrap());
+        let upstreams = Upstreams::start(
+            Source::Fixed(apps.collect()),
+            "app.internal".parse().unwrap(),
+            mutual_client(certificates),
+            upstream::Limits::default(),
+            Arc::default(),
         );
-        let apps: Vec<String> = apps.iter().map(SocketAddr::to_string).collect();
-        let host = "app.internal".parse().unwrap();
+        let limits = Limits::default();
+        let surface = Surface::of_app().unwrap();
         let edge = Arc::new(Edge {
             origin: "https://localhost:8443".parse().unwrap(),
-            upstreams: Upstreams::new(&apps, host, &tls.unwrap()),
+            metrics: Metrics::new(surface.templates()),
+            surface: Arc::new(surface),
+            balancers: Arc::default(),
+            requests: Requests::new(limits.requests_per_minute),
+            shed: Arc::new(Shed::new(limits.ordinary, limits.bulk)),
+            upstreams: Arc::new(upstreams.unwrap()),
+            traced: false,
             draining: CancellationToken::new(),
+            limits,
         });
         let identity = certificates.identity("public/web");
         let public = PublicServer::reloading(identity, Versions::Tls13).unwrap();
         let (tcp, address) = bind().await;
-        let service = service_fn(move |request| Arc::clone(&edge).answer(request));
-        let shutdown = CancellationToken::new();
-        tokio::spawn(listener::serve(
-            tcp,
-            public,
-            service,
-            Limits::public(),
-            shutdown,
-        ));
+        let (limits, shutdown) = (edge.limits.listener(), CancellationToken::new());
+        tokio::spawn(listener::serve(tcp, public, Talk(edge), limits, shutdown));
         let anchors = TrustAnchors::from_pem_file(certificates.path("public/ca.pem")).unwrap();
         Self {
             address,
@@ -198,7 +221,7 @@ impl Web {
     pub(super) async fn ask(&self, line: &str, headers: &str, body: &str) -> String {
         let framing = match body.len() {
             0 => String::new(),
-            length => format!("content-length: {length}\r\n"),
+            length => format!("{FORM}content-length: {length}\r\n"),
         };
         let head = "host: localhost:8443\r\nconnection: close\r\n";
         self.raw(format!(
@@ -211,6 +234,9 @@ impl Web {
         self.ask(&format!("GET {path}"), "", "").await
     }
 }
+
+/// What a body is, as a header.
+pub(super) const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
 /// The status of an answer.
 pub(super) fn status(answer: &str) -> &str {

@@ -1,28 +1,22 @@
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+//! What a client notices of the apps.
+
+mod fake;
+mod faults;
+mod lists;
+mod wire;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{
-    ServerConfig,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
+
+use fake::{Fake, Then, ok};
 
 use super::stack::{App, Certificates, Web, status};
 
@@ -67,81 +61,45 @@ async fn two_apps_share_the_work_and_keep_their_connections() {
     for _ in 0..10 {
         assert_eq!(status(&web.get("/patients").await), "200");
     }
-    assert_eq!((first.seen().len(), second.seen().len()), (5, 5));
-}
-
-/// What an app does after it has answered the first request of a connection.
-#[derive(Clone, Copy, PartialEq)]
-enum Then {
-    /// It waits for a second one, and closes.
-    Close,
-    /// It reads nothing any more.
-    Hang,
-}
-
-/// An app that answers the first head of each connection, and no other. Counts what it was sent.
-async fn rude_app(certificates: &Certificates, then: Then) -> (SocketAddr, Arc<AtomicUsize>) {
-    let files = certificates.identity("internal/app");
-    let chain = CertificateDer::pem_file_iter(files.certificate).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            chain.map(Result::unwrap).collect(),
-            PrivateKeyDer::from_pem_file(files.key).unwrap(),
-        )
-        .unwrap();
-    let tls = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let requests = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&requests);
-    tokio::spawn(async move {
-        loop {
-            let (tcp, _) = listener.accept().await.unwrap();
-            let (tls, counter) = (tls.clone(), Arc::clone(&counter));
-            tokio::spawn(async move {
-                let mut stream = tls.accept(tcp).await.unwrap();
-                let mut buffer = [0; 4096];
-                for answered in [true, false] {
-                    if stream.read(&mut buffer).await.unwrap_or(0) == 0 {
-                        return;
-                    }
-                    counter.fetch_add(1, Relaxed);
-                    if answered {
-                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-                        stream.write_all(answer).await.unwrap();
-                        if then == Then::Hang {
-                            return std::future::pending().await;
-                        }
-                    }
-                }
-            });
-        }
-    });
-    (address, requests)
+    assert!(!first.seen().is_empty() && !second.seen().is_empty());
+    assert_eq!(first.seen().len() + second.seen().len(), 10);
 }
 
 #[tokio::test]
 async fn a_get_outlives_a_pooled_connection_and_a_post_is_never_sent_twice() {
     let certificates = Certificates::issue();
-    let (address, requests) = rude_app(&certificates, Then::Close).await;
-    let web = Web::start(&certificates, &[address]).await;
-    assert_eq!(status(&web.get("/patients").await), "200");
-    // Upon the pooled connection, and then upon a new one.
-    assert_eq!(status(&web.get("/patients").await), "200");
-    assert_eq!(requests.load(Relaxed), 3);
-    let answer = web.ask("POST /sign-in", "", "email=a").await;
-    assert_eq!(status(&answer), "502", "{answer}");
-    assert_eq!(requests.load(Relaxed), 4);
+    // It answers the first request of a connection, and closes upon the second.
+    let app = Fake::start(&certificates, |got| match got.nth {
+        0 => Then::Answer(ok("well")),
+        _ => Then::Close,
+    })
+    .await;
+    let web = Web::start(&certificates, &[app.address]).await;
+    let (mut answered, mut lost) = (0, 0);
+    for number in 0..20 {
+        assert_eq!(status(&web.get("/patients").await), "200");
+        let answer = web.ask("POST /sign-in", "", &format!("<{number}>")).await;
+        match status(&answer) {
+            "200" => answered += 1,
+            "502" => lost += 1,
+            _ => panic!("{answer}"),
+        }
+    }
+    assert!(lost > 0);
+    let got = app.got();
+    let posts = got.iter().filter(|got| got.head.starts_with("POST"));
+    assert_eq!(posts.count(), answered + lost);
 }
 
 #[tokio::test]
 async fn an_upload_that_its_app_did_not_wait_for_ends_with_the_answer() {
     let certificates = Certificates::issue();
-    let (address, _requests) = rude_app(&certificates, Then::Hang).await;
-    let web = Web::start(&certificates, &[address]).await;
+    let app = Fake::hasty(&certificates, |got| {
+        assert!(got.head.starts_with("POST /fhir "));
+        Then::Early(ok("enough"))
+    })
+    .await;
+    let web = Web::start(&certificates, &[app.address]).await;
     let io = TokioIo::new(web.connect("h2").await);
     let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
         .await
@@ -155,6 +113,7 @@ async fn an_upload_that_its_app_did_not_wait_for_ends_with_the_answer() {
     });
     let body = StreamBody::new(endless);
     let request = http::Request::post("https://localhost:8443/fhir")
+        .header("content-type", "application/fhir+json")
         .body(body)
         .unwrap();
     let answer = client.send_request(request).await.unwrap();

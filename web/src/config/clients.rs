@@ -1,0 +1,102 @@
+use std::num::NonZeroU32;
+
+use super::{ConfigError, variables::Variables};
+use crate::{client::Balancers, limits::Limits};
+
+/// Who the clients are, and what each is given.
+#[derive(Debug)]
+pub(crate) struct ClientConfig {
+    /// `WEB_BALANCERS`: the load balancers in front of us.
+    pub(crate) balancers: Balancers,
+    /// `WEB_PROXY_PROTOCOL`: whether each of their connections begins with a PROXY header.
+    pub(crate) proxy_protocol: bool,
+    /// `WEB_CONNECTIONS_PER_CLIENT`.
+    pub(crate) connections: u32,
+    /// `WEB_REQUESTS_PER_MINUTE`: of one client.
+    pub(crate) requests_per_minute: NonZeroU32,
+}
+
+impl ClientConfig {
+    pub(super) fn read(
+        variables: &Variables<impl Fn(&str) -> Option<String>>,
+    ) -> Result<Self, ConfigError> {
+        let limits = Limits::default();
+        let balancers = variables.or(
+            "WEB_BALANCERS",
+            "the networks of the load balancers in front, like 10.0.1.0/24, separated by commas; \
+             not everybody's",
+            Balancers::default(),
+        )?;
+        let proxy_protocol = variables.or("WEB_PROXY_PROTOCOL", "true or false", false)?;
+        if proxy_protocol && balancers.is_empty() {
+            return Err(ConfigError {
+                variable: "WEB_PROXY_PROTOCOL",
+                problem: "lets nobody in without WEB_BALANCERS",
+                expected: "the networks that PROXY headers are believed from, in WEB_BALANCERS",
+            });
+        }
+        let connections: NonZeroU32 = variables.or(
+            "WEB_CONNECTIONS_PER_CLIENT",
+            "a number above 0",
+            NonZeroU32::new(limits.connections_per_client).unwrap_or(NonZeroU32::MIN),
+        )?;
+        Ok(Self {
+            balancers,
+            proxy_protocol,
+            connections: connections.get(),
+            requests_per_minute: variables.or(
+                "WEB_REQUESTS_PER_MINUTE",
+                "a number above 0",
+                limits.requests_per_minute,
+            )?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(set: &[(&str, &str)]) -> Result<ClientConfig, String> {
+        let lookup = |asked: &str| {
+            let found = set.iter().find(|(name, _)| *name == asked);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        ClientConfig::read(&Variables(lookup)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nobody_is_a_load_balancer_unless_it_is_said() {
+        let config = read(&[]).unwrap();
+        assert!(config.balancers.is_empty() && !config.proxy_protocol);
+        assert_eq!(config.requests_per_minute.get(), 60_000);
+        let config = read(&[
+            ("WEB_BALANCERS", "10.0.0.0/16,10.1.0.1"),
+            ("WEB_PROXY_PROTOCOL", "true"),
+            ("WEB_CONNECTIONS_PER_CLIENT", "7"),
+            ("WEB_REQUESTS_PER_MINUTE", "8"),
+        ])
+        .unwrap();
+        assert!(config.balancers.contain([10, 1, 0, 1].into()));
+        assert!(config.proxy_protocol);
+        assert_eq!(
+            (config.connections, config.requests_per_minute.get()),
+            (7, 8)
+        );
+    }
+
+    #[test]
+    fn what_can_not_be_meant_is_named() {
+        for (variable, value) in [
+            ("WEB_BALANCERS", "0.0.0.0/0"),
+            ("WEB_BALANCERS", "lb.internal"),
+            ("WEB_PROXY_PROTOCOL", "true"),
+            ("WEB_PROXY_PROTOCOL", "2"),
+            ("WEB_CONNECTIONS_PER_CLIENT", "0"),
+            ("WEB_REQUESTS_PER_MINUTE", "0"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err();
+            assert!(error.starts_with(variable), "{error}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroUsize},
+    thread,
+    time::Duration,
+};
+
+use super::{ConfigError, variables::Variables};
+use crate::limits::Limits;
+
+/// How the process begins, is watched, and ends.
+#[derive(Debug)]
+pub(crate) struct LifeConfig {
+    /// `WEB_METRICS_LISTEN`: where metrics are read, on this machine alone.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// `WEB_WORKERS`: threads that serve; as many as there are cores if it is not set.
+    workers: Option<NonZeroU16>,
+    /// `WEB_UNREADY_SECONDS`: on SIGTERM, how long it still takes connections while `/readyz`
+    /// already says no, so that a load balancer can learn of it.
+    pub(crate) unready: Duration,
+    /// `WEB_DRAIN_SECONDS`: how long requests in flight then have.
+    pub(crate) drain: Duration,
+}
+
+impl LifeConfig {
+    /// How many threads serve.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.map_or_else(
+            || thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            |workers| workers.get().into(),
+        )
+    }
+
+    pub(super) fn read(
+        variables: &Variables<impl Fn(&str) -> Option<String>>,
+    ) -> Result<Self, ConfigError> {
+        let seconds = "a number of seconds";
+        let unready = variables.or("WEB_UNREADY_SECONDS", seconds, 0_u16)?;
+        let drain: Option<u16> = variables.optional("WEB_DRAIN_SECONDS", seconds)?;
+        let expected = "a loopback address and port, like 127.0.0.1:9100: metrics are read in the \
+                        clear, so they don't leave this machine";
+        let metrics_listen: Option<SocketAddr> =
+            variables.optional("WEB_METRICS_LISTEN", expected)?;
+        if metrics_listen.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
+            return Err(ConfigError {
+                variable: "WEB_METRICS_LISTEN",
+                problem: "can't be used",
+                expected,
+            });
+        }
+        Ok(Self {
+            metrics_listen,
+            workers: variables.optional("WEB_WORKERS", "a number of threads")?,
+            unready: Duration::from_secs(unready.into()),
+            drain: drain.map_or(Limits::default().drain, |seconds| {
+                Duration::from_secs(seconds.into())
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variable: &str, value: &str) -> Result<LifeConfig, String> {
+        let lookup = |asked: &str| (asked == variable).then(|| value.to_owned());
+        LifeConfig::read(&Variables(lookup)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn metrics_stay_on_this_machine() {
+        for loopback in ["127.0.0.1:9100", "[::1]:9100", "127.0.0.5:0"] {
+            let config = read("WEB_METRICS_LISTEN", loopback).unwrap();
+            assert_eq!(config.metrics_listen.unwrap().to_string(), loopback);
+        }
+        for elsewhere in [
+            "0.0.0.0:9100",
+            "10.0.0.1:9100",
+            "[::]:9100",
+            "localhost:9100",
+            "9100",
+        ] {
+            let error = read("WEB_METRICS_LISTEN", elsewhere).unwrap_err();
+            assert!(error.contains("don't leave this machine"), "{error}");
+        }
+        assert_eq!(read("", "").unwrap().metrics_listen, None);
+    }
+
+    #[test]
+    fn the_end_takes_as_long_as_it_is_given() {
+        let config = read("", "").unwrap();
+        assert_eq!(
+            (config.unready, config.drain),
+            (Duration::ZERO, Duration::from_secs(10))
+        );
+        let config = read("WEB_UNREADY_SECONDS", "15").unwrap();
+        assert_eq!(config.unready, Duration::from_secs(15));
+        assert!(read("WEB_UNREADY_SECONDS", "-1").is_err());
+    }
+}

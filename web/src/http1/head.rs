@@ -1,0 +1,197 @@
+//! A request's head: read once, strictly, into what the rest of the edge works on.
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
+    header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
+    request,
+};
+use memchr::{memchr_iter, memmem};
+
+use crate::{limits::HEADERS, problem::Problem};
+
+/// The end of a head.
+const END: &[u8] = b"\r\n\r\n";
+
+/// A head that can be read in one way only.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// Method, target and headers; the headers that say how the body is framed are still among
+    /// them, and are not handed on.
+    pub(crate) parts: request::Parts,
+    /// How long the body is.
+    pub(crate) framing: Framing,
+    /// Whether the client wants to go on with this connection.
+    pub(crate) persistent: bool,
+    /// Whether the client waits to be told before it sends the body.
+    pub(crate) expects: bool,
+}
+
+/// How the end of a body is found (RFC 9112, 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is no body.
+    None,
+    /// `Content-Length`.
+    Length(u64),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+}
+
+/// Takes a head from the front of `inbox`; `None` while its end has not come.
+///
+/// Stricter than RFC 9112 where readers are known to differ, so that everybody behind us reads the
+/// same: lines end with CR LF, there is one length said once in one way, no empty line comes first.
+///
+/// # Errors
+/// What a client is told before its connection is closed.
+pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>, Problem> {
+    let end = memmem::find(inbox, END).map(|at| at + END.len());
+    let seen = inbox.get(..end.unwrap_or(inbox.len())).unwrap_or_default();
+    if memchr_iter(b'\n', seen).any(|at| at == 0 || seen.get(at - 1) != Some(&b'\r')) {
+        return Err(malformed("a line of the head does not end with CR LF"));
+    }
+    if inbox
+        .first()
+        .is_some_and(|first| !first.is_ascii_alphabetic())
+    {
+        return Err(malformed("a request begins with its method"));
+    }
+    if seen.len() > longest {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        let detail = "the head of the request is too long";
+        return Err(Problem::new(status, detail));
+    }
+    match end {
+        Some(end) => read(&inbox.split_to(end).freeze()).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn read(bytes: &Bytes) -> Result<Head, Problem> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
+        Err(httparse::Error::TooManyHeaders) => {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(Problem::new(status, "too many headers"));
+        }
+        Err(httparse::Error::Version) => return Err(other_version()),
+        _ => return Err(malformed("the head of the request is malformed")),
+    }
+    if request.version != Some(1) {
+        return Err(other_version());
+    }
+    let mut parts = request::Request::new(()).into_parts().0;
+    parts.version = Version::HTTP_11;
+    parts.method = request
+        .method
+        .and_then(|method| Method::from_bytes(method.as_bytes()).ok())
+        .ok_or(malformed("the method is malformed"))?;
+    parts.uri = target(bytes, request.path.unwrap_or_default())?;
+    parts.headers = fields(bytes, request.headers)?;
+    Ok(Head {
+        framing: framing(&parts.headers)?,
+        persistent: persistent(&parts.headers),
+        expects: expects(&parts.headers)?,
+        parts,
+    })
+}
+
+/// The target, which must be one that a URI parser takes as a whole: it would drop a fragment.
+fn target(bytes: &Bytes, target: &str) -> Result<Uri, Problem> {
+    let form = target.starts_with('/') || target.starts_with("https://") || target == "*";
+    let uri = Uri::from_maybe_shared(bytes.slice_ref(target.as_bytes()));
+    match uri {
+        Ok(uri) if form && has_path(&uri) && !target.contains('#') => Ok(uri),
+        _ => Err(malformed("the target of the request is malformed")),
+    }
+}
+
+/// `https://host?query` has none, and would be handed on without one.
+fn has_path(uri: &Uri) -> bool {
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    target.starts_with('/') || target == "*"
+}
+
+fn fields(bytes: &Bytes, from: &[httparse::Header<'_>]) -> Result<HeaderMap, Problem> {
+    let mut headers = HeaderMap::with_capacity(from.len());
+    for header in from {
+        let name = HeaderName::from_bytes(header.name.as_bytes());
+        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(header.value));
+        let (Ok(name), Ok(value)) = (name, value) else {
+            return Err(malformed("a header is malformed"));
+        };
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// One length, said once, in one way.
+fn framing(headers: &HeaderMap) -> Result<Framing, Problem> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (
+        lengths.next(),
+        lengths.next(),
+        encodings.next(),
+        encodings.next(),
+    ) {
+        (None, None, None, None) => Ok(Framing::None),
+        (Some(length), None, None, None) => digits(length.as_bytes())
+            .map(|length| match length {
+                0 => Framing::None,
+                more => Framing::Length(more),
+            })
+            .ok_or(malformed("Content-Length is not a number")),
+        (None, None, Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Ok(Framing::Chunked)
+        }
+        _ => Err(malformed(
+            "the length of the body is said in more than one way",
+        )),
+    }
+}
+
+/// `1*DIGIT`, of which none is in vain: no sign, no list, no leading zero.
+fn digits(text: &[u8]) -> Option<u64> {
+    let plain = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    if !plain || (text.len() > 1 && text.first() == Some(&b'0')) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn persistent(headers: &HeaderMap) -> bool {
+    let options = headers.get_all(CONNECTION).iter();
+    !options
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
+fn expects(headers: &HeaderMap) -> Result<bool, Problem> {
+    let mut expectations = headers.get_all(EXPECT).iter();
+    match (expectations.next(), expectations.next()) {
+        (None, _) => Ok(false),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(true),
+        _ => Err(Problem::new(
+            StatusCode::EXPECTATION_FAILED,
+            "nothing but 100-continue can be expected here",
+        )),
+    }
+}
+
+fn malformed(detail: &'static str) -> Problem {
+    Problem::bad_request(detail)
+}
+
+fn other_version() -> Problem {
+    Problem::new(
+        StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+        "HTTP/1.1 and HTTP/2 are spoken here",
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use certs::listener::{self, Http, Limits, Plaintext};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, HOST},
+};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::service_fn;
+
+use super::Metrics;
+use crate::config::is_loopback;
+
+/// A scraper or two, and a person.
+const CONNECTIONS: usize = 16;
+
+/// Answers `GET /metrics`, in the clear, until `shutdown`: the listener is on this machine alone.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) {
+    let limits = Limits {
+        connections: CONNECTIONS,
+        ..Limits::public()
+    };
+    let service = service_fn(
+        move |request: Request<Incoming>| -> Ready<Result<_, Infallible>> {
+            ready(Ok(answer(&metrics, &request)))
+        },
+    );
+    listener::serve(listener, Plaintext, Http(service), limits, shutdown).await;
+}
+
+fn answer<B>(metrics: &Metrics, request: &Request<B>) -> Response<String> {
+    // A page in a browser on this machine may be made to ask here under another name.
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
+    let (status, text) = if !host.is_some_and(is_loopback) {
+        (StatusCode::MISDIRECTED_REQUEST, String::new())
+    } else if request.uri().path() != "/metrics" {
+        (StatusCode::NOT_FOUND, String::new())
+    } else if request.method() == Method::GET {
+        (StatusCode::OK, metrics.text())
+    } else {
+        (StatusCode::METHOD_NOT_ALLOWED, String::new())
+    };
+    let mut response = Response::new(text);
+    *response.status_mut() = status;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_read_and_nothing_else_is_there() {
+        let metrics = Metrics::new([]);
+        for (method, host, path, status) in [
+            ("GET", "127.0.0.1:9100", "/metrics", StatusCode::OK),
+            ("GET", "localhost:9100", "/metrics", StatusCode::OK),
+            (
+                "GET",
+                "evil.example",
+                "/metrics",
+                StatusCode::MISDIRECTED_REQUEST,
+            ),
+            ("GET", "127.0.0.1:9100", "/", StatusCode::NOT_FOUND),
+            (
+                "POST",
+                "127.0.0.1:9100",
+                "/metrics",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+        ] {
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .header(HOST, host);
+            let answer = answer(&metrics, &request.body(()).unwrap());
+            assert_eq!(answer.status(), status, "{method} {host}{path}");
+            assert_eq!(answer.body().ends_with("# EOF\n"), status == StatusCode::OK);
+        }
+    }
+}

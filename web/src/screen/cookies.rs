@@ -1,0 +1,91 @@
+//! Of all cookies that a browser holds for this host, the app gets the one it reads.
+
+use http::{HeaderMap, HeaderValue, header::COOKIE};
+
+/// The longest value that a cookie of ours has.
+const LONGEST: usize = 256;
+
+/// Whether a cookie of this name came.
+pub(super) fn has(headers: &HeaderMap, name: &str) -> bool {
+    pairs(headers).any(|pair| is_named(pair, name))
+}
+
+/// The `Cookie` header for the app: the pairs of this name whose value has a token's form. That
+/// there are two is left to the app, which then believes neither.
+pub(crate) fn kept(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
+    let mut ours = pairs(headers).filter(|pair| is_named(pair, name) && is_sound(pair));
+    let first = ours.next()?;
+    let Some(second) = ours.next() else {
+        let whole = headers
+            .get(COOKIE)
+            .filter(|value| value.as_bytes() == first);
+        return whole
+            .cloned()
+            .or_else(|| HeaderValue::from_bytes(first).ok());
+    };
+    let both = [first, second].join(b"; ".as_slice());
+    HeaderValue::from_bytes(&both).ok()
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(COOKIE).into_iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+}
+
+fn is_named(pair: &[u8], name: &str) -> bool {
+    pair.strip_prefix(name.as_bytes())
+        .is_some_and(|rest| rest.first() == Some(&b'='))
+}
+
+/// Letters, digits, and what URL-safe base64 adds.
+fn is_sound(pair: &[u8]) -> bool {
+    let sound = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=".contains(byte);
+    pair.len() <= LONGEST && pair.iter().all(sound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept_of(values: &[&'static str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(COOKIE, HeaderValue::from_static(value));
+        }
+        let kept = kept(&headers, "__Host-session")?;
+        Some(kept.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn only_our_own_cookie_goes_on() {
+        for (sent, to_app) in [
+            (
+                ["__Host-session=abc"].as_slice(),
+                Some("__Host-session=abc"),
+            ),
+            (
+                &["a=1; __Host-session=abc; b=2"],
+                Some("__Host-session=abc"),
+            ),
+            (
+                &["a=1", "__Host-session=a-b_c", "b=2"],
+                Some("__Host-session=a-b_c"),
+            ),
+            (&["a=1; b=' OR 1=1 --"], None),
+            (
+                &["__Host-session2=abc; x__Host-session=abc; __Host-session"],
+                None,
+            ),
+            (&["__Host-session=<script>"], None),
+            (&["__Host-session=a'b; c=d"], None),
+            (
+                &["__Host-session=a; __Host-session=b"],
+                Some("__Host-session=a; __Host-session=b"),
+            ),
+        ] {
+            assert_eq!(kept_of(sent).as_deref(), to_app, "{sent:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+use http::{
+    StatusCode, Version,
+    header::HOST,
+    request::Parts,
+    uri::{Authority, Scheme},
+};
+
+use crate::{
+    config::{Origin, is_loopback},
+    problem::{Problem, Reason},
+};
+
+/// Exactly one host, and it is ours: a request for another is not answered as if it were for us.
+pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<(), Problem> {
+    let malformed = Problem::bad_request("a request has exactly one host").because(Reason::Host);
+    // There is TLS below, whatever the client believes.
+    if head
+        .uri
+        .scheme()
+        .is_some_and(|scheme| *scheme != Scheme::HTTPS)
+    {
+        return Err(Problem::bad_request("the scheme is https").because(Reason::Host));
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let header = match (hosts.next(), hosts.next()) {
+        (header, None) => header.map(|value| value.to_str()).transpose(),
+        _ => return Err(malformed),
+    };
+    let header = header.map_err(|_not_ascii| malformed)?;
+    let target = head.uri.authority().map(Authority::as_str);
+    let host = match (header, target) {
+        (Some(header), Some(target)) if header.eq_ignore_ascii_case(target) => header,
+        (Some(only), None) => only,
+        // HTTP/2 has its own place for it.
+        (None, Some(only)) if head.version == Version::HTTP_2 => only,
+        _ => return Err(malformed),
+    };
+    // On HTTP/2 a request always says by which scheme it came.
+    let is_https = match head.uri.scheme() {
+        Some(scheme) => *scheme == Scheme::HTTPS,
+        None => head.version != Version::HTTP_2,
+    };
+    if !is_https {
+        return Err(malformed);
+    }
+    let ours = host.eq_ignore_ascii_case(origin.authority())
+        || (origin.is_loopback() && is_loopback(&host.to_ascii_lowercase()));
+    // Load balancers ask for health by address.
+    if ours || is_health {
+        return Ok(());
+    }
+    let detail = "this host is not served here";
+    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
+}

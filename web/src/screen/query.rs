@@ -1,0 +1,75 @@
+//! No PHI in a URL: URLs end up in histories, logs and links. Only parameters that are described
+//! pass, each once, and only with a value of their own schema.
+
+use std::borrow::Cow;
+
+use super::{injection, phi};
+use crate::{
+    problem::{Problem, Reason},
+    surface::{Fit, Kind, Operation},
+};
+
+const LONGEST: usize = 512;
+
+/// Holds a query string against what is described.
+pub(super) fn check(query: Option<&str>, operation: &Operation, kind: Kind) -> Result<(), Problem> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else {
+        return Ok(());
+    };
+    if query.len() > LONGEST {
+        return Err(refusal(query.get(..LONGEST).unwrap_or_default(), kind));
+    }
+    let mut seen = 0_u64;
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match decoded(value).map(|value| operation.fit(name, &value)) {
+            Some(Fit::Fits(place)) if seen & bit(place) == 0 => seen |= bit(place),
+            Some(Fit::Fits(_)) => {
+                let detail = "a query parameter comes once";
+                return Err(Problem::bad_request(detail).because(Reason::Query));
+            }
+            Some(Fit::Unknown | Fit::IllFormed) | None => return Err(refusal(pair, kind)),
+        }
+    }
+    Ok(())
+}
+
+fn bit(place: usize) -> u64 {
+    let place = u32::try_from(place).unwrap_or(u32::MAX);
+    1_u64.checked_shl(place).unwrap_or(u64::MAX)
+}
+
+/// A value without percent signs. A plus stays one: no value here has a space.
+fn decoded(value: &str) -> Option<Cow<'_, str>> {
+    if !value.contains('%') {
+        return Some(Cow::Borrowed(value));
+    }
+    let decoded = injection::decoded(value.as_bytes())?;
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+/// What a client is told, and what it is counted under. The advice is the same for each kind of
+/// route, whatever was sent.
+fn refusal(sent: &str, kind: Kind) -> Problem {
+    let (name, value) = sent.split_once('=').unwrap_or((sent, ""));
+    let plain = injection::decoded(value.as_bytes()).unwrap_or_default();
+    let personal = phi::is_name(name) || phi::tells_of_a_person(&String::from_utf8_lossy(&plain));
+    let reason = if injection::find(sent.as_bytes()).is_some() {
+        Reason::Injection
+    } else if personal {
+        Reason::PhiInUrl
+    } else {
+        Reason::Query
+    };
+    let detail = match kind {
+        Kind::Fhir => {
+            "a search parameter must not stand in a URL: use POST and [type]/_search, with the \
+             parameters as a form"
+        }
+        Kind::Api | Kind::Page | Kind::Asset | Kind::Health => {
+            "this query parameter is not used here: what identifies a person must not stand in a \
+             URL"
+        }
+    };
+    Problem::bad_request(detail).because(reason)
+}

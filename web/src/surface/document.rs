@@ -1,0 +1,211 @@
+//! From an `OpenAPI` 3.1 document to routes. It is read once, at the start; what it says lives as
+//! long as the process, so texts that leave this module are leaked.
+
+use http::Method;
+use serde_json::Value;
+
+use super::{
+    Kind, Operation, Route, Surface, SurfaceError,
+    operation::Parameter,
+    schema::Schema,
+    tree::{Node, Segment},
+};
+
+const METHODS: [(&str, Method); 5] = [
+    ("get", Method::GET),
+    ("post", Method::POST),
+    ("put", Method::PUT),
+    ("patch", Method::PATCH),
+    ("delete", Method::DELETE),
+];
+
+/// What this tier answers itself.
+const OWN: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Reads a document.
+pub(super) fn read(document: &Value) -> Result<Surface, SurfaceError> {
+    let mut routes = Node::default();
+    let paths = document.get("paths").and_then(Value::as_object);
+    let paths = paths.ok_or_else(|| SurfaceError::malformed("paths", "there are none"))?;
+    for (template, item) in paths {
+        let path = Path {
+            document,
+            template,
+            item,
+        };
+        let route = path.route()?;
+        if !routes.insert(path.segments()?.into_iter(), route) {
+            return Err(path.malformed("it is described twice"));
+        }
+    }
+    for template in OWN {
+        let segments = template.split('/').skip(1).map(Segment::Word);
+        if !routes.insert(segments, own(template)) {
+            return Err(SurfaceError::malformed(template, "it is the edge's own"));
+        }
+    }
+    let cookie = cookie(document)
+        .ok_or_else(|| SurfaceError::malformed("components.securitySchemes", "no cookie"))?;
+    Ok(Surface { routes, cookie })
+}
+
+fn own(template: &'static str) -> Route {
+    let get = Operation {
+        method: Method::GET,
+        open: true,
+        parameters: Vec::new(),
+        media_types: Vec::new(),
+        advice: "",
+    };
+    Route {
+        template,
+        kind: Kind::Health,
+        bulk: false,
+        allow: "GET, HEAD",
+        operations: vec![get],
+    }
+}
+
+fn cookie(document: &Value) -> Option<&'static str> {
+    let schemes = document
+        .pointer("/components/securitySchemes")?
+        .as_object()?;
+    let mut named = schemes
+        .values()
+        .filter(|scheme| scheme.get("in").is_some_and(|place| place == "cookie"))
+        .filter_map(|scheme| scheme.get("name")?.as_str());
+    named.next().map(leak)
+}
+
+/// A path of the document.
+struct Path<'a> {
+    document: &'a Value,
+    template: &'a str,
+    item: &'a Value,
+}
+
+impl<'a> Path<'a> {
+    fn malformed(&self, why: &'static str) -> SurfaceError {
+        SurfaceError::malformed(self.template, why)
+    }
+
+    fn route(&self) -> Result<Route, SurfaceError> {
+        let mut operations = Vec::new();
+        let mut bulk = false;
+        for (name, method) in METHODS {
+            if let Some(operation) = self.item.get(name) {
+                bulk |= operation.pointer("/requestBody/x-bulk") == Some(&Value::Bool(true));
+                operations.push(self.operation(method, operation)?);
+            }
+        }
+        Ok(Route {
+            template: leak(self.template),
+            kind: kind(self.template),
+            bulk,
+            allow: allow(&operations),
+            operations,
+        })
+    }
+
+    fn operation(&self, method: Method, operation: &Value) -> Result<Operation, SurfaceError> {
+        let mut parameters = Vec::new();
+        for parameter in self.parameters(operation) {
+            if text(parameter, "in") == Some("query") {
+                parameters.push(Parameter {
+                    name: text(parameter, "name").unwrap_or_default().into(),
+                    schema: self.schema(parameter)?,
+                });
+            }
+        }
+        let security = operation.get("security").and_then(Value::as_array);
+        let open = security.is_some_and(Vec::is_empty);
+        let content = operation.pointer("/requestBody/content");
+        let names = content.and_then(Value::as_object).into_iter().flatten();
+        let media_types: Vec<Box<str>> = names.map(|(name, _)| name.as_str().into()).collect();
+        let advice = leak(&format!("send the body as {}", media_types.join(" or ")));
+        Ok(Operation {
+            method,
+            open,
+            parameters,
+            media_types,
+            advice,
+        })
+    }
+
+    /// The parameters of an operation: those of its path, and its own.
+    fn parameters(&self, operation: &'a Value) -> impl Iterator<Item = &'a Value> {
+        let lists = [self.item.get("parameters"), operation.get("parameters")];
+        let lists = lists.into_iter().flatten().filter_map(Value::as_array);
+        lists.flatten().map(|parameter| self.resolve(parameter))
+    }
+
+    /// Follows a reference within the document.
+    fn resolve(&self, value: &'a Value) -> &'a Value {
+        let pointer = text(value, "$ref").and_then(|name| name.strip_prefix('#'));
+        pointer
+            .and_then(|pointer| self.document.pointer(pointer))
+            .unwrap_or(value)
+    }
+
+    fn schema(&self, parameter: &Value) -> Result<Schema, SurfaceError> {
+        let place = format!(
+            "{}, {}",
+            self.template,
+            text(parameter, "name").unwrap_or("?")
+        );
+        Schema::read(parameter.get("schema").unwrap_or(&Value::Null), &place)
+    }
+
+    fn segments(&self) -> Result<Vec<Segment<'a>>, SurfaceError> {
+        let path = self.template.strip_prefix('/');
+        let path = path.ok_or_else(|| self.malformed("a path begins with a slash"))?;
+        path.split('/')
+            .map(|segment| self.segment(segment))
+            .collect()
+    }
+
+    fn segment(&self, segment: &'a str) -> Result<Segment<'a>, SurfaceError> {
+        let name = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        let Some(name) = name else {
+            return Ok(Segment::Word(segment));
+        };
+        // Only a path's own parameters: its operations share them.
+        let mut parameters = self.parameters(&Value::Null);
+        let described = parameters.find(|parameter| {
+            text(parameter, "in") == Some("path") && text(parameter, "name") == Some(name)
+        });
+        let described = described.ok_or_else(|| self.malformed("a segment is not described"))?;
+        self.schema(described).map(Segment::Parameter)
+    }
+}
+
+fn kind(template: &str) -> Kind {
+    let first = template.split('/').nth(1);
+    match first {
+        Some("fhir") => Kind::Fhir,
+        Some("api") => Kind::Api,
+        Some("assets") => Kind::Asset,
+        _ => Kind::Page,
+    }
+}
+
+fn allow(operations: &[Operation]) -> &'static str {
+    let mut names = Vec::new();
+    for operation in operations {
+        names.push(operation.method.as_str());
+        if operation.method == Method::GET {
+            names.push("HEAD");
+        }
+    }
+    leak(&names.join(", "))
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}

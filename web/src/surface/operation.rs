@@ -1,0 +1,143 @@
+//! What one method of a route takes.
+
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE};
+
+use super::schema::Schema;
+use crate::problem::{Problem, Reason};
+
+/// A method of a route.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(super) method: Method,
+    pub(super) open: bool,
+    pub(super) parameters: Vec<Parameter>,
+    /// Empty where no body is described.
+    pub(super) media_types: Vec<Box<str>>,
+    /// Says which they are.
+    pub(super) advice: &'static str,
+}
+
+/// A query parameter.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    pub(super) name: Box<str>,
+    pub(super) schema: Schema,
+}
+
+/// What a query parameter is, beside what is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// As described; the place of the parameter in the description.
+    Fits(usize),
+    /// There is no such parameter.
+    Unknown,
+    /// There is, but not with this value.
+    IllFormed,
+}
+
+impl Operation {
+    /// Holds a query parameter, percent-decoded, against the description.
+    pub(crate) fn fit(&self, name: &str, value: &str) -> Fit {
+        let mut known = self.parameters.iter().enumerate();
+        match known.find(|(_, parameter)| *parameter.name == *name) {
+            None => Fit::Unknown,
+            Some((at, parameter)) if parameter.schema.accepts(value) => Fit::Fits(at),
+            Some(_) => Fit::IllFormed,
+        }
+    }
+
+    /// Whether it is for everybody, signed in or not.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether a body is described.
+    pub(crate) fn has_body(&self) -> bool {
+        !self.media_types.is_empty()
+    }
+
+    /// Holds the content type of a body against those that are described.
+    pub(crate) fn media_type(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let fits = match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().is_ok_and(|value| self.takes(value)),
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, self.advice)
+                .because(Reason::MediaType),
+        )
+    }
+
+    fn takes(&self, content_type: &str) -> bool {
+        let mut parts = content_type.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default();
+        let mut known = self.media_types.iter();
+        known.any(|known| known.eq_ignore_ascii_case(essence)) && parts.all(is_harmless)
+    }
+}
+
+/// The parameters of a media type that change nothing: UTF-8 is what is read anyway, and clients of
+/// FHIR name its version.
+fn is_harmless(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else {
+        return parameter.is_empty();
+    };
+    let value = value.trim_matches('"');
+    (name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8"))
+        || (name.eq_ignore_ascii_case("fhirVersion") && matches!(value, "4.0" | "4.0.1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_body_comes_as_what_is_described() {
+        let operation = Operation {
+            method: Method::POST,
+            open: false,
+            parameters: Vec::new(),
+            media_types: vec!["application/fhir+json".into(), "application/json".into()],
+            advice: "",
+        };
+        let answer = |values: &[&'static str]| {
+            let values = values
+                .iter()
+                .map(|value| (CONTENT_TYPE, HeaderValue::from_static(value)));
+            let mut headers = HeaderMap::new();
+            for (name, value) in values {
+                headers.append(name, value);
+            }
+            operation.media_type(&headers).is_ok()
+        };
+        for good in [
+            "application/fhir+json",
+            "Application/FHIR+JSON; charset=UTF-8",
+            "application/fhir+json;charset=\"utf-8\"",
+            "application/fhir+json; charset=utf-8; fhirVersion=4.0",
+            "application/json;",
+        ] {
+            assert!(answer(&[good]), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/json, text/html",
+            "application/json; charset=utf-7",
+            "application/json; charset=ibm037",
+            "application/json; boundary=x",
+            "multipart/form-data",
+            "application/jsonp",
+        ] {
+            assert!(!answer(&[bad]), "{bad}");
+        }
+        assert!(!answer(&[]));
+        assert!(!answer(&["application/json", "application/json"]));
+    }
+}

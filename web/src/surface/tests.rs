@@ -1,0 +1,110 @@
+use http::Method;
+
+use super::*;
+
+const ID: &str = "8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
+
+#[test]
+fn a_path_belongs_to_one_route_or_to_none() {
+    let surface = Surface::of_app().unwrap();
+    let chart = format!("/patients/{ID}");
+    let read = format!("/fhir/Observation/{ID}");
+    for (path, template) in [
+        ("/", "/"),
+        ("/sign-in", "/sign-in"),
+        (chart.as_str(), "/patients/{id}"),
+        ("/patients/search", "/patients/search"),
+        ("/assets/style.0123456789abcdef.css", "/assets/{file}"),
+        ("/fhir", "/fhir"),
+        ("/fhir/metadata", "/fhir/metadata"),
+        ("/fhir/Patient", "/fhir/{type}"),
+        ("/fhir/Patient/_search", "/fhir/Patient/_search"),
+        (read.as_str(), "/fhir/{type}/{id}"),
+        ("/api/v1/tokens/current", "/api/v1/tokens/current"),
+        ("/healthz", "/healthz"),
+    ] {
+        assert_eq!(surface.template(path), template, "{path}");
+    }
+    let upper = format!("/patients/{}", ID.to_uppercase());
+    let claim = format!("/fhir/Claim/{ID}");
+    for path in [
+        "",
+        "*",
+        "//",
+        "/patients/",
+        "/Patients",
+        upper.as_str(),
+        "/patients/Archer",
+        claim.as_str(),
+        "/fhir/",
+        "/fhir/patient",
+        "/fhir/Observation/_search",
+        "/assets/style.css",
+        "/assets/other.0123456789abcdef.css",
+        "/api/v1",
+        "/admin",
+        "/.env",
+        "/favicon.ico",
+    ] {
+        assert_eq!(surface.template(path), UNKNOWN, "{path}");
+    }
+}
+
+#[test]
+fn the_answer_to_another_method_lists_those_there_are() {
+    let surface = Surface::of_app().unwrap();
+    for (path, allow) in [
+        ("/", "GET, HEAD"),
+        ("/sign-in", "GET, HEAD, POST"),
+        ("/fhir", "POST"),
+        ("/api/v1/tokens/current", "DELETE"),
+        ("/readyz", "GET, HEAD"),
+    ] {
+        let route = surface.route(path).unwrap();
+        assert_eq!(route.allow, allow, "{path}");
+        for method in [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::DELETE,
+            Method::PUT,
+        ] {
+            let listed = allow.split(", ").any(|name| name == method.as_str());
+            assert_eq!(
+                route.operation(&method).is_some(),
+                listed,
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_bundles_are_large() {
+    let surface = Surface::of_app().unwrap();
+    assert!(surface.route("/fhir").unwrap().bulk);
+    for path in ["/fhir/Patient/_search", "/sign-in", "/api/v1/tokens"] {
+        assert!(!surface.route(path).unwrap().bulk, "{path}");
+    }
+    assert_eq!(surface.cookie(), "__Host-session");
+}
+
+#[test]
+fn a_document_that_leaves_something_open_is_refused() {
+    let document = |paths: &str| {
+        Surface::parse(&format!(
+            r#"{{"paths": {paths}, "components": {{"securitySchemes": {{"s": {{"in": "cookie", "name": "s"}}}}}}}}"#
+        ))
+    };
+    assert!(document(r#"{"/a": {"get": {}}}"#).is_ok());
+    for paths in [
+        r#"{"/a/{id}": {"get": {}}}"#,
+        r#"{"a": {"get": {}}}"#,
+        r#"{"/healthz": {"get": {}}}"#,
+        r#"{"/a": {"get": {"parameters": [{"in": "query", "name": "q", "schema": {"type": "string"}}]}}}"#,
+        "[]",
+    ] {
+        assert!(document(paths).is_err(), "{paths}");
+    }
+    assert!(matches!(Surface::parse("{"), Err(SurfaceError::Json(_))));
+}

@@ -1,0 +1,279 @@
+use ppp::v2::{self, Builder, Command, Protocol, Type, Version};
+use proptest::prelude::*;
+
+use super::*;
+
+/// Reads a header, and says how many bytes were taken for it.
+fn read_all(bytes: &[u8]) -> (Result<Source, ProxyError>, usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let mut left = bytes;
+    let source = runtime.block_on(read(&mut left));
+    (source, bytes.len() - left.len())
+}
+
+fn source(bytes: &[u8]) -> Result<Source, ProxyError> {
+    read_all(bytes).0
+}
+
+fn client(text: &str) -> Source {
+    Source::Client(text.parse().unwrap())
+}
+
+fn header(version: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+    let mut bytes = SIGNATURE.to_vec();
+    bytes.extend([version, family]);
+    bytes.extend(u16::try_from(rest.len()).unwrap().to_be_bytes());
+    bytes.extend(rest);
+    bytes
+}
+
+/// From 203.0.113.9:4000 to 10.0.0.1:443.
+const V4: [u8; 12] = [203, 0, 113, 9, 10, 0, 0, 1, 0x0F, 0xA0, 1, 0xBB];
+
+fn with(additions: &[u8]) -> Vec<u8> {
+    header(0x21, 0x11, &[&V4, additions].concat())
+}
+
+/// A header with a checksum between other additions.
+fn summed() -> Vec<u8> {
+    let additions = [
+        &[0xEA, 0, 3, 1, 2, 3, CRC32C, 0, 4][..],
+        &[0; 4],
+        &[4, 0, 0],
+    ]
+    .concat();
+    let mut bytes = with(&additions);
+    let crc = checksum::of([&bytes[..]]);
+    let place = bytes.len() - 7;
+    bytes[place..place + 4].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn addresses_are_read_and_nothing_beyond_the_header() {
+    let mut v6 = [0_u8; 36];
+    v6[..4].copy_from_slice(&[0x20, 0x01, 0x0D, 0xB8]);
+    v6[15] = 5;
+    v6[16] = 0x20;
+    v6[32..].copy_from_slice(&[0x0F, 0xA0, 1, 0xBB]);
+    let mut mapped = v6;
+    mapped[..16].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 203, 0, 113, 9]);
+    for (mut bytes, expected) in [
+        (with(&[]), Ok(client("203.0.113.9:4000"))),
+        (with(&[4, 0, 2, 9, 9]), Ok(client("203.0.113.9:4000"))),
+        (summed(), Ok(client("203.0.113.9:4000"))),
+        (header(0x21, 0x21, &v6), Ok(client("[2001:db8::5]:4000"))),
+        (header(0x21, 0x21, &mapped), Ok(client("203.0.113.9:4000"))),
+        (header(0x20, 0x00, &[]), Ok(Source::Balancer)),
+        (header(0x20, 0x11, &V4), Ok(Source::Balancer)),
+        (header(0x20, 0xFF, &[0xAA; 100]), Ok(Source::Balancer)),
+    ] {
+        let length = bytes.len();
+        bytes.extend(b"\x16\x03\x01");
+        assert_eq!(read_all(&bytes), (expected, length));
+    }
+}
+
+/// What AWS documents for a Network Load Balancer with a VPC endpoint, and what `HAProxy` sends
+/// with `send-proxy-v2-ssl`, addresses changed.
+#[test]
+fn headers_of_others_are_read() {
+    let endpoint = [b"\xEA\x00\x17\x01".as_slice(), b"vpce-08d2bf15fac5001c9"];
+    assert_eq!(
+        source(&with(&endpoint.concat())),
+        Ok(client("203.0.113.9:4000"))
+    );
+    let ssl = [
+        b"\x20\x00\x0F\x01\x00\x00\x00\x00\x21\x00\x07".as_slice(),
+        b"TLSv1.3",
+    ];
+    assert_eq!(source(&with(&ssl.concat())), Ok(client("203.0.113.9:4000")));
+}
+
+fn refused(expected: ProxyError, headers: &[(&str, &[u8])]) {
+    for (what, bytes) in headers {
+        assert_eq!(source(bytes), Err(expected), "{what}");
+    }
+}
+
+#[test]
+fn what_is_no_whole_header_of_version_2_is_refused() {
+    let mut wrong = with(&[]);
+    wrong[11] = b'\r';
+    let text = b"PROXY TCP4 203.0.113.9 10.0.0.1 4000 443\r\n";
+    let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03\0\0\0\0\0\0";
+    refused(
+        ProxyError::Missing,
+        &[
+            ("nothing", b""),
+            ("version 1", text),
+            ("TLS", tls),
+            ("HTTP", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"),
+            ("half a header", &with(&[])[..20]),
+            ("half a prefix", &SIGNATURE),
+            ("one wrong byte", &wrong),
+        ],
+    );
+    refused(
+        ProxyError::Version,
+        &[
+            ("version 1 in binary", &header(0x11, 0x11, &V4)),
+            ("version 3", &header(0x31, 0x11, &V4)),
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_tcp_is_refused() {
+    let unknown = header(0x22, 0x11, &V4);
+    refused(ProxyError::Command, &[("an unknown command", &unknown)]);
+    refused(
+        ProxyError::Family,
+        &[
+            ("no family", &header(0x21, 0x00, &[])),
+            ("UDP", &header(0x21, 0x12, &V4)),
+            ("UDP of IPv6", &header(0x21, 0x22, &[1; 36])),
+            ("a Unix socket", &header(0x21, 0x31, &[1; 216])),
+            ("an unknown family", &header(0x21, 0x41, &V4)),
+        ],
+    );
+}
+
+#[test]
+fn what_does_not_fill_its_length_is_refused() {
+    let mut long = header(0x21, 0x11, &V4);
+    long[14..16].copy_from_slice(&2049_u16.to_be_bytes());
+    long.extend([0; 4096]);
+    refused(
+        ProxyError::Length,
+        &[
+            ("an address cut short", &header(0x21, 0x11, &V4[..11])),
+            ("IPv4 that says IPv6", &header(0x21, 0x21, &V4)),
+            ("too long", &long),
+            ("an addition cut short", &with(&[4, 0])),
+            ("an addition beyond the end", &with(&[4, 0, 3, 1, 2])),
+            ("a short checksum", &with(&[CRC32C, 0, 3, 1, 2, 3])),
+        ],
+    );
+}
+
+#[test]
+fn what_was_changed_on_its_way_or_can_not_be_is_refused() {
+    let mut changed = summed();
+    changed[20] = 1;
+    let mut twice = summed()[PREFIX..].to_vec();
+    twice.extend_from_within(18..25);
+    refused(
+        ProxyError::Checksum,
+        &[
+            ("another address", &changed),
+            ("two checksums", &header(0x21, 0x11, &twice)),
+        ],
+    );
+    let [unspecified, multicast] = [[0, 0, 0, 0], [224, 0, 0, 1]].map(|source| {
+        let mut addresses = V4;
+        addresses[..4].copy_from_slice(&source);
+        header(0x21, 0x11, &addresses)
+    });
+    refused(
+        ProxyError::Address,
+        &[("nobody", &unspecified), ("everybody", &multicast)],
+    );
+}
+
+/// A header as another implementation writes it.
+fn theirs(from: SocketAddr, to: SocketAddr, additions: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    let mut builder =
+        Builder::with_addresses(Version::Two | Command::Proxy, Protocol::Stream, (from, to));
+    for (kind, value) in additions {
+        builder = builder.write_tlv(*kind, value).unwrap();
+    }
+    builder.build().unwrap()
+}
+
+fn addition() -> impl Strategy<Value = (u8, Vec<u8>)> {
+    let kind = any::<u8>().prop_filter("a checksum would be wrong", |kind| *kind != CRC32C);
+    (kind, proptest::collection::vec(any::<u8>(), 0..200))
+}
+
+proptest! {
+    #[test]
+    fn what_another_implementation_writes_is_read(
+        v4 in any::<bool>(),
+        octets in any::<[u8; 16]>(),
+        ports in any::<(u16, u16)>(),
+        additions in proptest::collection::vec(addition(), 0..6),
+        after in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let ip = |octets: [u8; 16]| if v4 {
+            IpAddr::from([octets[0], octets[1], octets[2], octets[3]])
+        } else {
+            IpAddr::from(octets)
+        };
+        let from = SocketAddr::new(ip(octets), ports.0);
+        let to = SocketAddr::new(ip([7; 16]), ports.1);
+        let mut bytes = theirs(from, to, &additions);
+        let length = bytes.len();
+        bytes.extend(after);
+        let expected = if from.ip().to_canonical().is_unspecified() || from.ip().to_canonical().is_multicast() {
+            Err(ProxyError::Address)
+        } else {
+            Ok(Source::Client(SocketAddr::new(from.ip().to_canonical(), ports.0)))
+        };
+        prop_assert_eq!(read_all(&bytes), (expected, length));
+    }
+
+    #[test]
+    fn garbage_is_refused_and_never_more_is_read_than_said(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let (source, taken) = read_all(&bytes);
+        prop_assert_eq!(source, Err(ProxyError::Missing));
+        prop_assert!(taken <= PREFIX);
+    }
+
+    /// Whatever we accept, the other implementation reads alike: no header means one client to us
+    /// and another one to somebody else.
+    #[test]
+    fn what_is_accepted_is_what_another_implementation_reads(
+        version in prop_oneof![3 => Just(0x21_u8), 1 => any::<u8>()],
+        family in prop_oneof![2 => Just(0x11_u8), 2 => Just(0x21), 1 => any::<u8>()],
+        length in prop_oneof![Just(12_u16), Just(36), Just(19), Just(43), any::<u16>()],
+        rest in proptest::collection::vec(any::<u8>(), 0..300),
+        tail in prop_oneof![Just(None), (0_u8..5, 0_u16..8).prop_map(Some)],
+    ) {
+        let mut bytes = SIGNATURE.to_vec();
+        bytes.extend([version, family]);
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(&rest);
+        if let Some((kind, length)) = tail
+            && let Some(place) = bytes.get_mut(28..31)
+        {
+            place.copy_from_slice(&[kind, 0, length.to_be_bytes()[1]]);
+        }
+        let (ours, taken) = read_all(&bytes);
+        prop_assert!(taken <= PREFIX + usize::from(length));
+        match ours {
+            Err(_) => {}
+            // What follows LOCAL is to be ignored; they look at it nevertheless.
+            Ok(Source::Balancer) => prop_assert_eq!(version, 0x20),
+            Ok(Source::Client(ours)) => {
+                let theirs = v2::Header::try_from(&bytes[..]).unwrap();
+                prop_assert_eq!((theirs.len(), theirs.command), (taken, Command::Proxy));
+                let (ip, port): (IpAddr, u16) = match theirs.addresses {
+                    v2::Addresses::IPv4(a) => (a.source_address.into(), a.source_port),
+                    v2::Addresses::IPv6(a) => (a.source_address.into(), a.source_port),
+                    v2::Addresses::Unix(_) | v2::Addresses::Unspecified => panic!("no TCP"),
+                };
+                prop_assert_eq!(ours, SocketAddr::new(ip.to_canonical(), port));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_other_implementation_numbers_the_checksum_as_we_do() {
+    assert_eq!(u8::from(Type::CRC32C), CRC32C);
+}

@@ -1,0 +1,73 @@
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What a request puts in, in thousandths of a retry: retries stay below a fifth of all requests,
+/// also with what the floor adds.
+const DEPOSIT: u64 = 150;
+/// What a second puts in, for when there are few requests.
+const FLOOR: u64 = 1000;
+/// What a retry takes out.
+const RETRY: u64 = 1000;
+/// The most that is kept: an app with so many requests in flight can end, and all are sent again.
+const MOST: u64 = 200 * RETRY;
+
+/// How much may be sent again. Without it, apps that are slow because they have too much to do
+/// would get still more.
+#[derive(Debug)]
+pub(super) struct Budget(AtomicU64);
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self(AtomicU64::new(10 * RETRY))
+    }
+
+    /// A request came.
+    pub(super) fn deposit(&self) {
+        if self.0.load(Relaxed) < MOST {
+            self.0.fetch_add(DEPOSIT, Relaxed);
+        }
+    }
+
+    /// A second went by.
+    pub(super) fn second(&self) {
+        if self.0.load(Relaxed) < MOST / 10 {
+            self.0.fetch_add(FLOOR, Relaxed);
+        }
+    }
+
+    /// Whether one may be sent again; then it is paid for.
+    pub(super) fn withdraw(&self) -> bool {
+        self.0
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(RETRY))
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_stay_below_a_fifth_of_the_requests() {
+        let budget = Budget::new();
+        let mut retries = 0;
+        for _ in 0..10_000 {
+            budget.deposit();
+            // Everything fails, and everyone tries as often as they may.
+            while budget.withdraw() {
+                retries += 1;
+            }
+        }
+        assert!((1_000..2_000).contains(&retries), "{retries}");
+    }
+
+    #[test]
+    fn without_requests_there_is_a_little_and_never_a_flood() {
+        let budget = Budget::new();
+        for _ in 0..1_000_000 {
+            budget.deposit();
+        }
+        assert_eq!((0..1000).filter(|_| budget.withdraw()).count(), 200);
+        budget.second();
+        assert!(budget.withdraw() && !budget.withdraw());
+    }
+}

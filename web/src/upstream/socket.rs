@@ -1,0 +1,114 @@
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_util::io::poll_read_buf;
+
+/// How much is received at once when there is much to receive.
+const MUCH: usize = 32 * 1024;
+
+/// TCP below TLS. Knows whether anything was sent, and receives long answers in few calls: TLS by
+/// itself would ask for 4 KiB at a time.
+#[derive(Debug)]
+pub(super) struct Socket {
+    tcp: TcpStream,
+    sent: u64,
+    /// The last read filled what it was given: there is probably more.
+    more: bool,
+    /// Received, and not yet taken by TLS. No memory is held while it is empty.
+    ahead: BytesMut,
+}
+
+impl Socket {
+    pub(super) fn new(tcp: TcpStream) -> Self {
+        Self {
+            tcp,
+            sent: 0,
+            more: false,
+            ahead: BytesMut::new(),
+        }
+    }
+
+    /// How many bytes the system has taken.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = &written {
+            self.sent += u64::try_from(*count).unwrap_or(u64::MAX);
+        }
+        written
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.ahead.is_empty() {
+            if !this.more {
+                ready!(Pin::new(&mut this.tcp).poll_read(cx, buf))?;
+                this.more = buf.remaining() == 0;
+                return Poll::Ready(Ok(()));
+            }
+            this.ahead.reserve(MUCH);
+            let Poll::Ready(count) = poll_read_buf(Pin::new(&mut this.tcp), cx, &mut this.ahead)
+            else {
+                this.more = false;
+                this.ahead = BytesMut::new();
+                return Poll::Pending;
+            };
+            this.more = count? >= MUCH;
+        }
+        let count = buf.remaining().min(this.ahead.len());
+        buf.put_slice(this.ahead.get(..count).unwrap_or_default());
+        this.ahead.advance(count);
+        if this.ahead.is_empty() && !this.more {
+            this.ahead = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        self.count(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        self.count(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
