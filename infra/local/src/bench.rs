@@ -10,6 +10,7 @@ mod load;
 mod plot;
 mod reads;
 mod start;
+mod web;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,10 +24,23 @@ use crate::stack::Stack;
 use crate::supervise::StopSignals;
 use crate::{binaries, up, workspace};
 
-use figures::Figures;
+use figures::{Figures, median, short};
 
-/// The benchmarks, in the order they are taken.
+/// The benchmarks of the whole stack, in the order they are taken.
 const NAMES: [&str; 5] = ["start", "import", "reads", "memory", "size"];
+
+/// The benchmark of the edge alone, beside other proxies.
+const WEB: &str = "web";
+
+/// What to measure, and for how long.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Only this one: start, import, reads, memory, size, web
+    name: Option<String>,
+    /// What `web` measures with
+    #[command(flatten)]
+    web: web::Options,
+}
 
 /// Where measurements happen.
 struct Place {
@@ -36,27 +50,39 @@ struct Place {
     stack: Stack,
 }
 
-/// Takes all benchmarks or the named one, prints the table and writes it with its plots to
+/// Takes all benchmarks or the named one, prints the tables and writes them with their plots to
 /// `target/bench/`.
 ///
 /// # Errors
-/// When a benchmark is named that there is not, or the stack to be measured does not come up.
-pub async fn bench(only: Option<&str>) -> anyhow::Result<()> {
-    if let Some(unknown) = only.filter(|name| !NAMES.contains(name)) {
+/// When a benchmark is named that there is not, or what is to be measured does not come up.
+pub async fn bench(options: &Options) -> anyhow::Result<()> {
+    let only = options.name.as_deref();
+    if let Some(unknown) = only.filter(|name| !NAMES.contains(name) && *name != WEB) {
         bail!(
-            "there is no benchmark `{unknown}`; there are: {}",
+            "there is no benchmark `{unknown}`; there are: {}, {WEB}",
             NAMES.join(", ")
         );
     }
     let root = workspace::root()?;
     let output = root.join("target/bench");
     fs::create_dir_all(&output).context("target/bench cannot be made")?;
+    if only != Some(WEB) {
+        bench_stack(&root, &output, only).await?;
+    }
+    if only.is_none_or(|only| only == WEB) {
+        println!("\n{}", web::measure(&output, &options.web).await?);
+    }
+    println!("written to {}", output.display());
+    Ok(())
+}
+
+async fn bench_stack(root: &Path, output: &Path, only: Option<&str>) -> anyhow::Result<()> {
     let binaries = binaries::obtain(true)?;
     let mut signals = StopSignals::listen()?;
     let stack = empty_stack(&output.join("stack"), &binaries).await?;
     let mut place = Place {
         data: root.join("tests/data"),
-        output,
+        output: output.to_path_buf(),
         binaries,
         stack,
     };
@@ -67,9 +93,7 @@ pub async fn bench(only: Option<&str>) -> anyhow::Result<()> {
     place.stack.down().await?;
     let figures = measured?;
     println!("\n{}", figures.table());
-    figures.write(&place.output)?;
-    println!("written to {}", place.output.display());
-    Ok(())
+    figures.write(&place.output)
 }
 
 async fn measure(place: &mut Place, only: Option<&str>) -> anyhow::Result<Figures> {

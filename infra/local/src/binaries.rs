@@ -25,11 +25,19 @@ struct Message {
 /// # Errors
 /// When the build fails, or a program is missing.
 pub(crate) fn obtain(release: bool) -> anyhow::Result<PathBuf> {
+    obtain_only(&PROGRAMS, release)
+}
+
+/// The same, for some of the programs.
+///
+/// # Errors
+/// See [`obtain`].
+pub(crate) fn obtain_only(programs: &[&str], release: bool) -> anyhow::Result<PathBuf> {
     let folder = match env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder),
-        None => build(release)?,
+        None => build(programs, release)?,
     };
-    for program in PROGRAMS {
+    for program in programs {
         if !folder.join(program).is_file() {
             bail!(
                 "{} has no program `{program}`: build it with `cargo build --bins`, or unset \
@@ -41,12 +49,12 @@ pub(crate) fn obtain(release: bool) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn build(release: bool) -> anyhow::Result<PathBuf> {
+fn build(programs: &[&str], release: bool) -> anyhow::Result<PathBuf> {
     let mut command = Command::new(workspace::cargo());
     command
         .current_dir(workspace::root()?)
         .args(["build", "--message-format=json-render-diagnostics"])
-        .args(PROGRAMS.iter().flat_map(|program| ["--bin", program]))
+        .args(programs.iter().flat_map(|program| ["--bin", program]))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
     if release {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use stack::import::{Importer, Report};
-use stack::{Accounts, FrontDoor, Home, Options, Ports, Progress, Settings, Status};
+use stack::{Accounts, BenchOptions, FrontDoor, Home, Options, Ports, Progress, Settings, Status};
 
 /// Runs the whole stack on this machine: web, app, database and keys.
 #[derive(Debug, Parser)]
@@ -42,7 +42,7 @@ enum Command {
     /// Takes every check that a change has to pass, and ends in one line
     Test(Test),
     /// Measures the stack, each figure beside a peer; writes tables and plots to target/bench/
-    Bench(Bench),
+    Bench(BenchOptions),
     /// Watches over the processes that `up --detach` started
     #[command(hide = true)]
     Supervise,
@@ -122,14 +122,8 @@ enum Compose {
 }
 
 #[derive(Debug, Args)]
-struct Bench {
-    /// Only this one: start, import, reads, memory, size
-    name: Option<String>,
-}
-
-#[derive(Debug, Args)]
 struct Test {
-    /// Only this step: format, lints, deny, unit, database, stack, browser, compose
+    /// Only this step: format, lints, deny, unit, database, stack, edge, browser, compose
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }
@@ -163,7 +157,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compose(Compose::Down { volumes }) => {
             stack::compose::down(volumes, Progress::shown()).await?;
         }
-        Command::Bench(bench) => stack::bench(bench.name.as_deref()).await?,
+        Command::Bench(options) => stack::bench(&options).await?,
         Command::Test(test) => {
             let passed = stack::test(&test.only).await?;
             return Ok(if passed {

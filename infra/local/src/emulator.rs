@@ -3,8 +3,6 @@
 //! only as long as it runs.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -14,15 +12,17 @@ use serde_json::{Value, json};
 
 use crate::environment::Variables;
 use crate::front_door::FrontDoor;
-use crate::home::{Home, create_private_folder, write_private};
-use crate::packages::{self, run_quietly};
+use crate::home::{Home, write_private};
 use crate::process::Program;
 use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::workspace;
+use crate::tools::Python;
 
 /// What is installed: moto with its server, no more of it than KMS needs.
-const PACKAGES: [&str; 3] = ["moto[kms]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
+const MOTO: Python = Python {
+    name: "moto-5.2.5",
+    packages: &["moto[kms]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+};
 
 /// The region that the emulator is asked to be in.
 const REGION: &str = "us-east-1";
@@ -39,41 +39,12 @@ struct Keys {
     mac_key_id: String,
 }
 
-/// Installs the emulator if it is missing, and tells where it is.
-pub(crate) fn obtain(progress: Progress) -> anyhow::Result<PathBuf> {
-    let cache = workspace::cache()?;
-    let folder = cache.join("key-service-emulator");
-    let program = folder.join("bin/moto_server");
-    // Several stacks may start at once, and only one of them installs.
-    create_private_folder(&cache)?;
-    let installing = fs::File::create(cache.join("key-service-emulator.lock"))
-        .and_then(|file| file.lock().map(|()| file))
-        .context("the emulator's folder cannot be locked")?;
-    if !program.is_file() {
-        let step = progress.step("installing the key service emulator (moto) for this user");
-        let _ = fs::remove_dir_all(&folder);
-        let environment = || run_quietly(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        // Debian has `venv` in a package of its own.
-        if environment().is_err() {
-            let _ = fs::remove_dir_all(&folder);
-            packages::install(&["python3", "python3-venv"], progress)?;
-            environment().context("a Python environment cannot be made")?;
-        }
-        let installed = run_quietly(
-            Command::new(folder.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .args(PACKAGES),
-        );
-        if installed.is_err() {
-            let _ = fs::remove_dir_all(&folder);
-        }
-        installed.context(
-            "the emulator cannot be installed by pip; `--key-service development` does without",
-        )?;
-        step.done();
-    }
-    drop(installing);
-    Ok(program)
+/// Installs the emulator if it is missing.
+pub(crate) fn obtain(progress: Progress) -> anyhow::Result<()> {
+    MOTO.obtain(progress).context(
+        "the key service emulator cannot be had; `--key-service development` does without",
+    )?;
+    Ok(())
 }
 
 /// How it is started.
@@ -91,7 +62,7 @@ pub(crate) fn program(settings: &Settings, home: &Home) -> anyhow::Result<Progra
     ];
     Ok(Program {
         name: "kms",
-        path: workspace::cache()?.join("key-service-emulator/bin/moto_server"),
+        path: MOTO.obtain(Progress::hidden())?.join("bin/moto_server"),
         arguments,
         environment: Vec::new(),
         log: home.log("kms"),

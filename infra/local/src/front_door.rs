@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 
@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// One HTTPS server on the loopback interface.
 #[derive(Debug)]
 pub struct FrontDoor {
+    source: Ipv4Addr,
     port: u16,
     tls: Arc<rustls::ClientConfig>,
     connection: Mutex<Option<Connection>>,
@@ -41,10 +42,18 @@ impl FrontDoor {
         let mut tls = certs::policy::https_client(&anchors).context("no TLS client can be made")?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
+            source: Ipv4Addr::LOCALHOST,
             port,
             tls: Arc::new(tls),
             connection: Mutex::new(None),
         })
+    }
+
+    /// The same for another client: one with this address, which is of the loopback interface too.
+    #[must_use]
+    pub fn with_source(mut self, source: Ipv4Addr) -> Self {
+        self.source = source;
+        self
     }
 
     /// The front door of a running stack.
@@ -80,7 +89,7 @@ impl FrontDoor {
     /// # Errors
     /// When the server cannot be reached or verified.
     pub async fn connect(&self) -> anyhow::Result<Connection> {
-        Connection::open(self.port, &self.tls).await
+        Connection::open(self.source, self.port, &self.tls).await
     }
 
     async fn shared(&self) -> anyhow::Result<Connection> {
@@ -111,8 +120,20 @@ enum Sender {
 }
 
 impl Connection {
-    async fn open(port: u16, tls: &Arc<rustls::ClientConfig>) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+    async fn open(
+        source: Ipv4Addr,
+        port: u16,
+        tls: &Arc<rustls::ClientConfig>,
+    ) -> anyhow::Result<Self> {
+        let socket = TcpSocket::new_v4().context("no socket")?;
+        // A client of another address has to say so; the usual one leaves it to the system.
+        if source != Ipv4Addr::LOCALHOST {
+            socket
+                .bind((source, 0).into())
+                .with_context(|| format!("{source} is no address of this machine"))?;
+        }
+        let stream = socket
+            .connect((Ipv4Addr::LOCALHOST, port).into())
             .await
             .with_context(|| format!("nothing answers on port {port}: is the stack up?"))?;
         stream.set_nodelay(true).context("TCP_NODELAY")?;

@@ -30,11 +30,12 @@ mod supervise;
 mod table;
 mod test;
 mod token;
+pub mod tools;
 mod up;
 mod workspace;
 
 pub use accounts::{Accounts, Organization, Person};
-pub use bench::bench;
+pub use bench::{Options as BenchOptions, bench};
 pub use front_door::{Connection, FrontDoor};
 pub use home::Home;
 pub use logs::follow as show_logs;

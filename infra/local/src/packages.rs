@@ -1,10 +1,37 @@
 //! Packages of the system: installed when they are missing, and only after saying so.
 
+use std::env;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
 use crate::progress::Progress;
+
+/// Where a program is, after installing the packages that hold it if it was nowhere.
+///
+/// # Errors
+/// See [`install`].
+pub(crate) fn program(
+    name: &str,
+    packages: &[&str],
+    progress: Progress,
+) -> anyhow::Result<PathBuf> {
+    if let Some(found) = find(name) {
+        return Ok(found);
+    }
+    install(packages, progress)?;
+    find(name).with_context(|| format!("{} brings no `{name}`", packages.join(" and ")))
+}
+
+/// Where a program is: on the path, or where programs for administrators are.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
 
 /// Installs Debian packages.
 ///

@@ -59,6 +59,29 @@ fn check_free(port: u16, flag: &str, variable: &str) -> anyhow::Result<()> {
     )
 }
 
+/// The ports of the peers of one address that are connected to a port of the loopback interface, as the
+/// server's side of the kernel sees it: connections that are being made, are open, or have something
+/// left to send.
+///
+/// # Errors
+/// When `/proc` does not tell.
+pub(crate) fn connections_of(port: u16, peer: Ipv4Addr) -> anyhow::Result<Vec<u16>> {
+    let table = fs::read_to_string("/proc/net/tcp").context("/proc/net/tcp cannot be read")?;
+    let peer = u32::from_le_bytes(peer.octets());
+    let connection = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+        let (remote, remote_port) = remote.split_once(':')?;
+        let (_, local) = local.split_once(':')?;
+        // SYN_RECV, ESTABLISHED, FIN_WAIT1, CLOSE_WAIT, LAST_ACK, CLOSING.
+        let held = ["03", "01", "04", "08", "09", "0B"].contains(&state);
+        let ours = u16::from_str_radix(local, 16).ok()? == port
+            && u32::from_str_radix(remote, 16).ok()? == peer;
+        (held && ours).then(|| u16::from_str_radix(remote_port, 16).ok())?
+    };
+    Ok(table.lines().skip(1).filter_map(connection).collect())
+}
+
 /// The process that listens on a port, as far as `/proc` tells: its own processes to anyone,
 /// everybody's to root.
 fn holder_of(port: u16) -> Option<String> {
@@ -126,6 +149,20 @@ mod tests {
             error.contains(&format!("process {}", std::process::id())),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_connection_is_seen_from_the_servers_side_until_it_is_closed() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let peers = || connections_of(port, Ipv4Addr::LOCALHOST).unwrap();
+        assert!(peers().is_empty());
+        let client = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let server = listener.accept().unwrap();
+        assert_eq!(peers(), [client.local_addr().unwrap().port()]);
+        drop(client);
+        drop(server);
+        assert!(peers().is_empty());
     }
 
     #[test]

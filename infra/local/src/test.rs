@@ -9,6 +9,7 @@ mod browser;
 mod cargo;
 mod database;
 mod deny;
+mod edge;
 mod step;
 mod whole_stack;
 
@@ -26,8 +27,8 @@ use crate::{binaries, compose, workspace};
 use step::{Counts, StepResult};
 
 /// The steps in the order they are taken: what is quick and often wrong comes first.
-const STEPS: [&str; 8] = [
-    "format", "lints", "deny", "unit", "database", "stack", "browser", "compose",
+const STEPS: [&str; 9] = [
+    "format", "lints", "deny", "unit", "database", "stack", "edge", "browser", "compose",
 ];
 
 /// What the steps share.
@@ -146,6 +147,7 @@ impl Shared {
             }
             "database" => database::test_both(&self.root).await,
             "stack" => whole_stack::test(self).await,
+            "edge" => edge::test(self).await,
             "browser" => browser::test(self).await,
             "compose" => compose_check().await,
             _ => bail!("there is no step `{name}`"),

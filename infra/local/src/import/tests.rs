@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use certs::listener::{Limits, serve};
+use certs::listener::{Http, Limits, serve};
 use certs::{IdentityFiles, PublicServer, Versions};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -58,7 +58,7 @@ impl Door {
         tokio::spawn(serve(
             listener,
             transport,
-            service,
+            Http(service),
             Limits::public(),
             end.clone(),
         ));

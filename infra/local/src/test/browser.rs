@@ -1,7 +1,5 @@
 //! The pages in a real browser.
 
-use std::process::{Command, Stdio};
-
 use super::step::StepResult;
 use super::{Shared, whole_stack};
 use crate::packages;
@@ -15,19 +13,12 @@ const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "libnss3-tools"];
 
 /// Runs the browser's tests, where a browser can be had.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
-    if !PROGRAMS.iter().all(|program| is_there(program))
+    if !PROGRAMS
+        .iter()
+        .all(|program| packages::find(program).is_some())
         && let Err(error) = packages::install(&PACKAGES, Progress::shown())
     {
         return Ok(StepResult::Skipped(format!("no browser: {error:#}")));
     }
     whole_stack::run(shared, |name| name.starts_with("browser")).await
-}
-
-fn is_there(program: &str) -> bool {
-    let mut command = Command::new("which");
-    command
-        .arg(program)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }

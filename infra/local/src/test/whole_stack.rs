@@ -13,9 +13,11 @@ use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
 
-/// Runs all of them but the browser's.
+/// Runs all of them but the edge's and the browser's.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
-    run(shared, |name| !name.starts_with("browser")).await
+    let elsewhere = ["browser", "edge"];
+    let wanted = |name: &str| !elsewhere.iter().any(|step| name.starts_with(step));
+    run(shared, wanted).await
 }
 
 /// Runs the test files whose name is wanted.

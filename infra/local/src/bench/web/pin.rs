@@ -1,0 +1,82 @@
+//! Who runs on which core. What is measured has the first one; load and origin share the second.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+/// The core of what is measured.
+pub(super) const MEASURED: &str = "0";
+/// The core of load and origin.
+pub(super) const LOAD: &str = "1";
+
+/// Before everything else that runs on the machine, where this user may ask for that.
+const NICENESS: &str = "-15";
+
+/// Where the kernel groups processes by session, niceness counts only within one; this is the
+/// niceness of the group.
+const GROUP: &str = "/proc/self/autogroup";
+
+/// As long as it lives, what was started from here goes before other sessions.
+pub(super) struct Precedence(());
+
+impl Precedence {
+    /// Without the rights for it, nothing changes.
+    pub(super) fn take() -> Self {
+        let _ = fs::write(GROUP, NICENESS);
+        Self(())
+    }
+}
+
+impl Drop for Precedence {
+    fn drop(&mut self) {
+        let _ = fs::write(GROUP, "0");
+    }
+}
+
+/// What stands before a command so that it runs on a core.
+pub(super) fn prefix(core: &str) -> [&str; 6] {
+    ["nice", "-n", NICENESS, "taskset", "--cpu-list", core]
+}
+
+/// A command that runs on a core.
+pub(super) fn command(core: &str) -> Command {
+    let [program, arguments @ ..] = prefix(core);
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// Runs a load to its end on a thread of its own on the load's core.
+pub(super) async fn on_load_core<T, F>(load: F) -> anyhow::Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = anyhow::Result<T>> + Send + 'static,
+{
+    let thread = tokio::task::spawn_blocking(move || {
+        move_this_thread()?;
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("a runtime for the load cannot be made")?
+            .block_on(load)
+    });
+    thread.await.context("the load's thread broke off")?
+}
+
+fn move_this_thread() -> anyhow::Result<()> {
+    let link = fs::read_link("/proc/thread-self").context("/proc does not show this thread")?;
+    let thread = link.file_name().context("this thread has no number")?;
+    let quietly = |command: &mut Command| {
+        command
+            .arg(thread)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+    };
+    quietly(Command::new("taskset").args(["--cpu-list", "--pid", LOAD]))
+        .context("taskset cannot be started")?;
+    // Without the rights for it, the load has the priority that it has.
+    let _ = quietly(Command::new("renice").args(["-n", NICENESS, "-p"]));
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! The edge, tried by other people's tools and by whoever would like to get past it.
+
+use super::step::StepResult;
+use super::{Shared, whole_stack};
+use crate::progress::Progress;
+use crate::tools;
+
+/// Runs the edge's tests, with every tool that they call.
+pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
+    tools::obtain_all(Progress::shown())?;
+    whole_stack::run(shared, |name| name.starts_with("edge")).await
+}

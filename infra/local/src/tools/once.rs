@@ -1,0 +1,39 @@
+//! What is made once on a machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::home::create_private_folder;
+use crate::workspace;
+
+/// The mark of a folder that was made to its end.
+const COMPLETE: &str = "complete";
+
+/// A folder of the cache, made if it is not there. Several programs may ask for it at the same time,
+/// and only one makes it; one that was interrupted is made anew.
+pub(super) fn once(
+    name: &str,
+    make: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<PathBuf> {
+    let cache = workspace::cache()?;
+    let folder = cache.join(name);
+    create_private_folder(&cache)?;
+    // Held until it is dropped.
+    let _making = fs::File::create(cache.join(format!("{name}.lock")))
+        .and_then(|file| file.lock().map(|()| file))
+        .with_context(|| format!("{} cannot be locked", folder.display()))?;
+    if folder.join(COMPLETE).is_file() {
+        return Ok(folder);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    let outcome = make(&folder).and_then(|()| {
+        fs::write(folder.join(COMPLETE), "")
+            .with_context(|| format!("{} cannot be written", folder.display()))
+    });
+    if outcome.is_err() {
+        let _ = fs::remove_dir_all(&folder);
+    }
+    outcome.map(|()| folder)
+}
