@@ -9,6 +9,7 @@ mod hops {
     mod identities;
     mod impostor;
     mod key_service;
+    mod resumption;
     mod upstream;
     mod wire;
 }

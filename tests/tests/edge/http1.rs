@@ -1,0 +1,110 @@
+//! A raw HTTP/1.1 client that knows no rule: whatever it says, the app sees one request that is
+//! read in one way, or nothing at all.
+
+mod bodies;
+mod case;
+mod chunks;
+mod fields;
+mod framing;
+mod hosts;
+mod lengths;
+mod lines;
+mod paths;
+mod run;
+mod smuggling;
+
+use std::collections::BTreeSet;
+
+pub(crate) use case::{Case, Expect, Sees, sees_page};
+pub(crate) use run::{Probe, compare, fields, is_refusal};
+
+use case::{form, sees_form};
+use run::END;
+
+/// How much web's memory may grow by all of it, in bytes.
+const GROWTH: u64 = 32 << 20;
+
+/// All cases.
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = smuggling::cases();
+    cases.extend(lengths::cases());
+    cases.extend(chunks::cases());
+    cases.extend(framing::cases());
+    cases.extend(lines::cases());
+    cases.extend(hosts::cases());
+    cases.extend(paths::cases());
+    cases.extend(fields::cases());
+    cases.extend(bodies::cases());
+    cases
+}
+
+#[test]
+fn there_are_enough_cases_and_no_two_are_alike() {
+    let cases = cases();
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    let bytes: BTreeSet<&[u8]> = cases.iter().map(|case| case.bytes.as_slice()).collect();
+    assert!(cases.len() >= 150, "{}", cases.len());
+    assert_eq!((names.len(), bytes.len()), (cases.len(), cases.len()));
+}
+
+#[tokio::test]
+async fn nothing_ambiguous_reaches_the_app() -> anyhow::Result<()> {
+    let mut probe = Probe::start().await?;
+    for _ in 0..20 {
+        probe.healthy().await?;
+    }
+    let _ = probe.edge.origin()?.take();
+    let before = (probe.edge.web.pid(), probe.edge.web.resident()?);
+    let mut wrong = Vec::new();
+    for case in cases() {
+        if let Err(error) = probe.judge(&case).await {
+            wrong.push(format!("{}: {error:#}", case.name));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} cases:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert_eq!(probe.edge.web.ended()?, None);
+    let grown = probe.edge.web.resident()?.saturating_sub(before.1);
+    assert!(grown < GROWTH, "memory grew by {grown} bytes");
+    assert_eq!(probe.edge.web.pid(), before.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_told_is_told_before_its_body_comes() -> anyhow::Result<()> {
+    let probe = Probe::start().await?;
+    let mut wire = probe.edge.connect().await?;
+    let fields = "Expect: 100-continue\r\nContent-Length: 3\r\n";
+    wire.send(form(fields, "").as_bytes()).await?;
+    assert_eq!(wire.interim().await?, 100);
+    assert!(probe.edge.origin()?.take().is_nothing());
+    wire.send(b"a=b").await?;
+    let (interim, answer) = wire.answer("POST").await?;
+    assert_eq!((interim.len(), answer.status.as_u16()), (0, 200));
+    let seen = probe.edge.origin()?.take();
+    compare(&Expect::Passed(vec![sees_form("a=b")]), &seen)
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_wanted_is_not_asked_for() -> anyhow::Result<()> {
+    let probe = Probe::start().await?;
+    let unwanted = [
+        form("Expect: 100-continue\r\nContent-Length: 100000000\r\n", ""),
+        form("Expect: 100-continue\r\nContent-Length: 3\r\n", "").replace("/fhir/", "/admin/"),
+        form("Expect: 100-continue\r\nContent-Length: 3\r\n", "").replace("urlencoded", "x"),
+    ];
+    for request in unwanted {
+        let mut wire = probe.edge.connect().await?;
+        wire.send(request.as_bytes()).await?;
+        let (interim, answer) = wire.answer("POST").await?;
+        assert!(is_refusal(answer.status.as_u16()), "{}", answer.status);
+        assert!(interim.is_empty(), "{request}");
+        assert!(wire.rest(END).await.closed, "{request}");
+    }
+    assert!(probe.edge.origin()?.take().is_nothing());
+    Ok(())
+}

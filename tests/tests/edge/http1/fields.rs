@@ -1,0 +1,212 @@
+//! Header fields that are between two neighbours, that may come once, or that ask for something.
+
+use super::case::{Case, SMUGGLED, declined, form, page, passed, refused, sees_form, sees_page};
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = hops();
+    cases.extend(upgrades());
+    cases.extend(expectations());
+    cases.extend(once());
+    cases.extend(types());
+    cases
+}
+
+/// What is for us alone, or listed so, goes no further.
+fn hops() -> Vec<Case> {
+    let fields = [
+        ("Keep-Alive", "Keep-Alive: timeout=600\r\n"),
+        ("Proxy-Connection", "Proxy-Connection: keep-alive\r\n"),
+        ("Proxy-Authorization", "Proxy-Authorization: Basic YTpi\r\n"),
+        ("TE", "TE: trailers\r\n"),
+        (
+            "TE that is listed",
+            "TE: trailers, gzip;q=0.5\r\nConnection: TE\r\n",
+        ),
+        ("Trailer", "Trailer: Authorization\r\n"),
+        ("Connection: keep-alive", "Connection: keep-alive\r\n"),
+        ("a listed field", "Connection: x-a\r\nX-A: 1\r\n"),
+        (
+            "listed fields",
+            "Connection: x-a, ,x-b,\r\nConnection: X-C\r\nX-A: 1\r\nX-B: 2\r\nX-C: 3\r\n",
+        ),
+        (
+            "a listed Accept",
+            "Connection: accept\r\nAccept: text/html\r\n",
+        ),
+        (
+            "a listed token",
+            "Connection: authorization\r\nAuthorization: Bearer abc\r\n",
+        ),
+        (
+            "a listed cookie",
+            "Connection: Cookie\r\nCookie: __Host-session=abc\r\n",
+        ),
+        (
+            "listed fields of ours",
+            "Connection: host, x-forwarded-for, x-request-id, traceparent\r\n",
+        ),
+        ("Max-Forwards", "Max-Forwards: 0\r\n"),
+        ("Range", "Range: bytes=0-1\r\n"),
+        ("Via", "Via: 1.1 other\r\n"),
+        ("HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__\r\n"),
+        ("Alt-Used", "Alt-Used: other.example\r\n"),
+    ];
+    let mut cases: Vec<Case> = Vec::new();
+    for (name, fields) in fields {
+        cases.push(passed(
+            format!("{name}, dropped"),
+            page(fields),
+            sees_page(),
+        ));
+    }
+    cases.push(passed(
+        "a listed length, which is not for others to list",
+        form("Connection: content-length\r\nContent-Length: 3\r\n", "a=b"),
+        sees_form("a=b"),
+    ));
+    cases.push(passed(
+        "fields that pass",
+        page("Authorization: Bearer abc\r\nAccept: text/html\r\nCookie: __Host-session=abc\r\n"),
+        sees_page()
+            .with("authorization", "Bearer abc")
+            .with("accept", "text/html")
+            .with("cookie", "__Host-session=abc"),
+    ));
+    cases
+}
+
+/// Another protocol is never spoken. What follows may be meant as one, so the connection ends.
+fn upgrades() -> Vec<Case> {
+    let fields = [
+        (
+            "h2c",
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
+        ),
+        ("h2c that is not listed", "Upgrade: h2c\r\n"),
+        (
+            "WebSocket",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        ),
+        ("TLS", "Connection: upgrade\r\nUpgrade: TLS/1.3\r\n"),
+        ("HTTP/2.0", "Upgrade: HTTP/2.0\r\n"),
+        ("two protocols", "Upgrade: h2c\r\nUpgrade: websocket\r\n"),
+        ("nothing", "Upgrade:\r\n"),
+    ];
+    let tunnel = |fields: &str| page(fields) + SMUGGLED;
+    fields
+        .iter()
+        .map(|(name, fields)| refused(format!("an upgrade to {name}"), tunnel(fields)))
+        .collect()
+}
+
+/// `Expect`: 100-continue, and nothing else.
+fn expectations() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for value in ["100-continue", "100-Continue", "100-CONTINUE"] {
+        let fields = format!("Expect: {value}\r\nContent-Length: 3\r\n");
+        let name = format!("the expectation {value}");
+        cases.push(passed(name, form(&fields, "a=b"), sees_form("a=b")));
+    }
+    cases.push(passed(
+        "an expectation with a chunked body",
+        form(
+            "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
+            "3\r\na=b\r\n0\r\n\r\n",
+        ),
+        sees_form("a=b"),
+    ));
+    cases.push(passed(
+        "an expectation without a body",
+        page("Expect: 100-continue\r\n"),
+        sees_page(),
+    ));
+    for value in [
+        "101-continue",
+        "100-continue, x",
+        "x",
+        "x, 100-continue",
+        "100",
+        "100-continue;q=1",
+        "\"100-continue\"",
+    ] {
+        let fields = format!("Expect: {value}\r\nContent-Length: 3\r\n");
+        let name = format!("the expectation {value}");
+        cases.push(declined(name, form(&fields, "a=b")));
+    }
+    cases.push(declined(
+        "two expectations",
+        form(
+            "Expect: 100-continue\r\nExpect: x\r\nContent-Length: 3\r\n",
+            "a=b",
+        ),
+    ));
+    cases
+}
+
+/// Fields that mean something else when they come twice.
+fn once() -> Vec<Case> {
+    let fields = [
+        (
+            "Authorization",
+            "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+        ),
+        (
+            "Authorization of no value",
+            "Authorization: Bearer a\r\nauthorization:\r\n",
+        ),
+        (
+            "Origin",
+            "Origin: https://clinic.example\r\nOrigin: https://other.example\r\n",
+        ),
+        (
+            "If-Modified-Since",
+            "If-Modified-Since: a\r\nIf-Modified-Since: b\r\n",
+        ),
+        ("User-Agent", "User-Agent: a\r\nUser-Agent: b\r\n"),
+        (
+            "Sec-Fetch-Site",
+            "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n",
+        ),
+    ];
+    let mut cases: Vec<Case> = fields
+        .iter()
+        .map(|(name, fields)| declined(format!("{name}, twice"), page(fields)))
+        .collect();
+    cases.push(declined(
+        "Content-Type, twice",
+        form(
+            "Content-Type: application/json\r\nContent-Length: 3\r\n",
+            "a=b",
+        ),
+    ));
+    cases.push(passed(
+        "a list in two fields",
+        page("Accept: text/html\r\nAccept: text/plain\r\n"),
+        sees_page()
+            .with("accept", "text/html")
+            .with("accept", "text/plain"),
+    ));
+    cases
+}
+
+/// Bodies of a type that a route does not take.
+fn types() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for kind in [
+        "text/xml",
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "",
+        "application/x-www-form-urlencoded, text/plain",
+        "application/x-www-form-urlencoded; charset=utf-7",
+    ] {
+        let text =
+            form("Content-Length: 3\r\n", "a=b").replace("application/x-www-form-urlencoded", kind);
+        cases.push(declined(format!("a form of the type {kind:?}"), text));
+    }
+    let untyped = form("Content-Length: 3\r\n", "a=b")
+        .replace("Content-Type: application/x-www-form-urlencoded\r\n", "");
+    cases.push(declined("a form of no type", untyped));
+    cases
+}

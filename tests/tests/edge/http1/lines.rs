@@ -1,0 +1,274 @@
+//! Request lines: versions, spaces, methods, and what is no HTTP/1.1 at all.
+
+use super::case::{Case, Expect, FORM, PAGE, SMUGGLED, declined, page, passed, refused, sees_page};
+
+const HOST: &str = "Host: clinic.example\r\n\r\n";
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = malformed();
+    cases.extend(other_protocols());
+    cases.extend(methods());
+    cases.extend(around());
+    cases
+}
+
+/// Lines that are not `method SP target SP version CRLF`.
+const MALFORMED: &[(&str, &str)] = &[
+    ("no version", "GET /patients?page=2\r\n"),
+    ("an empty version", "GET /patients?page=2 \r\n"),
+    ("only a method", "GET\r\n"),
+    ("only a method and a space", "GET \r\n"),
+    ("no target", "GET HTTP/1.1\r\n"),
+    ("an empty target", "GET  HTTP/1.1\r\n"),
+    (
+        "two spaces after the method",
+        "GET  /patients?page=2 HTTP/1.1\r\n",
+    ),
+    (
+        "two spaces after the target",
+        "GET /patients?page=2  HTTP/1.1\r\n",
+    ),
+    ("tabs for spaces", "GET\t/patients?page=2\tHTTP/1.1\r\n"),
+    (
+        "a space in the target",
+        "GET /patients ?page=2 HTTP/1.1\r\n",
+    ),
+    ("a tab in the target", "GET /patients\t?page=2 HTTP/1.1\r\n"),
+    (
+        "a form feed in the target",
+        "GET /patients\u{c} HTTP/1.1\r\n",
+    ),
+    ("a space at the end", "GET /patients?page=2 HTTP/1.1 \r\n"),
+    ("a tab at the end", "GET /patients?page=2 HTTP/1.1\t\r\n"),
+    (
+        "a space at the beginning",
+        " GET /patients?page=2 HTTP/1.1\r\n",
+    ),
+    (
+        "a NUL at the beginning",
+        "\0GET /patients?page=2 HTTP/1.1\r\n",
+    ),
+    ("a NUL in the target", "GET /patients\0 HTTP/1.1\r\n"),
+    ("a NUL in the method", "G\0ET /patients HTTP/1.1\r\n"),
+    ("a bare LF in the target", "GET /patients\n HTTP/1.1\r\n"),
+    ("a bare CR in the target", "GET /patients\r HTTP/1.1\r\n"),
+    ("a DEL in the target", "GET /patients\u{7f} HTTP/1.1\r\n"),
+    ("a bare LF at the end", "GET /patients?page=2 HTTP/1.1\n"),
+    ("a bare CR at the end", "GET /patients?page=2 HTTP/1.1\r"),
+    ("two CRs at the end", "GET /patients?page=2 HTTP/1.1\r\r\n"),
+    ("two versions", "GET /patients?page=2 HTTP/1.1 HTTP/1.1\r\n"),
+    (
+        "a method with a colon",
+        "GET: /patients?page=2 HTTP/1.1\r\n",
+    ),
+    (
+        "a method in brackets",
+        "(GET) /patients?page=2 HTTP/1.1\r\n",
+    ),
+    (
+        "a method that is not ASCII",
+        "G\u{cb}T /patients?page=2 HTTP/1.1\r\n",
+    ),
+    ("a method that is empty", " /patients?page=2 HTTP/1.1\r\n"),
+];
+
+/// Versions that are not ours, and what only looks like one.
+const VERSIONS: &[&str] = &[
+    "HTTP/0.9",
+    "HTTP/1.0",
+    "HTTP/1.2",
+    "HTTP/1.3",
+    "HTTP/2.0",
+    "HTTP/2",
+    "HTTP/3",
+    "HTTP/9.9",
+    "HTTP/1",
+    "HTTP/1.",
+    "HTTP/.1",
+    "HTTP/11",
+    "HTTP/1.10",
+    "HTTP/01.1",
+    "HTTP/1.1a",
+    "HTTP/+1.1",
+    "HTTP/1,1",
+    "HTTP 1.1",
+    "HTTP-1.1",
+    "HTTP\\1.1",
+    "http/1.1",
+    "Http/1.1",
+    "HTTPS/1.1",
+    "XTTP/1.1",
+    "HTTP/1.1\0",
+    "HTTP/1.\u{b9}",
+    "HTTP/1.1;x",
+];
+
+/// Lines that are not `method SP target SP version CRLF`.
+fn malformed() -> Vec<Case> {
+    let mut cases: Vec<Case> = MALFORMED
+        .iter()
+        .map(|(name, line)| {
+            refused(
+                format!("a request line with {name}"),
+                format!("{line}{HOST}"),
+            )
+        })
+        .collect();
+    for version in VERSIONS {
+        let text = format!("GET /patients?page=2 {version}\r\n{HOST}{SMUGGLED}");
+        cases.push(refused(format!("the version {version:?}"), text));
+    }
+    cases
+}
+
+/// Whatever else may knock.
+fn other_protocols() -> Vec<Case> {
+    let first = [
+        ("HTTP/0.9", "GET /patients\r\n\r\n"),
+        (
+            "HTTP/2 with prior knowledge",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
+        ),
+        (
+            "a TLS hello in TLS",
+            "\u{16}\u{3}\u{1}\0\u{5}\u{1}\0\0\u{1}\0\r\n\r\n",
+        ),
+        ("SSH", "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+        ("SMTP", "EHLO clinic.example\r\n\r\n"),
+        ("an answer", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        (
+            "PROXY protocol 1",
+            "PROXY TCP4 6.6.6.6 7.7.7.7 1 2\r\nGET / HTTP/1.1\r\n\r\n",
+        ),
+        (
+            "PROXY protocol 2",
+            "\r\n\r\n\0\r\nQUIT\n\u{21}\u{11}\0\u{c}\u{6}\u{6}\u{6}\u{6}\u{7}\u{7}\u{7}\u{7}\0\u{1}\0\u{2}",
+        ),
+        ("bytes that are nothing", "\u{80}\u{81}\u{ff}\u{fe}\r\n\r\n"),
+        ("NULs", "\0\0\0\0\r\n\r\n"),
+        ("WebSocket", "\u{81}\u{85}\u{1}\u{2}\u{3}\u{4}\r\n\r\n"),
+    ];
+    first
+        .iter()
+        .map(|(name, text)| refused(format!("{name} instead of HTTP/1.1"), text))
+        .collect()
+}
+
+/// Methods that no route of ours has.
+const METHODS: &[&str] = &[
+    "get",
+    "Get",
+    "gET",
+    "post",
+    "TRACE",
+    "TRACK",
+    "OPTIONS",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "PROPFIND",
+    "MKCOL",
+    "SEARCH",
+    "PURGE",
+    "LINK",
+    "QUERY",
+    "FOO",
+    "GETX",
+    "G",
+    "M-SEARCH",
+    "!#$%&'*+-.^_`|~",
+    "PRI",
+];
+
+/// Methods that are known, and all others.
+fn methods() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for method in METHODS {
+        let text = format!("{method} /patients?page=2 HTTP/1.1\r\n{HOST}");
+        cases.push(declined(format!("the method {method}"), text));
+    }
+    let long = format!("{} /patients HTTP/1.1\r\n{HOST}", "A".repeat(20_000));
+    cases.push(refused("a method of 20,000 letters", long));
+    // What follows is meant for whoever the tunnel would lead to.
+    for target in [
+        "clinic.example:443",
+        "169.254.169.254:80",
+        "app.internal:443",
+        "/patients",
+        "*",
+    ] {
+        let text = format!("CONNECT {target} HTTP/1.1\r\n{HOST}{SMUGGLED}");
+        cases.push(refused(format!("CONNECT to {target}"), text));
+    }
+    for (name, line) in [
+        ("OPTIONS of everything", "OPTIONS * HTTP/1.1"),
+        ("TRACE of everything", "TRACE * HTTP/1.1"),
+    ] {
+        cases.push(declined(name, format!("{line}\r\n{HOST}")));
+    }
+    cases.push(declined(
+        "a GET of a form's target",
+        FORM.replace("POST", "GET") + "\r\n" + HOST,
+    ));
+    cases.push(declined(
+        "a POST of a page",
+        PAGE.replace("GET", "POST") + "\r\n" + HOST,
+    ));
+    let mut sees = sees_page();
+    sees.line = PAGE.replacen("GET", "HEAD", 1);
+    let head = passed("a HEAD", page("").replacen("GET", "HEAD", 1), sees);
+    cases.push(head);
+    cases
+}
+
+/// What stands before a request line, and requests one behind the other.
+fn around() -> Vec<Case> {
+    let pages = |count| Expect::Passed(vec![sees_page(); count]);
+    vec![
+        // RFC 9112, 2.2 would let it be skipped; what stands before a request is not ours to judge.
+        refused(
+            "an empty line before the request",
+            format!("\r\n{}", page("")),
+        ),
+        refused("a bare LF before the request", format!("\n{}", page(""))),
+        refused("a bare CR before the request", format!("\r{}", page(""))),
+        refused(
+            "a thousand empty lines before the request",
+            "\r\n".repeat(1000) + &page(""),
+        ),
+        Case::new("a page", page(""), pages(1)),
+        Case::new("three pages at once", page("").repeat(3), pages(3)),
+        Case::new("twenty pages at once", page("").repeat(20), pages(20)),
+        Case::new(
+            "an empty line between pages",
+            format!("{}\r\n{}", page(""), page("")),
+            Expect::PassedThenRefused(vec![sees_page()]),
+        ),
+        Case::new(
+            "a page and the wish to end",
+            page("Connection: close\r\n"),
+            pages(1),
+        )
+        .closing(),
+        Case::new(
+            "a page behind the wish to end",
+            page("Connection: close\r\n") + SMUGGLED,
+            pages(1),
+        )
+        .closing(),
+        Case::new(
+            "a page and something behind it",
+            page("") + "X\r\n\r\n",
+            Expect::PassedThenRefused(vec![sees_page()]),
+        ),
+        Case::new(
+            "a page and one without a host behind it",
+            page("") + "GET /patients HTTP/1.1\r\n\r\n",
+            Expect::PassedThenRefused(vec![sees_page()]),
+        ),
+        refused(
+            "half a page and a page",
+            format!("{PAGE}\r\nHost: clinic.example\r\n{}", page("")),
+        ),
+    ]
+}

@@ -1,0 +1,137 @@
+//! The program web, started as a service manager does.
+
+use std::env;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::surroundings::Surroundings;
+
+/// Makes standard input descriptor 3, as `sd_listen_fds(3)` has it, and becomes the program.
+const AS_SERVICE: &str = r#"exec 3<&0 </dev/null
+LISTEN_PID=$$ LISTEN_FDS=1
+export LISTEN_PID LISTEN_FDS
+exec "$0""#;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A listening socket that outlives each program that serves it.
+pub(crate) fn socket() -> (TcpListener, SocketAddr) {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// A running program; killed when it is dropped.
+pub(crate) struct Program {
+    child: Child,
+    notifications: UnixDatagram,
+}
+
+impl Program {
+    /// Starts web with a socket to serve. `name` tells it from others of the test.
+    pub(crate) fn start(
+        surroundings: &Surroundings,
+        name: &str,
+        socket: &TcpListener,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let path = surroundings.path(&format!("{name}.notify"));
+        let notifications = UnixDatagram::bind(&path).unwrap();
+        notifications.set_read_timeout(Some(PATIENCE)).unwrap();
+        let file = |name: &str| surroundings.path(name).into_os_string();
+        let child = Command::new("sh")
+            .args(["-c", AS_SERVICE])
+            .arg(folder().join("web"))
+            .stdin(OwnedFd::from(socket.try_clone().unwrap()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("NOTIFY_SOCKET", path)
+            .env("LISTEN_FDNAMES", "https")
+            .env("WEB_LISTEN", "127.0.0.1:0")
+            .env("WEB_REDIRECT_LISTEN", "127.0.0.1:0")
+            .env("WEB_PUBLIC_ORIGIN", "https://localhost")
+            .env("WEB_TLS_CERTIFICATE_FILE", file("public/web.pem"))
+            .env("WEB_TLS_KEY_FILE", file("public/web.key"))
+            .env("WEB_UPSTREAMS", surroundings.app.to_string())
+            .env("WEB_UPSTREAM_NAME", "app.internal")
+            .env("WEB_UPSTREAM_IDENTITY", "spiffe://stack.internal/app")
+            .env("WEB_UPSTREAM_CA_FILE", file("internal/ca.pem"))
+            .env("WEB_UPSTREAM_CERTIFICATE_FILE", file("internal/web.pem"))
+            .env("WEB_UPSTREAM_KEY_FILE", file("internal/web.key"))
+            .envs(variables.iter().copied())
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            notifications,
+        }
+    }
+
+    /// Waits until the service manager is told this.
+    pub(crate) fn tells(&self, state: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut heard = Vec::new();
+        while Instant::now() < deadline {
+            let mut message = [0; 1024];
+            let length = self.notifications.recv(&mut message).unwrap_or(0);
+            let message = String::from_utf8_lossy(&message[..length]).into_owned();
+            if message.lines().any(|line| line == state) {
+                return;
+            }
+            heard.push(message);
+        }
+        panic!("{state} is not among {heard:?}");
+    }
+
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(killed.unwrap().success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ends(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("web does not end");
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Where the programs are: as `cargo stack test` says, or beside this test.
+fn folder() -> PathBuf {
+    let given = env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty());
+    given.map_or_else(
+        || {
+            env::current_exe()
+                .unwrap()
+                .ancestors()
+                .nth(2)
+                .unwrap()
+                .to_owned()
+        },
+        PathBuf::from,
+    )
+}
