@@ -23,6 +23,7 @@ mod tests;
 mod transport;
 mod upstream;
 mod worker;
+mod written;
 
 use std::process::ExitCode;
 

@@ -43,7 +43,7 @@ impl<T> PerWorker<T> {
 }
 
 /// The lock, whoever held it last: what it guards is whole at every moment.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -12,6 +12,8 @@ use http::{
     response,
 };
 
+use crate::written::{line, number};
+
 /// How the end of an answer's body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -55,7 +57,7 @@ pub(super) fn write_head(
         Framing::Bodiless => {}
         Framing::Length(length) => {
             out.put_slice(b"content-length: ");
-            write_number(out, length);
+            number(out, length, 10);
             out.put_slice(b"\r\n");
         }
         Framing::Chunked => out.put_slice(b"transfer-encoding: chunked\r\n"),
@@ -74,10 +76,7 @@ fn write_fields(out: &mut BytesMut, headers: &HeaderMap, framing: Framing) {
         if name == CONTENT_LENGTH && framing != Framing::Bodiless {
             continue;
         }
-        out.put_slice(name.as_str().as_bytes());
-        out.put_slice(b": ");
-        out.put_slice(value.as_bytes());
-        out.put_slice(b"\r\n");
+        line(out, name, value);
     }
 }
 
@@ -86,27 +85,10 @@ pub(super) fn write_chunk(out: &mut BytesMut, data: &[u8]) {
     if data.is_empty() {
         return;
     }
-    out.put_slice(format!("{:x}\r\n", data.len()).as_bytes());
+    number(out, u64::try_from(data.len()).unwrap_or(u64::MAX), 16);
+    out.put_slice(b"\r\n");
     out.put_slice(data);
     out.put_slice(b"\r\n");
-}
-
-/// The end of a body in chunks.
-pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-fn write_number(out: &mut BytesMut, number: u64) {
-    let mut digits = [0_u8; 20];
-    let mut rest = number;
-    let mut length = 0;
-    for place in digits.iter_mut().rev() {
-        *place = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        length += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.put_slice(digits.get(digits.len() - length..).unwrap_or_default());
 }
 
 /// `Date`, which changes once a second (RFC 9110, 6.6.1).

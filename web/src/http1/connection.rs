@@ -29,6 +29,7 @@ use crate::{
     limits::Limits,
     problem::Problem,
     transport::Parting,
+    written::LAST_CHUNK,
 };
 
 /// Read at a time.
@@ -236,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Parting + Unpin + Send> Connection<'_, S> {
             }
         }
         if framing == Framing::Chunked {
-            self.outbox.extend_from_slice(answer::LAST_CHUNK);
+            self.outbox.extend_from_slice(LAST_CHUNK);
         }
         self.finish(persistent).await
     }

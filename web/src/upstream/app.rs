@@ -1,7 +1,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{
             AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
         },
@@ -21,7 +21,7 @@ use super::{
     watch::{Clock, Watch, millis},
     wire::Wire,
 };
-use crate::worker::PerWorker;
+use crate::worker::{PerWorker, locked};
 
 /// What all apps have in common.
 pub(super) struct Common {
@@ -298,9 +298,4 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
-}
-
-/// The lock, whoever held it last: what it guards is whole at every moment.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

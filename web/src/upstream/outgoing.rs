@@ -13,7 +13,10 @@ use http::{
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
-use crate::body::BodyError;
+use crate::{
+    body::BodyError,
+    written::{LAST_CHUNK, line, number},
+};
 
 /// How long the app may take, in milliseconds: what is left of the limit for the whole.
 pub(super) const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
@@ -21,7 +24,6 @@ pub(super) const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-r
 const SMALL: usize = 4 * 1024;
 /// So much is put together before it is written.
 const BATCH: usize = 16 * 1024;
-const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// A request as bytes. The first write takes the head and what is there of the body.
 pub(super) struct Outgoing {
@@ -251,36 +253,9 @@ fn write_head(
     to.extend_from_slice(b"\r\n\r\n");
 }
 
-fn line(to: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
-    to.extend_from_slice(name.as_str().as_bytes());
-    to.extend_from_slice(b": ");
-    to.extend_from_slice(value.as_bytes());
-    to.extend_from_slice(b"\r\n");
-}
-
 /// Why the connection took no more does not matter: the app may tell.
 fn closed(_: io::Error) -> SendFault {
     SendFault::Io
-}
-
-/// Writes a number in digits, of which the longest has twenty.
-fn number(to: &mut BytesMut, mut number: u64, radix: u64) {
-    let mut digits = [0; 20];
-    let mut from = digits.len();
-    for place in digits.iter_mut().rev() {
-        let digit = u8::try_from(number % radix).unwrap_or(0);
-        *place = if digit < 10 {
-            b'0' + digit
-        } else {
-            b'a' + digit - 10
-        };
-        from -= 1;
-        number /= radix;
-        if number == 0 {
-            break;
-        }
-    }
-    to.extend_from_slice(digits.get(from..).unwrap_or_default());
 }
 
 /// A request as it goes out, for tests.
