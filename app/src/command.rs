@@ -37,6 +37,8 @@ impl Arguments {
 pub(crate) enum Command {
     /// Serve requests until SIGTERM or SIGINT (the default).
     Serve,
+    /// Read the configuration, say what is wrong with it, and end: with 0 if nothing is, with 64 otherwise.
+    Check,
     /// Make organizations and people, as standard input says in JSON; may be repeated.
     Provision,
     /// Make a development keyring: root keys in a file, for machines without a key service.
@@ -55,6 +57,18 @@ pub(crate) fn make_keyring(out: &Path) -> ExitCode {
             eprintln!("app keyring: {}: {error}", out.display());
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says what of the environment is ours by its name, and nothing that this program reads.
+pub(crate) fn check(unknown: &[String]) -> ExitCode {
+    for variable in unknown {
+        eprintln!("app: {variable} is not a variable of this program: is it misspelt?");
+    }
+    if unknown.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EX_USAGE)
     }
 }
 
@@ -93,7 +107,7 @@ async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Keyring { .. } => Ok(()),
+        Command::Check | Command::Keyring { .. } => Ok(()),
     }
 }
 

@@ -30,6 +30,7 @@ impl Keys {
                 endpoint,
                 ca_file,
                 key_id,
+                former_key_ids,
                 mac_key_id,
                 region,
             } => {
@@ -44,7 +45,7 @@ impl Keys {
                     endpoint: endpoint.clone(),
                     certificate_authority,
                     root: key_id.clone(),
-                    former_roots: Vec::new(),
+                    former_roots: former_key_ids.clone(),
                     mac_key: mac_key_id.clone(),
                 };
                 KeyService::Aws(AwsKms::connect(settings).await?)

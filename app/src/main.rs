@@ -13,6 +13,7 @@ mod health;
 mod identity;
 mod keys;
 mod ledger;
+mod life;
 mod pages;
 mod problem;
 mod provision;
@@ -39,7 +40,9 @@ fn main() -> ExitCode {
     if let Command::Keyring { out } = &command {
         return command::make_keyring(out);
     }
-    match Config::read(&Reader::environment()) {
+    let reader = Reader::environment();
+    match Config::read(&reader) {
+        Ok(_config) if matches!(command, Command::Check) => command::check(&reader.unknown()),
         Ok(config) => command::run(&command, &config),
         Err(error) => {
             eprintln!("app: {error}");

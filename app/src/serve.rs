@@ -3,11 +3,13 @@
 use anyhow::Context as _;
 use certs::listener::{self, Http, Limits};
 use certs::{IdentityFiles, MutualFiles, MutualServer};
+use telemetry::service_manager::{self, State};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ServerConfig;
+use crate::life;
 use crate::router::router;
 use crate::state::App;
 
@@ -32,6 +34,8 @@ pub(crate) async fn serve(app: App, config: &ServerConfig) -> anyhow::Result<()>
     tracing::info!(address = %config.listen, "listening");
     let shutdown = CancellationToken::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
+    tokio::spawn(life::watchdog());
+    tokio::spawn(life::announce(app.clone()));
     let limits = Limits {
         drain: config.drain,
         ..Limits::internal()
@@ -55,4 +59,5 @@ async fn cancel_on_signal(shutdown: CancellationToken) {
         _ = interrupt.recv() => {}
     }
     shutdown.cancel();
+    service_manager::tell(State::Stopping).await;
 }

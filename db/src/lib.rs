@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accounts;
 mod audit_addresses;
 mod audit_events;
 mod columns;

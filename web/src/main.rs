@@ -3,6 +3,7 @@
 mod access_log;
 mod assemble;
 mod body;
+mod check;
 mod chunked;
 mod client;
 mod config;
@@ -46,6 +47,17 @@ use crate::{
 const MISCONFIGURED: u8 = 64;
 
 fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        None => run(),
+        Some("check") => check::check(),
+        Some(_) => {
+            eprintln!("web: there is one command, `web check`; without it, web serves");
+            ExitCode::from(MISCONFIGURED)
+        }
+    }
+}
+
+fn run() -> ExitCode {
     if let Err(error) = certs::protect_memory() {
         eprintln!("web: core dumps cannot be forbidden: {error}");
         return ExitCode::FAILURE;

@@ -1,6 +1,7 @@
 //! Reading one variable, and saying what is wrong with it.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -18,19 +19,48 @@ pub(crate) struct ConfigError {
     remedy: String,
 }
 
+/// How the variables of this program begin. Others of the environment are somebody else's.
+const OURS: [&str; 5] = ["APP_", "DATABASE_", "KEY_", "KMS_", "SESSION_"];
+
 /// The environment, as it was when the process began.
 #[derive(Debug)]
-pub(crate) struct Reader(HashMap<String, String>);
+pub(crate) struct Reader {
+    variables: HashMap<String, String>,
+    /// What was asked for so far, whether it is set or not.
+    asked: RefCell<BTreeSet<&'static str>>,
+}
 
 impl Reader {
     /// The process's own environment.
     pub(crate) fn environment() -> Self {
-        Self(std::env::vars().collect())
+        Self::new(std::env::vars().collect())
+    }
+
+    fn new(variables: HashMap<String, String>) -> Self {
+        Self {
+            variables,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Variables that look like ours, and that nobody has asked for.
+    pub(crate) fn unknown(&self) -> Vec<String> {
+        let asked = self.asked.borrow();
+        let mut unknown: Vec<String> = self
+            .variables
+            .keys()
+            .filter(|name| OURS.iter().any(|ours| name.starts_with(ours)))
+            .filter(|name| !asked.contains(name.as_str()))
+            .cloned()
+            .collect();
+        unknown.sort();
+        unknown
     }
 
     /// A variable's value, unless it is unset or empty.
     pub(crate) fn optional(&self, variable: &'static str) -> Option<String> {
-        self.0
+        self.asked.borrow_mut().insert(variable);
+        self.variables
             .get(variable)
             .filter(|value| !value.is_empty())
             .cloned()
@@ -160,12 +190,8 @@ pub(super) fn wrong(variable: &'static str, expected: &str) -> ConfigError {
 #[cfg(test)]
 impl Reader {
     pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
-        Self(
-            variables
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect(),
-        )
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self::new(variables.iter().map(owned).collect())
     }
 }
 
@@ -195,6 +221,17 @@ mod tests {
             error.contains("from 1 to 300") && !error.contains("301"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_noticed_and_somebody_elses_is_not() {
+        let reader = Reader::of(&[
+            ("APP_LISTEN", ""),
+            ("APP_LISTENS", "127.0.0.1:9443"),
+            ("PATH", "/bin"),
+        ]);
+        reader.optional("APP_LISTEN");
+        assert_eq!(reader.unknown(), ["APP_LISTENS"]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Applies the migrations and grants, then exits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Parser;
 use db::Settings;
+use secrecy::SecretString;
 
 /// Brings the stack's database to the schema and the grants that this build expects.
 #[derive(Parser)]
@@ -35,12 +37,20 @@ struct Arguments {
     /// File with the account's password, only where the server cannot check client certificates.
     #[arg(long, env = "DATABASE_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
+    /// File with the password that the app's account is to have: makes that account, and locked ones
+    /// for the auditor and the backup. Only where the server cannot check client certificates.
+    #[arg(long, env = "DATABASE_APP_PASSWORD_FILE")]
+    app_password_file: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            // `cargo stack infra deploy` looks for the first two words in the log.
+            eprintln!("migrate: done: the schema and the grants are as this build expects them");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("migrate: {error:#}");
             ExitCode::FAILURE
@@ -49,10 +59,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let password = match &arguments.password_file {
-        Some(file) => Some(std::fs::read_to_string(file)?.trim_end().to_owned().into()),
-        None => None,
-    };
+    let password = secret(arguments.password_file.as_deref())?;
+    let app_password = secret(arguments.app_password_file.as_deref())?;
     let settings = Settings {
         host: arguments.host,
         port: arguments.port,
@@ -65,5 +73,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         connections: 1,
         acquire_timeout: Duration::from_secs(30),
     };
+    if let Some(password) = app_password {
+        db::accounts::with_password(&settings, &password).await?;
+    }
     Ok(db::migrate::run(&settings).await?)
+}
+
+fn secret(file: Option<&Path>) -> anyhow::Result<Option<SecretString>> {
+    let Some(file) = file else { return Ok(None) };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(Some(text.trim_end().to_owned().into()))
 }

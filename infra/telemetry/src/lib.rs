@@ -5,6 +5,7 @@ mod json;
 mod output;
 mod redact;
 mod request_id;
+pub mod service_manager;
 pub mod trace;
 
 use std::sync::Arc;

@@ -1,17 +1,10 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+use telemetry::service_manager;
 use tokio::time;
-
-/// How long the service manager lets us be silent; `None` if it does not look after us.
-pub(super) fn patience() -> Option<Duration> {
-    sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero())
-}
 
 /// Whether each worker still turns: one that is stuck serves nobody, and no other thread notices.
 pub(crate) struct Pulse(Box<[AtomicBool]>);
@@ -24,7 +17,10 @@ impl Pulse {
 
     /// Beats for one worker, within its runtime, if anybody wants to know.
     pub(crate) async fn beat(self: Arc<Self>, worker: usize) {
-        let (Some(limit), Some(beat)) = (patience(), self.0.get(worker.saturating_sub(1))) else {
+        let (Some(limit), Some(beat)) = (
+            service_manager::patience(),
+            self.0.get(worker.saturating_sub(1)),
+        ) else {
             return;
         };
         loop {

@@ -1,0 +1,75 @@
+//! `web check`: what is wrong with the configuration, before anything is started with it.
+
+use std::{cell::RefCell, collections::BTreeSet, process::ExitCode};
+
+use crate::{MISCONFIGURED, config::Config};
+
+/// How the variables of this program begin. Others of the environment are somebody else's.
+const OURS: &str = "WEB_";
+
+/// Reads the configuration and says what is wrong with it.
+pub(crate) fn check() -> ExitCode {
+    let variables: Vec<(String, String)> = std::env::vars().collect();
+    let problems = problems(&variables);
+    for problem in &problems {
+        eprintln!("web: {problem}");
+    }
+    if problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(MISCONFIGURED)
+    }
+}
+
+fn problems(variables: &[(String, String)]) -> Vec<String> {
+    let asked = RefCell::new(BTreeSet::new());
+    let read = Config::read(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        let found = variables.iter().find(|(set, _)| set == name);
+        found.map(|(_, value)| value.clone())
+    });
+    if let Err(error) = read {
+        return vec![error.to_string()];
+    }
+    let asked = asked.into_inner();
+    let names = variables.iter().map(|(name, _)| name);
+    names
+        .filter(|name| name.starts_with(OURS) && !asked.contains(*name))
+        .map(|name| format!("{name} is not a variable of this program: is it misspelt?"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What has to be set.
+    const REQUIRED: [(&str, &str); 11] = [
+        ("WEB_LISTEN", "127.0.0.1:8443"),
+        ("WEB_REDIRECT_LISTEN", "127.0.0.1:8080"),
+        ("WEB_PUBLIC_ORIGIN", "https://localhost:8443"),
+        ("WEB_TLS_CERTIFICATE_FILE", "web.pem"),
+        ("WEB_TLS_KEY_FILE", "web.key"),
+        ("WEB_UPSTREAMS", "127.0.0.1:9443"),
+        ("WEB_UPSTREAM_NAME", "app.internal"),
+        ("WEB_UPSTREAM_IDENTITY", "spiffe://stack.internal/app"),
+        ("WEB_UPSTREAM_CA_FILE", "ca.pem"),
+        ("WEB_UPSTREAM_CERTIFICATE_FILE", "internal.pem"),
+        ("WEB_UPSTREAM_KEY_FILE", "internal.key"),
+    ];
+
+    fn problems_with(more: &[(&str, &str)]) -> Vec<String> {
+        let all = REQUIRED.iter().chain(more);
+        let owned = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        problems(&owned.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_noticed_and_somebody_elses_is_not() {
+        assert!(problems_with(&[("PATH", "/bin"), ("WEB_WORKERS", "2")]).is_empty());
+        let found = problems_with(&[("WEB_WORKER", "2")]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("WEB_WORKER is not"), "{found:?}");
+        assert!(problems_with(&[("WEB_TLS12", "no")])[0].starts_with("WEB_TLS12"));
+    }
+}
