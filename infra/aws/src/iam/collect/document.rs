@@ -1,0 +1,53 @@
+//! Policies as JSON.
+
+use serde_json::{Map, Value, json};
+
+/// One value, several or none, as a list.
+pub(super) fn list(value: Option<&Value>) -> Vec<&Value> {
+    match value {
+        Some(Value::Array(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    }
+}
+
+/// Truths and numbers as the text that AWS compares, and the statements as a list.
+pub(super) fn plain(document: Value) -> Value {
+    let Value::Object(mut document) = document else {
+        return document;
+    };
+    let statements = document.remove("Statement").unwrap_or(Value::Null);
+    let mut plain: Vec<Value> = list(Some(&statements)).into_iter().cloned().collect();
+    for statement in &mut plain {
+        if let Some(condition) = statement.get_mut("Condition") {
+            *condition = texts(condition);
+        }
+    }
+    document.insert("Statement".to_owned(), json!(plain));
+    Value::Object(document)
+}
+
+fn texts(value: &Value) -> Value {
+    match value {
+        Value::Bool(_) | Value::Number(_) => Value::String(value.to_string()),
+        Value::Array(items) => items.iter().map(texts).collect(),
+        Value::Object(entries) => Value::Object(
+            entries
+                .iter()
+                .map(|(key, value)| (key.clone(), texts(value)))
+                .collect::<Map<_, _>>(),
+        ),
+        Value::Null | Value::String(_) => value.clone(),
+    }
+}
+
+pub(super) fn holds_policy(value: &Value) -> bool {
+    match value {
+        Value::Object(entries) => {
+            entries.contains_key("Statement") || entries.values().any(holds_policy)
+        }
+        Value::Array(items) => items.iter().any(holds_policy),
+        Value::String(text) => text.contains("\"Statement\""),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod architecture;
+mod assembly;
+mod cidr;
+pub mod controls;
+mod environment;
+mod fault;
+pub mod iam;
+pub mod machine;
+mod mutants;
+#[cfg(test)]
+mod one_truth;
+pub mod orphans;
+mod page;
+mod parameters;
+pub mod quotas;
+pub mod reach;
+pub mod rules;
+mod scope;
+mod templates;
+mod text;
+mod yaml;
+
+pub use architecture::{Architecture, Reference, Resource};
+pub use assembly::assemble;
+pub use environment::{Deployment, Environment};
+pub use fault::Fault;
+pub use page::page;
+pub use templates::Templates;

@@ -1,0 +1,169 @@
+//! What an instance is given beside the programs: the service manager's units.
+
+mod rules;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::controls::{Control, Mutant};
+use crate::fault::Fault;
+
+pub use rules::{judge, names};
+
+/// All units of `machine/units`, by their file names.
+#[derive(Clone, Debug, Default)]
+pub struct Machine(BTreeMap<String, Unit>);
+
+/// A unit: assignments in their order, each with its section.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unit(Vec<Assignment>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Assignment {
+    section: String,
+    name: String,
+    value: String,
+}
+
+impl Machine {
+    /// Reads the units of `<folder>/machine/units`.
+    ///
+    /// # Errors
+    /// When one cannot be read, or holds a line that is none of a unit.
+    pub fn read(folder: &Path) -> Result<Self, Fault> {
+        let units = folder.join("machine/units");
+        let told = |error: std::io::Error, path: &Path| {
+            Fault::new(error.to_string()).within(&path.display().to_string())
+        };
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(&units).map_err(|error| told(error, &units))? {
+            let path = entry.map_err(|error| told(error, &units))?.path();
+            if !path.is_file() {
+                continue;
+            }
+            let text = fs::read_to_string(&path).map_err(|error| told(error, &path))?;
+            let unit =
+                Unit::parse(&text).map_err(|fault| fault.within(&path.display().to_string()))?;
+            let name = path.file_name().unwrap_or_default();
+            found.insert(name.to_string_lossy().into_owned(), unit);
+        }
+        Ok(Self(found))
+    }
+
+    /// The units with one fault.
+    ///
+    /// # Errors
+    /// When the place that the mutant names is not there, or the change changes nothing.
+    pub fn mutated(&self, control: &Control, mutant: &Mutant) -> Result<Self, Fault> {
+        let resource = mutant.resource.as_deref().unwrap_or(&control.resource);
+        let property = mutant.property.as_deref().unwrap_or(&control.property);
+        let mut mutated = self.clone();
+        let name = resource.rsplit('/').next().unwrap_or_default();
+        if mutant.resource_gone {
+            let gone = mutated.0.remove(name);
+            return gone
+                .map(|_| mutated)
+                .ok_or_else(|| Fault::new("there is no such unit"));
+        }
+        let unit = mutated.0.get_mut(name);
+        let changed = unit.is_some_and(|unit| unit.change(property, mutant));
+        if changed {
+            Ok(mutated)
+        } else {
+            Err(Fault::new("the mutant changes nothing")
+                .within(property)
+                .within(resource))
+        }
+    }
+
+    /// Units of a kind: `.service`, `.socket`, `.timer`.
+    fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Unit)> {
+        let units = self.0.iter().filter(move |(name, _)| name.ends_with(kind));
+        units.map(|(name, unit)| (name.as_str(), unit))
+    }
+}
+
+impl Unit {
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let mut section = String::new();
+        let mut assignments = Vec::new();
+        for line in text.replace("\\\n", " ").lines().map(str::trim) {
+            if line.is_empty() || line.starts_with(['#', ';']) {
+                continue;
+            }
+            if let Some(name) = line
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+            {
+                name.clone_into(&mut section);
+                continue;
+            }
+            let (name, value) = line
+                .split_once('=')
+                .ok_or_else(|| Fault::new(format!("`{line}` is no assignment")))?;
+            assignments.push(Assignment {
+                section: section.clone(),
+                name: name.trim().to_owned(),
+                value: value.trim().to_owned(),
+            });
+        }
+        Ok(Self(assignments))
+    }
+
+    /// Whether something is assigned.
+    #[must_use]
+    pub fn has(&self, section: &str, name: &str) -> bool {
+        self.all(section, name).next().is_some()
+    }
+
+    /// Every value that is assigned, in order.
+    fn all<'u>(&'u self, section: &str, name: &str) -> impl Iterator<Item = &'u str> {
+        let is_it = move |one: &&Assignment| one.section == section && one.name == name;
+        self.0.iter().filter(is_it).map(|one| one.value.as_str())
+    }
+
+    /// The value that counts where the last one does.
+    fn last(&self, section: &str, name: &str) -> Option<&str> {
+        self.all(section, name).last()
+    }
+
+    /// All words of a list; an empty assignment empties it.
+    fn words(&self, section: &str, name: &str) -> Vec<&str> {
+        let mut words = Vec::new();
+        for value in self.all(section, name) {
+            if value.is_empty() {
+                words.clear();
+            }
+            words.extend(value.split_whitespace());
+        }
+        words
+    }
+
+    fn change(&mut self, property: &str, mutant: &Mutant) -> bool {
+        let Some((section, name)) = property.split_once('/') else {
+            return false;
+        };
+        let before = self.clone();
+        if mutant.remove || mutant.set.is_some() {
+            self.0
+                .retain(|one| one.section != section || one.name != name);
+        }
+        for value in [&mutant.set, &mutant.append].into_iter().flatten() {
+            self.0.push(Assignment {
+                section: section.to_owned(),
+                name: name.to_owned(),
+                value: literal(value),
+            });
+        }
+        *self != before
+    }
+}
+
+fn literal(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

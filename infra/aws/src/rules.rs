@@ -1,0 +1,255 @@
+//! The rules that are written for cfn-guard, and what it says of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::fault::Fault;
+use crate::yaml;
+
+/// What a rule says of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its kind and its name: `guard/logs_are_encrypted`.
+    pub rule: String,
+    /// Whether it holds. A rule that finds nothing to look at does not.
+    pub passed: bool,
+    /// What to do, if it does not hold.
+    pub message: String,
+}
+
+/// The files of a folder, each with the names of its rules.
+///
+/// # Errors
+/// When the folder cannot be read, or a name is given twice.
+pub fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<String>>, Fault> {
+    let told = |error: std::io::Error, path: &Path| {
+        Fault::new(error.to_string()).within(&path.display().to_string())
+    };
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(|error| told(error, folder))? {
+        let path = entry.map_err(|error| told(error, folder))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "guard")
+        {
+            let text = fs::read_to_string(&path).map_err(|error| told(error, &path))?;
+            files.insert(path, names(&text));
+        }
+    }
+    let mut all: Vec<&String> = files.values().flatten().collect();
+    all.sort();
+    let twice = all
+        .iter()
+        .zip(all.iter().skip(1))
+        .find(|(one, next)| one == next);
+    match twice {
+        Some((name, _)) => Err(Fault::new(format!("two rules have the name {name}"))),
+        None => Ok(files),
+    }
+}
+
+/// The names of the rules in a file's text. A rule with parameters is called by others and is none.
+fn names(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("rule "));
+    let named = lines.filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+        let (name, behind) = rest.split_at(end);
+        (!behind.starts_with('(')).then(|| name.to_owned())
+    });
+    named.collect()
+}
+
+/// A file's text with one of its rules, and what that needs of the others: variables, and the rules
+/// that it names. To ask about many documents, each for one rule, this is several times as fast.
+#[must_use]
+pub fn alone(text: &str, name: &str) -> String {
+    let blocks = blocks(text);
+    let mut wanted = vec![name];
+    let mut kept = String::new();
+    for block in &blocks {
+        match block.rule {
+            Some(_) => {}
+            None => kept.push_str(&block.text),
+        }
+    }
+    while let Some(name) = wanted.pop() {
+        let Some(block) = blocks.iter().find(|block| block.rule == Some(name)) else {
+            continue;
+        };
+        if kept.contains(&block.text) {
+            continue;
+        }
+        kept.push_str(&block.text);
+        let others = blocks.iter().filter_map(|block| block.rule);
+        wanted.extend(others.filter(|other| *other != name && block.text.contains(other)));
+    }
+    kept
+}
+
+/// A rule, or what stands between rules.
+struct Block<'t> {
+    rule: Option<&'t str>,
+    text: String,
+}
+
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut is_open = false;
+    for line in text.lines() {
+        let rule = line.strip_prefix("rule ");
+        if rule.is_some() || !is_open {
+            let rule = rule.and_then(|rest| {
+                rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .next()
+            });
+            is_open = rule.is_some();
+            blocks.push(Block {
+                rule,
+                text: String::new(),
+            });
+        }
+        if let Some(block) = blocks.last_mut() {
+            block.text.push_str(line);
+            block.text.push('\n');
+        }
+        is_open &= line != "}";
+    }
+    blocks
+}
+
+#[derive(Deserialize)]
+struct Report {
+    name: String,
+    #[serde(default)]
+    not_compliant: Vec<Value>,
+    #[serde(default)]
+    not_applicable: Vec<String>,
+    #[serde(default)]
+    compliant: Vec<String>,
+}
+
+/// What `cfn-guard validate --structured --output-format json` found, by the name of the document.
+///
+/// # Errors
+/// When that is no such report.
+pub fn verdicts(report: &str) -> Result<BTreeMap<String, Vec<Verdict>>, Fault> {
+    let reports: Vec<Report> = serde_json::from_str(report)
+        .map_err(|error| Fault::new(format!("cfn-guard's report cannot be read: {error}")))?;
+    let mut found: BTreeMap<String, Vec<Verdict>> = BTreeMap::new();
+    for report in reports {
+        let of_document = found.entry(report.name).or_default();
+        let passed = report
+            .compliant
+            .into_iter()
+            .map(|name| verdict(&name, true, String::new()));
+        of_document.extend(passed);
+        let nothing = "finds nothing to look at: what it is about is not there";
+        let skipped = report.not_applicable.into_iter();
+        of_document.extend(skipped.map(|name| verdict(&name, false, nothing.to_owned())));
+        of_document.extend(report.not_compliant.iter().map(|failure| {
+            let name = failure.pointer("/Rule/name").and_then(Value::as_str);
+            verdict(name.unwrap_or_default(), false, said(failure).join("; "))
+        }));
+    }
+    Ok(found)
+}
+
+fn verdict(name: &str, passed: bool, message: String) -> Verdict {
+    Verdict {
+        rule: format!("guard/{name}"),
+        passed,
+        message,
+    }
+}
+
+/// Each thing that the rule's own messages say, with the place it was found at.
+fn said(failure: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(failure, &mut found);
+    found.dedup();
+    found.truncate(8);
+    found
+}
+
+fn collect(value: &Value, found: &mut Vec<String>) {
+    if let Some(custom) = value
+        .pointer("/messages/custom_message")
+        .and_then(Value::as_str)
+        && !custom.trim().is_empty()
+    {
+        let at = value.get("check").and_then(place).unwrap_or_default();
+        found.push(format!("{at} {}", custom.trim()).trim().to_owned());
+    }
+    members(value).for_each(|inner| collect(inner, found));
+}
+
+/// The first path that a check tells.
+fn place(check: &Value) -> Option<&str> {
+    let own = check.get("path").and_then(Value::as_str);
+    own.filter(|path| !path.is_empty())
+        .or_else(|| members(check).find_map(place))
+}
+
+fn members(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
+    match value {
+        Value::Object(object) => Box::new(object.values()),
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Box::new(std::iter::empty())
+        }
+    }
+}
+
+/// How often the unit cases of a folder's `tests` expect each rule to pass and to fail.
+///
+/// # Errors
+/// When a file cannot be read, or is none of unit cases.
+pub fn cases(folder: &Path) -> Result<BTreeMap<String, Cases>, Fault> {
+    let tests = folder.join("tests");
+    let told = |what: String, path: &Path| Fault::new(what).within(&path.display().to_string());
+    let mut counted: BTreeMap<String, Cases> = BTreeMap::new();
+    for entry in fs::read_dir(&tests).map_err(|error| told(error.to_string(), &tests))? {
+        let path = entry
+            .map_err(|error| told(error.to_string(), &tests))?
+            .path();
+        let text = fs::read_to_string(&path).map_err(|error| told(error.to_string(), &path))?;
+        let file = yaml::parse(&text).map_err(|error| told(error, &path))?;
+        let expected = file.as_array().into_iter().flatten();
+        let expected = expected.filter_map(|case| case.pointer("/expectations/rules")?.as_object());
+        for (rule, outcome) in expected.flatten() {
+            let cases = counted.entry(format!("guard/{rule}")).or_default();
+            match outcome.as_str() {
+                Some("PASS") => cases.passes += 1,
+                Some("FAIL") => cases.fails += 1,
+                _ => {}
+            }
+        }
+    }
+    Ok(counted)
+}
+
+/// Unit cases of one rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cases {
+    /// Documents that it has to accept.
+    pub passes: u32,
+    /// Documents that it has to refuse.
+    pub fails: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_found_by_their_names_and_helpers_are_not() {
+        let text = "let a = 1\nrule one_thing {\n}\nrule other_thing when one_thing {\n}\nrule helper(x) {\n}\n";
+        assert_eq!(names(text), ["one_thing", "other_thing"]);
+        let alone_2 = "let a = 1\nrule other_thing when one_thing {\n}\nrule one_thing {\n}\n";
+        assert_eq!(alone(text, "other_thing"), alone_2);
+    }
+}

@@ -1,0 +1,122 @@
+//! Each intrinsic function.
+
+use serde_json::{Map, Value, json};
+
+use super::Scope;
+use crate::cidr;
+use crate::fault::{Fault, Within as _};
+use crate::text::Text;
+
+impl Scope<'_> {
+    pub(super) fn function(&self, name: &str, argument: &Value) -> Result<Option<Value>, Fault> {
+        let list = argument.as_array().map_or(&[][..], Vec::as_slice);
+        let value = match (name, list) {
+            ("Ref", _) => return self.reference(argument.as_str().unwrap_or_default()),
+            ("Fn::If", [condition, then, otherwise]) => {
+                let holds = self.condition(condition.as_str().unwrap_or_default())?;
+                return self.value(if holds { then } else { otherwise });
+            }
+            ("Fn::GetAtt", [resource, attribute]) => self.attribute(
+                resource.as_str().unwrap_or_default(),
+                &self.literal(attribute)?,
+            )?,
+            ("Fn::Sub", [text, names]) => self.substitute(text, names.as_object())?,
+            ("Fn::Sub", _) => self.substitute(argument, None)?,
+            ("Fn::Join", [separator, items]) => self.join(&self.literal(separator)?, items)?,
+            ("Fn::Split", [separator, text]) => self.split(&self.literal(separator)?, text)?,
+            ("Fn::Select", [index, items]) => self.select(index, items)?,
+            ("Fn::FindInMap", [map, first, second]) => self.find_in_map(map, first, second)?,
+            ("Fn::Cidr", [block, count, bits]) => self.cidr(block, count, bits)?,
+            ("Fn::GetAZs", _) => self.zones(argument)?,
+            ("Fn::Base64", _) => json!({ "Fn::Base64": self.some(argument)? }),
+            _ => return Err(Fault::new("is not understood: use another function")),
+        };
+        Ok(Some(value))
+    }
+
+    fn substitute(&self, text: &Value, names: Option<&Map<String, Value>>) -> Result<Value, Fault> {
+        let text = text.as_str().ok_or_else(|| Fault::new("needs a text"))?;
+        let resolved = Text::parse(text).resolved(|name| {
+            if let Some(value) = names.and_then(|names| names.get(name)) {
+                return self.text(value).within(name);
+            }
+            let value = match name.split_once('.') {
+                Some((resource, attribute)) => self.attribute(resource, attribute)?,
+                None => self
+                    .reference(name)?
+                    .ok_or_else(|| Fault::new("AWS::NoValue has no place in a text"))?,
+            };
+            Text::of(&value).ok_or_else(|| Fault::new(format!("{name} is no text")))
+        })?;
+        Ok(resolved.into_value())
+    }
+
+    fn items(&self, items: &Value) -> Result<Vec<Value>, Fault> {
+        let items = self.some(items)?;
+        let list = items.as_array().cloned();
+        list.ok_or_else(|| Fault::new(format!("{items} is no list")))
+    }
+
+    fn join(&self, separator: &str, items: &Value) -> Result<Value, Fault> {
+        let mut joined = Text::default();
+        for (index, item) in self.items(items)?.iter().enumerate() {
+            if index > 0 {
+                joined.append_literal(separator);
+            }
+            let text = Text::of(item).ok_or_else(|| Fault::new(format!("{item} is no text")))?;
+            joined.append(text);
+        }
+        Ok(joined.into_value())
+    }
+
+    fn split(&self, separator: &str, text: &Value) -> Result<Value, Fault> {
+        let pieces = self.text(text)?.split(separator);
+        Ok(pieces.into_iter().map(Text::into_value).collect())
+    }
+
+    fn select(&self, index: &Value, items: &Value) -> Result<Value, Fault> {
+        let index: usize = self.number(index)?;
+        let items = self.items(items)?;
+        let found = items.get(index).cloned();
+        found
+            .ok_or_else(|| Fault::new(format!("there is no item {index} in {} items", items.len())))
+    }
+
+    fn find_in_map(&self, map: &Value, first: &Value, second: &Value) -> Result<Value, Fault> {
+        let (map, first, second) = (
+            self.literal(map)?,
+            self.literal(first)?,
+            self.literal(second)?,
+        );
+        let found = ["Mappings", &map, &first, &second]
+            .iter()
+            .try_fold(self.template, |at, name| at.get(name));
+        let found = found.cloned();
+        found.ok_or_else(|| Fault::new(format!("nothing stands under {map}.{first}.{second}")))
+    }
+
+    fn cidr(&self, block: &Value, count: &Value, bits: &Value) -> Result<Value, Fault> {
+        let block = self.literal(block)?;
+        let networks = cidr::cut(&block, self.number(count)?, self.number(bits)?);
+        networks.map(Value::from).map_err(Fault::new)
+    }
+
+    fn number<N: std::str::FromStr>(&self, value: &Value) -> Result<N, Fault> {
+        let literal = self.literal(value)?;
+        let number = literal.parse().ok();
+        number.ok_or_else(|| Fault::new(format!("{literal} is no such number")))
+    }
+
+    fn zones(&self, region: &Value) -> Result<Value, Fault> {
+        let named = self.literal(region)?;
+        let region = if named.is_empty() {
+            &self.place.region
+        } else {
+            &named
+        };
+        Ok(["a", "b", "c"]
+            .map(|zone| format!("{region}{zone}"))
+            .to_vec()
+            .into())
+    }
+}

@@ -1,0 +1,99 @@
+//! CloudFormation's YAML as JSON: short forms (`!Ref`, `!Sub`, …) become the long ones.
+
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::{Map, Number, Value, json};
+
+/// Reads one document.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
+    let documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
+    match documents.as_slice() {
+        [document] => value(document),
+        others => Err(format!("{} documents instead of one", others.len())),
+    }
+}
+
+fn value(node: &Yaml<'_>) -> Result<Value, String> {
+    match node {
+        Yaml::Value(scalar) => number_or_text(scalar),
+        Yaml::Sequence(items) => items.iter().map(value).collect(),
+        Yaml::Mapping(entries) => {
+            let mut object = Map::new();
+            for (key, item) in entries {
+                let key = key_of(key)?;
+                if object.insert(key.clone(), value(item)?).is_some() {
+                    return Err(format!("{key} stands twice in one mapping"));
+                }
+            }
+            Ok(Value::Object(object))
+        }
+        Yaml::Tagged(tag, node) if tag.handle == "!" => short_form(&tag.suffix, value(node)?),
+        Yaml::Tagged(tag, _) => Err(format!("the tag {tag} is not CloudFormation's")),
+        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
+            Err("a value that cannot be read".to_owned())
+        }
+    }
+}
+
+fn number_or_text(scalar: &Scalar<'_>) -> Result<Value, String> {
+    Ok(match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(truth) => Value::Bool(*truth),
+        Scalar::Integer(number) => Value::from(*number),
+        Scalar::FloatingPoint(number) => Number::from_f64(number.into_inner())
+            .map(Value::Number)
+            .ok_or("a number that is none")?,
+        Scalar::String(text) => Value::String(text.to_string()),
+    })
+}
+
+fn key_of(key: &Yaml<'_>) -> Result<String, String> {
+    match value(key)? {
+        Value::String(text) => Ok(text),
+        // Account numbers and the like, in mappings.
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(truth) => Ok(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => Err("a key that is no text".to_owned()),
+    }
+}
+
+fn short_form(name: &str, argument: Value) -> Result<Value, String> {
+    Ok(match (name, argument) {
+        ("Ref", argument) => json!({ "Ref": argument }),
+        ("Condition", argument) => json!({ "Condition": argument }),
+        ("GetAtt", Value::String(dotted)) => {
+            let (resource, attribute) = dotted
+                .split_once('.')
+                .ok_or_else(|| format!("!GetAtt {dotted} names no attribute"))?;
+            json!({ "Fn::GetAtt": [resource, attribute] })
+        }
+        (name, argument) => Value::Object(Map::from_iter([(format!("Fn::{name}"), argument)])),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_forms_become_long_ones() {
+        let read = parse(
+            "a: !Ref B\nc: !GetAtt D.Endpoint.Address\ne: !Sub '${F}-x'\ng: !If [H, 1, !Ref I]\nj: !Condition K\n",
+        );
+        let expected = json!({
+            "a": {"Ref": "B"},
+            "c": {"Fn::GetAtt": ["D", "Endpoint.Address"]},
+            "e": {"Fn::Sub": "${F}-x"},
+            "g": {"Fn::If": ["H", 1, {"Ref": "I"}]},
+            "j": {"Condition": "K"},
+        });
+        assert_eq!(read.unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_said_twice_is_refused() {
+        assert!(parse("a: 1\na: 2\n").is_err());
+    }
+}
