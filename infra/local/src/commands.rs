@@ -39,6 +39,9 @@ enum Command {
     /// The same stack in containers (Docker)
     #[command(subcommand)]
     Compose(Compose),
+    /// The reference architecture on AWS: its templates checked, mutated and deployed
+    #[command(subcommand)]
+    Infra(stack::Infra),
     /// Takes every check that a change has to pass, and ends in one line
     Test(Test),
     /// Measures the stack, each figure beside a peer; writes tables and plots to target/bench/
@@ -123,7 +126,7 @@ enum Compose {
 
 #[derive(Debug, Args)]
 struct Test {
-    /// Only this step: format, lints, deny, unit, database, stack, edge, browser, compose
+    /// Only this step: format, lints, deny, unit, infra, database, stack, edge, browser, compose
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }
@@ -157,6 +160,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compose(Compose::Down { volumes }) => {
             stack::compose::down(volumes, Progress::shown()).await?;
         }
+        Command::Infra(command) => return stack::infra(&command),
         Command::Bench(options) => stack::bench(&options).await?,
         Command::Test(test) => {
             let passed = stack::test(&test.only).await?;

@@ -10,6 +10,7 @@ mod cargo;
 mod database;
 mod deny;
 mod edge;
+mod infra;
 mod step;
 mod whole_stack;
 
@@ -27,8 +28,8 @@ use crate::{binaries, compose, workspace};
 use step::{Counts, StepResult};
 
 /// The steps in the order they are taken: what is quick and often wrong comes first.
-const STEPS: [&str; 9] = [
-    "format", "lints", "deny", "unit", "database", "stack", "edge", "browser", "compose",
+const STEPS: [&str; 10] = [
+    "format", "lints", "deny", "unit", "infra", "database", "stack", "edge", "browser", "compose",
 ];
 
 /// What the steps share.
@@ -145,6 +146,7 @@ impl Shared {
                 // names a package, for then cargo would build the dependencies anew with other features.
                 cargo::test(&self.root, &["--lib", "--bins"], &[]).await
             }
+            "infra" => infra::test(self).await,
             "database" => database::test_both(&self.root).await,
             "stack" => whole_stack::test(self).await,
             "edge" => edge::test(self).await,

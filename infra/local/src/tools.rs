@@ -2,27 +2,51 @@
 //! installed when it is first needed, from Debian's packages, `PyPI` or npm, and kept in the cache
 //! folder of this machine.
 
+mod crates;
 pub mod crs;
+mod judges;
 mod npm;
 mod once;
 mod python;
 mod slow;
+mod system;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub(crate) use crates::Crate;
+#[cfg(test)]
+pub(crate) use judges::moto_server;
+pub(crate) use judges::{Judge, Said, ask, moto};
 pub use npm::Npm;
 pub use python::Python;
 pub use slow::{Attack, Held, Slow};
+pub use system::system;
 
 use crate::packages;
 use crate::progress::Progress;
+use crate::server::Server;
+use crate::settings::Database;
+
+/// What runs the rules of `infra/aws/rules`: the version they were written for. It reads large
+/// documents hundreds of times.
+pub(crate) const CFN_GUARD: Crate = Crate {
+    name: "cfn-guard",
+    version: "3.2.1",
+    optimized: true,
+};
 
 /// The scanner of TLS that knows Mozilla's recommendations. The library under it is pinned too, for
 /// it decides what is tried.
 const SSLYZE: Python = Python {
     name: "sslyze-6.3.1",
     packages: &["sslyze==6.3.1", "nassl==5.4.0", "cryptography==46.0.7"],
+};
+
+/// The command line of AWS, for who has none.
+pub(crate) const AWS_CLI: Python = Python {
+    name: "awscli-1.46.3",
+    packages: &["awscli==1.46.3"],
 };
 
 /// Node with npm: Debian's is too old for what we run on it.
@@ -55,6 +79,26 @@ const OBSERVATORY: Npm = Npm {
 
 /// The script that asks for it. Not kept with the packages, so that it is never an old one.
 const OBSERVE: &str = include_str!("../tools/http-observatory/scan.mjs");
+
+/// A simulator of IAM's policies. Its licence is the AGPL; it is run as it is, beside us, and is part of
+/// nothing that is shipped.
+const IAM_SIMULATE: Npm = Npm {
+    name: "iam-simulate-0.1.173",
+    node: NODE,
+    files: &[
+        (
+            "package.json",
+            include_str!("../tools/iam-simulate/package.json"),
+        ),
+        (
+            "package-lock.json",
+            include_str!("../tools/iam-simulate/package-lock.json"),
+        ),
+    ],
+};
+
+/// The script that asks it.
+const ANSWER: &str = include_str!("../tools/iam-simulate/answer.mjs");
 
 /// A program of a Debian package, installed if it is not there.
 ///
@@ -105,6 +149,35 @@ pub fn observatory(authority: &Path, progress: Progress) -> anyhow::Result<Comma
     Ok(command)
 }
 
+/// A command that answers questions about policies, as `posture::iam` puts them: it reads them from
+/// its standard input and prints the answers.
+///
+/// # Errors
+/// When Python, `PyPI` or npm cannot be had.
+pub fn iam_simulate(progress: Progress) -> anyhow::Result<Command> {
+    let folder = IAM_SIMULATE.obtain(progress)?;
+    let mut command = IAM_SIMULATE.node(progress)?;
+    command
+        .current_dir(folder)
+        .args(["--input-type=module", "--eval", ANSWER]);
+    Ok(command)
+}
+
+/// What a machine of a tier is tried with: the Debian system to start it in, and what stands around it,
+/// so that a test can go where no package is to be had.
+///
+/// # Errors
+/// When one of them cannot be had.
+pub fn for_machines(progress: Progress) -> anyhow::Result<PathBuf> {
+    for (program, package) in [("unshare", "util-linux"), ("ip", "iproute2")] {
+        debian(program, &[package], progress)?;
+    }
+    // RDS runs MySQL.
+    Server::obtain(Database::Mysql, progress)?;
+    crate::emulator::obtain(progress)?;
+    system(progress)
+}
+
 /// Sees to all of them, so that no test has to wait for one.
 ///
 /// # Errors
@@ -114,6 +187,10 @@ pub fn obtain_all(progress: Progress) -> anyhow::Result<()> {
     testssl(progress)?;
     SSLYZE.obtain(progress)?;
     OBSERVATORY.obtain(progress)?;
+    IAM_SIMULATE.obtain(progress)?;
     crs::cases(progress)?;
+    for judge in Judge::ALL {
+        judge.obtain(progress)?;
+    }
     Ok(())
 }

@@ -13,9 +13,9 @@ use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
 
-/// Runs all of them but the edge's and the browser's.
+/// Runs all of them but those of other steps.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
-    let elsewhere = ["browser", "edge"];
+    let elsewhere = ["browser", "edge", "machine"];
     let wanted = |name: &str| !elsewhere.iter().any(|step| name.starts_with(step));
     run(shared, wanted).await
 }
