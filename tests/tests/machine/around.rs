@@ -1,0 +1,168 @@
+//! What stands around the machines: a database server as RDS gives one, the emulator of KMS, and what the script
+//! that plays the AWS CLI answers with.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use certs::issue::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
+use serde_json::{Value, json};
+use stack::{Database, KeyService};
+use tempfile::TempDir;
+use tests::Apart;
+use time::OffsetDateTime;
+
+/// The accounts' passwords, as Secrets Manager makes them.
+const MASTER: &str = "r7Q2mZx9LwT4vKc8BnH6yJp3DsG5fEa1";
+const APP: &str = "hV3xN8qRb6TzL1wYk5CmP9sJd2GfE7aU";
+
+/// All of it; it goes when this does.
+pub(crate) struct Around {
+    /// The Debian system that machines start from.
+    pub(crate) system: PathBuf,
+    /// What is in `/usr/share/aws`.
+    pub(crate) aws: PathBuf,
+    /// The CA of the database.
+    pub(crate) database_authority: PathBuf,
+    pub(crate) database_port: u16,
+    /// Where the emulator of KMS answers.
+    pub(crate) key_service: String,
+    /// A former root key.
+    pub(crate) former: String,
+    pub(crate) apart: Apart,
+    _folder: TempDir,
+}
+
+impl Around {
+    pub(crate) async fn up(system: PathBuf) -> Self {
+        let apart = Apart::up_with(|settings| {
+            settings.options.key_service = KeyService::Emulator;
+            settings.options.database = Database::Mysql;
+        });
+        let mut apart = apart.await.unwrap();
+        for tier in ["web", "app"] {
+            apart.stack.stop(tier).await.unwrap();
+        }
+        let status = apart.stack.status().unwrap();
+        let folder = TempDir::new().unwrap();
+        let aws = folder.path().join("aws");
+        for tier in ["web", "app"] {
+            authority(&aws, tier);
+        }
+        secrets(&aws);
+        let keys = fs::read(status.home.join("kms/keys.json")).unwrap();
+        let keys: Value = serde_json::from_slice(&keys).unwrap();
+        let former = "0f0e0d0c-0b0a-4908-8706-050403020100".to_owned();
+        fs::write(aws.join("aliases.json"), aliases(&keys, &former)).unwrap();
+        fs::copy(
+            status.certificates.join("internal/ca.pem"),
+            aws.join("kms.pem"),
+        )
+        .unwrap();
+        let database_authority = like_rds(&mut apart, folder.path()).await;
+        Self {
+            system,
+            aws,
+            database_authority,
+            database_port: status.database.port,
+            key_service: status.key_service.endpoint.unwrap(),
+            former,
+            apart,
+            _folder: folder,
+        }
+    }
+
+    /// The certificate of the CA that issues a tier's.
+    pub(crate) fn authority(&self, tier: &str) -> PathBuf {
+        self.aws.join(tier).join("ca.pem")
+    }
+
+    /// A certificate that the script does not issue.
+    pub(crate) fn issue(&self, tier: &str, leaf: &Leaf) -> IssuedLeaf {
+        authority(&self.aws, tier).issue(leaf).unwrap()
+    }
+}
+
+fn authority(aws: &Path, tier: &str) -> DevelopmentCa {
+    let subject = Subject::new("hipaa-stack", &format!("{tier}.dev.stack.internal"));
+    DevelopmentCa::load_or_create(&aws.join(tier), &subject, now()).unwrap()
+}
+
+fn secrets(aws: &Path) {
+    let folder = aws.join("secrets");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, user, password) in [("master", "migrate", MASTER), ("database", "app", APP)] {
+        let secret = json!({"username": user, "password": password});
+        fs::write(folder.join(name), secret.to_string()).unwrap();
+    }
+}
+
+/// What KMS lists, other people's keys among it.
+fn aliases(keys: &Value, former: &str) -> String {
+    let alias = |name: &str, id: &Value| {
+        let arn = format!("arn:aws:kms:us-east-1:111122223333:alias/{name}");
+        json!({"AliasName": format!("alias/{name}"), "AliasArn": arn, "TargetKeyId": id})
+    };
+    let aliases = json!({"Aliases": [
+        json!({"AliasName": "alias/aws/ebs", "AliasArn": "arn:aws:kms:us-east-1:111122223333:alias/aws/ebs"}),
+        alias("hipaa-stack/prod/phi/current", &json!("another-environments")),
+        alias("hipaa-stack/dev/rds", &json!("the-databases")),
+        alias("hipaa-stack/dev/phi/current", &keys["key_id"]),
+        alias("hipaa-stack/dev/phi/2026-11", &keys["key_id"]),
+        alias("hipaa-stack/dev/phi/2026-10", &json!(former)),
+        alias("hipaa-stack/dev/phi-mac", &keys["mac_key_id"]),
+    ]});
+    aliases.to_string()
+}
+
+/// Makes the database server one as RDS has it: a CA of a region among others, a master user with a password, no
+/// other account, no client certificates.
+async fn like_rds(apart: &mut Apart, folder: &Path) -> PathBuf {
+    let root = |name: &str| {
+        let subject = Subject::new("Amazon Web Services, Inc.", name);
+        DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap()
+    };
+    let own = root("Amazon RDS us-east-1 Root CA ECC384 G1");
+    let other = root("Amazon RDS us-west-2 Root CA ECC384 G1");
+    let bundle = folder.join("rds-ca.pem");
+    fs::write(
+        &bundle,
+        format!("{}{}", other.certificate_pem(), own.certificate_pem()),
+    )
+    .unwrap();
+    let subject = Subject::new("Amazon.com", "database");
+    let leaf = own.issue(&Leaf {
+        names: vec!["127.0.0.1".to_owned()],
+        ..Leaf::new(subject, Usage::Server, Validity::days(now(), 30))
+    });
+    let leaf = leaf.unwrap();
+    let (certificate, key) = (folder.join("database.pem"), folder.join("database.key"));
+    fs::write(&certificate, leaf.certificate_pem).unwrap();
+    fs::write(&key, leaf.key_pem).unwrap();
+
+    let start = apart.stack.home().root().join("mysql/init.sql");
+    let mut statements = fs::read_to_string(&start).unwrap();
+    for account in ["app", "auditor", "backup"] {
+        writeln!(statements, "DROP USER IF EXISTS '{account}'@'%';").unwrap();
+    }
+    let master = "ALTER USER 'migrate'@'%' IDENTIFIED BY";
+    writeln!(statements, "{master} '{MASTER}' REQUIRE SSL;").unwrap();
+    statements.push_str("GRANT ALL PRIVILEGES ON *.* TO 'migrate'@'%' WITH GRANT OPTION;\n");
+    statements.push_str("DROP DATABASE stack;\nCREATE DATABASE stack CHARACTER SET utf8mb4;\n");
+    fs::write(&start, statements).unwrap();
+    let tls = format!(
+        "ssl_cert = {}\nssl_key = {}\n",
+        certificate.display(),
+        key.display()
+    );
+    apart.reconfigure_database(&tls).await.unwrap();
+    bundle
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "certificates are judged by today's date"
+)]
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}

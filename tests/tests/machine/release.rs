@@ -1,0 +1,151 @@
+//! A release, and a machine that it is installed on.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, io};
+
+use tests::Machine;
+
+use super::around::Around;
+
+/// Where user data unpacks a release.
+const RELEASE: &str = "/opt/release";
+
+/// The agent's unit as its package brings it, and a program that only stays.
+const AGENT: &str = "[Service]\nType=simple\nExecStart=/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent\n";
+const AGENT_PROGRAM: &str =
+    "#!/bin/sh\nid -un >/opt/aws/amazon-cloudwatch-agent/logs/user && exec sleep infinity\n";
+
+/// Starts a machine, puts a release of this build and what an image brings onto it, and installs a tier. `settings`
+/// are what user data writes into `install.env` besides what all machines have; `drop_ins` what a test needs
+/// otherwise: units, and lines of theirs.
+pub(crate) fn install(
+    around: &Around,
+    tier: &str,
+    settings: &[(&str, String)],
+    drop_ins: &[(&str, String)],
+) -> Machine {
+    let machine = Machine::boot(&around.system, tier).unwrap();
+    bring(&machine, around);
+    let common = [
+        ("STACK_PROJECT", "hipaa-stack"),
+        ("STACK_ENVIRONMENT", "dev"),
+        ("STACK_TIER", tier),
+        ("STACK_DATA_DEVICE", "/dev/sdf"),
+        ("STACK_LOG_GROUP", "/hipaa-stack/dev/tier"),
+        ("STACK_SYSTEM_LOG_GROUP", "/hipaa-stack/dev/system"),
+        ("STACK_METRIC_NAMESPACE", "hipaa-stack/dev"),
+        ("AWS_REGION", "us-east-1"),
+    ];
+    let lines = common
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"));
+    let more = settings
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"));
+    let text: String = lines.chain(more).collect();
+    machine.write("/etc/stack/install.env", &text).unwrap();
+    for (unit, lines) in drop_ins {
+        let path = format!("/etc/systemd/system/{unit}.d/test.conf");
+        machine
+            .write(&path, &format!("[Service]\n{lines}\n"))
+            .unwrap();
+    }
+    let install = format!("{RELEASE}/machine/install.sh");
+    machine.run(&[&install, tier]).unwrap();
+    machine
+}
+
+/// Installs the tier once more: nothing of it may fail or stop what runs.
+pub(crate) fn install_again(machine: &Machine, tier: &str) {
+    let install = format!("{RELEASE}/machine/install.sh");
+    machine.run(&[&install, tier]).unwrap();
+}
+
+fn bring(machine: &Machine, around: &Around) {
+    copy(&source(), &machine.path(&format!("{RELEASE}/machine"))).unwrap();
+    for program in ["web", "app", "migrate"] {
+        let to = machine.path(&format!("{RELEASE}/bin/{program}"));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(programs().join(program), to).unwrap();
+    }
+    machine
+        .write("/etc/hosts", "127.0.0.1 localhost\n")
+        .unwrap();
+    copy(&around.aws, &machine.path("/usr/share/aws")).unwrap();
+    executable(machine, "/usr/bin/aws", include_str!("aws.sh"));
+    // Swap is everybody's on this computer, not the machine's.
+    executable(
+        machine,
+        "/usr/local/sbin/swapoff",
+        "#!/bin/sh\n[ \"$*\" = --all ]\n",
+    );
+    let database = fs::read_to_string(&around.database_authority).unwrap();
+    machine
+        .write("/usr/local/share/stack/rds-ca.pem", &database)
+        .unwrap();
+    for folder in ["etc", "logs", "var"] {
+        fs::create_dir_all(machine.path(&format!("/opt/aws/amazon-cloudwatch-agent/{folder}")))
+            .unwrap();
+    }
+    let agent = "/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent";
+    executable(machine, agent, AGENT_PROGRAM);
+    machine
+        .write("/etc/systemd/system/amazon-cloudwatch-agent.service", AGENT)
+        .unwrap();
+    machine.run(&["useradd", "--system", "cwagent"]).unwrap();
+    // Others of the machine's own users read it as well.
+    machine
+        .run(&[
+            "chmod",
+            "-R",
+            "go+rX",
+            "/usr/share/aws",
+            "/usr/local/share/stack",
+        ])
+        .unwrap();
+}
+
+fn executable(machine: &Machine, path: &str, text: &str) {
+    machine.write(path, text).unwrap();
+    fs::set_permissions(machine.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The folder that every machine gets.
+pub(crate) fn source() -> PathBuf {
+    stack::workspace_root().unwrap().join("infra/aws/machine")
+}
+
+/// Where the programs are: as `cargo stack test` says, or beside this test.
+pub(crate) fn programs() -> PathBuf {
+    let given = env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty());
+    let beside = || {
+        env::current_exe()
+            .unwrap()
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .to_owned()
+    };
+    let folder = given.map_or_else(beside, PathBuf::from);
+    for program in ["web", "app", "migrate"] {
+        assert!(
+            folder.join(program).is_file(),
+            "build {program} first: `cargo build --bins`"
+        );
+    }
+    folder
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    let status = Command::new("cp")
+        .arg("-R")
+        .arg(from.join("."))
+        .arg(to)
+        .status()?;
+    assert!(status.success());
+    Ok(())
+}
