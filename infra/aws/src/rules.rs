@@ -1,6 +1,6 @@
 //! The rules that are written for cfn-guard, and what it says of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -64,51 +64,46 @@ fn names(text: &str) -> Vec<String> {
 }
 
 /// A file's text with one of its rules, and what that needs of the others: variables, and the rules
-/// that it names. To ask about many documents, each for one rule, this is several times as fast.
+/// that it names, and no others. To ask about many documents, each for one rule, this is several times as fast.
 #[must_use]
 pub fn alone(text: &str, name: &str) -> String {
     let blocks = blocks(text);
     let mut wanted = vec![name];
-    let mut kept = String::new();
-    for block in &blocks {
-        match block.rule {
-            Some(_) => {}
-            None => kept.push_str(&block.text),
-        }
-    }
+    let mut kept = BTreeSet::new();
     while let Some(name) = wanted.pop() {
-        let Some(block) = blocks.iter().find(|block| block.rule == Some(name)) else {
+        let found = blocks.iter().position(|block| block.name == Some(name));
+        let Some((index, block)) = found.and_then(|index| Some((index, blocks.get(index)?))) else {
             continue;
         };
-        if kept.contains(&block.text) {
-            continue;
+        if kept.insert(index) {
+            let others = blocks.iter().filter_map(|block| block.name);
+            wanted.extend(others.filter(|other| block.text.contains(other)));
         }
-        kept.push_str(&block.text);
-        let others = blocks.iter().filter_map(|block| block.rule);
-        wanted.extend(others.filter(|other| *other != name && block.text.contains(other)));
     }
-    kept
+    let kept = kept.into_iter().filter_map(|index| blocks.get(index));
+    kept.map(|block| block.text.as_str()).collect()
 }
 
-/// A rule, or what stands between rules.
+/// A rule, a variable, or what stands between them.
 struct Block<'t> {
-    rule: Option<&'t str>,
+    name: Option<&'t str>,
     text: String,
 }
 
 fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut blocks: Vec<Block<'_>> = Vec::new();
-    let mut is_open = false;
+    let mut is_rule = false;
     for line in text.lines() {
-        let rule = line.strip_prefix("rule ");
-        if rule.is_some() || !is_open {
-            let rule = rule.and_then(|rest| {
-                rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                    .next()
-            });
-            is_open = rule.is_some();
+        let begun = line
+            .strip_prefix("rule ")
+            .or_else(|| line.strip_prefix("let "));
+        let is_between = !is_rule && (line.is_empty() || line.starts_with('#'));
+        if begun.is_some() || is_between || blocks.is_empty() {
+            let word = |rest: &'_ str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let name = begun.and_then(|rest| rest.get(..word(rest)?));
+            is_rule = line.starts_with("rule ");
             blocks.push(Block {
-                rule,
+                name,
                 text: String::new(),
             });
         }
@@ -116,7 +111,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
             block.text.push_str(line);
             block.text.push('\n');
         }
-        is_open &= line != "}";
+        is_rule &= line != "}";
     }
     blocks
 }
@@ -249,7 +244,9 @@ mod tests {
     fn rules_are_found_by_their_names_and_helpers_are_not() {
         let text = "let a = 1\nrule one_thing {\n}\nrule other_thing when one_thing {\n}\nrule helper(x) {\n}\n";
         assert_eq!(names(text), ["one_thing", "other_thing"]);
-        let alone_2 = "let a = 1\nrule other_thing when one_thing {\n}\nrule one_thing {\n}\n";
-        assert_eq!(alone(text, "other_thing"), alone_2);
+        let both = "rule one_thing {\n}\nrule other_thing when one_thing {\n}\n";
+        assert_eq!(alone(text, "other_thing"), both);
+        let text = "let a = 1\nlet b =\n  %a\nlet c = 3\nrule one {\n  %b == 1\n}\n";
+        assert_eq!(alone(text, "one"), text.replace("let c = 3\n", ""));
     }
 }

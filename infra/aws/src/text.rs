@@ -76,6 +76,17 @@ impl Text {
         self.push(Part::Literal(literal.to_owned()));
     }
 
+    /// The ids of the resources that it refers to.
+    pub(crate) fn ids(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Reference(name) => {
+                let id = name.split_once('.').map(|(id, _)| id.to_owned());
+                Some(id.unwrap_or(name))
+            }
+        })
+    }
+
     /// Cuts it at each `separator` in what is known of it.
     pub(crate) fn split(self, separator: &str) -> Vec<Self> {
         let mut pieces = Vec::new();

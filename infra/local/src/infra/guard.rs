@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use posture::Architecture;
 use posture::rules::{self, Verdict};
+use posture::{Architecture, Sight};
 
 use crate::progress::Progress;
 use crate::tools::CFN_GUARD;
+
+/// What the document without a fault is called.
+const SOUND: &str = "without a fault";
 
 /// The program, and a folder for the documents it reads.
 pub(super) struct Guard {
@@ -54,18 +57,32 @@ impl Guard {
         Ok(found)
     }
 
-    /// What one rule of a file says of each document.
+    /// What one rule of a file says of each document, each shown to it as far as it can see. `sound` is a
+    /// document without a fault: if the rule does not hold for what it sees of that, it is shown everything.
     pub(super) fn judge_by(
         &self,
         file: &Path,
         rule: &str,
         documents: &BTreeMap<String, Architecture>,
+        sound: &Architecture,
     ) -> anyhow::Result<BTreeMap<String, Vec<Verdict>>> {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let alone = rules::alone(&text, rule);
         let folder = tempfile::tempdir_in(self.documents.path()).context("a temporary folder")?;
-        let alone = folder.path().join("alone.guard");
-        fs::write(&alone, rules::alone(&text, rule)).context("a rule cannot be written")?;
-        self.judge([alone.as_path()], documents)
+        let path = folder.path().join("alone.guard");
+        fs::write(&path, &alone).context("a rule cannot be written")?;
+        if let Some(sight) = Sight::of(&alone) {
+            let narrow =
+                |(name, document): (&String, &Architecture)| (name.clone(), sight.narrow(document));
+            let mut seen: BTreeMap<_, _> = documents.iter().map(narrow).collect();
+            seen.insert(SOUND.to_owned(), sight.narrow(sound));
+            let mut verdicts = self.judge([path.as_path()], &seen)?;
+            let of_sound = verdicts.remove(SOUND).unwrap_or_default();
+            if !of_sound.is_empty() && of_sound.iter().all(|verdict| verdict.passed) {
+                return Ok(verdicts);
+            }
+        }
+        self.judge([path.as_path()], documents)
     }
 
     fn report(&self, file: &Path, documents: &Path) -> anyhow::Result<String> {

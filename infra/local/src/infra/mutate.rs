@@ -24,7 +24,7 @@ pub(super) use peers::compare;
 pub(super) use report::{End, Outcome, Study};
 
 /// So many documents are given to cfn-guard at a time.
-const BATCH: usize = 8;
+const BATCH: usize = 16;
 
 /// One single fault, and the control that it is against.
 #[derive(Clone, Copy)]
@@ -40,7 +40,12 @@ pub(super) fn study(
     only: &[String],
     progress: Progress,
 ) -> anyhow::Result<Study> {
-    let guard = Guard::obtain(progress)?;
+    let judges = Judges {
+        project,
+        guard: Guard::obtain(progress)?,
+        sound: project.architecture("prod")?,
+        progress,
+    };
     let batches = batches(project, only);
     let number: usize = batches.iter().map(|(_, faults)| faults.len()).sum();
     ensure!(
@@ -53,7 +58,7 @@ pub(super) fn study(
     let found = Mutex::new(Vec::new());
     let work = || {
         while let Some((judge, faults)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let outcomes = judged(project, &guard, *judge, faults, progress);
+            let outcomes = judged(&judges, *judge, faults);
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             found.push(outcomes);
         }
@@ -127,14 +132,27 @@ fn batches<'p>(project: &'p Project, only: &[String]) -> Vec<(Judge<'p>, Vec<Fau
     batches
 }
 
+/// What it takes to judge.
+struct Judges<'p> {
+    project: &'p Project,
+    guard: Guard,
+    /// Production without a fault.
+    sound: Architecture,
+    progress: Progress,
+}
+
 /// What becomes of a few faults.
 fn judged(
-    project: &Project,
-    guard: &Guard,
+    judges: &Judges<'_>,
     judge: Judge<'_>,
     faults: &[Fault<'_>],
-    progress: Progress,
 ) -> anyhow::Result<Vec<Outcome>> {
+    let Judges {
+        project,
+        guard,
+        sound,
+        progress,
+    } = judges;
     let mut said: BTreeMap<String, Vec<Verdict>> = BTreeMap::new();
     let mut documents = BTreeMap::new();
     let mut outcomes = Vec::new();
@@ -148,8 +166,8 @@ fn judged(
         outcomes.push(outcome);
     }
     said.extend(match judge {
-        Judge::Guard(file, rule) => guard.judge_by(file, rule, &documents)?,
-        Judge::Simulator => policies::judge(&project.catalogue, &documents, progress)?,
+        Judge::Guard(file, rule) => guard.judge_by(file, rule, &documents, sound)?,
+        Judge::Simulator => policies::judge(&project.catalogue, &documents, *progress)?,
         Judge::Ourselves => {
             let each = documents.iter();
             each.map(|(name, architecture)| (name.clone(), reach::judge(architecture)))
