@@ -2,12 +2,13 @@
 //! were not, and the faults that prove the rule. One file for each template, one for the sentences.
 
 use std::path::Path;
-use std::{fs, slice};
+use std::slice;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::folder;
 
 /// The whole register.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -121,24 +122,10 @@ impl Register {
     /// # Errors
     /// When one cannot be read, or holds what a register does not.
     pub fn read(folder: &Path) -> Result<Self, Fault> {
-        let told = |what: String, path: &Path| Fault::new(what).within(&path.display().to_string());
-        let mut files = Vec::new();
-        for entry in fs::read_dir(folder).map_err(|error| told(error.to_string(), folder))? {
-            files.push(
-                entry
-                    .map_err(|error| told(error.to_string(), folder))?
-                    .path(),
-            );
-        }
-        files.sort();
         let mut register = Self::default();
-        for path in files
-            .iter()
-            .filter(|path| path.extension().is_some_and(|one| one == "toml"))
-        {
-            let text = fs::read_to_string(path).map_err(|error| told(error.to_string(), path))?;
+        for file in folder::files_of(folder, "toml")? {
             let part: Self =
-                toml::from_str(&text).map_err(|error| told(error.to_string(), path))?;
+                toml::from_str(&file.text).map_err(|error| file.fault(error.to_string()))?;
             register.sentences.extend(part.sentences);
             register.controls.extend(part.controls);
             register.plain.extend(part.plain);

@@ -6,6 +6,7 @@ mod cidr;
 pub mod controls;
 mod environment;
 mod fault;
+mod folder;
 pub mod iam;
 pub mod machine;
 mod mutants;

@@ -3,13 +3,13 @@
 mod rules;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::controls::{Control, Mutant};
 use crate::fault::Fault;
+use crate::folder;
 
 pub use rules::{judge, names};
 
@@ -34,20 +34,11 @@ impl Machine {
     /// # Errors
     /// When one cannot be read, or holds a line that is none of a unit.
     pub fn read(folder: &Path) -> Result<Self, Fault> {
-        let units = folder.join("machine/units");
-        let told = |error: std::io::Error, path: &Path| {
-            Fault::new(error.to_string()).within(&path.display().to_string())
-        };
         let mut found = BTreeMap::new();
-        for entry in fs::read_dir(&units).map_err(|error| told(error, &units))? {
-            let path = entry.map_err(|error| told(error, &units))?.path();
-            if !path.is_file() {
-                continue;
-            }
-            let text = fs::read_to_string(&path).map_err(|error| told(error, &path))?;
-            let unit =
-                Unit::parse(&text).map_err(|fault| fault.within(&path.display().to_string()))?;
-            let name = path.file_name().unwrap_or_default();
+        // Drop-ins are folders, and are no units of their own.
+        for file in folder::files(&folder.join("machine/units"), |_| true)? {
+            let unit = Unit::parse(&file.text).map_err(|fault| file.within(fault))?;
+            let name = file.path.file_name().unwrap_or_default();
             found.insert(name.to_string_lossy().into_owned(), unit);
         }
         Ok(Self(found))

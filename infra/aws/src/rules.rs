@@ -1,13 +1,13 @@
 //! The rules that are written for cfn-guard, and what it says of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::folder;
 use crate::yaml;
 
 /// What a rule says of a document.
@@ -26,20 +26,9 @@ pub struct Verdict {
 /// # Errors
 /// When the folder cannot be read, or a name is given twice.
 pub fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<String>>, Fault> {
-    let told = |error: std::io::Error, path: &Path| {
-        Fault::new(error.to_string()).within(&path.display().to_string())
-    };
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(|error| told(error, folder))? {
-        let path = entry.map_err(|error| told(error, folder))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "guard")
-        {
-            let text = fs::read_to_string(&path).map_err(|error| told(error, &path))?;
-            files.insert(path, names(&text));
-        }
-    }
+    let files = folder::files_of(folder, "guard")?.into_iter();
+    let files: BTreeMap<PathBuf, Vec<String>> =
+        files.map(|file| (file.path, names(&file.text))).collect();
     let mut all: Vec<&String> = files.values().flatten().collect();
     all.sort();
     let twice = all
@@ -204,16 +193,10 @@ fn members(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
 /// # Errors
 /// When a file cannot be read, or is none of unit cases.
 pub fn cases(folder: &Path) -> Result<BTreeMap<String, Cases>, Fault> {
-    let tests = folder.join("tests");
-    let told = |what: String, path: &Path| Fault::new(what).within(&path.display().to_string());
     let mut counted: BTreeMap<String, Cases> = BTreeMap::new();
-    for entry in fs::read_dir(&tests).map_err(|error| told(error.to_string(), &tests))? {
-        let path = entry
-            .map_err(|error| told(error.to_string(), &tests))?
-            .path();
-        let text = fs::read_to_string(&path).map_err(|error| told(error.to_string(), &path))?;
-        let file = yaml::parse(&text).map_err(|error| told(error, &path))?;
-        let expected = file.as_array().into_iter().flatten();
+    for file in folder::files_of(&folder.join("tests"), "yaml")? {
+        let document = yaml::parse(&file.text).map_err(|error| file.fault(error))?;
+        let expected = document.as_array().into_iter().flatten();
         let expected = expected.filter_map(|case| case.pointer("/expectations/rules")?.as_object());
         for (rule, outcome) in expected.flatten() {
             let cases = counted.entry(format!("guard/{rule}")).or_default();

@@ -1,12 +1,12 @@
 //! The templates as they stand in the folder.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::folder;
 use crate::yaml;
 
 /// All templates of a folder, parsed, by their names without `.yaml`.
@@ -19,18 +19,10 @@ impl Templates {
     /// # Errors
     /// The first file that cannot be read or is no template.
     pub fn read(folder: &Path) -> Result<Self, Fault> {
-        let unreadable = |error: std::io::Error| Fault::new(error.to_string());
-        let at = |fault: Fault, path: &Path| fault.within(&path.display().to_string());
         let mut templates = BTreeMap::new();
-        let entries = fs::read_dir(folder).map_err(|error| at(unreadable(error), folder))?;
-        for entry in entries {
-            let path = entry.map_err(|error| at(unreadable(error), folder))?.path();
-            if path.extension().is_none_or(|extension| extension != "yaml") {
-                continue;
-            }
-            let text = fs::read_to_string(&path).map_err(|error| at(unreadable(error), &path))?;
-            let template = yaml::parse(&text).map_err(|error| at(Fault::new(error), &path))?;
-            let name = path.file_stem().unwrap_or_default();
+        for file in folder::files_of(folder, "yaml")? {
+            let template = yaml::parse(&file.text).map_err(|error| file.fault(error))?;
+            let name = file.path.file_stem().unwrap_or_default();
             templates.insert(name.to_string_lossy().into_owned(), template);
         }
         Ok(Self(templates))

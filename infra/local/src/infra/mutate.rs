@@ -230,11 +230,12 @@ impl Fault<'_> {
     /// The faulty architecture, in production or, where the control does not hold there, elsewhere.
     fn architecture(&self, project: &Project) -> anyhow::Result<Architecture> {
         let templates = self.control.mutated(&project.templates, self.mutant)?;
-        let mut environments = ENVIRONMENTS.iter().rev();
+        project.architecture_of(&templates, self.environment()?)
+    }
+
+    fn environment(&self) -> anyhow::Result<&'static str> {
+        let mut environments = ENVIRONMENTS.into_iter().rev();
         let environment = environments.find(|name| self.control.holds_in(name));
-        project.architecture_of(
-            &templates,
-            environment.context("the control holds nowhere")?,
-        )
+        environment.context("the control holds nowhere")
     }
 }

@@ -37,13 +37,11 @@ pub(in crate::infra) fn compare(
 }
 
 fn mutated(project: &Project, fault: &Fault<'_>) -> anyhow::Result<Mutated> {
-    let mut environments = ENVIRONMENTS.iter().rev();
-    let environment = environments.find(|name| fault.control.holds_in(name));
     let name = fault.name();
     let architecture = fault.architecture(project);
     Ok(Mutated {
         architecture: architecture.with_context(|| format!("{name} cannot be made"))?,
-        environment: (*environment.context("the control holds nowhere")?).to_owned(),
+        environment: fault.environment()?.to_owned(),
         name,
     })
 }
