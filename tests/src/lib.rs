@@ -17,6 +17,7 @@ mod load;
 mod machine;
 mod needles;
 mod patients;
+mod program;
 mod running;
 mod spellings;
 
@@ -30,5 +31,6 @@ pub use load::{Load, Outcome};
 pub use machine::Machine;
 pub use needles::Needles;
 pub use patients::{Bundle, bundles};
+pub use program::program;
 pub use running::{Clinic, Role, Running};
 pub use spellings::Spelling;

@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::Context;
 
+use crate::program;
+
 /// Stands for the port in the public origin: it is known when the process starts.
 pub(super) const PORT: &str = ":{port}";
 
@@ -27,7 +29,7 @@ impl Web {
     pub(super) fn start(variables: &[(String, OsString)], log: &Path) -> anyhow::Result<Self> {
         let [port, redirect_port] = free_ports()?;
         let said = File::options().create(true).append(true).open(log)?;
-        let program = program()?;
+        let program = program("web")?;
         let child = Command::new(&program)
             .env_clear()
             .env("WEB_LISTEN", format!("127.0.0.1:{port}"))
@@ -100,27 +102,6 @@ impl Drop for Web {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The program: in the folder that `STACK_BIN_DIR` names, or where cargo puts what it builds beside
-/// these tests.
-fn program() -> anyhow::Result<PathBuf> {
-    let named = std::env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty());
-    let folder = match named {
-        Some(folder) => PathBuf::from(folder),
-        None => std::env::current_exe()?
-            .ancestors()
-            .nth(2)
-            .context("these tests are in no folder")?
-            .to_path_buf(),
-    };
-    let program = folder.join("web");
-    anyhow::ensure!(
-        program.is_file(),
-        "{} is missing: build it with `cargo build --bin web`, or let STACK_BIN_DIR name its folder",
-        program.display()
-    );
-    Ok(program)
 }
 
 /// Different ports that nobody listens on at this moment.

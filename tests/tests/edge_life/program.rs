@@ -4,7 +4,6 @@ use std::env;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -46,7 +45,7 @@ impl Program {
         let file = |name: &str| surroundings.path(name).into_os_string();
         let child = Command::new("sh")
             .args(["-c", AS_SERVICE])
-            .arg(folder().join("web"))
+            .arg(tests::program("web").unwrap())
             .stdin(OwnedFd::from(socket.try_clone().unwrap()))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -118,20 +117,4 @@ impl Drop for Program {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// Where the programs are: as `cargo stack test` says, or beside this test.
-fn folder() -> PathBuf {
-    let given = env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty());
-    given.map_or_else(
-        || {
-            env::current_exe()
-                .unwrap()
-                .ancestors()
-                .nth(2)
-                .unwrap()
-                .to_owned()
-        },
-        PathBuf::from,
-    )
 }

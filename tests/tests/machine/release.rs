@@ -1,10 +1,10 @@
 //! A release, and a machine that it is installed on.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, io};
 
 use tests::Machine;
 
@@ -69,7 +69,7 @@ fn bring(machine: &Machine, around: &Around) {
     for program in ["web", "app", "migrate"] {
         let to = machine.path(&format!("{RELEASE}/bin/{program}"));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(programs().join(program), to).unwrap();
+        fs::copy(tests::program(program).unwrap(), to).unwrap();
     }
     machine
         .write("/etc/hosts", "127.0.0.1 localhost\n")
@@ -116,27 +116,6 @@ fn executable(machine: &Machine, path: &str, text: &str) {
 /// The folder that every machine gets.
 pub(crate) fn source() -> PathBuf {
     stack::workspace_root().unwrap().join("infra/aws/machine")
-}
-
-/// Where the programs are: as `cargo stack test` says, or beside this test.
-pub(crate) fn programs() -> PathBuf {
-    let given = env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty());
-    let beside = || {
-        env::current_exe()
-            .unwrap()
-            .ancestors()
-            .nth(2)
-            .unwrap()
-            .to_owned()
-    };
-    let folder = given.map_or_else(beside, PathBuf::from);
-    for program in ["web", "app", "migrate"] {
-        assert!(
-            folder.join(program).is_file(),
-            "build {program} first: `cargo build --bins`"
-        );
-    }
-    folder
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use super::release::{programs, source};
+use super::release::source;
 
 /// What stands in for a template's values.
 const VALUES: [(&str, &str); 10] = [
@@ -111,7 +111,7 @@ fn check(program: &str, mut variables: BTreeMap<String, String>) -> Output {
             *value = file.display().to_string();
         }
     }
-    Command::new(programs().join(program))
+    Command::new(tests::program(program).unwrap())
         .arg("check")
         .env_clear()
         .envs(variables)
