@@ -1,47 +1,37 @@
-//! Blind indexes: exact match without the value.
+//! Blind index keys: exact match without the value.
 
 use std::fmt;
 
+use phi_types::{IndexParameter, IndexToken, KeyId, OrganizationId};
 use zeroize::Zeroizing;
 
-use crate::column::{ByKeyService, Column, Exact};
-use crate::ids::{KeyId, OrganizationId};
+use crate::normalize::Normalizer;
 use crate::secret::SecretKey;
 
-/// What is stored beside a sealed value to find it by: 128 bits of a MAC over the normalized value.
-///
-/// It tells which rows of a column hold the same value. Two values of one index are the same with a
-/// probability of 2⁻¹²⁸ for each pair, and matches are compared again after opening.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct BlindIndex([u8; 16]);
-
-impl BlindIndex {
-    /// A stored index.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes to store.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for BlindIndex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BlindIndex(..)")
-    }
-}
-
-/// An organization's index key, opened.
+/// An open index key of an organization.
 pub struct IndexKey {
     organization: OrganizationId,
     id: KeyId,
-    exact: SecretKey,
-    outer: SecretKey,
+    plain: SecretKey,
     inner: SecretKey,
+    outer: SecretKey,
+}
+
+/// A value to make a token of: the parameter, and its parts in the clear.
+#[derive(Clone, Copy)]
+pub struct IndexValue<'a> {
+    /// The search parameter.
+    pub parameter: IndexParameter,
+    /// The system of an identifier; absent for one without a system and for parameters that have none.
+    pub system: Option<&'a str>,
+    /// The value.
+    pub value: &'a str,
+}
+
+impl fmt::Debug for IndexValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IndexValue({:?})", self.parameter)
+    }
 }
 
 impl IndexKey {
@@ -49,54 +39,40 @@ impl IndexKey {
         Self {
             organization,
             id,
-            exact: key.derive(&[b"phi-index/1"]),
-            outer: key.derive(&[b"phi-index-outer/1"]),
-            inner: key.derive(&[b"phi-index-inner/1"]),
+            plain: key.derive(&[b"phi-index/2"]),
+            inner: key.derive(&[b"phi-index-inner/2"]),
+            outer: key.derive(&[b"phi-index-outer/2"]),
         }
     }
 
-    /// The index of a value of this column.
+    /// The token of a value.
     #[must_use]
-    pub fn exact<T>(&self, column: &Column<T, Exact>, value: &str) -> BlindIndex {
-        let Exact(normalizer) = *column.index();
-        let spelling = normalizer.apply(value);
-        self.truncated(
-            &self.exact,
-            column.id(),
-            normalizer.version(),
-            spelling.as_bytes(),
-        )
+    pub fn token(&self, normalizer: Normalizer, value: IndexValue<'_>) -> IndexToken {
+        let message = self.message(normalizer, value);
+        truncated(&self.plain.hmac(&[&message]))
     }
 
-    /// What the key service is asked to take its MAC of: a MAC too, so that it never sees a value.
-    pub(crate) fn blinded<T>(
+    /// The message of which the key service takes its MAC: itself a MAC, so that the service never receives a
+    /// value.
+    pub(crate) fn blinded(
         &self,
-        column: &Column<T, ByKeyService>,
-        value: &str,
+        normalizer: Normalizer,
+        value: IndexValue<'_>,
     ) -> Zeroizing<[u8; 32]> {
-        let ByKeyService(normalizer) = *column.index();
-        let (id, version) = (
-            column.id().to_be_bytes(),
-            normalizer.version().to_be_bytes(),
-        );
-        let spelling = normalizer.apply(value);
-        let parts: [&[u8]; 4] = [
-            self.organization.as_bytes(),
-            &id,
-            &version,
-            spelling.as_bytes(),
-        ];
-        Zeroizing::new(self.inner.hmac(&parts))
+        let message = self.message(normalizer, value);
+        Zeroizing::new(self.inner.hmac(&[&message]))
     }
 
-    /// The index of a value of this column, of the MAC that the key service took.
-    pub(crate) fn unblinded<T>(
+    /// The token made of the key service's MAC.
+    pub(crate) fn unblinded(
         &self,
-        column: &Column<T, ByKeyService>,
+        normalizer: Normalizer,
+        parameter: IndexParameter,
         service_mac: &[u8; 32],
-    ) -> BlindIndex {
-        let ByKeyService(normalizer) = *column.index();
-        self.truncated(&self.outer, column.id(), normalizer.version(), service_mac)
+    ) -> IndexToken {
+        let (parameter, version) = (parameter.code().to_be_bytes(), normalizer.code().to_be_bytes());
+        let organization = self.organization.as_bytes();
+        truncated(&self.outer.hmac(&[organization, &parameter, &version, service_mac]))
     }
 
     /// The key's id.
@@ -105,14 +81,35 @@ impl IndexKey {
         self.id
     }
 
-    /// `truncate₁₂₈(HMAC(key, organization | column id | version | value))`.
-    fn truncated(&self, key: &SecretKey, column: u16, version: u16, value: &[u8]) -> BlindIndex {
-        let (column, version) = (column.to_be_bytes(), version.to_be_bytes());
-        let mac = key.hmac(&[self.organization.as_bytes(), &column, &version, value]);
-        let mut index = [0; 16];
-        index.copy_from_slice(mac.split_at(16).0);
-        BlindIndex(index)
+    /// `organization[16] | parameter[2] | normalizer[2] | system | value`; the system is `0x00` or
+    /// `0x01 | length[4] | text`, the value `length[4] | text`.
+    fn message(&self, normalizer: Normalizer, value: IndexValue<'_>) -> Zeroizing<Vec<u8>> {
+        let normalized = normalizer.apply(value.parameter, value.value);
+        let system = value.system.unwrap_or_default();
+        let capacity = 64 + normalized.len() + system.len();
+        let mut message = Zeroizing::new(Vec::with_capacity(capacity));
+        message.extend_from_slice(self.organization.as_bytes());
+        message.extend_from_slice(&value.parameter.code().to_be_bytes());
+        message.extend_from_slice(&normalizer.code().to_be_bytes());
+        message.push(u8::from(value.system.is_some()));
+        if value.system.is_some() {
+            append(&mut message, system);
+        }
+        append(&mut message, &normalized);
+        message
     }
+}
+
+fn append(message: &mut Vec<u8>, text: &str) {
+    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    message.extend_from_slice(&length.to_be_bytes());
+    message.extend_from_slice(text.as_bytes());
+}
+
+fn truncated(mac: &[u8; 32]) -> IndexToken {
+    let mut token = [0; 16];
+    token.copy_from_slice(mac.split_at(16).0);
+    IndexToken::from_bytes(token)
 }
 
 impl fmt::Debug for IndexKey {
@@ -124,40 +121,52 @@ impl fmt::Debug for IndexKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::{DEMOGRAPHICS_MRN, DEMOGRAPHICS_SSN, PEOPLE_EMAIL};
 
     fn key(organization: OrganizationId) -> IndexKey {
-        IndexKey::new(
-            organization,
-            KeyId::random(),
-            &SecretKey::from_array(&[7; 32]),
-        )
+        let secret = SecretKey::from_array(&[7; 32]);
+        IndexKey::new(organization, KeyId::random(), &secret)
+    }
+
+    fn value<'a>(
+        parameter: IndexParameter,
+        system: Option<&'a str>,
+        value: &'a str,
+    ) -> IndexValue<'a> {
+        IndexValue {
+            parameter,
+            system,
+            value,
+        }
     }
 
     #[test]
-    fn spellings_of_one_value_have_one_index() {
+    fn spellings_of_one_value_have_one_token() {
         let key = key(OrganizationId::random());
-        assert_eq!(
-            key.exact(&PEOPLE_EMAIL, "a@b.org"),
-            key.exact(&PEOPLE_EMAIL, " A@b.ORG")
-        );
-        assert_ne!(
-            key.exact(&PEOPLE_EMAIL, "a@b.org"),
-            key.exact(&PEOPLE_EMAIL, "a@c.org")
-        );
+        let email = |text| key.token(Normalizer::V1, value(IndexParameter::Email, None, text));
+        assert_eq!(email("a@b.org"), email(" A@b.ORG"));
+        assert_ne!(email("a@b.org"), email("a@c.org"));
     }
 
     #[test]
-    fn columns_and_organizations_index_one_value_apart() {
+    fn parameters_systems_and_organizations_have_tokens_of_their_own() {
         let (a, b) = (key(OrganizationId::random()), key(OrganizationId::random()));
-        assert_ne!(a.exact(&PEOPLE_EMAIL, "1"), a.exact(&DEMOGRAPHICS_MRN, "1"));
+        let values = [
+            value(IndexParameter::Identifier, Some("x"), "1"),
+            value(IndexParameter::Identifier, Some("x1"), ""),
+            value(IndexParameter::Identifier, Some(""), "x1"),
+            value(IndexParameter::Identifier, None, "1"),
+            value(IndexParameter::IdentifierValue, None, "1"),
+            value(IndexParameter::Phone, None, "1"),
+        ];
+        let mut tokens = std::collections::HashSet::new();
+        for it in values {
+            tokens.insert(a.token(Normalizer::V1, it));
+            tokens.insert(b.token(Normalizer::V1, it));
+        }
+        assert_eq!(tokens.len(), 2 * values.len());
         assert_ne!(
-            a.exact(&DEMOGRAPHICS_MRN, "1"),
-            b.exact(&DEMOGRAPHICS_MRN, "1")
-        );
-        assert_ne!(
-            a.blinded(&DEMOGRAPHICS_SSN, "999-12-3456"),
-            b.blinded(&DEMOGRAPHICS_SSN, "999-12-3456")
+            a.blinded(Normalizer::V1, values[0]),
+            b.blinded(Normalizer::V1, values[0])
         );
     }
 }

@@ -6,8 +6,8 @@ mod development;
 pub use aws::{AwsKms, AwsKmsError, AwsKmsSettings};
 pub use development::{DevelopmentKeyring, KeyringFileError};
 
-use crate::ids::{KeyId, OrganizationId};
-use crate::keys::Purpose;
+use phi_types::{KeyId, OrganizationId};
+use phi_types::Purpose;
 use crate::secret::SecretKey;
 
 /// A provider of root keys.

@@ -1,28 +1,30 @@
 //! The keyring: which keys are open, for how long, and how they are opened and made.
 
 mod branch;
+mod cache;
 mod make;
 mod open;
+mod read;
 mod refresh;
-mod shelf;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use phi_types::{IndexToken, KeyId, KeyStore, OrganizationId, Owner, Purpose, WrappedKey};
 use time::OffsetDateTime;
 
 use crate::authorization::AuthorizationKey;
-use crate::columns::DEMOGRAPHICS_SSN;
-use crate::ids::{KeyId, OrganizationId};
-use crate::index::{BlindIndex, IndexKey};
+use crate::index::{IndexKey, IndexValue};
 use crate::key_service::KeyService;
-use crate::keys::{KeyStore, Purpose, WrappedKey};
-use crate::owner::Owner;
-use crate::scope::Scope;
+use crate::normalize::{Normalizer, social_security_number};
+use crate::scope::ScopeKey;
 
-use open::Opener;
-use shelf::Shelf;
+use cache::SingleFlightCache;
+use open::KeyLoader;
+
+pub use make::{NewOrganization, NewScope};
+pub use read::{OpenError, Requested, Tampering};
 
 /// How long keys stay open, and how many.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +32,7 @@ pub struct KeyringSettings {
     /// The life of an opened branch key, and of all that was opened with it. Never over
     /// [`KeyringSettings::LONGEST`], whatever is written here.
     pub cache: Duration,
-    /// What a caller is told to wait when the key service or the store is away.
+    /// The wait before a retry, while the key service or the store cannot be reached.
     pub retry_after: Duration,
     /// How many organizations' keys are open at once.
     pub organizations: usize,
@@ -54,13 +56,13 @@ impl Default for KeyringSettings {
     }
 }
 
-/// A key is not to be had.
+/// A key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The key service or the key store is away; what is not open stays closed until it is back.
+    /// The key service or the key store cannot be reached; keys that are not open stay closed until then.
     #[error("the keys are not available now")]
     Unavailable {
-        /// When trying again makes sense.
+        /// The wait before a retry.
         retry_after: Duration,
     },
     /// The key service refuses: its key is disabled, deleted, or not ours to use.
@@ -81,16 +83,16 @@ pub enum KeyError {
 ///
 /// One call of the key service opens an organization's branch key; everything below it is opened here,
 /// and closed with it: at the latest [`KeyringSettings::cache`] after the branch key's *opening began*.
-/// A branch key in use is opened anew in the background when 4/5 of its life are over. Cloning is
+/// A branch key in use is refreshed in the background when 4/5 of its life are over. Cloning is
 /// cheap, and clones share all keys.
-pub struct Keyring<S>(Arc<Opener<S>>);
+pub struct Keyring<S>(Arc<KeyLoader<S>>);
 
 impl<S: KeyStore> Keyring<S> {
     /// A keyring with nothing open. It must be used within a tokio runtime.
     pub fn new(service: KeyService, store: S, settings: KeyringSettings) -> Self {
         let cache = settings.cache.min(KeyringSettings::LONGEST);
-        let organizations = Shelf::new(settings.organizations);
-        Self(Arc::new(Opener {
+        let organizations = SingleFlightCache::new(settings.organizations);
+        Self(Arc::new(KeyLoader {
             service,
             store,
             settings: KeyringSettings { cache, ..settings },
@@ -98,92 +100,121 @@ impl<S: KeyStore> Keyring<S> {
         }))
     }
 
-    /// The scope that seals what `owner` has, under its current key.
+    /// The scope key that seals what `owner` has: its current one.
     ///
     /// # Errors
     ///
-    /// [`KeyError`]; [`KeyError::Missing`] if the owner has no key yet.
+    /// [`KeyError`]; [`KeyError::Missing`] if the owner has no key.
     pub async fn scope(
         &self,
         organization: OrganizationId,
         owner: Owner,
-    ) -> Result<Arc<Scope>, KeyError> {
-        let warm = self.0.warm(organization).await?;
-        warm.scopes
-            .load((owner, None), || self.0.current_scope(&warm, owner))
-            .await
+    ) -> Result<Arc<ScopeKey>, KeyError> {
+        let open = self.0.organization(organization).await?;
+        let load = async || {
+            let row = self.0.current(organization, owner, Purpose::Seal).await?;
+            self.0.scope_of_row(&open, owner, &row).await
+        };
+        open.scopes.load((owner, None), load).await
     }
 
-    /// The scope that opens what was sealed under one key of `owner`, which may be a former one.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyError`]; [`KeyError::Missing`] if there is no such key of this owner.
-    pub async fn scope_by_key(
+    /// A scope key of `owner` by its id, current or former: what opens.
+    async fn scope_by_id(
         &self,
         organization: OrganizationId,
         owner: Owner,
-        key: KeyId,
-    ) -> Result<Arc<Scope>, KeyError> {
-        let warm = self.0.warm(organization).await?;
-        warm.scopes
-            .load((owner, Some(key)), || {
-                self.0.former_scope(&warm, owner, key)
-            })
-            .await
+        id: KeyId,
+    ) -> Result<Arc<ScopeKey>, KeyError> {
+        let open = self.0.organization(organization).await?;
+        let load = async || {
+            let row = self.0.by_id(organization, id).await?;
+            self.0.scope_of_row(&open, owner, &row).await
+        };
+        open.scopes.load((owner, Some(id)), load).await
     }
 
-    /// The scope of a key whose row was read together with other rows, so that many scopes need not
-    /// be many queries.
+    /// Opens a scope key from a row that was read together with other rows, without keeping it open: for
+    /// passes over all patients.
     ///
     /// # Errors
     ///
-    /// [`KeyError`]; [`KeyError::Corrupt`] if the row is not a seal key of this owner.
+    /// [`KeyError`]; [`KeyError::Corrupt`] if the row is not a scope key of this owner.
     pub async fn scope_of_row(
         &self,
         organization: OrganizationId,
         owner: Owner,
-        row: WrappedKey,
-    ) -> Result<Arc<Scope>, KeyError> {
-        let warm = self.0.warm(organization).await?;
-        let key = (owner, Some(row.id));
-        warm.scopes
-            .load(key, || self.0.open_scope(&warm, owner, row))
-            .await
+        row: &WrappedKey,
+    ) -> Result<Arc<ScopeKey>, KeyError> {
+        let open = self.0.organization(organization).await?;
+        self.0.scope_of_row(&open, owner, row).await
     }
 
-    /// The scope of `owner`, with a key made now if there is none. The organization must be there
-    /// ([`ensure_organization`](Self::ensure_organization)).
-    ///
-    /// # Errors
-    ///
-    /// [`KeyError`]; [`KeyError::Destroyed`] if the owner had a key once.
-    pub async fn ensure_scope(
-        &self,
-        organization: OrganizationId,
-        owner: Owner,
-        now: OffsetDateTime,
-    ) -> Result<Arc<Scope>, KeyError> {
-        let found = self.scope(organization, owner).await;
-        if !matches!(found, Err(KeyError::Missing)) {
-            return found;
-        }
-        let warm = self.0.warm(organization).await?;
-        self.0.make_key(&warm, owner, Purpose::Seal, now).await?;
-        self.scope(organization, owner).await
-    }
-
-    /// The organization's index key.
+    /// Makes the first key of a new owner. Store its row in the transaction that stores the owner.
     ///
     /// # Errors
     ///
     /// [`KeyError`]
-    pub async fn index(&self, organization: OrganizationId) -> Result<Arc<IndexKey>, KeyError> {
-        let warm = self.0.warm(organization).await?;
-        warm.index.load((), || self.0.index_key(&warm)).await
+    pub async fn new_scope(
+        &self,
+        organization: OrganizationId,
+        owner: Owner,
+        now: OffsetDateTime,
+    ) -> Result<NewScope, KeyError> {
+        let open = self.0.organization(organization).await?;
+        KeyLoader::<S>::new_scope(&open, owner, now)
     }
 
-    /// The organization's authorization key.
+    /// Makes the keys of a new organization. Store their rows in the transaction that stores the organization.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]
+    pub async fn new_organization(
+        &self,
+        organization: OrganizationId,
+        now: OffsetDateTime,
+    ) -> Result<NewOrganization, KeyError> {
+        self.0.new_organization(organization, now).await
+    }
+
+    /// An index key of the organization, by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]
+    pub async fn index(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+    ) -> Result<Arc<IndexKey>, KeyError> {
+        let open = self.0.organization(organization).await?;
+        let load = async || self.0.index_key(&open, id).await;
+        open.indexes.load(id, load).await
+    }
+
+    /// The token of a social security number, by one call of the key service. A leaked database and a leaked
+    /// index key together do not reveal the numbers; the key service never receives one.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]
+    pub async fn service_token(
+        &self,
+        index: &IndexKey,
+        normalizer: Normalizer,
+        value: IndexValue<'_>,
+    ) -> Result<IndexToken, KeyError> {
+        let digits = social_security_number(value.value);
+        let value = IndexValue {
+            value: &digits,
+            ..value
+        };
+        let blinded = index.blinded(normalizer, value);
+        let mac = self.0.service_mac(&*blinded).await?;
+        Ok(index.unblinded(normalizer, value.parameter, &mac))
+    }
+
+    /// The organization's current authorization key: what authenticates new rows.
     ///
     /// # Errors
     ///
@@ -192,71 +223,39 @@ impl<S: KeyStore> Keyring<S> {
         &self,
         organization: OrganizationId,
     ) -> Result<Arc<AuthorizationKey>, KeyError> {
-        let warm = self.0.warm(organization).await?;
-        warm.authorization
-            .load((), || self.0.authorization_key(&warm))
-            .await
-    }
-
-    /// Makes what keys an organization still lacks: branch, index, authorization, and its own scope.
-    /// Safe to repeat, and to do from several instances at once.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyError`]
-    pub async fn ensure_organization(
-        &self,
-        organization: OrganizationId,
-        now: OffsetDateTime,
-    ) -> Result<(), KeyError> {
-        if let Err(KeyError::Missing) = self.0.warm(organization).await {
-            self.0.make_branch_key(organization, now).await?;
-        }
-        let warm = self.0.warm(organization).await?;
-        if let Err(KeyError::Missing) = self.index(organization).await {
-            self.0
-                .make_key(&warm, Owner::Organization, Purpose::Index, now)
-                .await?;
-        }
-        if let Err(KeyError::Missing) = self.authorization(organization).await {
-            self.0
-                .make_key(&warm, Owner::Organization, Purpose::Authorization, now)
-                .await?;
-        }
-        self.index(organization).await?;
-        self.authorization(organization).await?;
-        let own = match organization {
-            OrganizationId::SYSTEM => Owner::System,
-            _ => Owner::Organization,
+        let open = self.0.organization(organization).await?;
+        let load = async || {
+            let (owner, purpose) = (Owner::Organization, Purpose::Authorization);
+            let row = self.0.current(organization, owner, purpose).await?;
+            self.0.authorization_key(&open, row).await
         };
-        self.ensure_scope(organization, own, now).await.map(drop)
+        open.authorization.load((), load).await
     }
 
-    /// The index of a social security number, by one call of the key service. A leaked database and a
-    /// leaked index key together do not tell the numbers; the key service never sees one.
+    /// An authorization key of the organization by its id, current or former: what verifies.
     ///
     /// # Errors
     ///
-    /// [`KeyError`]
-    pub async fn ssn_index(
+    /// [`KeyError`]; [`KeyError::Missing`] also for a retired key.
+    pub async fn authorization_by_id(
         &self,
         organization: OrganizationId,
-        ssn: &str,
-    ) -> Result<BlindIndex, KeyError> {
-        let key = self.index(organization).await?;
-        let mac = self
-            .0
-            .service_mac(&*key.blinded(&DEMOGRAPHICS_SSN, ssn))
-            .await?;
-        Ok(key.unblinded(&DEMOGRAPHICS_SSN, &mac))
+        id: KeyId,
+    ) -> Result<Arc<AuthorizationKey>, KeyError> {
+        let open = self.0.organization(organization).await?;
+        let load = async || {
+            let row = self.0.by_id(organization, id).await?;
+            self.0.authorization_key(&open, row).await
+        };
+        open.authorizations.load(id, load).await
     }
 
-    /// When the organization's branch key closes, if it is open. What was made of opened values and is
-    /// kept, a roster for one, must go with it. Asking does not count as use.
+    /// When the organization's branch key closes, if it is open. What is kept of opened values, such as a
+    /// roster, must be discarded with it. This does not count as use.
     #[must_use]
     pub fn branch_deadline(&self, organization: OrganizationId) -> Option<Instant> {
-        let warm = self.0.organizations.peek(&organization)?;
-        warm.is_open(Instant::now()).then_some(warm.deadline())
+        let open = self.0.organizations.peek(&organization)?;
+        open.is_open(Instant::now()).then_some(open.deadline())
     }
 
     /// Whether the organization's branch key is open.

@@ -1,43 +1,69 @@
-//! Spellings that count as the same value in an index.
+//! Normalizers: the spellings that count as the same value in a blind index.
 
+use phi_types::IndexParameter;
 use zeroize::Zeroizing;
 
-/// A versioned normalizer. What one does never changes; a better one is a new variant with the next
-/// version, and its column's indexes are made anew.
+/// A version of the normalization of all parameters. What a version does never changes; an index version names
+/// the one that its tokens were made with.
 ///
 /// Only ASCII letters change case: Unicode's tables grow, and an index must not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Normalizer {
-    /// An e-mail address: outer white space off, ASCII letters small.
-    EmailV1,
-    /// A medical record number: outer white space off, ASCII letters capital.
-    RecordNumberV1,
-    /// A social security number: everything but ASCII letters and digits off.
-    SocialSecurityNumberV1,
+pub enum Normalizer {
+    /// The first version.
+    V1,
 }
 
 impl Normalizer {
-    /// The version that enters the index beside the value.
-    pub(crate) const fn version(self) -> u16 {
+    /// The permanent number of the version.
+    #[must_use]
+    pub const fn code(self) -> u16 {
         match self {
-            Self::EmailV1 | Self::RecordNumberV1 | Self::SocialSecurityNumberV1 => 1,
+            Self::V1 => 1,
         }
     }
 
-    /// The one spelling of `value`.
-    pub(crate) fn apply(self, value: &str) -> Zeroizing<String> {
-        Zeroizing::new(match self {
-            Self::EmailV1 => value.trim().to_ascii_lowercase(),
-            Self::RecordNumberV1 => value.trim().to_ascii_uppercase(),
-            Self::SocialSecurityNumberV1 => {
-                // Reserved whole, so that growing leaves no copies behind.
-                let mut digits = String::with_capacity(value.len());
-                digits.extend(value.chars().filter(char::is_ascii_alphanumeric));
-                digits.make_ascii_uppercase();
-                digits
-            }
-        })
+    /// The version with this number, if this build knows it.
+    #[must_use]
+    pub const fn from_code(code: u16) -> Option<Self> {
+        match code {
+            1 => Some(Self::V1),
+            _ => None,
+        }
     }
+
+    /// The normalized spelling of `value`: an e-mail address without outer white space and in lower case; an
+    /// identifier without outer white space and in upper case; of a telephone number the digits, with a
+    /// leading `+` kept.
+    pub(crate) fn apply(self, parameter: IndexParameter, value: &str) -> Zeroizing<String> {
+        // Reserved whole, so that growing leaves no copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(value.len() + 1));
+        let value = value.trim();
+        match (self, parameter) {
+            (Self::V1, IndexParameter::SignInEmail | IndexParameter::Email) => {
+                text.push_str(value);
+                text.make_ascii_lowercase();
+            }
+            (Self::V1, IndexParameter::Identifier | IndexParameter::IdentifierValue) => {
+                text.push_str(value);
+                text.make_ascii_uppercase();
+            }
+            (Self::V1, IndexParameter::Phone) => {
+                if value.starts_with('+') {
+                    text.push('+');
+                }
+                text.extend(value.chars().filter(char::is_ascii_digit));
+            }
+        }
+        text
+    }
+}
+
+/// The digits and letters of a social security number, in upper case.
+pub(crate) fn social_security_number(value: &str) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(value.len()));
+    text.extend(value.chars().filter(char::is_ascii_alphanumeric));
+    text.make_ascii_uppercase();
+    text
 }
 
 #[cfg(test)]
@@ -46,14 +72,13 @@ mod tests {
 
     #[test]
     fn spellings_of_the_same_value_become_one() {
-        assert_eq!(
-            *Normalizer::EmailV1.apply(" Ada@Example.ORG\n"),
-            "ada@example.org"
-        );
-        assert_eq!(*Normalizer::RecordNumberV1.apply("mrn-07a "), "MRN-07A");
-        assert_eq!(
-            *Normalizer::SocialSecurityNumberV1.apply("999-12 3456"),
-            "999123456"
-        );
+        let normalized = |parameter, value| Normalizer::V1.apply(parameter, value);
+        let email = normalized(IndexParameter::Email, " Ada@Example.ORG\n");
+        assert_eq!(*email, "ada@example.org");
+        let identifier = normalized(IndexParameter::Identifier, "mrn-07a ");
+        assert_eq!(*identifier, "MRN-07A");
+        let phone = normalized(IndexParameter::Phone, " +1 (617) 555-0100");
+        assert_eq!(*phone, "+16175550100");
+        assert_eq!(*social_security_number("999-12 3456"), "999123456");
     }
 }

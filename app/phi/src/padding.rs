@@ -1,30 +1,13 @@
-//! Lengths tell: a value is padded to its column's bucket before it is sealed.
+//! Padding: a value is padded to its column's bucket before it is sealed, because lengths tell.
 
+use phi_types::Bucket;
 use zeroize::Zeroizing;
 
-/// The lengths that a column's padded values can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bucket {
-    /// The next multiple of this many bytes: for short fields, most of which fit the first one.
-    Multiple(u16),
-    /// Padmé (Nikitin et al., PETS 2019): at most 12% more, and only `O(log log n)` bits of the
-    /// length told. For whole resources.
-    Padme,
-}
-
-impl Bucket {
-    /// The padded length of `length` bytes.
-    #[must_use]
-    pub const fn padded(self, length: usize) -> usize {
-        match self {
-            Self::Multiple(step) => {
-                // `as`: `From` is not const, and a u16 always fits.
-                #[expect(clippy::as_conversions, reason = "widening, in a const fn")]
-                let step = if step == 0 { 1 } else { step as usize };
-                length.next_multiple_of(step)
-            }
-            Self::Padme => padme(length),
-        }
+/// The padded length of `length` bytes.
+fn padded(bucket: Bucket, length: usize) -> usize {
+    match bucket {
+        Bucket::Multiple(step) => length.next_multiple_of(usize::from(step.max(1))),
+        Bucket::Padme => padme(length),
     }
 }
 
@@ -51,8 +34,8 @@ pub(crate) fn pad(kind: u8, value: &[u8], bucket: Bucket, out: &mut Vec<u8>) {
 }
 
 /// The length of `kind | value | padding`.
-pub(crate) const fn padded_length(value: &[u8], bucket: Bucket) -> usize {
-    bucket.padded(value.len() + 2)
+pub(crate) fn padded_length(value: &[u8], bucket: Bucket) -> usize {
+    padded(bucket, value.len() + 2)
 }
 
 /// The type byte and the value of a padded plaintext, if it is one. The value takes the plaintext's
@@ -81,7 +64,7 @@ mod tests {
         Bucket::Padme,
     ];
 
-    fn padded(kind: u8, value: &[u8], bucket: Bucket) -> Zeroizing<Vec<u8>> {
+    fn padded_bytes(kind: u8, value: &[u8], bucket: Bucket) -> Zeroizing<Vec<u8>> {
         let mut out = Vec::new();
         pad(kind, value, bucket, &mut out);
         Zeroizing::new(out)
@@ -123,7 +106,7 @@ mod tests {
         #[test]
         fn a_padded_value_reads_back(kind: u8, value: Vec<u8>) {
             for bucket in BUCKETS {
-                let padded = padded(kind, &value, bucket);
+                let padded = padded_bytes(kind, &value, bucket);
                 prop_assert_eq!(padded.len(), padded_length(&value, bucket));
                 prop_assert_eq!(unpad(padded), Some((kind, Zeroizing::new(value.clone()))));
             }
@@ -132,9 +115,9 @@ mod tests {
         #[test]
         fn a_bucket_holds_what_it_pads_and_is_its_own(length in 2_usize..20_000_000) {
             for bucket in BUCKETS {
-                let padded = bucket.padded(length);
+                let padded = super::padded(bucket, length);
                 prop_assert!(padded >= length);
-                prop_assert_eq!(bucket.padded(padded), padded);
+                prop_assert_eq!(super::padded(bucket, padded), padded);
             }
             prop_assert!(padme(length) * 100 <= length * 112);
         }
@@ -142,7 +125,7 @@ mod tests {
         #[test]
         fn a_longer_value_is_never_padded_to_less(length in 2_usize..1_000_000) {
             for bucket in BUCKETS {
-                prop_assert!(bucket.padded(length) <= bucket.padded(length + 1));
+                prop_assert!(super::padded(bucket, length) <= super::padded(bucket, length + 1));
             }
         }
     }

@@ -9,7 +9,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::random;
+use phi_types::random_bytes;
 use crate::value::Phi;
 
 /// A password was not hashed.
@@ -26,7 +26,7 @@ pub enum PasswordError {
 ///
 /// [`PasswordError::TooLong`] beyond 4 GiB.
 pub fn hash(password: &SecretString) -> Result<Phi<String>, PasswordError> {
-    let salt = random::array::<16>();
+    let salt = random_bytes::<16>();
     let hash = argon2id().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
     hash.map(|hash| Phi::new(hash.to_string()))
         .ok()

@@ -1,26 +1,25 @@
-//! An opened scope key: what seals and opens the fields of one owner.
+//! An open scope key: seals and opens the fields of one owner.
 
 use std::fmt;
 
-use crate::column::Column;
-use crate::ids::{KeyId, OrganizationId, RowId};
-use crate::owner::Owner;
+use phi_types::{Column, KeyId, OrganizationId, Owner, RowId, Sealed};
+
 use crate::padding;
 use crate::plaintext::Plaintext;
 use crate::seal::{Header, Suite};
-use crate::sealed::Sealed;
 use crate::secret::SecretKey;
 use crate::value::Phi;
 
-/// The most bytes that one value can have: 64 MiB.
+/// The longest value that can be sealed: 64 MiB.
 const LONGEST: usize = 64 << 20;
 
-/// The seal key of one owner, opened. It seals and opens that owner's fields, and no other's.
-pub struct Scope {
+/// An open scope key. It seals and opens the fields of its owner, and of no other.
+pub struct ScopeKey {
     organization: OrganizationId,
     owner: Owner,
     header: Header,
     key: SecretKey,
+    heads: SecretKey,
 }
 
 /// A value was not sealed.
@@ -31,13 +30,11 @@ pub enum SealError {
     TooLong,
 }
 
-/// A value does not open. Why is not said: it was altered, moved to another place, or sealed under
-/// another key, and only somebody who tries things would want to know which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the value does not open")]
-pub struct OpenError(pub(crate) ());
+/// A sealed value does not open under this key for this column and row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotOpened;
 
-impl Scope {
+impl ScopeKey {
     pub(crate) fn new(
         organization: OrganizationId,
         owner: Owner,
@@ -51,68 +48,80 @@ impl Scope {
                 suite: suite_of(&owner),
                 key: id,
             },
+            heads: key.derive(&[b"phi-heads/1"]),
             key,
         }
     }
 
-    /// Seals `value` for one column of one row.
+    /// Seals `value` for column `C` of the row `row`.
     ///
     /// # Errors
     ///
     /// [`SealError::TooLong`] beyond 64 MiB.
-    pub fn seal<T: Plaintext, I>(
-        &self,
-        column: &Column<T, I>,
-        row: RowId,
-        value: &T,
-    ) -> Result<Sealed<T>, SealError> {
+    pub fn seal<C>(&self, row: RowId, value: &C::Value) -> Result<Sealed<C>, SealError>
+    where
+        C: Column<Value: Plaintext>,
+    {
         let (kind, value) = value.encoded();
         if value.len() > LONGEST {
             return Err(SealError::TooLong);
         }
-        let (suite, bucket) = (self.header.suite, column.bucket());
-        let length = padding::padded_length(value, bucket);
+        let suite = self.header.suite;
+        let length = padding::padded_length(value, C::BUCKET);
         let mut bytes = Vec::with_capacity(Header::LENGTH + suite.overhead() + length);
         bytes.extend_from_slice(&self.header.bytes());
-        let write = |out: &mut Vec<u8>| padding::pad(kind, value, bucket, out);
-        let aad = self.associated_data(column, row);
-        let sealed = suite.seal_into(&self.subkey(column), &aad, length, &mut bytes, write);
+        let write = |out: &mut Vec<u8>| padding::pad(kind, value, C::BUCKET, out);
+        let aad = self.associated_data(C::ID, row);
+        let sealed = suite.seal_into(&self.subkey(C::ID), &aad, length, &mut bytes, write);
         sealed
             .map(|()| Sealed::from_bytes(bytes))
             .ok()
             .ok_or(SealError::TooLong)
     }
 
-    /// Opens a value that was sealed for this column of this row.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`] if it was sealed for another place or under another key, or was altered.
-    pub fn open<T: Plaintext, I>(
+    /// Opens a value that was sealed under this key for column `C` of the row `row`.
+    pub(crate) fn open<C>(
         &self,
-        column: &Column<T, I>,
         row: RowId,
-        sealed: &Sealed<T>,
-    ) -> Result<Phi<T>, OpenError> {
-        self.open_bytes(column, row, sealed.as_bytes())
-            .ok_or(OpenError(()))
+        sealed: &Sealed<C>,
+    ) -> Result<Phi<C::Value>, NotOpened>
+    where
+        C: Column<Value: Plaintext>,
+    {
+        self.open_bytes::<C>(row, sealed.as_bytes()).ok_or(NotOpened)
     }
 
-    fn open_bytes<T: Plaintext, I>(
-        &self,
-        column: &Column<T, I>,
-        row: RowId,
-        sealed: &[u8],
-    ) -> Option<Phi<T>> {
+    fn open_bytes<C>(&self, row: RowId, sealed: &[u8]) -> Option<Phi<C::Value>>
+    where
+        C: Column<Value: Plaintext>,
+    {
         let header = Header::read(sealed).filter(|header| *header == self.header)?;
         let (_, body) = sealed.split_at_checked(Header::LENGTH)?;
-        let aad = self.associated_data(column, row);
-        let padded = header.suite.open(&self.subkey(column), &aad, body).ok()?;
+        let aad = self.associated_data(C::ID, row);
+        let padded = header.suite.open(&self.subkey(C::ID), &aad, body).ok()?;
         let (kind, value) = padding::unpad(padded)?;
-        T::decode(kind, value).map(Phi::new)
+        C::Value::decode(kind, value).map(Phi::new)
     }
 
-    /// The id of this scope's key, as it stands in the header of what it seals.
+    /// A MAC under this scope's key over the head of a resource: the summand of a [`HeadSet`].
+    ///
+    /// [`HeadSet`]: crate::HeadSet
+    pub(crate) fn head_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.heads.hmac(parts)
+    }
+
+    /// A keyed pseudonym of `value` that is constant for the life of this scope's key: the first 16 bytes of a
+    /// MAC. `label` separates uses.
+    #[must_use]
+    pub fn pseudonym(&self, label: &str, value: &[u8]) -> [u8; 16] {
+        let subkey = self.key.derive(&[b"phi-pseudonym/1", label.as_bytes()]);
+        let mac = subkey.hmac(&[self.organization.as_bytes(), value]);
+        let mut pseudonym = [0; 16];
+        pseudonym.copy_from_slice(mac.split_at(16).0);
+        pseudonym
+    }
+
+    /// The id of the key, as in the header of what it seals.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
         self.header.key
@@ -124,25 +133,26 @@ impl Scope {
         self.organization
     }
 
-    /// The owner of what the scope seals.
+    /// The owner of what the key seals.
     #[must_use]
     pub const fn owner(&self) -> Owner {
         self.owner
     }
 
-    fn subkey<T, I>(&self, column: &Column<T, I>) -> SecretKey {
-        let (suite, id) = ([self.header.suite.code()], column.id().to_be_bytes());
+    fn subkey(&self, column: u16) -> SecretKey {
+        let (suite, id) = ([self.header.suite.code()], column.to_be_bytes());
         self.key.derive(&[b"phi-column/1", &suite, &id])
     }
 
-    /// `"phi-aad/1" | header | organization | owner | column id | row id`, every part of fixed length.
-    fn associated_data<T, I>(&self, column: &Column<T, I>, row: RowId) -> Vec<u8> {
+    /// `"phi-aad/2" | header[18] | organization[16] | owner kind[1] | owner id[16] | column id[2] | row id[16]`.
+    fn associated_data(&self, column: u16, row: RowId) -> Vec<u8> {
         [
-            &b"phi-aad/1"[..],
+            &b"phi-aad/2"[..],
             &self.header.bytes(),
             self.organization.as_bytes(),
+            &[self.owner.kind().code()],
             &self.owner.id(self.organization),
-            &column.id().to_be_bytes(),
+            &column.to_be_bytes(),
             row.as_bytes(),
         ]
         .concat()
@@ -157,9 +167,9 @@ const fn suite_of(owner: &Owner) -> Suite {
     }
 }
 
-impl fmt::Debug for Scope {
+impl fmt::Debug for ScopeKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scope({})", self.header.key)
+        write!(f, "ScopeKey({})", self.header.key)
     }
 }
 

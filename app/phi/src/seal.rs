@@ -5,12 +5,9 @@ mod xaes;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::ids::KeyId;
-use crate::random;
+use phi_types::KeyId;
+use phi_types::{FORMAT, HEADER_LENGTH, fill_random};
 use crate::secret::SecretKey;
-
-/// The first byte of everything sealed.
-const FORMAT: u8 = 0xE1;
 
 /// The length of the tag that ends everything sealed.
 const TAG: usize = 16;
@@ -20,13 +17,13 @@ const TAG: usize = 16;
 pub(crate) enum Suite {
     /// Suite 1: AES-256-GCM with a random 96-bit nonce, where the number of messages is bounded.
     Gcm,
-    /// Suite 2: XAES-256-GCM with a random 192-bit nonce, where nobody can count them.
+    /// Suite 2: XAES-256-GCM with a random 192-bit nonce, where messages cannot be counted.
     Xaes,
 }
 
-/// Something does not open. It says no more, to anyone.
+/// An AEAD operation failed. The cause is not distinguished: only an attacker would profit from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unopened;
+pub(crate) struct AeadError;
 
 impl Suite {
     /// The permanent number of the suite.
@@ -66,17 +63,17 @@ impl Suite {
         length: usize,
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), Unopened> {
+    ) -> Result<(), AeadError> {
         // Reserved whole, so that growing leaves no plaintext behind.
         out.reserve_exact(self.overhead() + length);
         let start = out.len();
         out.resize(start + self.nonce_length(), 0);
-        random::fill(out.split_at_mut(start).1);
+        fill_random(out.split_at_mut(start).1);
         write(out);
         let (nonce, text) = out.split_at_mut(start).1.split_at_mut(self.nonce_length());
         let Ok(tag) = self.encrypt(key, nonce, aad, text) else {
             out.zeroize();
-            return Err(Unopened);
+            return Err(AeadError);
         };
         out.extend_from_slice(&tag);
         Ok(())
@@ -88,11 +85,11 @@ impl Suite {
         key: &SecretKey,
         aad: &[u8],
         sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    ) -> Result<Zeroizing<Vec<u8>>, AeadError> {
         let (nonce, rest) = sealed
             .split_at_checked(self.nonce_length())
-            .ok_or(Unopened)?;
-        let (text, tag) = rest.split_last_chunk::<TAG>().ok_or(Unopened)?;
+            .ok_or(AeadError)?;
+        let (text, tag) = rest.split_last_chunk::<TAG>().ok_or(AeadError)?;
         let mut text = Zeroizing::new(text.to_vec());
         self.decrypt(key, nonce, aad, &mut text, tag)?;
         Ok(text)
@@ -105,7 +102,7 @@ impl Suite {
         nonce: &[u8],
         aad: &[u8],
         text: &mut [u8],
-    ) -> Result<[u8; TAG], Unopened> {
+    ) -> Result<[u8; TAG], AeadError> {
         match self {
             Self::Gcm => gcm::encrypt(key.expose(), sized(nonce)?, aad, text),
             Self::Xaes => {
@@ -122,7 +119,7 @@ impl Suite {
         aad: &[u8],
         text: &mut [u8],
         tag: &[u8; TAG],
-    ) -> Result<(), Unopened> {
+    ) -> Result<(), AeadError> {
         match self {
             Self::Gcm => gcm::decrypt(key.expose(), sized(nonce)?, aad, text, tag),
             Self::Xaes => {
@@ -133,8 +130,8 @@ impl Suite {
     }
 }
 
-fn sized<const N: usize>(bytes: &[u8]) -> Result<&[u8; N], Unopened> {
-    bytes.try_into().ok().ok_or(Unopened)
+fn sized<const N: usize>(bytes: &[u8]) -> Result<&[u8; N], AeadError> {
+    bytes.try_into().ok().ok_or(AeadError)
 }
 
 /// What everything sealed begins with: `format | suite | key id`.
@@ -145,8 +142,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The header's length.
-    pub(crate) const LENGTH: usize = 18;
+    /// The header's length, in bytes.
+    pub(crate) const LENGTH: usize = HEADER_LENGTH;
 
     /// The header's bytes.
     pub(crate) fn bytes(&self) -> [u8; Self::LENGTH] {

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::random;
+use phi_types::fill_random;
 
 /// A 256-bit key: on the heap, so that moving it leaves no copy behind, and zeroized on drop.
 pub(crate) struct SecretKey(SecretBox<[u8; 32]>);
@@ -16,7 +16,7 @@ impl SecretKey {
     /// A new key of the system's randomness.
     pub(crate) fn random() -> Self {
         Self(SecretBox::init_with_mut(|bytes: &mut [u8; 32]| {
-            random::fill(bytes);
+            fill_random(bytes);
         }))
     }
 

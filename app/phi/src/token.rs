@@ -4,12 +4,13 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::secret::SecretKey;
 
-/// A 256-bit random token, 43 characters of URL-safe base64. It is shown once, to whom it is issued;
-/// what is stored is its [`token_hash`](crate::AuthorizationKey::token_hash).
+/// A 256-bit random token, 43 characters of URL-safe base64. It is shown once, to the client that it is issued
+/// to; its [hash](Self::hash) is stored.
 pub struct SecretToken(Zeroizing<String>);
 
 impl SecretToken {
@@ -21,14 +22,28 @@ impl SecretToken {
         ))
     }
 
-    /// The token as it was sent back, if it has a token's form.
+    /// A token received from a client, if it has a token's form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
         (bytes.len() == 32).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// The token's characters, to send or to hash.
+    /// The hash to store: `SHA-256("phi-token/2" | length of the label[4] | label | token)`, where `label` names
+    /// the kind of token. It needs no key: 256 random bits cannot be guessed, and the hash outlives rotations.
+    #[must_use]
+    pub fn hash(&self, label: &str) -> [u8; 32] {
+        let length = u32::try_from(label.len()).unwrap_or(u32::MAX).to_be_bytes();
+        Sha256::new()
+            .chain_update(b"phi-token/2")
+            .chain_update(length)
+            .chain_update(label)
+            .chain_update(self.0.as_bytes())
+            .finalize()
+            .into()
+    }
+
+    /// The token's characters, to send.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -2,13 +2,13 @@
 
 use subtle::ConstantTimeEq;
 
-use crate::ids::KeyId;
-use crate::keys::WrappedKey;
-use crate::rows::{RowEncoder, RowMac};
-use crate::seal::{Suite, Unopened};
+use phi_types::KeyId;
+use phi_types::WrappedKey;
+use phi_types::{RowMac, authenticated_bytes};
+use crate::seal::{Suite, AeadError};
 use crate::secret::SecretKey;
 
-/// Wraps always take suite 2: many instances make them under one key, and nobody counts them.
+/// Wraps always take suite 2: many instances make them under one key, and they are not counted.
 const SUITE: Suite = Suite::Xaes;
 
 /// Wraps `key`: `nonce[24] | ciphertext[32] | tag[16]`.
@@ -16,7 +16,7 @@ pub(crate) fn wrap(
     wrapping: &SecretKey,
     context: &[u8],
     key: &SecretKey,
-) -> Result<Vec<u8>, Unopened> {
+) -> Result<Vec<u8>, AeadError> {
     let mut wrapped = Vec::new();
     let write = |out: &mut Vec<u8>| out.extend_from_slice(key.expose());
     SUITE.seal_into(&subkey(wrapping), context, 32, &mut wrapped, write)?;
@@ -28,9 +28,9 @@ pub(crate) fn unwrap(
     wrapping: &SecretKey,
     context: &[u8],
     wrapped: &[u8],
-) -> Result<SecretKey, Unopened> {
+) -> Result<SecretKey, AeadError> {
     let key = SUITE.open(&subkey(wrapping), context, wrapped)?;
-    SecretKey::from_slice(&key).ok_or(Unopened)
+    SecretKey::from_slice(&key).ok_or(AeadError)
 }
 
 fn subkey(wrapping: &SecretKey) -> SecretKey {
@@ -61,12 +61,12 @@ pub(crate) fn commitment(key: &SecretKey, id: KeyId) -> [u8; 32] {
 
 /// The MAC of a row of the `keys` table, under a subkey of the key that the row wraps.
 pub(crate) fn row_mac(key: &SecretKey, row: &WrappedKey) -> RowMac {
-    let subkey = key.derive(&[b"phi-key-row/1", row.id.as_bytes()]);
-    RowMac::from_bytes(subkey.hmac(&[&RowEncoder::encoding(row)]))
+    let subkey = key.derive(&[b"phi-key-row/2", row.id.as_bytes()]);
+    RowMac::new(row.id, subkey.hmac(&[&authenticated_bytes(row, row.id)]))
 }
 
-/// Whether an opened key is the one that its row was written for, and the row is as it was written.
-pub(crate) fn agrees(key: &SecretKey, row: &WrappedKey) -> bool {
+/// Whether `row` is unaltered and was written for `key`.
+pub(crate) fn matches_row(key: &SecretKey, row: &WrappedKey) -> bool {
     let committed: bool = commitment(key, row.id).ct_eq(&row.commitment).into();
     committed && row_mac(key, row) == row.mac
 }

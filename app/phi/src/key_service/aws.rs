@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use self::https_only::HttpsOnly;
 use super::{BranchContext, RootWrapped, ServiceError};
-use crate::keys::provider;
+use phi_types::provider;
 use crate::secret::SecretKey;
 
 /// Where KMS is and which of its keys are ours. Credentials come from the SDK's standard chain.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{BranchContext, RootWrapped, ServiceError};
-use crate::ids::KeyId;
-use crate::keys::provider;
+use phi_types::KeyId;
+use phi_types::provider;
 use crate::secret::SecretKey;
 use crate::wrap;
 
@@ -208,7 +208,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::ids::OrganizationId;
+    use phi_types::OrganizationId;
 
     fn context() -> BranchContext {
         let (organization, branch) = (OrganizationId::random(), KeyId::random());

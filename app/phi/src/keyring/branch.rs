@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::KeyringSettings;
-use super::shelf::Shelf;
+use super::cache::SingleFlightCache;
 use crate::authorization::AuthorizationKey;
-use crate::ids::{KeyId, OrganizationId};
+use phi_types::{KeyId, OrganizationId};
 use crate::index::IndexKey;
-use crate::owner::Owner;
-use crate::scope::Scope;
+use phi_types::Owner;
+use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
 
 /// A branch key, opened.
@@ -23,21 +23,25 @@ pub(super) struct Branch {
 
 /// What is open of an organization. Everything below the branch key lies in here, so that nothing
 /// outlives it.
-pub(super) struct Warm {
+pub(super) struct OpenOrganization {
     pub(super) organization: OrganizationId,
     pub(super) branch: Arc<Branch>,
     /// Branch keys of other versions that still wrap something.
-    pub(super) others: Shelf<KeyId, Arc<Branch>>,
+    pub(super) former_branches: SingleFlightCache<KeyId, Arc<Branch>>,
     /// Scopes of the owners' current keys (`None`) and by key.
-    pub(super) scopes: Shelf<(Owner, Option<KeyId>), Arc<Scope>>,
-    pub(super) index: Shelf<(), Arc<IndexKey>>,
-    pub(super) authorization: Shelf<(), Arc<AuthorizationKey>>,
+    pub(super) scopes: SingleFlightCache<(Owner, Option<KeyId>), Arc<ScopeKey>>,
+    /// Index keys, by id.
+    pub(super) indexes: SingleFlightCache<KeyId, Arc<IndexKey>>,
+    /// The current authorization key.
+    pub(super) authorization: SingleFlightCache<(), Arc<AuthorizationKey>>,
+    /// Authorization keys that verify, by id.
+    pub(super) authorizations: SingleFlightCache<KeyId, Arc<AuthorizationKey>>,
     opened: Instant,
     life: Duration,
     used: AtomicBool,
 }
 
-impl Warm {
+impl OpenOrganization {
     /// `opened` is when opening began: not later than the moment the key service agreed to it.
     pub(super) fn new(
         organization: OrganizationId,
@@ -48,10 +52,11 @@ impl Warm {
         Self {
             organization,
             branch: Arc::new(branch),
-            others: Shelf::new(16),
-            scopes: Shelf::new(settings.scopes),
-            index: Shelf::new(1),
-            authorization: Shelf::new(1),
+            former_branches: SingleFlightCache::new(16),
+            scopes: SingleFlightCache::new(settings.scopes),
+            indexes: SingleFlightCache::new(16),
+            authorization: SingleFlightCache::new(1),
+            authorizations: SingleFlightCache::new(64),
             opened,
             life: settings.cache,
             used: AtomicBool::new(false),
@@ -84,9 +89,9 @@ impl Warm {
     }
 }
 
-impl fmt::Debug for Warm {
+impl fmt::Debug for OpenOrganization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Warm({})", self.organization)
+        write!(f, "OpenOrganization({})", self.organization)
     }
 }
 
@@ -106,7 +111,7 @@ mod tests {
             key: SecretKey::random(),
         };
         let opened = Instant::now();
-        let warm = Warm::new(OrganizationId::random(), branch, opened, &settings);
+        let warm = OpenOrganization::new(OrganizationId::random(), branch, opened, &settings);
         let at = |seconds| opened + Duration::from_secs(seconds);
         assert_eq!(warm.refresh_at(), at(80));
         assert!(warm.is_open(at(99)));

@@ -1,30 +1,55 @@
-//! Making keys.
+//! Making keys. Nothing is stored here: the rows are inserted in the transaction that inserts their owner.
 
+use std::sync::Arc;
+
+use phi_types::{
+    KeyId, KeyState, KeyStore, OrganizationId, Owner, Purpose, RowMac, WrappedKey, provider,
+};
 use time::OffsetDateTime;
 
 use super::KeyError;
-use super::branch::Warm;
-use super::open::Opener;
-use crate::ids::{KeyId, OrganizationId};
+use super::branch::{Branch, OpenOrganization};
+use super::open::KeyLoader;
+use crate::authorization::AuthorizationKey;
 use crate::key_service::BranchContext;
-use crate::keys::{KeyState, KeyStore, Purpose, WrappedKey, provider};
-use crate::owner::Owner;
-use crate::rows::RowMac;
+use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
 use crate::wrap;
 
 /// The version of an owner's first key.
 const FIRST: u32 = 1;
 
-impl<S: KeyStore> Opener<S> {
-    /// Makes an organization's first branch key, unless somebody else does so first.
-    pub(super) async fn make_branch_key(
+/// The keys of a new organization, open and as rows.
+#[derive(Debug)]
+pub struct NewOrganization {
+    /// The rows to insert: branch, authorization, index and scope key.
+    pub rows: Vec<WrappedKey>,
+    /// Authenticates the organization's first rows.
+    pub authorization: AuthorizationKey,
+    /// Seals what belongs to the organization itself.
+    pub scope: Arc<ScopeKey>,
+    /// The id of the index key.
+    pub index: KeyId,
+}
+
+/// The key of a new owner, open and as a row.
+#[derive(Debug)]
+pub struct NewScope {
+    /// The row to insert, together with the owner's.
+    pub row: WrappedKey,
+    /// The key.
+    pub scope: Arc<ScopeKey>,
+}
+
+impl<S: KeyStore> KeyLoader<S> {
+    /// Makes the keys of an organization, by one call of the key service.
+    pub(super) async fn new_organization(
         &self,
         organization: OrganizationId,
         now: OffsetDateTime,
-    ) -> Result<(), KeyError> {
+    ) -> Result<NewOrganization, KeyError> {
         let key = SecretKey::random();
-        let mut row = blank(organization, Owner::Organization, Purpose::Branch, now);
+        let mut row = new_row(organization, Owner::Organization, Purpose::Branch, now);
         let context = BranchContext {
             organization,
             branch: row.id,
@@ -35,43 +60,69 @@ impl<S: KeyStore> Opener<S> {
         row.root = Some(wrapped.root);
         row.provider = wrapped.provider;
         row.wrapped = wrapped.bytes;
-        self.insert(&key, row).await
+        let branch_row = completed(&key, row);
+        let branch = Branch {
+            id: branch_row.id,
+            version: branch_row.version,
+            key,
+        };
+        let (owner, id) = (Owner::Organization, |row: &WrappedKey| row.id);
+        let (key, authorization) =
+            wrapped_key(organization, &branch, owner, Purpose::Authorization, now)?;
+        let authorization_key =
+            AuthorizationKey::new(organization, id(&authorization), KeyState::Current, &key);
+        let (_, index) = wrapped_key(organization, &branch, owner, Purpose::Index, now)?;
+        let own = Owner::of_organization(organization);
+        let (key, seal) = wrapped_key(organization, &branch, own, Purpose::Seal, now)?;
+        Ok(NewOrganization {
+            authorization: authorization_key,
+            scope: Arc::new(ScopeKey::new(organization, own, id(&seal), key)),
+            index: id(&index),
+            rows: vec![branch_row, authorization, index, seal],
+        })
     }
 
-    /// Makes an owner's first key for a purpose under the current branch key, unless somebody else
-    /// does so first.
-    pub(super) async fn make_key(
-        &self,
-        warm: &Warm,
+    /// Makes an owner's first key, under the current branch key.
+    pub(super) fn new_scope(
+        open: &OpenOrganization,
         owner: Owner,
-        purpose: Purpose,
         now: OffsetDateTime,
-    ) -> Result<(), KeyError> {
-        let key = SecretKey::random();
-        let mut row = blank(warm.organization, owner, purpose, now);
-        let branch = &warm.branch;
-        row.branch = Some(branch.id);
-        row.branch_version = Some(branch.version);
-        let context = wrap::context(&row, branch.id, branch.version);
-        let wrapped = wrap::wrap(&branch.key, &context, &key);
-        row.wrapped = wrapped.ok().ok_or(KeyError::Corrupt)?;
-        self.insert(&key, row).await
-    }
-
-    /// Completes a row with what the key itself says of it, and stores it. Whether it or another's was
-    /// stored is the same to the caller, who reads it next.
-    async fn insert(&self, key: &SecretKey, mut row: WrappedKey) -> Result<(), KeyError> {
-        row.commitment = wrap::commitment(key, row.id);
-        row.mac = wrap::row_mac(key, &row);
-        let inserted = self.store.insert(&row).await;
-        inserted
-            .map(drop)
-            .map_err(|error| self.store_failed(&error))
+    ) -> Result<NewScope, KeyError> {
+        let organization = open.organization;
+        let (key, row) = wrapped_key(organization, &open.branch, owner, Purpose::Seal, now)?;
+        let scope = Arc::new(ScopeKey::new(organization, owner, row.id, key));
+        Ok(NewScope { row, scope })
     }
 }
 
+/// A new key under a branch key.
+fn wrapped_key(
+    organization: OrganizationId,
+    branch: &Branch,
+    owner: Owner,
+    purpose: Purpose,
+    now: OffsetDateTime,
+) -> Result<(SecretKey, WrappedKey), KeyError> {
+    let key = SecretKey::random();
+    let mut row = new_row(organization, owner, purpose, now);
+    row.branch = Some(branch.id);
+    row.branch_version = Some(branch.version);
+    let context = wrap::context(&row, branch.id, branch.version);
+    let wrapped = wrap::wrap(&branch.key, &context, &key);
+    row.wrapped = wrapped.ok().ok_or(KeyError::Corrupt)?;
+    let row = completed(&key, row);
+    Ok((key, row))
+}
+
+/// A row with its commitment and its MAC.
+fn completed(key: &SecretKey, mut row: WrappedKey) -> WrappedKey {
+    row.commitment = wrap::commitment(key, row.id);
+    row.mac = wrap::row_mac(key, &row);
+    row
+}
+
 /// A row without what wrapping gives.
-fn blank(
+fn new_row(
     organization: OrganizationId,
     owner: Owner,
     purpose: Purpose,
@@ -90,7 +141,7 @@ fn blank(
         provider: provider::BRANCH,
         wrapped: Vec::new(),
         commitment: [0; 32],
-        state: KeyState::Active,
+        state: KeyState::Current,
         created_at: now,
         mac: RowMac::UNSET,
     }

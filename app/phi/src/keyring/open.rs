@@ -1,84 +1,93 @@
-//! Reading, checking, opening and making the rows of the `keys` table.
+//! Reading, checking and opening the rows of the `keys` table.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::branch::{Branch, Warm};
-use super::shelf::Shelf;
+use phi_types::{
+    KeyId, KeyState, KeyStore, OrganizationId, Owner, Purpose, StoreError, WrappedKey, provider,
+};
+
+use super::branch::{Branch, OpenOrganization};
+use super::cache::SingleFlightCache;
 use super::{KeyError, KeyringSettings, refresh};
 use crate::authorization::AuthorizationKey;
-use crate::ids::{KeyId, OrganizationId};
 use crate::index::IndexKey;
 use crate::key_service::{BranchContext, KeyService, RootWrapped, ServiceError};
-use crate::keys::{KeyState, KeyStore, Purpose, StoreError, WrappedKey, provider};
-use crate::owner::Owner;
-use crate::scope::Scope;
+use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
 use crate::wrap;
 
-/// What the keyring opens keys with.
-pub(super) struct Opener<S> {
+/// Loads keys from the store and opens them.
+pub(super) struct KeyLoader<S> {
     pub(super) service: KeyService,
     pub(super) store: S,
     pub(super) settings: KeyringSettings,
-    pub(super) organizations: Shelf<OrganizationId, Arc<Warm>>,
+    pub(super) organizations: SingleFlightCache<OrganizationId, Arc<OpenOrganization>>,
 }
 
-impl<S: KeyStore> Opener<S> {
-    /// What is open of an organization, with its branch key opened if it is not.
-    pub(super) async fn warm(
+impl<S: KeyStore> KeyLoader<S> {
+    /// The open keys of an organization, with its branch key opened if it is not.
+    pub(super) async fn organization(
         self: &Arc<Self>,
         organization: OrganizationId,
-    ) -> Result<Arc<Warm>, KeyError> {
-        let open = |warm: &Arc<Warm>| warm.is_open(Instant::now());
+    ) -> Result<Arc<OpenOrganization>, KeyError> {
+        let is_open = |open: &Arc<OpenOrganization>| open.is_open(Instant::now());
         let load = async || {
-            let warm = Arc::new(self.open_branch(organization).await?);
-            refresh::look_after(self, &warm);
-            Ok(warm)
+            let open = Arc::new(self.open_branch(organization).await?);
+            refresh::spawn_refresh(self, &open);
+            Ok(open)
         };
-        let warm = self
+        let open = self
             .organizations
-            .load_unless(organization, open, load)
+            .load_unless(organization, is_open, load)
             .await?;
-        warm.touch();
-        Ok(warm)
+        open.touch();
+        Ok(open)
     }
 
-    /// Puts a freshly opened branch key in the place of the one before, unless that was closed.
-    pub(super) fn replace(self: &Arc<Self>, before: &Arc<Warm>, fresh: Warm) {
-        let fresh = Arc::new(fresh);
-        let meant = |shelved: &Arc<Warm>| Arc::ptr_eq(shelved, before);
+    /// Replaces an open branch key by a refreshed one, unless the former was closed.
+    pub(super) fn replace(
+        self: &Arc<Self>,
+        before: &Arc<OpenOrganization>,
+        refreshed: OpenOrganization,
+    ) {
+        let refreshed = Arc::new(refreshed);
+        let is_before = |cached: &Arc<OpenOrganization>| Arc::ptr_eq(cached, before);
+        let key = &before.organization;
         if self
             .organizations
-            .replace_if(&before.organization, meant, Arc::clone(&fresh))
+            .replace_if(key, is_before, Arc::clone(&refreshed))
         {
-            refresh::look_after(self, &fresh);
+            refresh::spawn_refresh(self, &refreshed);
         }
     }
 
-    /// Closes a branch key, unless another took its place.
-    pub(super) fn close(&self, warm: &Arc<Warm>) {
+    /// Closes an open branch key, unless it was replaced.
+    pub(super) fn close(&self, open: &Arc<OpenOrganization>) {
         self.organizations
-            .remove_if(&warm.organization, |shelved| Arc::ptr_eq(shelved, warm));
+            .remove_if(&open.organization, |cached| Arc::ptr_eq(cached, open));
     }
 
     /// Opens an organization's current branch key, by one call of the key service.
-    pub(super) async fn open_branch(&self, organization: OrganizationId) -> Result<Warm, KeyError> {
+    pub(super) async fn open_branch(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<OpenOrganization, KeyError> {
         let opened = Instant::now();
-        let row = self
-            .current(organization, Owner::Organization, Purpose::Branch)
-            .await?;
+        let (owner, purpose) = (Owner::Organization, Purpose::Branch);
+        let row = self.current(organization, owner, purpose).await?;
         let branch = self.open_branch_row(organization, row).await?;
-        Ok(Warm::new(organization, branch, opened, &self.settings))
+        let settings = &self.settings;
+        Ok(OpenOrganization::new(organization, branch, opened, settings))
     }
 
-    /// Opens a branch key, of whatever version.
+    /// Opens a branch key of any version.
     async fn open_branch_row(
         &self,
         organization: OrganizationId,
         row: WrappedKey,
     ) -> Result<Branch, KeyError> {
-        expect(&row, organization, Owner::Organization, Purpose::Branch)?;
+        ensure_row(&row, organization, Owner::Organization, Purpose::Branch)?;
         let root = row.root.clone().ok_or(KeyError::Corrupt)?;
         let wrapped = RootWrapped {
             root,
@@ -92,71 +101,46 @@ impl<S: KeyStore> Opener<S> {
         };
         let key = self.service.unwrap(&wrapped, &context).await;
         let key = key.map_err(|error| self.service_failed(error))?;
-        checked(key, &row).map(|key| Branch {
+        verified(key, &row).map(|key| Branch {
             id: row.id,
             version: row.version,
             key,
         })
     }
 
-    pub(super) async fn current_scope(
+    /// Opens a scope key from its row.
+    pub(super) async fn scope_of_row(
         &self,
-        warm: &Warm,
+        open: &OpenOrganization,
         owner: Owner,
-    ) -> Result<Arc<Scope>, KeyError> {
-        let row = self
-            .current(warm.organization, owner, Purpose::Seal)
-            .await?;
-        self.open_scope(warm, owner, row).await
+        row: &WrappedKey,
+    ) -> Result<Arc<ScopeKey>, KeyError> {
+        let key = self.open_row(open, owner, Purpose::Seal, row).await?;
+        let scope = ScopeKey::new(open.organization, owner, row.id, key);
+        Ok(Arc::new(scope))
     }
 
-    pub(super) async fn former_scope(
+    pub(super) async fn index_key(
         &self,
-        warm: &Warm,
-        owner: Owner,
-        key: KeyId,
-    ) -> Result<Arc<Scope>, KeyError> {
-        let row = self
-            .store
-            .by_id(key)
-            .await
-            .map_err(|error| self.store_failed(&error))?;
-        let ours = |row: &WrappedKey| is_of(row, warm.organization, owner, Purpose::Seal);
-        let row = row.filter(ours).ok_or(KeyError::Missing)?;
-        self.open_scope(warm, owner, row).await
-    }
-
-    pub(super) async fn open_scope(
-        &self,
-        warm: &Warm,
-        owner: Owner,
-        row: WrappedKey,
-    ) -> Result<Arc<Scope>, KeyError> {
-        let key = self.open_row(warm, owner, Purpose::Seal, &row).await?;
-        Ok(Arc::new(Scope::new(warm.organization, owner, row.id, key)))
-    }
-
-    pub(super) async fn index_key(&self, warm: &Warm) -> Result<Arc<IndexKey>, KeyError> {
-        let owner = Owner::Organization;
-        let row = self
-            .current(warm.organization, owner, Purpose::Index)
-            .await?;
-        let key = self.open_row(warm, owner, Purpose::Index, &row).await?;
-        Ok(Arc::new(IndexKey::new(warm.organization, row.id, &key)))
+        open: &OpenOrganization,
+        id: KeyId,
+    ) -> Result<Arc<IndexKey>, KeyError> {
+        let row = self.by_id(open.organization, id).await?;
+        let (owner, purpose) = (Owner::Organization, Purpose::Index);
+        let key = self.open_row(open, owner, purpose, &row).await?;
+        Ok(Arc::new(IndexKey::new(open.organization, row.id, &key)))
     }
 
     pub(super) async fn authorization_key(
         &self,
-        warm: &Warm,
+        open: &OpenOrganization,
+        row: WrappedKey,
     ) -> Result<Arc<AuthorizationKey>, KeyError> {
         let (owner, purpose) = (Owner::Organization, Purpose::Authorization);
-        let row = self.current(warm.organization, owner, purpose).await?;
-        let key = self.open_row(warm, owner, purpose, &row).await?;
-        Ok(Arc::new(AuthorizationKey::new(
-            warm.organization,
-            row.id,
-            &key,
-        )))
+        let key = self.open_row(open, owner, purpose, &row).await?;
+        let organization = open.organization;
+        let key = AuthorizationKey::new(organization, row.id, row.state, &key);
+        Ok(Arc::new(key))
     }
 
     pub(super) async fn service_mac(&self, message: &[u8]) -> Result<[u8; 32], KeyError> {
@@ -166,51 +150,79 @@ impl<S: KeyStore> Opener<S> {
             .map_err(|error| self.service_failed(error))
     }
 
-    /// Opens a key that a branch key wraps.
+    /// Opens a key that is wrapped under a branch key.
     async fn open_row(
         &self,
-        warm: &Warm,
+        open: &OpenOrganization,
         owner: Owner,
         purpose: Purpose,
         row: &WrappedKey,
     ) -> Result<SecretKey, KeyError> {
-        expect(row, warm.organization, owner, purpose)?;
-        let branch = self.branch_of(warm, row).await?;
+        ensure_row(row, open.organization, owner, purpose)?;
+        let branch = self.branch_of(open, row).await?;
         let context = wrap::context(row, branch.id, branch.version);
         let key = wrap::unwrap(&branch.key, &context, &row.wrapped);
-        checked(key.ok().ok_or(KeyError::Corrupt)?, row)
+        verified(key.ok().ok_or(KeyError::Corrupt)?, row)
     }
 
     /// The branch key that a row names: nearly always the current one.
-    async fn branch_of(&self, warm: &Warm, row: &WrappedKey) -> Result<Arc<Branch>, KeyError> {
+    async fn branch_of(
+        &self,
+        open: &OpenOrganization,
+        row: &WrappedKey,
+    ) -> Result<Arc<Branch>, KeyError> {
         let id = row.branch.filter(|_| row.provider == provider::BRANCH);
         let id = id.ok_or(KeyError::Corrupt)?;
-        if id == warm.branch.id {
-            return Ok(Arc::clone(&warm.branch));
+        if id == open.branch.id {
+            return Ok(Arc::clone(&open.branch));
         }
         let load = async || {
-            let row = self
-                .store
-                .by_id(id)
-                .await
-                .map_err(|error| self.store_failed(&error))?;
-            let row = row.ok_or(KeyError::Missing)?;
-            self.open_branch_row(warm.organization, row)
-                .await
-                .map(Arc::new)
+            let row = self.by_id(open.organization, id).await?;
+            let branch = self.open_branch_row(open.organization, row).await?;
+            Ok(Arc::new(branch))
         };
-        warm.others.load(id, load).await
+        open.former_branches.load(id, load).await
     }
 
-    async fn current(
+    /// The row of an owner's current key.
+    pub(super) async fn current(
         &self,
         organization: OrganizationId,
         owner: Owner,
         purpose: Purpose,
     ) -> Result<WrappedKey, KeyError> {
-        let row = self.store.active(organization, &owner, purpose).await;
-        row.map_err(|error| self.store_failed(&error))?
-            .ok_or(KeyError::Missing)
+        let row = self.store.current(organization, &owner, purpose).await;
+        let row = row.map_err(|error| self.store_failed(&error))?;
+        match row.ok_or(KeyError::Missing)? {
+            row if row.state == KeyState::Current => Ok(row),
+            row if row.state == KeyState::Destroyed => Err(KeyError::Destroyed),
+            _ => Err(KeyError::Missing),
+        }
+    }
+
+    /// The row of one key.
+    pub(super) async fn by_id(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+    ) -> Result<WrappedKey, KeyError> {
+        let rows = self.by_ids(organization, &[id]).await?;
+        rows.into_iter().next().ok_or(KeyError::Missing)
+    }
+
+    /// The rows of those keys that exist; never of another key.
+    pub(super) async fn by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[KeyId],
+    ) -> Result<Vec<WrappedKey>, KeyError> {
+        let rows = self.store.by_ids(organization, ids).await;
+        let rows = rows.map_err(|error| self.store_failed(&error))?;
+        if rows.iter().all(|row| ids.contains(&row.id)) {
+            Ok(rows)
+        } else {
+            Err(KeyError::Corrupt)
+        }
     }
 
     pub(super) fn service_failed(&self, error: ServiceError) -> KeyError {
@@ -236,31 +248,28 @@ impl<S: KeyStore> Opener<S> {
     }
 }
 
-/// Whether a row is of this owner and purpose.
-fn is_of(row: &WrappedKey, organization: OrganizationId, owner: Owner, purpose: Purpose) -> bool {
-    row.organization == organization
-        && row.owner == owner.id(organization)
-        && row.owner_kind == owner.kind()
-        && row.purpose == purpose
-}
-
-/// That a row is what was asked for, and not destroyed.
-fn expect(
+/// Checks that a row is the requested one and may be opened.
+fn ensure_row(
     row: &WrappedKey,
     organization: OrganizationId,
     owner: Owner,
     purpose: Purpose,
 ) -> Result<(), KeyError> {
+    let requested = row.organization == organization
+        && row.owner == owner.id(organization)
+        && row.owner_kind == owner.kind()
+        && row.purpose == purpose;
     match row.state {
-        _ if !is_of(row, organization, owner, purpose) => Err(KeyError::Corrupt),
+        _ if !requested => Err(KeyError::Corrupt),
+        KeyState::Current | KeyState::Former => Ok(()),
+        KeyState::Retired => Err(KeyError::Missing),
         KeyState::Destroyed => Err(KeyError::Destroyed),
-        KeyState::Active => Ok(()),
     }
 }
 
-/// The key, if it is the one that its row was written for.
-fn checked(key: SecretKey, row: &WrappedKey) -> Result<SecretKey, KeyError> {
-    if wrap::agrees(&key, row) {
+/// The key, if its row was written for it and is unaltered.
+fn verified(key: SecretKey, row: &WrappedKey) -> Result<SecretKey, KeyError> {
+    if wrap::matches_row(&key, row) {
         Ok(key)
     } else {
         Err(KeyError::Corrupt)

@@ -3,58 +3,58 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use phi_types::KeyStore;
 use tokio::time::{sleep_until, timeout_at};
 
 use super::KeyError;
-use super::branch::Warm;
-use super::open::Opener;
-use crate::keys::KeyStore;
+use super::branch::OpenOrganization;
+use super::open::KeyLoader;
 
-/// Looks after one opened branch key in the background: at 4/5 of its life it is opened anew if it was
-/// used, at its end it is closed, also if nobody asks for it any more.
-pub(super) fn look_after<S: KeyStore>(opener: &Arc<Opener<S>>, warm: &Arc<Warm>) {
-    // Between its turns the task holds nothing, so that it keeps no key open by itself.
-    let (opener, kept) = (Arc::downgrade(opener), Arc::downgrade(warm));
+/// Spawns the task that refreshes one open branch key at 4/5 of its life if it was used, and closes it at the
+/// end of its life even if it is not used again.
+pub(super) fn spawn_refresh<S: KeyStore>(loader: &Arc<KeyLoader<S>>, warm: &Arc<OpenOrganization>) {
+    // Weak references, so that the task alone keeps no key open between steps.
+    let (loader, kept) = (Arc::downgrade(loader), Arc::downgrade(warm));
     let (mut next, deadline) = (warm.refresh_at(), warm.deadline());
     tokio::spawn(async move {
-        while let Turn::Again(at) = turn(&opener, &kept, next).await {
+        while let Next::At(at) = step(&loader, &kept, next).await {
             next = at.min(deadline);
         }
     });
 }
 
-/// What comes after a turn.
-enum Turn {
-    /// Another one, at this moment.
-    Again(Instant),
+/// What follows a step.
+enum Next {
+    /// Another step, at this moment.
+    At(Instant),
     /// Nothing: the key is closed, or another took its place.
     Done,
 }
 
-async fn turn<S: KeyStore>(opener: &Weak<Opener<S>>, warm: &Weak<Warm>, at: Instant) -> Turn {
+async fn step<S: KeyStore>(loader: &Weak<KeyLoader<S>>, warm: &Weak<OpenOrganization>, at: Instant) -> Next {
     sleep_until(at.into()).await;
-    let (Some(opener), Some(warm)) = (opener.upgrade(), warm.upgrade()) else {
-        return Turn::Done;
+    let (Some(loader), Some(warm)) = (loader.upgrade(), warm.upgrade()) else {
+        return Next::Done;
     };
     if !warm.is_open(Instant::now()) {
-        opener.close(&warm);
-        return Turn::Done;
+        loader.close(&warm);
+        return Next::Done;
     }
     if !warm.was_used() {
-        return Turn::Again(warm.deadline());
+        return Next::At(warm.deadline());
     }
-    let opening = opener.open_branch(warm.organization);
+    let opening = loader.open_branch(warm.organization);
     match timeout_at(warm.deadline().into(), opening).await {
-        Ok(Ok(fresh)) => opener.replace(&warm, fresh),
+        Ok(Ok(fresh)) => loader.replace(&warm, fresh),
         Ok(Err(error @ KeyError::Unavailable { .. })) => {
             tracing::warn!(organization = %warm.organization, %error, "branch key not refreshed");
-            return Turn::Again(Instant::now() + opener.settings.cache / 20);
+            return Next::At(Instant::now() + loader.settings.cache / 20);
         }
         Ok(Err(error)) => {
             tracing::warn!(organization = %warm.organization, %error, "branch key closed");
-            opener.close(&warm);
+            loader.close(&warm);
         }
-        Err(_) => opener.close(&warm),
+        Err(_) => loader.close(&warm),
     }
-    Turn::Done
+    Next::Done
 }

@@ -2,10 +2,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::columns::{DEMOGRAPHICS_FAMILY, PEOPLE_EMAIL};
-use crate::ids::{PatientId, RowId};
+use phi_types::{PatientId, RowId};
 use crate::key_service::ServiceError;
 use crate::key_service::scripted::Scripted;
-use crate::keys::{Inserted, KeyState, MemoryKeys, StoreError};
+use phi_types::{Inserted, KeyState, MemoryKeys, StoreError};
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 

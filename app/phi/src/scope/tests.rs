@@ -4,7 +4,7 @@ use super::*;
 use crate::columns::{
     AUDIT_EVENTS_BODY, DEMOGRAPHICS_FAMILY, DEMOGRAPHICS_GIVEN, PEOPLE_NAME, RESOURCE_VERSIONS_BODY,
 };
-use crate::ids::PatientId;
+use phi_types::PatientId;
 
 fn owners() -> [Owner; 4] {
     let patient = Owner::Patient(PatientId::random());

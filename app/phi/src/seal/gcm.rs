@@ -3,7 +3,7 @@
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 
-use super::{TAG, Unopened};
+use super::{TAG, AeadError};
 
 /// Encrypts `text` in place and returns the tag. It fails only beyond GCM's own 64 GiB.
 pub(super) fn encrypt(
@@ -11,9 +11,9 @@ pub(super) fn encrypt(
     nonce: &[u8; 12],
     aad: &[u8],
     text: &mut [u8],
-) -> Result<[u8; TAG], Unopened> {
+) -> Result<[u8; TAG], AeadError> {
     let tag = Aes256Gcm::new(key.into()).encrypt_inout_detached(nonce.into(), aad, text.into());
-    tag.map(Into::into).ok().ok_or(Unopened)
+    tag.map(Into::into).ok().ok_or(AeadError)
 }
 
 /// Checks the tag in constant time, then decrypts `text` in place. A wrong tag leaves it as it was.
@@ -23,10 +23,10 @@ pub(super) fn decrypt(
     aad: &[u8],
     text: &mut [u8],
     tag: &[u8; TAG],
-) -> Result<(), Unopened> {
+) -> Result<(), AeadError> {
     let cipher = Aes256Gcm::new(key.into());
     cipher
         .decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into())
         .ok()
-        .ok_or(Unopened)
+        .ok_or(AeadError)
 }

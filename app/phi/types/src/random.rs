@@ -1,12 +1,11 @@
-//! The system's randomness.
+//! The operating system's random number generator.
 
-/// Fills `bytes` from the operating system.
+/// Fills `bytes` with random bytes.
 ///
 /// # Panics
 ///
-/// When the system has no randomness: to go on would mean predictable keys and nonces, and there is
-/// nothing a caller could do instead.
-pub(crate) fn fill(bytes: &mut [u8]) {
+/// If the operating system has no randomness: continuing would mean predictable keys and nonces.
+pub fn fill(bytes: &mut [u8]) {
     if let Err(error) = getrandom::fill(bytes) {
         panic!("the system has no randomness: {error}");
     }
@@ -16,7 +15,7 @@ pub(crate) fn fill(bytes: &mut [u8]) {
 ///
 /// # Panics
 ///
-/// When the system has no randomness.
+/// If the operating system has no randomness.
 #[must_use]
 pub fn array<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

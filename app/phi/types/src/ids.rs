@@ -1,4 +1,4 @@
-//! Opaque identifiers: random UUIDs in which no time and no meaning can be read.
+//! Opaque identifiers: random UUIDs that carry no time and no meaning.
 
 use std::fmt;
 use std::str::FromStr;
@@ -80,7 +80,17 @@ id! {
 }
 
 id! {
-    /// A stored row, or one stored version of a resource. Immutable and never reused.
+    /// A person who can sign in.
+    PersonId
+}
+
+id! {
+    /// A session of a browser, or a bearer token.
+    SessionId
+}
+
+id! {
+    /// A stored row. Sealed columns are bound to it, and it is never reused.
     RowId
 }
 

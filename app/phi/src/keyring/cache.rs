@@ -12,7 +12,7 @@ use super::KeyError;
 ///
 /// Loading is single flight: callers who come while a value is loaded wait for it, and get its failure
 /// too, so that an outage is not asked about once for every one of them. A failure is not remembered.
-pub(super) struct Shelf<K, V> {
+pub(super) struct SingleFlightCache<K, V> {
     slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
     capacity: usize,
     uses: AtomicU64,
@@ -30,7 +30,7 @@ struct Failure {
     error: KeyError,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             slots: Mutex::new(HashMap::new()),
@@ -89,7 +89,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
         self.slots().get(key)?.value().clone()
     }
 
-    /// Puts a value in the place of another, if that is the one that is meant. Whether it was.
+    /// Inserts a value that was loaded by other means.
+    pub(super) fn insert(&self, key: &K, value: V) {
+        *self.slot(key).value() = Some(value);
+    }
+
+    /// Replaces the value of `key` if `meant` holds for it. Whether it did.
     pub(super) fn replace_if(&self, key: &K, meant: impl Fn(&V) -> bool, value: V) -> bool {
         let Some(slot) = self.slots().get(key).map(Arc::clone) else {
             return false;

@@ -1,4 +1,4 @@
-//! Who a key belongs to: destroying the key destroys what its owner had.
+//! The owner of a key and of what is sealed under it. Destroying the key destroys that data.
 
 use crate::ids::{OrganizationId, PatientId};
 
@@ -16,7 +16,8 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// The 16 bytes that stand for this owner in authenticated data and in the `keys` table.
+    /// The id of this owner: 16 bytes in authenticated data and in key columns. It identifies an owner only
+    /// together with [`Owner::kind`].
     ///
     /// A patient and an organization are their own ids. An audit year and the system are version 8
     /// UUIDs (`audit` and `system` in ASCII), which no random id can be equal to.
@@ -31,6 +32,29 @@ impl Owner {
             }
             Self::System => 0x7379_7374_656d_8000_8000_0000_0000_0001_u128.to_be_bytes(),
         }
+    }
+
+    /// The owner of what belongs to the organization itself: the system, for the system's organization.
+    #[must_use]
+    pub fn of_organization(organization: OrganizationId) -> Self {
+        if organization == OrganizationId::SYSTEM {
+            Self::System
+        } else {
+            Self::Organization
+        }
+    }
+
+    /// The owner with this kind and id, if there is one within `organization`.
+    #[must_use]
+    pub fn from_parts(organization: OrganizationId, kind: OwnerKind, id: [u8; 16]) -> Option<Self> {
+        let year = u128::from_be_bytes(id) & 0xFFFF;
+        let owner = match kind {
+            OwnerKind::Patient => Self::Patient(PatientId::from_uuid(uuid::Uuid::from_bytes(id))),
+            OwnerKind::Organization => Self::Organization,
+            OwnerKind::AuditYear => Self::AuditYear(u16::try_from(year).ok()?),
+            OwnerKind::System => Self::System,
+        };
+        (owner.id(organization) == id).then_some(owner)
     }
 
     /// The kind of this owner.
@@ -100,6 +124,10 @@ mod tests {
             let ids: std::collections::HashSet<_> =
                 owners.iter().map(|owner| owner.id(organization)).collect();
             assert_eq!(ids.len(), owners.len());
+            for owner in owners {
+                let read = Owner::from_parts(organization, owner.kind(), owner.id(organization));
+                assert_eq!(read, Some(owner));
+            }
         }
     }
 }

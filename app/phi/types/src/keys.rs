@@ -1,16 +1,16 @@
 //! The rows of the `keys` table: every key below the root, wrapped.
 
-mod memory;
 mod store;
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-pub use memory::MemoryKeys;
-pub use store::{Inserted, KeyStore, StoreError};
+pub use store::{KeyStore, StoreError};
 
 use crate::ids::{KeyId, OrganizationId};
 use crate::owner::OwnerKind;
-use crate::rows::{AuthenticatedRow, RowEncoder, RowMac};
+use crate::rows::{AuthenticatedRow, ColumnEncoder, RowMac};
+use crate::tables::{self, Table};
 
 /// What a key is for. Keys of two purposes are never derived from each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,9 +19,9 @@ pub enum Purpose {
     Branch,
     /// Seals one owner's fields.
     Seal,
-    /// Makes blind indexes.
+    /// Makes blind index tokens.
     Index,
-    /// Authenticates access rows and hashes tokens.
+    /// Authenticates rows.
     Authorization,
 }
 
@@ -50,22 +50,28 @@ impl Purpose {
     }
 }
 
-/// Whether a key can still be opened.
+/// What a key may still be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyState {
-    /// The key is in use.
-    Active,
-    /// The wrapped key is gone, and with it what it sealed. The row stays, to say so.
+    /// Writes and reads.
+    Current,
+    /// Reads and verifies, never writes: what was written before a rotation.
+    Former,
+    /// Reads and verifies nothing: its rotation is complete.
+    Retired,
+    /// The wrapped key is gone, and with it what it sealed. The row stays as the record of that.
     Destroyed,
 }
 
 impl KeyState {
-    /// The permanent number of this state.
+    /// The permanent number of this state. The usable states come first.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
-            Self::Active => 1,
-            Self::Destroyed => 2,
+            Self::Current => 1,
+            Self::Former => 2,
+            Self::Retired => 3,
+            Self::Destroyed => 4,
         }
     }
 
@@ -73,15 +79,17 @@ impl KeyState {
     #[must_use]
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
-            1 => Some(Self::Active),
-            2 => Some(Self::Destroyed),
+            1 => Some(Self::Current),
+            2 => Some(Self::Former),
+            3 => Some(Self::Retired),
+            4 => Some(Self::Destroyed),
             _ => None,
         }
     }
 }
 
-/// A row of the `keys` table, as it is stored. Nothing in it is secret, and nothing in it is believed
-/// before the key opens and `mac` verifies under the key itself.
+/// A row of the `keys` table. Nothing in it is secret; nothing in it is trusted before the key opens and
+/// `mac` verifies under the key itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrappedKey {
     /// The key's id.
@@ -102,13 +110,13 @@ pub struct WrappedKey {
     pub branch: Option<KeyId>,
     /// That branch key's version.
     pub branch_version: Option<u32>,
-    /// Who wrapped it: see [`provider`].
+    /// The tag of what wrapped it: see [`provider`].
     pub provider: u8,
-    /// What wrapping gave; only its provider can read it.
+    /// The wrapped key; only its provider can read it. Empty once the key is destroyed.
     pub wrapped: Vec<u8>,
-    /// What the opened key must agree with.
+    /// Commits to the key: checked at each unwrap.
     pub commitment: [u8; 32],
-    /// Whether it can still be opened.
+    /// What it may still be used for.
     pub state: KeyState,
     /// When it was made.
     pub created_at: OffsetDateTime,
@@ -116,7 +124,7 @@ pub struct WrappedKey {
     pub mac: RowMac,
 }
 
-/// Who wrapped a key.
+/// Tags of what wraps a key.
 pub mod provider {
     /// This crate, under a branch key.
     pub const BRANCH: u8 = 0;
@@ -127,26 +135,38 @@ pub mod provider {
 }
 
 impl AuthenticatedRow for WrappedKey {
-    const TABLE: &'static str = "keys";
+    const TABLE: Table = tables::KEYS;
 
-    fn encode(&self, row: &mut RowEncoder) {
-        row.uuid(self.id.uuid());
-        row.uuid(self.organization.uuid());
-        row.bytes(&self.owner);
-        row.u64(self.owner_kind.code().into());
-        row.u64(self.purpose.code().into());
-        row.u64(self.version.into());
-        row.optional_text(self.root.as_deref());
-        row.optional_uuid(self.branch.map(KeyId::uuid));
-        row.optional_u64(self.branch_version.map(Into::into));
-        row.u64(self.provider.into());
-        row.bytes(&self.wrapped);
-        row.bytes(&self.commitment);
-        row.u64(self.state.code().into());
-        row.time(self.created_at);
+    fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn row_id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn encode(&self, columns: &mut ColumnEncoder) {
+        columns.column(1, &self.id);
+        columns.column(2, &self.organization);
+        columns.column(3, &self.owner_kind);
+        columns.column(4, &self.owner);
+        columns.column(5, &self.purpose);
+        columns.column(6, &self.version);
+        columns.volatile(7, &self.root);
+        columns.volatile(8, &self.branch);
+        columns.volatile(9, &self.branch_version);
+        columns.volatile(10, &self.provider);
+        columns.volatile(11, &self.wrapped);
+        columns.column(12, &self.commitment);
+        columns.column(13, &self.state);
+        columns.column(14, &self.created_at);
     }
 
     fn mac(&self) -> &RowMac {
         &self.mac
+    }
+
+    fn set_mac(&mut self, mac: RowMac) {
+        self.mac = mac;
     }
 }

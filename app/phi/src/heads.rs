@@ -1,0 +1,194 @@
+//! The heads that an owner has: for each resource type a count and a multiset hash.
+//!
+//! The hash is the sum modulo 2²⁵⁶ of one keyed MAC per head, so that a head is added or removed without the
+//! others being read. A reader of all heads compares: one that was left out or put back to an older version
+//! changes the sum.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::scope::ScopeKey;
+
+/// The current version of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// The resource type.
+    pub kind: &'a str,
+    /// The resource's id.
+    pub id: Uuid,
+    /// The current version, from 1.
+    pub version: u32,
+    /// The digest of the row that holds it.
+    pub digest: [u8; 32],
+}
+
+/// Counts and multiset hashes of heads, by resource type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadSet(BTreeMap<String, Sum>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    count: u32,
+    hash: [u8; 32],
+}
+
+impl HeadSet {
+    /// Adds a head.
+    pub fn add(&mut self, key: &ScopeKey, head: Head<'_>) {
+        let sum = self.0.entry(head.kind.to_owned()).or_default();
+        sum.count = sum.count.wrapping_add(1);
+        sum.hash = added(sum.hash, mac(key, head));
+    }
+
+    /// Removes a head that was added before.
+    pub fn remove(&mut self, key: &ScopeKey, head: Head<'_>) {
+        let sum = self.0.entry(head.kind.to_owned()).or_default();
+        sum.count = sum.count.wrapping_sub(1);
+        sum.hash = added(sum.hash, negated(mac(key, head)));
+        if sum.count == 0 && sum.hash == [0; 32] {
+            self.0.remove(head.kind);
+        }
+    }
+
+    /// The number of heads of a resource type.
+    #[must_use]
+    pub fn count(&self, kind: &str) -> u32 {
+        self.0.get(kind).map_or(0, |sum| sum.count)
+    }
+
+    /// Whether `other` has the same heads of the resource type `kind`.
+    #[must_use]
+    pub fn agrees_on(&self, kind: &str, other: &Self) -> bool {
+        self.0.get(kind) == other.0.get(kind)
+    }
+
+    /// For each type in ascending order: `length of the name[1] | name | count[4] | hash[32]`.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (kind, sum) in &self.0 {
+            bytes.push(u8::try_from(kind.len()).unwrap_or(u8::MAX));
+            bytes.extend(kind.bytes().take(usize::from(u8::MAX)));
+            bytes.extend_from_slice(&sum.count.to_be_bytes());
+            bytes.extend_from_slice(&sum.hash);
+        }
+        bytes
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    #[must_use]
+    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let mut sums = BTreeMap::new();
+        while let Some((length, rest)) = bytes.split_first() {
+            let (kind, rest) = rest.split_at_checked(usize::from(*length))?;
+            let (count, rest) = rest.split_first_chunk::<4>()?;
+            let (hash, rest) = rest.split_first_chunk::<32>()?;
+            let count = u32::from_be_bytes(*count);
+            let kind = std::str::from_utf8(kind).ok()?.to_owned();
+            sums.insert(kind, Sum { count, hash: *hash });
+            bytes = rest;
+        }
+        Some(Self(sums))
+    }
+}
+
+fn mac(key: &ScopeKey, head: Head<'_>) -> [u8; 32] {
+    let length = u32::try_from(head.kind.len()).unwrap_or(u32::MAX).to_be_bytes();
+    key.head_mac(&[
+        &length,
+        head.kind.as_bytes(),
+        head.id.as_bytes(),
+        &head.version.to_be_bytes(),
+        &head.digest,
+    ])
+}
+
+/// `a + b` modulo 2²⁵⁶, big-endian.
+fn added(a: [u8; 32], b: [u8; 32]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    let mut carry = 0_u16;
+    for ((out, x), y) in sum.iter_mut().zip(a).zip(b).rev() {
+        let [high, low] = (u16::from(x) + u16::from(y) + carry).to_be_bytes();
+        (*out, carry) = (low, u16::from(high));
+    }
+    sum
+}
+
+/// `−a` modulo 2²⁵⁶.
+fn negated(a: [u8; 32]) -> [u8; 32] {
+    let mut one = [0; 32];
+    if let Some(last) = one.last_mut() {
+        *last = 1;
+    }
+    added(a.map(|byte| !byte), one)
+}
+
+#[cfg(test)]
+mod tests {
+    use phi_types::{KeyId, OrganizationId, Owner, PatientId};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::secret::SecretKey;
+
+    fn key() -> ScopeKey {
+        let patient = Owner::Patient(PatientId::random());
+        let secret = SecretKey::from_array(&[7; 32]);
+        ScopeKey::new(OrganizationId::SYSTEM, patient, KeyId::random(), secret)
+    }
+
+    fn head(number: u128) -> Head<'static> {
+        Head {
+            kind: if number.is_multiple_of(3) { "Condition" } else { "Observation" },
+            id: Uuid::from_u128(number),
+            version: 1,
+            digest: [3; 32],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_changes_does_not_matter_and_a_removed_head_leaves_no_trace(
+            numbers in prop::collection::hash_set(0..40_u128, 0..20), extra in 40..80_u128
+        ) {
+            let key = key();
+            let (mut forth, mut back) = (HeadSet::default(), HeadSet::default());
+            for number in &numbers {
+                forth.add(&key, head(*number));
+            }
+            back.add(&key, head(extra));
+            let mut reversed: Vec<_> = numbers.iter().collect();
+            reversed.reverse();
+            for number in reversed {
+                back.add(&key, head(*number));
+            }
+            prop_assert_ne!(&forth, &back);
+            back.remove(&key, head(extra));
+            prop_assert_eq!(&forth, &back);
+            prop_assert_eq!(HeadSet::from_bytes(&forth.to_bytes()), Some(forth));
+        }
+    }
+
+    #[test]
+    fn an_omitted_a_doubled_and_an_older_head_all_differ() {
+        let key = key();
+        let of = |heads: &[Head<'_>]| {
+            let mut set = HeadSet::default();
+            heads.iter().for_each(|head| set.add(&key, *head));
+            set
+        };
+        let older = Head { version: 0, ..head(2) };
+        let altered = Head { digest: [4; 32], ..head(2) };
+        let all = of(&[head(1), head(2)]);
+        for other in [
+            of(&[head(1)]),
+            of(&[head(1), head(1)]),
+            of(&[head(1), older]),
+            of(&[head(1), altered]),
+        ] {
+            assert!(!all.agrees_on("Observation", &other));
+            assert!(all.agrees_on("Condition", &other));
+        }
+    }
+}

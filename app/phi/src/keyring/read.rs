@@ -1,0 +1,171 @@
+//! The one way in which a stored row is verified and a sealed value is opened.
+//!
+//! The caller passes what it requested: organization, owner, row and column. The key is found by the id that
+//! the row or the value names, current or former. Whatever does not agree is reported as tampering, here and
+//! nowhere else.
+
+use std::collections::{HashMap, HashSet};
+
+use phi_types::{
+    AuthenticatedRow, Authority, Column, KeyId, KeyStore, OrganizationId, Owner, RowId, Sealed,
+};
+use uuid::Uuid;
+
+use super::{KeyError, Keyring};
+use crate::authorization::Verified;
+use crate::plaintext::Plaintext;
+use crate::value::Phi;
+
+/// What a sealed value was requested as.
+#[derive(Clone, Copy, Debug)]
+pub struct Requested {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The owner of the value.
+    pub owner: Owner,
+    /// The row that it stands in.
+    pub row: RowId,
+}
+
+/// Stored data is not what this stack wrote, or not what was requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("table {table}: {reason}")]
+pub struct Tampering {
+    /// The table.
+    pub table: &'static str,
+    /// What does not agree.
+    pub reason: &'static str,
+}
+
+impl Tampering {
+    /// Reports tampering: one log line with `security = true`, of opaque ids alone.
+    #[must_use]
+    pub fn report(
+        table: &'static str,
+        reason: &'static str,
+        organization: OrganizationId,
+        row: Option<Uuid>,
+    ) -> Self {
+        tracing::error!(
+            security = true,
+            table,
+            %organization,
+            row = row.map(tracing::field::display),
+            reason,
+            "tampering: stored data is not what was written, or not what was requested"
+        );
+        Self { table, reason }
+    }
+}
+
+/// A stored row or value cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The key cannot be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The data was tampered with.
+    #[error(transparent)]
+    Tampered(#[from] Tampering),
+}
+
+impl<S: KeyStore> Keyring<S> {
+    /// Verifies the MAC of a row that was requested from `organization`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Tampered`] if the row belongs to another organization or does not verify under the key that
+    /// it names.
+    pub async fn verify<R: AuthenticatedRow>(
+        &self,
+        organization: OrganizationId,
+        row: R,
+    ) -> Result<Verified<R>, OpenError> {
+        let id = row.row_id();
+        let tampered = |reason| Tampering::report(R::TABLE.name, reason, organization, Some(id));
+        if row.organization() != organization {
+            return Err(tampered("the row belongs to another organization").into());
+        }
+        let authority = match R::TABLE.authority {
+            Authority::Organization => organization,
+            Authority::System => OrganizationId::SYSTEM,
+            Authority::Itself => return Err(tampered("the row is verified by its own key").into()),
+        };
+        let key = match self.authorization_by_id(authority, row.mac().key()).await {
+            Err(KeyError::Missing | KeyError::Corrupt | KeyError::Destroyed) => {
+                return Err(tampered("the MAC names no key that may verify it").into());
+            }
+            key => key?,
+        };
+        let verified = key.verify(row);
+        verified.ok_or_else(|| tampered("the MAC does not verify").into())
+    }
+
+    /// Opens a sealed value.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Tampered`] if it was sealed for another place or under a key that is not the owner's, or was
+    /// altered; [`KeyError::Destroyed`] if the key is gone.
+    pub async fn open<C>(
+        &self,
+        requested: Requested,
+        sealed: &Sealed<C>,
+    ) -> Result<Phi<C::Value>, OpenError>
+    where
+        C: Column<Value: Plaintext>,
+    {
+        let Requested {
+            organization,
+            owner,
+            row,
+        } = requested;
+        let tampered = |reason| {
+            OpenError::from(Tampering::report(C::TABLE, reason, organization, Some(row.uuid())))
+        };
+        let key = sealed
+            .key_id()
+            .ok_or_else(|| tampered("the value has no header"))?;
+        let scope = match self.scope_by_id(organization, owner, key).await {
+            Err(KeyError::Missing | KeyError::Corrupt) => {
+                return Err(tampered("the header names no key of the owner"));
+            }
+            scope => scope?,
+        };
+        let opened = scope.open(row, sealed).ok();
+        opened.ok_or_else(|| tampered("the value does not open in its place"))
+    }
+
+    /// Opens the scope keys of many values by one query, so that opening the values needs none.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Unavailable`] or [`KeyError::Denied`]; a key that is missing or does not open is reported when
+    /// a value that names it is opened.
+    pub async fn prefetch(
+        &self,
+        organization: OrganizationId,
+        wanted: impl IntoIterator<Item = (Owner, KeyId)>,
+    ) -> Result<(), KeyError> {
+        let open = self.0.organization(organization).await?;
+        let cold: HashMap<KeyId, Owner> = wanted
+            .into_iter()
+            .filter(|(owner, id)| open.scopes.peek(&(*owner, Some(*id))).is_none())
+            .map(|(owner, id)| (id, owner))
+            .collect();
+        if cold.len() < 2 {
+            return Ok(());
+        }
+        let ids: Vec<KeyId> = cold.keys().copied().collect();
+        let mut seen = HashSet::new();
+        for row in self.0.by_ids(organization, &ids).await? {
+            let Some(owner) = cold.get(&row.id).filter(|_| seen.insert(row.id)) else {
+                continue;
+            };
+            if let Ok(scope) = self.0.scope_of_row(&open, *owner, &row).await {
+                open.scopes.insert(&(*owner, Some(row.id)), scope);
+            }
+        }
+        Ok(())
+    }
+}

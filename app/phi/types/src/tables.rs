@@ -1,0 +1,85 @@
+//! The registry of authenticated tables.
+//!
+//! Tags are permanent: a table may be renamed or retired, but its tag is never given to another table.
+
+/// A table whose rows carry a MAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The permanent tag, which enters the MAC and the audit log.
+    pub tag: u16,
+    /// The table's name.
+    pub name: &'static str,
+    /// Whose authorization key vouches for its rows.
+    pub authority: Authority,
+}
+
+/// The organization whose authorization keys a table's MACs are made with. A MAC's key id is looked up there
+/// and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The organization that the row belongs to.
+    Organization,
+    /// The system's reserved organization.
+    System,
+    /// The key that the row itself wraps: only the table `keys`.
+    Itself,
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $constant:ident = $tag:literal, $name:literal, $authority:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $constant: Table = Table {
+                tag: $tag,
+                name: $name,
+                authority: Authority::$authority,
+            };
+        )*
+
+        /// Every authenticated table.
+        pub const ALL: &[Table] = &[$($constant,)*];
+    };
+}
+
+tables! {
+    /// Organizations: the tenants.
+    ORGANIZATIONS = 1, "organizations", Organization;
+    /// Wrapped keys.
+    KEYS = 2, "keys", Itself;
+    /// Owners of scopes: state, holds, and what each has.
+    OWNERS = 3, "owners", Organization;
+    /// People who can sign in.
+    PEOPLE = 4, "people", Organization;
+    /// Passwords.
+    CREDENTIALS = 5, "credentials", Organization;
+    /// Sessions of browsers and bearer tokens.
+    SESSIONS = 6, "sessions", Organization;
+    /// Heads of resources.
+    RESOURCES = 8, "resources", Organization;
+    /// Versions of resources.
+    RESOURCE_VERSIONS = 9, "resource_versions", Organization;
+    /// Demographics of patients.
+    DEMOGRAPHICS = 10, "demographics", Organization;
+    /// Versions of the blind index.
+    INDEX_VERSIONS = 11, "index_versions", Organization;
+}
+
+/// The table with this tag, if there is one.
+#[must_use]
+pub fn with_tag(tag: u16) -> Option<Table> {
+    ALL.iter().copied().find(|table| table.tag == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_table_has_a_tag_and_a_name_of_its_own() {
+        let tags: HashSet<_> = ALL.iter().map(|table| table.tag).collect();
+        let names: HashSet<_> = ALL.iter().map(|table| table.name).collect();
+        assert_eq!((tags.len(), names.len()), (ALL.len(), ALL.len()));
+    }
+}
