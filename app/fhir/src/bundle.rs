@@ -2,24 +2,26 @@
 //!
 //! A **transaction** is done whole or not at all: one entry that cannot be done refuses it, with
 //! that entry's place. In a **batch** every entry stands alone and gets its own answer. In both, a
-//! POST gets an id of the server's making, and references to other entries' `fullUrl` are
-//! rewritten to it.
+//! POST gets an id of the server's making, and references are resolved against the entries'
+//! `fullUrl` (`full_url`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     Compartment, ElementPath, Issue, IssueCode, OperationOutcome, Reference, Resource,
-    ResourceType, SensitiveJson,
+    ResourceType, SensitiveJson, validate,
 };
 
 mod entry;
+mod full_url;
 mod response;
 mod segments;
 
 use entry::{EntryRequest, ParsedEntry, Refusal};
+use full_url::FullUrls;
 pub use response::{EntryResponse, response};
 pub use segments::{Segment, segments};
 
@@ -86,7 +88,9 @@ pub fn entry_place(entry: usize) -> String {
     format!("Bundle.entry[{entry}]")
 }
 
-/// Reads a Bundle and plans it; `new_id` makes the ids of what is created (random ones).
+/// Reads a Bundle and plans it; `new_id` makes the ids of what is created
+/// (random ones), and `server` is the server's own base (`https://host/fhir`), if it is known:
+/// references below it are local.
 ///
 /// # Errors
 ///
@@ -94,6 +98,7 @@ pub fn entry_place(entry: usize) -> String {
 /// done.
 pub fn parse(
     bytes: &[u8],
+    server: Option<&str>,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Result<BundleRequest, OperationOutcome> {
     let bundle =
@@ -105,10 +110,10 @@ pub fn parse(
         .enumerate()
         .map(|(index, entry)| entry::read(index, entry, mode, new_id))
         .collect();
-    let names = full_url_index(&mut drafts);
+    let urls = full_urls(&mut drafts, server);
     let steps = drafts
         .into_iter()
-        .map(|draft| draft.and_then(|draft| batch_item(draft, &names)));
+        .map(|draft| draft.and_then(|draft| batch_item(draft, &urls)));
     match mode {
         Mode::Batch => Ok(BundleRequest::Batch(
             steps
@@ -121,20 +126,6 @@ pub fn parse(
 
 /// The Bundle's mode and its entries.
 fn open(bundle: SensitiveJson) -> Result<(Mode, Vec<SensitiveJson>), Issue> {
-    const ELEMENTS: [&str; 12] = [
-        "resourceType",
-        "id",
-        "meta",
-        "implicitRules",
-        "language",
-        "identifier",
-        "type",
-        "timestamp",
-        "total",
-        "link",
-        "entry",
-        "signature",
-    ];
     let root = ElementPath::Root("Bundle");
     let Value::Object(mut members) = bundle.take() else {
         return Err(Issue::new(
@@ -149,14 +140,10 @@ fn open(bundle: SensitiveJson) -> Result<(Mode, Vec<SensitiveJson>), Issue> {
         let why = "send a Bundle here; a single resource is sent as a Bundle of one entry";
         return Err(Issue::new(IssueCode::Structure, why).at("resourceType"));
     }
-    let unknown = members.value().as_object().and_then(|members| {
-        members
-            .keys()
-            .find(|name| !ELEMENTS.contains(&name.trim_start_matches('_')))
-    });
-    if let Some(name) = unknown {
-        let why = "there is no such element here";
-        return Err(Issue::new(IssueCode::Structure, why).at(&ElementPath::Field(&root, name)));
+    if let Some(object) = members.value().as_object()
+        && let Some(issue) = validate::object("Bundle", object, &root).into_iter().next()
+    {
+        return Err(issue);
     }
     let (mode, most) = match text("type") {
         Some("transaction") => (Mode::Transaction, MAX_TRANSACTION_ENTRIES),
@@ -181,39 +168,26 @@ fn open(bundle: SensitiveJson) -> Result<(Mode, Vec<SensitiveJson>), Issue> {
     Ok((mode, entries))
 }
 
-/// What the entries' full URLs stand for. A full URL that stands twice refuses the later entry.
-fn full_url_index(drafts: &mut [Result<ParsedEntry, Refusal>]) -> HashMap<String, Reference> {
-    let mut names = HashMap::new();
-    for (index, slot) in drafts.iter_mut().enumerate() {
-        let Ok(draft) = slot else { continue };
-        let (Some(url), Some(target)) = (draft.full_url.clone(), draft.written()) else {
-            continue;
-        };
-        if names.contains_key(&url) {
-            let why = "an earlier entry has the same fullUrl";
-            let place = format!("{}.fullUrl", entry_place(index));
-            *slot = Err(Refusal::request(
-                Issue::new(IssueCode::Duplicate, why).at(&place),
-            ));
-            continue;
-        }
-        // Relative references mean what stands beside this entry on its own server.
-        if url.starts_with("http")
-            && let Some(start) = url.rfind('/').and_then(|end| url.get(..end)?.rfind('/'))
-            && let Some(relative) = url.get(start.saturating_add(1)..)
+/// The entries by `fullUrl`. An entry whose `fullUrl` is wrong is refused.
+fn full_urls<'s>(
+    entries: &mut [Result<ParsedEntry, Refusal>],
+    server: Option<&'s str>,
+) -> FullUrls<'s> {
+    let mut urls = FullUrls::new(server);
+    for (index, slot) in entries.iter_mut().enumerate() {
+        let Ok(entry) = slot else { continue };
+        if let (Some(url), Some(target)) = (&entry.full_url, entry.written())
+            && let Err(issue) = urls.add(url, target, entry.version.take())
         {
-            names.entry(relative.to_owned()).or_insert(target);
+            let place = format!("{}.fullUrl", entry_place(index));
+            *slot = Err(Refusal::request(issue.at(&place)));
         }
-        names.insert(url, target);
     }
-    names
+    urls
 }
 
 /// What an entry asks for, with its references rewritten and its owner known.
-fn batch_item(
-    draft: ParsedEntry,
-    names: &HashMap<String, Reference>,
-) -> Result<BatchItem, Refusal> {
+fn batch_item(draft: ParsedEntry, urls: &FullUrls<'_>) -> Result<BatchItem, Refusal> {
     let place = format!("{}.resource", entry_place(draft.index));
     let (target, mut resource, create) = match draft.asked {
         EntryRequest::Read(target) => return Ok(BatchItem::Read(target)),
@@ -223,11 +197,12 @@ fn batch_item(
             create,
         } => (target, resource, create),
     };
-    resource.each_reference_mut(&mut |reference| {
-        if let Some(target) = names.get(reference.as_str()) {
-            *reference = target.to_string();
-        }
-    });
+    urls.rewrite(
+        resource.value_mut(),
+        draft.full_url.as_deref(),
+        &ElementPath::Root(&place),
+    )
+    .map_err(Refusal::resources)?;
     let owner = resource.owner(&place).map_err(Refusal::resource)?;
     let Reference { resource_type, id } = target;
     Ok(BatchItem::ResourceWrite(ResourceWrite {

@@ -48,6 +48,8 @@ pub enum IssueCode {
     NotSupported,
     /// It is there already.
     Duplicate,
+    /// More than one resource is meant.
+    MultipleMatches,
     /// It is not there.
     NotFound,
     /// It is too large.
@@ -74,6 +76,7 @@ impl IssueCode {
             Self::Forbidden => "forbidden",
             Self::NotSupported => "not-supported",
             Self::Duplicate => "duplicate",
+            Self::MultipleMatches => "multiple-matches",
             Self::NotFound => "not-found",
             Self::TooLong => "too-long",
             Self::BusinessRule => "business-rule",

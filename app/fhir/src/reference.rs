@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Issue, IssueCode, ResourceType};
+use super::{ElementPath, Issue, IssueCode, ResourceType};
 
 /// The resource that a relative reference (`Patient/…`) names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,12 +15,13 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Reads `Type/uuid`, of a kept type.
+    /// Reads `Type/uuid` of a supported type, perhaps with a version or a fragment.
     pub fn parse(reference: &str) -> Option<Self> {
-        let (resource_type, id) = reference.split_once('/')?;
+        let url = reference.split('#').next()?;
+        let parts = restful(url).filter(|parts| parts.base.is_none())?;
         Some(Self {
-            resource_type: resource_type.parse().ok()?,
-            id: parse_id(id).ok()?,
+            resource_type: parts.resource_type.parse().ok()?,
+            id: parse_id(parts.id).ok()?,
         })
     }
 }
@@ -48,20 +49,72 @@ pub fn parse_id(id: &str) -> Result<Uuid, Issue> {
     })
 }
 
-/// Shows every reference (a string named `reference`) of a resource, to be changed in place.
-pub(super) fn each_reference_mut(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
+/// The parts of a RESTful URL: `[base/]Type/id[/_history/version]`
+/// (<https://hl7.org/fhir/R4/references.html#regex>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RestfulUrl<'u> {
+    /// `https://host/fhir`; `None` for a relative reference.
+    pub(crate) base: Option<&'u str>,
+    /// The resource type, of any FHIR type.
+    pub(crate) resource_type: &'u str,
+    /// The logical id: 1 to 64 letters, digits, hyphens and dots.
+    pub(crate) id: &'u str,
+    /// The version's id.
+    pub(crate) version: Option<&'u str>,
+}
+
+/// Splits a RESTful URL; `None` for any other text.
+pub(crate) fn restful(url: &str) -> Option<RestfulUrl<'_>> {
+    let (plain, version) = match url.split_once("/_history/") {
+        Some((plain, version)) => (plain, Some(version)),
+        None => (url, None),
+    };
+    let (before, id) = plain.rsplit_once('/')?;
+    let (base, resource_type) = match before.rsplit_once('/') {
+        Some((base, name)) => (Some(base), name),
+        None => (None, before),
+    };
+    let is_base = |base: &str| {
+        let host = base
+            .strip_prefix("http://")
+            .or_else(|| base.strip_prefix("https://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['?', '#']))
+    };
+    let is_name = resource_type.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && resource_type.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let sound = base.is_none_or(is_base) && is_name && is_id(id) && version.is_none_or(is_id);
+    sound.then_some(RestfulUrl {
+        base,
+        resource_type,
+        id,
+        version,
+    })
+}
+
+fn is_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    (1..=64).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+/// Calls `change` with every reference (a string named `reference`) of a resource and its path.
+pub(crate) fn each_reference_mut(
+    value: &mut Value,
+    path: &ElementPath<'_>,
+    change: &mut dyn FnMut(&mut String, &ElementPath<'_>),
+) {
     match value {
         Value::Array(items) => {
-            for item in items {
-                each_reference_mut(item, change);
+            for (index, item) in items.iter_mut().enumerate() {
+                each_reference_mut(item, &ElementPath::Item(path, index), change);
             }
         }
         Value::Object(members) => {
             for (name, member) in members {
+                let path = ElementPath::Field(path, name);
                 if let ("reference", Value::String(text)) = (name.as_str(), &mut *member) {
-                    change(text);
+                    change(text, &path);
                 } else {
-                    each_reference_mut(member, change);
+                    each_reference_mut(member, &path, change);
                 }
             }
         }
@@ -111,7 +164,14 @@ mod tests {
             "activity": [{"reference": {"reference": "c"}}]
         });
         let mut found = Vec::new();
-        each_reference_mut(&mut value, &mut |text| found.push(text.clone()));
-        assert_eq!(found, ["a", "b", "c"]);
+        each_reference_mut(&mut value, &ElementPath::Root("X"), &mut |text, path| {
+            found.push(format!("{path}={text}"));
+        });
+        let expected = [
+            "X.subject.reference=a",
+            "X.extension[0].valueReference.reference=b",
+            "X.activity[0].reference.reference=c",
+        ];
+        assert_eq!(found, expected);
     }
 }

@@ -10,8 +10,7 @@ use zeroize::Zeroizing;
 
 use super::sensitive_json::{SensitiveJson, wipe};
 use super::{
-    Compartment, ElementPath, Issue, IssueCode, Reference, ResourceType, parse_id, reference,
-    validate,
+    Compartment, ElementPath, Issue, IssueCode, Reference, ResourceType, parse_id, validate,
 };
 
 /// A resource of a kept type that was checked against R4.
@@ -183,9 +182,9 @@ impl Resource {
         }
     }
 
-    /// Rewrites every reference in place.
-    pub(super) fn each_reference_mut(&mut self, change: &mut dyn FnMut(&mut String)) {
-        reference::each_reference_mut(self.document.value_mut(), change);
+    /// The resource's JSON, for references to be rewritten in.
+    pub(crate) fn value_mut(&mut self) -> &mut Value {
+        self.document.value_mut()
     }
 
     /// Takes out what a client cannot say: the version and its time.

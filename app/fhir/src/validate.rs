@@ -23,16 +23,45 @@ pub(super) fn check(
     let Some((definitions, defined)) =
         defined.and_then(|all| Some((all, all.named(resource_type.name())?)))
     else {
-        return vec![Issue::new(
-            IssueCode::Exception,
-            "the server's definitions are unreadable",
-        )];
+        return vec![unreadable()];
     };
+    walk(definitions, defined, resource, root, true)
+}
+
+/// What is wrong with an object of any type of the definitions, such as `Bundle.entry`.
+pub(crate) fn object(
+    name: &str,
+    object: &Map<String, Value>,
+    path: &ElementPath<'_>,
+) -> Vec<Issue> {
+    let defined = definitions().ok();
+    match defined.and_then(|all| Some((all, all.named(name)?))) {
+        Some((definitions, defined)) => {
+            walk(definitions, defined, object, path, !name.contains('.'))
+        }
+        None => vec![unreadable()],
+    }
+}
+
+fn unreadable() -> Issue {
+    Issue::new(
+        IssueCode::Exception,
+        "the server's definitions are unreadable",
+    )
+}
+
+fn walk(
+    definitions: &Definitions,
+    defined: &Type,
+    object: &Map<String, Value>,
+    path: &ElementPath<'_>,
+    root: bool,
+) -> Vec<Issue> {
     let mut walk = Walk {
         definitions,
         issues: Vec::new(),
     };
-    walk.object(defined, resource, root, true);
+    walk.object(defined, object, path, root);
     walk.issues
 }
 

@@ -6,13 +6,15 @@ use uuid::Uuid;
 use super::{Mode, entry_place};
 use crate::{
     ElementPath, Issue, IssueCode, OperationOutcome, Reference, Resource, ResourceType,
-    SensitiveJson, Status, parse_id,
+    SensitiveJson, Status, parse_id, validate,
 };
 
 /// What an entry asks for, before references to other entries are known.
 pub(super) struct ParsedEntry {
     pub(super) index: usize,
     pub(super) full_url: Option<String>,
+    /// `meta.versionId` of the resource as it was sent; the server replaces it.
+    pub(super) version: Option<String>,
     pub(super) asked: EntryRequest,
 }
 
@@ -58,7 +60,7 @@ impl Refusal {
         Self::resources(vec![issue])
     }
 
-    fn resources(issues: Vec<Issue>) -> Self {
+    pub(super) fn resources(issues: Vec<Issue>) -> Self {
         Self {
             status: Status::UnprocessableEntity,
             issues,
@@ -105,11 +107,13 @@ pub(super) fn read(
     };
     let resource = members.shift_remove("resource").map(SensitiveJson::new);
     let members = SensitiveJson::new(Value::Object(members));
-    known(
-        members.value().as_object(),
-        &at,
-        &["fullUrl", "request", "link", "search", "response"],
-    )?;
+    if let Some(object) = members.value().as_object()
+        && let Some(issue) = validate::object("Bundle.entry", object, &ElementPath::Root(&at))
+            .into_iter()
+            .next()
+    {
+        return Err(Refusal::request(issue));
+    }
     let request = members.value().get("request").and_then(Value::as_object);
     let Some(request) = request else {
         return Err(refuse(
@@ -119,6 +123,10 @@ pub(super) fn read(
         ));
     };
     let interaction = interaction(request, &format!("{at}.request"), mode)?;
+    let version = resource.as_ref().and_then(|resource| {
+        let version = resource.value().get("meta")?.get("versionId")?;
+        version.as_str().map(str::to_owned)
+    });
     let asked = asked(interaction, resource, &at, new_id)?;
     let full_url = members
         .value()
@@ -128,6 +136,7 @@ pub(super) fn read(
     Ok(ParsedEntry {
         index,
         full_url,
+        version,
         asked,
     })
 }
@@ -189,7 +198,6 @@ fn interaction(request: &Map<String, Value>, at: &str, mode: Mode) -> Result<Int
             return Err(refuse(IssueCode::NotSupported, why, condition));
         }
     }
-    known(Some(request), at, &["method", "url"])?;
     let text = |name: &str| request.get(name).and_then(Value::as_str);
     let Some(url) = text("url") else {
         return Err(refuse(
@@ -249,20 +257,4 @@ fn validated(
     Err(Refusal::request(
         Issue::new(IssueCode::Invariant, why).at(&format!("{at}.request.url")),
     ))
-}
-
-fn known(members: Option<&Map<String, Value>>, at: &str, names: &[&str]) -> Result<(), Refusal> {
-    const EVERYWHERE: [&str; 3] = ["id", "extension", "modifierExtension"];
-    let is_known = |name: &&String| {
-        let plain = name.trim_start_matches('_');
-        names.contains(&plain) || EVERYWHERE.contains(&plain)
-    };
-    let unknown = members.and_then(|members| members.keys().find(|name| !is_known(name)));
-    unknown.map_or(Ok(()), |name| {
-        let place = ElementPath::Root(at);
-        let issue = Issue::new(IssueCode::Structure, "there is no such element here");
-        Err(Refusal::request(
-            issue.at(&ElementPath::Field(&place, name)),
-        ))
-    })
 }

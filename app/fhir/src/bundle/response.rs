@@ -37,7 +37,12 @@ pub fn response(mode: Mode, answers: Vec<EntryResponse>) -> SensitiveJson {
         Mode::Batch => "batch-response",
     };
     let entries: Vec<Value> = answers.into_iter().map(entry).collect();
-    SensitiveJson::new(json!({ "resourceType": "Bundle", "type": resource_type, "entry": entries }))
+    let mut bundle = json!({ "resourceType": "Bundle", "type": kind });
+    // FHIR's JSON has no empty arrays.
+    if let (Some(bundle), false) = (bundle.as_object_mut(), entries.is_empty()) {
+        bundle.insert("entry".to_owned(), Value::Array(entries));
+    }
+    SensitiveJson::new(bundle)
 }
 
 fn entry(answer: EntryResponse) -> Value {

@@ -112,7 +112,7 @@ def main():
         if r["resourceType"] == "StructureDefinition"
     }
     codes = Codes(resources(folder, "valuesets.json") + resources(folder, "v3-codesystems.json"))
-    types, primitives, wanted = {}, set(), [*KEPT, "Element"]
+    types, primitives, wanted = {}, set(), [*KEPT, "Bundle", "Element"]
     while wanted:
         name = wanted.pop(0)
         definition = definitions.get(name.split(".")[0])

@@ -32,8 +32,10 @@ pub(crate) async fn bundle(
     request::screen_query(query.as_deref())?;
     request::ask_json(&headers)?;
     request::ask_accepts_json(&headers)?;
+    let server = format!("{}/fhir", app.public_origin);
     // A large Bundle takes a tenth of a second of parsing: not on a thread that serves others.
-    let parsed = tokio::task::spawn_blocking(move || parse(&body, &mut random_id)).await;
+    let parsed =
+        tokio::task::spawn_blocking(move || parse(&body, Some(&server), &mut random_id)).await;
     let (mode, answers) = match parsed.map_err(Problem::internal)?? {
         BundleRequest::Transaction(writes) => {
             (Mode::Transaction, transaction(&app, &caller, writes).await?)
