@@ -1,35 +1,15 @@
 #![doc = include_str!("../README.md")]
 
-mod access;
-mod api;
-mod authentication;
-mod caller;
-mod clock;
-mod command;
-mod config;
-mod edge;
-mod fhir;
-mod health;
-mod identity;
-mod keys;
-mod ledger;
-mod life;
-mod pages;
-mod problem;
-mod provision;
-mod records;
-mod roster;
-mod router;
-mod serve;
-mod sign_in;
-mod state;
+mod boot;
+mod http;
+mod services;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use command::{Arguments, Command};
-use config::{Config, Reader};
+use boot::command::{self, Arguments, Command};
+use boot::config::{Config, Reader};
 
 fn main() -> ExitCode {
     if let Err(error) = certs::protect_memory() {

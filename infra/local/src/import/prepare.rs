@@ -36,9 +36,12 @@ pub(super) fn prepare(item: &Item<'_>, head: &Head, kind: Kind, names: &Referenc
         text.to_owned()
     };
     let request = json!({"method": "PUT", "url": format!("{}/{id}", kind.name)});
+    // A server's address is not sent: it would make relative references those of that server, while
+    // here every resource keeps its id and so becomes this server's own.
     let full_url = item
         .full_url
         .as_deref()
+        .filter(|full_url| !full_url.starts_with("http"))
         .map_or_else(String::new, |full_url| {
             format!("\"fullUrl\":{},", Value::from(full_url))
         });

@@ -1,0 +1,263 @@
+//! Bundles: what a transaction or a batch asks for, as a plan that the record service carries out.
+//!
+//! A **transaction** is done whole or not at all: one entry that cannot be done refuses it, with
+//! that entry's place. In a **batch** every entry stands alone and gets its own answer. In both, a
+//! POST gets an id of the server's making, and references are resolved against the entries'
+//! `fullUrl` (`full_url`).
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Compartment, ElementPath, Issue, IssueCode, OperationOutcome, Reference, Resource,
+    ResourceType, SensitiveJson, validate,
+};
+
+mod entry;
+mod full_url;
+mod response;
+mod segments;
+
+use entry::{EntryRequest, ParsedEntry, Refusal};
+use full_url::FullUrls;
+pub use response::{EntryResponse, response};
+pub use segments::{Segment, segments};
+
+/// A transaction may have this many entries.
+pub const MAX_TRANSACTION_ENTRIES: usize = 1_000;
+/// A batch may have this many entries.
+pub const MAX_BATCH_ENTRIES: usize = 20_000;
+/// So many issues are told at most of a transaction that is refused.
+const MAX_ISSUES: usize = 50;
+
+/// Whether entries stand and fall together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All or nothing.
+    Transaction,
+    /// Each on its own.
+    Batch,
+}
+
+/// What a Bundle asks for.
+#[derive(Debug)]
+pub enum BundleRequest {
+    /// Writes that are done together, in an order in which what is referred to comes first.
+    Transaction(Vec<ResourceWrite>),
+    /// What each entry asks for, in the Bundle's order, or why that entry is refused.
+    Batch(Vec<Result<BatchItem, OperationOutcome>>),
+}
+
+/// One entry of a batch.
+#[derive(Debug)]
+pub enum BatchItem {
+    /// PUT or POST.
+    ResourceWrite(ResourceWrite),
+    /// GET.
+    Read(Reference),
+}
+
+/// A resource to be written.
+#[derive(Debug)]
+pub struct ResourceWrite {
+    /// Which entry of the Bundle it was, from 0.
+    pub entry: usize,
+    /// Its type.
+    pub resource_type: ResourceType,
+    /// Its id: for a POST a new one.
+    pub id: Uuid,
+    /// The patient that owns it; `None` for what belongs to the organization.
+    pub owner: Option<Uuid>,
+    /// The resource, with its id and with its references rewritten.
+    pub resource: Resource,
+    /// POST: nothing of this id may be there yet.
+    pub create: bool,
+}
+
+impl ResourceWrite {
+    /// Where the entry stands: `Bundle.entry[3]`.
+    pub fn place(&self) -> String {
+        entry_place(self.entry)
+    }
+}
+
+/// Where an entry of a Bundle stands: `Bundle.entry[3]`.
+pub fn entry_place(entry: usize) -> String {
+    format!("Bundle.entry[{entry}]")
+}
+
+/// Reads a Bundle and plans it; `new_id` makes the ids of what is created
+/// (random ones), and `server` is the server's own base (`https://host/fhir`), if it is known:
+/// references below it are local.
+///
+/// # Errors
+///
+/// Why the whole is refused: it is no transaction or batch, or an entry of a transaction cannot be
+/// done.
+pub fn parse(
+    bytes: &[u8],
+    server: Option<&str>,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Result<BundleRequest, OperationOutcome> {
+    let bundle =
+        SensitiveJson::parse(bytes).map_err(|issue| OperationOutcome::bad_request(vec![issue]))?;
+    let (mode, entries) =
+        open(bundle).map_err(|issue| OperationOutcome::bad_request(vec![issue]))?;
+    let mut drafts: Vec<Result<ParsedEntry, Refusal>> = entries
+        .into_iter()
+        .enumerate()
+        .map(|(index, entry)| entry::read(index, entry, mode, new_id))
+        .collect();
+    let urls = full_urls(&mut drafts, server);
+    let steps = drafts
+        .into_iter()
+        .map(|draft| draft.and_then(|draft| batch_item(draft, &urls)));
+    match mode {
+        Mode::Batch => Ok(BundleRequest::Batch(
+            steps
+                .map(|step| step.map_err(OperationOutcome::from))
+                .collect(),
+        )),
+        Mode::Transaction => transaction(steps),
+    }
+}
+
+/// The Bundle's mode and its entries.
+fn open(bundle: SensitiveJson) -> Result<(Mode, Vec<SensitiveJson>), Issue> {
+    let root = ElementPath::Root("Bundle");
+    let Value::Object(mut members) = bundle.take() else {
+        return Err(Issue::new(
+            IssueCode::Structure,
+            "a Bundle is a JSON object",
+        ));
+    };
+    let entries = members.shift_remove("entry");
+    let members = SensitiveJson::new(Value::Object(members));
+    let text = |name: &str| members.value().get(name).and_then(Value::as_str);
+    if text("resourceType") != Some("Bundle") {
+        let why = "send a Bundle here; a single resource is sent as a Bundle of one entry";
+        return Err(Issue::new(IssueCode::Structure, why).at("resourceType"));
+    }
+    if let Some(object) = members.value().as_object()
+        && let Some(issue) = validate::object("Bundle", object, &root).into_iter().next()
+    {
+        return Err(issue);
+    }
+    let (mode, most) = match text("type") {
+        Some("transaction") => (Mode::Transaction, MAX_TRANSACTION_ENTRIES),
+        Some("batch") => (Mode::Batch, MAX_BATCH_ENTRIES),
+        _ => {
+            let why = "only a Bundle of type transaction or batch can be done";
+            return Err(Issue::new(IssueCode::NotSupported, why).at("Bundle.type"));
+        }
+    };
+    let entries = match entries {
+        None => Vec::new(),
+        Some(Value::Array(entries)) => entries.into_iter().map(SensitiveJson::new).collect(),
+        Some(_) => {
+            let why = "this element is an array";
+            return Err(Issue::new(IssueCode::Structure, why).at("Bundle.entry"));
+        }
+    };
+    if entries.len() > most {
+        let why = format!("at most {most} entries in a Bundle of this type; send several");
+        return Err(Issue::new(IssueCode::TooLong, why).at("Bundle.entry"));
+    }
+    Ok((mode, entries))
+}
+
+/// The entries by `fullUrl`. An entry whose `fullUrl` is wrong is refused.
+fn full_urls<'s>(
+    entries: &mut [Result<ParsedEntry, Refusal>],
+    server: Option<&'s str>,
+) -> FullUrls<'s> {
+    let mut urls = FullUrls::new(server);
+    for (index, slot) in entries.iter_mut().enumerate() {
+        let Ok(entry) = slot else { continue };
+        if let (Some(url), Some(target)) = (&entry.full_url, entry.written())
+            && let Err(issue) = urls.add(url, target, entry.version.take())
+        {
+            let place = format!("{}.fullUrl", entry_place(index));
+            *slot = Err(Refusal::request(issue.at(&place)));
+        }
+    }
+    urls
+}
+
+/// What an entry asks for, with its references rewritten and its owner known.
+fn batch_item(draft: ParsedEntry, urls: &FullUrls<'_>) -> Result<BatchItem, Refusal> {
+    let place = format!("{}.resource", entry_place(draft.index));
+    let (target, mut resource, create) = match draft.asked {
+        EntryRequest::Read(target) => return Ok(BatchItem::Read(target)),
+        EntryRequest::ResourceWrite {
+            target,
+            resource,
+            create,
+        } => (target, resource, create),
+    };
+    urls.rewrite(
+        resource.value_mut(),
+        draft.full_url.as_deref(),
+        &ElementPath::Root(&place),
+    )
+    .map_err(Refusal::resources)?;
+    let owner = resource.owner(&place).map_err(Refusal::resource)?;
+    let Reference { resource_type, id } = target;
+    Ok(BatchItem::ResourceWrite(ResourceWrite {
+        entry: draft.index,
+        resource_type,
+        id,
+        owner,
+        resource,
+        create,
+    }))
+}
+
+/// All writes of a transaction, or everything that is wrong with it.
+fn transaction(
+    steps: impl Iterator<Item = Result<BatchItem, Refusal>>,
+) -> Result<BundleRequest, OperationOutcome> {
+    let mut writes = Vec::new();
+    let mut refusals = Vec::new();
+    let mut targets = HashSet::new();
+    for step in steps {
+        match step {
+            Ok(BatchItem::ResourceWrite(write)) => {
+                if !targets.insert((write.resource_type, write.id)) {
+                    let why = "an earlier entry of this transaction writes the same resource";
+                    let place = format!("{}.request.url", write.place());
+                    let issue = Issue::new(IssueCode::Duplicate, why).at(&place);
+                    refusals.push(Refusal::request(issue));
+                }
+                writes.push(write);
+            }
+            // `entry::read` refuses reads in a transaction.
+            Ok(BatchItem::Read(_)) => {}
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    if let Some(refusal) = refusals
+        .into_iter()
+        .reduce(|all, next| all.and(next, MAX_ISSUES))
+    {
+        return Err(refusal.into());
+    }
+    Ok(BundleRequest::Transaction(sorted(writes)))
+}
+
+/// The directory, then patients, then what refers to them.
+fn sorted(mut writes: Vec<ResourceWrite>) -> Vec<ResourceWrite> {
+    writes.sort_by_key(
+        |write| match (write.resource_type.compartment(), write.resource_type) {
+            (Compartment::Directory, _) => 0_u8,
+            (Compartment::Patient, ResourceType::Patient) => 1,
+            (Compartment::Patient, _) => 2,
+        },
+    );
+    writes
+}
+
+#[cfg(test)]
+mod tests;

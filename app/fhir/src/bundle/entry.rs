@@ -1,0 +1,260 @@
+//! One entry of a transaction or batch.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Mode, entry_place};
+use crate::{
+    ElementPath, Issue, IssueCode, OperationOutcome, Reference, Resource, ResourceType,
+    SensitiveJson, Status, parse_id, validate,
+};
+
+/// What an entry asks for, before references to other entries are known.
+pub(super) struct ParsedEntry {
+    pub(super) index: usize,
+    pub(super) full_url: Option<String>,
+    /// `meta.versionId` of the resource as it was sent; the server replaces it.
+    pub(super) version: Option<String>,
+    pub(super) asked: EntryRequest,
+}
+
+/// What an entry asks for.
+pub(super) enum EntryRequest {
+    /// GET of one resource.
+    Read(Reference),
+    /// PUT, or POST with an id that was made for it.
+    ResourceWrite {
+        target: Reference,
+        resource: Resource,
+        create: bool,
+    },
+}
+
+/// Why an entry is refused.
+pub(super) struct Refusal {
+    status: Status,
+    issues: Vec<Issue>,
+}
+
+impl ParsedEntry {
+    /// The resource that the entry writes.
+    pub(super) fn written(&self) -> Option<Reference> {
+        match &self.asked {
+            EntryRequest::ResourceWrite { target, .. } => Some(*target),
+            EntryRequest::Read(_) => None,
+        }
+    }
+}
+
+impl Refusal {
+    /// The request of the entry is wrong.
+    pub(super) fn request(issue: Issue) -> Self {
+        Self {
+            status: Status::BadRequest,
+            issues: vec![issue],
+        }
+    }
+
+    /// The resource of the entry cannot be stored.
+    pub(super) fn resource(issue: Issue) -> Self {
+        Self::resources(vec![issue])
+    }
+
+    pub(super) fn resources(issues: Vec<Issue>) -> Self {
+        Self {
+            status: Status::UnprocessableEntity,
+            issues,
+        }
+    }
+
+    /// Both, of at most so many issues.
+    pub(super) fn and(mut self, other: Self, most: usize) -> Self {
+        self.status = self.status.max(other.status);
+        self.issues.extend(other.issues);
+        self.issues.truncate(most);
+        self
+    }
+}
+
+impl From<Refusal> for OperationOutcome {
+    fn from(refusal: Refusal) -> Self {
+        Self::of(refusal.status, refusal.issues)
+    }
+}
+
+/// Reads the entry at an index.
+pub(super) fn read(
+    index: usize,
+    entry: SensitiveJson,
+    mode: Mode,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Result<ParsedEntry, Refusal> {
+    let at = entry_place(index);
+    let refuse = |code, why: &'static str, element: &str| {
+        let place = if element.is_empty() {
+            at.clone()
+        } else {
+            format!("{at}.{element}")
+        };
+        Refusal::request(Issue::new(code, why).at(&place))
+    };
+    let Value::Object(mut members) = entry.take() else {
+        return Err(refuse(
+            IssueCode::Structure,
+            "an entry is a JSON object",
+            "",
+        ));
+    };
+    let resource = members.shift_remove("resource").map(SensitiveJson::new);
+    let members = SensitiveJson::new(Value::Object(members));
+    if let Some(object) = members.value().as_object()
+        && let Some(issue) = validate::object("Bundle.entry", object, &ElementPath::Root(&at))
+            .into_iter()
+            .next()
+    {
+        return Err(Refusal::request(issue));
+    }
+    let request = members.value().get("request").and_then(Value::as_object);
+    let Some(request) = request else {
+        return Err(refuse(
+            IssueCode::Required,
+            "an entry says what to do",
+            "request",
+        ));
+    };
+    let interaction = interaction(request, &format!("{at}.request"), mode)?;
+    let version = resource.as_ref().and_then(|resource| {
+        let version = resource.value().get("meta")?.get("versionId")?;
+        version.as_str().map(str::to_owned)
+    });
+    let asked = asked(interaction, resource, &at, new_id)?;
+    let full_url = members
+        .value()
+        .get("fullUrl")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    Ok(ParsedEntry {
+        index,
+        full_url,
+        version,
+        asked,
+    })
+}
+
+enum Interaction {
+    Get(Reference),
+    Put(Reference),
+    Post(ResourceType),
+}
+
+fn asked(
+    interaction: Interaction,
+    resource: Option<SensitiveJson>,
+    at: &str,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Result<EntryRequest, Refusal> {
+    match (interaction, resource) {
+        (Interaction::Get(target), _) => Ok(EntryRequest::Read(target)),
+        (Interaction::Put(_) | Interaction::Post(_), None) => {
+            let issue = Issue::new(IssueCode::Required, "this method takes a resource");
+            Err(Refusal::request(issue.at(&format!("{at}.resource"))))
+        }
+        (Interaction::Put(target), Some(resource)) => {
+            let resource = validated(resource, target.resource_type, at)?;
+            if resource.id() == Some(target.id) {
+                return Ok(EntryRequest::ResourceWrite {
+                    target,
+                    resource,
+                    create: false,
+                });
+            }
+            let why = "the resource's id must be the one in request.url";
+            let issue = Issue::new(IssueCode::Invariant, why);
+            Err(Refusal::request(issue.at(&format!("{at}.resource.id"))))
+        }
+        (Interaction::Post(resource_type), Some(resource)) => {
+            let mut resource = validated(resource, resource_type, at)?;
+            let target = Reference {
+                resource_type,
+                id: new_id(),
+            };
+            resource.set_id(target.id);
+            Ok(EntryRequest::ResourceWrite {
+                target,
+                resource,
+                create: true,
+            })
+        }
+    }
+}
+
+fn interaction(request: &Map<String, Value>, at: &str, mode: Mode) -> Result<Interaction, Refusal> {
+    let refuse = |code, why: &'static str, element: &str| {
+        Refusal::request(Issue::new(code, why).at(&format!("{at}.{element}")))
+    };
+    for condition in ["ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist"] {
+        if request.contains_key(condition) {
+            let why = "conditional requests are not supported in a Bundle";
+            return Err(refuse(IssueCode::NotSupported, why, condition));
+        }
+    }
+    let text = |name: &str| request.get(name).and_then(Value::as_str);
+    let Some(url) = text("url") else {
+        return Err(refuse(
+            IssueCode::Required,
+            "a request names its URL",
+            "url",
+        ));
+    };
+    let (name, id) = url
+        .split_once('/')
+        .map_or((url, None), |(name, id)| (name, Some(id)));
+    let resource_type: ResourceType = name.parse().map_err(|_unknown| {
+        let kept = ResourceType::ALL.map(ResourceType::name).join(", ");
+        let why =
+            format!("a URL here is a type or a type, a slash and an id; kept are only: {kept}");
+        Refusal::request(Issue::new(IssueCode::NotSupported, why).at(&format!("{at}.url")))
+    })?;
+    let id = id.map(parse_id).transpose();
+    let id = id.map_err(|issue| Refusal::request(issue.at(&format!("{at}.url"))))?;
+    match (text("method"), id) {
+        (Some("POST"), None) => Ok(Interaction::Post(resource_type)),
+        (Some("PUT"), Some(id)) => Ok(Interaction::Put(Reference { resource_type, id })),
+        (Some("GET"), Some(id)) if mode == Mode::Batch => {
+            Ok(Interaction::Get(Reference { resource_type, id }))
+        }
+        (Some("GET"), _) => {
+            let why = "only a batch reads, and only single resources by type and id";
+            Err(refuse(IssueCode::NotSupported, why, "method"))
+        }
+        (Some("PUT"), None) => {
+            let why = "PUT names the resource's type and id; without an id, use POST";
+            Err(refuse(IssueCode::Required, why, "url"))
+        }
+        (Some("POST"), Some(_)) => {
+            let why = "POST names a type only; with an id, use PUT";
+            Err(refuse(IssueCode::Invariant, why, "url"))
+        }
+        _ => {
+            let why = "only PUT and POST can be done, and GET in a batch";
+            Err(refuse(IssueCode::NotSupported, why, "method"))
+        }
+    }
+}
+
+/// The resource, sound and of the type that the request names.
+fn validated(
+    resource: SensitiveJson,
+    resource_type: ResourceType,
+    at: &str,
+) -> Result<Resource, Refusal> {
+    let place = format!("{at}.resource");
+    let resource = Resource::validate(resource, Some(&place)).map_err(Refusal::resources)?;
+    if resource.resource_type() == resource_type {
+        return Ok(resource);
+    }
+    let why = "request.url must name the resource's own type";
+    Err(Refusal::request(
+        Issue::new(IssueCode::Invariant, why).at(&format!("{at}.request.url")),
+    ))
+}

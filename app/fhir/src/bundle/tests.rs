@@ -1,0 +1,332 @@
+use serde_json::json;
+use time::macros::datetime;
+
+use super::*;
+use crate::{Status, VersionMeta};
+
+const SERVER: &str = "https://records.example/fhir";
+const PATIENT: &str = "c757873d-ec9a-4326-a141-556f43239520";
+const OBSERVATION: &str = "11111111-ec9a-4326-a141-556f43239520";
+
+fn planned(bundle: &Value) -> Result<BundleRequest, OperationOutcome> {
+    let mut count = 0_u128;
+    parse(bundle.to_string().as_bytes(), Some(SERVER), &mut || {
+        count += 1;
+        Uuid::from_u128(count)
+    })
+}
+
+fn post(full_url: &str, resource: &Value) -> Value {
+    let request = json!({"method": "POST", "url": resource["resourceType"]});
+    json!({"fullUrl": full_url, "resource": resource, "request": request})
+}
+
+fn put(resource: &Value) -> Value {
+    let url = format!(
+        "{}/{}",
+        resource["resourceType"].as_str().expect("a type"),
+        resource["id"].as_str().expect("an id")
+    );
+    json!({"resource": resource, "request": {"method": "PUT", "url": url}})
+}
+
+fn bundle(mode: &str, entries: &[Value]) -> Value {
+    json!({"resourceType": "Bundle", "type": mode, "entry": entries})
+}
+
+fn patient() -> Value {
+    json!({"resourceType": "Patient", "id": PATIENT})
+}
+
+fn observation(subject: &str) -> Value {
+    json!({
+        "resourceType": "Observation", "id": OBSERVATION, "status": "final",
+        "code": {"text": "x"}, "subject": {"reference": subject}
+    })
+}
+
+fn refusal(bundle: &Value) -> (u16, String) {
+    let outcome = planned(bundle).expect_err("refused");
+    let place = outcome.issues()[0].expression.clone().unwrap_or_default();
+    (outcome.status().code(), place)
+}
+
+fn writes(bundle: &Value) -> Vec<ResourceWrite> {
+    match planned(bundle) {
+        Ok(BundleRequest::Transaction(writes)) => writes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn steps(bundle: &Value) -> Vec<Result<BatchItem, OperationOutcome>> {
+    match planned(bundle) {
+        Ok(BundleRequest::Batch(steps)) => steps,
+        other => panic!("{other:?}"),
+    }
+}
+
+mod references;
+
+#[test]
+fn a_post_gets_an_id_and_references_to_it_follow() {
+    let mut finding = observation("urn:uuid:a");
+    finding["performer"] =
+        json!([{"reference": "urn:uuid:elsewhere"}, {"reference": "urn:uuid:a"}]);
+    let entries = [post("urn:uuid:b", &finding), post("urn:uuid:a", &patient())];
+    let writes = writes(&bundle("transaction", &entries));
+    let [patient, finding] = &writes[..] else {
+        panic!("two writes")
+    };
+    assert_eq!(
+        (patient.resource_type, patient.entry, patient.create),
+        (ResourceType::Patient, 1, true)
+    );
+    assert_eq!(
+        (finding.resource_type, finding.entry),
+        (ResourceType::Observation, 0)
+    );
+    assert_eq!(patient.owner, Some(patient.id));
+    assert_eq!(finding.owner, Some(patient.id));
+    let performer = &finding.resource.value()["performer"];
+    assert_eq!(performer[0]["reference"], "urn:uuid:elsewhere");
+    assert_eq!(performer[1]["reference"], format!("Patient/{}", patient.id));
+    assert_eq!(finding.resource.id(), Some(finding.id));
+}
+
+#[test]
+fn a_put_keeps_its_id_and_may_refer_to_a_patient_outside() {
+    let writes = writes(&bundle(
+        "transaction",
+        &[put(&observation(&format!("Patient/{PATIENT}")))],
+    ));
+    assert_eq!(writes[0].id.to_string(), OBSERVATION);
+    assert_eq!(
+        writes[0].owner.map(|owner| owner.to_string()).as_deref(),
+        Some(PATIENT)
+    );
+    assert!(!writes[0].create);
+}
+
+#[test]
+fn one_bad_entry_refuses_the_transaction_at_its_place() {
+    let mut bad = observation(&format!("Patient/{PATIENT}"));
+    bad["status"] = json!("SECRET");
+    let refused = refusal(&bundle("transaction", &[put(&patient()), put(&bad)]));
+    assert_eq!(refused, (422, "Bundle.entry[1].resource.status".to_owned()));
+    let claim = json!({"resourceType": "Claim", "id": PATIENT});
+    let refused = refusal(&bundle("transaction", &[put(&patient()), put(&claim)]));
+    assert_eq!(refused, (400, "Bundle.entry[1].request.url".to_owned()));
+}
+
+#[test]
+fn in_a_batch_the_other_entries_stand() {
+    let claim = json!({"resourceType": "Claim", "id": PATIENT});
+    let loose = observation("Patient/unknown");
+    let entries = [put(&claim), put(&patient()), put(&loose), json!(7)];
+    let steps = steps(&bundle("batch", &entries));
+    assert!(steps[1].is_ok());
+    let places: Vec<_> = steps
+        .iter()
+        .filter_map(|step| step.as_ref().err()?.issues()[0].expression.clone())
+        .collect();
+    let expected = [
+        "Bundle.entry[0].request.url",
+        "Bundle.entry[2].resource.subject.reference",
+        "Bundle.entry[3]",
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn ids_that_are_no_uuids_are_refused_saying_why() {
+    let numbered = json!({"resourceType": "Patient", "id": "MRN-123"});
+    let outcome = planned(&bundle("transaction", &[put(&numbered)])).expect_err("refused");
+    assert_eq!(
+        outcome.issues()[0].expression.as_deref(),
+        Some("Bundle.entry[0].request.url")
+    );
+    assert!(outcome.issues()[0].diagnostics.contains("record number"));
+    assert!(!outcome.to_json().to_string().contains("MRN-123"));
+}
+
+#[test]
+fn a_request_must_fit_its_resource() {
+    let mut entry = put(&patient());
+    entry["request"]["url"] = json!(format!("Observation/{PATIENT}"));
+    assert_eq!(
+        refusal(&bundle("transaction", &[entry])).1,
+        "Bundle.entry[0].request.url"
+    );
+    let mut entry = put(&patient());
+    entry["request"]["url"] = json!(format!("Patient/{OBSERVATION}"));
+    assert_eq!(
+        refusal(&bundle("transaction", &[entry])).1,
+        "Bundle.entry[0].resource.id"
+    );
+    let mut entry = put(&patient());
+    entry["request"]["ifNoneExist"] = json!("identifier=1");
+    assert_eq!(
+        refusal(&bundle("transaction", &[entry])).1,
+        "Bundle.entry[0].request.ifNoneExist"
+    );
+    let mut entry = put(&patient());
+    entry["request"]["method"] = json!("DELETE");
+    assert_eq!(
+        refusal(&bundle("transaction", &[entry])).1,
+        "Bundle.entry[0].request.method"
+    );
+    let missing = json!({"request": {"method": "POST", "url": "Patient"}});
+    assert_eq!(
+        refusal(&bundle("transaction", &[missing])).1,
+        "Bundle.entry[0].resource"
+    );
+}
+
+#[test]
+fn the_same_target_or_full_url_twice_is_refused() {
+    let twice = bundle("transaction", &[put(&patient()), put(&patient())]);
+    assert_eq!(refusal(&twice).1, "Bundle.entry[1].request.url");
+    let named = [
+        post("urn:uuid:a", &patient()),
+        post("urn:uuid:a", &patient()),
+    ];
+    assert_eq!(
+        refusal(&bundle("transaction", &named)).1,
+        "Bundle.entry[1].fullUrl"
+    );
+}
+
+#[test]
+fn a_batch_reads_and_a_transaction_does_not() {
+    let read = json!({"request": {"method": "GET", "url": format!("Patient/{PATIENT}")}});
+    let steps = steps(&bundle("batch", std::slice::from_ref(&read)));
+    assert!(
+        matches!(&steps[..], [Ok(BatchItem::Read(target))] if target.resource_type == ResourceType::Patient)
+    );
+    assert_eq!(
+        refusal(&bundle("transaction", &[read])).1,
+        "Bundle.entry[0].request.method"
+    );
+}
+
+#[test]
+fn what_is_no_transaction_or_batch_is_refused() {
+    assert_eq!(refusal(&patient()).0, 400);
+    assert_eq!(refusal(&bundle("searchset", &[])).1, "Bundle.type");
+    let many: Vec<Value> = (0..=MAX_TRANSACTION_ENTRIES)
+        .map(|_| put(&patient()))
+        .collect();
+    assert_eq!(refusal(&bundle("transaction", &many)).1, "Bundle.entry");
+    let strange = json!({"resourceType": "Bundle", "type": "batch", "entries": []});
+    assert_eq!(refusal(&strange).1, "Bundle.entries");
+    let object = json!({"resourceType": "Bundle", "type": "batch", "entry": {}});
+    assert_eq!(refusal(&object).1, "Bundle.entry");
+}
+
+#[test]
+fn the_answer_has_an_entry_for_each() {
+    let target = Reference {
+        resource_type: ResourceType::Patient,
+        id: Uuid::from_u128(7),
+    };
+    let meta = VersionMeta {
+        version: 1,
+        last_updated: datetime!(2026-11-23 15:00 UTC),
+    };
+    let resource = Resource::parse(patient().to_string().as_bytes()).expect("sound");
+    let answers = vec![
+        EntryResponse::Written {
+            target,
+            meta,
+            created: true,
+        },
+        EntryResponse::Read { resource, meta },
+        EntryResponse::Refused(OperationOutcome::new(
+            Status::NotFound,
+            Issue::new(IssueCode::NotFound, "x"),
+        )),
+    ];
+    let answer = response(Mode::Batch, answers);
+    let answer = answer.value();
+    assert_eq!(answer["type"], "batch-response");
+    let written = &answer["entry"][0]["response"];
+    assert_eq!(written["status"], "201 Created");
+    assert_eq!(written["etag"], "W/\"1\"");
+    assert_eq!(written["location"], format!("{target}/_history/1"));
+    assert_eq!(answer["entry"][1]["resource"]["meta"]["versionId"], "1");
+    assert_eq!(answer["entry"][2]["response"]["status"], "404 Not Found");
+    assert_eq!(
+        answer["entry"][2]["response"]["outcome"]["issue"][0]["code"],
+        "not-found"
+    );
+}
+
+#[test]
+fn the_response_to_an_empty_bundle_has_no_empty_array() {
+    let empty = json!({"resourceType": "Bundle", "type": "transaction"});
+    assert!(writes(&empty).is_empty());
+    let response = response(Mode::Transaction, Vec::new());
+    assert!(response.value().get("entry").is_none());
+}
+
+/// Every value of a Bundle in turn becomes something else that holds a secret.
+#[test]
+fn whatever_is_wrong_no_value_that_was_sent_is_repeated() {
+    const SECRET: &str = "zq 999-12-3456";
+    let mut finding = observation("urn:uuid:a");
+    finding["valueQuantity"] = json!({"value": 1.5, "unit": "cm"});
+    finding["effectiveDateTime"] = json!("2020-01-02");
+    let whole = bundle(
+        "transaction",
+        &[post("urn:uuid:a", &patient()), post("urn:uuid:b", &finding)],
+    );
+    let mut places = Vec::new();
+    pointers(&whole, String::new(), &mut places);
+    assert!(places.len() > 20);
+    for place in places {
+        for other in [
+            json!(SECRET),
+            json!([SECRET]),
+            json!({SECRET: SECRET}),
+            json!({"id": SECRET}),
+        ] {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&place).expect("a place") = other;
+            for mode in ["transaction", "batch"] {
+                if place != "/type" && place.len() > 5 {
+                    changed["type"] = json!(mode);
+                }
+                let told = match planned(&changed) {
+                    Err(outcome) => outcome.to_json().to_string(),
+                    Ok(BundleRequest::Batch(steps)) => {
+                        let outcomes = steps.iter().filter_map(|step| step.as_ref().err());
+                        outcomes
+                            .map(|outcome| outcome.to_json().to_string())
+                            .collect()
+                    }
+                    Ok(BundleRequest::Transaction(_)) => String::new(),
+                };
+                assert!(!told.contains("999"), "{place}: {told}");
+            }
+        }
+    }
+}
+
+fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                pointers(member, format!("{at}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                pointers(item, format!("{at}/{index}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    if !at.is_empty() {
+        found.push(at);
+    }
+}

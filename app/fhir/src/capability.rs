@@ -1,0 +1,106 @@
+//! `GET /fhir/metadata`: what this server can do, as it really can.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::resource::instant_text;
+use super::search::PARAMETERS;
+use super::{ResourceType, bundle};
+
+/// The `CapabilityStatement`. It holds nothing of anyone, so it may be serialized and needs no
+/// sign-in.
+///
+/// `origin` is the public address, `https://host`; `version` is the software's; `started` is when
+/// the process started.
+pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value {
+    let resources: Vec<Value> = ResourceType::ALL.into_iter().map(resource).collect();
+    let limits = format!(
+        "A transaction has at most {} entries, a batch at most {}. References to entries of the \
+         same Bundle are rewritten. Conditional requests are not supported in a Bundle. Ids are \
+         UUIDs.",
+        bundle::MAX_TRANSACTION_ENTRIES,
+        bundle::MAX_BATCH_ENTRIES
+    );
+    let authorization = "A bearer token of this server, from POST /api/v1/tokens, or the session's \
+                         cookie. No value that tells of a person stands in a URL: search with POST.";
+    json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": instant_text(started),
+        "resource_type": "instance",
+        "software": { "name": "app", "version": version },
+        "implementation": { "description": "Clinical records", "url": format!("{origin}/fhir") },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [{
+            "mode": "server",
+            "documentation": limits,
+            "security": { "cors": false, "description": authorization },
+            "resource": resources,
+            "interaction": [{ "code": "transaction" }, { "code": "batch" }]
+        }]
+    })
+}
+
+fn resource(resource_type: ResourceType) -> Value {
+    let mut interactions = vec![json!({ "code": "read" })];
+    let created = json!({
+        "code": "create", "documentation": "In a transaction or batch; the server makes the id."
+    });
+    let updated = json!({
+        "code": "update", "documentation": "In a transaction or batch, with a UUID as id."
+    });
+    interactions.extend([created, updated]);
+    let mut declared = json!({
+        "type": resource_type.name(),
+        "profile": format!("http://hl7.org/fhir/StructureDefinition/{resource_type}"),
+        "versioning": "versioned",
+        "readHistory": false,
+        "updateCreate": true,
+        "conditionalCreate": false,
+        "conditionalUpdate": false,
+        "referencePolicy": ["literal", "local"],
+    });
+    let mut parameters = Vec::new();
+    if resource_type == ResourceType::Patient {
+        interactions.push(json!({ "code": "search-type", "documentation": "By POST only." }));
+        parameters.extend(
+            PARAMETERS.map(|(name, resource_type)| json!({ "name": name, "type": resource_type })),
+        );
+    }
+    if let Some(declared) = declared.as_object_mut() {
+        declared.insert("interaction".to_owned(), Value::Array(interactions));
+        if !parameters.is_empty() {
+            declared.insert("searchParam".to_owned(), Value::Array(parameters));
+        }
+    }
+    declared
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn every_kept_kind_is_declared_and_only_patients_are_searched() {
+        let at = datetime!(2026-11-23 15:00 UTC);
+        let statement = statement("https://localhost:8443", "0.1.0", at);
+        assert_eq!(statement["fhirVersion"], "4.0.1");
+        assert_eq!(
+            statement["implementation"]["url"],
+            "https://localhost:8443/fhir"
+        );
+        let resources = statement["rest"][0]["resource"]
+            .as_array()
+            .expect("resources");
+        let names: Vec<_> = resources
+            .iter()
+            .filter_map(|it| it["type"].as_str())
+            .collect();
+        assert_eq!(names, ResourceType::ALL.map(ResourceType::name));
+        let searched = |it: &&Value| it.get("searchParam").is_some();
+        assert_eq!(resources.iter().filter(searched).count(), 1);
+    }
+}

@@ -1,0 +1,211 @@
+//! Who a patient is: the fields of a Patient resource that are sealed and searched singly.
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::Resource;
+use super::search::SSN_SYSTEM;
+
+/// The demographics of a Patient, as they were sent; nothing is normalized here.
+///
+/// All of it is PHI: it is wiped when dropped and has no `Debug`.
+#[derive(Default)]
+pub struct Demographics {
+    /// Family name.
+    pub family: Option<Zeroizing<String>>,
+    /// Given names, joined by spaces.
+    pub given: Option<Zeroizing<String>>,
+    /// Day of birth: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    pub birth_date: Option<Zeroizing<String>>,
+    /// `male`, `female`, `other` or `unknown`.
+    pub gender: Option<Zeroizing<String>>,
+    /// The identifier of type MR.
+    pub medical_record_number: Option<Zeroizing<String>>,
+    /// The identifier of type SS, or of the system of social security numbers.
+    pub social_security_number: Option<Zeroizing<String>>,
+    /// A phone number; the one at home if there are several.
+    pub phone: Option<Zeroizing<String>>,
+    /// An e-mail address.
+    pub email: Option<Zeroizing<String>>,
+    /// An address in one line; the one at home if there are several.
+    pub address: Option<Zeroizing<String>>,
+    /// Whether the patient has died.
+    pub deceased: bool,
+    /// When the patient died, if it is known: a FHIR date, perhaps with a time.
+    pub died: Option<Zeroizing<String>>,
+}
+
+impl Demographics {
+    /// Reads a Patient; of any other resource nothing is read.
+    pub fn of(patient: &Resource) -> Self {
+        let patient = patient.value();
+        if patient.get("resourceType").and_then(Value::as_str) != Some("Patient") {
+            return Self::default();
+        }
+        let name = best(patient, "name", &["official", "usual", ""]);
+        let given = name.and_then(|name| joined(name.get("given")?, " "));
+        Self {
+            family: name.and_then(|name| text(name, "family")),
+            given,
+            birth_date: text(patient, "birthDate"),
+            gender: text(patient, "gender"),
+            medical_record_number: identifier(patient, "MR", None),
+            social_security_number: identifier(patient, "SS", Some(SSN_SYSTEM)),
+            phone: contact(patient, "phone"),
+            email: contact(patient, "email"),
+            address: best(patient, "address", &["home", ""]).and_then(address),
+            deceased: patient.get("deceasedDateTime").is_some()
+                || patient.get("deceasedBoolean") == Some(&Value::Bool(true)),
+            died: text(patient, "deceasedDateTime"),
+        }
+    }
+}
+
+fn items<'v>(object: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + Clone {
+    object
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn text(object: &Value, name: &str) -> Option<Zeroizing<String>> {
+    object
+        .get(name)
+        .and_then(Value::as_str)
+        .map(|text| Zeroizing::new(text.to_owned()))
+}
+
+fn is(object: &Value, name: &str, value: &str) -> bool {
+    object.get(name).and_then(Value::as_str).unwrap_or_default() == value
+}
+
+/// The item of the first of these uses (`""`: none said), then any that is not old, then any.
+fn best<'v>(object: &'v Value, name: &str, uses: &[&str]) -> Option<&'v Value> {
+    let all = items(object, name);
+    let wanted = uses
+        .iter()
+        .find_map(|wanted| all.clone().find(|item| is(item, "use", wanted)));
+    wanted
+        .or_else(|| all.clone().find(|item| !is(item, "use", "old")))
+        .or_else(|| items(object, name).next())
+}
+
+fn joined(texts: &Value, between: &str) -> Option<Zeroizing<String>> {
+    let texts: Vec<&str> = texts.as_array()?.iter().filter_map(Value::as_str).collect();
+    (!texts.is_empty()).then(|| Zeroizing::new(texts.join(between)))
+}
+
+fn identifier(patient: &Value, code: &str, system: Option<&str>) -> Option<Zeroizing<String>> {
+    let typed = |identifier: &&Value| {
+        let codings = identifier
+            .get("type")
+            .map(|resource_type| items(resource_type, "coding"));
+        codings
+            .into_iter()
+            .flatten()
+            .any(|coding| is(coding, "code", code))
+    };
+    let of_system = |identifier: &&Value| system.is_some_and(|it| is(identifier, "system", it));
+    let mut all = items(patient, "identifier").filter(|item| !is(item, "use", "old"));
+    let found = all.clone().find(of_system).or_else(|| all.find(typed));
+    found.and_then(|identifier| text(identifier, "value"))
+}
+
+fn contact(patient: &Value, system: &str) -> Option<Zeroizing<String>> {
+    let all = items(patient, "telecom")
+        .filter(|point| is(point, "system", system) && !is(point, "use", "old"));
+    let home = all.clone().find(|point| is(point, "use", "home"));
+    home.or_else(|| all.clone().next())
+        .and_then(|point| text(point, "value"))
+}
+
+fn address(address: &Value) -> Option<Zeroizing<String>> {
+    let mut line = joined(address.get("line").unwrap_or(&Value::Null), ", ").unwrap_or_default();
+    let mut add = |between: &str, name: &str| {
+        if let Some(part) = address.get(name).and_then(Value::as_str) {
+            if !line.is_empty() {
+                line.push_str(between);
+            }
+            line.push_str(part);
+        }
+    };
+    add(", ", "city");
+    add(", ", "state");
+    add(" ", "postalCode");
+    add(", ", "country");
+    if line.is_empty() {
+        text(address, "text")
+    } else {
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(patient: &Value) -> Demographics {
+        Demographics::of(&Resource::parse(patient.to_string().as_bytes()).expect("sound"))
+    }
+
+    fn shown(text: Option<&Zeroizing<String>>) -> &str {
+        text.map_or("", |text| text.as_str())
+    }
+
+    #[test]
+    fn every_field_is_found_where_a_patient_has_it() {
+        let found = of(&json!({
+            "resourceType": "Patient",
+            "identifier": [
+                {"system": "urn:x", "value": "0"},
+                {"type": {"coding": [{"code": "MR"}]}, "value": "M1"},
+                {"system": SSN_SYSTEM, "value": "999-12-3456"}
+            ],
+            "name": [
+                {"use": "maiden", "family": "Old", "given": ["Q"]},
+                {"use": "official", "family": "New", "given": ["A", "B"]}
+            ],
+            "telecom": [
+                {"system": "email", "value": "a@example.org"},
+                {"system": "phone", "use": "old", "value": "1"},
+                {"system": "phone", "use": "work", "value": "2"},
+                {"system": "phone", "use": "home", "value": "3"}
+            ],
+            "gender": "female",
+            "birthDate": "1980-02-29",
+            "deceasedDateTime": "2020",
+            "address": [{"line": ["1 A St", "Apt 2"], "city": "C", "state": "MA", "postalCode": "01"}]
+        }));
+        assert_eq!(shown(found.family.as_ref()), "New");
+        assert_eq!(shown(found.given.as_ref()), "A B");
+        assert_eq!(shown(found.birth_date.as_ref()), "1980-02-29");
+        assert_eq!(shown(found.gender.as_ref()), "female");
+        assert_eq!(shown(found.medical_record_number.as_ref()), "M1");
+        assert_eq!(shown(found.social_security_number.as_ref()), "999-12-3456");
+        assert_eq!(shown(found.phone.as_ref()), "3");
+        assert_eq!(shown(found.email.as_ref()), "a@example.org");
+        assert_eq!(shown(found.address.as_ref()), "1 A St, Apt 2, C, MA 01");
+        assert!(found.deceased);
+        assert_eq!(shown(found.died.as_ref()), "2020");
+    }
+
+    #[test]
+    fn what_is_not_there_is_absent() {
+        let found = of(&json!({"resourceType": "Patient", "name": [{"text": "A B"}]}));
+        assert!(found.family.is_none() && found.given.is_none() && found.address.is_none());
+        assert!(found.medical_record_number.is_none() && !found.deceased);
+    }
+
+    #[test]
+    fn an_old_name_is_taken_only_if_there_is_no_other() {
+        let old = json!({"use": "old", "family": "Old"});
+        let both =
+            of(&json!({"resourceType": "Patient", "name": [old, {"use": "temp", "family": "N"}]}));
+        assert_eq!(shown(both.family.as_ref()), "N");
+        let only = of(&json!({"resourceType": "Patient", "name": [old]}));
+        assert_eq!(shown(only.family.as_ref()), "Old");
+    }
+}

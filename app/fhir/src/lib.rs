@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bundle;
+pub mod capability;
+mod definitions;
+mod demographics;
+mod element_path;
+mod operation_outcome;
+mod reference;
+mod resource;
+mod resource_type;
+pub mod search;
+mod sensitive_json;
+mod summary;
+mod validate;
+
+pub use demographics::Demographics;
+pub use element_path::ElementPath;
+pub use operation_outcome::{FHIR_JSON, Issue, IssueCode, OperationOutcome, Severity, Status};
+pub use reference::{Reference, parse_id};
+pub use resource::{NotAResource, Resource, VersionMeta, instant_text};
+pub use resource_type::{Compartment, ResourceType, UnknownResourceType};
+pub use sensitive_json::SensitiveJson;
+pub use summary::Summary;

@@ -1,0 +1,432 @@
+//! One resource: sound R4 of a kept type, whole as it came.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::sensitive_json::{SensitiveJson, wipe};
+use super::{
+    Compartment, ElementPath, Issue, IssueCode, Reference, ResourceType, parse_id, validate,
+};
+
+/// A resource of a kept type that was checked against R4.
+///
+/// It holds PHI: it is wiped when dropped, its `Debug` tells the type only, and it has no
+/// `Serialize`. Nothing of what came in is lost but `meta.versionId` and `meta.lastUpdated`, which
+/// are the server's.
+pub struct Resource {
+    resource_type: ResourceType,
+    document: SensitiveJson,
+}
+
+/// What the server knows of a stored version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionMeta {
+    /// Counted from 1 for each resource.
+    pub version: u64,
+    /// When this version was written.
+    pub last_updated: OffsetDateTime,
+}
+
+/// Stored bytes are not a resource: they were not written by this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stored bytes are not a resource")]
+pub struct NotAResource;
+
+impl Resource {
+    /// Reads a resource that was sent.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, each with its place.
+    #[cfg(test)]
+    pub fn parse(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
+        let document = SensitiveJson::parse(bytes).map_err(|issue| vec![issue])?;
+        Self::validate(document, None)
+    }
+
+    /// Takes a value that was parsed already, for instance out of a Bundle; `place` is where it
+    /// stands, the resource's type name if it stands alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, each with its place.
+    pub fn validate(document: SensitiveJson, place: Option<&str>) -> Result<Self, Vec<Issue>> {
+        let root = ElementPath::Root(place.unwrap_or("Resource"));
+        let Some(object) = document.value().as_object() else {
+            let issue = Issue::new(IssueCode::Structure, "a resource is a JSON object").at(&root);
+            return Err(vec![issue]);
+        };
+        let resource_type = match object
+            .get("resourceType")
+            .map(|name| name.as_str().map(str::parse))
+        {
+            Some(Some(Ok(resource_type))) => resource_type,
+            named => {
+                let why = if named.is_some() {
+                    let kept = ResourceType::ALL.map(ResourceType::name).join(", ");
+                    Issue::new(
+                        IssueCode::NotSupported,
+                        format!("kept here are only: {kept}"),
+                    )
+                } else {
+                    Issue::new(IssueCode::Required, "a resource says its type")
+                };
+                return Err(vec![why.at(&ElementPath::Field(&root, "resourceType"))]);
+            }
+        };
+        let issues = validate::check(
+            resource_type,
+            object,
+            &ElementPath::Root(place.unwrap_or(resource_type.name())),
+        );
+        if !issues.is_empty() {
+            return Err(issues);
+        }
+        let mut resource = Self {
+            resource_type,
+            document,
+        };
+        resource.drop_server_meta();
+        Ok(resource)
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote. It was checked then and is not checked again.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not a resource of a kept type.
+    pub fn from_stored_bytes(bytes: &[u8]) -> Result<Self, NotAResource> {
+        let value = serde_json::from_slice(bytes).map_err(|_unsaid| NotAResource)?;
+        let document = SensitiveJson::new(value);
+        let name = document.value().get("resourceType").and_then(Value::as_str);
+        let resource_type = name
+            .and_then(|name| name.parse().ok())
+            .ok_or(NotAResource)?;
+        Ok(Self {
+            resource_type,
+            document,
+        })
+    }
+
+    /// Its type.
+    pub fn resource_type(&self) -> ResourceType {
+        self.resource_type
+    }
+
+    /// Its id, if it has one that is a UUID.
+    pub fn id(&self) -> Option<Uuid> {
+        self.id_text().and_then(|id| parse_id(id).ok())
+    }
+
+    /// Its id as it was sent.
+    pub fn id_text(&self) -> Option<&str> {
+        self.document.value().get("id").and_then(Value::as_str)
+    }
+
+    /// Gives it an id.
+    pub fn set_id(&mut self, id: Uuid) {
+        if let Some(object) = self.document.value_mut().as_object_mut() {
+            put(object, "id", Value::String(id.to_string()));
+        }
+    }
+
+    /// The reference to its owning patient as it stands (`subject.reference`), if there is one.
+    pub fn owner_reference(&self) -> Option<&str> {
+        let element = self
+            .document
+            .value()
+            .get(self.resource_type.owner_element()?)?;
+        element.get("reference").and_then(Value::as_str)
+    }
+
+    /// The patient that owns it; `None` for what belongs to the organization. A Patient without an
+    /// id has no owner yet and is refused.
+    ///
+    /// # Errors
+    ///
+    /// The resource names no patient, more than one, or one in a form that is not `Patient/uuid`.
+    pub fn owner(&self, place: &str) -> Result<Option<Uuid>, Issue> {
+        if self.resource_type.compartment() == Compartment::Directory {
+            return Ok(None);
+        }
+        let Some(element) = self.resource_type.owner_element() else {
+            let why = "a Patient has an id when it is stored";
+            return self
+                .id()
+                .map(Some)
+                .ok_or_else(|| Issue::new(IssueCode::Required, why).at(place));
+        };
+        let here = format!("{place}.{element}");
+        let Some(reference) = self.owner_reference() else {
+            let why = "every clinical resource refers to the patient that it is about";
+            return Err(Issue::new(IssueCode::Required, why).at(&format!("{here}.reference")));
+        };
+        let owner = Reference::parse(reference)
+            .filter(|target| target.resource_type == ResourceType::Patient);
+        let Some(owner) = owner.map(|target| target.id) else {
+            let why = "this must refer to one patient, as Patient/ with a UUID, or to a Patient entry \
+                       of the same Bundle";
+            return Err(Issue::new(IssueCode::BusinessRule, why).at(&format!("{here}.reference")));
+        };
+        match self.other_patient(owner) {
+            None => Ok(Some(owner)),
+            Some(other) => {
+                let why = "a resource may refer to one patient only: the one it is about";
+                Err(Issue::new(IssueCode::BusinessRule, why).at(&place_below(place, &other)))
+            }
+        }
+    }
+
+    /// The resource's JSON, for references to be rewritten in.
+    pub(crate) fn value_mut(&mut self) -> &mut Value {
+        self.document.value_mut()
+    }
+
+    /// Takes out what a client cannot say: the version and its time.
+    fn drop_server_meta(&mut self) {
+        let Some(object) = self.document.value_mut().as_object_mut() else {
+            return;
+        };
+        let Some(meta) = object.get_mut("meta").and_then(Value::as_object_mut) else {
+            return;
+        };
+        for name in ["versionId", "_versionId", "lastUpdated", "_lastUpdated"] {
+            meta.shift_remove(name);
+        }
+        if meta.is_empty() {
+            object.shift_remove("meta");
+        }
+    }
+
+    /// Where the resource refers to a patient other than its owner.
+    fn other_patient(&self, owner: Uuid) -> Option<String> {
+        let object = self.document.value().as_object()?;
+        let refers = |value: &Value| refers_to_other(value, owner);
+        object
+            .iter()
+            .find(|(_, value)| refers(value))
+            .map(|(name, _)| name.clone())
+    }
+
+    /// The resource as it is answered: with its version and the time of it.
+    #[must_use]
+    pub fn with_meta(mut self, version: VersionMeta) -> Self {
+        if let Some(object) = self.document.value_mut().as_object_mut() {
+            if !object.get("meta").is_some_and(Value::is_object) {
+                put(object, "meta", Value::Object(Map::new()));
+            }
+            if let Some(meta) = object.get_mut("meta").and_then(Value::as_object_mut) {
+                meta.insert(
+                    "versionId".to_owned(),
+                    Value::String(version.version.to_string()),
+                );
+                let at = Value::String(instant_text(version.last_updated));
+                meta.insert("lastUpdated".to_owned(), at);
+            }
+        }
+        self
+    }
+
+    /// The resource as JSON: what is sealed, or, after [`Self::with_meta`], what is answered.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        self.document.to_bytes()
+    }
+
+    /// The resource's JSON, to read in.
+    pub fn value(&self) -> &Value {
+        self.document.value()
+    }
+
+    /// The resource as a document to answer with.
+    #[must_use]
+    pub fn into_document(self) -> SensitiveJson {
+        self.document
+    }
+
+    /// The resource's JSON, to be put into a larger document that is wiped in its turn.
+    pub(super) fn into_value(self) -> Value {
+        self.document.take()
+    }
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resource({}, [redacted])", self.resource_type)
+    }
+}
+
+impl VersionMeta {
+    /// The version as `ETag` has it: `W/"1"`.
+    pub fn etag(&self) -> String {
+        format!("W/\"{}\"", self.version)
+    }
+}
+
+/// A point in time as FHIR's `instant`, in UTC, to the millisecond.
+pub fn instant_text(at: OffsetDateTime) -> String {
+    let form =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    // Every point in time that a server stamps has this form; the epoch would be a visible fault.
+    at.to_offset(time::UtcOffset::UTC)
+        .format(&form)
+        .unwrap_or_else(|_unformattable| "1970-01-01T00:00:00.000Z".to_owned())
+}
+
+/// Sets a member where a resource has it: `id` after the type, `meta` after the id.
+fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
+    if let Some(old) = object.get_mut(name) {
+        wipe(old);
+        *old = value;
+    } else {
+        let before = ["resourceType", "id"]
+            .iter()
+            .filter(|n| object.contains_key(**n))
+            .count();
+        object.shift_insert(before.min(object.len()), name.to_owned(), value);
+    }
+}
+
+fn refers_to_other(value: &Value, owner: Uuid) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| refers_to_other(item, owner)),
+        Value::Object(members) => members.iter().any(|(name, member)| {
+            match (name.as_str(), member.as_str().and_then(Reference::parse)) {
+                (
+                    "reference",
+                    Some(Reference {
+                        resource_type: ResourceType::Patient,
+                        id,
+                    }),
+                ) => id != owner,
+                _ => refers_to_other(member, owner),
+            }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn place_below(place: &str, name: &str) -> String {
+    ElementPath::Field(&ElementPath::Root(place), name).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const PATIENT: &str = "c757873d-ec9a-4326-a141-556f43239520";
+    const OTHER: &str = "11111111-ec9a-4326-a141-556f43239520";
+
+    fn resource(value: &Value) -> Resource {
+        Resource::parse(value.to_string().as_bytes()).expect("sound")
+    }
+
+    fn observation(subject: &str) -> Value {
+        json!({
+            "resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "subject": {"reference": subject}
+        })
+    }
+
+    #[test]
+    fn a_resource_is_stored_without_what_the_server_sets() {
+        let patient = resource(&json!({
+            "resourceType": "Patient",
+            "meta": {"versionId": "9", "lastUpdated": "2020-01-01T00:00:00Z", "profile": ["p"]},
+            "active": true
+        }));
+        let stored = patient.to_bytes();
+        let expected = r#"{"resourceType":"Patient","meta":{"profile":["p"]},"active":true}"#;
+        assert_eq!(std::str::from_utf8(&stored).expect("text"), expected);
+        let bare = resource(&json!({"resourceType": "Patient", "meta": {"versionId": "9"}}));
+        assert_eq!(*bare.to_bytes(), br#"{"resourceType":"Patient"}"#);
+    }
+
+    #[test]
+    fn an_answer_carries_its_version() {
+        let mut patient = resource(&json!({"resourceType": "Patient", "active": true}));
+        patient.set_id(parse_id(PATIENT).expect("a UUID"));
+        let stored = patient.to_bytes();
+        let at = datetime!(2026-11-23 15:02:07.123456 UTC);
+        let meta = VersionMeta {
+            version: 2,
+            last_updated: at,
+        };
+        let answer = Resource::from_stored_bytes(&stored)
+            .expect("stored")
+            .with_meta(meta);
+        let expected = format!(
+            r#"{{"resourceType":"Patient","id":"{PATIENT}","meta":{{"versionId":"2","lastUpdated":"2026-11-23T15:02:07.123Z"}},"active":true}}"#
+        );
+        assert_eq!(
+            std::str::from_utf8(&answer.to_bytes()).expect("text"),
+            expected
+        );
+        assert_eq!(meta.etag(), "W/\"2\"");
+    }
+
+    #[test]
+    fn debug_tells_the_type_only() {
+        let patient = resource(&json!({"resourceType": "Patient", "name": [{"family": "Secret"}]}));
+        assert_eq!(format!("{patient:?}"), "Resource(Patient, [redacted])");
+    }
+
+    #[test]
+    fn the_owner_is_the_one_patient_it_refers_to() {
+        let owned = resource(&observation(&format!("Patient/{PATIENT}")));
+        assert_eq!(owned.owner("Observation"), Ok(parse_id(PATIENT).ok()));
+        for subject in [
+            format!("Group/{PATIENT}"),
+            "Patient/123".to_owned(),
+            "Patient?x=y".to_owned(),
+        ] {
+            let issue = resource(&observation(&subject))
+                .owner("Observation")
+                .expect_err("refused");
+            assert_eq!(
+                issue.expression.as_deref(),
+                Some("Observation.subject.reference")
+            );
+        }
+    }
+
+    #[test]
+    fn a_resource_about_two_patients_is_refused() {
+        let mut value = observation(&format!("Patient/{PATIENT}"));
+        value["focus"] = json!([{"reference": format!("Patient/{OTHER}")}]);
+        let issue = resource(&value).owner("Observation").expect_err("refused");
+        assert_eq!(issue.expression.as_deref(), Some("Observation.focus"));
+    }
+
+    #[test]
+    fn a_directory_resource_has_no_owner_and_an_unlinked_observation_is_refused() {
+        let organization = resource(&json!({"resourceType": "Organization", "name": "x"}));
+        assert_eq!(organization.owner("Organization"), Ok(None));
+        let loose =
+            json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}});
+        assert_eq!(
+            resource(&loose).owner("o").expect_err("refused").code,
+            IssueCode::Required
+        );
+    }
+
+    #[test]
+    fn an_unknown_type_is_refused_with_the_list_of_kept_ones() {
+        let issues = Resource::parse(br#"{"resourceType":"Claim"}"#).expect_err("refused");
+        assert_eq!(issues[0].code, IssueCode::NotSupported);
+        assert_eq!(
+            issues[0].expression.as_deref(),
+            Some("Resource.resourceType")
+        );
+        let untyped = Resource::parse(b"{}").expect_err("refused");
+        assert_eq!(untyped[0].code, IssueCode::Required);
+        assert!(Resource::parse(b"[]").is_err());
+    }
+}

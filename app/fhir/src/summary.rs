@@ -1,0 +1,83 @@
+//! One resource in a line: what a chart's timeline shows of it.
+
+use serde_json::Value;
+use time::{OffsetDateTime, Time};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::validate::primitive::{instant, partial_date};
+use super::{Resource, ResourceType};
+
+mod datatypes;
+mod per_type;
+
+use per_type::per_type;
+
+/// What a person reads of a resource: a title, a detail, a date.
+///
+/// All of it is PHI: it is wiped when dropped and has no `Debug`.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Summary {
+    /// What it is: the code's words.
+    pub title: String,
+    /// Its value, status or reason; may be empty.
+    pub detail: String,
+    /// Its clinical date as it was sent: a FHIR date, perhaps with a time.
+    pub date: Option<String>,
+    /// The same as a point in time, to sort by; a date without a time is its beginning, in UTC.
+    #[zeroize(skip)]
+    pub when: Option<OffsetDateTime>,
+}
+
+impl Summary {
+    /// Reads a resource.
+    pub fn of(resource: &Resource) -> Self {
+        let json = resource.value();
+        let (title, detail) = per_type(resource.resource_type(), json);
+        let date = date(resource.resource_type(), json);
+        let when = date.and_then(moment);
+        let title = title.unwrap_or_else(|| resource.resource_type().name().to_owned());
+        Self {
+            title,
+            detail,
+            date: date.map(str::to_owned),
+            when,
+        }
+    }
+}
+
+/// The point in time that a FHIR date or dateTime begins with.
+fn moment(text: &str) -> Option<OffsetDateTime> {
+    let day = || partial_date(text).map(|(day, _)| day.with_time(Time::MIDNIGHT).assume_utc());
+    instant(text).or_else(day)
+}
+
+/// The element that says when it happened: what happened before when it was written down.
+fn date(resource_type: ResourceType, json: &Value) -> Option<&str> {
+    let elements: &[&str] = match resource_type {
+        ResourceType::Patient
+        | ResourceType::Practitioner
+        | ResourceType::Organization
+        | ResourceType::Location => &[],
+        ResourceType::Encounter => &["period"],
+        ResourceType::Observation | ResourceType::DiagnosticReport => &[
+            "effectiveDateTime",
+            "effectiveInstant",
+            "effectivePeriod",
+            "issued",
+        ],
+        ResourceType::Condition | ResourceType::AllergyIntolerance => {
+            &["onsetDateTime", "onsetPeriod", "recordedDate"]
+        }
+        ResourceType::MedicationRequest => &["authoredOn"],
+        ResourceType::Immunization => &["occurrenceDateTime", "recorded"],
+        ResourceType::Procedure => &["performedDateTime", "performedPeriod"],
+        ResourceType::CarePlan => &["period", "created"],
+    };
+    elements.iter().find_map(|name| {
+        let element = json.get(*name)?;
+        element.as_str().or_else(|| element.get("start")?.as_str())
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! The primitive types of R4 and the forms that their values take.
+
+use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::{Date, Month, OffsetDateTime};
+
+/// A string may be this long, in bytes (R4: 1 MB).
+const MAX_STRING: usize = 1_048_576;
+/// A decimal may have this many characters.
+const MAX_DECIMAL: usize = 64;
+
+/// A primitive type of R4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Primitive {
+    Base64Binary,
+    Boolean,
+    Code,
+    Date,
+    DateTime,
+    Decimal,
+    Id,
+    Instant,
+    Integer,
+    Oid,
+    PositiveInt,
+    Text,
+    Time,
+    UnsignedInt,
+    Uri,
+    Uuid,
+}
+
+impl Primitive {
+    /// The type of this FHIR name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "base64Binary" => Self::Base64Binary,
+            "boolean" => Self::Boolean,
+            "code" => Self::Code,
+            "date" => Self::Date,
+            "dateTime" => Self::DateTime,
+            "decimal" => Self::Decimal,
+            "id" => Self::Id,
+            "instant" => Self::Instant,
+            "integer" => Self::Integer,
+            "oid" => Self::Oid,
+            "positiveInt" => Self::PositiveInt,
+            "string" | "markdown" | "xhtml" => Self::Text,
+            "time" => Self::Time,
+            "unsignedInt" => Self::UnsignedInt,
+            "uri" | "url" | "canonical" => Self::Uri,
+            "uuid" => Self::Uuid,
+            _ => return None,
+        })
+    }
+
+    /// Whether the value has the type's form.
+    ///
+    /// # Errors
+    ///
+    /// What the form is. The value is not repeated.
+    pub(crate) fn check(self, value: &Value) -> Result<(), &'static str> {
+        let sound = match (self, value) {
+            (Self::Boolean, Value::Bool(_)) => true,
+            (Self::Integer, Value::Number(_)) => whole(value, i64::from(i32::MIN)),
+            (Self::UnsignedInt, Value::Number(_)) => whole(value, 0),
+            (Self::PositiveInt, Value::Number(_)) => whole(value, 1),
+            (Self::Decimal, Value::Number(number)) => number.as_str().len() <= MAX_DECIMAL,
+            (_, Value::String(text)) => !text.is_empty() && self.matches(text),
+            _ => false,
+        };
+        if sound { Ok(()) } else { Err(self.form()) }
+    }
+
+    fn matches(self, text: &str) -> bool {
+        match self {
+            Self::Boolean
+            | Self::Decimal
+            | Self::Integer
+            | Self::PositiveInt
+            | Self::UnsignedInt => false,
+            Self::Text => text.len() <= MAX_STRING && !text.chars().any(is_control),
+            Self::Base64Binary => is_base64(text),
+            Self::Code => is_code(text),
+            Self::Date => partial_date(text).is_some(),
+            Self::DateTime => partial_date(text).is_some() || instant(text).is_some(),
+            Self::Id => {
+                let allowed =
+                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+                text.len() <= 64 && text.bytes().all(allowed)
+            }
+            Self::Instant => instant(text).is_some(),
+            Self::Oid => text.strip_prefix("urn:oid:").is_some_and(is_oid),
+            Self::Time => text.len() >= 8 && instant(&format!("2000-01-01T{text}Z")).is_some(),
+            Self::Uri => !text.chars().any(|c| c.is_whitespace() || is_control(c)),
+            Self::Uuid => text
+                .strip_prefix("urn:uuid:")
+                .is_some_and(|id| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok()),
+        }
+    }
+
+    const fn form(self) -> &'static str {
+        match self {
+            Self::Base64Binary => "this is not base64",
+            Self::Boolean => "this is not true or false",
+            Self::Code => "a code is text without spaces at its ends or two in a row",
+            Self::Date => "a date is YYYY, YYYY-MM or YYYY-MM-DD and a day of the calendar",
+            Self::DateTime => {
+                "a dateTime is YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone"
+            }
+            Self::Decimal => "this is not a number of at most 64 characters",
+            Self::Id => "an id is 1 to 64 letters, digits, hyphens and dots",
+            Self::Instant => "an instant is YYYY-MM-DDThh:mm:ss with a time zone",
+            Self::Integer => "this is not a whole number of 32 bits",
+            Self::Oid => "this is not urn:oid: with an object identifier",
+            Self::PositiveInt => "this is not a whole number from 1 to 2147483647",
+            Self::Text => "this is not text, or it is empty, too long, or has control characters",
+            Self::Time => "a time is hh:mm:ss",
+            Self::UnsignedInt => "this is not a whole number from 0 to 2147483647",
+            Self::Uri => "a URI is text without spaces",
+            Self::Uuid => "this is not urn:uuid: with a UUID",
+        }
+    }
+}
+
+/// The date that a FHIR `date` begins with: `1980` is 1980-01-01, with the number of its parts.
+pub(crate) fn partial_date(text: &str) -> Option<(Date, usize)> {
+    let sized = matches!(text.len(), 4 | 7 | 10);
+    let mut parts = text.split('-');
+    let year = digits(parts.next()?, 4)?;
+    let month = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    let day = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let date = Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()?;
+    let count = match text.len() {
+        4 => 1,
+        7 => 2,
+        _ => 3,
+    };
+    (sized && year > 0 && parts.next().is_none()).then_some((date, count))
+}
+
+/// The point in time that a FHIR `instant`, or a full `dateTime`, names.
+pub(crate) fn instant(text: &str) -> Option<OffsetDateTime> {
+    // RFC 3339 would also take a lower-case `t` or a space.
+    let separated = text.as_bytes().get(10) == Some(&b'T') && !text.contains('z');
+    separated
+        .then(|| OffsetDateTime::parse(text, &Rfc3339).ok())
+        .flatten()
+}
+
+fn digits(text: &str, length: usize) -> Option<u16> {
+    let plain = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+fn whole(value: &Value, least: i64) -> bool {
+    value
+        .as_i64()
+        .is_some_and(|number| number >= least && number <= i64::from(i32::MAX))
+}
+
+fn is_control(letter: char) -> bool {
+    letter.is_control() && !matches!(letter, '\t' | '\n' | '\r' | '\u{85}')
+}
+
+fn is_code(text: &str) -> bool {
+    let apart = |pair: [char; 2]| !(pair.iter().all(|letter| letter.is_whitespace()));
+    text.trim() == text
+        && !text.chars().any(is_control)
+        && text
+            .chars()
+            .zip(text.chars().skip(1))
+            .all(|(first, second)| apart([first, second]))
+}
+
+fn is_base64(text: &str) -> bool {
+    let mut count = 0_usize;
+    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        if !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')) {
+            return false;
+        }
+        count = count.saturating_add(1);
+    }
+    count > 0 && count.is_multiple_of(4)
+}
+
+fn is_oid(text: &str) -> bool {
+    let mut arcs = text.split('.');
+    let first = arcs
+        .next()
+        .is_some_and(|arc| matches!(arc, "0" | "1" | "2"));
+    let arc = |arc: &str| {
+        let digits = !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit());
+        digits && (arc == "0" || !arc.starts_with('0'))
+    };
+    first && text.contains('.') && arcs.all(arc)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn holds(primitive: Primitive, sound: &[Value], unsound: &[Value]) {
+        for value in sound {
+            assert_eq!(primitive.check(value), Ok(()), "{value}");
+        }
+        for value in unsound {
+            assert!(primitive.check(value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn dates_are_days_of_the_calendar() {
+        let sound = [json!("1980"), json!("1980-02"), json!("1980-02-29")];
+        let unsound = [
+            "80",
+            "1980-2",
+            "1980-13",
+            "1981-02-29",
+            "1980-02-29T00:00:00Z",
+            "0000",
+            "",
+        ];
+        holds(Primitive::Date, &sound, &unsound.map(|text| json!(text)));
+    }
+
+    #[test]
+    fn a_date_with_a_time_has_a_zone() {
+        let sound = [
+            "1980",
+            "2015-02-07T13:28:17-05:00",
+            "2015-02-07T13:28:17.239Z",
+        ]
+        .map(|t| json!(t));
+        let unsound = [
+            "2015-02-07T13:28:17",
+            "2015-02-07T13:28Z",
+            "2015-02-07 13:28:17Z",
+            "now",
+        ];
+        holds(
+            Primitive::DateTime,
+            &sound,
+            &unsound.map(|text| json!(text)),
+        );
+        holds(
+            Primitive::Instant,
+            &[json!("2015-02-07T13:28:17Z")],
+            &[json!("2015-02-07")],
+        );
+        let times = [json!("25:00:00"), json!("13:28"), json!("13:28:17Z")];
+        holds(
+            Primitive::Time,
+            &[json!("13:28:17.5"), json!("00:00:00")],
+            &times,
+        );
+    }
+
+    #[test]
+    fn numbers_keep_to_their_ranges() {
+        holds(
+            Primitive::Integer,
+            &[json!(-7)],
+            &[json!(1.5), json!(2_147_483_648_i64), json!("1")],
+        );
+        holds(Primitive::PositiveInt, &[json!(1)], &[json!(0)]);
+        holds(Primitive::UnsignedInt, &[json!(0)], &[json!(-1)]);
+        holds(
+            Primitive::Decimal,
+            &[json!(1.50), json!(7)],
+            &[json!("1.5"), json!(null)],
+        );
+    }
+
+    #[test]
+    fn text_has_its_form() {
+        holds(
+            Primitive::Text,
+            &[json!("a\nb"), json!(" ")],
+            &[json!(""), json!("a\u{0}b")],
+        );
+        let codes = [json!(" a"), json!("a  b"), json!("a\n")];
+        holds(Primitive::Code, &[json!("a b"), json!("<=")], &codes);
+        holds(
+            Primitive::Id,
+            &[json!("a-1.b")],
+            &[json!("a_b"), json!("x".repeat(65))],
+        );
+        holds(
+            Primitive::Uri,
+            &[json!("urn:x:y"), json!("#p1")],
+            &[json!("a b")],
+        );
+        holds(
+            Primitive::Base64Binary,
+            &[json!("QUJD\nQQ==")],
+            &[json!("QUJ"), json!("Q*==")],
+        );
+        let oids = [json!("urn:oid:3.1"), json!("urn:oid:1.02"), json!("1.2.3")];
+        holds(Primitive::Oid, &[json!("urn:oid:1.2.840.0")], &oids);
+        let uuid = json!("urn:uuid:c757873d-ec9a-4326-a141-556f43239520");
+        holds(
+            Primitive::Uuid,
+            &[uuid],
+            &[json!("urn:uuid:c757873dec9a4326a141556f43239520")],
+        );
+    }
+}

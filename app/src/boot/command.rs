@@ -1,0 +1,121 @@
+//! What the binary can be told to do.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use phi::DevelopmentKeyring;
+use telemetry::{Collector, Guard};
+
+use crate::boot::config::Config;
+use crate::boot::{provision, serve, wiring};
+use crate::services::clock::Clock;
+
+/// `EX_USAGE` of `sysexits.h`: the configuration is wrong.
+pub(crate) const EX_USAGE: u8 = 64;
+
+/// The app tier: FHIR and workflow API, pages, sealing, audit. Everything else is set by environment variables.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl Arguments {
+    /// The command; to serve, if none is named.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve)
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve requests until SIGTERM or SIGINT (the default).
+    Serve,
+    /// Read the configuration, say what is wrong with it, and end: with 0 if nothing is, with 64 otherwise.
+    Check,
+    /// Make organizations and people, as standard input says in JSON; may be repeated.
+    Provision,
+    /// Make a development keyring: root keys in a file, for machines without a key service.
+    Keyring {
+        /// The file to make; it must not be there.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Makes a development keyring.
+pub(crate) fn make_keyring(out: &Path) -> ExitCode {
+    match DevelopmentKeyring::create(out) {
+        Ok(_keyring) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("app keyring: {}: {error}", out.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what of the environment is ours by its name, and nothing that this program reads.
+pub(crate) fn check(unknown: &[String]) -> ExitCode {
+    for variable in unknown {
+        eprintln!("app: {variable} is not a variable of this program: is it misspelt?");
+    }
+    if unknown.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EX_USAGE)
+    }
+}
+
+/// Runs what needs a configuration.
+pub(crate) fn run(command: &Command, config: &Config) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("app: the runtime does not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run_async(command, config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("app: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
+    let _telemetry = observe(config)?;
+    let app = wiring::build(config, Clock).await?;
+    match command {
+        Command::Serve => serve::serve(app, &config.server).await,
+        Command::Provision => {
+            let mut input = String::new();
+            std::io::stdin()
+                .read_to_string(&mut input)
+                .context("standard input")?;
+            let made = provision::provision(&app, &input).await?;
+            #[expect(clippy::print_stdout, reason = "the command's answer")]
+            {
+                println!("{made}");
+            }
+            Ok(())
+        }
+        Command::Check | Command::Keyring { .. } => Ok(()),
+    }
+}
+
+fn observe(config: &Config) -> anyhow::Result<Guard> {
+    let collector = match &config.otlp_endpoint {
+        Some(endpoint) => {
+            Some(Collector::new(endpoint, None).context("OTEL_EXPORTER_OTLP_ENDPOINT")?)
+        }
+        None => None,
+    };
+    Ok(telemetry::init("app", config.log, collector)?)
+}

@@ -1,0 +1,12 @@
+//! How long people stay signed in.
+
+use super::{ConfigError, Reader};
+use crate::services::identity::SessionLimits;
+
+/// Reads the section.
+pub(super) fn read(reader: &Reader) -> Result<SessionLimits, ConfigError> {
+    Ok(SessionLimits {
+        idle: reader.seconds("SESSION_IDLE_SECONDS", 900, 1..=900)?,
+        absolute: reader.seconds("SESSION_ABSOLUTE_SECONDS", 43_200, 1..=43_200)?,
+    })
+}

@@ -1,0 +1,63 @@
+//! Serving: the listener, the router, and the way out.
+
+use anyhow::Context as _;
+use certs::listener::{self, Http, Limits};
+use certs::{IdentityFiles, MutualFiles, MutualServer};
+use telemetry::service_manager::{self, State};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::boot::config::ServerConfig;
+use crate::boot::lifecycle;
+use crate::http::router::router;
+use crate::http::state::AppState;
+
+/// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
+///
+/// # Errors
+///
+/// Certificates that do not load, or an address that is taken.
+pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Result<()> {
+    let identity = IdentityFiles {
+        certificate: config.certificate_file.clone(),
+        key: config.key_file.clone(),
+    };
+    let files = MutualFiles {
+        identity,
+        anchors: config.client_ca_file.clone(),
+    };
+    let server = MutualServer::reloading(files, config.client_identity.clone())?;
+    let socket = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("APP_LISTEN {} cannot be listened on", config.listen))?;
+    tracing::info!(address = %config.listen, "listening");
+    let shutdown = CancellationToken::new();
+    tokio::spawn(cancel_on_signal(shutdown.clone()));
+    tokio::spawn(lifecycle::watchdog());
+    tokio::spawn(lifecycle::announce(app.clone()));
+    let limits = Limits {
+        drain: config.drain,
+        ..Limits::internal()
+    };
+    let drained = listener::serve(socket, server, Http(router(&app)), limits, shutdown).await;
+    tracing::info!(?drained, "stopped");
+    app.database.close().await;
+    Ok(())
+}
+
+async fn cancel_on_signal(shutdown: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!("signals cannot be listened to");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    shutdown.cancel();
+    service_manager::tell(State::Stopping).await;
+}

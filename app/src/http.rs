@@ -1,0 +1,11 @@
+//! Everything that speaks HTTP: the router, authentication, errors, pages and APIs.
+
+mod api;
+mod authentication;
+mod fhir;
+mod health;
+mod pages;
+mod problem;
+mod request_context;
+pub(crate) mod router;
+pub(crate) mod state;

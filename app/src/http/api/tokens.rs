@@ -1,0 +1,81 @@
+//! Bearer tokens, so that a program can act for a person.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::services::caller::{Caller, RequestOrigin};
+use crate::services::sign_in::{Password, Refusal};
+
+/// What is sent for a token.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    email: String,
+    password: SecretString,
+}
+
+/// A token; shown once.
+#[derive(Serialize)]
+struct Issued<'a> {
+    token: &'a str,
+    token_type: &'static str,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    role: &'static str,
+    organization: Uuid,
+}
+
+/// `POST /api/v1/tokens`: issues a token for an e-mail address and a password.
+///
+/// # Errors
+///
+/// 400 for another body, 401 for a wrong password, 429 after too many of them.
+pub(crate) async fn issue(
+    State(app): State<AppState>,
+    origin: RequestOrigin,
+    body: Result<Json<Request>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(Request { email, password }) = body.map_err(|_rejection| {
+        Problem::BadRequest("Send a JSON object with \"email\" and \"password\".")
+    })?;
+    let issued = app
+        .sign_in
+        .issue_token(origin, Password { email, password })
+        .await;
+    let (member, token) = match issued {
+        Ok(issued) => issued,
+        Err(Refusal::Wrong) => return Err(Problem::SignInRequired),
+        Err(Refusal::Service(error)) => return Err(error.into()),
+    };
+    let body = Json(Issued {
+        token: token.token.expose(),
+        token_type: "Bearer",
+        expires_at: token.expires_at,
+        role: member.role.name(),
+        organization: member.row.organization.uuid(),
+    });
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((StatusCode::CREATED, no_store, body).into_response())
+}
+
+/// `DELETE /api/v1/tokens/current`: gives back the token (or ends the session) that this came with.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn end(
+    State(app): State<AppState>,
+    caller: Caller,
+) -> Result<StatusCode, Problem> {
+    app.sign_in.sign_out(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

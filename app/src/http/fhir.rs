@@ -1,0 +1,87 @@
+//! The FHIR API: each handler permits, acts and discloses.
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use fhir::{FHIR_JSON, OperationOutcome, SensitiveJson};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::http::problem::Problem;
+use crate::services::error::ServiceError;
+
+mod batch;
+pub(crate) mod bundle;
+pub(crate) mod metadata;
+mod permit_cache;
+pub(crate) mod read;
+mod request;
+pub(crate) mod search_patients;
+mod transaction;
+
+/// Why a FHIR request was not done.
+#[derive(Debug)]
+pub(crate) enum FhirError {
+    /// The request is refused; the outcome says where and why.
+    Refused(OperationOutcome),
+    /// Any other problem, rendered as for every API.
+    Failed(Problem),
+}
+
+impl From<OperationOutcome> for FhirError {
+    fn from(outcome: OperationOutcome) -> Self {
+        Self::Refused(outcome)
+    }
+}
+
+impl From<Problem> for FhirError {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+impl From<ServiceError> for FhirError {
+    fn from(error: ServiceError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl IntoResponse for FhirError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(outcome) => outcome_response(&outcome),
+            Self::Failed(problem) => problem.into_response(),
+        }
+    }
+}
+
+/// A response of 200, in a buffer that is wiped once it was sent.
+fn json_response(document: &SensitiveJson) -> Response {
+    fhir_response(StatusCode::OK, Bytes::from_owner(document.to_bytes()))
+}
+
+/// An `OperationOutcome` with its status. It holds no value that was sent.
+pub(crate) fn outcome_response(outcome: &OperationOutcome) -> Response {
+    let status =
+        StatusCode::from_u16(outcome.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    fhir_response(status, Bytes::from(outcome.to_json().to_string()))
+}
+
+fn fhir_response(status: StatusCode, body: Bytes) -> Response {
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_fhir_json_and_is_not_cached() {
+        let response = outcome_response(&OperationOutcome::internal(uuid::Uuid::from_u128(7)));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], FHIR_JSON);
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    }
+}

@@ -1,0 +1,30 @@
+//! `GET /fhir/metadata`.
+
+use std::sync::OnceLock;
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use time::OffsetDateTime;
+
+use super::request;
+use super::{FhirError, json_response};
+use crate::http::state::AppState;
+use fhir::{SensitiveJson, capability};
+
+/// What this server can do; open to everybody, since it tells of nobody.
+///
+/// # Errors
+///
+/// The query string holds what no URL may hold.
+pub(crate) async fn metadata(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, FhirError> {
+    /// What can be done does not change while the process lives.
+    static SINCE: OnceLock<OffsetDateTime> = OnceLock::new();
+    request::screen_query(query.as_deref())?;
+    let since = *SINCE.get_or_init(|| app.clock.now());
+    let version = env!("CARGO_PKG_VERSION");
+    let statement = capability::statement(&app.public_origin, version, since);
+    Ok(json_response(&SensitiveJson::new(statement)))
+}

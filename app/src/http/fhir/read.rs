@@ -1,0 +1,71 @@
+//! `GET /fhir/{type}/{id}`.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, header};
+
+use super::request;
+use super::{FhirError, json_response};
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::services::access::ReadRecord;
+use crate::services::caller::Caller;
+use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, parse_id};
+
+/// The current version of a resource, with its `ETag`.
+///
+/// # Errors
+///
+/// 404 also where the resource belongs to another organization; see [`Problem`] for the rest.
+pub(crate) async fn read(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path((resource_type, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, FhirError> {
+    request::screen_query(query.as_deref())?;
+    request::ask_accepts_json(&headers)?;
+    let Reference { resource_type, id } = target(&resource_type, &id)?;
+    let permitted = app.gate.permit(&caller, ReadRecord(resource_type)).await?;
+    let stored = app
+        .records
+        .read(&caller, &permitted, id)
+        .await?
+        .into_inner();
+    let etag = HeaderValue::try_from(stored.stamp.etag()).map_err(Problem::internal)?;
+    let mut response = json_response(&stored.resource.with_meta(stored.stamp).into_document());
+    response.headers_mut().insert(header::ETAG, etag);
+    Ok(response)
+}
+
+/// What the address names. A type or an id that cannot be is not found, and the answer says why.
+fn target(resource_type: &str, id: &str) -> Result<Reference, OperationOutcome> {
+    let resource_type: ResourceType = resource_type.parse().map_err(|_unknown| {
+        let kept = ResourceType::ALL.map(ResourceType::name).join(", ");
+        let issue = Issue::new(
+            IssueCode::NotSupported,
+            format!("kept here are only: {kept}"),
+        );
+        OperationOutcome::new(Status::NotFound, issue)
+    })?;
+    let id = parse_id(id).map_err(|issue| OperationOutcome::new(Status::NotFound, issue))?;
+    Ok(Reference { resource_type, id })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_there_is_not_found_and_not_repeated() {
+        for (resource_type, id) in [
+            ("Claim", "c757873d-ec9a-4326-a141-556f43239520"),
+            ("Patient", "M-123"),
+        ] {
+            let outcome = target(resource_type, id).expect_err("not found");
+            assert_eq!(outcome.status(), Status::NotFound);
+            assert!(!outcome.to_json().to_string().contains(id));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `/healthz` and `/readyz`.
+
+use axum::extract::State;
+use phi::OrganizationId;
+
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+
+/// The process runs.
+pub(crate) async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// The process can serve: the database answers and the system's keys are open.
+pub(crate) async fn ready(State(app): State<AppState>) -> Result<&'static str, Problem> {
+    app.database.ping().await?;
+    app.keys.authorization(OrganizationId::SYSTEM).await?;
+    Ok("ready\n")
+}

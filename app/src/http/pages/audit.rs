@@ -1,0 +1,194 @@
+//! The audit trail, for an organization's privacy officer.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use audit::{Action, Event, Outcome, PurposeOfUse};
+use axum::extract::State;
+use db::PersonId;
+use phi::Phi;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::dates::Day;
+use super::html::Html;
+use super::layout::{Area, Frame, Viewer, role_in_words};
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::services::access::{Role, ViewAudit};
+use crate::services::caller::Caller;
+
+/// So many events are shown, the latest first.
+const LATEST: u32 = 200;
+
+/// `GET /audit`.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn show(
+    State(app): State<AppState>,
+    caller: Caller,
+) -> Result<Html<AuditPage>, Problem> {
+    let permitted = app.gate.permit(&caller, ViewAudit).await?;
+    let now = app.clock.now();
+    let events = app
+        .ledger
+        .latest(&caller, &permitted, now, LATEST)
+        .await?
+        .into_inner();
+    let names = app.identity.names(&caller, &permitted).await?;
+    let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
+    Ok(Html::ok(AuditPage {
+        organization: viewer.organization.clone(),
+        frame: Frame {
+            title: "Audit",
+            viewer: Some(viewer),
+        },
+        events: events
+            .iter()
+            .map(|event| EventRow::new(event, &names))
+            .collect(),
+    }))
+}
+
+/// The latest events.
+#[derive(Template)]
+#[template(path = "audit.html")]
+pub(crate) struct AuditPage {
+    pub(crate) frame: Frame,
+    pub(crate) organization: String,
+    /// Newest first.
+    pub(crate) events: Vec<EventRow>,
+}
+
+/// One event, in words.
+#[derive(Debug, Clone)]
+pub(crate) struct EventRow {
+    at: Moment,
+    who: String,
+    role: &'static str,
+    action: &'static str,
+    outcome: Outcome,
+    records: Vec<RecordName>,
+    more_records: usize,
+    purpose: &'static str,
+    from: String,
+}
+
+/// Records listed of one event; a search may have touched hundreds.
+const LISTED: usize = 3;
+
+impl EventRow {
+    /// An opened event; `names` are those of the organization's people.
+    pub(crate) fn new(event: &Event, names: &HashMap<PersonId, Phi<String>>) -> Self {
+        let name = event.person.and_then(|person| names.get(&PersonId(person)));
+        let who = match (name, event.person) {
+            (Some(name), _) => name.expose().clone(),
+            (None, Some(_)) => "Somebody who is gone".to_owned(),
+            (None, None) => "Nobody signed in".to_owned(),
+        };
+        let role = event
+            .role
+            .as_deref()
+            .and_then(|role| role.parse::<Role>().ok());
+        let role = role.map(role_in_words).unwrap_or_default();
+        let listed = event.records.iter().take(LISTED).map(|record| RecordName {
+            kind: record.kind.clone(),
+            id: record.id.map(|id| id.to_string()).unwrap_or_default(),
+        });
+        Self {
+            at: Moment::new(event.at),
+            who,
+            role,
+            action: action(event.action),
+            outcome: event.outcome,
+            records: listed.collect(),
+            more_records: event.records.len().saturating_sub(LISTED),
+            purpose: purpose(event.purpose),
+            from: event.source.clone().unwrap_or_default(),
+        }
+    }
+
+    fn outcome(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Success => "Done",
+            Outcome::Refused => "Refused",
+            Outcome::NotFound => "Not found",
+        }
+    }
+
+    fn tone(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Success => "good",
+            Outcome::Refused => "bad",
+            Outcome::NotFound => "",
+        }
+    }
+}
+
+fn action(action: Action) -> &'static str {
+    match action {
+        Action::SignIn => "Sign in",
+        Action::SignOut => "Sign out",
+        Action::IssueToken => "Issue a token",
+        Action::Write => "Write",
+        Action::Read => "Read",
+        Action::Search => "List or search",
+    }
+}
+
+fn purpose(purpose: PurposeOfUse) -> &'static str {
+    match purpose {
+        PurposeOfUse::Treatment => "Treatment",
+        PurposeOfUse::Operations => "Operations",
+        PurposeOfUse::Payment => "Payment",
+        PurposeOfUse::Administration => "Administration",
+    }
+}
+
+/// A record by kind and id; nothing of its content.
+#[derive(Debug, Clone)]
+struct RecordName {
+    kind: String,
+    id: String,
+}
+
+/// An instant, UTC, for a machine and for people.
+#[derive(Debug, Clone)]
+struct Moment {
+    iso: String,
+    date: String,
+    clock: String,
+}
+
+impl Moment {
+    fn new(at: OffsetDateTime) -> Self {
+        let at = at.to_offset(UtcOffset::UTC);
+        let iso = at.format(&Rfc3339).unwrap_or_default();
+        let clock = iso
+            .split_once('T')
+            .and_then(|(_, clock)| clock.get(..8))
+            .unwrap_or_default();
+        Self {
+            date: Day::new(&iso).text,
+            clock: clock.to_owned(),
+            iso,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_time_is_told_in_utc_to_the_second() {
+        let moment = Moment::new(datetime!(2026-11-23 10:04:09.5 -05:00));
+        assert_eq!(
+            (moment.date.as_str(), moment.clock.as_str()),
+            ("23 Nov 2026", "15:04:09")
+        );
+    }
+}

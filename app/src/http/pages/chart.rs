@@ -1,0 +1,189 @@
+//! A patient's chart: who they are, and what was recorded.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use phi::PatientId;
+use serde::Deserialize;
+use time::Date;
+
+use super::dates::{Day, age};
+use super::html::Html;
+use super::kind;
+use super::layout::{Area, Frame, Viewer};
+use super::paging::page_number;
+use super::patient_table::{sex, words};
+use super::timeline::{Record, Timeline};
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::services::access::{Class, Grant, OpenChart, ReadRecord};
+use crate::services::caller::Caller;
+use fhir::{Demographics, ResourceType, parse_id};
+
+/// What a chart's address may say.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    kind: Option<String>,
+    page: Option<String>,
+}
+
+/// `GET /patients/{id}`: the chart or, for a role without clinical records, who the patient is.
+///
+/// # Errors
+///
+/// [`Problem::NotFound`] also for a patient of another organization; see [`Problem`].
+pub(crate) async fn show(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<ChartPage>, Problem> {
+    let (demographics, clinical) = if caller.role.may(Grant::Read(Class::Clinical)) {
+        let permitted = app.gate.permit(&caller, OpenChart).await?;
+        let patient = parse_id(&id)
+            .map(PatientId::from_uuid)
+            .map_err(|_issue| Problem::NotFound)?;
+        let chart = app
+            .records
+            .chart(&caller, &permitted, patient)
+            .await?
+            .into_inner();
+        let records = chart
+            .records
+            .iter()
+            .map(|stored| Record::of(&stored.resource))
+            .collect();
+        let shown = asked.kind.as_deref().and_then(kind::named);
+        let page = page_number(asked.page.as_deref());
+        let timeline = Timeline::new(&patient.uuid().to_string(), records, shown, page);
+        (Demographics::of(&chart.patient.resource), Some(timeline))
+    } else {
+        let permitted = app
+            .gate
+            .permit(&caller, ReadRecord(ResourceType::Patient))
+            .await?;
+        let patient = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
+        let patient = app
+            .records
+            .read(&caller, &permitted, patient)
+            .await?
+            .into_inner();
+        (Demographics::of(&patient.resource), None)
+    };
+    Ok(Html::ok(ChartPage {
+        frame: Frame {
+            title: "Chart",
+            viewer: Some(Viewer::of(&app, &caller, Area::Patients).await?),
+        },
+        patient: PatientHeader::new(&demographics, app.clock.now().date()),
+        clinical,
+    }))
+}
+
+/// The chart.
+#[derive(Template)]
+#[template(path = "chart.html")]
+pub(crate) struct ChartPage {
+    pub(crate) frame: Frame,
+    pub(crate) patient: PatientHeader,
+    /// The clinical record, for a role that may see it.
+    pub(crate) clinical: Option<Timeline>,
+}
+
+/// Who the patient is. There is no field for a whole social security number.
+#[derive(Clone)]
+pub(crate) struct PatientHeader {
+    family: String,
+    given: String,
+    born: Day,
+    age: String,
+    died: Option<Day>,
+    sex: &'static str,
+    mrn: String,
+    ssn_last_four: Option<String>,
+    phone: String,
+    email: String,
+    address: String,
+}
+
+impl PatientHeader {
+    /// The patient as of `today`; who has died is as old as on that day.
+    pub(crate) fn new(patient: &Demographics, today: Date) -> Self {
+        let birth_date = words(patient.birth_date.as_ref());
+        let died = patient.died.as_ref().map(|died| Day::new(died));
+        let until = match &died {
+            Some(died) => died.date(),
+            None => (!patient.deceased).then_some(today),
+        };
+        Self {
+            family: words(patient.family.as_ref()),
+            given: words(patient.given.as_ref()),
+            age: until
+                .map(|until| age(&birth_date, until))
+                .unwrap_or_default(),
+            born: Day::new(&birth_date),
+            died: died.or_else(|| patient.deceased.then(|| Day::new("date not known"))),
+            sex: sex(patient.gender.as_ref()),
+            mrn: words(patient.medical_record_number.as_ref()),
+            ssn_last_four: patient
+                .social_security_number
+                .as_ref()
+                .and_then(|ssn| last_four(ssn)),
+            phone: words(patient.phone.as_ref()),
+            email: words(patient.email.as_ref()),
+            address: words(patient.address.as_ref()),
+        }
+    }
+}
+
+/// The last four of nine digits; of anything else nothing is shown.
+fn last_four(ssn: &str) -> Option<String> {
+    let digits: String = ssn.chars().filter(char::is_ascii_digit).collect();
+    digits
+        .get(5..9)
+        .filter(|_| digits.len() == 9)
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+    use zeroize::Zeroizing;
+
+    fn patient() -> Demographics {
+        let text = |text: &str| Some(Zeroizing::new(text.to_owned()));
+        Demographics {
+            family: text("Cruz"),
+            birth_date: text("1950-06-01"),
+            social_security_number: text("999-26-4821"),
+            ..Demographics::default()
+        }
+    }
+
+    #[test]
+    fn of_a_social_security_number_only_the_last_four_digits_are_shown() {
+        let header = PatientHeader::new(&patient(), date!(2026 - 11 - 23));
+        let frame = Frame {
+            title: "Chart",
+            viewer: None,
+        };
+        let page = ChartPage {
+            frame,
+            patient: header,
+            clinical: None,
+        }
+        .render()
+        .unwrap();
+        assert!(page.contains("4821") && !page.contains("26-4821") && !page.contains("99926"));
+        assert_eq!(last_four("123456"), None);
+    }
+
+    #[test]
+    fn who_has_died_does_not_grow_older() {
+        let mut patient = patient();
+        patient.died = Some(Zeroizing::new("2019-02-03T10:00:00Z".to_owned()));
+        let header = PatientHeader::new(&patient, date!(2026 - 11 - 23));
+        assert_eq!(header.age, "68 y");
+        assert_eq!(header.died.unwrap().text, "3 Feb 2019");
+    }
+}

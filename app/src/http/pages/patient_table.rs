@@ -1,0 +1,186 @@
+//! The table of patients that the list and the search share.
+
+use time::Date;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::services::records::PatientSummary;
+use crate::services::roster::{Order, SortKey};
+
+use super::dates::{Day, age};
+
+/// One patient in the table.
+#[derive(Clone)]
+pub(crate) struct PatientRow {
+    /// The chart's id, a random UUID.
+    pub(super) id: Uuid,
+    /// Family name.
+    pub(super) family: String,
+    /// Given names.
+    pub(super) given: String,
+    /// Birth date.
+    pub(super) born: Day,
+    /// Age in words.
+    pub(super) age: String,
+    /// Administrative sex in words.
+    pub(super) sex: &'static str,
+    /// Medical record number.
+    pub(super) mrn: String,
+}
+
+impl PatientRow {
+    /// A patient as of `today`. Who has died has no age.
+    pub(crate) fn new(
+        PatientSummary {
+            id,
+            demographics: patient,
+        }: &PatientSummary,
+        today: Date,
+    ) -> Self {
+        let birth_date = words(patient.birth_date.as_ref());
+        Self {
+            id: id.uuid(),
+            family: words(patient.family.as_ref()),
+            given: words(patient.given.as_ref()),
+            age: if patient.deceased {
+                "died".to_owned()
+            } else {
+                age(&birth_date, today)
+            },
+            born: Day::new(&birth_date),
+            sex: sex(patient.gender.as_ref()),
+            mrn: words(patient.medical_record_number.as_ref()),
+        }
+    }
+}
+
+/// A sealed field as a page shows it; what is not recorded is empty.
+pub(crate) fn words(field: Option<&Zeroizing<String>>) -> String {
+    field
+        .map(|text| text.as_str().to_owned())
+        .unwrap_or_default()
+}
+
+/// FHIR's administrative gender in words.
+pub(crate) fn sex(gender: Option<&Zeroizing<String>>) -> &'static str {
+    match gender.map(|gender| gender.as_str()) {
+        Some("female") => "Female",
+        Some("male") => "Male",
+        Some("other") => "Other",
+        Some(_) | None => "Unknown",
+    }
+}
+
+/// A column's heading.
+#[derive(Debug, Clone)]
+pub(crate) struct Heading {
+    /// Its words.
+    pub(crate) label: &'static str,
+    /// The class of its cells.
+    pub(crate) class: &'static str,
+    /// Where a click sorts by it, for a column that can.
+    pub(crate) href: Option<String>,
+    /// `ascending` or `descending`, where the table is sorted by it.
+    pub(crate) sorted: Option<&'static str>,
+}
+
+/// The order of the patient list, as its address says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sorting(pub(crate) Order);
+
+impl Sorting {
+    /// Reads `sort` and `order` of the address; what they don't know is by family name, ascending.
+    pub(crate) fn read(sort: Option<&str>, order: Option<&str>) -> Self {
+        let key = match sort {
+            Some("birth_date") => SortKey::BirthDate,
+            Some(_) | None => SortKey::Family,
+        };
+        Self(Order {
+            key,
+            descending: order == Some("desc"),
+        })
+    }
+
+    /// The list's address in this order.
+    pub(crate) fn href(self) -> String {
+        let sort = match self.0.key {
+            SortKey::Family => "family",
+            SortKey::BirthDate => "birth_date",
+        };
+        let order = if self.0.descending { "desc" } else { "asc" };
+        format!("/patients?sort={sort}&order={order}")
+    }
+
+    /// The headings of a list in this order; a click on the sorted column turns it round.
+    pub(crate) fn headings(self) -> Vec<Heading> {
+        let mut headings = plain_headings();
+        for (class, key) in [("family", SortKey::Family), ("born", SortKey::BirthDate)] {
+            let sorted = self.0.key == key;
+            let turned = Self(Order {
+                key,
+                descending: sorted && !self.0.descending,
+            });
+            for heading in headings.iter_mut().filter(|heading| heading.class == class) {
+                heading.href = Some(turned.href());
+                heading.sorted = sorted.then_some(if self.0.descending {
+                    "descending"
+                } else {
+                    "ascending"
+                });
+            }
+        }
+        headings
+    }
+}
+
+/// The headings of a table that is not sorted by a click.
+pub(crate) fn plain_headings() -> Vec<Heading> {
+    [
+        ("Family name", "family"),
+        ("Given name", "given"),
+        ("Birth date", "born"),
+        ("Age", "age"),
+        ("Sex", "sex"),
+        ("MRN", "mrn"),
+    ]
+    .into_iter()
+    .map(|(label, class)| Heading {
+        label,
+        class,
+        href: None,
+        sorted: None,
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_click_on_the_sorted_column_turns_the_order_round() {
+        let headings = Sorting::read(Some("family"), Some("asc")).headings();
+        assert_eq!(
+            headings[0].href.as_deref(),
+            Some("/patients?sort=family&order=desc")
+        );
+        assert_eq!(headings[0].sorted, Some("ascending"));
+        assert_eq!(
+            headings[2].href.as_deref(),
+            Some("/patients?sort=birth_date&order=asc")
+        );
+        assert_eq!(headings[2].sorted, None);
+    }
+
+    #[test]
+    fn an_order_nobody_knows_is_by_family_name() {
+        let sorting = Sorting::read(Some("ssn"), Some("sideways"));
+        assert_eq!(
+            sorting.0,
+            Order {
+                key: SortKey::Family,
+                descending: false
+            }
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! The patient list.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+
+use super::html::Html;
+use super::layout::{Area, Frame, Viewer};
+use super::paging::{Paging, page_number};
+use super::patient_table::{Heading, PatientRow, Sorting};
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::services::access::ListPatients;
+use crate::services::caller::Caller;
+use crate::services::roster::SortKey;
+
+/// Patients on one page.
+const PAGE: usize = 25;
+
+/// What the list's address may say; nothing in it tells of a patient.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    sort: Option<String>,
+    order: Option<String>,
+    page: Option<String>,
+}
+
+/// `GET /patients`.
+///
+/// # Errors
+///
+/// See [`Problem`].
+pub(crate) async fn show(
+    State(app): State<AppState>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Html<PatientsPage>, Problem> {
+    let permitted = app.gate.permit(&caller, ListPatients).await?;
+    let sorting = Sorting::read(asked.sort.as_deref(), asked.order.as_deref());
+    let page = page_number(asked.page.as_deref());
+    let skip = Paging::skipped(page, PAGE);
+    let found = app
+        .records
+        .list(&caller, &permitted, sorting.0, skip, PAGE)
+        .await?
+        .into_inner();
+    let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
+    let today = app.clock.now().date();
+    Ok(Html::ok(PatientsPage {
+        organization: viewer.organization.clone(),
+        frame: Frame {
+            title: "Patients",
+            viewer: Some(viewer),
+        },
+        caption: match sorting.0.key {
+            SortKey::Family => "Patients by family name",
+            SortKey::BirthDate => "Patients by birth date",
+        },
+        headings: sorting.headings(),
+        patients: found
+            .patients
+            .iter()
+            .map(|patient| PatientRow::new(patient, today))
+            .collect(),
+        paging: Paging::new(page, PAGE, found.total, &sorting.href()),
+        query: "",
+    }))
+}
+
+/// The organization's patients, one page of them.
+#[derive(Template)]
+#[template(path = "patients.html")]
+pub(crate) struct PatientsPage {
+    pub(crate) frame: Frame,
+    pub(crate) organization: String,
+    pub(crate) caption: &'static str,
+    pub(crate) headings: Vec<Heading>,
+    pub(crate) patients: Vec<PatientRow>,
+    pub(crate) paging: Paging,
+    /// Always empty here; the search box is shared with the results.
+    pub(crate) query: &'static str,
+}

@@ -1,0 +1,31 @@
+//! Signing out: the session ends on the server, and the browser forgets what it showed.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderName, HeaderValue, header};
+
+use super::sign_in::FORGET_SESSION;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::services::caller::Caller;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// `POST /sign-out`.
+///
+/// # Errors
+///
+/// See [`Problem`]; the session may then still stand.
+pub(crate) async fn submit(
+    State(app): State<AppState>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    app.sign_in.sign_out(&caller).await?;
+    let headers = [
+        (header::SET_COOKIE, FORGET_SESSION),
+        // With the cookie gone, this also drops the pages that the Back button would bring up.
+        (CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\"")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((headers, Redirect::to("/sign-in")).into_response())
+}

@@ -1,0 +1,113 @@
+use time::format_description::well_known::Rfc3339;
+
+use super::*;
+
+fn record(kind: ResourceType, date: Option<&str>, title: &str) -> Record {
+    Record {
+        kind,
+        date: date.map(str::to_owned),
+        when: date.and_then(|date| OffsetDateTime::parse(date, &Rfc3339).ok()),
+        entry: Entry {
+            title: title.to_owned(),
+            detail: String::new(),
+        },
+    }
+}
+
+fn observations(count: usize) -> Vec<Record> {
+    (0..count)
+        .map(|_| record(ResourceType::Observation, Some("2020-01-01"), "pulse"))
+        .collect()
+}
+
+#[test]
+fn records_stand_by_year_and_day_newest_first_and_together_by_kind() {
+    let records = vec![
+        record(ResourceType::Condition, None, "undated"),
+        record(
+            ResourceType::Observation,
+            Some("2024-05-02T10:01:00Z"),
+            "weight",
+        ),
+        record(ResourceType::Encounter, Some("2025-01-01"), "visit"),
+        record(
+            ResourceType::Encounter,
+            Some("2024-05-02T09:00:00Z"),
+            "check-up",
+        ),
+        record(
+            ResourceType::Observation,
+            Some("2024-05-02T10:00:00Z"),
+            "pulse",
+        ),
+        record(ResourceType::Procedure, Some("2024"), "some time that year"),
+    ];
+    let years = Timeline::new("3f1c", records, None, 1).years;
+    let names: Vec<_> = years.iter().map(|year| year.name.as_str()).collect();
+    assert_eq!(names, ["2025", "2024", "Without a date"]);
+    assert_eq!(years[1].days.len(), 2);
+    let day = &years[1].days[0];
+    assert_eq!(day.groups[0].kind, ResourceType::Encounter);
+    let titles: Vec<_> = day.groups[1]
+        .entries
+        .iter()
+        .map(|entry| &*entry.title)
+        .collect();
+    assert_eq!(titles, ["pulse", "weight"]);
+}
+
+#[test]
+fn a_day_is_the_one_where_it_happened_whatever_the_day_in_utc() {
+    let evening = record(
+        ResourceType::Encounter,
+        Some("2024-05-01T22:30:00-05:00"),
+        "late visit",
+    );
+    let next_day = record(ResourceType::Encounter, Some("2024-05-02"), "next day");
+    let years = Timeline::new("3f1c", vec![evening, next_day], None, 1).years;
+    let days: Vec<_> = years[0]
+        .days
+        .iter()
+        .filter_map(|day| day.date.as_ref())
+        .collect();
+    assert_eq!(days[0].text, "2 May 2024");
+    assert_eq!(days[1].text, "1 May 2024");
+}
+
+#[test]
+fn the_filters_count_every_kind_whatever_is_shown() {
+    let mut records = observations(3);
+    records.push(record(ResourceType::Procedure, None, "appendectomy"));
+    records.push(record(
+        ResourceType::Practitioner,
+        None,
+        "not part of a chart",
+    ));
+    let timeline = Timeline::new("3f1c", records, Some(ResourceType::Procedure), 1);
+    let counts: Vec<_> = timeline.tabs.iter().map(|tab| tab.count.0).collect();
+    assert_eq!(counts, [4, 0, 0, 0, 0, 0, 3, 1, 0, 0]);
+    let shown = timeline.tabs.iter().find(|tab| tab.current).unwrap();
+    assert_eq!(shown.href, "/patients/3f1c?kind=Procedure");
+    assert_eq!(timeline.paging.total.0, 1);
+}
+
+#[test]
+fn a_long_chart_is_paged_by_records_and_keeps_its_filter() {
+    let timeline = Timeline::new(
+        "3f1c",
+        observations(250),
+        Some(ResourceType::Observation),
+        3,
+    );
+    assert_eq!((timeline.paging.from.0, timeline.paging.to.0), (201, 250));
+    assert_eq!(timeline.years[0].days[0].groups[0].entries.len(), 50);
+    let past = Timeline::new(
+        "3f1c",
+        observations(250),
+        Some(ResourceType::Observation),
+        9,
+    );
+    assert_eq!(past.paging, timeline.paging);
+    let previous = timeline.paging.previous.unwrap();
+    assert_eq!(previous, "/patients/3f1c?kind=Observation&page=2");
+}

@@ -1,0 +1,143 @@
+//! What a client is told when something is not done: one type for every surface.
+//!
+//! A handler returns a [`Problem`] and nothing else; `request_context` writes it as the surface speaks:
+//! `OperationOutcome` under `/fhir`, a page for a browser, RFC 9457 `problem+json` everywhere else,
+//! each with the request id, none with an inner message or a value that was sent. The cause goes to
+//! the log, under the same request id.
+
+use std::fmt::Display;
+
+use axum::response::{IntoResponse, Response};
+use fhir::{Issue, IssueCode, OperationOutcome, Status};
+use http::StatusCode;
+use telemetry::RequestId;
+
+use crate::services::error::ServiceError;
+
+/// Why something was not done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Problem {
+    /// Nobody is signed in, or the session or token has ended.
+    SignInRequired,
+    /// The role or the organization does not allow it.
+    Forbidden,
+    /// It is not there, or not there for this organization.
+    NotFound,
+    /// The address knows other methods.
+    MethodNotAllowed,
+    /// The request does not say what is needed; the text says what to send.
+    BadRequest(&'static str),
+    /// It cannot be done as things stand; the text says why.
+    Conflict(&'static str),
+    /// The body is of another type than this address reads; the text names the type.
+    UnsupportedMediaType(&'static str),
+    /// The body is too long.
+    TooLarge,
+    /// Too many attempts: try again after so many seconds.
+    TooManyAttempts(u32),
+    /// Something that this needs is away: try again after so many seconds.
+    Unavailable(u32),
+    /// A fault of ours.
+    Internal,
+}
+
+impl Problem {
+    /// A failure of the server: logs the cause, which no client sees.
+    pub(crate) fn internal(cause: impl Display) -> Self {
+        ServiceError::internal(cause).into()
+    }
+
+    /// An unavailable dependency: logs which, which no client sees.
+    pub(crate) fn unavailable(cause: impl Display) -> Self {
+        ServiceError::unavailable(cause).into()
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::SignInRequired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What happened, and what to do, in one sentence.
+    pub(crate) fn detail(self) -> &'static str {
+        match self {
+            Self::SignInRequired => "Sign in, or send a bearer token that has not expired.",
+            Self::Forbidden => "Your role does not allow this. The attempt was recorded.",
+            Self::NotFound => "There is nothing here for your organization.",
+            Self::MethodNotAllowed => "This address does not take that method.",
+            Self::BadRequest(why) | Self::Conflict(why) | Self::UnsupportedMediaType(why) => why,
+            Self::TooLarge => "The request is too long: send it in parts.",
+            Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
+            Self::Unavailable(_) => "This cannot be served right now: try again shortly.",
+            Self::Internal => "Something went wrong on our side. Quote the request id to support.",
+        }
+    }
+
+    /// Seconds to wait before trying again, where that helps.
+    pub(crate) fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::TooManyAttempts(seconds) | Self::Unavailable(seconds) => Some(seconds),
+            Self::SignInRequired
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::BadRequest(_)
+            | Self::Conflict(_)
+            | Self::UnsupportedMediaType(_)
+            | Self::TooLarge
+            | Self::Internal => None,
+        }
+    }
+}
+
+/// A problem as an `OperationOutcome`.
+pub(crate) fn outcome(problem: Problem, id: RequestId) -> OperationOutcome {
+    let (status, code) = match problem {
+        Problem::SignInRequired => (Status::Unauthorized, IssueCode::Login),
+        Problem::Forbidden => (Status::Forbidden, IssueCode::Forbidden),
+        Problem::NotFound => (Status::NotFound, IssueCode::NotFound),
+        Problem::MethodNotAllowed => (Status::MethodNotAllowed, IssueCode::NotSupported),
+        Problem::UnsupportedMediaType(_) => (Status::UnsupportedMediaType, IssueCode::NotSupported),
+        Problem::BadRequest(_) => (Status::BadRequest, IssueCode::Structure),
+        Problem::Conflict(_) => (Status::Conflict, IssueCode::Conflict),
+        Problem::TooLarge => (Status::PayloadTooLarge, IssueCode::TooLong),
+        Problem::TooManyAttempts(_) => (Status::TooManyRequests, IssueCode::Transient),
+        Problem::Unavailable(_) => (Status::ServiceUnavailable, IssueCode::Transient),
+        Problem::Internal => return OperationOutcome::internal(id.uuid()),
+    };
+    OperationOutcome::new(status, Issue::new(code, problem.detail()))
+}
+
+/// Only marks the response: `request_context` writes the body.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl<E: Into<ServiceError>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        match error.into() {
+            ServiceError::SignInRequired => Self::SignInRequired,
+            ServiceError::Forbidden => Self::Forbidden,
+            ServiceError::NotFound => Self::NotFound,
+            ServiceError::Conflict(why) => Self::Conflict(why),
+            ServiceError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
+            ServiceError::Unavailable(seconds) => Self::Unavailable(seconds),
+            ServiceError::Internal => Self::Internal,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What surrounds every handler: where the request comes from, its span, and how a problem is told.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::json;
+use telemetry::RequestId;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use crate::http::fhir::outcome_response;
+use crate::http::pages;
+use crate::http::problem::{Problem, outcome};
+use crate::services::caller::RequestOrigin;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// For so many milliseconds the web tier waits for an answer.
+const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+
+/// The forms in which problems are told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum ErrorFormat {
+    /// `OperationOutcome`.
+    Fhir,
+    /// A page.
+    Page,
+    /// RFC 9457.
+    Api,
+}
+
+/// Notes where a request comes from, segments it in its span, and writes what went wrong as its format
+/// speaks. The headers read here are the web tier's, whose identity TLS has proved.
+pub(crate) async fn request_context(mut request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let id = RequestId::from_headers(headers).unwrap_or_else(RequestId::random);
+    let source = headers
+        .get(X_FORWARDED_FOR)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<IpAddr>().ok());
+    let deadline = client_deadline(headers);
+    let format = error_format(request.uri().path(), headers);
+    let get = request.method() == Method::GET;
+    let span = tracing::info_span!("request", request_id = %id);
+    telemetry::trace::follow(headers, &span);
+    request.extensions_mut().insert(RequestOrigin {
+        request: id,
+        source,
+    });
+    let answer = async {
+        match deadline {
+            Some(deadline) => timeout(deadline, next.run(request))
+                .await
+                .unwrap_or_else(|elapsed| Problem::unavailable(elapsed).into_response()),
+            None => next.run(request).await,
+        }
+    };
+    let response = answer.instrument(span).await;
+    match problem_of(&response) {
+        Some(problem) => render(problem, format, get, id, response.headers()),
+        None => response,
+    }
+}
+
+/// How long anyone waits for the answer. After that the handler is dropped, as it is when the one
+/// who asked goes unavailable: what it has not committed is not done.
+fn client_deadline(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(X_REQUEST_TIMEOUT_MS)?.to_str().ok()?;
+    text.parse().ok().map(Duration::from_millis)
+}
+
+fn error_format(path: &str, headers: &HeaderMap) -> ErrorFormat {
+    let accepts_html = || {
+        let accept = headers
+            .get(header::ACCEPT)
+            .and_then(|value| value.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html"))
+    };
+    if path == "/fhir" || path.starts_with("/fhir/") {
+        ErrorFormat::Fhir
+    } else if !path.starts_with("/api/") && accepts_html() {
+        ErrorFormat::Page
+    } else {
+        ErrorFormat::Api
+    }
+}
+
+/// The problem that a response stands for: one of ours, or what axum answers by itself.
+fn problem_of(response: &Response) -> Option<Problem> {
+    if let Some(problem) = response.extensions().get() {
+        return Some(*problem);
+    }
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let written = kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
+    match response.status() {
+        _ if written => None,
+        StatusCode::NOT_FOUND => Some(Problem::NotFound),
+        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::MethodNotAllowed),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::TooLarge),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::UnsupportedMediaType(
+            "The body is of another type than is read here.",
+        )),
+        status if status.is_client_error() => {
+            Some(Problem::BadRequest("The request cannot be read."))
+        }
+        status if status.is_server_error() => Some(Problem::Internal),
+        _ => None,
+    }
+}
+
+fn render(
+    problem: Problem,
+    format: ErrorFormat,
+    get: bool,
+    id: RequestId,
+    before: &HeaderMap,
+) -> Response {
+    let mut response = match format {
+        ErrorFormat::Page if get && problem == Problem::SignInRequired => {
+            Redirect::to("/sign-in").into_response()
+        }
+        ErrorFormat::Page => pages::problem(problem.status(), id).into_response(),
+        ErrorFormat::Fhir => outcome_response(&outcome(problem, id)),
+        ErrorFormat::Api => api(problem, id),
+    };
+    let headers = response.headers_mut();
+    if let Some(seconds) = problem.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if problem == Problem::SignInRequired && format != ErrorFormat::Page {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(allow) = before.get(header::ALLOW) {
+        headers.insert(header::ALLOW, allow.clone());
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn api(problem: Problem, id: RequestId) -> Response {
+    let status = problem.status();
+    let body = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "detail": problem.detail(),
+        "request_id": id.to_string(),
+    });
+    let mut response = (status, Json(body)).into_response();
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_nobody_waits_for_any_more_ends() {
+        let running = Arc::new(());
+        let held = Arc::clone(&running);
+        let endless = move || {
+            let held = Arc::clone(&held);
+            async move {
+                std::future::pending::<()>().await;
+                drop(held);
+            }
+        };
+        let router = Router::new()
+            .route("/", get(endless))
+            .layer(from_fn(request_context));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let before = Arc::strong_count(&running);
+        let request =
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-request-timeout-ms: 50\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("application/problem+json"), "{answer}");
+        assert_eq!(Arc::strong_count(&running), before);
+    }
+}

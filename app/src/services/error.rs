@@ -1,0 +1,94 @@
+//! Why a service did not do what was requested, without HTTP.
+
+use std::fmt::Display;
+
+use phi::KeyError;
+
+/// Why something was not done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum ServiceError {
+    /// The session, token or person is no longer valid.
+    #[error("sign-in is required")]
+    SignInRequired,
+    /// The role or the organization does not allow it.
+    #[error("the role does not allow this")]
+    Forbidden,
+    /// There is no such thing in the caller's organization.
+    #[error("not found")]
+    NotFound,
+    /// It contradicts what is stored; the text is for the client.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// Too many attempts: seconds until the next one is allowed.
+    #[error("too many attempts: wait {0} seconds")]
+    TooManyAttempts(u32),
+    /// A dependency is unavailable: seconds until a retry makes sense.
+    #[error("unavailable: retry in {0} seconds")]
+    Unavailable(u32),
+    /// The server failed; the cause is in the log.
+    #[error("the server failed")]
+    Internal,
+}
+
+/// Seconds until clients retry, where nothing better is known.
+const RETRY_AFTER: u32 = 5;
+
+impl ServiceError {
+    /// A failure of the server: logs the cause, which no client sees.
+    pub(crate) fn internal(cause: impl Display) -> Self {
+        tracing::error!(%cause, "request failed");
+        Self::Internal
+    }
+
+    /// An unavailable dependency: logs which, which no client sees.
+    pub(crate) fn unavailable(cause: impl Display) -> Self {
+        tracing::warn!(%cause, "request cannot be served now");
+        Self::Unavailable(RETRY_AFTER)
+    }
+}
+
+impl From<db::Error> for ServiceError {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Unavailable(_) | db::Error::Contended => Self::unavailable(error),
+            db::Error::AlreadyThere(_) | db::Error::Corrupt(_) | db::Error::Unexpected(_) => {
+                Self::internal(error)
+            }
+        }
+    }
+}
+
+impl From<KeyError> for ServiceError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unavailable { retry_after } => {
+                tracing::warn!(%error, "request cannot be served now");
+                Self::Unavailable(
+                    u32::try_from(retry_after.as_secs())
+                        .unwrap_or(RETRY_AFTER)
+                        .max(1),
+                )
+            }
+            KeyError::Denied => Self::unavailable(error),
+            KeyError::Missing | KeyError::Destroyed | KeyError::Corrupt => Self::internal(error),
+        }
+    }
+}
+
+impl From<phi::OpenError> for ServiceError {
+    fn from(error: phi::OpenError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<phi::SealError> for ServiceError {
+    fn from(error: phi::SealError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<phi::Forged> for ServiceError {
+    fn from(error: phi::Forged) -> Self {
+        Self::internal(error)
+    }
+}

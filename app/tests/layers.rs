@@ -1,0 +1,212 @@
+//! The layers of `app/src`: imports point down, and no two modules import each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::visit::{self, Visit};
+
+/// The layers from the bottom up.
+const LAYERS: [&str; 3] = ["services", "http", "boot"];
+
+/// Imports between modules, each with the files that have it.
+type Imports = BTreeMap<(String, String), BTreeSet<String>>;
+
+#[test]
+fn imports_point_down_and_never_in_a_circle() {
+    let imports = imports(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(imports.len() > 30, "the sources were not read");
+    let upward: Vec<_> = imports
+        .iter()
+        .filter(|((from, to), _)| rank(from) < rank(to))
+        .collect();
+    assert!(
+        upward.is_empty(),
+        "imports that point up a layer: {upward:#?}"
+    );
+    let circles: Vec<_> = imports
+        .iter()
+        .filter(|((from, to), _)| reaches(&imports, to, from))
+        .collect();
+    assert!(
+        circles.is_empty(),
+        "imports that close a circle: {circles:#?}"
+    );
+}
+
+#[test]
+fn a_nested_import_a_path_and_a_macro_are_seen() {
+    let source = "
+        use crate::http::{problem::Problem, state};
+        fn f() -> crate::services::clock::Clock { println!(\"{}\", crate::boot::command::EX_USAGE) }
+        mod tests { use super::super::health; }
+    ";
+    let mut imports = Imports::new();
+    read(source, "http/pages.rs", &mut imports);
+    let found: Vec<_> = imports.keys().map(|(_, to)| to.as_str()).collect();
+    let expected = [
+        "boot::command",
+        "http::health",
+        "http::problem",
+        "http::state",
+        "services::clock",
+    ];
+    assert_eq!(found, expected);
+}
+
+fn rank(module: &str) -> Option<usize> {
+    let layer = module.split("::").next();
+    LAYERS.iter().position(|name| Some(*name) == layer)
+}
+
+/// Whether imports lead from one module to another.
+fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(module) = open.pop() {
+        if module == to {
+            return true;
+        }
+        let next = imports.keys().filter(|(importer, _)| importer == module);
+        open.extend(
+            next.map(|(_, imported)| imported.as_str())
+                .filter(|it| seen.insert(it)),
+        );
+    }
+    false
+}
+
+/// The imports of every file below a folder.
+fn imports(root: &Path) -> Imports {
+    let mut imports = Imports::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("main.rs") {
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
+                read(
+                    &std::fs::read_to_string(&path).unwrap(),
+                    &name,
+                    &mut imports,
+                );
+            }
+        }
+    }
+    imports
+}
+
+fn read(source: &str, name: &str, imports: &mut Imports) {
+    let file = syn::parse_file(source).unwrap();
+    let module = name
+        .trim_end_matches(".rs")
+        .split('/')
+        .map(str::to_owned)
+        .collect();
+    let mut walk = Walk {
+        name,
+        module,
+        imports,
+    };
+    walk.visit_file(&file);
+}
+
+/// A walk through one file.
+struct Walk<'a> {
+    name: &'a str,
+    /// The path of the module that is being walked through.
+    module: Vec<String>,
+    imports: &'a mut Imports,
+}
+
+impl Walk<'_> {
+    /// Notes a path, if it is one of this crate.
+    fn note(&mut self, path: &[String]) {
+        let mut target = match path.first().map(String::as_str) {
+            Some("crate") => Vec::new(),
+            Some("self" | "super") => self.module.clone(),
+            _ => return,
+        };
+        for segment in path {
+            match segment.as_str() {
+                "crate" | "self" => {}
+                "super" => drop(target.pop()),
+                name => target.push(name.to_owned()),
+            }
+        }
+        let module = |path: &[String]| path.iter().take(2).cloned().collect::<Vec<_>>().join("::");
+        let (from, to) = (module(&self.module), module(&target));
+        // A layer's own file only lists its modules.
+        if from != to && from.contains("::") && rank(&to).is_some() && to.contains("::") {
+            let files = self.imports.entry((from, to)).or_default();
+            files.insert(self.name.to_owned());
+        }
+    }
+
+    fn note_tree(&mut self, before: &[String], tree: &syn::UseTree) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            syn::UseTree::Path(path) => self.note_tree(&with(&path.ident), &path.tree),
+            syn::UseTree::Name(name) => self.note(&with(&name.ident)),
+            syn::UseTree::Rename(name) => self.note(&with(&name.ident)),
+            syn::UseTree::Glob(_) => self.note(before),
+            syn::UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.note_tree(before, tree);
+                }
+            }
+        }
+    }
+
+    /// Paths in the arguments of a macro, which `syn` does not parse.
+    fn note_tokens(&mut self, tokens: TokenStream) {
+        let mut path: Vec<String> = Vec::new();
+        for token in tokens {
+            match token {
+                TokenTree::Ident(name) => path.push(name.to_string()),
+                TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+                other => {
+                    self.note(&std::mem::take(&mut path));
+                    if let TokenTree::Group(group) = other {
+                        self.note_tokens(group.stream());
+                    }
+                }
+            }
+        }
+        self.note(&path);
+    }
+}
+
+impl<'ast> Visit<'ast> for Walk<'_> {
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.note_tree(&[], &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let segments: Vec<_> = path
+            .segments
+            .iter()
+            .map(|it| it.ident.to_string())
+            .collect();
+        self.note(&segments);
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, item: &'ast syn::Macro) {
+        self.note_tokens(item.tokens.clone());
+        visit::visit_macro(self, item);
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.module.push(item.ident.to_string());
+        visit::visit_item_mod(self, item);
+        self.module.pop();
+    }
+}
