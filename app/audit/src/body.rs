@@ -1,28 +1,83 @@
 //! The part of an event that is sealed, and the commitment that stands for it in the log.
 
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256};
 
-use crate::Event;
+use crate::part::{event_of, parts_of};
+use crate::{Event, Part, PartProof, merkle};
 
-const LABEL: &[u8] = b"audit-body/1";
-const SALT_BYTES: usize = 32;
+const LABEL: &[u8] = b"audit-body/2";
+const SALT_LABEL: &[u8] = b"audit-salt/1";
 
-/// 32 random bytes: without them, whoever guesses an event could confirm it against the log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Salt(pub [u8; SALT_BYTES]);
+/// The length of a seed or a salt, in bytes.
+pub(crate) const SALT_BYTES: usize = 32;
 
-/// The salted SHA-256 of a body.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// 32 random bytes that all salts of one body are derived from.
+///
+/// Without salts, a reader of the log could confirm a guessed part. The seed is sealed with the
+/// body and stands in no proof.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Seed(pub [u8; SALT_BYTES]);
+
+impl Seed {
+    /// The salt of one part: `HMAC-SHA-256(seed, "audit-salt/1" | index u32)`.
+    fn salt(&self, index: u32) -> [u8; SALT_BYTES] {
+        // HMAC pads a key with zeros to its block; padding it here makes the call infallible.
+        let mut block = [0; 64];
+        let (start, _) = block.split_at_mut(SALT_BYTES);
+        start.copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new((&block).into());
+        mac.update(SALT_LABEL);
+        mac.update(&index.to_be_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
+/// SHA-256 over the number of a body's parts and the Merkle root over their salted bytes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Commitment(pub [u8; 32]);
 
-/// An event as bytes, behind its salt, ready to be sealed.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Body(Vec<u8>);
+impl Commitment {
+    /// `SHA-256("audit-body/2" | number of parts u32 | root)`.
+    ///
+    /// The number is bound because a root alone leaves a proof's claimed size and index open.
+    pub(crate) fn of_root(count: u32, root: &merkle::Hash) -> Self {
+        let hash = Sha256::new()
+            .chain_update(LABEL)
+            .chain_update(count.to_be_bytes())
+            .chain_update(root);
+        Self(hash.finalize().into())
+    }
+}
 
-/// Why bytes are not the body of an event.
-#[derive(Debug, thiserror::Error)]
+/// An event as salted parts, ready to be sealed.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Body {
+    seed: Seed,
+    parts: Vec<EncodedPart>,
+}
+
+#[derive(Clone, Eq, PartialEq)]
+struct EncodedPart {
+    part: Part,
+    bytes: Vec<u8>,
+}
+
+/// The reason why an event has no body, or bytes are not one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BodyError {
-    /// Shorter than a salt, or not the JSON of an event.
+    /// The event cannot be encoded: its time lies outside the years 0 to 9999.
+    #[error("this audit event has no encoding")]
+    Unencodable,
+    /// The bytes are not the body of an event.
     #[error("these bytes are not the body of an audit event")]
     Malformed,
     /// A well-formed body, but not the one that was committed to.
@@ -31,97 +86,235 @@ pub enum BodyError {
 }
 
 impl Body {
-    /// Writes `event` behind `salt`.
+    /// Encodes `event` under the salts of `seed`.
     ///
     /// # Errors
-    /// [`BodyError::Malformed`] if the event has no JSON form (a time outside years 0 to 9999).
-    pub fn encode(event: &Event, salt: Salt) -> Result<Self, BodyError> {
-        let mut bytes = salt.0.to_vec();
-        serde_json::to_writer(&mut bytes, event).map_err(|error| {
-            drop(error);
-            BodyError::Malformed
-        })?;
-        Ok(Self(bytes))
+    ///
+    /// [`BodyError::Unencodable`].
+    pub fn encode(event: &Event, seed: Seed) -> Result<Self, BodyError> {
+        let parts = parts_of(event).ok_or(BodyError::Unencodable)?;
+        let encoded = |part: Part| {
+            let bytes = part.encode()?;
+            u32::try_from(bytes.len()).ok()?;
+            Some(EncodedPart { part, bytes })
+        };
+        let parts: Option<Vec<_>> = parts.into_iter().map(encoded).collect();
+        Ok(Self {
+            seed,
+            parts: parts.ok_or(BodyError::Unencodable)?,
+        })
     }
 
-    /// The bytes to seal.
+    /// The bytes to seal: `seed[32] | (length u32 | part)…`.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// What enters the log in the body's place.
-    #[must_use]
-    pub fn commitment(&self) -> Commitment {
-        Commitment(
-            Sha256::new()
-                .chain_update(LABEL)
-                .chain_update(&self.0)
-                .finalize()
-                .into(),
-        )
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.seed.0.to_vec();
+        for part in &self.parts {
+            bytes.extend_from_slice(&index_u32(part.bytes.len()).to_be_bytes());
+            bytes.extend_from_slice(&part.bytes);
+        }
+        bytes
     }
 
     /// Reads an opened body back and checks it against its log entry.
     ///
     /// # Errors
-    /// See [`BodyError`].
-    pub fn decode(bytes: &[u8], committed: Commitment) -> Result<Event, BodyError> {
-        let body = Self(bytes.to_vec());
-        if body.commitment() != committed {
-            return Err(BodyError::Uncommitted);
+    ///
+    /// [`BodyError::Malformed`], [`BodyError::Uncommitted`].
+    pub fn open(bytes: &[u8], committed: Commitment) -> Result<Self, BodyError> {
+        let body = Self::parse(bytes).ok_or(BodyError::Malformed)?;
+        if body.commitment() == committed {
+            Ok(body)
+        } else {
+            Err(BodyError::Uncommitted)
         }
-        let json = bytes.get(SALT_BYTES..).ok_or(BodyError::Malformed)?;
-        serde_json::from_slice(json).map_err(|error| {
-            drop(error);
-            BodyError::Malformed
+    }
+
+    /// The event of an opened body, checked against its log entry.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::Malformed`], [`BodyError::Uncommitted`].
+    pub fn decode(bytes: &[u8], committed: Commitment) -> Result<Event, BodyError> {
+        let parts: Vec<Part> = Self::open(bytes, committed)?
+            .parts
+            .into_iter()
+            .map(|encoded| encoded.part)
+            .collect();
+        event_of(&parts).ok_or(BodyError::Malformed)
+    }
+
+    /// The commitment that enters the log in the body's place.
+    #[must_use]
+    pub fn commitment(&self) -> Commitment {
+        let leaves = self.leaves();
+        Commitment::of_root(index_u32(leaves.len()), &merkle::root(&leaves))
+    }
+
+    /// The proof of the record reference at `record`; none if the event names fewer records.
+    #[must_use]
+    pub fn prove(&self, record: usize) -> Option<PartProof> {
+        let header = self.parts.iter().take_while(|it| !it.part.is_record());
+        self.prove_part(header.count().checked_add(record)?)
+    }
+
+    /// The proof of the header field with this label; none if it has no value.
+    #[must_use]
+    pub fn prove_field(&self, label: &str) -> Option<PartProof> {
+        let named = |it: &EncodedPart| !it.part.is_record() && it.part.label() == label;
+        self.prove_part(self.parts.iter().position(named)?)
+    }
+
+    fn prove_part(&self, index: usize) -> Option<PartProof> {
+        let part = self.parts.get(index)?.bytes.clone();
+        let path = merkle::path(&self.leaves(), index)?;
+        let at = index_u32(index);
+        Some(PartProof {
+            index: at,
+            count: index_u32(self.parts.len()),
+            salt: self.seed.salt(at),
+            part,
+            path,
+        })
+    }
+
+    fn leaves(&self) -> Vec<merkle::Hash> {
+        let leaf = |(index, part): (usize, &EncodedPart)| {
+            merkle::leaf(&[&self.seed.salt(index_u32(index)), &part.bytes])
+        };
+        self.parts.iter().enumerate().map(leaf).collect()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (seed, mut rest) = bytes.split_first_chunk::<SALT_BYTES>()?;
+        let mut parts = Vec::new();
+        while !rest.is_empty() {
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            let (bytes, after) = after.split_at_checked(length)?;
+            parts.push(EncodedPart {
+                part: Part::decode(bytes)?,
+                bytes: bytes.to_vec(),
+            });
+            rest = after;
+        }
+        Some(Self {
+            seed: Seed(*seed),
+            parts,
         })
     }
 }
 
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} parts)", self.parts.len())
+    }
+}
+
+/// A count or length of one event, which memory bounds far below `u32::MAX`.
+fn index_u32(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Action, Outcome, PurposeOfUse};
+    use proptest::prelude::*;
 
-    fn event() -> Event {
-        Event {
-            at: time::OffsetDateTime::UNIX_EPOCH,
-            request: uuid::Uuid::nil(),
-            person: None,
-            role: None,
-            source: None,
-            action: Action::SignIn,
-            outcome: Outcome::Refused,
-            purpose: PurposeOfUse::Operations,
-            records: Vec::new(),
-        }
+    use super::*;
+    use crate::samples::{any_event, event, record};
+
+    fn body(event: &Event) -> Body {
+        Body::encode(event, Seed([7; 32])).unwrap()
     }
 
     #[test]
-    fn a_body_comes_back_as_the_event_that_went_in() {
-        let body = Body::encode(&event(), Salt([7; 32])).unwrap();
+    fn the_commitment_of_the_specification_is_computed_by_hand() {
+        let event = event();
+        let body = body(&event);
+        let mut leaves = Vec::new();
+        for (index, part) in parts_of(&event).unwrap().iter().enumerate() {
+            let mut mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).unwrap();
+            mac.update(b"audit-salt/1");
+            mac.update(&u32::try_from(index).unwrap().to_be_bytes());
+            let salt: [u8; 32] = mac.finalize().into_bytes().into();
+            let data = [&[0], &salt[..], &part.encode().unwrap()].concat();
+            leaves.push(<[u8; 32]>::from(Sha256::digest(data)));
+        }
+        let node = |left: [u8; 32], right: [u8; 32]| -> [u8; 32] {
+            Sha256::digest([&[1], &left[..], &right[..]].concat()).into()
+        };
+        let [first, second, third, fourth, fifth, sixth] = leaves.try_into().unwrap();
+        let left = node(node(first, second), node(third, fourth));
+        let root = node(left, node(fifth, sixth));
+        let data = [&b"audit-body/2"[..], &[0, 0, 0, 6], &root].concat();
+        assert_eq!(body.commitment().0, <[u8; 32]>::from(Sha256::digest(data)));
+    }
+
+    #[test]
+    fn an_event_before_year_zero_has_no_body() {
+        let early = Event {
+            at: time::macros::datetime!(-0001-01-01 0:00 UTC),
+            ..event()
+        };
         assert_eq!(
-            Body::decode(body.as_bytes(), body.commitment()).unwrap(),
-            event()
+            Body::encode(&early, Seed([1; 32])),
+            Err(BodyError::Unencodable)
         );
     }
 
-    #[test]
-    fn the_same_event_under_another_salt_commits_to_something_else() {
-        let one = Body::encode(&event(), Salt([1; 32])).unwrap();
-        let two = Body::encode(&event(), Salt([2; 32])).unwrap();
-        assert_ne!(one.commitment(), two.commitment());
-    }
+    proptest! {
+        #[test]
+        fn a_body_reads_back_as_its_event(event in any_event()) {
+            let body = body(&event);
+            prop_assert_eq!(Body::decode(&body.to_bytes(), body.commitment()), Ok(event));
+        }
 
-    #[test]
-    fn a_body_that_was_changed_is_refused() {
-        let body = Body::encode(&event(), Salt([1; 32])).unwrap();
-        let mut changed = body.as_bytes().to_vec();
-        *changed.last_mut().unwrap() ^= 1;
-        assert!(matches!(
-            Body::decode(&changed, body.commitment()),
-            Err(BodyError::Uncommitted)
-        ));
+        #[test]
+        fn another_event_has_another_commitment(a in any_event(), b in any_event()) {
+            prop_assert_eq!(a == b, body(&a).commitment() == body(&b).commitment());
+        }
+
+        #[test]
+        fn another_order_a_dropped_and_an_added_record_have_other_commitments(
+            event in any_event(), swap: (prop::sample::Index, prop::sample::Index),
+        ) {
+            let committed = body(&event).commitment();
+            let mut added = event.clone();
+            added.records.push(record(1));
+            prop_assert_ne!(committed, body(&added).commitment());
+            if !event.records.is_empty() {
+                let (a, b) = (swap.0.index(event.records.len()), swap.1.index(event.records.len()));
+                let mut dropped = event.clone();
+                dropped.records.remove(a);
+                prop_assert_ne!(committed, body(&dropped).commitment());
+                let mut swapped = event.clone();
+                swapped.records.swap(a, b);
+                prop_assert_eq!(swapped == event, committed == body(&swapped).commitment());
+            }
+        }
+
+        #[test]
+        fn a_moved_part_has_another_commitment(event in any_event(), at: prop::sample::Index) {
+            let body = body(&event);
+            let mut moved = body.clone();
+            let from = at.index(moved.parts.len() - 1);
+            moved.parts.swap(from, from + 1);
+            prop_assert_eq!(moved == body, moved.commitment() == body.commitment());
+        }
+
+        #[test]
+        fn another_seed_has_another_commitment(event in any_event(), seed: [u8; 32]) {
+            let other = Body::encode(&event, Seed(seed)).unwrap();
+            prop_assert_eq!(seed == [7; 32], other.commitment() == body(&event).commitment());
+        }
+
+        #[test]
+        fn a_changed_byte_is_refused(event in any_event(), at: prop::sample::Index, bit in 0..8_u8) {
+            let body = body(&event);
+            let mut bytes = body.to_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            prop_assert!(Body::decode(&bytes, body.commitment()).is_err());
+        }
     }
 }

@@ -1,53 +1,81 @@
-//! What an event says.
+//! The event: one access to records, or one decision about access.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// One access to records, or one decision about access (45 CFR 164.312(b), 164.528).
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+///
+/// Every field but the records is a *header field*: a part of its own in the event's commitment,
+/// labelled with the field's name.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Event {
-    /// When, in UTC, to the microsecond.
-    #[serde(with = "time::serde::rfc3339")]
+    /// The time, in UTC, to the microsecond: what is finer is cut off when the event is encoded.
+    #[serde(with = "timestamp")]
     pub at: OffsetDateTime,
-    /// The request id that the web tier gave, also found in both tiers' logs.
+    /// The request id that the web tier assigned, also found in both tiers' logs.
     pub request: Uuid,
-    /// Who; absent before anybody is known (a refused sign-in).
+    /// The organization that the event's records belong to, and whose log it enters.
+    pub organization: Uuid,
+    /// The person; absent before one is authenticated (a refused sign-in).
     pub person: Option<Uuid>,
-    /// In what role.
+    /// The person's role.
     pub role: Option<String>,
+    /// The id of the session or bearer token that the request was made under.
+    pub session: Option<Uuid>,
+    /// The method by which that session or token was authenticated.
+    pub assurance: Option<Assurance>,
     /// A keyed pseudonym of the client's address, in hex.
     pub source: Option<String>,
-    /// What was done or attempted.
+    /// The action done or attempted.
     pub action: Action,
-    /// How it ended.
+    /// The action's result.
     pub outcome: Outcome,
-    /// Why (HL7 v3 `PurposeOfUse`).
+    /// The reason for the access (HL7 v3 `PurposeOfUse`).
     pub purpose: PurposeOfUse,
+    /// The number of further refusals that this one event stands for ("and n more").
+    pub suppressed: Option<u32>,
     /// The records concerned, in the order they were touched.
     pub records: Vec<RecordReference>,
 }
 
-/// A record by what it is, never by what it says.
+/// A record's identity, without any of its content.
+// The fields stand in the order of their names: the encoding of RFC 8785 takes it from here.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RecordReference {
+    /// The record's id; absent for an access to the kind as a whole.
+    pub id: Option<Uuid>,
     /// The FHIR resource type, or another kind of record in lower case (`person`, `audit`).
     pub kind: String,
-    /// The record's id; absent where the access was to the kind as a whole.
-    pub id: Option<Uuid>,
-    /// The version read or written; absent where there is none.
-    pub version: Option<u32>,
-    /// The patient who owns the record, for the accounting of disclosures.
+    /// The patient that the record belongs to, for the accounting of disclosures.
     pub patient: Option<Uuid>,
+    /// The version read or written; absent for records without versions.
+    pub version: Option<u32>,
 }
 
-/// What was done or attempted.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// The method by which a session or token was authenticated (NIST SP 800-63B).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Assurance {
+    /// A password alone.
+    Password,
+    /// A password and a one-time code.
+    PasswordAndCode,
+    /// A passkey with user verification.
+    Passkey,
+    /// A bearer token that was issued for a password.
+    Token,
+    /// A signed assertion of a machine client (RFC 7523).
+    ClientAssertion,
+}
+
+/// An action done or attempted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// A person signed in.
     SignIn,
-    /// A person signed out, or a token was given back.
+    /// A person signed out, or a token was revoked by its holder.
     SignOut,
     /// A bearer token was issued.
     IssueToken,
@@ -55,24 +83,38 @@ pub enum Action {
     Write,
     /// Records were disclosed one by one.
     Read,
-    /// Records were disclosed as a list or a search result.
+    /// Records were disclosed as a list.
+    List,
+    /// Records were disclosed as the result of a search.
     Search,
+    /// An organization, a person or a client was set up or changed by an operator.
+    Provision,
+    /// The digests of living rows were carried forward into a newer part of the log.
+    Attest,
+    /// A key was made, rotated, retired or destroyed.
+    KeyOperation,
+    /// A stored row, value or event was found to have been altered outside this stack.
+    Tampering,
 }
 
-/// How it ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// An action's result.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It was done.
+    /// Done.
     Success,
-    /// It was refused: the role or the organization does not allow it.
+    /// Done, except for records that could not be opened.
+    Partial,
+    /// Refused: the access policy does not allow it.
     Refused,
-    /// What was asked for is not there, or not there for this organization.
+    /// No such record, or none of this organization.
     NotFound,
+    /// Allowed, but not done because of an error.
+    Failed,
 }
 
-/// Why records are accessed: codes of HL7 v3 `PurposeOfUse` (2.16.840.1.113883.5.8).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// A reason for access: codes of HL7 v3 `PurposeOfUse` (2.16.840.1.113883.5.8).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum PurposeOfUse {
     /// Treatment.
     #[serde(rename = "TREAT")]
@@ -86,4 +128,79 @@ pub enum PurposeOfUse {
     /// System administration.
     #[serde(rename = "HSYSADMIN")]
     Administration,
+    /// A patient's request about the patient's own records.
+    #[serde(rename = "PATRQT")]
+    PatientRequest,
+}
+
+/// The one text form of an event's time: RFC 3339 in UTC with exactly six decimals.
+pub(crate) mod timestamp {
+    use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
+    use time::format_description::BorrowedFormatItem;
+    use time::macros::format_description;
+    use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+
+    const FORMAT: &[BorrowedFormatItem<'_>] =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+    pub(crate) fn serialize<S: Serializer>(
+        at: &OffsetDateTime,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let at = at.to_offset(UtcOffset::UTC);
+        if !(0..=9999).contains(&at.year()) {
+            return Err(ser::Error::custom("a time outside the years 0 to 9999"));
+        }
+        let text = at.format(FORMAT).map_err(ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<OffsetDateTime, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        PrimitiveDateTime::parse(&text, FORMAT)
+            .map(PrimitiveDateTime::assume_utc)
+            .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::samples::event;
+
+    #[test]
+    fn a_time_is_written_in_utc_with_six_decimals() {
+        let event = Event {
+            at: datetime!(2026-11-23 23:30:00.123_456_789 +02:00),
+            ..event()
+        };
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(json["at"], "2026-11-23T21:30:00.123456Z");
+        let read: Event = serde_json::from_value(json).unwrap();
+        assert_eq!(read.at, datetime!(2026-11-23 21:30:00.123_456 UTC));
+    }
+
+    #[test]
+    fn stored_names_are_those_of_the_specification() {
+        let name = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+        let named = [
+            (
+                name(serde_json::json!(Action::KeyOperation)),
+                "key-operation",
+            ),
+            (name(serde_json::json!(Outcome::NotFound)), "not-found"),
+            (
+                name(serde_json::json!(Assurance::PasswordAndCode)),
+                "password-and-code",
+            ),
+            (name(serde_json::json!(PurposeOfUse::Treatment)), "TREAT"),
+        ];
+        for (stored, specified) in named {
+            assert_eq!(stored, specified);
+        }
+    }
 }
