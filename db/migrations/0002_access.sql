@@ -1,20 +1,21 @@
--- Rows that decide who may do what. Each carries a MAC under its organization's authorization key.
+-- Rows that decide access. Each is authenticated.
 
 CREATE TABLE people (
   organization BINARY(16)      NOT NULL,
   id           BINARY(16)      NOT NULL COMMENT 'random',
   row_id       BINARY(16)      NOT NULL COMMENT 'random; what this row''s sealed columns are bound to',
-  email_index  BINARY(16)      NOT NULL COMMENT 'blind index under the system index key: equality only',
+  email_token  BINARY(16)      NOT NULL COMMENT 'blind index under the system''s index key: equality only',
   email        VARBINARY(1024) NOT NULL COMMENT 'sealed, organization scope',
   name         VARBINARY(1024) NOT NULL COMMENT 'sealed, organization scope',
   role         VARCHAR(32)     NOT NULL COMMENT 'plaintext; protected by mac',
   active       TINYINT(1)      NOT NULL COMMENT 'plaintext; protected by mac',
   created_at   DATETIME(6)     NOT NULL COMMENT 'UTC',
+  mac_key      BINARY(16)      NOT NULL,
   mac          BINARY(32)      NOT NULL,
   kid          BINARY(16)      AS (SUBSTRING(email, 3, 16)) STORED COMMENT 'the key that seals this row',
   PRIMARY KEY (organization, id),
   UNIQUE KEY people_row (row_id),
-  UNIQUE KEY people_email (email_index),
+  UNIQUE KEY people_email (email_token),
   KEY people_kid (kid)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = ascii COLLATE = ascii_bin;
 
@@ -24,6 +25,7 @@ CREATE TABLE credentials (
   row_id       BINARY(16)     NOT NULL,
   password     VARBINARY(512) NOT NULL COMMENT 'sealed argon2id PHC string, organization scope',
   changed_at   DATETIME(6)    NOT NULL COMMENT 'UTC',
+  mac_key      BINARY(16)     NOT NULL,
   mac          BINARY(32)     NOT NULL,
   kid          BINARY(16)     AS (SUBSTRING(password, 3, 16)) STORED,
   PRIMARY KEY (organization, person),
@@ -32,26 +34,21 @@ CREATE TABLE credentials (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = ascii COLLATE = ascii_bin;
 
 CREATE TABLE sessions (
-  token_hash   BINARY(32)  NOT NULL COMMENT 'HMAC of the cookie under the system authorization key',
-  organization BINARY(16)  NOT NULL,
-  person       BINARY(16)  NOT NULL,
-  created_at   DATETIME(6) NOT NULL COMMENT 'UTC; the absolute limit counts from here',
-  seen_at      DATETIME(6) NOT NULL COMMENT 'UTC; the idle limit counts from here',
-  mac          BINARY(32)  NOT NULL,
+  token_hash       BINARY(32)  NOT NULL COMMENT 'labelled SHA-256 of the cookie or bearer token',
+  organization     BINARY(16)  NOT NULL,
+  id               BINARY(16)  NOT NULL COMMENT 'random; what the audit trail says',
+  kind             VARCHAR(16) NOT NULL COMMENT 'session or bearer',
+  person           BINARY(16)  NOT NULL,
+  role             VARCHAR(32) NOT NULL COMMENT 'the role that it was begun in',
+  method           VARCHAR(32) NOT NULL COMMENT 'how the person was authenticated',
+  authenticated_at DATETIME(6) NOT NULL COMMENT 'UTC',
+  expires_at       DATETIME(6) NOT NULL COMMENT 'UTC; the absolute limit',
+  seen_at          DATETIME(6) NOT NULL COMMENT 'UTC; the idle limit counts from here; volatile',
+  ended_at         DATETIME(6) NULL     COMMENT 'UTC; when it was revoked',
+  mac_key          BINARY(16)  NOT NULL,
+  mac              BINARY(32)  NOT NULL,
   PRIMARY KEY (token_hash),
+  UNIQUE KEY sessions_id (id),
   KEY sessions_person (organization, person),
-  KEY sessions_seen (seen_at)
-) ENGINE = InnoDB;
-
-CREATE TABLE tokens (
-  token_hash   BINARY(32)  NOT NULL COMMENT 'HMAC of the bearer token under the system authorization key',
-  organization BINARY(16)  NOT NULL,
-  person       BINARY(16)  NOT NULL COMMENT 'on whose behalf',
-  role         VARCHAR(32) NOT NULL COMMENT 'plaintext; protected by mac',
-  created_at   DATETIME(6) NOT NULL COMMENT 'UTC',
-  expires_at   DATETIME(6) NOT NULL COMMENT 'UTC',
-  mac          BINARY(32)  NOT NULL,
-  PRIMARY KEY (token_hash),
-  KEY tokens_person (organization, person),
-  KEY tokens_expiry (expires_at)
+  KEY sessions_expiry (expires_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = ascii COLLATE = ascii_bin;

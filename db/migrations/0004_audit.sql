@@ -1,27 +1,45 @@
--- The audit trail. The app may insert and read here, never update or delete.
+-- The audit trail. The app may insert and read here, never update or delete. Every unique key contains the month, so
+-- that the tables can be partitioned by it.
 
 CREATE TABLE audit_events (
-  lane         BINARY(16)      NOT NULL COMMENT 'one chain of one app instance',
+  month        INT UNSIGNED    NOT NULL COMMENT 'yyyymm, UTC',
+  chain        BINARY(16)      NOT NULL COMMENT 'one hash chain of one app instance',
   counter      BIGINT UNSIGNED NOT NULL COMMENT 'from 0, without gaps',
-  previous     BINARY(32)      NOT NULL COMMENT 'hash of the entry before in the lane',
+  previous     BINARY(32)      NOT NULL COMMENT 'hash of the entry before in the chain',
   organization BINARY(16)      NOT NULL,
   event        BINARY(16)      NOT NULL COMMENT 'random; also the row id of the sealed body',
   at           DATETIME(6)     NOT NULL COMMENT 'UTC',
-  commitment   BINARY(32)      NOT NULL COMMENT 'salted hash of the body',
-  row_digests  BINARY(32)      NOT NULL COMMENT 'hash over the rows written with the event; zeros for none',
-  mac          BINARY(32)      NOT NULL COMMENT 'under the system authorization key',
+  commitment   BINARY(32)      NOT NULL COMMENT 'Merkle root over the salted parts of the body',
+  row_list     BINARY(32)      NOT NULL COMMENT 'commitment to the list in audit_rows',
+  mac_key      BINARY(16)      NOT NULL COMMENT 'an authorization key of the system',
+  mac          BINARY(32)      NOT NULL COMMENT 'over the entry',
   body         MEDIUMBLOB      NOT NULL COMMENT 'sealed, audit-year scope',
   kid          BINARY(16)      AS (SUBSTRING(body, 3, 16)) STORED,
-  PRIMARY KEY (lane, counter),
-  UNIQUE KEY audit_events_event (event),
+  PRIMARY KEY (month, chain, counter),
+  UNIQUE KEY audit_events_event (month, event),
   KEY audit_events_organization (organization, at),
   KEY audit_events_kid (kid)
+) ENGINE = InnoDB;
+
+-- The rows that each event's transaction wrote, in the clear: what the event commits to.
+CREATE TABLE audit_rows (
+  month        INT UNSIGNED      NOT NULL,
+  event        BINARY(16)        NOT NULL,
+  position     INT UNSIGNED      NOT NULL COMMENT 'from 0, in the order of the commitment',
+  organization BINARY(16)        NOT NULL,
+  table_tag    SMALLINT UNSIGNED NOT NULL,
+  row_id       BINARY(16)        NOT NULL,
+  digest       BINARY(32)        NOT NULL COMMENT 'over the row''s columns but the volatile ones',
+  sequence     BIGINT UNSIGNED   NOT NULL AUTO_INCREMENT COMMENT 'a hint: which of two digests of one row is newer',
+  PRIMARY KEY (month, event, position),
+  KEY audit_rows_sequence (sequence),
+  KEY audit_rows_row (organization, table_tag, row_id, sequence)
 ) ENGINE = InnoDB;
 
 CREATE TABLE audit_addresses (
   organization BINARY(16)     NOT NULL,
   day          DATE           NOT NULL COMMENT 'UTC',
-  pseudonym    BINARY(16)     NOT NULL COMMENT 'what events say in the address''s place',
+  pseudonym    BINARY(16)     NOT NULL COMMENT 'what events contain in place of the address',
   row_id       BINARY(16)     NOT NULL,
   address      VARBINARY(256) NOT NULL COMMENT 'sealed, audit-year scope',
   kid          BINARY(16)     AS (SUBSTRING(address, 3, 16)) STORED,
@@ -33,12 +51,11 @@ CREATE TABLE audit_addresses (
 CREATE TABLE audit_places (
   organization BINARY(16)      NOT NULL,
   place        BIGINT UNSIGNED NOT NULL COMMENT 'leaf index in the organization''s Merkle log, from 0',
-  lane         BINARY(16)      NOT NULL,
+  chain        BINARY(16)      NOT NULL,
   counter      BIGINT UNSIGNED NOT NULL,
   leaf         BINARY(32)      NOT NULL COMMENT 'RFC 6962 leaf hash',
   PRIMARY KEY (organization, place),
-  UNIQUE KEY audit_places_entry (lane, counter),
-  CONSTRAINT audit_places_events FOREIGN KEY (lane, counter) REFERENCES audit_events (lane, counter)
+  UNIQUE KEY audit_places_entry (chain, counter)
 ) ENGINE = InnoDB;
 
 CREATE TABLE audit_checkpoints (

@@ -1,6 +1,7 @@
-//! Table `audit_addresses`: what a pseudonym in the audit trail stood for on a day.
+//! Table `audit_addresses`: the addresses behind the pseudonyms of the audit trail, by day.
 
-use phi::{OrganizationId, RowId, Sealed};
+use phi_types::columns::AuditAddress;
+use phi_types::{OrganizationId, RowId, Sealed};
 use time::Date;
 
 use crate::{Database, Error};
@@ -12,16 +13,16 @@ pub struct AddressRow {
     pub organization: OrganizationId,
     /// The day, in UTC.
     pub day: Date,
-    /// What events say in the address's place.
+    /// What events contain in place of the address.
     pub pseudonym: [u8; 16],
-    /// What the sealed column is bound to.
+    /// The row's id, to which the sealed column is bound.
     pub row_id: RowId,
     /// The address, sealed in audit-year scope.
-    pub address: Sealed<String>,
+    pub address: Sealed<AuditAddress>,
 }
 
 impl Database {
-    /// Keeps an address, unless it is there for that day already.
+    /// Stores an address, unless it is stored for that day.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -38,7 +39,7 @@ impl Database {
         .await
         .map_err(Error::from);
         match inserted {
-            Ok(_) | Err(Error::AlreadyThere(_)) => Ok(()),
+            Ok(_) | Err(Error::UniqueViolation(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

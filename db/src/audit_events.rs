@@ -1,123 +1,211 @@
-//! Table `audit_events`: insert and read, never update or delete.
+//! Tables `audit_events` and `audit_rows`: insert and read, never update or delete.
 
-use audit::{Commitment, Entry, RowsDigest};
-use phi::{OrganizationId, Sealed};
+use audit::{Commitment, Entry, RowsCommitment, WrittenRow};
+use phi_types::columns::AuditBody;
+use phi_types::{KeyId, OrganizationId, Sealed};
 use sqlx::{MySql, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::columns::bytes32;
+use crate::requested::ensure_all;
+use crate::stored::StoredValue;
 use crate::{Database, Error, Transaction};
 
 const TABLE: &str = "audit_events";
 
-/// An event in its place, with its sealed body, as stored.
+/// An event in its place, with its sealed body and the rows that were written with it.
 #[derive(Clone, Debug)]
 pub struct EventRow {
-    /// Its place in its lane, and what it commits to.
+    /// Its place in its chain, and its commitments.
     pub entry: Entry,
-    /// Over the entry's bytes, under the system's authorization key.
+    /// The authorization key of the system that the MAC was made with.
+    pub mac_key: KeyId,
+    /// The MAC over the entry's bytes.
     pub mac: [u8; 32],
     /// The body, sealed in audit-year scope, bound to the event's id as row id.
-    pub body: Sealed<Vec<u8>>,
+    pub body: Sealed<AuditBody>,
+    /// The rows that the event's transaction wrote. Not read back with the event.
+    pub rows: Vec<WrittenRow>,
 }
 
 impl Transaction {
-    /// Adds events to what the transaction writes.
+    /// Adds events and the rows that they list. One statement for many: a literal cannot vary in length.
     ///
     /// # Errors
-    /// [`Error::AlreadyThere`] if the place in the lane is taken, which means that two write one lane.
-    pub async fn insert_events(&mut self, rows: &[EventRow]) -> Result<(), Error> {
-        insertion(rows).build().execute(&mut *self.inner).await?;
+    /// [`Error::UniqueViolation`] if the place in the chain is taken, which means that two writers share one chain.
+    pub async fn insert_events(&mut self, events: &[EventRow]) -> Result<(), Error> {
+        insert_entries(events)
+            .build()
+            .execute(&mut *self.inner)
+            .await?;
+        let listed: Vec<_> = events
+            .iter()
+            .flat_map(|event| (0_u32..).zip(&event.rows).map(move |(at, row)| (event, at, row)))
+            .collect();
+        for rows in listed.chunks(2_000) {
+            let mut query = QueryBuilder::<MySql>::new(
+                "INSERT INTO audit_rows (month, event, position, organization, table_tag, row_id, digest) ",
+            );
+            query.push_values(rows, |mut values, (event, position, row)| {
+                values
+                    .push_bind(event.entry.month())
+                    .push_bind(event.entry.event)
+                    .push_bind(*position)
+                    .push_bind(event.entry.organization)
+                    .push_bind(row.table)
+                    .push_bind(row.row)
+                    .push_bind(&row.digest[..]);
+            });
+            query.build().execute(&mut *self.inner).await?;
+        }
         Ok(())
     }
 }
 
-/// One statement for all rows: a literal cannot vary in length.
-fn insertion(rows: &[EventRow]) -> QueryBuilder<'_, MySql> {
+fn insert_entries(events: &[EventRow]) -> QueryBuilder<'_, MySql> {
     let mut query = QueryBuilder::new(
         "INSERT INTO audit_events \
-         (lane, counter, previous, organization, event, at, commitment, row_digests, mac, body) ",
+         (month, chain, counter, previous, organization, event, at, commitment, row_list, mac_key, mac, body) ",
     );
-    query.push_values(rows, |mut values, row| {
+    query.push_values(events, |mut values, row| {
         let entry = &row.entry;
         values
-            .push_bind(entry.lane)
+            .push_bind(entry.month())
+            .push_bind(entry.chain)
             .push_bind(entry.counter)
-            .push_bind(entry.previous.to_vec())
+            .push_bind(&entry.previous[..])
             .push_bind(entry.organization)
             .push_bind(entry.event)
             .push_bind(entry.at().unwrap_or(OffsetDateTime::UNIX_EPOCH))
-            .push_bind(entry.commitment.0.to_vec())
-            .push_bind(entry.rows.0.to_vec())
-            .push_bind(row.mac.to_vec())
+            .push_bind(&entry.commitment.0[..])
+            .push_bind(&entry.rows.0[..])
+            .push_bind(row.mac_key.uuid())
+            .push_bind(&row.mac[..])
             .push_bind(row.body.as_bytes());
     });
     query
 }
 
 impl Database {
-    /// Adds events, all or none, in a transaction of their own: one statement, one way to the server
-    /// and back.
+    /// Adds events that list no rows, all or none: one statement, one round trip.
     ///
     /// # Errors
-    /// As [`Transaction::insert_events`]. After [`Error::Unavailable`] nobody knows whether they are
-    /// there: the caller must ask.
-    pub async fn insert_events(&self, rows: &[EventRow]) -> Result<(), Error> {
-        insertion(rows).build().execute(&self.pool).await?;
+    /// As [`Transaction::insert_events`]. After [`Error::Unavailable`] it is unknown whether they are stored: see
+    /// [`Database::has_event`].
+    pub async fn insert_reads(&self, events: &[EventRow]) -> Result<(), Error> {
+        insert_entries(events).build().execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Whether an event is there: what a caller asks whose commit ended in doubt.
+    /// Whether an event is stored: decides a commit whose result was lost.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn has_event(&self, event: Uuid) -> Result<bool, Error> {
-        let found =
-            sqlx::query_scalar!("SELECT 1 AS found FROM audit_events WHERE event = ?", event)
-                .fetch_optional(&self.pool)
-                .await?;
+    pub async fn has_event(&self, month: u32, event: Uuid) -> Result<bool, Error> {
+        let found = sqlx::query_scalar!(
+            "SELECT 1 AS found FROM audit_events WHERE month = ? AND event = ?",
+            month,
+            event,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(found.is_some())
     }
 
-    /// An organization's latest events, newest first.
+    /// An organization's latest events, the newest first.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    /// See [`Error`].
     pub async fn latest_events(
         &self,
         organization: OrganizationId,
         limit: u32,
     ) -> Result<Vec<EventRow>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT lane AS "lane: Uuid", counter, previous, organization AS "organization: Uuid",
-                      event AS "event: Uuid", at AS "at: OffsetDateTime", commitment, row_digests, mac, body
+        const CORRUPT: Error = Error::Corrupt(TABLE);
+        let records = sqlx::query!(
+            r#"SELECT chain AS "chain: Uuid", counter, previous, organization AS "organization: Uuid",
+                      event AS "event: Uuid", at AS "at: OffsetDateTime", commitment, row_list,
+                      mac_key AS "mac_key: Uuid", mac, body
                FROM audit_events WHERE organization = ?
-               ORDER BY at DESC, lane, counter DESC LIMIT ?"#,
+               ORDER BY at DESC, chain, counter DESC LIMIT ?"#,
             organization.uuid(),
             limit,
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let entry = Entry {
-                    lane: row.lane,
-                    counter: row.counter,
-                    previous: bytes32(TABLE, &row.previous)?,
-                    organization: row.organization,
-                    event: row.event,
-                    at_micros: audit::micros(row.at),
-                    commitment: Commitment(bytes32(TABLE, &row.commitment)?),
-                    rows: RowsDigest(bytes32(TABLE, &row.row_digests)?),
-                };
-                let body = Sealed::from_bytes(row.body);
-                Ok(EventRow {
-                    entry,
-                    mac: bytes32(TABLE, &row.mac)?,
-                    body,
-                })
+        let rows = records.into_iter().map(|row| {
+            let entry = Entry {
+                chain: row.chain,
+                counter: row.counter,
+                previous: StoredValue::from_raw(row.previous).ok_or(CORRUPT)?,
+                organization: row.organization,
+                event: row.event,
+                at_micros: audit::micros(row.at),
+                commitment: Commitment(StoredValue::from_raw(row.commitment).ok_or(CORRUPT)?),
+                rows: RowsCommitment(StoredValue::from_raw(row.row_list).ok_or(CORRUPT)?),
+            };
+            Ok(EventRow {
+                entry,
+                mac_key: row.mac_key.into(),
+                mac: StoredValue::from_raw(row.mac).ok_or(CORRUPT)?,
+                body: Sealed::from_bytes(row.body),
+                rows: Vec::new(),
             })
-            .collect()
+        });
+        let rows: Vec<EventRow> = rows.collect::<Result<_, Error>>()?;
+        let is_requested = |row: &EventRow| row.entry.organization == organization.uuid();
+        ensure_all(TABLE, rows, |row| row.entry.event, is_requested)
+    }
+
+    /// The rows that an event lists, in the order of its commitment.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn event_rows(&self, month: u32, event: Uuid) -> Result<Vec<WrittenRow>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT table_tag, row_id AS "row_id: Uuid", digest
+               FROM audit_rows WHERE month = ? AND event = ? ORDER BY position"#,
+            month,
+            event,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let rows = rows.into_iter().map(|row| {
+            Ok(WrittenRow {
+                table: row.table_tag,
+                row: row.row_id,
+                digest: StoredValue::from_raw(row.digest).ok_or(Error::Corrupt("audit_rows"))?,
+            })
+        });
+        rows.collect()
+    }
+
+    /// The newest digest that an event lists for a row, with the event's month and id. A hint: which of two is newer
+    /// is the database's claim.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn newest_digest(
+        &self,
+        organization: OrganizationId,
+        table: u16,
+        row: Uuid,
+    ) -> Result<Option<(u32, Uuid, [u8; 32])>, Error> {
+        let record = sqlx::query!(
+            r#"SELECT month, event AS "event: Uuid", digest FROM audit_rows
+               WHERE organization = ? AND table_tag = ? AND row_id = ?
+               ORDER BY sequence DESC LIMIT 1"#,
+            organization.uuid(),
+            table,
+            row,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let found = record.map(|record| {
+            let digest = StoredValue::from_raw(record.digest);
+            let digest = digest.ok_or(Error::Corrupt("audit_rows"))?;
+            Ok((record.month, record.event, digest))
+        });
+        found.transpose()
     }
 }

@@ -1,42 +1,26 @@
-//! Table `credentials`: what a person proves themselves with.
+//! Table `credentials`: passwords.
 
-use phi::{AuthenticatedRow, OrganizationId, RowEncoder, RowId, RowMac, Sealed};
+use db_macros::table;
+use phi_types::columns::CredentialPassword;
+use phi_types::{OrganizationId, PersonId, RowId, Sealed};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use crate::columns::bytes32;
-use crate::{Database, Error, PersonId, Transaction};
+use crate::requested::ensure;
+use crate::{Database, Error, Transaction};
 
-/// A person's password, as stored.
-#[derive(Clone, Debug)]
-pub struct CredentialRow {
-    /// The organization.
-    pub organization: OrganizationId,
-    /// Whose password it is.
-    pub person: PersonId,
-    /// What the sealed column is bound to.
-    pub row_id: RowId,
-    /// Argon2id PHC string, sealed in organization scope.
-    pub password: Sealed<String>,
-    /// When it was set.
-    pub changed_at: OffsetDateTime,
-    /// Under the organization's authorization key.
-    pub mac: RowMac,
-}
-
-impl AuthenticatedRow for CredentialRow {
-    const TABLE: &'static str = "credentials";
-
-    fn encode(&self, row: &mut RowEncoder) {
-        row.uuid(self.organization.uuid());
-        row.uuid(self.person.0);
-        row.uuid(self.row_id.uuid());
-        row.bytes(self.password.as_bytes());
-        row.time(self.changed_at);
-    }
-
-    fn mac(&self) -> &RowMac {
-        &self.mac
+table! {
+    /// A person's password.
+    pub struct CredentialRow: CREDENTIALS, row row_id, select select_credentials {
+        /// The organization.
+        1 organization: OrganizationId,
+        /// The person.
+        2 person: PersonId,
+        /// The row's id, to which the sealed column is bound.
+        3 row_id: RowId,
+        /// Argon2id PHC string, sealed in organization scope.
+        4 password: Sealed<CredentialPassword>,
+        /// When it was set.
+        5 changed_at: OffsetDateTime,
     }
 }
 
@@ -44,28 +28,23 @@ impl Database {
     /// A person's credential.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    /// See [`Error`].
     pub async fn credential(
         &self,
         organization: OrganizationId,
         person: PersonId,
     ) -> Result<Option<CredentialRow>, Error> {
-        let row = sqlx::query!(
-            r#"SELECT row_id AS "row_id: Uuid", password, changed_at AS "changed_at: OffsetDateTime", mac
-               FROM credentials WHERE organization = ? AND person = ?"#,
+        let record = select_credentials!(
+            "WHERE t.organization = ? AND t.person = ?",
             organization.uuid(),
-            person.0,
+            person.uuid(),
         )
         .fetch_optional(&self.pool)
         .await?;
+        let row = record.map(CredentialRow::try_from).transpose()?;
         row.map(|row| {
-            Ok(CredentialRow {
-                organization,
-                person,
-                row_id: row.row_id.into(),
-                password: Sealed::from_bytes(row.password),
-                changed_at: row.changed_at,
-                mac: RowMac::from_bytes(bytes32("credentials", &row.mac)?),
+            ensure("credentials", row, |row| {
+                row.organization == organization && row.person == person
             })
         })
         .transpose()
@@ -76,20 +55,8 @@ impl Transaction {
     /// Adds a person's credential.
     ///
     /// # Errors
-    /// [`Error::AlreadyThere`] where the person has one.
+    /// [`Error::UniqueViolation`] if the person has one.
     pub async fn insert_credential(&mut self, row: &CredentialRow) -> Result<(), Error> {
-        sqlx::query!(
-            "INSERT INTO credentials (organization, person, row_id, password, changed_at, mac)
-             VALUES (?, ?, ?, ?, ?, ?)",
-            row.organization.uuid(),
-            row.person.0,
-            row.row_id.uuid(),
-            row.password.as_bytes(),
-            row.changed_at,
-            &row.mac.as_bytes()[..],
-        )
-        .execute(&mut *self.inner)
-        .await?;
-        Ok(())
+        self.insert(std::slice::from_ref(row)).await
     }
 }

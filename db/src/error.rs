@@ -1,17 +1,21 @@
-//! What can go wrong at the database, as callers tell it apart.
+//! Errors of the database, as callers distinguish them.
 
 /// A failed statement. Server messages are dropped here: they quote values.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server is away, or no connection came free in time. Worth trying again.
+    /// The server cannot be reached, or no connection became free in time. A retry may help.
     #[error("the database cannot be reached ({0})")]
     Unavailable(&'static str),
-    /// The server ended this transaction in favour of another. Worth trying again at once.
-    #[error("the database ended this transaction in favour of another")]
-    Contended,
-    /// A row with this unique key is there already.
-    #[error("a row with the unique key {0} is there already")]
-    AlreadyThere(&'static str),
+    /// A concurrent transaction changed the same rows, or the server ended this one in favour of it. The whole
+    /// transaction may be retried at once.
+    #[error("a concurrent transaction changed the same rows")]
+    Conflict,
+    /// A row with this unique key exists.
+    #[error("a row with the unique key {0} exists")]
+    UniqueViolation(&'static str),
+    /// The database returned a row that was not requested, or one row twice. Report it as tampering.
+    #[error("the database returned a row of {0} that was not requested")]
+    NotRequested(&'static str),
     /// A stored value does not have the form that the schema promises.
     #[error("a row of {0} is malformed")]
     Corrupt(&'static str),
@@ -22,12 +26,19 @@ pub enum Error {
 
 /// The unique keys that callers tell apart, as both servers spell them at the end of their messages.
 const UNIQUE_KEYS: [&str; 5] = [
-    "demographics_mrn",
+    "patient_index_unique",
     "people_email",
     "organizations_name",
     "keys_owner",
     "resources_id",
 ];
+
+impl Error {
+    /// [`Error::Conflict`] unless a guarded update met its row.
+    pub(crate) fn unless_updated(rows: u64) -> Result<(), Self> {
+        if rows == 1 { Ok(()) } else { Err(Self::Conflict) }
+    }
+}
 
 const DUPLICATE_ENTRY: u16 = 1062;
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
@@ -45,8 +56,8 @@ impl From<sqlx::Error> for Error {
                 .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
                 .map(sqlx::mysql::MySqlDatabaseError::number);
             return match number {
-                Some(DUPLICATE_ENTRY) => Self::AlreadyThere(unique_key(server.message())),
-                Some(DEADLOCK | LOCK_WAIT_TIMEOUT) => Self::Contended,
+                Some(DUPLICATE_ENTRY) => Self::UniqueViolation(unique_key(server.message())),
+                Some(DEADLOCK | LOCK_WAIT_TIMEOUT) => Self::Conflict,
                 Some(n) if SHUTTING_DOWN.contains(&n) => Self::Unavailable("shutting down"),
                 other => Self::Unexpected(other),
             };

@@ -1,19 +1,20 @@
 //! Table `keys`: every key below the root, wrapped.
 
-use phi::{
-    Inserted, KeyId, KeyState, KeyStore, OrganizationId, Owner, OwnerKind, Purpose, RowMac,
-    StoreError, WrappedKey,
+use phi_types::{
+    KeyId, KeyState, KeyStore, OrganizationId, Owner, OwnerKind, Purpose, StoreError, WrappedKey,
 };
+use sqlx::MySql;
+use sqlx::query_builder::Separated;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::columns::{bytes16, bytes32};
-use crate::{Database, Error};
+use crate::requested::{ensure, ensure_all, json_ids};
+use crate::stored::{StoredRow, StoredValue, row_mac};
+use crate::{Database, Error, Transaction};
 
-const TABLE: &str = "keys";
-
-/// What the queries below select.
-struct Stored {
+/// A wrapped key as the driver returns it. (`WrappedKey` is no row of this crate's making, so the declaration is
+/// written out here.)
+struct KeyRecord {
     id: Uuid,
     organization: Uuid,
     owner_kind: u8,
@@ -28,113 +29,150 @@ struct Stored {
     commitment: Vec<u8>,
     state: u8,
     created_at: OffsetDateTime,
+    mac_key: Uuid,
     mac: Vec<u8>,
 }
 
-impl TryFrom<Stored> for WrappedKey {
+impl TryFrom<KeyRecord> for WrappedKey {
     type Error = Error;
 
-    fn try_from(row: Stored) -> Result<Self, Error> {
+    fn try_from(row: KeyRecord) -> Result<Self, Error> {
+        const CORRUPT: Error = Error::Corrupt("keys");
         Ok(Self {
             id: row.id.into(),
             organization: row.organization.into(),
-            owner: bytes16(TABLE, &row.owner)?,
-            owner_kind: OwnerKind::from_code(row.owner_kind).ok_or(Error::Corrupt(TABLE))?,
-            purpose: Purpose::from_code(row.purpose).ok_or(Error::Corrupt(TABLE))?,
+            owner: StoredValue::from_raw(row.owner).ok_or(CORRUPT)?,
+            owner_kind: OwnerKind::from_code(row.owner_kind).ok_or(CORRUPT)?,
+            purpose: Purpose::from_code(row.purpose).ok_or(CORRUPT)?,
             version: row.version,
             root: row.root,
             branch: row.branch.map(KeyId::from_uuid),
             branch_version: row.branch_version,
             provider: row.provider,
             wrapped: row.wrapped,
-            commitment: bytes32(TABLE, &row.commitment)?,
-            state: KeyState::from_code(row.state).ok_or(Error::Corrupt(TABLE))?,
+            commitment: StoredValue::from_raw(row.commitment).ok_or(CORRUPT)?,
+            state: KeyState::from_code(row.state).ok_or(CORRUPT)?,
             created_at: row.created_at,
-            mac: RowMac::from_bytes(bytes32(TABLE, &row.mac)?),
+            mac: row_mac("keys", row.mac_key, &row.mac)?,
         })
     }
 }
 
+impl StoredRow for WrappedKey {
+    const INSERT: &'static str = "INSERT INTO `keys` (id, organization, owner_kind, owner, purpose, version, root, \
+         branch, branch_version, provider, wrapped, commitment, state, created_at, mac_key, mac) ";
+    const COLUMNS: usize = 16;
+
+    fn bind<'a>(&'a self, values: &mut Separated<'_, 'a, MySql, &'static str>) {
+        values
+            .push_bind(self.id.uuid())
+            .push_bind(self.organization.uuid())
+            .push_bind(self.owner_kind.code())
+            .push_bind(&self.owner[..])
+            .push_bind(self.purpose.code())
+            .push_bind(self.version)
+            .push_bind(&self.root)
+            .push_bind(self.branch.map(KeyId::uuid))
+            .push_bind(self.branch_version)
+            .push_bind(self.provider)
+            .push_bind(&self.wrapped)
+            .push_bind(&self.commitment[..])
+            .push_bind(self.state.code())
+            .push_bind(self.created_at)
+            .push_bind(self.mac.key().uuid())
+            .push_bind(&self.mac.as_bytes()[..]);
+    }
+
+    fn size(&self) -> usize {
+        512 + self.wrapped.len()
+    }
+}
+
+macro_rules! select_keys {
+    ($rest:tt $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            KeyRecord,
+            "SELECT t.id AS `id: _`, t.organization AS `organization: _`, t.owner_kind, t.owner, t.purpose,
+                    t.version, t.root AS `root: _`, t.branch AS `branch: _`, t.branch_version, t.provider,
+                    t.wrapped, t.commitment, t.state, t.created_at AS `created_at: _`,
+                    t.mac_key AS `mac_key: _`, t.mac FROM `keys` t " + $rest $(, $argument)*
+        )
+    };
+}
+
 impl KeyStore for Database {
-    async fn active(
+    async fn current(
         &self,
         organization: OrganizationId,
         owner: &Owner,
         purpose: Purpose,
     ) -> Result<Option<WrappedKey>, StoreError> {
-        let row = sqlx::query_as!(
-            Stored,
-            r#"SELECT id AS "id: Uuid", organization AS "organization: Uuid", owner_kind, owner, purpose,
-                      version, root AS "root: String", branch AS "branch: Uuid", branch_version, provider, wrapped, commitment,
-                      state, created_at AS "created_at: OffsetDateTime", mac
-               FROM `keys`
-               WHERE organization = ? AND owner_kind = ? AND owner = ? AND purpose = ?
-               ORDER BY state, version DESC LIMIT 1"#,
+        let id = owner.id(organization);
+        let record = select_keys!(
+            "WHERE t.organization = ? AND t.owner_kind = ? AND t.owner = ? AND t.purpose = ?
+             ORDER BY t.state, t.version DESC LIMIT 1",
             organization.uuid(),
             owner.kind().code(),
-            &owner.id(organization)[..],
+            &id[..],
             purpose.code(),
         )
         .fetch_optional(&self.pool)
-        .await;
-        read(row)
-    }
-
-    async fn by_id(&self, id: KeyId) -> Result<Option<WrappedKey>, StoreError> {
-        let row = sqlx::query_as!(
-            Stored,
-            r#"SELECT id AS "id: Uuid", organization AS "organization: Uuid", owner_kind, owner, purpose,
-                      version, root AS "root: String", branch AS "branch: Uuid", branch_version, provider, wrapped, commitment,
-                      state, created_at AS "created_at: OffsetDateTime", mac
-               FROM `keys` WHERE id = ?"#,
-            id.uuid(),
-        )
-        .fetch_optional(&self.pool)
-        .await;
-        read(row)
-    }
-
-    async fn insert(&self, key: &WrappedKey) -> Result<Inserted, StoreError> {
-        let inserted = sqlx::query!(
-            "INSERT INTO `keys` (id, organization, owner_kind, owner, purpose, version, root, branch,
-                                 branch_version, provider, wrapped, commitment, state, created_at, mac)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            key.id.uuid(),
-            key.organization.uuid(),
-            key.owner_kind.code(),
-            &key.owner[..],
-            key.purpose.code(),
-            key.version,
-            key.root,
-            key.branch.map(KeyId::uuid),
-            key.branch_version,
-            key.provider,
-            key.wrapped,
-            &key.commitment[..],
-            key.state.code(),
-            key.created_at,
-            &key.mac.as_bytes()[..],
-        )
-        .execute(&self.pool)
         .await
-        .map_err(Error::from);
-        match inserted {
-            Ok(_) => Ok(Inserted::Stored),
-            Err(Error::AlreadyThere("keys_owner")) => Ok(Inserted::AlreadyThere),
-            Err(error) => Err(unavailable(error)),
-        }
+        .map_err(|error| unavailable(error.into()))?;
+        let is_requested = |row: &WrappedKey| {
+            row.organization == organization
+                && row.owner_kind == owner.kind()
+                && row.owner == id
+                && row.purpose == purpose
+        };
+        let row = record.map(WrappedKey::try_from).transpose();
+        row.and_then(|row| {
+            row.map(|row| ensure("keys", row, is_requested))
+                .transpose()
+        })
+        .map_err(corrupt)
+    }
+
+    async fn by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[KeyId],
+    ) -> Result<Vec<WrappedKey>, StoreError> {
+        let records = select_keys!(
+            "JOIN JSON_TABLE(?, '$[*]' COLUMNS (
+                    id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) wanted
+               ON t.id = UNHEX(wanted.id)
+             WHERE t.organization = ?",
+            json_ids(ids.iter().map(|id| id.uuid())),
+            organization.uuid(),
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| unavailable(error.into()))?;
+        let rows = records.into_iter().map(WrappedKey::try_from);
+        let rows: Vec<_> = rows.collect::<Result<_, _>>().map_err(corrupt)?;
+        let requested: std::collections::HashSet<_> = ids.iter().collect();
+        let is_requested = |row: &WrappedKey| {
+            row.organization == organization && requested.contains(&row.id)
+        };
+        ensure_all("keys", rows, |row| row.id, is_requested).map_err(corrupt)
     }
 }
 
-fn read(row: Result<Option<Stored>, sqlx::Error>) -> Result<Option<WrappedKey>, StoreError> {
-    row.map_err(|error| unavailable(error.into()))?
-        .map(|row| {
-            row.try_into()
-                .map_err(|error: Error| StoreError::Corrupt(error.into()))
-        })
-        .transpose()
+impl Transaction {
+    /// Adds keys, in the transaction that adds their owner.
+    ///
+    /// # Errors
+    /// [`Error::UniqueViolation`] if an owner has a key of the same purpose and version.
+    pub async fn insert_keys(&mut self, rows: &[WrappedKey]) -> Result<(), Error> {
+        self.insert(rows).await
+    }
 }
 
 fn unavailable(error: Error) -> StoreError {
     StoreError::Unavailable(error.into())
+}
+
+fn corrupt(error: Error) -> StoreError {
+    StoreError::Corrupt(error.into())
 }

@@ -1,67 +1,70 @@
-//! Table `organizations`.
+//! Table `organizations`: the tenants.
 
-use phi::OrganizationId;
+use db_macros::table;
+use phi_types::OrganizationId;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use crate::{Database, Error};
+use crate::requested::ensure;
+use crate::{Database, Error, Transaction};
 
-/// An organization: the tenant that every other row belongs to.
-#[derive(Clone, Debug)]
-pub struct OrganizationRow {
-    /// Its id.
-    pub id: OrganizationId,
-    /// Its public name.
-    pub name: String,
-    /// When it was made.
-    pub created_at: OffsetDateTime,
+table! {
+    /// An organization: the tenant that every other row belongs to.
+    pub struct OrganizationRow: ORGANIZATIONS, row organization, select select_organizations {
+        /// Its id.
+        1 organization: OrganizationId,
+        /// Its public name.
+        2 name: String,
+        /// When it was made.
+        3 created_at: OffsetDateTime,
+    }
 }
 
 impl Database {
-    /// Adds an organization.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyThere`] for a name in use.
-    pub async fn insert_organization(&self, row: &OrganizationRow) -> Result<(), Error> {
-        sqlx::query!(
-            "INSERT INTO organizations (id, name, created_at) VALUES (?, ?, ?)",
-            row.id.uuid(),
-            row.name,
-            row.created_at,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// The organization of this name.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// See [`Error`].
     pub async fn organization_named(&self, name: &str) -> Result<Option<OrganizationRow>, Error> {
-        let row = sqlx::query!(
-            r#"SELECT id AS "id: Uuid", name, created_at AS "created_at: OffsetDateTime"
-               FROM organizations WHERE name = ?"#,
-            name,
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|row| OrganizationRow {
-            id: row.id.into(),
-            name: row.name,
-            created_at: row.created_at,
-        }))
+        let record = select_organizations!("WHERE t.name = ?", name)
+            .fetch_optional(&self.pool)
+            .await?;
+        let row = record.map(OrganizationRow::try_from).transpose()?;
+        // The collation of the column decides which spellings of a name are the same.
+        row.map(|row| {
+            ensure("organizations", row, |row| {
+                row.name.to_lowercase() == name.to_lowercase()
+            })
+        })
+        .transpose()
     }
 
-    /// The name of an organization.
+    /// One organization.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn organization_name(&self, id: OrganizationId) -> Result<Option<String>, Error> {
-        Ok(
-            sqlx::query_scalar!("SELECT name FROM organizations WHERE id = ?", id.uuid())
-                .fetch_optional(&self.pool)
-                .await?,
-        )
+    /// See [`Error`].
+    pub async fn organization(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Option<OrganizationRow>, Error> {
+        let record = select_organizations!("WHERE t.organization = ?", organization.uuid())
+            .fetch_optional(&self.pool)
+            .await?;
+        let row = record.map(OrganizationRow::try_from).transpose()?;
+        row.map(|row| {
+            ensure("organizations", row, |row| {
+                row.organization == organization
+            })
+        })
+        .transpose()
+    }
+}
+
+impl Transaction {
+    /// Adds an organization.
+    ///
+    /// # Errors
+    /// [`Error::UniqueViolation`] for a name in use.
+    pub async fn insert_organization(&mut self, row: &OrganizationRow) -> Result<(), Error> {
+        self.insert(std::slice::from_ref(row)).await
     }
 }

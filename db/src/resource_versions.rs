@@ -1,228 +1,226 @@
 //! Table `resource_versions`: every version of every resource, sealed whole.
 
-use phi::{AuthenticatedRow, OrganizationId, RowEncoder, RowId, RowMac, Sealed};
-use sqlx::{MySql, QueryBuilder};
+use db_macros::table;
+use phi_types::columns::ResourceBody;
+use phi_types::{OrganizationId, Owner, OwnerKind, RowId, Sealed};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::columns::bytes32;
+use crate::requested::{ensure, ensure_all};
+use crate::stored::{StoredValue, row_mac};
 use crate::{Database, Error, ResourceKey, ResourceRow, Transaction};
 
-/// One statement carries at most this many bytes of bodies; a server's packet limit is at least four times that.
-const STATEMENT_BYTES: usize = 4 << 20;
+table! {
+    /// One version of a resource.
+    pub struct VersionRow: RESOURCE_VERSIONS, row row_id {
+        /// The organization.
+        1 organization: OrganizationId,
+        /// The kind of its owner.
+        2 owner_kind: OwnerKind,
+        /// Its owner.
+        3 owner: [u8; 16],
+        /// FHIR resource type.
+        4 kind: String,
+        /// The resource's id.
+        5 id: Uuid,
+        /// From 1.
+        6 version: u32,
+        /// The row's id, to which the sealed column is bound.
+        7 row_id: RowId,
+        /// When it was stored.
+        8 at: OffsetDateTime,
+        /// The resource as JSON, sealed in its owner's scope.
+        9 body: Sealed<ResourceBody>,
+    }
+}
 
-/// One version of a resource, as stored.
+/// The head of a resource, the version that it names, and the newest version that is stored.
 #[derive(Clone, Debug)]
-pub struct VersionRow {
-    /// The organization.
-    pub organization: OrganizationId,
-    /// The patient that owns it, or the organization itself.
-    pub owner: Uuid,
-    /// FHIR resource type.
-    pub kind: String,
-    /// The resource's id.
-    pub id: Uuid,
-    /// From 1.
-    pub version: u32,
-    /// What the sealed column is bound to.
-    pub row_id: RowId,
-    /// When it was stored.
-    pub at: OffsetDateTime,
-    /// The resource as JSON, sealed in its owner's scope.
-    pub body: Sealed<Vec<u8>>,
-    /// Under the organization's authorization key.
-    pub mac: RowMac,
+pub struct CurrentVersion {
+    /// The head.
+    pub head: ResourceRow,
+    /// The version that the head names. Its key columns are the head's.
+    pub version: VersionRow,
+    /// The newest stored version: a head below it was put back.
+    pub newest: u32,
 }
 
-impl AuthenticatedRow for VersionRow {
-    const TABLE: &'static str = "resource_versions";
-
-    fn encode(&self, row: &mut RowEncoder) {
-        row.uuid(self.organization.uuid());
-        row.uuid(self.owner);
-        row.text(&self.kind);
-        row.uuid(self.id);
-        row.u64(u64::from(self.version));
-        row.uuid(self.row_id.uuid());
-        row.time(self.at);
-        row.bytes(self.body.as_bytes());
-    }
-
-    fn mac(&self) -> &RowMac {
-        &self.mac
-    }
-}
-
-/// What the queries below select: a head and the version that it names.
-struct Stored {
-    owner: Uuid,
+/// A [`CurrentVersion`] as the driver returns it.
+struct CurrentRecord {
+    organization: Uuid,
+    owner_kind: u8,
+    owner: Vec<u8>,
     kind: String,
     id: Uuid,
+    head_row: Uuid,
     version: u32,
+    version_row: Uuid,
     updated_at: OffsetDateTime,
+    head_mac_key: Uuid,
     head_mac: Vec<u8>,
     row_id: Uuid,
     at: OffsetDateTime,
     body: Vec<u8>,
+    mac_key: Uuid,
     mac: Vec<u8>,
+    newest: u32,
 }
 
-impl Stored {
-    fn split(self, organization: OrganizationId) -> Result<(ResourceRow, VersionRow), Error> {
+impl TryFrom<CurrentRecord> for CurrentVersion {
+    type Error = Error;
+
+    fn try_from(record: CurrentRecord) -> Result<Self, Error> {
+        const CORRUPT: Error = Error::Corrupt("resources");
         let head = ResourceRow {
-            organization,
-            owner: self.owner,
-            kind: self.kind.clone(),
-            id: self.id,
-            version: self.version,
-            updated_at: self.updated_at,
-            mac: RowMac::from_bytes(bytes32("resources", &self.head_mac)?),
+            organization: record.organization.into(),
+            owner_kind: OwnerKind::from_raw(record.owner_kind).ok_or(CORRUPT)?,
+            owner: StoredValue::from_raw(record.owner).ok_or(CORRUPT)?,
+            kind: record.kind,
+            id: record.id,
+            row_id: record.head_row.into(),
+            version: record.version,
+            version_row: record.version_row.into(),
+            updated_at: record.updated_at,
+            mac: row_mac("resources", record.head_mac_key, &record.head_mac)?,
         };
         let version = VersionRow {
-            organization,
-            owner: self.owner,
-            kind: self.kind,
-            id: self.id,
-            version: self.version,
-            row_id: self.row_id.into(),
-            at: self.at,
-            body: Sealed::from_bytes(self.body),
-            mac: RowMac::from_bytes(bytes32("resource_versions", &self.mac)?),
+            organization: head.organization,
+            owner_kind: head.owner_kind,
+            owner: head.owner,
+            kind: head.kind.clone(),
+            id: head.id,
+            version: head.version,
+            row_id: record.row_id.into(),
+            at: record.at,
+            body: Sealed::from_bytes(record.body),
+            mac: row_mac("resource_versions", record.mac_key, &record.mac)?,
         };
-        Ok((head, version))
+        if version.row_id != head.version_row {
+            return Err(Error::NotRequested("resource_versions"));
+        }
+        Ok(Self {
+            head,
+            version,
+            newest: record.newest,
+        })
     }
 }
 
+/// A query for [`CurrentRecord`]s: the FROM clause binds `r` to heads and `v` to their versions.
+macro_rules! select_current {
+    ($rest:tt $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            CurrentRecord,
+            "SELECT r.organization AS `organization: _`, r.owner_kind, r.owner, r.kind AS `kind: _`, r.id AS `id: _`,
+                    r.row_id AS `head_row: _`, r.version, r.version_row AS `version_row: _`,
+                    r.updated_at AS `updated_at: _`, r.mac_key AS `head_mac_key: _`, r.mac AS head_mac,
+                    v.row_id AS `row_id: _`, v.at AS `at: _`, v.body, v.mac_key AS `mac_key: _`, v.mac,
+                    (SELECT MAX(n.version) FROM resource_versions n
+                     WHERE n.organization = r.organization AND n.owner_kind = r.owner_kind
+                       AND n.owner = r.owner AND n.kind = r.kind AND n.id = r.id) AS `newest!: u32` "
+            + $rest $(, $argument)*
+        )
+    };
+}
+
 impl Database {
-    /// The current version of one resource, with its head.
+    /// The current version of one resource.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    /// See [`Error`].
     pub async fn current_version(
         &self,
         organization: OrganizationId,
         key: &ResourceKey,
-    ) -> Result<Option<(ResourceRow, VersionRow)>, Error> {
-        sqlx::query_as!(
-            Stored,
-            r#"SELECT r.owner AS "owner: Uuid", r.kind AS "kind: String", r.id AS "id: Uuid", r.version,
-                      r.updated_at AS "updated_at: OffsetDateTime", r.mac AS head_mac,
-                      v.row_id AS "row_id: Uuid", v.at AS "at: OffsetDateTime", v.body, v.mac
-               FROM resources r
-               JOIN resource_versions v USING (organization, owner, kind, id, version)
-               WHERE r.organization = ? AND r.kind = ? AND r.id = ?"#,
+    ) -> Result<Option<CurrentVersion>, Error> {
+        let record = select_current!(
+            "FROM resources r
+             JOIN resource_versions v USING (organization, owner_kind, owner, kind, id, version)
+             WHERE r.organization = ? AND r.kind = ? AND r.id = ?",
             organization.uuid(),
             key.kind,
             key.id,
         )
         .fetch_optional(&self.pool)
-        .await?
-        .map(|row| row.split(organization))
-        .transpose()
+        .await?;
+        let current = record.map(CurrentVersion::try_from).transpose()?;
+        let is_requested = |it: &CurrentVersion| {
+            it.head.organization == organization && it.head.kind == key.kind && it.head.id == key.id
+        };
+        current
+            .map(|current| ensure("resources", current, is_requested))
+            .transpose()
     }
 
     /// The current versions of those of `keys` that exist, in no particular order.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    /// See [`Error`].
     pub async fn current_versions(
         &self,
         organization: OrganizationId,
         keys: &[ResourceKey],
-    ) -> Result<Vec<(ResourceRow, VersionRow)>, Error> {
-        sqlx::query_as!(
-            Stored,
-            r#"SELECT r.owner AS "owner: Uuid", r.kind AS "kind: String", r.id AS "id: Uuid", r.version,
-                      r.updated_at AS "updated_at: OffsetDateTime", r.mac AS head_mac,
-                      v.row_id AS "row_id: Uuid", v.at AS "at: OffsetDateTime", v.body, v.mac
-               FROM JSON_TABLE(?, '$[*]' COLUMNS (
-                        kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
-                        id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) wanted
-               JOIN resources r
-                 ON r.organization = ? AND r.kind = wanted.kind AND r.id = UNHEX(wanted.id)
-               JOIN resource_versions v
-                 ON v.organization = r.organization AND v.owner = r.owner AND v.kind = r.kind
-                AND v.id = r.id AND v.version = r.version"#,
+    ) -> Result<Vec<CurrentVersion>, Error> {
+        let records = select_current!(
+            "FROM JSON_TABLE(?, '$[*]' COLUMNS (
+                    kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+                    id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) wanted
+             JOIN resources r
+               ON r.organization = ? AND r.kind = wanted.kind AND r.id = UNHEX(wanted.id)
+             JOIN resource_versions v
+               ON v.organization = r.organization AND v.owner_kind = r.owner_kind AND v.owner = r.owner
+              AND v.kind = r.kind AND v.id = r.id AND v.version = r.version",
             ResourceKey::json(keys),
             organization.uuid(),
         )
         .fetch_all(&self.pool)
-        .await?
-        .into_iter()
-        .map(|row| row.split(organization))
-        .collect()
+        .await?;
+        let current = records.into_iter().map(CurrentVersion::try_from);
+        let current: Vec<_> = current.collect::<Result<_, _>>()?;
+        let of_keys = ResourceKey::requested(keys);
+        let is_requested =
+            |it: &CurrentVersion| it.head.organization == organization && of_keys(&it.head);
+        let key = |it: &CurrentVersion| (it.head.kind.clone(), it.head.id);
+        ensure_all("resources", current, key, is_requested)
     }
 
-    /// The current version of every resource of a patient.
+    /// The current version of every resource of an owner.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    /// See [`Error`].
     pub async fn current_versions_of(
         &self,
         organization: OrganizationId,
-        owner: Uuid,
-    ) -> Result<Vec<(ResourceRow, VersionRow)>, Error> {
-        sqlx::query_as!(
-            Stored,
-            r#"SELECT r.owner AS "owner: Uuid", r.kind AS "kind: String", r.id AS "id: Uuid", r.version,
-                      r.updated_at AS "updated_at: OffsetDateTime", r.mac AS head_mac,
-                      v.row_id AS "row_id: Uuid", v.at AS "at: OffsetDateTime", v.body, v.mac
-               FROM resources r
-               JOIN resource_versions v USING (organization, owner, kind, id, version)
-               WHERE r.organization = ? AND r.owner = ?"#,
+        owner: &Owner,
+    ) -> Result<Vec<CurrentVersion>, Error> {
+        let (kind, id) = (owner.kind(), owner.id(organization));
+        let records = select_current!(
+            "FROM resources r
+             JOIN resource_versions v USING (organization, owner_kind, owner, kind, id, version)
+             WHERE r.organization = ? AND r.owner_kind = ? AND r.owner = ?",
             organization.uuid(),
-            owner,
+            kind.code(),
+            &id[..],
         )
         .fetch_all(&self.pool)
-        .await?
-        .into_iter()
-        .map(|row| row.split(organization))
-        .collect()
+        .await?;
+        let current = records.into_iter().map(CurrentVersion::try_from);
+        let current: Vec<_> = current.collect::<Result<_, _>>()?;
+        let is_requested = |it: &CurrentVersion| {
+            let head = &it.head;
+            head.organization == organization && head.owner_kind == kind && head.owner == id
+        };
+        let key = |it: &CurrentVersion| (it.head.kind.clone(), it.head.id);
+        ensure_all("resources", current, key, is_requested)
     }
 }
 
 impl Transaction {
-    /// Adds versions. One statement for many: a literal cannot vary in length.
+    /// Adds versions.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Contended`].
+    /// See [`Error`].
     pub async fn insert_versions(&mut self, rows: &[VersionRow]) -> Result<(), Error> {
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fits = rest
-                .iter()
-                .take_while(|row| {
-                    bytes += row.body.as_bytes().len();
-                    bytes <= STATEMENT_BYTES
-                })
-                .count();
-            let (now, later) = rest.split_at(fits.max(1));
-            self.insert_versions_at_once(now).await?;
-            rest = later;
-        }
-        Ok(())
-    }
-
-    async fn insert_versions_at_once(&mut self, rows: &[VersionRow]) -> Result<(), Error> {
-        QueryBuilder::<MySql>::new(
-            "INSERT INTO resource_versions (organization, owner, kind, id, version, row_id, at, body, mac) ",
-        )
-        .push_values(rows, |mut values, row| {
-            values
-                .push_bind(row.organization.uuid())
-                .push_bind(row.owner)
-                .push_bind(&row.kind)
-                .push_bind(row.id)
-                .push_bind(row.version)
-                .push_bind(row.row_id.uuid())
-                .push_bind(row.at)
-                .push_bind(row.body.as_bytes())
-                .push_bind(&row.mac.as_bytes()[..]);
-        })
-        .build()
-        .execute(&mut *self.inner)
-        .await?;
-        Ok(())
+        self.insert(rows).await
     }
 }

@@ -1,19 +1,21 @@
-//! Table `resources`: which version of a resource is the current one.
+//! Table `resources`: the head of each resource, which names its current version.
 
-use phi::{AuthenticatedRow, OrganizationId, RowEncoder, RowMac};
-use sqlx::{MySql, QueryBuilder};
+use std::collections::HashSet;
+
+use db_macros::table;
+use phi_types::{OrganizationId, Owner, OwnerKind, RowId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::columns::bytes32;
+use crate::requested::{ensure, ensure_all};
 use crate::{Database, Error, Transaction};
 
 /// A resource's name within its organization.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ResourceKey {
     /// FHIR resource type.
     pub kind: &'static str,
-    /// Its id.
+    /// The resource's id.
     pub id: Uuid,
 }
 
@@ -26,137 +28,127 @@ impl ResourceKey {
             .collect();
         format!("[{}]", keys.join(","))
     }
-}
 
-/// The head of a resource's history, as stored.
-#[derive(Clone, Debug)]
-pub struct ResourceRow {
-    /// The organization.
-    pub organization: OrganizationId,
-    /// The patient that owns it, or the organization itself.
-    pub owner: Uuid,
-    /// FHIR resource type.
-    pub kind: String,
-    /// Its id.
-    pub id: Uuid,
-    /// The current version.
-    pub version: u32,
-    /// When that was stored.
-    pub updated_at: OffsetDateTime,
-    /// Under the organization's authorization key.
-    pub mac: RowMac,
-}
-
-impl AuthenticatedRow for ResourceRow {
-    const TABLE: &'static str = "resources";
-
-    fn encode(&self, row: &mut RowEncoder) {
-        row.uuid(self.organization.uuid());
-        row.uuid(self.owner);
-        row.text(&self.kind);
-        row.uuid(self.id);
-        row.u64(u64::from(self.version));
-        row.time(self.updated_at);
+    /// Whether `row` is a head that was requested by one of `keys`.
+    pub(crate) fn requested(keys: &[Self]) -> impl Fn(&ResourceRow) -> bool {
+        let keys: HashSet<_> = keys.iter().map(|key| (key.kind, key.id)).collect();
+        move |row| keys.contains(&(row.kind.as_str(), row.id))
     }
+}
 
-    fn mac(&self) -> &RowMac {
-        &self.mac
+table! {
+    /// The head of a resource.
+    pub struct ResourceRow: RESOURCES, row row_id, select select_resources {
+        /// The organization.
+        1 organization: OrganizationId,
+        /// The kind of its owner.
+        2 owner_kind: OwnerKind,
+        /// Its owner.
+        3 owner: [u8; 16],
+        /// FHIR resource type.
+        4 kind: String,
+        /// Its id.
+        5 id: Uuid,
+        /// The row's id, which stays when the head moves.
+        6 row_id: RowId,
+        /// The current version, from 1.
+        7 version: u32,
+        /// The row of that version.
+        8 version_row: RowId,
+        /// When that version was stored.
+        9 updated_at: OffsetDateTime,
+    }
+}
+
+impl ResourceRow {
+    /// The owner, if the columns name one.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn owner(&self) -> Result<Owner, Error> {
+        Owner::from_parts(self.organization, self.owner_kind, self.owner)
+            .ok_or(Error::Corrupt("resources"))
     }
 }
 
 impl Transaction {
-    /// Reads the heads of those of `keys` that exist, and holds them until the transaction ends.
+    /// The heads of those of `keys` that exist, locked until the transaction ends.
     ///
     /// The list of keys leads the join and the unique key serves it: otherwise a small table is read through, which
-    /// waits for every row that it passes. (MySQL refuses to lock a `JSON_TABLE` that stands by itself.) The keys
-    /// are taken in order, so that two that want the same rows do not each hold what the other wants.
+    /// waits for every row that it passes. (MySQL does not lock a `JSON_TABLE` that stands by itself.) The keys
+    /// are taken in order, so that two transactions that want the same rows do not deadlock.
     ///
     /// # Errors
-    /// [`Error::Contended`], [`Error::Unavailable`], [`Error::Corrupt`].
+    /// See [`Error`].
     pub async fn lock_resources(
         &mut self,
         organization: OrganizationId,
         keys: &[ResourceKey],
     ) -> Result<Vec<ResourceRow>, Error> {
         let mut keys = keys.to_vec();
-        keys.sort_unstable_by_key(|key| (key.kind, key.id));
-        let rows = sqlx::query!(
-            r#"SELECT r.owner AS "owner: Uuid", r.kind AS "kind: String", r.id AS "id: Uuid", r.version,
-                      r.updated_at AS "updated_at: OffsetDateTime", r.mac
+        keys.sort_unstable();
+        let records = sqlx::query_as!(
+            ResourceRowRecord,
+            r#"SELECT t.organization AS "organization: _", t.owner_kind AS "owner_kind: _", t.owner AS "owner: _",
+                      t.kind AS "kind: _", t.id AS "id: _", t.row_id AS "row_id: _", t.version AS "version: _",
+                      t.version_row AS "version_row: _", t.updated_at AS "updated_at: _",
+                      t.mac_key AS "mac_key: _", t.mac AS "mac: _"
                FROM (SELECT kind, id
                      FROM JSON_TABLE(?, '$[*]' COLUMNS (
                           kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
                           id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) listed) wanted
-               STRAIGHT_JOIN resources r FORCE INDEX (resources_id)
-                 ON r.organization = ? AND r.kind = wanted.kind AND r.id = UNHEX(wanted.id)
-               ORDER BY r.kind, r.id
+               STRAIGHT_JOIN resources t FORCE INDEX (resources_id)
+                 ON t.organization = ? AND t.kind = wanted.kind AND t.id = UNHEX(wanted.id)
+               ORDER BY t.kind, t.id
                FOR UPDATE"#,
             ResourceKey::json(&keys),
             organization.uuid(),
         )
         .fetch_all(&mut *self.inner)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(ResourceRow {
-                    organization,
-                    owner: row.owner,
-                    kind: row.kind,
-                    id: row.id,
-                    version: row.version,
-                    updated_at: row.updated_at,
-                    mac: RowMac::from_bytes(bytes32("resources", &row.mac)?),
-                })
-            })
-            .collect()
+        let rows = records.into_iter().map(ResourceRow::try_from);
+        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+        let of_keys = ResourceKey::requested(&keys);
+        let is_requested = |row: &ResourceRow| row.organization == organization && of_keys(row);
+        let key = |row: &ResourceRow| (row.kind.clone(), row.id);
+        ensure_all("resources", rows, key, is_requested)
     }
 
-    /// Adds the heads of new resources. One statement for all: a literal cannot vary in length.
+    /// Adds the heads of new resources.
     ///
     /// # Errors
-    /// [`Error::AlreadyThere`] if one was added since [`Transaction::lock_resources`]: try again.
+    /// [`Error::UniqueViolation`] if one was added since [`Transaction::lock_resources`]: retry.
     pub async fn insert_resources(&mut self, rows: &[ResourceRow]) -> Result<(), Error> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        QueryBuilder::<MySql>::new(
-            "INSERT INTO resources (organization, owner, kind, id, version, updated_at, mac) ",
-        )
-        .push_values(rows, |mut values, row| {
-            values
-                .push_bind(row.organization.uuid())
-                .push_bind(row.owner)
-                .push_bind(&row.kind)
-                .push_bind(row.id)
-                .push_bind(row.version)
-                .push_bind(row.updated_at)
-                .push_bind(&row.mac.as_bytes()[..]);
-        })
-        .build()
-        .execute(&mut *self.inner)
-        .await?;
-        Ok(())
+        self.insert(rows).await
     }
 
-    /// Moves a resource that [`Transaction::lock_resources`] found to its next version.
+    /// Moves a resource to its next version, if its head is as it was read: `before` is its MAC then.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn update_resource(&mut self, row: &ResourceRow) -> Result<(), Error> {
-        sqlx::query!(
-            "UPDATE resources SET version = ?, updated_at = ?, mac = ?
-             WHERE organization = ? AND owner = ? AND kind = ? AND id = ?",
+    /// [`Error::Conflict`] if it is not.
+    pub async fn update_resource(
+        &mut self,
+        row: &ResourceRow,
+        before: &[u8; 32],
+    ) -> Result<(), Error> {
+        let updated = sqlx::query!(
+            "UPDATE resources SET version = ?, version_row = ?, updated_at = ?, mac_key = ?, mac = ?
+             WHERE organization = ? AND owner_kind = ? AND owner = ? AND kind = ? AND id = ? AND mac = ?",
             row.version,
+            row.version_row.uuid(),
             row.updated_at,
+            row.mac.key().uuid(),
             &row.mac.as_bytes()[..],
             row.organization.uuid(),
-            row.owner,
+            row.owner_kind.code(),
+            &row.owner[..],
             row.kind,
             row.id,
+            &before[..],
         )
         .execute(&mut *self.inner)
         .await?;
-        Ok(())
+        Error::unless_updated(updated.rows_affected())
     }
 }
 
@@ -164,31 +156,24 @@ impl Database {
     /// The head of one resource.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    /// See [`Error`].
     pub async fn resource(
         &self,
         organization: OrganizationId,
         key: &ResourceKey,
     ) -> Result<Option<ResourceRow>, Error> {
-        let row = sqlx::query!(
-            r#"SELECT owner AS "owner: Uuid", version,
-                      updated_at AS "updated_at: OffsetDateTime", mac
-               FROM resources WHERE organization = ? AND kind = ? AND id = ?"#,
+        let record = select_resources!(
+            "WHERE t.organization = ? AND t.kind = ? AND t.id = ?",
             organization.uuid(),
             key.kind,
             key.id,
         )
         .fetch_optional(&self.pool)
         .await?;
+        let row = record.map(ResourceRow::try_from).transpose()?;
         row.map(|row| {
-            Ok(ResourceRow {
-                organization,
-                owner: row.owner,
-                kind: key.kind.to_owned(),
-                id: key.id,
-                version: row.version,
-                updated_at: row.updated_at,
-                mac: RowMac::from_bytes(bytes32("resources", &row.mac)?),
+            ensure("resources", row, |row| {
+                row.organization == organization && row.kind == key.kind && row.id == key.id
             })
         })
         .transpose()

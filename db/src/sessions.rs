@@ -1,128 +1,131 @@
-//! Table `sessions`: who is signed in at a browser.
+//! Table `sessions`: sessions of browsers and bearer tokens of programs.
+//!
+//! A session ends by a state in its row, not by the row's removal, so that putting an older row back is found by
+//! its digest. Rows are removed once their absolute limit has passed: after that an old row is worth nothing.
 
-use phi::{AuthenticatedRow, OrganizationId, RowEncoder, RowMac};
+use db_macros::table;
+use phi_types::{OrganizationId, PersonId, SessionId};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use crate::columns::bytes32;
-use crate::{Database, Error, PersonId};
+use crate::requested::ensure;
+use crate::{Database, Error, Transaction};
 
-/// A session, as stored.
-#[derive(Clone, Debug)]
-pub struct SessionRow {
-    /// HMAC of the session cookie.
-    pub token_hash: [u8; 32],
-    /// The organization.
-    pub organization: OrganizationId,
-    /// Who is signed in.
-    pub person: PersonId,
-    /// Since when: the absolute limit counts from here.
-    pub created_at: OffsetDateTime,
-    /// When it was last used: the idle limit counts from here.
-    pub seen_at: OffsetDateTime,
-    /// Under the organization's authorization key.
-    pub mac: RowMac,
-}
-
-impl AuthenticatedRow for SessionRow {
-    const TABLE: &'static str = "sessions";
-
-    fn encode(&self, row: &mut RowEncoder) {
-        row.bytes(&self.token_hash);
-        row.uuid(self.organization.uuid());
-        row.uuid(self.person.0);
-        row.time(self.created_at);
-        row.time(self.seen_at);
-    }
-
-    fn mac(&self) -> &RowMac {
-        &self.mac
+table! {
+    /// A session of a browser, or a bearer token.
+    pub struct SessionRow: SESSIONS, row id, select select_sessions {
+        /// Labelled SHA-256 of the cookie or bearer token.
+        1 token_hash: [u8; 32],
+        /// The organization.
+        2 organization: OrganizationId,
+        /// The session.
+        3 id: SessionId,
+        /// `session` or `bearer`.
+        4 kind: String,
+        /// The person.
+        5 person: PersonId,
+        /// The role that it was begun in.
+        6 role: String,
+        /// How the person was authenticated, as the audit trail names it.
+        7 method: String,
+        /// When the person was authenticated.
+        8 authenticated_at: OffsetDateTime,
+        /// The absolute limit.
+        9 expires_at: OffsetDateTime,
+        /// When it was last used: the idle limit counts from here.
+        volatile 10 seen_at: OffsetDateTime,
+        /// When it was revoked.
+        11 ended_at: Option<OffsetDateTime>,
     }
 }
 
 impl Database {
+    /// The session with this hash, of any organization.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn session(&self, token_hash: [u8; 32]) -> Result<Option<SessionRow>, Error> {
+        let record = select_sessions!("WHERE t.token_hash = ?", &token_hash[..])
+            .fetch_optional(&self.pool)
+            .await?;
+        let row = record.map(SessionRow::try_from).transpose()?;
+        row.map(|row| ensure("sessions", row, |row| row.token_hash == token_hash))
+            .transpose()
+    }
+
+    /// Stores that a session was used, if the row is as it was read: `before` is its MAC then. A session that has
+    /// ended meanwhile stays ended.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not.
+    pub async fn touch_session(&self, row: &SessionRow, before: &[u8; 32]) -> Result<(), Error> {
+        let updated = sqlx::query!(
+            "UPDATE sessions SET seen_at = ?, mac_key = ?, mac = ? WHERE token_hash = ? AND mac = ?",
+            row.seen_at,
+            row.mac.key().uuid(),
+            &row.mac.as_bytes()[..],
+            &row.token_hash[..],
+            &before[..],
+        )
+        .execute(&self.pool)
+        .await?;
+        Error::unless_updated(updated.rows_affected())
+    }
+
+    /// Removes sessions whose absolute limit passed before `before`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn delete_sessions_expired_before(
+        &self,
+        before: OffsetDateTime,
+    ) -> Result<(), Error> {
+        sqlx::query!("DELETE FROM sessions WHERE expires_at < ? LIMIT 1000", before)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Transaction {
     /// Adds a session.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn insert_session(&self, row: &SessionRow) -> Result<(), Error> {
-        sqlx::query!(
-            "INSERT INTO sessions (token_hash, organization, person, created_at, seen_at, mac)
-             VALUES (?, ?, ?, ?, ?, ?)",
-            &row.token_hash[..],
-            row.organization.uuid(),
-            row.person.0,
-            row.created_at,
-            row.seen_at,
-            &row.mac.as_bytes()[..],
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+    pub async fn insert_session(&mut self, row: &SessionRow) -> Result<(), Error> {
+        self.insert(std::slice::from_ref(row)).await
     }
 
-    /// The session with this hash.
+    /// The session with this hash, locked until the transaction ends.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub async fn session(&self, token_hash: [u8; 32]) -> Result<Option<SessionRow>, Error> {
-        let row = sqlx::query!(
-            r#"SELECT organization AS "organization: Uuid", person AS "person: Uuid",
-                      created_at AS "created_at: OffsetDateTime", seen_at AS "seen_at: OffsetDateTime", mac
-               FROM sessions WHERE token_hash = ?"#,
-            &token_hash[..],
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        row.map(|row| {
-            Ok(SessionRow {
-                token_hash,
-                organization: row.organization.into(),
-                person: PersonId(row.person),
-                created_at: row.created_at,
-                seen_at: row.seen_at,
-                mac: RowMac::from_bytes(bytes32("sessions", &row.mac)?),
-            })
-        })
-        .transpose()
+    /// See [`Error`].
+    pub async fn lock_session(
+        &mut self,
+        token_hash: [u8; 32],
+    ) -> Result<Option<SessionRow>, Error> {
+        let record = select_sessions!("WHERE t.token_hash = ? FOR UPDATE", &token_hash[..])
+            .fetch_optional(&mut *self.inner)
+            .await?;
+        let row = record.map(SessionRow::try_from).transpose()?;
+        row.map(|row| ensure("sessions", row, |row| row.token_hash == token_hash))
+            .transpose()
     }
 
-    /// Says that a session was used. A session that has ended meanwhile stays ended.
+    /// Ends a session, if the row is as it was read: `before` is its MAC then.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn touch_session(&self, row: &SessionRow) -> Result<(), Error> {
-        sqlx::query!(
-            "UPDATE sessions SET seen_at = ?, mac = ? WHERE token_hash = ? AND seen_at < ?",
-            row.seen_at,
+    /// [`Error::Conflict`] if it is not.
+    pub async fn end_session(&mut self, row: &SessionRow, before: &[u8; 32]) -> Result<(), Error> {
+        let updated = sqlx::query!(
+            "UPDATE sessions SET ended_at = ?, mac_key = ?, mac = ? WHERE token_hash = ? AND mac = ?",
+            row.ended_at,
+            row.mac.key().uuid(),
             &row.mac.as_bytes()[..],
             &row.token_hash[..],
-            row.seen_at,
+            &before[..],
         )
-        .execute(&self.pool)
+        .execute(&mut *self.inner)
         .await?;
-        Ok(())
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), Error> {
-        sqlx::query!("DELETE FROM sessions WHERE token_hash = ?", &token_hash[..])
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// Clears away sessions that were last used before `before`.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn delete_sessions_idle_since(&self, before: OffsetDateTime) -> Result<(), Error> {
-        sqlx::query!("DELETE FROM sessions WHERE seen_at < ?", before)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        Error::unless_updated(updated.rows_affected())
     }
 }

@@ -14,7 +14,7 @@ pub use columns::{Bucket, Column};
 pub use ids::{KeyId, OrganizationId, PatientId, PersonId, RowId, SessionId};
 pub use index::{IndexParameter, IndexState, IndexToken};
 pub use keys::{KeyState, KeyStore, Purpose, StoreError, WrappedKey, provider};
-pub use owner::{Owner, OwnerKind};
+pub use owner::{Owner, OwnerKind, OwnerState};
 pub use random::{array as random_bytes, fill as fill_random};
 pub use rows::{
     AuthenticatedRow, ColumnEncoder, ColumnType, ColumnValue, MAC_LENGTH, RowMac,

@@ -107,6 +107,36 @@ impl OwnerKind {
     }
 }
 
+/// The state of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OwnerState {
+    /// It has keys and may be written to.
+    Live,
+    /// Its keys were destroyed. The row is its tombstone.
+    Destroyed,
+}
+
+impl OwnerState {
+    /// The permanent number of this state.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Live => 1,
+            Self::Destroyed => 2,
+        }
+    }
+
+    /// The state with this number, if there is one.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Live),
+            2 => Some(Self::Destroyed),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use super::{ColumnType, ColumnValue};
 use crate::ids::{KeyId, OrganizationId, PatientId, PersonId, RowId, SessionId};
 use crate::index::{IndexState, IndexToken};
 use crate::keys::{KeyState, Purpose};
-use crate::owner::OwnerKind;
+use crate::owner::{OwnerKind, OwnerState};
 use crate::sealed::Sealed;
 
 /// Implements [`ColumnValue`] for types that always have a value.
@@ -38,6 +38,7 @@ present! {
     u32: Number, |value, out| out.extend_from_slice(&u64::from(*value).to_be_bytes());
     u64: Number, |value, out| out.extend_from_slice(&value.to_be_bytes());
     OwnerKind: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
+    OwnerState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     Purpose: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     KeyState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     IndexState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());

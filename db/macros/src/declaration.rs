@@ -1,0 +1,103 @@
+//! The syntax of `table!`.
+
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Error, Ident, LitInt, Result, Token, Type, braced};
+
+/// One table.
+pub(crate) struct Declaration {
+    pub(crate) docs: Vec<Attribute>,
+    /// The row's struct.
+    pub(crate) row: Ident,
+    /// The constant in `phi_types::tables`.
+    pub(crate) table: Ident,
+    /// The column that identifies the row in the audit log.
+    pub(crate) identity: Ident,
+    /// The name of the macro that selects rows, if it is selected by itself.
+    pub(crate) select: Option<Ident>,
+    pub(crate) columns: Vec<Column>,
+}
+
+/// One column.
+pub(crate) struct Column {
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) volatile: bool,
+    pub(crate) tag: u16,
+    pub(crate) name: Ident,
+    pub(crate) value: Type,
+}
+
+impl Parse for Declaration {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let docs = input.call(Attribute::parse_outer)?;
+        input.parse::<Token![pub]>()?;
+        input.parse::<Token![struct]>()?;
+        let row = input.parse()?;
+        input.parse::<Token![:]>()?;
+        let table = input.parse()?;
+        input.parse::<Token![,]>()?;
+        let identity = named(input, "row")?;
+        let select = if input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+            Some(named(input, "select")?)
+        } else {
+            None
+        };
+        let content;
+        braced!(content in input);
+        let mut columns: Vec<Column> = Vec::new();
+        while !content.is_empty() {
+            let column: Column = content.parse()?;
+            let before = columns.last().map_or(0, |column| column.tag);
+            if column.tag <= before {
+                let name = &column.name;
+                return Err(Error::new(name.span(), "tags ascend, and none is used twice"));
+            }
+            columns.push(column);
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
+            }
+        }
+        Ok(Self {
+            docs,
+            row,
+            table,
+            identity,
+            select,
+            columns,
+        })
+    }
+}
+
+/// `keyword name`.
+fn named(input: ParseStream<'_>, keyword: &str) -> Result<Ident> {
+    let found: Ident = input.parse()?;
+    if found == keyword {
+        input.parse()
+    } else {
+        Err(Error::new(found.span(), format!("`{keyword}` and a name")))
+    }
+}
+
+impl Parse for Column {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let docs = input.call(Attribute::parse_outer)?;
+        let volatile = input.peek(Ident);
+        if volatile {
+            let word: Ident = input.parse()?;
+            if word != "volatile" {
+                return Err(Error::new(word.span(), "a tag, or `volatile` and a tag"));
+            }
+        }
+        let tag = input.parse::<LitInt>()?.base10_parse()?;
+        let name = input.parse()?;
+        input.parse::<Token![:]>()?;
+        let value = input.parse()?;
+        Ok(Self {
+            docs,
+            volatile,
+            tag,
+            name,
+            value,
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! What `table!` makes of a declaration.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use crate::declaration::{Column, Declaration};
+
+pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
+    let parts = [
+        row_struct(declaration),
+        authenticated(declaration),
+        record(declaration),
+        stored(declaration),
+        select(declaration),
+    ];
+    parts.into_iter().collect()
+}
+
+/// The struct that callers see.
+fn row_struct(declaration: &Declaration) -> TokenStream {
+    let Declaration { docs, row, .. } = declaration;
+    let fields = declaration.columns.iter().map(|column| {
+        let Column {
+            docs, name, value, ..
+        } = column;
+        quote! { #(#docs)* pub #name: #value, }
+    });
+    quote! {
+        #(#docs)*
+        #[derive(Clone, Debug)]
+        pub struct #row {
+            #(#fields)*
+            /// The MAC over all other columns.
+            pub mac: ::phi_types::RowMac,
+        }
+    }
+}
+
+/// `AuthenticatedRow`, and the list of columns for the test that holds tags and types.
+fn authenticated(declaration: &Declaration) -> TokenStream {
+    let Declaration {
+        row,
+        table,
+        identity,
+        ..
+    } = declaration;
+    let encoded = declaration.columns.iter().map(|column| {
+        let Column { name, tag, .. } = column;
+        let method = if column.volatile {
+            format_ident!("volatile")
+        } else {
+            format_ident!("column")
+        };
+        quote! { columns.#method(#tag, &self.#name); }
+    });
+    let listed = declaration.columns.iter().map(|column| {
+        let Column {
+            name, tag, value, ..
+        } = column;
+        let name = name.to_string();
+        quote! { (#tag, #name, <#value as ::phi_types::ColumnValue>::TYPE), }
+    });
+    quote! {
+        impl ::phi_types::AuthenticatedRow for #row {
+            const TABLE: ::phi_types::Table = ::phi_types::tables::#table;
+
+            fn organization(&self) -> ::phi_types::OrganizationId {
+                self.organization
+            }
+
+            fn row_id(&self) -> ::uuid::Uuid {
+                crate::stored::RowIdentity::uuid(self.#identity)
+            }
+
+            fn encode(&self, columns: &mut ::phi_types::ColumnEncoder) {
+                #(#encoded)*
+            }
+
+            fn mac(&self) -> &::phi_types::RowMac {
+                &self.mac
+            }
+
+            fn set_mac(&mut self, mac: ::phi_types::RowMac) {
+                self.mac = mac;
+            }
+        }
+
+        impl #row {
+            /// The columns that enter the MAC: permanent tag, name and type.
+            pub const COLUMNS: &[(u16, &str, ::phi_types::ColumnType)] = &[#(#listed)*];
+        }
+    }
+}
+
+fn record_name(declaration: &Declaration) -> Ident {
+    format_ident!("{}Record", declaration.row)
+}
+
+/// A row as the driver returns it. Without a `select` the table's own file has one.
+fn record(declaration: &Declaration) -> TokenStream {
+    if declaration.select.is_none() {
+        return TokenStream::new();
+    }
+    let row = &declaration.row;
+    let record = record_name(declaration);
+    let fields = declaration.columns.iter().map(|column| {
+        let Column { name, value, .. } = column;
+        quote! { pub(crate) #name: <#value as crate::stored::StoredValue>::Raw, }
+    });
+    let read = declaration.columns.iter().map(|column| {
+        let Column { name, value, .. } = column;
+        quote! {
+            #name: <#value as crate::stored::StoredValue>::from_raw(record.#name)
+                .ok_or(crate::Error::Corrupt(table))?,
+        }
+    });
+    quote! {
+        /// A row as the driver returns it.
+        pub(crate) struct #record {
+            #(#fields)*
+            pub(crate) mac_key: ::uuid::Uuid,
+            pub(crate) mac: ::std::vec::Vec<u8>,
+        }
+
+        impl ::core::convert::TryFrom<#record> for #row {
+            type Error = crate::Error;
+
+            fn try_from(record: #record) -> ::core::result::Result<Self, crate::Error> {
+                let table = <Self as ::phi_types::AuthenticatedRow>::TABLE.name;
+                Ok(Self {
+                    #(#read)*
+                    mac: crate::stored::row_mac(table, record.mac_key, &record.mac)?,
+                })
+            }
+        }
+    }
+}
+
+/// `StoredRow`: how a row is inserted.
+fn stored(declaration: &Declaration) -> TokenStream {
+    let row = &declaration.row;
+    let names: Vec<String> = declaration
+        .columns
+        .iter()
+        .map(|column| column.name.to_string())
+        .collect();
+    let table = table_name(declaration);
+    let insert = format!("INSERT INTO {table} ({}, mac_key, mac) ", names.join(", "));
+    let bound = declaration.columns.iter().map(|column| {
+        let Column { name, value, .. } = column;
+        quote! {
+            values.push_bind(<#value as crate::stored::StoredValue>::to_raw(&self.#name));
+        }
+    });
+    let columns = declaration.columns.len() + 2;
+    let sizes = declaration.columns.iter().map(|column| {
+        let Column { name, value, .. } = column;
+        quote! { + <#value as crate::stored::StoredValue>::size(&self.#name) }
+    });
+    quote! {
+        impl crate::stored::StoredRow for #row {
+            const INSERT: &'static str = #insert;
+            const COLUMNS: usize = #columns;
+
+            fn bind<'a>(
+                &'a self,
+                values: &mut ::sqlx::query_builder::Separated<'_, 'a, ::sqlx::MySql, &'static str>,
+            ) {
+                #(#bound)*
+                values.push_bind(self.mac.key().uuid());
+                values.push_bind(&self.mac.as_bytes()[..]);
+            }
+
+            fn size(&self) -> usize {
+                64 #(#sizes)*
+            }
+        }
+    }
+}
+
+/// `sqlx::query_as!` with the SELECT list filled in, where one is declared.
+fn select(declaration: &Declaration) -> TokenStream {
+    let Some(macro_name) = &declaration.select else {
+        return TokenStream::new();
+    };
+    let record = record_name(declaration);
+    let names = declaration.columns.iter().map(|column| column.name.to_string());
+    let list: Vec<String> = names
+        .chain(["mac_key".to_owned(), "mac".to_owned()])
+        .map(|name| format!("t.{name} AS `{name}: _`"))
+        .collect();
+    let table = table_name(declaration);
+    let text = format!("SELECT {} FROM {table} t ", list.join(", "));
+    quote! {
+        macro_rules! #macro_name {
+            ($rest:tt $(, $argument:expr)* $(,)?) => {
+                ::sqlx::query_as!(#record, #text + $rest $(, $argument)*)
+            };
+        }
+    }
+}
+
+fn table_name(declaration: &Declaration) -> String {
+    declaration.table.to_string().to_lowercase()
+}

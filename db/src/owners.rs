@@ -1,0 +1,126 @@
+//! Table `owners`: one row for each scope, made with it and locked by every write to it.
+
+use db_macros::table;
+use phi_types::columns::OwnerHeads;
+use phi_types::{OrganizationId, Owner, OwnerKind, OwnerState, RowId, Sealed};
+use uuid::Uuid;
+
+use crate::requested::ensure;
+use crate::{Database, Error, Transaction};
+
+table! {
+    /// The owner of a scope. A missing row means *refuse*, never "new".
+    pub struct OwnerRow: OWNERS, row row_id, select select_owners {
+        /// The organization.
+        1 organization: OrganizationId,
+        /// The kind of the owner.
+        2 owner_kind: OwnerKind,
+        /// The owner's id.
+        3 owner: [u8; 16],
+        /// The row's id, to which the sealed column is bound.
+        4 row_id: RowId,
+        /// Live, or destroyed.
+        5 state: OwnerState,
+        /// The number of legal holds.
+        6 holds: u32,
+        /// The version of the current scope key.
+        7 key_version: u32,
+        /// The event of the destruction.
+        8 tombstone: Option<Uuid>,
+        /// Of an organization: the latest audit year that has a key.
+        9 audit_year: Option<u16>,
+        /// Sealed: for each resource type the count and multiset hash of the current heads.
+        10 heads: Sealed<OwnerHeads>,
+    }
+}
+
+impl OwnerRow {
+    fn is(&self, organization: OrganizationId, owner: &Owner) -> bool {
+        self.organization == organization
+            && self.owner_kind == owner.kind()
+            && self.owner == owner.id(organization)
+    }
+}
+
+impl Database {
+    /// The row of an owner.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn owner(
+        &self,
+        organization: OrganizationId,
+        owner: &Owner,
+    ) -> Result<Option<OwnerRow>, Error> {
+        let record = select_owners!(
+            "WHERE t.organization = ? AND t.owner_kind = ? AND t.owner = ?",
+            organization.uuid(),
+            owner.kind().code(),
+            &owner.id(organization)[..],
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let row = record.map(OwnerRow::try_from).transpose()?;
+        row.map(|row| ensure("owners", row, |row| row.is(organization, owner)))
+            .transpose()
+    }
+}
+
+impl Transaction {
+    /// The row of an owner, locked until the transaction ends.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn lock_owner(
+        &mut self,
+        organization: OrganizationId,
+        owner: &Owner,
+    ) -> Result<Option<OwnerRow>, Error> {
+        let record = select_owners!(
+            "WHERE t.organization = ? AND t.owner_kind = ? AND t.owner = ? FOR UPDATE",
+            organization.uuid(),
+            owner.kind().code(),
+            &owner.id(organization)[..],
+        )
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        let row = record.map(OwnerRow::try_from).transpose()?;
+        row.map(|row| ensure("owners", row, |row| row.is(organization, owner)))
+            .transpose()
+    }
+
+    /// Adds owners.
+    ///
+    /// # Errors
+    /// [`Error::UniqueViolation`] if one is there.
+    pub async fn insert_owners(&mut self, rows: &[OwnerRow]) -> Result<(), Error> {
+        self.insert(rows).await
+    }
+
+    /// Replaces what an owner has, if the row is as it was read: `before` is its MAC then.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not.
+    pub async fn update_owner(&mut self, row: &OwnerRow, before: &[u8; 32]) -> Result<(), Error> {
+        let updated = sqlx::query!(
+            "UPDATE owners SET state = ?, holds = ?, key_version = ?, tombstone = ?, audit_year = ?, heads = ?,
+                               mac_key = ?, mac = ?
+             WHERE organization = ? AND owner_kind = ? AND owner = ? AND mac = ?",
+            row.state.code(),
+            row.holds,
+            row.key_version,
+            row.tombstone,
+            row.audit_year,
+            row.heads.as_bytes(),
+            row.mac.key().uuid(),
+            &row.mac.as_bytes()[..],
+            row.organization.uuid(),
+            row.owner_kind.code(),
+            &row.owner[..],
+            &before[..],
+        )
+        .execute(&mut *self.inner)
+        .await?;
+        Error::unless_updated(updated.rows_affected())
+    }
+}

@@ -1,0 +1,212 @@
+//! Column types as the driver has them, and the insertion of rows.
+
+use phi_types::{
+    IndexState, IndexToken, KeyId, KeyState, OrganizationId, OwnerKind, OwnerState, PatientId,
+    PersonId, Purpose, RowId, RowMac, Sealed, SessionId,
+};
+use sqlx::query_builder::Separated;
+use sqlx::{MySql, QueryBuilder};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{Error, Transaction};
+
+/// One statement carries at most this many bytes of rows; a server's packet limit is at least four times that.
+const STATEMENT_BYTES: usize = 4 << 20;
+/// One statement carries at most this many placeholders: the protocol's limit is 65,535.
+const STATEMENT_PLACEHOLDERS: usize = 30_000;
+
+/// A value that a column holds, and the type that the driver knows for it.
+pub(crate) trait StoredValue: Sized {
+    /// The driver's type.
+    type Raw;
+
+    /// The value, unless the stored one does not have the form that the schema promises.
+    fn from_raw(raw: Self::Raw) -> Option<Self>;
+
+    /// The value to store.
+    fn to_raw(&self) -> Self::Raw;
+
+    /// About how many bytes the value takes in a statement.
+    fn size(&self) -> usize {
+        32
+    }
+}
+
+/// An id by which the audit log can name a row.
+pub(crate) trait RowIdentity {
+    /// The id.
+    fn uuid(self) -> Uuid;
+}
+
+macro_rules! ids {
+    ($($id:ty),*) => {
+        $(
+            impl StoredValue for $id {
+                type Raw = Uuid;
+
+                fn from_raw(raw: Uuid) -> Option<Self> {
+                    Some(Self::from_uuid(raw))
+                }
+
+                fn to_raw(&self) -> Uuid {
+                    <$id>::uuid(*self)
+                }
+            }
+
+            impl RowIdentity for $id {
+                fn uuid(self) -> Uuid {
+                    <$id>::uuid(self)
+                }
+            }
+        )*
+    };
+}
+
+ids!(KeyId, OrganizationId, PatientId, PersonId, RowId, SessionId);
+
+macro_rules! codes {
+    ($($code:ty),*) => {
+        $(
+            impl StoredValue for $code {
+                type Raw = u8;
+
+                fn from_raw(raw: u8) -> Option<Self> {
+                    Self::from_code(raw)
+                }
+
+                fn to_raw(&self) -> u8 {
+                    self.code()
+                }
+            }
+        )*
+    };
+}
+
+codes!(IndexState, KeyState, OwnerKind, OwnerState, Purpose);
+
+macro_rules! themselves {
+    ($($plain:ty),*) => {
+        $(
+            impl StoredValue for $plain {
+                type Raw = Self;
+
+                fn from_raw(raw: Self) -> Option<Self> {
+                    Some(raw)
+                }
+
+                fn to_raw(&self) -> Self {
+                    self.clone()
+                }
+            }
+        )*
+    };
+}
+
+themselves!(Uuid, String, Vec<u8>, bool, u16, u32, u64, OffsetDateTime);
+
+macro_rules! fixed {
+    ($($length:literal),*) => {
+        $(
+            impl StoredValue for [u8; $length] {
+                type Raw = Vec<u8>;
+
+                fn from_raw(raw: Vec<u8>) -> Option<Self> {
+                    raw.try_into().ok()
+                }
+
+                fn to_raw(&self) -> Vec<u8> {
+                    self.to_vec()
+                }
+            }
+        )*
+    };
+}
+
+fixed!(16, 32);
+
+impl StoredValue for IndexToken {
+    type Raw = Vec<u8>;
+
+    fn from_raw(raw: Vec<u8>) -> Option<Self> {
+        raw.try_into().ok().map(Self::from_bytes)
+    }
+
+    fn to_raw(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+}
+
+impl<C> StoredValue for Sealed<C> {
+    type Raw = Vec<u8>;
+
+    fn from_raw(raw: Vec<u8>) -> Option<Self> {
+        Some(Self::from_bytes(raw))
+    }
+
+    fn to_raw(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn size(&self) -> usize {
+        self.as_bytes().len()
+    }
+}
+
+impl<V: StoredValue> StoredValue for Option<V> {
+    type Raw = Option<V::Raw>;
+
+    fn from_raw(raw: Self::Raw) -> Option<Self> {
+        raw.map_or(Some(None), |raw| V::from_raw(raw).map(Some))
+    }
+
+    fn to_raw(&self) -> Self::Raw {
+        self.as_ref().map(V::to_raw)
+    }
+}
+
+/// A stored MAC.
+pub(crate) fn row_mac(table: &'static str, key: Uuid, mac: &[u8]) -> Result<RowMac, Error> {
+    let mac = mac.try_into().ok().ok_or(Error::Corrupt(table))?;
+    Ok(RowMac::new(key.into(), mac))
+}
+
+/// A row that can be inserted. `table!` implements it.
+pub(crate) trait StoredRow {
+    /// `INSERT INTO table (columns) `.
+    const INSERT: &'static str;
+    /// The number of columns.
+    const COLUMNS: usize;
+
+    /// Binds the columns' values, in the order of [`Self::INSERT`].
+    fn bind<'a>(&'a self, values: &mut Separated<'_, 'a, MySql, &'static str>);
+
+    /// About how many bytes the row takes in a statement.
+    fn size(&self) -> usize;
+}
+
+impl Transaction {
+    /// Inserts rows, in as few statements as fit. A literal cannot vary in length.
+    pub(crate) async fn insert<R: StoredRow>(&mut self, rows: &[R]) -> Result<(), Error> {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest
+                .iter()
+                .take(STATEMENT_PLACEHOLDERS / R::COLUMNS)
+                .take_while(|row| {
+                    bytes += row.size();
+                    bytes <= STATEMENT_BYTES
+                })
+                .count();
+            let (now, later) = rest.split_at(fits.max(1));
+            QueryBuilder::<MySql>::new(R::INSERT)
+                .push_values(now, |mut values, row| row.bind(&mut values))
+                .build()
+                .execute(&mut *self.inner)
+                .await?;
+            rest = later;
+        }
+        Ok(())
+    }
+}
