@@ -9,8 +9,8 @@ const LABEL: &[u8] = b"audit-proof/1";
 
 /// One part of an event, with the salt and the audit path that lead to the event's commitment.
 ///
-/// It tells the number of the event's parts and this part's place among them; of the other parts
-/// it contains salted hashes only.
+/// It discloses the number of the event's parts and the index of this one; of the other parts it
+/// contains salted hashes only.
 #[derive(Clone, Eq, PartialEq)]
 pub struct PartProof {
     pub(crate) index: u32,

@@ -1,0 +1,64 @@
+//! The actions that callers are permitted, as types.
+
+use crate::{DataClass, Operation};
+
+mod sealed {
+    /// Implemented in this crate only.
+    pub trait Sealed {}
+}
+
+/// An action. Sealed: the actions are those of this crate.
+pub trait Action: sealed::Sealed + Send + Sync {
+    /// The operation that the policy must permit.
+    const OPERATION: Operation;
+
+    /// The action's name in the audit trail, for a subject of this class.
+    fn audited(class: DataClass) -> audit::Action;
+}
+
+/// An action that discloses records.
+pub trait Disclosing: Action {}
+
+/// Disclosing records one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Read;
+
+/// Disclosing records as a list.
+#[derive(Clone, Copy, Debug)]
+pub struct List;
+
+/// Disclosing records as a search result. The policy treats it as [`List`].
+#[derive(Clone, Copy, Debug)]
+pub struct Search;
+
+/// Creating and changing records.
+#[derive(Clone, Copy, Debug)]
+pub struct Write;
+
+macro_rules! actions {
+    ($($action:ident $operation:ident;)*) => {
+        $(impl sealed::Sealed for $action {})*
+        $(impl Action for $action {
+            const OPERATION: Operation = Operation::$operation;
+
+            fn audited(class: DataClass) -> audit::Action {
+                match (Self::OPERATION, class) {
+                    (Operation::Write, DataClass::Keys) => audit::Action::KeyOperation,
+                    (Operation::Write, DataClass::People) => audit::Action::Provision,
+                    _ => audit::Action::$action,
+                }
+            }
+        })*
+    };
+}
+
+actions! {
+    Read Read;
+    List List;
+    Search List;
+    Write Write;
+}
+
+impl Disclosing for Read {}
+impl Disclosing for List {}
+impl Disclosing for Search {}

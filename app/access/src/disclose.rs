@@ -1,0 +1,132 @@
+//! Disclosure: a value that may leave the process, because its event is on record.
+
+use std::fmt;
+
+use audit::{Action, Outcome, RecordReference};
+
+use crate::refusals::record_refusal;
+use crate::{CallerEvent, Disclosing, PermitError, Permitted, Record, Trail};
+
+/// A value whose disclosure is on record. [`disclose`] makes it, and an
+/// [`AuditReceipt`](crate::AuditReceipt) for what its write has stored.
+#[must_use = "a disclosure that is on record but not sent misleads its readers"]
+pub struct Disclosed<T>(T);
+
+impl<T> Disclosed<T> {
+    /// For the receipt of a write, whose event names the records.
+    pub(crate) const fn of_recorded(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value in another form, such as a page or a document: `form` adds nothing but what is on
+    /// record too.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Disclosed<U> {
+        Disclosed(form(self.0))
+    }
+
+    /// Two disclosures as one, for a response that contains both.
+    pub fn zip<U>(self, other: Disclosed<U>) -> Disclosed<(T, U)> {
+        Disclosed((self.0, other.0))
+    }
+
+    /// The value, for a responder to write into a response.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> fmt::Debug for Disclosed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disclosed(..)")
+    }
+}
+
+/// Records the disclosure of `records`, durably, and only then releases `value`.
+///
+/// `records` are all records that `value` was made from. Without any (a search without matches) the
+/// event names the permit's subject.
+///
+/// # Errors
+///
+/// [`PermitError::Refused`] if one of the records is outside the permit; this is recorded too.
+/// [`PermitError::Trail`] if the event could not be recorded. Then `value` is dropped.
+pub async fn disclose<T: Trail, A: Disclosing, V>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    records: &[Record],
+    value: V,
+) -> Result<Disclosed<V>, PermitError<T::Error>> {
+    release(trail, permitted, Outcome::Success, records, value).await
+}
+
+/// Like [`disclose`], for a value that lacks records which could not be opened. `records` includes
+/// these.
+///
+/// # Errors
+///
+/// See [`disclose`].
+pub async fn disclose_partial<T: Trail, A: Disclosing, V>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    records: &[Record],
+    value: V,
+) -> Result<Disclosed<V>, PermitError<T::Error>> {
+    release(trail, permitted, Outcome::Partial, records, value).await
+}
+
+/// The outcome of a permitted action that discloses and changes nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unsuccessful {
+    /// No such record, or none of the caller's organization.
+    NotFound,
+    /// An error.
+    Failed,
+}
+
+/// Records that a permitted action had no effect.
+///
+/// # Errors
+///
+/// The trail's error: the event is not recorded.
+pub async fn record_unsuccessful<T: Trail, A: crate::Action>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    outcome: Unsuccessful,
+) -> Result<(), T::Error> {
+    let outcome = match outcome {
+        Unsuccessful::NotFound => Outcome::NotFound,
+        Unsuccessful::Failed => Outcome::Failed,
+    };
+    let records = vec![permitted.subject().reference(None)];
+    let action = permitted.audited();
+    let event = CallerEvent::new(permitted.caller(), trail.now(), action, outcome, records);
+    trail.commit(event).await
+}
+
+async fn release<T: Trail, A: Disclosing, V>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    outcome: Outcome,
+    records: &[Record],
+    value: V,
+) -> Result<Disclosed<V>, PermitError<T::Error>> {
+    let (caller, action): (_, Action) = (permitted.caller(), permitted.audited());
+    for record in records {
+        if let Err(denial) = permitted.admits(record) {
+            record_refusal(trail, caller, action, vec![record.reference()])
+                .await
+                .map_err(PermitError::Trail)?;
+            return Err(PermitError::Refused(denial));
+        }
+    }
+    let mut references: Vec<RecordReference> = records.iter().map(Record::reference).collect();
+    if references.is_empty() {
+        references.push(permitted.subject().reference(None));
+    }
+    let event = CallerEvent::new(caller, trail.now(), action, outcome, references);
+    trail.commit(event).await.map_err(PermitError::Trail)?;
+    Ok(Disclosed(value))
+}
+
+#[cfg(test)]
+mod tests;

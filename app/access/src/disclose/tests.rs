@@ -1,0 +1,116 @@
+use super::*;
+use crate::ids::PatientId;
+use crate::testing::{MemoryTrail, caller, subject};
+use crate::{DataClass, Denial, Read, Role, Search, permit};
+
+#[tokio::test]
+async fn a_disclosure_is_on_record_before_it_returns() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::Clinician);
+    let patient = PatientId::random();
+    let subject = subject(&caller, DataClass::Clinical).patient(patient);
+    let permitted = permit(&trail, &caller, Read, subject).await.unwrap();
+    let record = Record {
+        subject: subject.id(uuid::Uuid::from_u128(5)),
+        version: Some(2),
+    };
+    let disclosed = disclose(&trail, &permitted, &[record], "value").await;
+    let events = trail.events();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].action, Action::Read);
+    assert_eq!(events[0].outcome, Outcome::Success);
+    assert_eq!(events[0].purpose, audit::PurposeOfUse::Treatment);
+    assert_eq!(events[0].records, [record.reference()]);
+    assert_eq!(disclosed.unwrap().into_inner(), "value");
+}
+
+#[tokio::test]
+async fn nothing_is_disclosed_when_the_trail_fails() {
+    let trail = MemoryTrail::failing();
+    let caller = caller(Role::Clinician);
+    let subject = subject(&caller, DataClass::Clinical);
+    let permitted = permit(&trail, &caller, Read, subject).await.unwrap();
+    let disclosed = disclose(&trail, &permitted, &[subject.into()], "value").await;
+    assert!(matches!(disclosed, Err(PermitError::Trail(_))));
+}
+
+#[tokio::test]
+async fn a_record_out_of_reach_is_refused_and_the_refusal_recorded() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::Patient);
+    let open = subject(&caller, DataClass::Clinical);
+    let permitted = permit(&trail, &caller, Read, open).await.unwrap();
+    let own = open.patient(caller.own_chart().unwrap());
+    let other = open.patient(PatientId::random());
+    let records = [own.into(), other.into()];
+    let refused = disclose(&trail, &permitted, &records, "value").await;
+    assert!(matches!(refused, Err(PermitError::Refused(Denial::Reach))));
+    let events = trail.events();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].outcome, Outcome::Refused);
+    assert_eq!(events[0].records, [other.reference(None)]);
+}
+
+#[tokio::test]
+async fn a_search_without_matches_names_its_subject() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::FrontDesk);
+    let subject = subject(&caller, DataClass::Demographics);
+    let permitted = permit(&trail, &caller, Search, subject).await.unwrap();
+    let empty: Vec<u8> = Vec::new();
+    let disclosed = disclose(&trail, &permitted, &[], empty).await.unwrap();
+    assert!(disclosed.into_inner().is_empty());
+    assert_eq!(trail.events()[0].action, Action::Search);
+    assert_eq!(trail.events()[0].records, [subject.reference(None)]);
+}
+
+#[tokio::test]
+async fn unopened_and_missing_records_have_outcomes_of_their_own() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::Clinician);
+    let subject = subject(&caller, DataClass::Clinical);
+    let permitted = permit(&trail, &caller, Read, subject).await.unwrap();
+    let records = [subject.into()];
+    let partial = disclose_partial(&trail, &permitted, &records, ()).await;
+    partial.unwrap().into_inner();
+    for outcome in [Unsuccessful::NotFound, Unsuccessful::Failed] {
+        record_unsuccessful(&trail, &permitted, outcome)
+            .await
+            .unwrap();
+    }
+    let outcomes: Vec<_> = trail.events().iter().map(|event| event.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [Outcome::Partial, Outcome::NotFound, Outcome::Failed]
+    );
+}
+
+#[test]
+fn a_disclosure_does_not_print_its_value() {
+    let disclosed = Disclosed::of_recorded("Cruz").zip(Disclosed::of_recorded("1950"));
+    assert_eq!(format!("{disclosed:?}"), "Disclosed(..)");
+    let page = disclosed.map(|(name, born)| format!("{name} {born}"));
+    assert_eq!(page.into_inner(), "Cruz 1950");
+}
+
+#[test]
+fn disclosing_can_run_on_any_worker() {
+    fn is_send<T: Send>(_: T) {}
+    fn check<'a>(trail: &'a MemoryTrail, caller: &'a crate::Caller) {
+        is_send(permit(
+            trail,
+            caller,
+            Read,
+            subject(caller, DataClass::Clinical),
+        ));
+        is_send(async move {
+            let subject = subject(caller, DataClass::Clinical);
+            let permitted = permit(trail, caller, Read, subject).await.unwrap();
+            disclose(trail, &permitted, &[], ())
+                .await
+                .unwrap()
+                .into_inner();
+        });
+    }
+    check(&MemoryTrail::default(), &caller(Role::Clinician));
+}

@@ -1,0 +1,124 @@
+//! The evidence that a [`Caller`](crate::Caller) is made from.
+//!
+//! The rows themselves belong to the database crate. An adapter names the row's type and reads the
+//! claims out of it; that the row was written by this stack is shown by `Verified`, which only the
+//! crate `phi` makes.
+
+use audit::Assurance;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::ids::{OrganizationId, PatientId};
+
+/// An adapter for the row of a session or bearer token.
+pub trait SessionEvidence {
+    /// The stored row.
+    type Row;
+
+    /// The claims that the row makes.
+    fn claims(row: &Self::Row) -> SessionClaims;
+}
+
+/// The claims of a session or token row.
+#[derive(Clone, Debug)]
+pub struct SessionClaims {
+    /// The organization that the session is confined to.
+    pub organization: OrganizationId,
+    /// The person who authenticated.
+    pub person: Uuid,
+    /// The id of the session or token.
+    pub id: Uuid,
+    /// The role that a token was issued for; none if the person's current role applies.
+    pub role: Option<String>,
+    /// The method of authentication.
+    pub assurance: Assurance,
+    /// The time of authentication.
+    pub authenticated_at: OffsetDateTime,
+    /// The stored credential.
+    pub credential: Credential,
+}
+
+/// An adapter for the row of a person.
+pub trait PersonEvidence {
+    /// The stored row.
+    type Row;
+
+    /// The claims that the row makes.
+    fn claims(row: &Self::Row) -> PersonClaims;
+}
+
+/// The claims of a person row.
+#[derive(Clone, Debug)]
+pub struct PersonClaims {
+    /// The organization that the person belongs to.
+    pub organization: OrganizationId,
+    /// The person.
+    pub id: Uuid,
+    /// The name of the person's role.
+    pub role: String,
+    /// Whether the person may act at all.
+    pub active: bool,
+    /// The person's own chart, for a patient.
+    pub own_chart: Option<PatientId>,
+}
+
+/// An adapter for the row of a care team membership.
+pub trait CareTeamEvidence {
+    /// The stored row.
+    type Row;
+
+    /// The claims that the row makes.
+    fn claims(row: &Self::Row) -> CareTeamClaims;
+}
+
+/// The claims of a care team membership row that is in force.
+#[derive(Clone, Copy, Debug)]
+pub struct CareTeamClaims {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The member.
+    pub person: Uuid,
+    /// The patient cared for.
+    pub patient: PatientId,
+}
+
+/// A session's or token's credential as stored: needed to end it, worthless to authenticate with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Credential {
+    /// The kind of credential.
+    pub kind: CredentialKind,
+    /// The hash that the row is found by.
+    pub hash: [u8; 32],
+}
+
+/// The kind of a credential.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum CredentialKind {
+    /// A session cookie.
+    Session,
+    /// A bearer token.
+    Token,
+}
+
+/// The reason why verified rows do not make a caller.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CallerError {
+    /// The rows belong to different organizations.
+    #[error("the rows belong to different organizations")]
+    OtherOrganization,
+    /// The rows are about different people.
+    #[error("the rows are about different people")]
+    OtherPerson,
+    /// The person may not act.
+    #[error("the person is not active")]
+    Inactive,
+    /// The person's role is not one of this release.
+    #[error("the person's role is unknown")]
+    UnknownRole,
+    /// The token was issued for a role that the person no longer has.
+    #[error("the token was issued for another role")]
+    RoleChanged,
+    /// The person is a patient without a chart.
+    #[error("the person is a patient without a chart")]
+    ChartMissing,
+}

@@ -1,0 +1,3 @@
+//! The types of the crate `phi` that this crate is built on, imported in this one place.
+
+pub(crate) use phi::{OrganizationId, PatientId, Verified};

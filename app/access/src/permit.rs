@@ -1,0 +1,176 @@
+//! The permit: evidence that the policy allows a caller an action on a subject.
+
+use std::marker::PhantomData;
+
+use crate::ids::PatientId;
+use crate::refusals::record_refusal;
+use crate::{
+    Action, Caller, Fields, Operation, Permission, Reach, Record, Subject, Trail, authorize,
+};
+
+/// Evidence that the policy allows `caller` the action `A` on a subject. [`permit`] makes it.
+///
+/// A subject may leave the patient open, because a record's patient is known only once its row is
+/// read. Disclosing and writing decide again, about each record.
+#[derive(Debug)]
+#[must_use = "a permit is what allows an action"]
+pub struct Permitted<'caller, A> {
+    caller: &'caller Caller,
+    subject: Subject,
+    permission: Permission,
+    action: PhantomData<fn() -> A>,
+}
+
+/// The reason for a refusal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Denial {
+    /// The role has no permission for the operation on this class.
+    #[error("the role does not permit it")]
+    Role,
+    /// The subject belongs to another organization.
+    #[error("the subject belongs to another organization")]
+    Organization,
+    /// The subject is not among the records that the permission reaches.
+    #[error("the subject is out of the permission's reach")]
+    Reach,
+    /// A stronger authentication is required.
+    #[error("a stronger authentication is required")]
+    Assurance,
+    /// A record is not of the patient that the permit is about.
+    #[error("the record belongs to another patient than the permit")]
+    Patient,
+    /// The permits of one write are none, or of several callers.
+    #[error("a write needs permits, all of one caller")]
+    Permits,
+}
+
+/// The reason why an action is not allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum PermitError<E> {
+    /// The policy refuses it. The refusal is recorded, or counted against the caller's budget.
+    #[error("refused: {0}")]
+    Refused(Denial),
+    /// The event could not be recorded; so nothing may be done or disclosed.
+    #[error("the audit trail is unavailable")]
+    Trail(#[source] E),
+}
+
+/// Decides whether `caller` may do the action on `subject`, and records a refusal.
+///
+/// # Errors
+///
+/// See [`PermitError`].
+pub async fn permit<'caller, T: Trail, A: Action>(
+    trail: &T,
+    caller: &'caller Caller,
+    _action: A,
+    subject: Subject,
+) -> Result<Permitted<'caller, A>, PermitError<T::Error>> {
+    match decide(caller, A::OPERATION, &subject) {
+        Ok(permission) => Ok(Permitted {
+            caller,
+            subject,
+            permission,
+            action: PhantomData,
+        }),
+        Err(denial) => {
+            let action = A::audited(subject.class);
+            record_refusal(trail, caller, action, vec![subject.reference(None)])
+                .await
+                .map_err(PermitError::Trail)?;
+            Err(PermitError::Refused(denial))
+        }
+    }
+}
+
+impl<'caller, A: Action> Permitted<'caller, A> {
+    /// The caller that the permit is bound to.
+    #[must_use]
+    pub const fn caller(&self) -> &'caller Caller {
+        self.caller
+    }
+
+    /// The subject.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The fields that may be disclosed or written; the service removes the others.
+    #[must_use]
+    pub const fn fields(&self) -> Fields {
+        self.permission.fields
+    }
+
+    /// The records that the permission reaches.
+    #[must_use]
+    pub const fn reach(&self) -> Reach {
+        self.permission.reach
+    }
+
+    /// Whether records of this patient may be disclosed or written under the permit: a service can
+    /// leave out the others before it opens anything.
+    #[must_use]
+    pub fn includes(&self, patient: PatientId) -> bool {
+        self.admits(&Record::from(self.subject.patient(patient)))
+            .is_ok()
+    }
+
+    pub(crate) fn audited(&self) -> audit::Action {
+        A::audited(self.subject.class)
+    }
+
+    /// Decides about one record that is disclosed or written under the permit.
+    ///
+    /// A record of another class is admitted if the caller may act on it in the same way, or read it
+    /// by itself: a chart contains records of several classes, and a list may name people.
+    pub(crate) fn admits(&self, record: &Record) -> Result<(), Denial> {
+        let subject = &record.subject;
+        if let (Some(permitted), Some(patient)) = (self.subject.patient, subject.patient)
+            && permitted != patient
+        {
+            return Err(Denial::Patient);
+        }
+        let permission = match decide(self.caller, A::OPERATION, subject) {
+            Err(Denial::Role) if A::OPERATION != Operation::Write => {
+                decide(self.caller, Operation::Read, subject)?
+            }
+            decided => decided?,
+        };
+        if reaches(self.caller, permission.reach, subject) == Some(true) {
+            Ok(())
+        } else {
+            Err(Denial::Reach)
+        }
+    }
+}
+
+/// The policy's decision about a caller and a subject, which may leave patient and id open.
+fn decide(caller: &Caller, operation: Operation, subject: &Subject) -> Result<Permission, Denial> {
+    if subject.organization != caller.organization() {
+        return Err(Denial::Organization);
+    }
+    let permission = authorize(caller.role(), operation, subject.class).ok_or(Denial::Role)?;
+    if permission.assurance > caller.assurance().into() {
+        return Err(Denial::Assurance);
+    }
+    if reaches(caller, permission.reach, subject) == Some(false) {
+        return Err(Denial::Reach);
+    }
+    Ok(permission)
+}
+
+/// Whether the reach includes the subject; none if the subject leaves it open.
+fn reaches(caller: &Caller, reach: Reach, subject: &Subject) -> Option<bool> {
+    match reach {
+        Reach::Organization => Some(true),
+        Reach::CareTeam => subject.patient.map(|patient| caller.cares_for(patient)),
+        Reach::OwnChart => subject
+            .patient
+            .map(|patient| caller.own_chart() == Some(patient)),
+        Reach::OwnAccount => subject.id.map(|id| id == caller.person()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

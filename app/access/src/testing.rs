@@ -1,0 +1,158 @@
+//! Callers and an audit trail in memory, for tests.
+
+use std::sync::{Mutex, PoisonError};
+
+use audit::{Assurance, Event};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::ids::{OrganizationId, PatientId};
+use crate::{
+    Caller, CallerEvent, Credential, CredentialKind, DataClass, PersonClaims, RefusalBudget,
+    RequestOrigin, Role, SessionClaims, Subject, Trail,
+};
+
+/// The person that all claims below are about.
+const PERSON: Uuid = Uuid::from_u128(0x5045_5253);
+
+/// The claims of a session of [`person`].
+pub(crate) fn session(organization: OrganizationId) -> SessionClaims {
+    SessionClaims {
+        organization,
+        person: PERSON,
+        id: Uuid::from_u128(0x5345_5353),
+        role: None,
+        assurance: Assurance::Password,
+        authenticated_at: OffsetDateTime::UNIX_EPOCH,
+        credential: Credential {
+            kind: CredentialKind::Session,
+            hash: [3; 32],
+        },
+    }
+}
+
+/// The claims of an active person.
+pub(crate) fn person(organization: OrganizationId, role: Role) -> PersonClaims {
+    PersonClaims {
+        organization,
+        id: PERSON,
+        role: role.name().to_owned(),
+        active: true,
+        own_chart: None,
+    }
+}
+
+/// A caller of a new organization, authenticated by password.
+pub(crate) fn caller(role: Role) -> Caller {
+    caller_with(role, Assurance::Password)
+}
+
+/// A caller of a new organization.
+pub(crate) fn caller_with(role: Role, assurance: Assurance) -> Caller {
+    let organization = OrganizationId::random();
+    let session = SessionClaims {
+        assurance,
+        ..session(organization)
+    };
+    let person = PersonClaims {
+        own_chart: Some(PatientId::random()),
+        ..person(organization, role)
+    };
+    let origin = RequestOrigin {
+        request: Uuid::from_u128(1),
+        source: Some([192, 0, 2, 7].into()),
+    };
+    Caller::consistent(session, &person, origin).unwrap()
+}
+
+/// All records of a class in the caller's organization.
+pub(crate) fn subject(caller: &Caller, class: DataClass) -> Subject {
+    Subject::of("record", class, caller.organization())
+}
+
+/// An audit trail in memory.
+#[derive(Debug)]
+pub(crate) struct MemoryTrail {
+    state: Mutex<State>,
+    refusals: RefusalBudget,
+}
+
+#[derive(Debug)]
+struct State {
+    events: Vec<Event>,
+    now: OffsetDateTime,
+    fails: bool,
+}
+
+/// The error of a trail that fails.
+#[derive(Debug, thiserror::Error)]
+#[error("the trail is down")]
+pub(crate) struct TrailDown;
+
+impl MemoryTrail {
+    /// A trail that records `per_minute` refusals of a caller individually.
+    pub(crate) fn with_budget(per_minute: u32) -> Self {
+        Self {
+            state: Mutex::new(State {
+                events: Vec::new(),
+                now: OffsetDateTime::UNIX_EPOCH,
+                fails: false,
+            }),
+            refusals: RefusalBudget::new(per_minute),
+        }
+    }
+
+    /// A trail that records nothing.
+    pub(crate) fn failing() -> Self {
+        let trail = Self::default();
+        trail.fail(true);
+        trail
+    }
+
+    /// Sets whether recording fails.
+    pub(crate) fn fail(&self, fails: bool) {
+        self.with(|state| state.fails = fails);
+    }
+
+    /// Moves the clock.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.with(|state| state.now += by);
+    }
+
+    /// The events recorded.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.with(|state| state.events.clone())
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&mut State) -> T) -> T {
+        read(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Default for MemoryTrail {
+    fn default() -> Self {
+        Self::with_budget(1000)
+    }
+}
+
+impl Trail for MemoryTrail {
+    type Error = TrailDown;
+
+    async fn commit(&self, event: CallerEvent) -> Result<(), TrailDown> {
+        self.with(|state| {
+            if state.fails {
+                return Err(TrailDown);
+            }
+            state.events.push(event.into_parts().0);
+            Ok(())
+        })
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.with(|state| state.now)
+    }
+
+    fn refusals(&self) -> &RefusalBudget {
+        &self.refusals
+    }
+}

@@ -1,0 +1,34 @@
+//! The audit trail, as this crate needs it.
+
+use audit::{Action, Outcome};
+use time::OffsetDateTime;
+
+use crate::{Caller, CallerEvent, RefusalBudget};
+
+/// The audit trail of an app instance.
+///
+/// An implementation is trusted: `commit` must return `Ok` only for an event that is durable.
+pub trait Trail: Sync {
+    /// The error for an event that could not be recorded.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Records an event durably.
+    fn commit(&self, event: CallerEvent) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// The current time: the time of events.
+    fn now(&self) -> OffsetDateTime;
+
+    /// The budget of individually recorded refusals.
+    fn refusals(&self) -> &RefusalBudget;
+}
+
+/// Records that the caller ended its session or revoked its token.
+///
+/// # Errors
+///
+/// The trail's error: the event is not recorded.
+pub async fn record_sign_out<T: Trail>(trail: &T, caller: &Caller) -> Result<(), T::Error> {
+    let at = trail.now();
+    let event = CallerEvent::new(caller, at, Action::SignOut, Outcome::Success, Vec::new());
+    trail.commit(event).await
+}

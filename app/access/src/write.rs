@@ -1,0 +1,204 @@
+//! Writes: the event that a write's transaction commits, and the receipt for it.
+
+use std::ptr;
+
+use audit::{Action, Outcome, RecordReference};
+use time::OffsetDateTime;
+
+use crate::action;
+use crate::refusals::record_refusal;
+use crate::{Caller, CallerEvent, Denial, Disclosed, PermitError, Permitted, Record, Trail};
+
+/// A permitted write of records, whose event has yet to be committed with it.
+#[derive(Debug)]
+#[must_use = "a write is done by committing it"]
+pub struct WriteRecord<'caller> {
+    caller: &'caller Caller,
+    at: OffsetDateTime,
+    action: Action,
+    records: Vec<RecordReference>,
+}
+
+/// Evidence that a write is durable together with its audit event.
+#[derive(Debug)]
+#[must_use = "a receipt is what allows a disclosure"]
+pub struct AuditReceipt(());
+
+/// Decides about each record under its permit, and prepares one event for all of them.
+///
+/// # Errors
+///
+/// [`PermitError::Refused`] if a record is outside its permit, which is recorded, or if the permits
+/// are none or of several callers. [`PermitError::Trail`] if a refusal could not be recorded.
+pub async fn record_write<'caller, T: Trail>(
+    trail: &T,
+    writes: &[(&Permitted<'caller, action::Write>, Record)],
+) -> Result<WriteRecord<'caller>, PermitError<T::Error>> {
+    let [(first, _), ..] = writes else {
+        return Err(PermitError::Refused(Denial::Permits));
+    };
+    let (caller, action) = (first.caller(), first.audited());
+    for (permitted, record) in writes {
+        if !ptr::eq(permitted.caller(), caller) {
+            return Err(PermitError::Refused(Denial::Permits));
+        }
+        if let Err(denial) = permitted.admits(record) {
+            record_refusal(trail, caller, permitted.audited(), vec![record.reference()])
+                .await
+                .map_err(PermitError::Trail)?;
+            return Err(PermitError::Refused(denial));
+        }
+    }
+    Ok(WriteRecord {
+        caller,
+        at: trail.now(),
+        action,
+        records: writes
+            .iter()
+            .map(|(_, record)| record.reference())
+            .collect(),
+    })
+}
+
+impl WriteRecord<'_> {
+    /// Runs `transaction`, which writes the records and commits this event with them.
+    ///
+    /// `transaction` is trusted to return `Ok` only after the commit.
+    ///
+    /// # Errors
+    ///
+    /// The transaction's error; then there is no receipt.
+    pub async fn commit<V, E, F>(
+        self,
+        transaction: impl FnOnce(CallerEvent) -> F,
+    ) -> Result<(AuditReceipt, V), E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        let outcome = Outcome::Success;
+        let event = CallerEvent::new(self.caller, self.at, self.action, outcome, self.records);
+        let value = transaction(event).await?;
+        Ok((AuditReceipt(()), value))
+    }
+
+    /// The time of the event.
+    #[must_use]
+    pub const fn at(&self) -> OffsetDateTime {
+        self.at
+    }
+}
+
+impl AuditReceipt {
+    /// Releases the written records themselves, for the response to the write.
+    pub fn disclose<V>(self, written: V) -> Disclosed<V> {
+        Disclosed::of_recorded(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::PatientId;
+    use crate::testing::{MemoryTrail, TrailDown, caller, subject};
+    use crate::{DataClass, Role, Write, permit};
+
+    #[tokio::test]
+    async fn a_bundle_is_written_with_one_event_for_all_its_permits() {
+        let trail = MemoryTrail::default();
+        let caller = caller(Role::Clinician);
+        let patient = subject(&caller, DataClass::Demographics).patient(PatientId::random());
+        let note = subject(&caller, DataClass::Clinical).patient(patient.patient.unwrap());
+        let first = permit(&trail, &caller, Write, patient).await.unwrap();
+        let second = permit(&trail, &caller, Write, note).await.unwrap();
+        let writes = [(&first, patient.into()), (&second, note.into())];
+        let write = record_write(&trail, &writes).await.unwrap();
+        let committed = write.commit(|event| async {
+            trail.commit(event).await?;
+            Ok::<_, TrailDown>("stored")
+        });
+        let (receipt, stored) = committed.await.unwrap();
+        assert_eq!(receipt.disclose(stored).into_inner(), "stored");
+        let events = trail.events();
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].action, Action::Write);
+        assert_eq!(
+            events[0].records,
+            [patient.reference(None), note.reference(None)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failed_transaction_gives_no_receipt() {
+        let trail = MemoryTrail::default();
+        let caller = caller(Role::Clinician);
+        let note = subject(&caller, DataClass::Clinical);
+        let permitted = permit(&trail, &caller, Write, note).await.unwrap();
+        let write = record_write(&trail, &[(&permitted, note.into())])
+            .await
+            .unwrap();
+        let failed = write.commit(|_event| async { Err::<(), _>(TrailDown) });
+        assert!(failed.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_record_is_not_written_into_the_chart_of_another_patient() {
+        let trail = MemoryTrail::default();
+        let caller = caller(Role::Clinician);
+        let note = subject(&caller, DataClass::Clinical).patient(PatientId::random());
+        let permitted = permit(&trail, &caller, Write, note).await.unwrap();
+        let other = note.patient(PatientId::random());
+        let refused = record_write(&trail, &[(&permitted, other.into())]).await;
+        assert!(matches!(
+            refused,
+            Err(PermitError::Refused(Denial::Patient))
+        ));
+        assert_eq!(trail.events()[0].outcome, Outcome::Refused);
+        assert_eq!(trail.events()[0].records, [other.reference(None)]);
+    }
+
+    #[tokio::test]
+    async fn a_readable_record_is_not_therefore_writable() {
+        let trail = MemoryTrail::default();
+        let caller = caller(Role::FrontDesk);
+        let patient = subject(&caller, DataClass::Demographics);
+        let permitted = permit(&trail, &caller, Write, patient).await.unwrap();
+        let directory = subject(&caller, DataClass::Directory);
+        let refused = record_write(&trail, &[(&permitted, directory.into())]).await;
+        assert!(matches!(refused, Err(PermitError::Refused(Denial::Role))));
+    }
+
+    #[tokio::test]
+    async fn permits_of_two_callers_or_none_make_no_write() {
+        let trail = MemoryTrail::default();
+        let (one, other) = (caller(Role::Clinician), caller(Role::Clinician));
+        let (first, second) = (
+            subject(&one, DataClass::Clinical),
+            subject(&other, DataClass::Clinical),
+        );
+        let one = permit(&trail, &one, Write, first).await.unwrap();
+        let other = permit(&trail, &other, Write, second).await.unwrap();
+        let mixed = [(&one, first.into()), (&other, second.into())];
+        for writes in [&mixed[..], &[]] {
+            let refused = record_write(&trail, writes).await;
+            assert!(matches!(
+                refused,
+                Err(PermitError::Refused(Denial::Permits))
+            ));
+        }
+    }
+
+    #[test]
+    fn writing_can_run_on_any_worker() {
+        fn is_send<T: Send>(_: T) {}
+        fn check<'a>(trail: &'a MemoryTrail, caller: &'a Caller) {
+            is_send(async move {
+                let note = subject(caller, DataClass::Clinical);
+                let permitted = permit(trail, caller, Write, note).await.unwrap();
+                let writes = [(&permitted, note.into())];
+                let write = record_write(trail, &writes).await.unwrap();
+                write.commit(async |event| trail.commit(event).await).await
+            });
+        }
+        check(&MemoryTrail::default(), &caller(Role::Clinician));
+    }
+}

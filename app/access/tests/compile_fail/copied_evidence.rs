@@ -1,0 +1,11 @@
+//! A permit, a disclosure and a receipt are not cloned.
+
+use access::{AuditReceipt, Disclosed, Permitted, Read};
+
+fn cloned<T: Clone>() {}
+
+fn main() {
+    cloned::<Permitted<'static, Read>>();
+    cloned::<Disclosed<()>>();
+    cloned::<AuditReceipt>();
+}

@@ -1,0 +1,12 @@
+//! A caller has private fields.
+
+use access::{Caller, Role};
+
+fn promote(caller: Caller) -> Caller {
+    Caller {
+        role: Role::PrivacyOfficer,
+        ..caller
+    }
+}
+
+fn main() {}

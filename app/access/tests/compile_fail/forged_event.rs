@@ -1,0 +1,15 @@
+//! An event of a caller is made by this crate only.
+
+use access::{Caller, CallerEvent};
+
+fn forge(caller: &Caller) -> CallerEvent {
+    CallerEvent::new(
+        caller,
+        time::OffsetDateTime::UNIX_EPOCH,
+        audit::Action::Read,
+        audit::Outcome::Success,
+        Vec::new(),
+    )
+}
+
+fn main() {}

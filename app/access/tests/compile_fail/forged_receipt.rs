@@ -1,0 +1,9 @@
+//! A receipt has a private field.
+
+use access::AuditReceipt;
+
+fn forge() -> AuditReceipt {
+    AuditReceipt(())
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! A receipt is for one disclosure.
+
+use access::{AuditReceipt, Disclosed};
+
+fn twice(receipt: AuditReceipt) -> [Disclosed<&'static str>; 2] {
+    [receipt.disclose("written"), receipt.disclose("more")]
+}
+
+fn main() {}

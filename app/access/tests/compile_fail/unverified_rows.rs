@@ -1,0 +1,35 @@
+//! A caller is made from verified rows, not from rows.
+
+use access::{
+    Caller, CallerError, PersonClaims, PersonEvidence, RequestOrigin, SessionClaims,
+    SessionEvidence,
+};
+
+struct Session;
+struct Person;
+
+impl SessionEvidence for Session {
+    type Row = SessionClaims;
+
+    fn claims(row: &SessionClaims) -> SessionClaims {
+        row.clone()
+    }
+}
+
+impl PersonEvidence for Person {
+    type Row = PersonClaims;
+
+    fn claims(row: &PersonClaims) -> PersonClaims {
+        row.clone()
+    }
+}
+
+fn forge(
+    session: &SessionClaims,
+    person: &PersonClaims,
+    origin: RequestOrigin,
+) -> Result<Caller, CallerError> {
+    Caller::authenticated::<Session, Person>(session, person, origin)
+}
+
+fn main() {}
