@@ -195,19 +195,27 @@ mod tests {
     }
 
     #[test]
-    fn every_owner_element_is_one_reference() {
+    fn every_owner_path_leads_to_a_reference() {
         let definitions = definitions().expect("sound");
         for resource_type in ResourceType::ALL {
-            let Some(owner) = resource_type.owner_element() else {
-                continue;
-            };
-            assert!(
-                !definitions
-                    .named(resource_type.name())
-                    .expect("defined")
-                    .elements[owner]
-                    .list
-            );
+            for path in resource_type.owner_paths() {
+                let mut of = definitions.named(resource_type.name());
+                let mut last = None;
+                for segment in path.split('.') {
+                    let name = segment.trim_end_matches("[]");
+                    let element = &of.expect("a complex type").elements[name];
+                    assert_eq!(element.list, segment.ends_with("[]"), "{path}");
+                    of = match element.element_type {
+                        ElementType::Complex(id) => definitions.find(id),
+                        _ => None,
+                    };
+                    last = of;
+                }
+                assert!(
+                    last.expect("defined").elements.contains_key("reference"),
+                    "{path}"
+                );
+            }
         }
     }
 }

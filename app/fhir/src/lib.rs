@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod capability;
+mod datatypes;
 mod definitions;
 mod demographics;
 mod element_path;
@@ -19,6 +20,6 @@ pub use element_path::ElementPath;
 pub use operation_outcome::{FHIR_JSON, Issue, IssueCode, OperationOutcome, Severity, Status};
 pub use reference::{Reference, parse_id};
 pub use resource::{NotAResource, Resource, VersionMeta, instant_text};
-pub use resource_type::{Compartment, ResourceType, UnknownResourceType};
+pub use resource_type::{Colour, Compartment, ResourceType, UnknownResourceType};
 pub use sensitive_json::SensitiveJson;
 pub use summary::Summary;

@@ -68,10 +68,10 @@ impl Resource {
             Some(Some(Ok(resource_type))) => resource_type,
             named => {
                 let why = if named.is_some() {
-                    let kept = ResourceType::ALL.map(ResourceType::name).join(", ");
+                    let kept = ResourceType::names();
                     Issue::new(
                         IssueCode::NotSupported,
-                        format!("kept here are only: {kept}"),
+                        format!("supported are only: {kept}"),
                     )
                 } else {
                     Issue::new(IssueCode::Required, "a resource says its type")
@@ -135,43 +135,42 @@ impl Resource {
         }
     }
 
-    /// The reference to its owning patient as it stands (`subject.reference`), if there is one.
-    pub fn owner_reference(&self) -> Option<&str> {
-        let element = self
-            .document
-            .value()
-            .get(self.resource_type.owner_element()?)?;
-        element.get("reference").and_then(Value::as_str)
-    }
-
     /// The patient that owns it; `None` for what belongs to the organization. A Patient without an
     /// id has no owner yet and is refused.
     ///
     /// # Errors
     ///
-    /// The resource names no patient, more than one, or one in a form that is not `Patient/uuid`.
+    /// The resource refers to no patient, to more than one, or in a form that is not `Patient/uuid`.
     pub fn owner(&self, place: &str) -> Result<Option<Uuid>, Issue> {
         if self.resource_type.compartment() == Compartment::Directory {
             return Ok(None);
         }
-        let Some(element) = self.resource_type.owner_element() else {
+        let paths = self.resource_type.owner_paths();
+        let Some(first_path) = paths.first() else {
             let why = "a Patient has an id when it is stored";
             return self
                 .id()
                 .map(Some)
                 .ok_or_else(|| Issue::new(IssueCode::Required, why).at(place));
         };
-        let here = format!("{place}.{element}");
-        let Some(reference) = self.owner_reference() else {
+        let mut found = Vec::new();
+        for path in paths {
+            references_at(self.document.value(), path, place.to_owned(), &mut found);
+        }
+        let Some((first, _)) = found.first() else {
             let why = "every clinical resource refers to the patient that it is about";
-            return Err(Issue::new(IssueCode::Required, why).at(&format!("{here}.reference")));
+            let at = format!("{place}.{}.reference", first_path.replace("[]", ""));
+            return Err(Issue::new(IssueCode::Required, why).at(&at));
         };
-        let owner = Reference::parse(reference)
-            .filter(|target| target.resource_type == ResourceType::Patient);
-        let Some(owner) = owner.map(|target| target.id) else {
+        let owner = found.iter().find_map(|(_, text)| {
+            Reference::parse(text)
+                .filter(|it| it.resource_type == ResourceType::Patient)
+                .map(|it| it.id)
+        });
+        let Some(owner) = owner else {
             let why = "this must refer to one patient, as Patient/ with a UUID, or to a Patient entry \
                        of the same Bundle";
-            return Err(Issue::new(IssueCode::BusinessRule, why).at(&format!("{here}.reference")));
+            return Err(Issue::new(IssueCode::BusinessRule, why).at(first));
         };
         match self.other_patient(owner) {
             None => Ok(Some(owner)),
@@ -291,6 +290,33 @@ fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
+/// The references at a path such as `participant[].actor`, each with its expression.
+fn references_at<'v>(
+    value: &'v Value,
+    path: &str,
+    expression: String,
+    found: &mut Vec<(String, &'v str)>,
+) {
+    let (segment, rest) = path.split_once('.').unwrap_or((path, ""));
+    if segment.is_empty() {
+        if let Some(text) = value.get("reference").and_then(Value::as_str) {
+            found.push((format!("{expression}.reference"), text));
+        }
+        return;
+    }
+    let name = segment.trim_end_matches("[]");
+    let expression = format!("{expression}.{name}");
+    match value.get(name) {
+        Some(Value::Array(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                references_at(item, rest, format!("{expression}[{index}]"), found);
+            }
+        }
+        Some(member) => references_at(member, rest, expression, found),
+        None => {}
+    }
+}
+
 fn refers_to_other(value: &Value, owner: Uuid) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| refers_to_other(item, owner)),
@@ -395,6 +421,31 @@ mod tests {
                 Some("Observation.subject.reference")
             );
         }
+    }
+
+    #[test]
+    fn a_path_through_a_list_finds_each_reference() {
+        let appointment = json!({"participant": [
+            {"actor": {"reference": "Practitioner/1"}}, {}, {"actor": {"reference": "Patient/1"}}
+        ]});
+        let mut found = Vec::new();
+        references_at(
+            &appointment,
+            "participant[].actor",
+            "Appointment".to_owned(),
+            &mut found,
+        );
+        let expected = [
+            (
+                "Appointment.participant[0].actor.reference".to_owned(),
+                "Practitioner/1",
+            ),
+            (
+                "Appointment.participant[2].actor.reference".to_owned(),
+                "Patient/1",
+            ),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -7,11 +7,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::validate::primitive::{instant, partial_date};
 use super::{Resource, ResourceType};
 
-mod datatypes;
-mod per_type;
-
-use per_type::per_type;
-
 /// What a person reads of a resource: a title, a detail, a date.
 ///
 /// All of it is PHI: it is wiped when dropped and has no `Debug`.
@@ -32,7 +27,7 @@ impl Summary {
     /// Reads a resource.
     pub fn of(resource: &Resource) -> Self {
         let json = resource.value();
-        let (title, detail) = per_type(resource.resource_type(), json);
+        let (title, detail) = resource.resource_type().line(json);
         let date = date(resource.resource_type(), json);
         let when = date.and_then(moment);
         let title = title.unwrap_or_else(|| resource.resource_type().name().to_owned());
@@ -53,27 +48,7 @@ fn moment(text: &str) -> Option<OffsetDateTime> {
 
 /// The element that says when it happened: what happened before when it was written down.
 fn date(resource_type: ResourceType, json: &Value) -> Option<&str> {
-    let elements: &[&str] = match resource_type {
-        ResourceType::Patient
-        | ResourceType::Practitioner
-        | ResourceType::Organization
-        | ResourceType::Location => &[],
-        ResourceType::Encounter => &["period"],
-        ResourceType::Observation | ResourceType::DiagnosticReport => &[
-            "effectiveDateTime",
-            "effectiveInstant",
-            "effectivePeriod",
-            "issued",
-        ],
-        ResourceType::Condition | ResourceType::AllergyIntolerance => {
-            &["onsetDateTime", "onsetPeriod", "recordedDate"]
-        }
-        ResourceType::MedicationRequest => &["authoredOn"],
-        ResourceType::Immunization => &["occurrenceDateTime", "recorded"],
-        ResourceType::Procedure => &["performedDateTime", "performedPeriod"],
-        ResourceType::CarePlan => &["period", "created"],
-    };
-    elements.iter().find_map(|name| {
+    resource_type.date_elements().iter().find_map(|name| {
         let element = json.get(*name)?;
         element.as_str().or_else(|| element.get("start")?.as_str())
     })

@@ -10,7 +10,6 @@ pub(crate) mod chart;
 mod dates;
 pub(crate) mod home;
 mod html;
-mod kind;
 mod layout;
 mod numbers;
 mod paging;
@@ -26,6 +25,4 @@ mod timeline;
 #[cfg(test)]
 mod gallery;
 
-#[cfg(test)]
-pub(crate) use kind::CHART;
 pub(crate) use problem::problem;

@@ -187,7 +187,11 @@ mod tests {
         let chart = &document["paths"]["/patients/{id}"]["get"]["parameters"][0];
         assert_eq!(
             chart["schema"]["enum"],
-            json!(pages::CHART.map(ResourceType::name))
+            json!(
+                ResourceType::in_charts()
+                    .map(ResourceType::name)
+                    .collect::<Vec<_>>()
+            )
         );
         let file = &document["paths"]["/assets/{file}"]["parameters"][0]["schema"]["pattern"];
         let pattern = regex_lite::Regex::new(file.as_str().unwrap()).unwrap();

@@ -210,12 +210,17 @@ fn interaction(request: &Map<String, Value>, at: &str, mode: Mode) -> Result<Int
         .split_once('/')
         .map_or((url, None), |(name, id)| (name, Some(id)));
     let resource_type: ResourceType = name.parse().map_err(|_unknown| {
-        let kept = ResourceType::ALL.map(ResourceType::name).join(", ");
-        let why =
-            format!("a URL here is a type or a type, a slash and an id; kept are only: {kept}");
+        let kept = ResourceType::names();
+        let why = format!(
+            "a URL here is a type or a type, a slash and an id; supported are only: {kept}"
+        );
         Refusal::request(Issue::new(IssueCode::NotSupported, why).at(&format!("{at}.url")))
     })?;
     let id = id.map(parse_id).transpose();
+    let id = id.and_then(|id| match id {
+        Some(id) => resource_type.check_id(id).map(|()| Some(id)),
+        None => Ok(None),
+    });
     let id = id.map_err(|issue| Refusal::request(issue.at(&format!("{at}.url"))))?;
     match (text("method"), id) {
         (Some("POST"), None) => Ok(Interaction::Post(resource_type)),

@@ -32,12 +32,12 @@ pub enum EntryResponse {
 
 /// The answer to a transaction or batch: an entry for each entry, in the same order.
 pub fn response(mode: Mode, answers: Vec<EntryResponse>) -> SensitiveJson {
-    let resource_type = match mode {
+    let bundle_type = match mode {
         Mode::Transaction => "transaction-response",
         Mode::Batch => "batch-response",
     };
     let entries: Vec<Value> = answers.into_iter().map(entry).collect();
-    let mut bundle = json!({ "resourceType": "Bundle", "type": kind });
+    let mut bundle = json!({ "resourceType": "Bundle", "type": bundle_type });
     // FHIR's JSON has no empty arrays.
     if let (Some(bundle), false) = (bundle.as_object_mut(), entries.is_empty()) {
         bundle.insert("entry".to_owned(), Value::Array(entries));

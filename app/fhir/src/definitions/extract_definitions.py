@@ -13,10 +13,11 @@ ends in `= code set`. `Type.element` is the type of an element that has elements
 """
 import json
 import pathlib
+import re
 import sys
 
-KEPT = """Patient Encounter Observation Condition AllergyIntolerance MedicationRequest Immunization
-Procedure DiagnosticReport CarePlan Practitioner Organization Location""".split()
+TABLE = pathlib.Path(__file__).parent.parent / "resource_type" / "table.rs"
+KEPT = re.findall(r"^    (\w+) => Definition", TABLE.read_text(), re.M)
 SYSTEM_STRING = "http://hl7.org/fhirpath/System.String"
 # A code set longer than this (languages, media types, units) is not carried along.
 LONGEST_CODE_SET = 100

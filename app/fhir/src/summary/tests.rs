@@ -54,7 +54,7 @@ fn a_number_keeps_the_decimals_that_an_instrument_can_have() {
         let quantity = format!(r#"{{"value": {sent}, "unit": "g"}}"#);
         let quantity = serde_json::from_str(&quantity).unwrap();
         assert_eq!(
-            super::datatypes::quantity(&quantity).unwrap(),
+            crate::datatypes::quantity(&quantity).unwrap(),
             format!("{shown} g")
         );
     }

@@ -42,10 +42,10 @@ pub(crate) async fn read(
 /// What the address names. A type or an id that cannot be is not found, and the answer says why.
 fn target(resource_type: &str, id: &str) -> Result<Reference, OperationOutcome> {
     let resource_type: ResourceType = resource_type.parse().map_err(|_unknown| {
-        let kept = ResourceType::ALL.map(ResourceType::name).join(", ");
+        let kept = ResourceType::names();
         let issue = Issue::new(
             IssueCode::NotSupported,
-            format!("kept here are only: {kept}"),
+            format!("supported are only: {kept}"),
         );
         OperationOutcome::new(Status::NotFound, issue)
     })?;

@@ -136,9 +136,9 @@ pub(super) fn attribute_error(
 fn place(error: ApplyError, origin: EntryRef) -> String {
     let resource = format!("{}.resource", fhir::bundle::entry_place(origin.entry));
     let Reference { resource_type, .. } = origin.target;
-    match (error, resource_type.owner_element()) {
-        (ApplyError::UnknownOwner(_) | ApplyError::OwnerChanged(_), Some(element)) => {
-            format!("{resource}.{element}.reference")
+    match (error, resource_type.owner_paths().first()) {
+        (ApplyError::UnknownOwner(_) | ApplyError::OwnerChanged(_), Some(path)) => {
+            format!("{resource}.{}.reference", path.replace("[]", ""))
         }
         (ApplyError::RecordNumberTaken(_), _) if resource_type == ResourceType::Patient => {
             format!("{resource}.identifier")

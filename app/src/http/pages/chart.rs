@@ -8,7 +8,6 @@ use time::Date;
 
 use super::dates::{Day, age};
 use super::html::Html;
-use super::kind;
 use super::layout::{Area, Frame, Viewer};
 use super::paging::page_number;
 use super::patient_table::{sex, words};
@@ -52,7 +51,7 @@ pub(crate) async fn show(
             .iter()
             .map(|stored| Record::of(&stored.resource))
             .collect();
-        let shown = asked.kind.as_deref().and_then(kind::named);
+        let shown = asked.kind.as_deref().and_then(shown_type);
         let page = page_number(asked.page.as_deref());
         let timeline = Timeline::new(&patient.uuid().to_string(), records, shown, page);
         (Demographics::of(&chart.patient.resource), Some(timeline))
@@ -135,6 +134,11 @@ impl PatientHeader {
     }
 }
 
+/// The type that `kind=` in a chart's address names, if a chart shows it.
+fn shown_type(name: &str) -> Option<ResourceType> {
+    ResourceType::in_charts().find(|it| it.name() == name)
+}
+
 /// The last four of nine digits; of anything else nothing is shown.
 fn last_four(ssn: &str) -> Option<String> {
     let digits: String = ssn.chars().filter(char::is_ascii_digit).collect();
@@ -176,6 +180,13 @@ mod tests {
         .unwrap();
         assert!(page.contains("4821") && !page.contains("26-4821") && !page.contains("99926"));
         assert_eq!(last_four("123456"), None);
+    }
+
+    #[test]
+    fn only_types_of_a_chart_are_filters() {
+        assert_eq!(shown_type("CarePlan"), Some(ResourceType::CarePlan));
+        assert_eq!(shown_type("Practitioner"), None);
+        assert_eq!(shown_type("encounter"), None);
     }
 
     #[test]

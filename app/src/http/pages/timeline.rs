@@ -5,7 +5,6 @@ use time::OffsetDateTime;
 use fhir::{Resource, ResourceType, Summary};
 
 use super::dates::Day;
-use super::kind::{self, CHART};
 use super::numbers::Count;
 use super::paging::Paging;
 
@@ -40,7 +39,7 @@ pub(crate) struct Tab {
 impl Tab {
     /// The class of its colour.
     pub(crate) fn family(&self) -> &'static str {
-        self.kind.map(kind::family).unwrap_or_default()
+        self.kind.map_or("", |it| it.colour().name())
     }
 }
 
@@ -74,12 +73,12 @@ pub(crate) struct Group {
 impl Group {
     /// The class of its colour.
     pub(crate) fn family(&self) -> &'static str {
-        kind::family(self.kind)
+        self.kind.colour().name()
     }
 
     /// Its heading.
     pub(crate) fn label(&self) -> &'static str {
-        kind::plural(self.kind)
+        self.kind.plural()
     }
 }
 
@@ -132,15 +131,18 @@ impl Timeline {
         shown: Option<ResourceType>,
         page: usize,
     ) -> Self {
-        let counts = CHART.map(|kind| records.iter().filter(|record| record.kind == kind).count());
+        let count = |kind| records.iter().filter(|record| record.kind == kind).count();
+        let counts: Vec<_> = ResourceType::in_charts()
+            .map(|kind| (kind, count(kind)))
+            .collect();
         records.retain(|record| match shown {
             Some(kind) => record.kind == kind,
-            None => CHART.contains(&record.kind),
+            None => counts.iter().any(|(kind, _)| *kind == record.kind),
         });
         records.sort_by(|a, b| {
             day_of(b)
                 .cmp(&day_of(a))
-                .then_with(|| kind::rank(a.kind).cmp(&kind::rank(b.kind)))
+                .then_with(|| a.kind.cmp(&b.kind))
                 .then_with(|| a.when.cmp(&b.when))
                 .then_with(|| a.entry.title.cmp(&b.entry.title))
         });
@@ -148,25 +150,25 @@ impl Timeline {
         let paging = Paging::new(page, PAGE, records.len(), &address(patient, shown));
         let skipped = Paging::skipped(page, PAGE);
         Self {
-            title: shown.map_or("All records", kind::plural),
-            tabs: tabs(patient, counts, shown),
+            title: shown.map_or("All records", ResourceType::plural),
+            tabs: tabs(patient, &counts, shown),
             years: grouped(records.into_iter().skip(skipped).take(PAGE)),
             paging,
         }
     }
 }
 
-fn tabs(patient: &str, counts: [usize; CHART.len()], shown: Option<ResourceType>) -> Vec<Tab> {
+fn tabs(patient: &str, counts: &[(ResourceType, usize)], shown: Option<ResourceType>) -> Vec<Tab> {
     let all = Tab {
         kind: None,
         label: "All records",
-        count: Count(counts.iter().sum()),
+        count: Count(counts.iter().map(|(_, count)| count).sum()),
         href: address(patient, None),
         current: shown.is_none(),
     };
-    let kinds = CHART.into_iter().zip(counts).map(|(kind, count)| Tab {
+    let kinds = counts.iter().map(|&(kind, count)| Tab {
         kind: Some(kind),
-        label: kind::plural(kind),
+        label: kind.plural(),
         count: Count(count),
         href: address(patient, Some(kind)),
         current: shown == Some(kind),

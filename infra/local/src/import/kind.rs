@@ -1,5 +1,7 @@
 //! The resource types that a stack stores, and the order in which they are sent.
 
+use fhir::{Compartment, ResourceType};
+
 /// A part of a file that is sent before the next one begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Wave {
@@ -24,23 +26,6 @@ impl Wave {
     }
 }
 
-/// The types of the FHIR interface, with their wave.
-const KINDS: [(&str, Wave); 13] = [
-    ("AllergyIntolerance", Wave::Charts),
-    ("CarePlan", Wave::Charts),
-    ("Condition", Wave::Charts),
-    ("DiagnosticReport", Wave::Charts),
-    ("Encounter", Wave::Charts),
-    ("Immunization", Wave::Charts),
-    ("Location", Wave::Directory),
-    ("MedicationRequest", Wave::Charts),
-    ("Observation", Wave::Charts),
-    ("Organization", Wave::Directory),
-    ("Patient", Wave::Patients),
-    ("Practitioner", Wave::Directory),
-    ("Procedure", Wave::Charts),
-];
-
 /// One of the types that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
@@ -51,7 +36,15 @@ pub(super) struct Kind {
 impl Kind {
     /// The kept type of that name.
     pub(super) fn of(name: &str) -> Option<Self> {
-        let (name, wave) = KINDS.iter().find(|(kind, _)| *kind == name)?;
-        Some(Self { name, wave: *wave })
+        let resource_type: ResourceType = name.parse().ok()?;
+        let wave = match (resource_type.compartment(), resource_type) {
+            (Compartment::Directory, _) => Wave::Directory,
+            (Compartment::Patient, ResourceType::Patient) => Wave::Patients,
+            (Compartment::Patient, _) => Wave::Charts,
+        };
+        Some(Self {
+            name: resource_type.name(),
+            wave,
+        })
     }
 }

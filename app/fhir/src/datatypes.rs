@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The items of a list.
-pub(super) fn items<'v>(object: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+pub(crate) fn items<'v>(object: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     object
         .get(name)
         .and_then(Value::as_array)
@@ -12,22 +12,33 @@ pub(super) fn items<'v>(object: &'v Value, name: &str) -> impl Iterator<Item = &
 }
 
 /// A text.
-pub(super) fn text(object: &Value, name: &str) -> Option<String> {
+pub(crate) fn text(object: &Value, name: &str) -> Option<String> {
     object.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
 /// A code as words: `not-done` is "not done".
-pub(super) fn code(object: &Value, name: &str) -> Option<String> {
+pub(crate) fn code(object: &Value, name: &str) -> Option<String> {
     text(object, name).map(|code| code.replace('-', " "))
 }
 
 /// A `CodeableConcept`: what it says itself, or what its first coding says.
-pub(super) fn concept(concept: &Value) -> Option<String> {
+pub(crate) fn concept(concept: &Value) -> Option<String> {
     text(concept, "text").or_else(|| items(concept, "coding").find_map(coding))
 }
 
+/// An element in words, whatever its type is: a text, a `CodeableConcept`, a `Coding`, a reference
+/// with a display, or the first of a list that has words.
+pub(crate) fn words(element: &Value) -> Option<String> {
+    match element {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => items.iter().find_map(words),
+        Value::Object(_) => concept(element).or_else(|| coding(element)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
 /// A `Coding`: its words, or its code.
-pub(super) fn coding(coding: &Value) -> Option<String> {
+pub(crate) fn coding(coding: &Value) -> Option<String> {
     let words = text(coding, "display").as_deref().map(without_hierarchy);
     words.or_else(|| text(coding, "code"))
 }
@@ -49,7 +60,7 @@ fn without_hierarchy(display: &str) -> String {
 }
 
 /// A `Quantity`, with its unit.
-pub(super) fn quantity(quantity: &Value) -> Option<String> {
+pub(crate) fn quantity(quantity: &Value) -> Option<String> {
     let number = readable(quantity.get("value")?.to_string());
     let comparator = text(quantity, "comparator").unwrap_or_default();
     let unit = text(quantity, "unit").or_else(|| text(quantity, "code"));
@@ -74,7 +85,7 @@ fn readable(number: String) -> String {
 }
 
 /// The `value[x]` of an observation or of a component of one.
-pub(super) fn value(of: &Value) -> Option<String> {
+pub(crate) fn value(of: &Value) -> Option<String> {
     let field = |name: &str| of.get(name);
     let span = |low: Option<String>, high: Option<String>| match (low, high) {
         (Some(low), Some(high)) => Some(format!("{low} – {high}")),
@@ -110,7 +121,7 @@ pub(super) fn value(of: &Value) -> Option<String> {
 }
 
 /// The first name that is not old: `Dr. Jane Davis`.
-pub(super) fn human_name(of: &Value) -> Option<String> {
+pub(crate) fn human_name(of: &Value) -> Option<String> {
     let old = |name: &Value| matches!(text(name, "use").as_deref(), Some("old" | "maiden"));
     let name = items(of, "name")
         .find(|name| !old(name))
@@ -129,12 +140,12 @@ pub(super) fn human_name(of: &Value) -> Option<String> {
 }
 
 /// Several of the same, with commas.
-pub(super) fn join_commas(words: impl Iterator<Item = String>) -> Option<String> {
+pub(crate) fn join_commas(words: impl Iterator<Item = String>) -> Option<String> {
     let words: Vec<String> = words.collect();
     (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// The parts that are there, with semicolons.
-pub(super) fn join_semicolons(parts: impl IntoIterator<Item = Option<String>>) -> String {
+pub(crate) fn join_semicolons(parts: impl IntoIterator<Item = Option<String>>) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
