@@ -3,15 +3,25 @@
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::Resource;
-use super::search::SSN_SYSTEM;
+use crate::{DateSpan, Resource};
+
+/// The system of US social security numbers.
+pub const SSN_SYSTEM: &str = "http://hl7.org/fhir/sid/us-ssn";
 
 /// The demographics of a Patient, as they were sent; nothing is normalized here.
 ///
 /// All of it is PHI: it is wiped when dropped and has no `Debug`.
 #[derive(Default)]
 pub struct Demographics {
-    /// Family name.
+    /// Every name, in the order sent.
+    pub names: Vec<PatientName>,
+    /// Every identifier that has a value, also old ones.
+    pub identifiers: Vec<PatientIdentifier>,
+    /// Every phone number, e-mail address and the like, also old ones.
+    pub contacts: Vec<PatientContact>,
+    /// The day of birth as a span of days.
+    pub born: Option<DateSpan>,
+    /// Family name of the current name; its text, if it has neither family nor given names.
     pub family: Option<Zeroizing<String>>,
     /// Given names, joined by spaces.
     pub given: Option<Zeroizing<String>>,
@@ -44,10 +54,25 @@ impl Demographics {
         }
         let name = best(patient, "name", &["official", "usual", ""]);
         let given = name.and_then(|name| joined(name.get("given")?, " "));
+        let family = name.and_then(|name| text(name, "family"));
+        // A name of nothing but a text is shown by it.
+        let whole = || {
+            name.filter(|_| given.is_none())
+                .and_then(|name| text(name, "text"))
+        };
+        let birth_date = text(patient, "birthDate");
         Self {
-            family: name.and_then(|name| text(name, "family")),
+            names: items(patient, "name").map(PatientName::of).collect(),
+            identifiers: items(patient, "identifier")
+                .filter_map(PatientIdentifier::of)
+                .collect(),
+            contacts: items(patient, "telecom")
+                .filter_map(PatientContact::of)
+                .collect(),
+            born: birth_date.as_ref().and_then(|date| DateSpan::parse(date)),
+            family: family.or_else(whole),
             given,
-            birth_date: text(patient, "birthDate"),
+            birth_date,
             gender: text(patient, "gender"),
             medical_record_number: identifier(patient, "MR", None),
             social_security_number: identifier(patient, "SS", Some(SSN_SYSTEM)),
@@ -59,6 +84,144 @@ impl Demographics {
             died: text(patient, "deceasedDateTime"),
         }
     }
+}
+
+/// A name of a patient.
+#[derive(Default)]
+pub struct PatientName {
+    /// Family name.
+    pub family: Option<Zeroizing<String>>,
+    /// Given names, each alone.
+    pub given: Vec<Zeroizing<String>>,
+    /// What stands before: titles.
+    pub prefix: Vec<Zeroizing<String>>,
+    /// What stands after.
+    pub suffix: Vec<Zeroizing<String>>,
+    /// The whole name as a text.
+    pub text: Option<Zeroizing<String>>,
+}
+
+/// An identifier of a patient.
+pub struct PatientIdentifier {
+    /// Who assigned it: a URI.
+    pub system: Option<Zeroizing<String>>,
+    /// The value.
+    pub value: Zeroizing<String>,
+    /// The codes of its type: `MR`, `SS`, `PPN` and others.
+    pub type_codes: Vec<Zeroizing<String>>,
+    /// No longer in use.
+    pub old: bool,
+}
+
+/// A phone number, an e-mail address or the like.
+pub struct PatientContact {
+    /// What it is.
+    pub system: ContactSystem,
+    /// The value.
+    pub value: Zeroizing<String>,
+    /// No longer in use.
+    pub old: bool,
+}
+
+/// What a contact is (`contact-point-system`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContactSystem {
+    /// A voice telephone.
+    Phone,
+    /// E-mail.
+    Email,
+    /// Fax, SMS or pager.
+    OtherNumber,
+    /// A URL, anything else, or not said.
+    Other,
+}
+
+impl PatientName {
+    fn of(name: &Value) -> Self {
+        Self {
+            family: text(name, "family"),
+            given: texts(name, "given"),
+            prefix: texts(name, "prefix"),
+            suffix: texts(name, "suffix"),
+            text: text(name, "text"),
+        }
+    }
+}
+
+impl PatientIdentifier {
+    fn of(identifier: &Value) -> Option<Self> {
+        let codings = identifier
+            .get("type")
+            .into_iter()
+            .flat_map(|it| items(it, "coding"));
+        Some(Self {
+            system: text(identifier, "system"),
+            value: text(identifier, "value")?,
+            type_codes: codings.filter_map(|coding| text(coding, "code")).collect(),
+            old: is(identifier, "use", "old"),
+        })
+    }
+
+    /// Whether it is a social security number.
+    #[must_use]
+    pub fn is_social_security_number(&self) -> bool {
+        match &self.system {
+            Some(system) => system.as_str() == SSN_SYSTEM,
+            None => self.type_codes.iter().any(|code| code.as_str() == "SS"),
+        }
+    }
+
+    /// A value as it is compared with this identifier's: of a social security number the letters
+    /// and digits, otherwise without outer white space; ASCII letters capital.
+    #[must_use]
+    pub fn normalized(&self, value: &str) -> Zeroizing<String> {
+        let mut plain = Zeroizing::new(String::with_capacity(value.len()));
+        if self.is_social_security_number() {
+            plain.extend(value.chars().filter(char::is_ascii_alphanumeric));
+        } else {
+            plain.push_str(value.trim());
+        }
+        plain.make_ascii_uppercase();
+        plain
+    }
+}
+
+impl PatientContact {
+    fn of(contact: &Value) -> Option<Self> {
+        let system = match contact.get("system").and_then(Value::as_str) {
+            Some("phone") => ContactSystem::Phone,
+            Some("email") => ContactSystem::Email,
+            Some("fax" | "sms" | "pager") => ContactSystem::OtherNumber,
+            Some(_) | None => ContactSystem::Other,
+        };
+        Some(Self {
+            system,
+            value: text(contact, "value")?,
+            old: is(contact, "use", "old"),
+        })
+    }
+}
+
+impl ContactSystem {
+    /// A value as it is compared: of a number the digits, otherwise without outer white space; ASCII
+    /// letters small.
+    #[must_use]
+    pub fn normalized(self, value: &str) -> Zeroizing<String> {
+        let mut plain = Zeroizing::new(String::with_capacity(value.len()));
+        match self {
+            Self::Phone | Self::OtherNumber => {
+                plain.extend(value.chars().filter(char::is_ascii_digit));
+            }
+            Self::Email | Self::Other => plain.push_str(value.trim()),
+        }
+        plain.make_ascii_lowercase();
+        plain
+    }
+}
+
+fn texts(object: &Value, name: &str) -> Vec<Zeroizing<String>> {
+    let texts = items(object, name).filter_map(Value::as_str);
+    texts.map(|text| Zeroizing::new(text.to_owned())).collect()
 }
 
 fn items<'v>(object: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> + Clone {
@@ -193,9 +356,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_absent() {
+    fn every_name_identifier_and_contact_is_listed() {
+        let found = of(&json!({
+            "resourceType": "Patient",
+            "identifier": [
+                {"system": "urn:a", "value": "1"},
+                {"use": "old", "value": "2", "type": {"coding": [{"code": "MR"}]}},
+                {"system": "urn:b"}
+            ],
+            "name": [
+                {"use": "official", "family": "Wed", "given": ["Maya"], "suffix": ["Jr"]},
+                {"use": "maiden", "family": "Birch"},
+                {"use": "nickname", "given": ["Mims"]}
+            ],
+            "telecom": [
+                {"system": "phone", "value": "1"}, {"system": "phone", "value": "2"},
+                {"system": "email", "value": "a@example.org"}, {"system": "fax"}
+            ],
+            "birthDate": "1933-05"
+        }));
+        assert_eq!(found.names.len(), 3);
+        assert_eq!(shown(found.names[1].family.as_ref()), "Birch");
+        assert_eq!(found.names[0].suffix[0].as_str(), "Jr");
+        assert_eq!(found.identifiers.len(), 2);
+        assert!(found.identifiers[1].old && found.identifiers[1].system.is_none());
+        assert_eq!(found.contacts.len(), 3);
+        assert_eq!(found.born.unwrap().last().day(), 31);
+        assert_eq!(shown(found.family.as_ref()), "Wed");
+    }
+
+    #[test]
+    fn what_is_not_there_is_absent_and_a_name_of_a_text_is_shown_by_it() {
         let found = of(&json!({"resourceType": "Patient", "name": [{"text": "A B"}]}));
-        assert!(found.family.is_none() && found.given.is_none() && found.address.is_none());
+        assert_eq!(shown(found.family.as_ref()), "A B");
+        assert!(found.given.is_none() && found.address.is_none());
         assert!(found.medical_record_number.is_none() && !found.deceased);
     }
 

@@ -3,9 +3,11 @@
 pub mod bundle;
 pub mod capability;
 mod datatypes;
+mod date_span;
 mod definitions;
 mod demographics;
 mod element_path;
+mod fold;
 mod operation_outcome;
 mod reference;
 mod resource;
@@ -15,8 +17,12 @@ mod sensitive_json;
 mod summary;
 mod validate;
 
-pub use demographics::Demographics;
+pub use date_span::DateSpan;
+pub use demographics::{
+    ContactSystem, Demographics, PatientContact, PatientIdentifier, PatientName, SSN_SYSTEM,
+};
 pub use element_path::ElementPath;
+pub use fold::fold_name;
 pub use operation_outcome::{FHIR_JSON, Issue, IssueCode, OperationOutcome, Severity, Status};
 pub use reference::{Reference, parse_id};
 pub use resource::{NotAResource, Resource, VersionMeta, instant_text};

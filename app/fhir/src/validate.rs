@@ -111,7 +111,7 @@ impl Walk<'_> {
             if plain.len() == name.len() {
                 self.element(element, value, object.get(&format!("_{name}")), &here);
             } else {
-                self.primitive_extension(element, value, &here);
+                self.primitive_extension(element, value, object.get(plain), &here);
             }
         }
         for required in &of.required {
@@ -187,18 +187,34 @@ impl Walk<'_> {
     }
 
     /// `_birthDate` beside `birthDate`: the id and the extensions of a primitive.
-    fn primitive_extension(&mut self, element: &Element, value: &Value, place: &ElementPath<'_>) {
+    fn primitive_extension(
+        &mut self,
+        element: &Element,
+        value: &Value,
+        sibling: Option<&Value>,
+        place: &ElementPath<'_>,
+    ) {
         let ElementType::Primitive(..) = element.element_type else {
             self.report(place, IssueCode::Structure, "there is no such element here");
             return;
         };
         match (value, element.list) {
             (Value::Array(items), true) => {
+                let longest = sibling
+                    .and_then(Value::as_array)
+                    .map_or(usize::MAX, Vec::len);
+                if items.is_empty() || items.len() > longest {
+                    let why = "this array is empty or longer than the element's";
+                    self.report(place, IssueCode::Structure, why);
+                }
                 for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_null()) {
                     self.extended(item, &ElementPath::Item(place, index));
                 }
             }
-            _ => self.extended(value, place),
+            (_, true) => {
+                self.report(place, IssueCode::Structure, "this element is an array");
+            }
+            (_, false) => self.extended(value, place),
         }
     }
 
@@ -284,6 +300,22 @@ mod tests {
             "subject": {"reference": "Patient/1"}
         });
         assert_eq!(place_of(&request), "MedicationRequest.medication");
+    }
+
+    #[test]
+    fn the_extensions_of_a_list_are_a_list_no_longer_than_it() {
+        let name = |given: Value, extended: Value| json!({"resourceType": "Patient", "name": [{"given": given, "_given": extended}]});
+        let extension = json!({"extension": [{"url": "x", "valueCode": "u"}]});
+        let sound = name(json!(["A", null]), json!([null, extension]));
+        assert_eq!(issues(&sound), []);
+        for extended in [extension.clone(), json!([]), json!([null, extension])] {
+            let unsound = name(json!(["A"]), extended);
+            assert_eq!(place_of(&unsound), "Patient.name[0]._given");
+        }
+        let single = json!({"resourceType": "Patient", "_birthDate": [{"id": "x"}]});
+        assert_eq!(place_of(&single), "Patient._birthDate");
+        let alone = json!({"resourceType": "Patient", "name": [{"_given": [extension]}]});
+        assert_eq!(issues(&alone), []);
     }
 
     #[test]

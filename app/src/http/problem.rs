@@ -135,6 +135,7 @@ impl<E: Into<ServiceError>> From<E> for Problem {
             ServiceError::Forbidden => Self::Forbidden,
             ServiceError::NotFound => Self::NotFound,
             ServiceError::Conflict(why) => Self::Conflict(why),
+            ServiceError::Unsupported(why) => Self::BadRequest(why),
             ServiceError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
             ServiceError::Unavailable(seconds) => Self::Unavailable(seconds),
             ServiceError::Internal => Self::Internal,

@@ -19,6 +19,9 @@ pub(crate) enum ServiceError {
     /// It contradicts what is stored; the text is for the client.
     #[error("{0}")]
     Conflict(&'static str),
+    /// The service cannot do this yet; the text is for the client.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// Too many attempts: seconds until the next one is allowed.
     #[error("too many attempts: wait {0} seconds")]
     TooManyAttempts(u32),

@@ -91,7 +91,7 @@ impl Primitive {
             }
             Self::Instant => instant(text).is_some(),
             Self::Oid => text.strip_prefix("urn:oid:").is_some_and(is_oid),
-            Self::Time => text.len() >= 8 && instant(&format!("2000-01-01T{text}Z")).is_some(),
+            Self::Time => is_time(text),
             Self::Uri => !text.chars().any(|c| c.is_whitespace() || is_control(c)),
             Self::Uuid => text
                 .strip_prefix("urn:uuid:")
@@ -161,7 +161,25 @@ fn whole(value: &Value, least: i64) -> bool {
 }
 
 fn is_control(letter: char) -> bool {
-    letter.is_control() && !matches!(letter, '\t' | '\n' | '\r' | '\u{85}')
+    // R4 excludes code points below 32; those of C1 are what mistaken encodings leave.
+    letter < '\u{20}' && !matches!(letter, '\t' | '\n' | '\r')
+}
+
+/// `hh:mm:ss` with or without a fraction; R4 allows second 60 in any minute.
+fn is_time(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let mut parts = whole.split(':');
+    let mut below = |limit| {
+        parts
+            .next()
+            .and_then(|it| digits(it, 2))
+            .is_some_and(|it| it < limit)
+    };
+    let sound = below(24) && below(60) && below(61);
+    sound
+        && parts.next().is_none()
+        && !fraction.is_empty()
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_code(text: &str) -> bool {
@@ -254,7 +272,7 @@ mod tests {
         let times = [json!("25:00:00"), json!("13:28"), json!("13:28:17Z")];
         holds(
             Primitive::Time,
-            &[json!("13:28:17.5"), json!("00:00:00")],
+            &[json!("13:28:17.5"), json!("00:00:00"), json!("23:59:60")],
             &times,
         );
     }
@@ -279,7 +297,7 @@ mod tests {
     fn text_has_its_form() {
         holds(
             Primitive::Text,
-            &[json!("a\nb"), json!(" ")],
+            &[json!("a\nb"), json!(" "), json!("O\u{92}Neal")],
             &[json!(""), json!("a\u{0}b")],
         );
         let codes = [json!(" a"), json!("a  b"), json!("a\n")];

@@ -13,9 +13,9 @@ use crate::services::caller::Caller;
 use crate::services::error::ServiceError;
 use crate::services::ledger::{Disclosed, Receipt};
 use crate::services::roster::Order;
-use fhir::Demographics;
 use fhir::ResourceType;
-use fhir::search::{IdentifierKind, IdentifierQuery, PatientQuery};
+use fhir::search::{IdentifierQuery, PatientQuery, SystemQuery};
+use fhir::{Demographics, SSN_SYSTEM};
 
 /// A patient in a list.
 pub(crate) struct PatientSummary {
@@ -122,9 +122,22 @@ impl Records {
         organization: OrganizationId,
         query: &PatientQuery,
     ) -> Result<(Vec<PatientId>, usize), ServiceError> {
+        // Until every identifier and contact is indexed, these cannot be answered in full.
+        let unsupported = query
+            .identifiers
+            .iter()
+            .flatten()
+            .any(|it| it.value.is_none());
+        if unsupported || !query.contacts.is_empty() {
+            let why = "Search by an identifier with a value, a name or a birth date.";
+            return Err(ServiceError::Unsupported(why));
+        }
         let mut numbered: Option<Vec<PatientId>> = None;
-        for identifier in &query.identifiers {
-            let found = self.with_number(organization, identifier).await?;
+        for any_of in &query.identifiers {
+            let mut found = Vec::new();
+            for identifier in any_of {
+                found.extend(self.with_number(organization, identifier).await?);
+            }
             numbered = Some(match numbered {
                 None => found,
                 Some(before) => before.into_iter().filter(|id| found.contains(id)).collect(),
@@ -143,13 +156,20 @@ impl Records {
         organization: OrganizationId,
         identifier: &IdentifierQuery,
     ) -> Result<Vec<PatientId>, ServiceError> {
+        let Some(value) = &identifier.value else {
+            return Ok(Vec::new());
+        };
         let index = self.keys.index(organization).await?;
-        let mrn = index.exact(&columns::DEMOGRAPHICS_MRN, &identifier.value);
-        let ssn = match identifier.kind {
-            IdentifierKind::MedicalRecordNumber => mrn,
-            IdentifierKind::SocialSecurityNumber | IdentifierKind::Either => {
-                self.keys.ssn_index(organization, &identifier.value).await?
-            }
+        let mrn = index.exact(&columns::DEMOGRAPHICS_MRN, value);
+        let (of_mrn, of_ssn) = match &identifier.system {
+            SystemQuery::Any => (true, true),
+            SystemQuery::Is(system) if system.as_str() == SSN_SYSTEM => (false, true),
+            SystemQuery::None | SystemQuery::Is(_) => (true, false),
+        };
+        let ssn = if of_ssn {
+            self.keys.ssn_index(organization, value).await?
+        } else {
+            mrn
         };
         let claimed = self
             .database
@@ -172,12 +192,8 @@ impl Records {
             let same_ssn = said
                 .social_security_number
                 .as_ref()
-                .is_some_and(|number| digits(number) == digits(&identifier.value));
-            let matches = match identifier.kind {
-                IdentifierKind::MedicalRecordNumber => same(&said.medical_record_number),
-                IdentifierKind::SocialSecurityNumber => same_ssn,
-                IdentifierKind::Either => same(&said.medical_record_number) || same_ssn,
-            };
+                .is_some_and(|number| digits(number) == digits(value));
+            let matches = (of_mrn && same(&said.medical_record_number)) || (of_ssn && same_ssn);
             if matches {
                 found.push(patient.id);
             }
@@ -220,8 +236,7 @@ fn open(scope: &Scope, row: &DemographicsRow) -> Result<Demographics, OpenError>
         phone: text(&scope.open(&columns::DEMOGRAPHICS_PHONE, id, &row.phone)?),
         email: text(&scope.open(&columns::DEMOGRAPHICS_EMAIL, id, &row.email)?),
         address: text(&scope.open(&columns::DEMOGRAPHICS_ADDRESS, id, &row.address)?),
-        deceased: false,
-        died: None,
+        ..Demographics::default()
     })
 }
 

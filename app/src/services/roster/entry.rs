@@ -2,11 +2,10 @@
 
 use db::{DemographicsRow, RosterKey};
 use phi::{OpenError, Phi, Scope, columns};
-use time::Date;
-use time::macros::format_description;
 use zeroize::Zeroizing;
 
-use fhir::search::PatientQuery;
+use fhir::search::{PatientQuery, SearchableName};
+use fhir::{DateSpan, PatientName, fold_name};
 
 /// What a patient is found by, wiped when dropped.
 pub(super) struct Entry {
@@ -15,6 +14,7 @@ pub(super) struct Entry {
     family: Zeroizing<String>,
     given: Zeroizing<String>,
     birth_date: Phi<Option<String>>,
+    names: [SearchableName; 1],
 }
 
 impl std::fmt::Debug for Entry {
@@ -29,13 +29,23 @@ impl Entry {
         let id = row.row_id;
         let family = scope.open(&columns::DEMOGRAPHICS_FAMILY, id, &row.family)?;
         let given = scope.open(&columns::DEMOGRAPHICS_GIVEN, id, &row.given)?;
+        let text = |field: &Phi<Option<String>>| {
+            let text = field.expose().as_ref();
+            text.map(|text| Zeroizing::new(text.clone()))
+        };
+        let name = PatientName {
+            family: text(&family),
+            given: text(&given).into_iter().collect(),
+            ..PatientName::default()
+        };
         Ok(Self {
+            names: [SearchableName::new(&name)],
             key: RosterKey {
                 patient: row.patient,
                 row_id: row.row_id,
             },
-            family: folded(family.expose().as_deref().unwrap_or_default()),
-            given: folded(given.expose().as_deref().unwrap_or_default()),
+            family: fold_name(family.expose().as_deref().unwrap_or_default()),
+            given: fold_name(given.expose().as_deref().unwrap_or_default()),
             birth_date: scope.open(&columns::DEMOGRAPHICS_BIRTH_DATE, id, &row.birth_date)?,
         })
     }
@@ -52,75 +62,10 @@ impl Entry {
 
     /// Whether names and birth date match.
     pub(super) fn matches(&self, query: &PatientQuery) -> bool {
-        let family = |wanted: &Zeroizing<String>| begins(&self.family, wanted);
-        let given = |wanted: &Zeroizing<String>| begins(&self.given, wanted);
-        query.family.iter().all(family)
-            && query.given.iter().all(given)
-            && query
-                .name
-                .iter()
-                .all(|wanted| family(wanted) || given(wanted))
-            && query
-                .birth_dates
-                .iter()
-                .all(|wanted| self.born().is_some_and(|born| wanted.matches(born)))
+        query.matches_names(&self.names) && query.matches_birth_date(self.born())
     }
 
-    fn born(&self) -> Option<Date> {
-        Date::parse(
-            self.birth_date(),
-            format_description!("[year]-[month]-[day]"),
-        )
-        .ok()
-    }
-}
-
-/// Whether `name`, or a word of it, begins with `wanted`.
-fn begins(name: &str, wanted: &str) -> bool {
-    let wanted = folded(wanted);
-    let wanted = wanted.trim();
-    name.starts_with(wanted)
-        || name
-            .split([' ', '-', '\''])
-            .any(|word| word.starts_with(wanted))
-}
-
-/// A name as it is compared: in lower case, without the commonest accents.
-fn folded(name: &str) -> Zeroizing<String> {
-    let mut folded = Zeroizing::new(String::with_capacity(name.len()));
-    for letter in name.chars().flat_map(char::to_lowercase) {
-        match plain(letter) {
-            Some(letters) => folded.push_str(letters),
-            None => folded.push(letter),
-        }
-    }
-    folded
-}
-
-/// The plain spelling of an accented Latin letter, if it is one.
-fn plain(letter: char) -> Option<&'static str> {
-    Some(match letter {
-        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => "a",
-        'ç' => "c",
-        'è' | 'é' | 'ê' | 'ë' => "e",
-        'ì' | 'í' | 'î' | 'ï' => "i",
-        'ñ' => "n",
-        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' => "o",
-        'ù' | 'ú' | 'û' | 'ü' => "u",
-        'ý' | 'ÿ' => "y",
-        'ß' => "ss",
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_beginning_matches_any_word_of_a_name_whatever_its_case_and_accents() {
-        let name = folded("Muñoz-García");
-        assert!(begins(&name, "munoz") && begins(&name, "GAR") && begins(&name, "Muñ"));
-        assert!(!begins(&name, "oz"));
+    fn born(&self) -> Option<DateSpan> {
+        DateSpan::parse(self.birth_date())
     }
 }

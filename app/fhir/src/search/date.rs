@@ -1,0 +1,119 @@
+//! Conditions on dates: R4 3.1.1.4.7, with spans on both sides.
+
+use crate::DateSpan;
+
+/// How a date is compared with the value of a search (R4 3.1.1.4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prefix {
+    Equal,
+    NotEqual,
+    Greater,
+    Less,
+    GreaterOrEqual,
+    LessOrEqual,
+    StartsAfter,
+    EndsBefore,
+}
+
+/// A condition on a date.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DateQuery {
+    prefix: Prefix,
+    span: DateSpan,
+}
+
+impl DateQuery {
+    /// Reads `[prefix]YYYY[-MM[-DD]]`; `ap` (approximately) is not supported.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let prefixed = text.split_at_checked(2).and_then(|(prefix, date)| {
+            let prefix = match prefix {
+                "eq" => Prefix::Equal,
+                "ne" => Prefix::NotEqual,
+                "gt" => Prefix::Greater,
+                "lt" => Prefix::Less,
+                "ge" => Prefix::GreaterOrEqual,
+                "le" => Prefix::LessOrEqual,
+                "sa" => Prefix::StartsAfter,
+                "eb" => Prefix::EndsBefore,
+                _ => return None,
+            };
+            Some((prefix, date))
+        });
+        let (prefix, date) = prefixed.unwrap_or((Prefix::Equal, text));
+        let span = DateSpan::parse(date)?;
+        Some(Self { prefix, span })
+    }
+
+    /// Whether a stored date matches; the stored date is a span too.
+    #[must_use]
+    pub fn matches(self, stored: DateSpan) -> bool {
+        let contained = self.span.contains(stored);
+        let above = stored.last() > self.span.last();
+        let below = stored.first() < self.span.first();
+        match self.prefix {
+            Prefix::Equal => contained,
+            Prefix::NotEqual => !contained,
+            Prefix::Greater => above,
+            Prefix::Less => below,
+            Prefix::GreaterOrEqual => above || contained,
+            Prefix::LessOrEqual => below || contained,
+            Prefix::StartsAfter => stored.first() > self.span.last(),
+            Prefix::EndsBefore => stored.last() < self.span.first(),
+        }
+    }
+}
+
+impl std::fmt::Debug for DateQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DateQuery([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_compared_as_the_standard_says() {
+        // A year, a month of it, a day of that.
+        let stored = ["1933", "1933-05", "1933-05-17"].map(|text| DateSpan::parse(text).unwrap());
+        for (query, expected) in [
+            ("1933", [true, true, true]),
+            ("1933-05", [false, true, true]),
+            ("eq1933-05-17", [false, false, true]),
+            ("ne1933-05", [true, false, false]),
+            ("ge1933-01-01", [true, true, true]),
+            ("gt1932-12-31", [true, true, true]),
+            ("lt1934", [true, true, true]),
+            ("gt1933", [false, false, false]),
+            ("gt1933-05-17", [true, true, false]),
+            ("lt1933-05-01", [true, false, false]),
+            ("ge1933-05-17", [true, true, true]),
+            ("le1933-05-17", [true, true, true]),
+            ("le1933-04", [true, false, false]),
+            ("sa1933-05-16", [false, false, true]),
+            ("sa1932", [true, true, true]),
+            ("eb1933-05-18", [false, false, true]),
+            ("eb1934", [true, true, true]),
+            ("gt9999-12-31", [false, false, false]),
+            ("lt0001-01-01", [false, false, false]),
+        ] {
+            let query = DateQuery::parse(query).expect(query);
+            assert_eq!(
+                stored.map(|span| query.matches(span)),
+                expected,
+                "{query:?}"
+            );
+        }
+        for malformed in [
+            "ap1933",
+            "1933-13",
+            "33",
+            "ge",
+            "1933-05-17T10:00",
+            "xx1933",
+        ] {
+            assert!(DateQuery::parse(malformed).is_none(), "{malformed}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Searches of names: R4 3.1.1.4.8.
+
+use zeroize::Zeroizing;
+
+use super::grammar::{Malformed, alternatives, unescape};
+use crate::{PatientName, fold_name};
+
+/// How a text is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextMatch {
+    /// The folded text, or a word of it, begins with the value (the default).
+    Begins,
+    /// `:contains`: the folded text contains the value.
+    Contains,
+    /// `:exact`: the same text, also in case and accents.
+    Exact,
+}
+
+/// A condition on a text: any of several values.
+pub struct TextQuery {
+    how: TextMatch,
+    /// Folded, unless the match is exact.
+    any_of: Vec<Zeroizing<String>>,
+}
+
+/// A text of a patient, prepared for searches; wiped when dropped.
+pub struct SearchableText {
+    original: Zeroizing<String>,
+    folded: Zeroizing<String>,
+    /// Where in the folded text a word begins.
+    words: Vec<usize>,
+}
+
+/// A name of a patient, prepared for searches; wiped when dropped.
+#[derive(Default)]
+pub struct SearchableName {
+    family: Option<SearchableText>,
+    given: Vec<SearchableText>,
+    /// Prefixes, suffixes and the whole text: found by `name` alone.
+    other: Vec<SearchableText>,
+}
+
+impl TextQuery {
+    pub(super) fn parse(value: &str, how: TextMatch) -> Result<Self, Malformed> {
+        let any_of = alternatives(value)?
+            .into_iter()
+            .map(|part| {
+                let plain = unescape(part);
+                match how {
+                    TextMatch::Exact => Ok(plain),
+                    TextMatch::Begins | TextMatch::Contains => {
+                        let folded = fold_name(&plain);
+                        // Punctuation alone would match every patient.
+                        if folded.is_empty() {
+                            Err(Malformed)
+                        } else {
+                            Ok(folded)
+                        }
+                    }
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { how, any_of })
+    }
+
+    /// Whether a text matches.
+    #[must_use]
+    pub fn matches(&self, text: &SearchableText) -> bool {
+        let mut any_of = self.any_of.iter().map(|value| value.as_str());
+        match self.how {
+            TextMatch::Exact => any_of.any(|value| value == text.original.as_str()),
+            TextMatch::Contains => any_of.any(|value| text.folded.contains(value)),
+            TextMatch::Begins => any_of.any(|value| {
+                let mut rests = text.words.iter().filter_map(|at| text.folded.get(*at..));
+                rests.any(|rest| rest.starts_with(value))
+            }),
+        }
+    }
+}
+
+impl SearchableText {
+    /// Prepares a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(4)));
+        let mut words = Vec::new();
+        for word in text.split(ends_word).filter(|word| !word.is_empty()) {
+            words.push(folded.len());
+            folded.push_str(&fold_name(word));
+        }
+        Self {
+            original: Zeroizing::new(text.to_owned()),
+            folded,
+            words,
+        }
+    }
+
+    /// The text as it is compared and sorted.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+}
+
+/// Whether a letter stands between words: folding leaves nothing of it. A combining mark belongs to
+/// the letter before it.
+fn ends_word(letter: char) -> bool {
+    if letter.is_ascii() {
+        return !letter.is_ascii_alphanumeric();
+    }
+    !unicode_normalization::char::is_combining_mark(letter)
+        && fold_name(letter.encode_utf8(&mut [0; 4])).is_empty()
+}
+
+impl SearchableName {
+    /// Prepares a name.
+    #[must_use]
+    pub fn new(name: &PatientName) -> Self {
+        let text = |text: &Zeroizing<String>| SearchableText::new(text);
+        let other = name.prefix.iter().chain(&name.suffix).chain(&name.text);
+        Self {
+            family: name.family.as_ref().map(text),
+            given: name.given.iter().map(text).collect(),
+            other: other.map(text).collect(),
+        }
+    }
+
+    /// Whether the family name matches.
+    #[must_use]
+    pub fn family_matches(&self, query: &TextQuery) -> bool {
+        self.family.as_ref().is_some_and(|text| query.matches(text))
+    }
+
+    /// Whether a given name matches.
+    #[must_use]
+    pub fn given_matches(&self, query: &TextQuery) -> bool {
+        self.given.iter().any(|text| query.matches(text))
+    }
+
+    /// Whether any part matches.
+    #[must_use]
+    pub fn any_matches(&self, query: &TextQuery) -> bool {
+        self.family_matches(query)
+            || self.given_matches(query)
+            || self.other.iter().any(|text| query.matches(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(name: &str, value: &str, how: TextMatch) -> bool {
+        let query = TextQuery::parse(value, how).ok().expect(value);
+        query.matches(&SearchableText::new(name))
+    }
+
+    #[test]
+    fn a_beginning_matches_any_word_whatever_its_case_accents_and_punctuation() {
+        for value in [
+            "munoz",
+            "GAR",
+            "Muñ",
+            "munoz-g",
+            "Munoz Garcia",
+            "nobody,gar",
+        ] {
+            assert!(matches("Muñoz-García", value, TextMatch::Begins), "{value}");
+        }
+        assert!(!matches("Muñoz-García", "oz", TextMatch::Begins));
+        assert!(matches("Mun\u{303}oz", "Muñoz", TextMatch::Begins));
+        assert!(matches("O'Neal", "oneal", TextMatch::Begins));
+        assert!(matches("Quell, Jr", r"Quell\, Jr", TextMatch::Begins));
+        assert!(matches("Solo Zark", "Zark", TextMatch::Begins));
+    }
+
+    #[test]
+    fn contains_and_exact_are_what_they_say() {
+        assert!(matches("Muñoz", "OZ", TextMatch::Contains));
+        assert!(matches("Muñoz", "Muñoz", TextMatch::Exact));
+        assert!(!matches("Muñoz", "Munoz", TextMatch::Exact));
+    }
+
+    #[test]
+    fn punctuation_alone_is_no_search() {
+        assert!(TextQuery::parse("--", TextMatch::Begins).is_err());
+        assert!(TextQuery::parse("a,'", TextMatch::Contains).is_err());
+    }
+}
