@@ -77,7 +77,7 @@ impl RosterBuilder {
         let terms: Vec<_> = numbers
             .map(|term| self.term(other.terms.text(term)))
             .collect();
-        for mut patient in other.patients.into_patients().into_iter() {
+        for mut patient in other.patients.into_patients() {
             self.ensure_room()?;
             patient.names.renumber(&terms);
             self.patients.insert(patient);
@@ -190,9 +190,9 @@ fn latest(patients: PatientTable) -> Paged<Patient> {
 /// The terms in use, in the order of their texts.
 fn by_text(terms: &TermTable, uses: &[u32]) -> Vec<TermId> {
     let numbers = (0..number(terms.len())).map(TermId);
-    let used = numbers.zip(uses).filter(|(_, uses)| **uses > 0);
     // The first bytes of the texts decide most comparisons without a look at the texts.
-    let mut keys: Vec<_> = used
+    let mut keys: Vec<_> = (numbers.zip(uses))
+        .filter(|(_, uses)| **uses > 0)
         .map(|(term, _)| (terms.first_bytes(term), term))
         .collect();
     keys.sort_unstable_by(|a, b| {
@@ -200,7 +200,9 @@ fn by_text(terms: &TermTable, uses: &[u32]) -> Vec<TermId> {
         by_first_bytes.then_with(|| terms.compare(a.1, b.1))
     });
     let order = keys.iter().map(|(_, term)| *term).collect();
-    keys.iter_mut().for_each(|(bytes, _)| bytes.zeroize());
+    for (bytes, _) in &mut keys {
+        bytes.zeroize();
+    }
     order
 }
 
@@ -216,7 +218,9 @@ fn sorted_by(patients: &PatientTable, birth: impl Fn(&Patient) -> Option<DateSpa
         .collect();
     keys.sort_unstable();
     let order = keys.iter().map(|(.., slot)| *slot).collect();
-    keys.iter_mut().for_each(|(birth, ..)| birth.zeroize());
+    for (birth, ..) in &mut keys {
+        birth.zeroize();
+    }
     order
 }
 

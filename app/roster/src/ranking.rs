@@ -28,9 +28,9 @@ impl Ranking {
         let numbers: Vec<u32> = (0..number(list.chunks().len())).collect();
         let mut chunk_of = Paged::new();
         for (chunk, slots) in numbers.iter().zip(list.chunks()) {
-            slots
-                .iter()
-                .for_each(|slot| chunk_of.set(slot.index(), *chunk));
+            for slot in slots {
+                chunk_of.set(slot.index(), *chunk);
+            }
         }
         Self {
             list,
@@ -59,14 +59,11 @@ impl Ranking {
 
     /// Removes a patient.
     pub(crate) fn remove(&mut self, slot: Slot) {
-        let Some(chunk) = self.chunk_position(slot) else {
+        let Some(at) = self.position(slot) else {
             return;
         };
-        let items = self.list.chunks().get(chunk).map_or(&[][..], Vec::as_slice);
-        let Some(offset) = items.iter().position(|item| *item == slot) else {
-            return;
-        };
-        if self.list.remove(Position { chunk, offset }) {
+        if self.list.remove(at) {
+            let chunk = at.chunk;
             self.free_numbers.push(self.chunk_numbers.remove(chunk));
             self.renumber(chunk);
         }
@@ -143,10 +140,35 @@ impl Ranking {
         page
     }
 
+    /// A page of some patients: for few of them faster than counting.
+    pub(crate) fn page_of_few(
+        &self,
+        descending: bool,
+        (skip, take): (usize, usize),
+        slots: impl Iterator<Item = Slot>,
+    ) -> Vec<Slot> {
+        let mut found: Vec<_> = slots
+            .filter_map(|slot| Some((self.position(slot)?, slot)))
+            .collect();
+        found.sort_unstable();
+        if descending {
+            found.reverse();
+        }
+        let page = found.into_iter().skip(skip).take(take);
+        page.map(|(_, slot)| slot).collect()
+    }
+
     /// Memory of the ranking.
     pub(crate) fn bytes(&self) -> usize {
         let chunk_numbers = self.chunk_numbers.capacity() + self.chunk_positions.capacity();
         self.list.bytes() + self.chunk_of.bytes() + chunk_numbers * size_of::<u32>()
+    }
+
+    fn position(&self, slot: Slot) -> Option<Position> {
+        let chunk = self.chunk_position(slot)?;
+        let mut items = self.list.chunks().get(chunk)?.iter();
+        let offset = items.position(|item| *item == slot)?;
+        Some(Position { chunk, offset })
     }
 
     fn chunk_position(&self, slot: Slot) -> Option<usize> {

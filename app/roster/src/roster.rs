@@ -73,9 +73,9 @@ impl Roster {
             return Err(Full);
         }
         let (names, surplus) = folded.intern(|text| self.dictionary.acquire(text));
-        surplus
-            .into_iter()
-            .for_each(|term| self.dictionary.release(term));
+        for term in surplus {
+            self.dictionary.release(term);
+        }
         let new = Patient {
             id: patient,
             row,

@@ -15,7 +15,7 @@ const BY_NAME: Order = Order {
 fn roster(patients: &[PatientFields<'_>]) -> Roster {
     let mut roster = Roster::new(1 << 24);
     for (id, fields) in (0..).map(Uuid::from_u128).zip(patients) {
-        roster.upsert(id, id, fields).unwrap();
+        assert_eq!(roster.upsert(id, id, fields), Ok(()));
     }
     roster
 }

@@ -1,5 +1,7 @@
 //! Rosters against a list that is filtered and sorted.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -263,12 +265,11 @@ proptest! {
         let mut roster = built(&initial);
         let mut model: Model = initial.into_iter().collect();
         for (id, change) in changes {
-            match change {
-                Some(entry) => {
-                    with_fields(&entry, |fields| roster.upsert(id, entry.row, fields)).unwrap();
-                    model.insert(id, entry);
-                }
-                None => prop_assert_eq!(roster.remove(id), model.remove(&id).is_some()),
+            if let Some(entry) = change {
+                with_fields(&entry, |fields| roster.upsert(id, entry.row, fields)).unwrap();
+                model.insert(id, entry);
+            } else {
+                prop_assert_eq!(roster.remove(id), model.remove(&id).is_some());
             }
         }
         prop_assert_eq!(roster.len(), model.len());
@@ -346,19 +347,23 @@ fn a_roster_of_many_is_a_list_that_is_filtered_and_sorted() {
         vec![name("go"), birth],
         vec![name("1"), name("ana")],
     ] {
-        for (key, descending, skip) in [
-            (SortKey::Family, false, 0),
-            (SortKey::Family, true, 2_345),
-            (SortKey::BirthDate, false, 4_321),
-            (SortKey::BirthDate, true, 17),
-        ] {
-            let order = Order { key, descending };
-            let query = RosterQuery {
-                conditions: filters.iter().map(condition).collect(),
-                among: None,
-            };
-            let found = roster.search(&query, order, skip, 50);
-            assert_eq!(found, expected(&model, &filters, None, order, skip, 50));
-        }
+        assert_same_pages(&roster, &model, &filters);
+    }
+}
+
+fn assert_same_pages(roster: &Roster, model: &Model, filters: &[Filter]) {
+    for (key, descending, skip) in [
+        (SortKey::Family, false, 0),
+        (SortKey::Family, true, 2_345),
+        (SortKey::BirthDate, false, 4_321),
+        (SortKey::BirthDate, true, 17),
+    ] {
+        let order = Order { key, descending };
+        let query = RosterQuery {
+            conditions: filters.iter().map(condition).collect(),
+            among: None,
+        };
+        let found = roster.search(&query, order, skip, 50);
+        assert_eq!(found, expected(model, filters, None, order, skip, 50));
     }
 }

@@ -14,6 +14,9 @@ use crate::terms::NamePart;
 /// Testing a patient costs about as much as reading this many entries of an index.
 const TEST_COST: usize = 32;
 
+/// Most matches whose positions in an order are looked up one by one.
+const FEW: usize = 128;
+
 /// One condition with the parts of the indexes that hold all its matches.
 struct Candidates<'q> {
     filter: Filter<'q>,
@@ -68,10 +71,14 @@ impl Roster {
             self.narrow(matches, &candidates)
         });
         let ranking = self.ranking(order.key);
-        let by_chunk = ranking.count_by_chunk(matches.iter());
-        let page = ranking.page(order.descending, (skip, take), &by_chunk, |slot| {
-            matches.contains(slot)
-        });
+        let page = if matches.len() <= FEW {
+            ranking.page_of_few(order.descending, (skip, take), matches.iter())
+        } else {
+            let by_chunk = ranking.count_by_chunk(matches.iter());
+            ranking.page(order.descending, (skip, take), &by_chunk, |slot| {
+                matches.contains(slot)
+            })
+        };
         Page {
             ids: self.ids(&page),
             total: matches.len(),
