@@ -1,0 +1,348 @@
+//! Measures rosters of synthetic patients: time to build, memory, and times of operations.
+//!
+//! ```text
+//! cargo run --release -p roster --example measure [-- <patients> …]
+//! ```
+
+#![expect(clippy::print_stdout, reason = "the figures are its result")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "all indexes are remainders of lengths"
+)]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use peak_alloc::PeakAlloc;
+use roster::{
+    Condition, DateComparison, DatePrefix, DateSpan, Full, NameElements, NameFields, Order,
+    PatientFields, Roster, RosterBuilder, RosterQuery, SortKey, StringMatch,
+};
+use time::Date;
+use uuid::Uuid;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const LIMIT: usize = 4 << 30;
+const FAMILY_NAMES: u64 = 50_000;
+const GIVEN_NAMES: u64 = 5_000;
+const ROUNDS: u64 = 2_000;
+const BY_NAME: Order = Order {
+    key: SortKey::Family,
+    descending: false,
+};
+
+const BY_BIRTH: Order = Order {
+    key: SortKey::BirthDate,
+    descending: true,
+};
+
+/// `SplitMix64`: the same patients in each run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % below
+    }
+
+    /// Small numbers are more frequent, as some names are.
+    fn skewed(&mut self, below: u64) -> u64 {
+        let bound = self.next(below) + 1;
+        let bound = self.next(bound) + 1;
+        self.next(bound)
+    }
+}
+
+/// The name with a number: three or four syllables, capitalized, some with accents.
+fn name(number: u64, seed: u64) -> String {
+    const ONSETS: [&str; 20] = [
+        "b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z",
+        "ch", "st",
+    ];
+    const VOWELS: [&str; 6] = ["a", "e", "i", "o", "u", "á"];
+    let mut random = Random(number ^ seed);
+    let mut name = String::new();
+    for _ in 0..3 + random.next(2) {
+        name.push_str(ONSETS[usize::try_from(random.next(20)).unwrap_or(0)]);
+        name.push_str(VOWELS[usize::try_from(random.next(6)).unwrap_or(0)]);
+    }
+    let (first, rest) = name.split_at(1);
+    first.to_uppercase() + rest
+}
+
+struct Patient {
+    family: String,
+    given: [String; 2],
+    both_given: String,
+    birth: Date,
+}
+
+impl Patient {
+    fn generate(random: &mut Random) -> Result<Self, Box<dyn Error>> {
+        let family = name(random.skewed(FAMILY_NAMES), 1 << 40);
+        let given = [(); 2].map(|()| name(random.skewed(GIVEN_NAMES), 2 << 40));
+        let day = i32::try_from(random.next(33_000))?;
+        Ok(Self {
+            both_given: given.join(" "),
+            family,
+            given,
+            // From 1930 on.
+            birth: Date::from_julian_day(2_425_978 + day)?,
+        })
+    }
+
+    fn with_fields<T>(&self, then: impl FnOnce(&PatientFields<'_>) -> T) -> T {
+        let [first, second] = &self.given;
+        then(&PatientFields {
+            names: &[NameFields {
+                family: &self.family,
+                given: &[first, second],
+                other: &[],
+            }],
+            sort_family: &self.family,
+            sort_given: &self.both_given,
+            birth: Some(DateSpan::day(self.birth)),
+        })
+    }
+}
+
+/// Prints median and 99th percentile of an operation.
+fn measure(what: &str, mut operation: impl FnMut(u64) -> Result<usize, Full>) {
+    let mut micros = Vec::new();
+    let mut total = 0;
+    for round in 0..ROUNDS {
+        let start = Instant::now();
+        let result = black_box(operation(round));
+        micros.push(start.elapsed().as_nanos());
+        total += result.unwrap_or_default();
+    }
+    micros.sort_unstable();
+    let at = |percent: usize| {
+        micros
+            .get(micros.len() * percent / 100)
+            .map_or(0, |nanos| nanos / 100)
+    };
+    let tenths = |tenths: u128| format!("{}.{}", tenths / 10, tenths % 10);
+    println!(
+        "  {what:<44} p50 {:>8} µs  p99 {:>8} µs  mean total {}",
+        tenths(at(50)),
+        tenths(at(99)),
+        total / usize::try_from(ROUNDS).unwrap_or(1),
+    );
+}
+
+fn letter(round: u64) -> char {
+    const LETTERS: &[u8; 18] = b"bcdfghjklmnprstvwz";
+    char::from(LETTERS[usize::try_from(round % 18).unwrap_or(0)])
+}
+
+fn prefix(elements: NameElements, value: &str) -> Condition {
+    Condition::name(elements, StringMatch::Prefix, &[value])
+}
+
+fn search(roster: &Roster, conditions: Vec<Condition>, order: Order, skip: usize) -> usize {
+    let query = RosterQuery {
+        conditions,
+        among: None,
+    };
+    black_box(roster.search(&query, order, skip, 50)).total
+}
+
+fn build(patients: &[Patient]) -> Result<Roster, Box<dyn Error>> {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let (start, cpu) = (Instant::now(), cpu_time());
+    let mut builder = RosterBuilder::new(LIMIT);
+    let mut ids = Random(7);
+    for patient in patients {
+        let id = id(&mut ids);
+        patient.with_fields(|fields| builder.add(id, id, fields))?;
+    }
+    let added = start.elapsed();
+    let roster = builder.build()?;
+    let (elapsed, cpu) = (start.elapsed(), cpu_time().saturating_sub(cpu));
+    let used = ALLOCATOR.current_usage() - before;
+    let peak = ALLOCATOR.peak_usage() - before;
+    println!(
+        "{} patients: built in {elapsed:.2?} (adding {added:.2?}; on the processor {cpu:.2?}); {} bytes a patient (counted by itself: {}), peak {}",
+        patients.len(),
+        used / patients.len(),
+        roster.bytes() / patients.len(),
+        peak / patients.len(),
+    );
+    Ok(roster)
+}
+
+/// Time that this thread has run, as Linux counts it: other processes do not lengthen it.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
+}
+
+fn id(random: &mut Random) -> Uuid {
+    Uuid::from_u64_pair(random.next(u64::MAX), random.next(u64::MAX))
+}
+
+fn measure_searches(roster: &Roster, patients: &[Patient]) {
+    let patient = |round: u64| {
+        let index = usize::try_from(round * 7_919).unwrap_or(0) % patients.len();
+        &patients[index]
+    };
+    measure("first page by family", |_| {
+        Ok(roster.page(BY_NAME, 0, 50).ids.len())
+    });
+    measure("page in the middle by birth date", |_| {
+        let middle = patients.len() / 2;
+        Ok(roster.page(BY_BIRTH, middle, 50).ids.len())
+    });
+    measure("family, whole name", |round| {
+        Ok(search(
+            roster,
+            vec![prefix(NameElements::Family, &patient(round).family)],
+            BY_NAME,
+            0,
+        ))
+    });
+    measure("family, 5 letters", |round| {
+        let value: String = patient(round).family.chars().take(5).collect();
+        Ok(search(
+            roster,
+            vec![prefix(NameElements::Family, &value)],
+            BY_NAME,
+            0,
+        ))
+    });
+    measure("family and given, 3 letters each", |round| {
+        let [given, _] = &patient(round).given;
+        let [family, given] =
+            [&patient(round).family, given].map(|name| name.chars().take(3).collect::<String>());
+        let conditions = vec![
+            prefix(NameElements::Family, &family),
+            prefix(NameElements::Given, &given),
+        ];
+        Ok(search(roster, conditions, BY_NAME, 0))
+    });
+}
+
+fn measure_broad_searches(roster: &Roster, patients: &[Patient]) {
+    measure("family, 1 letter", |round| {
+        let value = letter(round).to_string();
+        Ok(search(
+            roster,
+            vec![prefix(NameElements::Family, &value)],
+            BY_NAME,
+            0,
+        ))
+    });
+    measure("family, 1 letter, page at 1000, by birth", |round| {
+        let value = letter(round).to_string();
+        Ok(search(
+            roster,
+            vec![prefix(NameElements::Family, &value)],
+            BY_BIRTH,
+            1_000,
+        ))
+    });
+    measure("any name, 1 letter", |round| {
+        let value = letter(round).to_string();
+        Ok(search(
+            roster,
+            vec![prefix(NameElements::Any, &value)],
+            BY_NAME,
+            0,
+        ))
+    });
+    let born = |prefix, round| {
+        let index = usize::try_from(round * 7_919).unwrap_or(0) % patients.len();
+        let span = DateSpan::day(patients[index].birth);
+        Condition::birth_date(vec![DateComparison { prefix, span }])
+    };
+    measure("birth date, a day", |round| {
+        Ok(search(
+            roster,
+            vec![born(DatePrefix::Equal, round)],
+            BY_NAME,
+            0,
+        ))
+    });
+    measure("birth date, all after a day", |round| {
+        Ok(search(
+            roster,
+            vec![born(DatePrefix::Greater, round)],
+            BY_NAME,
+            0,
+        ))
+    });
+    measure("birth date, a day, and family, 1 letter", |round| {
+        let family = prefix(NameElements::Family, &letter(round).to_string());
+        Ok(search(
+            roster,
+            vec![born(DatePrefix::Equal, round), family],
+            BY_NAME,
+            0,
+        ))
+    });
+}
+
+fn measure_updates(roster: &mut Roster, patients: &[Patient]) {
+    let known: Vec<Uuid> = {
+        let mut ids = Random(7);
+        patients.iter().map(|_| id(&mut ids)).collect()
+    };
+    let pick = |round: u64| usize::try_from(round * 104_729).unwrap_or(0) % patients.len();
+    let mut ids = Random(11);
+    measure("row of a patient", |round| {
+        Ok(usize::from(roster.row(known[pick(round)]).is_some()))
+    });
+    measure("upsert, new patient", |round| {
+        let id = id(&mut ids);
+        let fields = &patients[pick(round)];
+        fields
+            .with_fields(|fields| roster.upsert(id, id, fields))
+            .map(|()| 1)
+    });
+    measure("upsert, another name and birth date", |round| {
+        let id = known[pick(round)];
+        let fields = &patients[pick(round + 1)];
+        fields
+            .with_fields(|fields| roster.upsert(id, id, fields))
+            .map(|()| 1)
+    });
+    measure("upsert, nothing changed", |round| {
+        let id = known[pick(round)];
+        let fields = &patients[pick(round + 1)];
+        fields
+            .with_fields(|fields| roster.upsert(id, id, fields))
+            .map(|()| 1)
+    });
+    measure("remove", |round| {
+        Ok(usize::from(roster.remove(known[pick(round)])))
+    });
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut sizes: Vec<usize> = Vec::new();
+    for argument in std::env::args().skip(1) {
+        sizes.push(argument.parse()?);
+    }
+    if sizes.is_empty() {
+        sizes = vec![10_000, 100_000, 1_000_000];
+    }
+    for size in sizes {
+        let mut random = Random(5);
+        let generated = (0..size).map(|_| Patient::generate(&mut random));
+        let patients = generated.collect::<Result<Vec<_>, _>>()?;
+        let mut roster = build(&patients)?;
+        measure_searches(&roster, &patients);
+        measure_broad_searches(&roster, &patients);
+        measure_updates(&mut roster, &patients);
+    }
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! Building a roster at once.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+
+use uuid::Uuid;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::arena::TextArena;
+use crate::fields::{DateSpan, Full, PatientFields};
+use crate::ids::{Slot, TermId, index, number};
+use crate::list::ChunkedList;
+use crate::paged::Paged;
+use crate::patients::{FoldedNames, Names, Patient, PatientTable, TermUse};
+use crate::query::indexed;
+use crate::ranking::Ranking;
+use crate::roster::{Roster, Word};
+use crate::terms::{Dictionary, NamePart, TermTable};
+
+/// Collects patients in any order and sorts once. Several threads can fill a builder each, to be
+/// merged.
+///
+/// While it builds it needs about as much memory again as the roster.
+pub struct RosterBuilder {
+    limit_bytes: usize,
+    terms: TermTable,
+    /// Terms by the keyed hash of their text; one whose hash is taken has the next free one.
+    by_hash: HashMap<u64, TermId>,
+    hasher: RandomState,
+    patients: PatientTable,
+}
+
+impl RosterBuilder {
+    /// An empty builder of a roster with this limit.
+    #[must_use]
+    pub fn new(limit_bytes: usize) -> Self {
+        Self {
+            limit_bytes: limit_bytes.min(TextArena::MAX_BYTES),
+            terms: TermTable::new(),
+            by_hash: HashMap::new(),
+            hasher: RandomState::new(),
+            patients: PatientTable::new(),
+        }
+    }
+
+    /// Adds a patient. If it was added before, the later fields count.
+    ///
+    /// # Errors
+    ///
+    /// The roster would exceed its limit.
+    pub fn add(
+        &mut self,
+        patient: Uuid,
+        row: Uuid,
+        fields: &PatientFields<'_>,
+    ) -> Result<(), Full> {
+        self.ensure_room()?;
+        let (names, _) = FoldedNames::new(fields).intern(|text| self.term(text));
+        self.patients.insert(Patient {
+            id: patient,
+            row,
+            names,
+            birth: Zeroizing::new(fields.birth),
+        });
+        Ok(())
+    }
+
+    /// Adds the patients of another builder. If both have a patient, the other's fields count.
+    ///
+    /// # Errors
+    ///
+    /// The roster would exceed its limit.
+    pub fn merge(&mut self, other: Self) -> Result<(), Full> {
+        let numbers = (0..number(other.terms.len())).map(TermId);
+        let terms: Vec<_> = numbers
+            .map(|term| self.term(other.terms.text(term)))
+            .collect();
+        for mut patient in other.patients.into_patients() {
+            self.ensure_room()?;
+            patient.names.renumber(&terms);
+            self.patients.insert(patient);
+        }
+        Ok(())
+    }
+
+    /// Sorts.
+    ///
+    /// # Errors
+    ///
+    /// The roster exceeds its limit.
+    pub fn build(self) -> Result<Roster, Full> {
+        let limit_bytes = self.limit_bytes;
+        let (terms, patients) = self.with_terms_in_order();
+        // From here on, texts compare as the numbers of their terms, and ids as slots.
+        let roster = Roster {
+            limit_bytes,
+            by_id: ChunkedList::from_sorted(&slots(&patients)),
+            by_family: Ranking::from_sorted(&sorted_by(&patients, |_| None)),
+            by_birth: Ranking::from_sorted(&sorted_by(&patients, |patient| *patient.birth)),
+            words: NamePart::ALL.map(|part| ChunkedList::from_sorted(&words(&patients, part))),
+            longest_birth: longest_birth(&patients),
+            dictionary: Dictionary::from_sorted(terms),
+            patients,
+        };
+        if roster.bytes() > limit_bytes {
+            return Err(Full);
+        }
+        Ok(roster)
+    }
+
+    /// The patients in the order of their ids, each once, and their terms in the order of their
+    /// texts.
+    fn with_terms_in_order(self) -> (TermTable, PatientTable) {
+        let mut patients = latest(self.patients);
+        let mut uses = vec![0_u32; self.terms.len()];
+        for term in patients.iter().flat_map(|patient| patient.names.terms()) {
+            if let Some(uses) = uses.get_mut(term.index()) {
+                *uses += 1;
+            }
+        }
+        let order = by_text(&self.terms, &uses);
+        let mut renumbered = vec![TermId::default(); self.terms.len()];
+        for (new, old) in order.iter().enumerate() {
+            if let Some(term) = renumbered.get_mut(old.index()) {
+                *term = TermId(number(new));
+            }
+        }
+        let mut table = PatientTable::new();
+        for patient in patients.iter_mut() {
+            patient.names.renumber(&renumbered);
+            table.insert(std::mem::take(patient));
+        }
+        (self.terms.reordered(&order, &uses), table)
+    }
+
+    fn ensure_room(&self) -> Result<(), Full> {
+        if self.terms.bytes() + self.patients.bytes() > self.limit_bytes {
+            return Err(Full);
+        }
+        Ok(())
+    }
+
+    fn term(&mut self, text: &[u8]) -> TermId {
+        let text = indexed(text);
+        let mut hash = self.hasher.hash_one(text);
+        while let Some(term) = self.by_hash.get(&hash) {
+            if self.terms.text(*term) == text {
+                return *term;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let term = self.terms.add(text);
+        self.by_hash.insert(hash, term);
+        term
+    }
+}
+
+impl Names {
+    fn renumber(&mut self, terms: &[TermId]) {
+        let new = |term: TermId| terms.get(term.index()).copied().unwrap_or_default();
+        self.sort_family = new(self.sort_family);
+        self.sort_given = new(self.sort_given);
+        self.uses
+            .iter_mut()
+            .for_each(|used| used.term = new(used.term));
+        self.uses.sort_unstable();
+    }
+}
+
+/// The patients in the order of their ids; of those with the same id, the last.
+fn latest(patients: PatientTable) -> Paged<Patient> {
+    let mut order: Vec<(Uuid, u32)> = (patients.iter().map(|patient| patient.id))
+        .zip(0..)
+        .collect();
+    order.sort_unstable();
+    let mut patients = patients.into_patients();
+    let mut latest = Paged::new();
+    for (at, (id, added)) in order.iter().enumerate() {
+        if order.get(at + 1).is_some_and(|(next, _)| next == id) {
+            continue;
+        }
+        let patient = patients.get_mut(index(*added)).map(std::mem::take);
+        latest.push(patient.unwrap_or_default());
+    }
+    latest
+}
+
+/// The terms in use, in the order of their texts.
+fn by_text(terms: &TermTable, uses: &[u32]) -> Vec<TermId> {
+    let numbers = (0..number(terms.len())).map(TermId);
+    // The first bytes of the texts decide most comparisons without a look at the texts.
+    let mut keys: Vec<_> = (numbers.zip(uses))
+        .filter(|(_, uses)| **uses > 0)
+        .map(|(term, _)| (terms.first_bytes(term), term))
+        .collect();
+    keys.sort_unstable_by(|a, b| {
+        let by_first_bytes = a.0.cmp(&b.0);
+        by_first_bytes.then_with(|| terms.compare(a.1, b.1))
+    });
+    let order = keys.iter().map(|(_, term)| *term).collect();
+    for (bytes, _) in &mut keys {
+        bytes.zeroize();
+    }
+    order
+}
+
+fn slots(patients: &PatientTable) -> Vec<Slot> {
+    (0..number(patients.slots())).map(Slot).collect()
+}
+
+/// The patients in the order of a birth date, then of their names, then of their ids.
+fn sorted_by(patients: &PatientTable, birth: impl Fn(&Patient) -> Option<DateSpan>) -> Vec<Slot> {
+    let names = |patient: &Patient| (patient.names.sort_family, patient.names.sort_given);
+    let mut keys: Vec<_> = (patients.iter().zip(slots(patients)))
+        .map(|(patient, slot)| (birth(patient), names(patient), slot))
+        .collect();
+    keys.sort_unstable();
+    let order = keys.iter().map(|(.., slot)| *slot).collect();
+    for (birth, ..) in &mut keys {
+        birth.zeroize();
+    }
+    order
+}
+
+/// The words of one part of the names, in the order of the words, then of the slots.
+fn words(patients: &PatientTable, part: NamePart) -> Vec<Word> {
+    let is_of_part = |used: &&TermUse| used.part == part;
+    let mut words: Vec<_> = (patients.iter().zip(slots(patients)))
+        .flat_map(|(patient, slot)| {
+            let uses = patient.names.uses.iter().filter(is_of_part);
+            uses.map(move |used| Word {
+                term: used.term,
+                slot,
+            })
+        })
+        .collect();
+    words.sort_unstable();
+    words
+}
+
+fn longest_birth(patients: &PatientTable) -> i32 {
+    let births = patients.iter().filter_map(|patient| *patient.birth);
+    births
+        .map(|birth| birth.last.saturating_sub(birth.first))
+        .max()
+        .unwrap_or(0)
+}
+
+impl fmt::Debug for RosterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RosterBuilder").finish_non_exhaustive()
+    }
+}

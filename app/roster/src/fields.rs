@@ -1,0 +1,119 @@
+//! What is indexed of a patient.
+
+use std::fmt;
+
+use time::Date;
+use uuid::Uuid;
+use zeroize::Zeroize;
+
+/// The demographics of one patient, as they stand in the record.
+#[derive(Clone, Copy, Default)]
+pub struct PatientFields<'a> {
+    /// Every name, former and alternative ones included: search considers all of them.
+    pub names: &'a [NameFields<'a>],
+    /// Family name by which lists are sorted: that of the current name.
+    pub sort_family: &'a str,
+    /// Given names by which lists are sorted within a family name.
+    pub sort_given: &'a str,
+    /// Days on which the patient may have been born, if any birth date is recorded.
+    pub birth: Option<DateSpan>,
+}
+
+/// One FHIR `HumanName`.
+#[derive(Clone, Copy, Default)]
+pub struct NameFields<'a> {
+    /// `HumanName.family`, or empty.
+    pub family: &'a str,
+    /// `HumanName.given`.
+    pub given: &'a [&'a str],
+    /// `HumanName.text`, `prefix` and `suffix`: found by the parameter `name` alone.
+    pub other: &'a [&'a str],
+}
+
+/// A span of days, both ends included: what a date of FHIR stands for (R4 3.1.1.4.7), since it may
+/// leave out its day, or its month and day.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DateSpan {
+    /// Julian day numbers.
+    pub(crate) first: i32,
+    pub(crate) last: i32,
+}
+
+impl DateSpan {
+    /// The days from `first` to `last`; `None` if `last` is earlier.
+    #[must_use]
+    pub fn new(first: Date, last: Date) -> Option<Self> {
+        (first <= last).then(|| Self {
+            first: first.to_julian_day(),
+            last: last.to_julian_day(),
+        })
+    }
+
+    /// One day.
+    #[must_use]
+    pub fn day(day: Date) -> Self {
+        Self {
+            first: day.to_julian_day(),
+            last: day.to_julian_day(),
+        }
+    }
+}
+
+impl Zeroize for DateSpan {
+    fn zeroize(&mut self) {
+        self.first.zeroize();
+        self.last.zeroize();
+    }
+}
+
+/// A part of a list of patients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The patients of this part, in order.
+    pub ids: Vec<Uuid>,
+    /// Exact number of patients in the whole list.
+    pub total: usize,
+}
+
+/// The key that a list is sorted by. Equal keys are ordered by patient id, so that an order is the
+/// same each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// Family name, then given names. Patients without a name are first.
+    Family,
+    /// First, then last possible day of birth, then the name. Patients without a birth date are
+    /// first.
+    BirthDate,
+}
+
+/// How a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What the list is sorted by.
+    pub key: SortKey,
+    /// The exact reverse of the ascending order, patients without the key included.
+    pub descending: bool,
+}
+
+/// The index would need more memory than its limit allows. It is unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the roster has reached its memory limit")]
+pub struct Full;
+
+impl fmt::Debug for PatientFields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PatientFields([redacted])")
+    }
+}
+
+impl fmt::Debug for NameFields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NameFields([redacted])")
+    }
+}
+
+impl fmt::Debug for DateSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DateSpan([redacted])")
+    }
+}

@@ -1,0 +1,202 @@
+//! The one folding of names: for search, for sorting and for what a person types.
+
+use any_ascii::any_ascii_char;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
+use zeroize::Zeroizing;
+
+/// The form in which names are compared (FHIR R4 3.1.1.4.8): without case, accents, punctuation
+/// and spacing, transliterated to ASCII letters and digits.
+///
+/// Composes first (NFKC), so that what a script composes is transliterated as one character: `が` as
+/// `ga`, `한` as `han`, and `ễ` as `e`. Combining marks that remain are removed, except vowel signs,
+/// which are letters. A name that has no transliteration at all keeps its letters, in lower case, so
+/// that it can still be found.
+#[must_use]
+pub fn fold_name(name: &str) -> Zeroizing<String> {
+    Folded::new(name).text
+}
+
+/// A folded name, and where its words begin.
+pub(crate) struct Folded {
+    text: Zeroizing<String>,
+    /// Byte offsets into `text`, ascending.
+    word_starts: Vec<usize>,
+    is_within_word: bool,
+}
+
+impl Folded {
+    /// Folds a name.
+    pub(crate) fn new(name: &str) -> Self {
+        let mut folded = Self::empty(name.len());
+        // Most names are composed already.
+        if name.is_ascii() || is_nfkc_quick(name.chars()) == IsNormalized::Yes {
+            name.chars().for_each(|c| folded.push(c));
+        } else {
+            name.nfkc().for_each(|c| folded.push(c));
+        }
+        if folded.text.is_empty() && !name.is_ascii() {
+            folded = Self::empty(name.len());
+            let lower_case = name.nfkc().flat_map(char::to_lowercase);
+            lower_case.for_each(|c| folded.push_untransliterated(c));
+        }
+        folded
+    }
+
+    /// The whole name.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The name from each of its words on: `annamaria` and `maria` of `Anna-Maria`.
+    pub(crate) fn suffixes(&self) -> impl Iterator<Item = &str> {
+        self.word_starts
+            .iter()
+            .filter_map(|start| self.text.get(*start..))
+            .filter(|suffix| !suffix.is_empty())
+    }
+
+    fn empty(capacity: usize) -> Self {
+        Self {
+            text: Zeroizing::new(String::with_capacity(capacity)),
+            word_starts: Vec::with_capacity(2),
+            is_within_word: false,
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        if c.is_ascii_alphanumeric() {
+            self.open_word();
+            self.append(c.to_ascii_lowercase().encode_utf8(&mut [0; 4]));
+        } else if is_letter(c) {
+            self.open_word();
+            for ascii in any_ascii_char(c)
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+            {
+                self.append(ascii.to_ascii_lowercase().encode_utf8(&mut [0; 4]));
+            }
+        } else if !is_ignorable(c) {
+            self.is_within_word = false;
+        }
+    }
+
+    fn push_untransliterated(&mut self, c: char) {
+        if is_letter(c) {
+            self.open_word();
+            self.append(c.encode_utf8(&mut [0; 4]));
+        } else if !is_ignorable(c) {
+            self.is_within_word = false;
+        }
+    }
+
+    fn open_word(&mut self) {
+        if !self.is_within_word {
+            self.word_starts.push(self.text.len());
+        }
+        self.is_within_word = true;
+    }
+
+    /// Appends; a text that has to grow moves, and is wiped where it was.
+    #[inline]
+    fn append(&mut self, piece: &str) {
+        let len = self.text.len() + piece.len();
+        if len > self.text.capacity() {
+            let mut larger = Zeroizing::new(String::with_capacity(2 * len));
+            larger.push_str(&self.text);
+            self.text = larger;
+        }
+        self.text.push_str(piece);
+    }
+}
+
+/// Whether a character belongs to a name's spelling. Accents do not; vowel signs do.
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() && !(is_combining_mark(c) && canonical_combining_class(c) != 0)
+}
+
+/// Whether a character stands within a word without being a letter of it: an accent, a soft hyphen,
+/// a joiner or a direction mark.
+fn is_ignorable(c: char) -> bool {
+    is_combining_mark(c)
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_of_the_world_fold_to_the_letters_that_are_typed_for_them() {
+        for (name, folded) in [
+            ("Dvořák", "dvorak"),
+            ("Nguyễn", "nguyen"),
+            ("Łukasz", "lukasz"),
+            ("Đoković", "dokovic"),
+            ("Țepeș", "tepes"),
+            ("Şahin", "sahin"),
+            ("Søren", "soren"),
+            ("Groß", "gross"),
+            ("GROẞ", "gross"),
+            ("İpek Işık", "ipekisik"),
+            ("Þórður", "thordur"),
+            ("Kaʻiulani", "kaiulani"),
+            ("O’Brien-Smith, Jr.", "obriensmithjr"),
+            ("すずき", "suzuki"),
+            ("한", "han"),
+            ("王小明", "wangxiaoming"),
+            ("Иванов", "ivanov"),
+            ("كَرِيم", "krym"),
+        ] {
+            assert_eq!(fold_name(name).as_str(), folded, "{name}");
+        }
+    }
+
+    #[test]
+    fn composed_and_decomposed_spellings_fold_alike() {
+        for name in ["Dvořák", "Nguyễn", "Ångström", "すずき", "한", "किरण"] {
+            let decomposed: String = name.nfd().collect();
+            assert_eq!(fold_name(name), fold_name(&decomposed), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_accented_latin_letter_folds_as_its_base_letter() {
+        let letters = ('\u{c0}'..='\u{24f}').chain('\u{1e00}'..='\u{1eff}');
+        for letter in letters.filter(|c| c.is_alphabetic()) {
+            let mut parts = letter.to_string().nfd().collect::<Vec<_>>().into_iter();
+            let base = parts.next().filter(char::is_ascii_alphabetic);
+            if let Some(base) = base {
+                let expected = base.to_ascii_lowercase().to_string();
+                assert_eq!(
+                    fold_name(&letter.to_string()).as_str(),
+                    expected,
+                    "{letter}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_without_transliteration_keeps_its_letters() {
+        // The letter ain, which is transliterated to an apostrophe.
+        assert_eq!(fold_name("ع ع").as_str(), "عع");
+        assert_eq!(Folded::new("ع ع").suffixes().count(), 2);
+    }
+
+    #[test]
+    fn words_end_at_spaces_and_punctuation_but_not_at_accents() {
+        let suffixes = |name: &str| -> Vec<String> {
+            Folded::new(name).suffixes().map(str::to_owned).collect()
+        };
+        assert_eq!(suffixes("Muñoz-García"), ["munozgarcia", "garcia"]);
+        assert_eq!(
+            suffixes("Mun\u{303}oz de la O"),
+            ["munozdelao", "delao", "lao", "o"]
+        );
+        assert_eq!(suffixes(" - "), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,31 @@
+//! Numbers of the things in an index.
+
+/// A patient's place in the tables of a roster; used again after the patient's removal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot(pub(crate) u32);
+
+/// A term's place in the table of terms; used again after the term's removal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TermId(pub(crate) u32);
+
+impl Slot {
+    pub(crate) fn index(self) -> usize {
+        index(self.0)
+    }
+}
+
+impl TermId {
+    pub(crate) fn index(self) -> usize {
+        index(self.0)
+    }
+}
+
+/// A stored number as an index.
+pub(crate) fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// An index as it is stored. Memory limits keep it below 2³².
+pub(crate) fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}

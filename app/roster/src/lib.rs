@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod arena;
+mod builder;
+mod fields;
+mod fold;
+mod ids;
+mod list;
+mod paged;
+mod patients;
+mod query;
+mod ranking;
+mod roster;
+mod terms;
+
+pub use builder::RosterBuilder;
+pub use fields::{DateSpan, Full, NameFields, Order, Page, PatientFields, SortKey};
+pub use fold::fold_name;
+pub use query::{Condition, DateComparison, DatePrefix, NameElements, RosterQuery, StringMatch};
+pub use roster::Roster;

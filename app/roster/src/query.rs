@@ -1,0 +1,201 @@
+//! Queries for patients: conditions on names and birth dates.
+
+use std::fmt;
+
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::fields::DateSpan;
+use crate::fold::fold_name;
+use crate::terms::{MAX_TERM_BYTES, NamePart};
+
+/// A query for patients; a patient must match every condition.
+#[derive(Default)]
+pub struct RosterQuery<'a> {
+    /// Conditions on names and birth dates.
+    pub conditions: Vec<Condition>,
+    /// The only patients that are considered, if given; repeated and unknown ids have no effect.
+    pub among: Option<&'a [Uuid]>,
+}
+
+/// One search parameter: a patient matches it by matching any of its values. Without values, none
+/// match.
+pub struct Condition(pub(crate) Test);
+
+/// What a condition tests.
+pub(crate) enum Test {
+    Name {
+        elements: NameElements,
+        manner: StringMatch,
+        /// Folded.
+        values: Vec<Zeroizing<String>>,
+    },
+    Birth(Vec<DateComparison>),
+}
+
+/// The elements of a `HumanName` that a condition considers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameElements {
+    /// Family names.
+    Family,
+    /// Given names.
+    Given,
+    /// All elements: family, given, text, prefix and suffix.
+    Any,
+}
+
+/// How a string is compared with an element of a name. Both are folded before
+/// ([`fold_name`](crate::fold_name)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StringMatch {
+    /// The element, or what follows the beginning of one of its words, begins with the string.
+    Prefix,
+    /// The element contains the string (`:contains`). Not indexed: reads all names.
+    Contains,
+}
+
+/// Comparison of a birth date with a date, both of them spans of days (R4 3.1.1.4.7).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DateComparison {
+    /// How the spans are compared.
+    pub prefix: DatePrefix,
+    /// The span of the date in the query.
+    pub span: DateSpan,
+}
+
+/// FHIR's comparison prefixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatePrefix {
+    /// `eq`: the span contains all of the birth date's.
+    Equal,
+    /// `ne`: it does not.
+    NotEqual,
+    /// `gt`: the birth date's span reaches beyond the end.
+    Greater,
+    /// `lt`: the birth date's span reaches before the beginning.
+    Less,
+    /// `ge`: `gt` or `eq`.
+    GreaterOrEqual,
+    /// `le`: `lt` or `eq`.
+    LessOrEqual,
+    /// `sa`: the birth date's span begins after the end.
+    StartsAfter,
+    /// `eb`: the birth date's span ends before the beginning.
+    EndsBefore,
+}
+
+impl Condition {
+    /// A condition on names. A value that folds to nothing, such as a hyphen, matches every patient
+    /// that has one of the elements.
+    #[must_use]
+    pub fn name(elements: NameElements, manner: StringMatch, values: &[&str]) -> Self {
+        Self(Test::Name {
+            elements,
+            manner,
+            values: values.iter().map(|value| fold_name(value)).collect(),
+        })
+    }
+
+    /// A condition on the birth date. Patients without a birth date do not match.
+    #[must_use]
+    pub fn birth_date(comparisons: Vec<DateComparison>) -> Self {
+        Self(Test::Birth(comparisons))
+    }
+}
+
+impl NameElements {
+    /// The indexes that hold these elements.
+    pub(crate) fn parts(self) -> &'static [NamePart] {
+        match self {
+            Self::Family => &[NamePart::Family],
+            Self::Given => &[NamePart::Given],
+            Self::Any => &NamePart::ALL,
+        }
+    }
+}
+
+impl StringMatch {
+    /// Whether an indexed term matches a folded value.
+    pub(crate) fn matches(self, term: &[u8], value: &str) -> bool {
+        let value = indexed(value.as_bytes());
+        match self {
+            Self::Prefix => term.starts_with(value),
+            Self::Contains => {
+                value.is_empty() || term.windows(value.len()).any(|part| part == value)
+            }
+        }
+    }
+}
+
+impl DateComparison {
+    /// Whether a patient with this birth date matches.
+    #[must_use]
+    pub fn matches(self, birth: DateSpan) -> bool {
+        let span = self.span;
+        let is_equal = span.first <= birth.first && birth.last <= span.last;
+        match self.prefix {
+            DatePrefix::Equal => is_equal,
+            DatePrefix::NotEqual => !is_equal,
+            DatePrefix::Greater => birth.last > span.last,
+            DatePrefix::Less => birth.first < span.first,
+            DatePrefix::GreaterOrEqual => is_equal || birth.last > span.last,
+            DatePrefix::LessOrEqual => is_equal || birth.first < span.first,
+            DatePrefix::StartsAfter => birth.first > span.last,
+            DatePrefix::EndsBefore => birth.last < span.first,
+        }
+    }
+
+    /// First and last of some days such that every birth date that begins on them matches.
+    pub(crate) fn sure_first_days(self, longest: i32) -> (i32, i32) {
+        let span = self.span;
+        let before = span.first.saturating_sub(1);
+        match self.prefix {
+            DatePrefix::Equal => (span.first, span.last.saturating_sub(longest)),
+            DatePrefix::Less | DatePrefix::LessOrEqual => (i32::MIN, before),
+            DatePrefix::EndsBefore => (i32::MIN, before.saturating_sub(longest)),
+            DatePrefix::NotEqual
+            | DatePrefix::Greater
+            | DatePrefix::GreaterOrEqual
+            | DatePrefix::StartsAfter => (span.last.saturating_add(1), i32::MAX),
+        }
+    }
+
+    /// First and last of the days on which the birth date of every match begins, if no birth date
+    /// spans more than `longest` days.
+    pub(crate) fn first_days(self, longest: i32) -> (i32, i32) {
+        let span = self.span;
+        let reaching_beyond = span.last.saturating_sub(longest).saturating_add(1);
+        match self.prefix {
+            DatePrefix::Equal => (span.first, span.last),
+            DatePrefix::NotEqual => (i32::MIN, i32::MAX),
+            DatePrefix::Greater => (reaching_beyond, i32::MAX),
+            DatePrefix::GreaterOrEqual => (reaching_beyond.min(span.first), i32::MAX),
+            DatePrefix::Less | DatePrefix::EndsBefore => (i32::MIN, span.first.saturating_sub(1)),
+            DatePrefix::LessOrEqual => (i32::MIN, span.last),
+            DatePrefix::StartsAfter => (span.last.saturating_add(1), i32::MAX),
+        }
+    }
+}
+
+/// As much of a folded text as is indexed.
+pub(crate) fn indexed(folded: &[u8]) -> &[u8] {
+    folded.get(..MAX_TERM_BYTES).unwrap_or(folded)
+}
+
+impl fmt::Debug for RosterQuery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RosterQuery([redacted])")
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Condition([redacted])")
+    }
+}
+
+impl fmt::Debug for DateComparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DateComparison([redacted])")
+    }
+}

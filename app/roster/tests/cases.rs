@@ -1,0 +1,227 @@
+//! Searches whose right results FHIR R4 defines.
+
+use roster::{
+    Condition, DateComparison, DatePrefix, DateSpan, Full, NameElements, NameFields, Order,
+    PatientFields, Roster, RosterQuery, SortKey, StringMatch,
+};
+use time::macros::date;
+use uuid::Uuid;
+
+const BY_NAME: Order = Order {
+    key: SortKey::Family,
+    descending: false,
+};
+
+fn roster(patients: &[PatientFields<'_>]) -> Roster {
+    let mut roster = Roster::new(1 << 24);
+    for (id, fields) in (0..).map(Uuid::from_u128).zip(patients) {
+        assert_eq!(roster.upsert(id, id, fields), Ok(()));
+    }
+    roster
+}
+
+fn found(roster: &Roster, condition: Condition) -> Vec<u128> {
+    let query = RosterQuery {
+        conditions: vec![condition],
+        among: None,
+    };
+    let page = roster.search(&query, BY_NAME, 0, 10);
+    assert_eq!(page.total, page.ids.len());
+    let mut ids: Vec<_> = page.ids.iter().map(Uuid::as_u128).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn prefix(elements: NameElements, values: &[&str]) -> Condition {
+    Condition::name(elements, StringMatch::Prefix, values)
+}
+
+fn family<'a>(names: &'a [NameFields<'a>; 1]) -> PatientFields<'a> {
+    PatientFields {
+        names,
+        sort_family: names[0].family,
+        ..PatientFields::default()
+    }
+}
+
+fn named(family: &str) -> [NameFields<'_>; 1] {
+    [NameFields {
+        family,
+        ..NameFields::default()
+    }]
+}
+
+#[test]
+fn a_birth_date_of_a_year_or_a_month_is_a_span() {
+    use DatePrefix::{EndsBefore, StartsAfter};
+    use DatePrefix::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    let year = DateSpan::new(date!(1933 - 01 - 01), date!(1933 - 12 - 31)).unwrap();
+    let month = DateSpan::new(date!(1933 - 05 - 01), date!(1933 - 05 - 31)).unwrap();
+    let day = DateSpan::day(date!(1933 - 05 - 17));
+    let birth = |birth| PatientFields {
+        birth: Some(birth),
+        ..PatientFields::default()
+    };
+    let roster = roster(&[
+        birth(year),
+        birth(month),
+        birth(day),
+        PatientFields::default(),
+    ]);
+    let next_year = DateSpan::new(date!(1934 - 01 - 01), date!(1934 - 12 - 31)).unwrap();
+    for (prefix, span, right) in [
+        (Equal, year, &[0, 1, 2][..]),
+        (Equal, month, &[1, 2]),
+        (Equal, day, &[2]),
+        (NotEqual, month, &[0]),
+        (
+            GreaterOrEqual,
+            DateSpan::day(date!(1933 - 01 - 01)),
+            &[0, 1, 2],
+        ),
+        (Greater, DateSpan::day(date!(1932 - 12 - 31)), &[0, 1, 2]),
+        (Less, next_year, &[0, 1, 2]),
+        (Greater, day, &[0, 1]),
+        (Less, DateSpan::day(date!(1933 - 05 - 01)), &[0]),
+        (GreaterOrEqual, day, &[0, 1, 2]),
+        (LessOrEqual, day, &[0, 1, 2]),
+        (StartsAfter, DateSpan::day(date!(1933 - 04 - 30)), &[1, 2]),
+        (EndsBefore, DateSpan::day(date!(1933 - 06 - 01)), &[1, 2]),
+        (Greater, DateSpan::day(date!(9999 - 12 - 31)), &[]),
+    ] {
+        let condition = Condition::birth_date(vec![DateComparison { prefix, span }]);
+        assert_eq!(found(&roster, condition), right, "{prefix:?}");
+    }
+}
+
+#[test]
+fn family_given_and_name_consider_every_name() {
+    let wed = [
+        NameFields {
+            family: "Wed",
+            given: &["Maya"],
+            other: &[],
+        },
+        NameFields {
+            family: "Birch",
+            ..NameFields::default()
+        },
+        NameFields {
+            given: &["Mims"],
+            ..NameFields::default()
+        },
+    ];
+    let text = [NameFields {
+        other: &["Solo Zark"],
+        ..NameFields::default()
+    }];
+    let suffix = [NameFields {
+        family: "Pre",
+        other: &["Dz", "Qe"],
+        ..NameFields::default()
+    }];
+    let patients = [&wed[..], &text, &suffix].map(|names| PatientFields {
+        names,
+        ..PatientFields::default()
+    });
+    let roster = roster(&patients);
+    for (elements, value, right) in [
+        (NameElements::Family, "Birch", &[0][..]),
+        (NameElements::Given, "Mims", &[0]),
+        (NameElements::Any, "Mims", &[0]),
+        (NameElements::Any, "Zark", &[1]),
+        (NameElements::Any, "Solo Zark", &[1]),
+        (NameElements::Any, "Qe", &[2]),
+        (NameElements::Family, "Maya", &[]),
+    ] {
+        assert_eq!(found(&roster, prefix(elements, &[value])), right, "{value}");
+    }
+}
+
+#[test]
+fn values_are_alternatives_and_conditions_are_not() {
+    let names = ["Orfa", "Orsb", "Quell, Jr"].map(named);
+    let roster = roster(&names.each_ref().map(family));
+    assert_eq!(
+        found(&roster, prefix(NameElements::Any, &["Orfa", "Orsb"])),
+        [0, 1]
+    );
+    assert_eq!(
+        found(&roster, prefix(NameElements::Family, &["Quell, Jr"])),
+        [2]
+    );
+    assert!(found(&roster, prefix(NameElements::Family, &[])).is_empty());
+    let both = ["orfa", "orsb"].map(|value| prefix(NameElements::Family, &[value]));
+    let query = RosterQuery {
+        conditions: both.into(),
+        among: None,
+    };
+    assert_eq!(roster.search(&query, BY_NAME, 0, 10).total, 0);
+}
+
+#[test]
+fn names_of_the_world_are_found_and_sorted_by_their_letters() {
+    let names = [
+        "Zorn",
+        "Dvořák",
+        "Nguyễn",
+        "Łukasz",
+        "Đoković",
+        "Țepeș",
+        "Muñoz-García",
+    ]
+    .map(named);
+    let roster = roster(&names.each_ref().map(family));
+    for (value, right) in [
+        ("Dvorak", &[1][..]),
+        ("DVOŘ", &[1]),
+        ("Nguyen", &[2]),
+        ("lukasz", &[3]),
+        ("Do", &[4]),
+        ("munoz", &[6]),
+        ("GAR", &[6]),
+        ("oz", &[]),
+    ] {
+        assert_eq!(
+            found(&roster, prefix(NameElements::Family, &[value])),
+            right,
+            "{value}"
+        );
+    }
+    let ids: Vec<_> = roster
+        .page(BY_NAME, 0, 10)
+        .ids
+        .iter()
+        .map(Uuid::as_u128)
+        .collect();
+    assert_eq!(ids, [4, 1, 3, 6, 2, 5, 0]);
+}
+
+#[test]
+fn a_full_roster_refuses_and_stays_as_it_is() {
+    let mut roster = Roster::new(200_000);
+    let texts: Vec<_> = (0..5_000_u128).map(|id| format!("Name{id}")).collect();
+    let ids = || (0_u128..).map(Uuid::from_u128);
+    let refused = texts.iter().zip(ids()).find(|(text, id)| {
+        let names = named(text);
+        roster.upsert(*id, *id, &family(&names)) == Err(Full)
+    });
+    let (_, refused) = refused.unwrap();
+    assert_eq!(roster.row(refused), None);
+    assert_eq!(Uuid::from_u128(roster.len().try_into().unwrap()), refused);
+    assert!(roster.bytes() < 200_000 + 150_000);
+}
+
+#[test]
+fn debug_output_shows_no_contents() {
+    let names = [named("Secretname")];
+    let roster = roster(&[family(&names[0])]);
+    let day = DateSpan::day(date!(1933 - 05 - 17));
+    let condition = prefix(NameElements::Any, &["Secretname"]);
+    let fields = family(&names[0]);
+    let shown = format!("{roster:?} {day:?} {condition:?} {fields:?} {:?}", names[0]);
+    assert!(
+        !shown.contains("Secret") && !shown.contains("1933"),
+        "{shown}"
+    );
+}
