@@ -29,7 +29,7 @@ fn rows_that_disagree_make_no_caller() {
             session.organization = OrganizationId::random();
         }),
         (CallerError::OtherPerson, |_, person| {
-            person.id = Uuid::nil()
+            person.id = Uuid::nil();
         }),
         (CallerError::Inactive, |_, person| person.active = false),
         (CallerError::UnknownRole, |_, person| {
