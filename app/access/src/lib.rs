@@ -31,5 +31,5 @@ pub use policy::{AssuranceLevel, DataClass, Fields, Operation, Permission, Reach
 pub use refusals::{RefusalBudget, Windows, flush_refusals};
 pub use role::{Role, UnknownRole};
 pub use subject::{Record, Subject};
-pub use trail::{Trail, record_sign_out};
+pub use trail::{Trail, sign_out_event};
 pub use write::{AuditReceipt, WriteRecord, record_write};

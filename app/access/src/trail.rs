@@ -22,13 +22,8 @@ pub trait Trail: Sync {
     fn refusals(&self) -> &RefusalBudget;
 }
 
-/// Records that the caller ended its session or revoked its token.
-///
-/// # Errors
-///
-/// The trail's error: the event is not recorded.
-pub async fn record_sign_out<T: Trail>(trail: &T, caller: &Caller) -> Result<(), T::Error> {
-    let at = trail.now();
-    let event = CallerEvent::new(caller, at, Action::SignOut, Outcome::Success, Vec::new());
-    trail.commit(event).await
+/// The event of a caller that ends its session or revokes its token, for the transaction that does so.
+#[must_use]
+pub fn sign_out_event(caller: &Caller, at: OffsetDateTime) -> CallerEvent {
+    CallerEvent::new(caller, at, Action::SignOut, Outcome::Success, Vec::new())
 }

@@ -118,8 +118,12 @@ impl<S: KeyStore> Keyring<S> {
         open.scopes.load((owner, None), load).await
     }
 
-    /// A scope key of `owner` by its id, current or former: what opens.
-    async fn scope_by_id(
+    /// A scope key of `owner` by its id, current or former. Values are opened through [`Keyring::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]
+    pub async fn scope_by_id(
         &self,
         organization: OrganizationId,
         owner: Owner,

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use phi::KeyError;
+use phi::{KeyError, OpenError, OrganizationId, Tampering};
 
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -53,8 +53,12 @@ impl ServiceError {
 impl From<db::Error> for ServiceError {
     fn from(error: db::Error) -> Self {
         match error {
-            db::Error::Unavailable(_) | db::Error::Contended => Self::unavailable(error),
-            db::Error::AlreadyThere(_) | db::Error::Corrupt(_) | db::Error::Unexpected(_) => {
+            db::Error::Unavailable(_) | db::Error::Conflict => Self::unavailable(error),
+            db::Error::NotRequested(table) => {
+                let reason = "the database returned a row that was not requested";
+                Tampering::report(table, reason, OrganizationId::SYSTEM, None).into()
+            }
+            db::Error::UniqueViolation(_) | db::Error::Corrupt(_) | db::Error::Unexpected(_) => {
                 Self::internal(error)
             }
         }
@@ -78,8 +82,18 @@ impl From<KeyError> for ServiceError {
     }
 }
 
-impl From<phi::OpenError> for ServiceError {
-    fn from(error: phi::OpenError) -> Self {
+impl From<OpenError> for ServiceError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Key(error) => error.into(),
+            OpenError::Tampered(error) => error.into(),
+        }
+    }
+}
+
+impl From<Tampering> for ServiceError {
+    /// Tampering was logged where it was found.
+    fn from(error: Tampering) -> Self {
         Self::internal(error)
     }
 }
@@ -90,8 +104,11 @@ impl From<phi::SealError> for ServiceError {
     }
 }
 
-impl From<phi::Forged> for ServiceError {
-    fn from(error: phi::Forged) -> Self {
-        Self::internal(error)
+impl<E: Into<Self>> From<access::PermitError<E>> for ServiceError {
+    fn from(error: access::PermitError<E>) -> Self {
+        match error {
+            access::PermitError::Refused(_) => Self::Forbidden,
+            access::PermitError::Trail(error) => error.into(),
+        }
     }
 }

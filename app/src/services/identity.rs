@@ -1,46 +1,47 @@
-//! Who signs in, and as what (45 CFR 164.312(d)).
+//! Person authentication (45 CFR 164.312(d)): people, passwords, sessions and bearer tokens.
 //!
-//! Every row that is read here decides access, so each is believed only after its MAC was checked;
-//! one that fails lets nobody in and is reported as what it is: somebody wrote to the database.
+//! Every row that is read here decides access, so each is used only after it was verified; one that does not
+//! verify authenticates no one and is reported as tampering.
 
 mod attempts;
-mod names;
 mod password;
 mod people;
 mod session;
-mod token;
 
+use access::Role;
 use db::{Database, PersonRow};
-use phi::{AuthenticatedRow, Forged, KeyError, OrganizationId, Verified};
+use phi::{AuthenticatedRow, OpenError, OrganizationId, Verified};
 
-use crate::services::access::Role;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
+use crate::services::indexes::Indexes;
 use crate::services::keys::Keys;
+use crate::services::trail::AuditTrail;
 
-pub(crate) use attempts::Attempts;
-pub(crate) use password::SignInError;
+pub(crate) use attempts::LoginThrottle;
+pub(crate) use password::{CheckedPassword, SignInError};
 pub(crate) use people::{NewPerson, Person};
 pub(crate) use session::{NewSession, SessionLimits};
-pub(crate) use token::NewToken;
 
-/// Signs people in and tells who a session or a token stands for.
+/// The identity service.
 #[derive(Debug)]
 pub(crate) struct Identity {
     database: Database,
     keys: Keys,
+    indexes: Indexes,
+    trail: AuditTrail,
     limits: SessionLimits,
     clock: Clock,
-    attempts: Attempts,
+    attempts: LoginThrottle,
     hashing: tokio::sync::Semaphore,
 }
 
-/// Argon2id takes 19 MiB and a core for tens of milliseconds: so many at once, the others wait.
+/// Argon2id takes 19 MiB and a core for tens of milliseconds: the number of concurrent hashes, others wait.
 const HASHING_AT_ONCE: usize = 2;
 
-/// A person whose row was verified, and the role in it.
+/// A person whose row was verified and who may act, and the role in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Member {
+pub(crate) struct Principal {
     /// The row.
     pub(crate) row: Verified<PersonRow>,
     /// The role that it names.
@@ -49,74 +50,46 @@ pub(crate) struct Member {
 
 impl Identity {
     /// Identity over these services.
-    pub(crate) fn new(database: Database, keys: Keys, limits: SessionLimits, clock: Clock) -> Self {
-        let hashing = tokio::sync::Semaphore::new(HASHING_AT_ONCE);
+    pub(crate) fn new(
+        database: Database,
+        keys: Keys,
+        indexes: Indexes,
+        trail: AuditTrail,
+        limits: SessionLimits,
+        clock: Clock,
+    ) -> Self {
         Self {
             database,
             keys,
+            indexes,
+            trail,
             limits,
             clock,
-            attempts: Attempts::default(),
-            hashing,
+            attempts: LoginThrottle::default(),
+            hashing: tokio::sync::Semaphore::new(HASHING_AT_ONCE),
         }
     }
 
-    /// Checks a row's MAC under its organization's authorization key.
+    /// Verifies a row; nothing for one that was tampered with, which was reported and authenticates no one.
     async fn verified<R: AuthenticatedRow>(
         &self,
         organization: OrganizationId,
         row: R,
-    ) -> Result<Verified<R>, IdentityError> {
-        let key = self.keys.authorization(organization).await?;
-        key.verify(row)
-            .inspect_err(|_forged| {
-                tracing::error!(
-                    security = true,
-                    table = R::TABLE,
-                    %organization,
-                    "a row was not written by this stack: somebody wrote to the database"
-                );
-            })
-            .map_err(Into::into)
-    }
-
-    /// The person behind a session, a token or a password, if they may still act.
-    async fn member(&self, row: PersonRow) -> Result<Option<Member>, IdentityError> {
-        let row = self.verified(row.organization, row).await?;
-        let role = row.role.parse().ok();
-        Ok(role.filter(|_| row.active).map(|role| Member { row, role }))
-    }
-}
-
-/// Why nobody can be told to be anybody.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum IdentityError {
-    /// The keys are away.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// The database is away.
-    #[error(transparent)]
-    Database(#[from] db::Error),
-    /// A row was forged.
-    #[error(transparent)]
-    Forged(#[from] Forged),
-    /// A sealed column does not open.
-    #[error(transparent)]
-    Open(#[from] phi::OpenError),
-    /// A value cannot be sealed.
-    #[error(transparent)]
-    Seal(#[from] phi::SealError),
-}
-
-impl From<IdentityError> for ServiceError {
-    fn from(error: IdentityError) -> Self {
-        match error {
-            IdentityError::Keys(error) => error.into(),
-            IdentityError::Database(error) => error.into(),
-            // Whoever forged the row learns no more than who comes without one.
-            IdentityError::Forged(_) => Self::SignInRequired,
-            IdentityError::Open(error) => error.into(),
-            IdentityError::Seal(error) => error.into(),
+    ) -> Result<Option<Verified<R>>, ServiceError> {
+        match self.keys.verify(organization, row).await {
+            Ok(row) => Ok(Some(row)),
+            Err(OpenError::Tampered(_)) => Ok(None),
+            Err(OpenError::Key(error)) => Err(error.into()),
         }
+    }
+
+    /// The principal of a person's row, if it verifies and the person may act.
+    async fn principal(&self, row: PersonRow) -> Result<Option<Principal>, ServiceError> {
+        let row = self.verified(row.organization, row).await?;
+        let principal = row.filter(|row| row.active).and_then(|row| {
+            let role = row.role.parse().ok()?;
+            Some(Principal { row, role })
+        });
+        Ok(principal)
     }
 }

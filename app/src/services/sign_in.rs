@@ -1,22 +1,24 @@
-//! Signing in and out, on record, for pages and API alike.
+//! Sign-in and sign-out, on record, for pages and API alike.
 
 use std::sync::Arc;
 
-use audit::{Action, Event, Outcome, PurposeOfUse, RecordReference};
-use phi::OrganizationId;
+use access::{Caller, CredentialKind, RequestOrigin, Role};
+use audit::{Action, Assurance, Event, Outcome, PurposeOfUse};
+use phi::{OrganizationId, SessionId};
 use secrecy::SecretString;
 
-use crate::services::caller::{Caller, Proof, RequestOrigin};
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
-use crate::services::identity::{Identity, Member, NewSession, NewToken, SignInError};
-use crate::services::ledger::Ledger;
+use crate::services::identity::{
+    CheckedPassword, Identity, NewSession, Principal, SignInError,
+};
+use crate::services::trail::AuditTrail;
 
-/// Why nobody was signed in.
+/// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refusal {
-    /// The e-mail address or the password is wrong; nobody is told which.
-    Wrong,
+    /// The e-mail address or the password is wrong; the response does not say which.
+    InvalidCredentials,
     /// Something else.
     Service(ServiceError),
 }
@@ -27,141 +29,144 @@ impl<E: Into<ServiceError>> From<E> for Refusal {
     }
 }
 
-/// What somebody signs in with.
+/// An e-mail address and a password, as typed.
 #[derive(Debug)]
-pub(crate) struct Password {
-    /// The e-mail address, as typed.
+pub(crate) struct Credentials {
+    /// The e-mail address.
     pub(crate) email: String,
     /// The password.
     pub(crate) password: SecretString,
 }
 
-/// Sign-in and sign-out.
+/// A bearer token just issued.
+#[derive(Debug)]
+pub(crate) struct IssuedToken {
+    /// The token.
+    pub(crate) session: NewSession,
+    /// The role that it is bound to.
+    pub(crate) role: Role,
+    /// The organization that it is confined to.
+    pub(crate) organization: OrganizationId,
+}
+
+/// The sign-in service.
 #[derive(Clone, Debug)]
 pub(crate) struct SignIn {
     identity: Arc<Identity>,
-    ledger: Ledger,
+    trail: AuditTrail,
     clock: Clock,
 }
 
 impl SignIn {
     /// Sign-in over these services.
-    pub(crate) fn new(identity: Arc<Identity>, ledger: Ledger, clock: Clock) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, trail: AuditTrail, clock: Clock) -> Self {
         Self {
             identity,
-            ledger,
+            trail,
             clock,
         }
     }
 
-    /// Begins a session at a browser.
+    /// Begins a session of a browser.
     pub(crate) async fn begin_session(
         &self,
         origin: RequestOrigin,
-        password: Password,
+        credentials: Credentials,
     ) -> Result<NewSession, Refusal> {
-        let member = self.check(origin, password).await?;
-        let session = self
-            .identity
-            .begin_session(&member)
-            .await
-            .map_err(ServiceError::from)?;
-        self.record(origin, &member, Action::SignIn).await?;
-        Ok(session)
+        let checked = self.check(origin, credentials).await?;
+        let kind = CredentialKind::Session;
+        Ok(self.begin(checked.principal(), kind, origin).await?)
     }
 
     /// Issues a bearer token.
     pub(crate) async fn issue_token(
         &self,
         origin: RequestOrigin,
-        password: Password,
-    ) -> Result<(Member, NewToken), Refusal> {
-        let member = self.check(origin, password).await?;
-        let token = self
-            .identity
-            .issue_token(&member)
-            .await
-            .map_err(ServiceError::from)?;
-        self.record(origin, &member, Action::IssueToken).await?;
-        Ok((member, token))
+        credentials: Credentials,
+    ) -> Result<IssuedToken, Refusal> {
+        let checked = self.check(origin, credentials).await?;
+        let principal = checked.principal();
+        let session = self.begin(principal, CredentialKind::Token, origin).await?;
+        Ok(IssuedToken {
+            session,
+            role: principal.role,
+            organization: principal.row.organization,
+        })
     }
 
-    /// Ends the session or the token that the caller came with.
+    /// Ends the caller's session or token.
     pub(crate) async fn sign_out(&self, caller: &Caller) -> Result<(), ServiceError> {
-        match caller.proof {
-            Proof::Session(hash) => self.identity.end_session(hash).await?,
-            Proof::Token(hash) => self.identity.end_token(hash).await?,
-        }
-        let event = caller.event(
-            self.clock.now(),
-            Action::SignOut,
-            Outcome::Success,
-            Vec::new(),
-        );
-        let _recorded = self
-            .ledger
-            .record(caller.organization, caller.origin.source, event)
-            .await?;
-        Ok(())
+        self.identity.end_session(caller).await
     }
 
-    async fn check(&self, origin: RequestOrigin, password: Password) -> Result<Member, Refusal> {
-        match self
-            .identity
-            .sign_in(&password.email, password.password)
+    async fn begin(
+        &self,
+        principal: &Principal,
+        kind: CredentialKind,
+        origin: RequestOrigin,
+    ) -> Result<NewSession, ServiceError> {
+        let action = match kind {
+            CredentialKind::Session => Action::SignIn,
+            CredentialKind::Token => Action::IssueToken,
+        };
+        let event = |session: SessionId| Event {
+            person: Some(principal.row.id.uuid()),
+            role: Some(principal.role.name().to_owned()),
+            session: Some(session.uuid()),
+            assurance: Some(Assurance::Password),
+            ..self.event(principal.row.organization, origin, action, Outcome::Success)
+        };
+        self.identity
+            .begin_session(principal, kind, origin, event)
             .await
-        {
-            Ok(member) => Ok(member),
-            Err(SignInError::Wrong { organization }) => {
+    }
+
+    async fn check(
+        &self,
+        origin: RequestOrigin,
+        credentials: Credentials,
+    ) -> Result<CheckedPassword, Refusal> {
+        let Credentials { email, password } = credentials;
+        match self.identity.check_password(&email, password).await {
+            Ok(checked) => Ok(checked),
+            Err(SignInError::InvalidCredentials { organization }) => {
                 let organization = organization.unwrap_or(OrganizationId::SYSTEM);
-                let event = self.event(origin, None, Action::SignIn, Outcome::Refused);
-                let _recorded = self
-                    .ledger
+                let event = self.event(organization, origin, Action::SignIn, Outcome::Refused);
+                self.trail
                     .record(organization, origin.source, event)
                     .await?;
-                Err(Refusal::Wrong)
+                Err(Refusal::InvalidCredentials)
             }
-            Err(SignInError::Wait(wait)) => {
-                let seconds = u32::try_from(wait.as_secs())
-                    .unwrap_or(u32::MAX)
-                    .saturating_add(1);
-                Err(ServiceError::TooManyAttempts(seconds).into())
+            Err(SignInError::Throttled(wait)) => {
+                let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+                Err(ServiceError::TooManyAttempts(seconds.saturating_add(1)).into())
             }
-            Err(SignInError::Identity(error)) => Err(ServiceError::from(error).into()),
+            Err(SignInError::Service(error)) => Err(error.into()),
         }
     }
 
-    async fn record(
-        &self,
-        origin: RequestOrigin,
-        member: &Member,
-        action: Action,
-    ) -> Result<(), ServiceError> {
-        let event = self.event(origin, Some(member), action, Outcome::Success);
-        let _recorded = self
-            .ledger
-            .record(member.row.organization, origin.source, event)
-            .await?;
-        Ok(())
-    }
-
+    /// The event of a sign-in, which has no caller yet.
     fn event(
         &self,
+        organization: OrganizationId,
         origin: RequestOrigin,
-        member: Option<&Member>,
         action: Action,
         outcome: Outcome,
     ) -> Event {
         Event {
             at: self.clock.now(),
-            request: origin.request.uuid(),
-            person: member.map(|member| member.row.id.0),
-            role: member.map(|member| member.role.name().to_owned()),
+            request: origin.request,
+            organization: organization.uuid(),
+            person: None,
+            role: None,
+            session: None,
+            assurance: None,
             source: None,
             action,
             outcome,
             purpose: PurposeOfUse::Operations,
-            records: Vec::<RecordReference>::new(),
+            suppressed: None,
+            records: Vec::new(),
         }
     }
 }

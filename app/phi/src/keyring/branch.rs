@@ -89,6 +89,12 @@ impl OpenOrganization {
     }
 }
 
+impl fmt::Debug for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Branch({})", self.id)
+    }
+}
+
 impl fmt::Debug for OpenOrganization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OpenOrganization({})", self.organization)

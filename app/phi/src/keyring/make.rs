@@ -22,6 +22,7 @@ const FIRST: u32 = 1;
 /// The keys of a new organization, open and as rows.
 #[derive(Debug)]
 pub struct NewOrganization {
+    branch: Branch,
     /// The rows to insert: branch, authorization, index and scope key.
     pub rows: Vec<WrappedKey>,
     /// Authenticates the organization's first rows.
@@ -30,6 +31,17 @@ pub struct NewOrganization {
     pub scope: Arc<ScopeKey>,
     /// The id of the index key.
     pub index: KeyId,
+}
+
+impl NewOrganization {
+    /// Makes the key of another owner of the new organization.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]
+    pub fn new_scope(&self, owner: Owner, now: OffsetDateTime) -> Result<NewScope, KeyError> {
+        scope_under(self.scope.organization(), &self.branch, owner, now)
+    }
 }
 
 /// The key of a new owner, open and as a row.
@@ -75,6 +87,7 @@ impl<S: KeyStore> KeyLoader<S> {
         let own = Owner::of_organization(organization);
         let (key, seal) = wrapped_key(organization, &branch, own, Purpose::Seal, now)?;
         Ok(NewOrganization {
+            branch,
             authorization: authorization_key,
             scope: Arc::new(ScopeKey::new(organization, own, id(&seal), key)),
             index: id(&index),
@@ -88,11 +101,20 @@ impl<S: KeyStore> KeyLoader<S> {
         owner: Owner,
         now: OffsetDateTime,
     ) -> Result<NewScope, KeyError> {
-        let organization = open.organization;
-        let (key, row) = wrapped_key(organization, &open.branch, owner, Purpose::Seal, now)?;
-        let scope = Arc::new(ScopeKey::new(organization, owner, row.id, key));
-        Ok(NewScope { row, scope })
+        scope_under(open.organization, &open.branch, owner, now)
     }
+}
+
+/// A new scope key under a branch key.
+fn scope_under(
+    organization: OrganizationId,
+    branch: &Branch,
+    owner: Owner,
+    now: OffsetDateTime,
+) -> Result<NewScope, KeyError> {
+    let (key, row) = wrapped_key(organization, branch, owner, Purpose::Seal, now)?;
+    let scope = Arc::new(ScopeKey::new(organization, owner, row.id, key));
+    Ok(NewScope { row, scope })
 }
 
 /// A new key under a branch key.

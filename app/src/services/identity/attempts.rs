@@ -1,10 +1,10 @@
-//! Slows down guessing: so many wrong passwords for one address, then a wait.
+//! Throttling of sign-in: after a number of wrong passwords for one account, a wait.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use phi::BlindIndex;
+use phi::IndexToken;
 use time::OffsetDateTime;
 
 /// Wrong passwords in a row that are let pass.
@@ -19,7 +19,7 @@ const REMEMBERED: usize = 10_000;
 /// Wrong passwords by account, in this process. An account is named by its blind index, also one that
 /// does not exist: the wait does not tell which do.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<[u8; 16], Failures>>);
+pub(crate) struct LoginThrottle(Mutex<HashMap<[u8; 16], Failures>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -38,9 +38,9 @@ impl Failures {
     }
 }
 
-impl Attempts {
+impl LoginThrottle {
     /// How long this account has to wait, if it has to.
-    pub(super) fn wait(&self, account: BlindIndex, now: OffsetDateTime) -> Option<Duration> {
+    pub(super) fn wait(&self, account: IndexToken, now: OffsetDateTime) -> Option<Duration> {
         let failures = *self.lock().get(account.as_bytes())?;
         Duration::try_from(failures.last + failures.wait() - now)
             .ok()
@@ -48,7 +48,7 @@ impl Attempts {
     }
 
     /// Counts a wrong password.
-    pub(super) fn failed(&self, account: BlindIndex, now: OffsetDateTime) {
+    pub(super) fn failed(&self, account: IndexToken, now: OffsetDateTime) {
         let mut accounts = self.lock();
         if accounts.len() >= REMEMBERED {
             accounts.retain(|_, failures| failures.last + LONGEST_WAIT > now);
@@ -62,7 +62,7 @@ impl Attempts {
     }
 
     /// Forgets an account's wrong passwords.
-    pub(super) fn succeeded(&self, account: BlindIndex) {
+    pub(super) fn succeeded(&self, account: IndexToken) {
         self.lock().remove(account.as_bytes());
     }
 
@@ -75,12 +75,12 @@ impl Attempts {
 mod tests {
     use super::*;
 
-    const ACCOUNT: BlindIndex = BlindIndex::from_bytes([1; 16]);
+    const ACCOUNT: IndexToken = IndexToken::from_bytes([1; 16]);
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
     #[test]
     fn the_wait_doubles_up_to_a_quarter_of_an_hour() {
-        let attempts = Attempts::default();
+        let attempts = LoginThrottle::default();
         let mut waits = Vec::new();
         for _ in 0..20 {
             attempts.failed(ACCOUNT, NOW);
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_right_password_and_the_passing_of_time_end_the_wait() {
-        let attempts = Attempts::default();
+        let attempts = LoginThrottle::default();
         for _ in 0..6 {
             attempts.failed(ACCOUNT, NOW);
         }

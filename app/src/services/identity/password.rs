@@ -3,26 +3,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use phi::{OrganizationId, Owner, Phi, columns, password};
+use phi::{OrganizationId, Owner, Phi, Requested, password};
 use secrecy::SecretString;
 
-use super::{Identity, IdentityError, Member};
+use super::{Identity, Principal};
+use crate::services::error::ServiceError;
 
-/// Why a sign-in was refused.
+/// The reason why a sign-in was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignInError {
-    /// No such account, a wrong password, or an account that is not active: nobody is told which.
+    /// No such account, a wrong password, or an account that is not active: the response does not distinguish them.
     #[error("the e-mail address or the password is wrong")]
-    Wrong {
-        /// Whose account it was, for the audit trail alone.
+    InvalidCredentials {
+        /// The organization of the account, for the audit trail alone.
         organization: Option<OrganizationId>,
     },
     /// Too many wrong passwords.
     #[error("too many wrong passwords: wait {} seconds", .0.as_secs())]
-    Wait(Duration),
-    /// Nobody can be checked just now.
+    Throttled(Duration),
+    /// The check could not be completed.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Service(#[from] ServiceError),
+}
+
+/// Evidence that a password was right.
+#[derive(Debug)]
+pub(crate) struct CheckedPassword(Principal);
+
+impl CheckedPassword {
+    /// The principal whose password it is.
+    pub(crate) const fn principal(&self) -> &Principal {
+        &self.0
+    }
 }
 
 impl Identity {
@@ -31,63 +43,54 @@ impl Identity {
     /// # Errors
     ///
     /// See [`SignInError`].
-    pub(crate) async fn sign_in(
+    pub(crate) async fn check_password(
         &self,
         email: &str,
         password: SecretString,
-    ) -> Result<Member, SignInError> {
-        let system = self
-            .keys
-            .index(OrganizationId::SYSTEM)
-            .await
-            .map_err(IdentityError::from)?;
-        let account = system.exact(&columns::PEOPLE_EMAIL, email);
+    ) -> Result<CheckedPassword, SignInError> {
+        let account = self.indexes.sign_in_token(email).await?;
         if let Some(wait) = self.attempts.wait(account, self.clock.now()) {
-            return Err(SignInError::Wait(wait));
+            return Err(SignInError::Throttled(wait));
         }
-        let row = self
-            .database
-            .person_by_email(account)
-            .await
-            .map_err(IdentityError::from)?;
-        let organization = row.as_ref().map(|row| row.organization);
-        let member = match row {
-            Some(row) => self.member(row).await?,
-            None => None,
-        };
-        let stored = match &member {
-            Some(member) => self.stored_password(member).await?,
+        let (organization, principal) = self.principal_by_email(email).await?;
+        let stored = match &principal {
+            Some(principal) => self.stored_password(principal).await?,
             None => None,
         };
         let right = self.check(stored, password).await;
-        if let Some(member) = member.filter(|_| right) {
+        if let Some(principal) = principal.filter(|_| right) {
             self.attempts.succeeded(account);
-            Ok(member)
+            Ok(CheckedPassword(principal))
         } else {
             self.attempts.failed(account, self.clock.now());
-            Err(SignInError::Wrong { organization })
+            Err(SignInError::InvalidCredentials { organization })
         }
     }
 
-    async fn stored_password(&self, member: &Member) -> Result<Option<Phi<String>>, IdentityError> {
-        let organization = member.row.organization;
-        let Some(row) = self
+    async fn stored_password(
+        &self,
+        principal: &Principal,
+    ) -> Result<Option<Phi<String>>, ServiceError> {
+        let organization = principal.row.organization;
+        let row = self
             .database
-            .credential(organization, member.row.id)
-            .await?
-        else {
+            .credential(organization, principal.row.id)
+            .await?;
+        let Some(row) = row else {
             return Ok(None);
         };
-        let row = self.verified(organization, row).await?;
-        let scope = self.keys.scope(organization, Owner::Organization).await?;
-        Ok(Some(scope.open(
-            &columns::CREDENTIALS_PASSWORD,
-            row.row_id,
-            &row.password,
-        )?))
+        let Some(row) = self.verified(organization, row).await? else {
+            return Ok(None);
+        };
+        let requested = Requested {
+            organization,
+            owner: Owner::of_organization(organization),
+            row: row.row_id,
+        };
+        Ok(Some(self.keys.open(requested, &row.password).await?))
     }
 
-    /// Takes as long for an account that is not there as for one that is.
+    /// Verifies a password, in the same time for an account that does not exist.
     async fn check(&self, stored: Option<Phi<String>>, password: SecretString) -> bool {
         let Ok(_turn) = self.hashing.acquire().await else {
             return false;

@@ -1,25 +1,28 @@
-//! Who works for an organization.
+//! The people of an organization.
 
 use std::sync::Arc;
 
-use db::{CredentialRow, PersonId, PersonRow};
-use phi::{OrganizationId, Owner, Phi, RowId, RowMac, columns};
+use access::{Caller, DataClass, Disclosed, List, Permitted, Read, Record, Role, Subject, disclose};
+use audit::Action;
+use db::{CredentialRow, PersonRow};
+use phi::{OrganizationId, Owner, PersonId, Phi, Requested, RowId, RowMac};
 use secrecy::SecretString;
 
-use super::{Identity, IdentityError, Member};
-use crate::services::access::{Permitted, Role, ViewPeople};
-use crate::services::caller::Caller;
+use super::{Identity, Principal};
+use crate::services::error::ServiceError;
+use crate::services::trail::system_event;
+use crate::services::written::written;
 
-/// A person to be added.
+/// A person to add.
 #[derive(Debug)]
 pub(crate) struct NewPerson {
     /// Name.
     pub(crate) name: String,
-    /// What they sign in with.
+    /// The e-mail address to sign in with.
     pub(crate) email: String,
-    /// What they prove themselves with.
+    /// The password.
     pub(crate) password: Arc<SecretString>,
-    /// What they may do.
+    /// Role.
     pub(crate) role: Role,
 }
 
@@ -32,114 +35,144 @@ pub(crate) struct Person {
     pub(crate) name: Phi<String>,
     /// E-mail address.
     pub(crate) email: Phi<String>,
-    /// Role.
-    pub(crate) role: Role,
+    /// Role, as the row names it.
+    pub(crate) role: String,
+    /// Whether the person may sign in.
+    pub(crate) active: bool,
 }
 
 impl Identity {
-    /// Everybody who may act for the caller's organization.
-    ///
-    /// # Errors
-    ///
-    /// See [`IdentityError`]; one forged row refuses the whole list.
+    /// The people who may act for the caller's organization.
     pub(crate) async fn people(
         &self,
-        caller: &Caller,
-        _permitted: &Permitted<ViewPeople>,
-    ) -> Result<Vec<Person>, IdentityError> {
+        permitted: &Permitted<'_, List>,
+    ) -> Result<Disclosed<Vec<Person>>, ServiceError> {
+        let mut people = self.open_all(permitted.caller().organization()).await?;
+        people.retain(|person| person.active);
+        let records = person_records(permitted.subject(), &people);
+        Ok(disclose(&self.trail, permitted, &records, people).await?)
+    }
+
+    /// Every person of the caller's organization, also those who may no longer sign in: the names behind the ids
+    /// of the audit trail.
+    pub(crate) async fn names(
+        &self,
+        permitted: &Permitted<'_, Read>,
+    ) -> Result<Disclosed<Vec<Person>>, ServiceError> {
+        let people = self.open_all(permitted.caller().organization()).await?;
+        let records = person_records(permitted.subject(), &people);
+        Ok(disclose(&self.trail, permitted, &records, people).await?)
+    }
+
+    /// The caller's own name and address, on record.
+    pub(crate) async fn account(
+        &self,
+        permitted: &Permitted<'_, Read>,
+    ) -> Result<Disclosed<Person>, ServiceError> {
+        let person = self.itself(permitted.caller()).await?;
+        let caller = permitted.caller();
+        let subject = Subject::of("person", DataClass::Account, caller.organization());
+        let record = Record::from(subject.id(caller.person()));
+        Ok(disclose(&self.trail, permitted, &[record], person).await?)
+    }
+
+    /// The caller, for the top bar of the caller's own pages: a person's own name is not disclosed to that person.
+    pub(crate) async fn itself(&self, caller: &Caller) -> Result<Person, ServiceError> {
+        let id = PersonId::from_uuid(caller.person());
+        let row = self.database.person(caller.organization(), id).await?;
+        let row = row.ok_or(ServiceError::SignInRequired)?;
+        let principal = self.principal(row).await?;
+        let principal = principal.ok_or(ServiceError::SignInRequired)?;
+        self.open(&principal.row).await
+    }
+
+    async fn open_all(&self, organization: OrganizationId) -> Result<Vec<Person>, ServiceError> {
         let mut people = Vec::new();
-        for row in self.database.people(caller.organization).await? {
-            if let Some(member) = self.member(row).await? {
-                people.push(self.open(&member).await?);
-            }
+        for row in self.database.people(organization).await? {
+            let row = self.keys.verify(organization, row).await?;
+            people.push(self.open(&row).await?);
         }
         Ok(people)
     }
 
-    /// The caller's own name and address.
-    ///
-    /// # Errors
-    ///
-    /// See [`IdentityError`].
-    pub(crate) async fn person(&self, caller: &Caller) -> Result<Option<Person>, IdentityError> {
-        let Some(row) = self
-            .database
-            .person(caller.organization, caller.person)
-            .await?
-        else {
-            return Ok(None);
+    async fn open(&self, row: &PersonRow) -> Result<Person, ServiceError> {
+        let requested = Requested {
+            organization: row.organization,
+            owner: Owner::of_organization(row.organization),
+            row: row.row_id,
         };
-        match self.member(row).await? {
-            Some(member) => Ok(Some(self.open(&member).await?)),
-            None => Ok(None),
-        }
-    }
-
-    async fn open(&self, member: &Member) -> Result<Person, IdentityError> {
-        let row = &member.row;
-        let scope = self
-            .keys
-            .scope(row.organization, Owner::Organization)
-            .await?;
         Ok(Person {
             id: row.id,
-            name: scope.open(&columns::PEOPLE_NAME, row.row_id, &row.name)?,
-            email: scope.open(&columns::PEOPLE_EMAIL, row.row_id, &row.email)?,
-            role: member.role,
+            name: self.keys.open(requested, &row.name).await?,
+            email: self.keys.open(requested, &row.email).await?,
+            role: row.role.clone(),
+            active: row.active,
         })
     }
 
     /// Adds a person with a password, unless the e-mail address is in use: then nothing changes.
-    ///
-    /// # Errors
-    ///
-    /// Whatever went wrong, for an operator to read.
     pub(crate) async fn add(
         &self,
         organization: OrganizationId,
         person: NewPerson,
     ) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let index = self.keys.index(OrganizationId::SYSTEM).await?;
-        let email_index = index.exact(&columns::PEOPLE_EMAIL, &person.email);
-        if self.database.person_by_email(email_index).await?.is_some() {
+        let email_token = self.indexes.sign_in_token(&person.email).await?;
+        if self.database.person_by_email(email_token).await?.is_some() {
             return Ok(());
         }
         let hash = self.hash(person.password).await?;
-        let scope = self
-            .keys
-            .ensure_scope(organization, Owner::Organization, now)
-            .await?;
+        let owner = Owner::of_organization(organization);
+        let scope = self.keys.scope(organization, owner).await?;
         let key = self.keys.authorization(organization).await?;
-        let id = PersonId(RowId::random().uuid());
         let row_id = RowId::random();
-        let mut row = PersonRow {
+        let row = key.authenticate(PersonRow {
             organization,
-            id,
+            id: PersonId::random(),
             row_id,
-            email_index,
-            email: scope.seal(&columns::PEOPLE_EMAIL, row_id, &person.email)?,
-            name: scope.seal(&columns::PEOPLE_NAME, row_id, &person.name)?,
+            email_token,
+            email: scope.seal(row_id, &person.email)?,
+            name: scope.seal(row_id, &person.name)?,
             role: person.role.name().to_owned(),
             active: true,
             created_at: now,
             mac: RowMac::UNSET,
-        };
-        row.mac = key.authenticate(&row);
+        });
         let row_id = RowId::random();
-        let password = scope.seal(&columns::CREDENTIALS_PASSWORD, row_id, hash.expose())?;
-        let mut credential = CredentialRow {
+        let credential = key.authenticate(CredentialRow {
             organization,
-            person: id,
+            person: row.id,
             row_id,
-            password,
+            password: scope.seal(row_id, hash.expose())?,
             changed_at: now,
             mac: RowMac::UNSET,
-        };
-        credential.mac = key.authenticate(&credential);
+        });
+        let event = system_event(organization, now, Action::Provision);
+        let event = self.trail.seal(organization, None, event).await?;
+        let event = event.listing(vec![written(&row), written(&credential)]);
         let mut transaction = self.database.begin().await?;
         transaction.insert_person(&row).await?;
         transaction.insert_credential(&credential).await?;
-        Ok(transaction.commit().await?)
+        Ok(self.trail.commit_with(transaction, event).await?)
     }
+
+    /// The principal of a person found by e-mail address, and the organization of the account.
+    pub(super) async fn principal_by_email(
+        &self,
+        email: &str,
+    ) -> Result<(Option<OrganizationId>, Option<Principal>), ServiceError> {
+        let token = self.indexes.sign_in_token(email).await?;
+        let row = self.database.person_by_email(token).await?;
+        let organization = row.as_ref().map(|row| row.organization);
+        let principal = match row {
+            Some(row) => self.principal(row).await?,
+            None => None,
+        };
+        Ok((organization, principal))
+    }
+}
+
+fn person_records(subject: &Subject, people: &[Person]) -> Vec<Record> {
+    let record = |person: &Person| Record::from(subject.id(person.id.uuid()));
+    people.iter().map(record).collect()
 }

@@ -4,55 +4,55 @@ use db::Database;
 use phi::OrganizationId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::lanes::Lanes;
-use super::{LedgerError, Receipt, SealedEvent, place};
+use super::chains::ChainPool;
+use super::{SealedEvent, TrailError, place};
 use crate::services::keys::Keys;
 
 /// The most events that one commit carries.
 const LARGEST: usize = 256;
-/// How many events may wait; more callers than that wait to be let in.
+/// How many events may wait; further callers wait for room.
 const WAITING: usize = 4_096;
 
 /// An event that waits for its commit.
 struct Waiting {
     event: SealedEvent,
-    answer: oneshot::Sender<Result<Receipt, LedgerError>>,
+    answer: oneshot::Sender<Result<(), TrailError>>,
 }
 
-/// The way to the task that commits.
+/// The queue of the task that commits.
 #[derive(Clone, Debug)]
-pub(super) struct Group(mpsc::Sender<Waiting>);
+pub(super) struct GroupCommit(mpsc::Sender<Waiting>);
 
-impl Group {
-    pub(super) fn start(keys: Keys, database: Database, lanes: Lanes) -> Self {
+impl GroupCommit {
+    pub(super) fn start(keys: Keys, database: Database, chains: ChainPool) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::spawn(
             Writer {
                 keys,
                 database,
-                lanes,
+                chains,
             }
             .run(receiver),
         );
         Self(sender)
     }
 
-    /// Comes back once the event is durable, or is known not to be.
-    pub(super) async fn commit(&self, event: SealedEvent) -> Result<Receipt, LedgerError> {
+    /// Returns once the event is durable, or is known not to be.
+    pub(super) async fn commit(&self, event: SealedEvent) -> Result<(), TrailError> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { event, answer };
         self.0
             .send(waiting)
             .await
-            .map_err(|_closed| LedgerError::Stopped)?;
-        answered.await.unwrap_or(Err(LedgerError::Stopped))
+            .map_err(|_closed| TrailError::Stopped)?;
+        answered.await.unwrap_or(Err(TrailError::Stopped))
     }
 }
 
 struct Writer {
     keys: Keys,
     database: Database,
-    lanes: Lanes,
+    chains: ChainPool,
 }
 
 impl Writer {
@@ -64,25 +64,25 @@ impl Writer {
                 .map(|waiting| (waiting.event, waiting.answer))
                 .unzip();
             for (answer, outcome) in answers.into_iter().zip(self.write(events).await) {
-                // A caller who has gone away is told nothing; the event stays.
+                // A caller may have disconnected; the event stays.
                 let _ = answer.send(outcome);
             }
         }
     }
 
     /// Writes a group; one that fails is tried again one by one, so that one bad event spoils no other.
-    async fn write(&self, events: Vec<SealedEvent>) -> Vec<Result<Receipt, LedgerError>> {
+    async fn write(&self, events: Vec<SealedEvent>) -> Vec<Result<(), TrailError>> {
         let count = events.len();
         match self.write_together(events).await {
-            Ok(()) => (0..count).map(|_| Ok(Receipt::of_committed())).collect(),
-            Err((error, events)) if count == 1 => vec![self.settle(error, events).await],
+            Ok(()) => (0..count).map(|_| Ok(())).collect(),
+            Err((error, events)) if count == 1 => vec![self.resolve_in_doubt(error, events).await],
             Err((error, events)) => {
                 tracing::warn!(%error, count, "a group of audit events failed: trying one by one");
                 let mut outcomes = Vec::with_capacity(count);
                 for event in events {
                     let outcome = match self.write_together(vec![event]).await {
-                        Ok(()) => Ok(Receipt::of_committed()),
-                        Err((error, event)) => self.settle(error, event).await,
+                        Ok(()) => Ok(()),
+                        Err((error, event)) => self.resolve_in_doubt(error, event).await,
                     };
                     outcomes.push(outcome);
                 }
@@ -91,48 +91,49 @@ impl Writer {
         }
     }
 
-    /// A failed event may be there all the same: its commit was done, and the answer was lost.
-    async fn settle(
+    /// A failed event may be stored all the same: its commit was done, and the confirmation was lost.
+    async fn resolve_in_doubt(
         &self,
-        error: LedgerError,
+        error: TrailError,
         events: Vec<SealedEvent>,
-    ) -> Result<Receipt, LedgerError> {
+    ) -> Result<(), TrailError> {
         for event in &events {
             if !self
                 .database
-                .has_event(event.draft.event)
+                .has_event(audit::month(event.unplaced.at), event.unplaced.event)
                 .await
                 .unwrap_or(false)
             {
                 return Err(error);
             }
         }
-        Ok(Receipt::of_committed())
+        Ok(())
     }
 
     async fn write_together(
         &self,
         events: Vec<SealedEvent>,
-    ) -> Result<(), (LedgerError, Vec<SealedEvent>)> {
+    ) -> Result<(), (TrailError, Vec<SealedEvent>)> {
         let system = match self.keys.authorization(OrganizationId::SYSTEM).await {
             Ok(system) => system,
             Err(error) => return Err((error.into(), events)),
         };
-        let lane = self.lanes.take();
-        let drafts: Vec<_> = events.iter().map(|event| event.draft).collect();
-        let rows = place(&lane, &system, events);
-        match self.database.insert_events(&rows).await {
+        let chain = self.chains.checkout();
+        let unplaced: Vec<_> = events.iter().map(|event| event.unplaced).collect();
+        let rows = place(&chain, &system, events);
+        match self.database.insert_reads(&rows).await {
             Ok(()) => {
-                self.lanes.give_back(lane, &rows);
+                self.chains.checkin(chain, &rows);
                 Ok(())
             }
-            // The lane is not given back: where it ends is in doubt.
+            // The chain is not checked in: its end is in doubt.
             Err(error) => {
-                let events = drafts.into_iter().zip(rows);
+                let events = unplaced.into_iter().zip(rows);
                 let events = events
-                    .map(|(draft, row)| SealedEvent {
-                        draft,
+                    .map(|(unplaced, row)| SealedEvent {
+                        unplaced,
                         body: row.body,
+                        rows: row.rows,
                     })
                     .collect();
                 Err((error.into(), events))

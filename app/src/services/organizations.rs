@@ -1,0 +1,123 @@
+//! Organizations: made with their keys, their owner, their index and their first audit year, in one transaction.
+
+use audit::Action;
+use db::{Database, IndexVersionRow, OrganizationRow};
+use phi::{
+    AuthorizationKey, IndexState, KeyError, Normalizer, OrganizationId, RowId, RowMac, Verified,
+};
+
+use crate::services::clock::Clock;
+use crate::services::error::ServiceError;
+use crate::services::keys::Keys;
+use crate::services::owners::new_owner_row;
+use crate::services::trail::{AuditTrail, audit_year, seal_under, system_event};
+use crate::services::written::written;
+
+/// The name of the system's reserved organization.
+const SYSTEM_NAME: &str = "(system)";
+/// The first version of an index.
+const FIRST_INDEX: u16 = 1;
+
+/// The organization service.
+#[derive(Clone, Debug)]
+pub(crate) struct Organizations {
+    database: Database,
+    keys: Keys,
+    trail: AuditTrail,
+    clock: Clock,
+}
+
+impl Organizations {
+    /// Organizations over these services.
+    pub(crate) fn new(database: Database, keys: Keys, trail: AuditTrail, clock: Clock) -> Self {
+        Self {
+            database,
+            keys,
+            trail,
+            clock,
+        }
+    }
+
+    /// The name of an organization. It is public.
+    pub(crate) async fn name(&self, organization: OrganizationId) -> Result<String, ServiceError> {
+        let row = self.database.organization(organization).await?;
+        let row = row.ok_or_else(|| ServiceError::internal("an organization's row is missing"))?;
+        let row = self.keys.verify(organization, row).await?;
+        Ok(Verified::into_inner(row).name)
+    }
+
+    /// Makes the system's reserved organization, unless it exists.
+    pub(crate) async fn ensure_system(&self) -> Result<(), ServiceError> {
+        match self.keys.authorization(OrganizationId::SYSTEM).await {
+            Err(KeyError::Missing) => self.make(OrganizationId::SYSTEM, SYSTEM_NAME).await,
+            found => Ok(found.map(drop)?),
+        }
+    }
+
+    /// The organization of this name, made unless it exists.
+    pub(crate) async fn ensure(&self, name: &str) -> Result<OrganizationId, ServiceError> {
+        if let Some(row) = self.database.organization_named(name).await? {
+            let organization = row.organization;
+            self.keys.verify(organization, row).await?;
+            return Ok(organization);
+        }
+        let organization = OrganizationId::random();
+        self.make(organization, name).await?;
+        Ok(organization)
+    }
+
+    async fn make(&self, organization: OrganizationId, name: &str) -> Result<(), ServiceError> {
+        let now = self.clock.now();
+        let new = self.keys.new_organization(organization, now).await?;
+        let key = &new.authorization;
+        let year = new.new_scope(audit_year(now), now)?;
+        let row = key.authenticate(OrganizationRow {
+            organization,
+            name: name.to_owned(),
+            created_at: now,
+            mac: RowMac::UNSET,
+        });
+        let year_number = u16::try_from(now.year()).unwrap_or_default();
+        let owners = [
+            new_owner_row(key, &new.scope, Some(year_number))?,
+            new_owner_row(key, &year.scope, None)?,
+        ];
+        let index = first_index(key, organization, new.index);
+        let mut keys = new.rows.clone();
+        keys.push(year.row.clone());
+        let mut rows = vec![written(&row), written(&index)];
+        rows.extend(owners.iter().map(written));
+        rows.extend(keys.iter().map(written));
+
+        let mut transaction = self.database.begin().await?;
+        transaction.insert_organization(&row).await?;
+        transaction.insert_keys(&keys).await?;
+        transaction.insert_owners(&owners).await?;
+        transaction.insert_index_version(&index).await?;
+        let event = system_event(organization, now, Action::Provision);
+        let event = seal_under(&year.scope, &event)?.listing(rows);
+        if organization == OrganizationId::SYSTEM {
+            // The key that authenticates the log is stored by this very transaction.
+            self.trail.commit_under(key, transaction, event).await?;
+        } else {
+            self.trail.commit_with(transaction, event).await?;
+        }
+        Ok(())
+    }
+}
+
+fn first_index(
+    key: &AuthorizationKey,
+    organization: OrganizationId,
+    index_key: phi::KeyId,
+) -> IndexVersionRow {
+    key.authenticate(IndexVersionRow {
+        organization,
+        version: FIRST_INDEX,
+        row_id: RowId::random(),
+        index_key,
+        normalizer: Normalizer::V1.code(),
+        state: IndexState::Live,
+        mac: RowMac::UNSET,
+    })
+}

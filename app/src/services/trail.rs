@@ -1,0 +1,225 @@
+//! The audit trail: writes events durably, before anything is disclosed.
+//!
+//! - A read's event is committed before the response leaves, through [`access::Trail`]. Concurrent events share
+//!   commits (`group`).
+//! - A write's event commits in the write's own transaction: [`AuditTrail::commit_with`].
+//!
+//! Either way the event takes the next place in a hash chain of this instance (`chains`), and its body is sealed
+//! under the organization's audit-year key (`seal`), which is made with its owner when a year's first event is
+//! written (`year`).
+
+mod address;
+mod chains;
+mod group;
+mod read;
+mod seal;
+mod year;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use access::{CallerEvent, RefusalBudget};
+use audit::{Event, RowsCommitment, UnplacedEvent, WrittenRow};
+use db::{Database, EventRow, Transaction};
+use phi::columns::AuditBody;
+use phi::{AuthorizationKey, KeyError, OpenError, OrganizationId, SealError, Sealed};
+use time::OffsetDateTime;
+
+use crate::services::clock::Clock;
+use crate::services::keys::Keys;
+use chains::ChainPool;
+
+pub(crate) use seal::{audit_year, seal as seal_under};
+pub(crate) use year::system_event;
+
+/// Refusals of one caller that are recorded one by one, each minute.
+const REFUSALS_PER_MINUTE: u32 = 20;
+
+/// An event was not written; what it would have disclosed is not disclosed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrailError {
+    /// The audit keys cannot be had.
+    #[error("audit keys: {0}")]
+    Keys(#[from] KeyError),
+    /// A row that the trail depends on was tampered with.
+    #[error("audit owner: {0}")]
+    Open(#[from] OpenError),
+    /// The event could not be stored.
+    #[error("audit events: {0}")]
+    Database(#[from] db::Error),
+    /// The event has no encoding.
+    #[error("audit body: {0}")]
+    Body(#[from] audit::BodyError),
+    /// The event could not be sealed.
+    #[error("audit body: {0}")]
+    Seal(#[from] SealError),
+    /// The writer of the trail has ended: the process is shutting down.
+    #[error("the audit trail is closed")]
+    Stopped,
+}
+
+/// A sealed event without a place in a chain.
+#[derive(Debug)]
+pub(crate) struct SealedEvent {
+    unplaced: UnplacedEvent,
+    body: Sealed<AuditBody>,
+    rows: Vec<WrittenRow>,
+}
+
+impl SealedEvent {
+    /// The same event, which lists the rows written with it.
+    pub(crate) fn listing(mut self, rows: Vec<WrittenRow>) -> Self {
+        self.unplaced.rows = RowsCommitment::of(&rows);
+        self.rows = rows;
+        self
+    }
+}
+
+/// The audit trail of this instance.
+#[derive(Clone, Debug)]
+pub(crate) struct AuditTrail {
+    keys: Keys,
+    database: Database,
+    clock: Clock,
+    chains: ChainPool,
+    group: group::GroupCommit,
+    addresses: address::PseudonymCache,
+    refusals: Arc<RefusalBudget>,
+}
+
+impl AuditTrail {
+    /// The trail of this instance. Must be called within a tokio runtime.
+    pub(crate) fn new(keys: Keys, database: Database, clock: Clock) -> Self {
+        let chains = ChainPool::default();
+        Self {
+            group: group::GroupCommit::start(keys.clone(), database.clone(), chains.clone()),
+            addresses: address::PseudonymCache::default(),
+            refusals: Arc::new(RefusalBudget::new(REFUSALS_PER_MINUTE)),
+            keys,
+            database,
+            clock,
+            chains,
+        }
+    }
+
+    /// Records an event that has no caller, durably.
+    pub(crate) async fn record(
+        &self,
+        organization: OrganizationId,
+        source: Option<IpAddr>,
+        event: Event,
+    ) -> Result<(), TrailError> {
+        let event = self.seal(organization, source, event).await?;
+        self.group.commit(event).await
+    }
+
+    /// Seals a caller's event, for [`Self::commit_with`].
+    pub(crate) async fn seal_event(&self, event: CallerEvent) -> Result<SealedEvent, TrailError> {
+        let (event, organization, source) = event.into_parts();
+        self.seal(organization, source, event).await
+    }
+
+    /// Seals an event, for [`Self::commit_with`].
+    pub(crate) async fn seal(
+        &self,
+        organization: OrganizationId,
+        source: Option<IpAddr>,
+        mut event: Event,
+    ) -> Result<SealedEvent, TrailError> {
+        let scope = self.audit_scope(organization, event.at).await?;
+        if let Some(address) = source {
+            event.source = Some(self.pseudonym(&scope, address, event.at).await?);
+        }
+        seal::seal(&scope, &event)
+    }
+
+    /// Commits a transaction together with the event that describes it.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrailError`]. Nothing was written, unless the server was lost during the commit and cannot be asked
+    /// any more.
+    pub(crate) async fn commit_with(
+        &self,
+        transaction: Transaction,
+        event: SealedEvent,
+    ) -> Result<(), TrailError> {
+        let system = self.keys.authorization(OrganizationId::SYSTEM).await?;
+        self.commit_under(&system, transaction, event).await
+    }
+
+    /// The same, with an authorization key of the system that need not be stored yet.
+    pub(crate) async fn commit_under(
+        &self,
+        system: &AuthorizationKey,
+        mut transaction: Transaction,
+        event: SealedEvent,
+    ) -> Result<(), TrailError> {
+        let id = event.unplaced.event;
+        let month = audit::month(event.unplaced.at);
+        let chain = self.chains.checkout();
+        let placed = place(&chain, system, vec![event]);
+        transaction.insert_events(&placed).await?;
+        // From here the chain returns to the pool only if the server confirms that the entry is stored.
+        match transaction.commit().await {
+            Ok(()) => {
+                self.chains.checkin(chain, &placed);
+                Ok(())
+            }
+            Err(error) if self.database.has_event(month, id).await.unwrap_or(false) => {
+                tracing::warn!(%error, "a commit was confirmed late, and had been done");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Records summaries of suppressed refusals: see [`access::flush_refusals`].
+    pub(crate) async fn flush_refusals(self) {
+        let mut interval = tokio::time::interval(std::time::Duration::from_mins(1));
+        loop {
+            interval.tick().await;
+            if let Err(error) = access::flush_refusals(&self, access::Windows::Ended).await {
+                tracing::warn!(%error, "suppressed refusals are not recorded yet");
+            }
+        }
+    }
+}
+
+impl access::Trail for AuditTrail {
+    type Error = TrailError;
+
+    async fn commit(&self, event: CallerEvent) -> Result<(), TrailError> {
+        let event = self.seal_event(event).await?;
+        self.group.commit(event).await
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    fn refusals(&self) -> &RefusalBudget {
+        &self.refusals
+    }
+}
+
+/// Gives events their places at the end of `chain`, each with its MAC.
+fn place(
+    chain: &audit::HashChain,
+    system: &AuthorizationKey,
+    events: Vec<SealedEvent>,
+) -> Vec<EventRow> {
+    let unplaced: Vec<_> = events.iter().map(|event| event.unplaced).collect();
+    chain
+        .place(&unplaced)
+        .into_iter()
+        .zip(events)
+        .map(|(entry, event)| EventRow {
+            mac_key: system.key_id(),
+            mac: system.message_mac(seal::ENTRY, &entry.encode()),
+            entry,
+            body: event.body,
+            rows: event.rows,
+        })
+        .collect()
+}

@@ -1,0 +1,72 @@
+//! Addresses of clients: a keyed pseudonym in the event, the original sealed once a day.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use db::AddressRow;
+use phi::{OrganizationId, RowId, ScopeKey};
+use time::{Date, OffsetDateTime};
+
+use super::{AuditTrail, TrailError};
+
+/// The number of stored pseudonyms that are remembered before all are forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// An organization's pseudonym of a day.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct AddressPseudonym {
+    organization: OrganizationId,
+    day: Date,
+    pseudonym: [u8; 16],
+}
+
+/// Pseudonyms that are known to be stored, so that a busy client costs one insert a day.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PseudonymCache(Arc<Mutex<HashSet<AddressPseudonym>>>);
+
+impl PseudonymCache {
+    fn contains(&self, pseudonym: &AddressPseudonym) -> bool {
+        let stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.contains(pseudonym)
+    }
+
+    fn insert(&self, pseudonym: AddressPseudonym) {
+        let mut stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if stored.len() >= REMEMBERED {
+            stored.clear();
+        }
+        stored.insert(pseudonym);
+    }
+}
+
+impl AuditTrail {
+    /// The pseudonym that events contain in place of an address: the same for an address all year, different for
+    /// another organization. Stores the sealed original, for investigations.
+    pub(super) async fn pseudonym(
+        &self,
+        scope: &ScopeKey,
+        address: IpAddr,
+        at: OffsetDateTime,
+    ) -> Result<String, TrailError> {
+        let address = address.to_string();
+        let pseudonym = AddressPseudonym {
+            organization: scope.organization(),
+            day: at.date(),
+            pseudonym: scope.pseudonym("audit-address", address.as_bytes()),
+        };
+        if !self.addresses.contains(&pseudonym) {
+            let row_id = RowId::random();
+            let row = AddressRow {
+                organization: pseudonym.organization,
+                day: pseudonym.day,
+                pseudonym: pseudonym.pseudonym,
+                row_id,
+                address: scope.seal(row_id, &address)?,
+            };
+            self.database.keep_address(&row).await?;
+            self.addresses.insert(pseudonym);
+        }
+        Ok(format!("{:032x}", u128::from_be_bytes(pseudonym.pseudonym)))
+    }
+}

@@ -1,0 +1,31 @@
+//! Sealing an event's body.
+
+use audit::{Body, Event, RowsCommitment, Seed, UnplacedEvent};
+use phi::{Owner, RowId, ScopeKey};
+
+use super::{SealedEvent, TrailError};
+
+/// The label of the MAC over an entry.
+pub(super) const ENTRY: &str = "audit-entry";
+
+/// Seals `event` under the organization's key of the event's year.
+pub(crate) fn seal(scope: &ScopeKey, event: &Event) -> Result<SealedEvent, TrailError> {
+    let body = Body::encode(event, Seed(phi::random_bytes()))?;
+    let row = RowId::random();
+    Ok(SealedEvent {
+        unplaced: UnplacedEvent {
+            event: row.uuid(),
+            organization: event.organization,
+            at: event.at,
+            commitment: body.commitment(),
+            rows: RowsCommitment::of(&[]),
+        },
+        body: scope.seal(row, &body.to_bytes())?,
+        rows: Vec::new(),
+    })
+}
+
+/// The owner of events at `at`: their year.
+pub(crate) fn audit_year(at: time::OffsetDateTime) -> Owner {
+    Owner::AuditYear(u16::try_from(at.year()).unwrap_or_default())
+}
