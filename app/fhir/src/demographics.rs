@@ -1,4 +1,4 @@
-//! Who a patient is: the fields of a Patient resource that are sealed and searched singly.
+//! Demographics: the fields of a Patient that are sealed, shown and searched on their own.
 
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -103,7 +103,7 @@ pub struct PatientName {
 
 /// An identifier of a patient.
 pub struct PatientIdentifier {
-    /// Who assigned it: a URI.
+    /// The URI of the assigner.
     pub system: Option<Zeroizing<String>>,
     /// The value.
     pub value: Zeroizing<String>,
