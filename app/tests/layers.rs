@@ -1,5 +1,10 @@
 //! The layers of `app/src`: imports point down, and no two modules import each other.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test has nowhere to return an error to"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -172,7 +177,7 @@ impl Walk<'_> {
             match token {
                 TokenTree::Ident(name) => path.push(name.to_string()),
                 TokenTree::Punct(punct) if punct.as_char() == ':' => {}
-                other => {
+                other @ (TokenTree::Punct(_) | TokenTree::Literal(_) | TokenTree::Group(_)) => {
                     self.note(&std::mem::take(&mut path));
                     if let TokenTree::Group(group) = other {
                         self.note_tokens(group.stream());

@@ -1,4 +1,4 @@
-//! Bundles: what a transaction or a batch asks for, as a plan that the record service carries out.
+//! Bundles: the requests of a transaction or a batch, for the record service to execute.
 //!
 //! A **transaction** is done whole or not at all: one entry that cannot be done refuses it, with
 //! that entry's place. In a **batch** every entry stands alone and gets its own answer. In both, a
@@ -25,14 +25,14 @@ use full_url::FullUrls;
 pub use response::{EntryResponse, response};
 pub use segments::{Segment, segments};
 
-/// A transaction may have this many entries.
+/// Most entries of a transaction.
 pub const MAX_TRANSACTION_ENTRIES: usize = 1_000;
-/// A batch may have this many entries.
+/// Most entries of a batch.
 pub const MAX_BATCH_ENTRIES: usize = 20_000;
-/// So many issues are told at most of a transaction that is refused.
+/// Most issues in the outcome of a refused transaction.
 const MAX_ISSUES: usize = 50;
 
-/// Whether entries stand and fall together.
+/// Whether entries succeed or fail together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// All or nothing.
@@ -41,12 +41,12 @@ pub enum Mode {
     Batch,
 }
 
-/// What a Bundle asks for.
+/// The requests of a Bundle.
 #[derive(Debug)]
 pub enum BundleRequest {
-    /// Writes that are done together, in an order in which what is referred to comes first.
+    /// Writes of one transaction; resources that others refer to come first.
     Transaction(Vec<ResourceWrite>),
-    /// What each entry asks for, in the Bundle's order, or why that entry is refused.
+    /// The items in the Bundle's order, or why an entry is refused.
     Batch(Vec<Result<BatchItem, OperationOutcome>>),
 }
 
@@ -54,7 +54,7 @@ pub enum BundleRequest {
 #[derive(Debug)]
 pub enum BatchItem {
     /// PUT or POST.
-    ResourceWrite(ResourceWrite),
+    Write(ResourceWrite),
     /// GET.
     Read(Reference),
 }
@@ -78,17 +78,19 @@ pub struct ResourceWrite {
 
 impl ResourceWrite {
     /// Where the entry stands: `Bundle.entry[3]`.
+    #[must_use]
     pub fn place(&self) -> String {
         entry_place(self.entry)
     }
 }
 
 /// Where an entry of a Bundle stands: `Bundle.entry[3]`.
+#[must_use]
 pub fn entry_place(entry: usize) -> String {
     format!("Bundle.entry[{entry}]")
 }
 
-/// Reads a Bundle and plans it; `new_id` makes the ids of what is created
+/// Reads a Bundle; `new_id` makes the ids of what is created
 /// (random ones), and `server` is the server's own base (`https://host/fhir`), if it is known:
 /// references below it are local.
 ///
@@ -105,15 +107,15 @@ pub fn parse(
         SensitiveJson::parse(bytes).map_err(|issue| OperationOutcome::bad_request(vec![issue]))?;
     let (mode, entries) =
         open(bundle).map_err(|issue| OperationOutcome::bad_request(vec![issue]))?;
-    let mut drafts: Vec<Result<ParsedEntry, Refusal>> = entries
+    let mut entries: Vec<Result<ParsedEntry, Refusal>> = entries
         .into_iter()
         .enumerate()
         .map(|(index, entry)| entry::read(index, entry, mode, new_id))
         .collect();
-    let urls = full_urls(&mut drafts, server);
-    let steps = drafts
+    let urls = full_urls(&mut entries, server);
+    let steps = entries
         .into_iter()
-        .map(|draft| draft.and_then(|draft| batch_item(draft, &urls)));
+        .map(|entry| entry.and_then(|entry| batch_item(entry, &urls)));
     match mode {
         Mode::Batch => Ok(BundleRequest::Batch(
             steps
@@ -186,12 +188,12 @@ fn full_urls<'s>(
     urls
 }
 
-/// What an entry asks for, with its references rewritten and its owner known.
-fn batch_item(draft: ParsedEntry, urls: &FullUrls<'_>) -> Result<BatchItem, Refusal> {
-    let place = format!("{}.resource", entry_place(draft.index));
-    let (target, mut resource, create) = match draft.asked {
+/// The item that an entry requests, with its references resolved and its owner known.
+fn batch_item(entry: ParsedEntry, urls: &FullUrls<'_>) -> Result<BatchItem, Refusal> {
+    let place = format!("{}.resource", entry_place(entry.index));
+    let (target, mut resource, create) = match entry.request {
         EntryRequest::Read(target) => return Ok(BatchItem::Read(target)),
-        EntryRequest::ResourceWrite {
+        EntryRequest::Write {
             target,
             resource,
             create,
@@ -199,14 +201,14 @@ fn batch_item(draft: ParsedEntry, urls: &FullUrls<'_>) -> Result<BatchItem, Refu
     };
     urls.rewrite(
         resource.value_mut(),
-        draft.full_url.as_deref(),
+        entry.full_url.as_deref(),
         &ElementPath::Root(&place),
     )
     .map_err(Refusal::resources)?;
     let owner = resource.owner(&place).map_err(Refusal::resource)?;
     let Reference { resource_type, id } = target;
-    Ok(BatchItem::ResourceWrite(ResourceWrite {
-        entry: draft.index,
+    Ok(BatchItem::Write(ResourceWrite {
+        entry: entry.index,
         resource_type,
         id,
         owner,
@@ -224,7 +226,7 @@ fn transaction(
     let mut targets = HashSet::new();
     for step in steps {
         match step {
-            Ok(BatchItem::ResourceWrite(write)) => {
+            Ok(BatchItem::Write(write)) => {
                 if !targets.insert((write.resource_type, write.id)) {
                     let why = "an earlier entry of this transaction writes the same resource";
                     let place = format!("{}.request.url", write.place());

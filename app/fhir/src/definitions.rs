@@ -1,4 +1,5 @@
-//! HL7's R4 definitions, cut to the kept types (`definitions/extract_definitions.py`), as a table to look up in.
+//! HL7's R4 definitions, reduced to the supported types
+//! (`definitions/extract_definitions.py`), as a lookup table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -7,7 +8,7 @@ use serde::Deserialize;
 
 use super::validate::primitive::Primitive;
 
-/// The definitions of the kept types and of every data type that they use.
+/// The definitions of the supported types and of every data type that they use.
 ///
 /// # Errors
 ///
@@ -57,7 +58,7 @@ pub(super) struct Required {
 /// One element of a type.
 pub(super) struct Element {
     /// What it holds.
-    pub(super) element_type: ElementType,
+    pub(super) holds: ElementType,
     /// Whether it is an array.
     pub(super) list: bool,
     /// Which choice of its type it belongs to: only one name of a choice may be there.
@@ -119,7 +120,7 @@ impl Raw {
             let mut json_names = Vec::new();
             for type_name in held.iter().filter(|held| !held.starts_with('=')) {
                 let element = Element {
-                    element_type: self.element_type(type_name, held, names)?,
+                    holds: self.element_type(type_name, held, names)?,
                     list: cardinality.ends_with('*'),
                     choice: stem.map(|_| choice),
                 };
@@ -205,9 +206,9 @@ mod tests {
                     let name = segment.trim_end_matches("[]");
                     let element = &of.expect("a complex type").elements[name];
                     assert_eq!(element.list, segment.ends_with("[]"), "{path}");
-                    of = match element.element_type {
+                    of = match element.holds {
                         ElementType::Complex(id) => definitions.find(id),
-                        _ => None,
+                        ElementType::Primitive(..) | ElementType::Resource => None,
                     };
                     last = of;
                 }

@@ -8,6 +8,7 @@ mod definitions;
 mod demographics;
 mod element_path;
 mod fold;
+mod links;
 mod operation_outcome;
 mod reference;
 mod resource;

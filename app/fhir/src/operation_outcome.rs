@@ -14,7 +14,7 @@ pub const FHIR_JSON: &str = "application/fhir+json";
 pub enum Severity {
     /// The server failed.
     Fatal,
-    /// What was asked was refused.
+    /// The request was refused.
     Error,
 }
 
@@ -40,17 +40,17 @@ pub enum IssueCode {
     Invariant,
     /// A code is not in its required code set.
     CodeInvalid,
-    /// Who is asking is not known.
+    /// The client is not authenticated.
     Login,
-    /// Who is asking may not.
+    /// The caller may not do this.
     Forbidden,
-    /// The server does not do this.
+    /// The server does not support this.
     NotSupported,
-    /// It is there already.
+    /// It exists already.
     Duplicate,
     /// More than one resource is meant.
     MultipleMatches,
-    /// It is not there.
+    /// It does not exist.
     NotFound,
     /// It is too large.
     TooLong,
@@ -114,6 +114,7 @@ impl Issue {
     }
 
     /// The same at a place.
+    #[must_use]
     pub fn at(mut self, place: &(impl ToString + ?Sized)) -> Self {
         self.expression = Some(place.to_string());
         self
@@ -206,27 +207,32 @@ pub struct OperationOutcome {
 
 impl OperationOutcome {
     /// An outcome of one issue.
+    #[must_use]
     pub fn new(status: Status, issue: Issue) -> Self {
         Self::of(status, vec![issue])
     }
 
     /// An outcome of several issues.
+    #[must_use]
     pub fn of(status: Status, issues: Vec<Issue>) -> Self {
         Self { status, issues }
     }
 
     /// 400: what was sent is not what the interaction takes.
+    #[must_use]
     pub fn bad_request(issues: Vec<Issue>) -> Self {
         Self::of(Status::BadRequest, issues)
     }
 
     /// 415: the body is not of a media type that is read here.
+    #[must_use]
     pub fn unsupported_media_type(expected: &'static str) -> Self {
         let issue = Issue::new(IssueCode::NotSupported, format!("send {expected}"));
         Self::new(Status::UnsupportedMediaType, issue)
     }
 
     /// 500: the server failed; the cause stands in the log under the request's id.
+    #[must_use]
     pub fn internal(request_id: Uuid) -> Self {
         let reason = format!("the server failed; it is logged under request id {request_id}");
         let issue = Issue {
@@ -237,16 +243,19 @@ impl OperationOutcome {
     }
 
     /// The HTTP status.
+    #[must_use]
     pub fn status(&self) -> Status {
         self.status
     }
 
     /// What is wrong.
+    #[must_use]
     pub fn issues(&self) -> &[Issue] {
         &self.issues
     }
 
     /// The same refusal, said of another place: of an entry of a Bundle, for instance.
+    #[must_use]
     pub fn at(mut self, place: &str) -> Self {
         for issue in &mut self.issues {
             issue.expression.get_or_insert_with(|| place.to_owned());

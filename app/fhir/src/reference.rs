@@ -16,6 +16,7 @@ pub struct Reference {
 
 impl Reference {
     /// Reads `Type/uuid` of a supported type, perhaps with a version or a fragment.
+    #[must_use]
     pub fn parse(reference: &str) -> Option<Self> {
         let url = reference.split('#').next()?;
         let parts = restful(url).filter(|parts| parts.base.is_none())?;
@@ -49,7 +50,7 @@ pub fn parse_id(id: &str) -> Result<Uuid, Issue> {
     })
 }
 
-/// The parts of a RESTful URL: `[base/]Type/id[/_history/version]`
+/// The parts of a `RESTful` URL: `[base/]Type/id[/_history/version]`
 /// (<https://hl7.org/fhir/R4/references.html#regex>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RestfulUrl<'u> {
@@ -63,7 +64,7 @@ pub(crate) struct RestfulUrl<'u> {
     pub(crate) version: Option<&'u str>,
 }
 
-/// Splits a RESTful URL; `None` for any other text.
+/// Splits a `RESTful` URL; `None` for any other text.
 pub(crate) fn restful(url: &str) -> Option<RestfulUrl<'_>> {
     let (plain, version) = match url.split_once("/_history/") {
         Some((plain, version)) => (plain, Some(version)),

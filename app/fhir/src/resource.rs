@@ -1,4 +1,4 @@
-//! One resource: sound R4 of a kept type, whole as it came.
+//! One resource: validated R4 of a supported type, complete as it was sent.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ use super::{
     Compartment, ElementPath, Issue, IssueCode, Reference, ResourceType, parse_id, validate,
 };
 
-/// A resource of a kept type that was checked against R4.
+/// A resource of a supported type, validated against R4.
 ///
-/// It holds PHI: it is wiped when dropped, its `Debug` tells the type only, and it has no
+/// It holds PHI: it is wiped when dropped, its `Debug` shows the type only, and it has no
 /// `Serialize`. Nothing of what came in is lost but `meta.versionId` and `meta.lastUpdated`, which
 /// are the server's.
 pub struct Resource {
@@ -23,7 +23,7 @@ pub struct Resource {
     document: SensitiveJson,
 }
 
-/// What the server knows of a stored version.
+/// The version of a stored resource and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionMeta {
     /// Counted from 1 for each resource.
@@ -49,7 +49,7 @@ impl Resource {
         Self::validate(document, None)
     }
 
-    /// Takes a value that was parsed already, for instance out of a Bundle; `place` is where it
+    /// Validates a value that was parsed already, for instance in a Bundle; `place` is where it
     /// stands, the resource's type name if it stands alone.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Resource {
     ///
     /// # Errors
     ///
-    /// The bytes are not a resource of a kept type.
+    /// The bytes are not a resource of a supported type.
     pub fn from_stored_bytes(bytes: &[u8]) -> Result<Self, NotAResource> {
         let value = serde_json::from_slice(bytes).map_err(|_unsaid| NotAResource)?;
         let document = SensitiveJson::new(value);
@@ -114,11 +114,13 @@ impl Resource {
     }
 
     /// Its type.
+    #[must_use]
     pub fn resource_type(&self) -> ResourceType {
         self.resource_type
     }
 
     /// Its id, if it has one that is a UUID.
+    #[must_use]
     pub fn id(&self) -> Option<Uuid> {
         self.id_text().and_then(|id| parse_id(id).ok())
     }
@@ -155,7 +157,7 @@ impl Resource {
         };
         let mut found = Vec::new();
         for path in paths {
-            references_at(self.document.value(), path, place.to_owned(), &mut found);
+            references_at(self.document.value(), path, place, &mut found);
         }
         let Some((first, _)) = found.first() else {
             let why = "every clinical resource refers to the patient that it is about";
@@ -232,11 +234,13 @@ impl Resource {
     }
 
     /// The resource as JSON: what is sealed, or, after [`Self::with_meta`], what is answered.
+    #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         self.document.to_bytes()
     }
 
     /// The resource's JSON, to read in.
+    #[must_use]
     pub fn value(&self) -> &Value {
         self.document.value()
     }
@@ -261,12 +265,14 @@ impl fmt::Debug for Resource {
 
 impl VersionMeta {
     /// The version as `ETag` has it: `W/"1"`.
+    #[must_use]
     pub fn etag(&self) -> String {
         format!("W/\"{}\"", self.version)
     }
 }
 
 /// A point in time as FHIR's `instant`, in UTC, to the millisecond.
+#[must_use]
 pub fn instant_text(at: OffsetDateTime) -> String {
     let form =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -294,7 +300,7 @@ fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
 fn references_at<'v>(
     value: &'v Value,
     path: &str,
-    expression: String,
+    expression: &str,
     found: &mut Vec<(String, &'v str)>,
 ) {
     let (segment, rest) = path.split_once('.').unwrap_or((path, ""));
@@ -309,10 +315,10 @@ fn references_at<'v>(
     match value.get(name) {
         Some(Value::Array(items)) => {
             for (index, item) in items.iter().enumerate() {
-                references_at(item, rest, format!("{expression}[{index}]"), found);
+                references_at(item, rest, &format!("{expression}[{index}]"), found);
             }
         }
-        Some(member) => references_at(member, rest, expression, found),
+        Some(member) => references_at(member, rest, &expression, found),
         None => {}
     }
 }
@@ -432,7 +438,7 @@ mod tests {
         references_at(
             &appointment,
             "participant[].actor",
-            "Appointment".to_owned(),
+            "Appointment",
             &mut found,
         );
         let expected = [

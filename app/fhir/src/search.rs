@@ -18,11 +18,11 @@ pub use searchset::searchset;
 pub use text::{SearchableName, SearchableText, TextMatch, TextQuery};
 pub use token::{ContactQuery, IdentifierQuery, SystemQuery};
 
-/// So many patients are answered at most.
+/// Largest `_count`, in patients.
 const MAX_COUNT: usize = 200;
 /// Longest value of a parameter, in bytes.
 const MAX_VALUE: usize = 1000;
-/// So many patients are answered if the form does not say.
+/// `_count` of a form that has none.
 const DEFAULT_COUNT: usize = 50;
 /// What a Patient can be searched by here.
 pub const PARAMETERS: [(&str, &str); 8] = [
@@ -115,7 +115,7 @@ pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, Operation
         }
     }
     if issues.is_empty() && found.is_empty() {
-        let why = "say who is searched for: identifier, family, given, name, birthdate, phone, email \
+        let why = "at least one search parameter is required: identifier, family, given, name, birthdate, phone, email \
                    or telecom";
         issues.push(Issue::new(IssueCode::Required, why));
     }
@@ -342,7 +342,7 @@ mod tests {
         assert!(refused("gender=male").contains("the parameter gender is not supported"));
         assert!(refused("family:missing=x").contains("family takes no such modifier"));
         assert!(!refused("Smith=x&999-12-3456=").contains("Smith"));
-        assert!(refused("").contains("say who"));
-        assert!(refused("_count=5").contains("say who"));
+        assert!(refused("").contains("at least one"));
+        assert!(refused("_count=5").contains("at least one"));
     }
 }

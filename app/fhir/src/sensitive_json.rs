@@ -46,11 +46,13 @@ impl SensitiveJson {
     }
 
     /// Takes a value that was made by this program.
+    #[must_use]
     pub fn new(value: Value) -> Self {
         Self(value)
     }
 
     /// The document's value.
+    #[must_use]
     pub fn value(&self) -> &Value {
         &self.0
     }
@@ -60,12 +62,14 @@ impl SensitiveJson {
         &mut self.0
     }
 
-    /// Takes the value out; who takes it answers for wiping it.
+    /// Takes the value out; the taker must wipe it.
+    #[must_use]
     pub fn take(mut self) -> Value {
         self.0.take()
     }
 
     /// The document as JSON, in a buffer that is allocated once and wiped when dropped.
+    #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut length = Length(0);
         // Writing a `Value` into memory cannot fail: its keys are strings.

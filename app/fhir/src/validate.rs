@@ -10,7 +10,7 @@ use super::{ElementPath, Issue, IssueCode, ResourceType};
 
 pub(super) mod primitive;
 
-/// So many issues are listed at most.
+/// Most issues reported of one resource.
 const MAX_ISSUES: usize = 50;
 
 /// What is wrong with a resource of a resource type; nothing, if it is sound.
@@ -158,7 +158,7 @@ impl Walk<'_> {
     }
 
     fn value(&mut self, element: &Element, value: &Value, place: &ElementPath<'_>) {
-        match (&element.element_type, value) {
+        match (&element.holds, value) {
             (ElementType::Primitive(primitive, codes), _) => {
                 if let Err(why) = primitive.check(value) {
                     self.report(place, IssueCode::Value, why);
@@ -194,7 +194,7 @@ impl Walk<'_> {
         sibling: Option<&Value>,
         place: &ElementPath<'_>,
     ) {
-        let ElementType::Primitive(..) = element.element_type else {
+        let ElementType::Primitive(..) = element.holds else {
             self.report(place, IssueCode::Structure, "there is no such element here");
             return;
         };

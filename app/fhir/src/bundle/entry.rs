@@ -9,21 +9,21 @@ use crate::{
     SensitiveJson, Status, parse_id, validate,
 };
 
-/// What an entry asks for, before references to other entries are known.
+/// An entry, before references to other entries are resolved.
 pub(super) struct ParsedEntry {
     pub(super) index: usize,
     pub(super) full_url: Option<String>,
     /// `meta.versionId` of the resource as it was sent; the server replaces it.
     pub(super) version: Option<String>,
-    pub(super) asked: EntryRequest,
+    pub(super) request: EntryRequest,
 }
 
-/// What an entry asks for.
+/// The request of an entry.
 pub(super) enum EntryRequest {
     /// GET of one resource.
     Read(Reference),
     /// PUT, or POST with an id that was made for it.
-    ResourceWrite {
+    Write {
         target: Reference,
         resource: Resource,
         create: bool,
@@ -39,8 +39,8 @@ pub(super) struct Refusal {
 impl ParsedEntry {
     /// The resource that the entry writes.
     pub(super) fn written(&self) -> Option<Reference> {
-        match &self.asked {
-            EntryRequest::ResourceWrite { target, .. } => Some(*target),
+        match &self.request {
+            EntryRequest::Write { target, .. } => Some(*target),
             EntryRequest::Read(_) => None,
         }
     }
@@ -118,7 +118,7 @@ pub(super) fn read(
     let Some(request) = request else {
         return Err(refuse(
             IssueCode::Required,
-            "an entry says what to do",
+            "an entry has a request",
             "request",
         ));
     };
@@ -127,7 +127,7 @@ pub(super) fn read(
         let version = resource.value().get("meta")?.get("versionId")?;
         version.as_str().map(str::to_owned)
     });
-    let asked = asked(interaction, resource, &at, new_id)?;
+    let request = entry_request(interaction, resource, &at, new_id)?;
     let full_url = members
         .value()
         .get("fullUrl")
@@ -137,7 +137,7 @@ pub(super) fn read(
         index,
         full_url,
         version,
-        asked,
+        request,
     })
 }
 
@@ -147,7 +147,7 @@ enum Interaction {
     Post(ResourceType),
 }
 
-fn asked(
+fn entry_request(
     interaction: Interaction,
     resource: Option<SensitiveJson>,
     at: &str,
@@ -162,7 +162,7 @@ fn asked(
         (Interaction::Put(target), Some(resource)) => {
             let resource = validated(resource, target.resource_type, at)?;
             if resource.id() == Some(target.id) {
-                return Ok(EntryRequest::ResourceWrite {
+                return Ok(EntryRequest::Write {
                     target,
                     resource,
                     create: false,
@@ -179,7 +179,7 @@ fn asked(
                 id: new_id(),
             };
             resource.set_id(target.id);
-            Ok(EntryRequest::ResourceWrite {
+            Ok(EntryRequest::Write {
                 target,
                 resource,
                 create: true,

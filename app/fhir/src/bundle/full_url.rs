@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::links::replace_links;
 use crate::reference::restful;
 use crate::{ElementPath, Issue, IssueCode, Reference, parse_id};
 
@@ -78,7 +79,7 @@ impl<'s> FullUrls<'s> {
         Ok(())
     }
 
-    /// Rewrites every reference of a resource whose entry has `full_url`.
+    /// Rewrites every reference and link of a resource whose entry has `full_url`.
     ///
     /// # Errors
     ///
@@ -95,17 +96,20 @@ impl<'s> FullUrls<'s> {
             .resolve(text, base)
         {
             Ok(Some(resolved)) => *text = resolved,
-            Ok(None) => {}
             Err((code, why)) if issues.len() < MAX_ISSUES => {
                 issues.push(Issue::new(code, why).at(path));
             }
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         });
-        if issues.is_empty() {
-            Ok(())
-        } else {
-            Err(issues)
+        if !issues.is_empty() {
+            return Err(issues);
         }
+        replace_links(value, &|link| {
+            let (url, fragment) = link.split_at(link.find('#').unwrap_or(link.len()));
+            // A link that is ambiguous stays: unlike a reference, it files nothing.
+            self.entry(url, None, fragment).ok().flatten()
+        });
+        Ok(())
     }
 
     /// The reference as it is stored; `None` leaves it as it was sent.

@@ -7,10 +7,10 @@ use crate::SensitiveJson;
 use crate::resource::instant_text;
 use crate::{OperationOutcome, Reference, Resource, VersionMeta};
 
-/// What became of one entry.
+/// The response to one entry.
 #[derive(Debug)]
 pub enum EntryResponse {
-    /// It was written, or stood there already just as it was sent.
+    /// It was written, or was stored already exactly as sent.
     Written {
         /// What was written.
         target: Reference,

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::{BatchItem, ResourceWrite, sorted};
 use crate::{OperationOutcome, Reference};
 
-/// A run has this many writes at most: one transaction of the database.
-const MAX_RUN: usize = 200;
+/// Most writes of a segment: one transaction of the database.
+const MAX_SEGMENT: usize = 200;
 
 /// A part of a batch, in the order in which parts are done.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub enum Segment {
 
 /// Splits a batch into segments. A read sees every write of an earlier entry, and two writes of the same
 /// resource keep their order.
+#[must_use]
 pub fn segments(steps: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Segment> {
     let mut done = Vec::new();
     let mut open = Vec::new();
@@ -33,12 +34,12 @@ pub fn segments(steps: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Segment>
                 close(&mut done, &mut open, &mut targets);
                 done.push(Segment::Read(entry, target));
             }
-            Ok(BatchItem::ResourceWrite(write)) => {
+            Ok(BatchItem::Write(write)) => {
                 let target = Reference {
                     resource_type: write.resource_type,
                     id: write.id,
                 };
-                if open.len() >= MAX_RUN || targets.contains(&target) {
+                if open.len() >= MAX_SEGMENT || targets.contains(&target) {
                     close(&mut done, &mut open, &mut targets);
                 }
                 targets.insert(target);
@@ -73,7 +74,7 @@ mod tests {
         }
         let resource = Resource::parse(json.to_string().as_bytes()).expect("sound");
         let id = Uuid::from_u128(id);
-        BatchItem::ResourceWrite(ResourceWrite {
+        BatchItem::Write(ResourceWrite {
             entry,
             resource_type,
             id,
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_long_batch_is_several_runs() {
-        let steps = (0..=MAX_RUN).map(|entry| {
+        let steps = (0..=MAX_SEGMENT).map(|entry| {
             Ok(write(
                 entry,
                 ResourceType::Patient,
@@ -127,6 +128,6 @@ mod tests {
             ))
         });
         let lengths: Vec<_> = shape(steps.collect()).iter().map(Vec::len).collect();
-        assert_eq!(lengths, [MAX_RUN, 1]);
+        assert_eq!(lengths, [MAX_SEGMENT, 1]);
     }
 }

@@ -8,6 +8,7 @@ use crate::{Resource, SensitiveJson, VersionMeta};
 ///
 /// `origin` is the public address, `https://host`. The link to itself does not repeat what was
 /// searched for.
+#[must_use]
 pub fn searchset(origin: &str, total: usize, found: Vec<(Resource, VersionMeta)>) -> SensitiveJson {
     let entries: Vec<Value> = found
         .into_iter()

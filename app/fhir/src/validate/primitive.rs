@@ -14,6 +14,7 @@ const MAX_DECIMAL: usize = 64;
 pub(crate) enum Primitive {
     Base64Binary,
     Boolean,
+    Canonical,
     Code,
     Date,
     DateTime,
@@ -28,6 +29,7 @@ pub(crate) enum Primitive {
     UnsignedInt,
     Uri,
     Uuid,
+    Xhtml,
 }
 
 impl Primitive {
@@ -45,11 +47,13 @@ impl Primitive {
             "integer" => Self::Integer,
             "oid" => Self::Oid,
             "positiveInt" => Self::PositiveInt,
-            "string" | "markdown" | "xhtml" => Self::Text,
+            "string" | "markdown" => Self::Text,
             "time" => Self::Time,
             "unsignedInt" => Self::UnsignedInt,
-            "uri" | "url" | "canonical" => Self::Uri,
+            "uri" | "url" => Self::Uri,
             "uuid" => Self::Uuid,
+            "canonical" => Self::Canonical,
+            "xhtml" => Self::Xhtml,
             _ => return None,
         })
     }
@@ -79,7 +83,7 @@ impl Primitive {
             | Self::Integer
             | Self::PositiveInt
             | Self::UnsignedInt => false,
-            Self::Text => text.len() <= MAX_STRING && !text.chars().any(is_control),
+            Self::Text | Self::Xhtml => text.len() <= MAX_STRING && !text.chars().any(is_control),
             Self::Base64Binary => is_base64(text),
             Self::Code => is_code(text),
             Self::Date => partial_date(text).is_some(),
@@ -92,7 +96,9 @@ impl Primitive {
             Self::Instant => instant(text).is_some(),
             Self::Oid => text.strip_prefix("urn:oid:").is_some_and(is_oid),
             Self::Time => is_time(text),
-            Self::Uri => !text.chars().any(|c| c.is_whitespace() || is_control(c)),
+            Self::Uri | Self::Canonical => {
+                !text.chars().any(|c| c.is_whitespace() || is_control(c))
+            }
             Self::Uuid => text
                 .strip_prefix("urn:uuid:")
                 .is_some_and(|id| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok()),
@@ -114,10 +120,12 @@ impl Primitive {
             Self::Integer => "this is not a whole number of 32 bits",
             Self::Oid => "this is not urn:oid: with an object identifier",
             Self::PositiveInt => "this is not a whole number from 1 to 2147483647",
-            Self::Text => "this is not text, or it is empty, too long, or has control characters",
+            Self::Text | Self::Xhtml => {
+                "this is not text, or it is empty, too long, or has control characters"
+            }
             Self::Time => "a time is hh:mm:ss",
             Self::UnsignedInt => "this is not a whole number from 0 to 2147483647",
-            Self::Uri => "a URI is text without spaces",
+            Self::Uri | Self::Canonical => "a URI is text without spaces",
             Self::Uuid => "this is not urn:uuid: with a UUID",
         }
     }

@@ -92,7 +92,7 @@ pub(super) fn entry_response(origin: EntryRef, applied: Applied) -> EntryRespons
     }
 }
 
-/// Which change is to attribute_error, and what its entry is told; or the problem, if none is.
+/// The change that caused an error, with the outcome of its entry; or the error, if no change did.
 pub(super) fn attribute_error(
     error: ApplyError,
     origins: &[EntryRef],

@@ -155,66 +155,56 @@ fn record(kind: ResourceType, date: Option<&str>, title: &str, detail: &str) -> 
 }
 
 fn records() -> Vec<Record> {
+    use ResourceType::{
+        AllergyIntolerance, CarePlan, Condition, DiagnosticReport, Encounter, Immunization,
+        MedicationRequest, Observation, Procedure,
+    };
+
     let visit = Some("2026-10-02T09:30:00-04:00");
     vec![
         record(
-            ResourceType::Encounter,
+            Encounter,
             visit,
             "General examination of patient",
             "Ambulatory, finished",
         ),
         record(
-            ResourceType::Condition,
+            Condition,
             visit,
             "Essential hypertension",
             "Active, since 2 Oct 2026",
         ),
+        record(Observation, visit, "Blood pressure", "142/91 mmHg"),
+        record(Observation, visit, "Body height", "163.4 cm"),
+        record(Observation, visit, "Body weight", "71.2 kg"),
         record(
-            ResourceType::Observation,
-            visit,
-            "Blood pressure",
-            "142/91 mmHg",
-        ),
-        record(ResourceType::Observation, visit, "Body height", "163.4 cm"),
-        record(ResourceType::Observation, visit, "Body weight", "71.2 kg"),
-        record(
-            ResourceType::Observation,
+            Observation,
             visit,
             "Hemoglobin A1c/Hemoglobin.total in Blood",
             "5.9 %",
         ),
         record(
-            ResourceType::MedicationRequest,
+            MedicationRequest,
             visit,
             "Lisinopril 10 MG oral tablet",
             "Active, daily",
         ),
+        record(DiagnosticReport, visit, "Lipid panel", "Final, 4 results"),
         record(
-            ResourceType::DiagnosticReport,
-            visit,
-            "Lipid panel",
-            "Final, 4 results",
-        ),
-        record(
-            ResourceType::Immunization,
+            Immunization,
             Some("2026-03-11"),
             "Influenza, seasonal",
             "Completed",
         ),
+        record(Procedure, Some("2024-06-20"), "Colonoscopy", "Completed"),
         record(
-            ResourceType::Procedure,
-            Some("2024-06-20"),
-            "Colonoscopy",
-            "Completed",
-        ),
-        record(
-            ResourceType::CarePlan,
+            CarePlan,
             Some("2023-05-07"),
             "Diabetes self management plan",
             "Active",
         ),
         record(
-            ResourceType::AllergyIntolerance,
+            AllergyIntolerance,
             None,
             "Allergy to penicillin",
             "High, drug",

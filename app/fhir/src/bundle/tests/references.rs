@@ -198,7 +198,7 @@ fn strip_nulls(value: &mut Value) {
             members.values_mut().for_each(strip_nulls);
         }
         Value::Array(items) => items.iter_mut().for_each(strip_nulls),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -291,7 +291,7 @@ proptest! {
         }
         let steps = steps(&bundle("batch", &entries));
         let owner = |index: usize| match &steps[index] {
-            Ok(BatchItem::ResourceWrite(write)) => write.owner,
+            Ok(BatchItem::Write(write)) => write.owner,
             _ => None,
         };
         for (index, (url, subject)) in findings.iter().enumerate() {
