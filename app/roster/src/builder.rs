@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
@@ -27,7 +27,7 @@ pub struct RosterBuilder {
     limit_bytes: usize,
     terms: TermTable,
     /// Terms by the keyed hash of their text; one whose hash is taken has the next free one.
-    by_hash: HashMap<u64, TermId>,
+    by_hash: HashMap<u64, TermId, BuildHasherDefault<KeyedHash>>,
     hasher: RandomState,
     patients: PatientTable,
 }
@@ -39,7 +39,7 @@ impl RosterBuilder {
         Self {
             limit_bytes: limit_bytes.min(TextArena::MAX_BYTES),
             terms: TermTable::new(),
-            by_hash: HashMap::new(),
+            by_hash: HashMap::default(),
             hasher: RandomState::new(),
             patients: PatientTable::new(),
         }
@@ -146,7 +146,7 @@ impl RosterBuilder {
         let text = indexed(text);
         let mut hash = self.hasher.hash_one(text);
         while let Some(term) = self.by_hash.get(&hash) {
-            if self.terms.text(*term) == text {
+            if self.terms.is_text(*term, text) {
                 return *term;
             }
             hash = hash.wrapping_add(1);
@@ -154,6 +154,26 @@ impl RosterBuilder {
         let term = self.terms.add(text);
         self.by_hash.insert(hash, term);
         term
+    }
+}
+
+/// The hasher of keys that are keyed hashes already.
+#[derive(Default)]
+struct KeyedHash(u64);
+
+impl Hasher for KeyedHash {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -190,10 +210,10 @@ fn latest(patients: PatientTable) -> Paged<Patient> {
 /// The terms in use, in the order of their texts.
 fn by_text(terms: &TermTable, uses: &[u32]) -> Vec<TermId> {
     let numbers = (0..number(terms.len())).map(TermId);
-    // The first bytes of the texts decide most comparisons without a look at the texts.
+    // The first 16 bytes of the texts decide most comparisons without a look at the texts.
     let mut keys: Vec<_> = (numbers.zip(uses))
         .filter(|(_, uses)| **uses > 0)
-        .map(|(term, _)| (terms.first_bytes(term), term))
+        .map(|(term, _)| (first_bytes(terms.text(term)), term))
         .collect();
     keys.sort_unstable_by(|a, b| {
         let by_first_bytes = a.0.cmp(&b.0);
@@ -204,6 +224,14 @@ fn by_text(terms: &TermTable, uses: &[u32]) -> Vec<TermId> {
         bytes.zeroize();
     }
     order
+}
+
+fn first_bytes(text: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    for (byte, letter) in bytes.iter_mut().zip(text) {
+        *byte = *letter;
+    }
+    u128::from_be_bytes(bytes)
 }
 
 fn slots(patients: &PatientTable) -> Vec<Slot> {

@@ -20,8 +20,8 @@ pub fn fold_name(name: &str) -> Zeroizing<String> {
 /// A folded name, and where its words begin.
 pub(crate) struct Folded {
     text: Zeroizing<String>,
-    /// Byte offsets into `text`, ascending.
-    word_starts: Vec<usize>,
+    /// Byte offsets into `text` of the words after the first, ascending.
+    later_words: Vec<usize>,
     is_within_word: bool,
 }
 
@@ -50,16 +50,16 @@ impl Folded {
 
     /// The name from each of its words on: `annamaria` and `maria` of `Anna-Maria`.
     pub(crate) fn suffixes(&self) -> impl Iterator<Item = &str> {
-        self.word_starts
-            .iter()
-            .filter_map(|start| self.text.get(*start..))
+        std::iter::once(0)
+            .chain(self.later_words.iter().copied())
+            .filter_map(|start| self.text.get(start..))
             .filter(|suffix| !suffix.is_empty())
     }
 
     fn empty(capacity: usize) -> Self {
         Self {
             text: Zeroizing::new(String::with_capacity(capacity)),
-            word_starts: Vec::with_capacity(2),
+            later_words: Vec::new(),
             is_within_word: false,
         }
     }
@@ -67,14 +67,14 @@ impl Folded {
     fn push(&mut self, c: char) {
         if c.is_ascii_alphanumeric() {
             self.open_word();
-            self.append(c.to_ascii_lowercase().encode_utf8(&mut [0; 4]));
+            self.append(c.to_ascii_lowercase());
         } else if is_letter(c) {
             self.open_word();
             for ascii in any_ascii_char(c)
                 .chars()
                 .filter(char::is_ascii_alphanumeric)
             {
-                self.append(ascii.to_ascii_lowercase().encode_utf8(&mut [0; 4]));
+                self.append(ascii.to_ascii_lowercase());
             }
         } else if !is_ignorable(c) {
             self.is_within_word = false;
@@ -84,35 +84,36 @@ impl Folded {
     fn push_untransliterated(&mut self, c: char) {
         if is_letter(c) {
             self.open_word();
-            self.append(c.encode_utf8(&mut [0; 4]));
+            self.append(c);
         } else if !is_ignorable(c) {
             self.is_within_word = false;
         }
     }
 
     fn open_word(&mut self) {
-        if !self.is_within_word {
-            self.word_starts.push(self.text.len());
+        if !self.is_within_word && !self.text.is_empty() {
+            self.later_words.push(self.text.len());
         }
         self.is_within_word = true;
     }
 
     /// Appends; a text that has to grow moves, and is wiped where it was.
     #[inline]
-    fn append(&mut self, piece: &str) {
-        let len = self.text.len() + piece.len();
-        if len > self.text.capacity() {
-            let mut larger = Zeroizing::new(String::with_capacity(2 * len));
+    fn append(&mut self, c: char) {
+        if self.text.capacity() - self.text.len() < c.len_utf8() {
+            let mut larger = Zeroizing::new(String::with_capacity(2 * self.text.len() + 8));
             larger.push_str(&self.text);
             self.text = larger;
         }
-        self.text.push_str(piece);
+        self.text.push(c);
     }
 }
 
 /// Whether a character belongs to a name's spelling. Accents do not; vowel signs do.
 fn is_letter(c: char) -> bool {
-    c.is_alphanumeric() && !(is_combining_mark(c) && canonical_combining_class(c) != 0)
+    // No mark stands before U+0300.
+    let is_accent = || c >= '\u{300}' && is_combining_mark(c) && canonical_combining_class(c) != 0;
+    c.is_alphanumeric() && !is_accent()
 }
 
 /// Whether a character stands within a word without being a letter of it: an accent, a soft hyphen,

@@ -76,15 +76,18 @@ impl Ranking {
 
     /// How many of some patients are in each chunk, in order.
     pub(crate) fn count_by_chunk(&self, slots: impl Iterator<Item = Slot>) -> Vec<usize> {
-        let mut counts = vec![0; self.list.chunks().len()];
+        // By the number of the chunk first, which is at hand, then by its position.
+        let mut by_number = vec![0; self.chunk_positions.len()];
         // Faster than a loop for iterators that are chained.
         slots.for_each(|slot| {
-            let chunk = self.chunk_position(slot);
-            if let Some(count) = chunk.and_then(|chunk| counts.get_mut(chunk)) {
+            let number = self.chunk_of.get(slot.index()).copied();
+            if let Some(count) = number.and_then(|number| by_number.get_mut(index(number))) {
                 *count += 1;
             }
         });
-        counts
+        let numbers = self.chunk_numbers.iter();
+        let counts = numbers.map(|number| by_number.get(index(*number)).copied());
+        counts.map(Option::unwrap_or_default).collect()
     }
 
     /// A page of the patients that match, given how many do in each chunk.

@@ -138,8 +138,13 @@ impl TermTable {
             .then_with(|| self.text(term).cmp(text))
     }
 
+    /// Whether this is the term's text.
+    pub(crate) fn is_text(&self, term: TermId, text: &[u8]) -> bool {
+        self.first_bytes(term) == first_bytes(text) && self.text(term) == text
+    }
+
     /// The first eight bytes of a text as a number, zeros after a shorter one: in the order of texts.
-    pub(crate) fn first_bytes(&self, term: TermId) -> u64 {
+    fn first_bytes(&self, term: TermId) -> u64 {
         self.terms
             .get(term.index())
             .map_or(0, |term| *term.first_bytes)
