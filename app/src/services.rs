@@ -1,13 +1,18 @@
-//! Access, identity, records and the audit trail; no HTTP types.
+//! Identity, records and the audit trail; no HTTP types.
 
-pub(crate) mod access;
-pub(crate) mod caller;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod gate;
 pub(crate) mod identity;
+mod indexes;
 pub(crate) mod keys;
-pub(crate) mod ledger;
+pub(crate) mod organizations;
+mod owners;
+pub(crate) mod readiness;
 pub(crate) mod records;
-pub(crate) mod roster;
+mod roster;
 pub(crate) mod sign_in;
+pub(crate) mod trail;
+mod written;
+
+pub(crate) use indexes::Indexes;

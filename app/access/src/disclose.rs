@@ -5,7 +5,7 @@ use std::fmt;
 use audit::{Action, Outcome, RecordReference};
 
 use crate::refusals::record_refusal;
-use crate::{CallerEvent, Disclosing, PermitError, Permitted, Record, Trail};
+use crate::{CallerEvent, Disclosing, NotPhi, PermitError, Permitted, Record, Trail};
 
 /// A value whose disclosure is on record. [`disclose`] makes it, and an
 /// [`AuditReceipt`](crate::AuditReceipt) for what its write has stored.
@@ -29,9 +29,21 @@ impl<T> Disclosed<T> {
         Disclosed((self.0, other.0))
     }
 
+    /// Several disclosures as one.
+    pub fn all(disclosures: impl IntoIterator<Item = Self>) -> Disclosed<Vec<T>> {
+        Disclosed(disclosures.into_iter().map(|it| it.0).collect())
+    }
+
     /// The value, for a responder to write into a response.
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+/// What is no PHI may leave the process without a record.
+impl<T> From<NotPhi<T>> for Disclosed<T> {
+    fn from(value: NotPhi<T>) -> Self {
+        Self(value.into_inner())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{ContactSystem, DateSpan, Issue, IssueCode, OperationOutcome};
+use crate::{ContactSystem, DateSpan, Demographics, Issue, IssueCode, OperationOutcome};
 
 mod date;
 mod grammar;
@@ -12,7 +12,7 @@ mod searchset;
 mod text;
 mod token;
 
-pub use date::DateQuery;
+pub use date::{DatePrefix, DateQuery};
 use grammar::Malformed;
 pub use searchset::searchset;
 pub use text::{SearchableName, SearchableText, TextMatch, TextQuery};
@@ -127,6 +127,22 @@ pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, Operation
 }
 
 impl PatientQuery {
+    /// Whether a patient matches every condition.
+    #[must_use]
+    pub fn matches(&self, patient: &Demographics) -> bool {
+        let identified = |any_of: &Vec<IdentifierQuery>| {
+            any_of.iter().any(|query| patient.identifiers.iter().any(|it| query.matches(it)))
+        };
+        let contacted = |any_of: &Vec<ContactQuery>| {
+            any_of.iter().any(|query| patient.contacts.iter().any(|it| query.matches(it)))
+        };
+        let names: Vec<_> = patient.names.iter().map(SearchableName::new).collect();
+        self.identifiers.iter().all(identified)
+            && self.contacts.iter().all(contacted)
+            && self.matches_names(&names)
+            && self.matches_birth_date(patient.born)
+    }
+
     /// Whether names match: each condition is met by one of them.
     #[must_use]
     pub fn matches_names(&self, names: &[SearchableName]) -> bool {

@@ -32,8 +32,8 @@ impl Normalizer {
     }
 
     /// The normalized spelling of `value`: an e-mail address without outer white space and in lower case; an
-    /// identifier without outer white space and in upper case; of a telephone number the digits, with a
-    /// leading `+` kept.
+    /// identifier without outer white space and in upper case; of a telephone number the digits;
+    /// a system as it is.
     pub(crate) fn apply(self, parameter: IndexParameter, value: &str) -> Zeroizing<String> {
         // Reserved whole, so that growing leaves no copies behind.
         let mut text = Zeroizing::new(String::with_capacity(value.len() + 1));
@@ -47,10 +47,9 @@ impl Normalizer {
                 text.push_str(value);
                 text.make_ascii_uppercase();
             }
+            // A system is a URI: compared exactly.
+            (Self::V1, IndexParameter::IdentifierSystem) => text.push_str(value),
             (Self::V1, IndexParameter::Phone) => {
-                if value.starts_with('+') {
-                    text.push('+');
-                }
                 text.extend(value.chars().filter(char::is_ascii_digit));
             }
         }
@@ -78,7 +77,7 @@ mod tests {
         let identifier = normalized(IndexParameter::Identifier, "mrn-07a ");
         assert_eq!(*identifier, "MRN-07A");
         let phone = normalized(IndexParameter::Phone, " +1 (617) 555-0100");
-        assert_eq!(*phone, "+16175550100");
+        assert_eq!(*phone, "16175550100");
         assert_eq!(*social_security_number("999-12 3456"), "999123456");
     }
 }

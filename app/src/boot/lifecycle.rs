@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use phi::OrganizationId;
 use telemetry::service_manager::{self, State};
 use tokio::time::{self, Instant};
 
@@ -29,8 +28,7 @@ pub(crate) async fn announce(app: AppState) {
 
 /// Whether requests can be served: the database answers and the system's keys are open.
 async fn is_ready(app: &AppState) -> bool {
-    app.database.ping().await.is_ok()
-        && app.keys.authorization(OrganizationId::SYSTEM).await.is_ok()
+    app.readiness.check().await.is_ok()
 }
 
 /// Says that the runtime turns, twice as often as the service manager wants to hear it; ends at once

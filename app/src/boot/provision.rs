@@ -9,8 +9,6 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use db::OrganizationRow;
-use phi::OrganizationId;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,13 +47,10 @@ pub(crate) async fn provision(app: &AppState, input: &str) -> anyhow::Result<Val
     let wanted: Wanted = serde_json::from_str(input)
         .map_err(|error| anyhow::anyhow!("line {}, column {}", error.line(), error.column()))
         .context("standard input is not the JSON that `app provision` reads")?;
-    let now = app.clock.now();
-    app.keys
-        .ensure_organization(OrganizationId::SYSTEM, now)
-        .await?;
+    app.organizations.ensure_system().await?;
     let mut made = Vec::new();
     for organization in wanted.organizations {
-        let id = ensure_organization(app, &organization.name).await?;
+        let id = app.organizations.ensure(&organization.name).await?;
         for person in organization.people {
             let role = person.role.parse()?;
             let new = NewPerson {
@@ -69,21 +64,4 @@ pub(crate) async fn provision(app: &AppState, input: &str) -> anyhow::Result<Val
         made.push(json!({ "id": id, "name": organization.name }));
     }
     Ok(json!({ "organizations": made }))
-}
-
-async fn ensure_organization(app: &AppState, name: &str) -> anyhow::Result<OrganizationId> {
-    let now = app.clock.now();
-    let id = if let Some(row) = app.database.organization_named(name).await? {
-        row.id
-    } else {
-        let row = OrganizationRow {
-            id: OrganizationId::random(),
-            name: name.to_owned(),
-            created_at: now,
-        };
-        app.database.insert_organization(&row).await?;
-        row.id
-    };
-    app.keys.ensure_organization(id, now).await?;
-    Ok(id)
 }

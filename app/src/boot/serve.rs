@@ -36,13 +36,14 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     tokio::spawn(lifecycle::watchdog());
     tokio::spawn(lifecycle::announce(app.clone()));
+    tokio::spawn(app.trail.clone().flush_refusals());
     let limits = Limits {
         drain: config.drain,
         ..Limits::internal()
     };
     let drained = listener::serve(socket, server, Http(router(&app)), limits, shutdown).await;
     tracing::info!(?drained, "stopped");
-    app.database.close().await;
+    app.readiness.close().await;
     Ok(())
 }
 

@@ -6,15 +6,19 @@ use db::Database;
 
 use crate::boot::config::Config;
 use crate::http::state::{AppState, Services};
+use crate::services::Indexes;
 use crate::services::clock::Clock;
 use crate::services::gate::Gate;
 use crate::services::identity::Identity;
 use crate::services::keys::Keys;
-use crate::services::ledger::Ledger;
+use crate::services::organizations::Organizations;
+use crate::services::readiness::Readiness;
 use crate::services::records::Records;
 use crate::services::sign_in::SignIn;
+use crate::services::trail::AuditTrail;
 
-/// Builds the services. Neither the database nor the key service has to answer yet.
+/// Builds the services. Neither the database nor the key service has to answer yet. Must be called within a tokio
+/// runtime.
 ///
 /// # Errors
 ///
@@ -22,22 +26,25 @@ use crate::services::sign_in::SignIn;
 pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppState> {
     let database = Database::new(&config.database);
     let keys = Keys::connect(&config.keys, database.clone()).await?;
-    let ledger = Ledger::new(keys.clone(), database.clone());
+    let trail = AuditTrail::new(keys.clone(), database.clone(), clock);
+    let indexes = Indexes::new(keys.clone(), database.clone());
     let identity = Arc::new(Identity::new(
         database.clone(),
         keys.clone(),
+        indexes.clone(),
+        trail.clone(),
         config.sessions,
         clock,
     ));
     Ok(AppState::new(Services {
         clock,
-        gate: Gate::new(ledger.clone(), clock),
-        sign_in: SignIn::new(identity.clone(), ledger.clone(), clock),
+        gate: Gate::new(trail.clone()),
+        sign_in: SignIn::new(identity.clone(), trail.clone(), clock),
         identity,
-        records: Records::new(database.clone(), keys.clone(), ledger.clone(), clock),
-        database,
-        keys,
-        ledger,
+        organizations: Organizations::new(database.clone(), keys.clone(), trail.clone(), clock),
+        records: Records::new(database.clone(), keys.clone(), trail.clone(), indexes, clock),
+        readiness: Readiness::new(database, keys),
+        trail,
         public_origin: config.server.public_origin.clone(),
     }))
 }

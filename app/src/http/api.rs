@@ -5,3 +5,12 @@ pub(crate) mod openapi;
 pub(crate) mod people;
 pub(crate) mod session;
 pub(crate) mod tokens;
+
+use access::Disclosed;
+use axum::Json;
+use serde_json::Value;
+
+/// A JSON response with what was disclosed.
+fn disclosed(value: Disclosed<Value>) -> Json<Value> {
+    Json(value.into_inner())
+}

@@ -1,5 +1,8 @@
-//! From a request to its [`Caller`], before any handler runs.
+//! Authentication: from a request to its [`Caller`], before any handler runs.
 
+use std::sync::Arc;
+
+use access::{Caller, CredentialKind, RequestOrigin};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -9,7 +12,6 @@ use phi::SecretToken;
 
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::caller::{Caller, Proof, RequestOrigin};
 
 /// The session cookie. The prefix makes browsers demand `Secure`, `Path=/` and no `Domain`.
 pub(crate) const SESSION_COOKIE: &str = "__Host-session";
@@ -29,30 +31,20 @@ pub(crate) async fn authenticate(
         .get::<RequestOrigin>()
         .ok_or(Problem::Internal)?;
     let headers = request.headers();
-    let found = if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let token = value
-            .to_str()
-            .ok()
-            .and_then(bearer)
-            .ok_or(Problem::SignInRequired)?;
-        let found = app.identity.of_token(&token).await?;
-        found.map(|(member, hash)| (member, Proof::Token(hash)))
+    let (token, kind) = if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(bearer);
+        (token, CredentialKind::Token)
     } else {
-        let cookie = session_cookie(headers).ok_or(Problem::SignInRequired)?;
-        if !request.method().is_safe() && !from_own_page(headers, &app.public_origin) {
+        let cookie = session_cookie(headers);
+        let is_own = request.method().is_safe() || from_own_page(headers, &app.public_origin);
+        if cookie.is_some() && !is_own {
             return Err(Problem::Forbidden);
         }
-        let found = app.identity.of_session(&cookie).await?;
-        found.map(|(member, hash)| (member, Proof::Session(hash)))
+        (cookie, CredentialKind::Session)
     };
-    let (member, proof) = found.ok_or(Problem::SignInRequired)?;
-    let caller = Caller {
-        organization: member.row.organization,
-        person: member.row.id,
-        role: member.role,
-        proof,
-        origin,
-    };
+    let token = token.ok_or(Problem::SignInRequired)?;
+    let caller = app.identity.authenticate(&token, kind, origin).await?;
+    let caller = CurrentCaller(Arc::new(caller.ok_or(Problem::SignInRequired)?));
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
@@ -75,22 +67,38 @@ pub(crate) async fn refuse_other_sites(
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
+/// The caller of a request, for handlers of routes behind [`authenticate`].
+#[derive(Clone, Debug)]
+pub(crate) struct CurrentCaller(Arc<Caller>);
 
-    /// Fails where the route was not put behind [`authenticate`]: a route without a rule serves nobody.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let caller = parts.extensions.get().copied();
-        caller.ok_or_else(|| Problem::internal("a handler wants a caller on an open route"))
+impl std::ops::Deref for CurrentCaller {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for RequestOrigin {
+impl<S: Sync> FromRequestParts<S> for CurrentCaller {
+    type Rejection = Problem;
+
+    /// Fails on a route that is not behind [`authenticate`].
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.get().cloned();
+        caller.ok_or_else(|| Problem::internal("a handler needs a caller on an open route"))
+    }
+}
+
+/// The origin of a request, for handlers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin(pub(crate) RequestOrigin);
+
+impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let origin = parts.extensions.get().copied();
-        origin.ok_or_else(|| Problem::internal("a request passed the edge without an origin"))
+        let origin = parts.extensions.get().copied().map(Self);
+        origin.ok_or_else(|| Problem::internal("a request has no origin"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The FHIR API: each handler permits, acts and discloses.
 
+use access::Disclosed;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use fhir::{FHIR_JSON, OperationOutcome, SensitiveJson};
@@ -11,7 +12,6 @@ use crate::services::error::ServiceError;
 mod batch;
 pub(crate) mod bundle;
 pub(crate) mod metadata;
-mod permit_cache;
 pub(crate) mod read;
 mod request;
 pub(crate) mod search_patients;
@@ -53,9 +53,9 @@ impl IntoResponse for FhirError {
     }
 }
 
-/// A response of 200, in a buffer that is wiped once it was sent.
-fn json_response(document: &SensitiveJson) -> Response {
-    fhir_response(StatusCode::OK, Bytes::from_owner(document.to_bytes()))
+/// A response of 200 with what was disclosed, in a buffer that is wiped once it was sent.
+fn json_response(document: Disclosed<SensitiveJson>) -> Response {
+    fhir_response(StatusCode::OK, Bytes::from_owner(document.into_inner().to_bytes()))
 }
 
 /// An `OperationOutcome` with its status. It holds no value that was sent.

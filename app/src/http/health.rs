@@ -1,7 +1,6 @@
 //! `/healthz` and `/readyz`.
 
 use axum::extract::State;
-use phi::OrganizationId;
 
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -13,7 +12,6 @@ pub(crate) async fn alive() -> &'static str {
 
 /// The process can serve: the database answers and the system's keys are open.
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<&'static str, Problem> {
-    app.database.ping().await?;
-    app.keys.authorization(OrganizationId::SYSTEM).await?;
+    app.readiness.check().await?;
     Ok("ready\n")
 }

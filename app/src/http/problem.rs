@@ -10,7 +10,7 @@ use std::fmt::Display;
 use axum::response::{IntoResponse, Response};
 use fhir::{Issue, IssueCode, OperationOutcome, Status};
 use http::StatusCode;
-use telemetry::RequestId;
+use uuid::Uuid;
 
 use crate::services::error::ServiceError;
 
@@ -102,7 +102,7 @@ impl Problem {
 }
 
 /// A problem as an `OperationOutcome`.
-pub(crate) fn outcome(problem: Problem, id: RequestId) -> OperationOutcome {
+pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
     let (status, code) = match problem {
         Problem::SignInRequired => (Status::Unauthorized, IssueCode::Login),
         Problem::Forbidden => (Status::Forbidden, IssueCode::Forbidden),
@@ -114,7 +114,7 @@ pub(crate) fn outcome(problem: Problem, id: RequestId) -> OperationOutcome {
         Problem::TooLarge => (Status::PayloadTooLarge, IssueCode::TooLong),
         Problem::TooManyAttempts(_) => (Status::TooManyRequests, IssueCode::Transient),
         Problem::Unavailable(_) => (Status::ServiceUnavailable, IssueCode::Transient),
-        Problem::Internal => return OperationOutcome::internal(id.uuid()),
+        Problem::Internal => return OperationOutcome::internal(request),
     };
     OperationOutcome::new(status, Issue::new(code, problem.detail()))
 }

@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use crate::http::fhir::outcome_response;
 use crate::http::pages;
 use crate::http::problem::{Problem, outcome};
-use crate::services::caller::RequestOrigin;
+use access::RequestOrigin;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// For so many milliseconds the web tier waits for an answer.
@@ -48,7 +48,7 @@ pub(crate) async fn request_context(mut request: Request, next: Next) -> Respons
     let span = tracing::info_span!("request", request_id = %id);
     telemetry::trace::follow(headers, &span);
     request.extensions_mut().insert(RequestOrigin {
-        request: id,
+        request: id.uuid(),
         source,
     });
     let answer = async {
@@ -124,7 +124,7 @@ fn render(
             Redirect::to("/sign-in").into_response()
         }
         ErrorFormat::Page => pages::problem(problem.status(), id).into_response(),
-        ErrorFormat::Fhir => outcome_response(&outcome(problem, id)),
+        ErrorFormat::Fhir => outcome_response(&outcome(problem, id.uuid())),
         ErrorFormat::Api => api(problem, id),
     };
     let headers = response.headers_mut();

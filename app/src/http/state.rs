@@ -1,16 +1,15 @@
-//! The state that every handler receives.
+//! The state that every handler receives. It exposes neither the database nor the keys.
 
 use std::sync::Arc;
-
-use db::Database;
 
 use crate::services::clock::Clock;
 use crate::services::gate::Gate;
 use crate::services::identity::Identity;
-use crate::services::keys::Keys;
-use crate::services::ledger::Ledger;
+use crate::services::organizations::Organizations;
+use crate::services::readiness::Readiness;
 use crate::services::records::Records;
 use crate::services::sign_in::SignIn;
+use crate::services::trail::AuditTrail;
 
 /// The services of this process; cloning shares them.
 #[derive(Clone, Debug)]
@@ -21,20 +20,20 @@ pub(crate) struct AppState(Arc<Services>);
 pub(crate) struct Services {
     /// The clock.
     pub(crate) clock: Clock,
-    /// The database.
-    pub(crate) database: Database,
-    /// The keyring.
-    pub(crate) keys: Keys,
     /// The audit trail.
-    pub(crate) ledger: Ledger,
+    pub(crate) trail: AuditTrail,
     /// Authorization of callers.
     pub(crate) gate: Gate,
     /// People, sessions and tokens.
     pub(crate) identity: Arc<Identity>,
+    /// Organizations.
+    pub(crate) organizations: Organizations,
     /// Sign-in and sign-out.
     pub(crate) sign_in: SignIn,
     /// Patients and their charts.
     pub(crate) records: Records,
+    /// Whether dependencies answer.
+    pub(crate) readiness: Readiness,
     /// The origin that browsers see: `https://host[:port]`.
     pub(crate) public_origin: String,
 }

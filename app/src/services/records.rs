@@ -1,9 +1,7 @@
-//! Patients and their charts: read, written and found, always within one organization, always on
-//! record.
+//! Patients and their charts: read, written and found, always within one organization, always on record.
 //!
-//! Every function takes the [`Permitted`](crate::services::access::Permitted) that its caller was given, and
-//! what it discloses comes back as [`Disclosed`](crate::services::ledger::Disclosed): opened only for the
-//! caller's organization, checked against the row's MAC, and told to the audit trail first.
+//! Every function takes the [`Permitted`](access::Permitted) of its caller, and what it discloses is returned as
+//! [`Disclosed`](access::Disclosed): verified and opened as what was requested, and recorded first.
 
 mod apply;
 mod chart;
@@ -11,17 +9,19 @@ mod patients;
 mod plan;
 mod read;
 mod rows;
+mod search;
 
-use audit::RecordReference;
-use db::{Database, ResourceKey, ResourceRow, VersionRow};
-use phi::{AuthorizationKey, OrganizationId, Owner, PatientId, Scope, columns};
+use access::{DataClass, Record, Subject};
+use db::{CurrentVersion, Database, ResourceKey};
+use phi::{Head, OrganizationId, Owner, PatientId, Requested, Tampering, row_digest};
 use uuid::Uuid;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
+use crate::services::indexes::Indexes;
 use crate::services::keys::Keys;
-use crate::services::ledger::Ledger;
 use crate::services::roster::Rosters;
+use crate::services::trail::AuditTrail;
 use fhir::{Compartment, Resource, ResourceType, VersionMeta};
 
 pub(crate) use apply::{Applied, ApplyError, Change, Effect};
@@ -32,88 +32,132 @@ pub(crate) use patients::{PatientPage, PatientSummary};
 pub(crate) struct Records {
     database: Database,
     keys: Keys,
-    ledger: Ledger,
+    trail: AuditTrail,
+    indexes: Indexes,
     clock: Clock,
     rosters: Rosters,
 }
 
-/// A resource as it is stored now, opened.
+/// The current version of a resource, verified and opened.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredResource {
     /// The resource.
     pub(crate) resource: Resource,
-    /// Its version, and since when.
-    pub(crate) stamp: VersionMeta,
+    /// Its version, and when that was stored.
+    pub(crate) meta: VersionMeta,
+    /// The owner.
+    pub(crate) owner: Owner,
+    /// The digest of the row that holds it.
+    digest: [u8; 32],
+}
+
+impl StoredResource {
+    /// The resource as the disclosure's event names it.
+    pub(crate) fn record(&self, organization: OrganizationId, id: Uuid) -> Record {
+        let resource_type = self.resource.resource_type();
+        let subject = subject(organization, resource_type).id(id);
+        Record {
+            subject: match self.owner {
+                Owner::Patient(patient) => subject.patient(patient),
+                Owner::Organization | Owner::AuditYear(_) | Owner::System => subject,
+            },
+            version: u32::try_from(self.meta.version).ok(),
+        }
+    }
+}
+
+/// The head of a stored version, as its owner's [`HeadSet`](phi::HeadSet) contains it.
+fn head_of(kind: &'static str, id: Uuid, stored: &StoredResource) -> Head<'static> {
+    Head {
+        kind,
+        id,
+        version: u32::try_from(stored.meta.version).unwrap_or(u32::MAX),
+        digest: stored.digest,
+    }
 }
 
 impl Records {
-    /// Records over these services.
-    pub(crate) fn new(database: Database, keys: Keys, ledger: Ledger, clock: Clock) -> Self {
+    /// Records over these services. Must be called within a tokio runtime.
+    pub(crate) fn new(
+        database: Database,
+        keys: Keys,
+        trail: AuditTrail,
+        indexes: Indexes,
+        clock: Clock,
+    ) -> Self {
         let rosters = Rosters::new(database.clone(), keys.clone());
         Self {
             database,
             keys,
-            ledger,
+            trail,
+            indexes,
             clock,
             rosters,
         }
     }
 
-    /// Checks and opens a stored version.
-    fn open(
-        key: &AuthorizationKey,
-        scope: &Scope,
-        head: ResourceRow,
-        version: VersionRow,
-    ) -> Result<Stored, ServiceError> {
-        let head = key.verify(head)?;
-        let version = key.verify(version)?;
-        let body = scope.open(
-            &columns::RESOURCE_VERSIONS_BODY,
-            version.row_id,
-            &version.body,
-        )?;
-        let resource =
-            Resource::from_stored_bytes(body.expose()).map_err(ServiceError::internal)?;
-        let stamp = VersionMeta {
-            version: u64::from(head.version),
-            last_updated: head.updated_at,
+    /// Verifies and opens the current version of a resource that was requested from `organization`.
+    async fn open(
+        &self,
+        organization: OrganizationId,
+        current: CurrentVersion,
+    ) -> Result<StoredResource, ServiceError> {
+        let head = self.keys.verify(organization, current.head).await?;
+        let version = self.keys.verify(organization, current.version).await?;
+        if head.version != current.newest {
+            let reason = "the head is below the newest version: an older one was put back";
+            let row = Some(head.row_id.uuid());
+            return Err(Tampering::report("resources", reason, organization, row).into());
+        }
+        let owner = head.owner()?;
+        let requested = Requested {
+            organization,
+            owner,
+            row: version.row_id,
         };
-        Ok(Stored { resource, stamp })
+        let body = self.keys.open(requested, &version.body).await?;
+        Ok(StoredResource {
+            resource: Resource::from_stored_bytes(body.expose()).map_err(ServiceError::internal)?,
+            meta: VersionMeta {
+                version: u64::from(head.version),
+                last_updated: head.updated_at,
+            },
+            owner,
+            digest: row_digest(&*version),
+        })
     }
 }
 
-/// Whose keys seal a resource of this kind.
-fn owner_of(kind: ResourceType, owner: Uuid) -> Owner {
-    match kind.compartment() {
-        Compartment::Patient => Owner::Patient(PatientId::from_uuid(owner)),
-        Compartment::Directory => Owner::Organization,
+/// The class by which the policy decides about resources of a type.
+pub(crate) fn class_of(resource_type: ResourceType) -> DataClass {
+    match (resource_type, resource_type.compartment()) {
+        (ResourceType::Patient, _) => DataClass::Demographics,
+        (_, Compartment::Patient) => DataClass::Clinical,
+        (_, Compartment::Directory) => DataClass::Directory,
     }
 }
 
-/// The `owner` column of a resource: its patient, or the organization.
-fn owner_column(organization: OrganizationId, owner: Option<Uuid>) -> Uuid {
-    owner.unwrap_or_else(|| organization.uuid())
+/// Resources of a type, as a subject of the policy.
+pub(crate) fn subject(organization: OrganizationId, resource_type: ResourceType) -> Subject {
+    Subject::of(resource_type.name(), class_of(resource_type), organization)
 }
 
-fn key_of(kind: ResourceType, id: Uuid) -> ResourceKey {
+/// A patient's chart, as a subject of the policy.
+pub(crate) fn chart_subject(organization: OrganizationId) -> Subject {
+    Subject::of("chart", DataClass::Clinical, organization)
+}
+
+/// The owner of a resource: the patient that it names, or the organization.
+fn owner_of(organization: OrganizationId, patient: Option<Uuid>) -> Owner {
+    match patient {
+        Some(patient) => Owner::Patient(PatientId::from_uuid(patient)),
+        None => Owner::of_organization(organization),
+    }
+}
+
+fn key_of(resource_type: ResourceType, id: Uuid) -> ResourceKey {
     ResourceKey {
-        kind: kind.name(),
+        kind: resource_type.name(),
         id,
-    }
-}
-
-/// A resource as the audit trail names it.
-fn reference(
-    kind: ResourceType,
-    id: Uuid,
-    version: Option<u32>,
-    owner: Option<Uuid>,
-) -> RecordReference {
-    RecordReference {
-        kind: kind.name().to_owned(),
-        id: Some(id),
-        version,
-        patient: owner,
     }
 }

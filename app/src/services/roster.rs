@@ -1,72 +1,68 @@
-//! The roster: an organization's patients in memory, sorted, for lists and for search by name and
-//! birth date.
+//! The rosters: each organization's patients in memory, sorted, for lists and for search by name and birth date.
 //!
-//! Names and birth dates have too few values to be indexed in the database: whoever reads it could
-//! build the dictionary. They are indexed here instead, in the app tier's memory, for no longer than
-//! the organization's branch key is open. Before each use the roster asks the database which row
-//! holds each patient's demographics now (32 bytes a patient), and opens the rows that are new.
+//! Names and birth dates have too few values to be indexed in the database: its reader could build the dictionary.
+//! They are indexed in the app tier's memory instead, for no longer than the organization's branch key is open.
+//! Before each use, at most once a second, the roster compares itself with the rows that hold each patient's
+//! demographics (32 bytes a patient), and opens the rows that are new.
 
 mod entry;
-mod order;
+mod query;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use db::{Database, RosterKey};
-use phi::{OrganizationId, Owner, PatientId};
+use db::{Database, DemographicsRow, RosterKey};
+use fhir::search::PatientQuery;
+use phi::{OrganizationId, Owner, PatientId, Requested};
+use roster::{Order, Page, Roster, RosterQuery};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
-use entry::Entry;
-use fhir::search::PatientQuery;
 
-pub(crate) use order::{Order, SortKey};
+pub(crate) use entry::RosterEntry;
 
-/// How long a roster is believed before the database is asked again, unless this instance wrote.
+/// The time for which a roster is not compared with the database, unless this instance wrote.
 const FRESH: Duration = Duration::from_secs(1);
-/// How often rosters are looked for whose branch key has closed.
+/// The interval at which rosters are discarded whose branch key has closed.
 const SWEEP: Duration = Duration::from_secs(5);
-/// How many rows are read from the database at once.
+/// The number of rows that are read from the database at once.
 const CHUNK: usize = 500;
-/// The most patients that one roster holds; a larger organization is told so.
-const LARGEST: usize = 500_000;
+/// The largest roster, in bytes: one million patients take less than half of it.
+const LIMIT: usize = 1 << 30;
 
-/// The rosters of the organizations that are being looked at.
+/// The rosters of the organizations in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Rosters {
     database: Database,
     keys: Keys,
-    open: Arc<Mutex<HashMap<OrganizationId, Slot>>>,
+    open: Arc<Mutex<HashMap<OrganizationId, Arc<OrganizationSlot>>>>,
 }
 
-/// One organization's place.
-#[derive(Clone, Debug, Default)]
-struct Slot(Arc<Place>);
-
+/// One organization's roster.
 #[derive(Debug, Default)]
-struct Place {
-    /// Goes up each time this instance changes demographics.
+struct OrganizationSlot {
+    /// Incremented when this instance changes demographics.
     changes: AtomicU64,
-    /// Lets one task at a time renew the roster.
-    held: tokio::sync::Mutex<Option<Held>>,
+    /// Held by the one task that refreshes the roster.
+    cached: Arc<tokio::sync::Mutex<Option<CachedRoster>>>,
 }
 
-/// A roster, and what it is as of.
-#[derive(Debug)]
-struct Held {
-    roster: Arc<Roster>,
-    asked: Instant,
+/// A roster, and the state of the database that it shows.
+#[derive(Clone, Debug)]
+struct CachedRoster {
+    roster: SharedRoster,
+    compared: Instant,
     changes: u64,
 }
 
-/// An organization's patients as of a moment, in the order of their names.
-#[derive(Debug, Default)]
-pub(crate) struct Roster {
-    entries: Vec<Arc<Entry>>,
-}
+/// A roster that is read while it is not refreshed.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedRoster(Arc<RwLock<Roster>>);
 
 impl Rosters {
     /// Rosters over these services, none of them open. Must be called within a tokio runtime.
@@ -80,93 +76,102 @@ impl Rosters {
         rosters
     }
 
-    /// Says that this instance changed the demographics of one of the organization's patients.
+    /// Notes that this instance changed the demographics of one of the organization's patients.
     pub(crate) fn changed(&self, organization: OrganizationId) {
-        self.slot(organization)
-            .0
-            .changes
-            .fetch_add(1, Ordering::SeqCst);
+        let slot = self.slot(organization);
+        slot.changes.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The organization's roster as the database has it, at most a second old, and with everything in
-    /// it that this instance wrote before.
+    /// The organization's roster, at most a second behind the database and not behind this instance's own writes.
     ///
     /// # Errors
     ///
-    /// Keys or database are away, or a row does not open.
+    /// Keys or database are unavailable, or a row does not open.
     pub(crate) async fn of(
         &self,
         organization: OrganizationId,
-    ) -> Result<Arc<Roster>, ServiceError> {
+    ) -> Result<SharedRoster, ServiceError> {
         // Without the branch key nothing below may be used.
         self.keys.authorization(organization).await?;
         let slot = self.slot(organization);
-        let mut held = slot.0.held.lock().await;
-        let changes = slot.0.changes.load(Ordering::SeqCst);
-        let asked = Instant::now();
-        let before = match held.take() {
-            Some(fresh) if fresh.changes == changes && fresh.asked + FRESH > asked => {
-                let roster = fresh.roster.clone();
-                *held = Some(fresh);
-                return Ok(roster);
-            }
-            Some(stale) => stale.roster,
-            None => Arc::default(),
-        };
-        let roster = Arc::new(self.renewed(organization, &before).await?);
-        *held = Some(Held {
+        let cached = Arc::clone(&slot.cached).lock_owned().await;
+        let changes = slot.changes.load(Ordering::SeqCst);
+        let now = Instant::now();
+        if let Some(fresh) = cached.as_ref()
+            && fresh.changes == changes
+            && fresh.compared + FRESH > now
+        {
+            return Ok(fresh.roster.clone());
+        }
+        // A task of its own: a client that disconnects does not end what the next one would begin again.
+        let refresh = self.clone().refresh(organization, cached, changes, now);
+        let refreshed = tokio::spawn(refresh).await;
+        refreshed.map_err(ServiceError::internal)?
+    }
+
+    async fn refresh(
+        self,
+        organization: OrganizationId,
+        mut cached: OwnedMutexGuard<Option<CachedRoster>>,
+        changes: u64,
+        now: Instant,
+    ) -> Result<SharedRoster, ServiceError> {
+        // Taken out: a roster whose refresh fails is built again.
+        let roster = cached.take().map(|it| it.roster);
+        let roster =
+            roster.unwrap_or_else(|| SharedRoster(Arc::new(RwLock::new(Roster::new(LIMIT)))));
+        let current = self.database.roster_keys(organization).await?;
+        let stale = roster.keep(&current);
+        for chunk in stale.chunks(CHUNK) {
+            let rows = self.database.demographics(organization, chunk).await?;
+            self.insert(organization, &roster, rows).await?;
+        }
+        *cached = Some(CachedRoster {
             roster: roster.clone(),
-            asked,
+            compared: now,
             changes,
         });
         Ok(roster)
     }
 
-    /// A roster as the database has it, made of `before` and the rows that are new since.
-    async fn renewed(
+    /// Opens rows and adds them to the roster. The seal of an entry binds it to its patient and row.
+    async fn insert(
         &self,
         organization: OrganizationId,
-        before: &Roster,
-    ) -> Result<Roster, ServiceError> {
-        let current = self.database.roster_keys(organization).await?;
-        if current.len() > LARGEST {
-            return Err(ServiceError::internal(
-                "the organization has more patients than a roster holds",
-            ));
-        }
-        let known: HashMap<RosterKey, &Arc<Entry>> = before
-            .entries
+        roster: &SharedRoster,
+        rows: Vec<DemographicsRow>,
+    ) -> Result<(), ServiceError> {
+        let wanted: Vec<_> = rows
             .iter()
-            .map(|entry| (entry.key, entry))
+            .filter_map(|row| Some((Owner::Patient(row.patient), row.roster_entry.key_id()?)))
             .collect();
-        let (kept, new): (Vec<_>, Vec<_>) =
-            current.into_iter().partition(|key| known.contains_key(key));
-        let mut entries: Vec<Arc<Entry>> = kept
-            .iter()
-            .filter_map(|key| known.get(key))
-            .map(|entry| (*entry).clone())
-            .collect();
-        for chunk in new.chunks(CHUNK) {
-            let patients: Vec<_> = chunk.iter().map(|key| key.patient).collect();
-            for row in self.database.demographics(organization, &patients).await? {
-                let row = self.keys.authorization(organization).await?.verify(row)?;
-                let scope = self
-                    .keys
-                    .scope(organization, Owner::Patient(row.patient))
-                    .await?;
-                entries.push(Arc::new(Entry::open(&scope, &row)?));
-            }
+        self.keys.prefetch(organization, wanted).await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let requested = Requested {
+                organization,
+                owner: Owner::Patient(row.patient),
+                row: row.row_id,
+            };
+            let entry = self.keys.open(requested, &row.roster_entry).await?;
+            entries.push((row.patient, row.row_id, RosterEntry::from_bytes(&entry)?));
         }
-        entries.sort_by(|a, b| a.by_name().cmp(&b.by_name()));
-        Ok(Roster { entries })
+        let mut roster = roster.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (patient, row, entry) in &entries {
+            let inserted = entry.insert(&mut roster, *patient, *row);
+            inserted.map_err(|_| {
+                ServiceError::internal("the organization has more patients than a roster holds")
+            })?;
+        }
+        Ok(())
     }
 
-    fn slot(&self, organization: OrganizationId) -> Slot {
+    fn slot(&self, organization: OrganizationId) -> Arc<OrganizationSlot> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.entry(organization).or_default().clone()
+        Arc::clone(open.entry(organization).or_default())
     }
 
-    /// Forgets, for as long as the process lives, every roster whose branch key has closed.
+    /// Discards, for the life of the process, every roster whose branch key has closed.
     async fn discard_closed(self) {
         let mut interval = tokio::time::interval(SWEEP);
         loop {
@@ -177,30 +182,47 @@ impl Rosters {
     }
 }
 
-impl Roster {
-    /// Part of all patients in an order, and how many there are in all.
-    pub(crate) fn page(&self, order: Order, skip: usize, take: usize) -> (Vec<PatientId>, usize) {
-        let sorted = order.sorted(&self.entries);
-        let ids = sorted
-            .into_iter()
-            .skip(skip)
-            .take(take)
-            .map(|entry| entry.key.patient)
-            .collect();
-        (ids, self.entries.len())
+impl SharedRoster {
+    /// A page of all patients.
+    pub(crate) fn page(&self, order: Order, skip: usize, take: usize) -> Page {
+        self.read().page(order, skip, take)
     }
 
-    /// Those who match names and birth dates, by name; only those `among` some, if given.
-    pub(crate) fn matches(
+    /// The patients that match names and birth dates, `among` some if given.
+    pub(crate) fn search(
         &self,
         query: &PatientQuery,
-        among: Option<&[PatientId]>,
-    ) -> Vec<PatientId> {
-        self.entries
+        among: Option<&[Uuid]>,
+        order: Order,
+        take: usize,
+    ) -> Page {
+        let query = RosterQuery {
+            conditions: query::conditions(query),
+            among,
+        };
+        self.read().search(&query, order, 0, take)
+    }
+
+    /// Removes what is not current, and returns the patients whose rows are to be read.
+    fn keep(&self, current: &[RosterKey]) -> Vec<PatientId> {
+        let rows: HashMap<Uuid, Uuid> = current
             .iter()
-            .filter(|entry| among.is_none_or(|some| some.contains(&entry.key.patient)))
-            .filter(|entry| entry.matches(query))
-            .map(|entry| entry.key.patient)
-            .collect()
+            .map(|key| (key.patient.uuid(), key.row_id.uuid()))
+            .collect();
+        let mut roster = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let gone: Vec<Uuid> = roster
+            .rows()
+            .map(|(patient, _)| patient)
+            .filter(|patient| !rows.contains_key(patient))
+            .collect();
+        for patient in gone {
+            roster.remove(patient);
+        }
+        let is_stale = |key: &&RosterKey| roster.row(key.patient.uuid()) != Some(key.row_id.uuid());
+        current.iter().filter(is_stale).map(|key| key.patient).collect()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Roster> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,21 +4,29 @@ use crate::DateSpan;
 
 /// How a date is compared with the value of a search (R4 3.1.1.4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Prefix {
+pub enum DatePrefix {
+    /// `eq`: the value contains the stored date.
     Equal,
+    /// `ne`: it does not.
     NotEqual,
+    /// `gt`: the stored date reaches beyond the value.
     Greater,
+    /// `lt`: the stored date begins before the value.
     Less,
+    /// `ge`: greater or equal.
     GreaterOrEqual,
+    /// `le`: less or equal.
     LessOrEqual,
+    /// `sa`: the stored date begins after the end of the value.
     StartsAfter,
+    /// `eb`: the stored date ends before the beginning of the value.
     EndsBefore,
 }
 
 /// A condition on a date.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct DateQuery {
-    prefix: Prefix,
+    prefix: DatePrefix,
     span: DateSpan,
 }
 
@@ -27,21 +35,33 @@ impl DateQuery {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let prefixed = text.split_at_checked(2).and_then(|(prefix, date)| {
             let prefix = match prefix {
-                "eq" => Prefix::Equal,
-                "ne" => Prefix::NotEqual,
-                "gt" => Prefix::Greater,
-                "lt" => Prefix::Less,
-                "ge" => Prefix::GreaterOrEqual,
-                "le" => Prefix::LessOrEqual,
-                "sa" => Prefix::StartsAfter,
-                "eb" => Prefix::EndsBefore,
+                "eq" => DatePrefix::Equal,
+                "ne" => DatePrefix::NotEqual,
+                "gt" => DatePrefix::Greater,
+                "lt" => DatePrefix::Less,
+                "ge" => DatePrefix::GreaterOrEqual,
+                "le" => DatePrefix::LessOrEqual,
+                "sa" => DatePrefix::StartsAfter,
+                "eb" => DatePrefix::EndsBefore,
                 _ => return None,
             };
             Some((prefix, date))
         });
-        let (prefix, date) = prefixed.unwrap_or((Prefix::Equal, text));
+        let (prefix, date) = prefixed.unwrap_or((DatePrefix::Equal, text));
         let span = DateSpan::parse(date)?;
         Some(Self { prefix, span })
+    }
+
+    /// How the value is compared.
+    #[must_use]
+    pub const fn prefix(self) -> DatePrefix {
+        self.prefix
+    }
+
+    /// The days that the value means.
+    #[must_use]
+    pub const fn span(self) -> DateSpan {
+        self.span
     }
 
     /// Whether a stored date matches; the stored date is a span too.
@@ -51,14 +71,14 @@ impl DateQuery {
         let above = stored.last() > self.span.last();
         let below = stored.first() < self.span.first();
         match self.prefix {
-            Prefix::Equal => contained,
-            Prefix::NotEqual => !contained,
-            Prefix::Greater => above,
-            Prefix::Less => below,
-            Prefix::GreaterOrEqual => above || contained,
-            Prefix::LessOrEqual => below || contained,
-            Prefix::StartsAfter => stored.first() > self.span.last(),
-            Prefix::EndsBefore => stored.last() < self.span.first(),
+            DatePrefix::Equal => contained,
+            DatePrefix::NotEqual => !contained,
+            DatePrefix::Greater => above,
+            DatePrefix::Less => below,
+            DatePrefix::GreaterOrEqual => above || contained,
+            DatePrefix::LessOrEqual => below || contained,
+            DatePrefix::StartsAfter => stored.first() > self.span.last(),
+            DatePrefix::EndsBefore => stored.last() < self.span.first(),
         }
     }
 }

@@ -63,6 +63,17 @@ impl TextQuery {
         Ok(Self { how, any_of })
     }
 
+    /// How it is compared.
+    #[must_use]
+    pub const fn how(&self) -> TextMatch {
+        self.how
+    }
+
+    /// The alternative values: folded, unless the match is exact.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.any_of.iter().map(|value| value.as_str())
+    }
+
     /// Whether a text matches.
     #[must_use]
     pub fn matches(&self, text: &SearchableText) -> bool {

@@ -36,6 +36,8 @@ pub enum IndexParameter {
     Identifier,
     /// A patient's identifier by value, whatever its system.
     IdentifierValue,
+    /// The systems of a patient's identifiers, without values.
+    IdentifierSystem,
     /// A patient's telephone number.
     Phone,
     /// A patient's e-mail address.
@@ -44,9 +46,10 @@ pub enum IndexParameter {
 
 impl IndexParameter {
     /// Every parameter that a patient is found by.
-    pub const OF_PATIENTS: [Self; 4] = [
+    pub const OF_PATIENTS: [Self; 5] = [
         Self::Identifier,
         Self::IdentifierValue,
+        Self::IdentifierSystem,
         Self::Phone,
         Self::Email,
     ];
@@ -60,6 +63,7 @@ impl IndexParameter {
             Self::IdentifierValue => 3,
             Self::Phone => 4,
             Self::Email => 5,
+            Self::IdentifierSystem => 6,
         }
     }
 }

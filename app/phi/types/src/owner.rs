@@ -3,7 +3,7 @@
 use crate::ids::{OrganizationId, PatientId};
 
 /// The owner of a scope key, within an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// One patient's chart.
     Patient(PatientId),

@@ -1,13 +1,14 @@
 //! The organization's audit trail.
 
+use access::{DataClass, List, Subject};
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
+use super::disclosed;
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::ViewAudit;
-use crate::services::caller::Caller;
 
 /// So many events are answered, the latest first.
 const LATEST: u32 = 200;
@@ -19,12 +20,10 @@ const LATEST: u32 = 200;
 /// See [`Problem`].
 pub(crate) async fn events(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
 ) -> Result<Json<Value>, Problem> {
-    let permitted = app.gate.permit(&caller, ViewAudit).await?;
-    let events = app
-        .ledger
-        .latest(&caller, &permitted, app.clock.now(), LATEST)
-        .await?;
-    Ok(Json(json!({ "events": events })))
+    let subject = Subject::of("audit", DataClass::Audit, caller.organization());
+    let permitted = app.gate.permit(&caller, List, subject).await?;
+    let events = app.trail.latest(&permitted, LATEST).await?;
+    Ok(disclosed(events.map(|events| json!({ "events": events }))))
 }

@@ -1,13 +1,15 @@
 //! Who works for the organization.
 
+use access::{DataClass, List, Subject};
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
+use super::disclosed;
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::ViewPeople;
-use crate::services::caller::Caller;
+use crate::services::identity::Person;
 
 /// `GET /api/v1/people`.
 ///
@@ -16,20 +18,20 @@ use crate::services::caller::Caller;
 /// See [`Problem`].
 pub(crate) async fn list(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
 ) -> Result<Json<Value>, Problem> {
-    let permitted = app.gate.permit(&caller, ViewPeople).await?;
-    let people = app.identity.people(&caller, &permitted).await?;
-    let list: Vec<Value> = people
-        .iter()
-        .map(|person| {
-            json!({
-                "id": person.id.0,
-                "name": person.name.expose(),
-                "email": person.email.expose(),
-                "role": person.role.name(),
-            })
+    let subject = Subject::of("person", DataClass::People, caller.organization());
+    let permitted = app.gate.permit(&caller, List, subject).await?;
+    let people = app.identity.people(&permitted).await?;
+    let person = |person: &Person| {
+        json!({
+            "id": person.id,
+            "name": person.name.expose(),
+            "email": person.email.expose(),
+            "role": person.role,
         })
-        .collect();
-    Ok(Json(json!({ "people": list })))
+    };
+    Ok(disclosed(people.map(|people| {
+        json!({ "people": people.iter().map(person).collect::<Vec<Value>>() })
+    })))
 }

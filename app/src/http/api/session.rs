@@ -1,12 +1,14 @@
 //! Who am I.
 
+use access::{DataClass, Read, Subject};
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
+use super::disclosed;
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::caller::Caller;
 
 /// `GET /api/v1/session`: the caller's own name, role and organization.
 ///
@@ -15,17 +17,20 @@ use crate::services::caller::Caller;
 /// See [`Problem`].
 pub(crate) async fn show(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
 ) -> Result<Json<Value>, Problem> {
-    let person = app
-        .identity
-        .person(&caller)
-        .await?
-        .ok_or(Problem::SignInRequired)?;
-    let organization = app.database.organization_name(caller.organization).await?;
-    Ok(Json(json!({
-        "person": { "id": person.id.0, "name": person.name.expose(), "email": person.email.expose() },
-        "role": caller.role.name(),
-        "organization": { "id": caller.organization, "name": organization },
+    let id = caller.organization();
+    let subject = Subject::of("person", DataClass::Account, id).id(caller.person());
+    let permitted = app.gate.permit(&caller, Read, subject).await?;
+    let person = app.identity.account(&permitted).await?;
+    let name = app.organizations.name(id).await?;
+    Ok(disclosed(person.map(|person| {
+        json!({
+            "person": {
+                "id": person.id, "name": person.name.expose(), "email": person.email.expose(),
+            },
+            "role": caller.role().name(),
+            "organization": { "id": id, "name": name },
+        })
     })))
 }

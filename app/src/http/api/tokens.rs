@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::http::authentication::{CurrentCaller, Origin};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::caller::{Caller, RequestOrigin};
-use crate::services::sign_in::{Password, Refusal};
+use crate::services::sign_in::{Credentials, Refusal};
 
 /// What is sent for a token.
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ struct Issued<'a> {
 /// 400 for another body, 401 for a wrong password, 429 after too many of them.
 pub(crate) async fn issue(
     State(app): State<AppState>,
-    origin: RequestOrigin,
+    Origin(origin): Origin,
     body: Result<Json<Request>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(Request { email, password }) = body.map_err(|_rejection| {
@@ -49,19 +49,19 @@ pub(crate) async fn issue(
     })?;
     let issued = app
         .sign_in
-        .issue_token(origin, Password { email, password })
+        .issue_token(origin, Credentials { email, password })
         .await;
-    let (member, token) = match issued {
+    let issued = match issued {
         Ok(issued) => issued,
-        Err(Refusal::Wrong) => return Err(Problem::SignInRequired),
+        Err(Refusal::InvalidCredentials) => return Err(Problem::SignInRequired),
         Err(Refusal::Service(error)) => return Err(error.into()),
     };
     let body = Json(Issued {
-        token: token.token.expose(),
+        token: issued.session.token.expose(),
         token_type: "Bearer",
-        expires_at: token.expires_at,
-        role: member.role.name(),
-        organization: member.row.organization.uuid(),
+        expires_at: issued.session.expires_at,
+        role: issued.role.name(),
+        organization: issued.organization.uuid(),
     });
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((StatusCode::CREATED, no_store, body).into_response())
@@ -74,7 +74,7 @@ pub(crate) async fn issue(
 /// See [`Problem`].
 pub(crate) async fn end(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
 ) -> Result<StatusCode, Problem> {
     app.sign_in.sign_out(&caller).await?;
     Ok(StatusCode::NO_CONTENT)

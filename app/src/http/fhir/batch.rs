@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use access::{Caller, Disclosed, NotPhi, Read};
+
 use super::FhirError;
-use super::permit_cache::PermitCache;
 use super::transaction::{EntryRef, attribute_error, entry_response, into_change};
 use crate::http::problem::outcome;
 use crate::http::state::AppState;
-use crate::services::caller::Caller;
 use crate::services::error::ServiceError;
-use crate::services::records::{ApplyError, Change};
+use crate::services::records::{ApplyError, Change, subject};
 use fhir::bundle::{BatchItem, EntryResponse, ResourceWrite, Segment, entry_place, segments};
 use fhir::{OperationOutcome, Reference, ResourceType};
 
@@ -17,33 +17,33 @@ use fhir::{OperationOutcome, Reference, ResourceType};
 pub(super) struct BatchExecutor<'a> {
     app: &'a AppState,
     caller: &'a Caller,
-    permits: PermitCache<'a>,
-    answers: BTreeMap<usize, EntryResponse>,
+    responses: BTreeMap<usize, Disclosed<EntryResponse>>,
+    /// Whether an entry was done.
+    done: bool,
     /// What the server needs is unavailable: what was not done yet is not tried any more.
     unavailable: Option<ServiceError>,
 }
 
 /// Writes that are tried together.
 #[derive(Default)]
-struct Group {
+struct Group<'a> {
     origins: Vec<EntryRef>,
-    changes: Vec<Change>,
+    changes: Vec<Change<'a>>,
 }
 
 impl<'a> BatchExecutor<'a> {
     /// Nothing is done yet.
     pub(super) fn of(app: &'a AppState, caller: &'a Caller) -> Self {
-        let permits = PermitCache::of(app, caller);
         Self {
             app,
             caller,
-            permits,
-            answers: BTreeMap::new(),
+            responses: BTreeMap::new(),
+            done: false,
             unavailable: None,
         }
     }
 
-    /// Does what can be done; the answers are in the Bundle's order.
+    /// Does what can be done; the responses are in the Bundle's order.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl<'a> BatchExecutor<'a> {
     pub(super) async fn carry_out(
         mut self,
         steps: Vec<Result<BatchItem, OperationOutcome>>,
-    ) -> Result<Vec<EntryResponse>, FhirError> {
+    ) -> Result<Disclosed<Vec<EntryResponse>>, FhirError> {
         for run in segments(steps) {
             match run {
                 Segment::Refused(entry, outcome) => self.refuse(entry, outcome),
@@ -59,48 +59,47 @@ impl<'a> BatchExecutor<'a> {
                 Segment::Writes(writes) => self.write(writes).await,
             }
         }
-        let refused = |answer: &EntryResponse| matches!(answer, EntryResponse::Refused(_));
         match self.unavailable {
-            Some(error) if self.answers.values().all(refused) => {
-                Err(FhirError::Failed(error.into()))
-            }
-            _ => Ok(self.answers.into_values().collect()),
+            Some(error) if !self.done => Err(FhirError::Failed(error.into())),
+            _ => Ok(Disclosed::all(self.responses.into_values())),
         }
     }
 
     async fn read(&mut self, entry: usize, target: Reference) {
-        let answer = match self.unavailable {
+        let response = match self.unavailable {
             Some(error) => Err(error),
             None => self.disclosed(target).await,
         };
-        match answer {
-            Ok(answer) => {
-                self.answers.insert(entry, answer);
+        match response {
+            Ok(response) => {
+                self.done = true;
+                self.responses.insert(entry, response);
             }
             Err(error) => self.fail(entry, error),
         }
     }
 
-    async fn disclosed(&mut self, target: Reference) -> Result<EntryResponse, ServiceError> {
-        let permitted = self.permits.read(target.resource_type).await?;
-        let stored = self
-            .app
-            .records
-            .read(self.caller, &permitted, target.id)
-            .await?
-            .into_inner();
-        Ok(EntryResponse::Read {
+    async fn disclosed(
+        &self,
+        target: Reference,
+    ) -> Result<Disclosed<EntryResponse>, ServiceError> {
+        let Reference { resource_type, id } = target;
+        let subject = subject(self.caller.organization(), resource_type).id(id);
+        let permitted = self.app.gate.permit(self.caller, Read, subject).await?;
+        let stored = self.app.records.read(&permitted, resource_type, id).await?;
+        Ok(stored.map(|stored| EntryResponse::Read {
             resource: stored.resource,
-            meta: stored.stamp,
-        })
+            meta: stored.meta,
+        }))
     }
 
     async fn write(&mut self, writes: Vec<ResourceWrite>) {
         let mut group = Group::default();
         for write in writes {
-            match self.permits.write(write.resource_type).await {
-                Ok(permitted) => group.push(into_change(write, permitted)),
-                Err(error) => self.fail(write.entry, error),
+            let entry = write.entry;
+            match into_change(self.app, self.caller, write).await {
+                Ok(change) => group.push(change),
+                Err(error) => self.fail(entry, error),
             }
         }
         let mut groups = VecDeque::from([group]);
@@ -108,12 +107,13 @@ impl<'a> BatchExecutor<'a> {
             if let Some(error) = self.unavailable {
                 self.fail_all(&group, error);
             } else if !group.changes.is_empty() {
-                match self.app.records.apply(self.caller, &group.changes).await {
+                match self.app.records.apply(&group.changes).await {
                     Ok(applied) => {
-                        let answers = group.origins.iter().zip(applied);
-                        let answers =
-                            answers.map(|(it, done)| (it.entry, entry_response(*it, done)));
-                        self.answers.extend(answers);
+                        self.done = true;
+                        let responses = group.origins.iter().zip(applied);
+                        let responses =
+                            responses.map(|(it, done)| (it.entry, entry_response(*it, done)));
+                        self.responses.extend(responses);
                     }
                     Err(error) => match attribute_error(error, &group.origins) {
                         Ok((index, outcome)) => {
@@ -123,7 +123,7 @@ impl<'a> BatchExecutor<'a> {
                         Err(error) if group.changes.len() == 1 || is_unavailable(error) => {
                             self.fail_all(&group, error);
                         }
-                        // Something is wrong with one of them, and nobody says with which.
+                        // One of them is at fault, and the error does not say which.
                         Err(_) => groups.extend(group.one_by_one()),
                     },
                 }
@@ -135,7 +135,7 @@ impl<'a> BatchExecutor<'a> {
     /// each would be refused for the same reason.
     fn refuse_same_owner(
         &mut self,
-        group: &mut Group,
+        group: &mut Group<'_>,
         index: usize,
         error: ApplyError,
         why: &OperationOutcome,
@@ -165,26 +165,28 @@ impl<'a> BatchExecutor<'a> {
     }
 
     fn refuse(&mut self, entry: usize, outcome: OperationOutcome) {
-        self.answers.insert(entry, EntryResponse::Refused(outcome));
+        let refused = EntryResponse::Refused(outcome);
+        let refused = NotPhi::assert(refused, "an outcome holds no value");
+        self.responses.insert(entry, refused.into());
     }
 
     fn fail(&mut self, entry: usize, error: ServiceError) {
         if is_unavailable(error) {
             self.unavailable = Some(error);
         }
-        let outcome = outcome(error.into(), self.caller.origin.request).at(&entry_place(entry));
+        let outcome = outcome(error.into(), self.caller.origin().request).at(&entry_place(entry));
         self.refuse(entry, outcome);
     }
 
-    fn fail_all(&mut self, group: &Group, error: ServiceError) {
+    fn fail_all(&mut self, group: &Group<'_>, error: ServiceError) {
         for origin in &group.origins {
             self.fail(origin.entry, error);
         }
     }
 }
 
-impl Group {
-    fn push(&mut self, (origin, change): (EntryRef, Change)) {
+impl<'a> Group<'a> {
+    fn push(&mut self, (origin, change): (EntryRef, Change<'a>)) {
         self.origins.push(origin);
         self.changes.push(change);
     }
@@ -203,6 +205,6 @@ fn is_unavailable(error: ServiceError) -> bool {
     matches!(error, ServiceError::Unavailable(_))
 }
 
-fn is_patient(change: &Change) -> bool {
-    change.kind() == ResourceType::Patient
+fn is_patient(change: &Change<'_>) -> bool {
+    change.resource_type == ResourceType::Patient
 }

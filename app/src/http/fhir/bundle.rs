@@ -9,9 +9,9 @@ use super::batch::BatchExecutor;
 use super::request;
 use super::transaction::transaction;
 use super::{FhirError, json_response};
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::caller::Caller;
 use fhir::bundle::{BundleRequest, Mode, parse, response};
 
 /// The largest Bundle that is read, in bytes.
@@ -24,7 +24,7 @@ pub(crate) const LARGEST_BUNDLE: usize = 8 << 20;
 /// A Bundle that cannot be read, a transaction of which any part cannot be done, or see [`Problem`].
 pub(crate) async fn bundle(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
@@ -36,7 +36,7 @@ pub(crate) async fn bundle(
     // A large Bundle takes a tenth of a second of parsing: not on a thread that serves others.
     let parsed =
         tokio::task::spawn_blocking(move || parse(&body, Some(&server), &mut random_id)).await;
-    let (mode, answers) = match parsed.map_err(Problem::internal)?? {
+    let (mode, responses) = match parsed.map_err(Problem::internal)?? {
         BundleRequest::Transaction(writes) => {
             (Mode::Transaction, transaction(&app, &caller, writes).await?)
         }
@@ -45,7 +45,7 @@ pub(crate) async fn bundle(
             BatchExecutor::of(&app, &caller).carry_out(steps).await?,
         ),
     };
-    Ok(json_response(&response(mode, answers)))
+    Ok(json_response(responses.map(|responses| response(mode, responses))))
 }
 
 fn random_id() -> uuid::Uuid {

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use access::NotPhi;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use time::OffsetDateTime;
@@ -26,5 +27,5 @@ pub(crate) async fn metadata(
     let since = *SINCE.get_or_init(|| app.clock.now());
     let version = env!("CARGO_PKG_VERSION");
     let statement = capability::statement(&app.public_origin, version, since);
-    Ok(json_response(&SensitiveJson::new(statement)))
+    Ok(json_response(NotPhi::assert(SensitiveJson::new(statement), "the capability statement").into()))
 }

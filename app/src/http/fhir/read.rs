@@ -1,15 +1,16 @@
 //! `GET /fhir/{type}/{id}`.
 
+use access::Read;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::request;
 use super::{FhirError, json_response};
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::ReadRecord;
-use crate::services::caller::Caller;
+use crate::services::records::subject;
 use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, parse_id};
 
 /// The current version of a resource, with its `ETag`.
@@ -19,7 +20,7 @@ use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, 
 /// 404 also where the resource belongs to another organization; see [`Problem`] for the rest.
 pub(crate) async fn read(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
     Path((resource_type, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -27,14 +28,16 @@ pub(crate) async fn read(
     request::screen_query(query.as_deref())?;
     request::ask_accepts_json(&headers)?;
     let Reference { resource_type, id } = target(&resource_type, &id)?;
-    let permitted = app.gate.permit(&caller, ReadRecord(resource_type)).await?;
-    let stored = app
-        .records
-        .read(&caller, &permitted, id)
-        .await?
-        .into_inner();
-    let etag = HeaderValue::try_from(stored.stamp.etag()).map_err(Problem::internal)?;
-    let mut response = json_response(&stored.resource.with_meta(stored.stamp).into_document());
+    let subject = subject(caller.organization(), resource_type).id(id);
+    let permitted = app.gate.permit(&caller, Read, subject).await?;
+    let stored = app.records.read(&permitted, resource_type, id).await?;
+    let mut etag = String::new();
+    let document = stored.map(|stored| {
+        etag = stored.meta.etag();
+        stored.resource.with_meta(stored.meta).into_document()
+    });
+    let etag = HeaderValue::try_from(etag).map_err(Problem::internal)?;
+    let mut response = json_response(document);
     response.headers_mut().insert(header::ETAG, etag);
     Ok(response)
 }

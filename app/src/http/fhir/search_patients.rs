@@ -1,5 +1,6 @@
 //! `POST /fhir/Patient/_search`.
 
+use access::Search;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -7,10 +8,10 @@ use http::HeaderMap;
 
 use super::request;
 use super::{FhirError, json_response};
+use crate::http::authentication::CurrentCaller;
 use crate::http::state::AppState;
-use crate::services::access::ListPatients;
-use crate::services::caller::Caller;
-use fhir::{Issue, IssueCode, OperationOutcome, search};
+use crate::services::records::subject;
+use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, search};
 
 /// The patients who match a form, as a searchset Bundle.
 ///
@@ -19,7 +20,7 @@ use fhir::{Issue, IssueCode, OperationOutcome, search};
 /// 400 for a form that cannot be read; see [`Problem`](crate::http::problem::Problem) for the rest.
 pub(crate) async fn search_patients(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     form: Bytes,
@@ -28,21 +29,13 @@ pub(crate) async fn search_patients(
     request::ask_form(&headers)?;
     request::ask_accepts_json(&headers)?;
     let query = search::parse(&form, query.as_deref())?;
-    let permitted = app.gate.permit(&caller, ListPatients).await?;
-    let found = app
-        .records
-        .search_resources(&caller, &permitted, &query)
-        .await?;
-    let (patients, total) = found.into_inner();
-    let patients = patients
-        .into_iter()
-        .map(|stored| (stored.resource, stored.stamp))
-        .collect();
-    Ok(json_response(&search::searchset(
-        &app.public_origin,
-        total,
-        patients,
-    )))
+    let subject = subject(caller.organization(), ResourceType::Patient);
+    let permitted = app.gate.permit(&caller, Search, subject).await?;
+    let found = app.records.search_resources(&permitted, &query).await?;
+    Ok(json_response(found.map(|(patients, total)| {
+        let patients = patients.into_iter().map(|it| (it.resource, it.meta));
+        search::searchset(&app.public_origin, total, patients.collect())
+    })))
 }
 
 /// `GET /fhir/{type}`: a search in a URL, which is refused whatever it asks for.
@@ -51,7 +44,7 @@ pub(crate) async fn search_patients(
 ///
 /// Always.
 pub(crate) async fn refuse_search_by_url(
-    _caller: Caller,
+    _caller: CurrentCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, FhirError> {
     request::screen_query(query.as_deref())?;

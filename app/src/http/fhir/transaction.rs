@@ -1,11 +1,11 @@
 //! A transaction: every write or none.
 
 use super::FhirError;
-use super::permit_cache::PermitCache;
+use access::{Caller, Disclosed, NotPhi, Write};
+
 use crate::http::state::AppState;
-use crate::services::caller::Caller;
 use crate::services::error::ServiceError;
-use crate::services::records::{Applied, ApplyError, Change, Effect};
+use crate::services::records::{Applied, ApplyError, Change, Effect, subject};
 use fhir::bundle::{EntryResponse, ResourceWrite};
 use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status};
 
@@ -18,7 +18,7 @@ pub(super) struct EntryRef {
     pub(super) target: Reference,
 }
 
-/// Does all writes of a transaction; the answers are in the Bundle's order.
+/// Does all writes of a transaction; the responses are in the Bundle's order.
 ///
 /// # Errors
 ///
@@ -27,37 +27,31 @@ pub(super) async fn transaction(
     app: &AppState,
     caller: &Caller,
     writes: Vec<ResourceWrite>,
-) -> Result<Vec<EntryResponse>, FhirError> {
-    let mut permits = PermitCache::of(app, caller);
+) -> Result<Disclosed<Vec<EntryResponse>>, FhirError> {
     let mut origins = Vec::with_capacity(writes.len());
     let mut changes = Vec::with_capacity(writes.len());
     for write in writes {
-        let permitted = permits.write(write.resource_type).await?;
-        let (origin, change) = into_change(write, permitted);
+        let (origin, change) = into_change(app, caller, write).await?;
         origins.push(origin);
         changes.push(change);
     }
-    if changes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let applied = app.records.apply(caller, &changes).await;
+    let applied = app.records.apply(&changes).await;
     let applied = applied.map_err(|error| match attribute_error(error, &origins) {
         Ok((_, outcome)) => FhirError::Refused(outcome),
         Err(error) => error.into(),
     })?;
-    let mut answers: Vec<_> = origins.iter().zip(applied).collect();
-    answers.sort_by_key(|(origin, _)| origin.entry);
-    Ok(answers
-        .into_iter()
-        .map(|(origin, applied)| entry_response(*origin, applied))
-        .collect())
+    let mut responses: Vec<_> = origins.iter().zip(applied).collect();
+    responses.sort_by_key(|(origin, _)| origin.entry);
+    let responses = responses.into_iter().map(|(origin, applied)| entry_response(*origin, applied));
+    Ok(Disclosed::all(responses))
 }
 
-/// A write as the record service takes it.
-pub(super) fn into_change(
+/// A permitted write, as the record service takes it.
+pub(super) async fn into_change<'caller>(
+    app: &AppState,
+    caller: &'caller Caller,
     write: ResourceWrite,
-    permitted: crate::services::access::Permitted<crate::services::access::WriteRecord>,
-) -> (EntryRef, Change) {
+) -> Result<(EntryRef, Change<'caller>), ServiceError> {
     let ResourceWrite {
         entry,
         resource_type,
@@ -70,26 +64,31 @@ pub(super) fn into_change(
         entry,
         target: Reference { resource_type, id },
     };
-    (
-        origin,
-        Change {
-            permitted,
-            id,
-            owner,
-            resource,
-            create,
-        },
-    )
+    let subject = subject(caller.organization(), resource_type).id(id);
+    let subject = match owner {
+        Some(patient) => subject.patient(patient.into()),
+        None => subject,
+    };
+    let permitted = app.gate.permit(caller, Write, subject).await?;
+    let change = Change {
+        permitted,
+        resource_type,
+        id,
+        owner,
+        resource,
+        create,
+    };
+    Ok((origin, change))
 }
 
-/// The answer to a change that was made.
-pub(super) fn entry_response(origin: EntryRef, applied: Applied) -> EntryResponse {
-    let created = applied.effect == Effect::Created;
-    EntryResponse::Written {
+/// The response to a change that was made: ids and versions, no content.
+pub(super) fn entry_response(origin: EntryRef, applied: Applied) -> Disclosed<EntryResponse> {
+    let response = EntryResponse::Written {
         target: origin.target,
-        meta: applied.stamp,
-        created,
-    }
+        meta: applied.meta,
+        created: applied.effect == Effect::Created,
+    };
+    NotPhi::assert(response, "ids and versions of what the caller wrote").into()
 }
 
 /// The change that caused an error, with the outcome of its entry; or the error, if no change did.

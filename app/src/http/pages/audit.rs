@@ -2,21 +2,20 @@
 
 use std::collections::HashMap;
 
+use access::{DataClass, List, Read, Subject};
 use askama::Template;
 use audit::{Action, Event, Outcome, PurposeOfUse};
 use axum::extract::State;
-use db::PersonId;
-use phi::Phi;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
+use uuid::Uuid;
 
 use super::dates::Day;
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer, role_in_words};
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::{Role, ViewAudit};
-use crate::services::caller::Caller;
 
 /// So many events are shown, the latest first.
 const LATEST: u32 = 200;
@@ -28,28 +27,30 @@ const LATEST: u32 = 200;
 /// See [`Problem`].
 pub(crate) async fn show(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
 ) -> Result<Html<AuditPage>, Problem> {
-    let permitted = app.gate.permit(&caller, ViewAudit).await?;
-    let now = app.clock.now();
-    let events = app
-        .ledger
-        .latest(&caller, &permitted, now, LATEST)
-        .await?
-        .into_inner();
-    let names = app.identity.names(&caller, &permitted).await?;
+    let organization = caller.organization();
+    let subject = Subject::of("audit", DataClass::Audit, organization);
+    let permitted = app.gate.permit(&caller, List, subject).await?;
+    let events = app.trail.latest(&permitted, LATEST).await?;
+    let subject = Subject::of("person", DataClass::People, organization);
+    let permitted = app.gate.permit(&caller, Read, subject).await?;
+    let people = app.identity.names(&permitted).await?;
     let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
-    Ok(Html::ok(AuditPage {
-        organization: viewer.organization.clone(),
-        frame: Frame {
-            title: "Audit",
-            viewer: Some(viewer),
-        },
-        events: events
+    Ok(Html::disclosed(events.zip(people).map(|(events, people)| {
+        let names: HashMap<Uuid, String> = people
             .iter()
-            .map(|event| EventRow::new(event, &names))
-            .collect(),
-    }))
+            .map(|person| (person.id.uuid(), person.name.expose().clone()))
+            .collect();
+        AuditPage {
+            organization: viewer.organization.clone(),
+            frame: Frame {
+                title: "Audit",
+                viewer: Some(viewer),
+            },
+            events: events.iter().map(|event| EventRow::new(event, &names)).collect(),
+        }
+    })))
 }
 
 /// The latest events.
@@ -81,18 +82,14 @@ const LISTED: usize = 3;
 
 impl EventRow {
     /// An opened event; `names` are those of the organization's people.
-    pub(crate) fn new(event: &Event, names: &HashMap<PersonId, Phi<String>>) -> Self {
-        let name = event.person.and_then(|person| names.get(&PersonId(person)));
+    pub(crate) fn new(event: &Event, names: &HashMap<Uuid, String>) -> Self {
+        let name = event.person.and_then(|person| names.get(&person));
         let who = match (name, event.person) {
-            (Some(name), _) => name.expose().clone(),
+            (Some(name), _) => name.clone(),
             (None, Some(_)) => "Somebody who is gone".to_owned(),
             (None, None) => "Nobody signed in".to_owned(),
         };
-        let role = event
-            .role
-            .as_deref()
-            .and_then(|role| role.parse::<Role>().ok());
-        let role = role.map(role_in_words).unwrap_or_default();
+        let role = event.role.as_deref().map(role_in_words).unwrap_or_default();
         let listed = event.records.iter().take(LISTED).map(|record| RecordName {
             kind: record.kind.clone(),
             id: record.id.map(|id| id.to_string()).unwrap_or_default(),
@@ -113,6 +110,8 @@ impl EventRow {
     fn outcome(&self) -> &'static str {
         match self.outcome {
             Outcome::Success => "Done",
+            Outcome::Partial => "Done in part",
+            Outcome::Failed => "Failed",
             Outcome::Refused => "Refused",
             Outcome::NotFound => "Not found",
         }
@@ -121,7 +120,7 @@ impl EventRow {
     fn tone(&self) -> &'static str {
         match self.outcome {
             Outcome::Success => "good",
-            Outcome::Refused => "bad",
+            Outcome::Refused | Outcome::Failed | Outcome::Partial => "bad",
             Outcome::NotFound => "",
         }
     }
@@ -134,7 +133,12 @@ fn action(action: Action) -> &'static str {
         Action::IssueToken => "Issue a token",
         Action::Write => "Write",
         Action::Read => "Read",
-        Action::Search => "List or search",
+        Action::List => "List",
+        Action::Search => "Search",
+        Action::Provision => "Set up",
+        Action::Attest => "Attest",
+        Action::KeyOperation => "Key operation",
+        Action::Tampering => "Tampering found",
     }
 }
 
@@ -144,6 +148,7 @@ fn purpose(purpose: PurposeOfUse) -> &'static str {
         PurposeOfUse::Operations => "Operations",
         PurposeOfUse::Payment => "Payment",
         PurposeOfUse::Administration => "Administration",
+        PurposeOfUse::PatientRequest => "Patient's request",
     }
 }
 

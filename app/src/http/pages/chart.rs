@@ -1,5 +1,6 @@
 //! A patient's chart: who they are, and what was recorded.
 
+use access::{DataClass, Operation, Read};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use phi::PatientId;
@@ -12,10 +13,10 @@ use super::layout::{Area, Frame, Viewer};
 use super::paging::page_number;
 use super::patient_table::{sex, words};
 use super::timeline::{Record, Timeline};
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::{Class, Grant, OpenChart, ReadRecord};
-use crate::services::caller::Caller;
+use crate::services::records::{chart_subject, subject};
 use fhir::{Demographics, ResourceType, parse_id};
 
 /// What a chart's address may say.
@@ -32,50 +33,39 @@ pub(crate) struct Asked {
 /// [`Problem::NotFound`] also for a patient of another organization; see [`Problem`].
 pub(crate) async fn show(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Html<ChartPage>, Problem> {
-    let (demographics, clinical) = if caller.role.may(Grant::Read(Class::Clinical)) {
-        let permitted = app.gate.permit(&caller, OpenChart).await?;
-        let patient = parse_id(&id)
-            .map(PatientId::from_uuid)
-            .map_err(|_issue| Problem::NotFound)?;
-        let chart = app
-            .records
-            .chart(&caller, &permitted, patient)
-            .await?
-            .into_inner();
-        let records = chart
-            .records
-            .iter()
-            .map(|stored| Record::of(&stored.resource))
-            .collect();
+    let id = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
+    let (patient, organization) = (PatientId::from_uuid(id), caller.organization());
+    let disclosed = if caller.may(Operation::Read, DataClass::Clinical) {
+        let subject = chart_subject(organization).patient(patient);
+        let permitted = app.gate.permit(&caller, Read, subject).await?;
+        let chart = app.records.chart(&permitted, patient).await?;
         let shown = asked.kind.as_deref().and_then(shown_type);
         let page = page_number(asked.page.as_deref());
-        let timeline = Timeline::new(&patient.uuid().to_string(), records, shown, page);
-        (Demographics::of(&chart.patient.resource), Some(timeline))
+        chart.map(|chart| {
+            let records = chart.records.iter().map(|it| Record::of(&it.resource));
+            let timeline = Timeline::new(&id.to_string(), records.collect(), shown, page);
+            (Demographics::of(&chart.patient.resource), Some(timeline))
+        })
     } else {
-        let permitted = app
-            .gate
-            .permit(&caller, ReadRecord(ResourceType::Patient))
-            .await?;
-        let patient = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
-        let patient = app
-            .records
-            .read(&caller, &permitted, patient)
-            .await?
-            .into_inner();
-        (Demographics::of(&patient.resource), None)
+        let subject = subject(organization, ResourceType::Patient).id(id).patient(patient);
+        let permitted = app.gate.permit(&caller, Read, subject).await?;
+        let stored = app.records.read(&permitted, ResourceType::Patient, id).await?;
+        stored.map(|stored| (Demographics::of(&stored.resource), None))
     };
-    Ok(Html::ok(ChartPage {
+    let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
+    let today = app.clock.now().date();
+    Ok(Html::disclosed(disclosed.map(|(demographics, clinical)| ChartPage {
         frame: Frame {
             title: "Chart",
-            viewer: Some(Viewer::of(&app, &caller, Area::Patients).await?),
+            viewer: Some(viewer),
         },
-        patient: PatientHeader::new(&demographics, app.clock.now().date()),
+        patient: PatientHeader::new(&demographics, today),
         clinical,
-    }))
+    })))
 }
 
 /// The chart.

@@ -1,5 +1,6 @@
 //! A rendered template as an answer that no cache keeps and no script can enter.
 
+use access::{Disclosed, NotPhi};
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -10,13 +11,24 @@ pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static
      base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// A page and its status.
-pub(crate) struct Html<T>(pub(crate) StatusCode, pub(crate) T);
+/// A page and its status. A page is released only as what was disclosed, or as what is no PHI.
+pub(crate) struct Html<T>(StatusCode, T);
 
 impl<T> Html<T> {
-    /// A page that is what was asked for.
-    pub(crate) fn ok(page: T) -> Self {
-        Self(StatusCode::OK, page)
+    /// A page whose disclosure is on record.
+    pub(crate) fn disclosed(page: Disclosed<T>) -> Self {
+        Self(StatusCode::OK, page.into_inner())
+    }
+
+    /// A page without PHI.
+    pub(crate) fn not_phi(status: StatusCode, page: NotPhi<T>) -> Self {
+        Self(status, page.into_inner())
+    }
+
+    /// The status and the page.
+    #[cfg(test)]
+    pub(super) fn into_parts(self) -> (StatusCode, T) {
+        (self.0, self.1)
     }
 }
 
@@ -54,7 +66,7 @@ mod tests {
 
     #[test]
     fn no_page_is_stored_and_none_may_run_script() {
-        let answer = Html::ok(Paragraph { text: "" }).into_response();
+        let answer = Html(StatusCode::OK, Paragraph { text: "" }).into_response();
         assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
         let policy = answer.headers()[header::CONTENT_SECURITY_POLICY]
             .to_str()

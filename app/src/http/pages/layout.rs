@@ -1,9 +1,9 @@
 //! What surrounds every page: the title and, for who is signed in, the top bar.
 
+use access::{Caller, DataClass, Operation, Role};
+
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::{Grant, Role};
-use crate::services::caller::Caller;
 
 /// The name on the sign-in page and in the window's title; a fork puts its own here.
 pub(crate) const PRODUCT: &str = "Health Records";
@@ -37,17 +37,12 @@ impl Viewer {
     ///
     /// [`Problem::SignInRequired`] if the person is gone since the request began.
     pub(crate) async fn of(app: &AppState, caller: &Caller, here: Area) -> Result<Self, Problem> {
-        let person = app
-            .identity
-            .person(caller)
-            .await?
-            .ok_or(Problem::SignInRequired)?;
-        let organization = app.database.organization_name(caller.organization).await?;
+        let person = app.identity.itself(caller).await?;
         Ok(Self {
-            organization: organization.unwrap_or_default(),
+            organization: app.organizations.name(caller.organization()).await?,
             person: person.name.expose().clone(),
-            role: role_in_words(caller.role),
-            links: Link::all(caller.role, here),
+            role: role_in_words(caller.role().name()),
+            links: Link::all(Area::of(caller), here),
         })
     }
 }
@@ -62,23 +57,28 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// The links of a role, on a page in `here`.
-    pub(crate) fn all(role: Role, here: Area) -> Vec<Self> {
+    /// Links to `areas`, on a page in `here`.
+    pub(crate) fn all(areas: Vec<Area>, here: Area) -> Vec<Self> {
         let link = |area| Self {
             area,
             current: area == here,
         };
-        Area::of(role).into_iter().map(link).collect()
+        areas.into_iter().map(link).collect()
     }
 }
 
 /// What people call a role.
-pub(crate) fn role_in_words(role: Role) -> &'static str {
-    match role {
-        Role::Clinician => "Clinician",
-        Role::FrontDesk => "Front desk",
-        Role::SecurityAdmin => "Security administrator",
-        Role::PrivacyOfficer => "Privacy officer",
+pub(crate) fn role_in_words(role: &str) -> &'static str {
+    match role.parse() {
+        Ok(Role::Clinician) => "Clinician",
+        Ok(Role::FrontDesk) => "Front desk",
+        Ok(Role::Billing) => "Billing",
+        Ok(Role::PrivacyOfficer) => "Privacy officer",
+        Ok(Role::SecurityAdmin) => "Security administrator",
+        Ok(Role::Auditor) => "Auditor",
+        Ok(Role::Patient) => "Patient",
+        Ok(Role::Service) => "Service",
+        Err(_) => "Unknown role",
     }
 }
 
@@ -96,19 +96,24 @@ pub(crate) enum Area {
 impl Area {
     const ALL: [Self; 3] = [Self::Patients, Self::People, Self::Audit];
 
-    /// The areas that the access table opens to a role; the first is where it starts.
-    pub(crate) fn of(role: Role) -> Vec<Self> {
-        Self::ALL
-            .into_iter()
-            .filter(|area| role.may(area.grant()))
-            .collect()
+    /// The areas that the policy opens to a caller; the first is the start.
+    pub(crate) fn of(caller: &Caller) -> Vec<Self> {
+        Self::where_allowed(|operation, class| caller.may(operation, class))
     }
 
-    fn grant(self) -> Grant {
+    pub(super) fn where_allowed(may: impl Fn(Operation, DataClass) -> bool) -> Vec<Self> {
+        let opens = |area: &Self| {
+            let (operation, class) = area.needs();
+            may(operation, class)
+        };
+        Self::ALL.into_iter().filter(opens).collect()
+    }
+
+    const fn needs(self) -> (Operation, DataClass) {
         match self {
-            Self::Patients => Grant::ListPatients,
-            Self::People => Grant::ViewPeople,
-            Self::Audit => Grant::ViewAudit,
+            Self::Patients => (Operation::List, DataClass::Demographics),
+            Self::People => (Operation::List, DataClass::People),
+            Self::Audit => (Operation::List, DataClass::Audit),
         }
     }
 
@@ -135,10 +140,17 @@ impl Area {
 mod tests {
     use super::*;
 
+    fn start(role: Role) -> Option<Area> {
+        let may = |operation, class| access::authorize(role, operation, class).is_some();
+        Area::where_allowed(may).first().copied()
+    }
+
     #[test]
-    fn every_role_has_somewhere_to_start() {
-        let starts = Role::ALL.map(|role| Area::of(role).first().copied());
-        let expected = [Area::Patients, Area::Patients, Area::People, Area::Audit].map(Some);
-        assert_eq!(starts, expected);
+    fn a_role_starts_in_the_first_area_that_the_policy_opens() {
+        assert_eq!(start(Role::Clinician), Some(Area::Patients));
+        assert_eq!(start(Role::FrontDesk), Some(Area::Patients));
+        assert_eq!(start(Role::SecurityAdmin), Some(Area::People));
+        assert_eq!(start(Role::PrivacyOfficer), Some(Area::Audit));
+        assert_eq!(start(Role::Service), None);
     }
 }

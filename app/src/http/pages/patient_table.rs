@@ -5,7 +5,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::services::records::PatientSummary;
-use crate::services::roster::{Order, SortKey};
+use roster::{Order, SortKey};
 
 use super::dates::{Day, age};
 

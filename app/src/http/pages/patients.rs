@@ -1,18 +1,20 @@
 //! The patient list.
 
+use access::List;
 use askama::Template;
 use axum::extract::{Query, State};
+use fhir::ResourceType;
+use roster::SortKey;
 use serde::Deserialize;
 
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
 use super::paging::{Paging, page_number};
 use super::patient_table::{Heading, PatientRow, Sorting};
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::ListPatients;
-use crate::services::caller::Caller;
-use crate::services::roster::SortKey;
+use crate::services::records::subject;
 
 /// Patients on one page.
 const PAGE: usize = 25;
@@ -32,21 +34,21 @@ pub(crate) struct Asked {
 /// See [`Problem`].
 pub(crate) async fn show(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
     Query(asked): Query<Asked>,
 ) -> Result<Html<PatientsPage>, Problem> {
-    let permitted = app.gate.permit(&caller, ListPatients).await?;
+    let subject = subject(caller.organization(), ResourceType::Patient);
+    let permitted = app.gate.permit(&caller, List, subject).await?;
     let sorting = Sorting::read(asked.sort.as_deref(), asked.order.as_deref());
     let page = page_number(asked.page.as_deref());
     let skip = Paging::skipped(page, PAGE);
     let found = app
         .records
-        .list(&caller, &permitted, sorting.0, skip, PAGE)
-        .await?
-        .into_inner();
+        .list(&permitted, sorting.0, skip, PAGE)
+        .await?;
     let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
     let today = app.clock.now().date();
-    Ok(Html::ok(PatientsPage {
+    Ok(Html::disclosed(found.map(|found| PatientsPage {
         organization: viewer.organization.clone(),
         frame: Frame {
             title: "Patients",
@@ -64,7 +66,7 @@ pub(crate) async fn show(
             .collect(),
         paging: Paging::new(page, PAGE, found.total, &sorting.href()),
         query: "",
-    }))
+    })))
 }
 
 /// The organization's patients, one page of them.

@@ -1,14 +1,14 @@
 //! The people of an organization, for its security administrator.
 
+use access::{DataClass, List, Subject};
 use askama::Template;
 use axum::extract::State;
 
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer, role_in_words};
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::ViewPeople;
-use crate::services::caller::Caller;
 use crate::services::identity::Person;
 
 /// `GET /people`.
@@ -18,25 +18,26 @@ use crate::services::identity::Person;
 /// See [`Problem`].
 pub(crate) async fn show(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
 ) -> Result<Html<PeoplePage>, Problem> {
-    let permitted = app.gate.permit(&caller, ViewPeople).await?;
-    let people = app.identity.people(&caller, &permitted).await?;
+    let subject = Subject::of("person", DataClass::People, caller.organization());
+    let permitted = app.gate.permit(&caller, List, subject).await?;
+    let people = app.identity.people(&permitted).await?;
     let viewer = Viewer::of(&app, &caller, Area::People).await?;
     let row = |person: &Person| PersonRow {
         name: person.name.expose().clone(),
         email: person.email.expose().clone(),
-        role: role_in_words(person.role).to_owned(),
+        role: role_in_words(&person.role).to_owned(),
         organization: viewer.organization.clone(),
     };
-    Ok(Html::ok(PeoplePage {
+    Ok(Html::disclosed(people.map(|people| PeoplePage {
         organization: viewer.organization.clone(),
         people: people.iter().map(row).collect(),
         frame: Frame {
             title: "People",
-            viewer: Some(viewer),
+            viewer: Some(viewer.clone()),
         },
-    }))
+    })))
 }
 
 /// Who may sign in.

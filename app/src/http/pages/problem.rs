@@ -1,5 +1,6 @@
 //! What a person sees when something does not work: what happened, and what to do.
 
+use access::NotPhi;
 use askama::Template;
 use http::StatusCode;
 use telemetry::RequestId;
@@ -44,15 +45,18 @@ pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<Problem
         title,
         viewer: None,
     };
-    Html(
+    Html::not_phi(
         status,
-        ProblemPage {
-            frame,
-            status: status.as_u16(),
-            advice,
-            link,
-            request_id,
-        },
+        NotPhi::assert(
+            ProblemPage {
+                frame,
+                status: status.as_u16(),
+                advice,
+                link,
+                request_id,
+            },
+            "a status and the request id",
+        ),
     )
 }
 
@@ -107,7 +111,7 @@ mod tests {
         for status in [400, 401, 403, 404, 405, 413, 429, 500, 503] {
             let status = StatusCode::from_u16(status).unwrap();
             let id = RequestId::random();
-            let Html(answered, page) = problem(status, id);
+            let (answered, page) = problem(status, id).into_parts();
             assert_eq!(answered, status);
             let html = page.render().unwrap();
             assert!(

@@ -2,21 +2,22 @@
 
 mod query;
 
+use access::{Disclosed, NotPhi, Search};
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use fhir::ResourceType;
 use serde::Deserialize;
 
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
 use super::numbers::Count;
 use super::patient_table::{Heading, PatientRow, plain_headings};
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::access::ListPatients;
-use crate::services::caller::Caller;
-use crate::services::records::PatientPage;
+use crate::services::records::{PatientPage, subject};
 use query::{Read, read};
 
 /// What a search found. The query came in a body and goes back only into the box.
@@ -60,30 +61,31 @@ pub(crate) struct Typed {
 /// See [`Problem`].
 pub(crate) async fn submit(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
     Form(Typed { q }): Form<Typed>,
 ) -> Result<Response, Problem> {
-    let permitted = app.gate.permit(&caller, ListPatients).await?;
+    let subject = subject(caller.organization(), ResourceType::Patient);
+    let permitted = app.gate.permit(&caller, Search, subject).await?;
     let (found, understood) = match read(&q) {
         Read::Nothing => return Ok(Redirect::to("/patients").into_response()),
         Read::Query { query, understood } => {
-            let found = app.records.search(&caller, &permitted, &query).await?;
-            (found.into_inner(), understood)
+            (app.records.search(&permitted, &query).await?, understood)
         }
-        Read::Unreadable(why) => (
-            PatientPage {
+        Read::Unreadable(why) => {
+            let none = PatientPage {
                 patients: Vec::new(),
                 total: 0,
-            },
-            why.to_owned(),
-        ),
+            };
+            let none = Disclosed::from(NotPhi::assert(none, "nothing was found"));
+            (none, why.to_owned())
+        }
     };
     let today = app.clock.now().date();
-    let shown = found.patients.len();
-    let page = SearchPage {
+    let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
+    let page = found.map(|found| SearchPage {
         frame: Frame {
             title: "Search",
-            viewer: Some(Viewer::of(&app, &caller, Area::Patients).await?),
+            viewer: Some(viewer),
         },
         caption: "Patients that match",
         headings: plain_headings(),
@@ -93,9 +95,9 @@ pub(crate) async fn submit(
             .map(|patient| PatientRow::new(patient, today))
             .collect(),
         matches: found.total,
-        cut_at: (found.total > shown).then_some(shown),
+        cut_at: (found.total > found.patients.len()).then_some(found.patients.len()),
         understood,
         query: q,
-    };
-    Ok(Html::ok(page).into_response())
+    });
+    Ok(Html::disclosed(page).into_response())
 }

@@ -1,5 +1,6 @@
 //! The sign-in page.
 
+use access::{CredentialKind, NotPhi};
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
@@ -10,12 +11,11 @@ use serde::Deserialize;
 
 use super::html::Html;
 use super::layout::Frame;
-use crate::http::authentication::{SESSION_COOKIE, session_cookie};
+use crate::http::authentication::{Origin, SESSION_COOKIE, session_cookie};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::caller::RequestOrigin;
 use crate::services::identity::NewSession;
-use crate::services::sign_in::{Password, Refusal};
+use crate::services::sign_in::{Credentials, Refusal};
 
 /// Makes the browser forget the session cookie.
 pub(crate) const FORGET_SESSION: HeaderValue = HeaderValue::from_static(
@@ -36,15 +36,18 @@ pub(crate) struct Typed {
 /// See [`Problem`].
 pub(crate) async fn show(
     State(app): State<AppState>,
+    Origin(origin): Origin,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Some(cookie) = session_cookie(&headers) else {
-        return Ok(Html::ok(SignInPage::new(None, String::new())).into_response());
+        return Ok(page(StatusCode::OK, None, String::new()).into_response());
     };
-    if app.identity.of_session(&cookie).await?.is_some() {
+    let kind = CredentialKind::Session;
+    let caller = app.identity.authenticate(&cookie, kind, origin).await?;
+    if caller.is_some() {
         return Ok(Redirect::to("/").into_response());
     }
-    let page = Html::ok(SignInPage::new(Some(Notice::Expired), String::new()));
+    let page = page(StatusCode::OK, Some(Notice::Expired), String::new());
     Ok(([(header::SET_COOKIE, FORGET_SESSION)], page).into_response())
 }
 
@@ -55,10 +58,10 @@ pub(crate) async fn show(
 /// 429 after too many wrong passwords; see [`Problem`].
 pub(crate) async fn submit(
     State(app): State<AppState>,
-    origin: RequestOrigin,
+    Origin(origin): Origin,
     Form(Typed { email, password }): Form<Typed>,
 ) -> Result<Response, Problem> {
-    let typed = Password {
+    let typed = Credentials {
         email: email.clone(),
         password,
     };
@@ -67,17 +70,22 @@ pub(crate) async fn submit(
             let headers = [(header::SET_COOKIE, cookie(&session)?)];
             Ok((headers, Redirect::to("/")).into_response())
         }
-        Err(Refusal::Wrong) => {
-            let page = SignInPage::new(Some(Notice::Refused), email);
-            Ok(Html(StatusCode::UNAUTHORIZED, page).into_response())
+        Err(Refusal::InvalidCredentials) => {
+            let status = StatusCode::UNAUTHORIZED;
+            Ok(page(status, Some(Notice::Refused), email).into_response())
         }
         Err(Refusal::Service(error)) => Err(error.into()),
     }
 }
 
+fn page(status: StatusCode, notice: Option<Notice>, email: String) -> Html<SignInPage> {
+    let page = SignInPage::new(notice, email);
+    Html::not_phi(status, NotPhi::assert(page, "what the client itself typed"))
+}
+
 /// The session's cookie. It has no age: the browser forgets it when it closes, the server earlier.
 fn cookie(session: &NewSession) -> Result<HeaderValue, Problem> {
-    let token = session.cookie.expose();
+    let token = session.token.expose();
     let text = format!("{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
     let mut value = HeaderValue::try_from(text).map_err(Problem::internal)?;
     value.set_sensitive(true);
@@ -156,7 +164,8 @@ mod tests {
     #[test]
     fn the_cookie_is_for_this_host_over_tls_and_out_of_reach_of_script() {
         let value = cookie(&NewSession {
-            cookie: SecretToken::random(),
+            token: SecretToken::random(),
+            expires_at: time::OffsetDateTime::UNIX_EPOCH,
         })
         .unwrap();
         let text = value.to_str().unwrap().to_owned();

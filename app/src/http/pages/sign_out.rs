@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderName, HeaderValue, header};
 
 use super::sign_in::FORGET_SESSION;
+use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::caller::Caller;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
@@ -18,7 +18,7 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// See [`Problem`]; the session may then still stand.
 pub(crate) async fn submit(
     State(app): State<AppState>,
-    caller: Caller,
+    caller: CurrentCaller,
 ) -> Result<Response, Problem> {
     app.sign_in.sign_out(&caller).await?;
     let headers = [

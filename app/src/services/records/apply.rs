@@ -1,79 +1,77 @@
-//! Writes, all or nothing, each durable together with the event that tells of it.
+//! Writes, all or nothing, each durable together with its event.
 //!
-//! `plan` compares what is asked with what is stored, outside any transaction; `rows` seals what has
-//! to be written; here the transaction holds the heads, sees that they are still what the plan saw,
-//! and writes. Whoever loses a race begins anew.
+//! `plan` compares the changes with what is stored, outside any transaction; `rows` seals what has to be written;
+//! here the transaction locks the owners and the heads, checks that the plan is current, and writes. A transaction
+//! that lost a race is retried whole.
 
-use audit::{Action, Outcome};
+use std::collections::BTreeMap;
+
+use access::{CallerEvent, Permitted, Record, Write, record_write};
+use phi::{AuthorizationKey, Head, KeyError, OpenError, OrganizationId, Owner};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::plan::{Plan, Step};
+use super::plan::Plan;
 use super::rows::Rows;
-use super::{Records, key_of, reference};
-use crate::services::access::{Permitted, WriteRecord};
-use crate::services::caller::Caller;
+use super::{Records, key_of, owner_of, subject};
 use crate::services::error::ServiceError;
-use crate::services::ledger::LedgerError;
+use crate::services::owners::{OpenOwner, owner_row};
+use crate::services::trail::TrailError;
+use crate::services::written::written;
 use fhir::{Resource, ResourceType, VersionMeta};
 
-/// Races that are lost before the client is told to try again later.
+/// Attempts before the client has to retry later.
 const ATTEMPTS: usize = 8;
 
-/// A resource to be written, by someone who may write its kind.
+/// A resource to write, with the permit for it.
 #[derive(Debug)]
-pub(crate) struct Change {
-    /// Evidence, and the kind.
-    pub(crate) permitted: Permitted<WriteRecord>,
+pub(crate) struct Change<'caller> {
+    /// The permit.
+    pub(crate) permitted: Permitted<'caller, Write>,
+    /// The resource type.
+    pub(crate) resource_type: ResourceType,
     /// The resource's id.
     pub(crate) id: Uuid,
-    /// The patient who owns it; none for what belongs to the organization.
+    /// The patient that owns it; none for what belongs to the organization.
     pub(crate) owner: Option<Uuid>,
-    /// The resource, checked.
+    /// The resource, validated.
     pub(crate) resource: Resource,
-    /// Nothing of this id may be there yet.
+    /// No resource of this id may exist.
     pub(crate) create: bool,
 }
 
-impl Change {
-    /// The resource's kind.
-    pub(crate) fn kind(&self) -> ResourceType {
-        self.permitted.right().0
-    }
-}
-
-/// What became of a change.
+/// The effect of a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Effect {
     /// The resource is new.
     Created,
     /// It has a new version.
     Amended,
-    /// It stood there already, just as it was sent.
+    /// It was stored exactly as it was sent.
     Unchanged,
 }
 
 /// A change that was made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Applied {
-    /// What became of it.
+    /// The effect.
     pub(crate) effect: Effect,
     /// The resource's version now.
-    pub(crate) stamp: VersionMeta,
+    pub(crate) meta: VersionMeta,
 }
 
-/// Why nothing was written. The number is the index of the change.
+/// The reason why nothing was written. The number is the index of the change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ApplyError {
-    /// The patient it belongs to is neither there nor in the same request.
+    /// The patient that owns the resource is neither stored nor in the same request.
     UnknownOwner(usize),
-    /// It belongs to another patient already.
+    /// The resource belongs to another patient.
     OwnerChanged(usize),
-    /// Its id is taken.
+    /// The id is taken.
     AlreadyThere(usize),
-    /// Its medical record number belongs to another patient.
+    /// Another patient has the record number.
     RecordNumberTaken(usize),
-    /// Something else, about no change in particular.
+    /// Another reason, which concerns no change in particular.
     Service(ServiceError),
 }
 
@@ -83,10 +81,39 @@ impl<E: Into<ServiceError>> From<E> for ApplyError {
     }
 }
 
-/// How one attempt ended.
-enum Attempt {
-    Done(Vec<Applied>),
-    LostRace,
+/// The reason why an attempt ended.
+enum WriteError {
+    /// A concurrent transaction was first: retry.
+    Conflict,
+    /// Retrying does not help.
+    Refused(ApplyError),
+}
+
+impl From<db::Error> for WriteError {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Conflict | db::Error::UniqueViolation(_) => Self::Conflict,
+            db::Error::Unavailable(_)
+            | db::Error::NotRequested(_)
+            | db::Error::Corrupt(_)
+            | db::Error::Unexpected(_) => Self::Refused(error.into()),
+        }
+    }
+}
+
+impl From<TrailError> for WriteError {
+    fn from(error: TrailError) -> Self {
+        match error {
+            TrailError::Database(error) => error.into(),
+            error => Self::Refused(error.into()),
+        }
+    }
+}
+
+impl From<ApplyError> for WriteError {
+    fn from(error: ApplyError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 impl Records {
@@ -95,104 +122,180 @@ impl Records {
     /// # Errors
     ///
     /// See [`ApplyError`]; then nothing was written.
-    pub(crate) async fn apply(
-        &self,
-        caller: &Caller,
-        changes: &[Change],
-    ) -> Result<Vec<Applied>, ApplyError> {
+    pub(crate) async fn apply(&self, changes: &[Change<'_>]) -> Result<Vec<Applied>, ApplyError> {
         for _ in 0..ATTEMPTS {
-            if let Attempt::Done(applied) = self.attempt(caller, changes).await? {
-                return Ok(applied);
+            match self.attempt(changes).await {
+                Ok(applied) => return Ok(applied),
+                Err(WriteError::Conflict) => {}
+                Err(WriteError::Refused(error)) => return Err(error),
             }
         }
-        Err(
-            ServiceError::unavailable("the same records are being written by too many at once")
-                .into(),
-        )
+        let cause = "the same records are being written by too many at once";
+        Err(ServiceError::unavailable(cause).into())
     }
 
-    async fn attempt(&self, caller: &Caller, changes: &[Change]) -> Result<Attempt, ApplyError> {
+    async fn attempt(&self, changes: &[Change<'_>]) -> Result<Vec<Applied>, WriteError> {
+        let Some(first) = changes.first() else {
+            return Ok(Vec::new());
+        };
+        let organization = first.permitted.caller().organization();
+        let plan = self.plan(organization, changes).await?;
+        let records: Vec<_> = changes
+            .iter()
+            .zip(&plan.steps)
+            .map(|(change, step)| {
+                let subject = subject(organization, change.resource_type).id(change.id);
+                let owner = change.owner.map(Into::into);
+                let subject = owner.map_or(subject, |patient| subject.patient(patient));
+                let version = Some(step.version);
+                (&change.permitted, Record { subject, version })
+            })
+            .collect();
+        let write = record_write(&self.trail, &records).await;
+        let write = write.map_err(|error| ApplyError::from(ServiceError::from(error)))?;
         let now = self.clock.now();
-        let plan = self.plan(caller.organization, changes).await?;
-        let rows = self
-            .seal_rows(caller.organization, changes, &plan, now)
-            .await?;
-        let event = self.ledger.seal(
-            caller.organization,
-            caller.origin.source,
-            event(caller, changes, &plan, now),
-        );
-        let event = event.await?;
+        let commit = write.commit(|event| self.write(organization, changes, &plan, event, now));
+        let (receipt, has_demographics) = commit.await?;
+        if has_demographics {
+            self.rosters.changed(organization);
+        }
+        Ok(receipt.disclose(plan.applied(now)).into_inner())
+    }
+
+    /// The transaction. Returns whether demographics changed.
+    async fn write(
+        &self,
+        organization: OrganizationId,
+        changes: &[Change<'_>],
+        plan: &Plan,
+        event: CallerEvent,
+        now: OffsetDateTime,
+    ) -> Result<bool, WriteError> {
+        let rows = self.seal_rows(organization, changes, plan, now).await?;
+        let event = self.trail.seal_event(event).await?;
+        let key = self.keys.authorization(organization).await;
+        let key = key.map_err(ApplyError::from)?;
         let mut transaction = self.database.begin().await?;
+        let owners = self.owners(&mut transaction, organization, &key, &rows).await?;
         let keys: Vec<_> = changes
             .iter()
-            .map(|change| key_of(change.kind(), change.id))
+            .map(|change| key_of(change.resource_type, change.id))
             .collect();
-        let held = match transaction.lock_resources(caller.organization, &keys).await {
-            Err(db::Error::Contended) => return Ok(Attempt::LostRace),
-            held => held?,
-        };
-        if !plan.still_holds(&held) {
-            return Ok(Attempt::LostRace);
+        let locked = transaction.lock_resources(organization, &keys).await?;
+        if !plan.is_current(&locked) {
+            return Err(WriteError::Conflict);
         }
-        match Self::write(&mut transaction, &rows).await {
-            Ok(()) => {}
-            Err(Written::LostRace) => return Ok(Attempt::LostRace),
-            Err(Written::Refused(error)) => return Err(error),
-        }
-        match self.ledger.commit(transaction, event, &rows.digests).await {
-            Ok(_receipt) => {}
-            Err(LedgerError::Database(db::Error::Contended)) => return Ok(Attempt::LostRace),
-            Err(error) => return Err(error.into()),
-        }
-        if !rows.demographics.is_empty() {
-            self.rosters.changed(caller.organization);
-        }
-        Ok(Attempt::Done(plan.applied(now)))
-    }
-
-    async fn write(transaction: &mut db::Transaction, rows: &Rows) -> Result<(), Written> {
         transaction.insert_resources(&rows.new_heads).await?;
-        for head in &rows.moved_heads {
-            transaction.update_resource(head).await?;
+        for (head, before) in &rows.moved_heads {
+            transaction.update_resource(head, before).await?;
         }
         transaction.insert_versions(&rows.versions).await?;
-        for (index, row) in &rows.demographics {
-            match transaction.replace_demographics(row).await {
-                Err(db::Error::AlreadyThere("demographics_mrn")) => {
-                    return Err(Written::Refused(ApplyError::RecordNumberTaken(*index)));
+        for patient in &rows.patients {
+            let row = &patient.demographics;
+            transaction.replace_demographics(row, patient.is_new).await?;
+            let tokens = transaction.replace_patient_tokens(
+                organization,
+                row.patient,
+                &patient.tokens,
+                patient.is_new,
+            );
+            match tokens.await {
+                Err(db::Error::UniqueViolation("patient_index_unique")) => {
+                    return Err(ApplyError::RecordNumberTaken(patient.change).into());
                 }
                 done => done?,
             }
         }
-        Ok(())
+        let mut listed = rows.written;
+        listed.extend(owners);
+        self.trail
+            .commit_with(transaction, event.listing(listed))
+            .await?;
+        Ok(!rows.patients.is_empty())
     }
-}
 
-/// Why a transaction is given up.
-enum Written {
-    LostRace,
-    Refused(ApplyError),
-}
-
-impl From<db::Error> for Written {
-    fn from(error: db::Error) -> Self {
-        match error {
-            db::Error::Contended | db::Error::AlreadyThere(_) => Self::LostRace,
-            db::Error::Unavailable(_) | db::Error::Corrupt(_) | db::Error::Unexpected(_) => {
-                Self::Refused(error.into())
+    /// Locks the owner of each change, or makes it, in one order for all transactions; returns the rows written.
+    async fn owners(
+        &self,
+        transaction: &mut db::Transaction,
+        organization: OrganizationId,
+        key: &AuthorizationKey,
+        rows: &Rows,
+    ) -> Result<Vec<audit::WrittenRow>, WriteError> {
+        let mut listed = Vec::new();
+        for (owner, heads) in by_owner(organization, rows) {
+            if let Some(new) = rows.new_owners.get(&owner) {
+                let mut set = phi::HeadSet::default();
+                for (added, _) in &heads {
+                    set.add(&new.scope, *added);
+                }
+                let row = owner_row(key, &new.scope, &set, None);
+                let row = row.map_err(|error| ApplyError::from(ServiceError::internal(error)))?;
+                self.refuse_existing(transaction, organization, &owner).await?;
+                transaction.insert_owners(std::slice::from_ref(&row)).await?;
+                transaction.insert_keys(std::slice::from_ref(&new.row)).await?;
+                listed.extend([written(&row), written(&new.row)]);
+                continue;
             }
+            let row = transaction.lock_owner(organization, &owner).await?;
+            let open = OpenOwner::open(&self.keys, organization, owner, row).await;
+            let mut open = open.map_err(|error| ApplyError::from(gone(error)))?;
+            let before = open.mac();
+            for (added, removed) in heads {
+                if let Some(removed) = removed {
+                    open.remove(removed);
+                }
+                open.add(added);
+            }
+            let row = open.resealed(key);
+            let row = row.map_err(|error| ApplyError::from(ServiceError::internal(error)))?;
+            transaction.update_owner(&row, &before).await?;
+            listed.push(written(&row));
         }
+        Ok(listed)
+    }
+
+    /// A new patient's owner must not exist: a destroyed patient is not made again.
+    async fn refuse_existing(
+        &self,
+        transaction: &mut db::Transaction,
+        organization: OrganizationId,
+        owner: &Owner,
+    ) -> Result<(), WriteError> {
+        let Some(row) = transaction.lock_owner(organization, owner).await? else {
+            return Ok(());
+        };
+        let opened = OpenOwner::open(&self.keys, organization, *owner, Some(row)).await;
+        Err(match opened {
+            Err(error) => ApplyError::from(gone(error)).into(),
+            // Made by a concurrent transaction since the plan: the next attempt finds it. A patient that is hidden
+            // stays refused.
+            Ok(_) => WriteError::Conflict,
+        })
     }
 }
 
-fn event(caller: &Caller, changes: &[Change], plan: &Plan, now: OffsetDateTime) -> audit::Event {
-    let records = changes
-        .iter()
-        .zip(&plan.steps)
-        .map(|(change, step): (&Change, &Step)| {
-            reference(change.kind(), change.id, Some(step.version), change.owner)
-        })
-        .collect();
-    caller.event(now, Action::Write, Outcome::Success, records)
+/// An added head, and the one that it replaces.
+type Heads<'r> = Vec<(Head<'r>, Option<Head<'r>>)>;
+
+/// The heads that each owner gains and loses, by owner in ascending order.
+fn by_owner(organization: OrganizationId, rows: &Rows) -> BTreeMap<Owner, Heads<'_>> {
+    let mut owners: BTreeMap<Owner, Heads<'_>> = BTreeMap::new();
+    for change in &rows.heads {
+        owners
+            .entry(owner_of(organization, change.patient))
+            .or_default()
+            .push((change.added.head(), change.removed.as_ref().map(|it| it.head())));
+    }
+    owners
+}
+
+/// Data of a destroyed owner is gone: the client's request conflicts with that.
+fn gone(error: OpenError) -> ServiceError {
+    match error {
+        OpenError::Key(KeyError::Destroyed) => {
+            ServiceError::Conflict("the patient's data was destroyed, and the id stays unused")
+        }
+        error => error.into(),
+    }
 }

@@ -1,82 +1,106 @@
-//! A patient's whole chart.
+//! Reading a patient's whole chart.
 
-use audit::{Action, Outcome, RecordReference};
-use phi::{Owner, PatientId};
+use access::{
+    Disclosed, Permitted, Read, Record, Unsuccessful, disclose, record_unsuccessful,
+};
+use db::CurrentVersion;
+use phi::{OrganizationId, Owner, PatientId, Tampering};
 
-use super::{Records, Stored, reference};
-use crate::services::access::{OpenChart, Permitted};
-use crate::services::caller::Caller;
+use super::{Records, StoredResource, chart_subject, head_of};
 use crate::services::error::ServiceError;
-use crate::services::ledger::Disclosed;
+use crate::services::owners::OpenOwner;
 use fhir::ResourceType;
 
-/// Everything current that a patient owns.
+/// Attempts to read a chart between two writes to it.
+const ATTEMPTS: usize = 5;
+
+/// Every current resource that a patient owns.
 #[derive(Debug)]
 pub(crate) struct Chart {
-    /// The Patient itself.
-    pub(crate) patient: Stored,
-    /// Everything else, in no particular order.
-    pub(crate) records: Vec<Stored>,
+    /// The Patient.
+    pub(crate) patient: StoredResource,
+    /// The other resources, in no particular order.
+    pub(crate) records: Vec<StoredResource>,
 }
 
 impl Records {
-    /// Opens a chart. The event says that the chart was opened, not which page of it was looked at.
+    /// A patient's chart. The event says that the chart was opened, not which page of it was shown.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] also where the patient belongs to another organization; that the chart
-    /// was asked for is recorded.
+    /// [`ServiceError::NotFound`] also for a patient of another organization; the attempt is recorded.
     pub(crate) async fn chart(
         &self,
-        caller: &Caller,
-        _permitted: &Permitted<OpenChart>,
+        permitted: &Permitted<'_, Read>,
         patient: PatientId,
     ) -> Result<Disclosed<Chart>, ServiceError> {
-        let organization = caller.organization;
-        let rows = self
-            .database
-            .current_versions_of(organization, patient.uuid())
-            .await?;
-        let now = self.clock.now();
-        if rows.is_empty() {
-            let record = reference(ResourceType::Patient, patient.uuid(), None, None);
-            let event = caller.event(now, Action::Read, Outcome::NotFound, vec![record]);
-            let _recorded = self
-                .ledger
-                .record(organization, caller.origin.source, event)
-                .await?;
+        let organization = permitted.caller().organization();
+        let Some(stored) = self.heads_of(organization, patient).await? else {
+            record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
-        }
-        let key = self.keys.authorization(organization).await?;
-        let scope = self
-            .keys
-            .scope(organization, Owner::Patient(patient))
-            .await?;
-        let mut itself = None;
-        let mut records = Vec::with_capacity(rows.len());
-        for (head, version) in rows {
-            let stored = Self::open(&key, &scope, head, version)?;
-            if stored.resource.resource_type() == ResourceType::Patient {
-                itself = Some(stored);
-            } else {
-                records.push(stored);
+        };
+        let is_patient =
+            |it: &StoredResource| it.resource.resource_type() == ResourceType::Patient;
+        let (itself, records): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_patient);
+        let itself = itself.into_iter().next().ok_or(ServiceError::NotFound)?;
+        let chart = Chart {
+            patient: itself,
+            records,
+        };
+        let subject = chart_subject(organization).patient(patient);
+        let record = Record::from(subject.id(patient.uuid()));
+        Ok(disclose(&self.trail, permitted, &[record], chart).await?)
+    }
+
+    /// The current version of everything that a patient owns, complete: what is missing or was put back is found by
+    /// the owner's counts and hashes. Nothing, if neither the owner nor any resource exists.
+    async fn heads_of(
+        &self,
+        organization: OrganizationId,
+        patient: PatientId,
+    ) -> Result<Option<Vec<StoredResource>>, ServiceError> {
+        let owner = Owner::Patient(patient);
+        let mut row = self.database.owner(organization, &owner).await?;
+        for _ in 0..ATTEMPTS {
+            let current = self.database.current_versions_of(organization, &owner).await?;
+            if row.is_none() && current.is_empty() {
+                return Ok(None);
+            }
+            let before = row.as_ref().map(|row| *row.mac.as_bytes());
+            let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
+            let stored = self.open_all(organization, owner, current).await?;
+            let heads = stored.iter().map(|it| {
+                let kind = it.resource.resource_type().name();
+                head_of(kind, it.resource.id().unwrap_or_default(), it)
+            });
+            if open.has_exactly(heads) {
+                return Ok(Some(stored));
+            }
+            // A write between the two statements changes the owner's row too.
+            row = self.database.owner(organization, &owner).await?;
+            if row.as_ref().map(|row| *row.mac.as_bytes()) == before {
+                let reason = "the chart does not have the heads that its owner counts";
+                let id = Some(patient.uuid());
+                return Err(Tampering::report("resources", reason, organization, id).into());
             }
         }
-        let patient_itself = itself.ok_or(ServiceError::NotFound)?;
-        let record = RecordReference {
-            kind: "chart".to_owned(),
-            id: Some(patient.uuid()),
-            version: None,
-            patient: Some(patient.uuid()),
-        };
-        let event = caller.event(now, Action::Read, Outcome::Success, vec![record]);
-        let receipt = self
-            .ledger
-            .record(organization, caller.origin.source, event)
-            .await?;
-        Ok(receipt.disclose(Chart {
-            patient: patient_itself,
-            records,
-        }))
+        Err(ServiceError::unavailable("the chart is being written by too many at once"))
+    }
+
+    /// Opens the versions of one owner, with their keys fetched at once.
+    pub(super) async fn open_all(
+        &self,
+        organization: OrganizationId,
+        owner: Owner,
+        current: Vec<CurrentVersion>,
+    ) -> Result<Vec<StoredResource>, ServiceError> {
+        let wanted = current.iter().filter_map(|it| it.version.body.key_id());
+        let wanted: Vec<_> = wanted.map(|key| (owner, key)).collect();
+        self.keys.prefetch(organization, wanted).await?;
+        let mut stored = Vec::with_capacity(current.len());
+        for version in current {
+            stored.push(self.open(organization, version).await?);
+        }
+        Ok(stored)
     }
 }

@@ -1,52 +1,62 @@
-//! What changes amount to, compared with what is stored.
+//! Planning: what changes amount to, compared with what is stored.
 
 use std::collections::{HashMap, HashSet};
 
-use db::{ResourceKey, ResourceRow, VersionRow};
-use phi::{AuthorizationKey, OrganizationId};
+use db::{CurrentVersion, ResourceRow};
+use phi::{OrganizationId, Owner, row_digest};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Applied, ApplyError, Change, Effect, Records, key_of, owner_column, owner_of};
+use super::{Applied, ApplyError, Change, Effect, Records, key_of, owner_of};
 use crate::services::error::ServiceError;
 use fhir::{ResourceType, VersionMeta};
 
+/// The stored version that a change replaces.
+#[derive(Clone, Debug)]
+pub(super) struct Replaced {
+    /// The head, verified.
+    pub(super) head: ResourceRow,
+    /// The digest of the version's row.
+    pub(super) digest: [u8; 32],
+}
+
 /// What one change amounts to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// What will become of it.
+    /// The effect.
     pub(super) effect: Effect,
-    /// The version it will have.
+    /// The version that the resource will have.
     pub(super) version: u32,
-    /// When that version was stored, if it is stored already.
+    /// The version that is replaced; none for a new resource.
+    pub(super) replaced: Option<Replaced>,
+    /// The time at which the version was stored, if nothing changes.
     stored_at: Option<OffsetDateTime>,
 }
 
-/// What changes amount to, and what was seen when that was found.
+/// What changes amount to, and the versions that this was decided on.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// One step a change, in the same order.
+    /// One step for each change, in the same order.
     pub(super) steps: Vec<Step>,
-    /// The versions of what is there.
-    seen: HashMap<(String, Uuid), u32>,
+    /// The MACs of the heads that were read.
+    seen: HashMap<(String, Uuid), [u8; 32]>,
 }
 
 impl Plan {
-    /// Whether `held`, the heads of the same resources, are what the plan saw.
-    pub(super) fn still_holds(&self, held: &[ResourceRow]) -> bool {
-        held.len() == self.seen.len()
-            && held.iter().all(|head| {
-                self.seen
-                    .get(&(head.kind.clone(), head.id))
-                    .is_some_and(|v| *v == head.version)
+    /// Whether `locked`, the heads of the same resources, are those that the plan was made on.
+    pub(super) fn is_current(&self, locked: &[ResourceRow]) -> bool {
+        locked.len() == self.seen.len()
+            && locked.iter().all(|head| {
+                let seen = self.seen.get(&(head.kind.clone(), head.id));
+                seen.is_some_and(|mac| mac == head.mac.as_bytes())
             })
     }
 
-    /// What became of each change, done at `now`.
+    /// The result of each change, done at `now`.
     pub(super) fn applied(&self, now: OffsetDateTime) -> Vec<Applied> {
         let applied = |step: &Step| Applied {
             effect: step.effect,
-            stamp: VersionMeta {
+            meta: VersionMeta {
                 version: u64::from(step.version),
                 last_updated: step.stored_at.unwrap_or(now),
             },
@@ -60,86 +70,83 @@ impl Records {
     pub(super) async fn plan(
         &self,
         organization: OrganizationId,
-        changes: &[Change],
+        changes: &[Change<'_>],
     ) -> Result<Plan, ApplyError> {
         let keys: Vec<_> = changes
             .iter()
-            .map(|change| key_of(change.kind(), change.id))
+            .map(|change| key_of(change.resource_type, change.id))
             .collect();
         let stored = self.database.current_versions(organization, &keys).await?;
-        let mut stored: HashMap<(String, Uuid), (ResourceRow, VersionRow)> = stored
+        let mut stored: HashMap<(String, Uuid), CurrentVersion> = stored
             .into_iter()
-            .map(|row| ((row.0.kind.clone(), row.0.id), row))
+            .map(|row| ((row.head.kind.clone(), row.head.id), row))
             .collect();
         let seen = stored
             .iter()
-            .map(|(key, (head, _))| (key.clone(), head.version))
+            .map(|(key, row)| (key.clone(), *row.head.mac.as_bytes()))
             .collect();
         self.owners_exist(organization, changes).await?;
-        let key = self.keys.authorization(organization).await?;
         let mut steps = Vec::with_capacity(changes.len());
         for (index, change) in changes.iter().enumerate() {
-            let row = stored.remove(&(change.kind().name().to_owned(), change.id));
+            let row = stored.remove(&(change.resource_type.name().to_owned(), change.id));
             steps.push(match row {
                 None => Step {
                     effect: Effect::Created,
                     version: 1,
+                    replaced: None,
                     stored_at: None,
                 },
-                Some(row) => self.compare(&key, organization, change, index, row).await?,
+                Some(row) => self.compare(organization, change, index, row).await?,
             });
         }
         Ok(Plan { steps, seen })
     }
 
-    /// What a change to something that is there amounts to.
+    /// What a change to a stored resource amounts to.
     async fn compare(
         &self,
-        key: &AuthorizationKey,
         organization: OrganizationId,
-        change: &Change,
+        change: &Change<'_>,
         index: usize,
-        (head, version): (ResourceRow, VersionRow),
+        current: CurrentVersion,
     ) -> Result<Step, ApplyError> {
         if change.create {
             return Err(ApplyError::AlreadyThere(index));
         }
-        if head.owner != owner_column(organization, change.owner) {
+        let (head, digest) = (current.head.clone(), row_digest(&current.version));
+        let stored = self.open(organization, current).await?;
+        if stored.owner != owner_of(organization, change.owner) {
             return Err(ApplyError::OwnerChanged(index));
         }
-        let current = head.version;
-        let scope = self
-            .keys
-            .scope(organization, owner_of(change.kind(), head.owner))
-            .await?;
-        let stored = Self::open(key, &scope, head, version)?;
+        let version = head.version;
         if *stored.resource.to_bytes() == *change.resource.to_bytes() {
-            let stored_at = Some(stored.stamp.last_updated);
             return Ok(Step {
                 effect: Effect::Unchanged,
-                version: current,
-                stored_at,
+                version,
+                replaced: None,
+                stored_at: Some(stored.meta.last_updated),
             });
         }
-        let version = current
+        let version = version
             .checked_add(1)
             .ok_or(ServiceError::Conflict("too many versions"))?;
         Ok(Step {
             effect: Effect::Amended,
             version,
+            replaced: Some(Replaced { head, digest }),
             stored_at: None,
         })
     }
 
-    /// Sees that every owner is a patient who is there, or is written by the same changes.
+    /// Checks that every owning patient is stored, or is written by the same changes.
     async fn owners_exist(
         &self,
         organization: OrganizationId,
-        changes: &[Change],
+        changes: &[Change<'_>],
     ) -> Result<(), ApplyError> {
         let mut known: HashSet<Uuid> = changes
             .iter()
-            .filter(|change| change.kind() == ResourceType::Patient)
+            .filter(|change| change.resource_type == ResourceType::Patient)
             .map(|change| change.id)
             .collect();
         for (index, change) in changes.iter().enumerate() {
@@ -147,13 +154,13 @@ impl Records {
             if known.contains(&owner) {
                 continue;
             }
-            let patient = ResourceKey {
-                kind: ResourceType::Patient.name(),
-                id: owner,
-            };
+            let patient = key_of(ResourceType::Patient, owner);
             let head = self.database.resource(organization, &patient).await?;
             let head = head.ok_or(ApplyError::UnknownOwner(index))?;
-            self.keys.authorization(organization).await?.verify(head)?;
+            let head = self.keys.verify(organization, head).await?;
+            if head.owner()? != Owner::Patient(owner.into()) {
+                return Err(ApplyError::UnknownOwner(index));
+            }
             known.insert(owner);
         }
         Ok(())

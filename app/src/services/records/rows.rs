@@ -1,189 +1,313 @@
 //! From a plan to the rows that carry it out, sealed and authenticated.
 
-use db::{DemographicsRow, ResourceRow, VersionRow};
+use std::collections::BTreeMap;
+
+use audit::WrittenRow;
+use db::{DemographicsRow, PatientToken, ResourceRow, VersionRow};
 use phi::{
-    AuthorizationKey, BlindIndex, OrganizationId, PatientId, RowId, RowMac, Scope, columns,
-    row_digest,
+    AuthorizationKey, Column, Head, IndexParameter, IndexValue, NewScope, OrganizationId, Owner,
+    PatientId, RowId, RowMac, ScopeKey, SealError, Sealed, row_digest,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::plan::{Plan, Step};
-use super::{Change, Effect, Records, owner_column, owner_of};
+use super::{ApplyError, Change, Effect, Records, owner_of};
 use crate::services::error::ServiceError;
-use fhir::Demographics;
-use fhir::ResourceType;
+use crate::services::indexes::Indexed;
+use crate::services::roster::RosterEntry;
+use crate::services::written::written;
+use fhir::{ContactSystem, Demographics, ResourceType};
 
-/// Everything that a transaction writes.
+/// Everything that a transaction writes, but the owners.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Heads of new resources.
     pub(super) new_heads: Vec<ResourceRow>,
-    /// Heads that move to their next version.
-    pub(super) moved_heads: Vec<ResourceRow>,
+    /// Heads that move to their next version, each with the MAC that was read.
+    pub(super) moved_heads: Vec<(ResourceRow, [u8; 32])>,
     /// New versions.
     pub(super) versions: Vec<VersionRow>,
-    /// Demographics of new versions of patients, each with the index of its change.
-    pub(super) demographics: Vec<(usize, DemographicsRow)>,
-    /// SHA-256 of every row above, for the event.
-    pub(super) digests: Vec<[u8; 32]>,
+    /// New versions of patients.
+    pub(super) patients: Vec<PatientRows>,
+    /// Keys of new patients.
+    pub(super) new_owners: BTreeMap<Owner, NewScope>,
+    /// The heads that owners gain and lose.
+    pub(super) heads: Vec<HeadChange>,
+    /// The rows above, as the event lists them.
+    pub(super) written: Vec<WrittenRow>,
+}
+
+/// What a new version of a Patient is found by.
+#[derive(Debug)]
+pub(super) struct PatientRows {
+    /// The index of the change.
+    pub(super) change: usize,
+    /// Whether the patient is new.
+    pub(super) is_new: bool,
+    /// The fields.
+    pub(super) demographics: DemographicsRow,
+    /// The blind index tokens.
+    pub(super) tokens: Vec<PatientToken>,
+}
+
+/// A head that an owner gains, and the one that it replaces.
+#[derive(Debug)]
+pub(super) struct HeadChange {
+    /// The owning patient; none for the organization.
+    pub(super) patient: Option<Uuid>,
+    /// The new head.
+    pub(super) added: OwnedHead,
+    /// The former head.
+    pub(super) removed: Option<OwnedHead>,
+}
+
+/// A [`Head`] that owns nothing borrowed.
+#[derive(Debug)]
+pub(super) struct OwnedHead {
+    kind: &'static str,
+    id: Uuid,
+    version: u32,
+    digest: [u8; 32],
+}
+
+impl OwnedHead {
+    /// The head.
+    pub(super) fn head(&self) -> Head<'static> {
+        Head {
+            kind: self.kind,
+            id: self.id,
+            version: self.version,
+            digest: self.digest,
+        }
+    }
 }
 
 impl Records {
-    /// Seals what the plan asks for. Keys of new patients are made here.
+    /// Seals what the plan demands. Keys of new patients are made here, and stored with their owners.
     pub(super) async fn seal_rows(
         &self,
         organization: OrganizationId,
-        changes: &[Change],
+        changes: &[Change<'_>],
         plan: &Plan,
         now: OffsetDateTime,
-    ) -> Result<Rows, ServiceError> {
+    ) -> Result<Rows, ApplyError> {
         let key = self.keys.authorization(organization).await?;
         let mut rows = Rows::default();
+        self.make_keys(organization, changes, plan, now, &mut rows)
+            .await?;
         for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
             if step.effect == Effect::Unchanged {
                 continue;
             }
-            let owner = owner_column(organization, change.owner);
-            let holder = owner_of(change.kind(), owner);
-            let scope = if change.kind() == ResourceType::Patient || change.owner.is_none() {
-                self.keys.ensure_scope(organization, holder, now).await?
-            } else {
-                self.keys.scope(organization, holder).await?
+            let owner = owner_of(organization, change.owner);
+            let scope = match rows.new_owners.get(&owner) {
+                Some(new) => new.scope.clone(),
+                None => self.keys.scope(organization, owner).await?,
             };
-            let head = head(&key, organization, owner, change, step, now);
-            rows.digests.push(row_digest(&head));
-            let heads = match step.effect {
-                Effect::Created => &mut rows.new_heads,
-                Effect::Amended | Effect::Unchanged => &mut rows.moved_heads,
+            let (head, version) = resource_rows(&key, &scope, change, step, now)?;
+            let added = OwnedHead {
+                kind: change.resource_type.name(),
+                id: change.id,
+                version: step.version,
+                digest: row_digest(&version),
             };
-            let version = version(&key, &scope, &head, change)?;
-            heads.push(head);
-            rows.digests.push(row_digest(&version));
+            rows.written.extend([written(&head), written(&version)]);
+            rows.heads.push(HeadChange {
+                patient: change.owner,
+                removed: step.replaced.as_ref().map(|replaced| OwnedHead {
+                    version: replaced.head.version,
+                    digest: replaced.digest,
+                    ..added
+                }),
+                added,
+            });
+            match &step.replaced {
+                Some(replaced) => rows.moved_heads.push((head, *replaced.head.mac.as_bytes())),
+                None => rows.new_heads.push(head),
+            }
             rows.versions.push(version);
-            if change.kind() == ResourceType::Patient {
-                let row = self
-                    .demographics(&key, &scope, organization, change, step)
-                    .await?;
-                rows.digests.push(row_digest(&row));
-                rows.demographics.push((index, row));
+            if change.resource_type == ResourceType::Patient {
+                let patient = self.patient_rows(&key, &scope, change, index, step).await?;
+                rows.written.push(written(&patient.demographics));
+                rows.patients.push(patient);
             }
         }
         Ok(rows)
     }
 
-    /// The demographics of a Patient, field by field.
-    async fn demographics(
+    /// Makes the keys of the patients that the plan creates.
+    async fn make_keys(
+        &self,
+        organization: OrganizationId,
+        changes: &[Change<'_>],
+        plan: &Plan,
+        now: OffsetDateTime,
+        rows: &mut Rows,
+    ) -> Result<(), ApplyError> {
+        for (change, step) in changes.iter().zip(&plan.steps) {
+            let is_new_patient =
+                change.resource_type == ResourceType::Patient && step.effect == Effect::Created;
+            if is_new_patient {
+                let owner = Owner::Patient(change.id.into());
+                let new = self.keys.new_scope(organization, owner, now).await?;
+                rows.new_owners.insert(owner, new);
+            }
+        }
+        Ok(())
+    }
+
+    async fn patient_rows(
         &self,
         key: &AuthorizationKey,
-        scope: &Scope,
-        organization: OrganizationId,
-        change: &Change,
+        scope: &ScopeKey,
+        change: &Change<'_>,
+        index: usize,
         step: &Step,
-    ) -> Result<DemographicsRow, ServiceError> {
-        let said = Demographics::of(&change.resource);
-        let row_id = RowId::random();
-        let mrn_index = match &said.medical_record_number {
-            Some(number) => self
-                .keys
-                .index(organization)
-                .await?
-                .exact(&columns::DEMOGRAPHICS_MRN, number),
-            None => no_number(),
-        };
-        let ssn_index = match &said.social_security_number {
-            Some(number) => self.keys.ssn_index(organization, number).await?,
-            None => no_number(),
-        };
-        let mut row = DemographicsRow {
-            organization,
-            patient: PatientId::from_uuid(change.id),
-            row_id,
-            version: step.version,
-            family: scope.seal(&columns::DEMOGRAPHICS_FAMILY, row_id, &plain(said.family))?,
-            given: scope.seal(&columns::DEMOGRAPHICS_GIVEN, row_id, &plain(said.given))?,
-            birth_date: scope.seal(
-                &columns::DEMOGRAPHICS_BIRTH_DATE,
-                row_id,
-                &plain(said.birth_date),
-            )?,
-            gender: scope.seal(&columns::DEMOGRAPHICS_GENDER, row_id, &plain(said.gender))?,
-            mrn: scope.seal(
-                &columns::DEMOGRAPHICS_MRN,
-                row_id,
-                &plain(said.medical_record_number),
-            )?,
-            ssn: scope.seal(
-                &columns::DEMOGRAPHICS_SSN,
-                row_id,
-                &plain(said.social_security_number),
-            )?,
-            phone: scope.seal(&columns::DEMOGRAPHICS_PHONE, row_id, &plain(said.phone))?,
-            email: scope.seal(&columns::DEMOGRAPHICS_EMAIL, row_id, &plain(said.email))?,
-            address: scope.seal(&columns::DEMOGRAPHICS_ADDRESS, row_id, &plain(said.address))?,
-            mrn_index,
-            ssn_index,
-            mac: RowMac::UNSET,
-        };
-        row.mac = key.authenticate(&row);
-        Ok(row)
+    ) -> Result<PatientRows, ServiceError> {
+        let fields = Demographics::of(&change.resource);
+        let mut tokens = Vec::new();
+        for indexed in indexed(&fields) {
+            let stored = self.indexes.tokens_to_store(scope.organization(), indexed);
+            tokens.extend(stored.await?);
+        }
+        // Equal values of one patient have one token.
+        tokens.sort_unstable_by_key(|it| (it.parameter, it.version, it.token, !it.unique));
+        tokens.dedup_by_key(|it| (it.parameter, it.version, it.token));
+        let patient = PatientId::from_uuid(change.id);
+        Ok(PatientRows {
+            change: index,
+            is_new: step.effect == Effect::Created,
+            demographics: demographics(key, scope, patient, step.version, fields)?,
+            tokens,
+        })
     }
 }
 
-fn head(
+/// The head and the version of a change.
+fn resource_rows(
     key: &AuthorizationKey,
-    organization: OrganizationId,
-    owner: Uuid,
-    change: &Change,
+    scope: &ScopeKey,
+    change: &Change<'_>,
     step: &Step,
     now: OffsetDateTime,
-) -> ResourceRow {
-    let mut head = ResourceRow {
+) -> Result<(ResourceRow, VersionRow), ServiceError> {
+    let (organization, owner) = (scope.organization(), scope.owner());
+    let row_id = RowId::random();
+    let version = key.authenticate(VersionRow {
         organization,
-        owner,
-        kind: change.kind().name().to_owned(),
+        owner_kind: owner.kind(),
+        owner: owner.id(organization),
+        kind: change.resource_type.name().to_owned(),
         id: change.id,
         version: step.version,
+        row_id,
+        at: now,
+        body: scope.seal(row_id, &*change.resource.to_bytes())?,
+        mac: RowMac::UNSET,
+    });
+    let stays = step.replaced.as_ref().map(|replaced| replaced.head.row_id);
+    let head = key.authenticate(ResourceRow {
+        organization,
+        owner_kind: version.owner_kind,
+        owner: version.owner,
+        kind: version.kind.clone(),
+        id: change.id,
+        row_id: stays.unwrap_or_else(RowId::random),
+        version: step.version,
+        version_row: row_id,
         updated_at: now,
         mac: RowMac::UNSET,
-    };
-    head.mac = key.authenticate(&head);
-    head
+    });
+    Ok((head, version))
 }
 
-fn version(
+/// A patient's fields, each sealed alone.
+fn demographics(
     key: &AuthorizationKey,
-    scope: &Scope,
-    head: &ResourceRow,
-    change: &Change,
-) -> Result<VersionRow, ServiceError> {
+    scope: &ScopeKey,
+    patient: PatientId,
+    version: u32,
+    fields: Demographics,
+) -> Result<DemographicsRow, ServiceError> {
     let row_id = RowId::random();
-    let mut version = VersionRow {
-        organization: head.organization,
-        owner: head.owner,
-        kind: head.kind.clone(),
-        id: head.id,
-        version: head.version,
+    let entry = RosterEntry::of(&fields).to_bytes()?;
+    Ok(key.authenticate(DemographicsRow {
+        organization: scope.organization(),
+        patient,
         row_id,
-        at: head.updated_at,
-        body: scope.seal(
-            &columns::RESOURCE_VERSIONS_BODY,
-            row_id,
-            &change.resource.to_bytes(),
-        )?,
+        version,
+        family: sealed(scope, row_id, fields.family)?,
+        given: sealed(scope, row_id, fields.given)?,
+        birth_date: sealed(scope, row_id, fields.birth_date)?,
+        gender: sealed(scope, row_id, fields.gender)?,
+        mrn: sealed(scope, row_id, fields.medical_record_number)?,
+        ssn: sealed(scope, row_id, fields.social_security_number)?,
+        phone: sealed(scope, row_id, fields.phone)?,
+        email: sealed(scope, row_id, fields.email)?,
+        address: sealed(scope, row_id, fields.address)?,
+        roster_entry: scope.seal(row_id, &*entry)?,
         mac: RowMac::UNSET,
-    };
-    version.mac = key.authenticate(&version);
-    Ok(version)
+    }))
 }
 
-/// Stands where there is no number, so that absence does not show.
-fn no_number() -> BlindIndex {
-    BlindIndex::from_bytes(phi::random_bytes())
+/// Seals a field, and wipes it.
+fn sealed<C>(
+    scope: &ScopeKey,
+    row: RowId,
+    field: Option<Zeroizing<String>>,
+) -> Result<Sealed<C>, SealError>
+where
+    C: Column<Value = Option<String>>,
+{
+    let plain = Zeroizing::new(field.map(|mut text| std::mem::take(&mut *text)));
+    scope.seal(row, &*plain)
 }
 
-/// A field as it is sealed, wiped when dropped.
-fn plain(field: Option<Zeroizing<String>>) -> Zeroizing<Option<String>> {
-    Zeroizing::new(field.map(|mut text| std::mem::take(&mut *text)))
+/// Every value by which a patient is found exactly: each identifier by system and value and by value alone, each
+/// telephone number and e-mail address.
+fn indexed(fields: &Demographics) -> Vec<Indexed<'_>> {
+    let mut indexed = Vec::new();
+    for identifier in &fields.identifiers {
+        let system = identifier.system.as_ref().map(|system| system.as_str());
+        let guessable = identifier.is_social_security_number();
+        let is_record_number = identifier.type_codes.iter().any(|code| code.as_str() == "MR");
+        let unique = is_record_number && system.is_some() && !identifier.old;
+        let value = identifier.value.as_str();
+        let forms = [
+            (IndexParameter::Identifier, system, value, guessable, unique),
+            (IndexParameter::IdentifierValue, None, value, guessable, false),
+            (IndexParameter::IdentifierSystem, None, system.unwrap_or_default(), false, false),
+        ];
+        for (parameter, system, value, guessable, unique) in forms {
+            let value = IndexValue {
+                parameter,
+                system,
+                value,
+            };
+            indexed.push(Indexed {
+                value,
+                guessable,
+                unique,
+            });
+        }
+    }
+    for contact in &fields.contacts {
+        let parameter = match contact.system {
+            ContactSystem::Email => IndexParameter::Email,
+            ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
+            ContactSystem::Other => continue,
+        };
+        indexed.push(Indexed {
+            value: IndexValue {
+                parameter,
+                system: None,
+                value: &contact.value,
+            },
+            guessable: false,
+            unique: false,
+        });
+    }
+    indexed
 }

@@ -1,71 +1,110 @@
-//! One patient in the roster.
+//! What the roster finds a patient by, as it is sealed beside the patient's fields.
 
-use db::{DemographicsRow, RosterKey};
-use phi::{OpenError, Phi, Scope, columns};
-use zeroize::Zeroizing;
+use fhir::{DateSpan, Demographics};
+use phi::{Phi, RowId};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use fhir::search::{PatientQuery, SearchableName};
-use fhir::{DateSpan, PatientName, fold_name};
+use crate::services::error::ServiceError;
 
-/// What a patient is found by, wiped when dropped.
-pub(super) struct Entry {
-    /// Which row it was made of.
-    pub(super) key: RosterKey,
-    family: Zeroizing<String>,
-    given: Zeroizing<String>,
-    birth_date: Phi<Option<String>>,
-    names: [SearchableName; 1],
+/// Every name of a patient, the current one to sort by, and the birth date. Wiped when dropped.
+///
+/// A member that is added later has a default, so that entries that were sealed before still open.
+#[derive(Default, Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct RosterEntry {
+    /// Family name of the current name.
+    #[serde(default)]
+    family: String,
+    /// Given names of the current name.
+    #[serde(default)]
+    given: String,
+    /// Birth date: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    #[serde(default)]
+    born: String,
+    /// Every name.
+    #[serde(default)]
+    names: Vec<EntryName>,
 }
 
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Entry(..)")
+/// One name, in its parts.
+#[derive(Default, Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
+struct EntryName {
+    #[serde(default)]
+    family: String,
+    #[serde(default)]
+    given: Vec<String>,
+    /// Prefixes, suffixes and the whole text.
+    #[serde(default)]
+    other: Vec<String>,
+}
+
+impl RosterEntry {
+    /// The entry of a patient.
+    pub(crate) fn of(patient: &Demographics) -> Self {
+        let owned = |text: &Zeroizing<String>| text.as_str().to_owned();
+        let text = |text: &Option<Zeroizing<String>>| text.as_ref().map(owned).unwrap_or_default();
+        let name = |name: &fhir::PatientName| EntryName {
+            family: text(&name.family),
+            given: name.given.iter().map(owned).collect(),
+            other: name
+                .prefix
+                .iter()
+                .chain(&name.suffix)
+                .chain(&name.text)
+                .map(owned)
+                .collect(),
+        };
+        Self {
+            family: text(&patient.family),
+            given: text(&patient.given),
+            born: text(&patient.birth_date),
+            names: patient.names.iter().map(name).collect(),
+        }
+    }
+
+    /// The entry as JSON, to be sealed.
+    pub(crate) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, ServiceError> {
+        let bytes = serde_json::to_vec(self).map_err(ServiceError::internal)?;
+        Ok(Zeroizing::new(bytes))
+    }
+
+    /// Reads an opened entry.
+    pub(super) fn from_bytes(bytes: &Phi<Vec<u8>>) -> Result<Self, ServiceError> {
+        // The error of the parser would quote the text.
+        serde_json::from_slice(bytes.expose())
+            .map_err(|_| ServiceError::internal("a roster entry is malformed"))
+    }
+
+    /// Adds the patient to `roster`, or replaces it there.
+    pub(super) fn insert(
+        &self,
+        roster: &mut roster::Roster,
+        patient: phi::PatientId,
+        row: RowId,
+    ) -> Result<(), roster::Full> {
+        let given: Vec<Vec<&str>> = self.names.iter().map(|name| texts(&name.given)).collect();
+        let other: Vec<Vec<&str>> = self.names.iter().map(|name| texts(&name.other)).collect();
+        let names: Vec<_> = self
+            .names
+            .iter()
+            .zip(given.iter().zip(&other))
+            .map(|(name, (given, other))| roster::NameFields {
+                family: &name.family,
+                given,
+                other,
+            })
+            .collect();
+        let born = DateSpan::parse(&self.born);
+        let fields = roster::PatientFields {
+            names: &names,
+            sort_family: &self.family,
+            sort_given: &self.given,
+            birth: born.and_then(|born| roster::DateSpan::new(born.first(), born.last())),
+        };
+        roster.upsert(patient.uuid(), row.uuid(), &fields)
     }
 }
 
-impl Entry {
-    /// Opens a row that was verified.
-    pub(super) fn open(scope: &Scope, row: &DemographicsRow) -> Result<Self, OpenError> {
-        let id = row.row_id;
-        let family = scope.open(&columns::DEMOGRAPHICS_FAMILY, id, &row.family)?;
-        let given = scope.open(&columns::DEMOGRAPHICS_GIVEN, id, &row.given)?;
-        let text = |field: &Phi<Option<String>>| {
-            let text = field.expose().as_ref();
-            text.map(|text| Zeroizing::new(text.clone()))
-        };
-        let name = PatientName {
-            family: text(&family),
-            given: text(&given).into_iter().collect(),
-            ..PatientName::default()
-        };
-        Ok(Self {
-            names: [SearchableName::new(&name)],
-            key: RosterKey {
-                patient: row.patient,
-                row_id: row.row_id,
-            },
-            family: fold_name(family.expose().as_deref().unwrap_or_default()),
-            given: fold_name(given.expose().as_deref().unwrap_or_default()),
-            birth_date: scope.open(&columns::DEMOGRAPHICS_BIRTH_DATE, id, &row.birth_date)?,
-        })
-    }
-
-    /// What the order by name goes by; ends with the id, so that it is the same every time.
-    pub(super) fn by_name(&self) -> (&str, &str, u128) {
-        (&self.family, &self.given, self.key.patient.uuid().as_u128())
-    }
-
-    /// What the order by birth date goes by: ISO dates sort as text.
-    pub(super) fn birth_date(&self) -> &str {
-        self.birth_date.expose().as_deref().unwrap_or_default()
-    }
-
-    /// Whether names and birth date match.
-    pub(super) fn matches(&self, query: &PatientQuery) -> bool {
-        query.matches_names(&self.names) && query.matches_birth_date(self.born())
-    }
-
-    fn born(&self) -> Option<DateSpan> {
-        DateSpan::parse(self.birth_date())
-    }
+fn texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }

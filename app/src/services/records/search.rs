@@ -1,0 +1,164 @@
+//! Matching patients: exact values by blind index, names and birth dates by the roster.
+
+use std::collections::HashSet;
+
+use phi::{IndexParameter, IndexValue, OrganizationId, PatientId};
+use roster::{Order, SortKey};
+use uuid::Uuid;
+
+use super::Records;
+use crate::services::error::ServiceError;
+use crate::services::indexes::Indexed;
+use fhir::search::{ContactQuery, IdentifierQuery, PatientQuery, SystemQuery, TextMatch};
+use fhir::{ContactSystem, Demographics, SSN_SYSTEM};
+
+/// The largest number of patients that are opened to be compared, for one search.
+const MAX_COMPARED: usize = 1_000;
+/// The number of digits of a social security number.
+const SSN_DIGITS: usize = 9;
+/// The order of results.
+const BY_NAME: Order = Order {
+    key: SortKey::Family,
+    descending: false,
+};
+
+impl Records {
+    /// The ids that match, by name, at most as many as the query requests, and the number of all.
+    pub(super) async fn matches(
+        &self,
+        organization: OrganizationId,
+        query: &PatientQuery,
+    ) -> Result<(Vec<PatientId>, usize), ServiceError> {
+        let roster = self.rosters.of(organization).await?;
+        let candidates = match self.with_tokens(organization, query).await? {
+            Some(candidates) => Some(candidates),
+            None if has_exact_text(query) => {
+                let page = roster.search(query, None, BY_NAME, MAX_COMPARED + 1);
+                Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
+            }
+            None => None,
+        };
+        let among = match candidates {
+            Some(candidates) => Some(self.compared(organization, query, candidates).await?),
+            None => None,
+        };
+        let page = roster.search(query, among.as_deref(), BY_NAME, query.count);
+        let ids = page.ids.into_iter().map(PatientId::from_uuid).collect();
+        Ok((ids, page.total))
+    }
+
+    /// Those of `candidates` that match when their records are opened: a token is the database's claim.
+    async fn compared(
+        &self,
+        organization: OrganizationId,
+        query: &PatientQuery,
+        candidates: Vec<PatientId>,
+    ) -> Result<Vec<Uuid>, ServiceError> {
+        if candidates.len() > MAX_COMPARED {
+            let why = "too many patients match: add another parameter";
+            return Err(ServiceError::Unsupported(why));
+        }
+        let found = self.patient_resources(organization, &candidates).await?;
+        let matching = found
+            .into_iter()
+            .filter(|(_, stored)| query.matches(&Demographics::of(&stored.resource)));
+        Ok(matching.map(|(id, _)| id.uuid()).collect())
+    }
+
+    /// The patients that have a token of each condition on identifiers and contacts; nothing without such conditions.
+    async fn with_tokens(
+        &self,
+        organization: OrganizationId,
+        query: &PatientQuery,
+    ) -> Result<Option<Vec<PatientId>>, ServiceError> {
+        let identifiers = query.identifiers.iter().map(|any_of| {
+            let values = any_of.iter().flat_map(identifier_values);
+            values.collect::<Vec<_>>()
+        });
+        let contacts = query.contacts.iter().map(|any_of| {
+            let values = any_of.iter().flat_map(contact_values);
+            values.collect::<Vec<_>>()
+        });
+        let mut all: Option<HashSet<PatientId>> = None;
+        for any_of in identifiers.chain(contacts) {
+            let mut found = HashSet::new();
+            for value in any_of {
+                found.extend(self.with_token(organization, value).await?);
+            }
+            all = Some(match all {
+                None => found,
+                Some(before) => before.intersection(&found).copied().collect(),
+            });
+        }
+        Ok(all.map(|all| all.into_iter().collect()))
+    }
+
+    async fn with_token(
+        &self,
+        organization: OrganizationId,
+        indexed: Indexed<'_>,
+    ) -> Result<Vec<PatientId>, ServiceError> {
+        let token = self.indexes.token_to_find(organization, indexed).await?;
+        let limit = u32::try_from(MAX_COMPARED + 1).unwrap_or(u32::MAX);
+        let found = self
+            .database
+            .patients_with_token(organization, &token, limit);
+        Ok(found.await?)
+    }
+}
+
+fn has_exact_text(query: &PatientQuery) -> bool {
+    let texts = query.family.iter().chain(&query.given).chain(&query.name);
+    texts.into_iter().any(|text| text.how() == TextMatch::Exact)
+}
+
+/// The values under which an identifier may be indexed: as a social security number too, where it may be one.
+fn identifier_values(query: &IdentifierQuery) -> Vec<Indexed<'_>> {
+    let (parameter, system) = match &query.system {
+        SystemQuery::Any => (IndexParameter::IdentifierValue, None),
+        SystemQuery::None => (IndexParameter::Identifier, None),
+        SystemQuery::Is(system) => (IndexParameter::Identifier, Some(system.as_str())),
+    };
+    let indexed = |parameter, system, value, guessable| Indexed {
+        value: IndexValue {
+            parameter,
+            system,
+            value,
+        },
+        guessable,
+        unique: false,
+    };
+    let Some(value) = &query.value else {
+        let system = system.unwrap_or_default();
+        return vec![indexed(IndexParameter::IdentifierSystem, None, system, false)];
+    };
+    let digits = value.chars().filter(char::is_ascii_digit).count();
+    let may_be_ssn = match system {
+        Some(system) => system == SSN_SYSTEM,
+        None => digits == SSN_DIGITS,
+    };
+    let mut values = vec![indexed(parameter, system, value.as_str(), false)];
+    if may_be_ssn {
+        values.push(indexed(parameter, system, value.as_str(), true));
+    }
+    values
+}
+
+/// The values under which a contact may be indexed.
+fn contact_values(query: &ContactQuery) -> Vec<Indexed<'_>> {
+    let parameters: &[IndexParameter] = match query.system {
+        Some(ContactSystem::Phone | ContactSystem::OtherNumber) => &[IndexParameter::Phone],
+        Some(ContactSystem::Email) => &[IndexParameter::Email],
+        Some(ContactSystem::Other) | None => &[IndexParameter::Phone, IndexParameter::Email],
+    };
+    let indexed = |parameter: &IndexParameter| Indexed {
+        value: IndexValue {
+            parameter: *parameter,
+            system: None,
+            value: &query.value,
+        },
+        guessable: false,
+        unique: false,
+    };
+    parameters.iter().map(indexed).collect()
+}

@@ -1,0 +1,47 @@
+//! A FHIR search as conditions of the roster.
+
+use fhir::search::{DatePrefix, DateQuery, PatientQuery, TextMatch, TextQuery};
+use roster::{Condition, DateComparison, NameElements, StringMatch};
+
+/// The conditions on names and birth dates. Exact matches become prefixes: the caller compares again.
+pub(super) fn conditions(query: &PatientQuery) -> Vec<Condition> {
+    let names = [
+        (NameElements::Family, &query.family),
+        (NameElements::Given, &query.given),
+        (NameElements::Any, &query.name),
+    ];
+    let names = names
+        .into_iter()
+        .flat_map(|(elements, texts)| texts.iter().map(move |text| name(elements, text)));
+    let births = query.birth_dates.iter().map(|any_of| {
+        let comparisons = any_of.iter().filter_map(|query| comparison(*query));
+        Condition::birth_date(comparisons.collect())
+    });
+    names.chain(births).collect()
+}
+
+fn name(elements: NameElements, text: &TextQuery) -> Condition {
+    let manner = match text.how() {
+        TextMatch::Begins | TextMatch::Exact => StringMatch::Prefix,
+        TextMatch::Contains => StringMatch::Contains,
+    };
+    let values: Vec<&str> = text.values().collect();
+    Condition::name(elements, manner, &values)
+}
+
+fn comparison(query: DateQuery) -> Option<DateComparison> {
+    let span = query.span();
+    Some(DateComparison {
+        prefix: match query.prefix() {
+            DatePrefix::Equal => roster::DatePrefix::Equal,
+            DatePrefix::NotEqual => roster::DatePrefix::NotEqual,
+            DatePrefix::Greater => roster::DatePrefix::Greater,
+            DatePrefix::Less => roster::DatePrefix::Less,
+            DatePrefix::GreaterOrEqual => roster::DatePrefix::GreaterOrEqual,
+            DatePrefix::LessOrEqual => roster::DatePrefix::LessOrEqual,
+            DatePrefix::StartsAfter => roster::DatePrefix::StartsAfter,
+            DatePrefix::EndsBefore => roster::DatePrefix::EndsBefore,
+        },
+        span: roster::DateSpan::new(span.first(), span.last())?,
+    })
+}
