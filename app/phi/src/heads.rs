@@ -94,7 +94,9 @@ impl HeadSet {
 }
 
 fn mac(key: &ScopeKey, head: Head<'_>) -> [u8; 32] {
-    let length = u32::try_from(head.kind.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let length = u32::try_from(head.kind.len())
+        .unwrap_or(u32::MAX)
+        .to_be_bytes();
     key.head_mac(&[
         &length,
         head.kind.as_bytes(),
@@ -140,7 +142,11 @@ mod tests {
 
     fn head(number: u128) -> Head<'static> {
         Head {
-            kind: if number.is_multiple_of(3) { "Condition" } else { "Observation" },
+            kind: if number.is_multiple_of(3) {
+                "Condition"
+            } else {
+                "Observation"
+            },
             id: Uuid::from_u128(number),
             version: 1,
             digest: [3; 32],
@@ -178,8 +184,14 @@ mod tests {
             heads.iter().for_each(|head| set.add(&key, *head));
             set
         };
-        let older = Head { version: 0, ..head(2) };
-        let altered = Head { digest: [4; 32], ..head(2) };
+        let older = Head {
+            version: 0,
+            ..head(2)
+        };
+        let altered = Head {
+            digest: [4; 32],
+            ..head(2)
+        };
         let all = of(&[head(1), head(2)]);
         for other in [
             of(&[head(1)]),

@@ -70,9 +70,16 @@ impl IndexKey {
         parameter: IndexParameter,
         service_mac: &[u8; 32],
     ) -> IndexToken {
-        let (parameter, version) = (parameter.code().to_be_bytes(), normalizer.code().to_be_bytes());
+        let (parameter, version) = (
+            parameter.code().to_be_bytes(),
+            normalizer.code().to_be_bytes(),
+        );
         let organization = self.organization.as_bytes();
-        truncated(&self.outer.hmac(&[organization, &parameter, &version, service_mac]))
+        truncated(
+            &self
+                .outer
+                .hmac(&[organization, &parameter, &version, service_mac]),
+        )
     }
 
     /// The key's id.

@@ -6,9 +6,9 @@ mod development;
 pub use aws::{AwsKms, AwsKmsError, AwsKmsSettings};
 pub use development::{DevelopmentKeyring, KeyringFileError};
 
-use phi_types::{KeyId, OrganizationId};
-use phi_types::Purpose;
 use crate::secret::SecretKey;
+use phi_types::Purpose;
+use phi_types::{KeyId, OrganizationId};
 
 /// A provider of root keys.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ mod xaes;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::secret::SecretKey;
 use phi_types::KeyId;
 use phi_types::{FORMAT, HEADER_LENGTH, fill_random};
-use crate::secret::SecretKey;
 
 /// The length of the tag that ends everything sealed.
 const TAG: usize = 16;

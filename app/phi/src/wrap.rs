@@ -2,11 +2,11 @@
 
 use subtle::ConstantTimeEq;
 
+use crate::seal::{AeadError, Suite};
+use crate::secret::SecretKey;
 use phi_types::KeyId;
 use phi_types::WrappedKey;
 use phi_types::{RowMac, authenticated_bytes};
-use crate::seal::{Suite, AeadError};
-use crate::secret::SecretKey;
 
 /// Wraps always take suite 2: many instances make them under one key, and they are not counted.
 const SUITE: Suite = Suite::Xaes;

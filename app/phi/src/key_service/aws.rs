@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 use self::https_only::HttpsOnly;
 use super::{BranchContext, RootWrapped, ServiceError};
-use phi_types::provider;
 use crate::secret::SecretKey;
+use phi_types::provider;
 
 /// Where KMS is and which of its keys are ours. Credentials come from the SDK's standard chain.
 #[derive(Clone, Debug)]

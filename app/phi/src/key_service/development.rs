@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{BranchContext, RootWrapped, ServiceError};
-use phi_types::KeyId;
-use phi_types::provider;
 use crate::secret::SecretKey;
 use crate::wrap;
+use phi_types::KeyId;
+use phi_types::provider;
 
 /// The file's format, in its own words.
 const FORMAT: &str = "phi-development-keyring/1";

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use super::KeyringSettings;
 use super::cache::SingleFlightCache;
 use crate::authorization::AuthorizationKey;
-use phi_types::{KeyId, OrganizationId};
 use crate::index::IndexKey;
-use phi_types::Owner;
 use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
+use phi_types::Owner;
+use phi_types::{KeyId, OrganizationId};
 
 /// A branch key, opened.
 pub(super) struct Branch {

@@ -78,7 +78,12 @@ impl<S: KeyStore> KeyLoader<S> {
         let row = self.current(organization, owner, purpose).await?;
         let branch = self.open_branch_row(organization, row).await?;
         let settings = &self.settings;
-        Ok(OpenOrganization::new(organization, branch, opened, settings))
+        Ok(OpenOrganization::new(
+            organization,
+            branch,
+            opened,
+            settings,
+        ))
     }
 
     /// Opens a branch key of any version.

@@ -121,7 +121,12 @@ impl<S: KeyStore> Keyring<S> {
             row,
         } = requested;
         let tampered = |reason| {
-            OpenError::from(Tampering::report(C::TABLE, reason, organization, Some(row.uuid())))
+            OpenError::from(Tampering::report(
+                C::TABLE,
+                reason,
+                organization,
+                Some(row.uuid()),
+            ))
         };
         let key = sealed
             .key_id()

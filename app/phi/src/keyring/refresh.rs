@@ -31,7 +31,11 @@ enum Next {
     Done,
 }
 
-async fn step<S: KeyStore>(loader: &Weak<KeyLoader<S>>, warm: &Weak<OpenOrganization>, at: Instant) -> Next {
+async fn step<S: KeyStore>(
+    loader: &Weak<KeyLoader<S>>,
+    warm: &Weak<OpenOrganization>,
+    at: Instant,
+) -> Next {
     sleep_until(at.into()).await;
     let (Some(loader), Some(warm)) = (loader.upgrade(), warm.upgrade()) else {
         return Next::Done;

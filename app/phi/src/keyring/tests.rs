@@ -2,10 +2,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::columns::{DEMOGRAPHICS_FAMILY, PEOPLE_EMAIL};
-use phi_types::{PatientId, RowId};
 use crate::key_service::ServiceError;
 use crate::key_service::scripted::Scripted;
 use phi_types::{Inserted, KeyState, MemoryKeys, StoreError};
+use phi_types::{PatientId, RowId};
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
