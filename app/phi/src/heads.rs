@@ -36,18 +36,24 @@ struct Sum {
 impl HeadSet {
     /// Adds a head.
     pub fn add(&mut self, key: &ScopeKey, head: Head<'_>) {
-        let sum = self.0.entry(head.kind.to_owned()).or_default();
-        sum.count = sum.count.wrapping_add(1);
-        sum.hash = added(sum.hash, mac(key, head));
+        self.change(head.kind, 1, mac(key, head));
     }
 
     /// Removes a head that was added before.
     pub fn remove(&mut self, key: &ScopeKey, head: Head<'_>) {
-        let sum = self.0.entry(head.kind.to_owned()).or_default();
-        sum.count = sum.count.wrapping_sub(1);
-        sum.hash = added(sum.hash, negated(mac(key, head)));
-        if sum.count == 0 && sum.hash == [0; 32] {
-            self.0.remove(head.kind);
+        self.change(head.kind, u32::MAX, negated(mac(key, head)));
+    }
+
+    /// Adds to the count and the hash of a type, both with wrapping.
+    fn change(&mut self, kind: &str, count: u32, hash: [u8; 32]) {
+        let mut sum = self.0.get(kind).copied().unwrap_or_default();
+        sum.count = sum.count.wrapping_add(count);
+        sum.hash = added(sum.hash, hash);
+        // A type without heads is left out, so that equal sets are equal whatever led to them.
+        if sum == Sum::default() {
+            self.0.remove(kind);
+        } else {
+            self.0.insert(kind.to_owned(), sum);
         }
     }
 
@@ -76,7 +82,7 @@ impl HeadSet {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
+    /// Reads what [`Self::to_bytes`] wrote; nothing for bytes that it never writes.
     #[must_use]
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let mut sums = BTreeMap::new();
@@ -86,6 +92,10 @@ impl HeadSet {
             let (hash, rest) = rest.split_first_chunk::<32>()?;
             let count = u32::from_be_bytes(*count);
             let kind = std::str::from_utf8(kind).ok()?.to_owned();
+            let is_next = sums.last_key_value().is_none_or(|(last, _)| *last < kind);
+            if !is_next {
+                return None;
+            }
             sums.insert(kind, Sum { count, hash: *hash });
             bytes = rest;
         }
