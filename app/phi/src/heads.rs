@@ -23,7 +23,7 @@ pub struct Head<'a> {
     pub digest: [u8; 32],
 }
 
-/// Counts and multiset hashes of heads, by resource type.
+/// The heads of an owner: counts and multiset hashes by resource type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadSet(BTreeMap<String, Sum>);
 
@@ -49,7 +49,7 @@ impl HeadSet {
         let mut sum = self.0.get(kind).copied().unwrap_or_default();
         sum.count = sum.count.wrapping_add(count);
         sum.hash = added(sum.hash, hash);
-        // A type without heads is left out, so that equal sets are equal whatever led to them.
+        // A type without heads is left out, so that sets of the same heads are equal whatever the order of changes.
         if sum == Sum::default() {
             self.0.remove(kind);
         } else {
@@ -187,11 +187,40 @@ mod tests {
     }
 
     #[test]
+    fn the_last_removal_of_a_type_leaves_no_trace_whatever_the_order() {
+        let (key, mut set) = (key(), HeadSet::default());
+        set.remove(&key, head(1));
+        assert_ne!(set, HeadSet::default());
+        set.add(&key, head(1));
+        assert_eq!(set, HeadSet::default());
+        assert!(set.to_bytes().is_empty());
+    }
+
+    #[test]
+    fn bytes_that_are_never_written_are_not_read() {
+        let (key, mut set) = (key(), HeadSet::default());
+        set.add(&key, head(1));
+        let one = set.to_bytes();
+        set.add(&key, head(3));
+        let both = set.to_bytes();
+        let (condition, observation) = both.split_at(both.len() - one.len());
+        assert_eq!(observation, one);
+        let swapped = [observation, condition].concat();
+        let doubled = [observation, observation].concat();
+        let cut = &one[..one.len() - 1];
+        for bytes in [&swapped[..], &doubled[..], cut, &[255]] {
+            assert_eq!(HeadSet::from_bytes(bytes), None);
+        }
+    }
+
+    #[test]
     fn an_omitted_a_doubled_and_an_older_head_all_differ() {
         let key = key();
         let of = |heads: &[Head<'_>]| {
             let mut set = HeadSet::default();
-            heads.iter().for_each(|head| set.add(&key, *head));
+            for head in heads {
+                set.add(&key, *head);
+            }
             set
         };
         let older = Head {

@@ -30,7 +30,7 @@ pub use read::{OpenError, Requested, Tampering};
 #[derive(Clone, Copy, Debug)]
 pub struct KeyringSettings {
     /// The life of an opened branch key, and of all that was opened with it. Never over
-    /// [`KeyringSettings::LONGEST`], whatever is written here.
+    /// [`KeyringSettings::LONGEST`], even if a longer one is set here.
     pub cache: Duration,
     /// The wait before a retry, while the key service or the store cannot be reached.
     pub retry_after: Duration,
@@ -41,7 +41,7 @@ pub struct KeyringSettings {
 }
 
 impl KeyringSettings {
-    /// The longest life of an opened key: what the key service takes back takes effect within it.
+    /// The longest life of an opened key. A refusal of the key service takes effect within it.
     pub const LONGEST: Duration = Duration::from_mins(5);
 }
 
@@ -59,22 +59,22 @@ impl Default for KeyringSettings {
 /// A key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The key service or the key store cannot be reached; keys that are not open stay closed until then.
+    /// The key service or the key store cannot be reached. Keys that are open still serve to their deadline.
     #[error("the keys are not available now")]
     Unavailable {
         /// The wait before a retry.
         retry_after: Duration,
     },
-    /// The key service refuses: its key is disabled, deleted, or not ours to use.
+    /// The key service refuses: its key is disabled or deleted, or this service may not use it.
     #[error("the key service refuses")]
     Denied,
-    /// There is no such key.
+    /// There is no such key, or it is retired.
     #[error("there is no such key")]
     Missing,
     /// The key was destroyed, and with it what it sealed.
     #[error("the key was destroyed")]
     Destroyed,
-    /// The key's row is not as it was written.
+    /// The key's row is not as it was written, or not the one that was requested.
     #[error("the key's row is not as it was written")]
     Corrupt,
 }
@@ -193,7 +193,8 @@ impl<S: KeyStore> Keyring<S> {
     }
 
     /// The token of a social security number, by one call of the key service. A leaked database and a leaked
-    /// index key together do not reveal the numbers; the key service never receives one.
+    /// index key together do not reveal the numbers; the key service never receives one. All but the number's
+    /// ASCII letters and digits is ignored.
     ///
     /// # Errors
     ///

@@ -156,7 +156,7 @@ impl ScopeKey {
     }
 }
 
-/// Suite 1 only for a patient, whose rows bound the number of messages under a key.
+/// Suite 1 for a patient alone: the size of a chart bounds the number of messages under its key.
 const fn suite_of(owner: &Owner) -> Suite {
     match owner {
         Owner::Patient(_) => Suite::Gcm,

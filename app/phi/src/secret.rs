@@ -1,4 +1,4 @@
-//! 256-bit keys, and the two functions that all else is derived with: HMAC-SHA256 and HKDF-Expand.
+//! 256-bit keys, and the two functions of them: HMAC-SHA256 and HKDF-Expand.
 
 use std::fmt;
 
@@ -20,14 +20,14 @@ impl SecretKey {
         }))
     }
 
-    /// The key whose bytes these are.
+    /// The key with these bytes.
     pub(crate) fn from_array(bytes: &[u8; 32]) -> Self {
         Self(SecretBox::init_with_mut(|key: &mut [u8; 32]| {
             key.copy_from_slice(bytes);
         }))
     }
 
-    /// The key whose bytes these are, if there are 32 of them.
+    /// The key with these bytes, if there are 32 of them.
     pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
         <&[u8; 32]>::try_from(bytes).ok().map(Self::from_array)
     }
@@ -114,7 +114,7 @@ mod tests {
         }
     }
 
-    /// RFC 4231, test case 1, whose key of 20 bytes HMAC fills up with zeros.
+    /// RFC 4231, test case 1, with its key of 20 bytes filled up with zeros, as HMAC does.
     #[test]
     fn hmac_agrees_with_rfc_4231() {
         let mut key = [0; 32];

@@ -1,8 +1,7 @@
 //! The one way in which a stored row is verified and a sealed value is opened.
 //!
 //! The caller passes what it requested: organization, owner, row and column. The key is found by the id that
-//! the row or the value names, current or former. Whatever does not agree is reported as tampering, here and
-//! nowhere else.
+//! the row or the value names, current or former. A mismatch is reported as tampering, here and nowhere else.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +22,7 @@ pub struct Requested {
     pub organization: OrganizationId,
     /// The owner of the value.
     pub owner: Owner,
-    /// The row that it stands in.
+    /// The row that contains it.
     pub row: RowId,
 }
 
@@ -33,7 +32,7 @@ pub struct Requested {
 pub struct Tampering {
     /// The table.
     pub table: &'static str,
-    /// What does not agree.
+    /// The mismatch.
     pub reason: &'static str,
 }
 
@@ -61,7 +60,7 @@ impl Tampering {
 /// A stored row or value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The key cannot be had.
+    /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The data was tampered with.

@@ -55,7 +55,7 @@ impl<const SYSTEM: bool> AuthenticatedRow for Row<SYSTEM> {
     }
 }
 
-fn is_tampering<T>(outcome: Result<T, OpenError>) -> bool {
+fn is_tampering<T>(outcome: &Result<T, OpenError>) -> bool {
     matches!(outcome, Err(OpenError::Tampered(_)))
 }
 
@@ -117,15 +117,15 @@ async fn a_value_that_was_not_sealed_for_its_place_is_tampering() {
     ];
     for requested in moved {
         let opened = keyring.open(requested, &value).await;
-        assert!(is_tampering(opened), "{requested:?}");
+        assert!(is_tampering(&opened), "{requested:?}");
     }
     let retyped = Sealed::<Given>::from_bytes(value.as_bytes().to_vec());
-    assert!(is_tampering(keyring.open(of_ada, &retyped).await));
+    assert!(is_tampering(&keyring.open(of_ada, &retyped).await));
     let mut renamed = value.as_bytes().to_vec();
     renamed[2..18].copy_from_slice(KeyId::random().as_bytes());
     for altered in [renamed, value.as_bytes()[..17].to_vec(), Vec::new()] {
         let altered = Sealed::<Family>::from_bytes(altered);
-        assert!(is_tampering(keyring.open(of_ada, &altered).await));
+        assert!(is_tampering(&keyring.open(of_ada, &altered).await));
     }
     assert!(keyring.open(of_ada, &value).await.is_ok());
 }
@@ -145,7 +145,7 @@ async fn a_header_that_names_a_key_of_another_purpose_is_tampering() {
             &Sealed::<Family>::from_bytes(value),
         )
         .await;
-    assert!(is_tampering(opened));
+    assert!(is_tampering(&opened));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_value_under_a_former_key_opens_and_under_a_retired_one_is_tampering()
     let current = world.keyring().scope(world.organization, owner).await;
     assert_eq!(current.unwrap_err(), KeyError::Missing);
     set(KeyState::Retired).await;
-    assert!(is_tampering(world.keyring().open(requested, &value).await));
+    assert!(is_tampering(&world.keyring().open(requested, &value).await));
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn a_row_verifies_under_a_former_key_and_not_under_a_retired_one() {
     let current = world.keyring().authorization(world.organization).await;
     assert_eq!(current.unwrap_err(), KeyError::Missing);
     set(KeyState::Retired).await;
-    assert!(is_tampering(verify().await));
+    assert!(is_tampering(&verify().await));
 }
 
 #[tokio::test]
@@ -203,15 +203,15 @@ async fn an_altered_row_and_a_row_of_another_organization_are_tampering() {
         ..row.clone()
     };
     assert!(is_tampering(
-        keyring.verify(world.organization, altered).await
+        &keyring.verify(world.organization, altered).await
     ));
     let unset = Row::<false>::new(world.organization);
     assert!(is_tampering(
-        keyring.verify(world.organization, unset).await
+        &keyring.verify(world.organization, unset).await
     ));
     let elsewhere = OrganizationId::random();
     world.add_organization(elsewhere).await;
-    assert!(is_tampering(keyring.verify(elsewhere, row).await));
+    assert!(is_tampering(&keyring.verify(elsewhere, row).await));
 }
 
 #[tokio::test]
@@ -235,11 +235,11 @@ async fn the_key_of_a_mac_is_looked_up_in_the_authority_of_the_table_alone() {
         let row = key.authenticate(mine.clone());
         let verified = keyring.verify(world.organization, row).await;
         assert_eq!(verified.is_ok(), of_organization, "{key:?}");
-        assert_ne!(is_tampering(verified), of_organization);
+        assert_ne!(is_tampering(&verified), of_organization);
         let row = key.authenticate(systems.clone());
         let verified = keyring.verify(world.organization, row).await;
         assert_eq!(verified.is_ok(), of_system, "{key:?}");
-        assert_ne!(is_tampering(verified), of_system);
+        assert_ne!(is_tampering(&verified), of_system);
     }
 }
 
@@ -253,7 +253,7 @@ async fn a_mac_that_names_a_key_of_another_purpose_is_tampering() {
             mac: RowMac::new(key, [7; 32]),
             ..Row::new(world.organization)
         };
-        assert!(is_tampering(keyring.verify(world.organization, row).await));
+        assert!(is_tampering(&keyring.verify(world.organization, row).await));
     }
 }
 
@@ -262,7 +262,7 @@ async fn a_row_that_its_own_key_vouches_for_is_not_verified_here() {
     let world = World::new().await;
     let row = world.row(Owner::Organization).await;
     let verified = world.keyring().verify(world.organization, row).await;
-    assert!(is_tampering(verified));
+    assert!(is_tampering(&verified));
 }
 
 #[tokio::test]
@@ -310,7 +310,7 @@ async fn a_key_prefetched_for_another_owner_opens_nothing() {
     let opened = keyring
         .open(world.requested(bob, row), &sealed(&of_ada, row))
         .await;
-    assert!(is_tampering(opened));
+    assert!(is_tampering(&opened));
     let opened = keyring
         .open(world.requested(ada, row), &sealed(&of_ada, row))
         .await;
@@ -349,6 +349,6 @@ async fn a_store_that_returns_another_key_is_refused() {
         let wanted = [(ada, of_ada.key_id()), (bob, KeyId::random())];
         keyring.prefetch(world.organization, wanted).await.unwrap();
         let opened = keyring.open(world.requested(ada, row), &value).await;
-        assert!(is_tampering(opened));
+        assert!(is_tampering(&opened));
     }
 }
