@@ -1,5 +1,5 @@
-//! Opens what `vectors/known_answers.py` made by the README alone: the specification is complete, and
-//! what is stored stays readable. If one of these fails, stored data no longer opens.
+//! Opens what `vectors/known_answers.py` made from the README alone, which shows that the specification is complete
+//! and that stored data stays readable: if one of these tests fails, stored data no longer opens.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -302,4 +302,13 @@ async fn heads_agree_with_another_program() {
     let expected = answers.bytes("heads");
     assert_eq!(heads.to_bytes(), expected);
     assert_eq!(HeadSet::from_bytes(&expected), Some(heads));
+}
+
+#[test]
+fn the_readme_lists_every_authenticated_table() {
+    let readme = include_str!("../README.md");
+    for table in tables::ALL {
+        let line = format!("| {} | `{}` |", table.tag, table.name);
+        assert!(readme.contains(&line), "{line}");
+    }
 }
