@@ -258,7 +258,38 @@ async fn a_mac_that_names_a_key_of_another_purpose_is_tampering() {
 }
 
 #[tokio::test]
-async fn a_row_that_its_own_key_vouches_for_is_not_verified_here() {
+async fn a_key_of_one_purpose_does_not_open_as_one_of_another() {
+    let world = World::new().await;
+    let (keyring, organization) = (world.keyring(), world.organization);
+    let scope = keyring.scope(organization, Owner::Organization).await;
+    let scope = scope.unwrap().key_id();
+    let authorization = keyring.authorization(organization).await.unwrap();
+    for id in [world.index, scope] {
+        let key = keyring.authorization_by_id(organization, id).await;
+        assert_eq!(key.unwrap_err(), KeyError::Corrupt);
+    }
+    for id in [authorization.key_id(), scope] {
+        let key = keyring.index(organization, id).await;
+        assert_eq!(key.unwrap_err(), KeyError::Corrupt);
+    }
+}
+
+/// The system's key verifies the rows of every organization.
+#[tokio::test]
+async fn a_genuine_row_of_another_organization_is_tampering_also_under_the_systems_key() {
+    let world = World::new().await;
+    let system = world.add_organization(OrganizationId::SYSTEM).await;
+    let elsewhere = OrganizationId::random();
+    let row = Row::<true>::new(elsewhere);
+    let row = system.authorization.authenticate(row);
+    let keyring = world.keyring();
+    assert!(keyring.verify(elsewhere, row.clone()).await.is_ok());
+    let verified = keyring.verify(world.organization, row).await;
+    assert!(is_tampering(&verified));
+}
+
+#[tokio::test]
+async fn a_row_of_a_wrapped_key_is_verified_by_its_own_key_alone() {
     let world = World::new().await;
     let row = world.row(Owner::Organization).await;
     let verified = world.keyring().verify(world.organization, row).await;
