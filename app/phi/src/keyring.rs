@@ -22,6 +22,7 @@ use crate::scope::ScopeKey;
 
 use cache::SingleFlightCache;
 use open::KeyLoader;
+use read::reported;
 
 pub use make::{NewOrganization, NewScope};
 pub use read::{OpenError, Requested, Tampering};
@@ -104,18 +105,18 @@ impl<S: KeyStore> Keyring<S> {
     ///
     /// # Errors
     ///
-    /// [`KeyError`]; [`KeyError::Missing`] if the owner has no key.
+    /// [`KeyError`]; [`KeyError::Missing`] if the owner has no key. [`KeyError::Corrupt`] is reported as tampering.
     pub async fn scope(
         &self,
         organization: OrganizationId,
         owner: Owner,
     ) -> Result<Arc<ScopeKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         let load = async || {
             let row = self.0.current(organization, owner, Purpose::Seal).await?;
             self.0.scope_of_row(&open, owner, &row).await
         };
-        open.scopes.load((owner, None), load).await
+        reported(organization, open.scopes.load((owner, None), load).await)
     }
 
     /// A scope key of `owner` by its id, current or former: what opens.
@@ -145,8 +146,8 @@ impl<S: KeyStore> Keyring<S> {
         owner: Owner,
         row: &WrappedKey,
     ) -> Result<Arc<ScopeKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
-        self.0.scope_of_row(&open, owner, row).await
+        let open = reported(organization, self.0.organization(organization).await)?;
+        reported(organization, self.0.scope_of_row(&open, owner, row).await)
     }
 
     /// Makes the first key of a new owner. Store its row in the transaction that stores the owner.
@@ -160,7 +161,7 @@ impl<S: KeyStore> Keyring<S> {
         owner: Owner,
         now: OffsetDateTime,
     ) -> Result<NewScope, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         KeyLoader::<S>::new_scope(&open, owner, now)
     }
 
@@ -187,9 +188,9 @@ impl<S: KeyStore> Keyring<S> {
         organization: OrganizationId,
         id: KeyId,
     ) -> Result<Arc<IndexKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         let load = async || self.0.index_key(&open, id).await;
-        open.indexes.load(id, load).await
+        reported(organization, open.indexes.load(id, load).await)
     }
 
     /// The token of a social security number, by one call of the key service. A leaked database and a leaked
@@ -224,13 +225,13 @@ impl<S: KeyStore> Keyring<S> {
         &self,
         organization: OrganizationId,
     ) -> Result<Arc<AuthorizationKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         let load = async || {
             let (owner, purpose) = (Owner::Organization, Purpose::Authorization);
             let row = self.0.current(organization, owner, purpose).await?;
             self.0.authorization_key(&open, row).await
         };
-        open.authorization.load((), load).await
+        reported(organization, open.authorization.load((), load).await)
     }
 
     /// An authorization key of the organization by its id, current or former: what verifies.

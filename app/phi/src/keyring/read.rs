@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use phi_types::{
     AuthenticatedRow, Authority, Column, KeyId, KeyStore, OrganizationId, Owner, RowId, Sealed,
+    tables,
 };
 use uuid::Uuid;
 
@@ -66,6 +67,19 @@ pub enum OpenError {
     /// The data was tampered with.
     #[error(transparent)]
     Tampered(#[from] Tampering),
+}
+
+/// Reports a key that is needed and whose row does not match, and passes the outcome on.
+pub(super) fn reported<T>(
+    organization: OrganizationId,
+    outcome: Result<T, KeyError>,
+) -> Result<T, KeyError> {
+    outcome.inspect_err(|error| {
+        if *error == KeyError::Corrupt {
+            let reason = "a key's row is not as it was written, or not the requested one";
+            let _tampering = Tampering::report(tables::KEYS.name, reason, organization, None);
+        }
+    })
 }
 
 impl<S: KeyStore> Keyring<S> {
