@@ -51,7 +51,10 @@ impl AuthorizationKey {
     }
 
     fn mac_of<R: AuthenticatedRow>(&self, row: &R) -> RowMac {
-        RowMac::new(self.id, self.rows.hmac(&[&authenticated_bytes(row, self.id)]))
+        RowMac::new(
+            self.id,
+            self.rows.hmac(&[&authenticated_bytes(row, self.id)]),
+        )
     }
 
     /// A MAC over a message that is no row. `label` names its kind.
@@ -59,7 +62,8 @@ impl AuthorizationKey {
     pub fn message_mac(&self, label: &str, message: &[u8]) -> [u8; 32] {
         let length = u32::try_from(label.len()).unwrap_or(u32::MAX).to_be_bytes();
         let organization = self.organization.as_bytes();
-        self.messages.hmac(&[organization, &length, label.as_bytes(), message])
+        self.messages
+            .hmac(&[organization, &length, label.as_bytes(), message])
     }
 
     /// Whether `mac` is the MAC of this message. Constant time.

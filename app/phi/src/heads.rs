@@ -23,7 +23,7 @@ pub struct Head<'a> {
     pub digest: [u8; 32],
 }
 
-/// Counts and multiset hashes of heads, by resource type.
+/// The heads of an owner: counts and multiset hashes by resource type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadSet(BTreeMap<String, Sum>);
 
@@ -36,18 +36,24 @@ struct Sum {
 impl HeadSet {
     /// Adds a head.
     pub fn add(&mut self, key: &ScopeKey, head: Head<'_>) {
-        let sum = self.0.entry(head.kind.to_owned()).or_default();
-        sum.count = sum.count.wrapping_add(1);
-        sum.hash = added(sum.hash, mac(key, head));
+        self.change(head.kind, 1, mac(key, head));
     }
 
     /// Removes a head that was added before.
     pub fn remove(&mut self, key: &ScopeKey, head: Head<'_>) {
-        let sum = self.0.entry(head.kind.to_owned()).or_default();
-        sum.count = sum.count.wrapping_sub(1);
-        sum.hash = added(sum.hash, negated(mac(key, head)));
-        if sum.count == 0 && sum.hash == [0; 32] {
-            self.0.remove(head.kind);
+        self.change(head.kind, u32::MAX, negated(mac(key, head)));
+    }
+
+    /// Adds to the count and the hash of a type, both with wrapping.
+    fn change(&mut self, kind: &str, count: u32, hash: [u8; 32]) {
+        let mut sum = self.0.get(kind).copied().unwrap_or_default();
+        sum.count = sum.count.wrapping_add(count);
+        sum.hash = added(sum.hash, hash);
+        // A type without heads is left out, so that sets of the same heads are equal whatever the order of changes.
+        if sum == Sum::default() {
+            self.0.remove(kind);
+        } else {
+            self.0.insert(kind.to_owned(), sum);
         }
     }
 
@@ -76,7 +82,7 @@ impl HeadSet {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
+    /// Reads what [`Self::to_bytes`] wrote; nothing for bytes that it never writes.
     #[must_use]
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let mut sums = BTreeMap::new();
@@ -86,6 +92,10 @@ impl HeadSet {
             let (hash, rest) = rest.split_first_chunk::<32>()?;
             let count = u32::from_be_bytes(*count);
             let kind = std::str::from_utf8(kind).ok()?.to_owned();
+            let is_next = sums.last_key_value().is_none_or(|(last, _)| *last < kind);
+            if !is_next {
+                return None;
+            }
             sums.insert(kind, Sum { count, hash: *hash });
             bytes = rest;
         }
@@ -94,7 +104,9 @@ impl HeadSet {
 }
 
 fn mac(key: &ScopeKey, head: Head<'_>) -> [u8; 32] {
-    let length = u32::try_from(head.kind.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let length = u32::try_from(head.kind.len())
+        .unwrap_or(u32::MAX)
+        .to_be_bytes();
     key.head_mac(&[
         &length,
         head.kind.as_bytes(),
@@ -140,7 +152,11 @@ mod tests {
 
     fn head(number: u128) -> Head<'static> {
         Head {
-            kind: if number.is_multiple_of(3) { "Condition" } else { "Observation" },
+            kind: if number.is_multiple_of(3) {
+                "Condition"
+            } else {
+                "Observation"
+            },
             id: Uuid::from_u128(number),
             version: 1,
             digest: [3; 32],
@@ -171,15 +187,50 @@ mod tests {
     }
 
     #[test]
+    fn the_last_removal_of_a_type_leaves_no_trace_whatever_the_order() {
+        let (key, mut set) = (key(), HeadSet::default());
+        set.remove(&key, head(1));
+        assert_ne!(set, HeadSet::default());
+        set.add(&key, head(1));
+        assert_eq!(set, HeadSet::default());
+        assert!(set.to_bytes().is_empty());
+    }
+
+    #[test]
+    fn bytes_that_are_never_written_are_not_read() {
+        let (key, mut set) = (key(), HeadSet::default());
+        set.add(&key, head(1));
+        let one = set.to_bytes();
+        set.add(&key, head(3));
+        let both = set.to_bytes();
+        let (condition, observation) = both.split_at(both.len() - one.len());
+        assert_eq!(observation, one);
+        let swapped = [observation, condition].concat();
+        let doubled = [observation, observation].concat();
+        let cut = &one[..one.len() - 1];
+        for bytes in [&swapped[..], &doubled[..], cut, &[255]] {
+            assert_eq!(HeadSet::from_bytes(bytes), None);
+        }
+    }
+
+    #[test]
     fn an_omitted_a_doubled_and_an_older_head_all_differ() {
         let key = key();
         let of = |heads: &[Head<'_>]| {
             let mut set = HeadSet::default();
-            heads.iter().for_each(|head| set.add(&key, *head));
+            for head in heads {
+                set.add(&key, *head);
+            }
             set
         };
-        let older = Head { version: 0, ..head(2) };
-        let altered = Head { digest: [4; 32], ..head(2) };
+        let older = Head {
+            version: 0,
+            ..head(2)
+        };
+        let altered = Head {
+            digest: [4; 32],
+            ..head(2)
+        };
         let all = of(&[head(1), head(2)]);
         for other in [
             of(&[head(1)]),

@@ -70,9 +70,13 @@ impl IndexKey {
         parameter: IndexParameter,
         service_mac: &[u8; 32],
     ) -> IndexToken {
-        let (parameter, version) = (parameter.code().to_be_bytes(), normalizer.code().to_be_bytes());
-        let organization = self.organization.as_bytes();
-        truncated(&self.outer.hmac(&[organization, &parameter, &version, service_mac]))
+        let parts: [&[u8]; 4] = [
+            self.organization.as_bytes(),
+            &parameter.code().to_be_bytes(),
+            &normalizer.code().to_be_bytes(),
+            service_mac,
+        ];
+        truncated(&self.outer.hmac(&parts))
     }
 
     /// The key's id.
@@ -84,9 +88,9 @@ impl IndexKey {
     /// `organization[16] | parameter[2] | normalizer[2] | system | value`; the system is `0x00` or
     /// `0x01 | length[4] | text`, the value `length[4] | text`.
     fn message(&self, normalizer: Normalizer, value: IndexValue<'_>) -> Zeroizing<Vec<u8>> {
-        let normalized = normalizer.apply(value.parameter, value.value);
+        let text = normalizer.apply(value.parameter, value.value);
         let system = value.system.unwrap_or_default();
-        let capacity = 64 + normalized.len() + system.len();
+        let capacity = 64 + text.len() + system.len();
         let mut message = Zeroizing::new(Vec::with_capacity(capacity));
         message.extend_from_slice(self.organization.as_bytes());
         message.extend_from_slice(&value.parameter.code().to_be_bytes());
@@ -95,7 +99,7 @@ impl IndexKey {
         if value.system.is_some() {
             append(&mut message, system);
         }
-        append(&mut message, &normalized);
+        append(&mut message, &text);
         message
     }
 }

@@ -1,4 +1,4 @@
-//! The key service: what holds the root keys, and wraps branch keys under them.
+//! The key service, which holds the root keys and wraps branch keys under them.
 
 mod aws;
 mod development;
@@ -6,23 +6,23 @@ mod development;
 pub use aws::{AwsKms, AwsKmsError, AwsKmsSettings};
 pub use development::{DevelopmentKeyring, KeyringFileError};
 
-use phi_types::{KeyId, OrganizationId};
-use phi_types::Purpose;
 use crate::secret::SecretKey;
+use phi_types::Purpose;
+use phi_types::{KeyId, OrganizationId};
 
 /// A provider of root keys.
 #[derive(Debug)]
 pub enum KeyService {
-    /// A file on this machine. For development: whoever reads the file opens everything.
+    /// A file on this machine, for development: a reader of the file can open everything.
     Development(DevelopmentKeyring),
     /// AWS KMS.
     Aws(AwsKms),
-    /// A service whose answers a test decides.
+    /// A service whose failures a test decides.
     #[cfg(test)]
     Scripted(scripted::Scripted),
 }
 
-/// What a branch key's wrap is bound to: opaque ids, since the key service logs them.
+/// The encryption context of a branch key: opaque ids, since the key service logs them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BranchContext {
     pub(crate) organization: OrganizationId,
@@ -42,26 +42,26 @@ pub(crate) struct RootWrapped {
     pub(crate) root: String,
     /// The service's own tag.
     pub(crate) provider: u8,
-    /// What only the service can read.
+    /// The wrapped key.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The key service did not do what it was asked to.
+/// A call of the key service failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ServiceError {
-    /// It cannot be reached, or has too much to do.
+    /// The service cannot be reached or is overloaded.
     #[error("the key service is not available")]
     Unavailable,
-    /// It refuses: the key is disabled, deleted, or not ours to use.
+    /// The service refuses: the key is disabled or deleted, or this service may not use it.
     #[error("the key service refuses")]
     Denied,
-    /// It cannot open what it was given.
+    /// The service cannot unwrap the bytes.
     #[error("the key service cannot open the wrapped key")]
     Corrupt,
 }
 
-/// The SDK's futures are tens of kilobytes: they are boxed, or every future that may need a key would
-/// be as large.
+/// The SDK's futures have tens of kilobytes. They are boxed, or every future that may load a key would be as
+/// large.
 impl KeyService {
     /// Wraps a branch key under the current root key.
     pub(crate) async fn wrap(
@@ -73,7 +73,7 @@ impl KeyService {
             Self::Development(keyring) => keyring.wrap(context, key),
             Self::Aws(kms) => Box::pin(kms.wrap(context, key)).await,
             #[cfg(test)]
-            Self::Scripted(service) => service.answer()?.wrap(context, key),
+            Self::Scripted(service) => service.call()?.wrap(context, key),
         }
     }
 
@@ -87,7 +87,7 @@ impl KeyService {
             Self::Development(keyring) => keyring.unwrap(wrapped, context),
             Self::Aws(kms) => Box::pin(kms.unwrap(wrapped, context)).await,
             #[cfg(test)]
-            Self::Scripted(service) => service.answer()?.unwrap(wrapped, context),
+            Self::Scripted(service) => service.call()?.unwrap(wrapped, context),
         }
     }
 
@@ -97,7 +97,7 @@ impl KeyService {
             Self::Development(keyring) => Ok(keyring.mac(message)),
             Self::Aws(kms) => Box::pin(kms.mac(message)).await,
             #[cfg(test)]
-            Self::Scripted(service) => Ok(service.answer()?.mac(message)),
+            Self::Scripted(service) => Ok(service.call()?.mac(message)),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::scope::ScopeKey;
 
 use cache::SingleFlightCache;
 use open::KeyLoader;
+use read::reported;
 
 pub use make::{NewOrganization, NewScope};
 pub use read::{OpenError, Requested, Tampering};
@@ -30,7 +31,7 @@ pub use read::{OpenError, Requested, Tampering};
 #[derive(Clone, Copy, Debug)]
 pub struct KeyringSettings {
     /// The life of an opened branch key, and of all that was opened with it. Never over
-    /// [`KeyringSettings::LONGEST`], whatever is written here.
+    /// [`KeyringSettings::LONGEST`], even if a longer one is set here.
     pub cache: Duration,
     /// The wait before a retry, while the key service or the store cannot be reached.
     pub retry_after: Duration,
@@ -41,7 +42,7 @@ pub struct KeyringSettings {
 }
 
 impl KeyringSettings {
-    /// The longest life of an opened key: what the key service takes back takes effect within it.
+    /// The longest life of an opened key. A refusal of the key service takes effect within it.
     pub const LONGEST: Duration = Duration::from_mins(5);
 }
 
@@ -59,22 +60,22 @@ impl Default for KeyringSettings {
 /// A key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The key service or the key store cannot be reached; keys that are not open stay closed until then.
+    /// The key service or the key store cannot be reached. Keys that are open still serve to their deadline.
     #[error("the keys are not available now")]
     Unavailable {
         /// The wait before a retry.
         retry_after: Duration,
     },
-    /// The key service refuses: its key is disabled, deleted, or not ours to use.
+    /// The key service refuses: its key is disabled or deleted, or this service may not use it.
     #[error("the key service refuses")]
     Denied,
-    /// There is no such key.
+    /// There is no such key, or it is retired.
     #[error("there is no such key")]
     Missing,
     /// The key was destroyed, and with it what it sealed.
     #[error("the key was destroyed")]
     Destroyed,
-    /// The key's row is not as it was written.
+    /// The key's row is not as it was written, or not the one that was requested.
     #[error("the key's row is not as it was written")]
     Corrupt,
 }
@@ -104,18 +105,18 @@ impl<S: KeyStore> Keyring<S> {
     ///
     /// # Errors
     ///
-    /// [`KeyError`]; [`KeyError::Missing`] if the owner has no key.
+    /// [`KeyError`]; [`KeyError::Missing`] if the owner has no key. [`KeyError::Corrupt`] is reported as tampering.
     pub async fn scope(
         &self,
         organization: OrganizationId,
         owner: Owner,
     ) -> Result<Arc<ScopeKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         let load = async || {
             let row = self.0.current(organization, owner, Purpose::Seal).await?;
             self.0.scope_of_row(&open, owner, &row).await
         };
-        open.scopes.load((owner, None), load).await
+        reported(organization, open.scopes.load((owner, None), load).await)
     }
 
     /// A scope key of `owner` by its id, current or former. Values are opened through [`Keyring::open`].
@@ -149,8 +150,8 @@ impl<S: KeyStore> Keyring<S> {
         owner: Owner,
         row: &WrappedKey,
     ) -> Result<Arc<ScopeKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
-        self.0.scope_of_row(&open, owner, row).await
+        let open = reported(organization, self.0.organization(organization).await)?;
+        reported(organization, self.0.scope_of_row(&open, owner, row).await)
     }
 
     /// Makes the first key of a new owner. Store its row in the transaction that stores the owner.
@@ -164,7 +165,7 @@ impl<S: KeyStore> Keyring<S> {
         owner: Owner,
         now: OffsetDateTime,
     ) -> Result<NewScope, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         KeyLoader::<S>::new_scope(&open, owner, now)
     }
 
@@ -191,13 +192,14 @@ impl<S: KeyStore> Keyring<S> {
         organization: OrganizationId,
         id: KeyId,
     ) -> Result<Arc<IndexKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         let load = async || self.0.index_key(&open, id).await;
-        open.indexes.load(id, load).await
+        reported(organization, open.indexes.load(id, load).await)
     }
 
     /// The token of a social security number, by one call of the key service. A leaked database and a leaked
-    /// index key together do not reveal the numbers; the key service never receives one.
+    /// index key together do not reveal the numbers; the key service never receives one. All but the number's
+    /// ASCII letters and digits is ignored.
     ///
     /// # Errors
     ///
@@ -227,13 +229,13 @@ impl<S: KeyStore> Keyring<S> {
         &self,
         organization: OrganizationId,
     ) -> Result<Arc<AuthorizationKey>, KeyError> {
-        let open = self.0.organization(organization).await?;
+        let open = reported(organization, self.0.organization(organization).await)?;
         let load = async || {
             let (owner, purpose) = (Owner::Organization, Purpose::Authorization);
             let row = self.0.current(organization, owner, purpose).await?;
             self.0.authorization_key(&open, row).await
         };
-        open.authorization.load((), load).await
+        reported(organization, open.authorization.load((), load).await)
     }
 
     /// An authorization key of the organization by its id, current or former: what verifies.

@@ -1,5 +1,5 @@
-//! Opens what `vectors/known_answers.py` made by the README alone: the specification is complete, and
-//! what is stored stays readable. If one of these fails, stored data no longer opens.
+//! Opens what `vectors/known_answers.py` made from the README alone, which shows that the specification is complete
+//! and that stored data stays readable: if one of these tests fails, stored data no longer opens.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -7,13 +7,14 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::columns::{
-    DEMOGRAPHICS_FAMILY, DEMOGRAPHICS_MRN, PEOPLE_EMAIL, PEOPLE_NAME, RESOURCE_VERSIONS_BODY,
-};
+use uuid::Uuid;
+
+use crate::columns::{Family, PersonName, ResourceBody};
 use crate::{
-    AuthenticatedRow, DevelopmentKeyring, KeyService, KeyState, KeyStore, Keyring, KeyringSettings,
-    MemoryKeys, OrganizationId, Owner, OwnerKind, Plaintext, Purpose, RowEncoder, RowId, RowMac,
-    Sealed, WrappedKey, provider, row_digest,
+    AuthenticatedRow, ColumnEncoder, DevelopmentKeyring, Head, HeadSet, IndexParameter, IndexValue,
+    KeyService, KeyState, Keyring, KeyringSettings, MemoryKeys, Normalizer, OrganizationId, Owner,
+    OwnerKind, Purpose, Requested, RowId, RowMac, Sealed, SecretToken, Table, WrappedKey, provider,
+    row_digest, tables,
 };
 
 struct Answers(Value);
@@ -35,12 +36,24 @@ impl Answers {
         self.bytes(name).try_into().unwrap()
     }
 
-    fn sealed<T: Plaintext>(&self, name: &str) -> Sealed<T> {
+    fn sealed<C>(&self, name: &str) -> Sealed<C> {
         Sealed::from_bytes(self.bytes(name))
     }
 
     fn organization(&self) -> OrganizationId {
         self.text("organization").parse().unwrap()
+    }
+
+    fn patient(&self) -> Owner {
+        Owner::Patient(self.text("patient").parse().unwrap())
+    }
+
+    fn requested(&self, owner: Owner) -> Requested {
+        Requested {
+            organization: self.organization(),
+            owner,
+            row: self.row(),
+        }
     }
 
     fn row(&self) -> RowId {
@@ -60,7 +73,7 @@ impl Answers {
         let file = json!({
             "format": "phi-development-keyring/1",
             "roots": [{ "id": self.text("root"), "key": base64("root_key") }],
-            "mac_key": base64("mac_key"),
+            "mac_key": base64("service_mac_key"),
         });
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keyring.json");
@@ -90,9 +103,9 @@ impl Answers {
                 branch: branch.map(|id| id.parse().unwrap()),
                 wrapped: row.bytes("wrapped"),
                 commitment: row.array("commitment"),
-                state: KeyState::Active,
+                state: KeyState::Current,
                 created_at: self.moment(),
-                mac: RowMac::from_bytes(row.array("mac")),
+                mac: RowMac::new(row.text("id").parse().unwrap(), row.array("mac")),
             }
         };
         let rows = self.0["keys"].as_array().unwrap();
@@ -101,11 +114,9 @@ impl Answers {
             .collect()
     }
 
-    async fn keyring(&self) -> Keyring<MemoryKeys> {
+    fn keyring(&self) -> Keyring<MemoryKeys> {
         let store = MemoryKeys::default();
-        for key in self.keys() {
-            store.insert(&key).await.unwrap();
-        }
+        store.insert(self.keys());
         let service = KeyService::Development(self.keyring_file());
         Keyring::new(service, store, KeyringSettings::default())
     }
@@ -114,99 +125,190 @@ impl Answers {
 #[tokio::test]
 async fn fields_sealed_by_another_program_open() {
     let answers = Answers::read();
-    let (keyring, row) = (answers.keyring().await, answers.row());
-    let patient = Owner::Patient(answers.text("patient").parse().unwrap());
-    let scope = keyring
-        .scope(answers.organization(), patient)
-        .await
-        .unwrap();
+    let keyring = answers.keyring();
+    let requested = answers.requested(answers.patient());
 
-    let family = scope
-        .open(&DEMOGRAPHICS_FAMILY, row, &answers.sealed("family_ada"))
-        .unwrap();
+    let family = answers.sealed::<Family>("family_ada");
+    let family = keyring.open(requested, &family).await.unwrap();
     assert_eq!(family.expose().as_deref(), Some("Ada"));
-    let absent = scope
-        .open(&DEMOGRAPHICS_FAMILY, row, &answers.sealed("family_absent"))
-        .unwrap();
+    let absent = answers.sealed::<Family>("family_absent");
+    let absent = keyring.open(requested, &absent).await.unwrap();
     assert_eq!(*absent.expose(), None);
-    let sealed = answers.sealed("body_of_1000_sevens");
-    assert_eq!(sealed.as_bytes().len(), 46 + 1024);
-    let body = scope.open(&RESOURCE_VERSIONS_BODY, row, &sealed).unwrap();
+    let body = answers.sealed::<ResourceBody>("body_of_1000_sevens");
+    assert_eq!(body.as_bytes().len(), 46 + 1024);
+    let body = keyring.open(requested, &body).await.unwrap();
     assert_eq!(*body.expose(), [7; 1000]);
+
+    let requested = answers.requested(Owner::Organization);
+    let name = answers.sealed::<PersonName>("person_name_ada");
+    let name = keyring.open(requested, &name).await.unwrap();
+    assert_eq!(name.expose(), "Ada");
 }
 
-/// The vectors hold no seal key of the organization: the patient's stands in for it, which shows that
-/// only suite and owner make the difference.
-#[test]
-fn a_field_of_a_wider_scope_sealed_by_another_program_opens() {
+/// Every wrapped key opens, which checks its wrap, its commitment and its MAC.
+#[tokio::test]
+async fn keys_wrapped_by_another_program_open() {
     let answers = Answers::read();
-    let key = crate::secret::SecretKey::from_array(&[3; 32]);
-    let id = answers.text("seal_key").parse().unwrap();
-    let scope = crate::Scope::new(answers.organization(), Owner::Organization, id, key);
-    let name = scope.open(
-        &PEOPLE_NAME,
-        answers.row(),
-        &answers.sealed("people_name_ada"),
-    );
-    assert_eq!(name.unwrap().expose(), "Ada");
+    let (keyring, organization) = (answers.keyring(), answers.organization());
+    for owner in [answers.patient(), Owner::Organization] {
+        assert!(keyring.scope(organization, owner).await.is_ok());
+    }
+    let index = answers.text("index").parse().unwrap();
+    assert!(keyring.index(organization, index).await.is_ok());
+    let authorization = keyring.authorization(organization).await.unwrap();
+    let id = answers.text("authorization").parse().unwrap();
+    assert_eq!(authorization.key_id(), id);
+    let rows = answers.0["keys"].as_array().unwrap().clone();
+    for (row, answer) in answers.keys().iter().zip(rows) {
+        assert_eq!(row_digest(row), Answers(answer).array("digest"));
+    }
 }
 
 #[tokio::test]
-async fn indexes_agree_with_another_program() {
+async fn tokens_of_a_blind_index_agree_with_another_program() {
     let answers = Answers::read();
-    let (keyring, organization) = (answers.keyring().await, answers.organization());
-    let key = keyring.index(organization).await.unwrap();
-    let email = key.exact(&PEOPLE_EMAIL, " Ada@Example.org ");
+    let (keyring, organization) = (answers.keyring(), answers.organization());
+    let id = answers.text("index").parse().unwrap();
+    let key = keyring.index(organization, id).await.unwrap();
+    let values = [
+        (
+            IndexParameter::SignInEmail,
+            None,
+            " Ada@Example.org ",
+            "sign_in_email_ada_at_example",
+        ),
+        (
+            IndexParameter::Email,
+            None,
+            "ada@EXAMPLE.org",
+            "email_ada_at_example",
+        ),
+        (
+            IndexParameter::Identifier,
+            Some("urn:Example"),
+            "mrn-7a",
+            "identifier_with_system",
+        ),
+        (
+            IndexParameter::Identifier,
+            None,
+            "MRN-7a",
+            "identifier_without_system",
+        ),
+        (
+            IndexParameter::IdentifierValue,
+            None,
+            "mrn-7A\u{2003}",
+            "identifier_value",
+        ),
+        (IndexParameter::Phone, None, " +1 (617) 555-0100", "phone"),
+    ];
+    for (parameter, system, value, name) in values {
+        let value = IndexValue {
+            parameter,
+            system,
+            value,
+        };
+        let token = key.token(Normalizer::V1, value);
+        assert_eq!(*token.as_bytes(), answers.array(name), "{name}");
+    }
+    let value = IndexValue {
+        parameter: IndexParameter::Identifier,
+        system: Some("urn:ssn"),
+        value: "999-12 3456",
+    };
+    let token = keyring.service_token(&key, Normalizer::V1, value).await;
     assert_eq!(
-        *email.as_bytes(),
-        answers.array("email_index_ada_at_example")
+        *token.unwrap().as_bytes(),
+        answers.array("social_security_number")
     );
-    let mrn = key.exact(&DEMOGRAPHICS_MRN, "mrn-7a");
-    assert_eq!(*mrn.as_bytes(), answers.array("mrn_index_mrn_7a"));
-    let ssn = keyring
-        .ssn_index(organization, "999-12-3456")
-        .await
-        .unwrap();
-    assert_eq!(*ssn.as_bytes(), answers.array("ssn_index_999123456"));
 }
 
+/// A row of every type of column, with one that has no value and one that is volatile.
 struct Person<'a>(&'a Answers, RowMac);
 
 impl AuthenticatedRow for Person<'_> {
-    const TABLE: &'static str = "people";
+    const TABLE: Table = tables::PEOPLE;
 
-    fn encode(&self, row: &mut RowEncoder) {
-        row.text("ada");
-        row.absent();
-        row.u64(7);
-        row.uuid(self.0.row().uuid());
-        row.bytes(&[1, 2]);
-        row.bool(true);
-        row.time(self.0.moment());
+    fn organization(&self) -> OrganizationId {
+        self.0.organization()
+    }
+
+    fn row_id(&self) -> Uuid {
+        self.0.row().uuid()
+    }
+
+    fn encode(&self, columns: &mut ColumnEncoder) {
+        columns.column(1, &"ada".to_owned());
+        columns.column(2, &None::<String>);
+        columns.column(3, &7_u16);
+        columns.column(4, &self.0.row());
+        columns.column(5, &vec![1, 2]);
+        columns.column(6, &true);
+        columns.column(7, &self.0.moment());
+        columns.volatile(8, &9_u64);
+        let before_1970 = OffsetDateTime::UNIX_EPOCH - std::time::Duration::from_nanos(1);
+        columns.column(300, &Some(before_1970));
     }
 
     fn mac(&self) -> &RowMac {
         &self.1
+    }
+
+    fn set_mac(&mut self, mac: RowMac) {
+        self.1 = mac;
     }
 }
 
 #[tokio::test]
 async fn macs_and_hashes_agree_with_another_program() {
     let answers = Answers::read();
-    let keyring = answers.keyring().await;
-    let key = keyring.authorization(answers.organization()).await.unwrap();
-    let person = Person(
-        &answers,
-        RowMac::from_bytes(answers.array("access_row_mac")),
-    );
+    let (keyring, organization) = (answers.keyring(), answers.organization());
+    let key = answers.text("authorization").parse().unwrap();
+    let mac = RowMac::new(key, answers.array("access_row_mac"));
+    let person = Person(&answers, mac);
     assert_eq!(row_digest(&person), answers.array("access_row_digest"));
-    assert!(key.verify(person).is_ok());
-    assert_eq!(
-        key.token_hash("session", b"x"),
-        answers.array("session_token_hash_of_x")
-    );
-    assert_eq!(
-        key.mac("audit", b"x"),
-        answers.array("audit_message_mac_of_x")
-    );
+    assert!(keyring.verify(organization, person).await.is_ok());
+    let key = keyring.authorization(organization).await.unwrap();
+    let mac = answers.array("audit_message_mac_of_x");
+    assert_eq!(key.message_mac("audit", b"x"), mac);
+    let token = SecretToken::parse(&answers.text("token")).unwrap();
+    assert_eq!(token.hash("session"), answers.array("session_token_hash"));
+    let scope = keyring.scope(organization, Owner::Organization).await;
+    let pseudonym = scope.unwrap().pseudonym("address", b"192.0.2.1");
+    assert_eq!(pseudonym, answers.array("pseudonym_of_192_0_2_1"));
+}
+
+#[tokio::test]
+async fn heads_agree_with_another_program() {
+    let answers = Answers::read();
+    let scope = answers.keyring();
+    let scope = scope.scope(answers.organization(), answers.patient()).await;
+    let scope = scope.unwrap();
+    let head = |kind, number: u8, version| Head {
+        kind,
+        id: uuid::Builder::from_u128(u128::from(number))
+            .with_version(uuid::Version::Random)
+            .with_variant(uuid::Variant::RFC4122)
+            .into_uuid(),
+        version,
+        digest: [number; 32],
+    };
+    let mut heads = HeadSet::default();
+    heads.add(&scope, head("Observation", 1, 1));
+    heads.add(&scope, head("Condition", 4, 2));
+    heads.add(&scope, head("Observation", 2, 3));
+    heads.add(&scope, head("Observation", 3, 1));
+    let expected = answers.bytes("heads");
+    assert_eq!(heads.to_bytes(), expected);
+    assert_eq!(HeadSet::from_bytes(&expected), Some(heads));
+}
+
+#[test]
+fn the_readme_lists_every_authenticated_table() {
+    let readme = include_str!("../README.md");
+    for table in tables::ALL {
+        let line = format!("| {} | `{}` |", table.tag, table.name);
+        assert!(readme.contains(&line), "{line}");
+    }
 }

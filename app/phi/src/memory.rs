@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use phi_types::{KeyId, KeyState, KeyStore, OrganizationId, Owner, Purpose, StoreError, WrappedKey};
+use phi_types::{
+    KeyId, KeyState, KeyStore, OrganizationId, Owner, Purpose, StoreError, WrappedKey,
+};
 
 /// A [`KeyStore`] in memory, for tests that need keys but no database.
 #[derive(Debug, Default)]

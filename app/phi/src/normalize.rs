@@ -1,4 +1,4 @@
-//! Normalizers: the spellings that count as the same value in a blind index.
+//! Normalizers: which spellings count as the same value in a blind index.
 
 use phi_types::IndexParameter;
 use zeroize::Zeroizing;

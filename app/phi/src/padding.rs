@@ -1,4 +1,4 @@
-//! Padding: a value is padded to its column's bucket before it is sealed, because lengths tell.
+//! Padding of a value to its column's bucket before it is sealed, since lengths reveal values.
 
 use phi_types::Bucket;
 use zeroize::Zeroizing;
@@ -24,7 +24,7 @@ const fn padme(length: usize) -> usize {
     (length + mask) & !mask
 }
 
-/// Appends `kind | value | 0x80 | 0x00…`, as long as the bucket says.
+/// Appends `kind | value | 0x80 | 0x00…`, with a length of the bucket.
 pub(crate) fn pad(kind: u8, value: &[u8], bucket: Bucket, out: &mut Vec<u8>) {
     let end = out.len() + padded_length(value, bucket);
     out.push(kind);
@@ -38,8 +38,8 @@ pub(crate) fn padded_length(value: &[u8], bucket: Bucket) -> usize {
     padded(bucket, value.len() + 2)
 }
 
-/// The type byte and the value of a padded plaintext, if it is one. The value takes the plaintext's
-/// place.
+/// The type byte and the value of a padded plaintext, if it is one. The value is moved within the plaintext's
+/// own buffer.
 pub(crate) fn unpad(mut padded: Zeroizing<Vec<u8>>) -> Option<(u8, Zeroizing<Vec<u8>>)> {
     let mark = padded.iter().rposition(|byte| *byte != 0)?;
     let kind = *padded.first()?;

@@ -9,8 +9,8 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use secrecy::{ExposeSecret, SecretString};
 
-use phi_types::random_bytes;
 use crate::value::Phi;
+use phi_types::random_bytes;
 
 /// A password was not hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ pub fn hash(password: &SecretString) -> Result<Phi<String>, PasswordError> {
         .ok_or(PasswordError::TooLong)
 }
 
-/// Whether `password` is the one that `stored` was made of. A string that is none verifies nothing.
+/// Whether `stored` is a password string of `password`.
 #[must_use]
 pub fn verify(password: &SecretString, stored: &str) -> bool {
     let Ok(stored) = PasswordHash::new(stored) else {
@@ -44,12 +44,12 @@ pub fn verify(password: &SecretString, stored: &str) -> bool {
         .is_ok()
 }
 
-/// Does the work of [`verify`] for an account that is not there, so that the time of an answer does
-/// not tell which accounts are.
-pub fn verify_nobody(password: &SecretString) {
-    static NOBODY: LazyLock<Option<Phi<String>>> =
-        LazyLock::new(|| hash(&SecretString::from("nobody")).ok());
-    if let Some(stored) = &*NOBODY {
+/// Does the work of [`verify`] for an account that does not exist, so that the response time does not reveal
+/// which accounts exist.
+pub fn verify_without_account(password: &SecretString) {
+    static DECOY: LazyLock<Option<Phi<String>>> =
+        LazyLock::new(|| hash(&SecretString::from("decoy")).ok());
+    if let Some(stored) = &*DECOY {
         std::hint::black_box(verify(password, stored.expose()));
     }
 }
@@ -73,6 +73,6 @@ mod tests {
         assert!(verify(&"correct horse".into(), stored.expose()));
         assert!(!verify(&"battery staple".into(), stored.expose()));
         assert!(!verify(&"correct horse".into(), "no such string"));
-        verify_nobody(&"correct horse".into());
+        verify_without_account(&"correct horse".into());
     }
 }

@@ -1,4 +1,4 @@
-//! What can be sealed, and as which bytes.
+//! The values that can be sealed, and their bytes.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -9,12 +9,12 @@ pub trait Plaintext: Zeroize + Sized {
     /// The type byte and the value's bytes.
     fn encoded(&self) -> (u8, &[u8]);
 
-    /// The value that `encoded` made these of, or nothing. The bytes are handed over, so that opening
-    /// makes no second copy that would have to be zeroized.
+    /// The value whose type byte and bytes these are, if they are a value of this type. The bytes are passed by
+    /// value, so that opening makes no second copy that would have to be zeroized.
     fn decode(kind: u8, value: Zeroizing<Vec<u8>>) -> Option<Self>;
 }
 
-/// A [`Plaintext`] that is always there, so that an `Option` of it reads back as it was.
+/// A [`Plaintext`] that is never absent, so that an `Option` of it reads back as it was.
 pub trait Present: Plaintext {}
 
 const ABSENT: u8 = 0;
@@ -46,7 +46,7 @@ impl Plaintext for Vec<u8> {
 
 impl Present for Vec<u8> {}
 
-/// Absence is sealed like a value, where it would tell something.
+/// Absence is sealed like a value in columns where it would reveal something.
 impl<T: Present> Plaintext for Option<T> {
     fn encoded(&self) -> (u8, &[u8]) {
         self.as_ref().map_or((ABSENT, &[]), Plaintext::encoded)

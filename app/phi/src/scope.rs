@@ -80,15 +80,12 @@ impl ScopeKey {
     }
 
     /// Opens a value that was sealed under this key for column `C` of the row `row`.
-    pub(crate) fn open<C>(
-        &self,
-        row: RowId,
-        sealed: &Sealed<C>,
-    ) -> Result<Phi<C::Value>, NotOpened>
+    pub(crate) fn open<C>(&self, row: RowId, sealed: &Sealed<C>) -> Result<Phi<C::Value>, NotOpened>
     where
         C: Column<Value: Plaintext>,
     {
-        self.open_bytes::<C>(row, sealed.as_bytes()).ok_or(NotOpened)
+        self.open_bytes::<C>(row, sealed.as_bytes())
+            .ok_or(NotOpened)
     }
 
     fn open_bytes<C>(&self, row: RowId, sealed: &[u8]) -> Option<Phi<C::Value>>
@@ -159,7 +156,7 @@ impl ScopeKey {
     }
 }
 
-/// Suite 1 only for a patient, whose rows bound the number of messages under a key.
+/// Suite 1 for a patient alone: the size of a chart bounds the number of messages under its key.
 const fn suite_of(owner: &Owner) -> Suite {
     match owner {
         Owner::Patient(_) => Suite::Gcm,

@@ -1,13 +1,13 @@
-//! The two suites, and the header that names one of them.
+//! The two cipher suites, and the header that names one of them.
 
 mod gcm;
 mod xaes;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::secret::SecretKey;
 use phi_types::KeyId;
 use phi_types::{FORMAT, HEADER_LENGTH, fill_random};
-use crate::secret::SecretKey;
 
 /// The length of the tag that ends everything sealed.
 const TAG: usize = 16;
@@ -21,7 +21,7 @@ pub(crate) enum Suite {
     Xaes,
 }
 
-/// An AEAD operation failed. The cause is not distinguished: only an attacker would profit from it.
+/// An AEAD operation failed. The cause is not distinguished: it would help an attacker alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AeadError;
 
@@ -55,7 +55,7 @@ impl Suite {
     }
 
     /// Appends `nonce | ciphertext | tag` to `out`. `write` appends the plaintext, of exactly
-    /// `length` bytes, where the ciphertext will stand.
+    /// `length` bytes, which is then encrypted in place.
     pub(crate) fn seal_into(
         self,
         key: &SecretKey,
@@ -95,7 +95,7 @@ impl Suite {
         Ok(text)
     }
 
-    /// The core below the nonce generator.
+    /// Encrypts `text` in place under a given nonce.
     fn encrypt(
         self,
         key: &SecretKey,
@@ -134,7 +134,7 @@ fn sized<const N: usize>(bytes: &[u8]) -> Result<&[u8; N], AeadError> {
     bytes.try_into().ok().ok_or(AeadError)
 }
 
-/// What everything sealed begins with: `format | suite | key id`.
+/// The header of a sealed value: `format | suite | key id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) suite: Suite,

@@ -1,11 +1,11 @@
-//! 256-bit keys, and the two functions everything is derived with: HMAC-SHA256 and HKDF-Expand.
+//! 256-bit keys, and the two functions of them: HMAC-SHA256 and HKDF-Expand.
 
 use std::fmt;
 
+use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use phi_types::fill_random;
 
@@ -20,14 +20,14 @@ impl SecretKey {
         }))
     }
 
-    /// The key whose bytes these are.
+    /// The key with these bytes.
     pub(crate) fn from_array(bytes: &[u8; 32]) -> Self {
         Self(SecretBox::init_with_mut(|key: &mut [u8; 32]| {
             key.copy_from_slice(bytes);
         }))
     }
 
-    /// The key whose bytes these are, if there are 32 of them.
+    /// The key with these bytes, if there are 32 of them.
     pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
         <&[u8; 32]>::try_from(bytes).ok().map(Self::from_array)
     }
@@ -38,23 +38,23 @@ impl SecretKey {
     }
 
     /// A subkey: `HKDF-Expand(key, info, 32)` with SHA-256 (RFC 5869 §2.3), where `info` is the
-    /// concatenation of `parts`.
-    ///
-    /// Extraction is left out as RFC 5869 §3.3 allows, every key here being uniformly random. For 32
-    /// bytes the expansion is one block, `HMAC(key, info | 0x01)`.
+    /// concatenation of `parts`. Extraction is left out as RFC 5869 §3.3 allows: every key here is uniformly
+    /// random.
     pub(crate) fn derive(&self, parts: &[&[u8]]) -> Self {
-        let mut mac = keyed(self.expose());
-        for part in parts {
-            mac.update(part);
-        }
-        mac.update(&[1]);
-        let block = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
-        Self::from_array(&block)
+        Self(SecretBox::init_with_mut(|subkey: &mut [u8; 32]| {
+            let expanded = Hkdf::<Sha256>::from_prk(self.expose())
+                .is_ok_and(|hkdf| hkdf.expand_multi_info(parts, subkey).is_ok());
+            // HKDF fails for a key below 32 bytes or an output over 255 blocks; neither can be here.
+            assert!(
+                expanded,
+                "HKDF-Expand derives 32 bytes from a key of 32 bytes"
+            );
+        }))
     }
 
     /// `HMAC-SHA256(key, message)`, where the message is the concatenation of `parts`.
     pub(crate) fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = keyed(self.expose());
+        let mut mac = hmac_under(self.expose());
         for part in parts {
             mac.update(part);
         }
@@ -74,18 +74,15 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// HMAC under a 32-byte key. HMAC fills a key up with zeros to its block, so filling it here is the
-/// same, and cannot fail.
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    let mut block = Zeroizing::new([0; 64]);
-    let (start, _) = block.split_at_mut(32);
-    start.copy_from_slice(key);
-    Hmac::new((&*block).into())
+fn hmac_under(key: &[u8; 32]) -> Hmac<Sha256> {
+    let Ok(mac) = Hmac::new_from_slice(key) else {
+        unreachable!("HMAC takes keys of any length");
+    };
+    mac
 }
 
 #[cfg(test)]
 mod tests {
-    use hkdf::Hkdf;
     use proptest::prelude::*;
 
     use super::*;
@@ -102,20 +99,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn deriving_agrees_with_the_hkdf_crate(key: [u8; 32], info: Vec<u8>) {
-            let mut expected = [0; 32];
-            Hkdf::<Sha256>::from_prk(&key).unwrap().expand(&info, &mut expected).unwrap();
+        fn how_the_info_is_split_into_parts_does_not_matter(key: [u8; 32], info: Vec<u8>) {
+            let key = SecretKey::from_array(&key);
             let (a, b) = info.split_at(info.len() / 2);
-            let derived = SecretKey::from_array(&key).derive(&[a, b]);
-            prop_assert_eq!(derived.expose(), &expected);
+            let (whole, parts) = (key.derive(&[&info]), key.derive(&[a, b]));
+            prop_assert_eq!(whole.expose(), parts.expose());
         }
 
+        /// RFC 5869 §2.3: one block of output is `HMAC(key, info | 0x01)`.
         #[test]
-        fn a_filled_up_key_is_the_same_key(key: [u8; 32], message: Vec<u8>) {
-            let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-            mac.update(&message);
-            let expected: [u8; 32] = mac.finalize().into_bytes().into();
-            prop_assert_eq!(SecretKey::from_array(&key).hmac(&[&message]), expected);
+        fn deriving_agrees_with_hmac(key: [u8; 32], info: Vec<u8>) {
+            let key = SecretKey::from_array(&key);
+            prop_assert_eq!(*key.derive(&[&info]).expose(), key.hmac(&[&info, &[1]]));
         }
+    }
+
+    /// RFC 4231, test case 1, with its key of 20 bytes filled up with zeros, as HMAC does.
+    #[test]
+    fn hmac_agrees_with_rfc_4231() {
+        let mut key = [0; 32];
+        key[..20].fill(0x0b);
+        let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+        let mac = SecretKey::from_array(&key).hmac(&[b"Hi ", b"There"]);
+        assert_eq!(hex::encode(mac), expected);
     }
 }

@@ -4,17 +4,16 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-/// A PHI value in the clear. It cannot be serialized, does not show itself in `Debug`, and is
-/// zeroized when dropped.
+/// A PHI value in the clear. It cannot be serialized, its `Debug` reveals nothing, and it is zeroized on drop.
 pub struct Phi<T: Zeroize>(T);
 
 impl<T: Zeroize> Phi<T> {
-    /// Takes a value under protection.
+    /// Wraps a value.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value. What is made of it is the caller's to protect.
+    /// The value. Copies that the caller makes of it are not zeroized.
     pub const fn expose(&self) -> &T {
         &self.0
     }

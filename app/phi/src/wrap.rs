@@ -1,14 +1,14 @@
-//! Wrapping keys under keys, and what an opened key must agree with.
+//! Wrapping keys under keys, and the commitment and MAC that an opened key is checked against.
 
 use subtle::ConstantTimeEq;
 
+use crate::seal::{AeadError, Suite};
+use crate::secret::SecretKey;
 use phi_types::KeyId;
 use phi_types::WrappedKey;
 use phi_types::{RowMac, authenticated_bytes};
-use crate::seal::{Suite, AeadError};
-use crate::secret::SecretKey;
 
-/// Wraps always take suite 2: many instances make them under one key, and they are not counted.
+/// The suite of every wrap: many instances wrap under one key, and the wraps are not counted.
 const SUITE: Suite = Suite::Xaes;
 
 /// Wraps `key`: `nonce[24] | ciphertext[32] | tag[16]`.
@@ -37,8 +37,8 @@ fn subkey(wrapping: &SecretKey) -> SecretKey {
     wrapping.derive(&[b"phi-wrap/1", &[SUITE.code()]])
 }
 
-/// What a wrap under a branch key is bound to: `"phi-wrap-aad/1" | organization[16] | owner kind |
-/// owner[16] | purpose | key id[16] | version[4] | branch id[16] | branch version[4]`.
+/// The additional data of a wrap under a branch key: `"phi-wrap-aad/1" | organization[16] | owner kind |
+/// owner id[16] | purpose | key id[16] | version[4] | branch id[16] | branch version[4]`.
 pub(crate) fn context(row: &WrappedKey, branch: KeyId, branch_version: u32) -> Vec<u8> {
     [
         &b"phi-wrap-aad/1"[..],
@@ -54,7 +54,7 @@ pub(crate) fn context(row: &WrappedKey, branch: KeyId, branch_version: u32) -> V
     .concat()
 }
 
-/// What is stored beside a wrapped key and binds it to this key alone: AES-GCM does not, by itself.
+/// The commitment to a key, stored beside its wrap: AES-GCM by itself does not commit to the wrapped key.
 pub(crate) fn commitment(key: &SecretKey, id: KeyId) -> [u8; 32] {
     *key.derive(&[b"phi-commit/1", id.as_bytes()]).expose()
 }

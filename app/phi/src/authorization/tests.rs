@@ -54,7 +54,10 @@ fn ada() -> Person {
 
 #[test]
 fn a_row_verifies_as_it_was_written_also_after_a_rotation_until_the_key_is_retired() {
-    assert_eq!(key(1, KeyState::Current).verify(ada()).unwrap().role, "clinician");
+    assert_eq!(
+        key(1, KeyState::Current).verify(ada()).unwrap().role,
+        "clinician"
+    );
     assert!(key(1, KeyState::Former).verify(ada()).is_some());
     assert!(key(1, KeyState::Retired).verify(ada()).is_none());
 }
@@ -66,16 +69,40 @@ fn a_changed_a_nulled_and_a_moved_row_do_not_verify() {
     let supervisor = None;
     let organization = OrganizationId::random();
     assert!(current.verify(Person { role, ..ada() }).is_none());
-    assert!(current.verify(Person { supervisor, ..ada() }).is_none());
-    assert!(current.verify(Person { organization, ..ada() }).is_none());
-    assert!(current.verify(Person { mac: RowMac::UNSET, ..ada() }).is_none());
+    assert!(
+        current
+            .verify(Person {
+                supervisor,
+                ..ada()
+            })
+            .is_none()
+    );
+    assert!(
+        current
+            .verify(Person {
+                organization,
+                ..ada()
+            })
+            .is_none()
+    );
+    assert!(
+        current
+            .verify(Person {
+                mac: RowMac::UNSET,
+                ..ada()
+            })
+            .is_none()
+    );
 }
 
 #[test]
 fn a_mac_under_another_key_id_does_not_verify() {
     assert!(key(2, KeyState::Current).verify(ada()).is_none());
     let renamed = RowMac::new(KeyId::from_uuid(Uuid::from_u128(2)), *ada().mac.as_bytes());
-    let renamed = Person { mac: renamed, ..ada() };
+    let renamed = Person {
+        mac: renamed,
+        ..ada()
+    };
     assert!(key(2, KeyState::Current).verify(renamed).is_none());
 }
 

@@ -22,20 +22,20 @@ use zeroize::Zeroizing;
 
 use self::https_only::HttpsOnly;
 use super::{BranchContext, RootWrapped, ServiceError};
-use phi_types::provider;
 use crate::secret::SecretKey;
+use phi_types::provider;
 
-/// Where KMS is and which of its keys are ours. Credentials come from the SDK's standard chain.
+/// The KMS endpoint and the ids of the keys to use. Credentials are those of the SDK's standard chain.
 #[derive(Clone, Debug)]
 pub struct AwsKmsSettings {
-    /// The region, if the environment is not to say it.
+    /// The region, unless it is the environment's.
     pub region: Option<String>,
-    /// An endpoint other than the region's own. `https://` only.
+    /// An endpoint instead of the region's own. `https://` only.
     pub endpoint: Option<String>,
     /// The only certificate authorities to trust, as PEM, if not the system's.
     pub certificate_authority: Option<Vec<u8>>,
-    /// The symmetric key that wraps branch keys: its id or ARN, not an alias, since what wrapped a
-    /// key is stored under this name.
+    /// The symmetric key that wraps branch keys: its id or ARN, which is stored beside each wrapped key. Not an
+    /// alias, which can be pointed at another key.
     pub root: String,
     /// Former roots, which still unwrap.
     pub former_roots: Vec<String>,
@@ -89,7 +89,7 @@ impl AwsKms {
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(tls)
             .build_https();
-        // Short, so that an outage shows as one while the caller still waits.
+        // Short, so that an outage is reported before the client's own deadline.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(2))
@@ -122,11 +122,11 @@ impl AwsKms {
     ) -> Result<RootWrapped, ServiceError> {
         let request = self.client.encrypt().key_id(&self.root);
         let request = request.set_encryption_context(Some(encryption_context(context)));
-        let answer = request
+        let response = request
             .plaintext(Blob::new(key.expose().as_slice()))
             .send()
             .await;
-        let blob = answer.map_err(|error| failure(&error))?.ciphertext_blob;
+        let blob = response.map_err(|error| failure(&error))?.ciphertext_blob;
         let bytes = blob.ok_or(ServiceError::Corrupt)?.into_inner();
         Ok(RootWrapped {
             root: self.root.clone(),
@@ -140,19 +140,19 @@ impl AwsKms {
         wrapped: &RootWrapped,
         context: &BranchContext,
     ) -> Result<SecretKey, ServiceError> {
-        // The name comes from the database: another account's key, to which somebody else holds the
-        // plaintext, must not pass for a root of ours.
-        let ours = wrapped.root == self.root || self.former_roots.contains(&wrapped.root);
-        if wrapped.provider != provider::AWS_KMS || !ours {
+        // The name is the database's: a key of another account, whose owner knows the plaintext, must not pass
+        // for a root of this service.
+        let is_configured = wrapped.root == self.root || self.former_roots.contains(&wrapped.root);
+        if wrapped.provider != provider::AWS_KMS || !is_configured {
             return Err(ServiceError::Denied);
         }
         let request = self.client.decrypt().key_id(&wrapped.root);
         let request = request.set_encryption_context(Some(encryption_context(context)));
-        let answer = request
+        let response = request
             .ciphertext_blob(Blob::new(wrapped.bytes.as_slice()))
             .send()
             .await;
-        let blob = answer.map_err(|error| failure(&error))?.plaintext;
+        let blob = response.map_err(|error| failure(&error))?.plaintext;
         let key = Zeroizing::new(blob.ok_or(ServiceError::Corrupt)?.into_inner());
         SecretKey::from_slice(&key).ok_or(ServiceError::Corrupt)
     }
@@ -160,8 +160,8 @@ impl AwsKms {
     pub(super) async fn mac(&self, message: &[u8]) -> Result<[u8; 32], ServiceError> {
         let request = self.client.generate_mac().key_id(&self.mac_key);
         let request = request.mac_algorithm(MacAlgorithmSpec::HmacSha256);
-        let answer = request.message(Blob::new(message)).send().await;
-        let blob = answer.map_err(|error| failure(&error))?.mac;
+        let response = request.message(Blob::new(message)).send().await;
+        let blob = response.map_err(|error| failure(&error))?.mac;
         let mac = blob.ok_or(ServiceError::Corrupt)?.into_inner();
         mac.try_into().ok().ok_or(ServiceError::Corrupt)
     }
@@ -179,7 +179,7 @@ fn encryption_context(context: &BranchContext) -> HashMap<String, String> {
     .into()
 }
 
-/// What a failed call means for us. AWS's own words go to the log and no further.
+/// What a failed call means. AWS's own code is logged and not passed on.
 fn failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> ServiceError {
     let code = error.code();
     tracing::warn!(code, kind = kind(error), "key service call failed");
@@ -212,7 +212,7 @@ fn kind<E>(error: &SdkError<E>) -> &'static str {
     }
 }
 
-/// The given authorities and no others, or the system's.
+/// The TLS context that trusts the given authorities alone, or the system's.
 fn tls(authority: Option<&[u8]>) -> Result<TlsContext, AwsKmsError> {
     let store = match authority {
         Some(pem) if is_certificate(pem) => TrustStore::empty().with_pem_certificate(pem),
@@ -223,7 +223,7 @@ fn tls(authority: Option<&[u8]>) -> Result<TlsContext, AwsKmsError> {
     context.ok().ok_or(AwsKmsError::CertificateAuthority)
 }
 
-/// Whether this is a PEM certificate by its looks. The SDK panics on what is none.
+/// Whether this has the form of a PEM certificate. The SDK panics on one that does not parse.
 fn is_certificate(pem: &[u8]) -> bool {
     let text = std::str::from_utf8(pem).unwrap_or_default();
     let Some((_, rest)) = text.split_once("-----BEGIN CERTIFICATE-----") else {

@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{BranchContext, RootWrapped, ServiceError};
-use phi_types::KeyId;
-use phi_types::provider;
 use crate::secret::SecretKey;
 use crate::wrap;
+use phi_types::KeyId;
+use phi_types::provider;
 
-/// The file's format, in its own words.
+/// The name of the file's format, which stands in the file.
 const FORMAT: &str = "phi-development-keyring/1";
 
 /// Root keys and a MAC key in a JSON file of mode 0600.
 ///
-/// A limit: whoever reads the file and the database opens everything. It stands in for a key service
-/// on a developer's machine and must not hold keys of real patients.
+/// Limit: a reader of the file and the database can open everything. It replaces a key service on a developer's
+/// machine and must not hold keys of real patients.
 #[derive(Debug)]
 pub struct DevelopmentKeyring {
     /// The first one wraps; all of them unwrap.
@@ -33,16 +33,16 @@ pub struct DevelopmentKeyring {
 /// The keyring file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringFileError {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error("the keyring file cannot be read or written")]
     Io(#[from] io::Error),
-    /// There is one already; keys are never written over.
+    /// A file exists; keys are never overwritten.
     #[error("the keyring file exists already")]
     Exists,
-    /// Others than its owner can read it.
+    /// Its mode gives access to other users than its owner.
     #[error("the keyring file can be read by others than its owner (mode {0:04o}): chmod 600 it")]
     Exposed(u32),
-    /// It is no keyring.
+    /// The file is not a keyring.
     #[error("the file is no development keyring")]
     Malformed,
 }

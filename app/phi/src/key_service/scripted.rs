@@ -1,11 +1,11 @@
-//! A key service whose answers a test decides.
+//! A key service whose failures a test decides.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{DevelopmentKeyring, ServiceError};
 
-/// A development keyring that answers as it is told to, and counts what it is asked.
+/// A development keyring that fails on demand and counts its calls.
 #[derive(Clone, Debug)]
 pub struct Scripted {
     keyring: Arc<DevelopmentKeyring>,
@@ -24,17 +24,17 @@ impl Scripted {
         }
     }
 
-    /// From now on every call fails like this, or succeeds.
+    /// Sets how every further call fails; `None` lets them succeed.
     pub(crate) fn fail(&self, failure: Option<ServiceError>) {
         *self.failure.lock().unwrap() = failure;
     }
 
-    /// How often the service was asked.
+    /// The number of calls so far.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
-    pub(super) fn answer(&self) -> Result<&DevelopmentKeyring, ServiceError> {
+    pub(super) fn call(&self) -> Result<&DevelopmentKeyring, ServiceError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.failure.lock().unwrap().map_or(Ok(&self.keyring), Err)
     }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use super::KeyringSettings;
 use super::cache::SingleFlightCache;
 use crate::authorization::AuthorizationKey;
-use phi_types::{KeyId, OrganizationId};
 use crate::index::IndexKey;
-use phi_types::Owner;
 use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
+use phi_types::Owner;
+use phi_types::{KeyId, OrganizationId};
 
 /// A branch key, opened.
 pub(super) struct Branch {
@@ -21,8 +21,7 @@ pub(super) struct Branch {
     pub(super) key: SecretKey,
 }
 
-/// What is open of an organization. Everything below the branch key lies in here, so that nothing
-/// outlives it.
+/// The open keys of an organization. Every key below the branch key is in here, so that none outlives it.
 pub(super) struct OpenOrganization {
     pub(super) organization: OrganizationId,
     pub(super) branch: Arc<Branch>,
@@ -42,7 +41,7 @@ pub(super) struct OpenOrganization {
 }
 
 impl OpenOrganization {
-    /// `opened` is when opening began: not later than the moment the key service agreed to it.
+    /// `opened` is when opening began, which is before the key service permitted it.
     pub(super) fn new(
         organization: OrganizationId,
         branch: Branch,
@@ -68,22 +67,22 @@ impl OpenOrganization {
         self.opened + self.life
     }
 
-    /// When it is opened anew, if it is in use.
+    /// When the branch key is refreshed, if it is in use.
     pub(super) fn refresh_at(&self) -> Instant {
         self.opened + self.life * 4 / 5
     }
 
-    /// Whether it is still to be used at `now`.
+    /// Whether it may be used at `now`.
     pub(super) fn is_open(&self, now: Instant) -> bool {
         now < self.deadline()
     }
 
-    /// Notes that somebody needs it.
+    /// Records a use.
     pub(super) fn touch(&self) {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    /// Whether anybody needed it since it was opened.
+    /// Whether it was used since it was opened.
     pub(super) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! A bounded map whose entries are loaded by one caller while the others wait.
+//! A bounded cache with single-flight loading.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use super::KeyError;
 
-/// Holds up to `capacity` values. When it is full, the eighth that was not used for longest goes.
+/// A cache of up to `capacity` values. When it is full, the least recently used eighth is evicted.
 ///
-/// Loading is single flight: callers who come while a value is loaded wait for it, and get its failure
-/// too, so that an outage is not asked about once for every one of them. A failure is not remembered.
+/// Loading is single flight: callers that arrive while a value is loaded wait for it and share its failure,
+/// so that an outage costs one call and not one for each caller. A failure is not cached.
 pub(super) struct SingleFlightCache<K, V> {
     slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
     capacity: usize,
@@ -20,7 +20,7 @@ pub(super) struct SingleFlightCache<K, V> {
 
 struct Slot<V> {
     value: Mutex<Option<V>>,
-    /// Held while loading; holds how the last load failed.
+    /// Locked while loading; contains the failure of the last load.
     gate: tokio::sync::Mutex<Option<Failure>>,
     used: AtomicU64,
 }
@@ -39,7 +39,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         }
     }
 
-    /// The value of `key`, loaded if it is not there.
+    /// The value of `key`, loaded if it is absent.
     pub(super) async fn load(
         &self,
         key: K,
@@ -48,7 +48,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         self.load_unless(key, |_| true, load).await
     }
 
-    /// The value of `key`, loaded if it is not there or `good` does not hold for it any more.
+    /// The value of `key`, loaded if it is absent or `good` no longer holds for it.
     pub(super) async fn load_unless(
         &self,
         key: K,
@@ -67,7 +67,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         if let Some(shared) = failure.as_ref().filter(|failure| failure.at > arrived) {
             return Err(shared.error.clone());
         }
-        // Boxed, so that the many who find what they look for do not carry the loading with them.
+        // Boxed: most callers find the value, and their futures need no room for loading.
         match Box::pin(load()).await {
             Ok(value) => {
                 *slot.value() = Some(value.clone());
@@ -84,7 +84,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         }
     }
 
-    /// The value of `key`, if it is there. This does not count as use.
+    /// The value of `key`, if it is cached. This does not count as use.
     pub(super) fn peek(&self, key: &K) -> Option<V> {
         self.slots().get(key)?.value().clone()
     }
@@ -94,7 +94,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         *self.slot(key).value() = Some(value);
     }
 
-    /// Replaces the value of `key` if `meant` holds for it. Whether it did.
+    /// Replaces the value of `key` if `meant` holds for it. Returns whether it was replaced.
     pub(super) fn replace_if(&self, key: &K, meant: impl Fn(&V) -> bool, value: V) -> bool {
         let Some(slot) = self.slots().get(key).map(Arc::clone) else {
             return false;
@@ -107,12 +107,12 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         replaced
     }
 
-    /// Takes a value out.
+    /// Removes a value.
     pub(super) fn remove(&self, key: &K) {
         self.slots().remove(key);
     }
 
-    /// Takes a value out, if it is the one that is meant.
+    /// Removes a value if `meant` holds for it.
     pub(super) fn remove_if(&self, key: &K, meant: impl Fn(&V) -> bool) {
         let mut slots = self.slots();
         if slots

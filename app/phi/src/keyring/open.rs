@@ -78,7 +78,12 @@ impl<S: KeyStore> KeyLoader<S> {
         let row = self.current(organization, owner, purpose).await?;
         let branch = self.open_branch_row(organization, row).await?;
         let settings = &self.settings;
-        Ok(OpenOrganization::new(organization, branch, opened, settings))
+        Ok(OpenOrganization::new(
+            organization,
+            branch,
+            opened,
+            settings,
+        ))
     }
 
     /// Opens a branch key of any version.
@@ -193,10 +198,12 @@ impl<S: KeyStore> KeyLoader<S> {
     ) -> Result<WrappedKey, KeyError> {
         let row = self.store.current(organization, &owner, purpose).await;
         let row = row.map_err(|error| self.store_failed(&error))?;
-        match row.ok_or(KeyError::Missing)? {
-            row if row.state == KeyState::Current => Ok(row),
-            row if row.state == KeyState::Destroyed => Err(KeyError::Destroyed),
-            _ => Err(KeyError::Missing),
+        let row = row.ok_or(KeyError::Missing)?;
+        ensure_row(&row, organization, owner, purpose)?;
+        if row.state == KeyState::Current {
+            Ok(row)
+        } else {
+            Err(KeyError::Missing)
         }
     }
 

@@ -1,13 +1,13 @@
 //! The one way in which a stored row is verified and a sealed value is opened.
 //!
 //! The caller passes what it requested: organization, owner, row and column. The key is found by the id that
-//! the row or the value names, current or former. Whatever does not agree is reported as tampering, here and
-//! nowhere else.
+//! the row or the value names, current or former. A mismatch is reported as tampering, here and nowhere else.
 
 use std::collections::{HashMap, HashSet};
 
 use phi_types::{
     AuthenticatedRow, Authority, Column, KeyId, KeyStore, OrganizationId, Owner, RowId, Sealed,
+    tables,
 };
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ pub struct Requested {
     pub organization: OrganizationId,
     /// The owner of the value.
     pub owner: Owner,
-    /// The row that it stands in.
+    /// The row that contains it.
     pub row: RowId,
 }
 
@@ -33,7 +33,7 @@ pub struct Requested {
 pub struct Tampering {
     /// The table.
     pub table: &'static str,
-    /// What does not agree.
+    /// The mismatch.
     pub reason: &'static str,
 }
 
@@ -61,12 +61,25 @@ impl Tampering {
 /// A stored row or value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The key cannot be had.
+    /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The data was tampered with.
     #[error(transparent)]
     Tampered(#[from] Tampering),
+}
+
+/// Reports a key that is needed and whose row does not match, and passes the outcome on.
+pub(super) fn reported<T>(
+    organization: OrganizationId,
+    outcome: Result<T, KeyError>,
+) -> Result<T, KeyError> {
+    outcome.inspect_err(|error| {
+        if *error == KeyError::Corrupt {
+            let reason = "a key's row is not as it was written, or not the requested one";
+            let _tampering = Tampering::report(tables::KEYS.name, reason, organization, None);
+        }
+    })
 }
 
 impl<S: KeyStore> Keyring<S> {
@@ -121,7 +134,12 @@ impl<S: KeyStore> Keyring<S> {
             row,
         } = requested;
         let tampered = |reason| {
-            OpenError::from(Tampering::report(C::TABLE, reason, organization, Some(row.uuid())))
+            OpenError::from(Tampering::report(
+                C::TABLE,
+                reason,
+                organization,
+                Some(row.uuid()),
+            ))
         };
         let key = sealed
             .key_id()
@@ -157,8 +175,13 @@ impl<S: KeyStore> Keyring<S> {
             return Ok(());
         }
         let ids: Vec<KeyId> = cold.keys().copied().collect();
+        let rows = match self.0.by_ids(organization, &ids).await {
+            // Left to the opening of each value, which reads its own key and reports tampering.
+            Err(KeyError::Corrupt) => return Ok(()),
+            rows => rows?,
+        };
         let mut seen = HashSet::new();
-        for row in self.0.by_ids(organization, &ids).await? {
+        for row in rows {
             let Some(owner) = cold.get(&row.id).filter(|_| seen.insert(row.id)) else {
                 continue;
             };

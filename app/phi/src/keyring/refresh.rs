@@ -1,4 +1,4 @@
-//! Opening branch keys anew before they close, and closing them when they do.
+//! Refreshing branch keys before their deadline, and closing them at it.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -27,11 +27,15 @@ pub(super) fn spawn_refresh<S: KeyStore>(loader: &Arc<KeyLoader<S>>, warm: &Arc<
 enum Next {
     /// Another step, at this moment.
     At(Instant),
-    /// Nothing: the key is closed, or another took its place.
+    /// Nothing: the key is closed or was replaced.
     Done,
 }
 
-async fn step<S: KeyStore>(loader: &Weak<KeyLoader<S>>, warm: &Weak<OpenOrganization>, at: Instant) -> Next {
+async fn step<S: KeyStore>(
+    loader: &Weak<KeyLoader<S>>,
+    warm: &Weak<OpenOrganization>,
+    at: Instant,
+) -> Next {
     sleep_until(at.into()).await;
     let (Some(loader), Some(warm)) = (loader.upgrade(), warm.upgrade()) else {
         return Next::Done;

@@ -1,10 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::columns::{
-    AUDIT_EVENTS_BODY, DEMOGRAPHICS_FAMILY, DEMOGRAPHICS_GIVEN, PEOPLE_NAME, RESOURCE_VERSIONS_BODY,
-};
 use phi_types::PatientId;
+use phi_types::columns::{AuditBody, Family, Given, PersonName, ResourceBody};
 
 fn owners() -> [Owner; 4] {
     let patient = Owner::Patient(PatientId::random());
@@ -16,9 +14,9 @@ fn owners() -> [Owner; 4] {
     ]
 }
 
-/// A scope whose key is always the same, so that only what is bound beside the key differs.
-fn scope(organization: OrganizationId, owner: Owner, id: KeyId) -> Scope {
-    Scope::new(organization, owner, id, SecretKey::from_array(&[7; 32]))
+/// A scope with always the same key, so that only what is bound beside the key differs.
+fn scope(organization: OrganizationId, owner: Owner, id: KeyId) -> ScopeKey {
+    ScopeKey::new(organization, owner, id, SecretKey::from_array(&[7; 32]))
 }
 
 #[expect(
@@ -35,9 +33,9 @@ fn a_sealed_value_opens_where_it_was_sealed() {
     for owner in owners() {
         let scope = scope(organization, owner, KeyId::random());
         for value in [None, some(""), some("Ada"), some(&"long ".repeat(1000))] {
-            let sealed = scope.seal(&DEMOGRAPHICS_FAMILY, row, &value).unwrap();
+            let sealed = scope.seal::<Family>(row, &value).unwrap();
             assert_eq!(sealed.key_id(), Some(scope.key_id()));
-            let opened = scope.open(&DEMOGRAPHICS_FAMILY, row, &sealed).unwrap();
+            let opened = scope.open::<Family>(row, &sealed).unwrap();
             assert_eq!(*opened.expose(), value);
         }
     }
@@ -47,11 +45,9 @@ fn a_sealed_value_opens_where_it_was_sealed() {
 fn a_value_moved_to_another_row_does_not_open() {
     for owner in owners() {
         let scope = scope(OrganizationId::random(), owner, KeyId::random());
-        let sealed = scope
-            .seal(&DEMOGRAPHICS_FAMILY, RowId::random(), &some("Ada"))
-            .unwrap();
-        let opened = scope.open(&DEMOGRAPHICS_FAMILY, RowId::random(), &sealed);
-        assert_eq!(opened.unwrap_err(), OpenError(()));
+        let sealed = scope.seal::<Family>(RowId::random(), &some("Ada")).unwrap();
+        let opened = scope.open::<Family>(RowId::random(), &sealed);
+        assert_eq!(opened.unwrap_err(), NotOpened);
     }
 }
 
@@ -62,10 +58,11 @@ fn a_value_moved_to_another_column_does_not_open() {
             scope(OrganizationId::random(), owner, KeyId::random()),
             RowId::random(),
         );
-        let sealed = scope.seal(&DEMOGRAPHICS_FAMILY, row, &some("Ada")).unwrap();
-        assert!(scope.open(&DEMOGRAPHICS_GIVEN, row, &sealed).is_err());
+        let sealed = scope.seal::<Family>(row, &some("Ada")).unwrap();
+        let retyped = Sealed::from_bytes(sealed.as_bytes().to_vec());
+        assert!(scope.open::<Given>(row, &retyped).is_err());
         let retyped = Sealed::from_bytes(sealed.into_bytes());
-        assert!(scope.open(&PEOPLE_NAME, row, &retyped).is_err());
+        assert!(scope.open::<PersonName>(row, &retyped).is_err());
     }
 }
 
@@ -75,14 +72,14 @@ fn a_value_moved_to_another_owner_or_organization_does_not_open() {
     let (organization, id, row) = (OrganizationId::random(), KeyId::random(), RowId::random());
     for owner in owners() {
         let sealed = scope(organization, owner, id)
-            .seal(&DEMOGRAPHICS_FAMILY, row, &some("Ada"))
+            .seal::<Family>(row, &some("Ada"))
             .unwrap();
         for other in owners().into_iter().filter(|other| *other != owner) {
             let elsewhere = scope(organization, other, id);
-            assert!(elsewhere.open(&DEMOGRAPHICS_FAMILY, row, &sealed).is_err());
+            assert!(elsewhere.open::<Family>(row, &sealed).is_err());
         }
         let elsewhere = scope(OrganizationId::random(), owner, id);
-        assert!(elsewhere.open(&DEMOGRAPHICS_FAMILY, row, &sealed).is_err());
+        assert!(elsewhere.open::<Family>(row, &sealed).is_err());
     }
 }
 
@@ -91,18 +88,42 @@ fn a_value_sealed_under_another_key_id_does_not_open() {
     let (organization, row) = (OrganizationId::random(), RowId::random());
     for owner in owners() {
         let sealed = scope(organization, owner, KeyId::random())
-            .seal(&DEMOGRAPHICS_FAMILY, row, &some("Ada"))
+            .seal::<Family>(row, &some("Ada"))
             .unwrap();
         let other = scope(organization, owner, KeyId::random());
-        assert!(other.open(&DEMOGRAPHICS_FAMILY, row, &sealed).is_err());
+        assert!(other.open::<Family>(row, &sealed).is_err());
         let mut renamed = sealed.into_bytes();
         renamed[2..18].copy_from_slice(other.key_id().as_bytes());
         assert!(
             other
-                .open(&DEMOGRAPHICS_FAMILY, row, &Sealed::from_bytes(renamed))
+                .open::<Family>(row, &Sealed::from_bytes(renamed))
                 .is_err()
         );
     }
+}
+
+/// An organization whose id is the one of the owner *system*: suite and id are equal, the kinds are not.
+#[test]
+fn a_value_of_an_owner_of_another_kind_with_the_same_id_does_not_open() {
+    let organization = OrganizationId::from_uuid(uuid::Uuid::from_bytes(
+        Owner::System.id(OrganizationId::SYSTEM),
+    ));
+    let (id, row) = (KeyId::random(), RowId::random());
+    let (a, b) = (Owner::Organization, Owner::System);
+    assert_eq!(a.id(organization), b.id(organization));
+    let sealed = scope(organization, a, id).seal::<Family>(row, &some("Ada"));
+    let opened = scope(organization, b, id).open::<Family>(row, &sealed.unwrap());
+    assert_eq!(opened.unwrap_err(), NotOpened);
+}
+
+#[test]
+fn a_pseudonym_is_constant_for_a_scope_a_label_and_a_value() {
+    let (organization, id) = (OrganizationId::random(), KeyId::random());
+    let scope = scope(organization, Owner::AuditYear(2026), id);
+    let pseudonym = scope.pseudonym("address", b"192.0.2.1");
+    assert_eq!(scope.pseudonym("address", b"192.0.2.1"), pseudonym);
+    assert_ne!(scope.pseudonym("address", b"192.0.2.2"), pseudonym);
+    assert_ne!(scope.pseudonym("agent", b"192.0.2.1"), pseudonym);
 }
 
 #[test]
@@ -110,7 +131,7 @@ fn a_patient_is_sealed_with_suite_1_and_everything_wider_with_suite_2() {
     let row = RowId::random();
     for owner in owners() {
         let scope = scope(OrganizationId::random(), owner, KeyId::random());
-        let sealed = scope.seal(&AUDIT_EVENTS_BODY, row, &vec![7; 100]).unwrap();
+        let sealed = scope.seal::<AuditBody>(row, &vec![7; 100]).unwrap();
         let (suite, overhead) = match owner {
             Owner::Patient(_) => (1, 46),
             Owner::Organization | Owner::AuditYear(_) | Owner::System => (2, 58),
@@ -125,9 +146,7 @@ fn values_of_one_bucket_have_one_length_also_when_absent() {
     let owner = Owner::Patient(PatientId::random());
     let scope = scope(OrganizationId::random(), owner, KeyId::random());
     for value in [None, some(""), some("Ada"), some(&"x".repeat(30))] {
-        let sealed = scope
-            .seal(&DEMOGRAPHICS_FAMILY, RowId::random(), &value)
-            .unwrap();
+        let sealed = scope.seal::<Family>(RowId::random(), &value).unwrap();
         assert_eq!(sealed.as_bytes().len(), 46 + 32);
     }
 }
@@ -140,7 +159,7 @@ fn sealing_twice_gives_two_values() {
         KeyId::random(),
     );
     let row = RowId::random();
-    let seal = || scope.seal(&PEOPLE_NAME, row, &"Ada".to_owned()).unwrap();
+    let seal = || scope.seal::<PersonName>(row, &"Ada".to_owned()).unwrap();
     assert_ne!(seal(), seal());
 }
 
@@ -152,9 +171,12 @@ fn nothing_shows_a_key_or_a_value() {
         KeyId::random(),
     );
     let sealed = scope
-        .seal(&PEOPLE_NAME, RowId::random(), &"Ada".to_owned())
+        .seal::<PersonName>(RowId::random(), &"Ada".to_owned())
         .unwrap();
-    assert_eq!(format!("{scope:?}"), format!("Scope({})", scope.key_id()));
+    assert_eq!(
+        format!("{scope:?}"),
+        format!("ScopeKey({})", scope.key_id())
+    );
     assert_eq!(format!("{sealed:?}"), "Sealed(122 bytes)");
 }
 
@@ -169,11 +191,11 @@ proptest! {
         let owner = if patient { owners()[0] } else { Owner::Organization };
         let scope = scope(OrganizationId::random(), owner, KeyId::random());
         let row = RowId::random();
-        let mut bytes = scope.seal(&RESOURCE_VERSIONS_BODY, row, &value).unwrap().into_bytes();
+        let mut bytes = scope.seal::<ResourceBody>(row, &value).unwrap().into_bytes();
         let place = place.index(bytes.len());
         bytes[place] ^= 1 << bit;
         let sealed = Sealed::from_bytes(bytes);
-        prop_assert!(scope.open(&RESOURCE_VERSIONS_BODY, row, &sealed).is_err());
+        prop_assert!(scope.open::<ResourceBody>(row, &sealed).is_err());
     }
 
     #[test]
@@ -184,17 +206,17 @@ proptest! {
     ) {
         let scope = scope(OrganizationId::random(), owners()[0], KeyId::random());
         let row = RowId::random();
-        let bytes = scope.seal(&RESOURCE_VERSIONS_BODY, row, &value).unwrap().into_bytes();
+        let bytes = scope.seal::<ResourceBody>(row, &value).unwrap().into_bytes();
         let short = Sealed::from_bytes(bytes[..cut.index(bytes.len())].to_vec());
-        prop_assert!(scope.open(&RESOURCE_VERSIONS_BODY, row, &short).is_err());
+        prop_assert!(scope.open::<ResourceBody>(row, &short).is_err());
         let long = Sealed::from_bytes([bytes, more].concat());
-        prop_assert!(scope.open(&RESOURCE_VERSIONS_BODY, row, &long).is_err());
+        prop_assert!(scope.open::<ResourceBody>(row, &long).is_err());
     }
 
     #[test]
     fn what_was_never_sealed_does_not_open(bytes: Vec<u8>) {
         let scope = scope(OrganizationId::random(), owners()[0], KeyId::random());
         let sealed = Sealed::from_bytes([&scope.header.bytes()[..], &bytes].concat());
-        prop_assert!(scope.open(&RESOURCE_VERSIONS_BODY, RowId::random(), &sealed).is_err());
+        prop_assert!(scope.open::<ResourceBody>(RowId::random(), &sealed).is_err());
     }
 }

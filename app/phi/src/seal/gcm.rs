@@ -3,7 +3,7 @@
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 
-use super::{TAG, AeadError};
+use super::{AeadError, TAG};
 
 /// Encrypts `text` in place and returns the tag. It fails only beyond GCM's own 64 GiB.
 pub(super) fn encrypt(

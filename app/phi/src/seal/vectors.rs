@@ -1,4 +1,4 @@
-//! Known answers from others, through the core that seals and opens fields.
+//! Known answers of NIST CAVP, Wycheproof and C2SP, through the core that seals and opens fields.
 
 use shake::Shake128;
 use shake::digest::{ExtendableOutput, Update, XofReader};

@@ -22,7 +22,7 @@ macro_rules! id {
                 Self(uuid::Builder::from_random_bytes(random::array()).into_uuid())
             }
 
-            /// The id that a stored or received UUID stands for.
+            /// The id of a stored or received UUID.
             #[must_use]
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
@@ -95,12 +95,12 @@ id! {
 }
 
 id! {
-    /// A key of any purpose. It stands in the header of every field sealed under it.
+    /// A key of any purpose. The header of every field sealed under it contains it.
     KeyId
 }
 
 impl OrganizationId {
-    /// The reserved organization that holds what belongs to none: `system` in ASCII, as a version 8
+    /// The reserved organization of what belongs to no tenant: `system` in ASCII, as a version 8
     /// UUID, so that no random id can be equal to it.
     pub const SYSTEM: Self = Self(Uuid::from_u128(0x7379_7374_656d_8000_8000_0000_0000_0000));
 }

@@ -57,9 +57,9 @@ pub enum KeyState {
     Current,
     /// Reads and verifies, never writes: what was written before a rotation.
     Former,
-    /// Reads and verifies nothing: its rotation is complete.
+    /// Neither reads nor verifies: its rotation is complete.
     Retired,
-    /// The wrapped key is gone, and with it what it sealed. The row stays as the record of that.
+    /// The wrapped key was erased, and what it sealed cannot be opened. The row stays as the record of that.
     Destroyed,
 }
 

@@ -167,7 +167,9 @@ pub fn authenticated_bytes<R: AuthenticatedRow>(row: &R, key: KeyId) -> Vec<u8> 
         with_volatile: true,
     };
     encoder.bytes.extend_from_slice(b"row/2");
-    encoder.bytes.extend_from_slice(row.organization().as_bytes());
+    encoder
+        .bytes
+        .extend_from_slice(row.organization().as_bytes());
     encoder.bytes.extend_from_slice(key.as_bytes());
     encoder.bytes.extend_from_slice(&R::TABLE.tag.to_be_bytes());
     row.encode(&mut encoder);
@@ -183,7 +185,9 @@ pub fn row_digest<R: AuthenticatedRow>(row: &R) -> [u8; 32] {
         with_volatile: false,
     };
     encoder.bytes.extend_from_slice(b"digest/2");
-    encoder.bytes.extend_from_slice(row.organization().as_bytes());
+    encoder
+        .bytes
+        .extend_from_slice(row.organization().as_bytes());
     encoder.bytes.extend_from_slice(&R::TABLE.tag.to_be_bytes());
     row.encode(&mut encoder);
     Sha256::digest(&encoder.bytes).into()

@@ -9,7 +9,7 @@ pub struct Table {
     pub tag: u16,
     /// The table's name.
     pub name: &'static str,
-    /// Whose authorization key vouches for its rows.
+    /// The organization whose authorization keys authenticate its rows.
     pub authority: Authority,
 }
 

@@ -99,7 +99,7 @@ impl Identity {
             if let Some(stored) = stored {
                 password::verify(&password, stored.expose())
             } else {
-                password::verify_nobody(&password);
+                password::verify_without_account(&password);
                 false
             }
         });

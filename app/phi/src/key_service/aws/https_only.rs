@@ -6,8 +6,8 @@ use aws_sdk_kms::error::BoxError;
 
 use super::AwsKmsError;
 
-/// Sends nothing that is not `https://`, wherever its address came from: the SDK also reads endpoints
-/// from the environment and from profiles.
+/// Refuses every request that is not `https://`. The SDK also reads endpoints from the environment and from
+/// profiles, which the settings' own check does not cover.
 #[derive(Debug)]
 pub(super) struct HttpsOnly;
 

@@ -35,7 +35,7 @@ async fn a_root_key_named_by_an_alias_is_refused() {
 }
 
 #[tokio::test]
-async fn an_authority_that_is_none_is_refused() {
+async fn an_authority_that_is_not_a_certificate_is_refused() {
     let certificate_authority = Some(b"-----BEGIN CERTIFICATE-----\n????".to_vec());
     let refused = AwsKms::connect(AwsKmsSettings {
         certificate_authority,
@@ -46,7 +46,7 @@ async fn an_authority_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_root_of_somebody_elses_is_refused_before_anything_is_sent() {
+async fn a_root_of_another_account_is_refused_before_a_request_is_sent() {
     let kms = AwsKms::connect(settings()).await.unwrap();
     let root = "arn:aws:kms:us-east-1:999999999999:key/theirs".to_owned();
     let wrapped = RootWrapped {
@@ -65,9 +65,9 @@ async fn a_root_of_somebody_elses_is_refused_before_anything_is_sent() {
     );
 }
 
-/// As it would if the environment named a plain endpoint, which the SDK would take.
+/// As if the environment named a plain endpoint, which the SDK would use.
 #[tokio::test]
-async fn a_plain_endpoint_from_elsewhere_is_never_spoken_to() {
+async fn no_request_is_sent_to_a_plain_endpoint_of_the_environment() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let credentials = aws_sdk_kms::config::Credentials::builder()
         .access_key_id("a")
@@ -90,7 +90,7 @@ async fn a_plain_endpoint_from_elsewhere_is_never_spoken_to() {
         mac_key: "5678".to_owned(),
     };
     tokio::select! {
-        answer = kms.mac(b"x") => assert_eq!(answer.unwrap_err(), ServiceError::Unavailable),
-        _ = listener.accept() => panic!("it was spoken to"),
+        response = kms.mac(b"x") => assert_eq!(response.unwrap_err(), ServiceError::Unavailable),
+        _ = listener.accept() => panic!("a connection was opened"),
     }
 }

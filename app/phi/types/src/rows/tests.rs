@@ -42,15 +42,20 @@ impl AuthenticatedRow for Row {
 fn rows() -> impl Strategy<Value = Row> {
     let texts = prop::option::of("[ab]{0,2}");
     let bytes = prop::option::of(prop::collection::vec(any::<u8>(), 0..3));
-    (texts, bytes, any::<Option<u64>>(), any::<Option<bool>>(), 0..3_u64).prop_map(
-        |(text, bytes, number, added_later, seen)| Row {
+    (
+        texts,
+        bytes,
+        any::<Option<u64>>(),
+        any::<Option<bool>>(),
+        0..3_u64,
+    )
+        .prop_map(|(text, bytes, number, added_later, seen)| Row {
             text,
             bytes,
             number,
             added_later,
             seen,
-        },
-    )
+        })
 }
 
 fn key() -> KeyId {
@@ -63,7 +68,11 @@ fn decoded(mut bytes: &[u8]) -> Vec<(u16, u8, Vec<u8>)> {
     while let Some((head, rest)) = bytes.split_first_chunk::<7>() {
         let length = u32::from_be_bytes([head[3], head[4], head[5], head[6]]);
         let (value, rest) = rest.split_at(usize::try_from(length).unwrap());
-        columns.push((u16::from_be_bytes([head[0], head[1]]), head[2], value.to_vec()));
+        columns.push((
+            u16::from_be_bytes([head[0], head[1]]),
+            head[2],
+            value.to_vec(),
+        ));
         bytes = rest;
     }
     columns
@@ -121,26 +130,43 @@ fn a_column_added_later_without_a_value_changes_no_mac_and_setting_one_to_null_d
         ..Row::default()
     };
     let older = Older(row.clone());
-    assert_eq!(authenticated_bytes(&older, key()), authenticated_bytes(&row, key()));
+    assert_eq!(
+        authenticated_bytes(&older, key()),
+        authenticated_bytes(&row, key())
+    );
     assert_eq!(row_digest(&older), row_digest(&row));
     let nulled = Row::default();
-    assert_ne!(authenticated_bytes(&nulled, key()), authenticated_bytes(&row, key()));
+    assert_ne!(
+        authenticated_bytes(&nulled, key()),
+        authenticated_bytes(&row, key())
+    );
 }
 
 #[test]
 fn the_key_id_enters_the_mac_and_not_the_digest() {
     let row = Row::default();
     let other = KeyId::from_uuid(Uuid::from_u128(8));
-    assert_ne!(authenticated_bytes(&row, key()), authenticated_bytes(&row, other));
+    assert_ne!(
+        authenticated_bytes(&row, key()),
+        authenticated_bytes(&row, other)
+    );
 }
 
 #[test]
 fn a_moment_is_the_same_before_and_after_storage() {
     let encode = |nanos| {
         let mut out = Vec::new();
-        OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap().append_to(&mut out);
+        OffsetDateTime::from_unix_timestamp_nanos(nanos)
+            .unwrap()
+            .append_to(&mut out);
         out
     };
-    assert_eq!(encode(1_700_000_000_123_456_789), encode(1_700_000_000_123_456_000));
-    assert_ne!(encode(1_700_000_000_123_456_789), encode(1_700_000_000_123_457_000));
+    assert_eq!(
+        encode(1_700_000_000_123_456_789),
+        encode(1_700_000_000_123_456_000)
+    );
+    assert_ne!(
+        encode(1_700_000_000_123_456_789),
+        encode(1_700_000_000_123_457_000)
+    );
 }
