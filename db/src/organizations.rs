@@ -50,12 +50,8 @@ impl Database {
             .fetch_optional(&self.pool)
             .await?;
         let row = record.map(OrganizationRow::try_from).transpose()?;
-        row.map(|row| {
-            ensure("organizations", row, |row| {
-                row.organization == organization
-            })
-        })
-        .transpose()
+        row.map(|row| ensure("organizations", row, |row| row.organization == organization))
+            .transpose()
     }
 }
 

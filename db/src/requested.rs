@@ -25,7 +25,10 @@ pub(crate) fn ensure_all<R, K: std::hash::Hash + Eq>(
     is_requested: impl Fn(&R) -> bool,
 ) -> Result<Vec<R>, Error> {
     let mut seen = std::collections::HashSet::with_capacity(rows.len());
-    if rows.iter().all(|row| is_requested(row) && seen.insert(key(row))) {
+    if rows
+        .iter()
+        .all(|row| is_requested(row) && seen.insert(key(row)))
+    {
         Ok(rows)
     } else {
         Err(Error::NotRequested(table))

@@ -90,7 +90,7 @@ impl Transaction {
         let records = sqlx::query_as!(
             ResourceRowRecord,
             r#"SELECT t.organization AS "organization: _", t.owner_kind AS "owner_kind: _", t.owner AS "owner: _",
-                      t.kind AS "kind: _", t.id AS "id: _", t.row_id AS "row_id: _", t.version AS "version: _",
+                      t.kind AS "kind: String", t.id AS "id: _", t.row_id AS "row_id: _", t.version AS "version: _",
                       t.version_row AS "version_row: _", t.updated_at AS "updated_at: _",
                       t.mac_key AS "mac_key: _", t.mac AS "mac: _"
                FROM (SELECT kind, id

@@ -131,10 +131,14 @@ impl PatientQuery {
     #[must_use]
     pub fn matches(&self, patient: &Demographics) -> bool {
         let identified = |any_of: &Vec<IdentifierQuery>| {
-            any_of.iter().any(|query| patient.identifiers.iter().any(|it| query.matches(it)))
+            any_of
+                .iter()
+                .any(|query| patient.identifiers.iter().any(|it| query.matches(it)))
         };
         let contacted = |any_of: &Vec<ContactQuery>| {
-            any_of.iter().any(|query| patient.contacts.iter().any(|it| query.matches(it)))
+            any_of
+                .iter()
+                .any(|query| patient.contacts.iter().any(|it| query.matches(it)))
         };
         let names: Vec<_> = patient.names.iter().map(SearchableName::new).collect();
         self.identifiers.iter().all(identified)

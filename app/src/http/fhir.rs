@@ -55,7 +55,10 @@ impl IntoResponse for FhirError {
 
 /// A response of 200 with what was disclosed, in a buffer that is wiped once it was sent.
 fn json_response(document: Disclosed<SensitiveJson>) -> Response {
-    fhir_response(StatusCode::OK, Bytes::from_owner(document.into_inner().to_bytes()))
+    fhir_response(
+        StatusCode::OK,
+        Bytes::from_owner(document.into_inner().to_bytes()),
+    )
 }
 
 /// An `OperationOutcome` with its status. It holds no value that was sent.

@@ -219,7 +219,11 @@ impl SharedRoster {
             roster.remove(patient);
         }
         let is_stale = |key: &&RosterKey| roster.row(key.patient.uuid()) != Some(key.row_id.uuid());
-        current.iter().filter(is_stale).map(|key| key.patient).collect()
+        current
+            .iter()
+            .filter(is_stale)
+            .map(|key| key.patient)
+            .collect()
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Roster> {

@@ -9,9 +9,7 @@ use secrecy::SecretString;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
-use crate::services::identity::{
-    CheckedPassword, Identity, NewSession, Principal, SignInError,
-};
+use crate::services::identity::{CheckedPassword, Identity, NewSession, Principal, SignInError};
 use crate::services::trail::AuditTrail;
 
 /// The reason why a sign-in failed.

@@ -50,7 +50,10 @@ impl Parse for Declaration {
             let before = columns.last().map_or(0, |column| column.tag);
             if column.tag <= before {
                 let name = &column.name;
-                return Err(Error::new(name.span(), "tags ascend, and none is used twice"));
+                return Err(Error::new(
+                    name.span(),
+                    "tags ascend, and none is used twice",
+                ));
             }
             columns.push(column);
             if !content.is_empty() {

@@ -184,10 +184,15 @@ fn select(declaration: &Declaration) -> TokenStream {
         return TokenStream::new();
     };
     let record = record_name(declaration);
-    let names = declaration.columns.iter().map(|column| column.name.to_string());
-    let list: Vec<String> = names
-        .chain(["mac_key".to_owned(), "mac".to_owned()])
-        .map(|name| format!("t.{name} AS `{name}: _`"))
+    let columns = declaration.columns.iter().map(|column| {
+        let Column { name, value, .. } = column;
+        // The driver takes a column with a binary collation for bytes, unless it is overridden.
+        let is_text = quote!(#value).to_string().contains("String");
+        (name.to_string(), if is_text { "String" } else { "_" })
+    });
+    let list: Vec<String> = columns
+        .chain([("mac_key".to_owned(), "_"), ("mac".to_owned(), "_")])
+        .map(|(name, raw)| format!("t.{name} AS `{name}: {raw}`"))
         .collect();
     let table = table_name(declaration);
     let text = format!("SELECT {} FROM {table} t ", list.join(", "));

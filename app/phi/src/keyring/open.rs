@@ -241,7 +241,8 @@ impl<S: KeyStore> KeyLoader<S> {
     }
 
     pub(super) fn store_failed(&self, error: &StoreError) -> KeyError {
-        tracing::warn!(%error, "key store failed");
+        let cause = std::error::Error::source(error).map(tracing::field::display);
+        tracing::warn!(%error, cause, "key store failed");
         match error {
             StoreError::Unavailable(_) => self.unavailable(),
             StoreError::Corrupt(_) => KeyError::Corrupt,

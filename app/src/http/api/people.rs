@@ -31,7 +31,7 @@ pub(crate) async fn list(
             "role": person.role,
         })
     };
-    Ok(disclosed(people.map(|people| {
-        json!({ "people": people.iter().map(person).collect::<Vec<Value>>() })
-    })))
+    Ok(disclosed(people.map(
+        |people| json!({ "people": people.iter().map(person).collect::<Vec<Value>>() }),
+    )))
 }

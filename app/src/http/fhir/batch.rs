@@ -79,10 +79,7 @@ impl<'a> BatchExecutor<'a> {
         }
     }
 
-    async fn disclosed(
-        &self,
-        target: Reference,
-    ) -> Result<Disclosed<EntryResponse>, ServiceError> {
+    async fn disclosed(&self, target: Reference) -> Result<Disclosed<EntryResponse>, ServiceError> {
         let Reference { resource_type, id } = target;
         let subject = subject(self.caller.organization(), resource_type).id(id);
         let permitted = self.app.gate.permit(self.caller, Read, subject).await?;

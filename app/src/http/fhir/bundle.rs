@@ -45,7 +45,9 @@ pub(crate) async fn bundle(
             BatchExecutor::of(&app, &caller).carry_out(steps).await?,
         ),
     };
-    Ok(json_response(responses.map(|responses| response(mode, responses))))
+    Ok(json_response(
+        responses.map(|responses| response(mode, responses)),
+    ))
 }
 
 fn random_id() -> uuid::Uuid {

@@ -27,5 +27,7 @@ pub(crate) async fn metadata(
     let since = *SINCE.get_or_init(|| app.clock.now());
     let version = env!("CARGO_PKG_VERSION");
     let statement = capability::statement(&app.public_origin, version, since);
-    Ok(json_response(NotPhi::assert(SensitiveJson::new(statement), "the capability statement").into()))
+    Ok(json_response(
+        NotPhi::assert(SensitiveJson::new(statement), "the capability statement").into(),
+    ))
 }

@@ -42,7 +42,9 @@ pub(super) async fn transaction(
     })?;
     let mut responses: Vec<_> = origins.iter().zip(applied).collect();
     responses.sort_by_key(|(origin, _)| origin.entry);
-    let responses = responses.into_iter().map(|(origin, applied)| entry_response(*origin, applied));
+    let responses = responses
+        .into_iter()
+        .map(|(origin, applied)| entry_response(*origin, applied));
     Ok(Disclosed::all(responses))
 }
 

@@ -37,20 +37,25 @@ pub(crate) async fn show(
     let permitted = app.gate.permit(&caller, Read, subject).await?;
     let people = app.identity.names(&permitted).await?;
     let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
-    Ok(Html::disclosed(events.zip(people).map(|(events, people)| {
-        let names: HashMap<Uuid, String> = people
-            .iter()
-            .map(|person| (person.id.uuid(), person.name.expose().clone()))
-            .collect();
-        AuditPage {
-            organization: viewer.organization.clone(),
-            frame: Frame {
-                title: "Audit",
-                viewer: Some(viewer),
-            },
-            events: events.iter().map(|event| EventRow::new(event, &names)).collect(),
-        }
-    })))
+    Ok(Html::disclosed(events.zip(people).map(
+        |(events, people)| {
+            let names: HashMap<Uuid, String> = people
+                .iter()
+                .map(|person| (person.id.uuid(), person.name.expose().clone()))
+                .collect();
+            AuditPage {
+                organization: viewer.organization.clone(),
+                frame: Frame {
+                    title: "Audit",
+                    viewer: Some(viewer),
+                },
+                events: events
+                    .iter()
+                    .map(|event| EventRow::new(event, &names))
+                    .collect(),
+            }
+        },
+    )))
 }
 
 /// The latest events.

@@ -51,21 +51,28 @@ pub(crate) async fn show(
             (Demographics::of(&chart.patient.resource), Some(timeline))
         })
     } else {
-        let subject = subject(organization, ResourceType::Patient).id(id).patient(patient);
+        let subject = subject(organization, ResourceType::Patient)
+            .id(id)
+            .patient(patient);
         let permitted = app.gate.permit(&caller, Read, subject).await?;
-        let stored = app.records.read(&permitted, ResourceType::Patient, id).await?;
+        let stored = app
+            .records
+            .read(&permitted, ResourceType::Patient, id)
+            .await?;
         stored.map(|stored| (Demographics::of(&stored.resource), None))
     };
     let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
     let today = app.clock.now().date();
-    Ok(Html::disclosed(disclosed.map(|(demographics, clinical)| ChartPage {
-        frame: Frame {
-            title: "Chart",
-            viewer: Some(viewer),
+    Ok(Html::disclosed(disclosed.map(
+        |(demographics, clinical)| ChartPage {
+            frame: Frame {
+                title: "Chart",
+                viewer: Some(viewer),
+            },
+            patient: PatientHeader::new(&demographics, today),
+            clinical,
         },
-        patient: PatientHeader::new(&demographics, today),
-        clinical,
-    })))
+    )))
 }
 
 /// The chart.

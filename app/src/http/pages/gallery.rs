@@ -12,8 +12,8 @@ use time::{Date, Duration};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use access::Role;
 use crate::services::records::PatientSummary;
+use access::Role;
 use fhir::{Demographics, ResourceType};
 
 use super::audit::{AuditPage, EventRow};
@@ -285,10 +285,7 @@ fn audit() -> AuditPage {
             purpose: PurposeOfUse::Treatment,
             records: vec![record; records],
         };
-        EventRow::new(
-            &event,
-            &HashMap::from([(Uuid::nil(), name.clone())]),
-        )
+        EventRow::new(&event, &HashMap::from([(Uuid::nil(), name.clone())]))
     };
     AuditPage {
         frame: frame("Audit", "Priya Raman", Role::PrivacyOfficer, Area::Audit),

@@ -42,30 +42,29 @@ pub(crate) async fn show(
     let sorting = Sorting::read(asked.sort.as_deref(), asked.order.as_deref());
     let page = page_number(asked.page.as_deref());
     let skip = Paging::skipped(page, PAGE);
-    let found = app
-        .records
-        .list(&permitted, sorting.0, skip, PAGE)
-        .await?;
+    let found = app.records.list(&permitted, sorting.0, skip, PAGE).await?;
     let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
     let today = app.clock.now().date();
-    Ok(Html::disclosed(found.map(|found| PatientsPage {
-        organization: viewer.organization.clone(),
-        frame: Frame {
-            title: "Patients",
-            viewer: Some(viewer),
-        },
-        caption: match sorting.0.key {
-            SortKey::Family => "Patients by family name",
-            SortKey::BirthDate => "Patients by birth date",
-        },
-        headings: sorting.headings(),
-        patients: found
-            .patients
-            .iter()
-            .map(|patient| PatientRow::new(patient, today))
-            .collect(),
-        paging: Paging::new(page, PAGE, found.total, &sorting.href()),
-        query: "",
+    Ok(Html::disclosed(found.map(|found| {
+        PatientsPage {
+            organization: viewer.organization.clone(),
+            frame: Frame {
+                title: "Patients",
+                viewer: Some(viewer),
+            },
+            caption: match sorting.0.key {
+                SortKey::Family => "Patients by family name",
+                SortKey::BirthDate => "Patients by birth date",
+            },
+            headings: sorting.headings(),
+            patients: found
+                .patients
+                .iter()
+                .map(|patient| PatientRow::new(patient, today))
+                .collect(),
+            paging: Paging::new(page, PAGE, found.total, &sorting.href()),
+            query: "",
+        }
     })))
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use access::{Caller, DataClass, Disclosed, List, Permitted, Read, Record, Role, Subject, disclose};
+use access::{
+    Caller, DataClass, Disclosed, List, Permitted, Read, Record, Role, Subject, disclose,
+};
 use audit::Action;
 use db::{CredentialRow, PersonRow};
 use phi::{OrganizationId, Owner, PersonId, Phi, Requested, RowId, RowMac};

@@ -1,8 +1,8 @@
 //! Sessions of browsers and bearer tokens of programs: stored as a hash, with idle and absolute limits.
 
 use access::{
-    Caller, Credential, CredentialKind, PersonClaims, PersonEvidence, RequestOrigin,
-    SessionClaims, SessionEvidence,
+    Caller, Credential, CredentialKind, PersonClaims, PersonEvidence, RequestOrigin, SessionClaims,
+    SessionEvidence,
 };
 use audit::{Assurance, Event};
 use db::{PersonRow, SessionRow};
@@ -134,7 +134,10 @@ impl Identity {
             ended_at: None,
             mac: RowMac::UNSET,
         });
-        let event = self.trail.seal(organization, origin.source, event(id)).await?;
+        let event = self
+            .trail
+            .seal(organization, origin.source, event(id))
+            .await?;
         let mut transaction = self.database.begin().await?;
         transaction.insert_session(&row).await?;
         let event = event.listing(vec![written(&row)]);

@@ -176,7 +176,9 @@ impl Records {
         let key = self.keys.authorization(organization).await;
         let key = key.map_err(ApplyError::from)?;
         let mut transaction = self.database.begin().await?;
-        let owners = self.owners(&mut transaction, organization, &key, &rows).await?;
+        let owners = self
+            .owners(&mut transaction, organization, &key, &rows)
+            .await?;
         let keys: Vec<_> = changes
             .iter()
             .map(|change| key_of(change.resource_type, change.id))
@@ -192,7 +194,9 @@ impl Records {
         transaction.insert_versions(&rows.versions).await?;
         for patient in &rows.patients {
             let row = &patient.demographics;
-            transaction.replace_demographics(row, patient.is_new).await?;
+            transaction
+                .replace_demographics(row, patient.is_new)
+                .await?;
             let tokens = transaction.replace_patient_tokens(
                 organization,
                 row.patient,
@@ -231,9 +235,14 @@ impl Records {
                 }
                 let row = owner_row(key, &new.scope, &set, None);
                 let row = row.map_err(|error| ApplyError::from(ServiceError::internal(error)))?;
-                self.refuse_existing(transaction, organization, &owner).await?;
-                transaction.insert_owners(std::slice::from_ref(&row)).await?;
-                transaction.insert_keys(std::slice::from_ref(&new.row)).await?;
+                self.refuse_existing(transaction, organization, &owner)
+                    .await?;
+                transaction
+                    .insert_owners(std::slice::from_ref(&row))
+                    .await?;
+                transaction
+                    .insert_keys(std::slice::from_ref(&new.row))
+                    .await?;
                 listed.extend([written(&row), written(&new.row)]);
                 continue;
             }
@@ -285,7 +294,10 @@ fn by_owner(organization: OrganizationId, rows: &Rows) -> BTreeMap<Owner, Heads<
         owners
             .entry(owner_of(organization, change.patient))
             .or_default()
-            .push((change.added.head(), change.removed.as_ref().map(|it| it.head())));
+            .push((
+                change.added.head(),
+                change.removed.as_ref().map(|it| it.head()),
+            ));
     }
     owners
 }

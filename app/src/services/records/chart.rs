@@ -1,8 +1,6 @@
 //! Reading a patient's whole chart.
 
-use access::{
-    Disclosed, Permitted, Read, Record, Unsuccessful, disclose, record_unsuccessful,
-};
+use access::{Disclosed, Permitted, Read, Record, Unsuccessful, disclose, record_unsuccessful};
 use db::CurrentVersion;
 use phi::{OrganizationId, Owner, PatientId, Tampering};
 
@@ -39,8 +37,7 @@ impl Records {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
         };
-        let is_patient =
-            |it: &StoredResource| it.resource.resource_type() == ResourceType::Patient;
+        let is_patient = |it: &StoredResource| it.resource.resource_type() == ResourceType::Patient;
         let (itself, records): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_patient);
         let itself = itself.into_iter().next().ok_or(ServiceError::NotFound)?;
         let chart = Chart {
@@ -62,7 +59,10 @@ impl Records {
         let owner = Owner::Patient(patient);
         let mut row = self.database.owner(organization, &owner).await?;
         for _ in 0..ATTEMPTS {
-            let current = self.database.current_versions_of(organization, &owner).await?;
+            let current = self
+                .database
+                .current_versions_of(organization, &owner)
+                .await?;
             if row.is_none() && current.is_empty() {
                 return Ok(None);
             }
@@ -84,7 +84,9 @@ impl Records {
                 return Err(Tampering::report("resources", reason, organization, id).into());
             }
         }
-        Err(ServiceError::unavailable("the chart is being written by too many at once"))
+        Err(ServiceError::unavailable(
+            "the chart is being written by too many at once",
+        ))
     }
 
     /// Opens the versions of one owner, with their keys fetched at once.

@@ -129,10 +129,7 @@ impl Records {
         Ok(patients)
     }
 
-    async fn open_demographics(
-        &self,
-        row: &DemographicsRow,
-    ) -> Result<Demographics, ServiceError> {
+    async fn open_demographics(&self, row: &DemographicsRow) -> Result<Demographics, ServiceError> {
         let requested = Requested {
             organization: row.organization,
             owner: Owner::Patient(row.patient),

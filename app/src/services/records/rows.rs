@@ -272,13 +272,28 @@ fn indexed(fields: &Demographics) -> Vec<Indexed<'_>> {
     for identifier in &fields.identifiers {
         let system = identifier.system.as_ref().map(|system| system.as_str());
         let guessable = identifier.is_social_security_number();
-        let is_record_number = identifier.type_codes.iter().any(|code| code.as_str() == "MR");
+        let is_record_number = identifier
+            .type_codes
+            .iter()
+            .any(|code| code.as_str() == "MR");
         let unique = is_record_number && system.is_some() && !identifier.old;
         let value = identifier.value.as_str();
         let forms = [
             (IndexParameter::Identifier, system, value, guessable, unique),
-            (IndexParameter::IdentifierValue, None, value, guessable, false),
-            (IndexParameter::IdentifierSystem, None, system.unwrap_or_default(), false, false),
+            (
+                IndexParameter::IdentifierValue,
+                None,
+                value,
+                guessable,
+                false,
+            ),
+            (
+                IndexParameter::IdentifierSystem,
+                None,
+                system.unwrap_or_default(),
+                false,
+                false,
+            ),
         ];
         for (parameter, system, value, guessable, unique) in forms {
             let value = IndexValue {

@@ -130,7 +130,12 @@ fn identifier_values(query: &IdentifierQuery) -> Vec<Indexed<'_>> {
     };
     let Some(value) = &query.value else {
         let system = system.unwrap_or_default();
-        return vec![indexed(IndexParameter::IdentifierSystem, None, system, false)];
+        return vec![indexed(
+            IndexParameter::IdentifierSystem,
+            None,
+            system,
+            false,
+        )];
     };
     let digits = value.chars().filter(char::is_ascii_digit).count();
     let may_be_ssn = match system {

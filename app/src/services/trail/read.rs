@@ -49,7 +49,10 @@ impl AuditTrail {
         if !system.verify_message(ENTRY, &row.entry.encode(), &row.mac) {
             return Err(tampered("the MAC does not verify").into());
         }
-        let at = row.entry.at().ok_or_else(|| tampered("the event has no time"))?;
+        let at = row
+            .entry
+            .at()
+            .ok_or_else(|| tampered("the event has no time"))?;
         let requested = Requested {
             organization,
             owner: audit_year(at),

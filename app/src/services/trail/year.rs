@@ -58,8 +58,12 @@ impl AuditTrail {
         let year_row = new_owner_row(&authorization, &new.scope, None)?;
         let rows = vec![written(&own_row), written(&year_row), written(&new.row)];
         transaction.update_owner(&own_row, &before).await?;
-        transaction.insert_owners(std::slice::from_ref(&year_row)).await?;
-        transaction.insert_keys(std::slice::from_ref(&new.row)).await?;
+        transaction
+            .insert_owners(std::slice::from_ref(&year_row))
+            .await?;
+        transaction
+            .insert_keys(std::slice::from_ref(&new.row))
+            .await?;
         let event = system_event(organization, at, Action::KeyOperation);
         let event = seal(&new.scope, &event)?.listing(rows);
         self.commit_with(transaction, event).await?;
