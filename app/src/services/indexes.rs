@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use db::{Database, PatientToken};
 use phi::{
-    IndexKey, IndexParameter, IndexState, IndexToken, IndexValue, KeyError, Normalizer, OpenError,
+    IndexKey, IndexParameter, IndexState, IndexToken, IndexValue, Normalizer, OpenError,
     OrganizationId, Tampering,
 };
 
@@ -169,7 +169,6 @@ impl Indexes {
                 let reason = "the registry of indexes is missing";
                 Tampering::report("index_versions", reason, organization, None).into()
             }
-            Err(error @ KeyError::Missing) => error.into(),
             Err(error) => error.into(),
         }
     }

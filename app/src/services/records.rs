@@ -5,6 +5,8 @@
 
 mod apply;
 mod chart;
+mod fields;
+mod owners;
 mod patients;
 mod plan;
 mod read;

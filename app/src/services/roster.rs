@@ -159,7 +159,7 @@ impl Rosters {
         let mut roster = roster.0.write().unwrap_or_else(PoisonError::into_inner);
         for (patient, row, entry) in &entries {
             let inserted = entry.insert(&mut roster, *patient, *row);
-            inserted.map_err(|_| {
+            inserted.map_err(|roster::Full| {
                 ServiceError::internal("the organization has more patients than a roster holds")
             })?;
         }

@@ -4,20 +4,15 @@
 //! here the transaction locks the owners and the heads, checks that the plan is current, and writes. A transaction
 //! that lost a race is retried whole.
 
-use std::collections::BTreeMap;
-
 use access::{CallerEvent, Permitted, Record, Write, record_write};
-use phi::{AuthorizationKey, Head, KeyError, OpenError, OrganizationId, Owner};
+use phi::OrganizationId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::plan::Plan;
-use super::rows::Rows;
-use super::{Records, key_of, owner_of, subject};
+use super::{Records, key_of, subject};
 use crate::services::error::ServiceError;
-use crate::services::owners::{OpenOwner, owner_row};
 use crate::services::trail::TrailError;
-use crate::services::written::written;
 use fhir::{Resource, ResourceType, VersionMeta};
 
 /// Attempts before the client has to retry later.
@@ -82,7 +77,7 @@ impl<E: Into<ServiceError>> From<E> for ApplyError {
 }
 
 /// The reason why an attempt ended.
-enum WriteError {
+pub(super) enum WriteError {
     /// A concurrent transaction was first: retry.
     Conflict,
     /// Retrying does not help.
@@ -103,9 +98,10 @@ impl From<db::Error> for WriteError {
 
 impl From<TrailError> for WriteError {
     fn from(error: TrailError) -> Self {
-        match error {
-            TrailError::Database(error) => error.into(),
-            error => Self::Refused(error.into()),
+        if let TrailError::Database(error) = error {
+            error.into()
+        } else {
+            Self::Refused(error.into())
         }
     }
 }
@@ -177,7 +173,7 @@ impl Records {
         let key = key.map_err(ApplyError::from)?;
         let mut transaction = self.database.begin().await?;
         let owners = self
-            .owners(&mut transaction, organization, &key, &rows)
+            .write_owners(&mut transaction, organization, &key, &rows)
             .await?;
         let keys: Vec<_> = changes
             .iter()
@@ -216,98 +212,5 @@ impl Records {
             .commit_with(transaction, event.listing(listed))
             .await?;
         Ok(!rows.patients.is_empty())
-    }
-
-    /// Locks the owner of each change, or makes it, in one order for all transactions; returns the rows written.
-    async fn owners(
-        &self,
-        transaction: &mut db::Transaction,
-        organization: OrganizationId,
-        key: &AuthorizationKey,
-        rows: &Rows,
-    ) -> Result<Vec<audit::WrittenRow>, WriteError> {
-        let mut listed = Vec::new();
-        for (owner, heads) in by_owner(organization, rows) {
-            if let Some(new) = rows.new_owners.get(&owner) {
-                let mut set = phi::HeadSet::default();
-                for (added, _) in &heads {
-                    set.add(&new.scope, *added);
-                }
-                let row = owner_row(key, &new.scope, &set, None);
-                let row = row.map_err(|error| ApplyError::from(ServiceError::internal(error)))?;
-                self.refuse_existing(transaction, organization, &owner)
-                    .await?;
-                transaction
-                    .insert_owners(std::slice::from_ref(&row))
-                    .await?;
-                transaction
-                    .insert_keys(std::slice::from_ref(&new.row))
-                    .await?;
-                listed.extend([written(&row), written(&new.row)]);
-                continue;
-            }
-            let row = transaction.lock_owner(organization, &owner).await?;
-            let open = OpenOwner::open(&self.keys, organization, owner, row).await;
-            let mut open = open.map_err(|error| ApplyError::from(gone(error)))?;
-            let before = open.mac();
-            for (added, removed) in heads {
-                if let Some(removed) = removed {
-                    open.remove(removed);
-                }
-                open.add(added);
-            }
-            let row = open.resealed(key);
-            let row = row.map_err(|error| ApplyError::from(ServiceError::internal(error)))?;
-            transaction.update_owner(&row, &before).await?;
-            listed.push(written(&row));
-        }
-        Ok(listed)
-    }
-
-    /// A new patient's owner must not exist: a destroyed patient is not made again.
-    async fn refuse_existing(
-        &self,
-        transaction: &mut db::Transaction,
-        organization: OrganizationId,
-        owner: &Owner,
-    ) -> Result<(), WriteError> {
-        let Some(row) = transaction.lock_owner(organization, owner).await? else {
-            return Ok(());
-        };
-        let opened = OpenOwner::open(&self.keys, organization, *owner, Some(row)).await;
-        Err(match opened {
-            Err(error) => ApplyError::from(gone(error)).into(),
-            // Made by a concurrent transaction since the plan: the next attempt finds it. A patient that is hidden
-            // stays refused.
-            Ok(_) => WriteError::Conflict,
-        })
-    }
-}
-
-/// An added head, and the one that it replaces.
-type Heads<'r> = Vec<(Head<'r>, Option<Head<'r>>)>;
-
-/// The heads that each owner gains and loses, by owner in ascending order.
-fn by_owner(organization: OrganizationId, rows: &Rows) -> BTreeMap<Owner, Heads<'_>> {
-    let mut owners: BTreeMap<Owner, Heads<'_>> = BTreeMap::new();
-    for change in &rows.heads {
-        owners
-            .entry(owner_of(organization, change.patient))
-            .or_default()
-            .push((
-                change.added.head(),
-                change.removed.as_ref().map(|it| it.head()),
-            ));
-    }
-    owners
-}
-
-/// Data of a destroyed owner is gone: the client's request conflicts with that.
-fn gone(error: OpenError) -> ServiceError {
-    match error {
-        OpenError::Key(KeyError::Destroyed) => {
-            ServiceError::Conflict("the patient's data was destroyed, and the id stays unused")
-        }
-        error => error.into(),
     }
 }

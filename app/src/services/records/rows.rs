@@ -5,20 +5,16 @@ use std::collections::BTreeMap;
 use audit::WrittenRow;
 use db::{DemographicsRow, PatientToken, ResourceRow, VersionRow};
 use phi::{
-    AuthorizationKey, Column, Head, IndexParameter, IndexValue, NewScope, OrganizationId, Owner,
-    PatientId, RowId, RowMac, ScopeKey, SealError, Sealed, row_digest,
+    AuthorizationKey, Head, NewScope, OrganizationId, Owner, RowId, RowMac, ScopeKey, row_digest,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::plan::{Plan, Step};
 use super::{ApplyError, Change, Effect, Records, owner_of};
 use crate::services::error::ServiceError;
-use crate::services::indexes::Indexed;
-use crate::services::roster::RosterEntry;
 use crate::services::written::written;
-use fhir::{ContactSystem, Demographics, ResourceType};
+use fhir::ResourceType;
 
 /// Everything that a transaction writes, but the owners.
 #[derive(Debug, Default)]
@@ -157,32 +153,6 @@ impl Records {
         }
         Ok(())
     }
-
-    async fn patient_rows(
-        &self,
-        key: &AuthorizationKey,
-        scope: &ScopeKey,
-        change: &Change<'_>,
-        index: usize,
-        step: &Step,
-    ) -> Result<PatientRows, ServiceError> {
-        let fields = Demographics::of(&change.resource);
-        let mut tokens = Vec::new();
-        for indexed in indexed(&fields) {
-            let stored = self.indexes.tokens_to_store(scope.organization(), indexed);
-            tokens.extend(stored.await?);
-        }
-        // Equal values of one patient have one token.
-        tokens.sort_unstable_by_key(|it| (it.parameter, it.version, it.token, !it.unique));
-        tokens.dedup_by_key(|it| (it.parameter, it.version, it.token));
-        let patient = PatientId::from_uuid(change.id);
-        Ok(PatientRows {
-            change: index,
-            is_new: step.effect == Effect::Created,
-            demographics: demographics(key, scope, patient, step.version, fields)?,
-            tokens,
-        })
-    }
 }
 
 /// The head and the version of a change.
@@ -221,108 +191,4 @@ fn resource_rows(
         mac: RowMac::UNSET,
     });
     Ok((head, version))
-}
-
-/// A patient's fields, each sealed alone.
-fn demographics(
-    key: &AuthorizationKey,
-    scope: &ScopeKey,
-    patient: PatientId,
-    version: u32,
-    fields: Demographics,
-) -> Result<DemographicsRow, ServiceError> {
-    let row_id = RowId::random();
-    let entry = RosterEntry::of(&fields).to_bytes()?;
-    Ok(key.authenticate(DemographicsRow {
-        organization: scope.organization(),
-        patient,
-        row_id,
-        version,
-        family: sealed(scope, row_id, fields.family)?,
-        given: sealed(scope, row_id, fields.given)?,
-        birth_date: sealed(scope, row_id, fields.birth_date)?,
-        gender: sealed(scope, row_id, fields.gender)?,
-        mrn: sealed(scope, row_id, fields.medical_record_number)?,
-        ssn: sealed(scope, row_id, fields.social_security_number)?,
-        phone: sealed(scope, row_id, fields.phone)?,
-        email: sealed(scope, row_id, fields.email)?,
-        address: sealed(scope, row_id, fields.address)?,
-        roster_entry: scope.seal(row_id, &*entry)?,
-        mac: RowMac::UNSET,
-    }))
-}
-
-/// Seals a field, and wipes it.
-fn sealed<C>(
-    scope: &ScopeKey,
-    row: RowId,
-    field: Option<Zeroizing<String>>,
-) -> Result<Sealed<C>, SealError>
-where
-    C: Column<Value = Option<String>>,
-{
-    let plain = Zeroizing::new(field.map(|mut text| std::mem::take(&mut *text)));
-    scope.seal(row, &*plain)
-}
-
-/// Every value by which a patient is found exactly: each identifier by system and value and by value alone, each
-/// telephone number and e-mail address.
-fn indexed(fields: &Demographics) -> Vec<Indexed<'_>> {
-    let mut indexed = Vec::new();
-    for identifier in &fields.identifiers {
-        let system = identifier.system.as_ref().map(|system| system.as_str());
-        let guessable = identifier.is_social_security_number();
-        let is_record_number = identifier
-            .type_codes
-            .iter()
-            .any(|code| code.as_str() == "MR");
-        let unique = is_record_number && system.is_some() && !identifier.old;
-        let value = identifier.value.as_str();
-        let forms = [
-            (IndexParameter::Identifier, system, value, guessable, unique),
-            (
-                IndexParameter::IdentifierValue,
-                None,
-                value,
-                guessable,
-                false,
-            ),
-            (
-                IndexParameter::IdentifierSystem,
-                None,
-                system.unwrap_or_default(),
-                false,
-                false,
-            ),
-        ];
-        for (parameter, system, value, guessable, unique) in forms {
-            let value = IndexValue {
-                parameter,
-                system,
-                value,
-            };
-            indexed.push(Indexed {
-                value,
-                guessable,
-                unique,
-            });
-        }
-    }
-    for contact in &fields.contacts {
-        let parameter = match contact.system {
-            ContactSystem::Email => IndexParameter::Email,
-            ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
-            ContactSystem::Other => continue,
-        };
-        indexed.push(Indexed {
-            value: IndexValue {
-                parameter,
-                system: None,
-                value: &contact.value,
-            },
-            guessable: false,
-            unique: false,
-        });
-    }
-    indexed
 }

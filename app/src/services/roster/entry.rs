@@ -72,7 +72,7 @@ impl RosterEntry {
     pub(super) fn from_bytes(bytes: &Phi<Vec<u8>>) -> Result<Self, ServiceError> {
         // The error of the parser would quote the text.
         serde_json::from_slice(bytes.expose())
-            .map_err(|_| ServiceError::internal("a roster entry is malformed"))
+            .map_err(|_quotes_text| ServiceError::internal("a roster entry is malformed"))
     }
 
     /// Adds the patient to `roster`, or replaces it there.

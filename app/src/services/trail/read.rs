@@ -60,7 +60,7 @@ impl AuditTrail {
         };
         let body = self.keys.open(requested, &row.body).await?;
         let decoded = Body::decode(body.expose(), row.entry.commitment);
-        decoded.map_err(|_| tampered("the body is not the committed one").into())
+        decoded.map_err(|_body| tampered("the body is not the committed one").into())
     }
 }
 

@@ -47,10 +47,10 @@ impl AuditTrail {
             // Another instance was first, or the key is hidden: the second attempt decides.
             drop(transaction);
             let scope = self.keys.scope(organization, owner).await;
-            return scope.map_err(|error| match error {
-                KeyError::Missing => hidden(organization).into(),
-                error => error.into(),
-            });
+            return match scope {
+                Err(KeyError::Missing) => Err(hidden(organization).into()),
+                scope => Ok(scope?),
+            };
         }
         let before = open.mac();
         open.set_audit_year(year);
