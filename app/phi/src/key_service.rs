@@ -1,8 +1,10 @@
 //! The key service, which holds the root keys and wraps branch keys under them.
 
+#[cfg(feature = "aws-kms")]
 mod aws;
 mod development;
 
+#[cfg(feature = "aws-kms")]
 pub use aws::{AwsKms, AwsKmsError, AwsKmsSettings};
 pub use development::{DevelopmentKeyring, KeyringFileError};
 
@@ -16,6 +18,7 @@ pub enum KeyService {
     /// A file on this machine, for development: a reader of the file can open everything.
     Development(DevelopmentKeyring),
     /// AWS KMS.
+    #[cfg(feature = "aws-kms")]
     Aws(AwsKms),
     /// A service whose failures a test decides.
     #[cfg(test)]
@@ -48,6 +51,10 @@ pub(crate) struct RootWrapped {
 
 /// A call of the key service failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(
+    not(any(feature = "aws-kms", test)),
+    expect(dead_code, reason = "only a remote key service is unavailable or refuses")
+)]
 pub(crate) enum ServiceError {
     /// The service cannot be reached or is overloaded.
     #[error("the key service is not available")]
@@ -71,6 +78,7 @@ impl KeyService {
     ) -> Result<RootWrapped, ServiceError> {
         match self {
             Self::Development(keyring) => keyring.wrap(context, key),
+            #[cfg(feature = "aws-kms")]
             Self::Aws(kms) => Box::pin(kms.wrap(context, key)).await,
             #[cfg(test)]
             Self::Scripted(service) => service.call()?.wrap(context, key),
@@ -85,6 +93,7 @@ impl KeyService {
     ) -> Result<SecretKey, ServiceError> {
         match self {
             Self::Development(keyring) => keyring.unwrap(wrapped, context),
+            #[cfg(feature = "aws-kms")]
             Self::Aws(kms) => Box::pin(kms.unwrap(wrapped, context)).await,
             #[cfg(test)]
             Self::Scripted(service) => service.call()?.unwrap(wrapped, context),
@@ -95,6 +104,7 @@ impl KeyService {
     pub(crate) async fn mac(&self, message: &[u8]) -> Result<[u8; 32], ServiceError> {
         match self {
             Self::Development(keyring) => Ok(keyring.mac(message)),
+            #[cfg(feature = "aws-kms")]
             Self::Aws(kms) => Box::pin(kms.mac(message)).await,
             #[cfg(test)]
             Self::Scripted(service) => Ok(service.call()?.mac(message)),

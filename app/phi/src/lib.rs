@@ -22,9 +22,9 @@ mod wrap;
 pub use authorization::{AuthorizationKey, Verified};
 pub use heads::{Head, HeadSet};
 pub use index::{IndexKey, IndexValue};
-pub use key_service::{
-    AwsKms, AwsKmsError, AwsKmsSettings, DevelopmentKeyring, KeyService, KeyringFileError,
-};
+#[cfg(feature = "aws-kms")]
+pub use key_service::{AwsKms, AwsKmsError, AwsKmsSettings};
+pub use key_service::{DevelopmentKeyring, KeyService, KeyringFileError};
 pub use keyring::{
     KeyError, Keyring, KeyringSettings, NewOrganization, NewScope, OpenError, Requested, Tampering,
 };
