@@ -285,7 +285,7 @@ print(
             "identifier_with_system": token(IDENTIFIER, b"urn:Example", b"MRN-7A"),
             "identifier_without_system": token(IDENTIFIER, None, b"MRN-7A"),
             "identifier_value": token(IDENTIFIER_VALUE, None, b"MRN-7A"),
-            "phone": token(PHONE, None, b"+16175550100"),
+            "phone": token(PHONE, None, b"16175550100"),
             "social_security_number": service_token(IDENTIFIER, b"urn:ssn", b"999123456"),
             "heads": heads(PATIENT_KEY, current_heads).hex(),
         },
