@@ -93,7 +93,7 @@ macro_rules! select_keys {
         sqlx::query_as!(
             KeyRecord,
             "SELECT t.id AS `id: _`, t.organization AS `organization: _`, t.owner_kind, t.owner, t.purpose,
-                    t.version, t.root AS `root: _`, t.branch AS `branch: _`, t.branch_version, t.provider,
+                    t.version, t.root AS `root: String`, t.branch AS `branch: _`, t.branch_version, t.provider,
                     t.wrapped, t.commitment, t.state, t.created_at AS `created_at: _`,
                     t.mac_key AS `mac_key: _`, t.mac FROM `keys` t " + $rest $(, $argument)*
         )
@@ -126,11 +126,8 @@ impl KeyStore for Database {
                 && row.purpose == purpose
         };
         let row = record.map(WrappedKey::try_from).transpose();
-        row.and_then(|row| {
-            row.map(|row| ensure("keys", row, is_requested))
-                .transpose()
-        })
-        .map_err(corrupt)
+        row.and_then(|row| row.map(|row| ensure("keys", row, is_requested)).transpose())
+            .map_err(corrupt)
     }
 
     async fn by_ids(
@@ -152,9 +149,8 @@ impl KeyStore for Database {
         let rows = records.into_iter().map(WrappedKey::try_from);
         let rows: Vec<_> = rows.collect::<Result<_, _>>().map_err(corrupt)?;
         let requested: std::collections::HashSet<_> = ids.iter().collect();
-        let is_requested = |row: &WrappedKey| {
-            row.organization == organization && requested.contains(&row.id)
-        };
+        let is_requested =
+            |row: &WrappedKey| row.organization == organization && requested.contains(&row.id);
         ensure_all("keys", rows, |row| row.id, is_requested).map_err(corrupt)
     }
 }

@@ -111,7 +111,7 @@ macro_rules! select_current {
     ($rest:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             CurrentRecord,
-            "SELECT r.organization AS `organization: _`, r.owner_kind, r.owner, r.kind AS `kind: _`, r.id AS `id: _`,
+            "SELECT r.organization AS `organization: _`, r.owner_kind, r.owner, r.kind AS `kind: String`, r.id AS `id: _`,
                     r.row_id AS `head_row: _`, r.version, r.version_row AS `version_row: _`,
                     r.updated_at AS `updated_at: _`, r.mac_key AS `head_mac_key: _`, r.mac AS head_mac,
                     v.row_id AS `row_id: _`, v.at AS `at: _`, v.body, v.mac_key AS `mac_key: _`, v.mac,

@@ -1,5 +1,6 @@
 //! The syntax of `table!`.
 
+use quote::ToTokens as _;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Error, Ident, LitInt, Result, Token, Type, braced};
 
@@ -26,6 +27,14 @@ pub(crate) struct Column {
     pub(crate) value: Type,
 }
 
+impl Column {
+    /// Whether the column holds text: `String`, or `Option<String>`.
+    pub(crate) fn is_text(&self) -> bool {
+        let value = self.value.to_token_stream().to_string();
+        matches!(value.as_str(), "String" | "Option < String >")
+    }
+}
+
 impl Parse for Declaration {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let docs = input.call(Attribute::parse_outer)?;
@@ -50,7 +59,10 @@ impl Parse for Declaration {
             let before = columns.last().map_or(0, |column| column.tag);
             if column.tag <= before {
                 let name = &column.name;
-                return Err(Error::new(name.span(), "tags ascend, and none is used twice"));
+                return Err(Error::new(
+                    name.span(),
+                    "tags ascend, and none is used twice",
+                ));
             }
             columns.push(column);
             if !content.is_empty() {
