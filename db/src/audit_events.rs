@@ -40,7 +40,11 @@ impl Transaction {
             .await?;
         let listed: Vec<_> = events
             .iter()
-            .flat_map(|event| (0_u32..).zip(&event.rows).map(move |(at, row)| (event, at, row)))
+            .flat_map(|event| {
+                (0_u32..)
+                    .zip(&event.rows)
+                    .map(move |(at, row)| (event, at, row))
+            })
             .collect();
         for rows in listed.chunks(2_000) {
             let mut query = QueryBuilder::<MySql>::new(

@@ -36,7 +36,11 @@ const UNIQUE_KEYS: [&str; 5] = [
 impl Error {
     /// [`Error::Conflict`] unless a guarded update met its row.
     pub(crate) fn unless_updated(rows: u64) -> Result<(), Self> {
-        if rows == 1 { Ok(()) } else { Err(Self::Conflict) }
+        if rows == 1 {
+            Ok(())
+        } else {
+            Err(Self::Conflict)
+        }
     }
 }
 

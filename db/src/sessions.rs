@@ -79,9 +79,12 @@ impl Database {
         &self,
         before: OffsetDateTime,
     ) -> Result<(), Error> {
-        sqlx::query!("DELETE FROM sessions WHERE expires_at < ? LIMIT 1000", before)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query!(
+            "DELETE FROM sessions WHERE expires_at < ? LIMIT 1000",
+            before
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 }
