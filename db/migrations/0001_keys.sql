@@ -9,7 +9,7 @@ CREATE TABLE organizations (
   mac          BINARY(32)   NOT NULL,
   PRIMARY KEY (organization),
   UNIQUE KEY organizations_name (name)
-) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4;
+) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE `keys` (
   id             BINARY(16)        NOT NULL COMMENT 'random; in the header of what is sealed under the key',

@@ -20,7 +20,7 @@ table! {
 }
 
 impl Database {
-    /// The organization of this name.
+    /// The organization of exactly this name, but for spaces at its end.
     ///
     /// # Errors
     /// See [`Error`].
@@ -29,10 +29,10 @@ impl Database {
             .fetch_optional(&self.pool)
             .await?;
         let row = record.map(OrganizationRow::try_from).transpose()?;
-        // The collation of the column decides which spellings of a name are the same.
+        // The column's collation compares code points and ignores spaces at the end, on both servers.
         row.map(|row| {
             ensure("organizations", row, |row| {
-                row.name.to_lowercase() == name.to_lowercase()
+                row.name.trim_end_matches(' ') == name.trim_end_matches(' ')
             })
         })
         .transpose()

@@ -1,10 +1,15 @@
 //! Table `patient_index`: blind index tokens of patients.
 
+use std::collections::BTreeMap;
+
 use phi_types::{IndexParameter, IndexToken, OrganizationId, PatientId};
 use sqlx::{MySql, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{Database, Error, Transaction};
+
+/// One statement carries at most this many rows of six placeholders: the protocol's limit is 65,535 placeholders.
+const STATEMENT_ROWS: usize = 5_000;
 
 /// A token under which a patient is found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,25 +72,29 @@ impl Transaction {
             .execute(&mut *self.inner)
             .await?;
         }
-        if tokens.is_empty() {
-            return Ok(());
+        // Two identifiers of a patient may have one token, for instance the same number under two systems.
+        let mut distinct: BTreeMap<_, bool> = BTreeMap::new();
+        for token in tokens {
+            let key = (token.parameter, token.version, token.token);
+            *distinct.entry(key).or_default() |= token.unique;
         }
-        QueryBuilder::<MySql>::new(
-            "INSERT INTO patient_index (organization, parameter, version, token, patient, unique_token) ",
-        )
-        .push_values(tokens, |mut values, token| {
-            let bytes = token.token.as_bytes().to_vec();
-            values
-                .push_bind(organization.uuid())
-                .push_bind(token.parameter.code())
-                .push_bind(token.version)
-                .push_bind(bytes.clone())
-                .push_bind(patient.uuid())
-                .push_bind(token.unique.then_some(bytes));
-        })
-        .build()
-        .execute(&mut *self.inner)
-        .await?;
+        let distinct: Vec<_> = distinct.into_iter().collect();
+        for rows in distinct.chunks(STATEMENT_ROWS) {
+            let mut query = QueryBuilder::<MySql>::new(
+                "INSERT INTO patient_index (organization, parameter, version, token, patient, unique_token) ",
+            );
+            query.push_values(rows, |mut values, ((parameter, version, token), unique)| {
+                let bytes = token.as_bytes();
+                values
+                    .push_bind(organization.uuid())
+                    .push_bind(parameter.code())
+                    .push_bind(*version)
+                    .push_bind(&bytes[..])
+                    .push_bind(patient.uuid())
+                    .push_bind(unique.then_some(&bytes[..]));
+            });
+            query.build().execute(&mut *self.inner).await?;
+        }
         Ok(())
     }
 }

@@ -1,5 +1,8 @@
 //! Binding answers to questions: a row that was not requested is never returned.
 
+use std::collections::{BTreeSet, HashSet};
+use std::hash::Hash;
+
 use uuid::Uuid;
 
 use crate::Error;
@@ -18,13 +21,13 @@ pub(crate) fn ensure<R>(
 }
 
 /// The rows, if each of them was requested and none is there twice: `key` is what a row is requested by.
-pub(crate) fn ensure_all<R, K: std::hash::Hash + Eq>(
+pub(crate) fn ensure_all<R, K: Hash + Eq>(
     table: &'static str,
     rows: Vec<R>,
     key: impl Fn(&R) -> K,
     is_requested: impl Fn(&R) -> bool,
 ) -> Result<Vec<R>, Error> {
-    let mut seen = std::collections::HashSet::with_capacity(rows.len());
+    let mut seen = HashSet::with_capacity(rows.len());
     if rows
         .iter()
         .all(|row| is_requested(row) && seen.insert(key(row)))
@@ -36,10 +39,44 @@ pub(crate) fn ensure_all<R, K: std::hash::Hash + Eq>(
 }
 
 /// A list of ids as a JSON array of hexadecimal strings, for `JSON_TABLE`.
+///
+/// Each id stands in it once: a join with the list would otherwise return one row twice, which [`ensure_all`]
+/// cannot tell from a database that repeats a row.
 pub(crate) fn json_ids(ids: impl IntoIterator<Item = Uuid>) -> String {
-    let list: Vec<String> = ids
+    let distinct: BTreeSet<Uuid> = ids.into_iter().collect();
+    let list: Vec<String> = distinct
         .into_iter()
         .map(|id| format!("\"{}\"", id.simple()))
         .collect();
     format!("[{}]", list.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_listed_twice_is_requested_once() {
+        let [one, other] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        let list = json_ids([other, one, other]);
+        assert_eq!(
+            list,
+            r#"["00000000000000000000000000000001","00000000000000000000000000000002"]"#
+        );
+    }
+
+    #[test]
+    fn a_row_that_was_not_requested_or_is_there_twice_is_refused() {
+        let is_requested = |row: &u8| *row < 10;
+        let listed = |rows: &[u8]| ensure_all("t", rows.to_vec(), |row| *row, is_requested);
+        assert_eq!(listed(&[1, 2]).unwrap(), [1, 2]);
+        for rows in [&[1, 10][..], &[1, 1][..]] {
+            assert!(matches!(listed(rows), Err(Error::NotRequested("t"))));
+        }
+        assert!(ensure("t", 1, is_requested).is_ok());
+        assert!(matches!(
+            ensure("t", 10, is_requested),
+            Err(Error::NotRequested("t"))
+        ));
+    }
 }

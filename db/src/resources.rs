@@ -1,6 +1,6 @@
 //! Table `resources`: the head of each resource, which names its current version.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use db_macros::table;
 use phi_types::{OrganizationId, Owner, OwnerKind, RowId};
@@ -20,10 +20,11 @@ pub struct ResourceKey {
 }
 
 impl ResourceKey {
-    /// Keys as a JSON array, for `JSON_TABLE`.
+    /// Keys as a JSON array, for `JSON_TABLE`: each once, in ascending order.
     pub(crate) fn json(keys: &[Self]) -> String {
+        let keys: BTreeSet<&Self> = keys.iter().collect();
         let keys: Vec<String> = keys
-            .iter()
+            .into_iter()
             .map(|key| format!(r#"{{"kind":"{}","id":"{}"}}"#, key.kind, key.id.simple()))
             .collect();
         format!("[{}]", keys.join(","))
@@ -75,8 +76,8 @@ impl Transaction {
     /// The heads of those of `keys` that exist, locked until the transaction ends.
     ///
     /// The list of keys leads the join and the unique key serves it: otherwise a small table is read through, which
-    /// waits for every row that it passes. (MySQL does not lock a `JSON_TABLE` that stands by itself.) The keys
-    /// are taken in order, so that two transactions that want the same rows do not deadlock.
+    /// waits for every row that it passes. (MySQL does not lock a `JSON_TABLE` that stands by itself.) The list is
+    /// in order, so that two transactions that want the same rows do not deadlock.
     ///
     /// # Errors
     /// See [`Error`].
@@ -85,8 +86,6 @@ impl Transaction {
         organization: OrganizationId,
         keys: &[ResourceKey],
     ) -> Result<Vec<ResourceRow>, Error> {
-        let mut keys = keys.to_vec();
-        keys.sort_unstable();
         let records = sqlx::query_as!(
             ResourceRowRecord,
             r#"SELECT t.organization AS "organization: _", t.owner_kind AS "owner_kind: _", t.owner AS "owner: _",
@@ -101,14 +100,14 @@ impl Transaction {
                  ON t.organization = ? AND t.kind = wanted.kind AND t.id = UNHEX(wanted.id)
                ORDER BY t.kind, t.id
                FOR UPDATE"#,
-            ResourceKey::json(&keys),
+            ResourceKey::json(keys),
             organization.uuid(),
         )
         .fetch_all(&mut *self.inner)
         .await?;
         let rows = records.into_iter().map(ResourceRow::try_from);
         let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-        let of_keys = ResourceKey::requested(&keys);
+        let of_keys = ResourceKey::requested(keys);
         let is_requested = |row: &ResourceRow| row.organization == organization && of_keys(row);
         let key = |row: &ResourceRow| (row.kind.clone(), row.id);
         ensure_all("resources", rows, key, is_requested)

@@ -1,7 +1,7 @@
-//! The crate against a real server: schema, accounts, and every table's way there and back.
+//! The crate against a real server: schema, accounts, and every table, written and read.
 //!
-//! `cargo stack test --only database` runs this once on MariaDB and once on MySQL; without a server
-//! every test fails and says so. Each test works in a database of its own.
+//! `cargo stack test --only database` runs this once on MariaDB and once on MySQL; without a server every test fails
+//! and says so. Each test works in a database of its own.
 
 #[cfg(test)]
 mod server {
@@ -9,11 +9,14 @@ mod server {
     mod audit;
     mod connections;
     mod demographics;
+    mod index_versions;
     mod keys;
     mod migrations;
+    mod owners;
+    mod patient_index;
     mod people;
     mod resources;
     mod rows;
     mod scratch;
-    mod tokens;
+    mod sessions;
 }

@@ -1,5 +1,6 @@
 //! The syntax of `table!`.
 
+use quote::ToTokens as _;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Error, Ident, LitInt, Result, Token, Type, braced};
 
@@ -24,6 +25,14 @@ pub(crate) struct Column {
     pub(crate) tag: u16,
     pub(crate) name: Ident,
     pub(crate) value: Type,
+}
+
+impl Column {
+    /// Whether the column holds text: `String`, or `Option<String>`.
+    pub(crate) fn is_text(&self) -> bool {
+        let value = self.value.to_token_stream().to_string();
+        matches!(value.as_str(), "String" | "Option < String >")
+    }
 }
 
 impl Parse for Declaration {

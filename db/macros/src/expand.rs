@@ -60,6 +60,8 @@ fn authenticated(declaration: &Declaration) -> TokenStream {
         let name = name.to_string();
         quote! { (#tag, #name, <#value as ::phi_types::ColumnValue>::TYPE), }
     });
+    let volatile = declaration.columns.iter().filter(|column| column.volatile);
+    let volatile = volatile.map(|column| column.tag);
     quote! {
         impl ::phi_types::AuthenticatedRow for #row {
             const TABLE: ::phi_types::Table = ::phi_types::tables::#table;
@@ -88,6 +90,9 @@ fn authenticated(declaration: &Declaration) -> TokenStream {
         impl #row {
             /// The columns that enter the MAC: permanent tag, name and type.
             pub const COLUMNS: &[(u16, &str, ::phi_types::ColumnType)] = &[#(#listed)*];
+
+            /// The tags of the columns that do not enter the digest.
+            pub const VOLATILE: &[u16] = &[#(#volatile),*];
         }
     }
 }
@@ -184,15 +189,15 @@ fn select(declaration: &Declaration) -> TokenStream {
         return TokenStream::new();
     };
     let record = record_name(declaration);
-    let columns = declaration.columns.iter().map(|column| {
-        let Column { name, value, .. } = column;
-        // The driver takes a column with a binary collation for bytes, unless it is overridden.
-        let is_text = quote!(#value).to_string().contains("String");
-        (name.to_string(), if is_text { "String" } else { "_" })
+    let selected = declaration.columns.iter().map(|column| {
+        // The driver takes text of a binary collation for bytes, and refuses to read it as text unless told to.
+        let text = column.is_text();
+        (column.name.to_string(), if text { "String" } else { "_" })
     });
-    let list: Vec<String> = columns
-        .chain([("mac_key".to_owned(), "_"), ("mac".to_owned(), "_")])
-        .map(|(name, raw)| format!("t.{name} AS `{name}: {raw}`"))
+    let macs = ["mac_key", "mac"].map(|name| (name.to_owned(), "_"));
+    let list: Vec<String> = selected
+        .chain(macs)
+        .map(|(name, value)| format!("t.{name} AS `{name}: {value}`"))
         .collect();
     let table = table_name(declaration);
     let text = format!("SELECT {} FROM {table} t ", list.join(", "));

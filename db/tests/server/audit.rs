@@ -1,31 +1,55 @@
-use audit::{Commitment, Draft, Entry, Lane, RowsDigest};
+use audit::{Commitment, Entry, HashChain, RowsCommitment, UnplacedEvent, WrittenRow};
 use db::{AddressRow, Database, Error, EventRow};
-use phi::{OrganizationId, RowId};
+use phi_types::{KeyId, OrganizationId, RowId, random_bytes, tables};
 use sqlx::Row as _;
 use time::{Date, Month, OffsetDateTime};
 use uuid::Uuid;
 
-use super::rows::{bytes32, id, noon, sealed};
+use super::rows::{id, noon, sealed};
 use super::scratch::Scratch;
 
-fn draft(organization: OrganizationId, at: OffsetDateTime) -> Draft {
-    Draft {
+fn unplaced(
+    organization: OrganizationId,
+    at: OffsetDateTime,
+    rows: &[WrittenRow],
+) -> UnplacedEvent {
+    UnplacedEvent {
         event: id(),
         organization: organization.uuid(),
         at,
-        commitment: Commitment(bytes32()),
-        rows: RowsDigest::of(&[bytes32()]),
+        commitment: Commitment(random_bytes()),
+        rows: RowsCommitment::of(rows),
     }
 }
 
-fn rows_of(entries: &[Entry]) -> Vec<EventRow> {
+fn written(row: Uuid) -> WrittenRow {
+    WrittenRow {
+        table: tables::RESOURCES.tag,
+        row,
+        digest: random_bytes(),
+    }
+}
+
+fn event(entry: &Entry, rows: Vec<WrittenRow>) -> EventRow {
+    EventRow {
+        entry: entry.clone(),
+        mac_key: KeyId::random(),
+        mac: random_bytes(),
+        body: sealed(),
+        rows,
+    }
+}
+
+/// The event of a write, first in a chain of its own.
+fn write_of(organization: OrganizationId, at: OffsetDateTime, rows: Vec<WrittenRow>) -> EventRow {
+    let entries = HashChain::begin(id()).place(&[unplaced(organization, at, &rows)]);
+    event(&entries[0], rows)
+}
+
+fn reads_of(entries: &[Entry]) -> Vec<EventRow> {
     entries
         .iter()
-        .map(|entry| EventRow {
-            entry: entry.clone(),
-            mac: bytes32(),
-            body: sealed(),
-        })
+        .map(|entry| event(entry, Vec::new()))
         .collect()
 }
 
@@ -36,50 +60,152 @@ async fn insert(app: &Database, rows: &[EventRow]) -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn events_come_back_newest_first_and_hash_as_they_did() {
+async fn events_are_listed_newest_first_and_hash_as_they_did() {
     let app = Scratch::migrated().await.app();
     let (organization, other) = (OrganizationId::random(), OrganizationId::random());
     let seconds = |n| noon() + time::Duration::seconds(n);
-    let drafts = [
-        draft(organization, seconds(0)),
-        draft(other, seconds(1)),
-        draft(organization, seconds(2)),
+    let events = [
+        unplaced(organization, seconds(0), &[]),
+        unplaced(other, seconds(1), &[]),
+        unplaced(organization, seconds(2), &[]),
     ];
-    let rows = rows_of(&Lane::begin(id()).place(&drafts));
-    insert(&app, &rows).await.unwrap();
+    let rows = reads_of(&HashChain::begin(id()).place(&events));
+    app.insert_reads(&rows).await.unwrap();
     let found = app.latest_events(organization, 10).await.unwrap();
     assert_eq!(found.len(), 2);
     for (found, stored) in found.iter().zip([&rows[2], &rows[0]]) {
         assert_eq!(found.entry, stored.entry);
         assert_eq!(found.entry.hash(), stored.entry.hash());
-        assert_eq!(found.mac, stored.mac);
+        assert_eq!((found.mac_key, found.mac), (stored.mac_key, stored.mac));
         assert_eq!(found.body.as_bytes(), stored.body.as_bytes());
     }
     assert_eq!(app.latest_events(organization, 1).await.unwrap().len(), 1);
-    assert!(app.has_event(rows[0].entry.event).await.unwrap());
-    assert!(!app.has_event(Uuid::nil()).await.unwrap());
+    let (month, stored) = (rows[0].entry.month(), rows[0].entry.event);
+    assert!(app.has_event(month, stored).await.unwrap());
+    assert!(!app.has_event(month, id()).await.unwrap());
+    assert!(!app.has_event(month + 1, stored).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_place_in_a_lane_is_taken_once() {
+async fn a_place_in_a_chain_is_taken_once() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let lane = Lane::begin(id());
-    insert(&app, &rows_of(&lane.place(&[draft(organization, noon())])))
+    let chain = HashChain::begin(id());
+    let one = || unplaced(organization, noon(), &[]);
+    insert(&app, &reads_of(&chain.place(&[one()])))
         .await
         .unwrap();
-    let rival = rows_of(&lane.place(&[draft(organization, noon()), draft(organization, noon())]));
-    let refused = insert(&app, &rival).await;
-    assert!(
-        matches!(refused, Err(Error::AlreadyThere(_))),
-        "{refused:?}"
-    );
-    // Neither of the two is there: a group is added whole or not at all.
+    let rival = reads_of(&chain.place(&[one(), one()]));
+    for refused in [insert(&app, &rival).await, app.insert_reads(&rival).await] {
+        assert!(
+            matches!(refused, Err(Error::UniqueViolation(_))),
+            "{refused:?}"
+        );
+    }
+    // Neither of the two is stored: a group is added whole or not at all.
     assert_eq!(app.latest_events(organization, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn an_address_is_kept_once_a_day() {
+async fn the_rows_of_an_event_are_listed_in_the_order_of_its_commitment() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    // More than one statement carries.
+    let rows: Vec<_> = (0..4_500).map(|_| written(id())).collect();
+    let (one, other) = (
+        write_of(organization, noon(), rows.clone()),
+        write_of(organization, noon(), vec![written(id())]),
+    );
+    insert(&app, &[one.clone(), other.clone()]).await.unwrap();
+    let entry = &one.entry;
+    let found = app.event_rows(entry.month(), entry.event).await.unwrap();
+    assert!(found == rows, "other rows, or another order");
+    assert_eq!(RowsCommitment::of(&found), entry.rows);
+    let found = app.event_rows(other.entry.month(), other.entry.event).await;
+    assert_eq!(found.unwrap(), other.rows);
+    assert!(
+        app.event_rows(entry.month() + 1, entry.event)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        app.event_rows(entry.month(), id())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn events_without_rows_list_none() {
+    let app = Scratch::migrated().await.app();
+    let row = write_of(OrganizationId::random(), noon(), Vec::new());
+    insert(&app, std::slice::from_ref(&row)).await.unwrap();
+    let found = app
+        .event_rows(row.entry.month(), row.entry.event)
+        .await
+        .unwrap();
+    assert_eq!(RowsCommitment::of(&found), row.entry.rows);
+}
+
+#[tokio::test]
+async fn the_newest_digest_of_a_row_is_that_of_the_latest_insertion() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let row = id();
+    // The second event's own time is the earlier one: clocks of two instances may differ.
+    let earlier = noon() - time::Duration::days(40);
+    let first = write_of(organization, noon(), vec![written(id()), written(row)]);
+    let second = write_of(organization, earlier, vec![written(row), written(id())]);
+    let table = tables::RESOURCES.tag;
+    assert!(
+        app.newest_digest(organization, table, row)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    for (event, digest) in [
+        (&first, first.rows[1].digest),
+        (&second, second.rows[0].digest),
+    ] {
+        insert(&app, std::slice::from_ref(event)).await.unwrap();
+        let newest = app.newest_digest(organization, table, row).await.unwrap();
+        assert_eq!(
+            newest,
+            Some((event.entry.month(), event.entry.event, digest))
+        );
+    }
+    let elsewhere = app
+        .newest_digest(OrganizationId::random(), table, row)
+        .await;
+    assert!(elsewhere.unwrap().is_none());
+    let other_table = app.newest_digest(organization, tables::KEYS.tag, row).await;
+    assert!(other_table.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_event_that_is_rolled_back_leaves_no_rows() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let event = write_of(organization, noon(), vec![written(id())]);
+    let mut transaction = app.begin().await.unwrap();
+    transaction
+        .insert_events(std::slice::from_ref(&event))
+        .await
+        .unwrap();
+    transaction.rollback().await.unwrap();
+    assert!(
+        !app.has_event(event.entry.month(), event.entry.event)
+            .await
+            .unwrap()
+    );
+    let found = app.event_rows(event.entry.month(), event.entry.event).await;
+    assert!(found.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_is_stored_once_a_day() {
     let scratch = Scratch::migrated().await;
     let app = scratch.app();
     let row = AddressRow {

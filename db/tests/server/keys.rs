@@ -1,9 +1,10 @@
-use phi::{
-    Inserted, KeyId, KeyState, KeyStore as _, OrganizationId, Owner, PatientId, Purpose,
-    StoreError, WrappedKey, provider,
+use db::{Database, Error};
+use phi_types::{
+    KeyId, KeyState, KeyStore as _, OrganizationId, Owner, PatientId, Purpose, StoreError,
+    WrappedKey, provider, random_bytes,
 };
 
-use super::rows::{bytes32, mac, noon};
+use super::rows::{mac, noon};
 use super::scratch::Scratch;
 
 fn key(organization: OrganizationId, owner: &Owner, purpose: Purpose, version: u32) -> WrappedKey {
@@ -19,15 +20,21 @@ fn key(organization: OrganizationId, owner: &Owner, purpose: Purpose, version: u
         branch_version: Some(1),
         provider: provider::BRANCH,
         wrapped: (0..72).collect(),
-        commitment: bytes32(),
-        state: KeyState::Active,
+        commitment: random_bytes(),
+        state: KeyState::Current,
         created_at: noon(),
         mac: mac(),
     }
 }
 
+async fn add(app: &Database, rows: &[WrappedKey]) -> Result<(), Error> {
+    let mut transaction = app.begin().await.unwrap();
+    transaction.insert_keys(rows).await?;
+    transaction.commit().await
+}
+
 #[tokio::test]
-async fn a_key_comes_back_as_it_was_stored_by_owner_and_by_id() {
+async fn a_key_is_found_by_owner_and_by_id_as_it_was_stored() {
     let store = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let patient = Owner::Patient(PatientId::random());
@@ -40,14 +47,25 @@ async fn a_key_comes_back_as_it_was_stored_by_owner_and_by_id() {
         wrapped: vec![0xFF; 1024],
         ..key(organization, &Owner::Organization, Purpose::Branch, 1)
     };
+    add(&store, &[scope.clone(), branch.clone()]).await.unwrap();
     for stored in [&scope, &branch] {
-        assert_eq!(store.insert(stored).await.unwrap(), Inserted::Stored);
-        assert_eq!(store.by_id(stored.id).await.unwrap().as_ref(), Some(stored));
+        let found = store.by_ids(organization, &[stored.id, stored.id]).await;
+        assert_eq!(found.unwrap(), std::slice::from_ref(stored));
     }
-    let found = store.active(organization, &patient, Purpose::Seal).await;
+    let both = [branch.id, KeyId::random(), scope.id];
+    assert_eq!(store.by_ids(organization, &both).await.unwrap().len(), 2);
+    assert!(store.by_ids(organization, &[]).await.unwrap().is_empty());
+    assert!(
+        store
+            .by_ids(OrganizationId::random(), &both)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let found = store.current(organization, &patient, Purpose::Seal).await;
     assert_eq!(found.unwrap(), Some(scope));
     let found = store
-        .active(organization, &Owner::Organization, Purpose::Branch)
+        .current(organization, &Owner::Organization, Purpose::Branch)
         .await;
     assert_eq!(found.unwrap(), Some(branch));
 }
@@ -58,7 +76,7 @@ async fn keys_of_another_organization_owner_or_purpose_are_not_found() {
     let organization = OrganizationId::random();
     let owner = Owner::AuditYear(2026);
     let stored = key(organization, &owner, Purpose::Seal, 1);
-    store.insert(&stored).await.unwrap();
+    add(&store, &[stored.clone()]).await.unwrap();
     let elsewhere = OrganizationId::random();
     for (organization, owner, purpose) in [
         (elsewhere, Owner::AuditYear(2026), Purpose::Seal),
@@ -66,30 +84,32 @@ async fn keys_of_another_organization_owner_or_purpose_are_not_found() {
         (organization, Owner::Organization, Purpose::Seal),
         (organization, Owner::AuditYear(2026), Purpose::Index),
     ] {
-        let found = store.active(organization, &owner, purpose).await.unwrap();
+        let found = store.current(organization, &owner, purpose).await.unwrap();
         assert_eq!(found, None);
     }
-    assert_eq!(store.by_id(KeyId::random()).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn the_newest_active_version_counts_and_a_destroyed_one_only_where_there_is_no_other() {
+async fn the_current_key_is_found_and_without_one_the_newest_usable_state() {
     let store = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let owner = Owner::Organization;
-    let destroyed = WrappedKey {
-        state: KeyState::Destroyed,
-        wrapped: Vec::new(),
-        ..key(organization, &owner, Purpose::Seal, 3)
-    };
-    store.insert(&destroyed).await.unwrap();
-    let only = store.active(organization, &owner, Purpose::Seal).await;
-    assert_eq!(only.unwrap(), Some(destroyed));
-    for version in [1, 2] {
-        let stored = key(organization, &owner, Purpose::Seal, version);
-        store.insert(&stored).await.unwrap();
-        let newest = store.active(organization, &owner, Purpose::Seal).await;
-        assert_eq!(newest.unwrap(), Some(stored));
+    // In the order in which each takes precedence over those before it.
+    let states = [
+        (4, KeyState::Destroyed),
+        (3, KeyState::Retired),
+        (2, KeyState::Former),
+        (1, KeyState::Current),
+    ];
+    for (version, state) in states {
+        let stored = WrappedKey {
+            state,
+            wrapped: Vec::new(),
+            ..key(organization, &owner, Purpose::Seal, version)
+        };
+        add(&store, &[stored.clone()]).await.unwrap();
+        let found = store.current(organization, &owner, Purpose::Seal).await;
+        assert_eq!(found.unwrap(), Some(stored));
     }
 }
 
@@ -100,28 +120,29 @@ async fn of_two_that_make_the_same_key_at_once_exactly_one_does() {
     let organization = OrganizationId::random();
     for _ in 0..20 {
         let owner = Owner::Patient(PatientId::random());
-        let mine = key(organization, &owner, Purpose::Seal, 1);
-        let theirs = key(organization, &owner, Purpose::Seal, 1);
-        let (one, other) = tokio::join!(here.insert(&mine), there.insert(&theirs));
-        let outcomes = [one.unwrap(), other.unwrap()];
-        let won = match outcomes {
-            [Inserted::Stored, Inserted::AlreadyThere] => mine,
-            [Inserted::AlreadyThere, Inserted::Stored] => theirs,
+        let mine = [key(organization, &owner, Purpose::Seal, 1)];
+        let theirs = [key(organization, &owner, Purpose::Seal, 1)];
+        let outcomes = tokio::join!(add(&here, &mine), add(&there, &theirs));
+        let [won] = match outcomes {
+            (Ok(()), Err(Error::UniqueViolation("keys_owner"))) => mine,
+            (Err(Error::UniqueViolation("keys_owner")), Ok(())) => theirs,
             _ => panic!("{outcomes:?}"),
         };
-        let found = here.active(organization, &owner, Purpose::Seal).await;
+        let found = here.current(organization, &owner, Purpose::Seal).await;
         assert_eq!(found.unwrap(), Some(won));
     }
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_told_from_a_key_that_is_not_there() {
+async fn an_unreachable_server_is_not_taken_for_a_missing_key() {
     let scratch = Scratch::migrated().await;
     let mut settings = scratch.settings("app");
     settings.port = 1;
     settings.acquire_timeout = std::time::Duration::from_secs(1);
     let store = db::Database::new(&settings);
-    let failed = store.by_id(KeyId::random()).await;
+    let failed = store
+        .by_ids(OrganizationId::random(), &[KeyId::random()])
+        .await;
     assert!(
         matches!(failed, Err(StoreError::Unavailable(_))),
         "{failed:?}"

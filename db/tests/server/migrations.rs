@@ -75,10 +75,10 @@ async fn a_name_that_would_have_to_be_quoted_is_refused_before_anything_is_sent(
 async fn what_is_sealed_names_its_key_in_a_column_of_its_own() {
     let scratch = Scratch::migrated().await;
     let app = scratch.app();
-    let organization = phi::OrganizationId::random();
+    let organization = phi_types::OrganizationId::random();
     let row = super::rows::demographics(organization);
     let mut transaction = app.begin().await.unwrap();
-    transaction.replace_demographics(&row).await.unwrap();
+    transaction.replace_demographics(&row, true).await.unwrap();
     transaction.commit().await.unwrap();
     let mut connection = scratch.connect("app").await;
     let found: Vec<u8> = connection

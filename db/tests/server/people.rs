@@ -1,7 +1,7 @@
 use db::{Database, Error, OrganizationRow, PersonRow};
-use phi::OrganizationId;
+use phi_types::OrganizationId;
 
-use super::rows::{assert_same, credential, index, mac, noon, person};
+use super::rows::{assert_same, credential, mac, noon, organization, person, token};
 use super::scratch::Scratch;
 
 async fn add(app: &Database, row: &PersonRow) -> Result<(), Error> {
@@ -10,38 +10,69 @@ async fn add(app: &Database, row: &PersonRow) -> Result<(), Error> {
     transaction.commit().await
 }
 
+async fn add_organization(app: &Database, row: &OrganizationRow) -> Result<(), Error> {
+    let mut transaction = app.begin().await.unwrap();
+    transaction.insert_organization(row).await?;
+    transaction.commit().await
+}
+
 #[tokio::test]
-async fn an_organization_is_found_by_its_name_and_its_name_by_its_id() {
+async fn an_organization_is_found_by_its_name_and_by_its_id() {
     let app = Scratch::migrated().await.app();
     let row = OrganizationRow {
-        id: OrganizationId::random(),
         name: "Clínica de Ñuñoa 🏥".to_owned(),
-        created_at: noon(),
+        ..organization()
     };
-    app.insert_organization(&row).await.unwrap();
-    let found = app.organization_named(&row.name).await.unwrap().unwrap();
-    assert_eq!((found.id, found.created_at), (row.id, row.created_at));
-    let name = app.organization_name(row.id).await.unwrap();
-    assert_eq!(name, Some(row.name.clone()));
-    assert_eq!(
-        app.organization_name(OrganizationId::random())
+    add_organization(&app, &row).await.unwrap();
+    assert_same(
+        &app.organization_named(&row.name).await.unwrap().unwrap(),
+        &row,
+    );
+    assert_same(
+        &app.organization(row.organization).await.unwrap().unwrap(),
+        &row,
+    );
+    assert!(
+        app.organization(OrganizationId::random())
             .await
-            .unwrap(),
-        None
+            .unwrap()
+            .is_none()
     );
     let again = OrganizationRow {
-        id: OrganizationId::random(),
-        ..row
+        name: row.name.clone(),
+        ..organization()
     };
-    let refused = app.insert_organization(&again).await;
+    let refused = add_organization(&app, &again).await;
     assert!(
-        matches!(refused, Err(Error::AlreadyThere("organizations_name"))),
+        matches!(refused, Err(Error::UniqueViolation("organizations_name"))),
         "{refused:?}"
     );
 }
 
 #[tokio::test]
-async fn a_person_is_found_by_address_index_and_by_id_but_only_in_their_organization() {
+async fn another_spelling_is_another_name_and_no_sign_of_tampering() {
+    let app = Scratch::migrated().await.app();
+    let named = |name: &str| OrganizationRow {
+        name: name.to_owned(),
+        ..organization()
+    };
+    let row = named("Clínica de Ñuñoa");
+    add_organization(&app, &row).await.unwrap();
+    for other in ["Clinica de Nunoa", "clínica de ñuñoa", "Clínica de Ñuñoa!"] {
+        assert!(
+            app.organization_named(other).await.unwrap().is_none(),
+            "{other}"
+        );
+    }
+    let padded = app.organization_named("Clínica de Ñuñoa ").await.unwrap();
+    assert_same(&padded.unwrap(), &row);
+    add_organization(&app, &named("Clinica de Nunoa"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_person_is_found_by_email_token_and_by_id_but_only_in_their_organization() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let row = PersonRow {
@@ -50,14 +81,14 @@ async fn a_person_is_found_by_address_index_and_by_id_but_only_in_their_organiza
     };
     add(&app, &row).await.unwrap();
     assert_same(
-        &app.person_by_email(row.email_index).await.unwrap().unwrap(),
+        &app.person_by_email(row.email_token).await.unwrap().unwrap(),
         &row,
     );
     assert_same(
         &app.person(organization, row.id).await.unwrap().unwrap(),
         &row,
     );
-    assert!(app.person_by_email(index()).await.unwrap().is_none());
+    assert!(app.person_by_email(token()).await.unwrap().is_none());
     let elsewhere = app.person(OrganizationId::random(), row.id).await.unwrap();
     assert!(elsewhere.is_none());
 }
@@ -68,12 +99,12 @@ async fn an_address_belongs_to_one_person_of_all_organizations() {
     let first = person(OrganizationId::random());
     add(&app, &first).await.unwrap();
     let second = PersonRow {
-        email_index: first.email_index,
+        email_token: first.email_token,
         ..person(OrganizationId::random())
     };
     let refused = add(&app, &second).await;
     assert!(
-        matches!(refused, Err(Error::AlreadyThere("people_email"))),
+        matches!(refused, Err(Error::UniqueViolation("people_email"))),
         "{refused:?}"
     );
 }
@@ -112,7 +143,7 @@ async fn a_person_has_one_credential_and_what_is_rolled_back_is_not_there() {
     other.mac = mac();
     let refused = kept.insert_credential(&other).await;
     assert!(
-        matches!(refused, Err(Error::AlreadyThere(_))),
+        matches!(refused, Err(Error::UniqueViolation(_))),
         "{refused:?}"
     );
     kept.commit().await.unwrap();

@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use db::{Database, Error, ResourceKey, ResourceRow, VersionRow};
-use phi::{OrganizationId, RowId, Sealed};
-use uuid::Uuid;
+use phi_types::{OrganizationId, Owner, PatientId, RowId, Sealed};
 
 use super::rows::{assert_same, id, mac, noon, resource, version_of};
 use super::scratch::Scratch;
@@ -26,7 +25,7 @@ async fn store(app: &Database, heads: &[ResourceRow]) -> Vec<VersionRow> {
     versions
 }
 
-fn several(organization: OrganizationId, owner: Uuid, count: usize) -> Vec<ResourceRow> {
+fn several(organization: OrganizationId, owner: PatientId, count: usize) -> Vec<ResourceRow> {
     (0..count)
         .map(|_| resource(organization, owner, KIND))
         .collect()
@@ -36,7 +35,7 @@ fn several(organization: OrganizationId, owner: Uuid, count: usize) -> Vec<Resou
 async fn a_resource_comes_back_with_its_head_and_only_to_its_organization() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let heads = several(organization, id(), 3);
+    let heads = several(organization, PatientId::random(), 3);
     let versions = store(&app, &heads).await;
     for (head, version) in heads.iter().zip(&versions) {
         assert_same(
@@ -47,9 +46,10 @@ async fn a_resource_comes_back_with_its_head_and_only_to_its_organization() {
             head,
         );
         let found = app.current_version(organization, &key(head)).await.unwrap();
-        let (found_head, found_version) = found.unwrap();
-        assert_same(&found_head, head);
-        assert_same(&found_version, version);
+        let found = found.unwrap();
+        assert_same(&found.head, head);
+        assert_same(&found.version, version);
+        assert_eq!(found.newest, 1);
         let elsewhere = OrganizationId::random();
         assert!(
             app.current_version(elsewhere, &key(head))
@@ -74,36 +74,38 @@ async fn a_resource_comes_back_with_its_head_and_only_to_its_organization() {
 #[tokio::test]
 async fn a_chart_is_the_current_version_of_all_that_its_owner_has() {
     let app = Scratch::migrated().await.app();
-    let (organization, patient) = (OrganizationId::random(), id());
+    let (organization, patient) = (OrganizationId::random(), PatientId::random());
     let heads = several(organization, patient, 250);
     store(&app, &heads).await;
-    store(&app, &several(organization, id(), 5)).await;
+    store(&app, &several(organization, PatientId::random(), 5)).await;
     let chart = app
-        .current_versions_of(organization, patient)
+        .current_versions_of(organization, &Owner::Patient(patient))
         .await
         .unwrap();
     assert_eq!(chart.len(), heads.len());
-    assert!(chart.iter().all(|(head, version)| head.owner == patient
-        && version.owner == patient
-        && version.version == head.version));
+    assert!(chart.iter().all(|it| it.head.owner == *patient.as_bytes()
+        && it.version.owner == *patient.as_bytes()
+        && it.version.row_id == it.head.version_row));
 }
 
 #[tokio::test]
 async fn several_are_read_at_once_and_those_that_do_not_exist_are_left_out() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let heads = several(organization, id(), 4);
+    let heads = several(organization, PatientId::random(), 4);
     store(&app, &heads).await;
     let mut keys: Vec<_> = heads[1..].iter().map(key).collect();
     keys.push(ResourceKey {
         kind: KIND,
         id: id(),
     });
+    // One that is requested twice is returned once.
+    keys.push(key(&heads[1]));
     let found = app.current_versions(organization, &keys).await.unwrap();
     assert_eq!(found.len(), 3);
-    for (head, _) in &found {
-        let stored = heads.iter().find(|stored| stored.id == head.id).unwrap();
-        assert_same(head, stored);
+    for it in &found {
+        let stored = heads.iter().find(|stored| stored.id == it.head.id).unwrap();
+        assert_same(&it.head, stored);
     }
 }
 
@@ -112,10 +114,11 @@ async fn an_amended_resource_shows_its_new_version_and_keeps_the_old_one() {
     let scratch = Scratch::migrated().await;
     let app = scratch.app();
     let organization = OrganizationId::random();
-    let heads = several(organization, id(), 1);
+    let heads = several(organization, PatientId::random(), 1);
     store(&app, &heads).await;
     let amended = ResourceRow {
         version: 2,
+        version_row: RowId::random(),
         updated_at: noon() + time::Duration::seconds(1),
         mac: mac(),
         ..heads[0].clone()
@@ -127,24 +130,28 @@ async fn an_amended_resource_shows_its_new_version_and_keeps_the_old_one() {
         id: id(),
     };
     let locked = transaction
-        .lock_resources(organization, &[key(&amended), unknown])
+        .lock_resources(organization, &[key(&amended), unknown, key(&amended)])
         .await
         .unwrap();
     assert_eq!(locked.len(), 1);
     assert_same(&locked[0], &heads[0]);
-    transaction.update_resource(&amended).await.unwrap();
+    transaction
+        .update_resource(&amended, heads[0].mac.as_bytes())
+        .await
+        .unwrap();
     transaction
         .insert_versions(std::slice::from_ref(&version))
         .await
         .unwrap();
     transaction.commit().await.unwrap();
-    let (head, current) = app
+    let current = app
         .current_version(organization, &key(&amended))
         .await
         .unwrap()
         .unwrap();
-    assert_same(&head, &amended);
-    assert_same(&current, &version);
+    assert_same(&current.head, &amended);
+    assert_same(&current.version, &version);
+    assert_eq!(current.newest, 2);
     let mut connection = scratch.connect("app").await;
     let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM resource_versions")
         .fetch_one(&mut connection)
@@ -154,15 +161,56 @@ async fn an_amended_resource_shows_its_new_version_and_keeps_the_old_one() {
 }
 
 #[tokio::test]
+async fn a_head_moves_once_from_the_version_that_was_read() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let heads = several(organization, PatientId::random(), 1);
+    store(&app, &heads).await;
+    let next = || ResourceRow {
+        version: 2,
+        version_row: RowId::random(),
+        mac: mac(),
+        ..heads[0].clone()
+    };
+    let (moved, late) = (next(), next());
+    let mut transaction = app.begin().await.unwrap();
+    let before = heads[0].mac.as_bytes();
+    transaction.update_resource(&moved, before).await.unwrap();
+    let refused = transaction.update_resource(&late, before).await;
+    assert!(matches!(refused, Err(Error::Conflict)), "{refused:?}");
+    transaction.commit().await.unwrap();
+    let found = app.resource(organization, &key(&moved)).await.unwrap();
+    assert_same(&found.unwrap(), &moved);
+}
+
+#[tokio::test]
+async fn a_head_that_was_put_back_stands_below_the_newest_version() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let heads = several(organization, PatientId::random(), 1);
+    store(&app, &heads).await;
+    let newer = VersionRow {
+        version: 2,
+        row_id: RowId::random(),
+        ..version_of(&heads[0])
+    };
+    let mut transaction = app.begin().await.unwrap();
+    transaction.insert_versions(&[newer]).await.unwrap();
+    transaction.commit().await.unwrap();
+    let found = app.current_version(organization, &key(&heads[0])).await;
+    let found = found.unwrap().unwrap();
+    assert_eq!((found.head.version, found.newest), (1, 2));
+}
+
+#[tokio::test]
 async fn bodies_larger_than_one_statement_carries_are_stored_whole() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let heads = several(organization, id(), 4);
+    let heads = several(organization, PatientId::random(), 4);
     let versions: Vec<_> = heads
         .iter()
         .map(|head| VersionRow {
             body: Sealed::from_bytes(vec![0xE1; 3 << 20]),
-            row_id: RowId::random(),
             ..version_of(head)
         })
         .collect();
@@ -170,19 +218,19 @@ async fn bodies_larger_than_one_statement_carries_are_stored_whole() {
     transaction.insert_resources(&heads).await.unwrap();
     transaction.insert_versions(&versions).await.unwrap();
     transaction.commit().await.unwrap();
-    let (_, found) = app
+    let found = app
         .current_version(organization, &key(&heads[3]))
         .await
         .unwrap()
         .unwrap();
-    assert_same(&found, &versions[3]);
+    assert_same(&found.version, &versions[3]);
 }
 
 #[tokio::test]
 async fn what_is_locked_keeps_a_second_writer_waiting_until_the_first_is_done() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let heads = several(organization, id(), 2);
+    let heads = several(organization, PatientId::random(), 2);
     store(&app, &heads).await;
     let mut first = app.begin().await.unwrap();
     first
@@ -210,10 +258,14 @@ async fn what_is_locked_keeps_a_second_writer_waiting_until_the_first_is_done() 
     });
     let amended = ResourceRow {
         version: 2,
+        mac: mac(),
         ..heads[0].clone()
     };
-    first.update_resource(&amended).await.unwrap();
-    // The second asks meanwhile; what it gets it gets after this.
+    first
+        .update_resource(&amended, heads[0].mac.as_bytes())
+        .await
+        .unwrap();
+    // The second transaction waits for the lock meanwhile.
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     done.store(true, Ordering::SeqCst);
     first.commit().await.unwrap();
@@ -224,16 +276,17 @@ async fn what_is_locked_keeps_a_second_writer_waiting_until_the_first_is_done() 
 async fn a_resource_is_added_once_even_under_another_owner() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let heads = several(organization, id(), 1);
+    let heads = several(organization, PatientId::random(), 1);
     store(&app, &heads).await;
     let moved = ResourceRow {
-        owner: id(),
+        owner: *PatientId::random().as_bytes(),
+        row_id: RowId::random(),
         ..heads[0].clone()
     };
     let mut transaction = app.begin().await.unwrap();
     let refused = transaction.insert_resources(&[moved]).await;
     assert!(
-        matches!(refused, Err(Error::AlreadyThere("resources_id"))),
+        matches!(refused, Err(Error::UniqueViolation("resources_id"))),
         "{refused:?}"
     );
 }
@@ -242,7 +295,7 @@ async fn a_resource_is_added_once_even_under_another_owner() {
 async fn what_was_not_committed_is_not_there() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let heads = several(organization, id(), 2);
+    let heads = several(organization, PatientId::random(), 2);
     let mut transaction = app.begin().await.unwrap();
     transaction.insert_resources(&heads).await.unwrap();
     drop(transaction);

@@ -1,11 +1,15 @@
-//! Rows with every column filled, no two alike. What is sealed in them is only bytes here: this crate
-//! never opens anything.
+//! Rows with every column filled, no two alike. Sealed values and MACs in them are only bytes: this crate opens and
+//! verifies nothing. (Genuine ones are in `lying_views.rs`.)
 
-use db::{CredentialRow, DemographicsRow, PersonId, PersonRow, ResourceRow, VersionRow};
-use phi::{
-    AuthenticatedRow, BlindIndex, OrganizationId, PatientId, RowId, RowMac, Sealed, row_digest,
+use db::{
+    CredentialRow, DemographicsRow, IndexVersionRow, OrganizationRow, OwnerRow, PersonRow,
+    ResourceRow, SessionRow, VersionRow,
 };
-use time::OffsetDateTime;
+use phi_types::{
+    AuthenticatedRow, IndexState, IndexToken, KeyId, OrganizationId, Owner, OwnerKind, OwnerState,
+    PatientId, PersonId, RowId, RowMac, Sealed, SessionId, random_bytes, row_digest,
+};
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// 2026-11-23T12:13:14.123456Z, to the microsecond that a column holds.
@@ -18,25 +22,17 @@ pub(super) fn id() -> Uuid {
     RowId::random().uuid()
 }
 
-/// 32 bytes that were never used.
-pub(super) fn bytes32() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(id().as_bytes());
-    bytes[16..].copy_from_slice(id().as_bytes());
-    bytes
-}
-
-/// A MAC; whether it verifies is not this crate's to say.
+/// A MAC of random bytes under a random key id.
 pub(super) fn mac() -> RowMac {
-    RowMac::from_bytes(bytes32())
+    RowMac::new(KeyId::random(), random_bytes())
 }
 
-/// An index that no other row has.
-pub(super) fn index() -> BlindIndex {
-    BlindIndex::from_bytes(id().into_bytes())
+/// An index token that no other row has.
+pub(super) fn token() -> IndexToken {
+    IndexToken::from_bytes(random_bytes())
 }
 
-/// A sealed value of some length, every byte value among it.
+/// A sealed value of 200 bytes.
 pub(super) fn sealed<T>() -> Sealed<T> {
     let mut bytes = vec![0xE1, 1];
     bytes.extend_from_slice(id().as_bytes());
@@ -45,14 +41,61 @@ pub(super) fn sealed<T>() -> Sealed<T> {
     Sealed::from_bytes(bytes)
 }
 
-/// The head of a new resource.
-pub(super) fn resource(organization: OrganizationId, owner: Uuid, kind: &str) -> ResourceRow {
+/// An organization.
+pub(super) fn organization() -> OrganizationRow {
+    OrganizationRow {
+        organization: OrganizationId::random(),
+        name: format!("Clinic {}", id().simple()),
+        created_at: noon(),
+        mac: mac(),
+    }
+}
+
+/// An owner with every column filled.
+pub(super) fn owner(organization: OrganizationId, owner: &Owner) -> OwnerRow {
+    OwnerRow {
+        organization,
+        owner_kind: owner.kind(),
+        owner: owner.id(organization),
+        row_id: RowId::random(),
+        state: OwnerState::Live,
+        holds: 2,
+        key_version: 1,
+        tombstone: Some(id()),
+        audit_year: Some(2026),
+        heads: sealed(),
+        mac: mac(),
+    }
+}
+
+/// A version of the blind index.
+pub(super) fn index_version(organization: OrganizationId, version: u16) -> IndexVersionRow {
+    IndexVersionRow {
+        organization,
+        version,
+        row_id: RowId::random(),
+        index_key: KeyId::random(),
+        normalizer: 1,
+        state: IndexState::Live,
+        mac: mac(),
+    }
+}
+
+/// The head of a new resource of a patient.
+pub(super) fn resource(
+    organization: OrganizationId,
+    patient: PatientId,
+    kind: &str,
+) -> ResourceRow {
     ResourceRow {
         organization,
-        owner,
+        owner_kind: OwnerKind::Patient,
+        owner: *patient.as_bytes(),
         kind: kind.to_owned(),
         id: id(),
+        row_id: RowId::random(),
         version: 1,
+        version_row: RowId::random(),
         updated_at: noon(),
         mac: mac(),
     }
@@ -62,11 +105,12 @@ pub(super) fn resource(organization: OrganizationId, owner: Uuid, kind: &str) ->
 pub(super) fn version_of(head: &ResourceRow) -> VersionRow {
     VersionRow {
         organization: head.organization,
+        owner_kind: head.owner_kind,
         owner: head.owner,
         kind: head.kind.clone(),
         id: head.id,
         version: head.version,
-        row_id: RowId::random(),
+        row_id: head.version_row,
         at: head.updated_at,
         body: sealed(),
         mac: mac(),
@@ -89,19 +133,18 @@ pub(super) fn demographics(organization: OrganizationId) -> DemographicsRow {
         phone: sealed(),
         email: sealed(),
         address: sealed(),
-        mrn_index: index(),
-        ssn_index: index(),
+        roster_entry: sealed(),
         mac: mac(),
     }
 }
 
-/// Somebody who can sign in.
+/// A person who can sign in.
 pub(super) fn person(organization: OrganizationId) -> PersonRow {
     PersonRow {
         organization,
-        id: PersonId(id()),
+        id: PersonId::random(),
         row_id: RowId::random(),
-        email_index: index(),
+        email_token: token(),
         email: sealed(),
         name: sealed(),
         role: "clinician".to_owned(),
@@ -123,9 +166,29 @@ pub(super) fn credential(person: &PersonRow) -> CredentialRow {
     }
 }
 
-/// Asserts that two rows agree in every column, the MAC too.
+/// A session of eight hours.
+pub(super) fn session(person: &PersonRow) -> SessionRow {
+    SessionRow {
+        token_hash: random_bytes(),
+        organization: person.organization,
+        id: SessionId::random(),
+        kind: "session".to_owned(),
+        person: person.id,
+        role: person.role.clone(),
+        method: "password".to_owned(),
+        authenticated_at: noon(),
+        expires_at: noon() + Duration::hours(8),
+        seen_at: noon(),
+        ended_at: None,
+        mac: mac(),
+    }
+}
+
+/// Asserts that two rows agree in every column, volatile ones and the MAC too.
 #[track_caller]
 pub(super) fn assert_same<R: AuthenticatedRow>(found: &R, stored: &R) {
-    assert_eq!(row_digest(found), row_digest(stored), "{}", R::TABLE);
-    assert_eq!(found.mac(), stored.mac(), "{}", R::TABLE);
+    let bytes = |row: &R| phi_types::authenticated_bytes(row, row.mac().key());
+    assert_eq!(bytes(found), bytes(stored), "{}", R::TABLE.name);
+    assert_eq!(row_digest(found), row_digest(stored), "{}", R::TABLE.name);
+    assert_eq!(found.mac(), stored.mac(), "{}", R::TABLE.name);
 }

@@ -1,0 +1,155 @@
+use db::{Database, Error, PatientToken};
+use phi_types::{IndexParameter, OrganizationId, PatientId};
+
+use super::rows::token;
+use super::scratch::Scratch;
+
+fn of(parameter: IndexParameter) -> PatientToken {
+    PatientToken {
+        parameter,
+        version: 1,
+        token: token(),
+        unique: false,
+    }
+}
+
+async fn put(
+    app: &Database,
+    organization: OrganizationId,
+    patient: PatientId,
+    tokens: &[PatientToken],
+    is_new: bool,
+) -> Result<(), Error> {
+    let mut transaction = app.begin().await.unwrap();
+    transaction
+        .replace_patient_tokens(organization, patient, tokens, is_new)
+        .await?;
+    transaction.commit().await
+}
+
+async fn found(app: &Database, organization: OrganizationId, by: &PatientToken) -> Vec<PatientId> {
+    app.patients_with_token(organization, by, 100)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_patient_is_found_by_each_of_its_tokens_in_its_organization_alone() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let patient = PatientId::random();
+    let tokens = IndexParameter::OF_PATIENTS.map(of);
+    put(&app, organization, patient, &tokens, true)
+        .await
+        .unwrap();
+    for by in &tokens {
+        assert_eq!(found(&app, organization, by).await, [patient]);
+        assert!(found(&app, OrganizationId::random(), by).await.is_empty());
+        let version = PatientToken { version: 2, ..*by };
+        assert!(found(&app, organization, &version).await.is_empty());
+        let value = PatientToken {
+            token: token(),
+            ..*by
+        };
+        assert!(found(&app, organization, &value).await.is_empty());
+    }
+    let swapped = PatientToken {
+        parameter: IndexParameter::Phone,
+        ..tokens[0]
+    };
+    assert!(found(&app, organization, &swapped).await.is_empty());
+}
+
+#[tokio::test]
+async fn one_token_finds_many_patients_in_order_and_up_to_the_limit() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let shared = of(IndexParameter::Phone);
+    let mut patients: Vec<_> = (0..20).map(|_| PatientId::random()).collect();
+    for patient in &patients {
+        put(&app, organization, *patient, &[shared], true)
+            .await
+            .unwrap();
+    }
+    patients.sort_unstable();
+    assert_eq!(found(&app, organization, &shared).await, patients);
+    let some = app
+        .patients_with_token(organization, &shared, 3)
+        .await
+        .unwrap();
+    assert_eq!(some, patients[..3]);
+}
+
+#[tokio::test]
+async fn a_unique_token_belongs_to_one_patient_of_an_organization() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let number = PatientToken {
+        unique: true,
+        ..of(IndexParameter::Identifier)
+    };
+    let patient = PatientId::random();
+    put(&app, organization, patient, &[number], true)
+        .await
+        .unwrap();
+    let refused = put(&app, organization, PatientId::random(), &[number], true).await;
+    assert!(
+        matches!(refused, Err(Error::UniqueViolation("patient_index_unique"))),
+        "{refused:?}"
+    );
+    // Its own patient may have it again, another organization's patient too, and so may another index version.
+    put(&app, organization, patient, &[number], false)
+        .await
+        .unwrap();
+    put(
+        &app,
+        OrganizationId::random(),
+        PatientId::random(),
+        &[number],
+        true,
+    )
+    .await
+    .unwrap();
+    let next = PatientToken {
+        version: 2,
+        ..number
+    };
+    put(&app, organization, PatientId::random(), &[next], true)
+        .await
+        .unwrap();
+    assert_eq!(found(&app, organization, &number).await, [patient]);
+}
+
+#[tokio::test]
+async fn replacing_removes_the_tokens_that_a_patient_has_no_longer() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let [before, kept, after] = [(); 3].map(|()| of(IndexParameter::Email));
+    let (patient, other) = (PatientId::random(), PatientId::random());
+    put(&app, organization, other, &[before], true)
+        .await
+        .unwrap();
+    put(&app, organization, patient, &[before, kept], true)
+        .await
+        .unwrap();
+    put(&app, organization, patient, &[kept, after], false)
+        .await
+        .unwrap();
+    assert_eq!(found(&app, organization, &before).await, [other]);
+    assert_eq!(found(&app, organization, &kept).await, [patient]);
+    assert_eq!(found(&app, organization, &after).await, [patient]);
+    put(&app, organization, patient, &[], false).await.unwrap();
+    assert!(found(&app, organization, &kept).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_a_patient_has_twice_is_stored_once() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let patient = PatientId::random();
+    let phone = of(IndexParameter::Phone);
+    put(&app, organization, patient, &[phone, phone], true)
+        .await
+        .unwrap();
+    assert_eq!(found(&app, organization, &phone).await, [patient]);
+}
