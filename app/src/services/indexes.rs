@@ -1,4 +1,4 @@
-//! The blind indexes of an organization: the versions of the registry, with their keys open.
+//! The blind indexes of an organization: the versions of the registry, and the tokens made under them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use db::{Database, PatientToken};
 use phi::{
-    IndexKey, IndexParameter, IndexState, IndexToken, IndexValue, Normalizer, OpenError,
+    IndexParameter, IndexState, IndexToken, IndexValue, KeyId, Normalizer, OpenError,
     OrganizationId, Tampering,
 };
 
@@ -30,11 +30,11 @@ struct Cached {
     versions: Arc<[IndexVersion]>,
 }
 
-/// One version, with its key open.
+/// One version. Its key is not kept here: the keyring decides how long it stays open.
 #[derive(Clone, Debug)]
-pub(crate) struct IndexVersion {
+struct IndexVersion {
     version: u16,
-    key: Arc<IndexKey>,
+    key: KeyId,
     normalizer: Normalizer,
     state: IndexState,
 }
@@ -107,11 +107,11 @@ impl Indexes {
         let versions = self.versions(organization).await?;
         let mut tokens = Vec::with_capacity(versions.len());
         for version in versions.iter().filter(|version| wanted(version)) {
-            let (key, normalizer) = (&version.key, version.normalizer);
+            let key = self.keys.index(organization, version.key).await?;
+            let normalizer = version.normalizer;
             let token = if indexed.guessable {
-                self.keys
-                    .service_token(key, normalizer, indexed.value)
-                    .await?
+                let token = self.keys.service_token(&key, normalizer, indexed.value);
+                token.await?
             } else {
                 key.token(normalizer, indexed.value)
             };
@@ -145,7 +145,7 @@ impl Indexes {
                 .ok_or_else(|| ServiceError::internal("an index names an unknown normalizer"))?;
             versions.push(IndexVersion {
                 version: row.version,
-                key: self.keys.index(organization, row.index_key).await?,
+                key: row.index_key,
                 normalizer,
                 state: row.state,
             });
