@@ -118,7 +118,7 @@ impl KeyStore for Database {
         )
         .fetch_optional(&self.pool)
         .await
-        .map_err(|error| unavailable(error.into()))?;
+        .map_err(|error| store_error(error.into()))?;
         let is_requested = |row: &WrappedKey| {
             row.organization == organization
                 && row.owner_kind == owner.kind()
@@ -127,7 +127,7 @@ impl KeyStore for Database {
         };
         let row = record.map(WrappedKey::try_from).transpose();
         row.and_then(|row| row.map(|row| ensure("keys", row, is_requested)).transpose())
-            .map_err(corrupt)
+            .map_err(store_error)
     }
 
     async fn by_ids(
@@ -145,13 +145,13 @@ impl KeyStore for Database {
         )
         .fetch_all(&self.pool)
         .await
-        .map_err(|error| unavailable(error.into()))?;
+        .map_err(|error| store_error(error.into()))?;
         let rows = records.into_iter().map(WrappedKey::try_from);
-        let rows: Vec<_> = rows.collect::<Result<_, _>>().map_err(corrupt)?;
+        let rows: Vec<_> = rows.collect::<Result<_, _>>().map_err(store_error)?;
         let requested: std::collections::HashSet<_> = ids.iter().collect();
         let is_requested =
             |row: &WrappedKey| row.organization == organization && requested.contains(&row.id);
-        ensure_all("keys", rows, |row| row.id, is_requested).map_err(corrupt)
+        ensure_all("keys", rows, |row| row.id, is_requested).map_err(store_error)
     }
 }
 
@@ -165,10 +165,12 @@ impl Transaction {
     }
 }
 
-fn unavailable(error: Error) -> StoreError {
-    StoreError::Unavailable(error.into())
-}
-
-fn corrupt(error: Error) -> StoreError {
-    StoreError::Corrupt(error.into())
+fn store_error(error: Error) -> StoreError {
+    match error {
+        Error::NotRequested(_) | Error::Corrupt(_) => StoreError::Corrupt(error.into()),
+        Error::Unavailable(_)
+        | Error::Conflict
+        | Error::UniqueViolation(_)
+        | Error::Unexpected(_) => StoreError::Unavailable(error.into()),
+    }
 }

@@ -11,6 +11,7 @@ mod server {
     mod demographics;
     mod index_versions;
     mod keys;
+    mod lying_views;
     mod migrations;
     mod owners;
     mod patient_index;

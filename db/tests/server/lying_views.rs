@@ -1,0 +1,198 @@
+//! Every query that returns rows, against a database that lies.
+//!
+//! The account `migrate` puts a view in the place of a table. The view returns another genuine row: of another
+//! organization, patient or person, authenticated with real keys. Whatever the view does to it, no query may return a
+//! row that verifies as the requested one:
+//!
+//! - the columns that the query is asked by are those of the requested row, all others the other row's;
+//! - the same columns satisfy WHERE with the requested values and are returned with the other row's;
+//! - one other column is the other row's, all else is the requested row.
+//!
+//! Omission is no subject here: a row that is missing is found by what `owners` has.
+
+mod cases;
+mod lies;
+mod world;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use self::cases::{CLAIMS, Case, Outcome};
+use self::lies::{Liar, Source};
+use self::world::World;
+
+/// So many queries are made of a view that decides at random.
+const ATTEMPTS: u32 = 200;
+
+#[tokio::test]
+async fn no_query_returns_a_genuine_row_that_was_not_requested() {
+    let world = World::new().await;
+    for case in cases::all() {
+        let truth = (case.ask)(&world).await;
+        assert_eq!(truth, Outcome::Genuine, "{} before any lie", case.query);
+        for other in case.others {
+            substituted(&world, &case, *other).await;
+            mixed(&world, &case, *other).await;
+        }
+        let truth = (case.ask)(&world).await;
+        assert_eq!(truth, Outcome::Genuine, "{} after all lies", case.query);
+    }
+}
+
+/// The other row with the columns that the query is asked by: as constants of the view, and changing under the query.
+async fn substituted(world: &World, case: &Case, other: usize) {
+    let what = format!("{} of {:?} by subject {other}", case.query, case.lies);
+    let subject = &world.subjects[other];
+    let tables: Vec<_> = case.lies.iter().map(|(table, _)| *table).collect();
+    let mut liar = Liar::over(world, tables, case.on_tables).await;
+    for (table, asked) in case.lies {
+        let asked = |column: &str| asked.contains(&column);
+        let source = |column: &str| {
+            if asked(column) {
+                Source::Victim
+            } else {
+                Source::Other
+            }
+        };
+        liar.show(table, subject, source).await;
+    }
+    let outcome = (case.ask)(world).await;
+    // A version without the head's row is refused, a head without a version is no answer.
+    assert_ne!(outcome, Outcome::Genuine, "{what}");
+    let joined = case.lies[0].0 == "resource_versions" || case.lies == [("resources", KEY)];
+    if !joined || case.on_tables {
+        assert_eq!(outcome, Outcome::Unverified, "{what}");
+    }
+    if !case.on_tables {
+        let (table, asked) = case.lies[0];
+        let asked = |column: &str| asked.contains(&column);
+        let source = |column: &str| {
+            if asked(column) {
+                Source::Either
+            } else {
+                Source::Other
+            }
+        };
+        liar.show(table, subject, source).await;
+        let mut outcomes = BTreeSet::new();
+        for _ in 0..ATTEMPTS {
+            let outcome = (case.ask)(world).await;
+            assert_ne!(outcome, Outcome::Genuine, "{what}, changing");
+            outcomes.insert(format!("{outcome:?}"));
+            if outcomes.contains("Refused") {
+                break;
+            }
+        }
+        let is_bound = outcomes.contains("Refused") || UNBOUND.contains(&case.query);
+        assert!(is_bound, "{what}: {outcomes:?}");
+    }
+    liar.undo().await;
+}
+
+/// What a resource is asked by: the head alone, which then names a version that is not there.
+const KEY: &[&str] = &["organization", "kind", "id"];
+
+/// Queries that no changing view makes refuse a row: those whose answer does not contain what they were asked by, and
+/// those that join a head with its version, for which a changing head has none.
+const UNBOUND: [&str; 7] = [
+    "roster_keys",
+    "patients_with_token",
+    "event_rows",
+    "newest_digest",
+    "current_version",
+    "current_versions",
+    "current_versions_of",
+];
+
+/// The requested row with one column of the other one.
+async fn mixed(world: &World, case: &Case, other: usize) {
+    let subject = &world.subjects[other];
+    let tables: Vec<_> = case.lies.iter().map(|(table, _)| *table).collect();
+    let mut liar = Liar::over(world, tables, case.on_tables).await;
+    for (table, _) in case.lies {
+        liar.show(table, subject, |_| Source::Victim).await;
+    }
+    let (table, asked) = case.lies[0];
+    for column in liar.columns(table).await {
+        let is_skipped = asked.contains(&column.as_str()) || case.unread.contains(&column.as_str());
+        if is_skipped || !liar.differ(table, &column, world.victim(), subject).await {
+            continue;
+        }
+        let source = |name: &str| {
+            if name == column {
+                Source::Other
+            } else {
+                Source::Victim
+            }
+        };
+        liar.show(table, subject, source).await;
+        let outcome = (case.ask)(world).await;
+        assert_ne!(
+            outcome,
+            Outcome::Genuine,
+            "{}: {table}.{column}",
+            case.query
+        );
+    }
+    liar.undo().await;
+}
+
+#[test]
+fn every_query_that_returns_rows_is_lied_to() {
+    let mut queries = BTreeSet::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in std::fs::read_dir(source).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let parsed = syn::parse_file(&text).unwrap();
+            queries.extend(parsed.items.iter().flat_map(queries_of));
+        }
+    }
+    let mut covered: BTreeSet<String> = CLAIMS.map(str::to_owned).into();
+    covered.extend(cases::all().iter().map(|case| case.query.to_owned()));
+    assert_eq!(queries, covered);
+}
+
+/// The asynchronous functions of `Database` and `Transaction` that return more than success.
+fn queries_of(item: &syn::Item) -> Vec<String> {
+    let syn::Item::Impl(block) = item else {
+        return Vec::new();
+    };
+    if !["Database", "Transaction"].contains(&last_word(&block.self_ty).as_str()) {
+        return Vec::new();
+    }
+    let functions = block.items.iter().filter_map(|item| match item {
+        syn::ImplItem::Fn(function) if function.sig.asyncness.is_some() => Some(&function.sig),
+        _ => None,
+    });
+    functions
+        .filter(|signature| returns_rows(&signature.output))
+        .map(|signature| signature.ident.to_string())
+        .collect()
+}
+
+fn returns_rows(output: &syn::ReturnType) -> bool {
+    let syn::ReturnType::Type(_, returned) = output else {
+        return false;
+    };
+    let value = match &**returned {
+        syn::Type::Path(path) => match &path.path.segments.last().unwrap().arguments {
+            syn::PathArguments::AngleBracketed(arguments) => arguments.args.first(),
+            _ => None,
+        },
+        _ => None,
+    };
+    match value {
+        Some(syn::GenericArgument::Type(syn::Type::Tuple(tuple))) => !tuple.elems.is_empty(),
+        Some(syn::GenericArgument::Type(value)) => last_word(value) != "Transaction",
+        _ => true,
+    }
+}
+
+fn last_word(value: &syn::Type) -> String {
+    match value {
+        syn::Type::Path(path) => path.path.segments.last().unwrap().ident.to_string(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,302 @@
+//! Genuine rows of three subjects, authenticated and sealed with real keys, in a database and in memory.
+
+use std::sync::Arc;
+
+use audit::{Commitment, HashChain, RowsCommitment, UnplacedEvent, WrittenRow};
+use db::{
+    CredentialRow, Database, DemographicsRow, EventRow, IndexVersionRow, OrganizationRow, OwnerRow,
+    PatientToken, PersonRow, ResourceRow, SessionRow, VersionRow,
+};
+use phi::{
+    AuthorizationKey, DevelopmentKeyring, IndexParameter, KeyId, KeyService, KeyStore, Keyring,
+    KeyringSettings, MemoryKeys, NewOrganization, NewScope, OrganizationId, Owner, OwnerKind,
+    PatientId, Purpose, StoreError, WrappedKey,
+};
+use phi_types::{AuthenticatedRow as _, random_bytes, row_digest};
+use time::Duration;
+
+use crate::server::rows::{self, id, noon};
+use crate::server::scratch::Scratch;
+
+/// The subject whose rows are requested.
+pub(super) const VICTIM: usize = 0;
+/// Another person and patient of the same organization.
+pub(super) const SAME: usize = 1;
+/// Another person and patient, of another organization.
+pub(super) const ELSEWHERE: usize = 2;
+
+/// The keys as they were made. The database cannot lie about these.
+#[derive(Clone, Default)]
+pub(super) struct Truthful(Arc<MemoryKeys>);
+
+impl KeyStore for Truthful {
+    async fn current(
+        &self,
+        organization: OrganizationId,
+        owner: &Owner,
+        purpose: Purpose,
+    ) -> Result<Option<WrappedKey>, StoreError> {
+        self.0.current(organization, owner, purpose).await
+    }
+
+    async fn by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[KeyId],
+    ) -> Result<Vec<WrappedKey>, StoreError> {
+        self.0.by_ids(organization, ids).await
+    }
+}
+
+/// One row of each table.
+pub(super) struct Subject {
+    pub(super) organization: OrganizationRow,
+    pub(super) person: PersonRow,
+    pub(super) credential: CredentialRow,
+    pub(super) session: SessionRow,
+    pub(super) index_version: IndexVersionRow,
+    pub(super) patient: PatientId,
+    pub(super) key: WrappedKey,
+    pub(super) owner: OwnerRow,
+    pub(super) head: ResourceRow,
+    pub(super) version: VersionRow,
+    pub(super) demographics: DemographicsRow,
+    /// The record number that is sealed in `demographics` and that `token` stands for.
+    pub(super) number: String,
+    pub(super) token: PatientToken,
+    /// The event that wrote `head`.
+    pub(super) event: EventRow,
+}
+
+impl Subject {
+    pub(super) fn id(&self) -> OrganizationId {
+        self.organization.organization
+    }
+
+    pub(super) fn patients_owner(&self) -> Owner {
+        Owner::Patient(self.patient)
+    }
+}
+
+/// A database with the rows of all subjects, and the keyring that knows the truth.
+pub(super) struct World {
+    pub(super) scratch: Scratch,
+    pub(super) app: Database,
+    pub(super) keyring: Keyring<Truthful>,
+    pub(super) subjects: Vec<Subject>,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = DevelopmentKeyring::create(&folder.path().join("roots.json")).unwrap();
+        let store = Truthful::default();
+        let service = KeyService::Development(roots);
+        let keyring = Keyring::new(service, store.clone(), KeyringSettings::default());
+        let maker = Maker { keyring, store };
+        let system = maker.organization(OrganizationId::SYSTEM).await;
+        let here = maker.organization(OrganizationId::random()).await;
+        let there = maker.organization(OrganizationId::random()).await;
+        let scratch = Scratch::migrated().await;
+        let app = scratch.app();
+        let mut subjects = Vec::new();
+        for (number, keys) in [(VICTIM, &here), (SAME, &here), (ELSEWHERE, &there)] {
+            let mut subject = maker.subject(keys, &system.authorization, number).await;
+            if number == SAME {
+                let victim: &Subject = &subjects[VICTIM];
+                subject.organization = victim.organization.clone();
+            }
+            store_subject(&app, &subject, number != SAME).await;
+            subjects.push(subject);
+        }
+        Self {
+            scratch,
+            app,
+            keyring: maker.keyring,
+            subjects,
+        }
+    }
+
+    pub(super) fn victim(&self) -> &Subject {
+        &self.subjects[VICTIM]
+    }
+}
+
+struct Maker {
+    keyring: Keyring<Truthful>,
+    store: Truthful,
+}
+
+impl Maker {
+    async fn organization(&self, id: OrganizationId) -> NewOrganization {
+        let keys = self.keyring.new_organization(id, noon()).await.unwrap();
+        self.store.0.insert(keys.rows.clone());
+        keys
+    }
+
+    async fn scope(&self, organization: OrganizationId, owner: Owner) -> NewScope {
+        let scope = self.keyring.new_scope(organization, owner, noon()).await;
+        let scope = scope.unwrap();
+        self.store.0.insert([scope.row.clone()]);
+        scope
+    }
+
+    /// A subject that differs from every other one in each column, the organization's aside.
+    async fn subject(
+        &self,
+        keys: &NewOrganization,
+        system: &AuthorizationKey,
+        number: usize,
+    ) -> Subject {
+        let id = keys.rows[0].organization;
+        let nth = u32::try_from(number).unwrap();
+        let at = noon() + Duration::days(40 * i64::from(nth));
+        let authorization = &keys.authorization;
+        let person = authorization.authenticate(PersonRow {
+            role: format!("role {number}"),
+            active: number == VICTIM,
+            created_at: at,
+            ..rows::person(id)
+        });
+        let patient = PatientId::random();
+        let scope = self.scope(id, Owner::Patient(patient)).await;
+        let mut head = ResourceRow {
+            kind: ["Observation", "Condition", "Encounter"][number].to_owned(),
+            version: nth + 1,
+            updated_at: at,
+            ..rows::resource(id, patient, "")
+        };
+        if number == SAME {
+            head.owner_kind = OwnerKind::Organization;
+            head.owner = *id.as_bytes();
+        }
+        let head = authorization.authenticate(head);
+        let mut demographics = rows::demographics(id);
+        let record_number = format!("MRN-{number}");
+        demographics.patient = patient;
+        demographics.version = nth + 1;
+        let sealed = scope
+            .scope
+            .seal(demographics.row_id, &Some(record_number.clone()));
+        demographics.mrn = sealed.unwrap();
+        Subject {
+            organization: authorization.authenticate(OrganizationRow {
+                organization: id,
+                created_at: at,
+                ..rows::organization()
+            }),
+            credential: authorization.authenticate(CredentialRow {
+                changed_at: at,
+                ..rows::credential(&person)
+            }),
+            session: authorization.authenticate(session(&person, number)),
+            index_version: authorization.authenticate(IndexVersionRow {
+                normalizer: u16::try_from(number).unwrap(),
+                ..rows::index_version(id, u16::try_from(nth).unwrap() + 1)
+            }),
+            owner: authorization.authenticate(OwnerRow {
+                holds: nth,
+                key_version: nth + 1,
+                audit_year: Some(2026 - u16::try_from(nth).unwrap()),
+                ..rows::owner(id, &Owner::Patient(patient))
+            }),
+            version: authorization.authenticate(rows::version_of(&head)),
+            demographics: authorization.authenticate(demographics),
+            event: self.event(&head, system).await,
+            token: PatientToken {
+                parameter: IndexParameter::OF_PATIENTS[number],
+                version: u16::try_from(nth).unwrap() + 1,
+                token: rows::token(),
+                unique: false,
+            },
+            number: record_number,
+            key: scope.row,
+            person,
+            patient,
+            head,
+        }
+    }
+
+    /// The event that wrote `head`.
+    async fn event(&self, head: &ResourceRow, system: &AuthorizationKey) -> EventRow {
+        let written = WrittenRow {
+            table: phi_types::tables::RESOURCES.tag,
+            row: head.row_id(),
+            digest: row_digest(head),
+        };
+        let unplaced = UnplacedEvent {
+            event: id(),
+            organization: head.organization.uuid(),
+            at: head.updated_at,
+            commitment: Commitment(random_bytes()),
+            rows: RowsCommitment::of(&[written]),
+        };
+        let entry = HashChain::begin(id()).place(&[unplaced])[0].clone();
+        // A year of its own, since an organization has each of them once.
+        let year = Owner::AuditYear(2026 - u16::try_from(head.version).unwrap());
+        let scope = self.scope(head.organization, year).await.scope;
+        EventRow {
+            mac_key: system.key_id(),
+            mac: system.message_mac("audit-entry", &entry.encode()),
+            body: scope.seal(entry.event.into(), &b"body".to_vec()).unwrap(),
+            rows: vec![written],
+            entry,
+        }
+    }
+}
+
+fn session(person: &PersonRow, number: usize) -> SessionRow {
+    let later = Duration::hours(i64::try_from(number).unwrap());
+    let mut row = rows::session(person);
+    row.kind = format!("kind {number}");
+    row.method = format!("method {number}");
+    row.authenticated_at += later;
+    row.expires_at += later;
+    row.seen_at += later;
+    row.ended_at = (number == VICTIM).then(|| row.seen_at);
+    row
+}
+
+async fn store_subject(app: &Database, subject: &Subject, with_organization: bool) {
+    let mut transaction = app.begin().await.unwrap();
+    if with_organization {
+        transaction
+            .insert_organization(&subject.organization)
+            .await
+            .unwrap();
+    }
+    transaction.insert_person(&subject.person).await.unwrap();
+    transaction
+        .insert_credential(&subject.credential)
+        .await
+        .unwrap();
+    transaction.insert_session(&subject.session).await.unwrap();
+    let (key, owner) = (subject.key.clone(), subject.owner.clone());
+    transaction.insert_keys(&[key]).await.unwrap();
+    transaction.insert_owners(&[owner]).await.unwrap();
+    transaction
+        .insert_index_version(&subject.index_version)
+        .await
+        .unwrap();
+    transaction
+        .insert_resources(&[subject.head.clone()])
+        .await
+        .unwrap();
+    transaction
+        .insert_versions(&[subject.version.clone()])
+        .await
+        .unwrap();
+    transaction
+        .replace_demographics(&subject.demographics, true)
+        .await
+        .unwrap();
+    transaction
+        .replace_patient_tokens(subject.id(), subject.patient, &[subject.token], true)
+        .await
+        .unwrap();
+    transaction
+        .insert_events(&[subject.event.clone()])
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+}
