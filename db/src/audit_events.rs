@@ -131,7 +131,7 @@ impl Database {
                       event AS "event: Uuid", at AS "at: OffsetDateTime", commitment, row_list,
                       mac_key AS "mac_key: Uuid", mac, body
                FROM audit_events WHERE organization = ?
-               ORDER BY at DESC, chain, counter DESC LIMIT ?"#,
+               ORDER BY at DESC, month DESC, chain DESC, counter DESC LIMIT ?"#,
             organization.uuid(),
             limit,
         )

@@ -53,7 +53,10 @@ pub(crate) struct RootWrapped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(
     not(any(feature = "aws-kms", test)),
-    expect(dead_code, reason = "only a remote key service is unavailable or refuses")
+    expect(
+        dead_code,
+        reason = "only a remote key service is unavailable or refuses"
+    )
 )]
 pub(crate) enum ServiceError {
     /// The service cannot be reached or is overloaded.

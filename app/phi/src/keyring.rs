@@ -114,7 +114,11 @@ impl<S: KeyStore> Keyring<S> {
         let open = reported(organization, self.0.organization(organization).await)?;
         let load = async || {
             let row = self.0.current(organization, owner, Purpose::Seal).await?;
-            self.0.scope_of_row(&open, owner, &row).await
+            let scope = self.0.scope_of_row(&open, owner, &row).await?;
+            // What it seals is opened by its id: a write that seals needs no second load to open.
+            let by_id = (owner, Some(scope.key_id()));
+            open.scopes.insert(&by_id, Arc::clone(&scope));
+            Ok(scope)
         };
         reported(organization, open.scopes.load((owner, None), load).await)
     }
@@ -233,7 +237,10 @@ impl<S: KeyStore> Keyring<S> {
         let load = async || {
             let (owner, purpose) = (Owner::Organization, Purpose::Authorization);
             let row = self.0.current(organization, owner, purpose).await?;
-            self.0.authorization_key(&open, row).await
+            let key = self.0.authorization_key(&open, row).await?;
+            let by_id = key.key_id();
+            open.authorizations.insert(&by_id, Arc::clone(&key));
+            Ok(key)
         };
         reported(organization, open.authorization.load((), load).await)
     }

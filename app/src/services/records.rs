@@ -13,7 +13,7 @@ mod read;
 mod rows;
 mod search;
 
-use access::{DataClass, Record, Subject};
+use access::{DataClass, Fields, Permitted, Record, Subject};
 use db::{CurrentVersion, Database, ResourceKey};
 use phi::{Head, OrganizationId, Owner, PatientId, Requested, Tampering, row_digest};
 use uuid::Uuid;
@@ -127,6 +127,15 @@ impl Records {
             owner,
             digest: row_digest(&*version),
         })
+    }
+}
+
+/// Refuses a permission for some fields: resources are disclosed whole.
+fn ensure_whole<A: access::Action>(permitted: &Permitted<'_, A>) -> Result<(), ServiceError> {
+    if permitted.fields() == Fields::All {
+        Ok(())
+    } else {
+        Err(ServiceError::Forbidden)
     }
 }
 

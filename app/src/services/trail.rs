@@ -127,6 +127,8 @@ impl AuditTrail {
         mut event: Event,
     ) -> Result<SealedEvent, TrailError> {
         let scope = self.audit_scope(organization, event.at).await?;
+        // Opened before the caller's transaction holds a connection: a load would take a second one.
+        self.keys.authorization(OrganizationId::SYSTEM).await?;
         if let Some(address) = source {
             event.source = Some(self.pseudonym(&scope, address, event.at).await?);
         }

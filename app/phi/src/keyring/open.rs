@@ -1,5 +1,6 @@
 //! Reading, checking and opening the rows of the `keys` table.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -225,7 +226,8 @@ impl<S: KeyStore> KeyLoader<S> {
     ) -> Result<Vec<WrappedKey>, KeyError> {
         let rows = self.store.by_ids(organization, ids).await;
         let rows = rows.map_err(|error| self.store_failed(&error))?;
-        if rows.iter().all(|row| ids.contains(&row.id)) {
+        let requested: HashSet<KeyId> = ids.iter().copied().collect();
+        if rows.iter().all(|row| requested.contains(&row.id)) {
             Ok(rows)
         } else {
             Err(KeyError::Corrupt)

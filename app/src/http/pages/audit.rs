@@ -6,6 +6,7 @@ use access::{DataClass, List, Read, Subject};
 use askama::Template;
 use audit::{Action, Event, Outcome, PurposeOfUse};
 use axum::extract::State;
+use phi::Phi;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
@@ -35,14 +36,10 @@ pub(crate) async fn show(
     let events = app.trail.latest(&permitted, LATEST).await?;
     let subject = Subject::of("person", DataClass::People, organization);
     let permitted = app.gate.permit(&caller, Read, subject).await?;
-    let people = app.identity.names(&permitted).await?;
+    let names = app.identity.names(&permitted).await?;
     let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
-    Ok(Html::disclosed(events.zip(people).map(
-        |(events, people)| {
-            let names: HashMap<Uuid, String> = people
-                .iter()
-                .map(|person| (person.id.uuid(), person.name.expose().clone()))
-                .collect();
+    Ok(Html::disclosed(events.zip(names).map(
+        |(events, names)| {
             AuditPage {
                 organization: viewer.organization.clone(),
                 frame: Frame {
@@ -87,10 +84,10 @@ const LISTED: usize = 3;
 
 impl EventRow {
     /// An opened event; `names` are those of the organization's people.
-    pub(crate) fn new(event: &Event, names: &HashMap<Uuid, String>) -> Self {
+    pub(crate) fn new(event: &Event, names: &HashMap<Uuid, Phi<String>>) -> Self {
         let name = event.person.and_then(|person| names.get(&person));
         let who = match (name, event.person) {
-            (Some(name), _) => name.clone(),
+            (Some(name), _) => name.expose().clone(),
             (None, Some(_)) => "Somebody who is gone".to_owned(),
             (None, None) => "Nobody signed in".to_owned(),
         };

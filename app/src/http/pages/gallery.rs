@@ -262,7 +262,7 @@ fn people() -> PeoplePage {
 }
 
 fn audit() -> AuditPage {
-    let name = "Amara Okafor".to_owned();
+    let name = phi::Phi::new("Amara Okafor".to_owned());
     let event = |second, action, outcome, records| {
         let record = RecordReference {
             kind: "Patient".to_owned(),

@@ -1,5 +1,6 @@
 //! The people of an organization.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use access::{
@@ -9,6 +10,7 @@ use audit::Action;
 use db::{CredentialRow, PersonRow};
 use phi::{OrganizationId, Owner, PersonId, Phi, Requested, RowId, RowMac};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::{Identity, Principal};
 use crate::services::error::ServiceError;
@@ -55,15 +57,18 @@ impl Identity {
         Ok(disclose(&self.trail, permitted, &records, people).await?)
     }
 
-    /// Every person of the caller's organization, also those who may no longer sign in: the names behind the ids
+    /// The name of every person of the caller's organization by id, also those who may no longer sign in: the names behind the ids
     /// of the audit trail.
     pub(crate) async fn names(
         &self,
         permitted: &Permitted<'_, Read>,
-    ) -> Result<Disclosed<Vec<Person>>, ServiceError> {
+    ) -> Result<Disclosed<HashMap<Uuid, Phi<String>>>, ServiceError> {
         let people = self.open_all(permitted.caller().organization()).await?;
         let records = person_records(permitted.subject(), &people);
-        Ok(disclose(&self.trail, permitted, &records, people).await?)
+        let names = people
+            .into_iter()
+            .map(|person| (person.id.uuid(), person.name));
+        Ok(disclose(&self.trail, permitted, &records, names.collect()).await?)
     }
 
     /// The caller's own name and address, on record.

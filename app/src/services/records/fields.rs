@@ -15,6 +15,9 @@ use crate::services::indexes::Indexed;
 use crate::services::roster::RosterEntry;
 use fhir::{ContactSystem, Demographics};
 
+/// The largest number of social security numbers of one patient: each costs a call of the key service.
+const MAX_GUESSABLE: usize = 10;
+
 impl Records {
     /// The rows of a new version of a Patient.
     pub(super) async fn patient_rows(
@@ -26,6 +29,11 @@ impl Records {
         step: &Step,
     ) -> Result<PatientRows, ServiceError> {
         let fields = Demographics::of(&change.resource);
+        if guessable(&fields) > MAX_GUESSABLE {
+            return Err(ServiceError::Unsupported(
+                "a patient has at most 10 social security numbers",
+            ));
+        }
         let mut tokens = Vec::new();
         for indexed in indexed(&fields) {
             let stored = self.indexes.tokens_to_store(scope.organization(), indexed);
@@ -146,4 +154,12 @@ fn indexed(fields: &Demographics) -> Vec<Indexed<'_>> {
         });
     }
     indexed
+}
+
+/// The number of identifiers whose tokens pass through the key service.
+fn guessable(fields: &Demographics) -> usize {
+    let identifiers = fields.identifiers.iter();
+    identifiers
+        .filter(|it| it.is_social_security_number())
+        .count()
 }

@@ -8,7 +8,7 @@ use phi::{Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed};
 use roster::Order;
 use zeroize::Zeroizing;
 
-use super::{Records, StoredResource, key_of, subject};
+use super::{Records, StoredResource, ensure_whole, key_of, subject};
 use crate::services::error::ServiceError;
 use fhir::search::PatientQuery;
 use fhir::{Demographics, ResourceType};
@@ -38,6 +38,7 @@ impl Records {
         skip: usize,
         take: usize,
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
+        ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
         let page = self.rosters.of(organization).await?.page(order, skip, take);
         let ids: Vec<_> = page.ids.into_iter().map(PatientId::from_uuid).collect();
@@ -53,6 +54,7 @@ impl Records {
         permitted: &Permitted<'_, Search>,
         query: &PatientQuery,
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
+        ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
         let (ids, total) = self.matches(organization, query).await?;
         let patients = self.summaries(organization, &ids).await?;
@@ -66,6 +68,7 @@ impl Records {
         permitted: &Permitted<'_, Search>,
         query: &PatientQuery,
     ) -> Result<Disclosed<(Vec<StoredResource>, usize)>, ServiceError> {
+        ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
         let (ids, total) = self.matches(organization, query).await?;
         let found = self.patient_resources(organization, &ids).await?;

@@ -3,7 +3,7 @@
 use access::{Disclosed, Permitted, Read, Unsuccessful, disclose, record_unsuccessful};
 use uuid::Uuid;
 
-use super::{Records, StoredResource, key_of};
+use super::{Records, StoredResource, ensure_whole, key_of};
 use crate::services::error::ServiceError;
 use fhir::ResourceType;
 
@@ -19,6 +19,7 @@ impl Records {
         resource_type: ResourceType,
         id: Uuid,
     ) -> Result<Disclosed<StoredResource>, ServiceError> {
+        ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
         let key = key_of(resource_type, id);
         let current = self.database.current_version(organization, &key).await?;

@@ -14,8 +14,12 @@ use fhir::{ContactSystem, Demographics, SSN_SYSTEM};
 
 /// The largest number of patients that are opened to be compared, for one search.
 const MAX_COMPARED: usize = 1_000;
+/// The largest number of identifiers and contacts in one search.
+const MAX_VALUES: usize = 20;
 /// The number of digits of a social security number.
 const SSN_DIGITS: usize = 9;
+/// The reason why a search that would open more patients is refused.
+const TOO_BROAD: &str = "too many patients match: add another parameter";
 /// The order of results.
 const BY_NAME: Order = Order {
     key: SortKey::Family,
@@ -55,8 +59,7 @@ impl Records {
         candidates: Vec<PatientId>,
     ) -> Result<Vec<Uuid>, ServiceError> {
         if candidates.len() > MAX_COMPARED {
-            let why = "too many patients match: add another parameter";
-            return Err(ServiceError::Unsupported(why));
+            return Err(ServiceError::Unsupported(TOO_BROAD));
         }
         let found = self.patient_resources(organization, &candidates).await?;
         let matching = found
@@ -66,6 +69,8 @@ impl Records {
     }
 
     /// The patients that have a token of each condition on identifiers and contacts; nothing without such conditions.
+    ///
+    /// A condition that too many patients meet is left out here, and applied when the others' patients are opened.
     async fn with_tokens(
         &self,
         organization: OrganizationId,
@@ -79,18 +84,29 @@ impl Records {
             let values = any_of.iter().flat_map(contact_values);
             values.collect::<Vec<_>>()
         });
+        let conditions: Vec<_> = identifiers.chain(contacts).collect();
+        if conditions.iter().map(Vec::len).sum::<usize>() > MAX_VALUES {
+            let why = "a search has at most 20 identifiers, telephone numbers and e-mail addresses";
+            return Err(ServiceError::Unsupported(why));
+        }
+        if conditions.is_empty() {
+            return Ok(None);
+        }
         let mut all: Option<HashSet<PatientId>> = None;
-        for any_of in identifiers.chain(contacts) {
+        for any_of in conditions {
             let mut found = HashSet::new();
             for value in any_of {
                 found.extend(self.with_token(organization, value).await?);
             }
-            all = Some(match all {
-                None => found,
-                Some(before) => before.intersection(&found).copied().collect(),
-            });
+            if found.len() <= MAX_COMPARED {
+                all = Some(match all {
+                    None => found,
+                    Some(before) => before.intersection(&found).copied().collect(),
+                });
+            }
         }
-        Ok(all.map(|all| all.into_iter().collect()))
+        let all = all.ok_or(ServiceError::Unsupported(TOO_BROAD))?;
+        Ok(Some(all.into_iter().collect()))
     }
 
     async fn with_token(
