@@ -76,7 +76,7 @@ async fn keys_of_another_organization_owner_or_purpose_are_not_found() {
     let organization = OrganizationId::random();
     let owner = Owner::AuditYear(2026);
     let stored = key(organization, &owner, Purpose::Seal, 1);
-    add(&store, &[stored.clone()]).await.unwrap();
+    add(&store, std::slice::from_ref(&stored)).await.unwrap();
     let elsewhere = OrganizationId::random();
     for (organization, owner, purpose) in [
         (elsewhere, Owner::AuditYear(2026), Purpose::Seal),
@@ -107,7 +107,7 @@ async fn the_current_key_is_found_and_without_one_the_newest_usable_state() {
             wrapped: Vec::new(),
             ..key(organization, &owner, Purpose::Seal, version)
         };
-        add(&store, &[stored.clone()]).await.unwrap();
+        add(&store, std::slice::from_ref(&stored)).await.unwrap();
         let found = store.current(organization, &owner, Purpose::Seal).await;
         assert_eq!(found.unwrap(), Some(stored));
     }

@@ -22,7 +22,7 @@ use self::lies::{Liar, Source};
 use self::world::World;
 
 /// So many queries are made of a view that decides at random.
-const ATTEMPTS: u32 = 200;
+const ATTEMPTS: u32 = 400;
 
 #[tokio::test]
 async fn no_query_returns_a_genuine_row_that_was_not_requested() {
@@ -75,7 +75,9 @@ async fn substituted(world: &World, case: &Case, other: usize) {
         };
         liar.show(table, subject, source).await;
         let mut outcomes = BTreeSet::new();
-        for _ in 0..ATTEMPTS {
+        let is_unbound = UNBOUND.contains(&case.query);
+        let attempts = if is_unbound { ATTEMPTS / 8 } else { ATTEMPTS };
+        for _ in 0..attempts {
             let outcome = (case.ask)(world).await;
             assert_ne!(outcome, Outcome::Genuine, "{what}, changing");
             outcomes.insert(format!("{outcome:?}"));
@@ -83,7 +85,7 @@ async fn substituted(world: &World, case: &Case, other: usize) {
                 break;
             }
         }
-        let is_bound = outcomes.contains("Refused") || UNBOUND.contains(&case.query);
+        let is_bound = outcomes.contains("Refused") || is_unbound;
         assert!(is_bound, "{what}: {outcomes:?}");
     }
     liar.undo().await;
@@ -137,6 +139,22 @@ async fn mixed(world: &World, case: &Case, other: usize) {
     liar.undo().await;
 }
 
+/// The queries that no changing view reaches are bound to their question, too: here by another spelling of the type.
+#[tokio::test]
+async fn a_head_of_another_spelling_is_not_the_requested_one() {
+    let world = World::new().await;
+    let mut liar = Liar::over(&world, vec!["resources"], false).await;
+    liar.show_another_spelling().await;
+    let asked_by_key = ["resource", "current_version", "current_versions"];
+    for case in cases::all() {
+        if asked_by_key.contains(&case.query) {
+            let outcome = (case.ask)(&world).await;
+            assert_eq!(outcome, Outcome::Refused, "{}", case.query);
+        }
+    }
+    liar.undo().await;
+}
+
 #[test]
 fn every_query_that_returns_rows_is_lied_to() {
     let mut queries = BTreeSet::new();
@@ -162,37 +180,53 @@ fn queries_of(item: &syn::Item) -> Vec<String> {
     if !["Database", "Transaction"].contains(&last_word(&block.self_ty).as_str()) {
         return Vec::new();
     }
-    let functions = block.items.iter().filter_map(|item| match item {
-        syn::ImplItem::Fn(function) if function.sig.asyncness.is_some() => Some(&function.sig),
-        _ => None,
-    });
-    functions
-        .filter(|signature| returns_rows(&signature.output))
-        .map(|signature| signature.ident.to_string())
-        .collect()
+    let mut queries = Vec::new();
+    for item in &block.items {
+        if let syn::ImplItem::Fn(function) = item
+            && function.sig.asyncness.is_some()
+            && returns_rows(&function.sig.output)
+        {
+            queries.push(function.sig.ident.to_string());
+        }
+    }
+    queries
 }
 
 fn returns_rows(output: &syn::ReturnType) -> bool {
-    let syn::ReturnType::Type(_, returned) = output else {
+    if matches!(output, syn::ReturnType::Default) {
         return false;
-    };
-    let value = match &**returned {
-        syn::Type::Path(path) => match &path.path.segments.last().unwrap().arguments {
-            syn::PathArguments::AngleBracketed(arguments) => arguments.args.first(),
-            _ => None,
-        },
-        _ => None,
-    };
-    match value {
-        Some(syn::GenericArgument::Type(syn::Type::Tuple(tuple))) => !tuple.elems.is_empty(),
-        Some(syn::GenericArgument::Type(value)) => last_word(value) != "Transaction",
-        _ => true,
     }
+    // `Result<(), Error>` and `Result<Transaction, Error>` have no rows; anything else may.
+    let Some(value) = first_argument(output) else {
+        return true;
+    };
+    if let syn::Type::Tuple(tuple) = value {
+        return !tuple.elems.is_empty();
+    }
+    last_word(value) != "Transaction"
 }
 
+fn first_argument(output: &syn::ReturnType) -> Option<&syn::Type> {
+    let syn::ReturnType::Type(_, returned) = output else {
+        return None;
+    };
+    let syn::Type::Path(path) = &**returned else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    let syn::GenericArgument::Type(value) = arguments.args.first()? else {
+        return None;
+    };
+    Some(value)
+}
+
+/// The last segment of a path; empty for any other type.
 fn last_word(value: &syn::Type) -> String {
-    match value {
-        syn::Type::Path(path) => path.path.segments.last().unwrap().ident.to_string(),
-        _ => String::new(),
-    }
+    let syn::Type::Path(path) = value else {
+        return String::new();
+    };
+    path.path.segments.last().unwrap().ident.to_string()
 }

@@ -12,7 +12,7 @@ pub(super) enum Source {
     Victim,
     /// The other genuine row.
     Other,
-    /// Either, decided anew at each evaluation: a row that satisfies WHERE with the requested value is returned with
+    /// Either, decided anew at each evaluation: a row can satisfy WHERE with the requested value and be returned with
     /// the other one.
     Either,
 }
@@ -27,6 +27,12 @@ const NUMBERS: [&str; 6] = [
     "table_tag",
 ];
 
+/// Changes its value at one call in six: sooner or later between the evaluation of WHERE and that of the SELECT list.
+/// Declared deterministic, so that the servers merge the view into the query and evaluate it more than once.
+const IS_BEFORE: &str =
+    "CREATE FUNCTION IF NOT EXISTS is_before(v VARBINARY(512)) RETURNS INT DETERMINISTIC NO SQL
+    BEGIN SET @before = COALESCE(@before, 1) XOR (RAND() < 0.17); RETURN @before; END";
+
 /// A database in which some tables are in the hands of a liar.
 pub(super) struct Liar<'a> {
     world: &'a World,
@@ -40,11 +46,7 @@ impl<'a> Liar<'a> {
     /// Takes the tables over.
     pub(super) async fn over(world: &'a World, tables: Vec<&'static str>, on_tables: bool) -> Self {
         let mut connection = world.scratch.connect("migrate").await;
-        // Called deterministic, so that the servers merge the view into the query and evaluate it more than once.
-        let coin =
-            "CREATE FUNCTION IF NOT EXISTS coin(v VARBINARY(512)) RETURNS INT DETERMINISTIC NO SQL
-                    RETURN RAND() < 0.5";
-        execute(&mut connection, coin).await;
+        execute(&mut connection, IS_BEFORE).await;
         for table in &tables {
             execute(
                 &mut connection,
@@ -109,7 +111,7 @@ impl<'a> Liar<'a> {
                 Source::Other => o,
                 // IF makes another type of a number, which the driver would refuse for that reason alone.
                 Source::Either if NUMBERS.contains(&column.as_str()) => v,
-                Source::Either => format!("IF(coin({v}), {v}, {o})"),
+                Source::Either => format!("IF(is_before({v}), {v}, {o})"),
             };
             values.push(format!("{value} AS `{column}`"));
         }
@@ -128,6 +130,27 @@ impl<'a> Liar<'a> {
                 format!("CREATE OR REPLACE SQL SECURITY DEFINER VIEW `{table}` AS {select}");
             execute(&mut self.connection, &create).await;
         }
+    }
+
+    /// Replaces what `resources` shows by the requested row, with another spelling of its type that satisfies WHERE.
+    pub(super) async fn show_another_spelling(&mut self) {
+        let columns = self.columns("resources").await;
+        let values: Vec<String> = columns
+            .iter()
+            .map(|column| match column.as_str() {
+                "kind" => {
+                    "CONVERT(UPPER(v.kind) USING ascii) COLLATE ascii_general_ci AS kind".to_owned()
+                }
+                _ => format!("v.`{column}`"),
+            })
+            .collect();
+        let victim = self.world.victim();
+        let create = format!(
+            "CREATE OR REPLACE SQL SECURITY DEFINER VIEW resources AS SELECT {} {}",
+            values.join(", "),
+            from("resources", victim, victim)
+        );
+        execute(&mut self.connection, &create).await;
     }
 
     /// Puts the tables back.

@@ -1,5 +1,6 @@
 //! Genuine rows of three subjects, authenticated and sealed with real keys, in a database and in memory.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use audit::{Commitment, HashChain, RowsCommitment, UnplacedEvent, WrittenRow};
@@ -142,6 +143,7 @@ impl Maker {
     }
 
     /// A subject that differs from every other one in each column, the organization's aside.
+    #[expect(clippy::too_many_lines, reason = "one struct, a row of each table")]
     async fn subject(
         &self,
         keys: &NewOrganization,
@@ -253,7 +255,7 @@ fn session(person: &PersonRow, number: usize) -> SessionRow {
     row.authenticated_at += later;
     row.expires_at += later;
     row.seen_at += later;
-    row.ended_at = (number == VICTIM).then(|| row.seen_at);
+    row.ended_at = (number == VICTIM).then_some(row.seen_at);
     row
 }
 
@@ -271,19 +273,24 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .await
         .unwrap();
     transaction.insert_session(&subject.session).await.unwrap();
-    let (key, owner) = (subject.key.clone(), subject.owner.clone());
-    transaction.insert_keys(&[key]).await.unwrap();
-    transaction.insert_owners(&[owner]).await.unwrap();
+    transaction
+        .insert_keys(from_ref(&subject.key))
+        .await
+        .unwrap();
+    transaction
+        .insert_owners(from_ref(&subject.owner))
+        .await
+        .unwrap();
     transaction
         .insert_index_version(&subject.index_version)
         .await
         .unwrap();
     transaction
-        .insert_resources(&[subject.head.clone()])
+        .insert_resources(from_ref(&subject.head))
         .await
         .unwrap();
     transaction
-        .insert_versions(&[subject.version.clone()])
+        .insert_versions(from_ref(&subject.version))
         .await
         .unwrap();
     transaction
@@ -295,7 +302,7 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .await
         .unwrap();
     transaction
-        .insert_events(&[subject.event.clone()])
+        .insert_events(from_ref(&subject.event))
         .await
         .unwrap();
     transaction.commit().await.unwrap();
