@@ -38,21 +38,19 @@ pub(crate) async fn show(
     let permitted = app.gate.permit(&caller, Read, subject).await?;
     let names = app.identity.names(&permitted).await?;
     let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
-    Ok(Html::disclosed(events.zip(names).map(
-        |(events, names)| {
-            AuditPage {
-                organization: viewer.organization.clone(),
-                frame: Frame {
-                    title: "Audit",
-                    viewer: Some(viewer),
-                },
-                events: events
-                    .iter()
-                    .map(|event| EventRow::new(event, &names))
-                    .collect(),
-            }
-        },
-    )))
+    Ok(Html::disclosed(events.zip(names).map(|(events, names)| {
+        AuditPage {
+            organization: viewer.organization.clone(),
+            frame: Frame {
+                title: "Audit",
+                viewer: Some(viewer),
+            },
+            events: events
+                .iter()
+                .map(|event| EventRow::new(event, &names))
+                .collect(),
+        }
+    })))
 }
 
 /// The latest events.
