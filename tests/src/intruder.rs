@@ -92,7 +92,7 @@ impl Intruder {
         let like = format!("{word}%");
         let bytes = self
             .bytes(
-                "SELECT id FROM organizations WHERE name LIKE CONVERT(? USING utf8mb4)",
+                "SELECT organization FROM organizations WHERE name LIKE CONVERT(? USING utf8mb4)",
                 &[like.as_bytes()],
             )
             .await?;

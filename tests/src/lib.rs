@@ -4,6 +4,7 @@
     reason = "JSON is looked into by index, which gives null for what is absent"
 )]
 
+mod alarms;
 mod answer;
 mod apart;
 pub mod audited;

@@ -3,10 +3,10 @@
 
 #[cfg(test)]
 mod disruptive {
+    mod chains;
     mod key_service;
     mod key_service_hop;
     mod kill;
-    mod lanes;
     mod logoff;
     mod other_server;
     mod writer;

@@ -6,12 +6,24 @@
 
 #[path = "stack/access.rs"]
 mod access;
+#[path = "stack/attack.rs"]
+mod attack;
 #[path = "stack/database_accounts.rs"]
 mod database_accounts;
+#[path = "stack/lie.rs"]
+mod lie;
+#[path = "stack/lying_views.rs"]
+mod lying_views;
 #[path = "stack/malformed.rs"]
 mod malformed;
+#[path = "stack/omission.rs"]
+mod omission;
+#[path = "stack/owner_ids.rs"]
+mod owner_ids;
 #[path = "stack/plaintext.rs"]
 mod plaintext;
+#[path = "stack/replay.rs"]
+mod replay;
 #[path = "stack/round_trip.rs"]
 mod round_trip;
 #[path = "stack/sessions.rs"]

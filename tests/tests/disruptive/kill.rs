@@ -7,7 +7,7 @@ use stack::Progress;
 use stack::import::{Importer, Report};
 use tests::{Apart, Clinic, Intruder, Role, Running};
 
-use super::lanes;
+use super::chains;
 use super::writer::{SIZE, Writer};
 
 /// A whole patient: enough for there to be a middle.
@@ -84,7 +84,7 @@ async fn a_database_killed_in_the_middle_of_an_import_loses_nothing_that_was_ack
     assert_eq!(count(&mut intruder, "resource_versions").await, resources);
     assert_eq!(count(&mut intruder, "demographics").await, 1 + committed);
     assert_eq!(import(&apart).await.unwrap().total_sent(), 0);
-    assert!(lanes::verify_all(&mut intruder).await > 0);
+    assert!(chains::verify_all(&mut intruder).await > 0);
     apart.stack.down().await.unwrap();
 }
 
@@ -121,7 +121,7 @@ async fn an_app_killed_among_writes_loses_nothing_that_was_acknowledged() {
         committed * SIZE
     );
     assert_eq!(count(&mut intruder, "demographics").await, committed);
-    // Each start of the app begins lanes of its own.
-    assert!(lanes::verify_all(&mut intruder).await > TIMES);
+    // Each start of the app begins chains of its own.
+    assert!(chains::verify_all(&mut intruder).await > TIMES);
     apart.stack.down().await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! What disturbs a whole organization when it is tampered with: tried on stacks of their own.
 
 use anyhow::Context;
-use audit::{BrokenLane, Commitment, Entry, RowsDigest, verify_lane};
+use audit::{BrokenChain, Commitment, Entry, RowsCommitment, verify_chain};
 use serde_json::Value;
 use sqlx::Row as _;
 use stack::Status;
@@ -36,7 +36,7 @@ async fn demographics_moved_to_another_column_or_patient_do_not_open() -> anyhow
         (&one, "family", &foreign),
         (&one, "ssn", &other),
         (&one, "mac", &other),
-        (&one, "mrn_index", &foreign),
+        (&one, "roster_entry", &other),
     ] {
         let (target, source) = (fhir::id(target), fhir::id(source));
         let from = if target == source { "family" } else { column };
@@ -128,39 +128,39 @@ async fn a_key_altered_in_the_database_opens_nothing_and_costs_only_its_patient(
     Ok(())
 }
 
-/// The lane that holds the newest event, read as the auditor reads it.
-async fn lane(status: &Status) -> anyhow::Result<(Uuid, Vec<(Entry, [u8; 32])>)> {
+/// The chain that holds the newest event, read as the auditor reads it.
+async fn chain(status: &Status) -> anyhow::Result<(Uuid, Vec<(Entry, [u8; 32])>)> {
     let mut auditor = Intruder::connect(status, "auditor").await?;
-    let newest = "SELECT lane FROM audit_events ORDER BY at DESC LIMIT 1";
-    let lane = auditor.bytes(newest, &[]).await?;
+    let newest = "SELECT chain FROM audit_events ORDER BY at DESC LIMIT 1";
+    let chain = auditor.bytes(newest, &[]).await?;
     let sql = "SELECT counter, previous, organization, event, \
-               TIMESTAMPDIFF(MICROSECOND, '1970-01-01', at), commitment, row_digests, mac \
-               FROM audit_events WHERE lane = ? ORDER BY counter";
+               TIMESTAMPDIFF(MICROSECOND, '1970-01-01', at), commitment, row_list, mac \
+               FROM audit_events WHERE chain = ? ORDER BY counter";
     let mut entries = Vec::new();
-    for row in auditor.rows(sql, &[&lane]).await? {
+    for row in auditor.rows(sql, &[&chain]).await? {
         let bytes = |index: usize| row.try_get_unchecked::<Vec<u8>, _>(index);
         let fixed = |index| -> anyhow::Result<[u8; 32]> {
             bytes(index)?.try_into().ok().context("32 bytes")
         };
         let entry = Entry {
-            lane: Uuid::from_slice(&lane)?,
+            chain: Uuid::from_slice(&chain)?,
             counter: row.try_get_unchecked::<u64, _>(0)?,
             previous: fixed(1)?,
             organization: Uuid::from_slice(&bytes(2)?)?,
             event: Uuid::from_slice(&bytes(3)?)?,
             at_micros: row.try_get_unchecked::<i64, _>(4)?,
             commitment: Commitment(fixed(5)?),
-            rows: RowsDigest(fixed(6)?),
+            rows: RowsCommitment(fixed(6)?),
         };
         entries.push((entry, fixed(7)?));
     }
-    Ok((Uuid::from_slice(&lane)?, entries))
+    Ok((Uuid::from_slice(&chain)?, entries))
 }
 
 /// Checks the chain. Without the key the MACs are left out: the hashes alone show what is missing.
-fn check(lane: Uuid, entries: &[(Entry, [u8; 32])]) -> Result<u64, BrokenLane> {
-    verify_lane(
-        lane,
+fn check(chain: Uuid, entries: &[(Entry, [u8; 32])]) -> Result<u64, BrokenChain> {
+    verify_chain(
+        chain,
         entries.iter().map(|(entry, mac)| (entry, mac)),
         |_, _| true,
     )
@@ -178,7 +178,7 @@ async fn an_audit_event_altered_or_deleted_is_noticed() -> anyhow::Result<()> {
         patient(&clinician, &format!("Person{n}")).await?;
     }
     officer.get("/api/v1/audit/events").await?.expecting(200)?;
-    let (id, entries) = lane(&running.status).await?;
+    let (id, entries) = chain(&running.status).await?;
     assert!(entries.len() > 5);
     assert_eq!(check(id, &entries), Ok(u64::try_from(entries.len())?));
     let mut intruder = running.intruder().await?;
@@ -207,22 +207,25 @@ async fn an_audit_event_altered_or_deleted_is_noticed() -> anyhow::Result<()> {
     // Deleted: the chain has a gap.
     let sql = "DELETE FROM audit_events WHERE event = ?";
     assert_eq!(intruder.execute(sql, &[event.as_bytes()]).await?, 1);
-    let (id, entries) = lane(&running.status).await?;
+    let (id, entries) = chain(&running.status).await?;
     let expected = u64::try_from(middle)?;
     assert_eq!(
         check(id, &entries),
-        Err(BrokenLane::Counter { lane: id, expected })
+        Err(BrokenChain::Counter {
+            chain: id,
+            expected
+        })
     );
     // Closing the gap by counting anew does not help.
-    let sql = "UPDATE audit_events SET counter = counter - 1 WHERE lane = ? AND counter > ? ORDER BY counter";
+    let sql = "UPDATE audit_events SET counter = counter - 1 WHERE chain = ? AND counter > ? ORDER BY counter";
     intruder
         .execute(sql, &[id.as_bytes(), expected.to_string().as_bytes()])
         .await?;
-    let (id, entries) = lane(&running.status).await?;
+    let (id, entries) = chain(&running.status).await?;
     assert_eq!(
         check(id, &entries),
-        Err(BrokenLane::Previous {
-            lane: id,
+        Err(BrokenChain::Previous {
+            chain: id,
             counter: expected
         })
     );

@@ -45,12 +45,26 @@ impl Scene {
         Ok((client, id))
     }
 
-    /// The hash of the newest session or token of a person.
-    async fn newest(&mut self, table: &str, person: Uuid) -> anyhow::Result<Vec<u8>> {
-        let sql = format!(
-            "SELECT token_hash FROM {table} WHERE person = ? ORDER BY created_at DESC LIMIT 1"
+    /// The hash of the newest row of a person, `session` or `bearer`.
+    async fn newest(&mut self, kind: &str, person: Uuid) -> anyhow::Result<Vec<u8>> {
+        let sql = "SELECT token_hash FROM sessions WHERE kind = ? AND person = ? \
+                   ORDER BY authenticated_at DESC LIMIT 1";
+        let key: [&[u8]; 2] = [kind.as_bytes(), person.as_bytes()];
+        self.intruder.bytes(sql, &key).await
+    }
+
+    /// Asserts that nobody is signed in by this answer, and that the row was reported.
+    async fn stays_out(&self, answer: &Answer, table: &str, what: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            answer.status == 401,
+            "{what}: {} {}",
+            answer.status,
+            answer.text()
         );
-        self.intruder.bytes(&sql, &[person.as_bytes()]).await
+        self.running
+            .reported(answer, &[table])
+            .await
+            .with_context(|| what.to_owned())
     }
 
     /// Signs a browser of the front desk in and gives its cookie.
@@ -115,15 +129,9 @@ async fn a_role_raised_in_the_database_lets_nobody_in() -> anyhow::Result<()> {
     let afresh = scene.attempt(Role::FrontDesk, Role::FrontDesk).await?;
     scene.change(sql, &before).await?;
     for answer in [with_token, search, afresh] {
-        assert_eq!(answer.status, 401, "{}", answer.text());
+        scene.stays_out(&answer, "people", "a role raised").await?;
     }
     desk.get("/api/v1/session").await?.expecting(200)?;
-    assert!(
-        scene
-            .running
-            .logs()?
-            .contains("somebody wrote to the database")
-    );
     Ok(())
 }
 
@@ -138,16 +146,19 @@ async fn any_other_column_of_a_person_is_bound_as_well() -> anyhow::Result<()> {
             "created_at = created_at - INTERVAL 1 DAY",
         ),
         (
-            "email_index = REVERSE(email_index)",
-            "email_index = REVERSE(email_index)",
+            "email_token = REVERSE(email_token)",
+            "email_token = REVERSE(email_token)",
         ),
         ("name = REVERSE(name)", "name = REVERSE(name)"),
+        ("row_id = REVERSE(row_id)", "row_id = REVERSE(row_id)"),
+        ("mac_key = REVERSE(mac_key)", "mac_key = REVERSE(mac_key)"),
+        ("mac = REVERSE(mac)", "mac = REVERSE(mac)"),
     ] {
         let sql = |change| format!("UPDATE people SET {change} WHERE id = ?");
         scene.change(&sql(change), &[person.as_bytes()]).await?;
         let answer = desk.get("/api/v1/session").await?;
         scene.change(&sql(back), &[person.as_bytes()]).await?;
-        assert_eq!(answer.status, 401, "{change}: {}", answer.text());
+        scene.stays_out(&answer, "people", change).await?;
     }
     desk.get("/api/v1/session").await?.expecting(200)?;
     Ok(())
@@ -158,7 +169,7 @@ async fn a_token_prolonged_raised_or_given_to_another_is_refused() -> anyhow::Re
     let mut scene = Scene::set().await?;
     let (desk, person) = scene.sign_in(Role::FrontDesk).await?;
     let (_, admin) = scene.sign_in(Role::SecurityAdmin).await?;
-    let hash = scene.newest("tokens", person).await?;
+    let hash = scene.newest("bearer", person).await?;
     let riverside = scene.intruder.organization("Riverside").await?;
     let here = scene.organization;
     let hexed = |id: Uuid| format!("X'{}'", id.simple());
@@ -168,9 +179,14 @@ async fn a_token_prolonged_raised_or_given_to_another_is_refused() -> anyhow::Re
             "expires_at = expires_at - INTERVAL 1 YEAR".to_owned(),
         ),
         (
-            "created_at = created_at + INTERVAL 1 HOUR".to_owned(),
-            "created_at = created_at - INTERVAL 1 HOUR".to_owned(),
+            "authenticated_at = authenticated_at + INTERVAL 1 HOUR".to_owned(),
+            "authenticated_at = authenticated_at - INTERVAL 1 HOUR".to_owned(),
         ),
+        (
+            "method = 'passkey'".to_owned(),
+            "method = 'token'".to_owned(),
+        ),
+        ("id = REVERSE(id)".to_owned(), "id = REVERSE(id)".to_owned()),
         (
             "role = 'clinician'".to_owned(),
             "role = 'front_desk'".to_owned(),
@@ -184,13 +200,13 @@ async fn a_token_prolonged_raised_or_given_to_another_is_refused() -> anyhow::Re
             format!("organization = {}", hexed(here)),
         ),
     ] {
-        let sql = |change: &str| format!("UPDATE tokens SET {change} WHERE token_hash = ?");
+        let sql = |change: &str| format!("UPDATE sessions SET {change} WHERE token_hash = ?");
         scene.change(&sql(&change), &[&hash]).await?;
         let answer = desk.get("/api/v1/session").await?;
         let search = desk.search(&[("family", "Testperson")]).await?;
         scene.change(&sql(&back), &[&hash]).await?;
-        assert_eq!(answer.status, 401, "{change}: {}", answer.text());
-        assert_eq!(search.status, 401, "{change}");
+        scene.stays_out(&answer, "sessions", &change).await?;
+        scene.stays_out(&search, "sessions", &change).await?;
     }
     desk.get("/api/v1/session").await?.expecting(200)?;
     Ok(())
@@ -211,7 +227,7 @@ async fn a_session_moved_or_prolonged_is_refused() -> anyhow::Result<()> {
     assert_eq!(page(&nobody, &cookie).await?.status, 200);
     let (_, person) = scene.sign_in(Role::FrontDesk).await?;
     let (_, admin) = scene.sign_in(Role::SecurityAdmin).await?;
-    let hash = scene.newest("sessions", person).await?;
+    let hash = scene.newest("session", person).await?;
     let hexed = |id: Uuid| format!("X'{}'", id.simple());
     for (change, back) in [
         (
@@ -219,9 +235,10 @@ async fn a_session_moved_or_prolonged_is_refused() -> anyhow::Result<()> {
             format!("person = {}", hexed(person)),
         ),
         (
-            "created_at = created_at + INTERVAL 1 DAY".to_owned(),
-            "created_at = created_at - INTERVAL 1 DAY".to_owned(),
+            "expires_at = expires_at + INTERVAL 1 DAY".to_owned(),
+            "expires_at = expires_at - INTERVAL 1 DAY".to_owned(),
         ),
+        ("kind = 'bearer'".to_owned(), "kind = 'session'".to_owned()),
         (
             "seen_at = seen_at + INTERVAL 1 DAY".to_owned(),
             "seen_at = seen_at - INTERVAL 1 DAY".to_owned(),
@@ -231,10 +248,25 @@ async fn a_session_moved_or_prolonged_is_refused() -> anyhow::Result<()> {
         scene.change(&sql(&change), &[&hash]).await?;
         let answer = page(&nobody, &cookie).await?;
         scene.change(&sql(&back), &[&hash]).await?;
-        assert_eq!(answer.status, 401, "{change}: {}", answer.text());
+        scene.stays_out(&answer, "sessions", &change).await?;
     }
     assert_eq!(page(&nobody, &cookie).await?.status, 200);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_revived() -> anyhow::Result<()> {
+    let mut scene = Scene::set().await?;
+    let (desk, person) = scene.sign_in(Role::FrontDesk).await?;
+    let hash = scene.newest("bearer", person).await?;
+    let current = "/api/v1/tokens/current";
+    let ended = desk.request(http::Method::DELETE, current, "", "").await?;
+    ended.expecting(204)?;
+    assert_eq!(desk.get("/api/v1/session").await?.status, 401);
+    let sql = "UPDATE sessions SET ended_at = NULL WHERE token_hash = ?";
+    scene.change(sql, &[&hash]).await?;
+    let answer = desk.get("/api/v1/session").await?;
+    scene.stays_out(&answer, "sessions", "revived").await
 }
 
 #[tokio::test]
@@ -243,7 +275,7 @@ async fn a_session_inserted_in_the_database_lets_nobody_in() -> anyhow::Result<(
     let nobody = scene.running.nobody();
     let (_, person) = scene.sign_in(Role::FrontDesk).await?;
     scene.browse().await?;
-    let hash = scene.newest("sessions", person).await?;
+    let hash = scene.newest("session", person).await?;
     // A row of one's own, with everything else as it stands in a good one.
     let own = "A".repeat(43);
     let raw = [0_u8; 32];
@@ -251,9 +283,10 @@ async fn a_session_inserted_in_the_database_lets_nobody_in() -> anyhow::Result<(
         raw.to_vec(),
         own.as_bytes().get(..32).context("32 bytes")?.to_vec(),
     ] {
-        let sql = "INSERT INTO sessions (token_hash, organization, person, created_at, seen_at, mac) \
-                   SELECT ?, organization, person, created_at, seen_at, mac FROM sessions WHERE token_hash = ?";
-        scene.change(sql, &[&forged, &hash]).await?;
+        let sql = "INSERT INTO sessions SELECT ?, organization, ?, kind, person, role, method, authenticated_at, \
+                   expires_at, seen_at, ended_at, mac_key, mac FROM sessions WHERE token_hash = ?";
+        let id = fhir::random_id();
+        scene.change(sql, &[&forged, id.as_bytes(), &hash]).await?;
         let answer = page(&nobody, &format!("__Host-session={own}")).await?;
         scene
             .change("DELETE FROM sessions WHERE token_hash = ?", &[&forged])
@@ -262,7 +295,7 @@ async fn a_session_inserted_in_the_database_lets_nobody_in() -> anyhow::Result<(
     }
     // A good row under another hash: the cookie of that hash belongs to somebody else.
     let own = scene.browse().await?;
-    let mine = scene.newest("sessions", person).await?;
+    let mine = scene.newest("session", person).await?;
     assert_ne!(mine, hash);
     scene
         .change("DELETE FROM sessions WHERE token_hash = ?", &[&mine])
@@ -277,12 +310,13 @@ async fn a_session_inserted_in_the_database_lets_nobody_in() -> anyhow::Result<(
     scene
         .change("DELETE FROM sessions WHERE token_hash = ?", &[&mine])
         .await?;
-    assert_eq!(answer.status, 401);
-    Ok(())
+    scene
+        .stays_out(&answer, "sessions", "a row under another hash")
+        .await
 }
 
 /// What a row of credentials holds beside its key.
-const CREDENTIALS: [&str; 4] = ["password", "mac", "changed_at", "row_id"];
+const CREDENTIALS: [&str; 5] = ["password", "mac", "changed_at", "row_id", "mac_key"];
 
 impl Scene {
     async fn credentials(&mut self, person: Uuid) -> anyhow::Result<Vec<Vec<u8>>> {
@@ -330,7 +364,9 @@ async fn a_password_swapped_with_another_persons_opens_for_neither() -> anyhow::
     scene.overwrite(admin, &own).await?;
     scene.overwrite(desk, &stolen).await?;
     for answer in [part, neither, whole, bereft] {
-        assert_eq!(answer.status, 401, "{}", answer.text());
+        scene
+            .stays_out(&answer, "credentials", "a password swapped")
+            .await?;
     }
     for role in [Role::SecurityAdmin, Role::FrontDesk] {
         scene.attempt(role, role).await?.expecting(201)?;
