@@ -203,8 +203,23 @@ async fn people_and_the_trail_are_for_those_who_look_after_them() -> anyhow::Res
     let admin = running
         .sign_in(Role::SecurityAdmin, Clinic::Riverside)
         .await?;
-    let people = admin.get("/api/v1/people").await?.text();
+    let answer = admin.get("/api/v1/people").await?;
+    let people = answer.text();
     assert!(people.contains("@riverside.example") && !people.contains("@lakeside.example"));
+    // Names and addresses of people are disclosed on record, and so is a refusal to.
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let refused = clinician.get("/api/v1/people").await?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
+        .await?;
+    let events = audited::latest(&officer).await?;
+    for (answer, outcome) in [(&answer, "success"), (&refused, "refused")] {
+        let event = audited::of_request(&events, answer.header("x-request-id"));
+        let event = event.expect("it is on record");
+        assert_eq!(event["outcome"], outcome);
+        assert_eq!(event["action"], "list");
+        assert_eq!(event["records"][0]["kind"], "person");
+    }
     Ok(())
 }
 
