@@ -58,12 +58,12 @@ struct CurrentRecord {
     updated_at: OffsetDateTime,
     head_mac_key: Uuid,
     head_mac: Vec<u8>,
-    row_id: Uuid,
-    at: OffsetDateTime,
-    body: Vec<u8>,
-    mac_key: Uuid,
-    mac: Vec<u8>,
-    newest: u32,
+    row_id: Option<Uuid>,
+    at: Option<OffsetDateTime>,
+    body: Option<Vec<u8>>,
+    mac_key: Option<Uuid>,
+    mac: Option<Vec<u8>>,
+    newest: Option<u32>,
 }
 
 impl TryFrom<CurrentRecord> for CurrentVersion {
@@ -83,6 +83,8 @@ impl TryFrom<CurrentRecord> for CurrentVersion {
             updated_at: record.updated_at,
             mac: row_mac("resources", record.head_mac_key, &record.head_mac)?,
         };
+        // A head without the version that it names: the version is hidden, or the head was moved.
+        let missing = || Error::NotRequested("resource_versions");
         let version = VersionRow {
             organization: head.organization,
             owner_kind: head.owner_kind,
@@ -90,10 +92,14 @@ impl TryFrom<CurrentRecord> for CurrentVersion {
             kind: head.kind.clone(),
             id: head.id,
             version: head.version,
-            row_id: record.row_id.into(),
-            at: record.at,
-            body: Sealed::from_bytes(record.body),
-            mac: row_mac("resource_versions", record.mac_key, &record.mac)?,
+            row_id: record.row_id.ok_or_else(missing)?.into(),
+            at: record.at.ok_or_else(missing)?,
+            body: Sealed::from_bytes(record.body.ok_or_else(missing)?),
+            mac: row_mac(
+                "resource_versions",
+                record.mac_key.ok_or_else(missing)?,
+                &record.mac.ok_or_else(missing)?,
+            )?,
         };
         if version.row_id != head.version_row {
             return Err(Error::NotRequested("resource_versions"));
@@ -101,7 +107,7 @@ impl TryFrom<CurrentRecord> for CurrentVersion {
         Ok(Self {
             head,
             version,
-            newest: record.newest,
+            newest: record.newest.ok_or_else(missing)?,
         })
     }
 }
@@ -114,10 +120,11 @@ macro_rules! select_current {
             "SELECT r.organization AS `organization: _`, r.owner_kind, r.owner, r.kind AS `kind: String`, r.id AS `id: _`,
                     r.row_id AS `head_row: _`, r.version, r.version_row AS `version_row: _`,
                     r.updated_at AS `updated_at: _`, r.mac_key AS `head_mac_key: _`, r.mac AS head_mac,
-                    v.row_id AS `row_id: _`, v.at AS `at: _`, v.body, v.mac_key AS `mac_key: _`, v.mac,
+                    v.row_id AS `row_id?: _`, v.at AS `at?: _`, v.body AS `body?`, v.mac_key AS `mac_key?: _`,
+                    v.mac AS `mac?`,
                     (SELECT MAX(n.version) FROM resource_versions n
                      WHERE n.organization = r.organization AND n.owner_kind = r.owner_kind
-                       AND n.owner = r.owner AND n.kind = r.kind AND n.id = r.id) AS `newest!: u32` "
+                       AND n.owner = r.owner AND n.kind = r.kind AND n.id = r.id) AS `newest?: u32` "
             + $rest $(, $argument)*
         )
     };
@@ -135,7 +142,7 @@ impl Database {
     ) -> Result<Option<CurrentVersion>, Error> {
         let record = select_current!(
             "FROM resources r
-             JOIN resource_versions v USING (organization, owner_kind, owner, kind, id, version)
+             LEFT JOIN resource_versions v USING (organization, owner_kind, owner, kind, id, version)
              WHERE r.organization = ? AND r.kind = ? AND r.id = ?",
             organization.uuid(),
             key.kind,
@@ -167,7 +174,7 @@ impl Database {
                     id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) wanted
              JOIN resources r
                ON r.organization = ? AND r.kind = wanted.kind AND r.id = UNHEX(wanted.id)
-             JOIN resource_versions v
+             LEFT JOIN resource_versions v
                ON v.organization = r.organization AND v.owner_kind = r.owner_kind AND v.owner = r.owner
               AND v.kind = r.kind AND v.id = r.id AND v.version = r.version",
             ResourceKey::json(keys),
@@ -196,7 +203,7 @@ impl Database {
         let (kind, id) = (owner.kind(), owner.id(organization));
         let records = select_current!(
             "FROM resources r
-             JOIN resource_versions v USING (organization, owner_kind, owner, kind, id, version)
+             LEFT JOIN resource_versions v USING (organization, owner_kind, owner, kind, id, version)
              WHERE r.organization = ? AND r.owner_kind = ? AND r.owner = ?",
             organization.uuid(),
             kind.code(),

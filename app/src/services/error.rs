@@ -58,9 +58,11 @@ impl From<db::Error> for ServiceError {
                 let reason = "the database returned a row that was not requested";
                 Tampering::report(table, reason, OrganizationId::SYSTEM, None).into()
             }
-            db::Error::UniqueViolation(_) | db::Error::Corrupt(_) | db::Error::Unexpected(_) => {
-                Self::internal(error)
+            db::Error::Corrupt(table) => {
+                let reason = "a row does not have the form that this stack writes";
+                Tampering::report(table, reason, OrganizationId::SYSTEM, None).into()
             }
+            db::Error::UniqueViolation(_) | db::Error::Unexpected(_) => Self::internal(error),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use audit::WrittenRow;
 use db::{DemographicsRow, PatientToken, ResourceRow, VersionRow};
 use phi::{
-    AuthorizationKey, Head, NewScope, OrganizationId, Owner, RowId, RowMac, ScopeKey, row_digest,
+    AuthorizationKey, Head, KeyError, NewScope, OrganizationId, Owner, RowId, RowMac, ScopeKey,
+    Tampering, row_digest,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -100,7 +101,13 @@ impl Records {
             let owner = owner_of(organization, change.owner);
             let scope = match rows.new_owners.get(&owner) {
                 Some(new) => new.scope.clone(),
-                None => self.keys.scope(organization, owner).await?,
+                None => match self.keys.scope(organization, owner).await {
+                    Err(KeyError::Missing) => {
+                        let reason = "the key of an owner that exists is missing";
+                        return Err(Tampering::report("keys", reason, organization, None).into());
+                    }
+                    scope => scope?,
+                },
             };
             let (head, version) = resource_rows(&key, &scope, change, step, now)?;
             let added = OwnedHead {
