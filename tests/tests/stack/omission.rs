@@ -76,6 +76,7 @@ const OMISSIONS: [Omission; 6] = [
 ];
 
 #[tokio::test]
+#[ignore = "a write does not compare the heads of its owner with those stored: see the limits in app/README.md"]
 async fn a_chart_with_a_row_hidden_is_neither_shown_nor_written() -> anyhow::Result<()> {
     let apart = Apart::up().await?;
     let mut scene = Scene::on(apart.running()?).await?;
