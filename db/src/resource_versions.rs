@@ -122,9 +122,10 @@ macro_rules! select_current {
                     r.updated_at AS `updated_at: _`, r.mac_key AS `head_mac_key: _`, r.mac AS head_mac,
                     v.row_id AS `row_id?: _`, v.at AS `at?: _`, v.body AS `body?`, v.mac_key AS `mac_key?: _`,
                     v.mac AS `mac?`,
-                    (SELECT MAX(n.version) FROM resource_versions n
+                    (SELECT n.version FROM resource_versions n
                      WHERE n.organization = r.organization AND n.owner_kind = r.owner_kind
-                       AND n.owner = r.owner AND n.kind = r.kind AND n.id = r.id) AS `newest?: u32` "
+                       AND n.owner = r.owner AND n.kind = r.kind AND n.id = r.id
+                     ORDER BY n.version DESC LIMIT 1) AS `newest?: u32` "
             + $rest $(, $argument)*
         )
     };
