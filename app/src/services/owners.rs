@@ -123,7 +123,7 @@ impl OpenOwner {
         found == self.heads
     }
 
-    /// The row to store, with the heads sealed anew.
+    /// The row to store, with the heads sealed again.
     pub(crate) fn resealed(&self, authorization: &AuthorizationKey) -> Result<OwnerRow, SealError> {
         let mut row = self.row.clone();
         row.heads = self.key.seal(row.row_id, &self.heads.to_bytes())?;

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::identity::{CheckedPassword, Identity, NewSession, Principal, SignInError};
-use crate::services::trail::AuditTrail;
+use crate::services::trail::{AuditTrail, system_event};
 
 /// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug)]
@@ -152,19 +152,10 @@ impl SignIn {
         outcome: Outcome,
     ) -> Event {
         Event {
-            at: self.clock.now(),
             request: origin.request,
-            organization: organization.uuid(),
-            person: None,
-            role: None,
-            session: None,
-            assurance: None,
-            source: None,
-            action,
             outcome,
             purpose: PurposeOfUse::Operations,
-            suppressed: None,
-            records: Vec::new(),
+            ..system_event(organization, self.clock.now(), action)
         }
     }
 }

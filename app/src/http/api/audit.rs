@@ -10,7 +10,7 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// So many events are answered, the latest first.
+/// The largest number of events in a response, the latest first.
 const LATEST: u32 = 200;
 
 /// `GET /api/v1/audit/events`.
