@@ -19,6 +19,7 @@ use phi::{OrganizationId, Owner, PatientId, Requested};
 use roster::{Order, Page, Roster, RosterQuery};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::services::error::ServiceError;
@@ -105,7 +106,7 @@ impl Rosters {
         }
         // A task of its own: a client that disconnects does not end what the next one would begin again.
         let refresh = self.clone().refresh(organization, cached, changes, now);
-        let refreshed = tokio::spawn(refresh).await;
+        let refreshed = tokio::spawn(refresh.in_current_span()).await;
         refreshed.map_err(ServiceError::internal)?
     }
 
