@@ -1,7 +1,9 @@
 //! Identity, records and the audit trail; no HTTP types.
 
+pub(crate) mod callers;
 pub(crate) mod clock;
 pub(crate) mod error;
+pub(crate) mod feed;
 pub(crate) mod gate;
 pub(crate) mod identity;
 mod indexes;

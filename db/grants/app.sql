@@ -12,6 +12,8 @@ GRANT SELECT, INSERT, UPDATE (version, version_row, updated_at, mac_key, mac) ON
 GRANT SELECT, INSERT ON {{database}}.resource_versions TO 'app'@'%';
 GRANT SELECT, INSERT, DELETE ON {{database}}.demographics TO 'app'@'%';
 GRANT SELECT, INSERT, DELETE ON {{database}}.patient_index TO 'app'@'%';
+GRANT SELECT, INSERT ON {{database}}.changes TO 'app'@'%';
+GRANT SELECT, INSERT, UPDATE (sequence, digest, access, mac_key, mac) ON {{database}}.change_counters TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.audit_events TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.audit_rows TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.audit_addresses TO 'app'@'%';

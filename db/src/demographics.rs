@@ -6,7 +6,6 @@ use phi_types::columns::{
     SocialSecurityNumber,
 };
 use phi_types::{OrganizationId, PatientId, RowId, Sealed};
-use uuid::Uuid;
 
 use crate::requested::{ensure_all, json_ids};
 use crate::{Database, Error, Transaction};
@@ -45,15 +44,6 @@ table! {
     }
 }
 
-/// The row that holds a patient's demographics now: what the roster compares itself with.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct RosterKey {
-    /// The patient.
-    pub patient: PatientId,
-    /// The row; a new one for each version.
-    pub row_id: RowId,
-}
-
 impl Database {
     /// The demographics of those of `patients` that exist, in no particular order.
     ///
@@ -81,28 +71,6 @@ impl Database {
             row.organization == organization && requested.contains(&row.patient)
         };
         ensure_all("demographics", rows, |row| row.patient, is_requested)
-    }
-
-    /// The row that holds each patient's demographics: 32 bytes a patient, from an index alone. A hint: what the
-    /// rows hold is verified when they are opened.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn roster_keys(&self, organization: OrganizationId) -> Result<Vec<RosterKey>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT patient AS "patient: Uuid", row_id AS "row_id: Uuid"
-               FROM demographics WHERE organization = ?"#,
-            organization.uuid(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| RosterKey {
-                patient: row.patient.into(),
-                row_id: row.row_id.into(),
-            })
-            .collect())
     }
 }
 

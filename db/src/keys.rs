@@ -14,23 +14,23 @@ use crate::{Database, Error, Transaction};
 
 /// A wrapped key as the driver returns it. (`WrappedKey` is no row of this crate's making, so the declaration is
 /// written out here.)
-struct KeyRecord {
-    id: Uuid,
-    organization: Uuid,
-    owner_kind: u8,
-    owner: Vec<u8>,
-    purpose: u8,
-    version: u32,
-    root: Option<String>,
-    branch: Option<Uuid>,
-    branch_version: Option<u32>,
-    provider: u8,
-    wrapped: Vec<u8>,
-    commitment: Vec<u8>,
-    state: u8,
-    created_at: OffsetDateTime,
-    mac_key: Uuid,
-    mac: Vec<u8>,
+pub(crate) struct KeyRecord {
+    pub(crate) id: Uuid,
+    pub(crate) organization: Uuid,
+    pub(crate) owner_kind: u8,
+    pub(crate) owner: Vec<u8>,
+    pub(crate) purpose: u8,
+    pub(crate) version: u32,
+    pub(crate) root: Option<String>,
+    pub(crate) branch: Option<Uuid>,
+    pub(crate) branch_version: Option<u32>,
+    pub(crate) provider: u8,
+    pub(crate) wrapped: Vec<u8>,
+    pub(crate) commitment: Vec<u8>,
+    pub(crate) state: u8,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) mac_key: Uuid,
+    pub(crate) mac: Vec<u8>,
 }
 
 impl TryFrom<KeyRecord> for WrappedKey {

@@ -3,6 +3,7 @@
 pub mod accounts;
 mod audit_addresses;
 mod audit_events;
+mod changes;
 mod credentials;
 mod database;
 mod demographics;
@@ -17,15 +18,17 @@ mod people;
 mod requested;
 mod resource_versions;
 mod resources;
+mod roster;
 mod sessions;
 mod settings;
 mod stored;
 
 pub use audit_addresses::AddressRow;
 pub use audit_events::EventRow;
+pub use changes::{ChangeCounterRow, ChangeRow};
 pub use credentials::CredentialRow;
 pub use database::{Database, Transaction};
-pub use demographics::{DemographicsRow, RosterKey};
+pub use demographics::DemographicsRow;
 pub use error::Error;
 pub use index_versions::IndexVersionRow;
 pub use organizations::OrganizationRow;
@@ -34,6 +37,7 @@ pub use patient_index::PatientToken;
 pub use people::PersonRow;
 pub use resource_versions::{CurrentVersion, VersionRow};
 pub use resources::{ResourceKey, ResourceRow};
+pub use roster::RosterRow;
 pub use sessions::SessionRow;
 pub use settings::Settings;
 

@@ -1,8 +1,8 @@
 //! Column types as the driver has them, and the insertion of rows.
 
 use phi_types::{
-    IndexState, IndexToken, KeyId, KeyState, OrganizationId, OwnerKind, OwnerState, PatientId,
-    PersonId, Purpose, RowId, RowMac, Sealed, SessionId,
+    ChangeKind, IndexState, IndexToken, KeyId, KeyState, OrganizationId, OwnerKind, OwnerState,
+    PatientId, PersonId, Purpose, RowId, RowMac, Sealed, SessionId,
 };
 use sqlx::query_builder::Separated;
 use sqlx::{MySql, QueryBuilder};
@@ -83,7 +83,9 @@ macro_rules! codes {
     };
 }
 
-codes!(IndexState, KeyState, OwnerKind, OwnerState, Purpose);
+codes!(
+    ChangeKind, IndexState, KeyState, OwnerKind, OwnerState, Purpose
+);
 
 macro_rules! themselves {
     ($($plain:ty),*) => {

@@ -7,6 +7,7 @@
 mod server {
     mod accounts;
     mod audit;
+    mod changes;
     mod connections;
     mod demographics;
     mod index_versions;

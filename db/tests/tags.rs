@@ -62,7 +62,9 @@ mod tests {
             ResourceRow,
             VersionRow,
             DemographicsRow,
-            IndexVersionRow
+            IndexVersionRow,
+            ChangeRow,
+            ChangeCounterRow
         ];
         listed.push(Declared {
             table: tables::KEYS,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use audit::{Action, Event, Outcome, RecordReference};
 use time::OffsetDateTime;
 
-use crate::Caller;
 use crate::ids::OrganizationId;
+use crate::{Caller, Credential};
 
 /// An audit event of a caller, not yet recorded.
 ///
@@ -17,6 +17,7 @@ pub struct CallerEvent {
     event: Event,
     organization: OrganizationId,
     source: Option<IpAddr>,
+    credential: Credential,
 }
 
 impl CallerEvent {
@@ -45,6 +46,7 @@ impl CallerEvent {
             },
             organization: caller.organization(),
             source: caller.origin().source,
+            credential: caller.credential(),
         }
     }
 
@@ -59,6 +61,12 @@ impl CallerEvent {
     #[must_use]
     pub const fn event(&self) -> &Event {
         &self.event
+    }
+
+    /// The credential of the caller, by which a trail checks that it is still in force.
+    #[must_use]
+    pub const fn credential(&self) -> Credential {
+        self.credential
     }
 
     /// The event, the organization whose log it enters, and the client's address.

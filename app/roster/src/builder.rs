@@ -50,17 +50,11 @@ impl RosterBuilder {
     /// # Errors
     ///
     /// The roster would exceed its limit.
-    pub fn add(
-        &mut self,
-        patient: Uuid,
-        row: Uuid,
-        fields: &PatientFields<'_>,
-    ) -> Result<(), Full> {
+    pub fn add(&mut self, patient: Uuid, fields: &PatientFields<'_>) -> Result<(), Full> {
         self.ensure_room()?;
         let (names, _) = FoldedNames::new(fields).intern(|text| self.term(text));
         self.patients.insert(Patient {
             id: patient,
-            row,
             names,
             birth: Zeroizing::new(fields.birth),
         });

@@ -20,8 +20,6 @@ const TERM_BYTES: usize = 64;
 #[derive(Default)]
 pub(crate) struct Patient {
     pub(crate) id: Uuid,
-    /// Row of the demographics that the patient was indexed from.
-    pub(crate) row: Uuid,
     pub(crate) names: Names,
     pub(crate) birth: Zeroizing<Option<DateSpan>>,
 }
@@ -178,12 +176,6 @@ impl PatientTable {
         self.names_bytes += patient.names.bytes();
         self.names_bytes -= place.names.bytes();
         std::mem::replace(place, patient)
-    }
-
-    pub(crate) fn set_row(&mut self, slot: Slot, row: Uuid) {
-        if let Some(patient) = self.patients.get_mut(slot.index()) {
-            patient.row = row;
-        }
     }
 
     /// Order by name.

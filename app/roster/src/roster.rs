@@ -55,19 +55,13 @@ impl Roster {
         }
     }
 
-    /// Indexes a patient, or replaces what is indexed of it. `row` is the id of the row that the
-    /// fields were opened from.
+    /// Indexes a patient, or replaces what is indexed of it.
     ///
     /// # Errors
     ///
     /// The roster is full. It still has the patient as before, if it had it: a caller that cannot
     /// make room must discard the roster rather than serve from it.
-    pub fn upsert(
-        &mut self,
-        patient: Uuid,
-        row: Uuid,
-        fields: &PatientFields<'_>,
-    ) -> Result<(), Full> {
+    pub fn upsert(&mut self, patient: Uuid, fields: &PatientFields<'_>) -> Result<(), Full> {
         let folded = FoldedNames::new(fields);
         if self.bytes().saturating_add(folded.bytes()) > self.limit_bytes {
             return Err(Full);
@@ -78,7 +72,6 @@ impl Roster {
         }
         let new = Patient {
             id: patient,
-            row,
             names,
             birth: Zeroizing::new(fields.birth),
         };
@@ -102,17 +95,16 @@ impl Roster {
         true
     }
 
-    /// The row that a patient is indexed from.
+    /// Whether the roster has a patient.
     #[must_use]
-    pub fn row(&self, patient: Uuid) -> Option<Uuid> {
-        let slot = self.slot(patient)?;
-        self.patients.get(slot).map(|patient| patient.row)
+    pub fn contains(&self, patient: Uuid) -> bool {
+        self.slot(patient).is_some()
     }
 
-    /// Every patient with the row that it is indexed from, by patient id.
-    pub fn rows(&self) -> impl Iterator<Item = (Uuid, Uuid)> {
+    /// Every patient, by id.
+    pub fn patients(&self) -> impl Iterator<Item = Uuid> {
         let slots = self.by_id.chunks().iter().flatten();
-        slots.filter_map(|slot| self.patients.get(*slot).map(|found| (found.id, found.row)))
+        slots.map(|slot| self.patients.id(*slot))
     }
 
     /// Number of patients.
@@ -184,7 +176,6 @@ impl Roster {
         let old = self.patients.get(slot);
         if old.is_some_and(|old| old.names == new.names && old.birth == new.birth) {
             // Most changes of demographics are of neither name nor birth date.
-            self.patients.set_row(slot, new.row);
             self.release(&new.names);
             return;
         }

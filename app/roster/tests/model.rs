@@ -29,7 +29,6 @@ struct Entry {
     names: Vec<Name>,
     sort: (String, String),
     birth: Option<(Date, Date)>,
-    row: Uuid,
 }
 
 #[derive(Clone, Debug)]
@@ -74,14 +73,10 @@ fn entries() -> impl Strategy<Value = Entry> {
         other,
     });
     let names = prop::collection::vec(names, 0..3);
-    let row = any::<u128>().prop_map(Uuid::from_u128);
-    (names, (NAME, NAME), prop::option::of(spans()), row).prop_map(|(names, sort, birth, row)| {
-        Entry {
-            names,
-            sort,
-            birth,
-            row,
-        }
+    (names, (NAME, NAME), prop::option::of(spans())).prop_map(|(names, sort, birth)| Entry {
+        names,
+        sort,
+        birth,
     })
 }
 
@@ -236,7 +231,7 @@ fn built(initial: &[(Uuid, Entry)]) -> Roster {
     let [first, second] = [left, right].map(|half| {
         let mut builder = RosterBuilder::new(LIMIT);
         for (id, entry) in half {
-            with_fields(entry, |fields| builder.add(*id, entry.row, fields)).unwrap();
+            with_fields(entry, |fields| builder.add(*id, fields)).unwrap();
         }
         builder
     });
@@ -266,15 +261,14 @@ proptest! {
         let mut model: Model = initial.into_iter().collect();
         for (id, change) in changes {
             if let Some(entry) = change {
-                with_fields(&entry, |fields| roster.upsert(id, entry.row, fields)).unwrap();
+                with_fields(&entry, |fields| roster.upsert(id, fields)).unwrap();
                 model.insert(id, entry);
             } else {
                 prop_assert_eq!(roster.remove(id), model.remove(&id).is_some());
             }
         }
         prop_assert_eq!(roster.len(), model.len());
-        let rows: Vec<_> = model.iter().map(|(id, entry)| (*id, entry.row)).collect();
-        prop_assert_eq!(roster.rows().collect::<Vec<_>>(), rows);
+        prop_assert!(roster.patients().eq(model.keys().copied()));
         for (filters, among, (by_birth, descending), (skip, take)) in queries {
             let key = if by_birth { SortKey::BirthDate } else { SortKey::Family };
             let order = Order { key, descending };
@@ -314,7 +308,6 @@ fn a_roster_of_many_is_a_list_that_is_filtered_and_sorted() {
                 other: Vec::new(),
             }],
             birth: Some((date(year, 1, 1), date(year, 12, 31))),
-            row: Uuid::from_u128(id.into()),
         }
     };
     let initial: Vec<_> = (0..9_000)
@@ -324,7 +317,7 @@ fn a_roster_of_many_is_a_list_that_is_filtered_and_sorted() {
     let mut model: Model = initial.into_iter().collect();
     for id in 5_000..14_000_u64 {
         let (patient, entry) = (Uuid::from_u128(id.into()), entry(id));
-        with_fields(&entry, |fields| roster.upsert(patient, entry.row, fields)).unwrap();
+        with_fields(&entry, |fields| roster.upsert(patient, fields)).unwrap();
         model.insert(patient, entry);
     }
     for id in (0..14_000_u128).filter(|id| id % 7 == 0 || (9_000..11_000).contains(id)) {

@@ -9,7 +9,7 @@ mod reader;
 mod server;
 mod sessions;
 
-use crate::services::identity::SessionLimits;
+use crate::services::callers::SessionLimits;
 use crate::services::keys::KeyServiceSettings;
 
 pub(crate) use reader::{ConfigError, Reader};

@@ -7,7 +7,9 @@ use db::Database;
 use crate::boot::config::Config;
 use crate::http::state::{AppState, Services};
 use crate::services::Indexes;
+use crate::services::callers::Callers;
 use crate::services::clock::Clock;
+use crate::services::feed::ChangeFeed;
 use crate::services::gate::Gate;
 use crate::services::identity::Identity;
 use crate::services::keys::Keys;
@@ -26,13 +28,28 @@ use crate::services::trail::AuditTrail;
 pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppState> {
     let database = Database::new(&config.database);
     let keys = Keys::connect(&config.keys, database.clone()).await?;
-    let trail = AuditTrail::new(keys.clone(), database.clone(), clock);
+    let feed = ChangeFeed::new(database.clone(), keys.clone());
+    let callers = Callers::new(
+        database.clone(),
+        keys.clone(),
+        feed.clone(),
+        config.sessions,
+        clock,
+    );
+    let trail = AuditTrail::new(
+        keys.clone(),
+        database.clone(),
+        feed.clone(),
+        callers.clone(),
+        clock,
+    );
     let indexes = Indexes::new(keys.clone(), database.clone());
     let identity = Arc::new(Identity::new(
         database.clone(),
         keys.clone(),
         indexes.clone(),
         trail.clone(),
+        callers,
         config.sessions,
         clock,
     ));
@@ -47,6 +64,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
             keys.clone(),
             trail.clone(),
             indexes,
+            feed,
             clock,
         ),
         readiness: Readiness::new(database, keys),

@@ -5,6 +5,7 @@
 //! each with the request id, none with an inner message or a value that was sent. The cause goes to
 //! the log, under the same request id.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,9 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use crate::services::error::ServiceError;
+
+/// Seconds until a list of patients that is being prepared is worth another request.
+const PREPARING: u32 = 2;
 
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +39,8 @@ pub(crate) enum Problem {
     TooLarge,
     /// Too many attempts: try again after so many seconds.
     TooManyAttempts(u32),
+    /// The list of patients is being prepared: how much of it is read, in percent.
+    Preparing(u8),
     /// Something that this needs is away: try again after so many seconds.
     Unavailable(u32),
     /// A fault of ours.
@@ -64,14 +70,14 @@ impl Problem {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Preparing(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// What happened, and what to do, in one sentence.
-    pub(crate) fn detail(self) -> &'static str {
-        match self {
+    pub(crate) fn detail(self) -> Cow<'static, str> {
+        let detail = match self {
             Self::SignInRequired => "Sign in, or send a bearer token that has not expired.",
             Self::Forbidden => "Your role does not allow this. The attempt was recorded.",
             Self::NotFound => "There is nothing here for your organization.",
@@ -81,13 +87,19 @@ impl Problem {
             Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
             Self::Unavailable(_) => "This cannot be served right now: try again shortly.",
             Self::Internal => "Something went wrong on our side. Quote the request id to support.",
-        }
+            Self::Preparing(percent) => {
+                return format!("The list of patients is being prepared, {percent} % are read: try again shortly.")
+                    .into();
+            }
+        };
+        detail.into()
     }
 
     /// Seconds to wait before trying again, where that helps.
     pub(crate) fn retry_after(self) -> Option<u32> {
         match self {
             Self::TooManyAttempts(seconds) | Self::Unavailable(seconds) => Some(seconds),
+            Self::Preparing(_) => Some(PREPARING),
             Self::SignInRequired
             | Self::Forbidden
             | Self::NotFound
@@ -113,7 +125,9 @@ pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
         Problem::Conflict(_) => (Status::Conflict, IssueCode::Conflict),
         Problem::TooLarge => (Status::PayloadTooLarge, IssueCode::TooLong),
         Problem::TooManyAttempts(_) => (Status::TooManyRequests, IssueCode::Transient),
-        Problem::Unavailable(_) => (Status::ServiceUnavailable, IssueCode::Transient),
+        Problem::Preparing(_) | Problem::Unavailable(_) => {
+            (Status::ServiceUnavailable, IssueCode::Transient)
+        }
         Problem::Internal => return OperationOutcome::internal(request),
     };
     OperationOutcome::new(status, Issue::new(code, problem.detail()))
@@ -137,6 +151,7 @@ impl<E: Into<ServiceError>> From<E> for Problem {
             ServiceError::Conflict(why) => Self::Conflict(why),
             ServiceError::Unsupported(why) => Self::BadRequest(why),
             ServiceError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
+            ServiceError::Preparing { percent } => Self::Preparing(percent),
             ServiceError::Unavailable(seconds) => Self::Unavailable(seconds),
             ServiceError::Internal => Self::Internal,
         }

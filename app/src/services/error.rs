@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use phi::{KeyError, OpenError, OrganizationId, Tampering};
 
+use crate::services::feed::AppendError;
+
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum ServiceError {
@@ -25,6 +27,12 @@ pub(crate) enum ServiceError {
     /// Too many attempts: seconds until the next one is allowed.
     #[error("too many attempts: wait {0} seconds")]
     TooManyAttempts(u32),
+    /// The list of patients is being read into memory: how much of it is, in percent.
+    #[error("the list of patients is being prepared: {percent} % are read")]
+    Preparing {
+        /// From 0 to 99.
+        percent: u8,
+    },
     /// A dependency is unavailable: seconds until a retry makes sense.
     #[error("unavailable: retry in {0} seconds")]
     Unavailable(u32),
@@ -89,6 +97,15 @@ impl From<OpenError> for ServiceError {
         match error {
             OpenError::Key(error) => error.into(),
             OpenError::Tampered(error) => error.into(),
+        }
+    }
+}
+
+impl From<AppendError> for ServiceError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Open(error) => error.into(),
+            AppendError::Database(error) => error.into(),
         }
     }
 }

@@ -10,8 +10,9 @@ mod session;
 
 use access::Role;
 use db::{Database, PersonRow};
-use phi::{AuthenticatedRow, OpenError, OrganizationId, Verified};
+use phi::Verified;
 
+use crate::services::callers::{Callers, SessionLimits};
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::indexes::Indexes;
@@ -21,7 +22,7 @@ use crate::services::trail::AuditTrail;
 pub(crate) use attempts::LoginThrottle;
 pub(crate) use password::{CheckedPassword, SignInError};
 pub(crate) use people::{NewPerson, Person};
-pub(crate) use session::{NewSession, SessionLimits};
+pub(crate) use session::NewSession;
 
 /// The identity service.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct Identity {
     keys: Keys,
     indexes: Indexes,
     trail: AuditTrail,
+    callers: Callers,
     limits: SessionLimits,
     clock: Clock,
     attempts: LoginThrottle,
@@ -55,6 +57,7 @@ impl Identity {
         keys: Keys,
         indexes: Indexes,
         trail: AuditTrail,
+        callers: Callers,
         limits: SessionLimits,
         clock: Clock,
     ) -> Self {
@@ -63,6 +66,7 @@ impl Identity {
             keys,
             indexes,
             trail,
+            callers,
             limits,
             clock,
             attempts: LoginThrottle::default(),
@@ -70,22 +74,9 @@ impl Identity {
         }
     }
 
-    /// Verifies a row; nothing for one that was tampered with, which was reported and authenticates no one.
-    async fn verified<R: AuthenticatedRow>(
-        &self,
-        organization: OrganizationId,
-        row: R,
-    ) -> Result<Option<Verified<R>>, ServiceError> {
-        match self.keys.verify(organization, row).await {
-            Ok(row) => Ok(Some(row)),
-            Err(OpenError::Tampered(_)) => Ok(None),
-            Err(OpenError::Key(error)) => Err(error.into()),
-        }
-    }
-
     /// The principal of a person's row, if it verifies and the person may act.
     async fn principal(&self, row: PersonRow) -> Result<Option<Principal>, ServiceError> {
-        let row = self.verified(row.organization, row).await?;
+        let row = self.keys.verified(row.organization, row).await?;
         let principal = row.filter(|row| row.active).and_then(|row| {
             let role = row.role.parse().ok()?;
             Some(Principal { row, role })

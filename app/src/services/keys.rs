@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use certs::TrustAnchors;
 use db::Database;
-use phi::{AwsKms, AwsKmsSettings, DevelopmentKeyring, KeyService, Keyring, KeyringSettings};
+use phi::{
+    AuthenticatedRow, AwsKms, AwsKmsSettings, DevelopmentKeyring, KeyError, KeyService, Keyring,
+    KeyringSettings, OpenError, OrganizationId, Verified,
+};
 
 /// The key service, and how long what it opened may be kept.
 #[derive(Clone, Debug)]
@@ -90,6 +93,23 @@ impl Keys {
             ..KeyringSettings::default()
         };
         Ok(Self(Keyring::new(service, database, settings)))
+    }
+
+    /// A verified row; nothing for one that was tampered with, which was reported and authenticates no one.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot be had.
+    pub(crate) async fn verified<R: AuthenticatedRow>(
+        &self,
+        organization: OrganizationId,
+        row: R,
+    ) -> Result<Option<Verified<R>>, KeyError> {
+        match self.0.verify(organization, row).await {
+            Ok(row) => Ok(Some(row)),
+            Err(OpenError::Tampered(_)) => Ok(None),
+            Err(OpenError::Key(error)) => Err(error),
+        }
     }
 }
 

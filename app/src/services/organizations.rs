@@ -8,6 +8,7 @@ use phi::{
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
+use crate::services::feed::first_counter;
 use crate::services::keys::Keys;
 use crate::services::owners::new_owner_row;
 use crate::services::trail::{AuditTrail, audit_year, seal_under, system_event};
@@ -85,7 +86,8 @@ impl Organizations {
         let index = first_index(key, organization, new.index);
         let mut keys = new.rows.clone();
         keys.push(year.row.clone());
-        let mut rows = vec![written(&row), written(&index)];
+        let feed = first_counter(key, organization);
+        let mut rows = vec![written(&row), written(&index), written(&feed)];
         rows.extend(owners.iter().map(written));
         rows.extend(keys.iter().map(written));
 
@@ -94,6 +96,7 @@ impl Organizations {
         transaction.insert_keys(&keys).await?;
         transaction.insert_owners(&owners).await?;
         transaction.insert_index_version(&index).await?;
+        transaction.insert_change_counter(&feed).await?;
         let event = system_event(organization, now, Action::Provision);
         let event = seal_under(&year.scope, &event)?.listing(rows);
         if organization == OrganizationId::SYSTEM {

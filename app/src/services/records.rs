@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
+use crate::services::feed::ChangeFeed;
 use crate::services::indexes::Indexes;
 use crate::services::keys::Keys;
 use crate::services::roster::Rosters;
@@ -79,15 +80,16 @@ fn head_of(kind: &'static str, id: Uuid, stored: &StoredResource) -> Head<'stati
 }
 
 impl Records {
-    /// Records over these services. Must be called within a tokio runtime.
+    /// Records over these services.
     pub(crate) fn new(
         database: Database,
         keys: Keys,
         trail: AuditTrail,
         indexes: Indexes,
+        feed: ChangeFeed,
         clock: Clock,
     ) -> Self {
-        let rosters = Rosters::new(database.clone(), keys.clone());
+        let rosters = Rosters::new(database.clone(), keys.clone(), feed);
         Self {
             database,
             keys,

@@ -2,92 +2,71 @@
 //!
 //! Names and birth dates have too few values to be indexed in the database: its reader could build the dictionary.
 //! They are indexed in the app tier's memory instead, for no longer than the organization's branch key is open.
-//! Before each use, at most once a second, the roster compares itself with the rows that hold each patient's
-//! demographics (32 bytes a patient), and opens the rows that are new.
+//!
+//! A task for each organization in use builds the roster from the table of demographics (`build`) and keeps it current
+//! from the change feed (`maintain`). Requests only read it: they wait a moment for a roster that is not there yet,
+//! and never build one.
+//!
+//! Limit: an entry of the roster is bound to its patient and row by its seal, not by the row's MAC. A writer to the
+//! database can put an older genuine row back, which misleads the order of a list and the matches of a search until
+//! the row that is then shown is verified.
 
+mod build;
 mod entry;
+mod maintain;
 mod query;
+mod slot;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use db::{Database, DemographicsRow, RosterKey};
-use fhir::search::PatientQuery;
-use phi::{OrganizationId, Owner, PatientId, Requested};
-use roster::{Order, Page, Roster, RosterQuery};
-use tokio::sync::OwnedMutexGuard;
-use tokio::time::Instant;
-use tracing::Instrument as _;
-use uuid::Uuid;
+use db::Database;
+use phi::{OrganizationId, Tampering};
+use tokio::time::timeout;
 
 use crate::services::error::ServiceError;
+use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
+use slot::Slot;
 
 pub(crate) use entry::RosterEntry;
+pub(crate) use slot::SharedRoster;
 
-/// The time for which a roster is not compared with the database, unless this instance wrote.
-const FRESH: Duration = Duration::from_secs(1);
-/// The interval at which rosters are discarded whose branch key has closed.
-const SWEEP: Duration = Duration::from_secs(5);
-/// The number of rows that are read from the database at once.
-const CHUNK: usize = 500;
+/// The longest time that a request waits for a roster.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest roster, in bytes: one million patients take less than half of it.
-const LIMIT: usize = 1 << 30;
+const LARGEST: usize = 1 << 30;
+/// The memory of all rosters together, in bytes; beyond it, those that were not used for the longest time are
+/// discarded.
+const TOTAL: usize = 2 << 30;
 
 /// The rosters of the organizations in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Rosters {
     database: Database,
     keys: Keys,
-    open: Arc<Mutex<HashMap<OrganizationId, Arc<OrganizationSlot>>>>,
+    feed: ChangeFeed,
+    slots: Arc<Mutex<HashMap<OrganizationId, Arc<Slot>>>>,
 }
-
-/// One organization's roster.
-#[derive(Debug, Default)]
-struct OrganizationSlot {
-    /// Incremented when this instance changes demographics.
-    changes: AtomicU64,
-    /// Held by the one task that refreshes the roster.
-    cached: Arc<tokio::sync::Mutex<Option<CachedRoster>>>,
-}
-
-/// A roster, and the state of the database that it shows.
-#[derive(Clone, Debug)]
-struct CachedRoster {
-    roster: SharedRoster,
-    compared: Instant,
-    changes: u64,
-}
-
-/// A roster that is read while it is not refreshed.
-#[derive(Clone, Debug)]
-pub(crate) struct SharedRoster(Arc<RwLock<Roster>>);
 
 impl Rosters {
-    /// Rosters over these services, none of them open. Must be called within a tokio runtime.
-    pub(crate) fn new(database: Database, keys: Keys) -> Self {
-        let rosters = Self {
+    /// Rosters over these services, none of them built.
+    pub(crate) fn new(database: Database, keys: Keys, feed: ChangeFeed) -> Self {
+        Self {
             database,
             keys,
-            open: Arc::default(),
-        };
-        tokio::spawn(rosters.clone().discard_closed());
-        rosters
+            feed,
+            slots: Arc::default(),
+        }
     }
 
-    /// Notes that this instance changed the demographics of one of the organization's patients.
-    pub(crate) fn changed(&self, organization: OrganizationId) {
-        let slot = self.slot(organization);
-        slot.changes.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// The organization's roster, at most a second behind the database and not behind this instance's own writes.
+    /// The organization's roster: with everything that this instance has written, and at most a second behind other
+    /// instances.
     ///
     /// # Errors
     ///
-    /// Keys or database are unavailable, or a row does not open.
+    /// [`ServiceError::Preparing`] while it is being built; keys or database are unavailable; an entry does not open.
     pub(crate) async fn of(
         &self,
         organization: OrganizationId,
@@ -95,139 +74,78 @@ impl Rosters {
         // Without the branch key nothing below may be used.
         self.keys.authorization(organization).await?;
         let slot = self.slot(organization);
-        let cached = Arc::clone(&slot.cached).lock_owned().await;
-        let changes = slot.changes.load(Ordering::SeqCst);
-        let now = Instant::now();
-        if let Some(fresh) = cached.as_ref()
-            && fresh.changes == changes
-            && fresh.compared + FRESH > now
-        {
-            return Ok(fresh.roster.clone());
+        let feed = self.feed.follow(organization);
+        let own = feed.own();
+        if !slot.is_through(own) {
+            self.feed.hasten();
         }
-        // A task of its own: a client that disconnects does not end what the next one would begin again.
-        let refresh = self.clone().refresh(organization, cached, changes, now);
-        let refreshed = tokio::spawn(refresh.in_current_span()).await;
-        refreshed.map_err(ServiceError::internal)?
-    }
-
-    async fn refresh(
-        self,
-        organization: OrganizationId,
-        mut cached: OwnedMutexGuard<Option<CachedRoster>>,
-        changes: u64,
-        now: Instant,
-    ) -> Result<SharedRoster, ServiceError> {
-        // Taken out: a roster whose refresh fails is built again.
-        let roster = cached.take().map(|it| it.roster);
-        let roster =
-            roster.unwrap_or_else(|| SharedRoster(Arc::new(RwLock::new(Roster::new(LIMIT)))));
-        let current = self.database.roster_keys(organization).await?;
-        let stale = roster.keep(&current);
-        for chunk in stale.chunks(CHUNK) {
-            let rows = self.database.demographics(organization, chunk).await?;
-            self.insert(organization, &roster, rows).await?;
-        }
-        *cached = Some(CachedRoster {
-            roster: roster.clone(),
-            compared: now,
-            changes,
-        });
-        Ok(roster)
-    }
-
-    /// Opens rows and adds them to the roster. The seal of an entry binds it to its patient and row.
-    async fn insert(
-        &self,
-        organization: OrganizationId,
-        roster: &SharedRoster,
-        rows: Vec<DemographicsRow>,
-    ) -> Result<(), ServiceError> {
-        let wanted: Vec<_> = rows
-            .iter()
-            .filter_map(|row| Some((Owner::Patient(row.patient), row.roster_entry.key_id()?)))
-            .collect();
-        self.keys.prefetch(organization, wanted).await?;
-        let mut entries = Vec::with_capacity(rows.len());
-        for row in rows {
-            let requested = Requested {
-                organization,
-                owner: Owner::Patient(row.patient),
-                row: row.row_id,
-            };
-            let entry = self.keys.open(requested, &row.roster_entry).await?;
-            entries.push((row.patient, row.row_id, RosterEntry::from_bytes(&entry)?));
-        }
-        let mut roster = roster.0.write().unwrap_or_else(PoisonError::into_inner);
-        for (patient, row, entry) in &entries {
-            let inserted = entry.insert(&mut roster, *patient, *row);
-            inserted.map_err(|roster::Full| {
-                ServiceError::internal("the organization has more patients than a roster holds")
-            })?;
-        }
-        Ok(())
-    }
-
-    fn slot(&self, organization: OrganizationId) -> Arc<OrganizationSlot> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(open.entry(organization).or_default())
-    }
-
-    /// Discards, for the life of the process, every roster whose branch key has closed.
-    async fn discard_closed(self) {
-        let mut interval = tokio::time::interval(SWEEP);
-        loop {
-            interval.tick().await;
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.retain(|organization, _| self.keys.is_warm(*organization));
-        }
-    }
-}
-
-impl SharedRoster {
-    /// A page of all patients.
-    pub(crate) fn page(&self, order: Order, skip: usize, take: usize) -> Page {
-        self.read().page(order, skip, take)
-    }
-
-    /// The patients that match names and birth dates, `among` some if given.
-    pub(crate) fn search(
-        &self,
-        query: &PatientQuery,
-        among: Option<&[Uuid]>,
-        order: Order,
-        take: usize,
-    ) -> Page {
-        let query = RosterQuery {
-            conditions: query::conditions(query),
-            among,
+        let ready = async {
+            feed.current().await;
+            slot.ready(|ready| ready.through >= own).await
         };
-        self.read().search(&query, order, 0, take)
-    }
-
-    /// Removes what is not current, and returns the patients whose rows are to be read.
-    fn keep(&self, current: &[RosterKey]) -> Vec<PatientId> {
-        let rows: HashMap<Uuid, Uuid> = current
-            .iter()
-            .map(|key| (key.patient.uuid(), key.row_id.uuid()))
-            .collect();
-        let mut roster = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<Uuid> = roster
-            .rows()
-            .map(|(patient, _)| patient)
-            .filter(|patient| !rows.contains_key(patient))
-            .collect();
-        for patient in gone {
-            roster.remove(patient);
+        let ready = match timeout(PATIENCE, ready).await {
+            Ok(ready) => ready?,
+            Err(_elapsed) => return Err(slot.unready()),
+        };
+        if ready.damaged.is_empty() {
+            return Ok(ready.roster);
         }
-        let is_stale = |key: &&RosterKey| roster.row(key.patient.uuid()) != Some(key.row_id.uuid());
-        current
-            .iter()
-            .filter(is_stale)
-            .map(|key| key.patient)
-            .collect()
+        // What was damaged may have been put right: no change of the feed says so.
+        feed.redeliver(ready.damaged.iter().copied());
+        let again = slot.ready(|state| state.round > ready.round);
+        let again = match timeout(PATIENCE, again).await {
+            Ok(again) => again?,
+            Err(_elapsed) => return Err(slot.unready()),
+        };
+        match again.damaged.first() {
+            None => Ok(again.roster),
+            Some(patient) => {
+                let reason = "a roster entry does not open";
+                let patient = Some(patient.uuid());
+                Err(Tampering::report("demographics", reason, organization, patient).into())
+            }
+        }
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Roster> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// The slot of an organization, whose task is started if there is none.
+    fn slot(&self, organization: OrganizationId) -> Arc<Slot> {
+        let mut slots = self.slots();
+        let slot = slots.entry(organization).or_insert_with(|| {
+            let slot = Arc::new(Slot::default());
+            tokio::spawn(self.clone().maintain(organization, Arc::clone(&slot)));
+            slot
+        });
+        slot.touch();
+        Arc::clone(slot)
+    }
+
+    /// Removes a slot whose task has ended.
+    fn remove(&self, organization: OrganizationId, slot: &Arc<Slot>) {
+        let mut slots = self.slots();
+        if slots
+            .get(&organization)
+            .is_some_and(|open| Arc::ptr_eq(open, slot))
+        {
+            slots.remove(&organization);
+        }
+    }
+
+    /// Discards the rosters that were not used for the longest time, until the others fit into memory.
+    fn make_room(&self, kept: OrganizationId) {
+        let slots = self.slots();
+        let mut others: Vec<_> = slots.iter().filter(|(id, _)| **id != kept).collect();
+        others.sort_unstable_by_key(|(_, slot)| std::cmp::Reverse(slot.idle()));
+        let mut bytes: usize = slots.values().map(|slot| slot.bytes()).sum();
+        for (_, slot) in others {
+            if bytes <= TOTAL {
+                break;
+            }
+            bytes -= slot.bytes();
+            slot.discard();
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<OrganizationId, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,14 +18,17 @@ mod year;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::{CallerEvent, RefusalBudget};
+use access::{CallerEvent, Credential, RefusalBudget};
 use audit::{Event, RowsCommitment, UnplacedEvent, WrittenRow};
 use db::{Database, EventRow, Transaction};
 use phi::columns::AuditBody;
 use phi::{AuthorizationKey, KeyError, OpenError, OrganizationId, SealError, Sealed};
 use time::OffsetDateTime;
 
+use crate::services::callers::Callers;
 use crate::services::clock::Clock;
+use crate::services::error::ServiceError;
+use crate::services::feed::{self, AppendError, Change, ChangeFeed};
 use crate::services::keys::Keys;
 use chains::ChainPool;
 
@@ -53,6 +56,15 @@ pub(crate) enum TrailError {
     /// The event could not be sealed.
     #[error("audit body: {0}")]
     Seal(#[from] SealError),
+    /// The change feed could not be appended to.
+    #[error("change feed: {0}")]
+    Feed(#[from] AppendError),
+    /// The change feed could not be read: whether the caller may still act is unknown.
+    #[error("the change feed cannot be read")]
+    Unread,
+    /// The caller's session has ended, or the role has changed.
+    #[error("the caller may no longer act: {0}")]
+    Caller(ServiceError),
     /// The writer of the trail has ended: the process is shutting down.
     #[error("the audit trail is closed")]
     Stopped,
@@ -64,6 +76,15 @@ pub(crate) struct SealedEvent {
     unplaced: UnplacedEvent,
     body: Sealed<AuditBody>,
     rows: Vec<WrittenRow>,
+    changes: Vec<Change>,
+    caller: Option<EventCaller>,
+}
+
+/// The caller of an event, as access was decided.
+#[derive(Debug)]
+struct EventCaller {
+    credential: Credential,
+    role: String,
 }
 
 impl SealedEvent {
@@ -73,6 +94,12 @@ impl SealedEvent {
         self.rows = rows;
         self
     }
+
+    /// The same event, whose transaction makes these changes: they are appended to the change feed with it.
+    pub(crate) fn changing(mut self, changes: Vec<Change>) -> Self {
+        self.changes = changes;
+        self
+    }
 }
 
 /// The audit trail of this instance.
@@ -80,6 +107,8 @@ impl SealedEvent {
 pub(crate) struct AuditTrail {
     keys: Keys,
     database: Database,
+    feed: ChangeFeed,
+    callers: Callers,
     clock: Clock,
     chains: ChainPool,
     group: group::GroupCommit,
@@ -89,14 +118,28 @@ pub(crate) struct AuditTrail {
 
 impl AuditTrail {
     /// The trail of this instance. Must be called within a tokio runtime.
-    pub(crate) fn new(keys: Keys, database: Database, clock: Clock) -> Self {
+    pub(crate) fn new(
+        keys: Keys,
+        database: Database,
+        feed: ChangeFeed,
+        callers: Callers,
+        clock: Clock,
+    ) -> Self {
         let chains = ChainPool::default();
+        let writer = group::Writer {
+            keys: keys.clone(),
+            database: database.clone(),
+            feed: feed.clone(),
+            chains: chains.clone(),
+        };
         Self {
-            group: group::GroupCommit::start(keys.clone(), database.clone(), chains.clone()),
+            group: group::GroupCommit::start(writer),
             addresses: address::PseudonymCache::default(),
             refusals: Arc::new(RefusalBudget::new(REFUSALS_PER_MINUTE)),
             keys,
             database,
+            feed,
+            callers,
             clock,
             chains,
         }
@@ -110,13 +153,22 @@ impl AuditTrail {
         event: Event,
     ) -> Result<(), TrailError> {
         let event = self.seal(organization, source, event).await?;
-        self.group.commit(event).await
+        self.group.commit(event).await?;
+        Ok(())
     }
 
     /// Seals a caller's event, for [`Self::commit_with`].
     pub(crate) async fn seal_event(&self, event: CallerEvent) -> Result<SealedEvent, TrailError> {
+        let caller = EventCaller {
+            credential: event.credential(),
+            role: event.event().role.clone().unwrap_or_default(),
+        };
         let (event, organization, source) = event.into_parts();
-        self.seal(organization, source, event).await
+        let sealed = self.seal(organization, source, event).await?;
+        Ok(SealedEvent {
+            caller: Some(caller),
+            ..sealed
+        })
     }
 
     /// Seals an event, for [`Self::commit_with`].
@@ -129,13 +181,14 @@ impl AuditTrail {
         let scope = self.audit_scope(organization, event.at).await?;
         // Opened before the caller's transaction holds a connection: a load would take a second one.
         self.keys.authorization(OrganizationId::SYSTEM).await?;
+        self.keys.authorization(organization).await?;
         if let Some(address) = source {
             event.source = Some(self.pseudonym(&scope, address, event.at).await?);
         }
         seal::seal(&scope, &event)
     }
 
-    /// Commits a transaction together with the event that describes it.
+    /// Commits a transaction together with the event that describes it, after the changes that it makes.
     ///
     /// # Errors
     ///
@@ -154,9 +207,11 @@ impl AuditTrail {
     pub(crate) async fn commit_under(
         &self,
         system: &AuthorizationKey,
-        mut transaction: Transaction,
+        transaction: Transaction,
         event: SealedEvent,
     ) -> Result<(), TrailError> {
+        let (mut transaction, event, sequence) = self.append_changes(transaction, event).await?;
+        let organization = OrganizationId::from_uuid(event.unplaced.organization);
         let id = event.unplaced.event;
         let month = audit::month(event.unplaced.at);
         let chain = self.chains.checkout();
@@ -166,14 +221,58 @@ impl AuditTrail {
         match transaction.commit().await {
             Ok(()) => {
                 self.chains.checkin(chain, &placed);
+                self.feed.committed(organization, sequence);
                 Ok(())
             }
             Err(error) if self.database.has_event(month, id).await.unwrap_or(false) => {
                 tracing::warn!(%error, "a commit was confirmed late, and had been done");
+                self.feed.committed(organization, sequence);
                 Ok(())
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Appends the changes of an event's transaction to the feed, and checks that its caller may still act. Returns
+    /// the event, which then lists the changes, and the place of the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`db::Error::Conflict`] if access was decided again: the write may be tried again.
+    async fn append_changes(
+        &self,
+        mut transaction: Transaction,
+        mut event: SealedEvent,
+    ) -> Result<(Transaction, SealedEvent, u64), TrailError> {
+        let organization = OrganizationId::from_uuid(event.unplaced.organization);
+        let changes = std::mem::take(&mut event.changes);
+        let mut sequence = 0;
+        let access = if !changes.is_empty() {
+            let appended = self
+                .feed
+                .append(&mut transaction, organization, &changes)
+                .await?;
+            event.rows.extend(appended.rows);
+            event.unplaced.rows = RowsCommitment::of(&event.rows);
+            sequence = appended.sequence;
+            appended.access
+        } else if event.caller.is_some() {
+            self.feed.access_in(&mut transaction, organization).await?
+        } else {
+            0
+        };
+        if let Some(EventCaller { credential, role }) = &event.caller
+            && !self.callers.is_known(*credential, access)
+        {
+            // Deciding takes a connection: this transaction gives its own back first, and its locks.
+            transaction.rollback().await?;
+            let checked = self
+                .callers
+                .ensure_current(organization, *credential, role, access);
+            checked.await.map_err(TrailError::Caller)?;
+            return Err(db::Error::Conflict.into());
+        }
+        Ok((transaction, event, sequence))
     }
 
     /// Records summaries of suppressed refusals: see [`access::flush_refusals`].
@@ -193,7 +292,21 @@ impl access::Trail for AuditTrail {
 
     async fn commit(&self, event: CallerEvent) -> Result<(), TrailError> {
         let event = self.seal_event(event).await?;
-        self.group.commit(event).await
+        let organization = OrganizationId::from_uuid(event.unplaced.organization);
+        let caller = event.caller;
+        let event = SealedEvent {
+            caller: None,
+            ..event
+        };
+        let access = self.group.commit(event).await?;
+        let Some(EventCaller { credential, role }) = caller else {
+            return Ok(());
+        };
+        let access = access.ok_or_else(|| feed::missing(organization))?;
+        let checked = self
+            .callers
+            .ensure_current(organization, credential, &role, access);
+        checked.await.map_err(TrailError::Caller)
     }
 
     fn now(&self) -> OffsetDateTime {

@@ -1,8 +1,7 @@
-use std::collections::HashSet;
+use db::{Database, DemographicsRow, Error, RosterRow};
+use phi_types::{OrganizationId, Owner, PatientId, Purpose, RowId};
 
-use db::{Database, DemographicsRow, Error, RosterKey};
-use phi_types::{OrganizationId, PatientId, RowId};
-
+use super::keys::key;
 use super::rows::{assert_same, demographics, mac, sealed};
 use super::scratch::Scratch;
 
@@ -14,11 +13,17 @@ async fn put(app: &Database, row: &DemographicsRow) -> Result<(), Error> {
     transaction.commit().await
 }
 
-fn key_of(row: &DemographicsRow) -> RosterKey {
-    RosterKey {
-        patient: row.patient,
-        row_id: row.row_id,
-    }
+/// The patient, the row and the entry of what a roster reads.
+fn read_of(row: &RosterRow) -> (PatientId, RowId, Vec<u8>) {
+    (row.patient, row.row_id, row.entry.as_bytes().to_vec())
+}
+
+fn stored_of(row: &DemographicsRow) -> (PatientId, RowId, Vec<u8>) {
+    (
+        row.patient,
+        row.row_id,
+        row.roster_entry.as_bytes().to_vec(),
+    )
 }
 
 #[tokio::test]
@@ -68,23 +73,45 @@ async fn a_new_version_takes_the_old_ones_place_and_the_roster_can_tell() {
         .unwrap();
     assert_eq!(found.len(), 1);
     assert_same(&found[0], &second);
-    let keys = app.roster_keys(organization).await.unwrap();
-    assert_eq!(keys, [key_of(&second)]);
+    let read = app.roster_rows(organization, &[first.patient]).await;
+    let read: Vec<_> = read.unwrap().iter().map(read_of).collect();
+    assert_eq!(read, [stored_of(&second)]);
 }
 
 #[tokio::test]
-async fn the_roster_has_a_key_for_each_patient_of_the_organization_and_no_other() {
+async fn a_roster_reads_each_patient_of_its_organization_once_in_pages() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let rows: Vec<_> = (0..30).map(|_| demographics(organization)).collect();
+    let mut rows: Vec<_> = (0..30).map(|_| demographics(organization)).collect();
     for row in rows.iter().chain([&demographics(OrganizationId::random())]) {
         put(&app, row).await.unwrap();
     }
-    let found: HashSet<_> = app
-        .roster_keys(organization)
-        .await
-        .unwrap()
-        .into_iter()
-        .collect();
-    assert_eq!(found, rows.iter().map(key_of).collect());
+    rows.sort_unstable_by_key(|row| row.patient);
+    let (mut read, mut after) = (Vec::new(), PatientId::from_uuid(uuid::Uuid::nil()));
+    loop {
+        let page = app.roster_page(organization, after, 7).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.patient;
+        read.extend(page.iter().map(read_of));
+    }
+    assert_eq!(read, rows.iter().map(stored_of).collect::<Vec<_>>());
+    assert_eq!(app.count_patients(organization).await.unwrap(), 30);
+}
+
+#[tokio::test]
+async fn an_entry_comes_with_the_key_that_it_names() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let row = demographics(organization);
+    put(&app, &row).await.unwrap();
+    let read = app.roster_rows(organization, &[row.patient]).await.unwrap();
+    assert!(read[0].key.is_none());
+    let owner = Owner::Patient(row.patient);
+    let mut key = key(organization, &owner, Purpose::Seal, 1);
+    key.id = row.roster_entry.key_id().unwrap();
+    let mut transaction = app.begin().await.unwrap();
+    transaction.insert_keys(&[key.clone()]).await.unwrap();
+    transaction.commit().await.unwrap();
+    let read = app.roster_rows(organization, &[row.patient]).await.unwrap();
+    assert_same(read[0].key.as_ref().unwrap(), &key);
 }

@@ -7,7 +7,13 @@ use phi_types::{
 use super::rows::{mac, noon};
 use super::scratch::Scratch;
 
-fn key(organization: OrganizationId, owner: &Owner, purpose: Purpose, version: u32) -> WrappedKey {
+/// A key of an owner.
+pub(super) fn key(
+    organization: OrganizationId,
+    owner: &Owner,
+    purpose: Purpose,
+    version: u32,
+) -> WrappedKey {
     WrappedKey {
         id: KeyId::random(),
         organization,

@@ -96,8 +96,7 @@ const KEY: &[&str] = &["organization", "kind", "id"];
 
 /// Queries that no changing view makes refuse a row: those whose answer does not contain what they were asked by, and
 /// those that join a head with its version, for which a changing head has none.
-const UNBOUND: [&str; 7] = [
-    "roster_keys",
+const UNBOUND: [&str; 6] = [
     "patients_with_token",
     "event_rows",
     "newest_digest",

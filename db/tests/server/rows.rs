@@ -2,12 +2,12 @@
 //! verifies nothing. (Genuine ones are in `lying_views.rs`.)
 
 use db::{
-    CredentialRow, DemographicsRow, IndexVersionRow, OrganizationRow, OwnerRow, PersonRow,
-    ResourceRow, SessionRow, VersionRow,
+    ChangeCounterRow, ChangeRow, CredentialRow, DemographicsRow, IndexVersionRow, OrganizationRow,
+    OwnerRow, PersonRow, ResourceRow, SessionRow, VersionRow,
 };
 use phi_types::{
-    AuthenticatedRow, IndexState, IndexToken, KeyId, OrganizationId, Owner, OwnerKind, OwnerState,
-    PatientId, PersonId, RowId, RowMac, Sealed, SessionId, random_bytes, row_digest,
+    AuthenticatedRow, ChangeKind, IndexState, IndexToken, KeyId, OrganizationId, Owner, OwnerKind,
+    OwnerState, PatientId, PersonId, RowId, RowMac, Sealed, SessionId, random_bytes, row_digest,
 };
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -77,6 +77,32 @@ pub(super) fn index_version(organization: OrganizationId, version: u16) -> Index
         index_key: KeyId::random(),
         normalizer: 1,
         state: IndexState::Live,
+        mac: mac(),
+    }
+}
+
+/// The first change of a feed.
+pub(super) fn change(organization: OrganizationId) -> ChangeRow {
+    ChangeRow {
+        organization,
+        row_id: RowId::random(),
+        incarnation: id(),
+        sequence: 1,
+        previous: random_bytes(),
+        kind: ChangeKind::Session,
+        subject: id(),
+        mac: mac(),
+    }
+}
+
+/// The end of a feed that is empty.
+pub(super) fn change_counter(organization: OrganizationId) -> ChangeCounterRow {
+    ChangeCounterRow {
+        organization,
+        incarnation: id(),
+        sequence: 0,
+        digest: random_bytes(),
+        access: 0,
         mac: mac(),
     }
 }

@@ -4,16 +4,18 @@
 //! the row or the value names, current or former. A mismatch is reported as tampering, here and nowhere else.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use phi_types::{
     AuthenticatedRow, Authority, Column, KeyId, KeyStore, OrganizationId, Owner, RowId, Sealed,
-    tables,
+    WrappedKey, tables,
 };
 use uuid::Uuid;
 
 use super::{KeyError, Keyring};
 use crate::authorization::Verified;
 use crate::plaintext::Plaintext;
+use crate::scope::ScopeKey;
 use crate::value::Phi;
 
 /// What a sealed value was requested as.
@@ -67,6 +69,37 @@ pub enum OpenError {
     /// The data was tampered with.
     #[error(transparent)]
     Tampered(#[from] Tampering),
+}
+
+const NO_HEADER: &str = "the value has no header";
+
+/// Opens a value under the key that its header names, or reports it.
+fn open_under<C>(
+    requested: Requested,
+    scope: Result<Arc<ScopeKey>, KeyError>,
+    sealed: &Sealed<C>,
+) -> Result<Phi<C::Value>, OpenError>
+where
+    C: Column<Value: Plaintext>,
+{
+    let scope = match scope {
+        Err(KeyError::Missing | KeyError::Corrupt) => {
+            return Err(tampered::<C>(
+                requested,
+                "the header names no key of the owner",
+            ));
+        }
+        scope => scope?,
+    };
+    let opened = scope.open(requested.row, sealed).ok();
+    opened.ok_or_else(|| tampered::<C>(requested, "the value does not open in its place"))
+}
+
+fn tampered<C: Column>(requested: Requested, reason: &'static str) -> OpenError {
+    let Requested {
+        organization, row, ..
+    } = requested;
+    Tampering::report(C::TABLE, reason, organization, Some(row.uuid())).into()
 }
 
 /// Reports a key that is needed and whose row does not match, and passes the outcome on.
@@ -128,30 +161,38 @@ impl<S: KeyStore> Keyring<S> {
     where
         C: Column<Value: Plaintext>,
     {
-        let Requested {
-            organization,
-            owner,
-            row,
-        } = requested;
-        let tampered = |reason| {
-            OpenError::from(Tampering::report(
-                C::TABLE,
-                reason,
-                organization,
-                Some(row.uuid()),
-            ))
-        };
-        let key = sealed
+        let tampered = |reason| tampered::<C>(requested, reason);
+        let key = sealed.key_id().ok_or_else(|| tampered(NO_HEADER))?;
+        let scope = self.scope_by_id(requested.organization, requested.owner, key);
+        open_under(requested, scope.await, sealed)
+    }
+
+    /// Opens a sealed value whose key's row was read together with it, without keeping the key open: for passes over
+    /// all patients.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keyring::open`]; also [`OpenError::Tampered`] if `key` is not the key that the value names.
+    pub async fn open_beside<C>(
+        &self,
+        requested: Requested,
+        sealed: &Sealed<C>,
+        key: Option<&WrappedKey>,
+    ) -> Result<Phi<C::Value>, OpenError>
+    where
+        C: Column<Value: Plaintext>,
+    {
+        let named = sealed
             .key_id()
-            .ok_or_else(|| tampered("the value has no header"))?;
-        let scope = match self.scope_by_id(organization, owner, key).await {
-            Err(KeyError::Missing | KeyError::Corrupt) => {
-                return Err(tampered("the header names no key of the owner"));
+            .ok_or_else(|| tampered::<C>(requested, NO_HEADER))?;
+        let scope = match key.filter(|key| key.id == named) {
+            Some(key) => {
+                let open = self.0.organization(requested.organization).await?;
+                self.0.scope_of_row(&open, requested.owner, key).await
             }
-            scope => scope?,
+            None => Err(KeyError::Missing),
         };
-        let opened = scope.open(row, sealed).ok();
-        opened.ok_or_else(|| tampered("the value does not open in its place"))
+        open_under(requested, scope, sealed)
     }
 
     /// Opens the scope keys of many values by one query, so that opening the values needs none.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod change;
 pub mod columns;
 mod ids;
 mod index;
@@ -10,6 +11,7 @@ mod rows;
 mod sealed;
 pub mod tables;
 
+pub use change::ChangeKind;
 pub use columns::{Bucket, Column};
 pub use ids::{KeyId, OrganizationId, PatientId, PersonId, RowId, SessionId};
 pub use index::{IndexParameter, IndexState, IndexToken};

@@ -62,6 +62,10 @@ tables! {
     DEMOGRAPHICS = 10, "demographics", Organization;
     /// Versions of the blind index.
     INDEX_VERSIONS = 11, "index_versions", Organization;
+    /// The change feed.
+    CHANGES = 12, "changes", Organization;
+    /// The end of each organization's change feed.
+    CHANGE_COUNTERS = 14, "change_counters", Organization;
 }
 
 /// The table with this tag, if there is one.

@@ -1,7 +1,7 @@
 //! How long people stay signed in.
 
 use super::{ConfigError, Reader};
-use crate::services::identity::SessionLimits;
+use crate::services::callers::SessionLimits;
 
 /// Reads the section.
 pub(super) fn read(reader: &Reader) -> Result<SessionLimits, ConfigError> {

@@ -79,7 +79,7 @@ impl Identity {
         let Some(row) = row else {
             return Ok(None);
         };
-        let Some(row) = self.verified(organization, row).await? else {
+        let Some(row) = self.keys.verified(organization, row).await? else {
             return Ok(None);
         };
         let requested = Requested {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{Identity, Principal};
 use crate::services::error::ServiceError;
+use crate::services::feed::Change;
 use crate::services::trail::system_event;
 use crate::services::written::written;
 
@@ -156,7 +157,9 @@ impl Identity {
         });
         let event = system_event(organization, now, Action::Provision);
         let event = self.trail.seal(organization, None, event).await?;
-        let event = event.listing(vec![written(&row), written(&credential)]);
+        let event = event
+            .listing(vec![written(&row), written(&credential)])
+            .changing(vec![Change::person(row.id)]);
         let mut transaction = self.database.begin().await?;
         transaction.insert_person(&row).await?;
         transaction.insert_credential(&credential).await?;

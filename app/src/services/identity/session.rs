@@ -1,31 +1,19 @@
 //! Sessions of browsers and bearer tokens of programs: stored as a hash, with idle and absolute limits.
 
-use access::{
-    Caller, Credential, CredentialKind, PersonClaims, PersonEvidence, RequestOrigin, SessionClaims,
-    SessionEvidence,
-};
-use audit::{Assurance, Event};
-use db::{PersonRow, SessionRow};
-use phi::{RowMac, SecretToken, SessionId, Verified};
+use access::{Caller, CredentialKind, RequestOrigin};
+use audit::Event;
+use db::SessionRow;
+use phi::{RowMac, SecretToken, SessionId};
 use time::{Duration, OffsetDateTime};
 
 use super::{Identity, Principal};
+use crate::services::callers::label;
 use crate::services::error::ServiceError;
+use crate::services::feed::Change;
 use crate::services::written::written;
 
-/// A session that is used more often than this is not written to the database each time.
-const TOUCH_EVERY: Duration = Duration::seconds(30);
 /// The life of a bearer token.
 const TOKEN_LIFE: Duration = Duration::hours(1);
-
-/// Limits of sessions: automatic logoff (45 CFR 164.312(a)(2)(iii)).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SessionLimits {
-    /// The longest time without a request.
-    pub(crate) idle: std::time::Duration,
-    /// The longest life.
-    pub(crate) absolute: std::time::Duration,
-}
 
 /// A session or bearer token just begun.
 #[derive(Debug)]
@@ -34,69 +22,6 @@ pub(crate) struct NewSession {
     pub(crate) token: SecretToken,
     /// The absolute limit.
     pub(crate) expires_at: OffsetDateTime,
-}
-
-/// The label of a kind of session in its token's hash and in its row.
-const fn label(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Session => "session",
-        CredentialKind::Token => "bearer",
-    }
-}
-
-/// The methods of authentication, as rows name them.
-const METHODS: [(&str, Assurance); 5] = [
-    ("password", Assurance::Password),
-    ("password-and-code", Assurance::PasswordAndCode),
-    ("passkey", Assurance::Passkey),
-    ("token", Assurance::Token),
-    ("client-assertion", Assurance::ClientAssertion),
-];
-
-/// Reads the claims of a session's row.
-struct StoredSession;
-
-impl SessionEvidence for StoredSession {
-    type Row = SessionRow;
-
-    fn claims(row: &SessionRow) -> SessionClaims {
-        let kind = if row.kind == label(CredentialKind::Session) {
-            CredentialKind::Session
-        } else {
-            CredentialKind::Token
-        };
-        let method = METHODS.iter().find(|(name, _)| *name == row.method);
-        SessionClaims {
-            organization: row.organization,
-            person: row.person.uuid(),
-            id: row.id.uuid(),
-            role: Some(row.role.clone()),
-            // An unknown method counts as the weakest.
-            assurance: method.map_or(Assurance::Password, |(_, assurance)| *assurance),
-            authenticated_at: row.authenticated_at,
-            credential: Credential {
-                kind,
-                hash: row.token_hash,
-            },
-        }
-    }
-}
-
-/// Reads the claims of a person's row.
-struct StoredPerson;
-
-impl PersonEvidence for StoredPerson {
-    type Row = PersonRow;
-
-    fn claims(row: &PersonRow) -> PersonClaims {
-        PersonClaims {
-            organization: row.organization,
-            id: row.id.uuid(),
-            role: row.role.clone(),
-            active: row.active,
-            own_chart: None,
-        }
-    }
 }
 
 impl Identity {
@@ -153,61 +78,7 @@ impl Identity {
         kind: CredentialKind,
         origin: RequestOrigin,
     ) -> Result<Option<Caller>, ServiceError> {
-        let Some(row) = self.database.session(token.hash(label(kind))).await? else {
-            return Ok(None);
-        };
-        let Some(session) = self.verified(row.organization, row).await? else {
-            return Ok(None);
-        };
-        if session.kind != label(kind) || !self.is_in_force(&session, kind) {
-            return Ok(None);
-        }
-        let person = self
-            .database
-            .person(session.organization, session.person)
-            .await?;
-        let Some(person) = person else {
-            return Ok(None);
-        };
-        let Some(person) = self.verified(session.organization, person).await? else {
-            return Ok(None);
-        };
-        let caller =
-            Caller::authenticated::<StoredSession, StoredPerson>(&session, &person, origin);
-        let Ok(caller) = caller else {
-            return Ok(None);
-        };
-        if kind == CredentialKind::Session {
-            self.touch(session).await?;
-        }
-        Ok(Some(caller))
-    }
-
-    fn is_in_force(&self, session: &SessionRow, kind: CredentialKind) -> bool {
-        let now = self.clock.now();
-        let idle = kind == CredentialKind::Session && session.seen_at + self.limits.idle <= now;
-        session.ended_at.is_none() && session.expires_at > now && !idle
-    }
-
-    /// Stores that a session was used, where that is not known already.
-    async fn touch(&self, session: Verified<SessionRow>) -> Result<(), ServiceError> {
-        let now = self.clock.now();
-        // Idle limits of seconds, as tests have them, are touched as often as they need.
-        let quarter = Duration::try_from(self.limits.idle / 4).unwrap_or(TOUCH_EVERY);
-        if now - session.seen_at < TOUCH_EVERY.min(quarter) {
-            return Ok(());
-        }
-        let before = *session.mac.as_bytes();
-        let key = self.keys.authorization(session.organization).await?;
-        let row = key.authenticate(SessionRow {
-            seen_at: now,
-            ..session.into_inner()
-        });
-        match self.database.touch_session(&row, &before).await {
-            // Another request or instance was first, or the session has ended.
-            Ok(()) | Err(db::Error::Conflict) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.callers.authenticate(token, kind, origin).await
     }
 
     /// Ends the caller's session or token.
@@ -225,8 +96,14 @@ impl Identity {
         });
         transaction.end_session(&row, &before).await?;
         let event = access::sign_out_event(caller, self.clock.now());
-        let event = self.trail.seal_event(event).await?;
-        let event = event.listing(vec![written(&row)]);
-        Ok(self.trail.commit_with(transaction, event).await?)
+        // Without a check that the caller may still act: a session may always be ended.
+        let (event, organization, source) = event.into_parts();
+        let event = self.trail.seal(organization, source, event).await?;
+        let event = event
+            .listing(vec![written(&row)])
+            .changing(vec![Change::session(row.id)]);
+        self.trail.commit_with(transaction, event).await?;
+        self.callers.forget(caller.credential());
+        Ok(())
     }
 }

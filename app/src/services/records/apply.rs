@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::plan::Plan;
 use super::{Records, key_of, subject};
 use crate::services::error::ServiceError;
+use crate::services::feed;
 use crate::services::trail::TrailError;
 use fhir::{Resource, ResourceType, VersionMeta};
 
@@ -151,14 +152,11 @@ impl Records {
         let write = write.map_err(|error| ApplyError::from(ServiceError::from(error)))?;
         let now = self.clock.now();
         let commit = write.commit(|event| self.write(organization, changes, &plan, event, now));
-        let (receipt, has_demographics) = commit.await?;
-        if has_demographics {
-            self.rosters.changed(organization);
-        }
+        let (receipt, ()) = commit.await?;
         Ok(receipt.disclose(plan.applied(now)).into_inner())
     }
 
-    /// The transaction. Returns whether demographics changed.
+    /// The transaction.
     async fn write(
         &self,
         organization: OrganizationId,
@@ -166,7 +164,7 @@ impl Records {
         plan: &Plan,
         event: CallerEvent,
         now: OffsetDateTime,
-    ) -> Result<bool, WriteError> {
+    ) -> Result<(), WriteError> {
         let rows = self.seal_rows(organization, changes, plan, now).await?;
         let event = self.trail.seal_event(event).await?;
         let key = self.keys.authorization(organization).await;
@@ -208,9 +206,13 @@ impl Records {
         }
         let mut listed = rows.written;
         listed.extend(owners);
-        self.trail
-            .commit_with(transaction, event.listing(listed))
-            .await?;
-        Ok(!rows.patients.is_empty())
+        let changed = rows
+            .patients
+            .iter()
+            .map(|patient| patient.demographics.patient);
+        let event = event
+            .listing(listed)
+            .changing(changed.map(feed::Change::demographics).collect());
+        Ok(self.trail.commit_with(transaction, event).await?)
     }
 }

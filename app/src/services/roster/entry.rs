@@ -1,7 +1,7 @@
 //! What the roster finds a patient by, as it is sealed beside the patient's fields.
 
 use fhir::{DateSpan, Demographics};
-use phi::{Phi, RowId};
+use phi::Phi;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -75,13 +75,8 @@ impl RosterEntry {
             .map_err(|_quotes_text| ServiceError::internal("a roster entry is malformed"))
     }
 
-    /// Adds the patient to `roster`, or replaces it there.
-    pub(super) fn insert(
-        &self,
-        roster: &mut roster::Roster,
-        patient: phi::PatientId,
-        row: RowId,
-    ) -> Result<(), roster::Full> {
+    /// Calls back with what a roster indexes of the patient.
+    pub(super) fn with_fields<T>(&self, index: impl FnOnce(&roster::PatientFields<'_>) -> T) -> T {
         let given: Vec<Vec<&str>> = self.names.iter().map(|name| texts(&name.given)).collect();
         let other: Vec<Vec<&str>> = self.names.iter().map(|name| texts(&name.other)).collect();
         let names: Vec<_> = self
@@ -101,7 +96,7 @@ impl RosterEntry {
             sort_given: &self.given,
             birth: born.and_then(|born| roster::DateSpan::new(born.first(), born.last())),
         };
-        roster.upsert(patient.uuid(), row.uuid(), &fields)
+        index(&fields)
     }
 }
 

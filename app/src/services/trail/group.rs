@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::chains::ChainPool;
 use super::{SealedEvent, TrailError, place};
+use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 
 /// The most events that one commit carries.
@@ -16,7 +17,7 @@ const WAITING: usize = 4_096;
 /// An event that waits for its commit.
 struct Waiting {
     event: SealedEvent,
-    answer: oneshot::Sender<Result<(), TrailError>>,
+    answer: oneshot::Sender<Result<Option<u64>, TrailError>>,
 }
 
 /// The queue of the task that commits.
@@ -24,21 +25,15 @@ struct Waiting {
 pub(super) struct GroupCommit(mpsc::Sender<Waiting>);
 
 impl GroupCommit {
-    pub(super) fn start(keys: Keys, database: Database, chains: ChainPool) -> Self {
+    pub(super) fn start(writer: Writer) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(
-            Writer {
-                keys,
-                database,
-                chains,
-            }
-            .run(receiver),
-        );
+        tokio::spawn(writer.run(receiver));
         Self(sender)
     }
 
-    /// Returns once the event is durable, or is known not to be.
-    pub(super) async fn commit(&self, event: SealedEvent) -> Result<(), TrailError> {
+    /// Returns once the event is durable, or is known not to be. The result is the newest change of its organization
+    /// that concerns access, read since the event was handed over; nothing for an organization without a feed.
+    pub(super) async fn commit(&self, event: SealedEvent) -> Result<Option<u64>, TrailError> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { event, answer };
         self.0
@@ -49,10 +44,12 @@ impl GroupCommit {
     }
 }
 
-struct Writer {
-    keys: Keys,
-    database: Database,
-    chains: ChainPool,
+/// Writes groups of events.
+pub(super) struct Writer {
+    pub(super) keys: Keys,
+    pub(super) database: Database,
+    pub(super) feed: ChangeFeed,
+    pub(super) chains: ChainPool,
 }
 
 impl Writer {
@@ -63,7 +60,21 @@ impl Writer {
                 .drain(..)
                 .map(|waiting| (waiting.event, waiting.answer))
                 .unzip();
-            for (answer, outcome) in answers.into_iter().zip(self.write(events).await) {
+            let organizations: Vec<_> = events
+                .iter()
+                .map(|event| OrganizationId::from_uuid(event.unplaced.organization))
+                .collect();
+            // At once, on two connections: what counts is that access is read after it was decided.
+            let access = self.feed.access_now(&organizations);
+            let (outcomes, access) = tokio::join!(self.write(events), access);
+            let access = access.inspect_err(|error| tracing::warn!(%error, "change feeds unread"));
+            for ((answer, organization), outcome) in
+                answers.into_iter().zip(organizations).zip(outcomes)
+            {
+                let outcome = outcome.and_then(|()| match &access {
+                    Ok(access) => Ok(access.get(&organization).copied()),
+                    Err(_) => Err(TrailError::Unread),
+                });
                 // A caller may have disconnected; the event stays.
                 let _ = answer.send(outcome);
             }
@@ -134,6 +145,8 @@ impl Writer {
                         unplaced,
                         body: row.body,
                         rows: row.rows,
+                        changes: Vec::new(),
+                        caller: None,
                     })
                     .collect();
                 Err((error.into(), events))

@@ -70,8 +70,10 @@ impl From<TrailError> for ServiceError {
             TrailError::Keys(error) => error.into(),
             TrailError::Open(error) => error.into(),
             TrailError::Database(error) => error.into(),
+            TrailError::Feed(error) => error.into(),
+            TrailError::Caller(error) => error,
             TrailError::Body(_) | TrailError::Seal(_) => Self::internal(error),
-            TrailError::Stopped => Self::unavailable(error),
+            TrailError::Unread | TrailError::Stopped => Self::unavailable(error),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) fn seal(scope: &ScopeKey, event: &Event) -> Result<SealedEvent, Trail
         },
         body: scope.seal(row, &body.to_bytes())?,
         rows: Vec::new(),
+        changes: Vec::new(),
+        caller: None,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Every query of the crate that returns rows: what it is asked by, and what a caller does with the answer.
 
+mod changes;
+
 use std::pin::Pin;
 
 use audit::{RowsCommitment, WrittenRow};
@@ -41,7 +43,7 @@ pub(super) struct Case {
 
 /// Queries that return a claim and no row, which nothing can bind to anything: the caller must not take the claim for
 /// more than that.
-pub(super) const CLAIMS: [&str; 1] = ["has_event"];
+pub(super) const CLAIMS: [&str; 2] = ["has_event", "count_patients"];
 
 const BOTH: &[usize] = &[SAME, ELSEWHERE];
 
@@ -79,10 +81,16 @@ impl Case {
 
 /// All of them.
 pub(super) fn all() -> Vec<Case> {
-    [keys(), access(), records(), index(), trail()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let groups = [
+        keys(),
+        access(),
+        records(),
+        index(),
+        trail(),
+        changes::feed(),
+        changes::roster(),
+    ];
+    groups.into_iter().flatten().collect()
 }
 
 fn keys() -> Vec<Case> {
@@ -297,39 +305,6 @@ fn index() -> Vec<Case> {
                 })
             },
         ),
-        // A hint, compared with the rows that verify.
-        Case::of("roster_keys", &[("demographics", &["organization"])], |w| {
-            Box::pin(async {
-                let id = w.victim().id();
-                let found = answered(w.app.roster_keys(id).await);
-                let Ok(found) = found else {
-                    return Outcome::Refused;
-                };
-                let genuine = |key: &db::RosterKey| {
-                    let mut rows = w.subjects.iter().map(|subject| &subject.demographics);
-                    rows.any(|row| {
-                        (row.organization, row.patient, row.row_id) == (id, key.patient, key.row_id)
-                    })
-                };
-                judged(found.len(), found.iter().all(genuine))
-            })
-        })
-        .of_organization()
-        .without(&[
-            "version",
-            "family",
-            "given",
-            "birth_date",
-            "gender",
-            "mrn",
-            "ssn",
-            "phone",
-            "email",
-            "address",
-            "roster_entry",
-            "mac_key",
-            "mac",
-        ]),
         // A hint, compared with the opened value.
         Case::of(
             "patients_with_token",

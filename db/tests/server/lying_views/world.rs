@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use audit::{Commitment, HashChain, RowsCommitment, UnplacedEvent, WrittenRow};
 use db::{
-    CredentialRow, Database, DemographicsRow, EventRow, IndexVersionRow, OrganizationRow, OwnerRow,
-    PatientToken, PersonRow, ResourceRow, SessionRow, VersionRow,
+    ChangeCounterRow, ChangeRow, CredentialRow, Database, DemographicsRow, EventRow,
+    IndexVersionRow, OrganizationRow, OwnerRow, PatientToken, PersonRow, ResourceRow, SessionRow,
+    VersionRow,
 };
 use phi::{
     AuthorizationKey, DevelopmentKeyring, IndexParameter, KeyId, KeyService, KeyStore, Keyring,
@@ -67,6 +68,9 @@ pub(super) struct Subject {
     pub(super) token: PatientToken,
     /// The event that wrote `head`.
     pub(super) event: EventRow,
+    pub(super) change: ChangeRow,
+    /// The end of the organization's feed.
+    counter: ChangeCounterRow,
 }
 
 impl Subject {
@@ -106,6 +110,7 @@ impl World {
             if number == SAME {
                 let victim: &Subject = &subjects[VICTIM];
                 subject.organization = victim.organization.clone();
+                subject.counter = victim.counter.clone();
             }
             store_subject(&app, &subject, number != SAME).await;
             subjects.push(subject);
@@ -181,6 +186,8 @@ impl Maker {
             .scope
             .seal(demographics.row_id, &Some(record_number.clone()));
         demographics.mrn = sealed.unwrap();
+        let entry = scope.scope.seal(demographics.row_id, &b"{}".to_vec());
+        demographics.roster_entry = entry.unwrap();
         Subject {
             organization: authorization.authenticate(OrganizationRow {
                 organization: id,
@@ -212,6 +219,15 @@ impl Maker {
                 unique: false,
             },
             number: record_number,
+            change: authorization.authenticate(ChangeRow {
+                sequence: u64::from(nth) + 1,
+                ..rows::change(id)
+            }),
+            counter: authorization.authenticate(ChangeCounterRow {
+                sequence: u64::from(nth) + 1,
+                access: u64::from(nth) + 1,
+                ..rows::change_counter(id)
+            }),
             key: scope.row,
             person,
             patient,
@@ -266,7 +282,16 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
             .insert_organization(&subject.organization)
             .await
             .unwrap();
+        transaction
+            .insert_change_counter(&subject.counter)
+            .await
+            .unwrap();
     }
+    let end = &subject.counter;
+    transaction
+        .append_changes(from_ref(&subject.change), end, end.mac.as_bytes())
+        .await
+        .unwrap();
     transaction.insert_person(&subject.person).await.unwrap();
     transaction
         .insert_credential(&subject.credential)

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{ColumnType, ColumnValue};
+use crate::change::ChangeKind;
 use crate::ids::{KeyId, OrganizationId, PatientId, PersonId, RowId, SessionId};
 use crate::index::{IndexState, IndexToken};
 use crate::keys::{KeyState, Purpose};
@@ -41,6 +42,7 @@ present! {
     OwnerState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     Purpose: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     KeyState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
+    ChangeKind: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     IndexState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     Uuid: Uuid, |value, out| out.extend_from_slice(value.as_bytes());
     KeyId: Uuid, |value, out| out.extend_from_slice(value.as_bytes());

@@ -1,0 +1,53 @@
+//! Kinds of changes, as the change feed names them.
+
+/// What a change was made to. Its subject is the id of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// A person: added, altered or deactivated.
+    Person,
+    /// A session or token: revoked.
+    Session,
+    /// A key: rotated, retired or destroyed.
+    Key,
+    /// An owner: held, released or destroyed.
+    Owner,
+    /// A patient's demographics.
+    Demographics,
+    /// A grant of access: a care team, a break-glass access.
+    Grant,
+}
+
+impl ChangeKind {
+    /// The permanent number of this kind.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Person => 1,
+            Self::Session => 2,
+            Self::Key => 3,
+            Self::Owner => 4,
+            Self::Demographics => 5,
+            Self::Grant => 6,
+        }
+    }
+
+    /// The kind with this number, if there is one.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Person),
+            2 => Some(Self::Session),
+            3 => Some(Self::Key),
+            4 => Some(Self::Owner),
+            5 => Some(Self::Demographics),
+            6 => Some(Self::Grant),
+            _ => None,
+        }
+    }
+
+    /// Whether such a change may alter who may do what.
+    #[must_use]
+    pub const fn concerns_access(self) -> bool {
+        !matches!(self, Self::Demographics)
+    }
+}

@@ -1,0 +1,168 @@
+//! Following: reading the feeds a few times a second, and verifying what is read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use db::{ChangeCounterRow, ChangeRow};
+use phi::{OpenError, OrganizationId, Tampering, row_digest};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::append::missing;
+use super::followed::{Followed, Position};
+use super::{AppendError, ChangeFeed};
+
+/// The interval of readings, while nothing hastens one.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// The shortest time between two readings.
+const BREATH: Duration = Duration::from_millis(5);
+/// Changes that are read at once.
+const PAGE: u32 = 1_000;
+/// A feed that is further behind than this is begun again: the tables are read sooner than the changes.
+const LONGEST_GAP: u64 = 100_000;
+/// A feed that nothing has asked for in this time is no longer followed.
+const IDLE: Duration = Duration::from_mins(10);
+
+impl ChangeFeed {
+    /// Follows all feeds, for the life of the process.
+    pub(super) async fn follow_all(self) {
+        let mut interval = tokio::time::interval(INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = interval.tick() => {}
+                () = self.wake.notified() => {}
+            }
+            if let Err(error) = self.read().await {
+                tracing::warn!(%error, "the change feeds cannot be read");
+            }
+            tokio::time::sleep(BREATH).await;
+        }
+    }
+
+    /// Reads every followed feed once.
+    async fn read(&self) -> Result<(), db::Error> {
+        let followed = self.in_use();
+        if followed.is_empty() {
+            return Ok(());
+        }
+        let organizations: Vec<_> = followed
+            .iter()
+            .map(|(organization, _)| *organization)
+            .collect();
+        let at = Instant::now();
+        let mut ends = self.database.change_counters(&organizations).await?;
+        for (organization, feed) in followed {
+            let end = ends
+                .iter()
+                .position(|end| end.organization == organization)
+                .map(|index| ends.swap_remove(index));
+            match self.advance(organization, &feed, end, at).await {
+                Ok(()) => {}
+                Err(AppendError::Open(OpenError::Tampered(_))) => feed.lose(),
+                Err(error) => tracing::warn!(%organization, %error, "a change feed cannot be read"),
+            }
+        }
+        Ok(())
+    }
+
+    /// The feeds that are in use; the others are dropped.
+    fn in_use(&self) -> Vec<(OrganizationId, Arc<Followed>)> {
+        let mut all = self.followed();
+        all.retain(|_, feed| feed.idle() < IDLE || Arc::strong_count(feed) > 1);
+        let feeds = all.iter();
+        feeds
+            .map(|(organization, feed)| (*organization, Arc::clone(feed)))
+            .collect()
+    }
+
+    /// Brings one feed to its end.
+    async fn advance(
+        &self,
+        organization: OrganizationId,
+        feed: &Followed,
+        end: Option<ChangeCounterRow>,
+        at: Instant,
+    ) -> Result<(), AppendError> {
+        let end = end.ok_or_else(|| missing(organization))?;
+        let end_position = position(&end);
+        if feed.position() == Some(end_position) {
+            // Nothing moved: verified when it was first read.
+            feed.deliver(&[], end_position, at);
+            return Ok(());
+        }
+        self.keys.verify(organization, end).await?;
+        let Some(mut last) = feed.position() else {
+            feed.begin(end_position, at);
+            return Ok(());
+        };
+        if last.incarnation != end_position.incarnation {
+            tracing::warn!(%organization, "the change feed was replaced: what was kept is read again");
+            feed.begin(end_position, at);
+            return Ok(());
+        }
+        let Some(behind) = end_position.sequence.checked_sub(last.sequence) else {
+            return Err(tampered(
+                organization,
+                "the change feed ends before what was read of it",
+            )
+            .into());
+        };
+        if behind > LONGEST_GAP {
+            feed.begin(end_position, at);
+            return Ok(());
+        }
+        while last.sequence < end_position.sequence {
+            let rows = self.changes_after(organization, &last).await?;
+            let Some(newest) = rows.last() else {
+                return Err(tampered(organization, "the change feed has a gap at its end").into());
+            };
+            last.sequence = newest.sequence;
+            last.digest = row_digest(newest);
+            let access = rows.iter().rfind(|row| row.kind.concerns_access());
+            last.access = access.map_or(last.access, |row| row.sequence);
+            feed.deliver(&rows, last, at);
+        }
+        // Read after the end was: it may have moved on since, but only forward.
+        let is_end = last.sequence > end_position.sequence || last == end_position;
+        if is_end {
+            Ok(())
+        } else {
+            Err(tampered(organization, "the change feed does not lead to its end").into())
+        }
+    }
+
+    /// The next changes, each verified and following the one before.
+    async fn changes_after(
+        &self,
+        organization: OrganizationId,
+        last: &Position,
+    ) -> Result<Vec<ChangeRow>, AppendError> {
+        let read = self
+            .database
+            .changes_after(organization, last.incarnation, last.sequence, PAGE);
+        let (mut sequence, mut digest) = (last.sequence, last.digest);
+        let mut rows = Vec::new();
+        for row in read.await? {
+            let row = self.keys.verify(organization, row).await?.into_inner();
+            if row.sequence != sequence + 1 || row.previous != digest {
+                return Err(tampered(organization, "the change feed has a gap").into());
+            }
+            (sequence, digest) = (row.sequence, row_digest(&row));
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
+fn position(end: &ChangeCounterRow) -> Position {
+    Position {
+        incarnation: end.incarnation,
+        sequence: end.sequence,
+        digest: end.digest,
+        access: end.access,
+    }
+}
+
+fn tampered(organization: OrganizationId, reason: &'static str) -> OpenError {
+    Tampering::report("changes", reason, organization, None).into()
+}

@@ -1,0 +1,216 @@
+//! One organization's feed, as this instance follows it.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use db::ChangeRow;
+use phi::{ChangeKind, PatientId};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The time for which a reading of the feed counts.
+const CURRENT: Duration = Duration::from_secs(1);
+
+/// A place in a feed up to which everything was read and verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The feed's incarnation.
+    pub(super) incarnation: Uuid,
+    /// The last change.
+    pub(super) sequence: u64,
+    /// Its digest.
+    pub(super) digest: [u8; 32],
+    /// The newest change that concerns access.
+    pub(super) access: u64,
+}
+
+/// What is known of one feed.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    reading: watch::Sender<Option<Reading>>,
+    pending: Mutex<Pending>,
+    /// Signals that `pending` has something.
+    delivered: Notify,
+    /// The last change that this instance committed itself.
+    own: AtomicU64,
+    used: Mutex<Instant>,
+}
+
+/// The last reading.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    position: Position,
+    /// When the reading began.
+    at: Instant,
+}
+
+/// What was read and not yet taken by the consumer. Each patient stands in it once, so that it stays bounded.
+#[derive(Debug, Default)]
+struct Pending {
+    is_consumed: bool,
+    incarnation: Option<Uuid>,
+    patients: HashSet<PatientId>,
+    through: u64,
+    taken: u64,
+    reload: bool,
+}
+
+/// Changes to apply.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// The patients whose demographics changed.
+    pub(crate) patients: Vec<PatientId>,
+    /// The place up to which these are all.
+    pub(crate) through: u64,
+    /// The feed has a gap or was replaced: what was kept must be built from the tables again.
+    pub(crate) reload: bool,
+}
+
+impl Default for Followed {
+    fn default() -> Self {
+        Self {
+            reading: watch::Sender::new(None),
+            pending: Mutex::default(),
+            delivered: Notify::new(),
+            own: AtomicU64::new(0),
+            used: Mutex::new(Instant::now()),
+        }
+    }
+}
+
+impl Followed {
+    /// The newest change that concerns access, if the feed was read within a second.
+    pub(super) fn access(&self) -> Option<u64> {
+        let reading = self.reading.borrow();
+        let reading = reading.filter(Reading::is_current);
+        reading.map(|reading| reading.position.access)
+    }
+
+    /// The last change that this instance committed itself.
+    pub(crate) fn own(&self) -> u64 {
+        self.own.load(Ordering::SeqCst)
+    }
+
+    /// Returns once there is a reading that is at most a second old.
+    pub(crate) async fn current(&self) {
+        let mut reading = self.reading.subscribe();
+        let is_current =
+            |reading: &Option<Reading>| reading.as_ref().is_some_and(Reading::is_current);
+        // The sender lives as long as `self`: there is no other outcome.
+        let _reading = reading.wait_for(is_current).await;
+    }
+
+    /// Begins to collect changes for the one consumer of this feed, and returns the place of the last change before
+    /// them: what the consumer reads from the tables from now on contains that and all before it.
+    pub(crate) async fn consume(&self) -> u64 {
+        self.current().await;
+        let mut pending = self.pending();
+        pending.is_consumed = true;
+        pending.patients.clear();
+        pending.reload = false;
+        pending.taken = pending.through;
+        pending.through
+    }
+
+    /// Waits for changes and takes them.
+    pub(crate) async fn next(&self) -> Batch {
+        loop {
+            if let Some(batch) = self.pending().take() {
+                return batch;
+            }
+            self.delivered.notified().await;
+        }
+    }
+
+    /// Has patients delivered once more.
+    pub(crate) fn redeliver(&self, patients: impl IntoIterator<Item = PatientId>) {
+        self.pending().patients.extend(patients);
+        self.delivered.notify_one();
+    }
+
+    /// Ends the collection.
+    pub(crate) fn release(&self) {
+        let mut pending = self.pending();
+        pending.is_consumed = false;
+        pending.patients = HashSet::new();
+    }
+
+    pub(super) fn committed(&self, sequence: u64) {
+        self.own.fetch_max(sequence, Ordering::SeqCst);
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.reading.borrow().map(|reading| reading.position)
+    }
+
+    /// Delivers verified changes, the last of which is at `position`.
+    pub(super) fn deliver(&self, changes: &[ChangeRow], position: Position, at: Instant) {
+        let patients = changes
+            .iter()
+            .filter(|change| change.kind == ChangeKind::Demographics)
+            .map(|change| PatientId::from_uuid(change.subject));
+        let mut pending = self.pending();
+        if pending.is_consumed {
+            pending.patients.extend(patients);
+        }
+        pending.through = position.sequence;
+        drop(pending);
+        self.delivered.notify_one();
+        self.reading.send_replace(Some(Reading { position, at }));
+    }
+
+    /// Begins at a position, with nothing known of what was before it.
+    pub(super) fn begin(&self, position: Position, at: Instant) {
+        let mut pending = self.pending();
+        let former = pending.incarnation.replace(position.incarnation);
+        pending.reload = true;
+        drop(pending);
+        if former.is_some_and(|former| former != position.incarnation) {
+            // Places of another incarnation are not comparable.
+            self.own.store(0, Ordering::SeqCst);
+        }
+        self.deliver(&[], position, at);
+    }
+
+    /// Forgets the position: nothing that was kept is valid.
+    pub(super) fn lose(&self) {
+        self.reading.send_replace(None);
+    }
+
+    pub(super) fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    pub(super) fn idle(&self) -> Duration {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.elapsed()
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reading {
+    fn is_current(&self) -> bool {
+        self.at + CURRENT > Instant::now()
+    }
+}
+
+impl Pending {
+    fn take(&mut self) -> Option<Batch> {
+        let is_due = self.reload || !self.patients.is_empty() || self.through != self.taken;
+        if !self.is_consumed || !is_due {
+            return None;
+        }
+        self.taken = self.through;
+        Some(Batch {
+            patients: std::mem::take(&mut self.patients).into_iter().collect(),
+            through: self.through,
+            reload: std::mem::take(&mut self.reload),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! One organization's roster, and how far it is.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use fhir::search::PatientQuery;
+use phi::PatientId;
+use roster::{Order, Page, Roster, RosterQuery};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::query;
+use crate::services::error::ServiceError;
+
+/// A roster that is read while its task changes it.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedRoster(Arc<RwLock<Roster>>);
+
+/// The place of one organization's roster.
+#[derive(Debug)]
+pub(super) struct Slot {
+    state: watch::Sender<State>,
+    bytes: AtomicUsize,
+    discarded: Notify,
+    used: Mutex<Instant>,
+}
+
+/// How far a roster is.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// It is being built.
+    Building(Progress),
+    /// It can be read.
+    Ready(Ready),
+    /// It could not be built. The task has ended; the next request starts another one.
+    Failed(ServiceError),
+}
+
+/// How many patients have been read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    pub(super) read: u64,
+    /// A hint: patients are added meanwhile.
+    pub(super) total: u64,
+}
+
+/// A roster that can be read.
+#[derive(Clone, Debug)]
+pub(super) struct Ready {
+    pub(super) roster: SharedRoster,
+    /// The last change of the feed that it contains.
+    pub(super) through: u64,
+    /// Counts the batches that were applied.
+    pub(super) round: u64,
+    /// The patients whose entries do not open.
+    pub(super) damaged: Arc<[PatientId]>,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            state: watch::Sender::new(State::Building(Progress::default())),
+            bytes: AtomicUsize::new(0),
+            discarded: Notify::new(),
+            used: Mutex::new(Instant::now()),
+        }
+    }
+}
+
+impl Slot {
+    /// Waits for a roster that meets a condition.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be built.
+    pub(super) async fn ready(
+        &self,
+        is_met: impl Fn(&Ready) -> bool,
+    ) -> Result<Ready, ServiceError> {
+        let mut state = self.state.subscribe();
+        let is_decided = |state: &State| match state {
+            State::Building(_) => false,
+            State::Ready(ready) => is_met(ready),
+            State::Failed(_) => true,
+        };
+        let decided = state.wait_for(is_decided).await;
+        // The sender lives as long as `self`.
+        match decided.as_deref() {
+            Ok(State::Ready(ready)) => Ok(ready.clone()),
+            Ok(State::Failed(error)) => Err(*error),
+            Ok(State::Building(_)) | Err(_) => Err(ServiceError::Internal),
+        }
+    }
+
+    /// Whether the roster contains the change at a place.
+    pub(super) fn is_through(&self, place: u64) -> bool {
+        matches!(&*self.state.borrow(), State::Ready(ready) if ready.through >= place)
+    }
+
+    /// Why the roster cannot be read now.
+    pub(super) fn unready(&self) -> ServiceError {
+        match &*self.state.borrow() {
+            State::Building(Progress { read, total }) => {
+                let percent = read.saturating_mul(100) / (*total).max(1);
+                ServiceError::Preparing {
+                    percent: u8::try_from(percent.min(99)).unwrap_or(99),
+                }
+            }
+            State::Ready(_) => ServiceError::unavailable("the change feed is not current"),
+            State::Failed(error) => *error,
+        }
+    }
+
+    pub(super) fn publish(&self, state: State) {
+        if let State::Ready(ready) = &state {
+            self.bytes
+                .store(ready.roster.read().bytes(), Ordering::Relaxed);
+        }
+        self.state.send_replace(state);
+    }
+
+    /// Memory of the roster, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Has the roster discarded.
+    pub(super) fn discard(&self) {
+        self.discarded.notify_one();
+    }
+
+    /// Returns when the roster is to be discarded.
+    pub(super) async fn discarded(&self) {
+        self.discarded.notified().await;
+    }
+
+    pub(super) fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    pub(super) fn idle(&self) -> Duration {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.elapsed()
+    }
+}
+
+impl SharedRoster {
+    pub(super) fn new(roster: Roster) -> Self {
+        Self(Arc::new(RwLock::new(roster)))
+    }
+
+    /// A page of all patients.
+    pub(crate) fn page(&self, order: Order, skip: usize, take: usize) -> Page {
+        self.read().page(order, skip, take)
+    }
+
+    /// The patients that match names and birth dates, `among` some if given.
+    pub(crate) fn search(
+        &self,
+        query: &PatientQuery,
+        among: Option<&[Uuid]>,
+        order: Order,
+        take: usize,
+    ) -> Page {
+        let query = RosterQuery {
+            conditions: query::conditions(query),
+            among,
+        };
+        self.read().search(&query, order, 0, take)
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Roster> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Roster> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
