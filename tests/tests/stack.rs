@@ -8,6 +8,8 @@
 mod access;
 #[path = "stack/attack.rs"]
 mod attack;
+#[path = "stack/changes.rs"]
+mod changes;
 #[path = "stack/database_accounts.rs"]
 mod database_accounts;
 #[path = "stack/lie.rs"]

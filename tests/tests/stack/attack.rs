@@ -1,10 +1,15 @@
 //! What the attacks of a writer to the database share: who is there, and changes that are always taken back.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use futures::future::LocalBoxFuture;
 use serde_json::Value;
 use tests::{Answer, Client, Clinic, Intruder, Running, fhir};
 use uuid::Uuid;
+
+/// For longer than an instance keeps verified rows: sessions, people, the registry of indexes.
+pub(crate) const FORGOTTEN: Duration = Duration::from_millis(1_200);
 
 /// Bytes as SQL spells them.
 pub(crate) fn hexed(bytes: impl AsRef<[u8]>) -> String {

@@ -5,7 +5,7 @@ use anyhow::Context;
 use tests::fhir;
 use uuid::Uuid;
 
-use super::attack::{Faults, hexed, put};
+use super::attack::{FORGOTTEN, Faults, hexed, put};
 use super::lie::{Cast, Lie, ask, found_out};
 
 /// A table that lies about a patient: what a row is known by beside its organization, which of [`paths`] show it,
@@ -190,6 +190,7 @@ async fn another_persons_row_in_a_persons_place_gives_nobody_that_persons_access
             pretended: vec![(column, pretended.clone())],
         };
         let tried = async {
+            tokio::time::sleep(FORGOTTEN).await;
             Ok([
                 desk.get(&clinical).await?,
                 desk.get("/api/v1/session").await?,
@@ -204,6 +205,7 @@ async fn another_persons_row_in_a_persons_place_gives_nobody_that_persons_access
             );
             cast.scene.running.reported(&answer, &[table]).await?;
         }
+        tokio::time::sleep(FORGOTTEN).await;
         assert_eq!(desk.get(&clinical).await?.status, 403, "{table}");
         desk.get("/api/v1/session").await?.expecting(200)?;
     }

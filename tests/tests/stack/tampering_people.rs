@@ -9,6 +9,8 @@ use tests::{Answer, Client, Clinic, Intruder, Role, Running, fhir};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
+use super::attack::FORGOTTEN;
+
 static ACCOUNTS: Mutex<()> = Mutex::const_new(());
 
 /// What every test here begins with.
@@ -86,6 +88,13 @@ impl Scene {
         Ok(())
     }
 
+    /// Makes a change, and waits until no instance keeps what it had verified before.
+    async fn change_unseen(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<()> {
+        self.change(sql, values).await?;
+        tokio::time::sleep(FORGOTTEN).await;
+        Ok(())
+    }
+
     /// Tries a password at the front door.
     async fn attempt(&self, role: Role, password_of: Role) -> anyhow::Result<Answer> {
         let email = &self.running.account(role, Clinic::Lakeside)?.email;
@@ -123,7 +132,7 @@ async fn a_role_raised_in_the_database_lets_nobody_in() -> anyhow::Result<()> {
     let before = key("front_desk");
     let raised: Vec<&[u8]> = raised.iter().map(Vec::as_slice).collect();
     let before: Vec<&[u8]> = before.iter().map(Vec::as_slice).collect();
-    scene.change(sql, &raised).await?;
+    scene.change_unseen(sql, &raised).await?;
     let with_token = desk.get("/api/v1/session").await?;
     let search = desk.search(&[("family", "Testperson")]).await?;
     let afresh = scene.attempt(Role::FrontDesk, Role::FrontDesk).await?;
@@ -155,7 +164,9 @@ async fn any_other_column_of_a_person_is_bound_as_well() -> anyhow::Result<()> {
         ("mac = REVERSE(mac)", "mac = REVERSE(mac)"),
     ] {
         let sql = |change| format!("UPDATE people SET {change} WHERE id = ?");
-        scene.change(&sql(change), &[person.as_bytes()]).await?;
+        scene
+            .change_unseen(&sql(change), &[person.as_bytes()])
+            .await?;
         let answer = desk.get("/api/v1/session").await?;
         scene.change(&sql(back), &[person.as_bytes()]).await?;
         scene.stays_out(&answer, "people", change).await?;
@@ -201,7 +212,7 @@ async fn a_token_prolonged_raised_or_given_to_another_is_refused() -> anyhow::Re
         ),
     ] {
         let sql = |change: &str| format!("UPDATE sessions SET {change} WHERE token_hash = ?");
-        scene.change(&sql(&change), &[&hash]).await?;
+        scene.change_unseen(&sql(&change), &[&hash]).await?;
         let answer = desk.get("/api/v1/session").await?;
         let search = desk.search(&[("family", "Testperson")]).await?;
         scene.change(&sql(&back), &[&hash]).await?;
@@ -245,7 +256,7 @@ async fn a_session_moved_or_prolonged_is_refused() -> anyhow::Result<()> {
         ),
     ] {
         let sql = |change: &str| format!("UPDATE sessions SET {change} WHERE token_hash = ?");
-        scene.change(&sql(&change), &[&hash]).await?;
+        scene.change_unseen(&sql(&change), &[&hash]).await?;
         let answer = page(&nobody, &cookie).await?;
         scene.change(&sql(&back), &[&hash]).await?;
         scene.stays_out(&answer, "sessions", &change).await?;
@@ -264,7 +275,7 @@ async fn a_session_that_has_ended_is_not_revived() -> anyhow::Result<()> {
     ended.expecting(204)?;
     assert_eq!(desk.get("/api/v1/session").await?.status, 401);
     let sql = "UPDATE sessions SET ended_at = NULL WHERE token_hash = ?";
-    scene.change(sql, &[&hash]).await?;
+    scene.change_unseen(sql, &[&hash]).await?;
     let answer = desk.get("/api/v1/session").await?;
     scene.stays_out(&answer, "sessions", "revived").await
 }

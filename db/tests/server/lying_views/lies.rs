@@ -188,7 +188,8 @@ fn from(table: &str, victim: &Subject, other: &Subject) -> String {
 /// The column, and its value, by which a subject's row of a table is found.
 fn identity(table: &str, subject: &Subject) -> (&'static str, uuid::Uuid) {
     match table {
-        "organizations" => ("organization", subject.id().uuid()),
+        "organizations" | "change_counters" => ("organization", subject.id().uuid()),
+        "changes" => ("row_id", subject.change.row_id.uuid()),
         "keys" => ("id", subject.key.id.uuid()),
         "owners" => ("row_id", subject.owner.row_id.uuid()),
         "people" => ("row_id", subject.person.row_id.uuid()),
