@@ -23,7 +23,7 @@ pub use demographics::{
     ContactSystem, Demographics, PatientContact, PatientIdentifier, PatientName, SSN_SYSTEM,
 };
 pub use element_path::ElementPath;
-pub use fold::fold_name;
+pub use fold::{FoldedName, fold_name};
 pub use operation_outcome::{FHIR_JSON, Issue, IssueCode, OperationOutcome, Severity, Status};
 pub use reference::{Reference, parse_id};
 pub use resource::{NotAResource, Resource, VersionMeta, instant_text};

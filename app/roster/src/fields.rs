@@ -59,6 +59,15 @@ impl DateSpan {
     }
 }
 
+impl From<fhir::DateSpan> for DateSpan {
+    fn from(span: fhir::DateSpan) -> Self {
+        Self {
+            first: span.first().to_julian_day(),
+            last: span.last().to_julian_day(),
+        }
+    }
+}
+
 impl Zeroize for DateSpan {
     fn zeroize(&mut self) {
         self.first.zeroize();

@@ -3,7 +3,6 @@
 mod arena;
 mod builder;
 mod fields;
-mod fold;
 mod ids;
 mod list;
 mod paged;
@@ -14,7 +13,7 @@ mod roster;
 mod terms;
 
 pub use builder::RosterBuilder;
+pub use fhir::search::DatePrefix;
 pub use fields::{DateSpan, Full, NameFields, Order, Page, PatientFields, SortKey};
-pub use fold::fold_name;
-pub use query::{Condition, DateComparison, DatePrefix, NameElements, RosterQuery, StringMatch};
+pub use query::{Condition, DateComparison, NameElements, RosterQuery, StringMatch};
 pub use roster::Roster;

@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
+use fhir::FoldedName;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fields::{DateSpan, PatientFields};
-use crate::fold::Folded;
 use crate::ids::{Slot, TermId, number};
 use crate::paged::Paged;
 use crate::terms::{NamePart, TermTable};
@@ -42,9 +42,9 @@ pub(crate) struct TermUse {
 
 /// The names of a patient, folded.
 pub(crate) struct FoldedNames {
-    sort_family: Folded,
-    sort_given: Folded,
-    elements: Vec<(NamePart, Folded)>,
+    sort_family: FoldedName,
+    sort_given: FoldedName,
+    elements: Vec<(NamePart, FoldedName)>,
 }
 
 impl FoldedNames {
@@ -56,13 +56,13 @@ impl FoldedNames {
             let other = name.other.iter().map(|other| (NamePart::Other, *other));
             for (part, element) in family.into_iter().chain(given).chain(other) {
                 if !element.is_empty() {
-                    elements.push((part, Folded::new(element)));
+                    elements.push((part, FoldedName::new(element)));
                 }
             }
         }
         Self {
-            sort_family: Folded::new(fields.sort_family),
-            sort_given: Folded::new(fields.sort_given),
+            sort_family: FoldedName::new(fields.sort_family),
+            sort_given: FoldedName::new(fields.sort_given),
             elements,
         }
     }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use fhir::fold_name;
+use fhir::search::{DatePrefix, DateQuery};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fields::DateSpan;
-use crate::fold::fold_name;
 use crate::terms::{MAX_TERM_BYTES, NamePart};
 
 /// A query for patients; a patient must match every condition.
@@ -45,7 +46,7 @@ pub enum NameElements {
 }
 
 /// How a string is compared with an element of a name. Both are folded before
-/// ([`fold_name`](crate::fold_name)).
+/// ([`fold_name`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StringMatch {
     /// The element, or what follows the beginning of one of its words, begins with the string.
@@ -61,27 +62,6 @@ pub struct DateComparison {
     pub prefix: DatePrefix,
     /// The span of the date in the query.
     pub span: DateSpan,
-}
-
-/// FHIR's comparison prefixes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatePrefix {
-    /// `eq`: the span contains all of the birth date's.
-    Equal,
-    /// `ne`: it does not.
-    NotEqual,
-    /// `gt`: the birth date's span reaches beyond the end.
-    Greater,
-    /// `lt`: the birth date's span reaches before the beginning.
-    Less,
-    /// `ge`: `gt` or `eq`.
-    GreaterOrEqual,
-    /// `le`: `lt` or `eq`.
-    LessOrEqual,
-    /// `sa`: the birth date's span begins after the end.
-    StartsAfter,
-    /// `eb`: the birth date's span ends before the beginning.
-    EndsBefore,
 }
 
 impl Condition {
@@ -123,6 +103,15 @@ impl StringMatch {
             Self::Contains => {
                 value.is_empty() || term.windows(value.len()).any(|part| part == value)
             }
+        }
+    }
+}
+
+impl From<DateQuery> for DateComparison {
+    fn from(query: DateQuery) -> Self {
+        Self {
+            prefix: query.prefix(),
+            span: query.span().into(),
         }
     }
 }

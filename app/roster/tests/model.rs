@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use fhir::fold_name;
 use proptest::prelude::*;
 use roster::{
     Condition, DateComparison, DatePrefix, DateSpan, NameElements, NameFields, Order, Page,
-    PatientFields, Roster, RosterBuilder, RosterQuery, SortKey, StringMatch, fold_name,
+    PatientFields, Roster, RosterBuilder, RosterQuery, SortKey, StringMatch,
 };
 use time::{Date, Month};
 use uuid::Uuid;

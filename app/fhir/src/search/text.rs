@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::grammar::{Malformed, alternatives, unescape};
-use crate::{PatientName, fold_name};
+use crate::{FoldedName, PatientName, fold_name};
 
 /// How a text is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +26,7 @@ pub struct TextQuery {
 /// A text of a patient, prepared for searches; wiped when dropped.
 pub struct SearchableText {
     original: Zeroizing<String>,
-    folded: Zeroizing<String>,
-    /// Where in the folded text a word begins.
-    words: Vec<usize>,
+    folded: FoldedName,
 }
 
 /// A name of a patient, prepared for searches; wiped when dropped.
@@ -80,10 +78,10 @@ impl TextQuery {
         let mut any_of = self.any_of.iter().map(|value| value.as_str());
         match self.how {
             TextMatch::Exact => any_of.any(|value| value == text.original.as_str()),
-            TextMatch::Contains => any_of.any(|value| text.folded.contains(value)),
+            TextMatch::Contains => any_of.any(|value| text.folded().contains(value)),
             TextMatch::Begins => any_of.any(|value| {
-                let mut rests = text.words.iter().filter_map(|at| text.folded.get(*at..));
-                rests.any(|rest| rest.starts_with(value))
+                let mut suffixes = text.folded.suffixes();
+                suffixes.any(|suffix| suffix.starts_with(value))
             }),
         }
     }
@@ -93,34 +91,17 @@ impl SearchableText {
     /// Prepares a text.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(4)));
-        let mut words = Vec::new();
-        for word in text.split(ends_word).filter(|word| !word.is_empty()) {
-            words.push(folded.len());
-            folded.push_str(&fold_name(word));
-        }
         Self {
             original: Zeroizing::new(text.to_owned()),
-            folded,
-            words,
+            folded: FoldedName::new(text),
         }
     }
 
     /// The text as it is compared and sorted.
     #[must_use]
     pub fn folded(&self) -> &str {
-        &self.folded
+        self.folded.text()
     }
-}
-
-/// Whether a letter stands between words: folding leaves nothing of it. A combining mark belongs to
-/// the letter before it.
-fn ends_word(letter: char) -> bool {
-    if letter.is_ascii() {
-        return !letter.is_ascii_alphanumeric();
-    }
-    !unicode_normalization::char::is_combining_mark(letter)
-        && fold_name(letter.encode_utf8(&mut [0; 4])).is_empty()
 }
 
 impl SearchableName {

@@ -94,7 +94,7 @@ impl RosterEntry {
             names: &names,
             sort_family: &self.family,
             sort_given: &self.given,
-            birth: born.and_then(|born| roster::DateSpan::new(born.first(), born.last())),
+            birth: born.map(Into::into),
         };
         index(&fields)
     }

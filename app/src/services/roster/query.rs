@@ -1,6 +1,6 @@
 //! A FHIR search as conditions of the roster.
 
-use fhir::search::{DatePrefix, DateQuery, PatientQuery, TextMatch, TextQuery};
+use fhir::search::{PatientQuery, TextMatch, TextQuery};
 use roster::{Condition, DateComparison, NameElements, StringMatch};
 
 /// The conditions on names and birth dates. Exact matches become prefixes: the caller compares again.
@@ -14,7 +14,7 @@ pub(super) fn conditions(query: &PatientQuery) -> Vec<Condition> {
         .into_iter()
         .flat_map(|(elements, texts)| texts.iter().map(move |text| name(elements, text)));
     let births = query.birth_dates.iter().map(|any_of| {
-        let comparisons = any_of.iter().filter_map(|query| comparison(*query));
+        let comparisons = any_of.iter().map(|query| DateComparison::from(*query));
         Condition::birth_date(comparisons.collect())
     });
     names.chain(births).collect()
@@ -27,21 +27,4 @@ fn name(elements: NameElements, text: &TextQuery) -> Condition {
     };
     let values: Vec<&str> = text.values().collect();
     Condition::name(elements, manner, &values)
-}
-
-fn comparison(query: DateQuery) -> Option<DateComparison> {
-    let span = query.span();
-    Some(DateComparison {
-        prefix: match query.prefix() {
-            DatePrefix::Equal => roster::DatePrefix::Equal,
-            DatePrefix::NotEqual => roster::DatePrefix::NotEqual,
-            DatePrefix::Greater => roster::DatePrefix::Greater,
-            DatePrefix::Less => roster::DatePrefix::Less,
-            DatePrefix::GreaterOrEqual => roster::DatePrefix::GreaterOrEqual,
-            DatePrefix::LessOrEqual => roster::DatePrefix::LessOrEqual,
-            DatePrefix::StartsAfter => roster::DatePrefix::StartsAfter,
-            DatePrefix::EndsBefore => roster::DatePrefix::EndsBefore,
-        },
-        span: roster::DateSpan::new(span.first(), span.last())?,
-    })
 }
