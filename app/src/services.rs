@@ -13,6 +13,7 @@ mod owners;
 pub(crate) mod readiness;
 pub(crate) mod records;
 mod roster;
+pub(crate) mod scrub;
 pub(crate) mod sign_in;
 pub(crate) mod trail;
 mod written;

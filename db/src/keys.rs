@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::requested::{ensure, ensure_all, json_ids};
 use crate::stored::{StoredRow, StoredValue, row_mac};
-use crate::{Database, Error, Transaction};
+use crate::{Database, Error, ScrubbedRow, Transaction};
 
 /// A wrapped key as the driver returns it. (`WrappedKey` is no row of this crate's making, so the declaration is
 /// written out here.)
@@ -152,6 +152,15 @@ impl KeyStore for Database {
         let is_requested =
             |row: &WrappedKey| row.organization == organization && requested.contains(&row.id);
         ensure_all("keys", rows, |row| row.id, is_requested).map_err(store_error)
+    }
+}
+
+impl ScrubbedRow for WrappedKey {
+    async fn page(database: &Database, from: Uuid, limit: u32) -> Result<Vec<Self>, Error> {
+        let records = select_keys!("WHERE t.id >= ? ORDER BY t.id LIMIT ?", from, limit)
+            .fetch_all(&database.pool)
+            .await?;
+        records.into_iter().map(Self::try_from).collect()
     }
 }
 

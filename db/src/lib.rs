@@ -19,6 +19,7 @@ mod requested;
 mod resource_versions;
 mod resources;
 mod roster;
+mod scrub;
 mod sessions;
 mod settings;
 mod stored;
@@ -38,6 +39,7 @@ pub use people::PersonRow;
 pub use resource_versions::{CurrentVersion, VersionRow};
 pub use resources::{ResourceKey, ResourceRow};
 pub use roster::RosterRow;
+pub use scrub::{LoggedEvent, LoggedRow, ScrubbedRow};
 pub use sessions::SessionRow;
 pub use settings::Settings;
 

@@ -28,6 +28,8 @@ mod plaintext;
 mod replay;
 #[path = "stack/round_trip.rs"]
 mod round_trip;
+#[path = "stack/scrub.rs"]
+mod scrub;
 #[path = "stack/sessions.rs"]
 mod sessions;
 #[path = "stack/tampering_apart.rs"]

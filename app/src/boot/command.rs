@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -11,7 +12,9 @@ use telemetry::{Collector, Guard};
 
 use crate::boot::config::Config;
 use crate::boot::{provision, serve, wiring};
+use crate::http::state::AppState;
 use crate::services::clock::Clock;
+use crate::services::scrub::Findings;
 
 /// `EX_USAGE` of `sysexits.h`: the configuration is wrong.
 pub(crate) const EX_USAGE: u8 = 64;
@@ -40,6 +43,8 @@ pub(crate) enum Command {
     Check,
     /// Make organizations and people, as standard input says in JSON; may be repeated.
     Provision,
+    /// Compare every stored row with the audit log once, and end: with 0 if all are as they were written.
+    Scrub,
     /// Make a development keyring: root keys in a file, for machines without a key service.
     Keyring {
         /// The file to make; it must not be there.
@@ -106,8 +111,27 @@ async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Command::Scrub => scrub(&app).await,
         Command::Check | Command::Keyring { .. } => Ok(()),
     }
+}
+
+async fn scrub(app: &AppState) -> anyhow::Result<()> {
+    let findings = app.scrubber.pass(Duration::ZERO).await?;
+    let Findings {
+        events,
+        rows,
+        tampered,
+    } = findings;
+    #[expect(clippy::print_stdout, reason = "the command's answer")]
+    {
+        println!("{events} events and {rows} rows were compared");
+    }
+    anyhow::ensure!(
+        tampered == 0,
+        "{tampered} of them are not as they were written: each is in the log, with \"security\": true"
+    );
+    Ok(())
 }
 
 fn observe(config: &Config) -> anyhow::Result<Guard> {

@@ -37,6 +37,7 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     tokio::spawn(lifecycle::watchdog());
     tokio::spawn(lifecycle::announce(app.clone()));
     tokio::spawn(app.trail.clone().flush_refusals());
+    tokio::spawn(app.scrubber.clone().run());
     let limits = Limits {
         drain: config.drain,
         ..Limits::internal()

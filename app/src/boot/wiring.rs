@@ -16,6 +16,7 @@ use crate::services::keys::Keys;
 use crate::services::organizations::Organizations;
 use crate::services::readiness::Readiness;
 use crate::services::records::Records;
+use crate::services::scrub::Scrubber;
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
 
@@ -67,6 +68,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
             feed,
             clock,
         ),
+        scrubber: Scrubber::new(database.clone(), keys.clone()),
         readiness: Readiness::new(database, keys),
         trail,
         public_origin: config.server.public_origin.clone(),

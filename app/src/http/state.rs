@@ -8,6 +8,7 @@ use crate::services::identity::Identity;
 use crate::services::organizations::Organizations;
 use crate::services::readiness::Readiness;
 use crate::services::records::Records;
+use crate::services::scrub::Scrubber;
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
 
@@ -34,6 +35,8 @@ pub(crate) struct Services {
     pub(crate) records: Records,
     /// Whether dependencies answer.
     pub(crate) readiness: Readiness,
+    /// The comparison of stored rows with the audit log.
+    pub(crate) scrubber: Scrubber,
     /// The origin that browsers see: `https://host[:port]`.
     pub(crate) public_origin: String,
 }

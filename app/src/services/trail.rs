@@ -32,7 +32,7 @@ use crate::services::feed::{self, AppendError, Change, ChangeFeed};
 use crate::services::keys::Keys;
 use chains::ChainPool;
 
-pub(crate) use seal::{audit_year, seal as seal_under};
+pub(crate) use seal::{audit_year, is_authentic, seal as seal_under};
 pub(crate) use year::system_event;
 
 /// Refusals of one caller that are recorded one by one, each minute.

@@ -12,6 +12,7 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
         record(declaration),
         stored(declaration),
         select(declaration),
+        scrubbed(declaration),
     ];
     parts.into_iter().collect()
 }
@@ -101,11 +102,8 @@ fn record_name(declaration: &Declaration) -> Ident {
     format_ident!("{}Record", declaration.row)
 }
 
-/// A row as the driver returns it. Without a `select` the table's own file has one.
+/// A row as the driver returns it.
 fn record(declaration: &Declaration) -> TokenStream {
-    if declaration.select.is_none() {
-        return TokenStream::new();
-    }
     let row = &declaration.row;
     let record = record_name(declaration);
     let fields = declaration.columns.iter().map(|column| {
@@ -189,6 +187,42 @@ fn select(declaration: &Declaration) -> TokenStream {
         return TokenStream::new();
     };
     let record = record_name(declaration);
+    let text = select_text(declaration);
+    quote! {
+        macro_rules! #macro_name {
+            ($rest:tt $(, $argument:expr)* $(,)?) => {
+                ::sqlx::query_as!(#record, #text + $rest $(, $argument)*)
+            };
+        }
+    }
+}
+
+/// `ScrubbedRow`: how all rows of the table are read, page by page.
+fn scrubbed(declaration: &Declaration) -> TokenStream {
+    let Declaration { row, identity, .. } = declaration;
+    let record = record_name(declaration);
+    let text = format!(
+        "{}WHERE t.{identity} >= ? ORDER BY t.{identity} LIMIT ?",
+        select_text(declaration)
+    );
+    quote! {
+        impl crate::scrub::ScrubbedRow for #row {
+            async fn page(
+                database: &crate::Database,
+                from: ::uuid::Uuid,
+                limit: u32,
+            ) -> ::core::result::Result<::std::vec::Vec<Self>, crate::Error> {
+                let records = ::sqlx::query_as!(#record, #text, from, limit)
+                    .fetch_all(&database.pool)
+                    .await?;
+                records.into_iter().map(Self::try_from).collect()
+            }
+        }
+    }
+}
+
+/// The SELECT list and the table, which is `t`.
+fn select_text(declaration: &Declaration) -> String {
     let selected = declaration.columns.iter().map(|column| {
         // The driver takes text of a binary collation for bytes, and refuses to read it as text unless told to.
         let text = column.is_text();
@@ -199,15 +233,11 @@ fn select(declaration: &Declaration) -> TokenStream {
         .chain(macs)
         .map(|(name, value)| format!("t.{name} AS `{name}: {value}`"))
         .collect();
-    let table = table_name(declaration);
-    let text = format!("SELECT {} FROM {table} t ", list.join(", "));
-    quote! {
-        macro_rules! #macro_name {
-            ($rest:tt $(, $argument:expr)* $(,)?) => {
-                ::sqlx::query_as!(#record, #text + $rest $(, $argument)*)
-            };
-        }
-    }
+    format!(
+        "SELECT {} FROM {} t ",
+        list.join(", "),
+        table_name(declaration)
+    )
 }
 
 fn table_name(declaration: &Declaration) -> String {

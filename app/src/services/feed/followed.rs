@@ -214,3 +214,80 @@ impl Pending {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use phi::{OrganizationId, RowId, RowMac};
+
+    use super::*;
+
+    fn position(incarnation: u128, sequence: u64) -> Position {
+        Position {
+            incarnation: Uuid::from_u128(incarnation),
+            sequence,
+            digest: [0; 32],
+            access: 0,
+        }
+    }
+
+    fn change(kind: ChangeKind, subject: u128) -> ChangeRow {
+        ChangeRow {
+            organization: OrganizationId::SYSTEM,
+            row_id: RowId::random(),
+            incarnation: Uuid::nil(),
+            sequence: 1,
+            previous: [0; 32],
+            kind,
+            subject: Uuid::from_u128(subject),
+            mac: RowMac::UNSET,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_patient_is_delivered_once_and_other_changes_only_move_the_place() {
+        let feed = Followed::default();
+        feed.begin(position(1, 5), Instant::now());
+        assert_eq!(feed.consume().await, 5);
+        let patients = [
+            change(ChangeKind::Demographics, 7),
+            change(ChangeKind::Demographics, 7),
+        ];
+        feed.deliver(&patients, position(1, 7), Instant::now());
+        let batch = feed.next().await;
+        assert_eq!(batch.patients, [PatientId::from_uuid(Uuid::from_u128(7))]);
+        assert_eq!((batch.through, batch.reload), (7, false));
+        let person = [change(ChangeKind::Person, 8)];
+        feed.deliver(&person, position(1, 8), Instant::now());
+        let batch = feed.next().await;
+        assert!(batch.patients.is_empty() && !batch.reload);
+        assert_eq!(batch.through, 8);
+    }
+
+    #[tokio::test]
+    async fn a_feed_that_begins_again_has_what_was_kept_read_again() {
+        let feed = Followed::default();
+        feed.begin(position(1, 5), Instant::now());
+        feed.consume().await;
+        feed.committed(6);
+        feed.lose();
+        assert_eq!(feed.access(), None);
+        feed.begin(position(1, 9), Instant::now());
+        assert!(feed.next().await.reload);
+        // Of the same incarnation: its own change is among those that were read.
+        assert_eq!(feed.own(), 6);
+        feed.begin(position(2, 1), Instant::now());
+        assert!(feed.next().await.reload);
+        assert_eq!(feed.own(), 0);
+    }
+
+    #[test]
+    fn a_reading_counts_for_a_second() {
+        let feed = Followed::default();
+        assert_eq!(feed.access(), None);
+        feed.deliver(&[], position(1, 1), Instant::now());
+        assert_eq!(feed.access(), Some(0));
+        let passed = Instant::now().checked_sub(CURRENT).unwrap();
+        feed.deliver(&[], position(1, 2), passed);
+        assert_eq!(feed.access(), None);
+    }
+}

@@ -179,3 +179,40 @@ impl SharedRoster {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_roster_that_is_being_built_says_how_much_of_it_is() {
+        let slot = Slot::default();
+        for (read, total, percent) in [(0, 0, 0), (1, 3, 33), (3, 3, 99), (5, 3, 99)] {
+            slot.publish(State::Building(Progress { read, total }));
+            assert_eq!(slot.unready(), ServiceError::Preparing { percent });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_waits_for_the_change_that_it_needs_and_learns_of_a_failure() {
+        let slot = Slot::default();
+        let ready = |through| {
+            State::Ready(Ready {
+                roster: SharedRoster::new(Roster::new(1 << 20)),
+                through,
+                round: through,
+                damaged: Arc::default(),
+            })
+        };
+        slot.publish(ready(3));
+        assert!(slot.is_through(3) && !slot.is_through(4));
+        let (found, ()) = tokio::join!(slot.ready(|ready| ready.through >= 4), async {
+            tokio::task::yield_now().await;
+            slot.publish(ready(4));
+        });
+        assert_eq!(found.map(|ready| ready.through).ok(), Some(4));
+        slot.publish(State::Failed(ServiceError::Unavailable(5)));
+        let failed = slot.ready(|_| true).await;
+        assert_eq!(failed.err(), Some(ServiceError::Unavailable(5)));
+    }
+}

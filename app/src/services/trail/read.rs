@@ -5,7 +5,7 @@ use audit::{Body, Event};
 use db::EventRow;
 use phi::{KeyError, OrganizationId, Requested, RowId, Tampering};
 
-use super::seal::{ENTRY, audit_year};
+use super::seal::{audit_year, is_authentic};
 use super::{AuditTrail, TrailError};
 use crate::services::error::ServiceError;
 
@@ -46,7 +46,7 @@ impl AuditTrail {
             }
             system => system?,
         };
-        if !system.verify_message(ENTRY, &row.entry.encode(), &row.mac) {
+        if !is_authentic(&system, &row.entry, &row.mac) {
             return Err(tampered("the MAC does not verify").into());
         }
         let at = row

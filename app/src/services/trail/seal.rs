@@ -1,7 +1,7 @@
 //! Sealing an event's body.
 
-use audit::{Body, Event, RowsCommitment, Seed, UnplacedEvent};
-use phi::{Owner, RowId, ScopeKey};
+use audit::{Body, Entry, Event, RowsCommitment, Seed, UnplacedEvent};
+use phi::{AuthorizationKey, Owner, RowId, ScopeKey};
 
 use super::{SealedEvent, TrailError};
 
@@ -30,4 +30,9 @@ pub(crate) fn seal(scope: &ScopeKey, event: &Event) -> Result<SealedEvent, Trail
 /// The owner of events at `at`: their year.
 pub(crate) fn audit_year(at: time::OffsetDateTime) -> Owner {
     Owner::AuditYear(u16::try_from(at.year()).unwrap_or_default())
+}
+
+/// Whether an entry's MAC was made with this authorization key of the system.
+pub(crate) fn is_authentic(system: &AuthorizationKey, entry: &Entry, mac: &[u8; 32]) -> bool {
+    system.verify_message(ENTRY, &entry.encode(), mac)
 }

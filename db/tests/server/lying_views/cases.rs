@@ -1,6 +1,7 @@
 //! Every query of the crate that returns rows: what it is asked by, and what a caller does with the answer.
 
 mod changes;
+mod scrub;
 
 use std::pin::Pin;
 
@@ -89,6 +90,7 @@ pub(super) fn all() -> Vec<Case> {
         trail(),
         changes::feed(),
         changes::roster(),
+        scrub::all(),
     ];
     groups.into_iter().flatten().collect()
 }
