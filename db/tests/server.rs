@@ -16,6 +16,7 @@ mod server {
     mod owners;
     mod patient_index;
     mod people;
+    mod release;
     mod resources;
     mod rows;
     mod scratch;

@@ -62,7 +62,8 @@ mod tests {
             ResourceRow,
             VersionRow,
             DemographicsRow,
-            IndexVersionRow
+            IndexVersionRow,
+            ReleaseFloorRow
         ];
         listed.push(Declared {
             table: tables::KEYS,

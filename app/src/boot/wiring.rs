@@ -14,6 +14,7 @@ use crate::services::keys::Keys;
 use crate::services::organizations::Organizations;
 use crate::services::readiness::Readiness;
 use crate::services::records::Records;
+use crate::services::release::{Releases, SystemFloor};
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
 
@@ -26,6 +27,7 @@ use crate::services::trail::AuditTrail;
 pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppState> {
     let database = Database::new(&config.database);
     let keys = Keys::connect(&config.keys, database.clone()).await?;
+    database.verify_floor_with(Arc::new(SystemFloor::new(keys.clone())));
     let trail = AuditTrail::new(keys.clone(), database.clone(), clock);
     let indexes = Indexes::new(keys.clone(), database.clone());
     let identity = Arc::new(Identity::new(
@@ -49,6 +51,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
             indexes,
             clock,
         ),
+        releases: Releases::new(database.clone(), keys.clone(), trail.clone(), clock),
         readiness: Readiness::new(database, keys),
         trail,
         public_origin: config.server.public_origin.clone(),

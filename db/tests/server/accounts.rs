@@ -94,6 +94,7 @@ const CHANGEABLE: [(&str, &[&str]); 8] = [
         "resources",
         &["version", "version_row", "updated_at", "mac_key", "mac"],
     ),
+    ("release_floor", &["lowest", "raised_at", "mac_key", "mac"]),
     ("audit_sequencer", &["epoch", "holder", "until"]),
 ];
 

@@ -2,8 +2,8 @@
 //! verifies nothing. (Genuine ones are in `lying_views.rs`.)
 
 use db::{
-    CredentialRow, DemographicsRow, IndexVersionRow, OrganizationRow, OwnerRow, PersonRow,
-    ResourceRow, SessionRow, VersionRow,
+    CredentialRow, DemographicsRow, IndexVersionRow, OrganizationRow, OwnerRow, PersonRow, RELEASE,
+    ReleaseFloorRow, ResourceRow, SessionRow, VersionRow,
 };
 use phi_types::{
     AuthenticatedRow, IndexState, IndexToken, KeyId, OrganizationId, Owner, OwnerKind, OwnerState,
@@ -69,6 +69,16 @@ pub(super) fn owner(organization: OrganizationId, owner: &Owner) -> OwnerRow {
 }
 
 /// A version of the blind index.
+pub(super) fn release_floor() -> ReleaseFloorRow {
+    ReleaseFloorRow {
+        organization: OrganizationId::SYSTEM,
+        row_id: RowId::random(),
+        lowest: RELEASE,
+        raised_at: noon(),
+        mac: mac(),
+    }
+}
+
 pub(super) fn index_version(organization: OrganizationId, version: u16) -> IndexVersionRow {
     IndexVersionRow {
         organization,

@@ -62,6 +62,8 @@ tables! {
     DEMOGRAPHICS = 10, "demographics", Organization;
     /// Versions of the blind index.
     INDEX_VERSIONS = 11, "index_versions", Organization;
+    /// The lowest release that may write.
+    RELEASE_FLOOR = 13, "release_floor", System;
 }
 
 /// The table with this tag, if there is one.

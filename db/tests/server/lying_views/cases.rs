@@ -66,6 +66,12 @@ impl Case {
         self
     }
 
+    /// No other genuine row of the table exists.
+    const fn of_one_row(mut self) -> Self {
+        self.others = &[];
+        self
+    }
+
     const fn without(mut self, unread: &'static [&'static str]) -> Self {
         self.unread = unread;
         self
@@ -109,6 +115,17 @@ fn keys() -> Vec<Case> {
             },
         )
         .of_organization(),
+        Case::of(
+            "release_floor",
+            &[("release_floor", &["organization"])],
+            |w| {
+                Box::pin(async {
+                    let system = Some(OrganizationId::SYSTEM);
+                    one(w, system, w.app.release_floor().await).await
+                })
+            },
+        )
+        .of_one_row(),
         Case::of(
             "current",
             &[("keys", &["organization", "owner_kind", "owner", "purpose"])],
