@@ -97,21 +97,19 @@ impl Gate {
             .filter(|known| known.mac == stored.mac && known.lowest == stored.lowest)
     }
 
-    async fn verify(&self, stored: Option<ReleaseFloorRow>) -> Result<(), FloorError> {
-        let verifier = self.verifier.get().ok_or(FloorError::Unverifiable)?;
-        let highest = self.known().map_or(0, |known| known.lowest);
-        let at = Instant::now();
-        let row = verifier.verify(stored, highest).await?;
-        let known = Known {
+    /// Remembers a floor that was verified after it was read at `at`. One that was raised meanwhile, and verified by
+    /// another task, is not replaced.
+    fn remember(&self, row: &ReleaseFloorRow, at: Instant) -> Result<(), FloorError> {
+        let mut held = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = Known {
             lowest: row.lowest,
             mac: row.mac,
             at,
         };
-        let mut held = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // A slower verification of an earlier read does not replace a higher floor.
-        if held.is_none_or(|held| held.lowest <= known.lowest) {
-            *held = Some(known);
-        }
+        let known = held
+            .filter(|held| held.lowest > read.lowest)
+            .unwrap_or(read);
+        *held = Some(known);
         known.admits()
     }
 }
@@ -128,8 +126,14 @@ impl Database {
     /// # Errors
     /// [`Error::Floor`] if this process may not write; see [`Error`].
     pub async fn check_floor(&self) -> Result<(), Error> {
+        let verifier = self.gate.verifier.get();
+        let verifier = verifier.ok_or(FloorError::Unverifiable)?;
+        // Taken before the row is read: a floor that is raised in between was not put back.
+        let highest = self.gate.known().map_or(0, |known| known.lowest);
+        let at = Instant::now();
         let stored = self.release_floor().await?;
-        Ok(self.gate.verify(stored).await?)
+        let row = verifier.verify(stored, highest).await?;
+        Ok(self.gate.remember(&row, at)?)
     }
 
     /// Whether all builds that may still write are of this release or a later one, as far as this process knows. The

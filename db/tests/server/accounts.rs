@@ -49,7 +49,7 @@ async fn schema(scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The columns that the app may change. Of any other table it may change none.
-const CHANGEABLE: [(&str, &[&str]); 8] = [
+const CHANGEABLE: [(&str, &[&str]); 9] = [
     (
         "keys",
         &[

@@ -2,7 +2,7 @@
 
 use tests::{Role, fhir};
 
-use super::scene::{Upgrade, put, renamed};
+use super::scene::{Upgrade, put, renamed, until_readiness_is};
 
 #[tokio::test]
 async fn after_finish_the_new_column_is_written_and_the_older_release_stops() -> anyhow::Result<()>
@@ -15,20 +15,22 @@ async fn after_finish_the_new_column_is_written_and_the_older_release_stops() ->
     assert!(upgrade.finish().await?.contains("raised from 1 to 2"));
     assert!(upgrade.finish().await?.contains("is 2 already"));
     assert!(upgrade.finish_by_this().await.is_err());
+    // The floor as it was made and as it was raised, each listed by the event of its transaction.
+    let listed = "SELECT COUNT(DISTINCT event, digest) FROM audit_rows WHERE table_tag = 13";
+    assert_eq!(upgrade.intruder.number(listed, &[]).await?, 2);
 
     let write = put(&this, &[&renamed(&patient, "Tardy")]).await?;
     assert_eq!(write.status, 503, "{}", write.text());
     let path = format!("/fhir/{}", fhir::reference(&patient));
     let read = this.get(&path).await?;
     assert_eq!(read.status, 503, "{}", read.text());
-    let logs = upgrade.this.logs()?;
-    assert!(logs.contains("replace this process by a build of release 2 or later"));
+    assert!(upgrade.refusals()? > 0);
     assert_eq!(
         fhir::without_stamp(&next.read("Patient", fhir::id(&patient)).await?),
         patient
     );
 
-    // The first write tells the next release that the floor was raised.
+    // With the first write the next release reads the raised floor; from the second on it relies on it.
     let patient = renamed(&patient, "Prompt");
     put(&next, &[&patient]).await?.expecting(200)?;
     let patient = renamed(&patient, "Prompter");
@@ -48,9 +50,9 @@ async fn an_older_release_that_is_started_after_finish_is_never_ready() -> anyho
     let mut upgrade = Upgrade::begun().await?;
     upgrade.finish().await?;
     upgrade.apart.stack.stop("app").await?;
+    let before = upgrade.refusals()?;
     upgrade.apart.stack.start("app").await?;
-    let answer = upgrade.this.nobody().get("/readyz").await?;
-    assert_eq!(answer.status, 503, "{}", answer.text());
-    upgrade.next.nobody().get("/readyz").await?.expecting(200)?;
-    Ok(())
+    upgrade.until_refused_after(before).await?;
+    until_readiness_is(&upgrade.this, 503).await?;
+    until_readiness_is(&upgrade.next, 200).await
 }

@@ -17,12 +17,12 @@ fn alarms(running: &Running) -> anyhow::Result<usize> {
 async fn a_floor_that_is_altered_put_back_or_hidden_stops_every_write_with_an_alarm()
 -> anyhow::Result<()> {
     let mut upgrade = Upgrade::begun().await?;
+    let [_, next] = upgrade.clients(Role::Clinician).await?;
     let keep = "CREATE TABLE kept AS SELECT * FROM release_floor";
     upgrade.intruder.execute(keep, &[]).await?;
     upgrade.finish().await?;
     let keep = "CREATE TABLE genuine AS SELECT * FROM release_floor";
     upgrade.intruder.execute(keep, &[]).await?;
-    let [_, next] = upgrade.clients(Role::Clinician).await?;
     put(&next, &[&fhir::patient()]).await?.expecting(200)?;
     for change in [
         "UPDATE release_floor SET lowest = 1",

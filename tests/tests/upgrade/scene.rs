@@ -12,7 +12,7 @@ use tests::{Answer, Apart, Client, Clinic, Intruder, Role, Running, fhir};
 /// The longest that a web takes to see that its app is ready again.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An upgrade in the middle: the schema is the next release's, and both releases serve.
+/// An upgrade that is not finished: the schema is the next release's, and both releases serve.
 pub(super) struct Upgrade {
     // Killed before the stack whose database it uses.
     _beside: Beside,
@@ -63,6 +63,22 @@ impl Upgrade {
         stack.finish_with(stack.binaries()).await
     }
 
+    /// The number of times that this release logged which release is needed.
+    pub(super) fn refusals(&self) -> anyhow::Result<usize> {
+        let needed = "replace this process by a build of release 2 or later";
+        Ok(self.this.logs()?.matches(needed).count())
+    }
+
+    /// Waits until this release has logged it more often than `before`.
+    pub(super) async fn until_refused_after(&self, before: usize) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.refusals()? <= before {
+            anyhow::ensure!(Instant::now() < deadline, "this release refuses nothing");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
     /// The number of demographics with a value in the column that only the next release knows.
     pub(super) async fn notes(&mut self) -> anyhow::Result<i64> {
         let sql = "SELECT COUNT(*) FROM demographics WHERE next_release_note IS NOT NULL";
@@ -80,6 +96,18 @@ pub(super) fn renamed(patient: &Value, given: &str) -> Value {
     let mut patient = patient.clone();
     patient["name"][0]["given"][0] = given.into();
     patient
+}
+
+/// Waits for a web to report this readiness, which it probes its app for.
+pub(super) async fn until_readiness_is(release: &Running, status: u16) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = release.nobody().get("/readyz").await?;
+        if answer.status == status || Instant::now() > deadline {
+            return answer.expecting(status).map(|_answer| ());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Stores a patient, as soon as the web before the app sees that it is ready.

@@ -85,10 +85,20 @@ impl Case {
 
 /// All of them.
 pub(super) fn all() -> Vec<Case> {
-    [keys(), access(), records(), index(), trail()]
+    [keys(), floor(), access(), records(), index(), trail()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn floor() -> Vec<Case> {
+    const SYSTEM: Option<OrganizationId> = Some(OrganizationId::SYSTEM);
+    let query = Case::of(
+        "release_floor",
+        &[("release_floor", &["organization"])],
+        |w| Box::pin(async { one(w, SYSTEM, w.app.release_floor().await).await }),
+    );
+    vec![query.of_one_row()]
 }
 
 fn keys() -> Vec<Case> {
@@ -115,17 +125,6 @@ fn keys() -> Vec<Case> {
             },
         )
         .of_organization(),
-        Case::of(
-            "release_floor",
-            &[("release_floor", &["organization"])],
-            |w| {
-                Box::pin(async {
-                    let system = Some(OrganizationId::SYSTEM);
-                    one(w, system, w.app.release_floor().await).await
-                })
-            },
-        )
-        .of_one_row(),
         Case::of(
             "current",
             &[("keys", &["organization", "owner_kind", "owner", "purpose"])],

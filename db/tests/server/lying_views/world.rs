@@ -249,7 +249,7 @@ impl Maker {
     }
 }
 
-/// Replaces the floor that the other tests are content with by a genuine one.
+/// Replaces the floor of the other tests, whose MAC verifies under no key, by a genuine one.
 async fn store_floor(scratch: &Scratch, system: &AuthorizationKey) {
     let mut owner = scratch.connect("migrate").await;
     owner.execute("DELETE FROM release_floor").await.unwrap();

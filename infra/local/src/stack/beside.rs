@@ -1,4 +1,4 @@
-//! Another build of app on the database and the keys of a running stack: an upgrade in the middle.
+//! Another build of app on the database and the keys of a running stack, as during a rolling upgrade.
 
 use std::path::Path;
 
