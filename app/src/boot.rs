@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod config;
+mod finish;
 mod lifecycle;
 mod provision;
 mod serve;

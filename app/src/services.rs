@@ -8,10 +8,13 @@ pub(crate) mod gate;
 pub(crate) mod identity;
 mod indexes;
 pub(crate) mod keys;
+#[cfg(feature = "next-release")]
+mod next_release;
 pub(crate) mod organizations;
 mod owners;
 pub(crate) mod readiness;
 pub(crate) mod records;
+pub(crate) mod release;
 mod roster;
 pub(crate) mod scrub;
 pub(crate) mod sign_in;

@@ -35,7 +35,7 @@ impl Database {
             row.row_id.uuid(),
             row.address.as_bytes(),
         )
-        .execute(&self.pool)
+        .execute(self.writable().await?)
         .await
         .map_err(Error::from);
         match inserted {

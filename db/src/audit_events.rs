@@ -97,7 +97,8 @@ impl Database {
     /// As [`Transaction::insert_events`]. After [`Error::Unavailable`] it is unknown whether they are stored: see
     /// [`Database::has_event`].
     pub async fn insert_reads(&self, events: &[EventRow]) -> Result<(), Error> {
-        insert_entries(events).build().execute(&self.pool).await?;
+        let pool = self.writable().await?;
+        insert_entries(events).build().execute(pool).await?;
         Ok(())
     }
 

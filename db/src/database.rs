@@ -1,10 +1,12 @@
-//! The pool, and transactions over it.
+//! The pool, and transactions over it. They begin in `floor`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlPool};
 
+use crate::floor::Gate;
 use crate::{Error, Settings};
 
 /// Every row lock is named by a key that the statement names, so `READ COMMITTED` suffices and spares gap locks,
@@ -20,7 +22,9 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// A pool of verified TLS connections to the database.
 #[derive(Clone, Debug)]
 pub struct Database {
+    /// For statements that read. One that writes takes [`Self::writable`].
     pub(crate) pool: MySqlPool,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl Database {
@@ -52,17 +56,10 @@ impl Database {
                 })
             })
             .connect_lazy_with(options);
-        Self { pool }
-    }
-
-    /// Begins a transaction; dropped without [`Transaction::commit`], it is rolled back.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn begin(&self) -> Result<Transaction, Error> {
-        Ok(Transaction {
-            inner: self.pool.begin().await?,
-        })
+        Self {
+            pool,
+            gate: Arc::default(),
+        }
     }
 
     /// Asks the server for an answer.

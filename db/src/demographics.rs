@@ -10,38 +10,53 @@ use phi_types::{OrganizationId, PatientId, RowId, Sealed};
 use crate::requested::{ensure_all, json_ids};
 use crate::{Database, Error, Transaction};
 
-table! {
-    /// The fields of the current version of a Patient. Absence is sealed like a value.
-    pub struct DemographicsRow: DEMOGRAPHICS, row row_id, select select_demographics {
-        /// The organization.
-        1 organization: OrganizationId,
-        /// The patient.
-        2 patient: PatientId,
-        /// The row's id, new for each version.
-        3 row_id: RowId,
-        /// The version of the Patient resource.
-        4 version: u32,
-        /// Family name.
-        5 family: Sealed<Family>,
-        /// Given names.
-        6 given: Sealed<Given>,
-        /// Birth date.
-        7 birth_date: Sealed<BirthDate>,
-        /// Administrative gender.
-        8 gender: Sealed<Gender>,
-        /// Medical record number.
-        9 mrn: Sealed<RecordNumber>,
-        /// Social security number.
-        10 ssn: Sealed<SocialSecurityNumber>,
-        /// Telephone number.
-        11 phone: Sealed<Phone>,
-        /// E-mail address.
-        12 email: Sealed<Email>,
-        /// Postal address.
-        13 address: Sealed<Address>,
-        /// Every name and the birth date, for the roster.
-        14 roster_entry: Sealed<RosterEntry>,
-    }
+/// Declares the table with `more` columns.
+macro_rules! declare {
+    ($($more:tt)*) => {
+        table! {
+            /// The fields of the current version of a Patient. Absence is sealed like a value.
+            pub struct DemographicsRow: DEMOGRAPHICS, row row_id, select select_demographics {
+                /// The organization.
+                1 organization: OrganizationId,
+                /// The patient.
+                2 patient: PatientId,
+                /// The row's id, new for each version.
+                3 row_id: RowId,
+                /// The version of the Patient resource.
+                4 version: u32,
+                /// Family name.
+                5 family: Sealed<Family>,
+                /// Given names.
+                6 given: Sealed<Given>,
+                /// Birth date.
+                7 birth_date: Sealed<BirthDate>,
+                /// Administrative gender.
+                8 gender: Sealed<Gender>,
+                /// Medical record number.
+                9 mrn: Sealed<RecordNumber>,
+                /// Social security number.
+                10 ssn: Sealed<SocialSecurityNumber>,
+                /// Telephone number.
+                11 phone: Sealed<Phone>,
+                /// E-mail address.
+                12 email: Sealed<Email>,
+                /// Postal address.
+                13 address: Sealed<Address>,
+                /// Every name and the birth date, for the roster.
+                14 roster_entry: Sealed<RosterEntry>,
+                $($more)*
+            }
+        }
+    };
+}
+
+#[cfg(not(feature = "next-release"))]
+declare! {}
+
+#[cfg(feature = "next-release")]
+declare! {
+    /// A note, which only the build of the upgrade test has.
+    60_000 next_release_note: Option<Sealed<phi_types::columns::NextReleaseNote>>,
 }
 
 impl Database {

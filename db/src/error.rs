@@ -1,5 +1,7 @@
 //! Errors of the database, as callers distinguish them.
 
+use crate::FloorError;
+
 /// A failed statement. Server messages are dropped here: they quote values.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -19,6 +21,9 @@ pub enum Error {
     /// A stored value does not have the form that the schema promises.
     #[error("a row of {0} is malformed")]
     Corrupt(&'static str),
+    /// The release floor does not let this process write.
+    #[error(transparent)]
+    Floor(#[from] FloorError),
     /// Anything else: a programming error, or a schema that does not fit.
     #[error("the database refused a statement (server error {0:?})")]
     Unexpected(Option<u16>),

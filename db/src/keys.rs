@@ -180,6 +180,7 @@ fn store_error(error: Error) -> StoreError {
         Error::Unavailable(_)
         | Error::Conflict
         | Error::UniqueViolation(_)
+        | Error::Floor(_)
         | Error::Unexpected(_) => StoreError::Unavailable(error.into()),
     }
 }

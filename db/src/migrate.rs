@@ -13,6 +13,27 @@ static MIGRATIONS: Migrator = Migrator {
     ..sqlx::migrate!("./migrations")
 };
 
+/// The migration of the next release, which the upgrade test applies.
+#[cfg(feature = "next-release")]
+static NEXT_RELEASE: Migrator = sqlx::migrate!("./next-release");
+
+/// All migrations of this build.
+#[cfg(not(feature = "next-release"))]
+fn migrations() -> &'static Migrator {
+    &MIGRATIONS
+}
+
+/// All migrations of this build.
+#[cfg(feature = "next-release")]
+fn migrations() -> Migrator {
+    let all = [&MIGRATIONS, &NEXT_RELEASE].map(|migrator| migrator.migrations.iter().cloned());
+    Migrator {
+        migrations: all.into_iter().flatten().collect(),
+        locking: false,
+        ..sqlx::migrate!("./next-release")
+    }
+}
+
 /// One file per account, `{{database}}` standing for the database's name.
 const GRANTS: [&str; 3] = [
     include_str!("../grants/app.sql"),
@@ -82,7 +103,7 @@ async fn migrate_and_grant(
     connection: &mut MySqlConnection,
     name: &str,
 ) -> Result<(), MigrationError> {
-    MIGRATIONS.run_direct(&mut *connection).await?;
+    migrations().run_direct(&mut *connection).await?;
     for grants in GRANTS {
         for statement in statements(grants, name) {
             connection

@@ -66,7 +66,7 @@ impl Database {
             &row.token_hash[..],
             &before[..],
         )
-        .execute(&self.pool)
+        .execute(self.writable().await?)
         .await?;
         Error::unless_updated(updated.rows_affected())
     }
@@ -83,7 +83,7 @@ impl Database {
             "DELETE FROM sessions WHERE expires_at < ? LIMIT 1000",
             before
         )
-        .execute(&self.pool)
+        .execute(self.writable().await?)
         .await?;
         Ok(())
     }

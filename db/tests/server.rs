@@ -17,6 +17,7 @@ mod server {
     mod owners;
     mod patient_index;
     mod people;
+    mod release;
     mod resources;
     mod rows;
     mod scratch;

@@ -64,7 +64,8 @@ mod tests {
             DemographicsRow,
             IndexVersionRow,
             ChangeRow,
-            ChangeCounterRow
+            ChangeCounterRow,
+            ReleaseFloorRow
         ];
         listed.push(Declared {
             table: tables::KEYS,

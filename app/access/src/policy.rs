@@ -106,9 +106,11 @@ pub enum AssuranceLevel {
 impl From<Assurance> for AssuranceLevel {
     fn from(assurance: Assurance) -> Self {
         match assurance {
-            Assurance::Password | Assurance::Token | Assurance::ClientAssertion => {
-                Self::SingleFactor
-            }
+            // A method of a later release counts as the weakest.
+            Assurance::Password
+            | Assurance::Token
+            | Assurance::ClientAssertion
+            | Assurance::Unknown => Self::SingleFactor,
             Assurance::PasswordAndCode | Assurance::Passkey => Self::MultiFactor,
         }
     }

@@ -74,7 +74,7 @@ struct EncodedPart {
 /// The reason why an event has no body, or bytes are not one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BodyError {
-    /// The event cannot be encoded: its time lies outside the years 0 to 9999.
+    /// The event cannot be encoded: its time lies outside the years 0 to 9999, or it has a code of a later release.
     #[error("this audit event has no encoding")]
     Unencodable,
     /// The bytes are not the body of an event.

@@ -67,6 +67,9 @@ pub enum Assurance {
     Token,
     /// A signed assertion of a machine client (RFC 7523).
     ClientAssertion,
+    /// A method that this release does not know: read, and never written.
+    #[serde(other)]
+    Unknown,
 }
 
 /// An action done or attempted.
@@ -93,8 +96,16 @@ pub enum Action {
     Attest,
     /// A key was made, rotated, retired or destroyed.
     KeyOperation,
+    /// An upgrade was finished: the release floor was raised, so that builds of earlier releases stopped writing.
+    FinishUpgrade,
     /// A stored row, value or event was found to have been altered outside this stack.
     Tampering,
+    /// An action of the build that the upgrade test runs beside this one.
+    #[cfg(feature = "next-release")]
+    NextRelease,
+    /// An action that this release does not know: read, and never written.
+    #[serde(other)]
+    Unknown,
 }
 
 /// An action's result.
@@ -111,6 +122,9 @@ pub enum Outcome {
     NotFound,
     /// Allowed, but not done because of an error.
     Failed,
+    /// A result that this release does not know: read, and never written.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A reason for access: codes of HL7 v3 `PurposeOfUse` (2.16.840.1.113883.5.8).
@@ -131,6 +145,20 @@ pub enum PurposeOfUse {
     /// A patient's request about the patient's own records.
     #[serde(rename = "PATRQT")]
     PatientRequest,
+    /// A reason that this release does not know: read, and never written.
+    #[serde(other, rename = "unknown")]
+    Unknown,
+}
+
+impl Event {
+    /// Whether this release knows every code of the event. A code that it does not know was written by a later
+    /// release; encoded again, it would be another event.
+    pub(crate) fn is_known(&self) -> bool {
+        self.action != Action::Unknown
+            && self.outcome != Outcome::Unknown
+            && self.purpose != PurposeOfUse::Unknown
+            && self.assurance != Some(Assurance::Unknown)
+    }
 }
 
 /// The one text form of an event's time: RFC 3339 in UTC with exactly six decimals.

@@ -70,8 +70,12 @@ impl std::fmt::Debug for Part {
     }
 }
 
-/// The parts of `event`, in the order of its commitment; none if its time has no text form.
+/// The parts of `event`, in the order of its commitment; none if its time has no text form, or if it has a code that
+/// this release does not know.
 pub(crate) fn parts_of(event: &Event) -> Option<Vec<Part>> {
+    if !event.is_known() {
+        return None;
+    }
     // Without `..`: a new field does not compile until it is a part.
     let Event {
         at,
@@ -109,7 +113,8 @@ pub(crate) fn parts_of(event: &Event) -> Option<Vec<Part>> {
 
 /// The event whose parts these are; none if they are not those of one event.
 ///
-/// Header fields that this release does not know are skipped: the next release may write them.
+/// Header fields that this release does not know are skipped, and unknown codes are read as `Unknown`: the next
+/// release may write them.
 pub(crate) fn event_of(parts: &[Part]) -> Option<Event> {
     let mut fields = Map::new();
     let mut records = Vec::new();
@@ -154,6 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Assurance;
     use crate::samples::{any_event, event, record};
 
     fn encoded(event: &Event) -> Vec<String> {
@@ -191,6 +197,24 @@ mod tests {
             value: b"\"ward\"".to_vec(),
         });
         assert_eq!(event_of(&parts), Some(event()));
+    }
+
+    #[test]
+    fn a_code_of_a_later_release_is_read_as_unknown_and_not_written_again() {
+        let known = Event {
+            assurance: Some(Assurance::Passkey),
+            ..event()
+        };
+        for label in ["action", "outcome", "purpose", "assurance"] {
+            let mut parts = parts_of(&known).unwrap();
+            let part = parts.iter_mut().find(|part| part.label == label).unwrap();
+            part.value = b"\"of-a-later-release\"".to_vec();
+            let read = event_of(&parts).unwrap();
+            assert_ne!(read, known, "{label}");
+            assert_eq!(parts_of(&read), None, "{label}");
+            let shown = serde_json::to_value(&read).unwrap();
+            assert_eq!(shown[label], "unknown");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the binary can be told to do.
 
+use std::fmt::Display;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use phi::DevelopmentKeyring;
 use telemetry::{Collector, Guard};
 
 use crate::boot::config::Config;
-use crate::boot::{provision, serve, wiring};
+use crate::boot::{finish, provision, serve, wiring};
 use crate::http::state::AppState;
 use crate::services::clock::Clock;
 use crate::services::scrub::Findings;
@@ -45,6 +46,11 @@ pub(crate) enum Command {
     Provision,
     /// Compare every stored row with the audit log once, and end: with 0 if all are as they were written.
     Scrub,
+    /// End an upgrade: raise the release floor to this build's release. Builds of earlier releases stop writing, and
+    /// there is no way back; run it once none of them serves any more. May be repeated.
+    ///
+    /// Example: `cargo stack upgrade finish`, or `docker compose run --rm app finish`
+    Finish,
     /// Make a development keyring: root keys in a file, for machines without a key service.
     Keyring {
         /// The file to make; it must not be there.
@@ -104,11 +110,11 @@ async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
             std::io::stdin()
                 .read_to_string(&mut input)
                 .context("standard input")?;
-            let made = provision::provision(&app, &input).await?;
-            #[expect(clippy::print_stdout, reason = "the command's answer")]
-            {
-                println!("{made}");
-            }
+            print(provision::provision(&app, &input).await?);
+            Ok(())
+        }
+        Command::Finish => {
+            print(finish::finish(&app).await?);
             Ok(())
         }
         Command::Scrub => scrub(&app).await,
@@ -123,15 +129,18 @@ async fn scrub(app: &AppState) -> anyhow::Result<()> {
         rows,
         tampered,
     } = findings;
-    #[expect(clippy::print_stdout, reason = "the command's answer")]
-    {
-        println!("{events} events and {rows} rows were compared");
-    }
+    print(format!("{events} events and {rows} rows were compared"));
     anyhow::ensure!(
         tampered == 0,
         "{tampered} of them are not as they were written: each is in the log, with \"security\": true"
     );
     Ok(())
+}
+
+/// Prints a command's result.
+#[expect(clippy::print_stdout, reason = "the command's result")]
+fn print(result: impl Display) {
+    println!("{result}");
 }
 
 fn observe(config: &Config) -> anyhow::Result<Guard> {

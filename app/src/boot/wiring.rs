@@ -16,6 +16,7 @@ use crate::services::keys::Keys;
 use crate::services::organizations::Organizations;
 use crate::services::readiness::Readiness;
 use crate::services::records::Records;
+use crate::services::release::{Releases, SystemFloor};
 use crate::services::scrub::Scrubber;
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
@@ -29,6 +30,7 @@ use crate::services::trail::AuditTrail;
 pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppState> {
     let database = Database::new(&config.database);
     let keys = Keys::connect(&config.keys, database.clone()).await?;
+    database.verify_floor_with(Arc::new(SystemFloor::new(keys.clone())));
     let feed = ChangeFeed::new(database.clone(), keys.clone());
     let callers = Callers::new(
         database.clone(),
@@ -69,6 +71,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
             clock,
         ),
         scrubber: Scrubber::new(database.clone(), keys.clone()),
+        releases: Releases::new(database.clone(), keys.clone(), trail.clone(), clock),
         readiness: Readiness::new(database, keys),
         trail,
         public_origin: config.server.public_origin.clone(),

@@ -8,6 +8,7 @@ use crate::services::identity::Identity;
 use crate::services::organizations::Organizations;
 use crate::services::readiness::Readiness;
 use crate::services::records::Records;
+use crate::services::release::Releases;
 use crate::services::scrub::Scrubber;
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
@@ -33,6 +34,8 @@ pub(crate) struct Services {
     pub(crate) sign_in: SignIn,
     /// Patients and their charts.
     pub(crate) records: Records,
+    /// The release floor.
+    pub(crate) releases: Releases,
     /// Whether dependencies answer.
     pub(crate) readiness: Readiness,
     /// The comparison of stored rows with the audit log.

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use db::FloorError;
 use phi::{KeyError, OpenError, OrganizationId, Tampering};
 
 use crate::services::feed::AppendError;
@@ -70,7 +71,13 @@ impl From<db::Error> for ServiceError {
                 let reason = "a row does not have the form that this stack writes";
                 Tampering::report(table, reason, OrganizationId::SYSTEM, None).into()
             }
-            db::Error::UniqueViolation(_) | db::Error::Unexpected(_) => Self::internal(error),
+            db::Error::Floor(FloorError::Outdated { .. } | FloorError::Unverifiable) => {
+                Self::unavailable(error)
+            }
+            // Tampering was reported where it was found.
+            db::Error::Floor(FloorError::Tampered)
+            | db::Error::UniqueViolation(_)
+            | db::Error::Unexpected(_) => Self::internal(error),
         }
     }
 }

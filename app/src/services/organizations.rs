@@ -11,6 +11,7 @@ use crate::services::error::ServiceError;
 use crate::services::feed::first_counter;
 use crate::services::keys::Keys;
 use crate::services::owners::new_owner_row;
+use crate::services::release::first_floor;
 use crate::services::trail::{AuditTrail, audit_year, seal_under, system_event};
 use crate::services::written::written;
 
@@ -91,7 +92,13 @@ impl Organizations {
         rows.extend(owners.iter().map(written));
         rows.extend(keys.iter().map(written));
 
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = if organization == OrganizationId::SYSTEM {
+            let floor = first_floor(key, now);
+            rows.push(written(&floor));
+            self.database.begin_first(&floor).await?
+        } else {
+            self.database.begin().await?
+        };
         transaction.insert_organization(&row).await?;
         transaction.insert_keys(&keys).await?;
         transaction.insert_owners(&owners).await?;

@@ -19,9 +19,10 @@ impl Readiness {
         Self { database, keys }
     }
 
-    /// Checks that the database answers and that the system's keys are open.
+    /// Checks that the database answers, that the release floor lets this build write, and that the system's keys are
+    /// open.
     pub(crate) async fn check(&self) -> Result<(), ServiceError> {
-        self.database.ping().await?;
+        self.database.check_floor().await?;
         self.keys.authorization(OrganizationId::SYSTEM).await?;
         Ok(())
     }

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use db::{
     ChangeCounterRow, ChangeRow, CredentialRow, Database, DemographicsRow, IndexVersionRow,
-    OrganizationRow, OwnerRow, PersonRow, ResourceRow, ScrubbedRow, SessionRow, VersionRow,
+    OrganizationRow, OwnerRow, PersonRow, ReleaseFloorRow, ResourceRow, ScrubbedRow, SessionRow,
+    VersionRow,
 };
 use phi::{Tampering, WrappedKey, row_digest};
 use tokio::time::sleep;
@@ -80,6 +81,7 @@ impl Scrubber {
         let mut findings = Findings::default();
         self.events(breath, &mut findings).await?;
         self.table::<OrganizationRow>(breath, &mut findings).await?;
+        self.table::<ReleaseFloorRow>(breath, &mut findings).await?;
         self.table::<WrappedKey>(breath, &mut findings).await?;
         self.table::<OwnerRow>(breath, &mut findings).await?;
         self.table::<IndexVersionRow>(breath, &mut findings).await?;

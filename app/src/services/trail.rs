@@ -178,6 +178,8 @@ impl AuditTrail {
         source: Option<IpAddr>,
         mut event: Event,
     ) -> Result<SealedEvent, TrailError> {
+        #[cfg(feature = "next-release")]
+        crate::services::next_release::rename(&mut event);
         let scope = self.audit_scope(organization, event.at).await?;
         // Opened before the caller's transaction holds a connection: a load would take a second one.
         self.keys.authorization(OrganizationId::SYSTEM).await?;

@@ -49,7 +49,7 @@ async fn schema(scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The columns that the app may change. Of any other table it may change none.
-const CHANGEABLE: [(&str, &[&str]); 9] = [
+const CHANGEABLE: [(&str, &[&str]); 10] = [
     (
         "keys",
         &[
@@ -98,6 +98,7 @@ const CHANGEABLE: [(&str, &[&str]); 9] = [
         "change_counters",
         &["sequence", "digest", "access", "mac_key", "mac"],
     ),
+    ("release_floor", &["lowest", "raised_at", "mac_key", "mac"]),
     ("audit_sequencer", &["epoch", "holder", "until"]),
 ];
 

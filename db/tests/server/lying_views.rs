@@ -195,14 +195,14 @@ fn returns_rows(output: &syn::ReturnType) -> bool {
     if matches!(output, syn::ReturnType::Default) {
         return false;
     }
-    // `Result<(), Error>` and `Result<Transaction, Error>` have no rows; anything else may.
+    // `Result<(), Error>`, `Result<Transaction, Error>` and `Result<&MySqlPool, Error>` have no rows; anything else may.
     let Some(value) = first_argument(output) else {
         return true;
     };
     if let syn::Type::Tuple(tuple) = value {
         return !tuple.elems.is_empty();
     }
-    last_word(value) != "Transaction"
+    !matches!(value, syn::Type::Reference(_)) && last_word(value) != "Transaction"
 }
 
 fn first_argument(output: &syn::ReturnType) -> Option<&syn::Type> {

@@ -3,7 +3,7 @@
 
 use db::{
     ChangeCounterRow, ChangeRow, CredentialRow, DemographicsRow, IndexVersionRow, OrganizationRow,
-    OwnerRow, PersonRow, ResourceRow, SessionRow, VersionRow,
+    OwnerRow, PersonRow, RELEASE, ReleaseFloorRow, ResourceRow, SessionRow, VersionRow,
 };
 use phi_types::{
     AuthenticatedRow, ChangeKind, IndexState, IndexToken, KeyId, OrganizationId, Owner, OwnerKind,
@@ -69,6 +69,16 @@ pub(super) fn owner(organization: OrganizationId, owner: &Owner) -> OwnerRow {
 }
 
 /// A version of the blind index.
+pub(super) fn release_floor() -> ReleaseFloorRow {
+    ReleaseFloorRow {
+        organization: OrganizationId::SYSTEM,
+        row_id: RowId::random(),
+        lowest: RELEASE,
+        raised_at: noon(),
+        mac: mac(),
+    }
+}
+
 pub(super) fn index_version(organization: OrganizationId, version: u16) -> IndexVersionRow {
     IndexVersionRow {
         organization,

@@ -1,13 +1,27 @@
 //! A database of a test's own on the server that the environment names.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use db::{Database, Settings};
+use db::{Database, FloorError, FloorVerifier, ReleaseFloorRow, Settings, Verification};
 use phi_types::RowId;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{ConnectOptions as _, Executor as _};
 use url::Url;
+
+use super::rows::release_floor;
+
+/// Verifies every floor that is there and not below the highest one seen.
+#[derive(Debug)]
+pub(super) struct TrustedFloor;
+
+impl FloorVerifier for TrustedFloor {
+    fn verify(&self, stored: Option<ReleaseFloorRow>, known: u32) -> Verification<'_> {
+        let verified = stored.filter(|row| row.lowest >= known);
+        Box::pin(async { verified.ok_or(FloorError::Tampered) })
+    }
+}
 
 /// A database that no other test uses. It stays until the server is thrown away.
 pub(super) struct Scratch {
@@ -44,18 +58,22 @@ impl Scratch {
         scratch
     }
 
-    /// A database with the schema and the grants of this build.
+    /// A database with the schema, the grants and the release floor of this build.
     pub(super) async fn migrated() -> Self {
         let scratch = Self::empty().await;
         db::migrate::run(&scratch.settings("migrate"))
             .await
             .unwrap();
+        let first = scratch.app().begin_first(&release_floor()).await.unwrap();
+        first.commit().await.unwrap();
         scratch
     }
 
-    /// The pool of the account `app`, as the app tier has it.
+    /// The pool of the account `app`, as the app tier has it, but that every floor verifies.
     pub(super) fn app(&self) -> Database {
-        Database::new(&self.settings("app"))
+        let database = Database::new(&self.settings("app"));
+        database.verify_floor_with(Arc::new(TrustedFloor));
+        database
     }
 
     /// How an account reaches this database.

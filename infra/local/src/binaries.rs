@@ -49,17 +49,44 @@ pub(crate) fn obtain_only(programs: &[&str], release: bool) -> anyhow::Result<Pa
     Ok(folder)
 }
 
+/// The folder of the next release's programs, for the test in which two releases write one database:
+/// `STACK_NEXT_BIN_DIR` as it is, otherwise what cargo builds now with the feature `next-release`.
+///
+/// # Errors
+/// When a build fails, or a program cannot be copied.
+pub(crate) fn obtain_next_release() -> anyhow::Result<PathBuf> {
+    const UPGRADED: [&str; 2] = ["app", "migrate"];
+    if let Some(folder) = env::var_os("STACK_NEXT_BIN_DIR").filter(|folder| !folder.is_empty()) {
+        return Ok(PathBuf::from(folder));
+    }
+    let built = build_with(&UPGRADED, &["--features", "app/next-release"])?;
+    let folder = workspace::root()?.join("target/next-release");
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    for program in UPGRADED {
+        std::fs::copy(built.join(program), folder.join(program))
+            .with_context(|| format!("{program} cannot be copied to {}", folder.display()))?;
+    }
+    // Only the crates with the feature were compiled a second time, under names of their own; but cargo puts the
+    // programs of either build in one place. This build's are put there again.
+    build_with(&UPGRADED, &[])?;
+    Ok(folder)
+}
+
 fn build(programs: &[&str], release: bool) -> anyhow::Result<PathBuf> {
+    let profile: &[&str] = if release { &["--release"] } else { &[] };
+    build_with(programs, profile)
+}
+
+fn build_with(programs: &[&str], options: &[&str]) -> anyhow::Result<PathBuf> {
     let mut command = Command::new(workspace::cargo());
     command
         .current_dir(workspace::root()?)
         .args(["build", "--message-format=json-render-diagnostics"])
         .args(programs.iter().flat_map(|program| ["--bin", program]))
+        .args(options)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    if release {
-        command.arg("--release");
-    }
     let output = command
         .output()
         .context("cargo cannot be started: is it on the path?")?;

@@ -36,6 +36,9 @@ enum Command {
     Token(Token),
     /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) through the front door
     Import(Import),
+    /// The steps of a rolling upgrade: the schema first, and at last the end (see db/README.md)
+    #[command(subcommand)]
+    Upgrade(stack::Upgrade),
     /// The same stack in containers (Docker)
     #[command(subcommand)]
     Compose(Compose),
@@ -160,6 +163,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compose(Compose::Down { volumes }) => {
             stack::compose::down(volumes, Progress::shown()).await?;
         }
+        Command::Upgrade(step) => print!("{}", stack::upgrade(&home, step).await?),
         Command::Infra(command) => return stack::infra(&command),
         Command::Bench(options) => stack::bench(&options).await?,
         Command::Test(test) => {

@@ -44,5 +44,6 @@ pub(crate) async fn make(settings: &Settings, home: &Home, binaries: &Path) -> a
     let app = environment::app(settings, home, binaries, &arguments)?;
     app.run()
         .await
+        .map(drop)
         .context("the development keyring cannot be made")
 }

@@ -122,8 +122,9 @@ impl Program {
         command
     }
 
-    /// Runs it to its end. What it prints goes to its log as well as into the error.
-    pub(crate) async fn run(&self) -> anyhow::Result<()> {
+    /// Runs it to its end; what it printed on standard output. That, and standard error, go to its log as well as into
+    /// the error.
+    pub(crate) async fn run(&self) -> anyhow::Result<String> {
         let mut command = tokio::process::Command::from(self.command());
         let output = command
             .stdin(Stdio::null())
@@ -143,7 +144,7 @@ impl Program {
                 output.status
             );
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Starts it in a process group of its own, so that Ctrl-C reaches only the supervisor, which

@@ -1,5 +1,6 @@
 //! A running stack: prepared, started in order, stopped in the opposite order.
 
+mod beside;
 mod processes;
 
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use crate::server::{Extras, Server};
 use crate::settings::{KeyService, Settings};
 use crate::state::State;
 use crate::status::Status;
+pub use beside::Beside;
+
 use crate::{binaries, certificates, emulator, environment, keys, ports, seed};
 
 /// The processes in the order they are stopped, with the time each has for it: web and app drain,

@@ -1,6 +1,7 @@
 //! The registry of sealed columns. Adding a PHI field is one entry here and one migration.
 //!
-//! Ids are permanent: an entry may be renamed or retired, but its id is never given to another column.
+//! Ids are permanent: an entry may be renamed or retired, but its id is never given to another column. Ids from 60,000
+//! are those of the build that the upgrade test runs.
 
 use Bucket::{Multiple, Padme};
 
@@ -91,6 +92,20 @@ registry! {
 
     /// For each resource type, the count and the multiset hash of an owner's current heads.
     OwnerHeads: Vec<u8> = "owners", "heads", 50, Multiple(256);
+}
+
+/// A note on a patient, which only the build of the upgrade test has.
+#[cfg(feature = "next-release")]
+#[derive(Clone, Copy, Debug)]
+pub struct NextReleaseNote;
+
+#[cfg(feature = "next-release")]
+impl Column for NextReleaseNote {
+    type Value = String;
+    const TABLE: &'static str = "demographics";
+    const NAME: &'static str = "next_release_note";
+    const ID: u16 = 60_000;
+    const BUCKET: Bucket = Multiple(32);
 }
 
 #[cfg(test)]

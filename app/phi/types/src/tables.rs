@@ -64,6 +64,8 @@ tables! {
     INDEX_VERSIONS = 11, "index_versions", Organization;
     /// The change feed.
     CHANGES = 12, "changes", Organization;
+    /// The lowest release that may write.
+    RELEASE_FLOOR = 13, "release_floor", System;
     /// The end of each organization's change feed.
     CHANGE_COUNTERS = 14, "change_counters", Organization;
 }

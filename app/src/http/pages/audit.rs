@@ -80,6 +80,9 @@ pub(crate) struct EventRow {
 /// Records listed of one event; a search may have touched hundreds.
 const LISTED: usize = 3;
 
+/// A code that a later release has written: the event is genuine, and shown with what is known of it.
+const OF_LATER_RELEASE: &str = "Unknown (of a later release)";
+
 impl EventRow {
     /// An opened event; `names` are those of the organization's people.
     pub(crate) fn new(event: &Event, names: &HashMap<Uuid, Phi<String>>) -> Self {
@@ -114,6 +117,7 @@ impl EventRow {
             Outcome::Failed => "Failed",
             Outcome::Refused => "Refused",
             Outcome::NotFound => "Not found",
+            Outcome::Unknown => OF_LATER_RELEASE,
         }
     }
 
@@ -121,7 +125,7 @@ impl EventRow {
         match self.outcome {
             Outcome::Success => "good",
             Outcome::Refused | Outcome::Failed | Outcome::Partial => "bad",
-            Outcome::NotFound => "",
+            Outcome::NotFound | Outcome::Unknown => "",
         }
     }
 }
@@ -138,7 +142,11 @@ fn action(action: Action) -> &'static str {
         Action::Provision => "Set up",
         Action::Attest => "Attest",
         Action::KeyOperation => "Key operation",
+        Action::FinishUpgrade => "Finish an upgrade",
         Action::Tampering => "Tampering found",
+        #[cfg(feature = "next-release")]
+        Action::NextRelease => "Next release",
+        Action::Unknown => OF_LATER_RELEASE,
     }
 }
 
@@ -149,6 +157,7 @@ fn purpose(purpose: PurposeOfUse) -> &'static str {
         PurposeOfUse::Payment => "Payment",
         PurposeOfUse::Administration => "Administration",
         PurposeOfUse::PatientRequest => "Patient's request",
+        PurposeOfUse::Unknown => OF_LATER_RELEASE,
     }
 }
 

@@ -92,6 +92,7 @@ impl From<db::Error> for WriteError {
             db::Error::Unavailable(_)
             | db::Error::NotRequested(_)
             | db::Error::Corrupt(_)
+            | db::Error::Floor(_)
             | db::Error::Unexpected(_) => Self::Refused(error.into()),
         }
     }

@@ -43,10 +43,13 @@ impl Records {
         tokens.sort_unstable_by_key(|it| (it.parameter, it.version, it.token, !it.unique));
         tokens.dedup_by_key(|it| (it.parameter, it.version, it.token));
         let patient = PatientId::from_uuid(change.id);
+        let row = demographics(key, scope, patient, step.version, fields)?;
+        #[cfg(feature = "next-release")]
+        let row = crate::services::next_release::with_note(&self.database, key, scope, row)?;
         Ok(PatientRows {
             change: index,
             is_new: step.effect == Effect::Created,
-            demographics: demographics(key, scope, patient, step.version, fields)?,
+            demographics: row,
             tokens,
         })
     }
@@ -77,6 +80,8 @@ fn demographics(
         email: sealed(scope, row_id, fields.email)?,
         address: sealed(scope, row_id, fields.address)?,
         roster_entry: scope.seal(row_id, &*entry)?,
+        #[cfg(feature = "next-release")]
+        next_release_note: None,
         mac: RowMac::UNSET,
     }))
 }

@@ -69,6 +69,12 @@ impl Case {
         self
     }
 
+    /// No other genuine row of the table exists.
+    const fn of_one_row(mut self) -> Self {
+        self.others = &[];
+        self
+    }
+
     const fn without(mut self, unread: &'static [&'static str]) -> Self {
         self.unread = unread;
         self
@@ -84,6 +90,7 @@ impl Case {
 pub(super) fn all() -> Vec<Case> {
     let groups = [
         keys(),
+        floor(),
         access(),
         records(),
         index(),
@@ -93,6 +100,16 @@ pub(super) fn all() -> Vec<Case> {
         scrub::all(),
     ];
     groups.into_iter().flatten().collect()
+}
+
+fn floor() -> Vec<Case> {
+    const SYSTEM: Option<OrganizationId> = Some(OrganizationId::SYSTEM);
+    let query = Case::of(
+        "release_floor",
+        &[("release_floor", &["organization"])],
+        |w| Box::pin(async { one(w, SYSTEM, w.app.release_floor().await).await }),
+    );
+    vec![query.of_one_row()]
 }
 
 fn keys() -> Vec<Case> {

@@ -15,6 +15,7 @@ use phi::{
     PatientId, Purpose, StoreError, WrappedKey,
 };
 use phi_types::{AuthenticatedRow as _, random_bytes, row_digest};
+use sqlx::Executor as _;
 use time::Duration;
 
 use crate::server::rows::{self, id, noon};
@@ -104,6 +105,7 @@ impl World {
         let there = maker.organization(OrganizationId::random()).await;
         let scratch = Scratch::migrated().await;
         let app = scratch.app();
+        store_floor(&scratch, &system.authorization).await;
         let mut subjects = Vec::new();
         for (number, keys) in [(VICTIM, &here), (SAME, &here), (ELSEWHERE, &there)] {
             let mut subject = maker.subject(keys, &system.authorization, number).await;
@@ -261,6 +263,15 @@ impl Maker {
             entry,
         }
     }
+}
+
+/// Replaces the floor of the other tests, whose MAC verifies under no key, by a genuine one.
+async fn store_floor(scratch: &Scratch, system: &AuthorizationKey) {
+    let mut owner = scratch.connect("migrate").await;
+    owner.execute("DELETE FROM release_floor").await.unwrap();
+    let floor = system.authenticate(rows::release_floor());
+    let first = scratch.app().begin_first(&floor).await.unwrap();
+    first.commit().await.unwrap();
 }
 
 fn session(person: &PersonRow, number: usize) -> SessionRow {

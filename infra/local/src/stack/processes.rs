@@ -6,7 +6,9 @@ use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
 
 use super::{STOPPING, Stack};
+use crate::home::Home;
 use crate::process::{Process, Program, last_lines};
+use crate::settings::Settings;
 use crate::{emulator, environment, readiness};
 
 /// How long a process may take until it is ready.
@@ -30,7 +32,8 @@ impl Stack {
         let process = program.start()?;
         self.processes.push(process);
         self.write_state()?;
-        self.await_ready(&program).await
+        let (settings, home) = (self.settings.clone(), self.home.clone());
+        await_ready(self.known(name)?, &program, &settings, &home).await
     }
 
     /// Kills one process, by name, as a power cut would.
@@ -85,33 +88,6 @@ impl Stack {
         }
     }
 
-    async fn await_ready(&mut self, program: &Program) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        let settings = self.settings.clone();
-        loop {
-            let process = self.known(program.name)?;
-            if let Some(ending) = process.ending() {
-                bail!(
-                    "{} ended ({ending}). {}",
-                    program.name,
-                    log_excerpt(program)
-                );
-            }
-            if readiness::of(program.name, &settings, &self.home).await {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                let seconds = PATIENCE.as_secs();
-                bail!(
-                    "{} is not ready after {seconds} s. {}",
-                    program.name,
-                    log_excerpt(program)
-                );
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     pub(super) fn process(&mut self, name: &str) -> Option<&mut Process> {
         self.processes
             .iter_mut()
@@ -121,6 +97,37 @@ impl Stack {
     fn known(&mut self, name: &str) -> anyhow::Result<&mut Process> {
         self.process(name)
             .with_context(|| format!("no process `{name}` was started"))
+    }
+}
+
+/// Waits until a process that was started is ready.
+pub(super) async fn await_ready(
+    process: &mut Process,
+    program: &Program,
+    settings: &Settings,
+    home: &Home,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(ending) = process.ending() {
+            bail!(
+                "{} ended ({ending}). {}",
+                program.name,
+                log_excerpt(program)
+            );
+        }
+        if readiness::of(program.name, settings, home).await {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let seconds = PATIENCE.as_secs();
+            bail!(
+                "{} is not ready after {seconds} s. {}",
+                program.name,
+                log_excerpt(program)
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

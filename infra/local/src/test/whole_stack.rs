@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use super::step::StepResult;
 use super::{Shared, cargo};
+use crate::binaries;
 use crate::home::Home;
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -34,12 +35,19 @@ pub(super) async fn run(
             "tests/tests holds no such test yet".to_owned(),
         ));
     }
+    let has_upgrade = names.iter().any(|name| name == "upgrade");
+    let next_release = has_upgrade
+        .then(binaries::obtain_next_release)
+        .transpose()?;
     let binaries = shared.binaries()?;
     let home = bring_up(shared, &binaries).await?;
-    let variables = [
+    let mut variables = vec![
         ("STACK_HOME", OsString::from(home.root())),
         ("STACK_BIN_DIR", binaries.into_os_string()),
     ];
+    if let Some(folder) = next_release {
+        variables.push(("STACK_NEXT_BIN_DIR", folder.into_os_string()));
+    }
     cargo::test(&shared.root, &cargo::only(&names), &variables).await
 }
 

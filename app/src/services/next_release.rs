@@ -1,0 +1,31 @@
+//! What the build of the upgrade test does and this release does not: one sealed column more, which is written once
+//! the upgrade is finished, and one audit action more, which is written at once. Compiled under the feature
+//! `next-release` only.
+
+use audit::{Action, Event};
+use db::{Database, DemographicsRow, RELEASE};
+use phi::{AuthorizationKey, ScopeKey, SealError};
+
+/// The row with its note, if every build that may still write understands it.
+pub(crate) fn with_note(
+    database: &Database,
+    key: &AuthorizationKey,
+    scope: &ScopeKey,
+    row: DemographicsRow,
+) -> Result<DemographicsRow, SealError> {
+    if !database.floor_is_at_least(RELEASE) {
+        return Ok(row);
+    }
+    let note = scope.seal(row.row_id, &"a note of the next release".to_owned())?;
+    Ok(key.authenticate(DemographicsRow {
+        next_release_note: Some(note),
+        ..row
+    }))
+}
+
+/// Records a search under the action that only the next release knows.
+pub(crate) fn rename(event: &mut Event) {
+    if event.action == Action::Search {
+        event.action = Action::NextRelease;
+    }
+}

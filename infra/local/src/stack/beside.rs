@@ -1,0 +1,102 @@
+//! Another build of app on the database and the keys of a running stack, as during a rolling upgrade.
+
+use std::path::Path;
+
+use anyhow::Context;
+use nix::sys::signal::Signal;
+
+use super::Stack;
+use super::processes::await_ready;
+use crate::environment;
+use crate::ports::free_ports;
+use crate::process::{Process, Program};
+use crate::settings::Settings;
+use crate::status::Status;
+
+/// An app of another build, and a web before it. Dropped, they are killed.
+#[derive(Debug)]
+pub struct Beside {
+    processes: Vec<Process>,
+    status: Status,
+}
+
+impl Stack {
+    /// Applies the migrations of another build.
+    ///
+    /// # Errors
+    /// When they fail.
+    pub async fn migrate_with(&self, binaries: &Path) -> anyhow::Result<()> {
+        let migrate = environment::migrate(&self.settings, &self.home, binaries);
+        migrate.run().await.context("the migrations failed")?;
+        Ok(())
+    }
+
+    /// Starts an app of another build on ports of its own, with this stack's web before it. Both log where this
+    /// stack's processes do.
+    ///
+    /// # Errors
+    /// When one of them does not become ready.
+    pub async fn start_beside(&self, binaries: &Path) -> anyhow::Result<Beside> {
+        let mut settings = self.settings.clone();
+        let ports = &mut settings.options.ports;
+        [ports.web, ports.redirect, ports.app] = free_ports()?;
+        let mut status = self.status()?;
+        status.web.address = environment::origin(&settings);
+        status.app.address = format!("127.0.0.1:{}", settings.options.ports.app);
+        let mut beside = Beside {
+            processes: Vec::new(),
+            status,
+        };
+        let app = environment::app(&settings, &self.home, binaries, &[])?;
+        let web = environment::web(&settings, &self.home, &self.binaries);
+        for program in [app, web] {
+            beside.start(&program, &settings, self).await?;
+        }
+        Ok(beside)
+    }
+
+    /// Finishes an upgrade by the app of a build: its `app finish`. What it printed.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn finish_with(&self, binaries: &Path) -> anyhow::Result<String> {
+        let arguments = ["finish".into()];
+        let app = environment::app(&self.settings, &self.home, binaries, &arguments)?;
+        app.run().await
+    }
+
+    /// The folder of this stack's programs.
+    #[must_use]
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
+    }
+}
+
+impl Beside {
+    async fn start(
+        &mut self,
+        program: &Program,
+        settings: &Settings,
+        stack: &Stack,
+    ) -> anyhow::Result<()> {
+        let mut process = program.start()?;
+        let ready = await_ready(&mut process, program, settings, &stack.home).await;
+        self.processes.push(process);
+        ready
+    }
+
+    /// The stack as this app and its web show it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.clone()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            // A process that has ended needs no signal.
+            let _ended = process.id.signal(Signal::SIGKILL);
+        }
+    }
+}

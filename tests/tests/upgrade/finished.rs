@@ -1,0 +1,58 @@
+//! After the upgrade is finished: the next release writes what it alone understands, and this one stops.
+
+use tests::{Role, fhir};
+
+use super::scene::{Upgrade, put, renamed, until_readiness_is};
+
+#[tokio::test]
+async fn after_finish_the_new_column_is_written_and_the_older_release_stops() -> anyhow::Result<()>
+{
+    let mut upgrade = Upgrade::begun().await?;
+    let [this, next] = upgrade.clients(Role::Clinician).await?;
+    let patient = fhir::patient();
+    put(&this, &[&patient]).await?.expecting(200)?;
+    assert!(upgrade.finish_by_this().await?.contains("is 1 already"));
+    assert!(upgrade.finish().await?.contains("raised from 1 to 2"));
+    assert!(upgrade.finish().await?.contains("is 2 already"));
+    assert!(upgrade.finish_by_this().await.is_err());
+    // The floor as it was made and as it was raised, each listed by the event of its transaction.
+    let listed = "SELECT COUNT(DISTINCT event, digest) FROM audit_rows WHERE table_tag = 13";
+    assert_eq!(upgrade.intruder.number(listed, &[]).await?, 2);
+
+    let write = put(&this, &[&renamed(&patient, "Tardy")]).await?;
+    assert_eq!(write.status, 503, "{}", write.text());
+    let path = format!("/fhir/{}", fhir::reference(&patient));
+    let read = this.get(&path).await?;
+    assert_eq!(read.status, 503, "{}", read.text());
+    assert!(upgrade.refusals()? > 0);
+    assert_eq!(
+        fhir::without_stamp(&next.read("Patient", fhir::id(&patient)).await?),
+        patient
+    );
+
+    // With the first write the next release reads the raised floor; from the second on it relies on it.
+    let patient = renamed(&patient, "Prompt");
+    put(&next, &[&patient]).await?.expecting(200)?;
+    let patient = renamed(&patient, "Prompter");
+    put(&next, &[&patient]).await?.expecting(200)?;
+    assert_eq!(upgrade.notes().await?, 1);
+    next.page("/patients").await?.expecting(200)?;
+
+    let null = "UPDATE demographics SET next_release_note = NULL WHERE patient = ?";
+    let id = fhir::id(&patient);
+    assert_eq!(upgrade.intruder.execute(null, &[id.as_bytes()]).await?, 1);
+    let page = next.page("/patients").await?;
+    upgrade.next.refused(&page, &["demographics"]).await
+}
+
+#[tokio::test]
+async fn an_older_release_that_is_started_after_finish_is_never_ready() -> anyhow::Result<()> {
+    let mut upgrade = Upgrade::begun().await?;
+    upgrade.finish().await?;
+    upgrade.apart.stack.stop("app").await?;
+    let before = upgrade.refusals()?;
+    upgrade.apart.stack.start("app").await?;
+    upgrade.until_refused_after(before).await?;
+    until_readiness_is(&upgrade.this, 503).await?;
+    until_readiness_is(&upgrade.next, 200).await
+}

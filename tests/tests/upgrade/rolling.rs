@@ -1,0 +1,63 @@
+//! Before the upgrade is finished: both releases read and write everything.
+
+use serde_json::json;
+use tests::{Role, fhir};
+
+use super::scene::{Upgrade, put, renamed};
+
+#[tokio::test]
+async fn two_releases_write_and_read_the_same_patients_in_turn_and_nothing_is_refused()
+-> anyhow::Result<()> {
+    let mut upgrade = Upgrade::begun().await?;
+    let clients = upgrade.clients(Role::Clinician).await?;
+    for (first, second) in [(0, 1), (1, 0)] {
+        let mut patient = fhir::patient();
+        let observation = fhir::observation(&patient);
+        put(&clients[first], &[&patient, &observation])
+            .await?
+            .expecting(200)?;
+        for (turn, writer) in [second, first, second].into_iter().enumerate() {
+            let id = fhir::id(&patient);
+            for client in &clients {
+                let stored = client.read("Patient", id).await?;
+                assert_eq!(fhir::without_stamp(&stored), patient);
+                client
+                    .page(&format!("/patients/{id}"))
+                    .await?
+                    .expecting(200)?;
+            }
+            patient = renamed(&patient, &format!("Turn{turn}"));
+            let note = fhir::observation(&patient);
+            put(&clients[writer], &[&patient, &note])
+                .await?
+                .expecting(200)?;
+        }
+    }
+    for client in &clients {
+        assert_eq!(client.found(&[("family", "Testperson")]).await?.len(), 2);
+        let list = client.page("/patients").await?.expecting(200)?;
+        assert!(list.text().contains("Turn2"), "{}", list.text());
+    }
+    assert_eq!(upgrade.notes().await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_audit_action_of_the_next_release_is_shown_as_unknown_by_this_one() -> anyhow::Result<()>
+{
+    let upgrade = Upgrade::begun().await?;
+    let [_, next] = upgrade.clients(Role::Clinician).await?;
+    next.found(&[("family", "Testperson")]).await?;
+    let [this, next] = upgrade.clients(Role::PrivacyOfficer).await?;
+    let page = this.page("/audit").await?.expecting(200)?;
+    assert!(page.text().contains("Unknown (of a later release)"));
+    let page = next.page("/audit").await?.expecting(200)?;
+    assert!(page.text().contains("Next release") && !page.text().contains("Unknown"));
+    for (client, action) in [(this, "unknown"), (next, "next-release")] {
+        let events = client.get("/api/v1/audit/events").await?.expecting(200)?;
+        let events = events.json()?;
+        let events = events["events"].as_array().cloned().unwrap_or_default();
+        assert!(events.iter().any(|event| event["action"] == json!(action)));
+    }
+    Ok(())
+}
