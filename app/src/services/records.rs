@@ -10,6 +10,7 @@ mod owners;
 mod patients;
 mod plan;
 mod read;
+mod refused;
 mod rows;
 mod search;
 

@@ -4,13 +4,13 @@
 //! here the transaction locks the owners and the heads, checks that the plan is current, and writes. A transaction
 //! that lost a race is retried whole.
 
-use access::{CallerEvent, Permitted, Record, Write, record_write};
+use access::{CallerEvent, Permitted, Write, record_write};
 use phi::OrganizationId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::plan::Plan;
-use super::{Records, key_of, subject};
+use super::{Records, key_of};
 use crate::services::error::ServiceError;
 use crate::services::trail::TrailError;
 use fhir::{Resource, ResourceType, VersionMeta};
@@ -123,7 +123,10 @@ impl Records {
             match self.attempt(changes).await {
                 Ok(applied) => return Ok(applied),
                 Err(WriteError::Conflict) => {}
-                Err(WriteError::Refused(error)) => return Err(error),
+                Err(WriteError::Refused(error)) => {
+                    self.record_refused(changes, error).await?;
+                    return Err(error);
+                }
             }
         }
         let cause = "the same records are being written by too many at once";
@@ -139,13 +142,7 @@ impl Records {
         let records: Vec<_> = changes
             .iter()
             .zip(&plan.steps)
-            .map(|(change, step)| {
-                let subject = subject(organization, change.resource_type).id(change.id);
-                let owner = change.owner.map(Into::into);
-                let subject = owner.map_or(subject, |patient| subject.patient(patient));
-                let version = Some(step.version);
-                (&change.permitted, Record { subject, version })
-            })
+            .map(|(change, step)| (&change.permitted, change.record(Some(step.version))))
             .collect();
         let write = record_write(&self.trail, &records).await;
         let write = write.map_err(|error| ApplyError::from(ServiceError::from(error)))?;
