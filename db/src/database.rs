@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlPool};
 
-use crate::{Error, Settings};
+use crate::{Error, Settings, demotion};
 
 /// Every row lock is named by a key that the statement names, so `READ COMMITTED` suffices and spares gap locks,
 /// on which two imports of one chart would deadlock. Times are UTC.
@@ -37,11 +37,17 @@ impl Database {
             .test_before_acquire(false)
             .before_acquire(|connection, state| {
                 Box::pin(async move {
+                    if demotion::outdates(state.age) {
+                        return Ok(false);
+                    }
                     if state.idle_for > TRUSTED {
                         connection.ping().await?;
                     }
                     Ok(true)
                 })
+            })
+            .after_release(|_connection, state| {
+                Box::pin(std::future::ready(Ok(!demotion::outdates(state.age))))
             })
             .after_connect(|connection, _| {
                 Box::pin(async move {

@@ -6,6 +6,7 @@ mod audit_events;
 mod credentials;
 mod database;
 mod demographics;
+mod demotion;
 mod error;
 mod index_versions;
 mod keys;
