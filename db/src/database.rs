@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlPool};
+use time::OffsetDateTime;
 
 use crate::{Error, Settings, demotion};
 
@@ -99,6 +100,15 @@ impl Transaction {
     /// Any of [`Error`].
     pub async fn commit(self) -> Result<(), Error> {
         Ok(self.inner.commit().await?)
+    }
+
+    /// The database's clock, UTC.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn now(&mut self) -> Result<OffsetDateTime, Error> {
+        let now = sqlx::query_scalar!(r#"SELECT UTC_TIMESTAMP(6) AS "now!: OffsetDateTime""#);
+        Ok(now.fetch_one(&mut *self.inner).await?)
     }
 
     /// Gives everything back.

@@ -10,7 +10,7 @@ use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 use crate::services::owners::new_owner_row;
-use crate::services::trail::{AuditTrail, audit_year, seal_under, system_event};
+use crate::services::trail::{AuditTrail, audit_year, ensure_due, seal_under, system_event};
 use crate::services::written::written;
 
 /// The name of the system's reserved organization.
@@ -90,6 +90,7 @@ impl Organizations {
         rows.extend(keys.iter().map(written));
 
         let mut transaction = self.database.begin().await?;
+        ensure_due(&mut transaction, now).await?;
         transaction.insert_organization(&row).await?;
         transaction.insert_keys(&keys).await?;
         transaction.insert_owners(&owners).await?;

@@ -30,7 +30,7 @@ use crate::services::keys::Keys;
 use chains::ChainPool;
 
 pub(crate) use seal::{audit_year, seal as seal_under};
-pub(crate) use year::system_event;
+pub(crate) use year::{ensure_due, system_event};
 
 /// Refusals of one caller that are recorded one by one, each minute.
 const REFUSALS_PER_MINUTE: u32 = 20;
@@ -53,6 +53,9 @@ pub(crate) enum TrailError {
     /// The event could not be sealed.
     #[error("audit body: {0}")]
     Seal(#[from] SealError),
+    /// The event's time is in a year that the database's clock is not near to.
+    #[error("the clock of this instance or of the database is wrong")]
+    Clock,
     /// The writer of the trail has ended: the process is shutting down.
     #[error("the audit trail is closed")]
     Stopped,

@@ -71,7 +71,7 @@ impl From<TrailError> for ServiceError {
             TrailError::Open(error) => error.into(),
             TrailError::Database(error) => error.into(),
             TrailError::Body(_) | TrailError::Seal(_) => Self::internal(error),
-            TrailError::Stopped => Self::unavailable(error),
+            TrailError::Clock | TrailError::Stopped => Self::unavailable(error),
         }
     }
 }
