@@ -34,7 +34,7 @@ pub use owners::OwnerRow;
 pub use patient_index::PatientToken;
 pub use people::PersonRow;
 pub use resource_versions::{CurrentVersion, VersionRow};
-pub use resources::{ResourceKey, ResourceRow};
+pub use resources::{ResourceKey, ResourceRow, StoredHead};
 pub use sessions::SessionRow;
 pub use settings::Settings;
 

@@ -27,6 +27,7 @@ use time::OffsetDateTime;
 
 use crate::services::clock::Clock;
 use crate::services::keys::Keys;
+use crate::services::owners::LockError;
 use chains::ChainPool;
 
 pub(crate) use seal::{audit_year, seal as seal_under};
@@ -59,6 +60,15 @@ pub(crate) enum TrailError {
     /// The writer of the trail has ended: the process is shutting down.
     #[error("the audit trail is closed")]
     Stopped,
+}
+
+impl From<LockError> for TrailError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Database(error) => error.into(),
+            LockError::Open(error) => error.into(),
+        }
+    }
 }
 
 /// A sealed event without a place in a chain.

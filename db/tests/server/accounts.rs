@@ -92,7 +92,14 @@ const CHANGEABLE: [(&str, &[&str]); 8] = [
     ("sessions", &["seen_at", "ended_at", "mac_key", "mac"]),
     (
         "resources",
-        &["version", "version_row", "updated_at", "mac_key", "mac"],
+        &[
+            "version",
+            "version_row",
+            "updated_at",
+            "version_digest",
+            "mac_key",
+            "mac",
+        ],
     ),
     ("audit_sequencer", &["epoch", "holder", "until"]),
 ];

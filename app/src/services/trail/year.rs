@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::seal::{audit_year, seal};
 use super::{AuditTrail, TrailError};
-use crate::services::owners::{OpenOwner, new_owner_row};
+use crate::services::owners::{LockedOwner, new_owner_row};
 use crate::services::written::written;
 
 /// The furthest that an instance's clock may be from the database's when a year begins.
@@ -46,8 +46,8 @@ impl AuditTrail {
         let mut transaction = self.database.begin().await?;
         let itself = Owner::of_organization(organization);
         ensure_due(&mut transaction, at).await?;
-        let row = transaction.lock_owner(organization, &itself).await?;
-        let mut open = OpenOwner::open(&self.keys, organization, itself, row).await?;
+        let locked = LockedOwner::lock(&self.keys, &mut transaction, organization, itself).await;
+        let mut open = locked?;
         if open.audit_year() >= Some(year) {
             drop(transaction);
             return self.begun_year(organization, owner).await;
