@@ -5,11 +5,13 @@ use phi_types::columns::{
     Address, BirthDate, Email, Family, Gender, Given, Phone, RecordNumber, RosterEntry,
     SocialSecurityNumber,
 };
-use phi_types::{OrganizationId, PatientId, RowId, Sealed};
+use phi_types::{OrganizationId, OwnerKind, PatientId, RowId, Sealed, tables};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::requested::{ensure_all, json_ids};
-use crate::{Database, Error, Transaction};
+use crate::stored::{StoredValue, row_mac};
+use crate::{Database, Error, ResourceRow, Transaction};
 
 table! {
     /// The fields of the current version of a Patient. Absence is sealed like a value.
@@ -45,6 +47,21 @@ table! {
     }
 }
 
+/// A patient's demographics, with all that shows them to be the current ones.
+#[derive(Clone, Debug)]
+pub struct CurrentDemographics {
+    /// The fields.
+    pub row: DemographicsRow,
+    /// The newest digest on record of that row.
+    pub recorded: Option<[u8; 32]>,
+    /// The head of the Patient.
+    pub head: ResourceRow,
+    /// The newest digest on record of the head.
+    pub head_recorded: Option<[u8; 32]>,
+    /// The newest stored version of the Patient.
+    pub newest: u32,
+}
+
 /// The row that holds a patient's demographics now: what the roster compares itself with.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct RosterKey {
@@ -52,6 +69,99 @@ pub struct RosterKey {
     pub patient: PatientId,
     /// The row; a new one for each version.
     pub row_id: RowId,
+}
+
+/// A [`CurrentDemographics`] as the driver returns it.
+struct CurrentRecord {
+    organization: Uuid,
+    patient: Uuid,
+    row_id: Uuid,
+    version: u32,
+    family: Vec<u8>,
+    given: Vec<u8>,
+    birth_date: Vec<u8>,
+    gender: Vec<u8>,
+    mrn: Vec<u8>,
+    ssn: Vec<u8>,
+    phone: Vec<u8>,
+    email: Vec<u8>,
+    address: Vec<u8>,
+    roster_entry: Vec<u8>,
+    mac_key: Uuid,
+    mac: Vec<u8>,
+    recorded: Option<Vec<u8>>,
+    head_organization: Option<Uuid>,
+    head_owner_kind: Option<u8>,
+    head_owner: Option<Vec<u8>>,
+    head_kind: Option<String>,
+    head_id: Option<Uuid>,
+    head_row: Option<Uuid>,
+    head_version: Option<u32>,
+    head_version_row: Option<Uuid>,
+    head_updated_at: Option<OffsetDateTime>,
+    head_version_digest: Option<Vec<u8>>,
+    head_mac_key: Option<Uuid>,
+    head_mac: Option<Vec<u8>>,
+    head_recorded: Option<Vec<u8>>,
+    newest: Option<u32>,
+}
+
+impl CurrentRecord {
+    /// The head; nothing without one.
+    fn head(&self) -> Option<Result<ResourceRow, Error>> {
+        let (mac_key, mac) = (self.head_mac_key?, self.head_mac.as_ref()?);
+        Some(Ok(ResourceRow {
+            organization: self.head_organization?.into(),
+            owner_kind: OwnerKind::from_raw(self.head_owner_kind?)?,
+            owner: StoredValue::from_raw(self.head_owner.clone()?)?,
+            kind: self.head_kind.clone()?,
+            id: self.head_id?,
+            row_id: self.head_row?.into(),
+            version: self.head_version?,
+            version_row: self.head_version_row?.into(),
+            updated_at: self.head_updated_at?,
+            version_digest: StoredValue::from_raw(self.head_version_digest.clone()?)?,
+            mac: match row_mac("resources", mac_key, mac) {
+                Ok(mac) => mac,
+                Err(error) => return Some(Err(error)),
+            },
+        }))
+    }
+}
+
+impl TryFrom<CurrentRecord> for CurrentDemographics {
+    type Error = Error;
+
+    fn try_from(record: CurrentRecord) -> Result<Self, Error> {
+        const CORRUPT: Error = Error::Corrupt("audit_rows");
+        // Demographics without a head or without versions: these are hidden.
+        let head = record.head().ok_or(Error::NotRequested("resources"))??;
+        let newest = record.newest;
+        let newest = newest.ok_or(Error::NotRequested("resource_versions"))?;
+        Ok(Self {
+            recorded: StoredValue::from_raw(record.recorded).ok_or(CORRUPT)?,
+            head_recorded: StoredValue::from_raw(record.head_recorded).ok_or(CORRUPT)?,
+            head,
+            newest,
+            row: DemographicsRow {
+                organization: record.organization.into(),
+                patient: record.patient.into(),
+                row_id: record.row_id.into(),
+                version: record.version,
+                family: Sealed::from_bytes(record.family),
+                given: Sealed::from_bytes(record.given),
+                birth_date: Sealed::from_bytes(record.birth_date),
+                gender: Sealed::from_bytes(record.gender),
+                mrn: Sealed::from_bytes(record.mrn),
+                ssn: Sealed::from_bytes(record.ssn),
+                phone: Sealed::from_bytes(record.phone),
+                email: Sealed::from_bytes(record.email),
+                address: Sealed::from_bytes(record.address),
+                roster_entry: Sealed::from_bytes(record.roster_entry),
+                mac: row_mac("demographics", record.mac_key, &record.mac)?,
+            },
+        })
+    }
 }
 
 impl Database {
@@ -81,6 +191,61 @@ impl Database {
             row.organization == organization && requested.contains(&row.patient)
         };
         ensure_all("demographics", rows, |row| row.patient, is_requested)
+    }
+
+    /// The demographics of those of `patients` that have any, each with the head of its Patient, in no particular
+    /// order. One statement: what is compared was committed at once.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::NotRequested`] also for demographics without a head.
+    pub async fn current_demographics(
+        &self,
+        organization: OrganizationId,
+        patients: &[PatientId],
+    ) -> Result<Vec<CurrentDemographics>, Error> {
+        let records = sqlx::query_as!(
+            CurrentRecord,
+            r#"SELECT d.organization AS "organization: _", d.patient AS "patient: _", d.row_id AS "row_id: _",
+                      d.version, d.family, d.given, d.birth_date, d.gender, d.mrn, d.ssn, d.phone, d.email, d.address,
+                      d.roster_entry, d.mac_key AS "mac_key: _", d.mac,
+                      (SELECT a.digest FROM audit_rows a
+                       WHERE a.organization = d.organization AND a.table_tag = ? AND a.row_id = d.row_id
+                       ORDER BY a.sequence DESC LIMIT 1) AS "recorded?: Vec<u8>",
+                      r.organization AS "head_organization?: _", r.owner_kind AS "head_owner_kind?",
+                      r.owner AS "head_owner?: Vec<u8>", r.kind AS "head_kind?: String", r.id AS "head_id?: _",
+                      r.row_id AS "head_row?: _", r.version AS "head_version?", r.version_row AS "head_version_row?: _",
+                      r.updated_at AS "head_updated_at?: _", r.version_digest AS "head_version_digest?: Vec<u8>",
+                      r.mac_key AS "head_mac_key?: _", r.mac AS "head_mac?: Vec<u8>",
+                      (SELECT a.digest FROM audit_rows a
+                       WHERE a.organization = r.organization AND a.table_tag = ? AND a.row_id = r.row_id
+                       ORDER BY a.sequence DESC LIMIT 1) AS "head_recorded?: Vec<u8>",
+                      (SELECT n.version FROM resource_versions n
+                       WHERE n.organization = r.organization AND n.owner_kind = r.owner_kind
+                         AND n.owner = r.owner AND n.kind = r.kind AND n.id = r.id
+                       ORDER BY n.version DESC LIMIT 1) AS "newest?: u32"
+               FROM JSON_TABLE(?, '$[*]' COLUMNS (
+                    id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) wanted
+               JOIN demographics d ON d.organization = ? AND d.patient = UNHEX(wanted.id)
+               LEFT JOIN resources r
+                 ON r.organization = d.organization AND r.kind = 'Patient' AND r.id = d.patient"#,
+            tables::DEMOGRAPHICS.tag,
+            tables::RESOURCES.tag,
+            json_ids(patients.iter().map(|patient| patient.uuid())),
+            organization.uuid(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let current = records.into_iter().map(CurrentDemographics::try_from);
+        let current: Vec<_> = current.collect::<Result<_, _>>()?;
+        let requested: std::collections::HashSet<_> = patients.iter().collect();
+        let is_requested = |it: &CurrentDemographics| {
+            let (row, head) = (&it.row, &it.head);
+            row.organization == organization
+                && requested.contains(&row.patient)
+                && head.organization == organization
+                && (head.kind.as_str(), head.id) == ("Patient", row.patient.uuid())
+        };
+        ensure_all("demographics", current, |it| it.row.patient, is_requested)
     }
 
     /// The row that holds each patient's demographics: 32 bytes a patient, from an index alone. A hint: what the

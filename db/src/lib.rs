@@ -26,7 +26,7 @@ pub use audit_addresses::AddressRow;
 pub use audit_events::EventRow;
 pub use credentials::CredentialRow;
 pub use database::{Database, Transaction};
-pub use demographics::{DemographicsRow, RosterKey};
+pub use demographics::{CurrentDemographics, DemographicsRow, RosterKey};
 pub use error::Error;
 pub use index_versions::IndexVersionRow;
 pub use organizations::OrganizationRow;

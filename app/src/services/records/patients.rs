@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use access::{Disclosed, List, Permitted, Record, Search, disclose};
-use db::DemographicsRow;
-use phi::{Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed};
+use db::{CurrentDemographics, DemographicsRow};
+use phi::{
+    Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed, Tampering, Verified,
+    row_digest,
+};
 use roster::Order;
 use zeroize::Zeroizing;
 
@@ -112,17 +115,22 @@ impl Records {
         organization: OrganizationId,
         ids: &[PatientId],
     ) -> Result<Vec<PatientSummary>, ServiceError> {
-        let rows = self.database.demographics(organization, ids).await?;
+        let rows = self
+            .database
+            .current_demographics(organization, ids)
+            .await?;
         let wanted: Vec<_> = rows
             .iter()
-            .filter_map(|row| Some((Owner::Patient(row.patient), row.family.key_id()?)))
+            .filter_map(|it| Some((Owner::Patient(it.row.patient), it.row.family.key_id()?)))
             .collect();
         self.keys.prefetch(organization, wanted).await?;
-        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.patient, row)).collect();
+        let mut rows: HashMap<_, _> = rows.into_iter().map(|it| (it.row.patient, it)).collect();
         let mut patients = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(row) = rows.remove(id) else { continue };
-            let row = self.keys.verify(organization, row).await?;
+            let Some(current) = rows.remove(id) else {
+                continue;
+            };
+            let row = self.verify_current(organization, current).await?;
             let demographics = self.open_demographics(&row).await?;
             patients.push(PatientSummary {
                 id: *id,
@@ -130,6 +138,31 @@ impl Records {
             });
         }
         Ok(patients)
+    }
+
+    /// Verifies a patient's demographics, and that they are the current ones: of the version that the Patient's head
+    /// names, which is the newest, and both the newest on record. An older row has a MAC that verifies, too.
+    async fn verify_current(
+        &self,
+        organization: OrganizationId,
+        current: CurrentDemographics,
+    ) -> Result<Verified<DemographicsRow>, ServiceError> {
+        let head = self.keys.verify(organization, current.head).await?;
+        let row = self.keys.verify(organization, current.row).await?;
+        let is_newest = head.version == current.newest
+            && current.head_recorded == Some(row_digest(&*head))
+            && head.owner()? == Owner::Patient(row.patient);
+        if !is_newest {
+            let reason = "the head of a patient is not the newest on record";
+            let id = Some(head.row_id.uuid());
+            return Err(Tampering::report("resources", reason, organization, id).into());
+        }
+        if row.version != head.version || current.recorded != Some(row_digest(&*row)) {
+            let reason = "demographics are not those of the patient's current version";
+            let id = Some(row.row_id.uuid());
+            return Err(Tampering::report("demographics", reason, organization, id).into());
+        }
+        Ok(row)
     }
 
     async fn open_demographics(&self, row: &DemographicsRow) -> Result<Demographics, ServiceError> {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use audit::{RowsCommitment, WrittenRow};
 use db::{Error, EventRow, ResourceKey};
 use phi::{KeyError, OpenError, OrganizationId, Owner, Purpose, Requested, StoreError, WrappedKey};
-use phi_types::{AuthenticatedRow, KeyStore as _, tables};
+use phi_types::{AuthenticatedRow, KeyStore as _, row_digest, tables};
 
 use super::world::{ELSEWHERE, SAME, Subject, World};
 
@@ -41,7 +41,7 @@ pub(super) struct Case {
 
 /// Queries that return a claim and no row, which nothing can bind to anything: the caller must not take the claim for
 /// more than that.
-pub(super) const CLAIMS: [&str; 1] = ["has_event"];
+pub(super) const CLAIMS: [&str; 4] = ["has_event", "heads_of", "count_heads", "now"];
 
 const BOTH: &[usize] = &[SAME, ELSEWHERE];
 
@@ -297,6 +297,29 @@ fn index() -> Vec<Case> {
                 })
             },
         ),
+        Case::of(
+            "current_demographics",
+            &[("demographics", &["organization", "patient"])],
+            |w| {
+                Box::pin(async {
+                    let id = w.victim().id();
+                    let found = w.app.current_demographics(id, &[w.victim().patient]).await;
+                    let Ok(found) = answered(found) else {
+                        return Outcome::Refused;
+                    };
+                    let mut genuine = true;
+                    for it in &found {
+                        genuine &= it.row.version == it.head.version;
+                        genuine &= it.head.version == it.newest;
+                        genuine &= it.recorded == Some(row_digest(&it.row));
+                        genuine &= it.head_recorded == Some(row_digest(&it.head));
+                        genuine &= verifies(w, id, it.row.clone()).await;
+                        genuine &= verifies(w, id, it.head.clone()).await;
+                    }
+                    judged(found.len(), genuine)
+                })
+            },
+        ),
         // A hint, compared with the rows that verify.
         Case::of("roster_keys", &[("demographics", &["organization"])], |w| {
             Box::pin(async {
@@ -398,7 +421,9 @@ fn trail() -> Vec<Case> {
             |w| {
                 Box::pin(async {
                     let (table, row) = (tables::RESOURCES.tag, w.victim().head.row_id());
-                    let found = w.app.newest_digest(w.victim().id(), table, row).await;
+                    let mut transaction = w.app.begin().await.unwrap();
+                    let found = transaction.newest_digest(w.victim().id(), table, row).await;
+                    transaction.rollback().await.unwrap();
                     let Ok(found) = answered(found) else {
                         return Outcome::Refused;
                     };

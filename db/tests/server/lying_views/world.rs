@@ -13,7 +13,7 @@ use phi::{
     KeyringSettings, MemoryKeys, NewOrganization, NewScope, OrganizationId, Owner, OwnerKind,
     PatientId, Purpose, StoreError, WrappedKey,
 };
-use phi_types::{AuthenticatedRow as _, random_bytes, row_digest};
+use phi_types::{AuthenticatedRow, random_bytes, row_digest};
 use time::Duration;
 
 use crate::server::rows::{self, id, noon};
@@ -62,6 +62,8 @@ pub(super) struct Subject {
     pub(super) head: ResourceRow,
     pub(super) version: VersionRow,
     pub(super) demographics: DemographicsRow,
+    /// The head of the Patient whose fields these are.
+    pub(super) patient_head: ResourceRow,
     /// The record number that is sealed in `demographics` and that `token` stands for.
     pub(super) number: String,
     pub(super) token: PatientToken,
@@ -181,6 +183,13 @@ impl Maker {
             .scope
             .seal(demographics.row_id, &Some(record_number.clone()));
         demographics.mrn = sealed.unwrap();
+        let demographics = authorization.authenticate(demographics);
+        // Owned by another patient, so that it is no part of the chart.
+        let patient_head = authorization.authenticate(ResourceRow {
+            id: patient.uuid(),
+            version: demographics.version,
+            ..rows::resource(id, PatientId::random(), "Patient")
+        });
         Subject {
             organization: authorization.authenticate(OrganizationRow {
                 organization: id,
@@ -203,8 +212,11 @@ impl Maker {
                 ..rows::owner(id, &Owner::Patient(patient))
             }),
             version: authorization.authenticate(rows::version_of(&head)),
-            demographics: authorization.authenticate(demographics),
-            event: self.event(&head, system).await,
+            event: self
+                .event(&head, &patient_head, &demographics, system)
+                .await,
+            demographics,
+            patient_head,
             token: PatientToken {
                 parameter: IndexParameter::OF_PATIENTS[number],
                 version: u16::try_from(nth).unwrap() + 1,
@@ -219,19 +231,21 @@ impl Maker {
         }
     }
 
-    /// The event that wrote `head`.
-    async fn event(&self, head: &ResourceRow, system: &AuthorizationKey) -> EventRow {
-        let written = WrittenRow {
-            table: phi_types::tables::RESOURCES.tag,
-            row: head.row_id(),
-            digest: row_digest(head),
-        };
+    /// The event that wrote `head` and the patient's rows.
+    async fn event(
+        &self,
+        head: &ResourceRow,
+        patient_head: &ResourceRow,
+        demographics: &DemographicsRow,
+        system: &AuthorizationKey,
+    ) -> EventRow {
+        let rows = vec![written(head), written(patient_head), written(demographics)];
         let unplaced = UnplacedEvent {
             event: id(),
             organization: head.organization.uuid(),
             at: head.updated_at,
             commitment: Commitment(random_bytes()),
-            rows: RowsCommitment::of(&[written]),
+            rows: RowsCommitment::of(&rows),
         };
         let entry = HashChain::begin(id()).place(&[unplaced])[0].clone();
         // A year of its own, since an organization has each of them once.
@@ -241,9 +255,17 @@ impl Maker {
             mac_key: system.key_id(),
             mac: system.message_mac("audit-entry", &entry.encode()),
             body: scope.seal(entry.event.into(), &b"body".to_vec()).unwrap(),
-            rows: vec![written],
+            rows,
             entry,
         }
+    }
+}
+
+fn written<R: AuthenticatedRow>(row: &R) -> WrittenRow {
+    WrittenRow {
+        table: R::TABLE.tag,
+        row: row.row_id(),
+        digest: row_digest(row),
     }
 }
 
@@ -285,10 +307,10 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .insert_index_version(&subject.index_version)
         .await
         .unwrap();
-    transaction
-        .insert_resources(from_ref(&subject.head))
-        .await
-        .unwrap();
+    let heads = [subject.head.clone(), subject.patient_head.clone()];
+    transaction.insert_resources(&heads).await.unwrap();
+    let version = rows::version_of(&subject.patient_head);
+    transaction.insert_versions(&[version]).await.unwrap();
     transaction
         .insert_versions(from_ref(&subject.version))
         .await
