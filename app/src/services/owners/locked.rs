@@ -224,3 +224,6 @@ fn head_of(stored: &StoredHead) -> Head<'_> {
         digest: stored.version_digest,
     }
 }
+
+#[cfg(test)]
+mod tests;
