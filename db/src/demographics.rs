@@ -15,6 +15,36 @@ use crate::{Database, Error, ResourceRow, Transaction};
 
 table! {
     /// The fields of the current version of a Patient. Absence is sealed like a value.
+    ///
+    /// A field takes what was sealed for its column:
+    ///
+    /// ```
+    /// # use db::DemographicsRow;
+    /// # use phi_types::{Sealed, columns::{Family, Given}};
+    /// fn rename(row: &mut DemographicsRow, family: Sealed<Family>) {
+    ///     row.family = family;
+    /// }
+    /// ```
+    ///
+    /// A value that was sealed for another column does not compile:
+    ///
+    /// ```compile_fail,E0308
+    /// # use db::DemographicsRow;
+    /// # use phi_types::{Sealed, columns::{Family, Given}};
+    /// fn rename(row: &mut DemographicsRow, family: Sealed<Given>) {
+    ///     row.family = family;
+    /// }
+    /// ```
+    ///
+    /// Nor does one in the clear:
+    ///
+    /// ```compile_fail,E0308
+    /// # use db::DemographicsRow;
+    /// # use phi_types::{Sealed, columns::{Family, Given}};
+    /// fn rename(row: &mut DemographicsRow, family: Option<String>) {
+    ///     row.family = family;
+    /// }
+    /// ```
     pub struct DemographicsRow: DEMOGRAPHICS, row row_id, select select_demographics {
         /// The organization.
         1 organization: OrganizationId,
