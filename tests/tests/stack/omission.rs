@@ -30,7 +30,7 @@ fn owned_by(patient: &Value) -> String {
     format!("owner = {}", hexed(fhir::id(patient)))
 }
 
-const OMISSIONS: [Omission; 6] = [
+const OMISSIONS: [Omission; 7] = [
     Omission {
         what: "the owner",
         hidden: |chart, here| Change::hides("owners", here, &owned_by(&chart.patient)),
@@ -66,6 +66,15 @@ const OMISSIONS: [Omission; 6] = [
         hidden: |chart, here| Change::hides("resources", here, &of(&chart.patient)),
         written: |chart| chart.patient.clone(),
         tables: &["resources", "resource_versions", "owners"],
+    },
+    Omission {
+        what: "the patient's head and the owner",
+        hidden: |chart, here| {
+            let owner = Change::hides("owners", here, &owned_by(&chart.patient));
+            owner.and(Change::hides("resources", here, &of(&chart.patient)))
+        },
+        written: |chart| chart.patient.clone(),
+        tables: &["keys", "owners"],
     },
     Omission {
         what: "every head",
