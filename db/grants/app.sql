@@ -8,7 +8,7 @@ GRANT SELECT, INSERT, UPDATE (state, mac_key, mac) ON {{database}}.index_version
 GRANT SELECT, INSERT, UPDATE (email_token, email, name, role, active, mac_key, mac) ON {{database}}.people TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (password, changed_at, mac_key, mac) ON {{database}}.credentials TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (seen_at, ended_at, mac_key, mac), DELETE ON {{database}}.sessions TO 'app'@'%';
-GRANT SELECT, INSERT, UPDATE (version, version_row, updated_at, mac_key, mac) ON {{database}}.resources TO 'app'@'%';
+GRANT SELECT, INSERT, UPDATE (version, version_row, updated_at, version_digest, mac_key, mac) ON {{database}}.resources TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (lowest, raised_at, mac_key, mac) ON {{database}}.release_floor TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.resource_versions TO 'app'@'%';
 GRANT SELECT, INSERT, DELETE ON {{database}}.demographics TO 'app'@'%';

@@ -10,6 +10,7 @@ CREATE TABLE resources (
   row_id       BINARY(16)       NOT NULL COMMENT 'random; stays when the head moves',
   version      INT UNSIGNED     NOT NULL COMMENT 'the current version, from 1',
   version_row  BINARY(16)       NOT NULL COMMENT 'the row of that version',
+  version_digest BINARY(32)     NOT NULL COMMENT 'the digest of that row, so that heads are compared without bodies',
   updated_at   DATETIME(6)      NOT NULL COMMENT 'UTC',
   mac_key      BINARY(16)       NOT NULL,
   mac          BINARY(32)       NOT NULL,

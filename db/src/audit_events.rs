@@ -184,14 +184,16 @@ impl Database {
         });
         rows.collect()
     }
+}
 
+impl Transaction {
     /// The newest digest that an event lists for a row, with the event's month and id. A hint: which of two is newer
     /// is the database's claim.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn newest_digest(
-        &self,
+        &mut self,
         organization: OrganizationId,
         table: u16,
         row: Uuid,
@@ -204,7 +206,7 @@ impl Database {
             table,
             row,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.inner)
         .await?;
         let found = record.map(|record| {
             let digest = StoredValue::from_raw(record.digest);

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlPool};
+use time::OffsetDateTime;
 
 use crate::floor::Gate;
-use crate::{Error, Settings};
+use crate::{Error, Settings, demotion};
 
 /// Every row lock is named by a key that the statement names, so `READ COMMITTED` suffices and spares gap locks,
 /// on which two imports of one chart would deadlock. Times are UTC.
@@ -41,11 +42,17 @@ impl Database {
             .test_before_acquire(false)
             .before_acquire(|connection, state| {
                 Box::pin(async move {
+                    if demotion::outdates(state.age) {
+                        return Ok(false);
+                    }
                     if state.idle_for > TRUSTED {
                         connection.ping().await?;
                     }
                     Ok(true)
                 })
+            })
+            .after_release(|_connection, state| {
+                Box::pin(std::future::ready(Ok(!demotion::outdates(state.age))))
             })
             .after_connect(|connection, _| {
                 Box::pin(async move {
@@ -90,6 +97,15 @@ impl Transaction {
     /// Any of [`Error`].
     pub async fn commit(self) -> Result<(), Error> {
         Ok(self.inner.commit().await?)
+    }
+
+    /// The database's clock, UTC.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn now(&mut self) -> Result<OffsetDateTime, Error> {
+        let now = sqlx::query_scalar!(r#"SELECT UTC_TIMESTAMP(6) AS "now!: OffsetDateTime""#);
+        Ok(now.fetch_one(&mut *self.inner).await?)
     }
 
     /// Gives everything back.

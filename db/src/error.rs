@@ -1,6 +1,6 @@
 //! Errors of the database, as callers distinguish them.
 
-use crate::FloorError;
+use crate::{FloorError, demotion};
 
 /// A failed statement. Server messages are dropped here: they quote values.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ impl Error {
 const DUPLICATE_ENTRY: u16 = 1062;
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
-/// Errors of a server that was demoted: a retry on another connection may help.
+/// Errors of a server that was demoted. Its connections are closed: see [`demotion`].
 const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
 const SHUTTING_DOWN: [u16; 5] = [1040, 1053, 1077, 1152, 1927];
 
@@ -69,7 +69,10 @@ impl From<sqlx::Error> for Error {
             return match number {
                 Some(DUPLICATE_ENTRY) => Self::UniqueViolation(unique_key(server.message())),
                 Some(DEADLOCK | LOCK_WAIT_TIMEOUT) => Self::Conflict,
-                Some(n) if READ_ONLY.contains(&n) => Self::Unavailable("the server is read-only"),
+                Some(n) if READ_ONLY.contains(&n) => {
+                    demotion::notice();
+                    Self::Unavailable("the server is read-only")
+                }
                 Some(n) if SHUTTING_DOWN.contains(&n) => Self::Unavailable("shutting down"),
                 other => Self::Unexpected(other),
             };

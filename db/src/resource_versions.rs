@@ -56,6 +56,7 @@ struct CurrentRecord {
     version: u32,
     version_row: Uuid,
     updated_at: OffsetDateTime,
+    version_digest: Vec<u8>,
     head_mac_key: Uuid,
     head_mac: Vec<u8>,
     row_id: Option<Uuid>,
@@ -81,6 +82,7 @@ impl TryFrom<CurrentRecord> for CurrentVersion {
             version: record.version,
             version_row: record.version_row.into(),
             updated_at: record.updated_at,
+            version_digest: StoredValue::from_raw(record.version_digest).ok_or(CORRUPT)?,
             mac: row_mac("resources", record.head_mac_key, &record.head_mac)?,
         };
         // A head without the version that it names: the version is hidden, or the head was moved.
@@ -119,7 +121,7 @@ macro_rules! select_current {
             CurrentRecord,
             "SELECT r.organization AS `organization: _`, r.owner_kind, r.owner, r.kind AS `kind: String`, r.id AS `id: _`,
                     r.row_id AS `head_row: _`, r.version, r.version_row AS `version_row: _`,
-                    r.updated_at AS `updated_at: _`, r.mac_key AS `head_mac_key: _`, r.mac AS head_mac,
+                    r.updated_at AS `updated_at: _`, r.version_digest, r.mac_key AS `head_mac_key: _`, r.mac AS head_mac,
                     v.row_id AS `row_id?: _`, v.at AS `at?: _`, v.body AS `body?`, v.mac_key AS `mac_key?: _`,
                     v.mac AS `mac?`,
                     (SELECT n.version FROM resource_versions n

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::requested::{ensure, ensure_all};
+use crate::stored::StoredValue;
 use crate::{Database, Error, Transaction};
 
 /// A resource's name within its organization.
@@ -58,6 +59,8 @@ table! {
         8 version_row: RowId,
         /// When that version was stored.
         9 updated_at: OffsetDateTime,
+        /// The digest of the row of that version.
+        10 version_digest: [u8; 32],
     }
 }
 
@@ -72,7 +75,75 @@ impl ResourceRow {
     }
 }
 
+/// A head as its owner's sealed set has it. Not verified by itself: it is compared with that set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredHead {
+    /// FHIR resource type.
+    pub kind: String,
+    /// The resource's id.
+    pub id: Uuid,
+    /// The current version.
+    pub version: u32,
+    /// The digest of the row of that version.
+    pub version_digest: [u8; 32],
+}
+
 impl Transaction {
+    /// At most `limit` heads of an owner, in no particular order: read from the head rows alone.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn heads_of(
+        &mut self,
+        organization: OrganizationId,
+        owner: &Owner,
+        limit: u32,
+    ) -> Result<Vec<StoredHead>, Error> {
+        let records = sqlx::query!(
+            r#"SELECT kind AS "kind: String", id AS "id: Uuid", version, version_digest
+               FROM resources WHERE organization = ? AND owner_kind = ? AND owner = ? LIMIT ?"#,
+            organization.uuid(),
+            owner.kind().code(),
+            &owner.id(organization)[..],
+            limit,
+        )
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let heads = records.into_iter().map(|record| {
+            Ok(StoredHead {
+                kind: record.kind,
+                id: record.id,
+                version: record.version,
+                version_digest: StoredValue::from_raw(record.version_digest)
+                    .ok_or(Error::Corrupt("resources"))?,
+            })
+        });
+        heads.collect()
+    }
+
+    /// The number of heads that an owner has of one resource type.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn count_heads(
+        &mut self,
+        organization: OrganizationId,
+        owner: &Owner,
+        kind: &str,
+    ) -> Result<u64, Error> {
+        let count = sqlx::query_scalar!(
+            "SELECT COUNT(*) FROM resources
+             WHERE organization = ? AND owner_kind = ? AND owner = ? AND kind = ?",
+            organization.uuid(),
+            owner.kind().code(),
+            &owner.id(organization)[..],
+            kind,
+        )
+        .fetch_one(&mut *self.inner)
+        .await?;
+        u64::try_from(count).ok().ok_or(Error::Corrupt("resources"))
+    }
+
     /// The heads of those of `keys` that exist, locked until the transaction ends.
     ///
     /// The list of keys leads the join and the unique key serves it: otherwise a small table is read through, which
@@ -91,7 +162,7 @@ impl Transaction {
             r#"SELECT t.organization AS "organization: _", t.owner_kind AS "owner_kind: _", t.owner AS "owner: _",
                       t.kind AS "kind: String", t.id AS "id: _", t.row_id AS "row_id: _", t.version AS "version: _",
                       t.version_row AS "version_row: _", t.updated_at AS "updated_at: _",
-                      t.mac_key AS "mac_key: _", t.mac AS "mac: _"
+                      t.version_digest AS "version_digest: _", t.mac_key AS "mac_key: _", t.mac AS "mac: _"
                FROM (SELECT kind, id
                      FROM JSON_TABLE(?, '$[*]' COLUMNS (
                           kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
@@ -131,11 +202,12 @@ impl Transaction {
         before: &[u8; 32],
     ) -> Result<(), Error> {
         let updated = sqlx::query!(
-            "UPDATE resources SET version = ?, version_row = ?, updated_at = ?, mac_key = ?, mac = ?
+            "UPDATE resources SET version = ?, version_row = ?, updated_at = ?, version_digest = ?, mac_key = ?, mac = ?
              WHERE organization = ? AND owner_kind = ? AND owner = ? AND kind = ? AND id = ? AND mac = ?",
             row.version,
             row.version_row.uuid(),
             row.updated_at,
+            &row.version_digest[..],
             row.mac.key().uuid(),
             &row.mac.as_bytes()[..],
             row.organization.uuid(),

@@ -32,4 +32,4 @@ pub use refusals::{RefusalBudget, Windows, flush_refusals};
 pub use role::{Role, UnknownRole};
 pub use subject::{Record, Subject};
 pub use trail::{Trail, sign_out_event};
-pub use write::{AuditReceipt, WriteRecord, record_write};
+pub use write::{AuditReceipt, WriteRecord, record_refused_write, record_write};

@@ -60,6 +60,21 @@ pub async fn record_write<'caller, T: Trail>(
     })
 }
 
+/// Records that a permitted write was refused because it contradicts what is stored. Counts against the caller's
+/// budget of refusals: the answer says something of what is stored, and could be asked for a thousand times a minute.
+///
+/// # Errors
+///
+/// The trail's error: the refusal is not recorded, and the reason must not be disclosed.
+pub async fn record_refused_write<T: Trail>(
+    trail: &T,
+    permitted: &Permitted<'_, action::Write>,
+    records: &[Record],
+) -> Result<(), T::Error> {
+    let references = records.iter().map(Record::reference).collect();
+    record_refusal(trail, permitted.caller(), permitted.audited(), references).await
+}
+
 impl WriteRecord<'_> {
     /// Runs `transaction`, which writes the records and commits this event with them.
     ///
@@ -154,6 +169,22 @@ mod tests {
         ));
         assert_eq!(trail.events()[0].outcome, Outcome::Refused);
         assert_eq!(trail.events()[0].records, [other.reference(None)]);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_contradicts_what_is_stored_is_recorded_as_refused() {
+        let trail = MemoryTrail::default();
+        let caller = caller(Role::Clinician);
+        let note = subject(&caller, DataClass::Clinical).patient(PatientId::random());
+        let permitted = permit(&trail, &caller, Write, note).await.unwrap();
+        record_refused_write(&trail, &permitted, &[note.into()])
+            .await
+            .unwrap();
+        let events = trail.events();
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].action, Action::Write);
+        assert_eq!(events[0].outcome, Outcome::Refused);
+        assert_eq!(events[0].records, [note.reference(None)]);
     }
 
     #[tokio::test]

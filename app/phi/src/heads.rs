@@ -3,6 +3,9 @@
 //! The hash is the sum modulo 2²⁵⁶ of one keyed MAC per head, so that a head is added or removed without the
 //! others being read. A reader of all heads compares: one that was left out or put back to an older version
 //! changes the sum.
+//!
+//! The sums are made under the scope key that seals them. They cannot be carried over to another key, so after a
+//! rotation all heads are compared once more and summed again: a former key verifies, and sums nothing new.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +22,7 @@ pub struct Head<'a> {
     pub id: Uuid,
     /// The current version, from 1.
     pub version: u32,
-    /// The digest of the row that holds it.
+    /// The digest of the row that holds that version.
     pub digest: [u8; 32],
 }
 
@@ -61,6 +64,12 @@ impl HeadSet {
     #[must_use]
     pub fn count(&self, kind: &str) -> u32 {
         self.0.get(kind).map_or(0, |sum| sum.count)
+    }
+
+    /// The number of heads of all types.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().map(|sum| u64::from(sum.count)).sum()
     }
 
     /// Whether `other` has the same heads of the resource type `kind`.

@@ -12,7 +12,7 @@ use crate::services::feed::first_counter;
 use crate::services::keys::Keys;
 use crate::services::owners::new_owner_row;
 use crate::services::release::first_floor;
-use crate::services::trail::{AuditTrail, audit_year, seal_under, system_event};
+use crate::services::trail::{AuditTrail, audit_year, ensure_due, seal_under, system_event};
 use crate::services::written::written;
 
 /// The name of the system's reserved organization.
@@ -99,6 +99,7 @@ impl Organizations {
         } else {
             self.database.begin().await?
         };
+        ensure_due(&mut transaction, now).await?;
         transaction.insert_organization(&row).await?;
         transaction.insert_keys(&keys).await?;
         transaction.insert_owners(&owners).await?;

@@ -1,5 +1,7 @@
 //! Owners: the row of each scope, with what it has. A missing row refuses.
 
+mod locked;
+
 use std::sync::Arc;
 
 use db::OwnerRow;
@@ -9,6 +11,8 @@ use phi::{
 };
 
 use crate::services::keys::Keys;
+
+pub(crate) use locked::{Compared, LockError, LockedOwner, verify_newest};
 
 /// The first version of an owner's key.
 const FIRST: u32 = 1;
@@ -89,44 +93,17 @@ impl OpenOwner {
         Ok(Self { row, heads, key })
     }
 
-    /// The bytes of the row's MAC: what a guarded update compares.
-    pub(crate) fn mac(&self) -> [u8; 32] {
-        *self.row.mac.as_bytes()
-    }
-
-    /// The latest audit year of the organization that has a key.
-    pub(crate) const fn audit_year(&self) -> Option<u16> {
-        self.row.audit_year
-    }
-
-    /// Sets the latest audit year.
-    pub(crate) fn set_audit_year(&mut self, year: u16) {
-        self.row.audit_year = Some(year);
-    }
-
-    /// Adds the head of a new version.
-    pub(crate) fn add(&mut self, head: Head<'_>) {
-        self.heads.add(&self.key, head);
-    }
-
-    /// Removes the head of a former version.
-    pub(crate) fn remove(&mut self, head: Head<'_>) {
-        self.heads.remove(&self.key, head);
-    }
-
     /// Whether `heads` are all heads that the owner has.
     pub(crate) fn has_exactly<'h>(&self, heads: impl IntoIterator<Item = Head<'h>>) -> bool {
-        let mut found = HeadSet::default();
-        for head in heads {
-            found.add(&self.key, head);
-        }
-        found == self.heads
+        summed(&self.key, heads) == self.heads
     }
+}
 
-    /// The row to store, with the heads sealed again.
-    pub(crate) fn resealed(&self, authorization: &AuthorizationKey) -> Result<OwnerRow, SealError> {
-        let mut row = self.row.clone();
-        row.heads = self.key.seal(row.row_id, &self.heads.to_bytes())?;
-        Ok(authorization.authenticate(row))
+/// The set of `heads`, summed under `key`.
+fn summed<'h>(key: &ScopeKey, heads: impl IntoIterator<Item = Head<'h>>) -> HeadSet {
+    let mut set = HeadSet::default();
+    for head in heads {
+        set.add(key, head);
     }
+    set
 }

@@ -10,6 +10,7 @@ mod owners;
 mod patients;
 mod plan;
 mod read;
+mod refused;
 mod rows;
 mod search;
 
@@ -113,6 +114,12 @@ impl Records {
             let row = Some(head.row_id.uuid());
             return Err(Tampering::report("resources", reason, organization, row).into());
         }
+        if head.version_digest != row_digest(&*version) {
+            let reason = "the version is not the one that its head names";
+            let row = Some(version.row_id.uuid());
+            let table = "resource_versions";
+            return Err(Tampering::report(table, reason, organization, row).into());
+        }
         let owner = head.owner()?;
         let requested = Requested {
             organization,
@@ -127,7 +134,7 @@ impl Records {
                 last_updated: head.updated_at,
             },
             owner,
-            digest: row_digest(&*version),
+            digest: head.version_digest,
         })
     }
 }

@@ -30,10 +30,11 @@ use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::feed::{self, AppendError, Change, ChangeFeed};
 use crate::services::keys::Keys;
+use crate::services::owners::LockError;
 use chains::ChainPool;
 
 pub(crate) use seal::{audit_year, is_authentic, seal as seal_under};
-pub(crate) use year::system_event;
+pub(crate) use year::{ensure_due, system_event};
 
 /// Refusals of one caller that are recorded one by one, each minute.
 const REFUSALS_PER_MINUTE: u32 = 20;
@@ -65,9 +66,21 @@ pub(crate) enum TrailError {
     /// The caller's session has ended, or the role has changed.
     #[error("the caller may no longer act: {0}")]
     Caller(ServiceError),
+    /// The event's time is in a year that the database's clock is not near to.
+    #[error("the clock of this instance or of the database is wrong")]
+    Clock,
     /// The writer of the trail has ended: the process is shutting down.
     #[error("the audit trail is closed")]
     Stopped,
+}
+
+impl From<LockError> for TrailError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Database(error) => error.into(),
+            LockError::Open(error) => error.into(),
+        }
+    }
 }
 
 /// A sealed event without a place in a chain.

@@ -92,7 +92,14 @@ const CHANGEABLE: [(&str, &[&str]); 10] = [
     ("sessions", &["seen_at", "ended_at", "mac_key", "mac"]),
     (
         "resources",
-        &["version", "version_row", "updated_at", "mac_key", "mac"],
+        &[
+            "version",
+            "version_row",
+            "updated_at",
+            "version_digest",
+            "mac_key",
+            "mac",
+        ],
     ),
     (
         "change_counters",

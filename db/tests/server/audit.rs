@@ -149,6 +149,17 @@ async fn events_without_rows_list_none() {
     assert_eq!(RowsCommitment::of(&found), row.entry.rows);
 }
 
+async fn newest(
+    app: &Database,
+    organization: OrganizationId,
+    table: u16,
+    row: Uuid,
+) -> Option<(u32, Uuid, [u8; 32])> {
+    let mut transaction = app.begin().await.unwrap();
+    let found = transaction.newest_digest(organization, table, row).await;
+    found.unwrap()
+}
+
 #[tokio::test]
 async fn the_newest_digest_of_a_row_is_that_of_the_latest_insertion() {
     let app = Scratch::migrated().await.app();
@@ -159,29 +170,21 @@ async fn the_newest_digest_of_a_row_is_that_of_the_latest_insertion() {
     let first = write_of(organization, noon(), vec![written(id()), written(row)]);
     let second = write_of(organization, earlier, vec![written(row), written(id())]);
     let table = tables::RESOURCES.tag;
-    assert!(
-        app.newest_digest(organization, table, row)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(newest(&app, organization, table, row).await, None);
     for (event, digest) in [
         (&first, first.rows[1].digest),
         (&second, second.rows[0].digest),
     ] {
         insert(&app, std::slice::from_ref(event)).await.unwrap();
-        let newest = app.newest_digest(organization, table, row).await.unwrap();
         assert_eq!(
-            newest,
+            newest(&app, organization, table, row).await,
             Some((event.entry.month(), event.entry.event, digest))
         );
     }
-    let elsewhere = app
-        .newest_digest(OrganizationId::random(), table, row)
-        .await;
-    assert!(elsewhere.unwrap().is_none());
-    let other_table = app.newest_digest(organization, tables::KEYS.tag, row).await;
-    assert!(other_table.unwrap().is_none());
+    let elsewhere = OrganizationId::random();
+    assert_eq!(newest(&app, elsewhere, table, row).await, None);
+    let other_table = tables::KEYS.tag;
+    assert_eq!(newest(&app, organization, other_table, row).await, None);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use db::{Database, Error, Settings};
-use sqlx::ConnectOptions as _;
+use db::{Database, Error, PatientToken, Settings};
+use phi_types::{IndexParameter, OrganizationId, PatientId};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::{ConnectOptions as _, Executor as _};
 
 use super::scratch::Scratch;
 
@@ -87,5 +88,67 @@ async fn no_account_is_left_that_needs_no_certificate() {
                 .ssl_mode(MySqlSslMode::Disabled),
         )
         .await;
+    }
+}
+
+/// The connections that inserted organizations, in order.
+async fn inserted_by(scratch: &Scratch) -> Vec<i64> {
+    let mut connection = scratch.connect("migrate").await;
+    sqlx::query_scalar("SELECT CAST(connection AS SIGNED) FROM seen ORDER BY number")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap()
+}
+
+async fn insert_organization(app: &Database) -> Result<(), Error> {
+    let mut transaction = app.begin().await?;
+    transaction
+        .insert_organization(&super::rows::organization())
+        .await?;
+    transaction.commit().await
+}
+
+#[tokio::test]
+async fn a_connection_to_a_server_that_became_read_only_is_closed() {
+    for errno in [1290, 1792, 1836] {
+        let scratch = Scratch::migrated().await;
+        let mut owner = scratch.connect("migrate").await;
+        for statement in [
+            "CREATE TABLE seen (number INT AUTO_INCREMENT PRIMARY KEY, connection BIGINT)"
+                .to_owned(),
+            "CREATE TRIGGER seen_by BEFORE INSERT ON organizations FOR EACH ROW \
+             INSERT INTO seen (connection) VALUES (CONNECTION_ID())"
+                .to_owned(),
+            format!(
+                "CREATE TRIGGER demoted BEFORE INSERT ON patient_index FOR EACH ROW \
+                 SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {errno}"
+            ),
+        ] {
+            owner.execute(statement.as_str()).await.unwrap();
+        }
+        let app = Database::new(&Settings {
+            connections: 1,
+            ..scratch.settings("app")
+        });
+        insert_organization(&app).await.unwrap();
+        insert_organization(&app).await.unwrap();
+        let mut transaction = app.begin().await.unwrap();
+        let tokens = [PatientToken {
+            parameter: IndexParameter::Phone,
+            version: 1,
+            token: super::rows::token(),
+            unique: false,
+        }];
+        let (organization, patient) = (OrganizationId::random(), PatientId::random());
+        let refused = transaction.replace_patient_tokens(organization, patient, &tokens, true);
+        let refused = refused.await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+        drop(transaction);
+        insert_organization(&app).await.unwrap();
+        let [first, second, third] = inserted_by(&scratch).await[..] else {
+            panic!("three organizations");
+        };
+        assert_eq!(first, second, "{errno}");
+        assert_ne!(second, third, "{errno}");
     }
 }

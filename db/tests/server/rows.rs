@@ -133,6 +133,7 @@ pub(super) fn resource(
         version: 1,
         version_row: RowId::random(),
         updated_at: noon(),
+        version_digest: random_bytes(),
         mac: mac(),
     }
 }

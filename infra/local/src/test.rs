@@ -144,7 +144,14 @@ impl Shared {
             "unit" => {
                 // Tests in files of their own need a server or a stack: they are the next steps. No step
                 // names a package, for then cargo would build the dependencies anew with other features.
-                cargo::test(&self.root, &["--lib", "--bins"], &[]).await
+                let mut total = Counts::default();
+                // What must not compile is shown in the documentation.
+                for kind in [&["--lib", "--bins"][..], &["--doc"]] {
+                    if let StepResult::Done(counts) = cargo::test(&self.root, kind, &[]).await? {
+                        total.add(counts);
+                    }
+                }
+                Ok(StepResult::Done(total))
             }
             "infra" => infra::test(self).await,
             "database" => database::test_both(&self.root).await,

@@ -347,6 +347,48 @@ async fn a_read_is_on_record_with_who_and_what() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_write_that_contradicts_what_is_stored_is_on_record() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Lakeside).await?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
+        .await?;
+    let (patient, other) = (fhir::patient(), fhir::patient());
+    let observation = fhir::observation(&patient);
+    clinician
+        .bundle(&fhir::transaction(&[&patient, &other, &observation]))
+        .await?
+        .expecting(200)?;
+    let orphan = fhir::observation(&fhir::patient());
+    let mut moved = observation.clone();
+    moved["subject"]["reference"] = fhir::reference(&other).into();
+    let mut same_number = fhir::patient();
+    same_number["identifier"] = patient["identifier"].clone();
+    for (what, status, refused) in [
+        ("of an unknown patient", 422, &orphan),
+        ("moved to another patient", 409, &moved),
+        ("a record number twice", 409, &same_number),
+    ] {
+        let kind = refused["resourceType"].as_str().expect("a type");
+        let transaction = clinician.bundle(&fhir::transaction(&[refused])).await?;
+        assert_eq!(transaction.status, status, "{what}");
+        let batch = clinician.bundle(&fhir::batch(&[refused])).await?;
+        for answer in [transaction, batch] {
+            let events = audited::latest(&officer).await?;
+            let event = audited::of_request(&events, answer.header("x-request-id"));
+            let event = event.unwrap_or_else(|| panic!("{what}: the refusal is not on record"));
+            assert_eq!(event["action"], "write", "{what}");
+            assert_eq!(event["outcome"], "refused", "{what}");
+            assert!(
+                audited::names(event, kind, fhir::id(refused)),
+                "{what}: {event}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_refused_sign_in_is_on_record() -> anyhow::Result<()> {
     let running = Running::shared()?;
     let officer = running

@@ -1,5 +1,7 @@
 //! What disturbs a whole organization when it is tampered with: tried on stacks of their own.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Context;
 use audit::{BrokenChain, Commitment, Entry, RowsCommitment, verify_chain};
 use serde_json::Value;
@@ -7,6 +9,8 @@ use sqlx::Row as _;
 use stack::Status;
 use tests::{Apart, Client, Clinic, Hunt, Intruder, Needles, Role, Running, fhir};
 use uuid::Uuid;
+
+use super::attack::{Change, Scene, hexed, put};
 
 async fn patient(client: &Client, family: &str) -> anyhow::Result<Value> {
     let mut patient = fhir::patient();
@@ -64,6 +68,85 @@ async fn demographics_moved_to_another_column_or_patient_do_not_open() -> anyhow
     }
     clinician.page("/patients").await?.expecting(200)?;
     assert_eq!(stranger.found(&[("family", "Thirdperson")]).await?.len(), 1);
+    Ok(())
+}
+
+/// The columns of demographics that an older row differs in.
+const FIELDS: [&str; 13] = [
+    "row_id",
+    "version",
+    "family",
+    "given",
+    "birth_date",
+    "gender",
+    "mrn",
+    "ssn",
+    "phone",
+    "email",
+    "address",
+    "roster_entry",
+    "mac",
+];
+
+/// `SET` that puts a patient's demographics to what they are now.
+async fn demographics_as_they_are(
+    intruder: &mut Intruder,
+    patient: Uuid,
+) -> anyhow::Result<String> {
+    let mut set = Vec::new();
+    for column in FIELDS {
+        let sql = format!("SELECT CAST({column} AS CHAR) FROM demographics WHERE patient = ?");
+        let sql = if column == "version" {
+            sql
+        } else {
+            format!("SELECT {column} FROM demographics WHERE patient = ?")
+        };
+        let value = intruder.bytes(&sql, &[patient.as_bytes()]).await?;
+        set.push(if column == "version" {
+            format!("version = {}", String::from_utf8(value)?)
+        } else {
+            format!("{column} = {}", hexed(value))
+        });
+    }
+    let (set, patient) = (set.join(", "), hexed(patient));
+    Ok(format!(
+        "UPDATE demographics SET {set} WHERE patient = {patient}"
+    ))
+}
+
+#[tokio::test]
+async fn demographics_of_a_former_version_are_not_listed_or_found() -> anyhow::Result<()> {
+    let apart = Apart::up().await?;
+    let mut scene = Scene::on(apart.running()?).await?;
+    let client = scene.clinician.clone();
+    let mut victim = patient(&client, "Formername").await?;
+    let id = fhir::id(&victim);
+    let first = demographics_as_they_are(&mut scene.intruder, id).await?;
+    victim["name"][0]["family"] = "Currentname".into();
+    put(&client, &victim).await?.expecting(200)?;
+    let second = demographics_as_they_are(&mut scene.intruder, id).await?;
+    let replay = Change::new(first, second);
+    let tried = async {
+        let search = [("family", "Formername")];
+        Ok([
+            client.page("/patients").await?,
+            client.search(&search).await?,
+        ])
+    };
+    let [listed, searched] = replay.during(&mut scene.intruder, tried).await?;
+    scene.running.refused(&listed, &["demographics"]).await?;
+    assert!(
+        !searched.text().contains("Formername"),
+        "{}",
+        searched.text()
+    );
+    client.page("/patients").await?.expecting(200)?;
+    // The roster follows the database within a second.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while client.found(&[("family", "Currentname")]).await?.len() != 1 {
+        anyhow::ensure!(Instant::now() < deadline, "the patient is not found again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     Ok(())
 }
 
@@ -307,5 +390,42 @@ async fn use_everything(running: &Running, patient: &Value, clinic: Clinic) -> a
         .page(&format!("/patients/{id}"))
         .await?
         .expecting(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_whole_chart_moved_to_another_organization_does_not_open_there() -> anyhow::Result<()> {
+    let apart = Apart::up().await?;
+    let running = apart.running()?;
+    let here = running.clinician(Clinic::Riverside).await?;
+    let there = running.clinician(Clinic::Lakeside).await?;
+    let mut intruder = running.intruder().await?;
+    let riverside = intruder.organization("Riverside").await?;
+    let lakeside = intruder.organization("Lakeside").await?;
+    let patient = patient(&here, "Firstperson").await?;
+    let observation = fhir::observation(&patient);
+    here.bundle(&fhir::transaction(&[&observation]))
+        .await?
+        .expecting(200)?;
+    let owner = fhir::id(&patient);
+    let tables = ["`keys`", "owners", "resources", "resource_versions"];
+    for (from, to) in [(riverside, lakeside), (lakeside, riverside)] {
+        for table in tables {
+            let sql =
+                format!("UPDATE {table} SET organization = ? WHERE organization = ? AND owner = ?");
+            let values: [&[u8]; 3] = [to.as_bytes(), from.as_bytes(), owner.as_bytes()];
+            assert!(intruder.execute(&sql, &values).await? > 0, "{table}");
+        }
+        for resource in [&patient, &observation] {
+            let path = format!("/fhir/{}", fhir::reference(resource));
+            let (ours, theirs) = (here.get(&path).await?, there.get(&path).await?);
+            if to == riverside {
+                assert_eq!((ours.status.as_u16(), theirs.status.as_u16()), (200, 404));
+            } else {
+                assert_eq!((ours.status.as_u16(), theirs.status.as_u16()), (404, 500));
+                assert!(!theirs.text().contains("Wilhelmina"));
+            }
+        }
+    }
     Ok(())
 }

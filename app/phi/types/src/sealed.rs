@@ -15,6 +15,31 @@ pub const HEADER_LENGTH: usize = 18;
 
 /// A sealed value of column `C`. The column is part of the type, so that a value of one column cannot be
 /// stored in another by mistake; on purpose, it does not open there.
+///
+/// ```
+/// # use phi_types::{Sealed, columns::{Family, Given}};
+/// fn store(family: Sealed<Family>) {}
+/// # let sealed: Sealed<Family> = Sealed::from_bytes(Vec::new());
+/// store(sealed);
+/// ```
+///
+/// A value of another column is refused:
+///
+/// ```compile_fail,E0308
+/// # use phi_types::{Sealed, columns::{Family, Given}};
+/// fn store(family: Sealed<Family>) {}
+/// # let sealed: Sealed<Given> = Sealed::from_bytes(Vec::new());
+/// store(sealed);
+/// ```
+///
+/// So is one in the clear:
+///
+/// ```compile_fail,E0308
+/// # use phi_types::{Sealed, columns::{Family, Given}};
+/// fn store(family: Sealed<Family>) {}
+/// # let sealed: Option<String> = Some("Miller".to_owned());
+/// store(sealed);
+/// ```
 pub struct Sealed<C> {
     bytes: Vec<u8>,
     column: PhantomData<fn() -> C>,

@@ -4,13 +4,16 @@
 //! here the transaction locks the owners and the heads, checks that the plan is current, and writes. A transaction
 //! that lost a race is retried whole.
 
-use access::{CallerEvent, Permitted, Record, Write, record_write};
+use access::{CallerEvent, Permitted, Write, record_write};
+use db::Transaction;
 use phi::OrganizationId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::owners::in_the_way;
 use super::plan::Plan;
-use super::{Records, key_of, subject};
+use super::rows::Rows;
+use super::{Records, key_of};
 use crate::services::error::ServiceError;
 use crate::services::feed;
 use crate::services::trail::TrailError;
@@ -125,7 +128,10 @@ impl Records {
             match self.attempt(changes).await {
                 Ok(applied) => return Ok(applied),
                 Err(WriteError::Conflict) => {}
-                Err(WriteError::Refused(error)) => return Err(error),
+                Err(WriteError::Refused(error)) => {
+                    self.record_refused(changes, error).await?;
+                    return Err(error);
+                }
             }
         }
         let cause = "the same records are being written by too many at once";
@@ -141,13 +147,7 @@ impl Records {
         let records: Vec<_> = changes
             .iter()
             .zip(&plan.steps)
-            .map(|(change, step)| {
-                let subject = subject(organization, change.resource_type).id(change.id);
-                let owner = change.owner.map(Into::into);
-                let subject = owner.map_or(subject, |patient| subject.patient(patient));
-                let version = Some(step.version);
-                (&change.permitted, Record { subject, version })
-            })
+            .map(|(change, step)| (&change.permitted, change.record(Some(step.version))))
             .collect();
         let write = record_write(&self.trail, &records).await;
         let write = write.map_err(|error| ApplyError::from(ServiceError::from(error)))?;
@@ -182,31 +182,10 @@ impl Records {
         if !plan.is_current(&locked) {
             return Err(WriteError::Conflict);
         }
-        transaction.insert_resources(&rows.new_heads).await?;
-        for (head, before) in &rows.moved_heads {
-            transaction.update_resource(head, before).await?;
-        }
-        transaction.insert_versions(&rows.versions).await?;
-        for patient in &rows.patients {
-            let row = &patient.demographics;
-            transaction
-                .replace_demographics(row, patient.is_new)
-                .await?;
-            let tokens = transaction.replace_patient_tokens(
-                organization,
-                row.patient,
-                &patient.tokens,
-                patient.is_new,
-            );
-            match tokens.await {
-                Err(db::Error::UniqueViolation("patient_index_unique")) => {
-                    return Err(ApplyError::RecordNumberTaken(patient.change).into());
-                }
-                done => done?,
-            }
-        }
+        owners.verify_replaced(&mut transaction, &locked).await?;
+        store(&mut transaction, organization, &rows).await?;
         let mut listed = rows.written;
-        listed.extend(owners);
+        listed.extend(owners.listed);
         let changed = rows
             .patients
             .iter()
@@ -216,4 +195,33 @@ impl Records {
             .changing(changed.map(feed::Change::demographics).collect());
         Ok(self.trail.commit_with(transaction, event).await?)
     }
+}
+
+/// Writes the rows of resources and patients.
+async fn store(
+    transaction: &mut Transaction,
+    organization: OrganizationId,
+    rows: &Rows,
+) -> Result<(), WriteError> {
+    let heads = transaction.insert_resources(&rows.new_heads).await;
+    heads.map_err(in_the_way("resources", organization))?;
+    for (head, before) in &rows.moved_heads {
+        transaction.update_resource(head, before).await?;
+    }
+    let versions = transaction.insert_versions(&rows.versions).await;
+    versions.map_err(in_the_way("resource_versions", organization))?;
+    for patient in &rows.patients {
+        let (row, is_new) = (&patient.demographics, patient.is_new);
+        let fields = transaction.replace_demographics(row, is_new).await;
+        fields.map_err(in_the_way("demographics", organization))?;
+        let (id, tokens) = (row.patient, &patient.tokens);
+        let tokens = transaction.replace_patient_tokens(organization, id, tokens, is_new);
+        match tokens.await {
+            Err(db::Error::UniqueViolation("patient_index_unique")) => {
+                return Err(ApplyError::RecordNumberTaken(patient.change).into());
+            }
+            done => done.map_err(in_the_way("patient_index", organization))?,
+        }
+    }
+    Ok(())
 }

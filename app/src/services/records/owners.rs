@@ -1,28 +1,62 @@
 //! The owners of what a transaction writes: locked or made, with the heads that they gain and lose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use audit::WrittenRow;
-use db::Transaction;
-use phi::{AuthorizationKey, Head, HeadSet, KeyError, OpenError, OrganizationId, Owner};
+use db::{ResourceRow, Transaction};
+use fhir::ResourceType;
+use phi::{AuthorizationKey, Head, HeadSet, KeyError, OpenError, OrganizationId, Owner, Tampering};
+use uuid::Uuid;
 
 use super::apply::WriteError;
 use super::rows::{OwnedHead, Rows};
-use super::{ApplyError, Records, owner_of};
+use super::{ApplyError, Records, key_of, owner_of};
 use crate::services::error::ServiceError;
-use crate::services::owners::{OpenOwner, owner_row};
+use crate::services::owners::{
+    Compared, LockError, LockedOwner, OpenOwner, owner_row, verify_newest,
+};
 use crate::services::written::written;
 
+/// What became of the owners of a transaction.
+pub(super) struct WrittenOwners {
+    /// The rows written, as the event lists them.
+    pub(super) listed: Vec<WrittenRow>,
+    counted: BTreeSet<Owner>,
+}
+
+impl WrittenOwners {
+    /// Verifies those of the locked heads whose owners were only counted: each must be the newest on record.
+    pub(super) async fn verify_replaced(
+        &self,
+        transaction: &mut Transaction,
+        locked: &[ResourceRow],
+    ) -> Result<(), LockError> {
+        for head in locked {
+            if head
+                .owner()
+                .is_ok_and(|owner| self.counted.contains(&owner))
+            {
+                verify_newest(transaction, head).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Records {
-    /// Locks the owner of each change, or makes it, in one order for all transactions; returns the rows written.
+    /// Locks the owner of each change, or makes it, in one order for all transactions. An owner that exists is
+    /// compared with its stored heads first.
     pub(super) async fn write_owners(
         &self,
         transaction: &mut Transaction,
         organization: OrganizationId,
         key: &AuthorizationKey,
         rows: &Rows,
-    ) -> Result<Vec<WrittenRow>, WriteError> {
-        let mut listed = Vec::new();
+    ) -> Result<WrittenOwners, WriteError> {
+        let mut owners = WrittenOwners {
+            listed: Vec::new(),
+            counted: BTreeSet::new(),
+        };
         for (owner, heads) in by_owner(organization, rows) {
             if let Some(new) = rows.new_owners.get(&owner) {
                 let mut set = HeadSet::default();
@@ -30,34 +64,35 @@ impl Records {
                     set.add(&new.scope, *added);
                 }
                 let row = owner_row(key, &new.scope, &set, None);
-                let row = row.map_err(|error| ApplyError::from(ServiceError::internal(error)))?;
-                self.refuse_existing(transaction, organization, &owner)
+                let row = row.map_err(ApplyError::from)?;
+                self.refuse_existing(transaction, organization, owner)
                     .await?;
-                transaction
-                    .insert_owners(std::slice::from_ref(&row))
-                    .await?;
-                transaction
-                    .insert_keys(std::slice::from_ref(&new.row))
-                    .await?;
-                listed.extend([written(&row), written(&new.row)]);
+                let made = std::slice::from_ref(&row);
+                transaction.insert_owners(made).await?;
+                let made = transaction.insert_keys(std::slice::from_ref(&new.row));
+                made.await.map_err(in_the_way("keys", organization))?;
+                owners.listed.extend([written(&row), written(&new.row)]);
                 continue;
             }
-            let row = transaction.lock_owner(organization, &owner).await?;
-            let open = OpenOwner::open(&self.keys, organization, owner, row).await;
-            let mut open = open.map_err(|error| ApplyError::from(gone(error)))?;
-            let before = open.mac();
+            let kinds = heads.iter().map(|(added, _)| added.kind).collect();
+            let locked = LockedOwner::lock(&self.keys, transaction, organization, owner);
+            let mut locked = locked.await?;
+            let compared = locked.verify_heads(transaction, &kinds).await?;
+            if compared == Compared::Counts {
+                owners.counted.insert(owner);
+            }
+            let before = locked.mac();
             for (added, removed) in heads {
                 if let Some(removed) = removed {
-                    open.remove(removed);
+                    locked.remove(removed);
                 }
-                open.add(added);
+                locked.add(added);
             }
-            let row = open.resealed(key);
-            let row = row.map_err(|error| ApplyError::from(ServiceError::internal(error)))?;
+            let row = locked.resealed(key).map_err(ApplyError::from)?;
             transaction.update_owner(&row, &before).await?;
-            listed.push(written(&row));
+            owners.listed.push(written(&row));
         }
-        Ok(listed)
+        Ok(owners)
     }
 
     /// A new patient's owner must not exist: a destroyed patient is not made again.
@@ -65,18 +100,42 @@ impl Records {
         &self,
         transaction: &mut Transaction,
         organization: OrganizationId,
-        owner: &Owner,
+        owner: Owner,
     ) -> Result<(), WriteError> {
-        let Some(row) = transaction.lock_owner(organization, owner).await? else {
+        let Some(row) = transaction.lock_owner(organization, &owner).await? else {
             return Ok(());
         };
-        let opened = OpenOwner::open(&self.keys, organization, *owner, Some(row)).await;
-        Err(match opened {
-            Err(error) => ApplyError::from(gone(error)).into(),
-            // Made by a concurrent transaction since the plan: the next attempt finds it. A patient that is hidden
-            // stays refused.
-            Ok(_) => WriteError::Conflict,
-        })
+        let opened = OpenOwner::open(&self.keys, organization, owner, Some(row)).await;
+        opened.map_err(LockError::from)?;
+        let patient = Uuid::from_bytes(owner.id(organization));
+        let keys = [key_of(ResourceType::Patient, patient)];
+        let heads = transaction.lock_resources(organization, &keys).await?;
+        if heads.is_empty() {
+            // An owner commits together with its patient, and is locked here: no transaction is about to store it.
+            let reason = "the head of a patient that has an owner is missing";
+            let tampering = Tampering::report("resources", reason, organization, Some(patient));
+            return Err(ApplyError::from(tampering).into());
+        }
+        // Made by a concurrent transaction since the plan: the next attempt finds it.
+        Err(WriteError::Conflict)
+    }
+}
+
+/// The error of an insertion under the owner's lock, of a row that no concurrent transaction can have written: one
+/// that is there already has lost the rows that it belongs to.
+///
+/// A resource's id is the exception: two owners may get it at once.
+pub(super) fn in_the_way(
+    table: &'static str,
+    organization: OrganizationId,
+) -> impl Fn(db::Error) -> WriteError {
+    move |error| {
+        if !matches!(&error, db::Error::UniqueViolation(key) if *key != "resources_id") {
+            return error.into();
+        }
+        let reason = "a row is stored whose owner or head is not";
+        let tampering = Tampering::report(table, reason, organization, None);
+        ApplyError::from(tampering).into()
     }
 }
 
@@ -98,8 +157,17 @@ fn by_owner(organization: OrganizationId, rows: &Rows) -> BTreeMap<Owner, Heads<
     owners
 }
 
+impl From<LockError> for WriteError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Database(error) => error.into(),
+            LockError::Open(error) => Self::Refused(gone(error).into()),
+        }
+    }
+}
+
 /// Data of a destroyed owner is gone: the client's request conflicts with that.
-fn gone(error: OpenError) -> ServiceError {
+pub(super) fn gone(error: OpenError) -> ServiceError {
     if error == OpenError::Key(KeyError::Destroyed) {
         ServiceError::Conflict("the patient's data was destroyed, and the id stays unused")
     } else {

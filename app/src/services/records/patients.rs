@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use access::{Disclosed, List, Permitted, Record, Search, disclose};
-use db::DemographicsRow;
-use phi::{Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed};
+use db::{DemographicsRow, DemographicsState};
+use phi::{
+    Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed, Tampering, Verified,
+    row_digest,
+};
 use roster::Order;
 use zeroize::Zeroizing;
 
@@ -12,6 +15,9 @@ use super::{Records, StoredResource, ensure_whole, key_of, subject};
 use crate::services::error::ServiceError;
 use fhir::search::PatientQuery;
 use fhir::{Demographics, ResourceType};
+
+/// Attempts to read demographics between two writes of them.
+const ATTEMPTS: usize = 5;
 
 /// A patient in a list.
 pub(crate) struct PatientSummary {
@@ -112,17 +118,24 @@ impl Records {
         organization: OrganizationId,
         ids: &[PatientId],
     ) -> Result<Vec<PatientSummary>, ServiceError> {
-        let rows = self.database.demographics(organization, ids).await?;
-        let wanted: Vec<_> = rows
+        let current = self.current_demographics(organization, ids).await?;
+        let wanted: Vec<_> = current
             .iter()
-            .filter_map(|row| Some((Owner::Patient(row.patient), row.family.key_id()?)))
+            .filter_map(|(row, _)| Some((Owner::Patient(row.patient), row.family.key_id()?)))
             .collect();
         self.keys.prefetch(organization, wanted).await?;
-        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.patient, row)).collect();
+        let mut current: HashMap<_, _> = current
+            .into_iter()
+            .map(|(row, state)| (row.patient, (row, state)))
+            .collect();
         let mut patients = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(row) = rows.remove(id) else { continue };
-            let row = self.keys.verify(organization, row).await?;
+            let Some((row, state)) = current.remove(id) else {
+                let reason = "the demographics of a patient that the roster has are missing";
+                let id = Some(id.uuid());
+                return Err(Tampering::report("demographics", reason, organization, id).into());
+            };
+            let row = self.verify_current(organization, row, state).await?;
             let demographics = self.open_demographics(&row).await?;
             patients.push(PatientSummary {
                 id: *id,
@@ -130,6 +143,61 @@ impl Records {
             });
         }
         Ok(patients)
+    }
+
+    /// The demographics of these patients, each with its state. They are two statements: what a write between them has
+    /// replaced is read again.
+    async fn current_demographics(
+        &self,
+        organization: OrganizationId,
+        ids: &[PatientId],
+    ) -> Result<Vec<(DemographicsRow, DemographicsState)>, ServiceError> {
+        for _ in 0..ATTEMPTS {
+            let rows = self.database.demographics(organization, ids).await?;
+            let states = self.database.demographics_states(organization, ids).await?;
+            let mut states: HashMap<_, _> = states
+                .into_iter()
+                .map(|state| ((state.patient, state.row_id), state))
+                .collect();
+            let paired: Option<Vec<_>> = rows
+                .into_iter()
+                .map(|row| {
+                    let state = states.remove(&(row.patient, row.row_id))?;
+                    Some((row, state))
+                })
+                .collect();
+            if let Some(paired) = paired.filter(|_| states.is_empty()) {
+                return Ok(paired);
+            }
+        }
+        let reason = "demographics are not the ones that their state was read of";
+        Err(Tampering::report("demographics", reason, organization, None).into())
+    }
+
+    /// Verifies a patient's demographics, and that they are the current ones: of the version that the Patient's head
+    /// names, which is the newest, and both the newest on record. An older row has a MAC that verifies, too.
+    async fn verify_current(
+        &self,
+        organization: OrganizationId,
+        row: DemographicsRow,
+        state: DemographicsState,
+    ) -> Result<Verified<DemographicsRow>, ServiceError> {
+        let head = self.keys.verify(organization, state.head).await?;
+        let row = self.keys.verify(organization, row).await?;
+        let is_newest = head.version == state.newest
+            && state.head_recorded == Some(row_digest(&*head))
+            && head.owner()? == Owner::Patient(row.patient);
+        if !is_newest {
+            let reason = "the head of a patient is not the newest on record";
+            let id = Some(head.row_id.uuid());
+            return Err(Tampering::report("resources", reason, organization, id).into());
+        }
+        if row.version != head.version || state.recorded != Some(row_digest(&*row)) {
+            let reason = "demographics are not those of the patient's current version";
+            let id = Some(row.row_id.uuid());
+            return Err(Tampering::report("demographics", reason, organization, id).into());
+        }
+        Ok(row)
     }
 
     async fn open_demographics(&self, row: &DemographicsRow) -> Result<Demographics, ServiceError> {

@@ -3,22 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use db::{CurrentVersion, ResourceRow};
-use phi::{OrganizationId, Owner, row_digest};
+use phi::{OrganizationId, Owner, PatientId, Tampering};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::owners::gone;
 use super::{Applied, ApplyError, Change, Effect, Records, key_of, owner_of};
 use crate::services::error::ServiceError;
+use crate::services::owners::OpenOwner;
 use fhir::{ResourceType, VersionMeta};
-
-/// The stored version that a change replaces.
-#[derive(Clone, Debug)]
-pub(super) struct Replaced {
-    /// The head, verified.
-    pub(super) head: ResourceRow,
-    /// The digest of the version's row.
-    pub(super) digest: [u8; 32],
-}
 
 /// What one change amounts to.
 #[derive(Clone, Debug)]
@@ -27,8 +20,8 @@ pub(super) struct Step {
     pub(super) effect: Effect,
     /// The version that the resource will have.
     pub(super) version: u32,
-    /// The version that is replaced; none for a new resource.
-    pub(super) replaced: Option<Replaced>,
+    /// The head that is replaced, verified; none for a new resource.
+    pub(super) replaced: Option<ResourceRow>,
     /// The time at which the version was stored, if nothing changes.
     stored_at: Option<OffsetDateTime>,
 }
@@ -113,7 +106,7 @@ impl Records {
         if change.create {
             return Err(ApplyError::AlreadyThere(index));
         }
-        let (head, digest) = (current.head.clone(), row_digest(&current.version));
+        let head = current.head.clone();
         let stored = self.open(organization, current).await?;
         if stored.owner != owner_of(organization, change.owner) {
             return Err(ApplyError::OwnerChanged(index));
@@ -133,7 +126,7 @@ impl Records {
         Ok(Step {
             effect: Effect::Amended,
             version,
-            replaced: Some(Replaced { head, digest }),
+            replaced: Some(head),
             stored_at: None,
         })
     }
@@ -154,8 +147,7 @@ impl Records {
             if known.contains(&owner) {
                 continue;
             }
-            let patient = key_of(ResourceType::Patient, owner);
-            let head = self.database.resource(organization, &patient).await?;
+            let head = self.patient_head(organization, owner).await?;
             let head = head.ok_or(ApplyError::UnknownOwner(index))?;
             let head = self.keys.verify(organization, head).await?;
             if head.owner()? != Owner::Patient(owner.into()) {
@@ -164,5 +156,32 @@ impl Records {
             known.insert(owner);
         }
         Ok(())
+    }
+
+    /// The head of a patient; none if the patient has no owner either.
+    async fn patient_head(
+        &self,
+        organization: OrganizationId,
+        patient: Uuid,
+    ) -> Result<Option<ResourceRow>, ServiceError> {
+        let key = key_of(ResourceType::Patient, patient);
+        let head = self.database.resource(organization, &key).await?;
+        if head.is_some() {
+            return Ok(head);
+        }
+        let owner = Owner::Patient(PatientId::from_uuid(patient));
+        let row = self.database.owner(organization, &owner).await?;
+        if row.is_none() {
+            return Ok(None);
+        }
+        let opened = OpenOwner::open(&self.keys, organization, owner, row).await;
+        opened.map_err(gone)?;
+        // The owner was committed together with the head: it is there now, or hidden.
+        let head = self.database.resource(organization, &key).await?;
+        let head = head.ok_or_else(|| {
+            let reason = "the head of a patient that has an owner is missing";
+            Tampering::report("resources", reason, organization, Some(patient))
+        })?;
+        Ok(Some(head))
     }
 }

@@ -114,20 +114,20 @@ impl Records {
                 kind: change.resource_type.name(),
                 id: change.id,
                 version: step.version,
-                digest: row_digest(&version),
+                digest: head.version_digest,
             };
             rows.written.extend([written(&head), written(&version)]);
             rows.heads.push(HeadChange {
                 patient: change.owner,
                 removed: step.replaced.as_ref().map(|replaced| OwnedHead {
-                    version: replaced.head.version,
-                    digest: replaced.digest,
+                    version: replaced.version,
+                    digest: replaced.version_digest,
                     ..added
                 }),
                 added,
             });
             match &step.replaced {
-                Some(replaced) => rows.moved_heads.push((head, *replaced.head.mac.as_bytes())),
+                Some(replaced) => rows.moved_heads.push((head, *replaced.mac.as_bytes())),
                 None => rows.new_heads.push(head),
             }
             rows.versions.push(version);
@@ -184,7 +184,7 @@ fn resource_rows(
         body: scope.seal(row_id, &*change.resource.to_bytes())?,
         mac: RowMac::UNSET,
     });
-    let stays = step.replaced.as_ref().map(|replaced| replaced.head.row_id);
+    let stays = step.replaced.as_ref().map(|replaced| replaced.row_id);
     let head = key.authenticate(ResourceRow {
         organization,
         owner_kind: version.owner_kind,
@@ -195,6 +195,7 @@ fn resource_rows(
         version: step.version,
         version_row: row_id,
         updated_at: now,
+        version_digest: row_digest(&version),
         mac: RowMac::UNSET,
     });
     Ok((head, version))

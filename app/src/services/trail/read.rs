@@ -73,7 +73,9 @@ impl From<TrailError> for ServiceError {
             TrailError::Feed(error) => error.into(),
             TrailError::Caller(error) => error,
             TrailError::Body(_) | TrailError::Seal(_) => Self::internal(error),
-            TrailError::Unread | TrailError::Stopped => Self::unavailable(error),
+            TrailError::Clock | TrailError::Unread | TrailError::Stopped => {
+                Self::unavailable(error)
+            }
         }
     }
 }

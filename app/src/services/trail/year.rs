@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use audit::{Action, Event, Outcome, PurposeOfUse};
+use db::Transaction;
 use phi::{KeyError, OrganizationId, Owner, ScopeKey, Tampering};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::seal::{audit_year, seal};
 use super::{AuditTrail, TrailError};
-use crate::services::owners::{OpenOwner, new_owner_row};
+use crate::services::owners::{LockedOwner, new_owner_row};
 use crate::services::written::written;
+
+/// The furthest that an instance's clock may be from the database's when a year begins.
+const SLACK: Duration = Duration::DAY;
 
 impl AuditTrail {
     /// The scope key of an organization's audit year, made now if it is the year's first event.
@@ -41,16 +45,12 @@ impl AuditTrail {
         let new = self.keys.new_scope(organization, owner, at).await?;
         let mut transaction = self.database.begin().await?;
         let itself = Owner::of_organization(organization);
-        let row = transaction.lock_owner(organization, &itself).await?;
-        let mut open = OpenOwner::open(&self.keys, organization, itself, row).await?;
+        ensure_due(&mut transaction, at).await?;
+        let locked = LockedOwner::lock(&self.keys, &mut transaction, organization, itself).await;
+        let mut open = locked?;
         if open.audit_year() >= Some(year) {
-            // Another instance was first, or the key is hidden: the second attempt decides.
             drop(transaction);
-            let scope = self.keys.scope(organization, owner).await;
-            return match scope {
-                Err(KeyError::Missing) => Err(hidden(organization).into()),
-                scope => Ok(scope?),
-            };
+            return self.begun_year(organization, owner).await;
         }
         let before = open.mac();
         open.set_audit_year(year);
@@ -69,6 +69,51 @@ impl AuditTrail {
         self.commit_with(transaction, event).await?;
         Ok(new.scope)
     }
+
+    /// The key of a year that has one by its organization's row: another instance was first, or the key is hidden.
+    ///
+    /// The keyring shares the failure of a load among those that arrived while it ran, and the first load here may have
+    /// begun before the other instance committed. The second arrives after that failure, so it runs by itself or shares
+    /// a load that began later.
+    async fn begun_year(
+        &self,
+        organization: OrganizationId,
+        owner: Owner,
+    ) -> Result<Arc<ScopeKey>, TrailError> {
+        for _ in 0..2 {
+            match self.keys.scope(organization, owner).await {
+                Err(KeyError::Missing) => {}
+                scope => return Ok(scope?),
+            }
+        }
+        Err(hidden(organization).into())
+    }
+}
+
+/// Refuses to begin the audit year of `at` unless the database's clock is near to that year.
+pub(crate) async fn ensure_due(
+    transaction: &mut Transaction,
+    at: OffsetDateTime,
+) -> Result<(), TrailError> {
+    let now = transaction.now().await?;
+    if is_due(audit_year(at), now) {
+        return Ok(());
+    }
+    tracing::error!(
+        instance_time = %at,
+        database_time = %now,
+        "an audit year is not begun: the clock of this instance or of the database is wrong"
+    );
+    Err(TrailError::Clock)
+}
+
+/// Whether the database's clock is in `year`, or within a day of it: an instance ahead may be the first to begin it,
+/// one behind may still write into the last.
+///
+/// A year begun too early would never be begun again: the owner's row says that it has a key, and every earlier year
+/// without one would be refused for ever.
+fn is_due(year: Owner, now: OffsetDateTime) -> bool {
+    [now - SLACK, now + SLACK].map(audit_year).contains(&year)
 }
 
 fn hidden(organization: OrganizationId) -> phi::OpenError {
@@ -96,5 +141,27 @@ pub(crate) fn system_event(
         purpose: PurposeOfUse::Administration,
         suppressed: None,
         records: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_year_is_begun_within_a_day_of_it_by_the_clock_of_the_database() {
+        for (now, due) in [
+            (datetime!(2026-12-30 23:00 UTC), vec![2026]),
+            (datetime!(2026-12-31 00:01 UTC), vec![2026, 2027]),
+            (datetime!(2027-01-01 23:59 UTC), vec![2026, 2027]),
+            (datetime!(2027-01-02 00:01 UTC), vec![2027]),
+        ] {
+            let found: Vec<u16> = (2020..2040)
+                .filter(|year| is_due(Owner::AuditYear(*year), now))
+                .collect();
+            assert_eq!(found, due, "{now}");
+        }
     }
 }

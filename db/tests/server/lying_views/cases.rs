@@ -8,7 +8,7 @@ use std::pin::Pin;
 use audit::{RowsCommitment, WrittenRow};
 use db::{Error, EventRow, ResourceKey};
 use phi::{KeyError, OpenError, OrganizationId, Owner, Purpose, Requested, StoreError, WrappedKey};
-use phi_types::{AuthenticatedRow, KeyStore as _, tables};
+use phi_types::{AuthenticatedRow, KeyStore as _, row_digest, tables};
 
 use super::world::{ELSEWHERE, SAME, Subject, World};
 
@@ -44,9 +44,32 @@ pub(super) struct Case {
 
 /// Queries that return a claim and no row, which nothing can bind to anything: the caller must not take the claim for
 /// more than that.
-pub(super) const CLAIMS: [&str; 2] = ["has_event", "count_patients"];
+pub(super) const CLAIMS: [&str; 5] = [
+    "has_event",
+    "count_patients",
+    "heads_of",
+    "count_heads",
+    "now",
+];
 
 const BOTH: &[usize] = &[SAME, ELSEWHERE];
+
+/// The columns of `demographics` that hold what is known of the patient.
+const UNREAD: &[&str] = &[
+    "version",
+    "family",
+    "given",
+    "birth_date",
+    "gender",
+    "mrn",
+    "ssn",
+    "phone",
+    "email",
+    "address",
+    "roster_entry",
+    "mac_key",
+    "mac",
+];
 
 impl Case {
     const fn of(
@@ -324,6 +347,30 @@ fn index() -> Vec<Case> {
                 })
             },
         ),
+        Case::of(
+            "demographics_states",
+            &[("demographics", &["organization", "patient"])],
+            |w| {
+                Box::pin(async {
+                    let id = w.victim().id();
+                    let found = w.app.demographics_states(id, &[w.victim().patient]).await;
+                    let Ok(found) = answered(found) else {
+                        return Outcome::Refused;
+                    };
+                    let mut genuine = true;
+                    for it in &found {
+                        let row = &w.victim().demographics;
+                        genuine &= it.row_id == row.row_id;
+                        genuine &= it.head.version == it.newest;
+                        genuine &= it.recorded == Some(row_digest(row));
+                        genuine &= it.head_recorded == Some(row_digest(&it.head));
+                        genuine &= verifies(w, id, it.head.clone()).await;
+                    }
+                    judged(found.len(), genuine)
+                })
+            },
+        )
+        .without(UNREAD),
         // A hint, compared with the opened value.
         Case::of(
             "patients_with_token",
@@ -392,7 +439,9 @@ fn trail() -> Vec<Case> {
             |w| {
                 Box::pin(async {
                     let (table, row) = (tables::RESOURCES.tag, w.victim().head.row_id());
-                    let found = w.app.newest_digest(w.victim().id(), table, row).await;
+                    let mut transaction = w.app.begin().await.unwrap();
+                    let found = transaction.newest_digest(w.victim().id(), table, row).await;
+                    transaction.rollback().await.unwrap();
                     let Ok(found) = answered(found) else {
                         return Outcome::Refused;
                     };

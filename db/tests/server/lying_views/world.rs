@@ -14,7 +14,7 @@ use phi::{
     KeyringSettings, MemoryKeys, NewOrganization, NewScope, OrganizationId, Owner, OwnerKind,
     PatientId, Purpose, StoreError, WrappedKey,
 };
-use phi_types::{AuthenticatedRow as _, random_bytes, row_digest};
+use phi_types::{AuthenticatedRow, random_bytes, row_digest};
 use sqlx::Executor as _;
 use time::Duration;
 
@@ -64,6 +64,8 @@ pub(super) struct Subject {
     pub(super) head: ResourceRow,
     pub(super) version: VersionRow,
     pub(super) demographics: DemographicsRow,
+    /// The head of the Patient whose fields these are.
+    pub(super) patient_head: ResourceRow,
     /// The record number that is sealed in `demographics` and that `token` stands for.
     pub(super) number: String,
     pub(super) token: PatientToken,
@@ -190,6 +192,13 @@ impl Maker {
         demographics.mrn = sealed.unwrap();
         let entry = scope.scope.seal(demographics.row_id, &b"{}".to_vec());
         demographics.roster_entry = entry.unwrap();
+        let demographics = authorization.authenticate(demographics);
+        // Owned by another patient, so that it is no part of the chart.
+        let patient_head = authorization.authenticate(ResourceRow {
+            id: patient.uuid(),
+            version: demographics.version,
+            ..rows::resource(id, PatientId::random(), "Patient")
+        });
         Subject {
             organization: authorization.authenticate(OrganizationRow {
                 organization: id,
@@ -212,8 +221,11 @@ impl Maker {
                 ..rows::owner(id, &Owner::Patient(patient))
             }),
             version: authorization.authenticate(rows::version_of(&head)),
-            demographics: authorization.authenticate(demographics),
-            event: self.event(&head, system).await,
+            event: self
+                .event(&head, &patient_head, &demographics, system)
+                .await,
+            demographics,
+            patient_head,
             token: PatientToken {
                 parameter: IndexParameter::OF_PATIENTS[number],
                 version: u16::try_from(nth).unwrap() + 1,
@@ -237,19 +249,21 @@ impl Maker {
         }
     }
 
-    /// The event that wrote `head`.
-    async fn event(&self, head: &ResourceRow, system: &AuthorizationKey) -> EventRow {
-        let written = WrittenRow {
-            table: phi_types::tables::RESOURCES.tag,
-            row: head.row_id(),
-            digest: row_digest(head),
-        };
+    /// The event that wrote `head` and the patient's rows.
+    async fn event(
+        &self,
+        head: &ResourceRow,
+        patient_head: &ResourceRow,
+        demographics: &DemographicsRow,
+        system: &AuthorizationKey,
+    ) -> EventRow {
+        let rows = vec![written(head), written(patient_head), written(demographics)];
         let unplaced = UnplacedEvent {
             event: id(),
             organization: head.organization.uuid(),
             at: head.updated_at,
             commitment: Commitment(random_bytes()),
-            rows: RowsCommitment::of(&[written]),
+            rows: RowsCommitment::of(&rows),
         };
         let entry = HashChain::begin(id()).place(&[unplaced])[0].clone();
         // A year of its own, since an organization has each of them once.
@@ -259,7 +273,7 @@ impl Maker {
             mac_key: system.key_id(),
             mac: system.message_mac("audit-entry", &entry.encode()),
             body: scope.seal(entry.event.into(), &b"body".to_vec()).unwrap(),
-            rows: vec![written],
+            rows,
             entry,
         }
     }
@@ -272,6 +286,14 @@ async fn store_floor(scratch: &Scratch, system: &AuthorizationKey) {
     let floor = system.authenticate(rows::release_floor());
     let first = scratch.app().begin_first(&floor).await.unwrap();
     first.commit().await.unwrap();
+}
+
+fn written<R: AuthenticatedRow>(row: &R) -> WrittenRow {
+    WrittenRow {
+        table: R::TABLE.tag,
+        row: row.row_id(),
+        digest: row_digest(row),
+    }
 }
 
 fn session(person: &PersonRow, number: usize) -> SessionRow {
@@ -321,10 +343,10 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .insert_index_version(&subject.index_version)
         .await
         .unwrap();
-    transaction
-        .insert_resources(from_ref(&subject.head))
-        .await
-        .unwrap();
+    let heads = [subject.head.clone(), subject.patient_head.clone()];
+    transaction.insert_resources(&heads).await.unwrap();
+    let version = rows::version_of(&subject.patient_head);
+    transaction.insert_versions(&[version]).await.unwrap();
     transaction
         .insert_versions(from_ref(&subject.version))
         .await
