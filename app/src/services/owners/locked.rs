@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::{OpenOwner, summed};
 use crate::services::keys::Keys;
 
-/// The largest number of heads of an owner that each write compares one by one: about a millisecond.
+/// The largest number of heads of an owner that each write compares one by one: nearly every chart has fewer.
 const COMPARED: u32 = 512;
 
 /// An owner whose row is locked by a transaction, opened under the owner's current key.
