@@ -11,6 +11,7 @@ use telemetry::{Collector, Guard};
 
 use crate::boot::config::Config;
 use crate::boot::{provision, serve, wiring};
+use crate::http::router;
 use crate::services::clock::Clock;
 
 /// `EX_USAGE` of `sysexits.h`: the configuration is wrong.
@@ -40,6 +41,12 @@ pub(crate) enum Command {
     Check,
     /// Make organizations and people, as standard input says in JSON; may be repeated.
     Provision,
+    /// Write the description of the whole surface (`OpenAPI` 3.1), made of the handlers.
+    Openapi {
+        /// The file to write: `app/openapi.json`, which is compiled into both tiers.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Make a development keyring: root keys in a file, for machines without a key service.
     Keyring {
         /// The file to make; it must not be there.
@@ -54,6 +61,18 @@ pub(crate) fn make_keyring(out: &Path) -> ExitCode {
         Ok(_keyring) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("app keyring: {}: {error}", out.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes the description of the surface.
+pub(crate) fn write_description(out: &Path) -> ExitCode {
+    let written = router::description().and_then(|document| Ok(std::fs::write(out, document)?));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("app openapi: {}: {error:#}", out.display());
             ExitCode::FAILURE
         }
     }
@@ -106,7 +125,7 @@ async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Check | Command::Keyring { .. } => Ok(()),
+        Command::Check | Command::Openapi { .. } | Command::Keyring { .. } => Ok(()),
     }
 }
 

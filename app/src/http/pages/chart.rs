@@ -6,31 +6,47 @@ use axum::extract::{Path, Query, State};
 use phi::PatientId;
 use serde::Deserialize;
 use time::Date;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
 use super::dates::{Day, age};
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
-use super::paging::page_number;
+use super::paging::{page_number, page_numbers};
 use super::patient_table::{sex, words};
 use super::timeline::{Record, Timeline};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::{Id, Page, one_of};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::records::{chart_subject, subject};
 use fhir::{Demographics, ResourceType, parse_id};
 
 /// What a chart's address may say.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
+    #[param(schema_with = kinds)]
     kind: Option<String>,
+    #[param(schema_with = page_numbers)]
     page: Option<String>,
 }
 
-/// `GET /patients/{id}`: the chart or, for a role without clinical records, who the patient is.
+fn kinds() -> Object {
+    one_of(ResourceType::in_charts().map(ResourceType::name))
+}
+
+/// A patient's chart; for a role without clinical records, the patient's demographics.
 ///
 /// # Errors
 ///
 /// [`Problem::NotFound`] also for a patient of another organization; see [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/patients/{id}",
+    params(Id, Asked),
+    responses((status = "default", response = Page))
+)]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,

@@ -1,9 +1,11 @@
 //! The table of patients that the list and the search share.
 
 use time::Date;
+use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::http::openapi::one_of;
 use crate::services::records::PatientSummary;
 use roster::{Order, SortKey};
 
@@ -84,30 +86,48 @@ pub(crate) struct Heading {
     pub(crate) sorted: Option<&'static str>,
 }
 
+/// What the list is sorted by, as its address names it.
+const KEYS: [(&str, SortKey); 2] = [
+    ("family", SortKey::Family),
+    ("birth_date", SortKey::BirthDate),
+];
+const ASCENDING: &str = "asc";
+const DESCENDING: &str = "desc";
+
 /// The order of the patient list, as its address says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sorting(pub(crate) Order);
 
 impl Sorting {
+    /// The values of `sort`.
+    pub(crate) fn keys() -> Object {
+        one_of(KEYS.map(|(name, _)| name))
+    }
+
+    /// The values of `order`.
+    pub(crate) fn directions() -> Object {
+        one_of([ASCENDING, DESCENDING])
+    }
+
     /// Reads `sort` and `order` of the address; what they don't know is by family name, ascending.
     pub(crate) fn read(sort: Option<&str>, order: Option<&str>) -> Self {
-        let key = match sort {
-            Some("birth_date") => SortKey::BirthDate,
-            Some(_) | None => SortKey::Family,
-        };
+        let named = KEYS.iter().find(|(name, _)| sort == Some(*name));
+        let key = named.map_or(SortKey::Family, |(_, key)| *key);
         Self(Order {
             key,
-            descending: order == Some("desc"),
+            descending: order == Some(DESCENDING),
         })
     }
 
     /// The list's address in this order.
     pub(crate) fn href(self) -> String {
-        let sort = match self.0.key {
-            SortKey::Family => "family",
-            SortKey::BirthDate => "birth_date",
+        let named = KEYS.iter().find(|(_, key)| *key == self.0.key);
+        let sort = named.map_or("", |(name, _)| *name);
+        let order = if self.0.descending {
+            DESCENDING
+        } else {
+            ASCENDING
         };
-        let order = if self.0.descending { "desc" } else { "asc" };
         format!("/patients?sort={sort}&order={order}")
     }
 
