@@ -1,49 +1,38 @@
 //! Table `demographics`: a patient's identifying fields, sealed one by one, for lists and search.
 
 use db_macros::table;
-use phi_types::columns::{
-    Address, BirthDate, Email, Family, Gender, Given, Phone, RecordNumber, RosterEntry,
-    SocialSecurityNumber,
-};
-use phi_types::{OrganizationId, PatientId, RowId, Sealed};
+use phi_types::{OrganizationId, PatientId, RowId, Sealed, columns};
 use uuid::Uuid;
 
 use crate::requested::{ensure_all, json_ids};
 use crate::{Database, Error, Transaction};
 
-table! {
-    /// The fields of the current version of a Patient. Absence is sealed like a value.
-    pub struct DemographicsRow: DEMOGRAPHICS, row row_id, select select_demographics {
-        /// The organization.
-        1 organization: OrganizationId,
-        /// The patient.
-        2 patient: PatientId,
-        /// The row's id, new for each version.
-        3 row_id: RowId,
-        /// The version of the Patient resource.
-        4 version: u32,
-        /// Family name.
-        5 family: Sealed<Family>,
-        /// Given names.
-        6 given: Sealed<Given>,
-        /// Birth date.
-        7 birth_date: Sealed<BirthDate>,
-        /// Administrative gender.
-        8 gender: Sealed<Gender>,
-        /// Medical record number.
-        9 mrn: Sealed<RecordNumber>,
-        /// Social security number.
-        10 ssn: Sealed<SocialSecurityNumber>,
-        /// Telephone number.
-        11 phone: Sealed<Phone>,
-        /// E-mail address.
-        12 email: Sealed<Email>,
-        /// Postal address.
-        13 address: Sealed<Address>,
-        /// Every name and the birth date, for the roster.
-        14 roster_entry: Sealed<RosterEntry>,
-    }
+macro_rules! declare {
+    (
+        first { $($(#[$($doc:tt)*])* $tag:literal $first:ident: $column:ident;)* }
+        later { $($(#[$($later_doc:tt)*])* $later_tag:literal $later:ident: $later_column:ident;)* }
+    ) => {
+        table! {
+            /// The fields of the current version of a Patient. Absence is sealed like a value.
+            pub struct DemographicsRow: DEMOGRAPHICS, row row_id, select select_demographics {
+                /// The organization.
+                1 organization: OrganizationId,
+                /// The patient.
+                2 patient: PatientId,
+                /// The row's id, new for each version.
+                3 row_id: RowId,
+                /// The version of the Patient resource.
+                4 version: u32,
+                $($(#[$($doc)*])* $tag $first: Sealed<columns::$column>,)*
+                /// Every name and the birth date, for the roster.
+                14 roster_entry: Sealed<columns::RosterEntry>,
+                $($(#[$($later_doc)*])* $later_tag $later: Option<Sealed<columns::$later_column>>,)*
+            }
+        }
+    };
 }
+
+phi_types::patient_fields!(declare);
 
 /// The row that holds a patient's demographics now: what the roster compares itself with.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -135,11 +135,8 @@ impl PatientHeader {
             born: Day::new(&birth_date),
             died: died.or_else(|| patient.deceased.then(|| Day::new("date not known"))),
             sex: sex(patient.gender.as_ref()),
-            mrn: words(patient.medical_record_number.as_ref()),
-            ssn_last_four: patient
-                .social_security_number
-                .as_ref()
-                .and_then(|ssn| last_four(ssn)),
+            mrn: words(patient.mrn.as_ref()),
+            ssn_last_four: patient.ssn.as_ref().and_then(|ssn| last_four(ssn)),
             phone: words(patient.phone.as_ref()),
             email: words(patient.email.as_ref()),
             address: words(patient.address.as_ref()),
@@ -172,7 +169,7 @@ mod tests {
         Demographics {
             family: text("Cruz"),
             birth_date: text("1950-06-01"),
-            social_security_number: text("999-26-4821"),
+            ssn: text("999-26-4821"),
             ..Demographics::default()
         }
     }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::http::openapi::one_of;
 use crate::services::records::PatientSummary;
+use fhir::Demographics;
 use roster::{Order, SortKey};
 
 use super::dates::{Day, age};
@@ -22,16 +23,47 @@ pub(crate) struct PatientRow {
     pub(super) given: String,
     /// Birth date.
     pub(super) born: Day,
-    /// Age in words.
-    pub(super) age: String,
-    /// Administrative sex in words.
-    pub(super) sex: &'static str,
-    /// Medical record number.
-    pub(super) mrn: String,
+    /// The columns after it.
+    pub(super) cells: Vec<Cell>,
+}
+
+/// One cell of the table.
+#[derive(Clone)]
+pub(crate) struct Cell {
+    /// The class of its column.
+    pub(super) class: &'static str,
+    /// The column's heading, which stands beside the cell on a narrow page.
+    pub(super) label: &'static str,
+    /// Its words.
+    pub(super) text: String,
+}
+
+/// A column: its heading, its class, and the words of a patient as of a day.
+type Column = (
+    &'static str,
+    &'static str,
+    fn(&Demographics, Date) -> String,
+);
+
+/// The columns after the name and the birth date.
+const COLUMNS: &[Column] = &[
+    ("Age", "age", age_in_words),
+    ("Sex", "sex", |patient, _| {
+        sex(patient.gender.as_ref()).to_owned()
+    }),
+    ("MRN", "mrn", |patient, _| words(patient.mrn.as_ref())),
+];
+
+/// The age; a patient who has died has none.
+fn age_in_words(patient: &Demographics, today: Date) -> String {
+    if patient.deceased {
+        return "died".to_owned();
+    }
+    age(&words(patient.birth_date.as_ref()), today)
 }
 
 impl PatientRow {
-    /// A patient as of `today`. Who has died has no age.
+    /// A patient as of `today`.
     pub(crate) fn new(
         PatientSummary {
             id,
@@ -39,19 +71,17 @@ impl PatientRow {
         }: &PatientSummary,
         today: Date,
     ) -> Self {
-        let birth_date = words(patient.birth_date.as_ref());
+        let cell = |(label, class, text): &Column| Cell {
+            class,
+            label,
+            text: text(patient, today),
+        };
         Self {
             id: id.uuid(),
             family: words(patient.family.as_ref()),
             given: words(patient.given.as_ref()),
-            age: if patient.deceased {
-                "died".to_owned()
-            } else {
-                age(&birth_date, today)
-            },
-            born: Day::new(&birth_date),
-            sex: sex(patient.gender.as_ref()),
-            mrn: words(patient.medical_record_number.as_ref()),
+            born: Day::new(&words(patient.birth_date.as_ref())),
+            cells: COLUMNS.iter().map(cell).collect(),
         }
     }
 }
@@ -155,22 +185,22 @@ impl Sorting {
 
 /// The headings of a table that is not sorted by a click.
 pub(crate) fn plain_headings() -> Vec<Heading> {
-    [
+    let names = [
         ("Family name", "family"),
         ("Given name", "given"),
         ("Birth date", "born"),
-        ("Age", "age"),
-        ("Sex", "sex"),
-        ("MRN", "mrn"),
-    ]
-    .into_iter()
-    .map(|(label, class)| Heading {
-        label,
-        class,
-        href: None,
-        sorted: None,
-    })
-    .collect()
+    ];
+    let more = COLUMNS.iter().map(|(label, class, _)| (*label, *class));
+    names
+        .into_iter()
+        .chain(more)
+        .map(|(label, class)| Heading {
+            label,
+            class,
+            href: None,
+            sorted: None,
+        })
+        .collect()
 }
 
 #[cfg(test)]
