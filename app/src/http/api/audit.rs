@@ -22,7 +22,7 @@ pub(crate) struct Events {
     events: Vec<Event>,
 }
 
-/// The organization's 200 latest audit events, newest first (`privacy_officer`).
+/// The organization's 200 latest audit events, newest first.
 ///
 /// # Errors
 ///

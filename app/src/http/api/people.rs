@@ -41,7 +41,7 @@ impl Member {
     }
 }
 
-/// Who works for the organization (`security_admin`).
+/// The people of the organization.
 ///
 /// # Errors
 ///

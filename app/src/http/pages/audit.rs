@@ -22,7 +22,7 @@ use crate::http::state::AppState;
 /// So many events are shown, the latest first.
 const LATEST: u32 = 200;
 
-/// The organization's audit trail (`privacy_officer`).
+/// The organization's audit trail.
 ///
 /// # Errors
 ///

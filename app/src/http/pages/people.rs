@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::Person;
 
-/// Who works for the organization (`security_admin`).
+/// The people of the organization.
 ///
 /// # Errors
 ///
