@@ -2,46 +2,47 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// Adds the columns of a migration to the cached query that selects whole rows of their table.
+/// Adds the columns of a migration to the cached queries that select whole rows of their table.
 pub(crate) fn add_columns(db: &Path, migration: &Path) {
     let migration = fs::read_to_string(migration).unwrap();
     let (_, altered) = migration.split_once("ALTER TABLE ").unwrap();
-    let table = word(altered);
-    let (path, mut cached) = selecting(db, table);
-    for added in altered.split("ADD COLUMN ").skip(1) {
-        add_column(&mut cached, word(added));
+    let selecting = selecting(db, word(altered));
+    assert!(!selecting.is_empty(), "no cached query selects the table");
+    for mut cached in selecting {
+        for added in altered.split("ADD COLUMN ").skip(1) {
+            add_column(&mut cached, word(added));
+        }
+        let digest = Sha256::digest(cached["query"].as_str().unwrap());
+        let mut hash = String::new();
+        for byte in digest {
+            write!(hash, "{byte:02x}").unwrap();
+        }
+        cached["hash"] = json!(hash);
+        let path = db.join(format!(".sqlx/query-{hash}.json"));
+        fs::write(path, cached.to_string()).unwrap();
     }
-    let digest = Sha256::digest(cached["query"].as_str().unwrap());
-    let mut hash = String::new();
-    for byte in digest {
-        write!(hash, "{byte:02x}").unwrap();
-    }
-    cached["hash"] = json!(hash);
-    fs::remove_file(path).unwrap();
-    let path = db.join(format!(".sqlx/query-{hash}.json"));
-    fs::write(path, cached.to_string()).unwrap();
 }
 
 fn word(text: &str) -> &str {
     text.split_whitespace().next().unwrap()
 }
 
-/// The cached query that selects whole rows of a table.
-fn selecting(db: &Path, table: &str) -> (PathBuf, Value) {
-    let cached = fs::read_dir(db.join(".sqlx")).unwrap();
-    let read = |path: PathBuf| {
-        let query: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let text = query["query"].as_str().unwrap();
-        let selects = text.contains("t.mac_key AS") && text.contains(&format!(" FROM {table} t "));
-        selects.then_some((path, query))
-    };
-    let mut found = cached.filter_map(|it| read(it.unwrap().path()));
-    found.next().unwrap()
+/// The cached queries that select whole rows of a table.
+fn selecting(db: &Path, table: &str) -> Vec<Value> {
+    let files = fs::read_dir(db.join(".sqlx")).unwrap();
+    let cached = files.map(|it| fs::read(it.unwrap().path()).unwrap());
+    cached
+        .map(|it| serde_json::from_slice(&it).unwrap())
+        .filter(|it: &Value| {
+            let text = it["query"].as_str().unwrap();
+            text.contains("t.mac_key AS") && text.contains(&format!(" FROM {table} t "))
+        })
+        .collect()
 }
 
 /// Adds a nullable column before the MAC, where `table!` selects it.
