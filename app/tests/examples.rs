@@ -66,14 +66,16 @@ fn the_examples_compile() {
         target.join("examples/source"),
     );
     copy::sources(&root(), &fresh);
+    let crates = copy::crates(&fresh);
     for example in examples() {
-        apply(&fresh, &[], &example);
+        apply(&crates, &[], &example);
         for file in example.files() {
             if file.starts_with("db/migrations/") {
-                query_cache::add_columns(&fresh.join("db"), &fresh.join(file));
+                query_cache::add_columns(&crates.join("db"), &crates.join(file));
             }
         }
     }
+    copy::lift_workspace(&fresh);
     copy::synchronize(&fresh, &kept);
     // A test target beside the program: features of dependencies are then those of a test run.
     let checked = Command::new(env!("CARGO"))

@@ -20,12 +20,42 @@ const PARTS: [&str; 9] = [
 /// Folders that hold no source.
 const LEFT_OUT: [&str; 3] = ["target", "node_modules", "data"];
 
+/// The folder of the copy that holds the crates. Cargo knows a crate by its path below the workspace: with the same
+/// paths, the crates of the copy and the real ones would be taken for one another in the shared build folder.
+const CRATES: &str = "copied";
+
+/// The folder of a copy to which diffs of the sources apply.
+pub(crate) fn crates(folder: &Path) -> PathBuf {
+    folder.join(CRATES)
+}
+
+/// Makes a workspace of a copy whose crates stand in a folder of their own.
+pub(crate) fn lift_workspace(folder: &Path) {
+    for part in ["Cargo.lock", "Cargo.toml", ".cargo"] {
+        fs::rename(crates(folder).join(part), folder.join(part)).unwrap();
+    }
+    let manifest = folder.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let lines = text.lines().map(|line| {
+        let item = |before: &str| (format!("{before}\""), format!("{before}\"{CRATES}/"));
+        let items = if line.starts_with("members = [") {
+            vec![item("["), item(", ")]
+        } else {
+            vec![item("{ path = ")]
+        };
+        let lift = |line: String, (from, to): &(String, String)| line.replace(from, to);
+        items.iter().fold(line.to_owned(), lift)
+    });
+    let lifted: Vec<_> = lines.collect();
+    fs::write(manifest, lifted.join("\n")).unwrap();
+}
+
 /// Copies the sources into a folder, which is emptied first.
 pub(crate) fn sources(root: &Path, folder: &Path) {
     let _ = fs::remove_dir_all(folder);
     for part in PARTS {
         for (path, bytes) in files(&root.join(part)) {
-            let path = folder.join(path.strip_prefix(root).unwrap());
+            let path = crates(folder).join(path.strip_prefix(root).unwrap());
             write(&path, &bytes);
         }
     }
