@@ -147,7 +147,7 @@ fn api(problem: Problem, id: RequestId) -> Response {
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),
-        detail: problem.detail(),
+        detail: problem.detail().to_string(),
         request_id: id.uuid(),
     };
     let mut response = (status, Json(body)).into_response();

@@ -63,7 +63,7 @@ pub(crate) struct ProblemDetails {
     /// The HTTP status.
     pub(crate) status: u16,
     /// What happened, and what to do.
-    pub(crate) detail: &'static str,
+    pub(crate) detail: String,
     /// The id that both tiers log for this request.
     pub(crate) request_id: Uuid,
 }
