@@ -4,6 +4,7 @@ mod api;
 mod authentication;
 mod fhir;
 mod health;
+mod openapi;
 mod pages;
 mod problem;
 mod request_context;

@@ -20,6 +20,9 @@ fn main() -> ExitCode {
     if let Command::Keyring { out } = &command {
         return command::make_keyring(out);
     }
+    if let Command::Openapi { out } = &command {
+        return command::write_description(out);
+    }
     let reader = Reader::environment();
     match Config::read(&reader) {
         Ok(_config) if matches!(command, Command::Check) => command::check(&reader.unknown()),

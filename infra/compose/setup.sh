@@ -51,23 +51,7 @@ give 10005 $authority/database/migrate.pem /secrets/migrate/database.pem
 give 10005 $authority/database/migrate.key /secrets/migrate/database.key
 
 if [ ! -e /secrets/demo/people.json ]; then
-    person() {
-        printf '{"name":"%s","email":"%s","password":"%s","role":"%s"}' \
-            "$1" "$2" "$(od -An -N15 -tx1 /dev/urandom | tr -d ' \n')" "$3"
-    }
-    {
-        printf '{"organizations":[{"name":"Riverside Clinic","people":['
-        person "Dr. Maren Solberg" clinician@riverside.example clinician && printf ,
-        person "Tomás Herrera" front.desk@riverside.example front_desk && printf ,
-        person "Ines Baptiste" security.admin@riverside.example security_admin && printf ,
-        person "Ruth Okafor" privacy.officer@riverside.example privacy_officer
-        printf ']},{"name":"Lakeside Health","people":['
-        person "Dr. Amir Haddad" clinician@lakeside.example clinician && printf ,
-        person "Julie Lindqvist" front.desk@lakeside.example front_desk && printf ,
-        person "Peter Novák" security.admin@lakeside.example security_admin && printf ,
-        person "Grace Mbeki" privacy.officer@lakeside.example privacy_officer
-        printf ']}]}\n'
-    } >/authority/people.json
+    sign-ins </usr/local/share/demo.json >/authority/people.json
     give 10002 /authority/people.json /secrets/demo/people.json
     rm /authority/people.json
 fi

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use audit::PurposeOfUse;
 
-/// Declares each role once: its name as stored and sent, and its default purpose of use.
+/// Declares each role once: its name as stored and sent, its name for people, and its default
+/// purpose of use.
 macro_rules! roles {
-    ($($(#[$doc:meta])* $role:ident $name:literal $purpose:ident;)*) => {
+    ($($(#[$doc:meta])* $role:ident $name:literal $label:literal $purpose:ident;)*) => {
         /// A caller's role in its organization (45 CFR 164.308(a)(4)(ii)).
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum Role {
@@ -26,6 +27,14 @@ macro_rules! roles {
                 }
             }
 
+            /// The role's name for people.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$role => $label,)*
+                }
+            }
+
             /// The purpose for which callers in this role access records unless they state another.
             #[must_use]
             pub const fn purpose(self) -> PurposeOfUse {
@@ -39,21 +48,21 @@ macro_rules! roles {
 
 roles! {
     /// Treats patients.
-    Clinician "clinician" Treatment;
+    Clinician "clinician" "Clinician" Treatment;
     /// Registers patients: demographics only.
-    FrontDesk "front_desk" Operations;
+    FrontDesk "front_desk" "Front desk" Operations;
     /// Bills for care.
-    Billing "billing" Payment;
+    Billing "billing" "Billing" Payment;
     /// Reviews the audit trail and disclosures.
-    PrivacyOfficer "privacy_officer" Operations;
+    PrivacyOfficer "privacy_officer" "Privacy officer" Operations;
     /// Administers people and keys; no PHI.
-    SecurityAdmin "security_admin" Administration;
+    SecurityAdmin "security_admin" "Security administrator" Administration;
     /// Reads evidence of the stack's controls; no PHI.
-    Auditor "auditor" Operations;
+    Auditor "auditor" "Auditor" Operations;
     /// A patient: the own chart, and the list of its disclosures.
-    Patient "patient" PatientRequest;
+    Patient "patient" "Patient" PatientRequest;
     /// A machine client.
-    Service "service" Operations;
+    Service "service" "Service" Operations;
 }
 
 impl fmt::Display for Role {

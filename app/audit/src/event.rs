@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// One access to records, or one decision about access (45 CFR 164.312(b), 164.528).
 ///
 /// Every field but the records is a *header field*: a part of its own in the event's commitment,
 /// labelled with the field's name.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Event {
     /// The time, in UTC, to the microsecond: what is finer is cut off when the event is encoded.
     #[serde(with = "timestamp")]
@@ -41,7 +42,7 @@ pub struct Event {
 
 /// A record's identity, without any of its content.
 // The fields stand in the order of their names: the encoding of RFC 8785 takes it from here.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct RecordReference {
     /// The record's id; absent for an access to the kind as a whole.
     pub id: Option<Uuid>,
@@ -54,7 +55,7 @@ pub struct RecordReference {
 }
 
 /// The method by which a session or token was authenticated (NIST SP 800-63B).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Assurance {
     /// A password alone.
@@ -73,7 +74,7 @@ pub enum Assurance {
 }
 
 /// An action done or attempted.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// A person signed in.
@@ -109,7 +110,7 @@ pub enum Action {
 }
 
 /// An action's result.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Done.
@@ -128,7 +129,7 @@ pub enum Outcome {
 }
 
 /// A reason for access: codes of HL7 v3 `PurposeOfUse` (2.16.840.1.113883.5.8).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
 pub enum PurposeOfUse {
     /// Treatment.
     #[serde(rename = "TREAT")]

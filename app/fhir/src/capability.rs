@@ -27,7 +27,7 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": instant_text(started),
-        "resource_type": "instance",
+        "kind": "instance",
         "software": { "name": "app", "version": version },
         "implementation": { "description": "Clinical records", "url": format!("{origin}/fhir") },
         "fhirVersion": "4.0.1",
@@ -88,6 +88,7 @@ mod tests {
         let at = datetime!(2026-11-23 15:00 UTC);
         let statement = statement("https://localhost:8443", "0.1.0", at);
         assert_eq!(statement["fhirVersion"], "4.0.1");
+        assert_eq!(statement["kind"], "instance");
         assert_eq!(
             statement["implementation"]["url"],
             "https://localhost:8443/fhir"

@@ -33,10 +33,10 @@ pub struct Demographics {
     pub birth_date: Option<Zeroizing<String>>,
     /// `male`, `female`, `other` or `unknown`.
     pub gender: Option<Zeroizing<String>>,
-    /// The identifier of type MR.
-    pub medical_record_number: Option<Zeroizing<String>>,
-    /// The identifier of type SS, or of the system of social security numbers.
-    pub social_security_number: Option<Zeroizing<String>>,
+    /// Medical record number: the identifier of type MR.
+    pub mrn: Option<Zeroizing<String>>,
+    /// Social security number: the identifier of type SS, or of the system of social security numbers.
+    pub ssn: Option<Zeroizing<String>>,
     /// A phone number; the one at home if there are several.
     pub phone: Option<Zeroizing<String>>,
     /// An e-mail address.
@@ -78,8 +78,8 @@ impl Demographics {
             given,
             birth_date,
             gender: text(patient, "gender"),
-            medical_record_number: identifier(patient, "MR", None),
-            social_security_number: identifier(patient, "SS", Some(SSN_SYSTEM)),
+            mrn: identifier(patient, "MR", None),
+            ssn: identifier(patient, "SS", Some(SSN_SYSTEM)),
             phone: contact(patient, "phone"),
             email: contact(patient, "email"),
             address: best(patient, "address", &["home", ""]).and_then(address),
@@ -217,8 +217,8 @@ mod tests {
         assert_eq!(shown(found.given.as_ref()), "A B");
         assert_eq!(shown(found.birth_date.as_ref()), "1980-02-29");
         assert_eq!(shown(found.gender.as_ref()), "female");
-        assert_eq!(shown(found.medical_record_number.as_ref()), "M1");
-        assert_eq!(shown(found.social_security_number.as_ref()), "999-12-3456");
+        assert_eq!(shown(found.mrn.as_ref()), "M1");
+        assert_eq!(shown(found.ssn.as_ref()), "999-12-3456");
         assert_eq!(shown(found.phone.as_ref()), "3");
         assert_eq!(shown(found.email.as_ref()), "a@example.org");
         assert_eq!(shown(found.address.as_ref()), "1 A St, Apt 2, C, MA 01");
@@ -261,7 +261,7 @@ mod tests {
         let found = of(&json!({"resourceType": "Patient", "name": [{"text": "A B"}]}));
         assert_eq!(shown(found.family.as_ref()), "A B");
         assert!(found.given.is_none() && found.address.is_none());
-        assert!(found.medical_record_number.is_none() && !found.deceased);
+        assert!(found.mrn.is_none() && !found.deceased);
     }
 
     #[test]

@@ -147,7 +147,11 @@ impl Resource {
         if self.resource_type.compartment() == Compartment::Directory {
             return Ok(None);
         }
-        let paths = self.resource_type.owner_paths();
+        self.owner_at(self.resource_type.owner_paths(), place)
+    }
+
+    /// The patient that the elements at these paths refer to; for no paths, the Patient itself.
+    fn owner_at(&self, paths: &[&str], place: &str) -> Result<Option<Uuid>, Issue> {
         let Some(first_path) = paths.first() else {
             let why = "a Patient has an id when it is stored";
             return self
@@ -452,6 +456,26 @@ mod tests {
             ),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn of_a_list_of_actors_the_one_patient_is_the_owner() {
+        let actor = |reference: String| json!({"actor": {"reference": reference}});
+        let procedure = |performer: &[Value]| {
+            resource(&json!({
+                "resourceType": "Procedure", "status": "completed",
+                "subject": {"display": "x"}, "performer": performer,
+            }))
+        };
+        let find = |of: Resource| of.owner_at(&["performer[].actor"], "Procedure");
+        let practitioner = actor(format!("Practitioner/{OTHER}"));
+        let patient = actor(format!("Patient/{PATIENT}"));
+        let owned = procedure(&[practitioner.clone(), patient.clone()]);
+        assert_eq!(find(owned), Ok(parse_id(PATIENT).ok()));
+        assert!(find(procedure(&[practitioner])).is_err());
+        let of_two = procedure(&[patient, actor(format!("Patient/{OTHER}"))]);
+        let issue = find(of_two).expect_err("refused");
+        assert_eq!(issue.expression.as_deref(), Some("Procedure.performer"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use text::{SearchableName, SearchableText, TextMatch, TextQuery};
 pub use token::{ContactQuery, IdentifierQuery, SystemQuery};
 
 /// Largest `_count`, in patients.
-const MAX_COUNT: usize = 200;
+pub const MAX_COUNT: usize = 200;
 /// Longest value of a parameter, in bytes.
 const MAX_VALUE: usize = 1000;
 /// `_count` of a form that has none.

@@ -13,6 +13,7 @@ use telemetry::{Collector, Guard};
 
 use crate::boot::config::Config;
 use crate::boot::{finish, provision, serve, wiring};
+use crate::http::router;
 use crate::http::state::AppState;
 use crate::services::clock::Clock;
 use crate::services::scrub::Findings;
@@ -51,6 +52,12 @@ pub(crate) enum Command {
     ///
     /// Example: `cargo stack upgrade finish`, or `docker compose run --rm app finish`
     Finish,
+    /// Write the description of the whole surface (`OpenAPI` 3.1), made of the handlers.
+    Openapi {
+        /// The file to write: `app/openapi.json`, which is compiled into both tiers.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Make a development keyring: root keys in a file, for machines without a key service.
     Keyring {
         /// The file to make; it must not be there.
@@ -65,6 +72,18 @@ pub(crate) fn make_keyring(out: &Path) -> ExitCode {
         Ok(_keyring) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("app keyring: {}: {error}", out.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes the description of the surface.
+pub(crate) fn write_description(out: &Path) -> ExitCode {
+    let written = router::description().and_then(|document| Ok(std::fs::write(out, document)?));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("app openapi: {}: {error:#}", out.display());
             ExitCode::FAILURE
         }
     }
@@ -118,7 +137,7 @@ async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Scrub => scrub(&app).await,
-        Command::Check | Command::Keyring { .. } => Ok(()),
+        Command::Check | Command::Openapi { .. } | Command::Keyring { .. } => Ok(()),
     }
 }
 

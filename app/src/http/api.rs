@@ -8,9 +8,8 @@ pub(crate) mod tokens;
 
 use access::Disclosed;
 use axum::Json;
-use serde_json::Value;
 
 /// A JSON response with what was disclosed.
-fn disclosed(value: Disclosed<Value>) -> Json<Value> {
+fn disclosed<T>(value: Disclosed<T>) -> Json<T> {
     Json(value.into_inner())
 }

@@ -8,12 +8,12 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use serde_json::json;
 use telemetry::RequestId;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::http::fhir::outcome_response;
+use crate::http::openapi::ProblemDetails;
 use crate::http::pages;
 use crate::http::problem::{Problem, outcome};
 use access::RequestOrigin;
@@ -143,13 +143,13 @@ fn render(
 
 fn api(problem: Problem, id: RequestId) -> Response {
     let status = problem.status();
-    let body = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or("Error"),
-        "status": status.as_u16(),
-        "detail": problem.detail(),
-        "request_id": id.to_string(),
-    });
+    let body = ProblemDetails {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail: problem.detail().to_string(),
+        request_id: id.uuid(),
+    };
     let mut response = (status, Json(body)).into_response();
     let kind = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

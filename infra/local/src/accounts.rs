@@ -15,34 +15,10 @@ use crate::process::Program;
 /// Letters and digits that are not mistaken for one another: 31 of them, almost 5 bits each.
 const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
-/// The organizations, their mail domains, and the people in them by role.
-const ORGANIZATIONS: [(&str, &str, People); 2] = [
-    (
-        "Riverside Clinic",
-        "riverside.example",
-        [
-            ("clinician", "Dr. Maren Solberg"),
-            ("front_desk", "Tomás Herrera"),
-            ("security_admin", "Ines Baptiste"),
-            ("privacy_officer", "Ruth Okafor"),
-        ],
-    ),
-    (
-        "Lakeside Health",
-        "lakeside.example",
-        [
-            ("clinician", "Dr. Amir Haddad"),
-            ("front_desk", "Julie Lindqvist"),
-            ("security_admin", "Peter Novák"),
-            ("privacy_officer", "Grace Mbeki"),
-        ],
-    ),
-];
+/// The demo organizations and their people, without passwords. Compose reads the same file.
+const DEMO: &str = include_str!("../../demo.json");
 
-/// Role and name.
-type People = [(&'static str, &'static str); 4];
-
-/// What `demo.json` holds, and what `app provision` reads.
+/// What `demo.json` of a stack holds, and what `app provision` reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Accounts {
     /// The demo organizations.
@@ -68,7 +44,8 @@ pub struct Person {
     pub name: String,
     /// What they sign in with.
     pub email: String,
-    /// Their password.
+    /// Their password; drawn at a stack's first start.
+    #[serde(default)]
     pub password: String,
     /// Their role.
     pub role: String,
@@ -178,25 +155,15 @@ impl Accounts {
         write_private(&home.accounts(), &json)
     }
 
+    /// The demo people, each with a new password.
     fn make() -> anyhow::Result<Self> {
-        let mut organizations = Vec::new();
-        for (name, domain, people) in ORGANIZATIONS {
-            let mut members = Vec::new();
-            for (role, person) in people {
-                members.push(Person {
-                    name: person.to_owned(),
-                    email: format!("{}@{domain}", role.replace('_', ".")),
-                    password: password()?,
-                    role: role.to_owned(),
-                });
-            }
-            organizations.push(Organization {
-                id: None,
-                name: name.to_owned(),
-                people: members,
-            });
+        let mut accounts: Self =
+            serde_json::from_str(DEMO).context("infra/demo.json cannot be understood")?;
+        let organizations = accounts.organizations.iter_mut();
+        for person in organizations.flat_map(|organization| &mut organization.people) {
+            person.password = password()?;
         }
-        Ok(Self { organizations })
+        Ok(accounts)
     }
 }
 
@@ -248,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_role_has_a_person_in_each_organization_with_a_password_of_their_own() {
+    fn each_person_of_the_demo_has_a_password_of_their_own() {
         let accounts = Accounts::make().unwrap();
         let people: Vec<&Person> = accounts
             .organizations
@@ -262,6 +229,32 @@ mod tests {
         assert_eq!(people.len(), 8);
         assert_eq!(passwords.len(), 8);
         assert!(passwords.iter().all(|password| password.len() == 23));
+    }
+
+    #[test]
+    fn compose_has_the_same_people_with_passwords_of_their_own() {
+        let root = crate::workspace::root().unwrap();
+        let demo = fs::File::open(root.join("infra/demo.json")).unwrap();
+        let output = std::process::Command::new("sh")
+            .arg(root.join("infra/compose/sign-ins.sh"))
+            .stdin(demo)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let compose: Accounts = serde_json::from_slice(&output.stdout).unwrap();
+        let without_passwords = |mut accounts: Accounts| {
+            let organizations = accounts.organizations.iter_mut();
+            let people = organizations.flat_map(|organization| &mut organization.people);
+            let passwords: Vec<String> = people
+                .map(|person| std::mem::take(&mut person.password))
+                .collect();
+            (serde_json::to_value(accounts).unwrap(), passwords)
+        };
+        let (compose, passwords) = without_passwords(compose);
+        assert_eq!(compose, without_passwords(Accounts::make().unwrap()).0);
+        let distinct: std::collections::BTreeSet<_> = passwords.iter().collect();
+        assert_eq!(distinct.len(), 8);
+        assert!(passwords.iter().all(|password| password.len() == 30));
     }
 
     #[test]

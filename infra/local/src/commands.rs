@@ -88,7 +88,7 @@ struct Logs {
 
 #[derive(Debug, Args)]
 struct Token {
-    /// `clinician`, `front_desk`, `security_admin` or `privacy_officer`
+    /// A role of which `infra/demo.json` has a person
     #[arg(long, default_value = "clinician")]
     role: String,
     /// An organization's name, or the beginning of it

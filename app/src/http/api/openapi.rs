@@ -3,11 +3,16 @@
 use axum::response::IntoResponse;
 use http::{HeaderValue, header};
 
-/// The `OpenAPI` 3.1 document, as it is served. The web tier holds every request against the same
-/// file.
+/// The `OpenAPI` 3.1 document, as it is served. `app openapi` makes it of the
+/// handlers; the web tier holds every request against the same file.
 pub(crate) const DOCUMENT: &str = include_str!("../../../openapi.json");
 
-/// `GET /api/v1/openapi.json`.
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
+)]
 pub(crate) async fn document() -> impl IntoResponse {
     (
         [(

@@ -1,37 +1,67 @@
-//! Who works for the organization.
+//! The people of the organization.
 
 use access::{DataClass, List, Subject};
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::disclosed;
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::{ProblemDetails, RoleName};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::Person;
 
-/// `GET /api/v1/people`.
+/// The people of an organization.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct People {
+    people: Vec<Member>,
+}
+
+/// A person who may sign in.
+#[derive(Serialize, ToSchema)]
+struct Member {
+    id: Uuid,
+    name: String,
+    email: String,
+    #[schema(value_type = RoleName)]
+    role: String,
+}
+
+impl Member {
+    fn new(person: &Person) -> Self {
+        Self {
+            id: person.id.uuid(),
+            name: person.name.expose().clone(),
+            email: person.email.expose().clone(),
+            role: person.role.clone(),
+        }
+    }
+}
+
+/// The people of the organization.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/api/v1/people",
+    responses(
+        (status = 200, description = "Everybody who may sign in", body = inline(People)),
+        (status = "default", response = ProblemDetails),
+    )
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     caller: CurrentCaller,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<People>, Problem> {
     let subject = Subject::of("person", DataClass::People, caller.organization());
     let permitted = app.gate.permit(&caller, List, subject).await?;
     let people = app.identity.people(&permitted).await?;
-    let person = |person: &Person| {
-        json!({
-            "id": person.id,
-            "name": person.name.expose(),
-            "email": person.email.expose(),
-            "role": person.role,
-        })
-    };
-    Ok(disclosed(people.map(
-        |people| json!({ "people": people.iter().map(person).collect::<Vec<Value>>() }),
-    )))
+    Ok(disclosed(people.map(|people| People {
+        people: people.iter().map(Member::new).collect(),
+    })))
 }

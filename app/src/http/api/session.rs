@@ -1,36 +1,74 @@
-//! Who am I.
+//! The caller's own account.
 
 use access::{DataClass, Read, Subject};
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::disclosed;
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::{ProblemDetails, RoleName};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// `GET /api/v1/session`: the caller's own name, role and organization.
+/// The caller.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Session {
+    person: Account,
+    #[schema(value_type = RoleName)]
+    role: &'static str,
+    organization: Organization,
+}
+
+/// The caller's person.
+#[derive(Serialize, ToSchema)]
+struct Account {
+    id: Uuid,
+    name: String,
+    email: String,
+}
+
+/// The caller's organization.
+#[derive(Serialize, ToSchema)]
+struct Organization {
+    id: Uuid,
+    name: String,
+}
+
+/// The caller's own name, role and organization.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/api/v1/session",
+    responses(
+        (status = 200, description = "The caller", body = inline(Session)),
+        (status = "default", response = ProblemDetails),
+    )
+)]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Session>, Problem> {
     let id = caller.organization();
     let subject = Subject::of("person", DataClass::Account, id).id(caller.person());
     let permitted = app.gate.permit(&caller, Read, subject).await?;
     let person = app.identity.account(&permitted).await?;
     let name = app.organizations.name(id).await?;
-    Ok(disclosed(person.map(|person| {
-        json!({
-            "person": {
-                "id": person.id, "name": person.name.expose(), "email": person.email.expose(),
-            },
-            "role": caller.role().name(),
-            "organization": { "id": id, "name": name },
-        })
+    Ok(disclosed(person.map(|person| Session {
+        person: Account {
+            id: person.id.uuid(),
+            name: person.name.expose().clone(),
+            email: person.email.expose().clone(),
+        },
+        role: caller.role().name(),
+        organization: Organization {
+            id: id.uuid(),
+            name,
+        },
     })))
 }

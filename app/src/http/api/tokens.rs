@@ -8,37 +8,56 @@ use http::{HeaderValue, StatusCode, header};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 
 use crate::http::authentication::{CurrentCaller, Origin};
+use crate::http::openapi::{ProblemDetails, RoleName, one_of};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::sign_in::{Credentials, Refusal};
 
 /// What is sent for a token.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
     email: String,
+    #[schema(value_type = String, format = Password)]
     password: SecretString,
 }
 
 /// A token; shown once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Issued<'a> {
     token: &'a str,
+    #[schema(schema_with = bearer)]
     token_type: &'static str,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
+    #[schema(value_type = RoleName)]
     role: &'static str,
     organization: Uuid,
 }
 
-/// `POST /api/v1/tokens`: issues a token for an e-mail address and a password.
+fn bearer() -> Object {
+    one_of(["Bearer"])
+}
+
+/// Issue a bearer token for an e-mail address and a password.
 ///
 /// # Errors
 ///
 /// 400 for another body, 401 for a wrong password, 429 after too many of them.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tokens",
+    request_body = inline(Request),
+    responses(
+        (status = 201, description = "The token, shown once; it lasts an hour", body = inline(Issued)),
+        (status = "default", response = ProblemDetails),
+    )
+)]
 pub(crate) async fn issue(
     State(app): State<AppState>,
     Origin(origin): Origin,
@@ -67,11 +86,19 @@ pub(crate) async fn issue(
     Ok((StatusCode::CREATED, no_store, body).into_response())
 }
 
-/// `DELETE /api/v1/tokens/current`: gives back the token (or ends the session) that this came with.
+/// Give back the token, or end the session, that this request came with.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    delete,
+    path = "/api/v1/tokens/current",
+    responses(
+        (status = 204, description = "It is ended"),
+        (status = "default", response = ProblemDetails),
+    )
+)]
 pub(crate) async fn end(
     State(app): State<AppState>,
     caller: CurrentCaller,

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::batch::BatchExecutor;
-use super::request;
+use super::request::{self, FormatQuery};
 use super::transaction::transaction;
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::{FhirResource, Outcome, Resource};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use fhir::bundle::{BundleRequest, Mode, parse, response};
@@ -17,11 +18,22 @@ use fhir::bundle::{BundleRequest, Mode, parse, response};
 /// The largest Bundle that is read, in bytes.
 pub(crate) const LARGEST_BUNDLE: usize = 8 << 20;
 
-/// Carries a Bundle out and answers with a Bundle.
+/// Carry out a transaction or a batch.
 ///
 /// # Errors
 ///
 /// A Bundle that cannot be read, a transaction of which any part cannot be done, or see [`Problem`].
+#[utoipa::path(
+    post,
+    path = "/fhir",
+    params(FormatQuery),
+    request_body(content(
+        (Resource = "application/fhir+json"),
+        ("application/json"),
+        ("text/json")
+    )),
+    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+)]
 pub(crate) async fn bundle(
     State(app): State<AppState>,
     caller: CurrentCaller,

@@ -7,16 +7,23 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use time::OffsetDateTime;
 
-use super::request;
+use super::request::{self, FormatQuery};
 use super::{FhirError, json_response};
+use crate::http::openapi::{FhirResource, Outcome};
 use crate::http::state::AppState;
 use fhir::{SensitiveJson, capability};
 
-/// What this server can do; open to everybody, since it tells of nobody.
+/// The `CapabilityStatement`: open, because it holds no data of any person.
 ///
 /// # Errors
 ///
 /// The query string holds what no URL may hold.
+#[utoipa::path(
+    get,
+    path = "/fhir/metadata",
+    params(FormatQuery),
+    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+)]
 pub(crate) async fn metadata(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,

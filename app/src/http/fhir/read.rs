@@ -5,19 +5,26 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 
-use super::request;
+use super::request::{self, FormatQuery, TypePath};
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::{FhirResource, Id, Outcome};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::records::subject;
 use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, parse_id};
 
-/// The current version of a resource, with its `ETag`.
+/// The current version of a resource.
 ///
 /// # Errors
 ///
 /// 404 also where the resource belongs to another organization; see [`Problem`] for the rest.
+#[utoipa::path(
+    get,
+    path = "/fhir/{type}/{id}",
+    params(TypePath, Id, FormatQuery),
+    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+)]
 pub(crate) async fn read(
     State(app): State<AppState>,
     caller: CurrentCaller,

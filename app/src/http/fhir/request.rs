@@ -1,11 +1,56 @@
 //! What of a request stands outside its body: the query string and the media types.
 
 use http::{HeaderMap, header};
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
-use fhir::{Issue, IssueCode, OperationOutcome, Status};
+use crate::http::openapi::one_of;
+use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, Status};
 
 /// The media type of a search form.
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Parameters of every FHIR address; they say how a response is written.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "a description: `screen_query` reads the query string"
+)]
+pub(crate) struct FormatQuery {
+    #[param(rename = "_format", required = false, schema_with = formats)]
+    format: String,
+    #[param(rename = "_pretty", required = false)]
+    pretty: bool,
+    #[param(rename = "_summary", required = false, schema_with = unsummarized)]
+    summary: String,
+}
+
+/// The resource type in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a description: handlers read the path as text")]
+pub(crate) struct TypePath {
+    #[param(rename = "type", schema_with = types)]
+    resource_type: String,
+}
+
+fn formats() -> Object {
+    one_of([
+        "json",
+        "application/fhir+json",
+        "application/json",
+        "text/json",
+    ])
+}
+
+fn unsummarized() -> Object {
+    one_of(["false"])
+}
+
+fn types() -> Object {
+    one_of(ResourceType::ALL.map(ResourceType::name))
+}
 
 /// Refuses what a FHIR address takes in no query string. What is searched for is sent in a body:
 /// addresses end in logs, histories and referrers (45 CFR 164.312(a)(1)).
@@ -20,8 +65,7 @@ pub(crate) fn screen_query(query: Option<&str>) -> Result<(), OperationOutcome> 
             ("_format", value) if value.contains("json") => continue,
             ("_format", _) => Issue::new(IssueCode::NotSupported, "only JSON is written here"),
             ("_summary" | "_elements", _) => {
-                let why =
-                    "resources are json_response whole: _summary and _elements are not supported";
+                let why = "resources are sent whole: _summary and _elements are not supported";
                 Issue::new(IssueCode::NotSupported, why)
             }
             _ => {

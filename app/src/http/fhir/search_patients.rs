@@ -5,19 +5,67 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::request;
+use super::request::{self, FormatQuery, TypePath};
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::{FhirResource, Outcome};
 use crate::http::state::AppState;
 use crate::services::records::subject;
 use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, search};
 
-/// The patients who match a form, as a searchset Bundle.
+/// The number of patients in a response, which is no value of theirs and may stand in a URL.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "a description: `search::parse` reads the query string"
+)]
+pub(crate) struct CountQuery {
+    #[param(rename = "_count", required = false, schema_with = count)]
+    count: u64,
+}
+
+fn count() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0_u64))
+        .maximum(u64::try_from(search::MAX_COUNT).ok())
+        .build()
+}
+
+/// The form: every search parameter of a Patient.
+enum Form {}
+
+impl PartialSchema for Form {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String).build();
+        let form = search::PARAMETERS
+            .iter()
+            .fold(ObjectBuilder::new(), |form, (name, _)| {
+                form.property(*name, text())
+            });
+        form.property("_count", count()).build().into()
+    }
+}
+
+impl ToSchema for Form {}
+
+/// The patients that match a form.
 ///
 /// # Errors
 ///
 /// 400 for a form that cannot be read; see [`Problem`](crate::http::problem::Problem) for the rest.
+#[utoipa::path(
+    post,
+    path = "/fhir/Patient/_search",
+    params(FormatQuery, CountQuery),
+    request_body(content = inline(Form), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+)]
 pub(crate) async fn search_patients(
     State(app): State<AppState>,
     caller: CurrentCaller,
@@ -38,11 +86,17 @@ pub(crate) async fn search_patients(
     })))
 }
 
-/// `GET /fhir/{type}`: a search in a URL, which is refused whatever it asks for.
+/// A search by URL, which is refused: the response says how to search.
 ///
 /// # Errors
 ///
 /// Always.
+#[utoipa::path(
+    get,
+    path = "/fhir/{type}",
+    params(TypePath, FormatQuery),
+    responses((status = "default", response = Outcome))
+)]
 pub(crate) async fn refuse_search_by_url(
     _caller: CurrentCaller,
     RawQuery(query): RawQuery,

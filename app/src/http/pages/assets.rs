@@ -10,6 +10,8 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 struct Asset {
     path: String,
@@ -21,7 +23,11 @@ struct Asset {
 }
 
 impl Asset {
-    fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
+    fn new(
+        (stem, extension): (&str, &str),
+        media_type: &'static str,
+        bytes: &'static [u8],
+    ) -> Self {
         let path = format!("/assets/{stem}.{:016x}.{extension}", fingerprint(bytes));
         Self {
             path,
@@ -60,18 +66,21 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         })
 }
 
+/// Stem and extension of the style sheet's name.
+const STYLE: (&str, &str) = ("style", "css");
+/// Stem and extension of the icon's name.
+const ICON: (&str, &str) = ("favicon", "svg");
+
 static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
-        "style",
-        "css",
+        STYLE,
         "text/css; charset=utf-8",
         include_bytes!("../../../assets/style.css"),
     )
 });
 static FAVICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
-        "favicon",
-        "svg",
+        ICON,
         "image/svg+xml",
         include_bytes!("../../../assets/favicon.svg"),
     )
@@ -87,7 +96,39 @@ pub(crate) fn favicon() -> &'static str {
     &FAVICON.path
 }
 
-/// `GET /assets/{file}`: public, the same for everyone, kept by browsers for a year.
+/// The file in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(
+    dead_code,
+    reason = "a description: the handler reads the path as text"
+)]
+pub(crate) struct FilePath {
+    /// The name carries a hash of the content.
+    #[param(schema_with = names)]
+    file: String,
+}
+
+/// The names of any version of the files.
+fn names() -> Object {
+    let hash = "[0-9a-f]{16}";
+    let names = [STYLE, ICON].map(|(stem, extension)| format!("{stem}\\.{hash}\\.{extension}"));
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^({})$", names.join("|"))))
+        .build()
+}
+
+/// The style sheet and the icon.
+#[utoipa::path(
+    get,
+    path = "/assets/{file}",
+    params(FilePath),
+    responses(
+        (status = 200, description = "It may be kept for ever", content(("text/css"), ("image/svg+xml"))),
+        (status = 404, description = "There is another version by now")
+    )
+)]
 pub(crate) async fn get(Path(file): Path<String>, headers: HeaderMap) -> Response {
     let named = |asset: &&Asset| asset.path.strip_prefix("/assets/") == Some(file.as_str());
     let Some(asset) = [&*STYLESHEET, &*FAVICON].into_iter().find(named) else {

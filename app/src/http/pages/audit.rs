@@ -15,17 +15,23 @@ use super::dates::Day;
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer, role_in_words};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
 /// So many events are shown, the latest first.
 const LATEST: u32 = 200;
 
-/// `GET /audit`.
+/// The organization's audit trail.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/audit",
+    responses((status = "default", response = Page))
+)]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,

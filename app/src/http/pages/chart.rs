@@ -6,31 +6,47 @@ use axum::extract::{Path, Query, State};
 use phi::PatientId;
 use serde::Deserialize;
 use time::Date;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
 use super::dates::{Day, age};
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
-use super::paging::page_number;
+use super::paging::{page_number, page_numbers};
 use super::patient_table::{sex, words};
 use super::timeline::{Record, Timeline};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::{Id, Page, one_of};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::records::{chart_subject, subject};
 use fhir::{Demographics, ResourceType, parse_id};
 
 /// What a chart's address may say.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
+    #[param(schema_with = kinds)]
     kind: Option<String>,
+    #[param(schema_with = page_numbers)]
     page: Option<String>,
 }
 
-/// `GET /patients/{id}`: the chart or, for a role without clinical records, who the patient is.
+fn kinds() -> Object {
+    one_of(ResourceType::in_charts().map(ResourceType::name))
+}
+
+/// A patient's chart; for a role without clinical records, the patient's demographics.
 ///
 /// # Errors
 ///
 /// [`Problem::NotFound`] also for a patient of another organization; see [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/patients/{id}",
+    params(Id, Asked),
+    responses((status = "default", response = Page))
+)]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,
@@ -119,11 +135,8 @@ impl PatientHeader {
             born: Day::new(&birth_date),
             died: died.or_else(|| patient.deceased.then(|| Day::new("date not known"))),
             sex: sex(patient.gender.as_ref()),
-            mrn: words(patient.medical_record_number.as_ref()),
-            ssn_last_four: patient
-                .social_security_number
-                .as_ref()
-                .and_then(|ssn| last_four(ssn)),
+            mrn: words(patient.mrn.as_ref()),
+            ssn_last_four: patient.ssn.as_ref().and_then(|ssn| last_four(ssn)),
             phone: words(patient.phone.as_ref()),
             email: words(patient.email.as_ref()),
             address: words(patient.address.as_ref()),
@@ -156,7 +169,7 @@ mod tests {
         Demographics {
             family: text("Cruz"),
             birth_date: text("1950-06-01"),
-            social_security_number: text("999-26-4821"),
+            ssn: text("999-26-4821"),
             ..Demographics::default()
         }
     }

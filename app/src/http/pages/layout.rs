@@ -67,19 +67,9 @@ impl Link {
     }
 }
 
-/// What people call a role.
+/// A role's name for people.
 pub(crate) fn role_in_words(role: &str) -> &'static str {
-    match role.parse() {
-        Ok(Role::Clinician) => "Clinician",
-        Ok(Role::FrontDesk) => "Front desk",
-        Ok(Role::Billing) => "Billing",
-        Ok(Role::PrivacyOfficer) => "Privacy officer",
-        Ok(Role::SecurityAdmin) => "Security administrator",
-        Ok(Role::Auditor) => "Auditor",
-        Ok(Role::Patient) => "Patient",
-        Ok(Role::Service) => "Service",
-        Err(_) => "Unknown role",
-    }
+    role.parse().map_or("Unknown role", Role::label)
 }
 
 /// A part of the application that the top bar leads to.

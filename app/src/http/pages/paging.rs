@@ -1,6 +1,11 @@
 //! Which slice of a list a page shows, and the way to its neighbours.
 
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
 use super::numbers::Count;
+
+/// The last page number that an address may hold.
+const LAST: usize = 100_000;
 
 /// A slice of a list: `from`–`to` of `total`, counted from one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +49,17 @@ impl Paging {
 pub(crate) fn page_number(value: Option<&str>) -> usize {
     value
         .and_then(|value| value.parse().ok())
-        .filter(|page| (1..=1_000_000).contains(page))
+        .filter(|page| (1..=LAST).contains(page))
         .unwrap_or(1)
+}
+
+/// The page numbers that an address may hold.
+pub(crate) fn page_numbers() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1_u64))
+        .maximum(u64::try_from(LAST).ok())
+        .build()
 }
 
 #[cfg(test)]

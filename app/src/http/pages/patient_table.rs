@@ -1,10 +1,13 @@
 //! The table of patients that the list and the search share.
 
 use time::Date;
+use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::http::openapi::one_of;
 use crate::services::records::PatientSummary;
+use fhir::Demographics;
 use roster::{Order, SortKey};
 
 use super::dates::{Day, age};
@@ -20,16 +23,47 @@ pub(crate) struct PatientRow {
     pub(super) given: String,
     /// Birth date.
     pub(super) born: Day,
-    /// Age in words.
-    pub(super) age: String,
-    /// Administrative sex in words.
-    pub(super) sex: &'static str,
-    /// Medical record number.
-    pub(super) mrn: String,
+    /// The columns after it.
+    pub(super) cells: Vec<Cell>,
+}
+
+/// One cell of the table.
+#[derive(Clone)]
+pub(crate) struct Cell {
+    /// The class of its column.
+    pub(super) class: &'static str,
+    /// The column's heading, which stands beside the cell on a narrow page.
+    pub(super) label: &'static str,
+    /// Its words.
+    pub(super) text: String,
+}
+
+/// A column: its heading, its class, and the words of a patient as of a day.
+type Column = (
+    &'static str,
+    &'static str,
+    fn(&Demographics, Date) -> String,
+);
+
+/// The columns after the name and the birth date.
+const COLUMNS: &[Column] = &[
+    ("Age", "age", age_in_words),
+    ("Sex", "sex", |patient, _| {
+        sex(patient.gender.as_ref()).to_owned()
+    }),
+    ("MRN", "mrn", |patient, _| words(patient.mrn.as_ref())),
+];
+
+/// The age; a patient who has died has none.
+fn age_in_words(patient: &Demographics, today: Date) -> String {
+    if patient.deceased {
+        return "died".to_owned();
+    }
+    age(&words(patient.birth_date.as_ref()), today)
 }
 
 impl PatientRow {
-    /// A patient as of `today`. Who has died has no age.
+    /// A patient as of `today`.
     pub(crate) fn new(
         PatientSummary {
             id,
@@ -37,19 +71,17 @@ impl PatientRow {
         }: &PatientSummary,
         today: Date,
     ) -> Self {
-        let birth_date = words(patient.birth_date.as_ref());
+        let cell = |(label, class, text): &Column| Cell {
+            class,
+            label,
+            text: text(patient, today),
+        };
         Self {
             id: id.uuid(),
             family: words(patient.family.as_ref()),
             given: words(patient.given.as_ref()),
-            age: if patient.deceased {
-                "died".to_owned()
-            } else {
-                age(&birth_date, today)
-            },
-            born: Day::new(&birth_date),
-            sex: sex(patient.gender.as_ref()),
-            mrn: words(patient.medical_record_number.as_ref()),
+            born: Day::new(&words(patient.birth_date.as_ref())),
+            cells: COLUMNS.iter().map(cell).collect(),
         }
     }
 }
@@ -84,30 +116,48 @@ pub(crate) struct Heading {
     pub(crate) sorted: Option<&'static str>,
 }
 
+/// What the list is sorted by, as its address names it.
+const KEYS: [(&str, SortKey); 2] = [
+    ("family", SortKey::Family),
+    ("birth_date", SortKey::BirthDate),
+];
+const ASCENDING: &str = "asc";
+const DESCENDING: &str = "desc";
+
 /// The order of the patient list, as its address says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sorting(pub(crate) Order);
 
 impl Sorting {
+    /// The values of `sort`.
+    pub(crate) fn keys() -> Object {
+        one_of(KEYS.map(|(name, _)| name))
+    }
+
+    /// The values of `order`.
+    pub(crate) fn directions() -> Object {
+        one_of([ASCENDING, DESCENDING])
+    }
+
     /// Reads `sort` and `order` of the address; what they don't know is by family name, ascending.
     pub(crate) fn read(sort: Option<&str>, order: Option<&str>) -> Self {
-        let key = match sort {
-            Some("birth_date") => SortKey::BirthDate,
-            Some(_) | None => SortKey::Family,
-        };
+        let named = KEYS.iter().find(|(name, _)| sort == Some(*name));
+        let key = named.map_or(SortKey::Family, |(_, key)| *key);
         Self(Order {
             key,
-            descending: order == Some("desc"),
+            descending: order == Some(DESCENDING),
         })
     }
 
     /// The list's address in this order.
     pub(crate) fn href(self) -> String {
-        let sort = match self.0.key {
-            SortKey::Family => "family",
-            SortKey::BirthDate => "birth_date",
+        let named = KEYS.iter().find(|(_, key)| *key == self.0.key);
+        let sort = named.map_or("", |(name, _)| *name);
+        let order = if self.0.descending {
+            DESCENDING
+        } else {
+            ASCENDING
         };
-        let order = if self.0.descending { "desc" } else { "asc" };
         format!("/patients?sort={sort}&order={order}")
     }
 
@@ -135,22 +185,22 @@ impl Sorting {
 
 /// The headings of a table that is not sorted by a click.
 pub(crate) fn plain_headings() -> Vec<Heading> {
-    [
+    let names = [
         ("Family name", "family"),
         ("Given name", "given"),
         ("Birth date", "born"),
-        ("Age", "age"),
-        ("Sex", "sex"),
-        ("MRN", "mrn"),
-    ]
-    .into_iter()
-    .map(|(label, class)| Heading {
-        label,
-        class,
-        href: None,
-        sorted: None,
-    })
-    .collect()
+    ];
+    let more = COLUMNS.iter().map(|(label, class, _)| (*label, *class));
+    names
+        .into_iter()
+        .chain(more)
+        .map(|(label, class)| Heading {
+            label,
+            class,
+            href: None,
+            sorted: None,
+        })
+        .collect()
 }
 
 #[cfg(test)]

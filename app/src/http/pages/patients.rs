@@ -6,12 +6,14 @@ use axum::extract::{Query, State};
 use fhir::ResourceType;
 use roster::SortKey;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
-use super::paging::{Paging, page_number};
+use super::paging::{Paging, page_number, page_numbers};
 use super::patient_table::{Heading, PatientRow, Sorting};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::records::subject;
@@ -20,18 +22,28 @@ use crate::services::records::subject;
 const PAGE: usize = 25;
 
 /// What the list's address may say; nothing in it tells of a patient.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
+    #[param(schema_with = Sorting::keys)]
     sort: Option<String>,
+    #[param(schema_with = Sorting::directions)]
     order: Option<String>,
+    #[param(schema_with = page_numbers)]
     page: Option<String>,
 }
 
-/// `GET /patients`.
+/// The patient list.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/patients",
+    params(Asked),
+    responses((status = "default", response = Page))
+)]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,

@@ -7,15 +7,21 @@ use axum::extract::State;
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer, role_in_words};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::Person;
 
-/// `GET /people`.
+/// The people of the organization.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/people",
+    responses((status = "default", response = Page))
+)]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,

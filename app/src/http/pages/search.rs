@@ -9,12 +9,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use fhir::ResourceType;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::html::Html;
 use super::layout::{Area, Frame, Viewer};
 use super::numbers::Count;
 use super::patient_table::{Heading, PatientRow, plain_headings};
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::records::{PatientPage, subject};
@@ -49,16 +51,23 @@ impl SearchPage {
 }
 
 /// What the search box sends, in a body: it tells who a patient is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Typed {
+    #[schema(max_length = 200)]
     q: String,
 }
 
-/// `POST /patients/search`.
+/// The patients that match what was typed.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    post,
+    path = "/patients/search",
+    request_body(content = inline(Typed), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Nothing was typed"), (status = "default", response = Page))
+)]
 pub(crate) async fn submit(
     State(app): State<AppState>,
     caller: CurrentCaller,

@@ -8,10 +8,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::SecretString;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::html::Html;
 use super::layout::Frame;
 use crate::http::authentication::{Origin, SESSION_COOKIE, session_cookie};
+use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::NewSession;
@@ -23,17 +25,23 @@ pub(crate) const FORGET_SESSION: HeaderValue = HeaderValue::from_static(
 );
 
 /// What the form sends.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Typed {
     email: String,
+    #[schema(value_type = String, format = Password)]
     password: SecretString,
 }
 
-/// `GET /sign-in`: the form; to who is signed in already, the start page.
+/// The sign-in form; for a caller who is signed in already, the start page.
 ///
 /// # Errors
 ///
 /// See [`Problem`].
+#[utoipa::path(
+    get,
+    path = "/sign-in",
+    responses((status = 303, description = "Signed in already"), (status = "default", response = Page))
+)]
 pub(crate) async fn show(
     State(app): State<AppState>,
     Origin(origin): Origin,
@@ -51,11 +59,17 @@ pub(crate) async fn show(
     Ok(([(header::SET_COOKIE, FORGET_SESSION)], page).into_response())
 }
 
-/// `POST /sign-in`.
+/// Sign in; begins a session.
 ///
 /// # Errors
 ///
 /// 429 after too many wrong passwords; see [`Problem`].
+#[utoipa::path(
+    post,
+    path = "/sign-in",
+    request_body(content = inline(Typed), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Signed in"), (status = "default", response = Page))
+)]
 pub(crate) async fn submit(
     State(app): State<AppState>,
     Origin(origin): Origin,

@@ -6,16 +6,23 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::sign_in::FORGET_SESSION;
 use crate::http::authentication::CurrentCaller;
+use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// `POST /sign-out`.
+/// Sign out; ends the session.
 ///
 /// # Errors
 ///
 /// See [`Problem`]; the session may then still stand.
+#[utoipa::path(
+    post,
+    path = "/sign-out",
+    request_body(content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Signed out"), (status = "default", response = Page))
+)]
 pub(crate) async fn submit(
     State(app): State<AppState>,
     caller: CurrentCaller,

@@ -65,25 +65,26 @@ fn demographics(
 ) -> Result<DemographicsRow, ServiceError> {
     let row_id = RowId::random();
     let entry = RosterEntry::of(&fields).to_bytes()?;
-    Ok(key.authenticate(DemographicsRow {
-        organization: scope.organization(),
-        patient,
-        row_id,
-        version,
-        family: sealed(scope, row_id, fields.family)?,
-        given: sealed(scope, row_id, fields.given)?,
-        birth_date: sealed(scope, row_id, fields.birth_date)?,
-        gender: sealed(scope, row_id, fields.gender)?,
-        mrn: sealed(scope, row_id, fields.medical_record_number)?,
-        ssn: sealed(scope, row_id, fields.social_security_number)?,
-        phone: sealed(scope, row_id, fields.phone)?,
-        email: sealed(scope, row_id, fields.email)?,
-        address: sealed(scope, row_id, fields.address)?,
-        roster_entry: scope.seal(row_id, &*entry)?,
-        #[cfg(feature = "next-release")]
-        next_release_note: None,
-        mac: RowMac::UNSET,
-    }))
+    macro_rules! row {
+        (
+            first { $($(#[$doc:meta])* $tag:literal $first:ident: $column:ident;)* }
+            later { $($(#[$later_doc:meta])* $later_tag:literal $later:ident: $later_column:ident;)* }
+        ) => {
+            DemographicsRow {
+                organization: scope.organization(),
+                patient,
+                row_id,
+                version,
+                $($first: sealed(scope, row_id, fields.$first)?,)*
+                roster_entry: scope.seal(row_id, &*entry)?,
+                $($later: Some(sealed(scope, row_id, fields.$later)?),)*
+                #[cfg(feature = "next-release")]
+                next_release_note: None,
+                mac: RowMac::UNSET,
+            }
+        };
+    }
+    Ok(key.authenticate(phi::patient_fields!(row)))
 }
 
 /// Seals a field, and wipes it.

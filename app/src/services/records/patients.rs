@@ -206,18 +206,22 @@ impl Records {
             owner: Owner::Patient(row.patient),
             row: row.row_id,
         };
-        Ok(Demographics {
-            family: self.field(requested, &row.family).await?,
-            given: self.field(requested, &row.given).await?,
-            birth_date: self.field(requested, &row.birth_date).await?,
-            gender: self.field(requested, &row.gender).await?,
-            medical_record_number: self.field(requested, &row.mrn).await?,
-            social_security_number: self.field(requested, &row.ssn).await?,
-            phone: self.field(requested, &row.phone).await?,
-            email: self.field(requested, &row.email).await?,
-            address: self.field(requested, &row.address).await?,
-            ..Demographics::default()
-        })
+        macro_rules! opened {
+            (
+                first { $($(#[$doc:meta])* $tag:literal $first:ident: $column:ident;)* }
+                later { $($(#[$later_doc:meta])* $later_tag:literal $later:ident: $later_column:ident;)* }
+            ) => {
+                Demographics {
+                    $($first: self.field(requested, &row.$first).await?,)*
+                    $($later: match &row.$later {
+                        Some(sealed) => self.field(requested, sealed).await?,
+                        None => None,
+                    },)*
+                    ..Demographics::default()
+                }
+            };
+        }
+        Ok(phi::patient_fields!(opened))
     }
 
     async fn field<C>(
