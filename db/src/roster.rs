@@ -51,6 +51,7 @@ struct RosterRecord {
 
 impl RosterRecord {
     fn into_row(self) -> Result<RosterRow, Error> {
+        const CORRUPT: Error = Error::Corrupt("keys");
         let row = RosterRow {
             patient: self.patient.into(),
             row_id: self.row_id.into(),
@@ -60,7 +61,6 @@ impl RosterRecord {
         let Some(id) = self.id else {
             return Ok(row);
         };
-        const CORRUPT: Error = Error::Corrupt("keys");
         let key = KeyRecord {
             id,
             organization: self.key_organization.ok_or(CORRUPT)?,

@@ -12,7 +12,7 @@ use stack::Home;
 use crate::running::Running;
 
 /// The longest time until an instance serves.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A second web with a second app behind it; both are killed when dropped.
 #[derive(Debug)]

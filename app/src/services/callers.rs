@@ -155,7 +155,7 @@ impl Callers {
         let hash = token.hash(label(kind));
         let kept = match self.still_valid(&hash) {
             Some(kept) => Some(kept),
-            None => self.read_anew(hash).await?,
+            None => self.read_unknown(hash).await?,
         };
         let Some(kept) = kept else { return Ok(None) };
         let Some(caller) = self.caller(&kept, kind, origin) else {
@@ -218,7 +218,7 @@ impl Callers {
     }
 
     /// Reads a session that is not known, or no longer.
-    async fn read_anew(&self, hash: [u8; 32]) -> Result<Option<Arc<Kept>>, ServiceError> {
+    async fn read_unknown(&self, hash: [u8; 32]) -> Result<Option<Arc<Kept>>, ServiceError> {
         let kept = self.lock().remove(&hash);
         let organization = match kept {
             Some(kept) => kept.session.organization,
@@ -228,14 +228,12 @@ impl Callers {
                 None => return Ok(None),
             },
         };
-        let access = match self.feed.access(organization) {
-            Some(access) => access,
-            None => {
-                let now = self.feed.access_now(&[organization]).await?;
-                now.get(&organization)
-                    .copied()
-                    .ok_or_else(|| feed::missing(organization))?
-            }
+        let access = if let Some(access) = self.feed.access(organization) {
+            access
+        } else {
+            let now = self.feed.access_now(&[organization]).await?;
+            let access = now.get(&organization).copied();
+            access.ok_or_else(|| feed::missing(organization))?
         };
         self.read(hash, organization, access).await
     }

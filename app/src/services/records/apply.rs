@@ -186,13 +186,11 @@ impl Records {
         store(&mut transaction, organization, &rows).await?;
         let mut listed = rows.written;
         listed.extend(owners.listed);
-        let changed = rows
-            .patients
-            .iter()
-            .map(|patient| patient.demographics.patient);
+        let patients = rows.patients.iter();
+        let patients = patients.map(|patient| patient.demographics.patient);
         let event = event
             .listing(listed)
-            .changing(changed.map(feed::Change::demographics).collect());
+            .changing(patients.map(feed::Change::demographics).collect());
         Ok(self.trail.commit_with(transaction, event).await?)
     }
 }
