@@ -9,7 +9,7 @@
 //!
 //! Limit: an entry of the roster is bound to its patient and row by its seal, not by the row's MAC. A writer to the
 //! database can put an older genuine row back, which misleads the order of a list and the matches of a search until
-//! the row that is then shown is verified.
+//! a list is to show the patient: then the row is verified.
 
 mod build;
 mod entry;
@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use db::Database;
-use phi::{OrganizationId, Tampering};
+use phi::{OrganizationId, PatientId, Tampering};
 use tokio::time::timeout;
 
 use crate::services::error::ServiceError;
@@ -87,11 +87,13 @@ impl Rosters {
             Ok(ready) => ready?,
             Err(_elapsed) => return Err(slot.unready()),
         };
-        if ready.damaged.is_empty() {
+        let mut doubtful: Vec<_> = slot.suspects().iter().copied().collect();
+        doubtful.extend(ready.damaged.iter());
+        if doubtful.is_empty() {
             return Ok(ready.roster);
         }
         // What was damaged may have been put right: no change of the feed says so.
-        feed.redeliver(ready.damaged.iter().copied());
+        feed.redeliver(doubtful);
         let again = slot.ready(|state| state.round > ready.round);
         let again = match timeout(PATIENCE, again).await {
             Ok(again) => again?,
@@ -104,6 +106,20 @@ impl Rosters {
                 let patient = Some(patient.uuid());
                 Err(Tampering::report("demographics", reason, organization, patient).into())
             }
+        }
+    }
+
+    /// Notes whether the row by which a list showed a patient was the current one. While it was not, the roster may have
+    /// been built from another one too: it reads the patient again at each use.
+    pub(crate) fn note(&self, organization: OrganizationId, patient: PatientId, is_current: bool) {
+        let Some(slot) = self.slots().get(&organization).map(Arc::clone) else {
+            return;
+        };
+        let mut suspects = slot.suspects();
+        if is_current {
+            suspects.remove(&patient);
+        } else {
+            suspects.insert(patient);
         }
     }
 

@@ -126,10 +126,7 @@ async fn a_connection_to_a_server_that_became_read_only_is_closed() {
         ] {
             owner.execute(statement.as_str()).await.unwrap();
         }
-        let app = Database::new(&Settings {
-            connections: 1,
-            ..scratch.settings("app")
-        });
+        let app = scratch.app_with(1);
         insert_organization(&app).await.unwrap();
         insert_organization(&app).await.unwrap();
         let mut transaction = app.begin().await.unwrap();

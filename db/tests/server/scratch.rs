@@ -71,7 +71,15 @@ impl Scratch {
 
     /// The pool of the account `app`, as the app tier has it, but that every floor verifies.
     pub(super) fn app(&self) -> Database {
-        let database = Database::new(&self.settings("app"));
+        self.app_with(self.settings("app").connections)
+    }
+
+    /// The same, with so many connections at most.
+    pub(super) fn app_with(&self, connections: u32) -> Database {
+        let database = Database::new(&Settings {
+            connections,
+            ..self.settings("app")
+        });
         database.verify_floor_with(Arc::new(TrustedFloor));
         database
     }

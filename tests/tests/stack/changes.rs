@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use http::Method;
 use serde_json::Value;
-use tests::{Apart, Client, Clinic, Instance, Role, Running, fhir};
+use tests::{Apart, Client, Clinic, Role, Running, fhir};
 use uuid::Uuid;
 
 use super::attack::{Change, Scene, hexed, put};
@@ -56,10 +56,11 @@ async fn alarmed(running: &Running, log: &str, table: &str) -> anyhow::Result<()
 #[tokio::test]
 async fn a_patient_is_found_at_once_where_it_was_written_and_soon_on_the_other_instance()
 -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let other = Instance::beside(&running).await?;
+    let apart = Apart::up().await?;
+    let beside = apart.stack.start_beside(apart.stack.binaries()).await?;
+    let (running, other) = (apart.running()?, Running::of(beside.status())?);
     let here = running.clinician(Clinic::Riverside).await?;
-    let there = other.running.nobody().with_token(here.token());
+    let there = other.nobody().with_token(here.token());
     let (mut patient, first) = named();
     let id = fhir::id(&patient);
     // Both rosters are there before the patient is.
@@ -85,8 +86,9 @@ async fn a_patient_is_found_at_once_where_it_was_written_and_soon_on_the_other_i
 #[tokio::test]
 async fn a_token_that_was_ended_on_one_instance_discloses_nothing_on_the_other()
 -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let other = Instance::beside(&running).await?;
+    let apart = Apart::up().await?;
+    let beside = apart.stack.start_beside(apart.stack.binaries()).await?;
+    let (running, other) = (apart.running()?, Running::of(beside.status())?);
     let clinician = running.clinician(Clinic::Riverside).await?;
     let patient = fhir::patient();
     put(&clinician, &patient).await?.expecting(200)?;
@@ -95,7 +97,7 @@ async fn a_token_that_was_ended_on_one_instance_discloses_nothing_on_the_other()
         let here = running
             .sign_in_afresh(Role::Clinician, Clinic::Riverside)
             .await?;
-        let there = other.running.nobody().with_token(here.token());
+        let there = other.nobody().with_token(here.token());
         // Known to the other instance, and in use there until the moment it ends.
         for _ in 0..3 {
             there.get(&path).await?.expecting(200)?;

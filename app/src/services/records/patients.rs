@@ -135,7 +135,9 @@ impl Records {
                 let id = Some(id.uuid());
                 return Err(Tampering::report("demographics", reason, organization, id).into());
             };
-            let row = self.verify_current(organization, row, state).await?;
+            let row = self.verify_current(organization, row, state).await;
+            self.rosters.note(organization, *id, row.is_ok());
+            let row = row?;
             let demographics = self.open_demographics(&row).await?;
             patients.push(PatientSummary {
                 id: *id,

@@ -1,7 +1,8 @@
 //! One organization's roster, and how far it is.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use fhir::search::PatientQuery;
@@ -25,6 +26,9 @@ pub(super) struct Slot {
     bytes: AtomicUsize,
     discarded: Notify,
     used: Mutex<Instant>,
+    /// Patients whose rows were not the current ones when a list was to show them: they are read again at each use,
+    /// until a list shows them.
+    suspects: Mutex<HashSet<PatientId>>,
 }
 
 /// How far a roster is.
@@ -65,6 +69,7 @@ impl Default for Slot {
             bytes: AtomicUsize::new(0),
             discarded: Notify::new(),
             used: Mutex::new(Instant::now()),
+            suspects: Mutex::default(),
         }
     }
 }
@@ -111,6 +116,11 @@ impl Slot {
             State::Ready(_) => ServiceError::unavailable("the change feed is not current"),
             State::Failed(error) => *error,
         }
+    }
+
+    /// The patients whose rows are to be read again.
+    pub(super) fn suspects(&self) -> MutexGuard<'_, HashSet<PatientId>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn publish(&self, state: State) {

@@ -1,4 +1,4 @@
-//! Another build of app on the database and the keys of a running stack, as during a rolling upgrade.
+//! A second instance of app, of this or another build, on the database and the keys of a running stack.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::process::{Process, Program};
 use crate::settings::Settings;
 use crate::status::Status;
 
-/// An app of another build, and a web before it. Dropped, they are killed.
+/// A second app, and a web before it. Dropped, they are killed.
 #[derive(Debug)]
 pub struct Beside {
     processes: Vec<Process>,
@@ -31,7 +31,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts an app of another build on ports of its own, with this stack's web before it. Both log where this
+    /// Starts an app of this or another build on ports of its own, with this stack's web before it. Both log where this
     /// stack's processes do.
     ///
     /// # Errors
