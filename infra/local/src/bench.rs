@@ -9,6 +9,7 @@ mod import;
 mod load;
 mod plot;
 mod reads;
+mod roster;
 mod start;
 mod web;
 
@@ -27,7 +28,7 @@ use crate::{binaries, up, workspace};
 use figures::{Figures, median, short};
 
 /// The benchmarks of the whole stack, in the order they are taken.
-const NAMES: [&str; 5] = ["start", "import", "reads", "memory", "size"];
+const NAMES: [&str; 6] = ["start", "import", "reads", "roster", "memory", "size"];
 
 /// The benchmark of the edge alone, beside other proxies.
 const WEB: &str = "web";
@@ -35,8 +36,11 @@ const WEB: &str = "web";
 /// What to measure, and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Only this one: start, import, reads, memory, size, web
+    /// Only this one: start, import, reads, roster, memory, size, web
     name: Option<String>,
+    /// What `roster` measures with
+    #[command(flatten)]
+    roster: roster::Options,
     /// What `web` measures with
     #[command(flatten)]
     web: web::Options,
@@ -67,7 +71,7 @@ pub async fn bench(options: &Options) -> anyhow::Result<()> {
     let output = root.join("target/bench");
     fs::create_dir_all(&output).context("target/bench cannot be made")?;
     if only != Some(WEB) {
-        bench_stack(&root, &output, only).await?;
+        bench_stack(&root, &output, options).await?;
     }
     if only.is_none_or(|only| only == WEB) {
         println!("\n{}", web::measure(&output, &options.web).await?);
@@ -76,7 +80,7 @@ pub async fn bench(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bench_stack(root: &Path, output: &Path, only: Option<&str>) -> anyhow::Result<()> {
+async fn bench_stack(root: &Path, output: &Path, options: &Options) -> anyhow::Result<()> {
     let binaries = binaries::obtain(true)?;
     let mut signals = StopSignals::listen()?;
     let stack = empty_stack(&output.join("stack"), &binaries).await?;
@@ -87,7 +91,7 @@ async fn bench_stack(root: &Path, output: &Path, only: Option<&str>) -> anyhow::
         stack,
     };
     let measured = tokio::select! {
-        measured = measure(&mut place, only) => measured,
+        measured = measure(&mut place, options) => measured,
         () = signals.received() => Err(anyhow::anyhow!("interrupted")),
     };
     place.stack.down().await?;
@@ -96,7 +100,8 @@ async fn bench_stack(root: &Path, output: &Path, only: Option<&str>) -> anyhow::
     figures.write(&place.output)
 }
 
-async fn measure(place: &mut Place, only: Option<&str>) -> anyhow::Result<Figures> {
+async fn measure(place: &mut Place, options: &Options) -> anyhow::Result<Figures> {
+    let only = options.name.as_deref();
     let mut figures = Figures::default();
     place.stack.start_all().await?;
     for name in NAMES
@@ -108,6 +113,7 @@ async fn measure(place: &mut Place, only: Option<&str>) -> anyhow::Result<Figure
             "start" => start::measure(place, &mut figures).await?,
             "import" => import::measure(place, &mut figures).await?,
             "reads" => reads::measure(place, &mut figures).await?,
+            "roster" => roster::measure(place, &options.roster, &mut figures).await?,
             "memory" => footprint::memory(place, &mut figures).await?,
             _ => footprint::size(place, &mut figures)?,
         }

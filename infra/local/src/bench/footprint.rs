@@ -51,7 +51,7 @@ pub(super) fn size(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn resident(pid: Option<i32>) -> anyhow::Result<f64> {
+pub(super) fn resident(pid: Option<i32>) -> anyhow::Result<f64> {
     let process = pid
         .and_then(ProcessId::of)
         .context("the process does not run")?;

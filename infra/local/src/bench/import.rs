@@ -35,7 +35,7 @@ pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Res
 }
 
 /// Seconds that the server's own client needs for as many rows.
-fn plain_inserts(place: &Place, amount: u64) -> anyhow::Result<f64> {
+pub(super) fn plain_inserts(place: &Place, amount: u64) -> anyhow::Result<f64> {
     let mut sql = String::from(
         "CREATE TABLE plain_rows (id INT PRIMARY KEY AUTO_INCREMENT, body MEDIUMTEXT);\n",
     );
@@ -57,6 +57,14 @@ fn plain_inserts(place: &Place, amount: u64) -> anyhow::Result<f64> {
     )?;
     std::fs::remove_file(&file).context("the peer's statements cannot be removed")?;
     Ok(seconds)
+}
+
+/// Seconds that the server's own client needs to read a column of a table.
+pub(super) fn read_column(place: &Place, table: &str, column: &str) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    let sql = format!("SELECT {column} FROM {table}");
+    client(place, Stdio::null(), &["--quick", "--execute", &sql])?;
+    Ok(begun.elapsed().as_secs_f64())
 }
 
 fn client(place: &Place, input: Stdio, arguments: &[&str]) -> anyhow::Result<()> {
