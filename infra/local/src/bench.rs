@@ -40,7 +40,7 @@ pub struct Options {
     name: Option<String>,
     /// What `roster` measures with
     #[command(flatten)]
-    roster: roster::Options,
+    roster: roster::Sizes,
     /// What `web` measures with
     #[command(flatten)]
     web: web::Options,

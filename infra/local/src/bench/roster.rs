@@ -53,7 +53,7 @@ const GIVEN: [&str; 10] = [
 
 /// What to measure with.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Options {
+pub(super) struct Sizes {
     /// `roster`: the numbers of patients, ascending
     #[arg(long, value_delimiter = ',', default_value = "10000,100000")]
     patients: Vec<usize>,
@@ -67,11 +67,11 @@ struct Client {
 
 pub(super) async fn measure(
     place: &mut Place,
-    options: &Options,
+    sizes: &Sizes,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let mut stored = 0;
-    for wanted in &options.patients {
+    for wanted in &sizes.patients {
         let added = wanted.saturating_sub(stored);
         ensure!(added > 0, "--patients takes ascending numbers");
         let client = Client::of(place).await?;
