@@ -1,4 +1,4 @@
-//! Identity, records and the audit trail; no HTTP types.
+//! The services: callers, identity, records, change feed, rosters, audit trail, scrubber. No HTTP types.
 
 pub(crate) mod callers;
 pub(crate) mod clock;

@@ -2,11 +2,11 @@
 -- keeps its key columns and its row id for ever, so that it cannot become the row of another owner, person or
 -- session. DELETE is granted only where rows are replaced or expire.
 GRANT SELECT, INSERT ON {{database}}.organizations TO 'app'@'%';
-GRANT SELECT, INSERT, UPDATE (root, branch, branch_version, provider, wrapped, state, mac) ON {{database}}.`keys` TO 'app'@'%';
+GRANT SELECT, INSERT ON {{database}}.`keys` TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (state, holds, key_version, tombstone, audit_year, heads, mac_key, mac) ON {{database}}.owners TO 'app'@'%';
-GRANT SELECT, INSERT, UPDATE (state, mac_key, mac) ON {{database}}.index_versions TO 'app'@'%';
-GRANT SELECT, INSERT, UPDATE (email_token, email, name, role, active, mac_key, mac) ON {{database}}.people TO 'app'@'%';
-GRANT SELECT, INSERT, UPDATE (password, changed_at, mac_key, mac) ON {{database}}.credentials TO 'app'@'%';
+GRANT SELECT, INSERT ON {{database}}.index_versions TO 'app'@'%';
+GRANT SELECT, INSERT ON {{database}}.people TO 'app'@'%';
+GRANT SELECT, INSERT ON {{database}}.credentials TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (seen_at, ended_at, mac_key, mac), DELETE ON {{database}}.sessions TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (version, version_row, updated_at, version_digest, mac_key, mac) ON {{database}}.resources TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (lowest, raised_at, mac_key, mac) ON {{database}}.release_floor TO 'app'@'%';
@@ -18,6 +18,6 @@ GRANT SELECT, INSERT, UPDATE (sequence, digest, access, mac_key, mac) ON {{datab
 GRANT SELECT, INSERT ON {{database}}.audit_events TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.audit_rows TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.audit_addresses TO 'app'@'%';
-GRANT SELECT, INSERT ON {{database}}.audit_places TO 'app'@'%';
-GRANT SELECT, INSERT ON {{database}}.audit_checkpoints TO 'app'@'%';
-GRANT SELECT, INSERT, UPDATE (epoch, holder, until) ON {{database}}.audit_sequencer TO 'app'@'%';
+GRANT SELECT ON {{database}}.audit_places TO 'app'@'%';
+GRANT SELECT ON {{database}}.audit_checkpoints TO 'app'@'%';
+GRANT SELECT ON {{database}}.audit_sequencer TO 'app'@'%';

@@ -1,5 +1,5 @@
--- The change feed: what instances of the app hear of each other's changes by. Each row is authenticated, and names the
--- one before by its digest.
+-- The change feed: a list of changes by which the instances of the app keep what they hold in memory current. Each row
+-- is authenticated, and names the one before by its digest.
 
 CREATE TABLE changes (
   organization BINARY(16)       NOT NULL,

@@ -17,7 +17,7 @@ table! {
         1 organization: OrganizationId,
         /// The row's id.
         2 row_id: RowId,
-        /// The incarnation of the feed: another one after a restore.
+        /// The incarnation of the feed: random, made with the organization. A restored backup needs another one.
         3 incarnation: Uuid,
         /// The place in the feed: from 1, without gaps.
         4 sequence: u64,

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::requested::{ensure, ensure_all, json_ids};
+use crate::scrub::in_order;
 use crate::stored::{StoredRow, StoredValue, row_mac};
 use crate::{Database, Error, ScrubbedRow, Transaction};
 
@@ -160,7 +161,8 @@ impl ScrubbedRow for WrappedKey {
         let records = select_keys!("WHERE t.id >= ? ORDER BY t.id LIMIT ?", from, limit)
             .fetch_all(&database.pool)
             .await?;
-        records.into_iter().map(Self::try_from).collect()
+        let rows = records.into_iter().map(Self::try_from);
+        in_order(rows.collect::<Result<_, _>>()?, from)
     }
 }
 

@@ -47,6 +47,17 @@ pub struct LoggedEvent {
     pub mac: [u8; 32],
 }
 
+/// The rows of a page, if they are in ascending order of their ids, from `from` on.
+pub(crate) fn in_order<R: AuthenticatedRow>(rows: Vec<R>, from: Uuid) -> Result<Vec<R>, Error> {
+    let is_ascending = rows.is_sorted_by(|a, b| a.row_id() < b.row_id());
+    let is_after = rows.first().is_none_or(|first| first.row_id() >= from);
+    if is_ascending && is_after {
+        Ok(rows)
+    } else {
+        Err(Error::NotRequested(R::TABLE.name))
+    }
+}
+
 impl Database {
     /// The newest digest on record of each of `rows`, of one table, that an event lists, in no particular order. Lists
     /// of events that are not stored do not count.

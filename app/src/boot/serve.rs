@@ -44,6 +44,9 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     };
     let drained = listener::serve(socket, server, Http(router(&app)), limits, shutdown).await;
     tracing::info!(?drained, "stopped");
+    if let Err(error) = access::flush_refusals(&app.trail, access::Windows::All).await {
+        tracing::warn!(%error, "counted refusals are not recorded");
+    }
     app.readiness.close().await;
     Ok(())
 }

@@ -21,6 +21,9 @@ use crate::services::scrub::Scrubber;
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
 
+/// The connections over which keys are read.
+const KEY_CONNECTIONS: u32 = 2;
+
 /// Builds the services. Neither the database nor the key service has to answer yet. Must be called within a tokio
 /// runtime.
 ///
@@ -29,7 +32,13 @@ use crate::services::trail::AuditTrail;
 /// Settings of the key service that are wrong.
 pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppState> {
     let database = Database::new(&config.database);
-    let keys = Keys::connect(&config.keys, database.clone()).await?;
+    // Connections of their own: a transaction may need a key, and would otherwise wait for a connection while it holds
+    // one that others wait for.
+    let key_store = Database::new(&db::Settings {
+        connections: KEY_CONNECTIONS,
+        ..config.database.clone()
+    });
+    let keys = Keys::connect(&config.keys, key_store).await?;
     database.verify_floor_with(Arc::new(SystemFloor::new(keys.clone())));
     let feed = ChangeFeed::new(database.clone(), keys.clone());
     let callers = Callers::new(
@@ -70,7 +79,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
             feed,
             clock,
         ),
-        scrubber: Scrubber::new(database.clone(), keys.clone()),
+        scrubber: Scrubber::new(database.clone(), keys.clone(), clock),
         releases: Releases::new(database.clone(), keys.clone(), trail.clone(), clock),
         readiness: Readiness::new(database, keys),
         trail,

@@ -22,12 +22,13 @@ use crate::services::error::ServiceError;
 use crate::services::feed::{self, ChangeFeed};
 use crate::services::keys::Keys;
 
-/// The longest time for which rows are kept.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(1);
-/// The number of sessions that are kept before those that no longer count are forgotten.
-const MOST: usize = 10_000;
-/// A session that is used more often than this is not written to the database each time.
-const TOUCH_EVERY: Duration = Duration::seconds(30);
+/// The longest time for which verified rows are used.
+const CACHE_TTL: std::time::Duration = std::time::Duration::from_secs(1);
+/// The largest number of cached sessions. A full cache drops those that are too old, and takes no new ones while it
+/// stays full.
+const CACHE_CAPACITY: usize = 10_000;
+/// The shortest time between two writes of a session's last use.
+const TOUCH_INTERVAL: Duration = Duration::seconds(30);
 
 /// Limits of sessions: automatic logoff (45 CFR 164.312(a)(2)(iii)).
 #[derive(Clone, Copy, Debug)]
@@ -46,15 +47,15 @@ pub(crate) struct Callers {
     feed: ChangeFeed,
     limits: SessionLimits,
     clock: Clock,
-    kept: Arc<Mutex<HashMap<[u8; 32], Arc<Kept>>>>,
+    kept: Arc<Mutex<HashMap<[u8; 32], Arc<CachedSession>>>>,
 }
 
 /// The verified rows of a session.
 #[derive(Debug)]
-struct Kept {
+struct CachedSession {
     session: Verified<SessionRow>,
     person: Verified<PersonRow>,
-    /// The newest change that concerned access, before the rows were read.
+    /// The sequence number of the newest change that concerned access, before the rows were read.
     access: u64,
     read: Instant,
 }
@@ -167,11 +168,21 @@ impl Callers {
         Ok(Some(caller))
     }
 
-    /// Whether what is kept of a session was read after the change `access`.
-    pub(super) fn is_known(&self, credential: Credential, access: u64) -> bool {
-        let kept = self.lock();
-        kept.get(&credential.hash)
-            .is_some_and(|kept| kept.access >= access)
+    /// Whether the cached rows of a session were read after the change with the sequence number `access`, and are in
+    /// force with this role.
+    pub(super) fn is_known(&self, credential: Credential, role: &str, access: u64) -> bool {
+        let kept = self.lock().get(&credential.hash).cloned();
+        kept.is_some_and(|kept| kept.access >= access && self.is_in_force(&kept, credential, role))
+    }
+
+    /// Whether the rows of a session still stand for a caller of this role.
+    fn is_in_force(&self, kept: &CachedSession, credential: Credential, role: &str) -> bool {
+        let origin = RequestOrigin {
+            request: uuid::Uuid::nil(),
+            source: None,
+        };
+        let caller = self.caller(kept, credential.kind, origin);
+        caller.is_some_and(|caller| caller.role().name() == role)
     }
 
     /// Checks that the caller of an event still has the session and role that the event names: `access` is the newest
@@ -187,17 +198,11 @@ impl Callers {
         role: &str,
         access: u64,
     ) -> Result<(), ServiceError> {
-        if self.is_known(credential, access) {
+        if self.is_known(credential, role, access) {
             return Ok(());
         }
-        let origin = RequestOrigin {
-            request: uuid::Uuid::nil(),
-            source: None,
-        };
         let read = self.read(credential.hash, organization, access).await?;
-        let caller = read.and_then(|kept| self.caller(&kept, credential.kind, origin));
-        let is_same = |caller: Caller| caller.role().name() == role;
-        if caller.is_some_and(is_same) {
+        if read.is_some_and(|kept| self.is_in_force(&kept, credential, role)) {
             Ok(())
         } else {
             Err(ServiceError::SignInRequired)
@@ -210,15 +215,18 @@ impl Callers {
     }
 
     /// What is kept of a session, if it still counts.
-    fn still_valid(&self, hash: &[u8; 32]) -> Option<Arc<Kept>> {
+    fn still_valid(&self, hash: &[u8; 32]) -> Option<Arc<CachedSession>> {
         let kept = self.lock().get(hash).cloned()?;
         let access = self.feed.access(kept.session.organization)?;
-        let is_valid = kept.read.elapsed() < LONGEST && kept.access >= access;
+        let is_valid = kept.read.elapsed() < CACHE_TTL && kept.access >= access;
         is_valid.then_some(kept)
     }
 
     /// Reads a session that is not known, or no longer.
-    async fn read_unknown(&self, hash: [u8; 32]) -> Result<Option<Arc<Kept>>, ServiceError> {
+    async fn read_unknown(
+        &self,
+        hash: [u8; 32],
+    ) -> Result<Option<Arc<CachedSession>>, ServiceError> {
         let kept = self.lock().remove(&hash);
         let organization = match kept {
             Some(kept) => kept.session.organization,
@@ -245,7 +253,7 @@ impl Callers {
         hash: [u8; 32],
         organization: OrganizationId,
         access: u64,
-    ) -> Result<Option<Arc<Kept>>, ServiceError> {
+    ) -> Result<Option<Arc<CachedSession>>, ServiceError> {
         let row = self.database.session(hash).await?;
         let Some(row) = row.filter(|row| row.organization == organization) else {
             return Ok(None);
@@ -260,7 +268,7 @@ impl Callers {
         let Some(person) = self.keys.verified(organization, person).await? else {
             return Ok(None);
         };
-        let kept = Arc::new(Kept {
+        let kept = Arc::new(CachedSession {
             session,
             person,
             access,
@@ -270,7 +278,12 @@ impl Callers {
         Ok(Some(kept))
     }
 
-    fn caller(&self, kept: &Kept, kind: CredentialKind, origin: RequestOrigin) -> Option<Caller> {
+    fn caller(
+        &self,
+        kept: &CachedSession,
+        kind: CredentialKind,
+        origin: RequestOrigin,
+    ) -> Option<Caller> {
         let now = self.clock.now();
         let session = &kept.session;
         let is_idle = kind == CredentialKind::Session && session.seen_at + self.limits.idle <= now;
@@ -282,12 +295,12 @@ impl Callers {
     }
 
     /// Stores that a session was used, where that is not known already.
-    async fn touch(&self, kept: &Kept) -> Result<(), ServiceError> {
+    async fn touch(&self, kept: &CachedSession) -> Result<(), ServiceError> {
         let session = &kept.session;
         let now = self.clock.now();
         // Idle limits of seconds, as tests have them, are touched as often as they need.
-        let quarter = Duration::try_from(self.limits.idle / 4).unwrap_or(TOUCH_EVERY);
-        if now - session.seen_at < TOUCH_EVERY.min(quarter) {
+        let quarter = Duration::try_from(self.limits.idle / 4).unwrap_or(TOUCH_INTERVAL);
+        if now - session.seen_at < TOUCH_INTERVAL.min(quarter) {
             return Ok(());
         }
         let key = self.keys.authorization(session.organization).await?;
@@ -305,17 +318,17 @@ impl Callers {
         }
     }
 
-    fn keep(&self, hash: [u8; 32], kept: &Arc<Kept>) {
+    fn keep(&self, hash: [u8; 32], kept: &Arc<CachedSession>) {
         let mut all = self.lock();
-        if all.len() >= MOST {
-            all.retain(|_, kept| kept.read.elapsed() < LONGEST);
+        if all.len() >= CACHE_CAPACITY {
+            all.retain(|_, kept| kept.read.elapsed() < CACHE_TTL);
         }
-        if all.len() < MOST {
+        if all.len() < CACHE_CAPACITY {
             all.insert(hash, Arc::clone(kept));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<Kept>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<CachedSession>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

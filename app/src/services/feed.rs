@@ -1,8 +1,9 @@
-//! The change feed of each organization: what the instances of the app hear of each other's changes by.
+//! The change feed of each organization: an append-only, hash-linked list of changes, by which the instances of the app
+//! keep what they hold in memory current.
 //!
-//! A transaction that changes people, sessions, owners or demographics appends to the feed of its organization
-//! (`append`), as its last statement before its audit event. Every instance follows the feeds of the organizations
-//! that it serves (`follow`), a few times a second. What it keeps of an organization, such as a roster or a verified
+//! A transaction that changes people, sessions or demographics appends to the feed of its organization (`append`), as
+//! its last statement before its audit event. Every instance polls the feeds of the organizations that it serves
+//! (`follow`), a few times a second. What it keeps of an organization, such as a roster or a verified
 //! session, is valid only while that succeeds.
 
 mod append;
@@ -78,7 +79,7 @@ impl ChangeFeed {
         feed
     }
 
-    /// Follows an organization's feed from now on, for as long as the result is kept or asked for again.
+    /// Polls an organization's feed from now on, until nothing has used it for ten minutes.
     pub(crate) fn follow(&self, organization: OrganizationId) -> Arc<Followed> {
         let mut all = self.followed();
         let followed = all.entry(organization).or_insert_with(|| {
@@ -96,6 +97,7 @@ impl ChangeFeed {
     }
 
     /// The newest change that concerns access, of each of `organizations` that has a feed, as the database has it now.
+    /// Not verified: the task that follows verifies it within its interval.
     ///
     /// # Errors
     ///
@@ -109,8 +111,8 @@ impl ChangeFeed {
         Ok(access.collect())
     }
 
-    /// Reads the feeds now, rather than when the interval has passed.
-    pub(crate) fn hasten(&self) {
+    /// Polls the feeds now, rather than when the interval has passed.
+    pub(crate) fn poll_now(&self) {
         self.wake.notify_one();
     }
 

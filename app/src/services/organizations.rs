@@ -3,7 +3,8 @@
 use audit::Action;
 use db::{Database, IndexVersionRow, OrganizationRow};
 use phi::{
-    AuthorizationKey, IndexState, KeyError, Normalizer, OrganizationId, RowId, RowMac, Verified,
+    AuthorizationKey, IndexState, KeyError, Normalizer, OrganizationId, RowId, RowMac, Tampering,
+    Verified,
 };
 
 use crate::services::clock::Clock;
@@ -43,7 +44,10 @@ impl Organizations {
     /// The name of an organization. It is public.
     pub(crate) async fn name(&self, organization: OrganizationId) -> Result<String, ServiceError> {
         let row = self.database.organization(organization).await?;
-        let row = row.ok_or_else(|| ServiceError::internal("an organization's row is missing"))?;
+        let row = row.ok_or_else(|| {
+            let reason = "the organization's row is missing";
+            Tampering::report("organizations", reason, organization, None)
+        })?;
         let row = self.keys.verify(organization, row).await?;
         Ok(Verified::into_inner(row).name)
     }

@@ -22,8 +22,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use db::Database;
+use fhir::search::PatientQuery;
 use phi::{OrganizationId, PatientId, Tampering};
+use roster::{Order, Page};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
@@ -33,11 +37,15 @@ use slot::Slot;
 pub(crate) use entry::RosterEntry;
 pub(crate) use slot::SharedRoster;
 
-/// The longest time that a request waits for a roster.
+/// The longest time of each of the two waits of a request: for a roster, and for patients that are read again.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest roster, in bytes: one million patients take less than half of it.
 const LARGEST: usize = 1 << 30;
-/// The memory of all rosters together, in bytes; beyond it, those that were not used for the longest time are
+/// Rosters that are built at once.
+const BUILDING: usize = 2;
+/// Searches that read every name at once.
+const SCANNING: usize = 2;
+/// The memory of all rosters that are built together, in bytes; beyond it, those that were not used for the longest time are
 /// discarded.
 const TOTAL: usize = 2 << 30;
 
@@ -48,6 +56,10 @@ pub(crate) struct Rosters {
     keys: Keys,
     feed: ChangeFeed,
     slots: Arc<Mutex<HashMap<OrganizationId, Arc<Slot>>>>,
+    /// Held by a task that builds, whose memory is not counted yet.
+    building: Arc<Semaphore>,
+    /// Held by searches that read every name.
+    scanning: Arc<Semaphore>,
 }
 
 impl Rosters {
@@ -58,7 +70,27 @@ impl Rosters {
             keys,
             feed,
             slots: Arc::default(),
+            building: Arc::new(Semaphore::new(BUILDING)),
+            scanning: Arc::new(Semaphore::new(SCANNING)),
         }
+    }
+
+    /// A page of the patients that match a query. A search that reads every name waits for its turn, and leaves the
+    /// async workers to others.
+    pub(crate) async fn search(
+        &self,
+        roster: &SharedRoster,
+        query: &PatientQuery,
+        among: Option<&[Uuid]>,
+        order: Order,
+        take: usize,
+    ) -> Page {
+        if !query::reads_every_name(query) {
+            return roster.search(query, among, order, take);
+        }
+        // Never closed.
+        let _turn = self.scanning.acquire().await;
+        tokio::task::block_in_place(|| roster.search(query, among, order, take))
     }
 
     /// The organization's roster: with everything that this instance has written, and at most a second behind other
@@ -66,7 +98,8 @@ impl Rosters {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Preparing`] while it is being built; keys or database are unavailable; an entry does not open.
+    /// [`ServiceError::Preparing`] while it is being built; [`ServiceError::Unavailable`] while the feed, the keys or the
+    /// database are; [`ServiceError::Internal`] if an entry does not open.
     pub(crate) async fn of(
         &self,
         organization: OrganizationId,
@@ -77,11 +110,11 @@ impl Rosters {
         let feed = self.feed.follow(organization);
         let own = feed.own();
         if !slot.is_through(own) {
-            self.feed.hasten();
+            self.feed.poll_now();
         }
         let ready = async {
-            feed.current().await;
-            slot.ready(|ready| ready.through >= own).await
+            let needed = feed.current().await.max(own);
+            slot.ready(|ready| ready.through >= needed).await
         };
         let ready = match timeout(PATIENCE, ready).await {
             Ok(ready) => ready?,

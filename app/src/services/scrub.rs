@@ -5,8 +5,8 @@
 //! the commitment in its entry, and that the chains of events have no gap; then it compares every row of every
 //! authenticated table with the newest digest on record.
 //!
-//! Limits: a log whose newest events were removed is found by signed checkpoints, not here; so is a row that was
-//! removed together with them. Rows that were hidden are found by the counts of their owner when a chart is read.
+//! Limits: a log whose newest events were removed is not found, nor is a row that was put back together with that. Rows
+//! that are hidden are not found here: hidden resources are by the counts of their owner, when a chart is read.
 
 mod events;
 
@@ -22,21 +22,23 @@ use phi::{Tampering, WrappedKey, row_digest};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 
 /// Rows that are read at once.
 const PAGE: u32 = 200;
-/// The time between two passes.
-const REST: Duration = Duration::from_hours(1);
-/// The wait after each page of a pass in the background: at most 1,000 rows a second.
-const BREATH: Duration = Duration::from_millis(200);
+/// The time between the end of a pass and the next one.
+const PASS_INTERVAL: Duration = Duration::from_hours(1);
+/// The pause after each page of a pass in the background: at most 1,000 rows a second.
+const PAGE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Compares stored rows with the audit log.
 #[derive(Clone, Debug)]
 pub(crate) struct Scrubber {
     database: Database,
     keys: Keys,
+    clock: Clock,
 }
 
 /// What a pass has compared and found. Each finding was reported as tampering.
@@ -52,15 +54,19 @@ pub(crate) struct Findings {
 
 impl Scrubber {
     /// A scrubber of this database.
-    pub(crate) const fn new(database: Database, keys: Keys) -> Self {
-        Self { database, keys }
+    pub(crate) const fn new(database: Database, keys: Keys, clock: Clock) -> Self {
+        Self {
+            database,
+            keys,
+            clock,
+        }
     }
 
     /// Makes passes for the life of the process.
     pub(crate) async fn run(self) {
         loop {
-            sleep(REST).await;
-            match self.pass(BREATH).await {
+            sleep(PASS_INTERVAL).await;
+            match self.pass(PAGE_PAUSE).await {
                 Ok(findings) => tracing::info!(
                     events = findings.events,
                     rows = findings.rows,
@@ -77,30 +83,44 @@ impl Scrubber {
     /// # Errors
     ///
     /// The database or the keys are unavailable.
-    pub(crate) async fn pass(&self, breath: Duration) -> Result<Findings, ServiceError> {
+    pub(crate) async fn pass(&self, pause: Duration) -> Result<Findings, ServiceError> {
         let mut findings = Findings::default();
-        self.events(breath, &mut findings).await?;
-        self.table::<OrganizationRow>(breath, &mut findings).await?;
-        self.table::<ReleaseFloorRow>(breath, &mut findings).await?;
-        self.table::<WrappedKey>(breath, &mut findings).await?;
-        self.table::<OwnerRow>(breath, &mut findings).await?;
-        self.table::<IndexVersionRow>(breath, &mut findings).await?;
-        self.table::<PersonRow>(breath, &mut findings).await?;
-        self.table::<CredentialRow>(breath, &mut findings).await?;
-        self.table::<SessionRow>(breath, &mut findings).await?;
-        self.table::<ResourceRow>(breath, &mut findings).await?;
-        self.table::<VersionRow>(breath, &mut findings).await?;
-        self.table::<DemographicsRow>(breath, &mut findings).await?;
-        self.table::<ChangeRow>(breath, &mut findings).await?;
-        self.table::<ChangeCounterRow>(breath, &mut findings)
-            .await?;
+        self.events(pause, &mut findings).await?;
+        self.table::<OrganizationRow>(pause, &mut findings).await?;
+        self.table::<ReleaseFloorRow>(pause, &mut findings).await?;
+        self.table::<WrappedKey>(pause, &mut findings).await?;
+        self.table::<OwnerRow>(pause, &mut findings).await?;
+        self.table::<IndexVersionRow>(pause, &mut findings).await?;
+        self.table::<PersonRow>(pause, &mut findings).await?;
+        self.table::<CredentialRow>(pause, &mut findings).await?;
+        self.table::<SessionRow>(pause, &mut findings).await?;
+        self.table::<ResourceRow>(pause, &mut findings).await?;
+        self.table::<VersionRow>(pause, &mut findings).await?;
+        self.table::<DemographicsRow>(pause, &mut findings).await?;
+        self.table::<ChangeRow>(pause, &mut findings).await?;
+        self.table::<ChangeCounterRow>(pause, &mut findings).await?;
         Ok(findings)
     }
 
-    /// Compares every row of a table.
+    /// Compares every row of a table. A row that has not the form that this stack writes ends the comparison of its table
+    /// and counts as tampered with; it was reported.
     async fn table<R: ScrubbedRow>(
         &self,
-        breath: Duration,
+        pause: Duration,
+        findings: &mut Findings,
+    ) -> Result<(), ServiceError> {
+        match self.rows::<R>(pause, findings).await {
+            Err(ServiceError::Internal) => {
+                findings.tampered += 1;
+                Ok(())
+            }
+            compared => compared,
+        }
+    }
+
+    async fn rows<R: ScrubbedRow>(
+        &self,
+        pause: Duration,
         findings: &mut Findings,
     ) -> Result<(), ServiceError> {
         let mut from = Some(Uuid::nil());
@@ -117,7 +137,7 @@ impl Scrubber {
                     findings.tampered += 1;
                 }
             }
-            sleep(breath).await;
+            sleep(pause).await;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{CallerEvent, Credential, RefusalBudget};
-use audit::{Event, RowsCommitment, UnplacedEvent, WrittenRow};
+use audit::{Event, Outcome, RowsCommitment, UnplacedEvent, WrittenRow};
 use db::{Database, EventRow, Transaction};
 use phi::columns::AuditBody;
 use phi::{AuthorizationKey, KeyError, OpenError, OrganizationId, SealError, Sealed};
@@ -126,6 +126,8 @@ pub(crate) struct AuditTrail {
     chains: ChainPool,
     group: group::GroupCommit,
     addresses: address::PseudonymCache,
+    /// Held by the request that begins an audit year.
+    beginning: Arc<tokio::sync::Mutex<()>>,
     refusals: Arc<RefusalBudget>,
 }
 
@@ -148,6 +150,7 @@ impl AuditTrail {
         Self {
             group: group::GroupCommit::start(writer),
             addresses: address::PseudonymCache::default(),
+            beginning: Arc::default(),
             refusals: Arc::new(RefusalBudget::new(REFUSALS_PER_MINUTE)),
             keys,
             database,
@@ -277,7 +280,7 @@ impl AuditTrail {
             0
         };
         if let Some(EventCaller { credential, role }) = &event.caller
-            && !self.callers.is_known(*credential, access)
+            && !self.callers.is_known(*credential, role, access)
         {
             // Deciding takes a connection: this transaction gives its own back first, and its locks.
             transaction.rollback().await?;
@@ -306,9 +309,11 @@ impl access::Trail for AuditTrail {
     type Error = TrailError;
 
     async fn commit(&self, event: CallerEvent) -> Result<(), TrailError> {
+        // A refusal discloses nothing, and is recorded even if the session has ended meanwhile.
+        let discloses = matches!(event.event().outcome, Outcome::Success | Outcome::Partial);
         let event = self.seal_event(event).await?;
         let organization = OrganizationId::from_uuid(event.unplaced.organization);
-        let caller = event.caller;
+        let caller = event.caller.filter(|_| discloses);
         let event = SealedEvent {
             caller: None,
             ..event

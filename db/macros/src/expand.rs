@@ -215,7 +215,8 @@ fn scrubbed(declaration: &Declaration) -> TokenStream {
                 let records = ::sqlx::query_as!(#record, #text, from, limit)
                     .fetch_all(&database.pool)
                     .await?;
-                records.into_iter().map(Self::try_from).collect()
+                let rows = records.into_iter().map(Self::try_from);
+                crate::scrub::in_order(rows.collect::<::core::result::Result<_, _>>()?, from)
             }
         }
     }

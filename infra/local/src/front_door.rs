@@ -89,7 +89,15 @@ impl FrontDoor {
     /// # Errors
     /// When the server cannot be reached or verified.
     pub async fn connect(&self) -> anyhow::Result<Connection> {
-        Connection::open(self.source, self.port, &self.tls).await
+        self.connect_from(self.source).await
+    }
+
+    /// Opens a connection of another client's address, of the loopback interface.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or verified.
+    pub async fn connect_from(&self, source: Ipv4Addr) -> anyhow::Result<Connection> {
+        Connection::open(source, self.port, &self.tls).await
     }
 
     async fn shared(&self) -> anyhow::Result<Connection> {

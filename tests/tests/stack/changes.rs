@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures::future::try_join_all;
 use http::Method;
 use serde_json::Value;
 use tests::{Apart, Client, Clinic, Role, Running, fhir};
@@ -98,12 +99,29 @@ async fn a_token_that_was_ended_on_one_instance_discloses_nothing_on_the_other()
             .sign_in_afresh(Role::Clinician, Clinic::Riverside)
             .await?;
         let there = other.nobody().with_token(here.token());
-        // Known to the other instance, and in use there until the moment it ends.
-        for _ in 0..3 {
-            there.get(&path).await?.expecting(200)?;
+        // Known to the other instance, and in use there until it has ended.
+        let reading = (0..4).map(|_| async {
+            let mut asked = Vec::new();
+            loop {
+                let at = Instant::now();
+                let status = there.get(&path).await?.status;
+                asked.push((at, status));
+                if status == 401 {
+                    return anyhow::Ok(asked);
+                }
+                assert_eq!(status, 200);
+            }
+        });
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            let ended = here.request(Method::DELETE, "/api/v1/tokens/current", "", "");
+            ended.await?.expecting(204)?;
+            anyhow::Ok(Instant::now())
+        };
+        let (asked, ended) = tokio::try_join!(try_join_all(reading), ending)?;
+        for (at, status) in asked.into_iter().flatten() {
+            assert!(at < ended || status == 401, "disclosed after the end");
         }
-        let ended = here.request(Method::DELETE, "/api/v1/tokens/current", "", "");
-        ended.await?.expecting(204)?;
         // At once: what is disclosed compares with the feed, and does not wait for the next reading of it.
         there.get(&path).await?.expecting(401)?;
         put(&there, &patient).await?.expecting(401)?;

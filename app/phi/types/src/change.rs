@@ -1,4 +1,4 @@
-//! Kinds of changes, as the change feed names them.
+//! Kinds of changes, as the change feed names them. Key, owner and grant are reserved: this release writes none.
 
 /// What a change was made to. Its subject is the id of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

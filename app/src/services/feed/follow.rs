@@ -14,7 +14,9 @@ use super::{AppendError, ChangeFeed};
 /// The interval of readings, while nothing hastens one.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The shortest time between two readings.
-const BREATH: Duration = Duration::from_millis(5);
+const SHORTEST: Duration = Duration::from_millis(5);
+/// The wait after a feed that could not be read.
+const RETRY: Duration = Duration::from_millis(500);
 /// Changes that are read at once.
 const PAGE: u32 = 1_000;
 /// A feed that is further behind than this is begun again: the tables are read sooner than the changes.
@@ -35,11 +37,12 @@ impl ChangeFeed {
             if let Err(error) = self.read().await {
                 tracing::warn!(%error, "the change feeds cannot be read");
             }
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(SHORTEST).await;
         }
     }
 
-    /// Reads every followed feed once.
+    /// Reads the ends of all followed feeds. A feed that has moved is read on by a task of its own: one whose key is slow
+    /// to open, or that has much to read, keeps no other waiting.
     async fn read(&self) -> Result<(), db::Error> {
         let followed = self.in_use();
         if followed.is_empty() {
@@ -56,11 +59,29 @@ impl ChangeFeed {
                 .iter()
                 .position(|end| end.organization == organization)
                 .map(|index| ends.swap_remove(index));
-            match self.advance(organization, &feed, end, at).await {
-                Ok(()) => {}
-                Err(AppendError::Open(OpenError::Tampered(_))) => feed.lose(),
-                Err(error) => tracing::warn!(%organization, %error, "a change feed cannot be read"),
+            let Ok(turn) = feed.advancing().try_lock_owned() else {
+                continue;
+            };
+            if let Some(end) = end.as_ref().map(position)
+                && feed.position() == Some(end)
+            {
+                // Nothing moved: verified when it was first read.
+                feed.deliver(&[], end, at);
+                continue;
             }
+            let this = self.clone();
+            tokio::spawn(async move {
+                let _turn = turn;
+                if let Err(error) = this.advance(organization, &feed, end, at).await {
+                    if matches!(error, AppendError::Open(OpenError::Tampered(_))) {
+                        feed.lose();
+                    } else {
+                        tracing::warn!(%organization, %error, "a change feed cannot be read");
+                    }
+                    // The turn is kept meanwhile.
+                    tokio::time::sleep(RETRY).await;
+                }
+            });
         }
         Ok(())
     }
@@ -85,11 +106,6 @@ impl ChangeFeed {
     ) -> Result<(), AppendError> {
         let end = end.ok_or_else(|| missing(organization))?;
         let end_position = position(&end);
-        if feed.position() == Some(end_position) {
-            // Nothing moved: verified when it was first read.
-            feed.deliver(&[], end_position, at);
-            return Ok(());
-        }
         self.keys.verify(organization, end).await?;
         let Some(mut last) = feed.position() else {
             feed.begin(end_position, at);

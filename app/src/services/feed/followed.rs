@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use db::ChangeRow;
@@ -37,6 +37,7 @@ pub(crate) struct Followed {
     /// The last change that this instance committed itself.
     own: AtomicU64,
     used: Mutex<Instant>,
+    advancing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The last reading.
@@ -77,6 +78,7 @@ impl Default for Followed {
             delivered: Notify::new(),
             own: AtomicU64::new(0),
             used: Mutex::new(Instant::now()),
+            advancing: Arc::default(),
         }
     }
 }
@@ -94,13 +96,16 @@ impl Followed {
         self.own.load(Ordering::SeqCst)
     }
 
-    /// Returns once there is a reading that is at most a second old.
-    pub(crate) async fn current(&self) {
+    /// Returns once there is a reading that is at most a second old: the sequence number of its last change.
+    pub(crate) async fn current(&self) -> u64 {
         let mut reading = self.reading.subscribe();
         let is_current =
             |reading: &Option<Reading>| reading.as_ref().is_some_and(Reading::is_current);
-        // The sender lives as long as `self`: there is no other outcome.
-        let _reading = reading.wait_for(is_current).await;
+        match reading.wait_for(is_current).await {
+            Ok(reading) => reading.map_or(0, |reading| reading.position.sequence),
+            // The sender lives as long as `self`: there is no other outcome.
+            Err(_closed) => 0,
+        }
     }
 
     /// Begins to collect changes for the one consumer of this feed, and returns the place of the last change before
@@ -142,6 +147,11 @@ impl Followed {
         self.own.fetch_max(sequence, Ordering::SeqCst);
     }
 
+    /// Held by the task that reads the feed on.
+    pub(super) fn advancing(&self) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.advancing)
+    }
+
     pub(super) fn position(&self) -> Option<Position> {
         self.reading.borrow().map(|reading| reading.position)
     }
@@ -175,8 +185,9 @@ impl Followed {
         self.deliver(&[], position, at);
     }
 
-    /// Forgets the position: nothing that was kept is valid.
+    /// Forgets the position: nothing that was kept is valid, and the feed may have lost changes of this instance.
     pub(super) fn lose(&self) {
+        self.own.store(0, Ordering::SeqCst);
         self.reading.send_replace(None);
     }
 
@@ -273,8 +284,8 @@ mod tests {
         assert_eq!(feed.access(), None);
         feed.begin(position(1, 9), Instant::now());
         assert!(feed.next().await.reload);
-        // Of the same incarnation: its own change is among those that were read.
-        assert_eq!(feed.own(), 6);
+        assert_eq!(feed.own(), 0);
+        feed.committed(10);
         feed.begin(position(2, 1), Instant::now());
         assert!(feed.next().await.reload);
         assert_eq!(feed.own(), 0);

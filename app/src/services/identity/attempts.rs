@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 const FREE: u32 = 5;
 /// The wait after the first one too many; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
-/// The longest wait: long enough to make guessing hopeless, short enough that nobody can be locked out.
+/// The longest wait. A client that keeps trying can keep an account waiting, and each app instance counts alone.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How many accounts are remembered before those that need not wait are forgotten.
 const REMEMBERED: usize = 10_000;

@@ -85,6 +85,11 @@ impl Identity {
     pub(crate) async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
         let organization = caller.organization();
         let key = self.keys.authorization(organization).await?;
+        // Sealed before a connection is held: a new address or year takes one of its own. Without a check that the
+        // caller may still act: a session may always be ended.
+        let (event, organization, source) =
+            access::sign_out_event(caller, self.clock.now()).into_parts();
+        let event = self.trail.seal(organization, source, event).await?;
         let mut transaction = self.database.begin().await?;
         let row = transaction.lock_session(caller.credential().hash).await?;
         let row = row.ok_or(ServiceError::SignInRequired)?;
@@ -95,10 +100,6 @@ impl Identity {
             ..row
         });
         transaction.end_session(&row, &before).await?;
-        let event = access::sign_out_event(caller, self.clock.now());
-        // Without a check that the caller may still act: a session may always be ended.
-        let (event, organization, source) = event.into_parts();
-        let event = self.trail.seal(organization, source, event).await?;
         let event = event
             .listing(vec![written(&row)])
             .changing(vec![Change::session(row.id)]);

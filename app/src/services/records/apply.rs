@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::rows::Rows;
 use super::{Records, key_of};
 use crate::services::error::ServiceError;
-use crate::services::feed;
+use crate::services::feed::{self, AppendError};
 use crate::services::trail::TrailError;
 use fhir::{Resource, ResourceType, VersionMeta};
 
@@ -103,7 +103,8 @@ impl From<db::Error> for WriteError {
 
 impl From<TrailError> for WriteError {
     fn from(error: TrailError) -> Self {
-        if let TrailError::Database(error) = error {
+        if let TrailError::Database(error) | TrailError::Feed(AppendError::Database(error)) = error
+        {
             error.into()
         } else {
             Self::Refused(error.into())

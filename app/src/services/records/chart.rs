@@ -70,6 +70,9 @@ impl Records {
                 }
                 // Made between the two statements, or hidden: opening decides.
                 row = self.database.owner(organization, &owner).await?;
+                if row.is_some() {
+                    continue;
+                }
             }
             let before = row.as_ref().map(|row| *row.mac.as_bytes());
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;

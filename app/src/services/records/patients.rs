@@ -78,6 +78,10 @@ impl Records {
         let organization = permitted.caller().organization();
         let (ids, total) = self.matches(organization, query).await?;
         let found = self.patient_resources(organization, &ids).await?;
+        if found.len() != ids.len() {
+            let reason = "a patient that the roster has is missing";
+            return Err(Tampering::report("resources", reason, organization, None).into());
+        }
         let found = found.into_iter().map(|(_, stored)| stored).collect();
         let records = records(organization, &ids);
         Ok(disclose(&self.trail, permitted, &records, (found, total)).await?)
@@ -154,9 +158,12 @@ impl Records {
         organization: OrganizationId,
         ids: &[PatientId],
     ) -> Result<Vec<(DemographicsRow, DemographicsState)>, ServiceError> {
+        let mut before = None;
         for _ in 0..ATTEMPTS {
             let rows = self.database.demographics(organization, ids).await?;
             let states = self.database.demographics_states(organization, ids).await?;
+            let mut read: Vec<_> = rows.iter().map(|row| row.row_id).collect();
+            read.extend(states.iter().map(|state| state.row_id));
             let mut states: HashMap<_, _> = states
                 .into_iter()
                 .map(|state| ((state.patient, state.row_id), state))
@@ -171,9 +178,14 @@ impl Records {
             if let Some(paired) = paired.filter(|_| states.is_empty()) {
                 return Ok(paired);
             }
+            if before.replace(read.clone()) == Some(read) {
+                let reason = "demographics are not the ones that their state was read of";
+                return Err(Tampering::report("demographics", reason, organization, None).into());
+            }
         }
-        let reason = "demographics are not the ones that their state was read of";
-        Err(Tampering::report("demographics", reason, organization, None).into())
+        Err(ServiceError::unavailable(
+            "the patients are being written by too many at once",
+        ))
     }
 
     /// Verifies a patient's demographics, and that they are the current ones: of the version that the Patient's head

@@ -37,7 +37,10 @@ impl Records {
         let candidates = match self.with_tokens(organization, query).await? {
             Some(candidates) => Some(candidates),
             None if has_exact_text(query) => {
-                let page = roster.search(query, None, BY_NAME, MAX_COMPARED + 1);
+                let page = self
+                    .rosters
+                    .search(&roster, query, None, BY_NAME, MAX_COMPARED + 1);
+                let page = page.await;
                 Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
             }
             None => None,
@@ -46,7 +49,10 @@ impl Records {
             Some(candidates) => Some(self.compared(organization, query, candidates).await?),
             None => None,
         };
-        let page = roster.search(query, among.as_deref(), BY_NAME, query.count);
+        let page = self
+            .rosters
+            .search(&roster, query, among.as_deref(), BY_NAME, query.count)
+            .await;
         let ids = page.ids.into_iter().map(PatientId::from_uuid).collect();
         Ok((ids, page.total))
     }

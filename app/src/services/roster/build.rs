@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use db::{Database, RosterRow};
-use phi::{OpenError, OrganizationId, Owner, PatientId, Requested};
+use phi::{KeyError, OpenError, OrganizationId, Owner, PatientId, Requested};
 use roster::{Full, Roster, RosterBuilder};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -50,7 +50,7 @@ impl RosterReader {
         self.open(rows.await?).await
     }
 
-    /// Builds the roster of all patients, at most `limit` bytes of it.
+    /// Builds the roster of all patients. `limit` bounds the parts of all threads together, in bytes.
     ///
     /// # Errors
     ///
@@ -62,7 +62,8 @@ impl RosterReader {
     ) -> Result<(Roster, Vec<PatientId>), ServiceError> {
         let total = self.database.count_patients(self.organization).await?;
         let threads = available_parallelism().map_or(1, NonZero::get);
-        let mut workers: Vec<_> = (0..threads).map(|_| self.spawn_worker(limit)).collect();
+        let part = limit / threads;
+        let mut workers: Vec<_> = (0..threads).map(|_| self.spawn_worker(part)).collect();
         let (mut read, mut after) = (0, PatientId::from_uuid(Uuid::nil()));
         let mut turn = 0;
         loop {
@@ -129,7 +130,8 @@ impl RosterReader {
                 .open_beside(requested, &row.entry, row.key.as_ref());
             let entry = match bytes.await {
                 Ok(bytes) => RosterEntry::from_bytes(&bytes).ok(),
-                Err(OpenError::Tampered(_)) => None,
+                // No row of a destroyed patient stays behind.
+                Err(OpenError::Tampered(_) | OpenError::Key(KeyError::Destroyed)) => None,
                 Err(error) => return Err(error.into()),
             };
             opened.push(Opened {

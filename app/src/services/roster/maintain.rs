@@ -32,29 +32,36 @@ impl Rosters {
     pub(super) async fn maintain(self, organization: OrganizationId, slot: Arc<Slot>) {
         let feed = self.feed.follow(organization);
         let outcome = loop {
-            match self.live(organization, &slot, &feed).await {
+            match self.build_and_follow(organization, &slot, &feed).await {
                 Ok(Ended::Rebuild) => slot.publish(State::Building(Progress::default())),
                 Ok(Ended::Discarded) => {
                     break ServiceError::unavailable(
-                        "the roster was discarded with its branch key",
+                        "the roster was discarded: its branch key closed, or the memory was needed",
                     );
                 }
                 Err(error) => break error,
             }
         };
         feed.release();
-        // Removed first: a request that sees the failure and asks again gets a new task.
+        if outcome == ServiceError::Internal {
+            // What fails for a reason of its own fails again: it is not tried with every request.
+            slot.publish(State::Failed(outcome));
+            tokio::time::sleep(SWEEP).await;
+        }
+        // Removed first: a request that sees the failure and is sent again gets a new task.
         self.remove(organization, &slot);
         slot.publish(State::Failed(outcome));
     }
 
-    /// One life of a roster: built once, then changed in place.
-    async fn live(
+    /// Builds the roster once, then changes it in place.
+    async fn build_and_follow(
         &self,
         organization: OrganizationId,
         slot: &Slot,
         feed: &Followed,
     ) -> Result<Ended, ServiceError> {
+        // Never closed.
+        let turn = self.building.acquire().await;
         let mut through = feed.consume().await;
         let reader = RosterReader {
             database: self.database.clone(),
@@ -63,13 +70,14 @@ impl Rosters {
         };
         let progress = |progress| slot.publish(State::Building(progress));
         let (roster, damaged) = reader.build(super::LARGEST, progress).await?;
+        drop(turn);
         let roster = SharedRoster::new(roster);
         let mut damaged: HashSet<PatientId> = damaged.into_iter().collect();
-        for round in 0.. {
+        loop {
             slot.publish(State::Ready(Ready {
                 roster: roster.clone(),
                 through,
-                round,
+                round: slot.next_round(),
                 damaged: damaged.iter().copied().collect(),
             }));
             self.make_room(organization);
@@ -81,11 +89,10 @@ impl Rosters {
             }
             through = batch.through;
             for patients in batch.patients.chunks(CHUNK) {
-                let opened = reader.opened_in_the_end(patients).await?;
+                let opened = reader.read_with_retry(patients).await?;
                 apply(&roster, patients, opened, &mut damaged)?;
             }
         }
-        Ok(Ended::Rebuild)
     }
 
     /// The next changes; nothing once the roster is to be discarded.
@@ -109,8 +116,8 @@ impl Rosters {
 }
 
 impl RosterReader {
-    /// Reads entries, again until the database and the keys answer. A key that stays closed ends it.
-    async fn opened_in_the_end(&self, patients: &[PatientId]) -> Result<Vec<Opened>, ServiceError> {
+    /// Reads entries, with retries while the database or the keys are unavailable; fails once the branch key is closed.
+    async fn read_with_retry(&self, patients: &[PatientId]) -> Result<Vec<Opened>, ServiceError> {
         loop {
             match self.read(patients).await {
                 Err(ServiceError::Unavailable(_)) if self.keys.is_warm(self.organization) => {

@@ -1,7 +1,7 @@
-//! One organization's roster, and how far it is.
+//! The shared state of one organization's roster.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -19,11 +19,12 @@ use crate::services::error::ServiceError;
 #[derive(Clone, Debug)]
 pub(crate) struct SharedRoster(Arc<RwLock<Roster>>);
 
-/// The place of one organization's roster.
+/// One organization's roster, as its task and its readers share it.
 #[derive(Debug)]
 pub(super) struct Slot {
     state: watch::Sender<State>,
     bytes: AtomicUsize,
+    rounds: AtomicU64,
     discarded: Notify,
     used: Mutex<Instant>,
     /// Patients whose rows were not the current ones when a list was to show them: they are read again at each use,
@@ -31,7 +32,7 @@ pub(super) struct Slot {
     suspects: Mutex<HashSet<PatientId>>,
 }
 
-/// How far a roster is.
+/// The state of a roster.
 #[derive(Clone, Debug)]
 pub(super) enum State {
     /// It is being built.
@@ -67,6 +68,7 @@ impl Default for Slot {
         Self {
             state: watch::Sender::new(State::Building(Progress::default())),
             bytes: AtomicUsize::new(0),
+            rounds: AtomicU64::new(0),
             discarded: Notify::new(),
             used: Mutex::new(Instant::now()),
             suspects: Mutex::default(),
@@ -131,6 +133,11 @@ impl Slot {
         self.state.send_replace(state);
     }
 
+    /// The number of the next batch: it never falls, also when a roster is built again.
+    pub(super) fn next_round(&self) -> u64 {
+        self.rounds.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Memory of the roster, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
@@ -167,7 +174,7 @@ impl SharedRoster {
     }
 
     /// The patients that match names and birth dates, `among` some if given.
-    pub(crate) fn search(
+    pub(super) fn search(
         &self,
         query: &PatientQuery,
         among: Option<&[Uuid]>,

@@ -13,9 +13,14 @@ use super::{Findings, PAGE, Scrubber};
 use crate::services::error::ServiceError;
 use crate::services::trail::is_authentic;
 
+/// The age at which every entry of a chain before an event is committed: requests end sooner.
+const SETTLED: Duration = Duration::from_mins(10);
+
 /// A run of entries of one chain that follow each other.
 struct Run {
     first: u64,
+    /// The time of the first entry, in microseconds since 1970.
+    first_at: i64,
     /// The hash that the first entry names.
     previous: [u8; 32],
     last: u64,
@@ -27,9 +32,10 @@ impl Scrubber {
     /// Verifies every event that is stored.
     pub(super) async fn events(
         &self,
-        breath: Duration,
+        pause: Duration,
         findings: &mut Findings,
     ) -> Result<(), ServiceError> {
+        let settled = audit::micros(self.clock.now() - SETTLED);
         let mut runs: HashMap<Uuid, Vec<Run>> = HashMap::new();
         let mut after = (0, Uuid::nil(), 0);
         loop {
@@ -42,10 +48,10 @@ impl Scrubber {
             for event in &events {
                 extend(runs.entry(event.entry.chain).or_default(), event);
             }
-            sleep(breath).await;
+            sleep(pause).await;
         }
         for (chain, runs) in &mut runs {
-            if !is_whole(runs) {
+            if !is_whole(runs, settled) {
                 report(
                     "a chain of events has a gap",
                     OrganizationId::SYSTEM,
@@ -109,6 +115,7 @@ fn extend(runs: &mut Vec<Run>, event: &LoggedEvent) {
     } else {
         runs.push(Run {
             first: entry.counter,
+            first_at: entry.at_micros,
             previous: entry.previous,
             last: entry.counter,
             hash: entry.hash(),
@@ -116,13 +123,14 @@ fn extend(runs: &mut Vec<Run>, event: &LoggedEvent) {
     }
 }
 
-/// Whether the runs are one chain from its beginning.
-fn is_whole(runs: &mut [Run]) -> bool {
+/// Whether the runs are one chain from its beginning. What comes after a gap and is newer than `settled` does not count:
+/// the pass was beyond its place when the entries before it were committed.
+fn is_whole(runs: &mut [Run], settled: i64) -> bool {
     runs.sort_unstable_by_key(|run| run.first);
     let (mut next, mut hash) = (0, [0; 32]);
     for run in runs {
         if run.first != next || run.previous != hash {
-            return false;
+            return run.first_at > settled;
         }
         (next, hash) = (run.last + 1, run.hash);
     }

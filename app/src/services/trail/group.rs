@@ -1,5 +1,7 @@
 //! Group commit: events that arrive while a commit is under way share the next one.
 
+use std::time::{Duration, Instant};
+
 use db::Database;
 use phi::OrganizationId;
 use tokio::sync::{mpsc, oneshot};
@@ -13,6 +15,9 @@ use crate::services::keys::Keys;
 const LARGEST: usize = 256;
 /// How many events may wait; further callers wait for room.
 const WAITING: usize = 4_096;
+
+/// A commit that took longer than this is followed by another reading of the change feeds.
+const PROMPT: Duration = Duration::from_millis(200);
 
 /// An event that waits for its commit.
 struct Waiting {
@@ -65,8 +70,12 @@ impl Writer {
                 .map(|event| OrganizationId::from_uuid(event.unplaced.organization))
                 .collect();
             // At once, on two connections: what counts is that access is read after it was decided.
+            let begun = Instant::now();
             let access = self.feed.access_now(&organizations);
-            let (outcomes, access) = tokio::join!(self.write(events), access);
+            let (outcomes, mut access) = tokio::join!(self.write(events), access);
+            if begun.elapsed() > PROMPT {
+                access = self.feed.access_now(&organizations).await;
+            }
             let access = access.inspect_err(|error| tracing::warn!(%error, "change feeds unread"));
             for ((answer, organization), outcome) in
                 answers.into_iter().zip(organizations).zip(outcomes)
@@ -87,6 +96,14 @@ impl Writer {
         match self.write_together(events).await {
             Ok(()) => (0..count).map(|_| Ok(())).collect(),
             Err((error, events)) if count == 1 => vec![self.resolve_in_doubt(error, events).await],
+            // One statement, all or none: each on its own would wait for the same server.
+            Err((TrailError::Database(db::Error::Unavailable(why)), events)) => {
+                let first = events.into_iter().take(1).collect();
+                let unavailable = || TrailError::Database(db::Error::Unavailable(why));
+                let stored = self.resolve_in_doubt(unavailable(), first).await.is_ok();
+                let outcome = || if stored { Ok(()) } else { Err(unavailable()) };
+                (0..count).map(|_| outcome()).collect()
+            }
             Err((error, events)) => {
                 tracing::warn!(%error, count, "a group of audit events failed: trying one by one");
                 let mut outcomes = Vec::with_capacity(count);

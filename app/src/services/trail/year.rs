@@ -25,6 +25,12 @@ impl AuditTrail {
     ) -> Result<Arc<ScopeKey>, TrailError> {
         let owner = audit_year(at);
         match self.keys.scope(organization, owner).await {
+            Err(KeyError::Missing) => {}
+            scope => return Ok(scope?),
+        }
+        // One at a time: others would each hold a connection while they wait for the organization's row.
+        let _turn = self.beginning.lock().await;
+        match self.keys.scope(organization, owner).await {
             Err(KeyError::Missing) => self.begin_year(organization, owner, at).await,
             scope => Ok(scope?),
         }

@@ -1,6 +1,7 @@
 //! Load on the front door: so many connections, each asking again as soon as it was answered, for a
 //! few seconds.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -14,6 +15,9 @@ use crate::front_door::FrontDoor;
 /// Answered but not counted: connections are made, caches filled.
 const WARM_UP: Duration = Duration::from_secs(1);
 const DURATION: Duration = Duration::from_secs(6);
+
+/// The address of the first client, `127.0.1.1`; the next ones follow it.
+const FIRST_CLIENT: u32 = 0x7F00_0101;
 
 /// What a load came to.
 #[derive(Debug)]
@@ -35,7 +39,9 @@ impl Load {
         connections: u32,
     ) -> anyhow::Result<Self> {
         let start = Instant::now() + WARM_UP;
-        let loops = (0..connections).map(|_| ask(door, path, token, start));
+        // Clients of their own: web bounds the requests of each.
+        let clients = (0..connections).map(|number| Ipv4Addr::from_bits(FIRST_CLIENT + number));
+        let loops = clients.map(|client| ask(door, client, path, token, start));
         let all = try_join_all(loops)
             .await
             .with_context(|| format!("{name} under load"))?;
@@ -74,11 +80,12 @@ impl Load {
 
 async fn ask(
     door: &FrontDoor,
+    client: Ipv4Addr,
     path: &str,
     token: &str,
     start: Instant,
 ) -> anyhow::Result<Histogram<u64>> {
-    let mut connection = door.connect().await?;
+    let mut connection = door.connect_from(client).await?;
     let mut latencies = empty()?;
     while start.elapsed() < DURATION {
         let request = Request::get(path)
