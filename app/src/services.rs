@@ -8,6 +8,7 @@ pub(crate) mod gate;
 pub(crate) mod identity;
 mod indexes;
 pub(crate) mod keys;
+mod last_use;
 #[cfg(feature = "next-release")]
 mod next_release;
 pub(crate) mod organizations;

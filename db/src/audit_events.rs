@@ -161,29 +161,6 @@ impl Database {
         let is_requested = |row: &EventRow| row.entry.organization == organization.uuid();
         ensure_all(TABLE, rows, |row| row.entry.event, is_requested)
     }
-
-    /// The rows that an event lists, in the order of its commitment.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn event_rows(&self, month: u32, event: Uuid) -> Result<Vec<WrittenRow>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT table_tag, row_id AS "row_id: Uuid", digest
-               FROM audit_rows WHERE month = ? AND event = ? ORDER BY position"#,
-            month,
-            event,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let rows = rows.into_iter().map(|row| {
-            Ok(WrittenRow {
-                table: row.table_tag,
-                row: row.row_id,
-                digest: StoredValue::from_raw(row.digest).ok_or(Error::Corrupt("audit_rows"))?,
-            })
-        });
-        rows.collect()
-    }
 }
 
 impl Transaction {

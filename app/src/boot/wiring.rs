@@ -61,11 +61,12 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
         keys.clone(),
         indexes.clone(),
         trail.clone(),
-        callers,
+        callers.clone(),
         config.sessions,
         clock,
     ));
     Ok(AppState::new(Services {
+        callers,
         clock,
         gate: Gate::new(trail.clone()),
         sign_in: SignIn::new(identity.clone(), trail.clone(), clock),

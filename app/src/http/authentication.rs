@@ -43,7 +43,7 @@ pub(crate) async fn authenticate(
         (cookie, CredentialKind::Session)
     };
     let token = token.ok_or(Problem::SignInRequired)?;
-    let caller = app.identity.authenticate(&token, kind, origin).await?;
+    let caller = app.callers.authenticate(&token, kind, origin).await?;
     let caller = CurrentCaller(Arc::new(caller.ok_or(Problem::SignInRequired)?));
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)

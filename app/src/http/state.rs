@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::services::callers::Callers;
 use crate::services::clock::Clock;
 use crate::services::gate::Gate;
 use crate::services::identity::Identity;
@@ -26,6 +27,8 @@ pub(crate) struct Services {
     pub(crate) trail: AuditTrail,
     /// Authorization of callers.
     pub(crate) gate: Gate,
+    /// Sessions and the people behind them.
+    pub(crate) callers: Callers,
     /// People, sessions and tokens.
     pub(crate) identity: Arc<Identity>,
     /// Organizations.

@@ -4,15 +4,13 @@
 //! access since. Before anything is disclosed, the audit trail compares once more ([`Callers::ensure_current`]): a
 //! session that was revoked meanwhile, on whatever instance, discloses nothing.
 
+mod evidence;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use access::{
-    Caller, Credential, CredentialKind, PersonClaims, PersonEvidence, RequestOrigin, SessionClaims,
-    SessionEvidence,
-};
-use audit::Assurance;
+use access::{Caller, Credential, CredentialKind, RequestOrigin};
 use db::{Database, PersonRow, SessionRow};
 use phi::{OrganizationId, SecretToken, Verified};
 use time::Duration;
@@ -21,6 +19,9 @@ use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::feed::{self, ChangeFeed};
 use crate::services::keys::Keys;
+use evidence::{StoredPerson, StoredSession};
+
+pub(super) use evidence::label;
 
 /// The longest time for which verified rows are used.
 const CACHE_TTL: std::time::Duration = std::time::Duration::from_secs(1);
@@ -58,69 +59,6 @@ struct CachedSession {
     /// The sequence number of the newest change that concerned access, before the rows were read.
     access: u64,
     read: Instant,
-}
-
-/// The label of a kind of session in its token's hash and in its row.
-pub(super) const fn label(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Session => "session",
-        CredentialKind::Token => "bearer",
-    }
-}
-
-/// The methods of authentication, as rows name them.
-const METHODS: [(&str, Assurance); 5] = [
-    ("password", Assurance::Password),
-    ("password-and-code", Assurance::PasswordAndCode),
-    ("passkey", Assurance::Passkey),
-    ("token", Assurance::Token),
-    ("client-assertion", Assurance::ClientAssertion),
-];
-
-/// Reads the claims of a session's row.
-struct StoredSession;
-
-impl SessionEvidence for StoredSession {
-    type Row = SessionRow;
-
-    fn claims(row: &SessionRow) -> SessionClaims {
-        let kind = if row.kind == label(CredentialKind::Session) {
-            CredentialKind::Session
-        } else {
-            CredentialKind::Token
-        };
-        let method = METHODS.iter().find(|(name, _)| *name == row.method);
-        SessionClaims {
-            organization: row.organization,
-            person: row.person.uuid(),
-            id: row.id.uuid(),
-            role: Some(row.role.clone()),
-            // An unknown method counts as the weakest.
-            assurance: method.map_or(Assurance::Password, |(_, assurance)| *assurance),
-            authenticated_at: row.authenticated_at,
-            credential: Credential {
-                kind,
-                hash: row.token_hash,
-            },
-        }
-    }
-}
-
-/// Reads the claims of a person's row.
-struct StoredPerson;
-
-impl PersonEvidence for StoredPerson {
-    type Row = PersonRow;
-
-    fn claims(row: &PersonRow) -> PersonClaims {
-        PersonClaims {
-            organization: row.organization,
-            id: row.id.uuid(),
-            role: row.role.clone(),
-            active: row.active,
-            own_chart: None,
-        }
-    }
 }
 
 impl Callers {

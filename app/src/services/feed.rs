@@ -86,7 +86,7 @@ impl ChangeFeed {
             self.wake.notify_one();
             Arc::default()
         });
-        followed.touch();
+        followed.used.touch();
         Arc::clone(followed)
     }
 

@@ -164,7 +164,7 @@ impl Rosters {
             tokio::spawn(self.clone().maintain(organization, Arc::clone(&slot)));
             slot
         });
-        slot.touch();
+        slot.used.touch();
         Arc::clone(slot)
     }
 
@@ -183,7 +183,7 @@ impl Rosters {
     fn make_room(&self, kept: OrganizationId) {
         let slots = self.slots();
         let mut others: Vec<_> = slots.iter().filter(|(id, _)| **id != kept).collect();
-        others.sort_unstable_by_key(|(_, slot)| std::cmp::Reverse(slot.idle()));
+        others.sort_unstable_by_key(|(_, slot)| std::cmp::Reverse(slot.used.idle()));
         let mut bytes: usize = slots.values().map(|slot| slot.bytes()).sum();
         for (_, slot) in others {
             if bytes <= TOTAL {

@@ -137,7 +137,7 @@ fn alone(root: &Path) -> anyhow::Result<Vec<String>> {
         let inside = inside.filter_map(|entry| Some(entry.ok()?.path()));
         for folder in inside.chain([crates]) {
             let tests = folder.join("tests");
-            if tests.is_dir() {
+            if folder.join("Cargo.toml").is_file() && tests.is_dir() {
                 names.extend(cargo::test_files(&tests)?);
             }
         }

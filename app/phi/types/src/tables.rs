@@ -70,12 +70,6 @@ tables! {
     CHANGE_COUNTERS = 14, "change_counters", Organization;
 }
 
-/// The table with this tag, if there is one.
-#[must_use]
-pub fn with_tag(tag: u16) -> Option<Table> {
-    ALL.iter().copied().find(|table| table.tag == tag)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -51,7 +51,7 @@ pub(crate) async fn show(
         return Ok(page(StatusCode::OK, None, String::new()).into_response());
     };
     let kind = CredentialKind::Session;
-    let caller = app.identity.authenticate(&cookie, kind, origin).await?;
+    let caller = app.callers.authenticate(&cookie, kind, origin).await?;
     if caller.is_some() {
         return Ok(Redirect::to("/").into_response());
     }

@@ -89,7 +89,7 @@ impl ChangeFeed {
     /// The feeds that are in use; the others are dropped.
     fn in_use(&self) -> Vec<(OrganizationId, Arc<Followed>)> {
         let mut all = self.followed();
-        all.retain(|_, feed| feed.idle() < IDLE || Arc::strong_count(feed) > 1);
+        all.retain(|_, feed| feed.used.idle() < IDLE || Arc::strong_count(feed) > 1);
         let feeds = all.iter();
         feeds
             .map(|(organization, feed)| (*organization, Arc::clone(feed)))

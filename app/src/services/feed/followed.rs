@@ -11,6 +11,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::services::last_use::LastUse;
+
 /// The time for which a reading of the feed counts.
 const CURRENT: Duration = Duration::from_secs(1);
 
@@ -36,7 +38,7 @@ pub(crate) struct Followed {
     delivered: Notify,
     /// The last change that this instance committed itself.
     own: AtomicU64,
-    used: Mutex<Instant>,
+    pub(super) used: LastUse,
     advancing: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -77,7 +79,7 @@ impl Default for Followed {
             pending: Mutex::default(),
             delivered: Notify::new(),
             own: AtomicU64::new(0),
-            used: Mutex::new(Instant::now()),
+            used: LastUse::default(),
             advancing: Arc::default(),
         }
     }
@@ -189,15 +191,6 @@ impl Followed {
     pub(super) fn lose(&self) {
         self.own.store(0, Ordering::SeqCst);
         self.reading.send_replace(None);
-    }
-
-    pub(super) fn touch(&self) {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    pub(super) fn idle(&self) -> Duration {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.elapsed()
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

@@ -71,16 +71,6 @@ impl Identity {
         Ok(NewSession { token, expires_at })
     }
 
-    /// The caller that a cookie or bearer token stands for, if it has not ended. Counts as use of a session.
-    pub(crate) async fn authenticate(
-        &self,
-        token: &SecretToken,
-        kind: CredentialKind,
-        origin: RequestOrigin,
-    ) -> Result<Option<Caller>, ServiceError> {
-        self.callers.authenticate(token, kind, origin).await
-    }
-
     /// Ends the caller's session or token.
     pub(crate) async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
         let organization = caller.organization();

@@ -3,17 +3,16 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
 
 use fhir::search::PatientQuery;
 use phi::PatientId;
 use roster::{Order, Page, Roster, RosterQuery};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::query;
 use crate::services::error::ServiceError;
+use crate::services::last_use::LastUse;
 
 /// A roster that is read while its task changes it.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub(super) struct Slot {
     bytes: AtomicUsize,
     rounds: AtomicU64,
     discarded: Notify,
-    used: Mutex<Instant>,
+    pub(super) used: LastUse,
     /// Patients whose rows were not the current ones when a list was to show them: they are read again at each use,
     /// until a list shows them.
     suspects: Mutex<HashSet<PatientId>>,
@@ -70,7 +69,7 @@ impl Default for Slot {
             bytes: AtomicUsize::new(0),
             rounds: AtomicU64::new(0),
             discarded: Notify::new(),
-            used: Mutex::new(Instant::now()),
+            used: LastUse::default(),
             suspects: Mutex::default(),
         }
     }
@@ -151,15 +150,6 @@ impl Slot {
     /// Returns when the roster is to be discarded.
     pub(super) async fn discarded(&self) {
         self.discarded.notified().await;
-    }
-
-    pub(super) fn touch(&self) {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    pub(super) fn idle(&self) -> Duration {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.elapsed()
     }
 }
 

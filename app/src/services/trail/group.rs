@@ -7,7 +7,8 @@ use phi::OrganizationId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::chains::ChainPool;
-use super::{SealedEvent, TrailError, place};
+use super::commit::place;
+use super::{SealedEvent, TrailError};
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 

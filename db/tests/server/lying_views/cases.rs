@@ -5,7 +5,7 @@ mod scrub;
 
 use std::pin::Pin;
 
-use audit::{RowsCommitment, WrittenRow};
+use audit::WrittenRow;
 use db::{Error, EventRow, ResourceKey};
 use phi::{KeyError, OpenError, OrganizationId, Owner, Purpose, Requested, StoreError, WrappedKey};
 use phi_types::{AuthenticatedRow, KeyStore as _, row_digest, tables};
@@ -420,18 +420,6 @@ fn trail() -> Vec<Case> {
         )
         .of_organization()
         .without(&["month"]),
-        // The commitment in the event's entry covers its rows.
-        Case::of("event_rows", &[("audit_rows", &["month", "event"])], |w| {
-            Box::pin(async {
-                let entry = &w.victim().event.entry;
-                let found = answered(w.app.event_rows(entry.month(), entry.event).await);
-                let Ok(found) = found else {
-                    return Outcome::Refused;
-                };
-                judged(found.len(), RowsCommitment::of(&found) == entry.rows)
-            })
-        })
-        .without(&["position", "organization", "sequence"]),
         // A hint, compared with what the event commits to.
         Case::of(
             "newest_digest",

@@ -1,0 +1,70 @@
+//! What the rows of a session and a person claim, for [`access::Caller`].
+
+use access::{
+    Credential, CredentialKind, PersonClaims, PersonEvidence, SessionClaims, SessionEvidence,
+};
+use audit::Assurance;
+use db::{PersonRow, SessionRow};
+
+/// The label of a kind of session in its token's hash and in its row.
+pub(crate) const fn label(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Session => "session",
+        CredentialKind::Token => "bearer",
+    }
+}
+
+/// The methods of authentication, as rows name them.
+const METHODS: [(&str, Assurance); 5] = [
+    ("password", Assurance::Password),
+    ("password-and-code", Assurance::PasswordAndCode),
+    ("passkey", Assurance::Passkey),
+    ("token", Assurance::Token),
+    ("client-assertion", Assurance::ClientAssertion),
+];
+
+/// Reads the claims of a session's row.
+pub(super) struct StoredSession;
+
+impl SessionEvidence for StoredSession {
+    type Row = SessionRow;
+
+    fn claims(row: &SessionRow) -> SessionClaims {
+        let kind = if row.kind == label(CredentialKind::Session) {
+            CredentialKind::Session
+        } else {
+            CredentialKind::Token
+        };
+        let method = METHODS.iter().find(|(name, _)| *name == row.method);
+        SessionClaims {
+            organization: row.organization,
+            person: row.person.uuid(),
+            id: row.id.uuid(),
+            role: Some(row.role.clone()),
+            // An unknown method counts as the weakest.
+            assurance: method.map_or(Assurance::Password, |(_, assurance)| *assurance),
+            authenticated_at: row.authenticated_at,
+            credential: Credential {
+                kind,
+                hash: row.token_hash,
+            },
+        }
+    }
+}
+
+/// Reads the claims of a person's row.
+pub(super) struct StoredPerson;
+
+impl PersonEvidence for StoredPerson {
+    type Row = PersonRow;
+
+    fn claims(row: &PersonRow) -> PersonClaims {
+        PersonClaims {
+            organization: row.organization,
+            id: row.id.uuid(),
+            role: row.role.clone(),
+            active: row.active,
+            own_chart: None,
+        }
+    }
+}

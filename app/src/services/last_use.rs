@@ -1,0 +1,31 @@
+//! When something was last used.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The time of the last use.
+#[derive(Debug)]
+pub(crate) struct LastUse(Mutex<Instant>);
+
+impl Default for LastUse {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl LastUse {
+    /// Records a use.
+    pub(crate) fn touch(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// The time since then.
+    pub(crate) fn idle(&self) -> Duration {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
+    }
+}
