@@ -30,6 +30,9 @@ use figures::{Figures, median, short};
 /// The benchmarks of the whole stack, in the order they are taken.
 const NAMES: [&str; 6] = ["start", "import", "reads", "roster", "memory", "size"];
 
+/// As much as a database server of its own would give to data, in MiB.
+const DATABASE_MEMORY: u16 = 6_144;
+
 /// The benchmark of the edge alone, beside other proxies.
 const WEB: &str = "web";
 
@@ -128,5 +131,6 @@ async fn empty_stack(folder: &Path, binaries: &Path) -> anyhow::Result<Stack> {
     let _ = fs::remove_dir_all(folder);
     let mut settings = Settings::apart(folder)?;
     settings.options.release = true;
+    settings.options.database_memory = DATABASE_MEMORY;
     Stack::prepare_with(settings, Progress::shown(), Some(binaries.to_path_buf())).await
 }

@@ -72,19 +72,26 @@ impl Server {
         format!("{} {}", self.kind.title(), self.version)
     }
 
-    /// Makes the data folder if it is not there, and writes the configuration anew.
+    /// Makes the data folder if it is not there, and writes the configuration anew. `memory` is the size of the buffer
+    /// pool, in MiB.
     ///
     /// # Errors
     /// When the folder belongs to another kind of server or a later version, or initialisation
     /// fails.
-    pub fn prepare(&self, home: &Home, port: u16, extras: Extras) -> anyhow::Result<()> {
+    pub fn prepare(
+        &self,
+        home: &Home,
+        port: u16,
+        memory: u16,
+        extras: Extras,
+    ) -> anyhow::Result<()> {
         let folder = home.mysql();
         for part in ["tmp", "files"] {
             create_private_folder(&folder.join(part))?;
         }
         let origin = folder.join("server.json");
         let made = self.check_origin(&origin)?;
-        let configuration = configuration::render(self, home, port);
+        let configuration = configuration::render(self, home, port, memory);
         write_private(&folder.join("my.cnf"), configuration.as_bytes())?;
         write_private(
             &folder.join("init.sql"),

@@ -63,12 +63,24 @@ pub struct Options {
     /// Which database server to run.
     #[arg(long, env = "STACK_DATABASE", value_enum, default_value_t)]
     pub database: Database,
+    /// How much of its data the database keeps in memory, in MiB.
+    #[arg(long, env = "STACK_DATABASE_MEMORY", default_value_t = DATABASE_MEMORY)]
+    #[serde(default = "database_memory")]
+    pub database_memory: u16,
     /// Leave the synthetic patients out.
     #[arg(long = "no-patients", action = clap::ArgAction::SetFalse)]
     pub patients: bool,
     /// Build and run optimized binaries.
     #[arg(long, env = "STACK_RELEASE")]
     pub release: bool,
+}
+
+/// Enough for demo patients, in MiB.
+pub(crate) const DATABASE_MEMORY: u16 = 128;
+
+/// For the state of a stack that was started without the setting.
+fn database_memory() -> u16 {
+    DATABASE_MEMORY
 }
 
 impl Default for Options {
@@ -80,6 +92,7 @@ impl Default for Options {
             session_idle_seconds: 900,
             session_absolute_seconds: 43_200,
             database: Database::default(),
+            database_memory: DATABASE_MEMORY,
             patients: true,
             release: false,
         }

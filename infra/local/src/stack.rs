@@ -94,7 +94,9 @@ impl Stack {
         let step = progress.step("issuing certificates");
         certificates::issue(&home)?;
         step.done();
-        server.prepare(&home, settings.options.ports.database, Extras::default())?;
+        let options = &settings.options;
+        let memory = options.database_memory;
+        server.prepare(&home, options.ports.database, memory, Extras::default())?;
         let processes = Vec::new();
         let lock = Some(lock);
         let stack = Self {

@@ -107,7 +107,7 @@ async fn cold(place: &mut Place, patients: usize, figures: &mut Figures) -> anyh
         &what("memory that app gained, per patient"),
         bytes,
         "bytes",
-        ("goal", 450.0),
+        ("the design's bound", 450.0),
     );
     let page = client.median(|round| client.page(round)).await?;
     let search = client.median(|round| client.prefix(round)).await?;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use nix::sys::signal::Signal;
 
+use crate::settings::DATABASE_MEMORY;
+
 use super::{Extras, Server, greets};
 use crate::home::Home;
 use crate::process::{Process, last_lines};
@@ -22,6 +24,7 @@ impl Bare {
         server.prepare(
             home,
             port,
+            DATABASE_MEMORY,
             Extras {
                 test_databases: true,
             },

@@ -25,15 +25,15 @@ slow_query_log = OFF
 performance_schema = OFF
 max_connections = 200
 max_allowed_packet = 64M
-innodb_buffer_pool_size = 128M
 ";
 
-/// Renders `my.cnf` of a stack.
-pub(super) fn render(server: &Server, home: &Home, port: u16) -> String {
+/// Renders `my.cnf` of a stack. `memory` is the size of the buffer pool, in MiB.
+pub(super) fn render(server: &Server, home: &Home, port: u16, memory: u16) -> String {
     let folder = home.mysql();
     let mut lines = vec!["# Written by `cargo stack up`; changes are lost.".to_owned()];
     lines.push("[mysqld]".to_owned());
     lines.push(format!("port = {port}"));
+    lines.push(format!("innodb_buffer_pool_size = {memory}M"));
     lines.push(format!("datadir = {}", folder.join("data").display()));
     lines.push(format!("tmpdir = {}", folder.join("tmp").display()));
     // Relative to the data folder: the name of a socket may have 107 bytes at most.
