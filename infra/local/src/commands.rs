@@ -36,6 +36,8 @@ enum Command {
     Token(Token),
     /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) through the front door
     Import(Import),
+    /// Compares every stored row with the audit log once: fails if one is not as it was written
+    Scrub,
     /// The steps of a rolling upgrade: the schema first, and at last the end (see db/README.md)
     #[command(subcommand)]
     Upgrade(stack::Upgrade),
@@ -163,6 +165,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compose(Compose::Down { volumes }) => {
             stack::compose::down(volumes, Progress::shown()).await?;
         }
+        Command::Scrub => print!("{}", stack::scrub(&home).await?),
         Command::Upgrade(step) => print!("{}", stack::upgrade(&home, step).await?),
         Command::Infra(command) => return stack::infra(&command),
         Command::Bench(options) => stack::bench(&options).await?,

@@ -62,6 +62,20 @@ impl State {
         }
     }
 
+    /// The state of the stack that runs in a folder.
+    ///
+    /// # Errors
+    /// When none does; says what to do.
+    pub(crate) fn running(home: &Home) -> anyhow::Result<Self> {
+        let state = Self::read(home)?.filter(Self::is_alive);
+        state.with_context(|| {
+            format!(
+                "no stack runs in {}: start one with `cargo stack up`",
+                home.root().display()
+            )
+        })
+    }
+
     /// Whether anything of it still runs.
     pub(crate) fn is_alive(&self) -> bool {
         self.supervisor.is_alive() || self.processes.values().any(|process| process.is_alive())

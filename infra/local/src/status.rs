@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Accounts;
@@ -108,14 +107,7 @@ impl Status {
     /// # Errors
     /// When no stack runs there, or its files cannot be understood.
     pub fn of(home: &Home) -> anyhow::Result<Self> {
-        let state = State::read(home)?
-            .filter(State::is_alive)
-            .with_context(|| {
-                format!(
-                    "no stack runs in {}: start one with `cargo stack up`",
-                    home.root().display()
-                )
-            })?;
+        let state = State::running(home)?;
         let pid = |name: &str| {
             state
                 .processes

@@ -1,7 +1,7 @@
 //! The steps of a rolling upgrade that are commands: the schema first, and at last the end. In between, the instances
 //! of app and then of web are replaced one at a time.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Subcommand;
 
 use crate::home::Home;
@@ -27,13 +27,7 @@ pub enum Upgrade {
 /// # Errors
 /// When none runs there, or the step fails: then nothing changed, or the step may be repeated.
 pub async fn run(home: &Home, step: Upgrade) -> anyhow::Result<String> {
-    let state = State::read(home)?.filter(State::is_alive);
-    let Some(state) = state else {
-        bail!(
-            "no stack runs in {}: start one with `cargo stack up`",
-            home.root().display()
-        );
-    };
+    let state = State::running(home)?;
     match step {
         Upgrade::Schema => {
             let folder = binaries::obtain_only(&["migrate"], state.settings.options.release)?;
