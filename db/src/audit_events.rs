@@ -1,6 +1,6 @@
 //! Tables `audit_events` and `audit_rows`: insert and read, never update or delete.
 
-use audit::{Commitment, Entry, RowsCommitment, WrittenRow};
+use audit::{Entry, WrittenRow};
 use phi_types::columns::AuditBody;
 use phi_types::{KeyId, OrganizationId, Sealed};
 use sqlx::{MySql, QueryBuilder};
@@ -12,6 +12,30 @@ use crate::stored::StoredValue;
 use crate::{Database, Error, Transaction};
 
 const TABLE: &str = "audit_events";
+
+/// The entry of a record of `audit_events`: each query's records are of a type of their own, with the same columns.
+macro_rules! entry_of {
+    ($row:expr) => {
+        audit::Entry {
+            chain: $row.chain,
+            counter: $row.counter,
+            previous: crate::stored::StoredValue::from_raw($row.previous)
+                .ok_or(crate::Error::Corrupt("audit_events"))?,
+            organization: $row.organization,
+            event: $row.event,
+            at_micros: audit::micros($row.at),
+            commitment: audit::Commitment(
+                crate::stored::StoredValue::from_raw($row.commitment)
+                    .ok_or(crate::Error::Corrupt("audit_events"))?,
+            ),
+            rows: audit::RowsCommitment(
+                crate::stored::StoredValue::from_raw($row.row_list)
+                    .ok_or(crate::Error::Corrupt("audit_events"))?,
+            ),
+        }
+    };
+}
+pub(crate) use entry_of;
 
 /// An event in its place, with its sealed body and the rows that were written with it.
 #[derive(Clone, Debug)]
@@ -139,16 +163,7 @@ impl Database {
         .fetch_all(&self.pool)
         .await?;
         let rows = records.into_iter().map(|row| {
-            let entry = Entry {
-                chain: row.chain,
-                counter: row.counter,
-                previous: StoredValue::from_raw(row.previous).ok_or(CORRUPT)?,
-                organization: row.organization,
-                event: row.event,
-                at_micros: audit::micros(row.at),
-                commitment: Commitment(StoredValue::from_raw(row.commitment).ok_or(CORRUPT)?),
-                rows: RowsCommitment(StoredValue::from_raw(row.row_list).ok_or(CORRUPT)?),
-            };
+            let entry = entry_of!(row);
             Ok(EventRow {
                 entry,
                 mac_key: row.mac_key.into(),

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use audit::{Commitment, Entry, RowsCommitment, WrittenRow};
+use audit::{Entry, WrittenRow};
 use phi_types::{AuthenticatedRow, KeyId, OrganizationId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::audit_events::entry_of;
 use crate::requested::{ensure_all, json_ids};
 use crate::stored::StoredValue;
 use crate::{Database, Error};
@@ -125,16 +126,7 @@ impl Database {
         .fetch_all(&self.pool)
         .await?;
         let events = records.into_iter().map(|row| {
-            let entry = Entry {
-                chain: row.chain,
-                counter: row.counter,
-                previous: StoredValue::from_raw(row.previous).ok_or(CORRUPT)?,
-                organization: row.organization,
-                event: row.event,
-                at_micros: audit::micros(row.at),
-                commitment: Commitment(StoredValue::from_raw(row.commitment).ok_or(CORRUPT)?),
-                rows: RowsCommitment(StoredValue::from_raw(row.row_list).ok_or(CORRUPT)?),
-            };
+            let entry = entry_of!(row);
             Ok(LoggedEvent {
                 entry,
                 mac_key: row.mac_key.into(),

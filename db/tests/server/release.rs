@@ -1,3 +1,5 @@
+//! The release floor: how it is made and raised, and what it refuses.
+
 use std::slice::from_ref;
 use std::sync::Arc;
 

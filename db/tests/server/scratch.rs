@@ -74,7 +74,7 @@ impl Scratch {
         self.app_with(self.settings("app").connections)
     }
 
-    /// The same, with so many connections at most.
+    /// The app's database, over at most `connections` connections.
     pub(super) fn app_with(&self, connections: u32) -> Database {
         let database = Database::new(&Settings {
             connections,

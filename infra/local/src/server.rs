@@ -72,8 +72,8 @@ impl Server {
         format!("{} {}", self.kind.title(), self.version)
     }
 
-    /// Makes the data folder if it is not there, and writes the configuration anew. `memory` is the size of the buffer
-    /// pool, in MiB.
+    /// Makes the data folder if it is not there, and writes the configuration. `memory` is the size of the buffer pool,
+    /// in MiB.
     ///
     /// # Errors
     /// When the folder belongs to another kind of server or a later version, or initialisation

@@ -1,16 +1,11 @@
 //! A row that is hidden permits nothing: on a stack of its own, since some rows are an organization's.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use serde_json::{Value, json};
 use tests::{Apart, Clinic, Running, fhir};
 use uuid::Uuid;
 
-use super::attack::{Change, Chart, Faults, Scene, amended, hexed, put};
-
-/// For longer than the app remembers the registry of indexes.
-const FORGOTTEN: Duration = Duration::from_millis(1_200);
+use super::attack::{Change, Chart, FORGOTTEN, Faults, Scene, amended, hexed, put};
 
 /// What is hidden of a chart: the change, the resource that is then written, and the tables that may be reported.
 struct Omission {

@@ -54,7 +54,7 @@ const COLUMNS: &[Column] = &[
     ("MRN", "mrn", |patient, _| words(patient.mrn.as_ref())),
 ];
 
-/// The age; a patient who has died has none.
+/// The age; none for a patient that has died.
 fn age_in_words(patient: &Demographics, today: Date) -> String {
     if patient.deceased {
         return "died".to_owned();

@@ -32,7 +32,7 @@ pub(crate) struct Typed {
     password: SecretString,
 }
 
-/// The sign-in form; for a caller who is signed in already, the start page.
+/// The sign-in form; the start page, if the request carries a session in force.
 ///
 /// # Errors
 ///

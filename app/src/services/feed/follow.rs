@@ -1,5 +1,6 @@
 //! Following: reading the feeds a few times a second, and verifying what is read.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,12 +54,11 @@ impl ChangeFeed {
             .map(|(organization, _)| *organization)
             .collect();
         let at = Instant::now();
-        let mut ends = self.database.change_counters(&organizations).await?;
+        let ends = self.database.change_counters(&organizations).await?;
+        let ends = ends.into_iter().map(|end| (end.organization, end));
+        let mut ends: HashMap<_, _> = ends.collect();
         for (organization, feed) in followed {
-            let end = ends
-                .iter()
-                .position(|end| end.organization == organization)
-                .map(|index| ends.swap_remove(index));
+            let end = ends.remove(&organization);
             let Ok(turn) = feed.advancing().try_lock_owned() else {
                 continue;
             };

@@ -1,3 +1,5 @@
+//! Summing the heads of an owner under another key of it.
+
 use phi::{
     DevelopmentKeyring, KeyService, Keyring, KeyringSettings, MemoryKeys, NewOrganization,
     NewScope, PatientId, random_bytes,
