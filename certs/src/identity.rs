@@ -1,14 +1,17 @@
+//! A tier's own certificate and key.
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::{
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use crate::{LoadError, policy};
+use crate::{LoadError, peer, policy};
 
 /// Where an identity's two files are.
 #[derive(Clone, Debug)]
@@ -60,7 +63,14 @@ impl Identity {
         Self::load(&files.certificate, &files.key)
     }
 
-    /// Hands out this identity whatever name is asked for.
+    /// The end of the leaf certificate's validity; the epoch, which is over, if it cannot be parsed.
+    pub(crate) fn not_after(&self) -> UnixTime {
+        let leaf = self.0.cert.first();
+        let not_after = leaf.and_then(peer::not_after);
+        not_after.unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO))
+    }
+
+    /// A resolver that presents this identity for every server name.
     pub(crate) fn resolver(&self) -> Arc<SingleCertAndKey> {
         Arc::new(SingleCertAndKey::from(Arc::clone(&self.0)))
     }

@@ -1,27 +1,29 @@
 #![doc = include_str!("../README.md")]
 
 mod anchors;
-mod client;
 mod identity;
-pub mod issue;
-pub mod listener;
 mod load;
+mod mutual;
 mod peer;
 pub mod policy;
 mod process;
+mod public;
 mod reload;
-mod server;
 mod spiffe;
 #[cfg(test)]
 mod testing;
 
+// The tests of `listener` use `testing` too, where this crate is `certs`.
+#[cfg(test)]
+extern crate self as certs;
+
 pub use anchors::TrustAnchors;
-pub use client::{ConnectError, MutualClient};
 pub use identity::{Identity, IdentityFiles};
 pub use load::LoadError;
+pub use mutual::{MutualClient, MutualConnection, MutualError, MutualFiles, MutualServer};
 pub use peer::{PeerError, PeerIdentity};
 pub use policy::{PolicyError, Versions};
 pub use process::{Memory, protect_memory};
+pub use public::PublicServer;
 pub use reload::{Reloading, Reloads, WatchError};
-pub use server::{MutualFiles, MutualServer, PublicServer};
 pub use spiffe::{SpiffeId, SpiffeIdError};

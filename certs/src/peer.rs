@@ -1,4 +1,6 @@
-use std::sync::Arc;
+//! The identity of a peer, and the verifiers that demand it.
+
+use std::{sync::Arc, time::Duration};
 
 use rustls::{
     CertificateError, CommonState, DigitallySignedStruct, DistinguishedName, Error, OtherError,
@@ -14,8 +16,8 @@ use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 
 use crate::SpiffeId;
 
-/// Who the other side of a connection is: evidence of a completed handshake in which it proved to
-/// hold the key of a certificate of our CA with this name. Nothing else makes one.
+/// The identity of a connection's peer: evidence of a completed handshake in which the peer proved
+/// possession of the key of a certificate of the internal CA with this name. Nothing else makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerIdentity(SpiffeId);
 
@@ -26,36 +28,49 @@ impl PeerIdentity {
         &self.0
     }
 
-    /// Reads the name of a verified peer, and checks it once more.
-    pub(crate) fn of(connection: &CommonState, expected: &SpiffeId) -> Result<Self, PeerError> {
+    /// The identity of a verified peer, which is checked once more, and the end of its
+    /// certificate's validity.
+    pub(crate) fn of(
+        connection: &CommonState,
+        expected: &SpiffeId,
+    ) -> Result<(Self, UnixTime), PeerError> {
         let chain = connection
             .peer_certificates()
             .ok_or(PeerError::NoCertificate)?;
         let leaf = chain.first().ok_or(PeerError::NoCertificate)?;
-        check(leaf, expected).map(Self)
+        let identity = check(leaf, expected).map(Self)?;
+        Ok((identity, not_after(leaf).ok_or(PeerError::Unreadable)?))
     }
 }
 
-/// Why a peer with a valid certificate is still not the one that is expected.
+/// Why a peer with a valid certificate is not the expected one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
     /// It sent no certificate.
     #[error("the peer sent no certificate")]
     NoCertificate,
-    /// Its certificate can't be read.
-    #[error("the peer's certificate can't be read")]
+    /// Its certificate cannot be parsed.
+    #[error("the peer's certificate cannot be parsed")]
     Unreadable,
     /// Its certificate names no workload, or more than one.
     #[error("the peer's certificate has {0} URI names, not one SPIFFE id")]
     Names(usize),
-    /// It is someone else.
+    /// Its certificate names another workload.
     #[error("the peer is {found}, expected {expected}")]
-    Another {
+    UnexpectedIdentity {
         /// The name in its certificate.
         found: String,
         /// The name it should have.
         expected: SpiffeId,
     },
+}
+
+/// The end of a certificate's validity; `None` for one that cannot be parsed, or that ended before
+/// 1970.
+pub(crate) fn not_after(leaf: &CertificateDer<'_>) -> Option<UnixTime> {
+    let (_, leaf) = parse_x509_certificate(leaf).ok()?;
+    let seconds = u64::try_from(leaf.validity().not_after.timestamp()).ok()?;
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
 }
 
 /// The one URI name of `leaf`, if it is the expected one.
@@ -78,7 +93,7 @@ fn check(leaf: &CertificateDer<'_>, expected: &SpiffeId) -> Result<SpiffeId, Pee
         .collect();
     match uris.as_slice() {
         [uri] if *uri == expected.as_str() => Ok(expected.clone()),
-        [uri] => Err(PeerError::Another {
+        [uri] => Err(PeerError::UnexpectedIdentity {
             found: (*uri).to_owned(),
             expected: expected.clone(),
         }),
@@ -86,21 +101,22 @@ fn check(leaf: &CertificateDer<'_>, expected: &SpiffeId) -> Result<SpiffeId, Pee
     }
 }
 
-/// [`check`], as a verifier tells it to the TLS library.
+/// [`check`], with the error type of the TLS library.
 fn check_in_handshake(leaf: &CertificateDer<'_>, expected: &SpiffeId) -> Result<(), Error> {
     check(leaf, expected).map(drop).map_err(|error| {
         Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
     })
 }
 
-/// Accepts clients whose certificate leads to our CA *and* carries exactly one name, this one.
+/// Accepts clients whose certificate leads to the internal CA *and* carries exactly one name, the
+/// expected one.
 #[derive(Debug)]
-pub(crate) struct ExactClient {
+pub(crate) struct SpiffeClientVerifier {
     pub(crate) chain: Arc<dyn ClientCertVerifier>,
     pub(crate) peer: SpiffeId,
 }
 
-impl ClientCertVerifier for ExactClient {
+impl ClientCertVerifier for SpiffeClientVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.chain.root_hint_subjects()
     }
@@ -141,15 +157,15 @@ impl ClientCertVerifier for ExactClient {
     }
 }
 
-/// Accepts servers whose certificate leads to our CA, is valid for the host name that was dialled,
-/// *and* carries exactly one name, this one.
+/// Accepts servers whose certificate leads to the internal CA, is valid for the host name that was
+/// dialled, *and* carries exactly one name, the expected one.
 #[derive(Debug)]
-pub(crate) struct ExactServer {
+pub(crate) struct SpiffeServerVerifier {
     pub(crate) chain: Arc<WebPkiServerVerifier>,
     pub(crate) peer: SpiffeId,
 }
 
-impl ServerCertVerifier for ExactServer {
+impl ServerCertVerifier for SpiffeServerVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -15,7 +15,7 @@ use rustls::{
 
 use crate::{
     Identity, SpiffeId, TrustAnchors,
-    peer::{ExactClient, ExactServer},
+    peer::{SpiffeClientVerifier, SpiffeServerVerifier},
 };
 
 /// The protocols that a server offers, best first.
@@ -126,19 +126,23 @@ pub(crate) fn mutual_server(
     let chain = WebPkiClientVerifier::builder_with_provider(anchors.store(), provider()).build()?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(Versions::Tls13.list())?
-        .with_client_cert_verifier(Arc::new(ExactClient {
+        .with_client_cert_verifier(Arc::new(SpiffeClientVerifier {
             chain,
             peer: client.clone(),
         }))
         .with_cert_resolver(identity.resolver());
-    config.alpn_protocols = HTTP.map(<[u8]>::to_vec).to_vec();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(config)
 }
 
-/// A tier that connects to `server`, and to nobody else who may have the same host name.
-pub(crate) fn mutual_client(
+/// The TLS configuration of a tier that connects to `server`, and to no other workload, whatever
+/// host name its certificate has.
+///
+/// # Errors
+/// [`PolicyError`].
+pub fn mutual_client(
     identity: &Identity,
     anchors: &TrustAnchors,
     server: &SpiffeId,
@@ -147,7 +151,7 @@ pub(crate) fn mutual_client(
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(Versions::Tls13.list())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(ExactServer {
+        .with_custom_certificate_verifier(Arc::new(SpiffeServerVerifier {
             chain,
             peer: server.clone(),
         }))

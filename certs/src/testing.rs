@@ -11,11 +11,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{
-    Identity, IdentityFiles, MutualFiles, SpiffeId, TrustAnchors,
-    issue::{self, DevelopmentCa, Leaf, Settings, Subject, Usage, Validity},
-    policy,
-};
+use certs::{Identity, IdentityFiles, MutualFiles, SpiffeId, TrustAnchors, policy};
+use dev_ca::Settings;
 
 pub(crate) const DOMAIN: &str = "stack.internal";
 
@@ -37,7 +34,7 @@ pub(crate) struct Certificates(TempDir);
 impl Certificates {
     pub(crate) fn issue() -> Self {
         let dir = TempDir::new().unwrap();
-        issue::development(&Settings::new(dir.path(), now())).unwrap();
+        dev_ca::development(&Settings::new(dir.path(), now())).unwrap();
         Self(dir)
     }
 
@@ -57,44 +54,6 @@ impl Certificates {
             identity: self.identity(name),
             anchors: self.path("internal/ca.pem"),
         }
-    }
-
-    /// Issues `internal/<file>` by the internal CA, after `change` has made it wrong.
-    pub(crate) fn wrong(&self, file: &str, usage: Usage, change: impl FnOnce(&mut Leaf)) -> String {
-        let subject = Subject::new(DOMAIN, "stack internal CA");
-        let ca = DevelopmentCa::load_or_create(&self.path("internal"), &subject, now()).unwrap();
-        self.wrong_by(&ca, file, usage, change)
-    }
-
-    /// As [`Certificates::wrong`], by another CA of the same name.
-    pub(crate) fn wrong_ca(&self, file: &str, usage: Usage) -> String {
-        let subject = Subject::new(DOMAIN, "stack internal CA");
-        let ca = DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap();
-        self.wrong_by(&ca, file, usage, |_| ())
-    }
-
-    fn wrong_by(
-        &self,
-        ca: &DevelopmentCa,
-        file: &str,
-        usage: Usage,
-        change: impl FnOnce(&mut Leaf),
-    ) -> String {
-        let (name, names) = match usage {
-            Usage::Server => ("app", vec!["app.internal".to_owned()]),
-            Usage::Client => ("web", vec![]),
-        };
-        let mut leaf = Leaf {
-            names,
-            uris: vec![spiffe(name).to_string()],
-            ..Leaf::new(Subject::new(DOMAIN, name), usage, Validity::days(now(), 30))
-        };
-        change(&mut leaf);
-        ca.issue(&leaf)
-            .unwrap()
-            .write(&self.path("internal"), file)
-            .unwrap();
-        format!("internal/{file}")
     }
 
     /// A client that shows `name`'s certificate, and checks the server as web does.

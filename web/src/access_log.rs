@@ -1,3 +1,5 @@
+//! The access log.
+
 use std::{net::IpAddr, time::Instant};
 
 use http::{Method, StatusCode};
@@ -5,10 +7,11 @@ use telemetry::RequestId;
 
 use crate::{problem::Reason, screen, surface};
 
-/// One request's line in the log, written when its answer has ended or its client has gone.
+/// One request's line in the access log, written at the end of its response or when its client has
+/// disconnected.
 ///
-/// It holds no path as it came, no query string, no header and no person: the template of the
-/// route, the client's address, the outcome, and the request id that leads to the rest.
+/// It holds no path, no query string, no header and no person: the template of the route, the
+/// client's address, the outcome, and the request id.
 pub(crate) struct Entry {
     started: Instant,
     method: &'static str,
@@ -21,7 +24,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Begins the line of a request for `route`, a template of the surface.
+    /// Begins the line of a request for a route's template.
     pub(crate) fn begin(
         method: &Method,
         route: &'static str,
@@ -30,7 +33,7 @@ impl Entry {
     ) -> Self {
         Self {
             started: Instant::now(),
-            // A method that a client made up is not repeated.
+            // An unknown method is the client's text, and is not logged.
             method: screen::method_name(method).unwrap_or("*"),
             route,
             client: client.to_canonical(),
@@ -41,7 +44,7 @@ impl Entry {
         }
     }
 
-    /// Begins the line of what is no request.
+    /// Begins the line of bytes that are not a request.
     pub(crate) fn malformed(client: IpAddr, id: RequestId) -> Self {
         let nothing = Method::default();
         let mut entry = Self::begin(&nothing, surface::UNKNOWN, client, id);
@@ -49,18 +52,18 @@ impl Entry {
         entry
     }
 
-    /// The answer's head is known.
-    pub(crate) fn answered(&mut self, status: StatusCode) {
+    /// Notes the status of the response.
+    pub(crate) fn on_response(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
-    /// It was not done, and this tier says so.
-    pub(crate) fn refused(&mut self, reason: Reason) {
+    /// Notes why this tier refused the request.
+    pub(crate) fn on_refused(&mut self, reason: Reason) {
         self.refused = Some(reason);
     }
 
-    /// So much of the answer's body went out.
-    pub(crate) fn sent(&mut self, bytes: usize) {
+    /// Counts bytes of the response's body.
+    pub(crate) fn on_sent(&mut self, bytes: usize) {
         self.bytes = self
             .bytes
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -74,7 +77,7 @@ impl Drop for Entry {
             client = %self.client,
             method = self.method,
             route = self.route,
-            // 499, as others write it: the client did not wait for an answer.
+            // 499, as nginx writes it: the client disconnected before the response.
             status = self.status.map_or(499, |status| status.as_u16()),
             refused = self.refused.map(Reason::name),
             bytes = self.bytes,

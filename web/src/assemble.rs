@@ -1,4 +1,4 @@
-//! The parts of the edge, put together as the configuration says.
+//! The edge, built from its configuration.
 
 use std::sync::Arc;
 
@@ -8,64 +8,77 @@ use http::HeaderValue;
 use telemetry::Collector;
 
 use crate::{
+    admission::Admission,
     config::{Config, UpstreamConfig},
     edge::Edge,
-    life::{self, Ending},
-    limits::{Limits, Places, Requests, Shed},
+    lifecycle::{self, Shutdown},
+    limits::{Limits, UpstreamLimits},
     metrics::{self, Metrics},
     redirect::Redirect,
     surface::Surface,
     transport::EdgeTransport,
-    upstream::{self, UpstreamCounters, Upstreams},
-    worker::Workshop,
+    upstream::{UpstreamCounters, Upstreams},
+    worker::WorkerContext,
 };
 
-/// Puts the edge together, and begins what goes on beside it.
-pub(crate) async fn parts(config: Config, ending: &Ending) -> anyhow::Result<(Workshop, Redirect)> {
-    let mut limits = Limits {
-        connections_per_client: config.clients.connections,
-        requests_per_minute: config.clients.requests_per_minute,
-        drain: config.life.drain,
-        ..Limits::default()
-    };
-    limits.apps.workers = config.life.workers();
+/// Builds the edge, and starts what runs beside it.
+pub(crate) async fn build(
+    config: Config,
+    shutdown: &Shutdown,
+) -> anyhow::Result<(WorkerContext, Redirect)> {
+    let workers = config.life.workers();
+    let limits = Arc::new(limits(&config));
     let surface = Arc::new(Surface::of_app()?);
     let metrics = Metrics::new(surface.templates());
     if let Some(address) = config.life.metrics_listen {
-        let listener = life::listen("WEB_METRICS_LISTEN", None, address).await?;
-        let shutdown = ending.shutdown.clone();
-        tokio::spawn(metrics::serve(listener, Arc::clone(&metrics), shutdown));
+        let listener = lifecycle::listen("WEB_METRICS_LISTEN", None, address).await?;
+        let drain = shutdown.drain.clone();
+        tokio::spawn(metrics::serve(listener, Arc::clone(&metrics), drain));
     }
+    let admission = Admission::new(&limits);
+    tokio::spawn(Arc::clone(&admission.requests).run_sweeper());
+    tokio::spawn(Arc::clone(&admission.handshakes).run_sweeper());
+    metrics.watch_admission(Arc::clone(&admission));
     let edge = Arc::new(Edge {
         origin: config.origin.clone(),
         surface: Arc::clone(&surface),
         balancers: Arc::new(config.clients.balancers),
-        requests: Requests::new(limits.requests_per_minute),
-        shed: Arc::new(Shed::new(limits.ordinary, limits.bulk)),
-        upstreams: upstreams(&config.upstreams, limits.apps.clone(), &metrics)?,
+        admission: Arc::clone(&admission),
+        upstreams: upstreams(&config.upstreams, limits.upstream.clone(), &metrics)?,
         metrics: Arc::clone(&metrics),
         traced: config.collector.is_some(),
-        draining: ending.unready.clone(),
-        limits: limits.clone(),
+        draining: shutdown.unready.clone(),
+        limits: Arc::clone(&limits),
     });
-    tokio::spawn(Arc::clone(&edge.requests).keep_small());
-    metrics.watch_shed(Arc::clone(&edge.shed));
     let transport = EdgeTransport {
         tls: public(&config.identity, config.versions, &metrics)?,
-        places: Places::new(limits.connections_per_client),
+        admission,
+        limits: Arc::clone(&limits),
         balancers: Arc::clone(&edge.balancers),
         proxy_protocol: config.clients.proxy_protocol,
         metrics: Arc::clone(&metrics),
     };
-    metrics.watch_connections(Arc::clone(&transport.places));
     let origin = config.origin;
-    let workshop = Workshop {
+    let context = WorkerContext {
         edge,
         transport,
-        limits: limits.listener(),
-        shutdown: ending.shutdown.clone(),
+        limits: limits.listener(workers),
+        shutdown: shutdown.drain.clone(),
     };
-    Ok((workshop, Redirect { origin, surface }))
+    Ok((context, Redirect { origin, surface }))
+}
+
+/// The limits, with those that are configured.
+fn limits(config: &Config) -> Limits {
+    let mut limits = Limits {
+        handshakes_per_second: config.clients.handshakes_per_second,
+        requests_per_minute: config.clients.requests_per_minute,
+        drain_timeout: config.life.drain,
+        ..Limits::default()
+    };
+    limits.connections.max_per_client = config.clients.connections.into();
+    limits.upstream.workers = config.life.workers();
+    limits
 }
 
 fn public(
@@ -82,7 +95,7 @@ fn public(
 
 fn upstreams(
     config: &UpstreamConfig,
-    limits: upstream::Limits,
+    limits: UpstreamLimits,
     metrics: &Metrics,
 ) -> anyhow::Result<Arc<Upstreams>> {
     let (files, identity) = (config.files.clone(), config.identity.clone());
@@ -97,11 +110,11 @@ fn upstreams(
         .context("WEB_UPSTREAMS_FILE")?;
     let upstreams = Arc::new(upstreams);
     let states = Arc::clone(&upstreams);
-    metrics.watch_apps(counters, move || states.states());
+    metrics.watch_endpoints(counters, move || states.states());
     Ok(upstreams)
 }
 
-/// Where traces go, if anywhere.
+/// The collector of traces, if one is configured.
 pub(crate) fn collector(config: &Config) -> anyhow::Result<Option<Collector>> {
     let Some(endpoint) = &config.collector else {
         return Ok(None);

@@ -1,3 +1,5 @@
+//! The pipeline of the edge: what is done with each request, in order.
+
 use std::{
     future::poll_fn,
     net::{IpAddr, SocketAddr},
@@ -6,53 +8,54 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Uri, header::CONTENT_TYPE, request};
+use http_body::Body;
 use telemetry::RequestId;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use crate::{
     access_log::Entry,
-    body::{BodyError, EdgeBody, Limited, RequestBody},
+    admission::{Admission, AdmissionPermit, SharePermit},
     client::{Balancers, Client},
     config::Origin,
+    handler::{BodyError, CloseConnection, RequestBody, RequestHandler},
     headers, health,
-    limits::{Limits, Requests, Shed},
+    limits::Limits,
     metrics::Metrics,
     problem::{Manner, Problem, Reason},
+    request_body::LimitedBody,
+    response_body::EdgeBody,
     screen,
-    surface::{Kind, Surface},
-    upstream::{AnswerBody, UpstreamError, Upstreams},
+    surface::{Kind, RequestClass, Route, Surface},
+    upstream::{UpstreamBody, UpstreamError, Upstreams},
 };
 
-/// The proxy: what is done with each request, in order.
+/// The proxy between clients and the app tier.
 pub(crate) struct Edge {
     pub(crate) origin: Origin,
     pub(crate) surface: Arc<Surface>,
     pub(crate) balancers: Arc<Balancers>,
-    pub(crate) limits: Limits,
-    pub(crate) requests: Arc<Requests>,
-    pub(crate) shed: Arc<Shed>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Whether traces are sent anywhere.
+    /// Whether traces are exported.
     pub(crate) traced: bool,
-    /// Set when the process is about to end.
+    /// Cancelled when the process is about to end.
     pub(crate) draining: CancellationToken,
 }
 
-/// An answer on its way: the app's, or ours.
-enum Answer {
-    App(Response<AnswerBody>),
-    Own(Response<Bytes>),
+/// A response before it is sent: the app's with the memory that it holds, or one of this tier.
+enum EdgeResponse {
+    Upstream(Response<UpstreamBody>, SharePermit),
+    Local(Response<Bytes>),
 }
 
-/// Among an answer's extensions: it is the last one of an HTTP/1.1 connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Last;
+impl RequestHandler for Edge {
+    type Body = EdgeBody;
+    type StreamPermit = SharePermit;
 
-impl Edge {
-    /// Answers a request, whatever it is, of the client at `address`.
-    pub(crate) async fn answer<B: RequestBody>(
+    async fn handle<B: RequestBody>(
         &self,
         head: request::Parts,
         body: &mut B,
@@ -62,38 +65,38 @@ impl Edge {
         let client = Client::of(address, &head.headers, &self.balancers);
         let route = self.surface.template(head.uri.path());
         let mut entry = Entry::begin(&head.method, route, client.address, id);
-        let manner = Manner::of(head.uri.path(), &head.headers);
-        let (allowance, answer) = match self.requests.check(client.address) {
-            Ok(allowance) => {
+        let format = Manner::of(head.uri.path(), &head.headers);
+        // A client's requests per minute come first: a refusal costs next to nothing.
+        let (status, result) = match self.admission.requests.check(client.address) {
+            Ok(status) => {
                 let span = if self.traced {
                     tracing::info_span!("edge", request_id = %id)
                 } else {
                     Span::none()
                 };
-                let decided = self.decide(head, body, &client, id).instrument(span).await;
-                (allowance, decided)
+                let proxied = self.proxy(head, body, &client, id).instrument(span).await;
+                (status, proxied)
             }
-            Err(allowance) => (allowance, Err(too_many())),
+            Err(status) => (status, Err(too_many())),
         };
-        let mut response = match answer {
-            Ok(Answer::App(response)) => {
-                entry.answered(response.status());
-                response.map(|body| EdgeBody::app(body, entry))
+        let mut response = match result {
+            Ok(EdgeResponse::Upstream(response, memory)) => {
+                entry.on_response(response.status());
+                response.map(|body| EdgeBody::upstream(body, memory, entry))
             }
-            Ok(Answer::Own(response)) => {
-                entry.answered(response.status());
-                response.map(|bytes| EdgeBody::own(bytes, entry))
+            Ok(EdgeResponse::Local(response)) => {
+                entry.on_response(response.status());
+                response.map(|bytes| EdgeBody::local(bytes, entry))
             }
-            Err(problem) => self.problem(problem, manner, id, entry),
+            Err(problem) => self.problem(problem, format, id, entry),
         };
         self.metrics.answered(route, response.status());
-        allowance.write(response.headers_mut());
+        status.write(response.headers_mut());
         headers::to_client(response.headers_mut(), id);
         response
     }
 
-    /// Answers what is no request.
-    pub(crate) fn refuse(&self, problem: Problem, client: IpAddr) -> Response<EdgeBody> {
+    fn reject(&self, problem: Problem, client: IpAddr) -> Response<EdgeBody> {
         let id = RequestId::random();
         let entry = Entry::malformed(client, id);
         let mut response = self.problem(problem, Manner::ProblemJson, id, entry);
@@ -101,74 +104,142 @@ impl Edge {
         response
     }
 
+    fn admit_stream(&self, address: SocketAddr) -> Option<SharePermit> {
+        let streams = &self.admission.open_streams;
+        if self.balancers.contain(address.ip()) {
+            return streams.try_acquire_unshared(1);
+        }
+        streams.try_acquire(address.ip(), 1)
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+impl Edge {
     fn problem(
         &self,
         problem: Problem,
-        manner: Manner,
+        format: Manner,
         id: RequestId,
         mut entry: Entry,
     ) -> Response<EdgeBody> {
         self.metrics.refused(problem.reason.name());
-        entry.answered(problem.status);
-        entry.refused(problem.reason);
-        let mut response = problem.answer(manner, id);
+        entry.on_response(problem.status);
+        entry.on_refused(problem.reason);
+        let mut response = problem.answer(format, id);
         if problem.is_the_last() {
-            response.extensions_mut().insert(Last);
+            response.extensions_mut().insert(CloseConnection);
         }
-        response.map(|bytes| EdgeBody::own(bytes, entry))
+        response.map(|bytes| EdgeBody::local(bytes, entry))
     }
 
-    /// Screens, limits, rewrites, hands on.
-    async fn decide<B: RequestBody>(
+    /// The pipeline after the rate limit.
+    async fn proxy<B: RequestBody>(
         &self,
         head: request::Parts,
         body: &mut B,
         client: &Client,
         id: RequestId,
-    ) -> Result<Answer, Problem> {
-        let route = screen::check(&head, !body.is_end_stream(), &self.origin, &self.surface)?;
+    ) -> Result<EdgeResponse, Problem> {
+        // Screen: only what the app's own description allows passes.
+        let has_body = !body.is_end_stream();
+        let route = screen::check(&head, has_body, &self.origin, &self.surface)?;
         if route.kind == Kind::Health {
-            return self.health(head.uri.path()).map(Answer::Own);
+            return self.health(head.uri.path()).map(EdgeResponse::Local);
         }
-        let longest = if route.bulk {
-            self.limits.bundle_bytes
-        } else {
-            self.limits.small_bytes
-        };
-        if body.size_hint().lower() > longest {
+        let class = class(route);
+        let authenticates = route
+            .operation(&head.method)
+            .is_some_and(|operation| !operation.is_open());
+        // Headers: the ones that pass, and those that this tier sets.
+        let head = self.rewrite(head, client, id)?;
+        // Memory: the client's share of what bodies on their way may occupy.
+        let buffers = &self.admission.buffers;
+        let memory = buffers.try_acquire(client.address, self.limits.buffers.per_request);
+        let mut memory = memory.ok_or(OVERLOADED)?;
+        // Body: within its size, and small ones entirely before an app is asked.
+        let max_bytes = self.max_body_bytes(class);
+        if body.size_hint().lower() > max_bytes {
             return Err(too_large());
         }
-        let head = self.rewrite(head, client, id)?;
-        let mut body = Limited::new(body, longest, &self.limits);
-        body.gather(self.limits.gathered_bytes)
-            .await
-            .map_err(of_body)?;
-        body.admitted(self.shed.admit(route.bulk).ok_or(OVERLOADED)?);
-        let answer = self.ask(&head, &mut body).await;
-        // What failed at once says nothing of how long the apps take.
-        if matches!(answer, Ok(_) | Err(UpstreamError::Slow)) {
-            body.answered();
-        }
-        answer.map(Answer::App).map_err(|error| {
-            tracing::warn!(request_id = %id, %error, "no answer");
+        let mut body = LimitedBody::new(body, max_bytes, &self.limits);
+        let prebuffered = body.prebuffer(self.limits.prebuffer_bytes, &mut memory);
+        prebuffered.await.map_err(of_body)?;
+        // Load: the class of the request within its adaptive limit.
+        let permit = self.admission.shedder.try_acquire(class, client.address);
+        let permit = permit.ok_or(OVERLOADED)?;
+        // App: an endpoint over mutual TLS.
+        let response = self.ask(&head, &mut body, permit, &mut memory).await;
+        let response = response.map_err(|error| {
+            tracing::warn!(request_id = %id, %error, "no response");
             of_upstream(&error)
-        })
+        })?;
+        if authenticates && response.status().is_success() {
+            self.admission.established.note(client.address);
+        }
+        Ok(EdgeResponse::Upstream(response, memory))
     }
 
-    /// Asks an app, for as long as the client waits for the answer.
+    fn max_body_bytes(&self, class: RequestClass) -> u64 {
+        match class {
+            RequestClass::Bulk => self.limits.max_bundle_bytes,
+            RequestClass::Ordinary | RequestClass::SignIn => self.limits.max_body_bytes,
+        }
+    }
+
+    /// Asks an app, for as long as the client waits for the response.
     async fn ask<B: RequestBody>(
         &self,
         head: &request::Parts,
-        body: &mut Limited<'_, B>,
-    ) -> Result<Response<AnswerBody>, UpstreamError> {
-        let Some(mut whole) = body.whole() else {
-            return self.upstreams.send(head, body).await;
+        body: &mut LimitedBody<'_, B>,
+        permit: AdmissionPermit,
+        memory: &mut SharePermit,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        body.on_admitted(permit);
+        let result = match body.take_complete() {
+            None => self.upstreams.send(head, body).await,
+            Some(mut complete) => tokio::select! {
+                biased;
+                result = self.upstreams.send(head, &mut complete) => result,
+                () = poll_fn(|cx| body.poll_disconnected(cx)) => {
+                    Err(BodyError::Disconnected.into())
+                }
+            },
         };
-        tokio::select! {
-            biased;
-            answer = self.upstreams.send(head, &mut whole) => answer,
-            () = poll_fn(|cx| body.poll_gone(cx)) => Err(BodyError::Gone.into()),
+        // A failure at once says nothing about the latency of the app tier.
+        if matches!(result, Ok(_) | Err(UpstreamError::Slow)) {
+            body.on_response();
         }
+        let mut response = result?;
+        self.prebuffer(response.body_mut(), memory).await?;
+        Ok(response)
+    }
+
+    /// Reads a short response from the app at once, within the client's share of memory: the app's
+    /// connection is then free, however slowly the client reads. Others are streamed.
+    async fn prebuffer(
+        &self,
+        body: &mut UpstreamBody,
+        memory: &mut SharePermit,
+    ) -> Result<(), UpstreamError> {
+        let limits = self.limits.buffers;
+        let length = body.size_hint().exact();
+        let Some(length) = length.filter(|length| *length <= limits.max_response) else {
+            memory.shrink_to(limits.per_request);
+            return Ok(());
+        };
+        // A response that came whole occupies its memory already, granted or not.
+        if memory.try_grow_to(length) || body.is_buffered() {
+            memory.shrink_to(length);
+            body.prebuffer().await?;
+        }
+        Ok(())
     }
 
     fn health(&self, path: &str) -> Result<Response<Bytes>, Problem> {
@@ -193,7 +264,7 @@ impl Edge {
             self.surface.cookie(),
             id,
         )?;
-        // The authority was compared with ours, and has done its service.
+        // The authority was verified by the screen; the app gets the path and the query.
         head.uri = head
             .uri
             .into_parts()
@@ -201,6 +272,14 @@ impl Edge {
             .map(Uri::from)
             .unwrap_or_default();
         Ok(head)
+    }
+}
+
+fn class(route: &Route) -> RequestClass {
+    if route.bulk {
+        RequestClass::Bulk
+    } else {
+        RequestClass::Ordinary
     }
 }
 
@@ -254,7 +333,8 @@ fn of_body(error: BodyError) -> Problem {
     match error {
         BodyError::TooLarge => too_large(),
         BodyError::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"),
-        BodyError::Malformed | BodyError::Gone => {
+        BodyError::Overloaded => OVERLOADED,
+        BodyError::Malformed | BodyError::Disconnected => {
             Problem::bad_request("the body is malformed, or ended early")
         }
     }

@@ -1,15 +1,17 @@
-//! HTTP/1.1 as this tier speaks it to clients: read once, strictly, and written in one way.
+//! HTTP/1.1 (RFC 9112): the server side, and the encodings that the client side shares with it.
 //!
-//! Our own, because this is where proxies are fooled: what a library tolerates (a bare line feed, a
-//! length said twice) another reader behind it may take differently. A connection is one task, which
-//! also does everything for its requests.
+//! Written here and not taken from a library, because this is where proxies are fooled: what one
+//! parser tolerates (a bare line feed, two lengths) another one behind it may read differently. A
+//! head is parsed once, strictly, and written in one way. A connection is one task, which also does
+//! everything for its requests.
 
-mod alarm;
-mod answer;
+pub(crate) mod chunked;
 mod connection;
+pub(crate) mod encode;
 mod head;
-mod incoming;
+mod request_body;
+mod response_head;
 
-pub(crate) use connection::hold;
+pub(crate) use connection::serve;
 #[cfg(test)]
 pub(crate) use head::{Framing, take};

@@ -1,174 +1,266 @@
-//! Every number of this tier, in one place, each with its reason; and what keeps to them.
+//! Every limit of this tier, each with its reason: plain numbers, and nothing that enforces them.
 
-mod places;
-mod requests;
-mod shed;
+mod upstream;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use certs::listener;
+pub(crate) use upstream::UpstreamLimits;
 
-use crate::upstream;
+/// Header fields of a request. Browsers send about 20, a load balancer adds 5.
+pub(crate) const MAX_HEADERS: usize = 64;
 
-pub(crate) use places::{Place, Places};
-pub(crate) use requests::Requests;
-pub(crate) use shed::{Rules, Shed, Ticket};
-
-/// Headers of a request. Browsers send some 20, a load balancer adds 5.
-pub(crate) const HEADERS: usize = 64;
-
-/// How often the kernel is asked whether a client takes what it has for it: one that does not is
-/// found after at most twice that.
-pub(crate) const UNTAKEN: Duration = Duration::from_secs(5);
-
-/// What a client has to take between two such looks, in bytes, while something is left for it:
-/// [`Limits::pace`].
-pub(crate) const LEAST_TAKEN: u32 = 5 * 1024;
-
-/// So long the kernel tries to deliver to a client that acknowledges nothing.
-pub(crate) const VANISHED: Duration = Duration::from_secs(20);
-
-/// What this tier puts up with.
+/// The limits towards clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// Connections in all. Each takes some 40 KiB when it is busy: together they stay below
-    /// 400 MB; and the default of 524,288 file descriptors has room for as many to the apps.
-    pub(crate) connections: usize,
-    /// Connections of one client (`WEB_CONNECTIONS_PER_CLIENT`). A clinic behind one address has
-    /// some hundreds of people with a connection or two each; nobody alone takes more than an
-    /// eighth of all.
-    pub(crate) connections_per_client: u32,
-    /// From the accepted connection to the end of the TLS handshake, the PROXY header included.
-    /// Three round trips of the slowest satellite link and some loss; who is silent is gone within
-    /// the 10 s that a scanner is given.
-    pub(crate) handshake: Duration,
-    /// From the handshake to the first request: a browser connects ahead of need, but not long.
-    pub(crate) first: Duration,
+    /// Connections of all clients. A busy one takes about 40 KiB: together they stay below 400 MB,
+    /// and the default of 524,288 file descriptors leaves room for as many to the app tier.
+    pub(crate) connections: ShareLimits,
+    /// TLS handshakes per second of one client (`WEB_HANDSHAKES_PER_SECOND`); five times as many at
+    /// once, so that a clinic behind one address can reconnect after a restart. A handshake takes
+    /// 0.4 ms of a core: one client can claim an eighth of a core, and no more.
+    pub(crate) handshakes_per_second: NonZeroU32,
+    /// From the accepted connection to the end of the TLS handshake, the PROXY header included:
+    /// three round trips of the slowest satellite link and some loss.
+    pub(crate) handshake_timeout: Duration,
+    /// From the handshake to the first request: browsers connect ahead of need, but not long.
+    pub(crate) first_request_timeout: Duration,
     /// From the first byte of a request's head to its last. A head fits a few packets.
-    pub(crate) head: Duration,
-    /// Between one request and the next. Browsers keep connections for minutes, and a handshake
-    /// saved is worth more than the memory of an idle connection; load balancers (AWS: 60 s) must
-    /// give up first, so that no request meets a closing connection.
-    pub(crate) idle: Duration,
-    /// While a request is being answered, no byte in either direction for so long. More than
-    /// the apps are given in all, so that an app that says nothing gets a 504 and not a cut.
-    pub(crate) stall: Duration,
-    /// How long a client may be silent in the midst of a body or of an answer.
-    pub(crate) silence: Duration,
-    /// The slowest pace of a body, or of an answer as it is taken, in bytes per second, after
-    /// [`Limits::silence`]: a tenth of what GPRS gave. Slower is not a client but an attack.
-    pub(crate) pace: u32,
-    /// A request's head, in bytes: our own cookies and a large token, twice. Larger is a 431.
-    pub(crate) head_bytes: u32,
-    /// Requests at a time on one HTTP/2 connection: Envoy's practice for an edge, and the least
-    /// that RFC 9113 (6.5.2) recommends.
-    pub(crate) streams: u32,
-    /// What may be sent ahead on a stream, in bytes: one buffer of an app's connection. Envoy's
-    /// practice for an edge.
-    pub(crate) stream_window: u32,
-    /// What may be sent ahead on a connection: sixteen busy streams. Envoy's practice for an edge.
-    pub(crate) connection_window: u32,
-    /// A frame's payload: the least that has to be accepted (RFC 9113, 6.5.2), so that many
-    /// streams take turns.
-    pub(crate) frame_bytes: u32,
-    /// Streams that a client may have opened and reset before we looked at them. A browser that
-    /// leaves a page resets a few; rapid reset (CVE-2023-44487) needs hundreds.
-    pub(crate) resets: usize,
-    /// Resets of ours that the client may provoke: a few mistakes are bad luck.
-    pub(crate) own_resets: usize,
-    /// A transaction, in bytes: what the app takes. Larger records are sent in parts.
-    pub(crate) bundle_bytes: u64,
-    /// Any other body: what the app takes. Forms, searches and workflow requests are small.
-    pub(crate) small_bytes: u64,
-    /// What is read of a body before an app is asked: all of a small one.
-    pub(crate) gathered_bytes: usize,
-    /// What is read of a body that is not wanted, so that the client sees the answer that says so.
+    pub(crate) header_timeout: Duration,
+    /// Between one request and the next. Browsers keep connections for minutes, and a saved
+    /// handshake is worth more than the memory of an idle connection; load balancers (AWS: 60 s)
+    /// must give up first, so that no request meets a closing connection.
+    pub(crate) keep_alive_timeout: Duration,
+    /// While a request is in flight: the longest time in which no byte moves in either direction.
+    /// More than the app tier gets in all, so that a slow app causes a 504 and not a reset.
+    pub(crate) stall_timeout: Duration,
+    /// How long a client may neither send the rest of a body, nor read a response, nor grant
+    /// flow-control credit for it; then [`Limits::min_bytes_per_second`] applies.
+    pub(crate) read_timeout: Duration,
+    /// The slowest rate of a request body and of a response, in bytes per second: a tenth of GPRS.
+    /// A slower client is an attack.
+    pub(crate) min_bytes_per_second: u32,
+    /// The total time of a request body: 8 MiB at 128 kbit/s, and a little.
+    pub(crate) request_body_timeout: Duration,
+    /// The total time of a response, from its head: 100 MB at 1 Mbit/s, and a little.
+    pub(crate) response_timeout: Duration,
+    /// How often the kernel is asked whether a client reads what was written for it.
+    pub(crate) write_stall_interval: Duration,
+    /// A request's head, in bytes: the session cookie and a large token, twice. Larger gets 431.
+    pub(crate) max_header_bytes: u32,
+    /// Limits of HTTP/2.
+    pub(crate) http2: Http2Limits,
+    /// A transaction, in bytes: as much as the app accepts.
+    pub(crate) max_bundle_bytes: u64,
+    /// Any other body, in bytes: as much as the app accepts. Forms, searches and workflow requests
+    /// are small.
+    pub(crate) max_body_bytes: u64,
+    /// The part of a request body that is read before the app tier is asked, in bytes: all of a
+    /// small one.
+    pub(crate) prebuffer_bytes: usize,
+    /// Memory for the bodies of requests and responses on their way.
+    pub(crate) buffers: BufferLimits,
+    /// The part of an unwanted request body that is read, in bytes, so that the client sees the
+    /// response that refuses it.
     pub(crate) linger_bytes: usize,
     /// How long it is read.
-    pub(crate) linger: Duration,
-    /// Requests a minute of one client (`WEB_REQUESTS_PER_MINUTE`): a thousand a second, for a
-    /// clinic behind one address, or an import of whole records. It is there to keep one client's
-    /// loop from being everybody's problem, not to price requests.
+    pub(crate) linger_timeout: Duration,
+    /// Requests per minute of one client (`WEB_REQUESTS_PER_MINUTE`): a thousand a second, for a
+    /// clinic behind one address or an import of whole records. It keeps one client's endless loop
+    /// from becoming everybody's problem; it does not price requests.
     pub(crate) requests_per_minute: NonZeroU32,
-    /// Ordinary requests at work in the apps. The floor is what an app's pool of database
-    /// connections serves in a moment; the ceiling bounds memory. Nobody notices a page's head
-    /// that takes 100 ms, so that is no overload.
-    pub(crate) ordinary: Rules,
-    /// Transactions at work. Each takes a core and a database connection for up to seconds, and
-    /// up to 8 MiB of an app's memory: four at a time are an import.
-    pub(crate) bulk: Rules,
-    /// What the apps are given, and what they may take.
-    pub(crate) apps: upstream::Limits,
-    /// On SIGTERM, a connection that is younger than this may still make its request: a round trip
-    /// around the world and some, so that none is lost when a new binary takes over.
-    pub(crate) last_call: Duration,
-    /// On SIGTERM, what is in flight has so long (`WEB_DRAIN_SECONDS`).
-    pub(crate) drain: Duration,
+    /// Requests at work in the app tier, by class.
+    pub(crate) classes: ClassLimits,
+    /// The limits towards the app tier.
+    pub(crate) upstream: UpstreamLimits,
+    /// On SIGTERM, a connection younger than this may still make its request: one round trip around
+    /// the world and some, so that none is lost when a new process takes over.
+    pub(crate) shutdown_grace: Duration,
+    /// On SIGTERM, the time for requests in flight (`WEB_DRAIN_SECONDS`).
+    pub(crate) drain_timeout: Duration,
+}
+
+/// Limits of an HTTP/2 connection (RFC 9113).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Http2Limits {
+    /// Requests at a time on one connection: Envoy's practice for an edge, and the least that
+    /// RFC 9113 (6.5.2) recommends.
+    pub(crate) max_streams: u32,
+    /// Open requests of all clients over HTTP/2. Each takes about 5 KB: together 40 MB. Beyond its
+    /// share a client's streams are refused, which it may safely retry (RFC 9113, 8.7).
+    pub(crate) open_streams: ShareLimits,
+    /// Request bytes in advance on one stream: one read buffer of the app. Envoy's practice.
+    pub(crate) stream_window: u32,
+    /// Request bytes in advance on one connection: sixteen busy streams. Envoy's practice.
+    pub(crate) connection_window: u32,
+    /// Payload of a frame, in bytes: the least that has to be accepted (RFC 9113, 6.5.2), so that
+    /// streams take turns.
+    pub(crate) max_frame_bytes: u32,
+    /// Response bytes handed to HTTP/2 before the client's socket accepted them: four TLS records.
+    pub(crate) max_unsent_bytes: usize,
+    /// Streams that a client may have opened and reset before they were handled. A browser that
+    /// leaves a page resets a few; rapid reset (CVE-2023-44487) needs hundreds.
+    pub(crate) max_pending_resets: usize,
+    /// Stream errors that a client may provoke: a few mistakes are bad luck.
+    pub(crate) max_local_resets: usize,
+}
+
+/// A capacity that clients share: see [`crate::admission::FairShare`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShareLimits {
+    /// For all clients together.
+    pub(crate) capacity: u64,
+    /// Of the capacity, the part that is kept for established clients: those with a session.
+    pub(crate) reserved: u64,
+    /// The most of one client, however much is free. An IPv6 site (/48) has four times as much as
+    /// one of its networks (/64).
+    pub(crate) max_per_client: u64,
+}
+
+/// Memory for the bodies of requests and responses on their way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferLimits {
+    /// In bytes. Web stays within 64 MB of its idle size also while all of it is used.
+    pub(crate) share: ShareLimits,
+    /// What a request holds from its admission to the end of its response, in bytes: most responses
+    /// fit. A longer one holds more.
+    pub(crate) per_request: u64,
+    /// Responses up to this size, in bytes, are read from the app at once, so that a slow client does
+    /// not occupy a connection to the app. Larger ones are streamed.
+    pub(crate) max_response: u64,
+}
+
+/// How many requests of a class may be at work at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LimiterConfig {
+    /// As many are never refused.
+    pub(crate) min: u32,
+    /// More are always refused.
+    pub(crate) max: u32,
+    /// Responses within this time are fast enough, however much faster they usually are.
+    pub(crate) tolerated_latency: Duration,
+}
+
+/// The classes of requests, so that one cannot exclude another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClassLimits {
+    /// The floor is what an app's pool of database connections serves in a moment; the ceiling
+    /// bounds memory. A person does not notice that the head of a page takes 100 ms.
+    pub(crate) ordinary: LimiterConfig,
+    /// Transactions. Each takes a core and a database connection for up to seconds, and up to 8 MiB
+    /// of an app's memory: four at a time, half of the floor, are an import.
+    pub(crate) bulk: LimiterConfig,
+    /// Requests that hash a password. An app has few turns at hashing, 50 ms each, and a short
+    /// queue; what is beyond is refused there too.
+    pub(crate) sign_in: LimiterConfig,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 8192,
-            connections_per_client: 1024,
-            handshake: Duration::from_secs(5),
-            first: Duration::from_secs(7),
-            head: Duration::from_secs(10),
-            idle: Duration::from_secs(75),
-            stall: Duration::from_mins(2),
-            silence: Duration::from_secs(10),
-            pace: 1024,
-            head_bytes: 16 * 1024,
-            streams: 100,
+            connections: ShareLimits {
+                capacity: 8192,
+                reserved: 1024,
+                max_per_client: 1024,
+            },
+            handshakes_per_second: const { NonZeroU32::new(300).unwrap() },
+            handshake_timeout: Duration::from_secs(5),
+            first_request_timeout: Duration::from_secs(7),
+            header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
+            stall_timeout: Duration::from_mins(2),
+            read_timeout: Duration::from_secs(10),
+            min_bytes_per_second: 1024,
+            request_body_timeout: Duration::from_mins(10),
+            response_timeout: Duration::from_mins(15),
+            write_stall_interval: Duration::from_secs(5),
+            max_header_bytes: 16 * 1024,
+            http2: Http2Limits::default(),
+            max_bundle_bytes: 8 * 1024 * 1024,
+            max_body_bytes: 64 * 1024,
+            prebuffer_bytes: 64 * 1024,
+            buffers: BufferLimits::default(),
+            linger_bytes: 256 * 1024,
+            linger_timeout: Duration::from_secs(1),
+            requests_per_minute: const { NonZeroU32::new(60_000).unwrap() },
+            classes: ClassLimits::default(),
+            upstream: UpstreamLimits::default(),
+            shutdown_grace: Duration::from_millis(500),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            max_streams: 100,
+            open_streams: ShareLimits {
+                capacity: 8192,
+                reserved: 1024,
+                max_per_client: 1024,
+            },
             stream_window: 64 * 1024,
             connection_window: 1024 * 1024,
-            frame_bytes: 16 * 1024,
-            resets: 20,
-            own_resets: 64,
-            bundle_bytes: 8 * 1024 * 1024,
-            small_bytes: 64 * 1024,
-            gathered_bytes: 64 * 1024,
-            linger_bytes: 256 * 1024,
-            linger: Duration::from_secs(1),
-            requests_per_minute: const { NonZeroU32::new(60_000).unwrap() },
-            ordinary: Rules {
-                floor: 64,
-                ceiling: 1024,
-                patience: Duration::from_millis(100),
+            max_frame_bytes: 16 * 1024,
+            max_unsent_bytes: 64 * 1024,
+            max_pending_resets: 20,
+            max_local_resets: 64,
+        }
+    }
+}
+
+impl Default for BufferLimits {
+    fn default() -> Self {
+        Self {
+            share: ShareLimits {
+                capacity: 24 * 1024 * 1024,
+                reserved: 6 * 1024 * 1024,
+                max_per_client: 12 * 1024 * 1024,
             },
-            bulk: Rules {
-                floor: 4,
-                ceiling: 64,
-                patience: Duration::from_secs(5),
+            per_request: 16 * 1024,
+            max_response: 64 * 1024,
+        }
+    }
+}
+
+impl Default for ClassLimits {
+    fn default() -> Self {
+        Self {
+            ordinary: LimiterConfig {
+                min: 64,
+                max: 1024,
+                tolerated_latency: Duration::from_millis(100),
             },
-            apps: upstream::Limits::default(),
-            last_call: Duration::from_millis(500),
-            drain: Duration::from_secs(10),
+            bulk: LimiterConfig {
+                min: 8,
+                max: 64,
+                tolerated_latency: Duration::from_secs(5),
+            },
+            sign_in: LimiterConfig {
+                min: 16,
+                max: 64,
+                tolerated_latency: Duration::from_secs(2),
+            },
         }
     }
 }
 
 impl Limits {
-    /// What the listener needs of them.
-    pub(crate) fn listener(&self) -> listener::Limits {
+    /// The limits of a listener for `workers` threads, each of which accepts connections.
+    pub(crate) fn listener(&self, workers: usize) -> listener::Limits {
+        let connections = usize::try_from(self.connections.capacity).unwrap_or(usize::MAX);
         listener::Limits {
-            connections: self.connections,
-            handshake: self.handshake,
-            first: self.first,
-            header: self.head,
-            idle: self.idle,
-            stall: self.stall,
-            patience: self.silence,
-            rate: self.pace,
-            last_call: self.last_call,
-            drain: self.drain,
-            header_bytes: self.head_bytes,
-            streams: self.streams,
-            stream_window: self.stream_window,
-            connection_window: self.connection_window,
-            frame_bytes: self.frame_bytes,
-            resets: self.resets,
-            own_resets: self.own_resets,
+            max_connections: connections.div_ceil(workers.max(1)),
+            handshake_timeout: self.handshake_timeout,
+            first_request_timeout: self.first_request_timeout,
+            header_timeout: self.header_timeout,
+            keep_alive_timeout: self.keep_alive_timeout,
+            stall_timeout: self.stall_timeout,
+            read_timeout: self.read_timeout,
+            min_bytes_per_second: self.min_bytes_per_second,
+            shutdown_grace: self.shutdown_grace,
+            drain_timeout: self.drain_timeout,
+            max_header_bytes: self.max_header_bytes,
         }
     }
 }
@@ -178,19 +270,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_number_leaves_room_for_the_next() {
+    fn each_limit_leaves_room_for_the_next() {
         let limits = Limits::default();
-        assert!(limits.apps.total < limits.stall);
-        assert!(limits.apps.connect < limits.apps.total);
-        assert!(limits.handshake < Duration::from_secs(10));
+        assert!(limits.upstream.response_timeout < limits.stall_timeout);
+        assert!(limits.upstream.connect_timeout < limits.upstream.response_timeout);
+        assert!(limits.handshake_timeout < Duration::from_secs(10));
         let load_balancer = Duration::from_mins(1);
-        assert!(load_balancer < limits.idle);
-        let each = usize::try_from(limits.connections_per_client).unwrap();
-        assert!(each * 8 <= limits.connections);
-        for rules in [limits.ordinary, limits.bulk] {
-            assert!(0 < rules.floor && rules.floor <= rules.ceiling);
+        assert!(load_balancer < limits.keep_alive_timeout);
+        for share in [
+            limits.connections,
+            limits.http2.open_streams,
+            limits.buffers.share,
+        ] {
+            assert!(share.max_per_client <= share.capacity / 2);
+            assert!(share.reserved < share.capacity / 2);
         }
-        // An import, as `cargo stack import` makes it, is never shed.
-        assert!(limits.bulk.floor >= 4);
+        let classes = limits.classes;
+        for class in [classes.ordinary, classes.bulk, classes.sign_in] {
+            assert!(0 < class.min && class.min <= class.max);
+        }
+        // An import, as `cargo stack import` makes it, is never shed: one client gets half.
+        assert!(limits.classes.bulk.min >= 8);
+    }
+
+    #[test]
+    fn an_app_has_a_slot_for_every_request_that_memory_admits() {
+        let limits = Limits::default();
+        let buffers = limits.buffers;
+        let requests = buffers.share.capacity / buffers.per_request;
+        let slots = u64::try_from(limits.upstream.max_in_flight).unwrap();
+        assert!(requests <= slots, "{requests} requests, {slots} slots");
     }
 }

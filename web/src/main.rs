@@ -1,49 +1,52 @@
 #![doc = include_str!("../README.md")]
 
 mod access_log;
+mod admission;
 mod assemble;
-mod body;
 mod check;
-mod chunked;
 mod client;
 mod config;
-mod conversation;
 mod edge;
+mod edge_handler;
+mod h2;
+mod handler;
 mod headers;
 mod health;
 mod http1;
-mod life;
+mod http_date;
+mod lifecycle;
 mod limits;
 mod metrics;
+mod per_worker;
 mod problem;
 mod redirect;
+mod request_body;
+mod response_body;
 mod screen;
 mod surface;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod transport;
 mod upstream;
 mod worker;
-mod written;
 
 use std::process::ExitCode;
 
-use certs::{
-    listener::{self, Drained, Http},
-    policy,
-};
+use certs::policy;
 use http::Request;
 use hyper::body::Incoming;
+use listener::{Drained, Http1};
 use tower::service_fn;
 
 use crate::{
     config::Config,
-    life::{Pulse, Sockets},
-    transport::PlainTransport,
+    lifecycle::{Heartbeat, Sockets},
+    transport::PlaintextTransport,
     worker::Workers,
 };
 
-/// `EX_USAGE` of sysexits.h: the configuration is wrong; starting again won't help.
+/// `EX_USAGE` of sysexits.h: the configuration is wrong, and a restart does not help.
 const MISCONFIGURED: u8 = 64;
 
 fn main() -> ExitCode {
@@ -69,7 +72,7 @@ fn run() -> ExitCode {
             return ExitCode::from(MISCONFIGURED);
         }
     };
-    // Before there are other threads: what was handed to us stands in the environment.
+    // Before there are other threads: inherited sockets are named in the environment.
     let sockets = match Sockets::inherited(|name| std::env::var(name).ok()) {
         Ok(sockets) => sockets,
         Err(error) => {
@@ -89,37 +92,39 @@ fn run() -> ExitCode {
 #[tokio::main(worker_threads = 1)]
 async fn serve(config: Config, mut sockets: Sockets) -> anyhow::Result<()> {
     let _telemetry = telemetry::init("web", config.log, assemble::collector(&config)?)?;
-    let https = life::listen("WEB_LISTEN", sockets.https()?, config.listen).await?;
-    let http = life::listen(
+    let https = lifecycle::listen("WEB_LISTEN", sockets.https()?, config.listen).await?;
+    let http = lifecycle::listen(
         "WEB_REDIRECT_LISTEN",
         sockets.http()?,
         config.redirect_listen,
     )
     .await?;
-    let ending = life::on_signal(config.life.unready)?;
+    let shutdown = lifecycle::on_signal(config.life.unready)?;
     let workers = config.life.workers();
-    let (workshop, redirect) = assemble::parts(config, &ending).await?;
-    let (limits, shutdown) = (workshop.limits.clone(), ending.shutdown);
+    let (context, redirect) = assemble::build(config, &shutdown).await?;
+    let (limits, drain) = (context.limits.clone(), shutdown.drain);
 
     let (on, fips) = (https.local_addr()?, policy::is_fips());
     tracing::info!(https = %on, http = %http.local_addr()?, workers, fips, "serving");
-    let pulse = Pulse::new(workers);
-    let at_work = Workers::start(workers, &https.into_std()?, &workshop, &pulse)?;
-    tokio::spawn(life::watchdog(pulse));
-    let plain = PlainTransport(workshop.transport.clone());
-    tokio::spawn(life::announce(move || {
-        workshop.edge.upstreams.is_any_ready()
+    let heartbeat = Heartbeat::new(workers);
+    let running = Workers::start(workers, &https.into_std()?, &context, &heartbeat)?;
+    tokio::spawn(lifecycle::watchdog(heartbeat));
+    let plain = PlaintextTransport(context.transport.clone());
+    tokio::spawn(lifecycle::notify_ready(move || {
+        context.edge.upstreams.is_any_ready()
     }));
-    let sent_on = service_fn(move |request: Request<Incoming>| {
+    let redirects = service_fn(move |request: Request<Incoming>| {
         std::future::ready(Ok(redirect.answer(&request)))
     });
     let (drained, _) = tokio::join!(
-        at_work.ended(),
-        listener::serve(http, plain, Http(sent_on), limits, shutdown),
+        running.join(),
+        listener::serve(http, plain, Http1(redirects), limits, drain),
     );
     match drained? {
-        Drained::Complete => tracing::info!("every request was answered; the end"),
-        Drained::Cut(connections) => tracing::warn!(connections, "cut at the deadline"),
+        Drained::Complete => tracing::info!("every request was answered"),
+        Drained::Forced(connections) => {
+            tracing::warn!(connections, "connections closed at the deadline")
+        }
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! What is counted, for whoever watches over this tier.
+//! The metrics of this tier, for its operators.
 //!
 //! Labels come from sets that are known at start: route templates, classes of status, reasons,
 //! configured addresses. Nothing that a client sends becomes one, so nothing that a client sends
-//! makes the registry larger or tells of a person.
+//! makes the registry larger or identifies a person.
 
 mod endpoint;
 mod observed;
@@ -21,16 +21,13 @@ use prometheus_client::{
 };
 
 use self::observed::Observed;
-use crate::{
-    limits::{Places, Shed},
-    upstream::UpstreamCounters,
-};
+use crate::{admission::Admission, upstream::UpstreamCounters};
 
 pub(crate) use endpoint::serve;
 
-/// A route that is not one of ours.
+/// The label of unknown routes.
 const UNKNOWN: &str = "*";
-/// Classes of status: the hundreds, from informational to our own fault.
+/// Classes of status, by hundreds.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The metrics of this process. Counting is one or two atomic additions.
@@ -43,7 +40,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics for these routes; answers to other ones are counted as `*`.
+    /// Metrics for these routes; responses of other ones are counted as `*`.
     pub(crate) fn new<'r>(routes: impl IntoIterator<Item = &'r str>) -> Arc<Self> {
         let mut registry = Registry::with_prefix("web");
         let build = [
@@ -52,7 +49,7 @@ impl Metrics {
         ];
         registry.register("build", "What runs", Info::new(build));
         let requests = Family::<[(&str, String); 2], Counter>::default();
-        let help = "Answers, by route and class of status";
+        let help = "Responses, by route and class of status";
         registry.register("requests", help, requests.clone());
         let of_class = |route: &str, class: &str| {
             requests.get_or_create_owned(&[("route", route.into()), ("status", class.into())])
@@ -62,7 +59,7 @@ impl Metrics {
             .map(|route| (route.into(), CLASSES.map(|class| of_class(route, class))))
             .collect();
         let attempts = Family::<[(&str, &str); 1], Counter>::default();
-        let help = "Connections, by how their handshake ended";
+        let help = "Connections, by the outcome of their handshake";
         registry.register("handshakes", help, attempts.clone());
         let handshakes = Handshake::ALL
             .map(|outcome| attempts.get_or_create_owned(&[("outcome", outcome.label())]));
@@ -80,7 +77,7 @@ impl Metrics {
         })
     }
 
-    /// Counts an answer. `route` is a template, never a path.
+    /// Counts a response. `route` is a template, never a path.
     pub(crate) fn answered(&self, route: &str, status: StatusCode) {
         let counters = self.routes.get(route).or_else(|| self.routes.get(UNKNOWN));
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
@@ -89,12 +86,12 @@ impl Metrics {
         }
     }
 
-    /// Counts a request that was refused here.
+    /// Counts a request that this tier refused.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// Begins to count a handshake: as unfinished, until it is told otherwise.
+    /// Begins to count a handshake: as unfinished, until its outcome is known.
     pub(crate) fn handshake(&self) -> Attempt<'_> {
         Attempt {
             metrics: self,
@@ -102,7 +99,7 @@ impl Metrics {
         }
     }
 
-    /// Shows how often the files of `what` were taken up anew, and whether that fails at present.
+    /// Shows how often the files of `what` were reloaded, and whether that fails at present.
     pub(crate) fn watch_reloads(
         &self,
         what: &'static str,
@@ -113,46 +110,41 @@ impl Metrics {
         all.push((what, Box::new(reloads)));
     }
 
-    /// Shows how many connections there are.
-    pub(crate) fn watch_connections(&self, places: Arc<Places>) {
-        drop(self.observed.places.set(places));
+    /// Shows what is admitted at present.
+    pub(crate) fn watch_admission(&self, admission: Arc<Admission>) {
+        drop(self.observed.admission.set(admission));
     }
 
-    /// Shows how many requests are at work, and how many may be.
-    pub(crate) fn watch_shed(&self, shed: Arc<Shed>) {
-        drop(self.observed.shed.set(shed));
-    }
-
-    /// Shows which apps take requests, and what happened towards them.
-    pub(crate) fn watch_apps(
+    /// Shows which endpoints get requests, and the events towards them.
+    pub(crate) fn watch_endpoints(
         &self,
         counters: Arc<UpstreamCounters>,
         states: impl Fn() -> Vec<(String, bool)> + Send + Sync + 'static,
     ) {
-        drop(self.observed.apps.set((counters, Box::new(states))));
+        drop(self.observed.endpoints.set((counters, Box::new(states))));
     }
 
-    /// All of it, in the text format of `OpenMetrics`.
+    /// All metrics, in the text format of `OpenMetrics`.
     pub(crate) fn text(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = text::encode(&mut text, &registry) {
-            tracing::error!(%error, "metrics can't be written");
+            tracing::error!(%error, "metrics cannot be encoded");
         }
         text
     }
 }
 
-/// How a connection's handshake ended.
+/// The outcome of a connection's handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handshake {
-    /// HTTP is spoken now.
+    /// It succeeded.
     Done,
-    /// TLS refused it, or the client went away.
+    /// TLS failed, or the client disconnected.
     Tls,
-    /// The PROXY header is missing, wrong, or from somebody who may not send one.
+    /// The PROXY header is missing, wrong, or from a host that may not send one.
     Proxy,
-    /// The client has all its connections.
+    /// The client has its share of connections or handshakes.
     Crowded,
     /// It took too long.
     Unfinished,
@@ -178,14 +170,14 @@ impl Handshake {
     }
 }
 
-/// A handshake that is counted when this is dropped.
+/// A handshake, counted when this is dropped.
 pub(crate) struct Attempt<'m> {
     metrics: &'m Metrics,
     outcome: Handshake,
 }
 
 impl Attempt<'_> {
-    /// How it ended.
+    /// Sets the outcome.
     pub(crate) fn ended(&mut self, outcome: Handshake) {
         self.outcome = outcome;
     }

@@ -32,6 +32,17 @@ pub(crate) struct Route {
     operations: Vec<Operation>,
 }
 
+/// What a request costs the app tier, so that one class cannot exclude another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestClass {
+    /// Anything else.
+    Ordinary,
+    /// A transaction: a large body and many writes.
+    Bulk,
+    /// A request that hashes a password.
+    SignIn,
+}
+
 /// What a route is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {

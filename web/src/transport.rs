@@ -1,100 +1,104 @@
-//! From an accepted TCP connection to one that HTTP is spoken on.
+//! From an accepted TCP connection to a stream that HTTP is spoken on.
 
-mod held;
-mod parting;
-mod plain;
+mod client_stream;
+mod coalesced_close;
+mod plaintext;
 mod proxy;
-mod taking;
+mod write_stall;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use certs::{
-    PublicServer,
-    listener::{Established, Refused, Transport},
-};
+use certs::PublicServer;
+use listener::{Established, Rejected, Transport, accept_tls};
 use tokio::net::TcpStream;
 
 use self::proxy::Source;
 use crate::{
+    admission::{Admission, SharePermit},
     client::Balancers,
-    limits::{Place, Places},
+    limits::Limits,
     metrics::{Handshake, Metrics},
 };
 
-pub(crate) use held::Held;
-pub(crate) use parting::Parting;
-pub(crate) use plain::PlainTransport;
+pub(crate) use client_stream::ClientStream;
+pub(crate) use coalesced_close::CoalescedClose;
+pub(crate) use plaintext::PlaintextTransport;
 
-/// The transport of the public edge: who the client is, its place, then TLS.
+/// The transport of the public edge: the client's address, its admission, then TLS.
 ///
-/// The client's place is taken before the handshake, so that whoever has too many connections
-/// costs no cryptography, and given back when the connection ends.
+/// A client is admitted before the handshake, so that one with too many connections costs no
+/// cryptography.
 #[derive(Clone)]
 pub(crate) struct EdgeTransport {
     pub(crate) tls: PublicServer,
-    pub(crate) places: Arc<Places>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) balancers: Arc<Balancers>,
-    /// Whether every connection begins with a PROXY header. There is no "perhaps": whoever may
-    /// leave it out may also make it up.
+    /// Whether every connection begins with a PROXY header. It is never optional: a client that may
+    /// omit it may also forge it.
     pub(crate) proxy_protocol: bool,
     pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Transport for EdgeTransport {
-    type Stream = Held;
+    type Stream = ClientStream;
 
     async fn establish(
         &self,
         mut tcp: TcpStream,
         address: SocketAddr,
-    ) -> Result<Established<Self::Stream>, Refused> {
-        // Counts as unfinished until it is known better: the caller drops what takes too long.
+    ) -> Result<Established<Self::Stream>, Rejected> {
+        // Counts as unfinished until its outcome is known: the caller drops what takes too long.
         let mut attempt = self.metrics.handshake();
-        let welcome = self.welcome(&mut tcp, address).await;
-        let (address, place) = welcome.map_err(|turned_away| {
-            attempt.ended(turned_away.counts);
-            Refused::TurnedAway(turned_away.why)
+        let admitted = self.admit(&mut tcp, address).await;
+        let (address, permit) = admitted.map_err(|not_admitted| {
+            attempt.ended(not_admitted.outcome);
+            Rejected::NotAdmitted(not_admitted.reason)
         })?;
-        let (stream, protocol) = self.tls.accept(tcp).await.inspect_err(|_refused| {
+        let (stream, protocol) = accept_tls(&self.tls, tcp).await.inspect_err(|_failed| {
             attempt.ended(Handshake::Tls);
         })?;
         attempt.ended(Handshake::Done);
         Ok(Established {
-            stream: Held::new(stream, place),
+            stream: ClientStream::new(stream, permit, self.limits.write_stall_interval),
             protocol,
             peer: None,
             address,
+            valid_for: None,
         })
     }
 }
 
-/// Why somebody does not get as far as a handshake.
-struct TurnedAway {
-    why: &'static str,
-    counts: Handshake,
+/// Why a connection does not get as far as a handshake.
+struct NotAdmitted {
+    reason: &'static str,
+    outcome: Handshake,
 }
 
 impl EdgeTransport {
-    /// Who the client is, and its place.
-    async fn welcome(
+    /// The client's address, and its connection permit.
+    async fn admit(
         &self,
         tcp: &mut TcpStream,
         address: SocketAddr,
-    ) -> Result<(SocketAddr, Place), TurnedAway> {
-        let address = self.source(tcp, address).await.map_err(|why| TurnedAway {
-            why,
-            counts: Handshake::Proxy,
+    ) -> Result<(SocketAddr, SharePermit), NotAdmitted> {
+        let address = self
+            .source(tcp, address)
+            .await
+            .map_err(|reason| NotAdmitted {
+                reason,
+                outcome: Handshake::Proxy,
+            })?;
+        let permit = self.permit(address).ok_or(NotAdmitted {
+            reason: "a client has its share of connections",
+            outcome: Handshake::Crowded,
         })?;
-        let place = self.place(address).ok_or(TurnedAway {
-            why: "a client has too many connections",
-            counts: Handshake::Crowded,
-        })?;
-        // It fails when the client has gone; whoever reads or writes next learns of it.
-        drop(taking::prepare(tcp));
-        Ok((address, place))
+        // It fails if the client has disconnected, which the next read or write reports.
+        drop(write_stall::set_user_timeout(tcp));
+        Ok((address, permit))
     }
 
-    /// The client's address: the kernel's word, or that of a load balancer's PROXY header.
+    /// The client's address: from the kernel, or from a load balancer's PROXY header.
     async fn source(
         &self,
         tcp: &mut TcpStream,
@@ -113,13 +117,15 @@ impl EdgeTransport {
         }
     }
 
-    /// A place for the client. A load balancer's own connections are those of many clients, and
-    /// have no limit but the one for all.
-    fn place(&self, address: SocketAddr) -> Option<Place> {
+    /// Admits one more connection of a client. A load balancer's own connections are those of many
+    /// clients, and are limited by the capacity alone.
+    fn permit(&self, address: SocketAddr) -> Option<SharePermit> {
+        let connections = &self.admission.connections;
         if self.balancers.contain(address.ip()) {
-            return Some(self.places.take_shared());
+            return connections.try_acquire_unshared(1);
         }
-        self.places.take(address.ip())
+        self.admission.handshakes.check(address.ip()).ok()?;
+        connections.try_acquire(address.ip(), 1)
     }
 }
 

@@ -1,34 +1,32 @@
-//! The apps: which of them is asked, over what connection, and what is done if it does not answer.
+//! The client side towards the app tier: which endpoint gets a request, over which connection, and
+//! when a request may be sent again.
 //!
 //! A request is sent again only if that can do no harm:
-//! - whatever it is, if nothing of it was sent: no connection, or one that took no byte;
-//! - if it changes nothing and has no body, after a connection was lost before any of the answer
-//!   came: twice at most, elsewhere if possible, and within a [`budget`];
-//! - the same, if an answer is late (four times what 99 of 100 take, 1 s at least): then another
-//!   app is asked as well, and the first answer counts.
+//! - any request of which nothing was sent: there was no connection, or it accepted no byte;
+//! - an idempotent request without a body, after the connection was lost before any of the response
+//!   arrived: twice at most, elsewhere if possible, and within a [`budget`].
 //!
-//! A request that changes something is never sent again once a byte may have left.
+//! Any other request is never sent again once a byte may have left. A slow request is not sent a
+//! second time either: each attempt would be an access of its own in the audit trail.
 
-mod answer;
-mod answer_head;
-mod app;
 mod budget;
+mod connection;
 mod counters;
+mod deadline;
+mod discovery;
+mod endpoint;
 mod exchange;
-mod fitness;
-mod flock;
 mod framing;
-mod latency;
-mod limits;
-mod list;
-mod outgoing;
+mod outlier;
+mod pool;
 mod probe;
-mod resend;
+mod request_encoder;
+mod response_body;
+mod response_head;
+mod retry;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod watch;
-mod wire;
 
 use std::{io, sync::Arc};
 
@@ -37,105 +35,118 @@ use certs::MutualClient;
 use http::{HeaderValue, Response, request};
 use http_body::Body;
 
-pub(crate) use answer::{AnswerBody, AnswerError};
-use app::Common;
+use crate::{handler::BodyError, limits::UpstreamLimits};
+
 pub(crate) use counters::UpstreamCounters;
-use flock::Flock;
+use deadline::CoarseClock;
+use discovery::Resolver;
+pub(crate) use discovery::{Entry, ListError, Source};
+use endpoint::PoolContext;
 pub(crate) use framing::FramingError;
-pub(crate) use limits::Limits;
-use list::Follower;
-pub(crate) use list::{Entry, ListError, Source};
+use pool::UpstreamPool;
 #[cfg(test)]
-pub(crate) use outgoing::emitted;
-use resend::Call;
-use watch::Clock;
+pub(crate) use request_encoder::encode;
+pub(crate) use response_body::{UpstreamBody, UpstreamBodyError};
+use retry::Attempt;
 
-use crate::body::BodyError;
-
-/// Why there is no answer of an app.
+/// Why there is no response of an app.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamError {
-    /// No app can be connected to. Nothing was sent.
+    /// No endpoint accepts connections. Nothing was sent.
     #[error("no app can be connected to")]
     Unavailable,
-    /// Every app has as many requests as it may have. Nothing was sent.
+    /// Every endpoint has as many requests as it may have. Nothing was sent.
     #[error("every app is busy")]
     Full,
-    /// The connection broke while the answer was awaited; what the app did is unknown.
-    #[error("the app did not answer: {0}")]
+    /// The connection was lost; what the app did is unknown.
+    #[error("the connection to the app was lost: {0}")]
     Lost(#[source] io::Error),
-    /// What the app sent is not an answer; what it did is unknown.
+    /// What the app sent is not a response; what it did is unknown.
     #[error(transparent)]
     Malformed(#[from] FramingError),
-    /// The app takes too long.
+    /// The app took too long.
     #[error("the app took too long")]
     Slow,
-    /// It is the client's body that failed.
+    /// The client's body failed.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
-/// The apps.
-pub(crate) struct Upstreams(Arc<Flock>);
+impl From<UpstreamBodyError> for UpstreamError {
+    fn from(error: UpstreamBodyError) -> Self {
+        match error {
+            UpstreamBodyError::Lost(error) => Self::Lost(error),
+            UpstreamBodyError::Malformed(error) => Self::Malformed(error),
+            UpstreamBodyError::Stalled => Self::Slow,
+        }
+    }
+}
+
+/// The app tier.
+pub(crate) struct Upstreams(Arc<UpstreamPool>);
 
 impl Upstreams {
-    /// The apps on a list, all of them known by the same name and identity. Goes on following the
-    /// list, and asking the apps whether they are ready, until it is dropped.
+    /// The endpoints of a list, all with the same name and identity. Follows the list, and probes the
+    /// endpoints, until this is dropped.
     ///
     /// Called within the runtime.
     pub(crate) fn start(
         source: Source,
         host: HeaderValue,
         tls: MutualClient,
-        limits: Limits,
+        limits: UpstreamLimits,
         counters: Arc<UpstreamCounters>,
     ) -> Result<Self, ListError> {
         let entries = source.entries()?;
-        let flock = Flock::new(Common {
+        let pool = UpstreamPool::new(PoolContext {
             limits,
             host,
             tls,
-            clock: Clock::new(),
+            clock: CoarseClock::new(),
             counters,
         });
-        let alive = list::is_alive(&source, &entries);
-        let follower = Follower::new(source, entries);
-        flock.set(&follower.addresses());
-        if alive {
-            tokio::spawn(follower.follow(Arc::downgrade(&flock)));
+        let can_change = discovery::can_change(&source, &entries);
+        let resolver = Resolver::new(source, entries);
+        pool.set(&resolver.addresses());
+        if can_change {
+            tokio::spawn(resolver.run(Arc::downgrade(&pool)));
         }
-        tokio::spawn(flock::keep_time(Arc::downgrade(&flock)));
-        Ok(Self(flock))
+        tokio::spawn(pool::run_clock(Arc::downgrade(&pool)));
+        Ok(Self(pool))
     }
 
-    /// Hands a request on, and awaits the head of its answer.
+    /// Sends a request, and waits for the head of its response.
     ///
-    /// `head` has the path and query alone for its URI, and the headers that are for the app; the
-    /// host and the framing are added here. The framing follows from the body: its exact size if
-    /// that is known, chunks otherwise. Dropped before it is done, it closes the connection.
+    /// The URI of `head` is a path and query, and its headers are those for the app; the host and the
+    /// framing are added here. The framing follows from the body: its exact size if that is known,
+    /// chunks otherwise. Dropped before it completes, it closes the connection.
     ///
-    /// An answer that comes before the body was sent ends the sending.
+    /// A response that arrives before the body was sent ends the sending.
     pub(crate) async fn send<B>(
         &self,
         head: &request::Parts,
         body: &mut B,
-    ) -> Result<Response<AnswerBody>, UpstreamError>
+    ) -> Result<Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyError> + Unpin + Send,
     {
-        Call::new(&self.0, head, body).answer(body).await
+        Attempt::new(&self.0, head, body).send(body).await
     }
 
-    /// Whether an app has said that it is ready, and has not taken it back.
+    /// Whether the last probe of any endpoint succeeded.
     pub(crate) fn is_any_ready(&self) -> bool {
-        let apps = self.0.apps();
-        apps.iter().any(|app| app.fitness.is_ready())
+        let endpoints = self.0.endpoints();
+        endpoints
+            .iter()
+            .any(|endpoint| endpoint.outliers.is_ready())
     }
 
-    /// Each app's address, and whether it is asked.
+    /// Each endpoint's address, and whether it gets requests.
     pub(crate) fn states(&self) -> Vec<(String, bool)> {
-        let apps = self.0.apps();
-        let state = |app: &Arc<app::App>| (app.address().to_owned(), !app.fitness.is_ejected());
-        apps.iter().map(state).collect()
+        let state = |endpoint: &Arc<endpoint::Endpoint>| {
+            let address = endpoint.address().to_owned();
+            (address, !endpoint.outliers.is_ejected())
+        };
+        self.0.endpoints().iter().map(state).collect()
     }
 }

@@ -1,8 +1,8 @@
 //! Serving: the listener, the router, and the way out.
 
 use anyhow::Context as _;
-use certs::listener::{self, Http, Limits};
 use certs::{IdentityFiles, MutualFiles, MutualServer};
+use listener::{Http, Limits};
 use telemetry::service_manager::{self, State};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};

@@ -1,16 +1,16 @@
 use std::{fs, net::SocketAddr};
 
+use dev_ca::Settings;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsConnector;
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector, server::TlsStream};
 
 use super::*;
 use crate::{
-    LoadError, MutualServer, PublicServer, Versions,
-    issue::{self, Settings},
-    listener::{self, Limits, Transport},
-    policy,
+    LoadError, MutualServer, PublicServer, Versions, policy,
     testing::{Certificates, ask, now, spiffe},
 };
 
@@ -27,21 +27,32 @@ async fn shown(certificates: &Certificates, address: SocketAddr) -> Vec<u8> {
 
 async fn start(certificates: &Certificates) -> SocketAddr {
     let identity = certificates.identity("public/web");
-    serve(PublicServer::reloading(identity, Versions::Tls13).unwrap()).await
+    let server = PublicServer::reloading(identity, Versions::Tls13).unwrap();
+    let handshake = move |tcp| {
+        let acceptor = TlsAcceptor::from(server.config());
+        async move { acceptor.accept(tcp).await.ok() }
+    };
+    serve(handshake).await
 }
 
-async fn serve(server: impl Transport) -> SocketAddr {
+/// Answers one request on each connection whose handshake succeeds.
+async fn serve<F>(handshake: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = Option<TlsStream<TcpStream>>> + Send,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = tower::service_fn(|_request| async { Ok(http::Response::new(String::new())) });
-    let shutdown = CancellationToken::new();
-    tokio::spawn(listener::serve(
-        listener,
-        server,
-        listener::Http(service),
-        Limits::public(),
-        shutdown,
-    ));
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let Some(mut stream) = handshake(tcp).await else {
+                continue;
+            };
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            let _ = stream.shutdown().await;
+        }
+    });
     address
 }
 
@@ -54,7 +65,7 @@ async fn a_new_certificate_is_served_without_a_restart() {
     let certificates = Certificates::issue();
     let address = start(&certificates).await;
     let before = shown(&certificates, address).await;
-    issue::development(&Settings::new(certificates.path(""), now())).unwrap();
+    dev_ca::development(&Settings::new(certificates.path(""), now())).unwrap();
     looks(10).await;
     assert_ne!(shown(&certificates, address).await, before);
 }
@@ -75,7 +86,7 @@ async fn half_a_file_keeps_the_last_good_one_until_it_is_whole() {
     fs::remove_file(certificates.path("public/web.pem")).unwrap();
     looks(10).await;
     assert_eq!(shown(&certificates, address).await, before);
-    issue::development(&Settings::new(certificates.path(""), now())).unwrap();
+    dev_ca::development(&Settings::new(certificates.path(""), now())).unwrap();
     looks(10).await;
     assert_ne!(shown(&certificates, address).await, before);
 }
@@ -83,8 +94,13 @@ async fn half_a_file_keeps_the_last_good_one_until_it_is_whole() {
 #[tokio::test]
 async fn a_ca_that_is_no_longer_trusted_lets_nobody_in() {
     let certificates = Certificates::issue();
-    let server = MutualServer::reloading(certificates.mutual("internal/app"), spiffe("web"));
-    let address = serve(server.unwrap()).await;
+    let files = certificates.mutual("internal/app");
+    let server = MutualServer::reloading(files, spiffe("web")).unwrap();
+    let handshake = move |tcp| {
+        let server = server.clone();
+        async move { Some(server.accept(tcp).await.ok()?.stream) }
+    };
+    let address = serve(handshake).await;
     let client = || certificates.client("internal/web");
     assert!(ask(address, "app.internal", client()).await.is_ok());
     let other = Certificates::issue();

@@ -11,8 +11,8 @@ use crate::home::Home;
 /// # Errors
 /// When a file cannot be written or an existing root cannot be read.
 pub(crate) fn issue(home: &Home) -> anyhow::Result<()> {
-    let settings = certs::issue::Settings::new(home.certificates(), now());
-    certs::issue::development(&settings).with_context(|| {
+    let settings = dev_ca::Settings::new(home.certificates(), now());
+    dev_ca::development(&settings).with_context(|| {
         format!(
             "the certificates in {} cannot be issued; removing that folder makes new ones",
             home.certificates().display()

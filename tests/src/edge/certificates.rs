@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use certs::issue::{self, DevelopmentCa, IssuedLeaf, Leaf, Settings, Subject, Usage, Validity};
+use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Settings, Subject, Usage, Validity};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,7 +19,7 @@ const DOMAIN: &str = "stack.internal";
 /// The common name of the root between the tiers.
 const INTERNAL_CA: &str = "stack internal CA";
 
-/// Everything that `certs::issue` makes, in a folder that goes when this does.
+/// Everything that `dev_ca` makes, in a folder that goes when this does.
 #[derive(Debug)]
 pub struct Certificates(TempDir);
 
@@ -37,7 +37,7 @@ impl Certificates {
         if name != "localhost" {
             settings.public_names.push(name.to_owned());
         }
-        issue::development(&settings)?;
+        dev_ca::development(&settings)?;
         Ok(Self(folder))
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use certs::issue::{DevelopmentCa, Subject, Validity};
 use certs::{IdentityFiles, MutualClient, MutualFiles};
+use dev_ca::{DevelopmentCa, Subject, Validity};
 use rustls::pki_types::ServerName;
 use stack::KeyService;
 use tests::Apart;

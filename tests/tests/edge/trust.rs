@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use certs::issue::{DevelopmentCa, Leaf, Usage};
+use dev_ca::{DevelopmentCa, Leaf, Usage};
 use rustls::HandshakeKind;
 use tests::edge::{Act, Certificates, Edge, HOST, Origin, Plan, Wire, answer};
 

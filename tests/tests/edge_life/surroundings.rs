@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certs::issue::{self, Settings};
-use certs::listener::Transport;
 use certs::{IdentityFiles, MutualFiles, MutualServer, TrustAnchors, policy};
+use dev_ca::Settings;
+use listener::Transport;
 use rustls::ClientConfig;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -36,7 +36,7 @@ impl Surroundings {
             reason = "a handshake compares with the real time"
         )]
         let now = ::time::OffsetDateTime::now_utc();
-        issue::development(&Settings::new(dir.path(), now)).unwrap();
+        dev_ca::development(&Settings::new(dir.path(), now)).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let app = tcp.local_addr().unwrap();
         let new = Self { dir, app };

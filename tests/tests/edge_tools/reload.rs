@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use certs::issue::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
+use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tests::edge::Edge;

@@ -1,6 +1,6 @@
 //! Web → app, from the side of who connects.
 
-use certs::issue::{Leaf, Usage};
+use dev_ca::{Leaf, Usage};
 use tests::Running;
 
 use super::identities::{self, Authority};

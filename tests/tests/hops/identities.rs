@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use certs::issue::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
+use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
 use stack::Status;
 use tempfile::TempDir;
 use time::OffsetDateTime;

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use certs::issue::{IssuedLeaf, Usage};
+use dev_ca::{IssuedLeaf, Usage};
 use stack::Home;
 use tests::Running;
 use tokio::io::AsyncReadExt;
@@ -87,7 +87,7 @@ async fn web_hands_requests_to_a_server_with_apps_name_and_identity() {
 async fn web_says_nothing_to_a_server_that_is_wrong_in_any_one_respect() {
     let running = Running::shared().unwrap();
     let internal = Authority::internal(&running.status);
-    let changed = |change: &dyn Fn(&mut certs::issue::Leaf)| {
+    let changed = |change: &dyn Fn(&mut dev_ca::Leaf)| {
         let mut leaf = identities::app();
         change(&mut leaf);
         internal.issue(&leaf)

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use certs::issue::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
+use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
 use serde_json::{Value, json};
 use stack::{Database, KeyService};
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use certs::issue::{Leaf, Subject, Usage, Validity};
+use dev_ca::{Leaf, Subject, Usage, Validity};
 use serde_json::json;
 use tests::Machine;
 

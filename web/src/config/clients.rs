@@ -1,17 +1,21 @@
+//! The settings that concern clients.
+
 use std::num::NonZeroU32;
 
 use super::{ConfigError, variables::Variables};
 use crate::{client::Balancers, limits::Limits};
 
-/// Who the clients are, and what each is given.
+/// How clients are recognized, and what each may use.
 #[derive(Debug)]
 pub(crate) struct ClientConfig {
     /// `WEB_BALANCERS`: the load balancers in front of us.
     pub(crate) balancers: Balancers,
     /// `WEB_PROXY_PROTOCOL`: whether each of their connections begins with a PROXY header.
     pub(crate) proxy_protocol: bool,
-    /// `WEB_CONNECTIONS_PER_CLIENT`.
+    /// `WEB_CONNECTIONS_PER_CLIENT`: the most that one client may hold.
     pub(crate) connections: u32,
+    /// `WEB_HANDSHAKES_PER_SECOND`: of one client.
+    pub(crate) handshakes_per_second: NonZeroU32,
     /// `WEB_REQUESTS_PER_MINUTE`: of one client.
     pub(crate) requests_per_minute: NonZeroU32,
 }
@@ -38,12 +42,20 @@ impl ClientConfig {
         let connections: NonZeroU32 = variables.or(
             "WEB_CONNECTIONS_PER_CLIENT",
             "a number above 0",
-            NonZeroU32::new(limits.connections_per_client).unwrap_or(NonZeroU32::MIN),
+            u32::try_from(limits.connections.max_per_client)
+                .ok()
+                .and_then(NonZeroU32::new)
+                .unwrap_or(NonZeroU32::MIN),
         )?;
         Ok(Self {
             balancers,
             proxy_protocol,
             connections: connections.get(),
+            handshakes_per_second: variables.or(
+                "WEB_HANDSHAKES_PER_SECOND",
+                "a number above 0",
+                limits.handshakes_per_second,
+            )?,
             requests_per_minute: variables.or(
                 "WEB_REQUESTS_PER_MINUTE",
                 "a number above 0",
@@ -93,6 +105,7 @@ mod tests {
             ("WEB_PROXY_PROTOCOL", "true"),
             ("WEB_PROXY_PROTOCOL", "2"),
             ("WEB_CONNECTIONS_PER_CLIENT", "0"),
+            ("WEB_HANDSHAKES_PER_SECOND", "0"),
             ("WEB_REQUESTS_PER_MINUTE", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();

@@ -52,7 +52,7 @@ impl LifeConfig {
             metrics_listen,
             workers: variables.optional("WEB_WORKERS", "a number of threads")?,
             unready: Duration::from_secs(unready.into()),
-            drain: drain.map_or(Limits::default().drain, |seconds| {
+            drain: drain.map_or(Limits::default().drain_timeout, |seconds| {
                 Duration::from_secs(seconds.into())
             }),
         })

@@ -1,3 +1,5 @@
+//! A connection of HTTP/1.1 with a client, from its first request to its end.
+
 use std::{
     future::{Future, poll_fn},
     io,
@@ -8,9 +10,9 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use certs::listener::Pace;
 use http::{Method, Response, StatusCode};
 use http_body::Body;
+use listener::ThroughputGuard;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::{Instant, timeout},
@@ -18,175 +20,179 @@ use tokio::{
 use tokio_util::{io::poll_read_buf, sync::CancellationToken};
 
 use super::{
-    alarm::Alarm,
-    answer::{self, Framing},
+    encode::LAST_CHUNK,
     head::{self, Head},
-    incoming::Incoming,
+    request_body::IncomingBody,
+    response_head::{self, Framing},
 };
 use crate::{
-    body::EdgeBody,
-    edge::{Edge, Last},
+    handler::{CloseConnection, RequestHandler},
     limits::Limits,
     problem::Problem,
-    transport::Parting,
-    written::LAST_CHUNK,
+    timer::Timer,
+    transport::CoalescedClose,
 };
 
-/// Read at a time.
-const READ: usize = 8 * 1024;
-const LEAST_READ: usize = 2 * 1024;
-/// Gathered before it is sent: a TLS record.
-const WRITE: usize = 16 * 1024;
+/// The size of a read, in bytes.
+const READ_BYTES: usize = 8 * 1024;
+/// The least room for a read, in bytes: below it, the buffer grows.
+const MIN_READ_BYTES: usize = 2 * 1024;
+/// Response bytes that are collected before a write: one TLS record.
+const WRITE_BYTES: usize = 16 * 1024;
 
-/// The connection is of no more use: the client went away, or does not keep up.
+/// The connection is of no more use: the client disconnected, or is too slow.
 #[derive(Debug)]
-struct Ended;
+struct Closed;
 
-/// A connection's stream, and what was read from it ahead.
-pub(super) struct Line<S> {
-    pub(super) stream: S,
+/// A connection's stream, and what was read from it in advance.
+pub(super) struct BufferedStream<S> {
+    pub(super) io: S,
     pub(super) inbox: BytesMut,
-    longest_head: usize,
+    max_header_bytes: usize,
 }
 
-impl<S: AsyncRead + Unpin> Line<S> {
-    /// Reads what there is. 0 is the end.
+impl<S: AsyncRead + Unpin> BufferedStream<S> {
+    /// Reads what was received; 0 bytes are the end.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // What is left of the last buffer will do for most heads.
-        if self.inbox.capacity() - self.inbox.len() < LEAST_READ {
-            self.inbox.reserve(READ);
+        // The rest of the last buffer suffices for most heads.
+        if self.inbox.capacity() - self.inbox.len() < MIN_READ_BYTES {
+            self.inbox.reserve(READ_BYTES);
         }
-        poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.inbox)
+        poll_read_buf(Pin::new(&mut self.io), cx, &mut self.inbox)
     }
 }
 
-impl<S> Line<S> {
-    /// Whether a head could still grow.
+impl<S> BufferedStream<S> {
+    /// Whether there is room for the rest of a head.
     pub(super) fn has_room(&self) -> bool {
-        self.inbox.len() < self.longest_head
+        self.inbox.len() < self.max_header_bytes
     }
 }
 
-/// Answers the requests of a connection until its end.
-pub(crate) async fn hold<S>(
+/// Serves the requests of a connection until it ends. Once `shutdown` is cancelled, no other request
+/// is begun.
+pub(crate) async fn serve<S, H>(
     stream: S,
     address: SocketAddr,
-    edge: &Edge,
+    handler: &H,
     shutdown: &CancellationToken,
 ) where
-    S: AsyncRead + AsyncWrite + Parting + Unpin + Send,
+    S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send,
+    H: RequestHandler,
 {
-    let limits = &edge.limits;
+    let limits = handler.limits();
     let mut connection = Connection {
-        line: Line {
-            stream,
+        stream: BufferedStream {
+            io: stream,
             inbox: BytesMut::new(),
-            longest_head: usize::try_from(limits.head_bytes).unwrap_or(usize::MAX),
+            max_header_bytes: usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX),
         },
         outbox: BytesMut::new(),
-        parted: false,
-        alarm: Alarm::at(Instant::now() + limits.first),
+        close_notify_sent: false,
+        timer: Timer::new(Instant::now() + limits.first_request_timeout),
         address,
         limits,
     };
-    let end = connection.answer_all(edge, shutdown).await;
-    if matches!(end, Ok(End::Answered)) && connection.parted {
-        // Closing the socket says the rest.
+    let closed = connection.serve_all(handler, shutdown).await;
+    if matches!(closed, Ok(CloseReason::Complete)) && connection.close_notify_sent {
+        // Closing the socket is all that remains.
         return;
     }
     connection.close().await;
-    if let Ok(End::Unread) = end {
+    if let Ok(CloseReason::Unread) = closed {
         connection.linger().await;
     }
 }
 
-/// How a connection ends after its last answer.
-enum End {
-    /// It was whole, and so was its request.
-    Answered,
-    /// The client may still be sending what nobody wants.
+/// Why a connection ends after a response.
+enum CloseReason {
+    /// The request and the response are complete.
+    Complete,
+    /// The client may still be sending what is not wanted.
     Unread,
 }
 
 struct Connection<'l, S> {
-    line: Line<S>,
+    stream: BufferedStream<S>,
     outbox: BytesMut,
-    /// Whether the goodbye went with the last answer.
-    parted: bool,
-    alarm: Alarm,
+    /// Whether the last response was sent together with `close_notify`.
+    close_notify_sent: bool,
+    timer: Timer,
     address: SocketAddr,
     limits: &'l Limits,
 }
 
-impl<S: AsyncRead + AsyncWrite + Parting + Unpin + Send> Connection<'_, S> {
-    async fn answer_all(
+impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S> {
+    async fn serve_all<H: RequestHandler>(
         &mut self,
-        edge: &Edge,
+        handler: &H,
         shutdown: &CancellationToken,
-    ) -> Result<End, Ended> {
+    ) -> Result<CloseReason, Closed> {
         let mut ending = pin!(shutdown.cancelled());
-        let mut wait = self.limits.first;
+        let mut wait = self.limits.first_request_timeout;
         loop {
             let head = match self.next_head(wait, ending.as_mut()).await? {
                 Ok(head) => head,
                 Err(problem) => {
-                    let answer = edge.refuse(problem, self.address.ip());
-                    self.send(answer, false, false).await?;
-                    return Ok(End::Unread);
+                    let response = handler.reject(problem, self.address.ip());
+                    self.send(response, false, false).await?;
+                    return Ok(CloseReason::Unread);
                 }
             };
-            wait = self.limits.idle;
+            wait = self.limits.keep_alive_timeout;
             let to_head = head.parts.method == Method::HEAD;
             let is_tunnel = head.parts.method == Method::CONNECT;
-            let mut body = Incoming::new(&mut self.line, &head);
-            let answer = edge.answer(head.parts, &mut body, self.address).await;
-            let refused = is_tunnel || answer.extensions().get::<Last>().is_some();
-            let whole = body.is_over() && !refused;
-            // Who is told in time opens the next connection elsewhere.
-            let stays = !shutdown.is_cancelled() && !edge.draining.is_cancelled();
-            let persistent = head.persistent && whole && stays;
-            self.send(answer, to_head, persistent).await?;
-            if !whole || (!persistent && !self.line.inbox.is_empty()) {
-                return Ok(End::Unread);
+            let mut body = IncomingBody::new(&mut self.stream, &head);
+            let response = handler.handle(head.parts, &mut body, self.address).await;
+            let closes = is_tunnel || response.extensions().get::<CloseConnection>().is_some();
+            let complete = body.is_complete() && !closes;
+            // `Connection: close` while draining moves clients to another instance.
+            let stays = !shutdown.is_cancelled() && !handler.is_draining();
+            let persistent = head.persistent && complete && stays;
+            self.send(response, to_head, persistent).await?;
+            if !complete || (!persistent && !self.stream.inbox.is_empty()) {
+                return Ok(CloseReason::Unread);
             }
             if !persistent {
-                return Ok(End::Answered);
+                return Ok(CloseReason::Complete);
             }
         }
     }
 
-    /// The next request's head, or what is wrong with it. Ended if there is none, or the process is
-    /// about to end before it has begun.
+    /// The next request's head, or what is wrong with it. Closed if there is none, or if the process
+    /// ends before it has begun.
     async fn next_head(
         &mut self,
         wait: Duration,
         mut ending: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<Result<Head, Problem>, Ended> {
+    ) -> Result<Result<Head, Problem>, Closed> {
         let waited = Instant::now();
-        let mut begun = (!self.line.inbox.is_empty()).then_some(waited);
+        let mut begun = (!self.stream.inbox.is_empty()).then_some(waited);
         poll_fn(|cx| {
             loop {
-                match head::take(&mut self.line.inbox, self.line.longest_head) {
+                match head::take(&mut self.stream.inbox, self.stream.max_header_bytes) {
                     Ok(None) => {}
                     Ok(Some(head)) => return Poll::Ready(Ok(Ok(head))),
                     Err(problem) => return Poll::Ready(Ok(Err(problem))),
                 }
-                if let Poll::Ready(read) = self.line.poll_fill(cx) {
+                if let Poll::Ready(read) = self.stream.poll_fill(cx) {
                     match read {
-                        Ok(0) | Err(_) => return Poll::Ready(Err(Ended)),
+                        Ok(0) | Err(_) => return Poll::Ready(Err(Closed)),
                         Ok(_) => {}
                     }
                     begun.get_or_insert_with(Instant::now);
                     continue;
                 }
-                let due = match begun {
-                    None if ending.as_mut().poll(cx).is_ready() => return Poll::Ready(Err(Ended)),
+                let deadline = match begun {
+                    None if ending.as_mut().poll(cx).is_ready() => {
+                        return Poll::Ready(Err(Closed));
+                    }
                     None => waited + wait,
-                    Some(begun) => begun + self.limits.head,
+                    Some(begun) => begun + self.limits.header_timeout,
                 };
-                ready!(self.alarm.poll(cx, due));
+                ready!(self.timer.poll(cx, deadline));
                 return Poll::Ready(match begun {
-                    None => Err(Ended),
+                    None => Err(Closed),
                     Some(_) => Ok(Err(Problem::new(
                         StatusCode::REQUEST_TIMEOUT,
                         "the head of the request came too slowly",
@@ -197,41 +203,45 @@ impl<S: AsyncRead + AsyncWrite + Parting + Unpin + Send> Connection<'_, S> {
         .await
     }
 
-    /// Sends an answer, as its body comes.
-    async fn send(
+    /// Sends a response, as its body arrives.
+    async fn send<B>(
         &mut self,
-        answer: Response<EdgeBody>,
+        response: Response<B>,
         to_head: bool,
         persistent: bool,
-    ) -> Result<(), Ended> {
-        let (head, mut body) = answer.into_parts();
+    ) -> Result<(), Closed>
+    where
+        B: Body<Data = bytes::Bytes> + Unpin,
+    {
+        let (head, mut body) = response.into_parts();
         let framing = Framing::of(head.status, to_head, body.size_hint().exact());
-        answer::write_head(&mut self.outbox, &head, framing, persistent);
+        let deadline = Instant::now() + self.limits.response_timeout;
+        response_head::write_head(&mut self.outbox, &head, framing, persistent);
         if to_head || framing == Framing::Bodiless {
-            return self.finish(persistent).await;
+            return self.finish(persistent, deadline).await;
         }
         loop {
             let nothing_to_send = self.outbox.is_empty();
             let next = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
                 Poll::Ready(next) => Poll::Ready(Some(next)),
-                // What there is goes out while more is awaited.
+                // What is there is sent while more is awaited.
                 Poll::Pending if !nothing_to_send => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             });
             match next.await {
-                None => self.flush().await?,
+                None => self.flush(deadline).await?,
                 Some(None) => break,
-                // The client finds the answer cut off: that is the only way left to tell.
-                Some(Some(Err(_))) => return self.flush().await.and(Err(Ended)),
+                // The only way left to report an error: the response is truncated.
+                Some(Some(Err(_))) => return self.flush(deadline).await.and(Err(Closed)),
                 Some(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap_or_default();
                     if framing == Framing::Chunked {
-                        answer::write_chunk(&mut self.outbox, &data);
+                        response_head::write_chunk(&mut self.outbox, &data);
                     } else {
                         self.outbox.extend_from_slice(&data);
                     }
-                    if self.outbox.len() >= WRITE {
-                        self.flush().await?;
+                    if self.outbox.len() >= WRITE_BYTES {
+                        self.flush(deadline).await?;
                     }
                 }
             }
@@ -239,88 +249,81 @@ impl<S: AsyncRead + AsyncWrite + Parting + Unpin + Send> Connection<'_, S> {
         if framing == Framing::Chunked {
             self.outbox.extend_from_slice(LAST_CHUNK);
         }
-        self.finish(persistent).await
+        self.finish(persistent, deadline).await
     }
 
-    /// Sends the end of an answer; of the last one, with the goodbye.
-    async fn finish(&mut self, persistent: bool) -> Result<(), Ended> {
-        if !persistent && self.line.stream.take_last(&self.outbox) {
+    /// Sends the end of a response; of the last one, together with `close_notify`.
+    async fn finish(&mut self, persistent: bool, deadline: Instant) -> Result<(), Closed> {
+        if !persistent && self.stream.io.write_final(&self.outbox) {
             self.outbox.clear();
-            self.parted = true;
+            self.close_notify_sent = true;
         }
-        self.flush().await
+        self.flush(deadline).await
     }
 
-    /// Sends what was gathered, to a client that keeps up.
-    async fn flush(&mut self) -> Result<(), Ended> {
-        let mut pace: Option<Pace> = None;
+    /// Sends what was collected, to a client that reads fast enough.
+    async fn flush(&mut self, deadline: Instant) -> Result<(), Closed> {
+        let mut guard: Option<ThroughputGuard> = None;
         let Self {
-            line,
+            stream,
             outbox,
-            alarm,
+            timer,
             limits,
             ..
         } = self;
+        let mut poll_stalled = |guard: &mut Option<ThroughputGuard>, cx: &mut Context<'_>| {
+            let guard = guard.get_or_insert_with(|| ThroughputGuard::start(Instant::now()));
+            let stalled = guard.deadline(limits.read_timeout, limits.min_bytes_per_second);
+            timer.poll(cx, stalled.min(deadline)).map(|()| Err(Closed))
+        };
         poll_fn(|cx| {
             while !outbox.is_empty() {
-                match Pin::new(&mut line.stream).poll_write(cx, outbox) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Ended)),
-                    Poll::Ready(Ok(sent)) => {
-                        outbox.advance(sent);
-                        if let Some(pace) = &mut pace {
-                            pace.moved(Instant::now(), sent);
+                match Pin::new(&mut stream.io).poll_write(cx, outbox) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Closed)),
+                    Poll::Ready(Ok(written)) => {
+                        outbox.advance(written);
+                        if let Some(guard) = &mut guard {
+                            guard.on_progress(Instant::now(), written);
                         }
                     }
-                    Poll::Pending => return waits(&mut pace, alarm, limits, cx),
+                    Poll::Pending => return poll_stalled(&mut guard, cx),
                 }
             }
-            match Pin::new(&mut line.stream).poll_flush(cx) {
-                Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_gone| Ended)),
-                Poll::Pending => waits(&mut pace, alarm, limits, cx),
+            match Pin::new(&mut stream.io).poll_flush(cx) {
+                Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_closed| Closed)),
+                Poll::Pending => poll_stalled(&mut guard, cx),
             }
         })
         .await?;
-        // Its room is kept for the next answer, unless it grew beyond the ordinary.
-        if outbox.capacity() > 2 * WRITE {
+        // The buffer is kept for the next response, unless it grew beyond the ordinary.
+        if outbox.capacity() > 2 * WRITE_BYTES {
             *outbox = BytesMut::new();
         }
         outbox.clear();
         Ok(())
     }
 
-    /// Reads a little more of what is not wanted: a client that still sends when its connection is
-    /// closed may never see the answer that tells it why.
+    /// Reads a little more of what is not wanted. A client that still sends when its connection is
+    /// closed gets a TCP reset, and may never see the response that explains it.
     async fn linger(&mut self) {
-        let Self { line, limits, .. } = self;
-        let mut read = line.inbox.len();
+        let Self { stream, limits, .. } = self;
+        let mut read = stream.inbox.len();
         let enough = poll_fn(|cx| {
             while read < limits.linger_bytes {
-                line.inbox.clear();
-                match ready!(line.poll_fill(cx)) {
+                stream.inbox.clear();
+                match ready!(stream.poll_fill(cx)) {
                     Ok(0) | Err(_) => break,
                     Ok(more) => read += more,
                 }
             }
             Poll::Ready(())
         });
-        // Whoever is slow has had the time to read.
-        let _ = timeout(limits.linger, enough).await;
+        // A slow client has had the time to read the response.
+        let _ = timeout(limits.linger_timeout, enough).await;
     }
 
     async fn close(&mut self) {
-        // `close_notify`: a client can tell the end from a cut.
-        let _ = timeout(self.limits.linger, self.line.stream.shutdown()).await;
+        // With `close_notify` a client can tell the end from a truncation.
+        let _ = timeout(self.limits.linger_timeout, self.stream.io.shutdown()).await;
     }
-}
-
-/// While the client does not take what it is sent.
-fn waits(
-    pace: &mut Option<Pace>,
-    alarm: &mut Alarm,
-    limits: &Limits,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Ended>> {
-    let pace = pace.get_or_insert_with(|| Pace::begin(Instant::now()));
-    ready!(alarm.poll(cx, pace.deadline(limits.silence, limits.pace)));
-    Poll::Ready(Err(Ended))
 }

@@ -8,7 +8,7 @@ use http::{
 };
 use memchr::{memchr_iter, memmem};
 
-use crate::{limits::HEADERS, problem::Problem};
+use crate::{limits::MAX_HEADERS, problem::Problem};
 
 /// The end of a head.
 const END: &[u8] = b"\r\n\r\n";
@@ -69,7 +69,7 @@ pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>,
 }
 
 fn read(bytes: &Bytes) -> Result<Head, Problem> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}

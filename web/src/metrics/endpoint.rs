@@ -4,12 +4,12 @@ use std::{
     sync::Arc,
 };
 
-use certs::listener::{self, Http, Limits, Plaintext};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_TYPE, HOST},
 };
 use hyper::body::Incoming;
+use listener::{Http1, Limits, Plaintext};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
@@ -17,17 +17,17 @@ use tower::service_fn;
 use super::Metrics;
 use crate::config::is_loopback;
 
-/// A scraper or two, and a person.
-const CONNECTIONS: usize = 16;
+/// Connections at a time: a scraper or two, and a person.
+const MAX_CONNECTIONS: usize = 16;
 
-/// Answers `GET /metrics`, in the clear, until `shutdown`: the listener is on this machine alone.
+/// Serves `GET /metrics` without TLS until `shutdown`: the listener is bound to the loopback interface.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
     let limits = Limits {
-        connections: CONNECTIONS,
+        max_connections: MAX_CONNECTIONS,
         ..Limits::public()
     };
     let service = service_fn(
@@ -35,11 +35,11 @@ pub(crate) async fn serve(
             ready(Ok(answer(&metrics, &request)))
         },
     );
-    listener::serve(listener, Plaintext, Http(service), limits, shutdown).await;
+    listener::serve(listener, Plaintext, Http1(service), limits, shutdown).await;
 }
 
 fn answer<B>(metrics: &Metrics, request: &Request<B>) -> Response<String> {
-    // A page in a browser on this machine may be made to ask here under another name.
+    // DNS rebinding: a page in a browser on this machine may ask here under another name.
     let host = request
         .headers()
         .get(HOST)

@@ -1,3 +1,5 @@
+//! Metrics that are read from other parts.
+
 use std::{
     borrow::Cow,
     fmt,
@@ -11,23 +13,19 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-use crate::{
-    limits::{Places, Shed},
-    upstream::UpstreamCounters,
-};
+use crate::{admission::Admission, upstream::UpstreamCounters};
 
-/// How often some files were taken up anew.
+/// Reads how often some files were reloaded.
 type ReadReloads = Box<dyn Fn() -> Reloads + Send + Sync>;
-/// The address of each app, and whether it takes requests.
-type AppStates = Box<dyn Fn() -> Vec<(String, bool)> + Send + Sync>;
+/// Reads the address of each endpoint, and whether it gets requests.
+type EndpointStates = Box<dyn Fn() -> Vec<(String, bool)> + Send + Sync>;
 
-/// What counts by itself, and is read when somebody asks.
+/// Values that other parts count, and that are read when the metrics are.
 #[derive(Default)]
 pub(super) struct Observed {
     pub(super) reloads: Mutex<Vec<(&'static str, ReadReloads)>>,
-    pub(super) places: OnceLock<Arc<Places>>,
-    pub(super) shed: OnceLock<Arc<Shed>>,
-    pub(super) apps: OnceLock<(Arc<UpstreamCounters>, AppStates)>,
+    pub(super) admission: OnceLock<Arc<Admission>>,
+    pub(super) endpoints: OnceLock<(Arc<UpstreamCounters>, EndpointStates)>,
 }
 
 /// Labels and their value.
@@ -36,34 +34,15 @@ struct Row<const N: usize>([(&'static str, Cow<'static, str>); N], u64);
 impl Collector for Observed {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         self.encode_reloads(&mut encoder)?;
-        if let Some(places) = self.places.get() {
-            let taken = u64::try_from(places.taken()).unwrap_or(u64::MAX);
-            let help = "Connections of clients.";
-            write(
-                &mut encoder,
-                "connections",
-                help,
-                Kind::Gauge,
-                &[Row([], taken)],
-            )?;
+        if let Some(admission) = self.admission.get() {
+            encode_admission(admission, &mut encoder)?;
         }
-        if let Some(shed) = self.shed.get() {
-            let state = shed.state();
-            let row =
-                |class: &'static str, count: u32| Row([("class", class.into())], count.into());
-            let at_work = state.map(|(class, at_work, _)| row(class, at_work));
-            let help = "Requests at work in the apps.";
-            write(&mut encoder, "at_work", help, Kind::Gauge, &at_work)?;
-            let limits = state.map(|(class, _, limit)| row(class, limit));
-            let help = "Requests that may be at work in the apps.";
-            write(&mut encoder, "at_work_limit", help, Kind::Gauge, &limits)?;
-        }
-        let Some((counters, states)) = self.apps.get() else {
+        let Some((counters, states)) = self.endpoints.get() else {
             return Ok(());
         };
         let up = states().into_iter();
         let up = up.map(|(address, up)| Row([("address", address.into())], up.into()));
-        let help = "Whether an app takes requests.";
+        let help = "Whether an app gets requests.";
         write(
             &mut encoder,
             "upstream_up",
@@ -73,7 +52,7 @@ impl Collector for Observed {
         )?;
         let events = counters.all();
         let events = events.map(|(event, count)| Row([("event", event.into())], count));
-        let help = "What happened towards the apps.";
+        let help = "Events towards the apps.";
         write(
             &mut encoder,
             "upstream_events",
@@ -100,11 +79,41 @@ impl Observed {
             outcomes.extend([of("done", reloads.done), of("failed", reloads.failed)]);
             failing.push(Row([("what", (*what).into())], reloads.failing.into()));
         }
-        let help = "Files taken up anew, by outcome.";
+        let help = "Reloads of files, by outcome.";
         write(encoder, "reloads", help, Kind::Counter, &outcomes)?;
-        let help = "Whether what is in the files now can't be used, and the last good one is.";
+        let help = "Whether the present files cannot be used, and the last good ones are.";
         write(encoder, "reload_failing", help, Kind::Gauge, &failing)
     }
+}
+
+fn encode_admission(admission: &Admission, encoder: &mut DescriptorEncoder) -> fmt::Result {
+    for (name, help, value) in [
+        (
+            "connections",
+            "Connections of clients.",
+            admission.connections.used(),
+        ),
+        (
+            "open_streams",
+            "Open requests over HTTP/2.",
+            admission.open_streams.used(),
+        ),
+        (
+            "buffer_bytes",
+            "Memory of bodies on their way.",
+            admission.buffers.used(),
+        ),
+    ] {
+        write(encoder, name, help, Kind::Gauge, &[Row([], value)])?;
+    }
+    let state = admission.shedder.state();
+    let row = |class: &'static str, count: u64| Row([("class", class.into())], count);
+    let at_work = state.map(|(class, at_work, _)| row(class, at_work));
+    let help = "Requests at work in the apps.";
+    write(encoder, "at_work", help, Kind::Gauge, &at_work)?;
+    let limits = state.map(|(class, _, limit)| row(class, limit.into()));
+    let help = "Requests that may be at work in the apps.";
+    write(encoder, "at_work_limit", help, Kind::Gauge, &limits)
 }
 
 #[derive(Clone, Copy)]

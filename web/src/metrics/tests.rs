@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::limits::Limits;
+use crate::{limits::Limits, surface::RequestClass};
 
 #[test]
 fn what_is_counted_can_be_read() {
@@ -12,7 +12,7 @@ fn what_is_counted_can_be_read() {
     metrics.refused("shed");
     let counters = Arc::<UpstreamCounters>::default();
     counters.retries.fetch_add(1, Relaxed);
-    metrics.watch_apps(counters, || {
+    metrics.watch_endpoints(counters, || {
         let app = |port, up| (format!("127.0.0.1:{port}"), up);
         vec![app(9443, true), app(9444, false)]
     });
@@ -25,13 +25,15 @@ fn what_is_counted_can_be_read() {
     };
     metrics.watch_reloads("public certificate", move || reloads(false));
     metrics.watch_reloads("upstream identity", move || reloads(true));
-    let limits = Limits::default();
-    let shed = Arc::new(Shed::new(limits.ordinary, limits.bulk));
-    let _ticket = shed.admit(true);
-    metrics.watch_shed(Arc::clone(&shed));
-    let places = Places::new(1);
-    let _place = places.take_shared();
-    metrics.watch_connections(Arc::clone(&places));
+    let admission = Admission::new(&Limits::default());
+    let client = [192, 0, 2, 1].into();
+    let _held = (
+        admission.shedder.try_acquire(RequestClass::Bulk, client),
+        admission.connections.try_acquire(client, 1),
+        admission.open_streams.try_acquire(client, 2),
+        admission.buffers.try_acquire(client, 3),
+    );
+    metrics.watch_admission(admission);
     let text = metrics.text();
     for line in [
         r#"web_requests_total{route="/fhir",status="2xx"} 2"#,
@@ -50,6 +52,8 @@ fn what_is_counted_can_be_read() {
         r#"web_at_work{class="bulk"} 1"#,
         r#"web_at_work_limit{class="ordinary"} 1024"#,
         "web_connections 1",
+        "web_open_streams 2",
+        "web_buffer_bytes 3",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }

@@ -25,10 +25,13 @@ use proptest::{
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    body::BodyError,
-    chunked::{Chunked, Piece},
-    http1::{Framing, take},
-    upstream::emitted,
+    handler::BodyError,
+    http1::{
+        Framing,
+        chunked::{Chunked, Piece},
+        take,
+    },
+    upstream::encode,
 };
 
 /// A message, as somebody read it.
@@ -207,7 +210,7 @@ async fn compare(bytes: &[u8], known: bool) -> Result<usize, TestCaseError> {
         prop_assert_eq!(theirs.get(at), Some(&same));
         // And what goes on to the app is that message, alone and whole.
         let mut given = Given((!body.is_empty()).then(|| body.clone().into()), known);
-        let read = hyper_reads(&emitted(head, &mut given).await).await;
+        let read = hyper_reads(&encode(head, &mut given).await).await;
         prop_assert_eq!(read.len(), 1);
         let target = head.uri.path_and_query().map(ToString::to_string);
         prop_assert_eq!(Some(read[0].uri.to_string()), target);

@@ -9,9 +9,9 @@ use std::{
 
 use certs::{
     IdentityFiles, MutualClient, MutualFiles, MutualServer, PublicServer, TrustAnchors, Versions,
-    issue::{self, Settings},
-    listener, policy,
+    policy,
 };
+use dev_ca::Settings;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -26,12 +26,14 @@ use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
 use crate::{
-    conversation::Talk,
+    admission::Admission,
     edge::Edge,
-    limits::{Limits, Requests, Shed},
+    edge_handler::EdgeHandler,
+    limits::Limits,
     metrics::Metrics,
     surface::Surface,
-    upstream::{self, Source, Upstreams},
+    transport::EdgeTransport,
+    upstream::{Source, Upstreams},
 };
 
 /// Everything that `issue` makes, in a folder of its own.
@@ -45,7 +47,7 @@ impl Certificates {
             reason = "a handshake compares with the real time"
         )]
         let now = time::OffsetDateTime::now_utc();
-        issue::development(&Settings::new(dir.path(), now)).unwrap();
+        dev_ca::development(&Settings::new(dir.path(), now)).unwrap();
         Self(dir)
     }
 
@@ -101,7 +103,7 @@ impl App {
         tokio::spawn(listener::serve(
             tcp,
             tls,
-            listener::Http(service),
+            listener::Http1(service),
             listener::Limits::internal(),
             shutdown,
         ));
@@ -162,23 +164,22 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) async fn start(certificates: &Certificates, apps: &[SocketAddr]) -> Self {
+        let limits = Arc::new(Limits::default());
         let apps = apps.iter().map(|app| app.to_string().parse().unwrap());
         let upstreams = Upstreams::start(
             Source::Fixed(apps.collect()),
             "app.internal".parse().unwrap(),
             mutual_client(certificates),
-            upstream::Limits::default(),
+            limits.upstream.clone(),
             Arc::default(),
         );
-        let limits = Limits::default();
         let surface = Surface::of_app().unwrap();
         let edge = Arc::new(Edge {
             origin: "https://localhost:8443".parse().unwrap(),
             metrics: Metrics::new(surface.templates()),
             surface: Arc::new(surface),
             balancers: Arc::default(),
-            requests: Requests::new(limits.requests_per_minute),
-            shed: Arc::new(Shed::new(limits.ordinary, limits.bulk)),
+            admission: Admission::new(&limits),
             upstreams: Arc::new(upstreams.unwrap()),
             traced: false,
             draining: CancellationToken::new(),
@@ -186,9 +187,23 @@ impl Web {
         });
         let identity = certificates.identity("public/web");
         let public = PublicServer::reloading(identity, Versions::Tls13).unwrap();
+        let transport = EdgeTransport {
+            tls: public,
+            admission: Arc::clone(&edge.admission),
+            limits: Arc::clone(&edge.limits),
+            balancers: Arc::default(),
+            proxy_protocol: false,
+            metrics: Arc::clone(&edge.metrics),
+        };
         let (tcp, address) = bind().await;
-        let (limits, shutdown) = (edge.limits.listener(), CancellationToken::new());
-        tokio::spawn(listener::serve(tcp, public, Talk(edge), limits, shutdown));
+        let (limits, shutdown) = (edge.limits.listener(1), CancellationToken::new());
+        tokio::spawn(listener::serve(
+            tcp,
+            transport,
+            EdgeHandler(edge),
+            limits,
+            shutdown,
+        ));
         let anchors = TrustAnchors::from_pem_file(certificates.path("public/ca.pem")).unwrap();
         Self {
             address,

@@ -1,10 +1,6 @@
 use std::time::Duration;
 
-use certs::{
-    IdentityFiles, TrustAnchors, Versions,
-    issue::{self, Settings},
-    policy,
-};
+use certs::{IdentityFiles, TrustAnchors, Versions, policy};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,21 +19,24 @@ struct Door {
 }
 
 impl Door {
-    async fn open(balancers: &str, proxy_protocol: bool, places: u32) -> Self {
+    async fn open(balancers: &str, proxy_protocol: bool, connections: u64) -> Self {
         let dir = TempDir::new().unwrap();
         #[expect(
             clippy::disallowed_methods,
             reason = "a handshake compares with the real time"
         )]
         let now = ::time::OffsetDateTime::now_utc();
-        issue::development(&Settings::new(dir.path(), now)).unwrap();
+        dev_ca::development(&dev_ca::Settings::new(dir.path(), now)).unwrap();
         let identity = IdentityFiles {
             certificate: dir.path().join("public/web.pem"),
             key: dir.path().join("public/web.key"),
         };
+        let mut limits = Limits::default();
+        limits.connections.max_per_client = connections;
         let transport = EdgeTransport {
             tls: PublicServer::reloading(identity, Versions::Tls13).unwrap(),
-            places: Places::new(places),
+            admission: Admission::new(&limits),
+            limits: Arc::new(limits),
             balancers: Arc::new(balancers.parse().unwrap_or_default()),
             proxy_protocol,
             metrics: Metrics::new([]),
@@ -51,7 +50,7 @@ impl Door {
 
     /// Lets a client in that sends `first` before its handshake and `hello` after it. `Ok` is
     /// where it comes from, and what it sent.
-    async fn let_in(&self, first: &[u8]) -> Result<(String, Established<Stream>), Refused> {
+    async fn let_in(&self, first: &[u8]) -> Result<(String, Established<Stream>), Rejected> {
         let address = self.tcp.local_addr().unwrap();
         let anchors = self.dir.path().join("public/ca.pem");
         let config = policy::https_client(&TrustAnchors::from_pem_file(anchors).unwrap()).unwrap();
@@ -88,7 +87,7 @@ impl Door {
     }
 }
 
-type Stream = Held;
+type Stream = ClientStream;
 
 /// From 203.0.113.9:4000 to 10.0.0.1:443.
 const HEADER: &[u8] =
@@ -106,7 +105,7 @@ async fn a_proxy_header_says_who_the_client_is_and_the_handshake_begins_right_af
     assert_eq!(balancer, "127.0.0.1");
     door.let_in(LOCAL).await.unwrap();
     let crowded = door.let_in(HEADER).await.err().unwrap();
-    assert!(matches!(crowded, Refused::TurnedAway(_)), "{crowded}");
+    assert!(matches!(crowded, Rejected::NotAdmitted(_)), "{crowded}");
     drop(held);
     door.let_in(HEADER).await.unwrap();
     assert_eq!(door.count("done"), "4");
@@ -123,7 +122,7 @@ async fn where_headers_are_agreed_on_nobody_gets_in_without_a_good_one() {
         b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
     ] {
         let refused = door.let_in(first).await.err().unwrap();
-        assert!(matches!(refused, Refused::TurnedAway(_)), "{refused}");
+        assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
     }
     assert_eq!(door.count("proxy"), "4");
     assert_eq!(door.count("done"), "0");
@@ -134,12 +133,12 @@ async fn past_the_load_balancers_no_header_is_believed() {
     let door = Door::open("10.0.0.0/8", true, 8).await;
     for first in [HEADER, LOCAL, b""] {
         let refused = door.let_in(first).await.err().unwrap();
-        assert!(matches!(refused, Refused::TurnedAway(_)), "{refused}");
+        assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
     }
     // Where none is agreed on, one is no handshake.
     let door = Door::open("127.0.0.0/8", false, 8).await;
     let refused = door.let_in(HEADER).await.err().unwrap();
-    assert!(matches!(refused, Refused::Handshake(_)), "{refused}");
+    assert!(matches!(refused, Rejected::Handshake(_)), "{refused}");
     assert_eq!(door.count("tls"), "1");
 }
 
@@ -149,8 +148,8 @@ async fn a_client_with_all_its_connections_costs_no_handshake_and_one_that_left_
     let one = door.let_in(b"").await.unwrap();
     let _other = door.let_in(b"").await.unwrap();
     let refused = door.let_in(b"").await.err().unwrap();
-    assert!(matches!(refused, Refused::TurnedAway(_)), "{refused}");
-    assert_eq!(door.transport.places.taken(), 2);
+    assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
+    assert_eq!(door.transport.admission.connections.used(), 2);
     drop(one);
     assert!(door.let_in(b"").await.is_ok());
 }
@@ -168,13 +167,13 @@ async fn whoever_says_nothing_is_counted_when_the_time_is_over() {
             .is_err()
     );
     assert_eq!(door.count("unfinished"), "1");
-    assert_eq!(door.transport.places.taken(), 0);
+    assert_eq!(door.transport.admission.connections.used(), 0);
 }
 
 #[tokio::test]
 async fn in_the_clear_the_same_is_asked_of_a_client_before_anything_is_read() {
     let Door { tcp, transport, .. } = Door::open("127.0.0.0/8", true, 1).await;
-    let plain = PlainTransport(transport);
+    let plain = PlaintextTransport(transport);
     let address = tcp.local_addr().unwrap();
     let come = async |first: &[u8]| {
         let mut client = TcpStream::connect(address).await.unwrap();
@@ -195,6 +194,6 @@ async fn in_the_clear_the_same_is_asked_of_a_client_before_anything_is_read() {
     assert!(come(HEADER).await.is_ok());
     for first in [&b""[..], b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
         let refused = come(first).await.err().unwrap();
-        assert!(matches!(refused, Refused::TurnedAway(_)), "{refused}");
+        assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
     }
 }

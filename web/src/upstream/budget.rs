@@ -1,17 +1,18 @@
+//! How many requests may be sent again.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a request puts in, in thousandths of a retry: retries stay below a fifth of all requests,
-/// also with what the floor adds.
+/// Deposit of a request, in thousandths of a retry: retries stay below a fifth of all requests, also
+/// with what the floor adds.
 const DEPOSIT: u64 = 150;
-/// What a second puts in, for when there are few requests.
+/// Deposit of a second, in thousandths of a retry, for times with few requests.
 const FLOOR: u64 = 1000;
-/// What a retry takes out.
+/// Cost of a retry.
 const RETRY: u64 = 1000;
-/// The most that is kept: an app with so many requests in flight can end, and all are sent again.
-const MOST: u64 = 200 * RETRY;
+/// The most that is saved up: an app with as many requests in flight can end, and all are retried.
+const MAX: u64 = 200 * RETRY;
 
-/// How much may be sent again. Without it, apps that are slow because they have too much to do
-/// would get still more.
+/// The retry budget. Without it, an overloaded app tier would get even more requests.
 #[derive(Debug)]
 pub(super) struct Budget(AtomicU64);
 
@@ -20,21 +21,21 @@ impl Budget {
         Self(AtomicU64::new(10 * RETRY))
     }
 
-    /// A request came.
+    /// Deposits for a request.
     pub(super) fn deposit(&self) {
-        if self.0.load(Relaxed) < MOST {
+        if self.0.load(Relaxed) < MAX {
             self.0.fetch_add(DEPOSIT, Relaxed);
         }
     }
 
-    /// A second went by.
-    pub(super) fn second(&self) {
-        if self.0.load(Relaxed) < MOST / 10 {
+    /// Deposits for a second.
+    pub(super) fn on_second(&self) {
+        if self.0.load(Relaxed) < MAX / 10 {
             self.0.fetch_add(FLOOR, Relaxed);
         }
     }
 
-    /// Whether one may be sent again; then it is paid for.
+    /// Whether one retry is allowed; it is paid for.
     pub(super) fn withdraw(&self) -> bool {
         self.0
             .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(RETRY))
@@ -67,7 +68,7 @@ mod tests {
             budget.deposit();
         }
         assert_eq!((0..1000).filter(|_| budget.withdraw()).count(), 200);
-        budget.second();
+        budget.on_second();
         assert!(budget.withdraw() && !budget.withdraw());
     }
 }

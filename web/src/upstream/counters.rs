@@ -1,41 +1,40 @@
+//! Counters of the upstream module.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What happened towards the apps since the start.
+/// Events towards the app tier since the start.
 #[derive(Debug, Default)]
 pub(crate) struct UpstreamCounters {
-    /// Connections made.
+    /// Opened connections.
     pub(crate) connects: AtomicU64,
-    /// Connections that could not be made. Nothing was sent, so another app was asked.
+    /// Connections that could not be opened. Nothing was sent, so another endpoint was tried.
     pub(crate) connect_failures: AtomicU64,
     /// Requests on a connection that had carried one before.
     pub(crate) reused: AtomicU64,
-    /// Requests sent again after a connection was lost.
+    /// Retries after a connection was lost.
     pub(crate) retries: AtomicU64,
-    /// Requests also sent to another app, because the first one took long.
-    pub(crate) hedges: AtomicU64,
-    /// Requests that would have been sent again, if the budget had allowed it.
+    /// Retries that the budget did not allow.
     pub(crate) budget_exhausted: AtomicU64,
-    /// Requests refused because every app had as many as it may.
+    /// Requests refused because every endpoint was full.
     pub(crate) full: AtomicU64,
-    /// Apps taken out.
+    /// Ejected endpoints.
     pub(crate) ejections: AtomicU64,
-    /// Apps taken in again.
+    /// Readmitted endpoints.
     pub(crate) readmissions: AtomicU64,
-    /// Changes of the list of apps.
+    /// Changes of the list of endpoints.
     pub(crate) list_changes: AtomicU64,
     /// Lists that could not be used.
     pub(crate) list_failures: AtomicU64,
 }
 
 impl UpstreamCounters {
-    /// Each by its name, as a metric's label has it.
-    pub(crate) fn all(&self) -> [(&'static str, u64); 11] {
+    /// Each event's name, as a metric's label, and its count.
+    pub(crate) fn all(&self) -> [(&'static str, u64); 10] {
         [
             ("connect", &self.connects),
             ("connect_failure", &self.connect_failures),
             ("reuse", &self.reused),
             ("retry", &self.retries),
-            ("hedge", &self.hedges),
             ("budget_exhausted", &self.budget_exhausted),
             ("full", &self.full),
             ("ejection", &self.ejections),
@@ -47,7 +46,7 @@ impl UpstreamCounters {
     }
 }
 
-/// One more.
+/// Counts one event.
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
 }

@@ -1,3 +1,5 @@
+//! One request on one connection.
+
 use std::{
     future::poll_fn,
     io,
@@ -9,147 +11,152 @@ use http::Response;
 use http_body::Body;
 
 use super::{
-    answer::AnswerBody,
-    answer_head::{AnswerHead, Heads},
-    app::Lease,
+    connection::PooledConnection,
+    endpoint::Slot,
     framing::{Framing, FramingError},
-    outgoing::{Outgoing, SendFault},
-    wire::Wire,
+    request_encoder::{RequestEncoder, SendFault},
+    response_body::UpstreamBody,
+    response_head::{ResponseHead, ResponseHeadParser},
 };
-use crate::body::BodyError;
+use crate::handler::BodyError;
 
-/// One request on one connection, up to the head of its answer. Dropping it closes the connection.
+/// One request on one connection, up to the head of its response. Dropping it closes the connection.
 pub(super) struct Exchange {
-    lease: Lease,
-    wire: Box<Wire>,
-    /// What the connection had sent before.
-    before: u64,
+    slot: Slot,
+    connection: Box<PooledConnection>,
+    /// Bytes that the connection had sent before.
+    sent_before: u64,
     sending: Sending,
-    heads: Heads,
-    /// Something came back.
+    parser: ResponseHeadParser,
+    /// A part of the response was received.
     answered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
-    Going,
-    Done,
-    /// The app takes no more; it may have said why.
+    InProgress,
+    Complete,
+    /// The app accepts no more; it may have sent a response that says why.
     Broken,
 }
 
-/// Why an exchange gave no answer.
+/// Why an exchange has no response.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Nothing was sent.
     Unsent,
-    /// Something may have been sent, and nothing came back.
+    /// A part of the request may have been sent, and nothing was received.
     Lost(io::Error),
-    /// The answer broke off in its head.
-    Broken(io::Error),
-    /// What came back is no answer.
+    /// The connection was lost within the head of the response.
+    Truncated(io::Error),
+    /// What was received is not a response.
     Malformed(FramingError),
-    /// It takes longer than the watch was set to. The exchange can go on.
-    Overdue,
-    /// It is the client's body that failed.
+    /// The deadline has passed, or the endpoint has become silent. The exchange can go on.
+    Late,
+    /// The client's body failed.
     Body(BodyError),
 }
 
 impl Exchange {
-    /// `due`: when it is [`Failure::Overdue`], by the clock.
-    pub(super) fn new(lease: Lease, wire: Box<Wire>, bodiless: bool, due: u64) -> Self {
-        wire.watch.set(due);
+    /// A request that must be answered by `deadline`, by the coarse clock.
+    pub(super) fn new(
+        slot: Slot,
+        connection: Box<PooledConnection>,
+        to_head: bool,
+        deadline: u64,
+    ) -> Self {
+        connection.deadline.set(deadline);
         Self {
-            before: wire.sent(),
-            lease,
-            wire,
-            sending: Sending::Going,
-            heads: Heads::new(bodiless),
+            sent_before: connection.sent(),
+            slot,
+            connection,
+            sending: Sending::InProgress,
+            parser: ResponseHeadParser::new(to_head),
             answered: false,
         }
     }
 
-    pub(super) fn lease(&self) -> &Lease {
-        &self.lease
+    pub(super) fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     pub(super) fn is_reused(&self) -> bool {
-        self.wire.reused
+        self.connection.reused
     }
 
-    /// Sets another time to be overdue at.
-    pub(super) fn wait_until(&self, due: u64) {
-        self.wire.watch.set(due);
+    /// Changes the deadline, by the coarse clock.
+    pub(super) fn wait_until(&self, deadline: u64) {
+        self.connection.deadline.set(deadline);
     }
 
-    /// Sends what is to be sent, and awaits the head of the answer.
-    pub(super) async fn head<B>(
+    /// Sends the request, and waits for the head of the response.
+    pub(super) async fn send<B>(
         &mut self,
-        outgoing: &mut Outgoing,
+        encoder: &mut RequestEncoder,
         body: &mut B,
-    ) -> Result<AnswerHead, Failure>
+    ) -> Result<ResponseHead, Failure>
     where
         B: Body<Data = Bytes, Error = BodyError> + Unpin,
     {
-        poll_fn(|cx| self.poll_head(cx, outgoing, body)).await
+        poll_fn(|cx| self.poll_head(cx, encoder, body)).await
     }
 
-    pub(super) fn poll_head<B>(
+    fn poll_head<B>(
         &mut self,
         cx: &mut Context<'_>,
-        outgoing: &mut Outgoing,
+        encoder: &mut RequestEncoder,
         body: &mut B,
-    ) -> Poll<Result<AnswerHead, Failure>>
+    ) -> Poll<Result<ResponseHead, Failure>>
     where
         B: Body<Data = Bytes, Error = BodyError> + Unpin,
     {
-        if self.sending == Sending::Going {
-            match outgoing.poll_send(cx, &mut self.wire.tls, body) {
+        if self.sending == Sending::InProgress {
+            match encoder.poll_send(cx, &mut self.connection.tls, body) {
                 Poll::Pending => {}
-                Poll::Ready(Ok(())) => self.sending = Sending::Done,
+                Poll::Ready(Ok(())) => self.sending = Sending::Complete,
                 Poll::Ready(Err(SendFault::Body(error))) => {
                     return Poll::Ready(Err(Failure::Body(error)));
                 }
-                Poll::Ready(Err(SendFault::Io)) if self.wire.sent() == self.before => {
+                Poll::Ready(Err(SendFault::Io)) if self.connection.sent() == self.sent_before => {
                     return Poll::Ready(Err(Failure::Unsent));
                 }
                 Poll::Ready(Err(SendFault::Io)) => self.sending = Sending::Broken,
             }
         }
         loop {
-            match self.heads.find(&mut self.wire.inbox) {
+            match self.parser.find(&mut self.connection.inbox) {
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Err(Failure::Malformed(error))),
             }
-            match self.wire.poll_fill(cx) {
+            match self.connection.poll_fill(cx) {
                 Poll::Ready(Ok(1..)) => self.answered = true,
                 Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(Err(self.ended(io::ErrorKind::UnexpectedEof.into())));
+                    return Poll::Ready(Err(self.lost(io::ErrorKind::UnexpectedEof.into())));
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.ended(error))),
-                Poll::Pending if self.wire.watch.rings(cx) => {
-                    return Poll::Ready(Err(Failure::Overdue));
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(error))),
+                Poll::Pending if self.connection.deadline.has_passed(cx) => {
+                    return Poll::Ready(Err(Failure::Late));
                 }
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    fn ended(&self, error: io::Error) -> Failure {
+    fn lost(&self, error: io::Error) -> Failure {
         if self.answered {
-            Failure::Broken(error)
+            Failure::Truncated(error)
         } else {
             Failure::Lost(error)
         }
     }
 
-    /// The answer, whose body goes on with the connection.
-    pub(super) fn into_response(self, head: AnswerHead) -> Response<AnswerBody> {
+    /// The response, whose body keeps the connection until its end.
+    pub(super) fn into_response(self, head: ResponseHead) -> Response<UpstreamBody> {
         let delimited = !matches!(head.framing, Framing::UntilClose);
-        // An answer to half a request is the last one here.
-        let keeps = head.keeps && delimited && self.sending == Sending::Done;
-        let body = AnswerBody::new(self.lease, self.wire, head.framing, keeps);
+        // After a response to half a request, the rest of it would follow.
+        let persistent = head.persistent && delimited && self.sending == Sending::Complete;
+        let body = UpstreamBody::new(self.slot, self.connection, head.framing, persistent);
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;

@@ -1,40 +1,42 @@
+//! The framing of responses.
+
 use bytes::BytesMut;
 
-use crate::chunked::{ChunkError, Chunked, Piece, take};
+use crate::http1::chunked::{ChunkError, Chunked, Piece, take};
 
-/// How the end of an answer's body is known (RFC 9112, 6.3).
+/// How the end of a response's body is known (RFC 9112, 6.3).
 #[derive(Debug)]
 pub(super) enum Framing {
-    /// So many bytes are to come.
+    /// As many bytes are to come.
     Length(u64),
-    /// It is said in the body.
+    /// The chunked coding says it.
     Chunked(Chunked),
-    /// The connection ends.
+    /// The connection ends with it.
     UntilClose,
 }
 
-/// Why what an app sent is not an answer.
+/// Why what an app sent is not a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FramingError {
-    /// It is not HTTP/1.1 as this tier reads it.
-    #[error("the answer's head is malformed")]
+    /// Its head is malformed.
+    #[error("the response's head is malformed")]
     Head,
-    /// It is too long, or has too many lines.
-    #[error("the answer's head is too large")]
+    /// Its head is too long, or has too many fields.
+    #[error("the response's head is too large")]
     TooLarge,
-    /// It says its body's length in two ways, or in none.
-    #[error("the answer's length is ambiguous")]
+    /// Its length is given in two ways, or in none.
+    #[error("the response's length is ambiguous")]
     Length,
-    /// It speaks of something that was not asked for.
-    #[error("the answer switches protocols")]
+    /// It switches protocols, which was not requested.
+    #[error("the response switches protocols")]
     Switch,
-    /// The body's chunks can't be read.
-    #[error("the answer's chunks are malformed")]
+    /// Its chunks are malformed.
+    #[error("the response's chunks are malformed")]
     Chunk(#[from] ChunkError),
 }
 
 impl Framing {
-    /// Takes the next piece of the body from what was received.
+    /// Takes the next part of the body from what was received.
     pub(super) fn decode(&mut self, inbox: &mut BytesMut) -> Result<Piece, FramingError> {
         match self {
             Self::Length(0) => Ok(Piece::End),
@@ -49,8 +51,8 @@ impl Framing {
         }
     }
 
-    /// Whether nothing more is to come; not known of chunks before their end was decoded.
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether the body is complete; not known of chunks before their end was decoded.
+    pub(super) fn is_complete(&self) -> bool {
         matches!(self, Self::Length(0))
     }
 }

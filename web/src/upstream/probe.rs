@@ -1,90 +1,71 @@
+//! Readiness probes.
+
 use std::{
-    pin::Pin,
     sync::{Arc, Weak},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
-use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty};
 use telemetry::{RequestId, X_REQUEST_ID};
 use tokio::time::{sleep, timeout};
 
-use super::{app::App, exchange::Exchange, outgoing::Outgoing, watch::millis};
-use crate::body::BodyError;
+use super::{
+    deadline::millis, endpoint::Endpoint, exchange::Exchange, request_encoder::RequestEncoder,
+};
+use crate::handler::BodyError;
 
-/// Asks an app every second or so whether it is ready, for as long as it is on the list.
-pub(super) async fn run(app: Weak<App>) {
-    let mut turn = 0;
-    while let Some(app) = app.upgrade().filter(|app| !app.is_retired()) {
-        let limits = app.common.limits.clone();
-        let began = app.common.clock.now();
-        match timeout(limits.probe, is_ready(&app)).await {
-            Ok(ready) => app.probed(ready),
-            Err(_elapsed) => app.not_heard_since(began),
+/// Probes an endpoint, as long as it is on the list.
+pub(super) async fn run(endpoint: Weak<Endpoint>) {
+    let mut count = 0;
+    while let Some(endpoint) = endpoint.upgrade().filter(|endpoint| !endpoint.is_removed()) {
+        let limits = endpoint.context.limits.clone();
+        let began = endpoint.context.clock.now();
+        match timeout(limits.probe_timeout, is_ready(&endpoint)).await {
+            Ok(ready) => endpoint.on_probe(ready),
+            Err(_elapsed) => endpoint.on_probe_timeout(began),
         }
-        drop(app);
-        turn += 1;
-        sleep(jittered(limits.probe_every, turn)).await;
+        drop(endpoint);
+        count += 1;
+        sleep(jittered(limits.probe_interval, count)).await;
     }
 }
 
-/// Whether the app says so, over the same connections that requests take.
-async fn is_ready(app: &Arc<App>) -> bool {
+/// Whether the app is ready, over the same connections that requests use.
+async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("/readyz");
     let id = RequestId::random().header_value();
     request.headers_mut().insert(X_REQUEST_ID, id);
     let (head, ()) = request.into_parts();
-    let limit = millis(app.common.limits.probe);
-    let mut outgoing = Outgoing::new(&head, &app.common.host, &Nothing, limit);
-    let lease = app.lease();
-    let wire = match app.take() {
-        Some(wire) => wire,
-        None => match app.connect().await {
-            Ok(wire) => wire,
-            Err(_told_already) => return false,
+    let context = &endpoint.context;
+    let timeout = millis(context.limits.probe_timeout);
+    let mut body = Empty::<Bytes>::new().map_err(|never| -> BodyError { match never {} });
+    let mut encoder = RequestEncoder::new(&head, &context.host, &body, timeout);
+    let slot = endpoint.slot();
+    let connection = match endpoint.checkout() {
+        Some(connection) => connection,
+        None => match endpoint.connect().await {
+            Ok(connection) => connection,
+            Err(_logged) => return false,
         },
     };
-    let due = app.common.clock.now() + 2 * limit;
-    let mut exchange = Exchange::new(lease, wire, false, due);
-    match exchange.head(&mut outgoing, &mut Nothing).await {
+    let deadline = context.clock.now() + 2 * timeout;
+    let mut exchange = Exchange::new(slot, connection, false, deadline);
+    match exchange.send(&mut encoder, &mut body).await {
         Ok(head) => {
             let ready = head.status == StatusCode::OK;
-            // A short body is here already, and the connection waits for the next request.
+            // A short body was received with its head, and the connection is idle again.
             drop(exchange.into_response(head));
             ready
         }
-        Err(_as_good_as_no) => false,
+        Err(_not_ready) => false,
     }
 }
 
-/// A tenth more or less, so that several edges do not ask at the same moment.
-fn jittered(every: Duration, turn: u32) -> Duration {
-    // Steps of a golden fifth never fall into a rhythm.
-    every * 9 / 10 + every / 5 * (turn.wrapping_mul(61) % 100) / 100
-}
-
-/// No body.
-pub(super) struct Nothing;
-
-impl Body for Nothing {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        true
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(0)
-    }
+/// The interval, up to a tenth longer or shorter, so that several edges do not probe in step.
+fn jittered(interval: Duration, count: u32) -> Duration {
+    // 61 and 100 have no common divisor: every hundredth occurs before one repeats.
+    interval * 9 / 10 + interval / 5 * (count.wrapping_mul(61) % 100) / 100
 }

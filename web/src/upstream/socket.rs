@@ -1,3 +1,5 @@
+//! The TCP stream below TLS.
+
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -11,18 +13,18 @@ use tokio::{
 };
 use tokio_util::io::poll_read_buf;
 
-/// How much is received at once when there is much to receive.
-const MUCH: usize = 32 * 1024;
+/// The size of a read while there is more to receive, in bytes.
+const READ_BYTES: usize = 32 * 1024;
 
-/// TCP below TLS. Knows whether anything was sent, and receives long answers in few calls: TLS by
-/// itself would ask for 4 KiB at a time.
+/// TCP below TLS. It counts what was sent, and receives long responses in few system calls: TLS alone
+/// would read 4 KiB at a time.
 #[derive(Debug)]
 pub(super) struct Socket {
     tcp: TcpStream,
     sent: u64,
-    /// The last read filled what it was given: there is probably more.
+    /// The last read filled its buffer: there is probably more.
     more: bool,
-    /// Received, and not yet taken by TLS. No memory is held while it is empty.
+    /// Received, and not yet read by TLS. No memory is held while it is empty.
     ahead: BytesMut,
 }
 
@@ -36,7 +38,7 @@ impl Socket {
         }
     }
 
-    /// How many bytes the system has taken.
+    /// The bytes that the kernel accepted.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
@@ -62,14 +64,14 @@ impl AsyncRead for Socket {
                 this.more = buf.remaining() == 0;
                 return Poll::Ready(Ok(()));
             }
-            this.ahead.reserve(MUCH);
+            this.ahead.reserve(READ_BYTES);
             let Poll::Ready(count) = poll_read_buf(Pin::new(&mut this.tcp), cx, &mut this.ahead)
             else {
                 this.more = false;
                 this.ahead = BytesMut::new();
                 return Poll::Pending;
             };
-            this.more = count? >= MUCH;
+            this.more = count? >= READ_BYTES;
         }
         let count = buf.remaining().min(this.ahead.len());
         buf.put_slice(this.ahead.get(..count).unwrap_or_default());

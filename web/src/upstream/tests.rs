@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
-    answer_head::{AnswerHead, Heads},
     framing::{Framing, FramingError},
+    response_head::{ResponseHead, ResponseHeadParser},
 };
-use crate::chunked::Piece;
+use crate::http1::chunked::Piece;
 
 /// What was read of a connection that ends after some bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bodiless: bool) -> Read 
 }
 
 struct Reader {
-    heads: Heads,
-    head: Option<AnswerHead>,
+    head_parser: ResponseHeadParser,
+    head: Option<ResponseHead>,
     body: Vec<u8>,
     over: bool,
 }
@@ -53,7 +53,7 @@ struct Reader {
 impl Reader {
     fn new(bodiless: bool) -> Self {
         Self {
-            heads: Heads::new(bodiless),
+            head_parser: ResponseHeadParser::new(bodiless),
             head: None,
             body: Vec::new(),
             over: false,
@@ -62,7 +62,7 @@ impl Reader {
 
     fn advance(&mut self, inbox: &mut BytesMut) -> Result<(), FramingError> {
         if self.head.is_none() {
-            self.head = self.heads.find(inbox)?;
+            self.head = self.head_parser.find(inbox)?;
         }
         let Some(head) = &mut self.head else {
             return Ok(());

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use certs::listener::{Http, Limits, serve};
 use certs::{IdentityFiles, PublicServer, Versions};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use listener::{Http, Limits, serve};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 

@@ -24,7 +24,7 @@ pub(super) fn render(kind: Database, extras: Extras) -> String {
     statements.extend(statements_of(
         &ACCOUNTS
             .replace("{{database}}", DATABASE)
-            .replace("{{issuer}}", &certs::issue::database_issuer(ORGANIZATION))
+            .replace("{{issuer}}", &dev_ca::database_issuer(ORGANIZATION))
             .replace("{{organization}}", ORGANIZATION),
     ));
     if extras.test_databases {

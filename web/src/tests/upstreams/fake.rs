@@ -27,9 +27,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    body::BodyError,
+    handler::BodyError,
+    limits::UpstreamLimits,
     tests::stack::{Certificates, mutual_client},
-    upstream::{AnswerBody, Limits, Source, UpstreamCounters, UpstreamError, Upstreams},
+    upstream::{Source, UpstreamBody, UpstreamCounters, UpstreamError, Upstreams},
 };
 
 /// What an app does with a request.
@@ -264,17 +265,21 @@ pub(super) fn text(text: impl Into<Bytes>) -> Body {
 
 impl Apps {
     pub(super) fn start(certificates: &Certificates, apps: &[&Fake]) -> Self {
-        Self::with(certificates, apps, Limits::default())
+        Self::with(certificates, apps, UpstreamLimits::default())
     }
 
-    pub(super) fn with(certificates: &Certificates, apps: &[&Fake], limits: Limits) -> Self {
+    pub(super) fn with(
+        certificates: &Certificates,
+        apps: &[&Fake],
+        limits: UpstreamLimits,
+    ) -> Self {
         let entries = apps
             .iter()
             .map(|app| app.address.to_string().parse().unwrap());
         Self::of(certificates, Source::Fixed(entries.collect()), limits)
     }
 
-    pub(super) fn of(certificates: &Certificates, source: Source, limits: Limits) -> Self {
+    pub(super) fn of(certificates: &Certificates, source: Source, limits: UpstreamLimits) -> Self {
         let counters = Arc::<UpstreamCounters>::default();
         let (host, tls) = ("app.internal".parse().unwrap(), mutual_client(certificates));
         let upstreams = Upstreams::start(source, host, tls, limits, Arc::clone(&counters)).unwrap();
@@ -287,7 +292,7 @@ impl Apps {
     pub(super) async fn send(
         &self,
         request: Request<Body>,
-    ) -> Result<Response<AnswerBody>, UpstreamError> {
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let (head, mut body): (request::Parts, Body) = request.into_parts();
         self.upstreams.send(&head, &mut body).await
     }

@@ -8,10 +8,7 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use super::fake::{Apps, Fake, Then, ok};
-use crate::{
-    tests::stack::Certificates,
-    upstream::{Limits, Source},
-};
+use crate::{limits::UpstreamLimits, tests::stack::Certificates, upstream::Source};
 
 /// A file with a list.
 struct List {
@@ -43,7 +40,7 @@ impl List {
         Apps::of(
             certificates,
             Source::File(self.path.clone()),
-            Limits::default(),
+            UpstreamLimits::default(),
         )
     }
 }
@@ -168,7 +165,11 @@ async fn a_name_stands_for_all_its_addresses() {
     let entry = format!("dns:localhost:{}", app.address.port())
         .parse()
         .unwrap();
-    let apps = Apps::of(&certificates, Source::Fixed(vec![entry]), Limits::default());
+    let apps = Apps::of(
+        &certificates,
+        Source::Fixed(vec![entry]),
+        UpstreamLimits::default(),
+    );
     apps.wait_for(1).await;
     assert_eq!(apps.get("/").await.unwrap().0, 200);
     let states = apps.upstreams.states();

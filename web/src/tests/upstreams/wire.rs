@@ -10,9 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use super::fake::{Apps, Body, Fake, Then, ok, text};
 use crate::{
-    body::BodyError,
+    handler::BodyError,
+    limits::UpstreamLimits,
     tests::stack::Certificates,
-    upstream::{AnswerError, Limits, UpstreamError},
+    upstream::{UpstreamBodyError, UpstreamError},
 };
 
 /// A body in pieces, whose length is not known.
@@ -88,9 +89,9 @@ async fn answers_of_every_framing_are_read_over_one_connection() {
         })
     })
     .await;
-    let limits = Limits {
-        probe_every: Duration::from_mins(1),
-        ..Limits::default()
+    let limits = UpstreamLimits {
+        probe_interval: Duration::from_mins(1),
+        ..UpstreamLimits::default()
     };
     let apps = Apps::with(&certificates, &[&app], limits);
     apps.wait_for(1).await;
@@ -142,7 +143,7 @@ async fn an_answer_to_the_end_of_a_connection_must_have_said_so_and_must_not_be_
         .unwrap();
     app.kill().await;
     let error = answer.into_body().collect().await.unwrap_err();
-    assert!(matches!(error, AnswerError::Lost(_)), "{error}");
+    assert!(matches!(error, UpstreamBodyError::Lost(_)), "{error}");
 }
 
 #[tokio::test]
@@ -244,9 +245,9 @@ async fn a_request_that_nobody_waits_for_any_more_takes_its_connection_along() {
         Then::Later(after, ok(if slow { "late" } else { "asked" }))
     })
     .await;
-    let limits = Limits {
-        probe_every: Duration::from_mins(1),
-        ..Limits::default()
+    let limits = UpstreamLimits {
+        probe_interval: Duration::from_mins(1),
+        ..UpstreamLimits::default()
     };
     let apps = Apps::with(&certificates, &[&app], limits);
     apps.wait_for(1).await;
@@ -262,9 +263,9 @@ async fn a_request_that_nobody_waits_for_any_more_takes_its_connection_along() {
 async fn patience_ends_and_what_may_have_been_done_is_not_done_again() {
     let certificates = Certificates::issue();
     let app = Fake::start(&certificates, |_| Then::Hang).await;
-    let limits = Limits {
-        total: Duration::from_millis(300),
-        ..Limits::default()
+    let limits = UpstreamLimits {
+        response_timeout: Duration::from_millis(300),
+        ..UpstreamLimits::default()
     };
     let apps = Apps::with(&certificates, &[&app], limits);
     let error = apps.post("/", "a").await.unwrap_err();
@@ -279,9 +280,9 @@ async fn an_app_that_falls_silent_in_an_answer_is_left() {
     let certificates = Certificates::issue();
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
     let app = Fake::start(&certificates, |_| Then::Answer(half.to_owned())).await;
-    let limits = Limits {
-        stall: Duration::from_millis(300),
-        ..Limits::default()
+    let limits = UpstreamLimits {
+        stall_timeout: Duration::from_millis(300),
+        ..UpstreamLimits::default()
     };
     let apps = Apps::with(&certificates, &[&app], limits);
     let answer = apps
@@ -297,7 +298,7 @@ async fn an_app_that_falls_silent_in_an_answer_is_left() {
         .await
         .unwrap()
         .unwrap_err();
-    assert!(matches!(error, AnswerError::Silent), "{error}");
+    assert!(matches!(error, UpstreamBodyError::Stalled), "{error}");
 }
 
 #[tokio::test]
@@ -329,10 +330,10 @@ async fn no_more_requests_than_an_app_may_have() {
         Then::Later(Duration::from_millis(500), ok("late"))
     })
     .await;
-    let limits = Limits {
-        in_flight: 2,
-        probe_every: Duration::from_mins(1),
-        ..Limits::default()
+    let limits = UpstreamLimits {
+        max_in_flight: 2,
+        probe_interval: Duration::from_mins(1),
+        ..UpstreamLimits::default()
     };
     let apps = Apps::with(&certificates, &[&app], limits);
     apps.wait_for(1).await;

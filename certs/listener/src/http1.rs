@@ -1,0 +1,154 @@
+//! HTTP/1.1 for a `tower` service, by hyper, with the time limits that hyper leaves to its caller.
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1::Builder,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, Sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt};
+
+use super::{
+    ConnectionHandler, Established, Limits, PeerAddress,
+    activity::{Activity, Expiry, ObservedStream, TrackedBody},
+};
+
+/// How long a connection may take to close once it was asked to.
+const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The smallest buffer that hyper allows; heads longer than [`Limits::max_header_bytes`] get 431.
+const MIN_BUFFER: usize = 8192;
+
+/// Serves HTTP/1.1 with a service. A request's extensions hold the [`PeerAddress`] and, on a mutual
+/// connection, the [`PeerIdentity`](certs::PeerIdentity).
+#[derive(Clone, Copy, Debug)]
+pub struct Http1<S>(pub S);
+
+impl<I, S, B> ConnectionHandler<I> for Http1<S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    async fn handle(
+        &self,
+        established: Established<I>,
+        limits: &Limits,
+        shutdown: &CancellationToken,
+    ) {
+        let Established {
+            stream,
+            peer,
+            address,
+            ..
+        } = established;
+        let activity = Activity::new();
+        let stream = ObservedStream {
+            stream,
+            activity: Arc::clone(&activity),
+        };
+        let requests = Arc::clone(&activity);
+        let service = service_fn(|mut request: Request<Incoming>| {
+            let in_flight = requests.request();
+            request.extensions_mut().insert(PeerAddress(address));
+            if let Some(peer) = &peer {
+                request.extensions_mut().insert(peer.clone());
+            }
+            let response = self.0.clone().oneshot(request);
+            async move {
+                let response = response.await?;
+                Ok::<_, Infallible>(response.map(|body| TrackedBody { body, in_flight }))
+            }
+        });
+        let buffer = usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX);
+        // hyper's own head timeout would also end idle connections: see `Activity`.
+        let connection = Builder::new()
+            .max_buf_size(buffer.max(MIN_BUFFER))
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let mut asked = pin!(shutdown.cancelled());
+        let mut timer = Timer::new(activity, limits);
+        let mut closing = false;
+        poll_fn(|cx| {
+            if !closing && asked.as_mut().poll(cx).is_ready() {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            loop {
+                if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(ended);
+                }
+                match timer.poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Expiry::Stalled) => return Poll::Ready(Ok(())),
+                    Poll::Ready(Expiry::Idle) => connection.as_mut().graceful_shutdown(),
+                }
+            }
+        })
+        .await
+        .unwrap_or_else(|error| tracing::debug!(%error, "connection ended"));
+    }
+}
+
+/// The timer of a connection.
+struct Timer<'l> {
+    activity: Arc<Activity>,
+    limits: &'l Limits,
+    sleep: Pin<Box<Sleep>>,
+    /// The end of [`GRACEFUL_CLOSE_TIMEOUT`], for an idle connection.
+    close_by: Option<Instant>,
+}
+
+impl<'l> Timer<'l> {
+    fn new(activity: Arc<Activity>, limits: &'l Limits) -> Self {
+        let (deadline, _) = activity.deadline(limits);
+        Self {
+            activity,
+            limits,
+            sleep: Box::pin(sleep_until(deadline)),
+            close_by: None,
+        }
+    }
+
+    /// Ready when the connection has exceeded a limit.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Expiry> {
+        loop {
+            let (deadline, expiry) = self.activity.deadline(self.limits);
+            let deadline = self.close_by.unwrap_or(deadline);
+            // A later deadline leaves the timer as it is: it is computed again when that fires.
+            if deadline < self.sleep.deadline() {
+                self.sleep.as_mut().reset(deadline);
+            }
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if now < deadline {
+                self.sleep.as_mut().reset(deadline);
+            } else if self.close_by.is_some() || expiry == Expiry::Stalled {
+                return Poll::Ready(Expiry::Stalled);
+            } else {
+                self.close_by = Some(now + GRACEFUL_CLOSE_TIMEOUT);
+                return Poll::Ready(Expiry::Idle);
+            }
+        }
+    }
+}

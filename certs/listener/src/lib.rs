@@ -1,0 +1,196 @@
+#![doc = include_str!("../README.md")]
+
+mod activity;
+mod deferred_ticket;
+mod http1;
+mod limits;
+mod throughput;
+mod transport;
+
+use std::{
+    future::{self, Future},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{self, Instant},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use deferred_ticket::DeferredTicketStream;
+pub use http1::Http1;
+pub use limits::Limits;
+pub use throughput::ThroughputGuard;
+pub use transport::{Established, Plaintext, Protocol, Rejected, Transport, accept_tls};
+
+/// The client's address, as the kernel or a trusted load balancer reports it; never as the client
+/// itself claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// How an accept loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every request was answered.
+    Complete,
+    /// This number of connections was still open at the deadline, and was closed.
+    Forced(usize),
+}
+
+/// The protocol spoken on a connection after its handshake.
+pub trait ConnectionHandler<S>: Send + Sync + 'static {
+    /// Serves a connection until it ends. Once `shutdown` is cancelled, requests in flight are
+    /// answered and no other is begun.
+    fn handle(
+        &self,
+        established: Established<S>,
+        limits: &Limits,
+        shutdown: &CancellationToken,
+    ) -> impl Future<Output = ()> + Send;
+}
+
+/// Serves `listener` until `shutdown`, then drains: no connection is accepted any more, requests in
+/// flight are answered, and the remaining connections are closed after [`Limits::drain_timeout`].
+pub async fn serve<T, H>(
+    listener: TcpListener,
+    transport: T,
+    handler: H,
+    limits: Limits,
+    shutdown: CancellationToken,
+) -> Drained
+where
+    T: Transport,
+    H: ConnectionHandler<T::Stream>,
+{
+    let server = Arc::new(Server {
+        transport,
+        handler,
+        limits,
+        shutdown,
+        abort: CancellationToken::new(),
+    });
+    let connections = TaskTracker::new();
+    let permits = Arc::new(Semaphore::new(server.limits.max_connections));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = server.shutdown.cancelled() => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        let Some((tcp, address, permit)) = accepted else {
+            continue;
+        };
+        let server = Arc::clone(&server);
+        connections.spawn(async move {
+            tokio::select! {
+                () = server.abort.cancelled() => {}
+                () = server.handle_connection(tcp, address) => {}
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if time::timeout(server.limits.drain_timeout, connections.wait())
+        .await
+        .is_ok()
+    {
+        return Drained::Complete;
+    }
+    let remaining = connections.len();
+    server.abort.cancel();
+    connections.wait().await;
+    Drained::Forced(remaining)
+}
+
+/// Waits for a free permit, then for a connection: without a permit, clients wait in the kernel's
+/// queue, where they take no memory of this process.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((tcp, address)) => Some((tcp, address, permit)),
+        Err(error) => {
+            // Out of file descriptors, or the client closed already. A pause helps the former.
+            tracing::warn!(%error, "accept failed");
+            time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// Logs a rejected connection. A client that only disconnected is not worth a warning.
+fn log(rejected: &Rejected) {
+    match rejected {
+        Rejected::Handshake(error) if error.kind() != io::ErrorKind::InvalidData => {
+            tracing::debug!(%rejected, "no handshake");
+        }
+        // The transport counts these. A log line for each would let an attacker fill the log.
+        Rejected::NotAdmitted(_) => tracing::debug!(%rejected, "connection not admitted"),
+        Rejected::Handshake(_) | Rejected::Peer(_) => {
+            tracing::warn!(%rejected, "connection rejected");
+        }
+    }
+}
+
+struct Server<T, H> {
+    transport: T,
+    handler: H,
+    limits: Limits,
+    shutdown: CancellationToken,
+    /// Cancelled at the deadline of the drain.
+    abort: CancellationToken,
+}
+
+impl<T: Transport, H: ConnectionHandler<T::Stream>> Server<T, H> {
+    /// One connection, from the handshake to its end.
+    async fn handle_connection(&self, tcp: TcpStream, address: SocketAddr) {
+        let handshake = async {
+            tcp.set_nodelay(true).map_err(Rejected::Handshake)?;
+            self.transport.establish(tcp, address).await
+        };
+        // During the shutdown too: an accepted client has a request to make.
+        let established = match time::timeout(self.limits.handshake_timeout, handshake).await {
+            Ok(Ok(established)) => established,
+            Ok(Err(rejected)) => return log(&rejected),
+            Err(_elapsed) => return,
+        };
+        let now = Instant::now();
+        let grace = now + self.limits.shutdown_grace;
+        let expires = established.valid_for.map(|valid| now + valid);
+        let ending = CancellationToken::new();
+        let end = async {
+            tokio::select! {
+                () = self.shutdown.cancelled() => time::sleep_until(grace).await,
+                () = expired(expires) => {}
+            }
+            ending.cancel();
+            future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.handler.handle(established, &self.limits, &ending) => {}
+            () = end => {}
+        }
+    }
+}
+
+/// Completes at the end of the certificates' validity, if the connection depends on one.
+async fn expired(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => future::pending().await,
+    }
+}
+
+#[cfg(test)]
+#[path = "../../src/testing.rs"]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Connections between two tiers, each of which verifies the other's identity.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rustls::{
+    ClientConfig, CommonState, ServerConfig,
+    pki_types::{ServerName, UnixTime},
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+use crate::{
+    Identity, IdentityFiles, LoadError, PeerError, PeerIdentity, Reloading, Reloads, SpiffeId,
+    TrustAnchors, policy,
+};
+
+/// The files of one side of a mutual connection.
+#[derive(Clone, Debug)]
+pub struct MutualFiles {
+    /// The local certificate and key.
+    pub identity: IdentityFiles,
+    /// The CA that the peer's certificate must lead to.
+    pub anchors: PathBuf,
+}
+
+impl MutualFiles {
+    fn list(&self) -> Vec<PathBuf> {
+        vec![
+            self.identity.certificate.clone(),
+            self.identity.key.clone(),
+            self.anchors.clone(),
+        ]
+    }
+
+    fn load(&self) -> Result<(Identity, TrustAnchors), LoadError> {
+        let identity = Identity::load_files(&self.identity)?;
+        Ok((identity, TrustAnchors::from_pem_file(&self.anchors)?))
+    }
+}
+
+/// A verified connection between two tiers.
+#[derive(Debug)]
+pub struct MutualConnection<S> {
+    /// The TLS stream.
+    pub stream: S,
+    /// The peer, as its certificate proved.
+    pub peer: PeerIdentity,
+    /// How long both certificates remain valid. Whoever holds the connection closes it by then:
+    /// TLS checks validity in the handshake alone.
+    pub remaining: Duration,
+}
+
+/// Why there is no connection to the other tier. No application data was exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum MutualError {
+    /// The handshake failed; for a certificate that is refused, the reason is within.
+    #[error("TLS handshake: {0}")]
+    Handshake(#[from] io::Error),
+    /// The peer that completed the handshake is not the expected one.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
+/// A TLS configuration, and until when its certificate is valid.
+struct Configured<C> {
+    tls: Arc<C>,
+    not_after: UnixTime,
+}
+
+impl<C> Configured<C> {
+    fn verified<S>(
+        &self,
+        stream: S,
+        connection: impl FnOnce(&S) -> &CommonState,
+        expected: &SpiffeId,
+    ) -> Result<MutualConnection<S>, PeerError> {
+        let (peer, not_after) = PeerIdentity::of(connection(&stream), expected)?;
+        Ok(MutualConnection {
+            stream,
+            peer,
+            remaining: until(not_after.as_secs().min(self.not_after.as_secs())),
+        })
+    }
+}
+
+/// From now until a time in seconds since the Unix epoch.
+fn until(seconds: u64) -> Duration {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "certificates are valid by the system's clock, in the handshake too"
+    )]
+    let now = SystemTime::now();
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    then.duration_since(now).unwrap_or_default()
+}
+
+/// The TLS server of a tier that accepts one other workload and no other client.
+#[derive(Clone)]
+pub struct MutualServer {
+    config: Arc<Reloading<Configured<ServerConfig>>>,
+    client: SpiffeId,
+}
+
+impl MutualServer {
+    /// Loads the local identity and the trust anchors, and watches their files.
+    ///
+    /// # Errors
+    /// [`LoadError`], if the files cannot be used now.
+    pub fn reloading(files: MutualFiles, client: SpiffeId) -> Result<Self, LoadError> {
+        let expected = client.clone();
+        let list = files.list();
+        let load = move || {
+            let (identity, anchors) = files.load()?;
+            Ok::<_, LoadError>(Configured {
+                tls: Arc::new(policy::mutual_server(&identity, &anchors, &expected)?),
+                not_after: identity.not_after(),
+            })
+        };
+        let config = Reloading::start("the server identity", list, load)?;
+        Ok(Self { config, client })
+    }
+
+    /// How often the identity and the trust anchors were reloaded.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.config.reloads()
+    }
+
+    /// Completes the handshake with a client. It takes as long as the client does: the caller
+    /// limits the time.
+    ///
+    /// # Errors
+    /// [`MutualError`].
+    pub async fn accept<S>(
+        &self,
+        stream: S,
+    ) -> Result<MutualConnection<server::TlsStream<S>>, MutualError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let config = self.config.current();
+        let acceptor = TlsAcceptor::from(Arc::clone(&config.tls));
+        let stream = acceptor.accept(stream).await?;
+        Ok(config.verified(stream, |stream| stream.get_ref().1, &self.client)?)
+    }
+}
+
+/// The TLS client of a tier that connects to one other workload.
+///
+/// The server's certificate must lead to the CA, be valid for the host name, and carry exactly the
+/// expected SPIFFE id. All three are checked within the handshake, before anything is sent.
+#[derive(Clone)]
+pub struct MutualClient {
+    config: Arc<Reloading<Configured<ClientConfig>>>,
+    name: ServerName<'static>,
+    server: SpiffeId,
+}
+
+impl MutualClient {
+    /// Loads the local identity and the trust anchors, and watches their files.
+    ///
+    /// # Errors
+    /// [`LoadError`], if the files cannot be used now.
+    pub fn reloading(
+        files: MutualFiles,
+        name: ServerName<'static>,
+        server: SpiffeId,
+    ) -> Result<Self, LoadError> {
+        let expected = server.clone();
+        let list = files.list();
+        let load = move || {
+            let (identity, anchors) = files.load()?;
+            Ok::<_, LoadError>(Configured {
+                tls: Arc::new(policy::mutual_client(&identity, &anchors, &expected)?),
+                not_after: identity.not_after(),
+            })
+        };
+        let config = Reloading::start("the client identity", list, load)?;
+        Ok(Self {
+            config,
+            name,
+            server,
+        })
+    }
+
+    /// How often the identity and the trust anchors were reloaded.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.config.reloads()
+    }
+
+    /// Completes the handshake on an open connection, which has `TCP_NODELAY` if it is TCP. It
+    /// takes as long as the server does: the caller limits the time.
+    ///
+    /// # Errors
+    /// [`MutualError`].
+    pub async fn connect<S>(
+        &self,
+        stream: S,
+    ) -> Result<MutualConnection<client::TlsStream<S>>, MutualError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let config = self.config.current();
+        let connector = TlsConnector::from(Arc::clone(&config.tls));
+        let stream = connector.connect(self.name.clone(), stream).await?;
+        Ok(config.verified(stream, |stream| stream.get_ref().1, &self.server)?)
+    }
+}

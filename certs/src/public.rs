@@ -1,0 +1,48 @@
+//! The TLS side of the public edge.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rustls::ServerConfig;
+
+use crate::{Identity, IdentityFiles, LoadError, Reloading, Reloads, Versions, policy};
+
+/// The TLS server of the public edge. A new certificate is in use within two seconds; open
+/// connections keep the one they were made with.
+#[derive(Clone)]
+pub struct PublicServer(Arc<Reloading<ServerConfig>>);
+
+impl PublicServer {
+    /// Loads the certificate and watches its files.
+    ///
+    /// # Errors
+    /// [`LoadError`], if the files cannot be used now.
+    pub fn reloading(identity: IdentityFiles, versions: Versions) -> Result<Self, LoadError> {
+        let tickets = policy::rotating_tickets()?;
+        let files: Vec<PathBuf> = vec![identity.certificate.clone(), identity.key.clone()];
+        let load = move || {
+            let identity = Identity::load_files(&identity)?;
+            Ok(policy::public_server(
+                &identity,
+                versions,
+                Arc::clone(&tickets),
+            )?)
+        };
+        Ok(Self(Reloading::start(
+            "the public certificate",
+            files,
+            load,
+        )?))
+    }
+
+    /// How often the certificate was reloaded.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.0.reloads()
+    }
+
+    /// The TLS configuration of the certificate in use, for one handshake.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.0.current()
+    }
+}

@@ -1,0 +1,342 @@
+//! A capacity that clients share fairly.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use super::{
+    established::EstablishedClients,
+    prefix::{Prefix, SITE_FACTOR},
+};
+use crate::{limits::ShareLimits, per_worker::lock_ignoring_poison};
+
+/// Number of shards; reduces lock contention between workers.
+const SHARDS: usize = 16;
+
+/// A capacity of which no client takes more than a share.
+///
+/// A client may hold as much as is free: the dynamic threshold of shared packet buffers (Choudhury
+/// and Hahne, IEEE/ACM Transactions on Networking 6:2, 1998). So one client alone gets at most half,
+/// *n* greedy clients together leave 1/(*n* + 1) free, and a client that holds nothing is served
+/// until the capacity is gone. A part of the capacity is kept for established clients.
+pub(crate) struct FairShare {
+    capacity: AtomicU64,
+    reserved: u64,
+    max_per_client: u64,
+    used: AtomicU64,
+    /// What each client and site holds; those that hold nothing have no entry.
+    shards: [Mutex<HashMap<Prefix, u64>>; SHARDS],
+    hasher: RandomState,
+    established: Arc<EstablishedClients>,
+}
+
+impl FairShare {
+    pub(super) fn new(limits: ShareLimits, established: Arc<EstablishedClients>) -> Arc<Self> {
+        Arc::new(Self {
+            capacity: AtomicU64::new(limits.capacity),
+            reserved: limits.reserved,
+            max_per_client: limits.max_per_client,
+            used: AtomicU64::new(0),
+            shards: [const { None }; SHARDS].map(|_: Option<()>| Mutex::default()),
+            hasher: RandomState::new(),
+            established,
+        })
+    }
+
+    /// Changes the capacity; what is held beyond a smaller one is given back as it ends.
+    pub(super) fn set_capacity(&self, capacity: u64) {
+        self.capacity.store(capacity, Relaxed);
+    }
+
+    /// What all clients hold.
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Relaxed)
+    }
+
+    /// An amount for a client; `None` if it would exceed the client's share, or the capacity.
+    pub(crate) fn try_acquire(
+        self: &Arc<Self>,
+        client: IpAddr,
+        amount: u64,
+    ) -> Option<SharePermit> {
+        self.take(client, amount).then(|| SharePermit {
+            share: Arc::clone(self),
+            client: Some(client),
+            amount,
+        })
+    }
+
+    /// An amount for a load balancer, whose connections are those of many clients: it has no share
+    /// of its own.
+    pub(crate) fn try_acquire_unshared(self: &Arc<Self>, amount: u64) -> Option<SharePermit> {
+        let before = self.used.fetch_add(amount, Relaxed);
+        let permit = SharePermit {
+            share: Arc::clone(self),
+            client: None,
+            amount,
+        };
+        // Dropped, and so given back, if there is not enough.
+        (before + amount <= self.capacity.load(Relaxed)).then_some(permit)
+    }
+
+    fn take(&self, client: IpAddr, amount: u64) -> bool {
+        let before = self.used.fetch_add(amount, Relaxed);
+        let free = self.capacity.load(Relaxed).saturating_sub(before);
+        let unreserved = free.saturating_sub(self.reserved);
+        // The lookup is made only where it decides.
+        let taken = self.take_within(unreserved, client, amount)
+            || (self.established.contains(client) && self.take_within(free, client, amount));
+        if !taken {
+            self.used.fetch_sub(amount, Relaxed);
+        }
+        taken
+    }
+
+    /// Takes an amount if the client, and its site, then hold no more than is available.
+    fn take_within(&self, available: u64, client: IpAddr, amount: u64) -> bool {
+        let max = available.min(self.max_per_client);
+        if amount > available || !self.add(Prefix::client(client), amount, max) {
+            return false;
+        }
+        let Some(site) = Prefix::site(client) else {
+            return true;
+        };
+        let max = self.max_per_client.saturating_mul(SITE_FACTOR.into());
+        let taken = self.add(site, amount, available.min(max));
+        if !taken {
+            self.subtract(Prefix::client(client), amount);
+        }
+        taken
+    }
+
+    /// Adds to what a prefix holds, if that stays within `max`.
+    fn add(&self, prefix: Prefix, amount: u64, max: u64) -> bool {
+        let mut held = lock_ignoring_poison(self.shard(prefix));
+        let now = held.get(&prefix).copied().unwrap_or(0) + amount;
+        if now > max {
+            return false;
+        }
+        held.insert(prefix, now);
+        true
+    }
+
+    fn subtract(&self, prefix: Prefix, amount: u64) {
+        let mut held = lock_ignoring_poison(self.shard(prefix));
+        let Some(now) = held.get_mut(&prefix) else {
+            return;
+        };
+        *now = now.saturating_sub(amount);
+        if *now == 0 {
+            held.remove(&prefix);
+            // A crowd that has left takes no memory.
+            if held.capacity() > 1024 && held.len() < held.capacity() / 8 {
+                held.shrink_to_fit();
+            }
+        }
+    }
+
+    fn give_back(&self, client: Option<IpAddr>, amount: u64) {
+        if let Some(client) = client {
+            self.subtract(Prefix::client(client), amount);
+            if let Some(site) = Prefix::site(client) {
+                self.subtract(site, amount);
+            }
+        }
+        self.used.fetch_sub(amount, Relaxed);
+    }
+
+    fn shard(&self, prefix: Prefix) -> &Mutex<HashMap<Prefix, u64>> {
+        let [first, rest @ ..] = &self.shards;
+        let index = self.hasher.hash_one(prefix) % 16;
+        let index = usize::try_from(index).unwrap_or(0);
+        index
+            .checked_sub(1)
+            .and_then(|index| rest.get(index))
+            .unwrap_or(first)
+    }
+
+    #[cfg(test)]
+    fn prefixes(&self) -> usize {
+        let length = |shard: &Mutex<HashMap<Prefix, u64>>| shard.lock().unwrap().len();
+        self.shards.iter().map(length).sum()
+    }
+}
+
+/// What a client holds of a capacity, until this is dropped.
+pub(crate) struct SharePermit {
+    share: Arc<FairShare>,
+    client: Option<IpAddr>,
+    amount: u64,
+}
+
+impl SharePermit {
+    /// Holds at least this amount. False if there is not enough for a larger one: the amount then
+    /// stays as it is.
+    pub(crate) fn try_grow_to(&mut self, amount: u64) -> bool {
+        let Some(more) = amount.checked_sub(self.amount) else {
+            return true;
+        };
+        let taken = more == 0
+            || self
+                .client
+                .is_some_and(|client| self.share.take(client, more));
+        if taken {
+            self.amount = amount;
+        }
+        taken
+    }
+
+    /// Holds at most this amount, and gives the rest back.
+    pub(crate) fn shrink_to(&mut self, amount: u64) {
+        if let Some(less) = self.amount.checked_sub(amount) {
+            self.share.give_back(self.client, less);
+            self.amount = amount;
+        }
+    }
+}
+
+impl Drop for SharePermit {
+    fn drop(&mut self) {
+        self.share.give_back(self.client, self.amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(capacity: u64, reserved: u64, max_per_client: u64) -> Arc<FairShare> {
+        let limits = ShareLimits {
+            capacity,
+            reserved,
+            max_per_client,
+        };
+        FairShare::new(limits, Arc::new(EstablishedClients::new()))
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// What a client gets, one after the other, until it is refused.
+    fn all(share: &Arc<FairShare>, client: &str) -> Vec<SharePermit> {
+        std::iter::from_fn(|| share.try_acquire(address(client), 1)).collect()
+    }
+
+    #[test]
+    fn one_client_gets_half_and_every_further_one_a_smaller_part() {
+        let share = share(120, 0, 1000);
+        let mut held = Vec::new();
+        for (client, part) in [("192.0.2.1", 60), ("192.0.2.2", 30), ("192.0.2.3", 15)] {
+            let permits = all(&share, client);
+            assert_eq!(permits.len(), part, "{client}");
+            held.push(permits);
+        }
+        assert!(share.try_acquire(address("192.0.2.4"), 1).is_some());
+        held.clear();
+        assert_eq!((share.used(), share.prefixes()), (0, 0));
+    }
+
+    #[test]
+    fn eight_greedy_clients_that_take_turns_leave_a_ninth_free() {
+        let share = share(900, 0, 1000);
+        let mut held = Vec::new();
+        loop {
+            let before = held.len();
+            let turn = (1..=8_u8).filter_map(|last| share.try_acquire([192, 0, 2, last].into(), 1));
+            held.extend(turn);
+            if held.len() == before {
+                break;
+            }
+        }
+        assert_eq!(held.len(), 800);
+        assert!(all(&share, "192.0.2.9").len() >= 40);
+    }
+
+    #[test]
+    fn a_client_has_a_most_and_an_ipv6_site_four_times_as_much() {
+        let share = share(1000, 0, 10);
+        assert_eq!(all(&share, "192.0.2.1").len(), 10);
+        let mut held = Vec::new();
+        for network in 0..5 {
+            held.push(all(&share, &format!("2001:db8:0:{network}::1")));
+        }
+        let counts: Vec<_> = held.iter().map(Vec::len).collect();
+        assert_eq!(counts, [10, 10, 10, 10, 0]);
+        assert_eq!(all(&share, "2001:db8:1::1").len(), 10);
+        drop(held);
+        assert_eq!((share.used(), share.prefixes()), (0, 0));
+    }
+
+    #[test]
+    fn strangers_leave_the_reserve_to_established_clients() {
+        let share = share(64, 32, 1000);
+        share.established.note(address("192.0.2.200"));
+        let mut held = Vec::new();
+        for last in 1..100_u8 {
+            held.extend(all(&share, &format!("192.0.2.{last}")));
+        }
+        assert_eq!(held.len(), 32);
+        assert_eq!(all(&share, "192.0.2.200").len(), 16);
+    }
+
+    #[test]
+    fn a_permit_grows_within_the_share_and_gives_back_what_it_lacks() {
+        let share = share(100, 0, 1000);
+        let mut permit = share.try_acquire(address("192.0.2.1"), 10).unwrap();
+        assert!(permit.try_grow_to(20) && share.used() == 20);
+        assert!(permit.try_grow_to(5) && share.used() == 20);
+        assert!(!permit.try_grow_to(90) && share.used() == 20);
+        permit.shrink_to(30);
+        permit.shrink_to(1);
+        assert_eq!(share.used(), 1);
+        drop(permit);
+        assert_eq!((share.used(), share.prefixes()), (0, 0));
+    }
+
+    #[test]
+    fn a_load_balancer_has_no_share_but_the_capacity() {
+        let share = share(3, 0, 1);
+        let held: Vec<_> = std::iter::from_fn(|| share.try_acquire_unshared(1)).collect();
+        assert_eq!((held.len(), share.used()), (3, 3));
+        drop(held);
+        assert_eq!(share.used(), 0);
+    }
+
+    #[test]
+    fn threads_together_never_exceed_the_capacity() {
+        let share = share(100, 0, 1000);
+        let (held, most) = (AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for last in 0..8_u8 {
+                let (share, held, most) = (&share, &held, &most);
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        let permits = all(share, &format!("192.0.2.{last}"));
+                        let mine = u64::try_from(permits.len()).unwrap();
+                        most.fetch_max(held.fetch_add(mine, Relaxed) + mine, Relaxed);
+                        held.fetch_sub(mine, Relaxed);
+                    }
+                });
+            }
+        });
+        assert!((50..=100).contains(&most.load(Relaxed)), "{most:?}");
+        assert_eq!((share.used(), share.prefixes()), (0, 0));
+    }
+
+    #[test]
+    fn a_smaller_capacity_refuses_until_what_is_held_has_ended() {
+        let share = share(100, 0, 1000);
+        let held = all(&share, "192.0.2.1");
+        share.set_capacity(20);
+        assert!(share.try_acquire(address("192.0.2.2"), 1).is_none());
+        drop(held);
+        assert_eq!(all(&share, "192.0.2.2").len(), 10);
+    }
+}

@@ -1,0 +1,225 @@
+//! Requests at work in the app tier, by class.
+
+mod latencies;
+mod limiter;
+
+use std::{net::IpAddr, sync::Arc, time::Instant};
+
+use limiter::AdaptiveLimit;
+
+use super::{
+    established::EstablishedClients,
+    fair_share::{FairShare, SharePermit},
+};
+use crate::{
+    limits::{ClassLimits, LimiterConfig, ShareLimits},
+    surface::RequestClass,
+};
+
+/// Refuses requests before memory or latency suffer. Each class has a limit of its own, so that a
+/// few large transactions, or a flood of sign-ins, cannot exclude other requests; and within a class
+/// no client takes more than its share.
+pub(crate) struct LoadShedder {
+    ordinary: Arc<Class>,
+    bulk: Arc<Class>,
+    sign_in: Arc<Class>,
+}
+
+struct Class {
+    limit: AdaptiveLimit,
+    share: Arc<FairShare>,
+}
+
+impl Class {
+    fn new(config: LimiterConfig, established: &Arc<EstablishedClients>) -> Arc<Self> {
+        let capacity = config.max.into();
+        let limits = ShareLimits {
+            capacity,
+            reserved: u64::from(config.min) / 4,
+            max_per_client: capacity,
+        };
+        Arc::new(Self {
+            limit: AdaptiveLimit::new(config, Instant::now()),
+            share: FairShare::new(limits, Arc::clone(established)),
+        })
+    }
+}
+
+impl LoadShedder {
+    pub(super) fn new(limits: ClassLimits, established: &Arc<EstablishedClients>) -> Self {
+        Self {
+            ordinary: Class::new(limits.ordinary, established),
+            bulk: Class::new(limits.bulk, established),
+            sign_in: Class::new(limits.sign_in, established),
+        }
+    }
+
+    /// Admits a request to the app tier; `None` if the class is full, or the client's share of it.
+    pub(crate) fn try_acquire(
+        &self,
+        class: RequestClass,
+        client: IpAddr,
+    ) -> Option<AdmissionPermit> {
+        let class = match class {
+            RequestClass::Ordinary => &self.ordinary,
+            RequestClass::Bulk => &self.bulk,
+            RequestClass::SignIn => &self.sign_in,
+        };
+        // A rejected request counts as demand above the limit.
+        class.limit.on_demand(class.share.used() + 1);
+        let share = class.share.try_acquire(client, 1)?;
+        Some(AdmissionPermit {
+            class: Arc::clone(class),
+            client,
+            stage: Stage::Working(share, Instant::now()),
+        })
+    }
+
+    /// Class, requests at work, and the present limit, for the metrics.
+    pub(crate) fn state(&self) -> [(&'static str, u64, u32); 3] {
+        let of = |name, class: &Class| (name, class.share.used(), class.limit.current());
+        [
+            of("ordinary", &self.ordinary),
+            of("bulk", &self.bulk),
+            of("sign_in", &self.sign_in),
+        ]
+    }
+}
+
+/// The stage of an admitted request.
+enum Stage {
+    /// The client still sends its body.
+    Receiving,
+    /// The app has had it since then.
+    Working(SharePermit, Instant),
+    /// The head of the response was received.
+    Answered,
+}
+
+/// An admitted request. It counts until the head of its response, or until this is dropped: how fast
+/// a client reads says nothing about the app tier.
+pub(crate) struct AdmissionPermit {
+    class: Arc<Class>,
+    client: IpAddr,
+    stage: Stage,
+}
+
+impl AdmissionPermit {
+    /// The client has yet to send the body. Meanwhile the request does not count: otherwise slow
+    /// senders would exclude everybody.
+    pub(crate) fn on_receiving(&mut self) {
+        self.stage = Stage::Receiving;
+    }
+
+    /// The body was received, and the request counts again. Above the limit it is not refused any
+    /// more, which would waste what was sent; it just does not count.
+    pub(crate) fn on_received(&mut self) {
+        if let Stage::Receiving = self.stage {
+            self.class.limit.on_demand(self.class.share.used() + 1);
+            self.stage = match self.class.share.try_acquire(self.client, 1) {
+                Some(share) => Stage::Working(share, Instant::now()),
+                None => Stage::Answered,
+            };
+        }
+    }
+
+    /// The head of the response was received, or its time is over: the latency is counted.
+    pub(crate) fn on_response(&mut self) {
+        if let Stage::Working(share, since) = std::mem::replace(&mut self.stage, Stage::Answered) {
+            drop(share);
+            let now = Instant::now();
+            let latency = now.saturating_duration_since(since);
+            let used = self.class.share.used();
+            if let Some(limit) = self.class.limit.on_latency(latency, now, used) {
+                self.class.share.set_capacity(limit.into());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    /// Every class of the same size, which one client may fill half.
+    fn shedder(size: u32) -> LoadShedder {
+        let config = |config: LimiterConfig| LimiterConfig {
+            min: size,
+            max: size,
+            ..config
+        };
+        let limits = Limits::default().classes;
+        let limits = ClassLimits {
+            ordinary: config(limits.ordinary),
+            bulk: config(limits.bulk),
+            sign_in: config(limits.sign_in),
+        };
+        LoadShedder::new(limits, &Arc::new(EstablishedClients::new()))
+    }
+
+    fn client(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    #[test]
+    fn a_class_that_is_full_leaves_the_others_alone() {
+        let shedder = shedder(2);
+        let bulk = |last| shedder.try_acquire(RequestClass::Bulk, client(last));
+        let held = [bulk(1).unwrap(), bulk(2).unwrap()];
+        assert!(bulk(3).is_none());
+        assert!(
+            shedder
+                .try_acquire(RequestClass::Ordinary, CLIENT)
+                .is_some()
+        );
+        assert!(shedder.try_acquire(RequestClass::SignIn, CLIENT).is_some());
+        drop(held);
+        assert!(bulk(3).is_some());
+    }
+
+    #[test]
+    fn one_client_takes_half_of_a_class_and_leaves_the_rest_to_others() {
+        let shedder = shedder(64);
+        let all = |last| {
+            let one = || shedder.try_acquire(RequestClass::SignIn, client(last));
+            std::iter::from_fn(one).collect::<Vec<_>>()
+        };
+        let greedy = all(1);
+        assert_eq!(greedy.len(), 24);
+        assert!(all(2).len() >= 8);
+    }
+
+    #[test]
+    fn a_request_counts_until_the_head_of_its_response() {
+        let shedder = shedder(1);
+        let ordinary = || shedder.try_acquire(RequestClass::Ordinary, CLIENT);
+        let mut first = ordinary().unwrap();
+        assert!(ordinary().is_none());
+        first.on_response();
+        let second = ordinary().unwrap();
+        drop(first);
+        assert!(ordinary().is_none());
+        drop(second);
+        assert!(ordinary().is_some());
+    }
+
+    #[test]
+    fn a_client_that_sends_slowly_takes_no_share() {
+        let shedder = shedder(1);
+        let ordinary = || shedder.try_acquire(RequestClass::Ordinary, CLIENT);
+        let mut slow: Vec<_> = (0..100)
+            .map(|_| {
+                let mut permit = ordinary().unwrap();
+                permit.on_receiving();
+                permit
+            })
+            .collect();
+        slow[0].on_received();
+        assert!(ordinary().is_none());
+        slow[0].on_response();
+        assert!(ordinary().is_some());
+    }
+}

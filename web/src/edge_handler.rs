@@ -1,0 +1,28 @@
+//! The versions of HTTP that the edge speaks with clients.
+
+use std::sync::Arc;
+
+use listener::{ConnectionHandler, Established, Limits, Protocol};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use crate::{edge::Edge, h2, http1, transport::CoalescedClose};
+
+/// Serves a connection in the version that its handshake agreed on.
+pub(crate) struct EdgeHandler(pub(crate) Arc<Edge>);
+
+impl<S> ConnectionHandler<S> for EdgeHandler
+where
+    S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send + 'static,
+{
+    async fn handle(&self, established: Established<S>, _: &Limits, shutdown: &CancellationToken) {
+        let Established {
+            stream, address, ..
+        } = established;
+        let edge = &*self.0;
+        match established.protocol {
+            Protocol::Http1 => http1::serve(stream, address, edge, shutdown).await,
+            Protocol::Http2 => h2::serve(stream, address, edge, shutdown).await,
+        }
+    }
+}

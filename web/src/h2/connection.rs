@@ -1,0 +1,222 @@
+//! A connection of HTTP/2 with a client, from its preface to its end.
+
+use std::{
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, Stream};
+use h2::{
+    Reason, RecvStream,
+    server::{self, Builder, SendResponse},
+};
+use http::Request;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{stream::StreamContext, write_buffer::WriteBuffer};
+use crate::{handler::RequestHandler, limits::Limits, timer::Timer};
+
+/// How long a connection may take to close after GOAWAY.
+const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Response bytes of one stream that HTTP/2 buffers, on top of the frame that it writes.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Serves the streams of a connection until it ends. Once `shutdown` is cancelled, open streams are
+/// completed and no other is begun.
+pub(crate) async fn serve<S, H>(
+    stream: S,
+    address: SocketAddr,
+    handler: &H,
+    shutdown: &CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    H: RequestHandler,
+{
+    let limits = handler.limits();
+    let buffer = WriteBuffer::new(stream);
+    let handshake = handshake(&buffer, limits);
+    let Ok(Some(h2)) = timeout(limits.first_request_timeout, handshake).await else {
+        return;
+    };
+    let now = Instant::now();
+    let context = StreamContext {
+        handler,
+        address,
+        buffer: &buffer,
+    };
+    let mut connection = Connection {
+        h2,
+        context,
+        limits,
+        streams: FuturesUnordered::new(),
+        idle_by: now + limits.first_request_timeout,
+        close_by: None,
+        timer: Timer::new(now + limits.first_request_timeout),
+    };
+    let mut ending = pin!(shutdown.cancelled());
+    let mut asked = false;
+    poll_fn(|cx| {
+        if !asked && ending.as_mut().poll(cx).is_ready() {
+            asked = true;
+            connection.h2.graceful_shutdown();
+        }
+        connection.poll(cx)
+    })
+    .await;
+    drop(connection);
+    // GOAWAY, or the last bytes of a response: not for a client that does not read.
+    let _ = timeout(
+        GRACEFUL_CLOSE_TIMEOUT,
+        poll_fn(|cx| Pin::new(&mut buffer.handle()).poll_shutdown(cx)),
+    )
+    .await;
+}
+
+/// Exchanges the prefaces.
+async fn handshake<S>(
+    buffer: &WriteBuffer<S>,
+    limits: &Limits,
+) -> Option<server::Connection<WriteBuffer<S>, Bytes>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let http2 = &limits.http2;
+    let mut handshake = Builder::new()
+        .max_concurrent_streams(http2.max_streams)
+        .max_header_list_size(limits.max_header_bytes)
+        .initial_window_size(http2.stream_window)
+        .initial_connection_window_size(http2.connection_window)
+        .max_frame_size(http2.max_frame_bytes)
+        .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .max_pending_accept_reset_streams(http2.max_pending_resets)
+        .max_local_error_reset_streams(Some(http2.max_local_resets))
+        .handshake(buffer.handle());
+    poll_fn(|cx| {
+        let polled = Pin::new(&mut handshake).poll(cx);
+        // An error shows at the next read.
+        let _ = buffer.poll_send(cx);
+        polled
+    })
+    .await
+    .ok()
+}
+
+type StreamTask<'c> = Pin<Box<dyn Future<Output = ()> + Send + 'c>>;
+
+struct Connection<'c, S, H> {
+    h2: server::Connection<WriteBuffer<S>, Bytes>,
+    context: StreamContext<'c, S, H>,
+    limits: &'c Limits,
+    /// The open streams, run within the connection's task: several that become ready together are
+    /// one wake-up, and their responses one write.
+    streams: FuturesUnordered<StreamTask<'c>>,
+    /// The deadline of the next request, while no stream is open.
+    idle_by: Instant,
+    /// The end of [`GRACEFUL_CLOSE_TIMEOUT`].
+    close_by: Option<Instant>,
+    timer: Timer,
+}
+
+impl<'c, S, H> Connection<'c, S, H>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    H: RequestHandler,
+{
+    /// Ready when the connection has ended, or must.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.poll_streams(cx);
+            match self.poll_accept(cx) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        // An error shows at the next read.
+        let _ = self.context.buffer.poll_send(cx);
+        if self.context.buffer.is_flooded() {
+            self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            // Writes GOAWAY, if the client reads.
+            let _ = self.h2.poll_closed(cx);
+            return Poll::Ready(());
+        }
+        self.poll_deadline(cx)
+    }
+
+    /// Runs the open streams as far as they can go.
+    fn poll_streams(&mut self, cx: &mut Context<'_>) {
+        let mut ended = false;
+        while let Poll::Ready(Some(())) = Pin::new(&mut self.streams).poll_next(cx) {
+            ended = true;
+        }
+        if ended && self.streams.is_empty() {
+            self.idle_by = Instant::now() + self.limits.keep_alive_timeout;
+        }
+    }
+
+    /// Reads and writes frames. Ready with true if a stream was opened, and with false if the
+    /// connection has ended.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut opened = false;
+        loop {
+            match self.h2.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.open(request, respond);
+                    opened = true;
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    tracing::debug!(%error, "connection ended");
+                    return Poll::Ready(false);
+                }
+                Poll::Ready(None) => return Poll::Ready(false),
+                Poll::Pending if opened => return Poll::Ready(true),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn open(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+        let context = self.context;
+        match context.handler.admit_stream(context.address) {
+            Some(permit) => {
+                let stream = context.serve(request, respond, permit);
+                self.streams.push(Box::pin(stream));
+            }
+            // The client may safely send the request again (RFC 9113, 8.7).
+            None => {
+                respond.send_reset(Reason::REFUSED_STREAM);
+                context.buffer.on_refused_stream();
+            }
+        }
+    }
+
+    /// Ready when the client has been idle, or has not read, for too long.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let reading = self.context.buffer.deadline(self.limits);
+            let idle = self.streams.is_empty().then_some(self.idle_by);
+            let other = self.close_by.or(idle);
+            let Some(deadline) = reading.into_iter().chain(other).min() else {
+                return Poll::Pending;
+            };
+            if self.timer.poll(cx, deadline).is_pending() {
+                return Poll::Pending;
+            }
+            if reading == Some(deadline) || self.close_by.is_some() {
+                return Poll::Ready(());
+            }
+            // Idle: GOAWAY, and a little time for it to arrive.
+            self.close_by = Some(Instant::now() + GRACEFUL_CLOSE_TIMEOUT);
+            self.h2.graceful_shutdown();
+            cx.waker().wake_by_ref();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The present time, as HTTP writes it.
+
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant, SystemTime},
+};
+
+use http::HeaderValue;
+
+/// How long a value is used again.
+const VALID_FOR: Duration = Duration::from_millis(500);
+
+/// The value of `Date` (RFC 9110, 6.6.1), which changes once a second.
+pub(crate) fn now() -> HeaderValue {
+    thread_local! {
+        static DATE: RefCell<Option<(Instant, HeaderValue)>> = const { RefCell::new(None) };
+    }
+    DATE.with_borrow_mut(|date| {
+        let now = Instant::now();
+        if let Some((made, value)) = date
+            && now.duration_since(*made) < VALID_FOR
+        {
+            return value.clone();
+        }
+        #[expect(clippy::disallowed_methods, reason = "a response has a date")]
+        let text = httpdate::fmt_http_date(SystemTime::now());
+        let value = HeaderValue::try_from(text).unwrap_or_else(|_never| HeaderValue::from(0));
+        *date = Some((now, value.clone()));
+        value
+    })
+}

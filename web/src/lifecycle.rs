@@ -1,0 +1,71 @@
+//! The start and the end of the process, as its service manager sees them.
+
+mod heartbeat;
+mod notify;
+mod sockets;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    time,
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use heartbeat::Heartbeat;
+pub(crate) use notify::{notify_ready, watchdog};
+pub(crate) use sockets::Sockets;
+
+/// The two steps of a shutdown.
+#[derive(Clone, Debug)]
+pub(crate) struct Shutdown {
+    /// Cancelled first: `/readyz` fails, and everything else goes on.
+    pub(crate) unready: CancellationToken,
+    /// Cancelled then: no connection is accepted any more, requests in flight are answered.
+    pub(crate) drain: CancellationToken,
+}
+
+/// Shuts down at SIGTERM or SIGINT. Between the two steps is `grace`, which a second signal ends.
+pub(crate) fn on_signal(grace: Duration) -> io::Result<Shutdown> {
+    let shutdown = Shutdown {
+        unready: CancellationToken::new(),
+        drain: CancellationToken::new(),
+    };
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let signalled = shutdown.clone();
+    tokio::spawn(async move {
+        either(&mut terminate, &mut interrupt).await;
+        signalled.unready.cancel();
+        tokio::spawn(notify::notify_stopping());
+        tokio::select! {
+            () = time::sleep(grace) => {}
+            () = either(&mut terminate, &mut interrupt) => {}
+        }
+        signalled.drain.cancel();
+    });
+    Ok(shutdown)
+}
+
+/// The inherited socket, or a new one at `address`, which `variable` names.
+pub(crate) async fn listen(
+    variable: &'static str,
+    inherited: Option<TcpListener>,
+    address: SocketAddr,
+) -> anyhow::Result<TcpListener> {
+    if let Some(socket) = inherited {
+        return Ok(socket);
+    }
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{variable}: cannot listen on {address}; is another process there?")
+    })
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}

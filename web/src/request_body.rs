@@ -1,0 +1,210 @@
+//! A request's body on its way to the app: counted, timed, and without trailers.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use listener::ThroughputGuard;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{
+    admission::{AdmissionPermit, SharePermit},
+    handler::{BodyError, RequestBody},
+    limits::Limits,
+};
+
+/// A request's body within its limits of size and time.
+pub(crate) struct LimitedBody<'b, B> {
+    body: &'b mut B,
+    /// The part that was read before an app is asked.
+    prebuffered: VecDeque<Bytes>,
+    /// How many bytes more it may have.
+    remaining: u64,
+    read_timeout: Duration,
+    min_bytes_per_second: u32,
+    /// The end of [`Limits::request_body_timeout`].
+    deadline: Instant,
+    wait: Option<(ThroughputGuard, Pin<Box<Sleep>>)>,
+    permit: Option<AdmissionPermit>,
+}
+
+impl<'b, B: RequestBody> LimitedBody<'b, B> {
+    /// Allows `max_bytes`.
+    pub(crate) fn new(body: &'b mut B, max_bytes: u64, limits: &Limits) -> Self {
+        Self {
+            body,
+            prebuffered: VecDeque::new(),
+            remaining: max_bytes,
+            read_timeout: limits.read_timeout,
+            min_bytes_per_second: limits.min_bytes_per_second,
+            deadline: Instant::now() + limits.request_body_timeout,
+            wait: None,
+            permit: None,
+        }
+    }
+
+    /// Reads the body to its end, or to this many bytes, within the client's share of memory. So a
+    /// client that sends slowly does not occupy a connection to an app, and a short body has a known
+    /// length.
+    pub(crate) async fn prebuffer(
+        &mut self,
+        bytes: usize,
+        memory: &mut SharePermit,
+    ) -> Result<(), BodyError> {
+        let mut read = 0;
+        while read < bytes {
+            let next = poll_fn(|cx| self.poll_next(cx)).await;
+            let Some(data) = next.transpose()? else { break };
+            read += data.len();
+            if !memory.try_grow_to(u64::try_from(read).unwrap_or(u64::MAX)) {
+                return Err(BodyError::Overloaded);
+            }
+            self.prebuffered.push_back(data);
+        }
+        Ok(())
+    }
+
+    /// Takes the permit with which an app may be asked. While the client still sends, the request
+    /// is not at work there.
+    pub(crate) fn on_admitted(&mut self, mut permit: AdmissionPermit) {
+        if !self.body.is_end_stream() {
+            permit.on_receiving();
+        }
+        self.permit = Some(permit);
+    }
+
+    /// The app has responded.
+    pub(crate) fn on_response(&mut self) {
+        self.permit
+            .iter_mut()
+            .for_each(AdmissionPermit::on_response);
+    }
+
+    /// The body, if all of it was prebuffered.
+    pub(crate) fn take_complete(&mut self) -> Option<BufferedBody> {
+        let complete = self.body.is_end_stream();
+        complete.then(|| BufferedBody(std::mem::take(&mut self.prebuffered)))
+    }
+
+    /// Ready once the client has disconnected.
+    pub(crate) fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.body.poll_disconnected(cx)
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut *self.body).poll_frame(cx) else {
+                ready!(self.poll_late(cx));
+                return Poll::Ready(Some(Err(BodyError::TooSlow)));
+            };
+            return Poll::Ready(match frame {
+                None => None,
+                Some(Err(error)) => Some(Err(error)),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Err(_trailers) => continue,
+                    Ok(data) => Some(self.count(data)),
+                },
+            });
+        }
+    }
+
+    /// Passes data on, unless it is too much.
+    fn count(&mut self, data: Bytes) -> Result<Bytes, BodyError> {
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let remaining = self.remaining.checked_sub(length);
+        self.remaining = remaining.ok_or(BodyError::TooLarge)?;
+        if let Some((guard, _)) = &mut self.wait {
+            guard.on_progress(Instant::now(), data.len());
+        }
+        Ok(data)
+    }
+
+    /// Ready when the client is too slow.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (grace, rate, end) = (self.read_timeout, self.min_bytes_per_second, self.deadline);
+        let due = |guard: &ThroughputGuard| guard.deadline(grace, rate).min(end);
+        let (guard, timer) = self.wait.get_or_insert_with(|| {
+            let guard = ThroughputGuard::start(Instant::now());
+            (guard, Box::pin(sleep_until(due(&guard))))
+        });
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            let due = due(guard);
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(due);
+        }
+    }
+}
+
+impl<B: RequestBody> Body for LimitedBody<'_, B> {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(data) = self.prebuffered.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        let next = ready!(self.poll_next(cx));
+        if self.body.is_end_stream() {
+            self.permit
+                .iter_mut()
+                .for_each(AdmissionPermit::on_received);
+        }
+        Poll::Ready(next.map(|data| data.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.prebuffered.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let prebuffered = length(&self.prebuffered);
+        let rest = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(prebuffered));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(prebuffered));
+        }
+        hint
+    }
+}
+
+/// A body that is in memory.
+pub(crate) struct BufferedBody(VecDeque<Bytes>);
+
+impl Body for BufferedBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let next = self.0.pop_front();
+        Poll::Ready(next.map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(length(&self.0))
+    }
+}
+
+fn length(parts: &VecDeque<Bytes>) -> u64 {
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

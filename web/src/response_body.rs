@@ -1,0 +1,80 @@
+//! A response's body on its way to the client.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{
+    access_log::Entry,
+    admission::SharePermit,
+    upstream::{UpstreamBody, UpstreamBodyError},
+};
+
+/// The body of a response. Its end is the end of the request, which is logged then.
+pub(crate) struct EdgeBody {
+    source: Source,
+    entry: Entry,
+}
+
+enum Source {
+    /// The app's, and the memory that is accounted for it.
+    Upstream(
+        UpstreamBody,
+        #[expect(dead_code, reason = "held for its Drop")] SharePermit,
+    ),
+    /// A response of this tier.
+    Local(Bytes),
+}
+
+impl EdgeBody {
+    pub(crate) fn upstream(body: UpstreamBody, memory: SharePermit, entry: Entry) -> Self {
+        let source = Source::Upstream(body, memory);
+        Self { source, entry }
+    }
+
+    pub(crate) fn local(bytes: Bytes, entry: Entry) -> Self {
+        let source = Source::Local(bytes);
+        Self { source, entry }
+    }
+}
+
+impl Body for EdgeBody {
+    type Data = Bytes;
+    type Error = UpstreamBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
+        let this = &mut *self;
+        let frame = match &mut this.source {
+            Source::Local(bytes) if bytes.is_empty() => None,
+            Source::Local(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
+            Source::Upstream(body, _) => ready!(Pin::new(body).poll_frame(cx)),
+        };
+        if let Some(Ok(frame)) = &frame {
+            this.entry.on_sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Local(bytes) => bytes.is_empty(),
+            Source::Upstream(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Local(bytes) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+            Source::Upstream(body, _) => body.size_hint(),
+        }
+    }
+}

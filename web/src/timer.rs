@@ -1,0 +1,35 @@
+//! The timer of a connection.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// One timer for everything that a connection waits for. A later deadline leaves it as it is: it is
+/// set again when it fires, which is cheaper than setting it for every wait.
+pub(crate) struct Timer(Pin<Box<Sleep>>);
+
+impl Timer {
+    pub(crate) fn new(deadline: Instant) -> Self {
+        Self(Box::pin(sleep_until(deadline)))
+    }
+
+    /// Ready at the deadline.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        loop {
+            if deadline < self.0.deadline() {
+                self.0.as_mut().reset(deadline);
+            }
+            if self.0.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            self.0.as_mut().reset(deadline);
+        }
+    }
+}

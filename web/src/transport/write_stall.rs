@@ -1,0 +1,149 @@
+//! Clients that do not read what the kernel holds for them.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::SockRef;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// The time after which the kernel gives up on a client that acknowledges nothing.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// What a client must read between two checks, in bytes, while something is left for it.
+const MIN_BYTES_PER_INTERVAL: u32 = 5 * 1024;
+/// The upper bound of the binary search in [`unsent`], in bytes.
+const MAX_UNSENT: u32 = 1 << 23;
+
+/// Detects clients that stop reading.
+///
+/// A small response to a client that does not read fits the kernel's buffer: to HTTP it is sent, and
+/// the connection looks idle. So the kernel is asked, at an interval after a write, whether it still
+/// holds it. A request needs no timer of its own, and an idle connection no system call.
+#[derive(Debug)]
+pub(super) struct WriteStallGuard {
+    interval: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether written bytes may still be unread.
+    armed: bool,
+    /// Bytes written to the socket since the last check.
+    written: u32,
+    /// Bytes the kernel still held at the last check.
+    unsent: u32,
+    /// Since when the kernel has accepted no more.
+    blocked: Option<Instant>,
+    stalled: bool,
+}
+
+/// Sets `TCP_USER_TIMEOUT`, so that unread data cannot outlive the connection for long.
+pub(super) fn set_user_timeout(tcp: &TcpStream) -> io::Result<()> {
+    SockRef::from(tcp).set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))
+}
+
+impl WriteStallGuard {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            timer: None,
+            armed: false,
+            written: 0,
+            unsent: 0,
+            blocked: None,
+            stalled: false,
+        }
+    }
+
+    /// Notes bytes that the kernel accepted.
+    pub(super) fn on_write(&mut self, bytes: usize, cx: &mut Context<'_>) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.written = self.written.saturating_add(bytes);
+        self.blocked = None;
+        if !self.armed {
+            self.armed = true;
+            self.arm(cx);
+        }
+    }
+
+    /// Notes that the kernel accepts no more for now.
+    pub(super) fn on_blocked(&mut self) {
+        self.blocked.get_or_insert_with(Instant::now);
+    }
+
+    /// Whether the client has read too little for too long.
+    pub(super) fn is_stalled(&mut self, tcp: &TcpStream, cx: &mut Context<'_>) -> bool {
+        if !self.armed || !self.timer.as_ref().is_some_and(|timer| timer.is_elapsed()) {
+            return self.stalled;
+        }
+        let written = std::mem::take(&mut self.written);
+        let unsent = unsent(tcp);
+        let read = self.unsent.saturating_add(written).saturating_sub(unsent);
+        // At the upper bound of what can be measured, reading shows at the next check.
+        let saturated = unsent == MAX_UNSENT && self.unsent < MAX_UNSENT;
+        self.unsent = unsent;
+        self.armed = unsent > 0;
+        self.stalled = self.armed && read < MIN_BYTES_PER_INTERVAL && !saturated;
+        if self.armed && !self.stalled {
+            self.arm(cx);
+        }
+        self.stalled
+    }
+
+    /// Closes the connection with a reset, and drops what the kernel holds for it, if the client is
+    /// the reason for its end. Otherwise the kernel goes on sending.
+    pub(super) fn abort_if_stalled(&self, tcp: &TcpStream) {
+        let blocked = self
+            .blocked
+            .is_some_and(|since| since.elapsed() >= self.interval);
+        if self.stalled || blocked {
+            // It fails on a socket that has ended already.
+            let _ = tcp.set_zero_linger();
+        }
+    }
+
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        let due = Instant::now() + self.interval;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        timer.as_mut().reset(due);
+        // The timer wakes the connection's task, which then reads.
+        if let Poll::Ready(()) = timer.as_mut().poll(cx) {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+/// The bytes that the kernel could not send yet, to within a KiB.
+///
+/// No safe call returns this number, but one sets how many bytes there may be while a socket still
+/// counts as writable: `TCP_NOTSENT_LOWAT`, which means twice as many. So this is a binary search.
+fn unsent(tcp: &TcpStream) -> u32 {
+    let socket = SockRef::from(tcp);
+    let is_less_than = |bytes: u32| {
+        let mut polled = [PollFd::new(tcp.as_fd(), PollFlags::POLLOUT)];
+        socket
+            .set_tcp_notsent_lowat(bytes.saturating_mul(2))
+            .is_err()
+            || poll(&mut polled, PollTimeout::ZERO) != Ok(0)
+    };
+    let (mut least, mut most) = (0, MAX_UNSENT);
+    if is_less_than(1) {
+        most = 0;
+    }
+    while most - least > 1024 {
+        let middle = least.midpoint(most);
+        if is_less_than(middle) {
+            most = middle;
+        } else {
+            least = middle;
+        }
+    }
+    // 0 restores the system's default.
+    let _ = socket.set_tcp_notsent_lowat(0);
+    most
+}

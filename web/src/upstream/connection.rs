@@ -1,0 +1,75 @@
+//! A connection to an endpoint.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncBufRead, AsyncWrite};
+use tokio_rustls::client::TlsStream;
+
+use super::{deadline::Deadline, socket::Socket};
+
+/// A verified connection to an endpoint, and what was received on it and not yet parsed. Dropping it
+/// closes it. Times are those of the coarse clock.
+#[derive(Debug)]
+pub(super) struct PooledConnection {
+    pub(super) tls: TlsStream<Socket>,
+    pub(super) inbox: BytesMut,
+    pub(super) deadline: Arc<Deadline>,
+    /// After this time it carries no further request.
+    pub(super) expires: u64,
+    pub(super) idle_since: u64,
+    /// It has carried a request before.
+    pub(super) reused: bool,
+}
+
+impl PooledConnection {
+    pub(super) fn new(
+        tls: TlsStream<Socket>,
+        deadline: Arc<Deadline>,
+        now: u64,
+        expires: u64,
+    ) -> Box<Self> {
+        Box::new(Self {
+            tls,
+            inbox: BytesMut::new(),
+            deadline,
+            expires,
+            idle_since: now,
+            reused: false,
+        })
+    }
+
+    /// Receives into the inbox: 0 bytes are the end that the app intended. A truncated connection is
+    /// an error.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut tls = Pin::new(&mut self.tls);
+        let received = ready!(tls.as_mut().poll_fill_buf(cx))?;
+        let count = received.len();
+        self.inbox.extend_from_slice(received);
+        tls.consume(count);
+        Poll::Ready(Ok(count))
+    }
+
+    /// The bytes that were sent in all.
+    pub(super) fn sent(&self) -> u64 {
+        self.tls.get_ref().0.sent()
+    }
+
+    /// Whether the connection is open and has no unsolicited data. No system call: readiness is
+    /// already known.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.inbox.is_empty() && Pin::new(&mut self.tls).poll_fill_buf(&mut cx).is_pending()
+    }
+
+    /// Closes it, with `close_notify` as far as that is possible at once.
+    pub(super) fn close(mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        drop(Pin::new(&mut self.tls).poll_shutdown(&mut cx));
+    }
+}

@@ -1,0 +1,221 @@
+//! The list of endpoints.
+
+use std::{collections::HashMap, io, path::PathBuf, str::FromStr, sync::Weak};
+
+use tokio::time::{Instant, sleep};
+
+use super::{counters::count, pool::UpstreamPool};
+
+/// The largest list, in bytes.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Where the list of endpoints comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The configuration; it does not change.
+    Fixed(Vec<Entry>),
+    /// A file, which may change.
+    File(PathBuf),
+}
+
+/// An entry of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// One endpoint: host and port.
+    Endpoint(String),
+    /// Every address of a DNS name, now and later: `dns:host:port`.
+    Name(String),
+}
+
+/// Why a list cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// The last line has no end: the file is being written.
+    #[error("its last line has no end")]
+    Half,
+    /// It is empty.
+    #[error("it names no app")]
+    Empty,
+    /// A line is not an entry.
+    #[error("its line {0} is no host:port or dns:host:port")]
+    Line(usize),
+}
+
+impl FromStr for Entry {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, named) = match text.strip_prefix("dns:") {
+            Some(address) => (address, true),
+            None => (text, false),
+        };
+        let (host, port) = address.rsplit_once(':').ok_or(())?;
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        let ports = port.bytes().all(|byte| byte.is_ascii_digit());
+        if host.is_empty() || !host.bytes().all(good) || host.contains(':') && !bracketed || !ports
+        {
+            return Err(());
+        }
+        match port.parse::<u16>() {
+            Ok(1..) if named => Ok(Self::Name(address.to_owned())),
+            Ok(1..) => Ok(Self::Endpoint(address.to_owned())),
+            Ok(0) | Err(_) => Err(()),
+        }
+    }
+}
+
+impl Source {
+    /// The present entries.
+    pub(super) fn entries(&self) -> Result<Vec<Entry>, ListError> {
+        match self {
+            Self::Fixed(entries) => Ok(entries.clone()),
+            Self::File(path) => parse(&std::fs::read_to_string(path)?),
+        }
+    }
+}
+
+/// Parses a list of one entry a line; `#` begins a comment. The last line must have an end: without,
+/// the file is being written.
+fn parse(text: &str) -> Result<Vec<Entry>, ListError> {
+    if text.len() > MAX_BYTES {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
+    }
+    let mut entries = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        let endpoint = line.split('#').next().unwrap_or_default().trim();
+        if !endpoint.is_empty() {
+            entries.push(endpoint.parse().map_err(|()| ListError::Line(number))?);
+        }
+    }
+    if entries.is_empty() {
+        return Err(ListError::Empty);
+    }
+    if !text.ends_with('\n') {
+        return Err(ListError::Half);
+    }
+    Ok(entries)
+}
+
+/// Follows the list of endpoints.
+pub(super) struct Resolver {
+    source: Source,
+    entries: Vec<Entry>,
+    /// The last addresses of each name.
+    resolved: HashMap<String, Vec<String>>,
+    resolved_at: Option<Instant>,
+    /// The last content of the file, and whether it was parsed.
+    text: Option<String>,
+    settled: bool,
+}
+
+impl Resolver {
+    pub(super) fn new(source: Source, entries: Vec<Entry>) -> Self {
+        Self {
+            source,
+            entries,
+            resolved: HashMap::new(),
+            resolved_at: None,
+            text: None,
+            settled: false,
+        }
+    }
+
+    /// The addresses of all endpoints.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let mut addresses = Vec::new();
+        for entry in &self.entries {
+            match entry {
+                Entry::Endpoint(address) => addresses.push(address.clone()),
+                Entry::Name(name) => {
+                    addresses.extend(self.resolved.get(name).into_iter().flatten().cloned());
+                }
+            }
+        }
+        addresses
+    }
+
+    pub(super) async fn run(mut self, pool: Weak<UpstreamPool>) {
+        loop {
+            let Some(limits) = pool.upgrade().map(|pool| pool.context.limits.clone()) else {
+                return;
+            };
+            if let Source::File(path) = &self.source {
+                let read = tokio::fs::read_to_string(path.clone()).await;
+                if let Some(Err(error)) = self.check(read) {
+                    let file = "WEB_UPSTREAMS_FILE";
+                    tracing::error!(file, %error, "cannot reload: the last good list stays in use");
+                    let Some(pool) = pool.upgrade() else { return };
+                    count(&pool.context.counters.list_failures);
+                }
+            }
+            if self
+                .resolved_at
+                .is_none_or(|at| at.elapsed() >= limits.resolve_interval)
+            {
+                self.resolve().await;
+            }
+            let Some(pool) = pool.upgrade() else { return };
+            pool.set(&self.addresses());
+            drop(pool);
+            sleep(limits.file_interval).await;
+        }
+    }
+
+    /// Uses the content of the file, the second time that it is found.
+    fn check(&mut self, read: io::Result<String>) -> Option<Result<(), ListError>> {
+        let text = match read {
+            Ok(text) => text,
+            Err(error) if self.text.is_some() => {
+                self.text = None;
+                return Some(Err(error.into()));
+            }
+            Err(_told_already) => return None,
+        };
+        if self.text.as_ref() != Some(&text) {
+            self.text = Some(text);
+            self.settled = false;
+            return None;
+        }
+        if std::mem::replace(&mut self.settled, true) {
+            return None;
+        }
+        let entries = match parse(&text) {
+            Ok(entries) => entries,
+            Err(error) => return Some(Err(error)),
+        };
+        if entries != self.entries {
+            self.entries = entries;
+            self.resolved_at = None;
+        }
+        Some(Ok(()))
+    }
+
+    /// Resolves all names. One that cannot be resolved keeps its addresses.
+    async fn resolve(&mut self) {
+        self.resolved_at = Some(Instant::now());
+        for entry in &self.entries {
+            let Entry::Name(name) = entry else { continue };
+            match tokio::net::lookup_host(name).await {
+                Ok(found) => {
+                    let mut found: Vec<_> = found.map(|address| address.to_string()).collect();
+                    found.sort_unstable();
+                    if !found.is_empty() {
+                        self.resolved.insert(name.clone(), found);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(name, %error, "a name of apps cannot be resolved");
+                }
+            }
+        }
+    }
+}
+
+/// Whether a list can change.
+pub(super) fn can_change(source: &Source, entries: &[Entry]) -> bool {
+    matches!(source, Source::File(_)) || entries.iter().any(|entry| matches!(entry, Entry::Name(_)))
+}

@@ -1,0 +1,311 @@
+//! One endpoint of the app tier: its connections, and its health.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{
+            AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+        },
+    },
+};
+
+use certs::{MutualClient, MutualError};
+use http::HeaderValue;
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{
+    connection::PooledConnection,
+    counters::{UpstreamCounters, count},
+    deadline::{CoarseClock, Deadline, millis},
+    outlier::{Change, Fault, OutlierDetector},
+    socket::Socket,
+};
+use crate::{
+    limits::UpstreamLimits,
+    per_worker::{PerWorker, lock_ignoring_poison},
+};
+
+/// What all endpoints have in common.
+pub(super) struct PoolContext {
+    pub(super) limits: UpstreamLimits,
+    pub(super) host: HeaderValue,
+    pub(super) tls: MutualClient,
+    pub(super) clock: Arc<CoarseClock>,
+    pub(super) counters: Arc<UpstreamCounters>,
+}
+
+/// An endpoint.
+pub(super) struct Endpoint {
+    /// Host and port.
+    address: String,
+    pub(super) context: Arc<PoolContext>,
+    pub(super) outliers: OutlierDetector,
+    /// Idle connections. The last one to be checked in is the first to be checked out, so that the
+    /// others may expire.
+    #[expect(
+        clippy::vec_box,
+        reason = "each request moves one in and out, and they are large"
+    )]
+    idle: PerWorker<Vec<Box<PooledConnection>>>,
+    deadlines: Mutex<Vec<Arc<Deadline>>>,
+    in_flight: AtomicUsize,
+    connecting: AtomicUsize,
+    /// It is no longer on the list.
+    removed: AtomicBool,
+}
+
+/// Why an endpoint cannot be connected to. Nothing was sent to it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("{0}")]
+    Tcp(#[from] io::Error),
+    #[error(transparent)]
+    Tls(#[from] MutualError),
+    #[error("it takes too long")]
+    Slow,
+    #[error("too many connections are being opened")]
+    Full,
+}
+
+impl Endpoint {
+    pub(super) fn new(address: String, context: Arc<PoolContext>) -> Arc<Self> {
+        let workers = context.limits.workers;
+        Arc::new(Self {
+            address,
+            context,
+            outliers: OutlierDetector::default(),
+            idle: PerWorker::new(workers),
+            deadlines: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            connecting: AtomicUsize::new(0),
+            removed: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Whether one more request may be sent to it.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight() < self.context.limits.max_in_flight
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed.load(Acquire)
+    }
+
+    /// Removes it from the list: requests in flight are completed, idle connections are closed.
+    pub(super) fn remove(&self) {
+        self.removed.store(true, Release);
+        self.close_idle();
+    }
+
+    /// A slot for one request.
+    pub(super) fn slot(self: &Arc<Self>) -> Slot {
+        self.in_flight.fetch_add(1, Relaxed);
+        Slot(Arc::clone(self))
+    }
+
+    /// Notes a failed request.
+    pub(super) fn on_failure(&self, fault: Fault) {
+        let (now, limits) = (self.context.clock.now(), &self.context.limits);
+        self.apply(self.outliers.on_failure(fault, now, limits));
+    }
+
+    /// Notes the outcome of a probe.
+    pub(super) fn on_probe(&self, ready: bool) {
+        let (now, limits) = (self.context.clock.now(), &self.context.limits);
+        self.apply(self.outliers.on_probe(ready, now, limits));
+    }
+
+    /// Notes that a probe which began at this time was not answered. Ejects at once if no other
+    /// request in flight was answered since.
+    pub(super) fn on_probe_timeout(&self, began: u64) {
+        if self.in_flight() > 0 && self.outliers.is_silent_since(began) {
+            let (now, limits) = (self.context.clock.now(), &self.context.limits);
+            self.apply(self.outliers.on_silence(now, limits));
+            // Nothing comes back any more: what waits may be tried elsewhere.
+            self.expire_deadlines(u64::MAX);
+        }
+        self.on_probe(false);
+    }
+
+    fn apply(&self, change: Option<Change>) {
+        let upstream = self.address.as_str();
+        match change {
+            None => {}
+            Some(Change::Ejected) => {
+                count(&self.context.counters.ejections);
+                tracing::warn!(upstream, "an app is ejected");
+                // Idle connections may share the failure.
+                self.close_idle();
+            }
+            Some(Change::Readmitted) => {
+                count(&self.context.counters.readmissions);
+                tracing::info!(upstream, "an app is readmitted");
+            }
+        }
+    }
+
+    /// Checks out the connection that was idle for the shortest time.
+    pub(super) fn checkout(&self) -> Option<Box<PooledConnection>> {
+        let now = self.context.clock.now();
+        loop {
+            let mut connection = self.idle.current()?.pop()?;
+            if self.is_usable(&mut connection, now) {
+                connection.reused = true;
+                count(&self.context.counters.reused);
+                return Some(connection);
+            }
+            connection.close();
+        }
+    }
+
+    fn is_usable(&self, connection: &mut PooledConnection, now: u64) -> bool {
+        now < connection.idle_since + millis(self.context.limits.idle_timeout)
+            && now < connection.expires
+            && connection.is_quiet()
+    }
+
+    fn checkin(&self, mut connection: Box<PooledConnection>) {
+        connection.idle_since = self.context.clock.now();
+        if let Some(mut idle) = self.idle.current().filter(|_| !self.is_removed())
+            && idle.len() < self.context.limits.max_idle
+        {
+            return idle.push(connection);
+        }
+        connection.close();
+    }
+
+    /// Opens a connection, within the limit.
+    pub(super) async fn connect(&self) -> Result<Box<PooledConnection>, ConnectError> {
+        let limits = &self.context.limits;
+        let max = if self.outliers.is_ejected() {
+            limits.max_connecting_ejected
+        } else {
+            limits.max_connecting
+        };
+        let _permit = Permit::acquire(&self.connecting, max).ok_or(ConnectError::Full)?;
+        let connected = timeout(limits.connect_timeout, self.handshake())
+            .await
+            .unwrap_or(Err(ConnectError::Slow));
+        match connected {
+            Ok(connection) => {
+                count(&self.context.counters.connects);
+                Ok(connection)
+            }
+            Err(error) => {
+                count(&self.context.counters.connect_failures);
+                let upstream = self.address.as_str();
+                if self.outliers.is_ejected() {
+                    tracing::debug!(upstream, %error, "an ejected app cannot be connected to");
+                } else {
+                    tracing::warn!(upstream, %error, "an app cannot be connected to");
+                }
+                self.on_failure(Fault::Unreachable);
+                Err(error)
+            }
+        }
+    }
+
+    async fn handshake(&self) -> Result<Box<PooledConnection>, ConnectError> {
+        let tcp = TcpStream::connect(&self.address).await?;
+        tcp.set_nodelay(true)?;
+        let connected = self.context.tls.connect(Socket::new(tcp)).await?;
+        let deadline = Arc::<Deadline>::default();
+        lock_ignoring_poison(&self.deadlines).push(Arc::clone(&deadline));
+        // A connection does not outlive the certificates that it was made with.
+        let lifetime = self
+            .context
+            .limits
+            .max_connection_age
+            .min(connected.remaining);
+        let now = self.context.clock.now();
+        let expires = now + millis(lifetime);
+        Ok(PooledConnection::new(
+            connected.stream,
+            deadline,
+            now,
+            expires,
+        ))
+    }
+
+    /// Fires the deadlines of its connections that have passed.
+    pub(super) fn expire_deadlines(&self, now: u64) {
+        lock_ignoring_poison(&self.deadlines).retain(|deadline| {
+            deadline.expire(now);
+            Arc::strong_count(deadline) > 1
+        });
+    }
+
+    /// Closes idle connections that are too old, or that the app has closed.
+    pub(super) fn evict_idle(&self, now: u64) {
+        for mut idle in self.idle.all() {
+            for connection in idle.extract_if(.., |idle| !self.is_usable(idle, now)) {
+                connection.close();
+            }
+        }
+    }
+
+    fn close_idle(&self) {
+        for mut idle in self.idle.all() {
+            for connection in idle.drain(..) {
+                connection.close();
+            }
+        }
+    }
+}
+
+/// A request at an endpoint, until its response was read or is no longer wanted.
+pub(super) struct Slot(Arc<Endpoint>);
+
+impl Slot {
+    pub(super) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.0
+    }
+
+    /// When an app that sends nothing from now on is given up, by the coarse clock.
+    pub(super) fn stalls_at(&self) -> u64 {
+        self.0.context.clock.now() + millis(self.0.context.limits.stall_timeout)
+    }
+
+    /// Ends the request, whose connection may carry another one.
+    pub(super) fn release(self, connection: Box<PooledConnection>) {
+        self.0.checkin(connection);
+    }
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Slot").field(&self.0.address).finish()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// One of a bounded number.
+struct Permit<'a>(&'a AtomicUsize);
+
+impl<'a> Permit<'a> {
+    fn acquire(used: &'a AtomicUsize, max: usize) -> Option<Self> {
+        let permit = Self(used);
+        // Dropped again if it is one too many.
+        (used.fetch_add(1, Relaxed) < max).then_some(permit)
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,201 @@
+//! The health of an endpoint, as requests and probes show it.
+
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use super::deadline::millis;
+use crate::{limits::UpstreamLimits, per_worker::lock_ignoring_poison};
+
+/// The time after a readmission until earlier ejections are forgotten, in milliseconds.
+const PROBATION: u64 = 30_000;
+
+/// Decides whether an endpoint gets requests. Times are those of the coarse clock, in milliseconds.
+///
+/// Ejected at once if it refuses connections, after a few requests in a row that were lost or late,
+/// and by failed probes. Readmitted by a successful probe once the ejection time has passed; that time
+/// doubles if the endpoint is ejected again soon.
+#[derive(Debug, Default)]
+pub(super) struct OutlierDetector {
+    ejected: AtomicBool,
+    /// The last request failed.
+    failing: AtomicBool,
+    /// The last probes succeeded.
+    ready: AtomicBool,
+    /// The time of the last response.
+    last_response: AtomicU64,
+    history: Mutex<History>,
+}
+
+#[derive(Debug, Default)]
+struct History {
+    failures: u32,
+    failed_probes: u32,
+    /// The length of the last ejection.
+    ejection: u64,
+    ejected_until: u64,
+    readmitted_at: u64,
+}
+
+/// A change of state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Ejected,
+    Readmitted,
+}
+
+/// How an endpoint failed a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It refused the connection.
+    Unreachable,
+    /// The connection was lost, the response was late, or malformed.
+    NoResponse,
+}
+
+impl OutlierDetector {
+    pub(super) fn is_ejected(&self) -> bool {
+        self.ejected.load(Relaxed)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Relaxed)
+    }
+
+    /// Notes a response.
+    pub(super) fn on_response(&self, now: u64) {
+        self.last_response.store(now, Relaxed);
+        if self.failing.load(Relaxed) {
+            self.failing.store(false, Relaxed);
+            self.history().failures = 0;
+        }
+    }
+
+    /// Whether there was no response since this time.
+    pub(super) fn is_silent_since(&self, began: u64) -> bool {
+        self.last_response.load(Relaxed) <= began
+    }
+
+    /// Notes a failed request.
+    pub(super) fn on_failure(
+        &self,
+        fault: Fault,
+        now: u64,
+        limits: &UpstreamLimits,
+    ) -> Option<Change> {
+        self.failing.store(true, Relaxed);
+        let mut history = self.history();
+        history.failures += 1;
+        let enough = fault == Fault::Unreachable || history.failures >= limits.request_failures;
+        enough.then(|| self.eject(&mut history, now, limits))?
+    }
+
+    /// Notes that neither a probe nor a request is answered.
+    pub(super) fn on_silence(&self, now: u64, limits: &UpstreamLimits) -> Option<Change> {
+        self.eject(&mut self.history(), now, limits)
+    }
+
+    /// Notes the outcome of a probe.
+    pub(super) fn on_probe(
+        &self,
+        ready: bool,
+        now: u64,
+        limits: &UpstreamLimits,
+    ) -> Option<Change> {
+        let mut history = self.history();
+        if !ready {
+            history.failed_probes += 1;
+            if history.failed_probes < limits.probe_failures {
+                return None;
+            }
+            self.ready.store(false, Relaxed);
+            return self.eject(&mut history, now, limits);
+        }
+        history.failed_probes = 0;
+        self.ready.store(true, Relaxed);
+        if !self.is_ejected() || now < history.ejected_until {
+            return None;
+        }
+        history.failures = 0;
+        history.readmitted_at = now;
+        self.ejected.store(false, Relaxed);
+        Some(Change::Readmitted)
+    }
+
+    fn eject(&self, history: &mut History, now: u64, limits: &UpstreamLimits) -> Option<Change> {
+        if self.ejected.swap(true, Relaxed) {
+            return None;
+        }
+        history.ejection = match history.ejection {
+            ejection if ejection > 0 && now < history.readmitted_at + PROBATION => {
+                (2 * ejection).min(millis(limits.max_ejection))
+            }
+            _ => millis(limits.min_ejection),
+        };
+        history.ejected_until = now + history.ejection;
+        Some(Change::Ejected)
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        lock_ignoring_poison(&self.history)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_failures_in_a_row_eject_and_only_readiness_readmits() {
+        let (outliers, limits) = (OutlierDetector::default(), UpstreamLimits::default());
+        let lost = |now| outliers.on_failure(Fault::NoResponse, now, &limits);
+        assert_eq!((lost(1), lost(2)), (None, None));
+        outliers.on_response(3);
+        assert_eq!(
+            (lost(3), lost(4), lost(5)),
+            (None, None, Some(Change::Ejected))
+        );
+        outliers.on_response(6);
+        assert!(outliers.is_ejected());
+        assert_eq!(outliers.on_probe(true, 100, &limits), None);
+        assert_eq!(
+            outliers.on_probe(true, 600, &limits),
+            Some(Change::Readmitted)
+        );
+        assert!(!outliers.is_ejected());
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_again_soon_is_ejected_for_longer_up_to_a_limit() {
+        let (outliers, limits) = (OutlierDetector::default(), UpstreamLimits::default());
+        let mut now = 1;
+        for held in [500, 1000, 2000, 4000, 4000] {
+            let change = outliers.on_failure(Fault::Unreachable, now, &limits);
+            assert_eq!(change, Some(Change::Ejected));
+            assert_eq!(outliers.on_probe(true, now + held - 1, &limits), None);
+            now += held;
+            assert_eq!(
+                outliers.on_probe(true, now, &limits),
+                Some(Change::Readmitted)
+            );
+        }
+        now += PROBATION;
+        outliers.on_failure(Fault::Unreachable, now, &limits);
+        assert_eq!(
+            outliers.on_probe(true, now + 500, &limits),
+            Some(Change::Readmitted)
+        );
+    }
+
+    #[test]
+    fn one_failed_probe_is_tolerated() {
+        let (outliers, limits) = (OutlierDetector::default(), UpstreamLimits::default());
+        assert!(!outliers.is_ready());
+        outliers.on_probe(true, 1, &limits);
+        assert_eq!(outliers.on_probe(false, 2, &limits), None);
+        assert!(outliers.is_ready());
+        assert_eq!(outliers.on_probe(false, 3, &limits), Some(Change::Ejected));
+        assert!(!outliers.is_ready());
+    }
+}

@@ -1,0 +1,212 @@
+//! The bodies of responses.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::{
+    connection::PooledConnection,
+    endpoint::Slot,
+    framing::{Framing, FramingError},
+};
+use crate::http1::chunked::Piece;
+
+/// Why a response's body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpstreamBodyError {
+    /// The connection to the app was lost.
+    #[error("the response was truncated: {0}")]
+    Lost(#[source] io::Error),
+    /// What the app sent is malformed.
+    #[error(transparent)]
+    Malformed(#[from] FramingError),
+    /// The app sent nothing for too long.
+    #[error("the app stopped sending within a response")]
+    Stalled,
+}
+
+/// A response's body.
+///
+/// It gives its connection, and its slot at the endpoint, back as soon as the last byte was read.
+/// Dropped before, it closes the connection: the rest belongs to no other request.
+#[derive(Debug)]
+pub(crate) struct UpstreamBody(Source);
+
+#[derive(Debug)]
+enum Source {
+    /// All of it is in memory, and the connection was given back.
+    Buffered(Bytes),
+    Streamed(Streamed),
+}
+
+/// A body of which a part is still to be received.
+#[derive(Debug)]
+struct Streamed {
+    slot: Slot,
+    connection: Box<PooledConnection>,
+    framing: Framing,
+    /// The connection may carry another request.
+    persistent: bool,
+}
+
+impl UpstreamBody {
+    pub(super) fn new(
+        slot: Slot,
+        connection: Box<PooledConnection>,
+        framing: Framing,
+        persistent: bool,
+    ) -> Self {
+        connection.deadline.clear();
+        let mut body = Self(Source::Streamed(Streamed {
+            slot,
+            connection,
+            framing,
+            persistent,
+        }));
+        // A short response arrives with its head: its connection may serve the next request at once.
+        body.settle();
+        body
+    }
+
+    /// Whether all of it is in memory.
+    pub(crate) fn is_buffered(&self) -> bool {
+        matches!(self.0, Source::Buffered(_))
+    }
+
+    /// Reads a body of known length into memory.
+    ///
+    /// # Errors
+    /// The body ends early.
+    pub(crate) async fn prebuffer(&mut self) -> Result<(), UpstreamBodyError> {
+        while let Source::Streamed(streamed) = &mut self.0 {
+            if !poll_fn(|cx| streamed.poll_receive(cx)).await? {
+                return Err(truncated());
+            }
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Gives the connection back if all of a body of known length was received.
+    fn settle(&mut self) {
+        let Source::Streamed(streamed) = &mut self.0 else {
+            return;
+        };
+        let received = streamed.connection.inbox.len();
+        if let Framing::Length(length) = streamed.framing
+            && usize::try_from(length).is_ok_and(|length| length <= received)
+            && let Ok(piece) = streamed.framing.decode(&mut streamed.connection.inbox)
+        {
+            let data = match piece {
+                Piece::Data(data) => data,
+                Piece::More | Piece::End => Bytes::new(),
+            };
+            self.end(data);
+        }
+    }
+
+    /// Ends the exchange after its last byte.
+    fn end(&mut self, data: Bytes) {
+        let before = std::mem::replace(&mut self.0, Source::Buffered(data));
+        if let Source::Streamed(streamed) = before
+            && streamed.persistent
+            && streamed.connection.inbox.is_empty()
+        {
+            streamed.slot.release(streamed.connection);
+        }
+    }
+}
+
+impl Streamed {
+    fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, UpstreamBodyError>> {
+        loop {
+            match self.framing.decode(&mut self.connection.inbox)? {
+                Piece::Data(data) => return Poll::Ready(Ok(Some(data))),
+                Piece::End => return Poll::Ready(Ok(None)),
+                Piece::More => {}
+            }
+            if !ready!(self.poll_receive(cx))? {
+                return Poll::Ready(match self.framing {
+                    Framing::UntilClose => Ok(None),
+                    Framing::Length(_) | Framing::Chunked(_) => Err(truncated()),
+                });
+            }
+        }
+    }
+
+    /// Receives at least one byte; false at the end of the connection that the app intended.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, UpstreamBodyError>> {
+        if let Poll::Ready(received) = self.connection.poll_fill(cx) {
+            self.connection.deadline.clear();
+            return Poll::Ready(match received {
+                Ok(count) => Ok(count > 0),
+                Err(error) => Err(UpstreamBodyError::Lost(error)),
+            });
+        }
+        let deadline = &self.connection.deadline;
+        // Set only while the app is waited for: a slow client is not the app's fault.
+        if !deadline.is_set() {
+            deadline.set(self.slot.stalls_at());
+        }
+        if deadline.has_passed(cx) {
+            return Poll::Ready(Err(UpstreamBodyError::Stalled));
+        }
+        Poll::Pending
+    }
+}
+
+fn truncated() -> UpstreamBodyError {
+    UpstreamBodyError::Lost(io::ErrorKind::UnexpectedEof.into())
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = UpstreamBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
+        let streamed = match &mut self.0 {
+            Source::Buffered(data) if data.is_empty() => return Poll::Ready(None),
+            Source::Buffered(data) => {
+                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
+            }
+            Source::Streamed(streamed) => streamed,
+        };
+        let polled = ready!(streamed.poll_data(cx));
+        match &polled {
+            Ok(Some(_)) if !streamed.framing.is_complete() => {}
+            Ok(_) => self.end(Bytes::new()),
+            // Closes the connection.
+            Err(_) => self.0 = Source::Buffered(Bytes::new()),
+        }
+        Poll::Ready(polled.transpose().map(|data| data.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.0, Source::Buffered(data) if data.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Source::Buffered(data) => {
+                SizeHint::with_exact(u64::try_from(data.len()).unwrap_or(u64::MAX))
+            }
+            Source::Streamed(Streamed {
+                framing: Framing::Length(left),
+                ..
+            }) => SizeHint::with_exact(*left),
+            Source::Streamed(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The heads of responses.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{
+        CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+use httparse::Header;
+use memchr::memchr_iter;
+
+use super::framing::{Framing, FramingError};
+use crate::http1::chunked::Chunked;
+
+/// The longest head, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
+/// The most header fields.
+const MAX_HEADERS: usize = 64;
+/// The most interim responses before the final one.
+const MAX_INTERIM: u8 = 8;
+
+/// The head of a response, without the fields that concern the connection alone.
+#[derive(Debug)]
+pub(super) struct ResponseHead {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) framing: Framing,
+    /// The app keeps the connection open.
+    pub(super) persistent: bool,
+}
+
+/// Finds the head of a response in what was received.
+#[derive(Debug)]
+pub(super) struct ResponseHeadParser {
+    /// The request was `HEAD`: there is no body, whatever the head says.
+    bodiless: bool,
+    interim: u8,
+    /// The start of the first line that was not searched for the end of the head.
+    searched: usize,
+}
+
+impl ResponseHeadParser {
+    pub(super) fn new(bodiless: bool) -> Self {
+        Self {
+            bodiless,
+            interim: 0,
+            searched: 0,
+        }
+    }
+
+    /// The head of the final response, once it is complete. Interim responses are skipped.
+    pub(super) fn find(
+        &mut self,
+        inbox: &mut BytesMut,
+    ) -> Result<Option<ResponseHead>, FramingError> {
+        while let Some(end) = self.end(inbox)? {
+            let head = parse(&inbox.split_to(end).freeze(), self.bodiless)?;
+            if !head.status.is_informational() {
+                return Ok(Some(head));
+            }
+            self.interim += 1;
+            if self.interim > MAX_INTERIM {
+                return Err(FramingError::Head);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The end of the head: after the first empty line. Every line ends with CR LF.
+    fn end(&mut self, inbox: &[u8]) -> Result<Option<usize>, FramingError> {
+        let from = self.searched;
+        let unseen = inbox.get(from..).unwrap_or_default();
+        for at in memchr_iter(b'\n', unseen) {
+            let end = from + at + 1;
+            let line = inbox.get(self.searched..end).unwrap_or_default();
+            if !line.ends_with(b"\r\n") {
+                return Err(FramingError::Head);
+            }
+            if end > MAX_HEAD {
+                break;
+            }
+            if line.len() == 2 {
+                self.searched = 0;
+                return Ok(Some(end));
+            }
+            self.searched = end;
+        }
+        if inbox.len() < MAX_HEAD {
+            Ok(None)
+        } else {
+            Err(FramingError::TooLarge)
+        }
+    }
+}
+
+/// Parses a complete head.
+fn parse(bytes: &Bytes, bodiless: bool) -> Result<ResponseHead, FramingError> {
+    // The parser would skip empty lines before a head.
+    if !bytes.starts_with(b"HTTP/1.1 ") {
+        return Err(FramingError::Head);
+    }
+    let mut lines = [const { MaybeUninit::<Header>::uninit() }; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut response,
+        bytes,
+        &mut lines,
+    );
+    match parsed {
+        Ok(httparse::Status::Complete(end)) if end == bytes.len() => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(FramingError::TooLarge),
+        Ok(_) | Err(_) => return Err(FramingError::Head),
+    }
+    let status = response
+        .code
+        .filter(|code| (100..600).contains(code))
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or(FramingError::Head)?;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(FramingError::Switch);
+    }
+    let mut reading = Reading::default();
+    let mut headers = HeaderMap::with_capacity(response.headers.len() + 8);
+    for line in response.headers.iter() {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
+        if reading.is_end_to_end(&name, line.value)? {
+            let value = bytes.slice_ref(line.value);
+            let value = HeaderValue::from_maybe_shared(value).map_err(malformed)?;
+            headers.try_append(name, value).map_err(malformed)?;
+        }
+    }
+    reading.finish(status, headers, bodiless)
+}
+
+fn malformed<E>(_error: E) -> FramingError {
+    FramingError::Head
+}
+
+/// What a head says about its body and its connection.
+#[derive(Default)]
+struct Reading {
+    length: Option<u64>,
+    chunked: bool,
+    closes: bool,
+    /// Names that `Connection` lists.
+    listed: Vec<HeaderName>,
+}
+
+impl Reading {
+    /// Reads a field that concerns the connection. True for any other field.
+    fn is_end_to_end(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, FramingError> {
+        match *name {
+            CONTENT_LENGTH => {
+                if self.length.replace(length(value)?).is_some() {
+                    return Err(FramingError::Length);
+                }
+            }
+            TRANSFER_ENCODING => {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(FramingError::Length);
+                }
+                self.chunked = true;
+            }
+            CONNECTION => self.connection(value)?,
+            TE | TRAILER | UPGRADE | PROXY_AUTHENTICATE => {}
+            _ => return Ok(!matches!(name.as_str(), "keep-alive" | "proxy-connection")),
+        }
+        Ok(false)
+    }
+
+    fn connection(&mut self, value: &[u8]) -> Result<(), FramingError> {
+        for option in value.split(|byte| *byte == b',') {
+            let option = option.trim_ascii();
+            if option.eq_ignore_ascii_case(b"close") {
+                self.closes = true;
+            } else if !option.is_empty() && !option.eq_ignore_ascii_case(b"keep-alive") {
+                let name = HeaderName::from_bytes(option).map_err(malformed)?;
+                self.listed.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(
+        self,
+        status: StatusCode,
+        mut headers: HeaderMap,
+        bodiless: bool,
+    ) -> Result<ResponseHead, FramingError> {
+        for name in &self.listed {
+            headers.remove(name);
+        }
+        let never = status.is_informational() || status == StatusCode::NO_CONTENT;
+        let framing = match (self.length, self.chunked) {
+            (Some(_), true) => return Err(FramingError::Length),
+            // They must not even indicate a body (RFC 9110, 8.6; RFC 9112, 6.1).
+            (Some(1..), false) | (None, true) if never => return Err(FramingError::Length),
+            (length, _) if never || bodiless || status == StatusCode::NOT_MODIFIED => {
+                // The length that GET would have: information, and not framing.
+                if let Some(length) = length.filter(|_| !never) {
+                    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+                }
+                Framing::Length(0)
+            }
+            (Some(length), false) => Framing::Length(length),
+            (None, true) => Framing::Chunked(Chunked::default()),
+            // The end of the connection is the end of the body only if the app says so; TLS then
+            // tells it from a truncation.
+            (None, false) if self.closes => Framing::UntilClose,
+            (None, false) => return Err(FramingError::Length),
+        };
+        Ok(ResponseHead {
+            status,
+            headers,
+            framing,
+            persistent: !self.closes,
+        })
+    }
+}
+
+/// Parses a length: decimal digits and nothing else.
+fn length(value: &[u8]) -> Result<u64, FramingError> {
+    if !(1..=18).contains(&value.len()) || !value.iter().all(u8::is_ascii_digit) {
+        return Err(FramingError::Length);
+    }
+    Ok(value
+        .iter()
+        .fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
+}

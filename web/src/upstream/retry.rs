@@ -1,0 +1,188 @@
+//! A request on its way to an endpoint, and what is done if it fails.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Response, request};
+use http_body::Body;
+
+use super::{
+    UpstreamBody, UpstreamError,
+    counters::count,
+    deadline::millis,
+    endpoint::Endpoint,
+    exchange::{Exchange, Failure},
+    outlier::Fault,
+    pool::UpstreamPool,
+    request_encoder::RequestEncoder,
+    response_head::ResponseHead,
+};
+use crate::handler::BodyError;
+
+/// Endpoints that may prove unreachable for one request.
+const MAX_UNREACHABLE: usize = 4;
+/// Retries of an idempotent request.
+const MAX_RETRIES: u8 = 2;
+/// Retries of a request of which nothing was sent.
+const MAX_UNSENT: u8 = 4;
+
+/// A request to the app tier, with everything that may go wrong.
+pub(super) struct Attempt<'a> {
+    pool: &'a UpstreamPool,
+    head: &'a request::Parts,
+    /// It changes nothing, and has no body.
+    idempotent: bool,
+    /// The end of the time for the response, all tries together, by the coarse clock.
+    deadline: u64,
+}
+
+/// What was tried.
+#[derive(Default)]
+struct History {
+    unreachable: Vec<Arc<Endpoint>>,
+    /// The endpoint that lost the request.
+    lost: Option<Arc<Endpoint>>,
+    retries: u8,
+    unsent: u8,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new<B: Body>(pool: &'a UpstreamPool, head: &'a request::Parts, body: &B) -> Self {
+        pool.budget.deposit();
+        let timeout = millis(pool.context.limits.response_timeout);
+        Self {
+            pool,
+            head,
+            idempotent: matches!(head.method, Method::GET | Method::HEAD) && body.is_end_stream(),
+            deadline: pool.context.clock.now() + timeout,
+        }
+    }
+
+    /// Sends the request until there is a response, or nothing that may be tried.
+    pub(super) async fn send<B>(
+        &self,
+        body: &mut B,
+    ) -> Result<Response<UpstreamBody>, UpstreamError>
+    where
+        B: Body<Data = Bytes, Error = BodyError> + Unpin,
+    {
+        let context = &self.pool.context;
+        let mut history = History::default();
+        let left = self.deadline.saturating_sub(context.clock.now());
+        let mut encoder = RequestEncoder::new(self.head, &context.host, body, left);
+        loop {
+            let mut exchange = self.begin(&mut history).await?;
+            let failure = match self.exchange(&mut exchange, &mut encoder, body).await {
+                Ok(head) => {
+                    let endpoint = exchange.slot().endpoint();
+                    endpoint.outliers.on_response(context.clock.now());
+                    return Ok(exchange.into_response(head));
+                }
+                Err(failure) => failure,
+            };
+            self.on_failure(&exchange, failure, &mut history)?;
+            if !encoder.rewind() {
+                return Err(UpstreamError::Lost(std::io::ErrorKind::BrokenPipe.into()));
+            }
+        }
+    }
+
+    /// Waits for the head of the response. A request whose endpoint has become silent is lost if it
+    /// may be sent again; otherwise it is waited for to its deadline.
+    async fn exchange<B>(
+        &self,
+        exchange: &mut Exchange,
+        encoder: &mut RequestEncoder,
+        body: &mut B,
+    ) -> Result<ResponseHead, Failure>
+    where
+        B: Body<Data = Bytes, Error = BodyError> + Unpin,
+    {
+        loop {
+            let failure = match exchange.send(encoder, body).await {
+                Ok(head) => return Ok(head),
+                Err(failure) => failure,
+            };
+            let is_early = self.pool.context.clock.now() < self.deadline;
+            if !matches!(failure, Failure::Late) || !is_early {
+                return Err(failure);
+            }
+            if self.idempotent {
+                return Err(Failure::Lost(std::io::ErrorKind::TimedOut.into()));
+            }
+            exchange.wait_until(self.deadline);
+        }
+    }
+
+    /// An exchange with an endpoint that can be connected to.
+    async fn begin(&self, history: &mut History) -> Result<Exchange, UpstreamError> {
+        loop {
+            let lost = history.lost.as_ref();
+            let slot = self.pool.choose(&history.unreachable, lost)?;
+            let endpoint = slot.endpoint();
+            let is_same = lost.is_some_and(|lost| Arc::ptr_eq(lost, endpoint));
+            // A failure of one connection may have hit all idle ones of the endpoint.
+            let idle = if is_same { None } else { endpoint.checkout() };
+            let connection = match idle {
+                Some(connection) => connection,
+                // Boxed: rare, and large.
+                None => match Box::pin(endpoint.connect()).await {
+                    Ok(connection) => connection,
+                    Err(_logged) => {
+                        history.unreachable.push(Arc::clone(endpoint));
+                        if history.unreachable.len() >= MAX_UNREACHABLE {
+                            return Err(UpstreamError::Unavailable);
+                        }
+                        continue;
+                    }
+                },
+            };
+            let to_head = self.head.method == Method::HEAD;
+            return Ok(Exchange::new(slot, connection, to_head, self.deadline));
+        }
+    }
+
+    /// Allows one more try, or returns the error.
+    fn on_failure(
+        &self,
+        exchange: &Exchange,
+        failure: Failure,
+        history: &mut History,
+    ) -> Result<(), UpstreamError> {
+        let endpoint = exchange.slot().endpoint();
+        match failure {
+            Failure::Unsent if history.unsent < MAX_UNSENT => {
+                history.unsent += 1;
+                history.lost = Some(Arc::clone(endpoint)).filter(|_| !exchange.is_reused());
+                return Ok(());
+            }
+            Failure::Lost(_) if self.idempotent && history.retries < MAX_RETRIES => {
+                let counters = &self.pool.context.counters;
+                if self.pool.budget.withdraw() {
+                    endpoint.on_failure(Fault::NoResponse);
+                    count(&counters.retries);
+                    history.retries += 1;
+                    history.lost = Some(Arc::clone(endpoint));
+                    return Ok(());
+                }
+                count(&counters.budget_exhausted);
+            }
+            Failure::Unsent
+            | Failure::Lost(_)
+            | Failure::Truncated(_)
+            | Failure::Malformed(_)
+            | Failure::Late
+            | Failure::Body(_) => {}
+        }
+        let error = match failure {
+            // Not the endpoint's fault.
+            Failure::Body(error) => return Err(UpstreamError::Body(error)),
+            Failure::Unsent => UpstreamError::Unavailable,
+            Failure::Lost(error) | Failure::Truncated(error) => UpstreamError::Lost(error),
+            Failure::Malformed(error) => UpstreamError::Malformed(error),
+            Failure::Late => UpstreamError::Slow,
+        };
+        endpoint.on_failure(Fault::NoResponse);
+        Err(error)
+    }
+}
