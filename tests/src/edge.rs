@@ -10,9 +10,12 @@ mod web;
 mod wire;
 
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 pub use certificates::Certificates;
 pub use message::Message;
@@ -20,7 +23,7 @@ pub use origin::{Act, Origin, answer};
 pub use peers::{Peer, PeerError};
 pub use record::Seen;
 pub use web::Web;
-pub use wire::{Rest, Wire};
+pub use wire::{Rest, Wire, connect_from};
 
 /// The host that an edge apart serves unless it is told otherwise.
 pub const HOST: &str = "clinic.example";
@@ -130,6 +133,19 @@ impl Edge {
     pub async fn connect(&self) -> anyhow::Result<Wire> {
         let tls = self.certificates.browser(b"http/1.1")?;
         Wire::connect(self.web.port, &self.host, tls).await
+    }
+
+    /// A TLS stream of a client at an address of the loopback interface, for a protocol of ALPN.
+    ///
+    /// # Errors
+    /// When there is no handshake.
+    pub async fn connect_from(
+        &self,
+        source: Ipv4Addr,
+        alpn: &[u8],
+    ) -> anyhow::Result<TlsStream<TcpStream>> {
+        let tls = self.certificates.browser(alpn)?;
+        connect_from(source, self.web.port, &self.host, tls).await
     }
 
     /// The one origin, or the first.

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod edge {
     mod differential;
+    mod floods;
     mod forged;
     mod http1;
     mod http2;

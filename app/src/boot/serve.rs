@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use certs::{IdentityFiles, MutualFiles, MutualServer};
-use listener::{Http, Limits};
+use listener::{Http1, Limits};
 use telemetry::service_manager::{self, State};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,10 +39,10 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     tokio::spawn(app.trail.clone().flush_refusals());
     tokio::spawn(app.scrubber.clone().run());
     let limits = Limits {
-        drain: config.drain,
+        drain_timeout: config.drain,
         ..Limits::internal()
     };
-    let drained = listener::serve(socket, server, Http(router(&app)), limits, shutdown).await;
+    let drained = listener::serve(socket, server, Http1(router(&app)), limits, shutdown).await;
     tracing::info!(?drained, "stopped");
     if let Err(error) = access::flush_refusals(&app.trail, access::Windows::All).await {
         tracing::warn!(%error, "counted refusals are not recorded");

@@ -11,9 +11,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::answer::Answer;
 
@@ -31,6 +32,27 @@ pub struct Wire {
     buffer: Vec<u8>,
 }
 
+/// Connects to a port of the loopback interface from one of its addresses, which is the client's to
+/// the other side, asking for a server's name.
+///
+/// # Errors
+/// When there is no handshake.
+pub async fn connect_from(
+    source: Ipv4Addr,
+    port: u16,
+    name: &str,
+    tls: ClientConfig,
+) -> anyhow::Result<TlsStream<TcpStream>> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((source, 0).into())?;
+    let tcp = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await?;
+    tcp.set_nodelay(true)?;
+    let name = ServerName::try_from(name.to_owned())?;
+    let handshake = TlsConnector::from(Arc::new(tls)).connect(name, tcp);
+    let stream = timeout(PATIENCE, handshake).await;
+    Ok(stream.context("no handshake")??)
+}
+
 /// Everything that came until the end, or until nothing more came.
 #[derive(Debug)]
 pub struct Rest {
@@ -46,17 +68,17 @@ impl Wire {
     /// # Errors
     /// When there is no handshake.
     pub async fn connect(port: u16, name: &str, tls: ClientConfig) -> anyhow::Result<Self> {
-        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        tcp.set_nodelay(true)?;
-        let name = ServerName::try_from(name.to_owned())?;
-        let handshake = TlsConnector::from(Arc::new(tls)).connect(name, tcp);
-        let stream = timeout(PATIENCE, handshake)
-            .await
-            .context("no handshake")??;
-        Ok(Self {
+        let stream = connect_from(Ipv4Addr::LOCALHOST, port, name, tls).await?;
+        Ok(Self::new(stream))
+    }
+
+    /// A connection over an established stream.
+    #[must_use]
+    pub fn new(stream: TlsStream<TcpStream>) -> Self {
+        Self {
             stream: Box::new(stream),
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Connects to a port of the loopback interface without TLS.

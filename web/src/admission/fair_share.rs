@@ -54,6 +54,10 @@ impl FairShare {
         self.capacity.store(capacity, Relaxed);
     }
 
+    pub(super) fn capacity(&self) -> u64 {
+        self.capacity.load(Relaxed)
+    }
+
     /// What all clients hold.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Relaxed)

@@ -3,7 +3,11 @@
 mod latencies;
 mod limiter;
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use limiter::AdaptiveLimit;
 
@@ -27,21 +31,47 @@ pub(crate) struct LoadShedder {
 
 struct Class {
     limit: AdaptiveLimit,
-    share: Arc<FairShare>,
+    /// The part below the least limit. Its capacity is constant, so that a client finds its share of
+    /// it also while others hold what they got before the limit shrank.
+    guaranteed: Arc<FairShare>,
+    /// The part between the least limit and the present one.
+    elastic: Arc<FairShare>,
 }
 
 impl Class {
     fn new(config: LimiterConfig, established: &Arc<EstablishedClients>) -> Arc<Self> {
-        let capacity = config.max.into();
-        let limits = ShareLimits {
-            capacity,
-            reserved: u64::from(config.min) / 4,
-            max_per_client: capacity,
+        let share = |capacity: u32| {
+            let limits = ShareLimits {
+                capacity: capacity.into(),
+                reserved: u64::from(capacity) / 4,
+                max_per_client: capacity.into(),
+            };
+            FairShare::new(limits, Arc::clone(established))
         };
         Arc::new(Self {
             limit: AdaptiveLimit::new(config, Instant::now()),
-            share: FairShare::new(limits, Arc::clone(established)),
+            guaranteed: share(config.min),
+            elastic: share(config.max - config.min),
         })
+    }
+
+    /// Requests at work.
+    fn used(&self) -> u64 {
+        self.guaranteed.used() + self.elastic.used()
+    }
+
+    fn try_acquire(&self, client: IpAddr) -> Option<SharePermit> {
+        // A rejected request counts as demand above the limit.
+        self.limit.on_demand(self.used() + 1);
+        let guaranteed = self.guaranteed.try_acquire(client, 1);
+        guaranteed.or_else(|| self.elastic.try_acquire(client, 1))
+    }
+
+    fn on_latency(&self, latency: Duration, now: Instant) {
+        if let Some(limit) = self.limit.on_latency(latency, now, self.used()) {
+            let elastic = u64::from(limit).saturating_sub(self.guaranteed.capacity());
+            self.elastic.set_capacity(elastic);
+        }
     }
 }
 
@@ -65,9 +95,7 @@ impl LoadShedder {
             RequestClass::Bulk => &self.bulk,
             RequestClass::SignIn => &self.sign_in,
         };
-        // A rejected request counts as demand above the limit.
-        class.limit.on_demand(class.share.used() + 1);
-        let share = class.share.try_acquire(client, 1)?;
+        let share = class.try_acquire(client)?;
         Some(AdmissionPermit {
             class: Arc::clone(class),
             client,
@@ -77,7 +105,7 @@ impl LoadShedder {
 
     /// Class, requests at work, and the present limit, for the metrics.
     pub(crate) fn state(&self) -> [(&'static str, u64, u32); 3] {
-        let of = |name, class: &Class| (name, class.share.used(), class.limit.current());
+        let of = |name, class: &Class| (name, class.used(), class.limit.current());
         [
             of("ordinary", &self.ordinary),
             of("bulk", &self.bulk),
@@ -115,8 +143,7 @@ impl AdmissionPermit {
     /// more, which would waste what was sent; it just does not count.
     pub(crate) fn on_received(&mut self) {
         if let Stage::Receiving = self.stage {
-            self.class.limit.on_demand(self.class.share.used() + 1);
-            self.stage = match self.class.share.try_acquire(self.client, 1) {
+            self.stage = match self.class.try_acquire(self.client) {
                 Some(share) => Stage::Working(share, Instant::now()),
                 None => Stage::Answered,
             };
@@ -128,11 +155,8 @@ impl AdmissionPermit {
         if let Stage::Working(share, since) = std::mem::replace(&mut self.stage, Stage::Answered) {
             drop(share);
             let now = Instant::now();
-            let latency = now.saturating_duration_since(since);
-            let used = self.class.share.used();
-            if let Some(limit) = self.class.limit.on_latency(latency, now, used) {
-                self.class.share.set_capacity(limit.into());
-            }
+            self.class
+                .on_latency(now.saturating_duration_since(since), now);
         }
     }
 }
@@ -190,6 +214,28 @@ mod tests {
         let greedy = all(1);
         assert_eq!(greedy.len(), 24);
         assert!(all(2).len() >= 8);
+    }
+
+    #[test]
+    fn a_limit_that_shrinks_under_one_client_still_has_room_for_another() {
+        let established = Arc::new(EstablishedClients::new());
+        let shedder = LoadShedder::new(Limits::default().classes, &established);
+        let ordinary = |last| shedder.try_acquire(RequestClass::Ordinary, client(last));
+        let mut greedy: Vec<_> = std::iter::from_fn(|| ordinary(1)).collect();
+        assert!(greedy.len() > 300);
+        let (class, mut now) = (&shedder.ordinary, Instant::now());
+        for latency in [1; 5].into_iter().chain([10_000; 100]) {
+            now += Duration::from_secs(10);
+            class.on_latency(Duration::from_millis(latency), now);
+        }
+        assert_eq!(
+            class.limit.current(),
+            Limits::default().classes.ordinary.min
+        );
+        assert!(ordinary(1).is_none());
+        assert!(std::iter::from_fn(|| ordinary(2)).count() >= 8);
+        greedy.clear();
+        assert_eq!(class.used(), 0);
     }
 
     #[test]

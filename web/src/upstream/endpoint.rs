@@ -12,7 +12,7 @@ use std::{
 
 use certs::{MutualClient, MutualError};
 use http::HeaderValue;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 
 use super::{
     connection::PooledConnection,
@@ -50,7 +50,11 @@ pub(super) struct Endpoint {
     idle: PerWorker<Vec<Box<PooledConnection>>>,
     deadlines: Mutex<Vec<Arc<Deadline>>>,
     in_flight: AtomicUsize,
-    connecting: AtomicUsize,
+    /// Permits to open a connection. Requests wait for one in turn: a burst of one client delays
+    /// others by a few handshakes, and refuses none.
+    connecting: Semaphore,
+    /// The same while the endpoint is ejected. Nobody waits then.
+    connecting_ejected: Semaphore,
     /// It is no longer on the list.
     removed: AtomicBool,
 }
@@ -64,13 +68,15 @@ pub(super) enum ConnectError {
     Tls(#[from] MutualError),
     #[error("it takes too long")]
     Slow,
-    #[error("too many connections are being opened")]
+    #[error("it is ejected, and too many connections are being opened")]
     Full,
 }
 
 impl Endpoint {
     pub(super) fn new(address: String, context: Arc<PoolContext>) -> Arc<Self> {
         let workers = context.limits.workers;
+        let connecting = Semaphore::new(context.limits.max_connecting);
+        let connecting_ejected = Semaphore::new(context.limits.max_connecting_ejected);
         Arc::new(Self {
             address,
             context,
@@ -78,7 +84,8 @@ impl Endpoint {
             idle: PerWorker::new(workers),
             deadlines: Mutex::default(),
             in_flight: AtomicUsize::new(0),
-            connecting: AtomicUsize::new(0),
+            connecting,
+            connecting_ejected,
             removed: AtomicBool::new(false),
         })
     }
@@ -185,14 +192,12 @@ impl Endpoint {
 
     /// Opens a connection, within the limit.
     pub(super) async fn connect(&self) -> Result<Box<PooledConnection>, ConnectError> {
-        let limits = &self.context.limits;
-        let max = if self.outliers.is_ejected() {
-            limits.max_connecting_ejected
-        } else {
-            limits.max_connecting
-        };
-        let _permit = Permit::acquire(&self.connecting, max).ok_or(ConnectError::Full)?;
-        let connected = timeout(limits.connect_timeout, self.handshake())
+        let _permit;
+        if self.outliers.is_ejected() {
+            let permit = self.connecting_ejected.try_acquire();
+            _permit = permit.map_err(|_all_in_use| ConnectError::Full)?;
+        }
+        let connected = timeout(self.context.limits.connect_timeout, self.handshake())
             .await
             .unwrap_or(Err(ConnectError::Slow));
         match connected {
@@ -215,6 +220,8 @@ impl Endpoint {
     }
 
     async fn handshake(&self) -> Result<Box<PooledConnection>, ConnectError> {
+        let permit = self.connecting.acquire().await;
+        let _permit = permit.map_err(|_never_closed| ConnectError::Full)?;
         let tcp = TcpStream::connect(&self.address).await?;
         tcp.set_nodelay(true)?;
         let connected = self.context.tls.connect(Socket::new(tcp)).await?;
@@ -290,22 +297,5 @@ impl std::fmt::Debug for Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
-    }
-}
-
-/// One of a bounded number.
-struct Permit<'a>(&'a AtomicUsize);
-
-impl<'a> Permit<'a> {
-    fn acquire(used: &'a AtomicUsize, max: usize) -> Option<Self> {
-        let permit = Self(used);
-        // Dropped again if it is one too many.
-        (used.fetch_add(1, Relaxed) < max).then_some(permit)
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
     }
 }

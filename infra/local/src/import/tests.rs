@@ -10,7 +10,7 @@ use certs::{IdentityFiles, PublicServer, Versions};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use listener::{Http, Limits, serve};
+use listener::{Http1, Limits, serve};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -58,7 +58,7 @@ impl Door {
         tokio::spawn(serve(
             listener,
             transport,
-            Http(service),
+            Http1(service),
             Limits::public(),
             end.clone(),
         ));

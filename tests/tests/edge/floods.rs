@@ -1,0 +1,168 @@
+//! One client that takes all it can get, and another one that asks meanwhile: with the limits of
+//! production, every request of the other one is answered.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use futures::future::join_all;
+use h2::client::{Builder, SendRequest};
+use tests::edge::{Act, Edge, HOST, Plan, Wire, answer};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const STYLE: &str = "/assets/style.0123456789abcdef.css";
+/// How much web's memory may grow by an attack, in bytes.
+const GROWTH: u64 = 64 << 20;
+/// After this time a stream without credit, or a body without progress, is over.
+const STALLED: Duration = Duration::from_secs(10);
+
+/// An edge whose app answers a style sheet of this size, and echoes everything else.
+async fn edge(size: usize) -> anyhow::Result<Edge> {
+    let edge = Plan::of(1).start().await?;
+    edge.ready().await?;
+    let style = answer("200 OK", &vec![b'a'; size]);
+    edge.origin()?.script(move |message| {
+        if message.target() == STYLE {
+            return Act::Answer(style.clone());
+        }
+        Act::Echo
+    });
+    Ok(edge)
+}
+
+/// A connection of HTTP/2 that grants no credit for responses.
+async fn without_credit(edge: &Edge) -> anyhow::Result<SendRequest<Bytes>> {
+    let stream = edge.connect_from(ATTACKER, b"h2").await?;
+    let (client, mut connection) = Builder::new()
+        .initial_window_size(0)
+        .handshake(stream)
+        .await?;
+    let mut pings = connection.ping_pong().context("no pings")?;
+    tokio::spawn(connection);
+    // Activity that is no progress.
+    tokio::spawn(async move {
+        while pings.ping(h2::Ping::opaque()).await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    Ok(client)
+}
+
+/// Requests the style sheet on one connection, and reads nothing of it. Returns how many streams
+/// were reset in the end.
+async fn stall(client: SendRequest<Bytes>, streams: usize) -> usize {
+    let request = || {
+        let uri = format!("https://{HOST}{STYLE}");
+        http::Request::get(uri).body(()).context("no request")
+    };
+    let one = || async {
+        let mut client = client.clone().ready().await.ok()?;
+        let (response, _) = client.send_request(request().ok()?, true).ok()?;
+        let mut body = response.await.ok()?.into_body();
+        // Without credit there is no data, but in the end a reset.
+        Some(matches!(body.data().await, Some(Err(_))))
+    };
+    let ended = join_all((0..streams).map(|_| one())).await;
+    ended.into_iter().filter(|ended| *ended == Some(true)).count()
+}
+
+/// The victim's requests, one after the other for a time: each is answered. Returns the number.
+async fn is_served(edge: &Edge, span: Duration, request: &str) -> anyhow::Result<usize> {
+    let mut wire = Wire::new(edge.connect_from(VICTIM, b"http/1.1").await?);
+    let end = Instant::now() + span;
+    let mut served = 0;
+    while Instant::now() < end {
+        wire.send(request.as_bytes()).await?;
+        let status = wire.answer("GET").await?.1.status;
+        ensure!(status == 200, "after {served} responses: {status}");
+        served += 1;
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(served)
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+}
+
+fn post(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST /fhir HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/fhir+json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// 1,800 stalled streams for a response of this size, while the victim asks for the same.
+async fn streams_without_credit(size: usize) -> anyhow::Result<()> {
+    let edge = edge(size).await?;
+    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    let before = edge.web.resident()?;
+    let mut attack = JoinSet::new();
+    for _ in 0..18 {
+        attack.spawn(stall(without_credit(&edge).await?, 100));
+    }
+    is_served(&edge, STALLED / 2, &get(STYLE)).await?;
+    let grown = edge.web.resident()?.saturating_sub(before);
+    ensure!(grown < GROWTH, "{grown} bytes for stalled streams");
+    let ended = timeout(STALLED * 2, attack.join_all()).await?;
+    let reset: usize = ended.into_iter().sum();
+    ensure!(reset > 500, "{reset} streams were reset");
+    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_without_credit_for_short_responses_keep_nobody_from_being_served()
+-> anyhow::Result<()> {
+    streams_without_credit(40 << 10).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_without_credit_for_long_responses_keep_nobody_from_being_served()
+-> anyhow::Result<()> {
+    streams_without_credit(200 << 10).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifteen_thousand_open_streams_take_little_memory() -> anyhow::Result<()> {
+    let edge = edge(1 << 10).await?;
+    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    let before = edge.web.resident()?;
+    let mut attack = JoinSet::new();
+    for _ in 0..150 {
+        attack.spawn(stall(without_credit(&edge).await?, 100));
+    }
+    is_served(&edge, STALLED / 4, &get(STYLE)).await?;
+    let grown = edge.web.resident()?.saturating_sub(before);
+    ensure!(grown < GROWTH, "{grown} bytes for open streams");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_bodies_keep_nobody_from_sending_one() -> anyhow::Result<()> {
+    let edge = edge(1 << 10).await?;
+    let transaction = post(r#"{"resourceType":"Bundle","type":"transaction"}"#);
+    is_served(&edge, Duration::from_millis(200), &transaction).await?;
+    let before = edge.web.resident()?;
+    let mut slow = Vec::new();
+    for _ in 0..600 {
+        let mut wire = Wire::new(edge.connect_from(ATTACKER, b"http/1.1").await?);
+        let body = "a".repeat(70 << 10);
+        // Less than the length that it announces: the app waits for the rest.
+        let request = post(&body).replace("Content-Length: 71680", "Content-Length: 8000000");
+        if wire.send(request.as_bytes()).await.is_ok() {
+            slow.push(wire);
+        }
+    }
+    is_served(&edge, STALLED / 4, &transaction).await?;
+    is_served(&edge, STALLED / 4, &get("/fhir/metadata")).await?;
+    let grown = edge.web.resident()?.saturating_sub(before);
+    ensure!(grown < GROWTH, "{grown} bytes for slow bodies");
+    drop(slow);
+    Ok(())
+}
