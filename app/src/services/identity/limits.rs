@@ -1,0 +1,54 @@
+//! The limits of sign-in: hashing, attempts, and refusals on record. Each has its reason.
+
+use std::time::Duration;
+
+use crate::services::identity::attempts::Limit;
+
+/// Places in the queue for hashing, for each concurrent hash. One hash takes 25 to 80 ms of a core, so the last in the
+/// queue waits 2 to 5 s: as long as a person waits for a page.
+pub(super) const QUEUE_PLACES: usize = 64;
+/// The places that one client address may hold (an IPv4 address, an IPv6 /64), for each concurrent hash: a clinic
+/// behind one address, of which nine people sign in within the same third of a second.
+pub(super) const CLIENT_PLACES: usize = 8;
+/// The places that one IPv6 /48 may hold, for each concurrent hash: subscribers have a /56 or a /48, so that one of
+/// them counts as at most four clients.
+pub(super) const SITE_PLACES: usize = 32;
+/// `Retry-After` of a sign-in without a place, in seconds: half of a full queue has been served by then.
+pub(super) const QUEUE_RETRY_AFTER: u32 = 2;
+
+/// Concurrent hashes on this many cores. Argon2id takes 19 MiB and a whole core: half of the cores are left to requests
+/// of people who have signed in.
+pub(super) fn concurrent_hashes(cores: usize) -> usize {
+    (cores / 2).max(1)
+}
+
+/// Attempts for one account from one client address. Ten at once, since people mistype; then one in five minutes, 288 a
+/// day: a password of NIST SP 800-63B's least length is out of reach of them.
+pub(super) const BY_ADDRESS: Limit = Limit {
+    burst: 10,
+    interval: Duration::from_mins(5),
+};
+/// Attempts for one account from all addresses from which it was not signed in to lately, together. A hundred is the
+/// number of failures that NIST SP 800-63B allows; it takes ten addresses at once to use it up, or five for hours.
+pub(super) const BY_STRANGERS: Limit = Limit {
+    burst: 100,
+    interval: Duration::from_mins(1),
+};
+/// Limiters that this instance remembers: 5 MB. A full memory drops the half that is free first.
+pub(super) const REMEMBERED_LIMITERS: usize = 65_536;
+
+/// The length of a period in which a sign-in from an address is evidence, in days. Evidence of the current period and
+/// of three before it counts: from a month after the sign-in to ten days more.
+pub(super) const EVIDENCE_DAYS: i64 = 10;
+
+/// The rows that one statement of the clean-up removes: some milliseconds of the database.
+pub(super) const CLEANUP_PAGE: u32 = 1_000;
+/// The statements of one clean-up for each table, each minute: more rows than attempts that a minute can hash.
+pub(super) const CLEANUP_PAGES: u32 = 100;
+
+/// Refused attempts of one client address that are recorded one by one, each minute, as many as of a caller.
+pub(crate) const REFUSALS_PER_MINUTE: u32 = 20;
+/// The time after which refusals that were only counted are recorded together: the wait of a throttled attempt.
+pub(crate) const SUMMARY_INTERVAL: Duration = BY_ADDRESS.interval;
+/// Waits, client addresses and counts that are remembered, each: 2 MB. Beyond it, refusals are counted together.
+pub(crate) const REMEMBERED_REFUSALS: usize = 10_000;
