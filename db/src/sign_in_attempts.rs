@@ -52,19 +52,12 @@ impl Transaction {
     /// counter's row is locked until the transaction ends.
     ///
     /// # Errors
-    /// See [`Error`]; [`Error::Conflict`] if concurrent transactions locked counters in another order.
+    /// See [`Error`]; [`Error::Conflict`] if a concurrent transaction made the row: the whole transaction may be
+    /// retried at once.
     pub async fn count_attempt(
         &mut self,
         counter: &AttemptCounter,
     ) -> Result<Option<Duration>, Error> {
-        // Makes the row, or locks the one that is there: a concurrent attempt waits here.
-        sqlx::query!(
-            "INSERT INTO sign_in_attempts (limiter, free_at) VALUES (?, UTC_TIMESTAMP(6))
-             ON DUPLICATE KEY UPDATE free_at = free_at",
-            &counter.limiter[..],
-        )
-        .execute(&mut *self.inner)
-        .await?;
         let counted = sqlx::query!(
             "UPDATE sign_in_attempts
              SET free_at = GREATEST(free_at, UTC_TIMESTAMP(6)) + INTERVAL ? MICROSECOND
@@ -80,14 +73,38 @@ impl Transaction {
         }
         let ahead = sqlx::query_scalar!(
             r#"SELECT TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), free_at) AS "ahead!: i64"
-               FROM sign_in_attempts WHERE limiter = ?"#,
+               FROM sign_in_attempts WHERE limiter = ? FOR UPDATE"#,
             &counter.limiter[..],
         )
-        .fetch_one(&mut *self.inner)
+        .fetch_optional(&mut *self.inner)
         .await?;
+        let Some(ahead) = ahead else {
+            self.insert_attempt_counter(counter).await?;
+            return Ok(None);
+        };
         let micros = u64::try_from(ahead.saturating_sub(counter.slack_micros())).unwrap_or(0);
         // Not zero: the attempt was refused a moment ago.
         Ok(Some(Duration::from_micros(micros.max(1))))
+    }
+
+    /// Makes the row of a counter with its first attempt. `ON DUPLICATE KEY UPDATE` would need the right to change the
+    /// key column, which the app does not have.
+    async fn insert_attempt_counter(&mut self, counter: &AttemptCounter) -> Result<(), Error> {
+        let inserted = sqlx::query!(
+            "INSERT INTO sign_in_attempts (limiter, free_at)
+             VALUES (?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)",
+            &counter.limiter[..],
+            counter.interval_micros(),
+        )
+        .execute(&mut *self.inner)
+        .await
+        .map_err(Error::from);
+        match inserted {
+            Ok(_) => Ok(()),
+            // A concurrent attempt was first: the transaction is tried again, and finds the row.
+            Err(Error::UniqueViolation(_)) => Err(Error::Conflict),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes one attempt back that was counted.
