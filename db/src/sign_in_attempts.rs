@@ -58,7 +58,7 @@ impl Transaction {
         &mut self,
         counter: &AttemptCounter,
     ) -> Result<Option<Duration>, Error> {
-        let counted = sqlx::query!(
+        let updated = sqlx::query!(
             "UPDATE sign_in_attempts
              SET free_at = GREATEST(free_at, UTC_TIMESTAMP(6)) + INTERVAL ? MICROSECOND
              WHERE limiter = ? AND free_at <= UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND",
@@ -68,7 +68,7 @@ impl Transaction {
         )
         .execute(&mut *self.inner)
         .await?;
-        if counted.rows_affected() == 1 {
+        if updated.rows_affected() == 1 {
             return Ok(None);
         }
         let ahead = sqlx::query_scalar!(

@@ -82,16 +82,16 @@ impl Route {
     /// Takes bodies of up to `limit` bytes. The web tier treats such a route as a large one.
     fn bulk(mut self, limit: usize) -> Self {
         self.methods = self.methods.layer(DefaultBodyLimit::max(limit));
-        self.extend_bodies("x-bulk", true.into())
+        self.extend_bodies("x-bulk", &true.into())
     }
 
     /// Takes passwords, whose hashing is a class of requests of its own in both tiers.
     fn sign_in(self) -> Self {
-        self.extend_bodies("x-class", "sign-in".into())
+        self.extend_bodies("x-class", &"sign-in".into())
     }
 
     /// Adds an extension to the description of each request body.
-    fn extend_bodies(mut self, name: &str, value: serde_json::Value) -> Self {
+    fn extend_bodies(mut self, name: &str, value: &serde_json::Value) -> Self {
         let paths = self.description.iter_mut().map(|it| &mut it.paths.paths);
         let operations = paths.flat_map(|paths| paths.values_mut().flat_map(openapi::operations));
         for operation in operations {

@@ -16,7 +16,7 @@ use crate::services::identity::{
     Account, CheckedPassword, ClientPrefix, Identity, NewSession, Principal, SignInError,
 };
 use crate::services::trail::{AuditTrail, TrailError, system_event};
-use refusals::{RefusalLog, Refused, Throttling};
+use refusals::{LookedUp, RefusalLog, Refused, Throttling};
 
 /// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug)]
@@ -142,8 +142,8 @@ impl SignIn {
             }
             Err(SignInError::Throttled { limiter, wait }) => {
                 // Known from the first refusal of this wait, or looked up for it.
-                let account = match self.refusals.account_of(limiter) {
-                    Some(account) => account,
+                let account = match self.refusals.looked_up(limiter) {
+                    Some(LookedUp(account)) => account,
                     None => self.identity.account_by_email(&email).await?,
                 };
                 let throttling = Throttling { limiter, wait };

@@ -18,7 +18,7 @@ use db::{AttemptCounter, Database};
 use phi::{AuthorizationKey, IndexToken, OrganizationId};
 
 use super::client::ClientPrefix;
-use super::limits::{BY_ADDRESS, BY_STRANGERS, CLEANUP_PAGE, CLEANUP_PAGES};
+use super::limits::{BY_ADDRESS, BY_STRANGERS, CLEANUP_PAGE, CLEANUP_PAGES, Limit};
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
@@ -27,25 +27,6 @@ use memory::LimiterMemory;
 
 /// Tries of a transaction that conflicts with another.
 const TRIES: usize = 3;
-
-/// The limit of a limiter: a leaky bucket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    /// The attempts that may be counted at once, at least one.
-    pub(crate) burst: u32,
-    /// The time after which one counted attempt is forgotten.
-    pub(crate) interval: Duration,
-}
-
-impl Limit {
-    const fn counter(self, limiter: [u8; 16]) -> AttemptCounter {
-        AttemptCounter {
-            limiter,
-            interval: self.interval,
-            burst: self.burst,
-        }
-    }
-}
 
 /// The limiter of an account and a client: what the refusals of a wait have in common.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -128,8 +109,8 @@ impl LoginThrottle {
         let evidence_mac = |message: &[u8]| key.message_mac("sign-in-evidence", message);
         let today = self.clock.now().date();
         Ok(Attempt {
-            by_address: BY_ADDRESS.counter(by_address),
-            by_strangers: BY_STRANGERS.counter(by_strangers),
+            by_address: counter(BY_ADDRESS, by_address),
+            by_strangers: counter(BY_STRANGERS, by_strangers),
             evidence: Evidence::of(evidence_mac, account, client, today),
         })
     }
@@ -256,6 +237,14 @@ impl Attempt {
     /// The limiter of the account and the client.
     pub(super) const fn limiter(&self) -> LimiterId {
         LimiterId(self.by_address.limiter)
+    }
+}
+
+const fn counter(limit: Limit, limiter: [u8; 16]) -> AttemptCounter {
+    AttemptCounter {
+        limiter,
+        interval: limit.interval,
+        burst: limit.burst,
     }
 }
 

@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use crate::services::identity::attempts::Limit;
+/// The limit of a limiter: a leaky bucket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    /// The attempts that may be counted at once, at least one.
+    pub(super) burst: u32,
+    /// The time after which one counted attempt is forgotten.
+    pub(super) interval: Duration,
+}
 
 /// Places in the queue for hashing, for each concurrent hash. One hash takes 25 to 80 ms of a core, so the last in the
 /// queue waits 2 to 5 s: as long as a person waits for a page.

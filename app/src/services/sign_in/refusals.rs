@@ -97,8 +97,12 @@ struct State {
 #[derive(Debug)]
 struct Wait {
     until: Instant,
-    account: Option<Account>,
+    account: LookedUp,
 }
+
+/// The account that was found for an attempt; none if it does not exist.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct LookedUp(pub(super) Option<Account>);
 
 #[derive(Debug)]
 struct Window {
@@ -107,8 +111,8 @@ struct Window {
 }
 
 impl RefusalLog {
-    /// The account of a limiter whose wait is not over; the inner option is none for one that does not exist.
-    pub(super) fn account_of(&self, limiter: LimiterId) -> Option<Option<Account>> {
+    /// The account of a limiter that throttled an attempt lately, as it was looked up then.
+    pub(super) fn looked_up(&self, limiter: LimiterId) -> Option<LookedUp> {
         self.lock().waits.get(&limiter).map(|wait| wait.account)
     }
 
@@ -167,6 +171,7 @@ impl State {
         let until = now + wait;
         let has_room = make_room(&mut self.waits, |wait| wait.until > now);
         if has_room {
+            let account = LookedUp(account);
             self.waits.insert(limiter, Wait { until, account });
         }
         has_room

@@ -93,7 +93,7 @@ mod tests {
 
     const LIMITER: AttemptCounter = AttemptCounter {
         limiter: [1; 16],
-        interval: Duration::from_secs(60),
+        interval: Duration::from_mins(1),
         burst: 3,
     };
 
@@ -108,10 +108,10 @@ mod tests {
         let (memory, now) = (LimiterMemory::default(), Instant::now());
         let count = |seconds| memory.count(&[LIMITER], now + Duration::from_secs(seconds));
         assert_eq!([count(0), count(0), count(0)], [None; 3]);
-        assert_eq!(count(0), Some(Duration::from_secs(60)));
+        assert_eq!(count(0), Some(Duration::from_mins(1)));
         assert_eq!(count(59), Some(Duration::from_secs(1)));
         assert_eq!(count(60), None);
-        assert_eq!(count(60), Some(Duration::from_secs(60)));
+        assert_eq!(count(60), Some(Duration::from_mins(1)));
         assert_eq!(count(600), None);
     }
 
@@ -145,6 +145,6 @@ mod tests {
             assert_eq!(memory.count(&[numbered(number + 1)], now), None);
         }
         assert!(memory.lock().len() <= REMEMBERED_LIMITERS + 1);
-        assert_eq!(memory.wait(&LIMITER, now), Some(Duration::from_secs(60)));
+        assert_eq!(memory.wait(&LIMITER, now), Some(Duration::from_mins(1)));
     }
 }

@@ -22,30 +22,28 @@ fn refused(account: Option<Account>, client: u8) -> Refused {
     }
 }
 
-fn account() -> Option<Account> {
-    Some(Account {
+fn account() -> Account {
+    Account {
         organization: OrganizationId::random(),
         person: PersonId::random(),
-    })
+    }
 }
 
-fn throttling(limiter: u8) -> Option<Throttling> {
-    Some(Throttling {
-        limiter: LimiterId::for_test(limiter),
-        wait: MINUTE * 5,
-    })
-}
+const THROTTLING: Throttling = Throttling {
+    limiter: LimiterId::for_test(1),
+    wait: Duration::from_mins(5),
+};
 
 #[test]
 fn a_throttled_attempt_is_recorded_once_for_each_wait_and_the_others_are_counted() {
-    let (log, now, owner) = (RefusalLog::default(), Instant::now(), account());
-    let admitted = |at| log.admit(refused(owner, 1), throttling(1), at).is_some();
+    let (log, now, owner) = (RefusalLog::default(), Instant::now(), Some(account()));
+    let admitted = |at| log.admit(refused(owner, 1), Some(THROTTLING), at).is_some();
     assert!(admitted(now));
     for second in 0..299 {
         assert!(!admitted(now + Duration::from_secs(second)), "{second}");
     }
     assert!(admitted(now + MINUTE * 5));
-    assert_eq!(log.account_of(LimiterId::for_test(1)), Some(owner));
+    assert_eq!(log.looked_up(THROTTLING.limiter), Some(LookedUp(owner)));
     assert!(log.take(false, now + MINUTE * 4).is_empty());
     let [summary] = &log.take(false, now + MINUTE * 5)[..] else {
         panic!("one summary");
@@ -59,7 +57,7 @@ fn a_throttled_attempt_is_recorded_once_for_each_wait_and_the_others_are_counted
 #[test]
 fn a_client_that_tries_many_accounts_is_recorded_within_its_budget() {
     let (log, now) = (RefusalLog::default(), Instant::now());
-    let owner = account();
+    let owner = Some(account());
     let mut recorded = 0;
     for number in 0..100_u32 {
         let account = owner.filter(|_| number % 10 == 0);
@@ -79,14 +77,14 @@ fn a_client_that_tries_many_accounts_is_recorded_within_its_budget() {
 
 #[test]
 fn what_could_not_be_recorded_stays_counted() {
-    let (log, now, owner) = (RefusalLog::default(), Instant::now(), account());
+    let (log, now, owner) = (RefusalLog::default(), Instant::now(), Some(account()));
     for _ in 0..3 {
-        log.admit(refused(owner, 1), throttling(1), now);
+        log.admit(refused(owner, 1), Some(THROTTLING), now);
     }
     for summary in log.take(true, now) {
         log.restore(summary);
     }
-    log.admit(refused(owner, 1), throttling(1), now);
+    log.admit(refused(owner, 1), Some(THROTTLING), now);
     let taken = log.take(true, now);
     assert_eq!(taken.iter().map(|it| it.count).collect::<Vec<_>>(), [3]);
 }
@@ -97,7 +95,7 @@ fn memory_is_bounded_and_every_refusal_is_counted_all_the_same() {
     let many = u32::try_from(REMEMBERED_REFUSALS).unwrap() + 500;
     let mut admitted = 0;
     for _ in 0..many {
-        admitted += u32::from(log.admit(refused(account(), 1), None, now).is_some());
+        admitted += u32::from(log.admit(refused(Some(account()), 1), None, now).is_some());
     }
     assert_eq!(log.lock().counted.len(), REMEMBERED_REFUSALS + 1);
     let counted: u32 = log
