@@ -51,8 +51,7 @@ pub use roster::RosterRow;
 pub use scrub::{LoggedEvent, LoggedRow, ScrubbedRow};
 pub use sessions::SessionRow;
 pub use settings::Settings;
-pub use sign_in_addresses::AddressEvidence;
-pub use sign_in_addresses::EVIDENCE_PERIODS;
+pub use sign_in_addresses::{AddressEvidence, EVIDENCE_PERIODS};
 pub use sign_in_attempts::AttemptCounter;
 
 /// The accounts of the database, as SQL for the server's owner: see `accounts.sql`.

@@ -1,5 +1,6 @@
 //! Admission to hashing: a few turns at a time, and a bounded queue that serves clients in turn.
 
+mod proven;
 mod queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,8 @@ use tokio::sync::oneshot;
 
 use super::client::ClientPrefix;
 use super::limits::concurrent_hashes;
-use queue::{FairQueue, Place, Shares};
+use proven::ProvenClients;
+use queue::{FairQueue, Place, Shares, Standing};
 
 /// The queue has no place left, or the client holds its share of places.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -23,6 +25,7 @@ pub(super) struct HashingQueue(Arc<Mutex<State>>);
 struct State {
     free: usize,
     queue: FairQueue<oneshot::Sender<HashingTurn>>,
+    proven: ProvenClients,
 }
 
 /// Evidence that a password may be hashed now. Dropped, the next request gets its turn.
@@ -43,6 +46,7 @@ impl HashingQueue {
         Self(Arc::new(Mutex::new(State {
             free: turns,
             queue: FairQueue::new(Shares::for_turns(turns)),
+            proven: ProvenClients::default(),
         })))
     }
 
@@ -58,15 +62,26 @@ impl HashingQueue {
                 state.free -= 1;
                 return Ok(self.granted());
             }
+            let standing = if state.proven.contains(client) {
+                Standing::Proven
+            } else {
+                Standing::Stranger
+            };
             let (sender, receiver) = oneshot::channel();
             // A sender that is displaced is dropped here, which ends its request's wait.
-            let place = state.queue.push(client, sender).ok_or(QueueFull)?;
+            let place = state.queue.push(client, standing, sender);
+            let place = place.ok_or(QueueFull)?;
             (place, receiver)
         };
         let waiting = Waiting { queue: self, place };
         let turn = receiver.await.map_err(|_displaced| QueueFull);
         drop(waiting);
         turn
+    }
+
+    /// Remembers a client whose password was right: some places are reserved to such clients.
+    pub(super) fn prove(&self, client: ClientPrefix) {
+        self.lock().proven.insert(client);
     }
 
     /// Gives a turn back: to the next request that still waits.

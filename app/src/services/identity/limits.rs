@@ -20,6 +20,11 @@ pub(super) const CLIENT_PLACES: usize = 8;
 /// The places that one IPv6 /48 may hold, for each concurrent hash: subscribers have a /56 or a /48, so that one of
 /// them counts as at most four clients.
 pub(super) const SITE_PLACES: usize = 32;
+/// The places, for each concurrent hash, that only clients may take of which a sign-in has succeeded on this instance: a
+/// quarter, so that people sign in where they use to, however many addresses flood the rest.
+pub(super) const RESERVED_PLACES: usize = 16;
+/// The clients that are remembered for it at least: more than a hospital's networks; at most twice as many, 1 MB.
+pub(super) const PROVEN_CLIENTS: usize = 10_000;
 /// `Retry-After` of a sign-in without a place, in seconds: half of a full queue has been served by then.
 pub(super) const QUEUE_RETRY_AFTER: u32 = 2;
 

@@ -96,6 +96,7 @@ impl Identity {
         let Some(principal) = principal.filter(|_| right) else {
             return Err(SignInError::InvalidCredentials { account });
         };
+        self.hashing.prove(client);
         self.throttle.succeeded(reservation).await?;
         Ok(CheckedPassword(principal))
     }
