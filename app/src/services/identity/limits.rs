@@ -60,7 +60,13 @@ pub(super) const CLEANUP_PAGES: u32 = 100;
 
 /// Refused attempts of one client address that are recorded one by one, each minute, as many as of a caller.
 pub(crate) const REFUSALS_PER_MINUTE: u32 = 20;
+/// Refused attempts that an instance records one by one, each minute. An event takes 3.5 KB of the database: at most
+/// 1.5 GB a day, while any number of addresses guess.
+pub(crate) const REFUSALS_OF_ALL_PER_MINUTE: u32 = 300;
 /// The time after which refusals that were only counted are recorded together: the wait of a throttled attempt.
 pub(crate) const SUMMARY_INTERVAL: Duration = BY_ADDRESS.interval;
-/// Waits, client addresses and counts that are remembered, each: 2 MB. Beyond it, refusals are counted together.
+/// Summaries by account and client, and again as many by account alone: at most 2 GB of events a day. Beyond it, all
+/// are counted together.
+pub(crate) const SUMMARIES: usize = 1_000;
+/// Waits and client addresses that are remembered, each: 1 MB. Beyond it, refusals are only counted.
 pub(crate) const REMEMBERED_REFUSALS: usize = 10_000;

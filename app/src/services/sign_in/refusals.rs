@@ -1,8 +1,8 @@
 //! The budget of refused sign-ins that are recorded one by one.
 //!
-//! A throttled attempt is recorded once for each wait of its limiter. Of a client that tries many accounts, the first
-//! refusals of a minute are recorded. All others are counted, and recorded together as one event for each account and
-//! client, "and n more". The counts live in memory: a crash loses them, never the first ones. What is recorded when
+//! A throttled attempt is recorded once for each wait of its limiter. Of a client that tries many accounts, and of all
+//! clients together, the first refusals of a minute are recorded. All others are counted, and recorded together as one
+//! event for each account and client, "and n more". The counts live in memory: a crash loses them, never the first ones. What is recorded when
 //! does not depend on whether the account exists.
 
 use std::collections::HashMap;
@@ -15,7 +15,8 @@ use audit::Event;
 use phi::OrganizationId;
 
 use crate::services::identity::limits::{
-    REFUSALS_PER_MINUTE, REMEMBERED_REFUSALS, SUMMARY_INTERVAL,
+    REFUSALS_OF_ALL_PER_MINUTE, REFUSALS_PER_MINUTE, REMEMBERED_REFUSALS, SUMMARIES,
+    SUMMARY_INTERVAL,
 };
 use crate::services::identity::{Account, ClientPrefix, LimiterId};
 
@@ -42,20 +43,36 @@ impl Refused {
             .map_or(OrganizationId::SYSTEM, |account| account.organization)
     }
 
-    /// The same attempt without account and client, for the count that is left when there is no memory for more.
+    /// The same attempt without the client.
+    fn of_any_client(self) -> Self {
+        Self {
+            client: ClientPrefix::UNKNOWN,
+            source: None,
+            ..self
+        }
+    }
+
+    /// The same attempt without account and client.
     fn anonymous(self) -> Self {
         Self {
             account: None,
-            client: ClientPrefix::UNKNOWN,
-            source: None,
             event: Event {
                 organization: OrganizationId::SYSTEM.uuid(),
                 person: None,
                 ..self.event
             },
+            client: ClientPrefix::UNKNOWN,
+            source: None,
         }
     }
+
+    fn subject(&self) -> Subject {
+        (self.account, self.client)
+    }
 }
+
+/// What a summary is about.
+type Subject = (Option<Account>, ClientPrefix);
 
 /// The limiter that refused an attempt, and the wait.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +108,8 @@ pub(super) struct RefusalLog(Mutex<State>);
 struct State {
     waits: HashMap<LimiterId, Wait>,
     clients: HashMap<ClientPrefix, Window>,
-    counted: HashMap<(Option<Account>, ClientPrefix), Summary>,
+    all: Option<Window>,
+    counted: HashMap<Subject, Summary>,
 }
 
 #[derive(Debug)]
@@ -104,10 +122,21 @@ struct Wait {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct LookedUp(pub(super) Option<Account>);
 
+/// The refusals of a minute that were recorded one by one.
 #[derive(Debug)]
 struct Window {
     began: Instant,
     recorded: u32,
+}
+
+impl Window {
+    const fn begin(began: Instant) -> Self {
+        Self { began, recorded: 0 }
+    }
+
+    fn is_open(&self, now: Instant) -> bool {
+        now.duration_since(self.began) < WINDOW
+    }
 }
 
 impl RefusalLog {
@@ -177,33 +206,41 @@ impl State {
         has_room
     }
 
-    /// Takes one of the client's refusals of this minute that are recorded one by one.
+    /// Takes one of the refusals of this minute that are recorded one by one: of the client, and of all.
     fn has_budget(&mut self, client: ClientPrefix, now: Instant) -> bool {
-        let is_open = |window: &Window| now.duration_since(window.began) < WINDOW;
-        if !self.clients.get(&client).is_some_and(is_open) {
+        if !self.clients.get(&client).is_some_and(|it| it.is_open(now)) {
             self.clients.remove(&client);
-            if !make_room(&mut self.clients, is_open) {
+            if !make_room(&mut self.clients, |it| it.is_open(now)) {
                 return false;
             }
         }
-        let window = self.clients.entry(client).or_insert(Window {
-            began: now,
-            recorded: 0,
-        });
-        let has_budget = window.recorded < REFUSALS_PER_MINUTE;
+        let begin = || Window::begin(now);
+        let all = self.all.take().filter(|it| it.is_open(now));
+        let all = self.all.insert(all.unwrap_or_else(begin));
+        let window = self.clients.entry(client).or_insert_with(begin);
+        let has_budget =
+            window.recorded < REFUSALS_PER_MINUTE && all.recorded < REFUSALS_OF_ALL_PER_MINUTE;
         window.recorded += u32::from(has_budget);
+        all.recorded += u32::from(has_budget);
         has_budget
     }
 
+    /// Counts a refusal by account and client; if there are too many of these, by account, or with all others.
     fn count(&mut self, count: u32, since: Instant, refused: Refused) {
-        let key = |refused: &Refused| (refused.account, refused.client);
-        let is_known = self.counted.contains_key(&key(&refused));
-        let refused = if is_known || self.counted.len() < REMEMBERED_REFUSALS {
+        let has_room = |refused: &Refused, summaries| {
+            self.counted.len() < summaries || self.counted.contains_key(&refused.subject())
+        };
+        let refused = if has_room(&refused, SUMMARIES) {
             refused
         } else {
-            refused.anonymous()
+            let refused = refused.of_any_client();
+            if has_room(&refused, 2 * SUMMARIES) {
+                refused
+            } else {
+                refused.anonymous()
+            }
         };
-        let summary = self.counted.entry(key(&refused)).or_insert(Summary {
+        let summary = self.counted.entry(refused.subject()).or_insert(Summary {
             since,
             count: 0,
             latest: refused.clone(),

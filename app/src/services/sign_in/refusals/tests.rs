@@ -90,18 +90,40 @@ fn what_could_not_be_recorded_stays_counted() {
 }
 
 #[test]
+fn all_clients_together_are_recorded_within_a_budget_and_the_summaries_name_the_accounts() {
+    let (log, now, owner) = (RefusalLog::default(), Instant::now(), Some(account()));
+    let clients = 3 * u32::try_from(SUMMARIES).unwrap();
+    let mut recorded = 0;
+    for number in 0..clients {
+        let source = Some(IpAddr::from(number.to_be_bytes()));
+        let refused = Refused {
+            client: ClientPrefix::of(source),
+            source,
+            ..refused(owner, 1)
+        };
+        recorded += u32::from(log.admit(refused, None, now).is_some());
+    }
+    assert_eq!(recorded, REFUSALS_OF_ALL_PER_MINUTE);
+    let summaries = log.take(true, now);
+    assert_eq!(summaries.len(), SUMMARIES + 1);
+    assert!(summaries.iter().all(|it| it.refused().account == owner));
+    let counted: u32 = summaries.iter().map(|summary| summary.count).sum();
+    assert_eq!(recorded + counted, clients);
+}
+
+#[test]
 fn memory_is_bounded_and_every_refusal_is_counted_all_the_same() {
     let (log, now) = (RefusalLog::default(), Instant::now());
-    let many = u32::try_from(REMEMBERED_REFUSALS).unwrap() + 500;
+    let many = 3 * u32::try_from(SUMMARIES).unwrap();
     let mut admitted = 0;
     for _ in 0..many {
-        admitted += u32::from(log.admit(refused(Some(account()), 1), None, now).is_some());
+        let refused = refused(Some(account()), 1);
+        admitted += u32::from(log.admit(refused, None, now).is_some());
     }
-    assert_eq!(log.lock().counted.len(), REMEMBERED_REFUSALS + 1);
-    let counted: u32 = log
-        .take(true, now)
-        .iter()
-        .map(|summary| summary.count)
-        .sum();
+    assert_eq!(log.lock().counted.len(), 2 * SUMMARIES + 1);
+    let summaries = log.take(true, now);
+    let anonymous = |it: &&Summary| it.refused().organization() == OrganizationId::SYSTEM;
+    assert_eq!(summaries.iter().filter(anonymous).count(), 1);
+    let counted: u32 = summaries.iter().map(|summary| summary.count).sum();
     assert_eq!(admitted + counted, many);
 }
