@@ -8,6 +8,8 @@ GRANT SELECT, INSERT ON {{database}}.index_versions TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.people TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.credentials TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (seen_at, ended_at, mac_key, mac), DELETE ON {{database}}.sessions TO 'app'@'%';
+GRANT SELECT, INSERT, UPDATE (free_at), DELETE ON {{database}}.sign_in_attempts TO 'app'@'%';
+GRANT SELECT, INSERT, DELETE ON {{database}}.sign_in_addresses TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (version, version_row, updated_at, version_digest, mac_key, mac) ON {{database}}.resources TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (lowest, raised_at, mac_key, mac) ON {{database}}.release_floor TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.resource_versions TO 'app'@'%';

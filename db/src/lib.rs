@@ -26,6 +26,8 @@ mod roster;
 mod scrub;
 mod sessions;
 mod settings;
+mod sign_in_addresses;
+mod sign_in_attempts;
 mod stored;
 
 pub use audit_addresses::AddressRow;
@@ -49,6 +51,8 @@ pub use roster::RosterRow;
 pub use scrub::{LoggedEvent, LoggedRow, ScrubbedRow};
 pub use sessions::SessionRow;
 pub use settings::Settings;
+pub use sign_in_addresses::{AddressEvidence, EVIDENCE_PERIODS};
+pub use sign_in_attempts::AttemptCounter;
 
 /// The accounts of the database, as SQL for the server's owner: see `accounts.sql`.
 pub const ACCOUNTS_SQL: &str = include_str!("../accounts.sql");

@@ -22,4 +22,5 @@ mod server {
     mod rows;
     mod scratch;
     mod sessions;
+    mod sign_in;
 }

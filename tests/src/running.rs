@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::env;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -107,6 +108,16 @@ impl Running {
     /// When its address or CA cannot be read.
     pub fn of(status: Status) -> anyhow::Result<Self> {
         let door = Arc::new(FrontDoor::of(&status)?);
+        Ok(Self { status, door })
+    }
+
+    /// The same stack, as a client with another address of the loopback interface sees it.
+    ///
+    /// # Errors
+    /// When its address or CA cannot be read.
+    pub fn seen_from(&self, source: Ipv4Addr) -> anyhow::Result<Self> {
+        let status = self.status.clone();
+        let door = Arc::new(FrontDoor::of(&status)?.with_source(source));
         Ok(Self { status, door })
     }
 

@@ -32,6 +32,8 @@ mod round_trip;
 mod scrub;
 #[path = "stack/sessions.rs"]
 mod sessions;
+#[path = "stack/sign_in.rs"]
+mod sign_in;
 #[path = "stack/tampering_apart.rs"]
 mod tampering_apart;
 #[path = "stack/tampering_people.rs"]

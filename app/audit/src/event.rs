@@ -18,7 +18,7 @@ pub struct Event {
     pub request: Uuid,
     /// The organization that the event's records belong to, and whose log it enters.
     pub organization: Uuid,
-    /// The person; absent before one is authenticated (a refused sign-in).
+    /// The person: of a refused sign-in, the one whose account it concerns. Absent if there is no such account.
     pub person: Option<Uuid>,
     /// The person's role.
     pub role: Option<String>,

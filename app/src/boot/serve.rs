@@ -37,6 +37,7 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     tokio::spawn(lifecycle::watchdog());
     tokio::spawn(lifecycle::announce(app.clone()));
     tokio::spawn(app.trail.clone().flush_refusals());
+    tokio::spawn(app.sign_in.clone().maintain());
     tokio::spawn(app.scrubber.clone().run());
     let limits = Limits {
         drain_timeout: config.drain,
@@ -46,6 +47,9 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     tracing::info!(?drained, "stopped");
     if let Err(error) = access::flush_refusals(&app.trail, access::Windows::All).await {
         tracing::warn!(%error, "counted refusals are not recorded");
+    }
+    if let Err(error) = app.sign_in.record_summaries(true).await {
+        tracing::warn!(%error, "counted sign-ins are not recorded");
     }
     app.readiness.close().await;
     Ok(())

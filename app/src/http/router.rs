@@ -82,11 +82,21 @@ impl Route {
     /// Takes bodies of up to `limit` bytes. The web tier treats such a route as a large one.
     fn bulk(mut self, limit: usize) -> Self {
         self.methods = self.methods.layer(DefaultBodyLimit::max(limit));
+        self.extend_bodies("x-bulk", &true.into())
+    }
+
+    /// Takes passwords, whose hashing is a class of requests of its own in both tiers.
+    fn sign_in(self) -> Self {
+        self.extend_bodies("x-class", &"sign-in".into())
+    }
+
+    /// Adds an extension to the description of each request body.
+    fn extend_bodies(mut self, name: &str, value: &serde_json::Value) -> Self {
         let paths = self.description.iter_mut().map(|it| &mut it.paths.paths);
         let operations = paths.flat_map(|paths| paths.values_mut().flat_map(openapi::operations));
         for operation in operations {
             if let Some(RefOr::T(body)) = &mut operation.request_body {
-                body.extensions = Some(Extensions::from_iter([("x-bulk", true)]));
+                body.extensions = Some(Extensions::from_iter([(name, value.clone())]));
             }
         }
         self
@@ -99,7 +109,7 @@ fn routes() -> Vec<Route> {
         probe("/readyz", get(health::ready)),
         // Pages for people.
         signed_in(routes!(pages::home::go)),
-        open(routes!(pages::sign_in::show, pages::sign_in::submit)),
+        open(routes!(pages::sign_in::show, pages::sign_in::submit)).sign_in(),
         signed_in(routes!(pages::sign_out::submit)),
         signed_in(routes!(pages::patients::show)),
         signed_in(routes!(pages::search::submit)),
@@ -114,7 +124,7 @@ fn routes() -> Vec<Route> {
         signed_in(routes!(search_patients::refuse_search_by_url)),
         signed_in(routes!(read::read)),
         // The workflow API.
-        open(routes!(api::tokens::issue)),
+        open(routes!(api::tokens::issue)).sign_in(),
         signed_in(routes!(api::tokens::end)),
         signed_in(routes!(api::session::show)),
         signed_in(routes!(api::people::list)),

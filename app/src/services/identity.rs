@@ -4,6 +4,9 @@
 //! verify authenticates no one and is reported as tampering.
 
 mod attempts;
+mod client;
+mod hashing;
+pub(crate) mod limits;
 mod password;
 mod people;
 mod session;
@@ -18,9 +21,12 @@ use crate::services::error::ServiceError;
 use crate::services::indexes::Indexes;
 use crate::services::keys::Keys;
 use crate::services::trail::AuditTrail;
+use attempts::LoginThrottle;
+use hashing::HashingQueue;
 
-pub(crate) use attempts::LoginThrottle;
-pub(crate) use password::{CheckedPassword, SignInError};
+pub(crate) use attempts::LimiterId;
+pub(crate) use client::ClientPrefix;
+pub(crate) use password::{Account, CheckedPassword, SignInError};
 pub(crate) use people::{NewPerson, Person};
 pub(crate) use session::NewSession;
 
@@ -34,12 +40,9 @@ pub(crate) struct Identity {
     callers: Callers,
     limits: SessionLimits,
     clock: Clock,
-    attempts: LoginThrottle,
-    hashing: tokio::sync::Semaphore,
+    throttle: LoginThrottle,
+    hashing: HashingQueue,
 }
-
-/// Argon2id takes 19 MiB and a core for tens of milliseconds: the number of concurrent hashes, others wait.
-const HASHING_AT_ONCE: usize = 2;
 
 /// A person whose row was verified and who may act, and the role in it.
 #[derive(Clone, Debug)]
@@ -62,6 +65,8 @@ impl Identity {
         clock: Clock,
     ) -> Self {
         Self {
+            throttle: LoginThrottle::new(database.clone(), keys.clone(), clock),
+            hashing: HashingQueue::new(),
             database,
             keys,
             indexes,
@@ -69,9 +74,12 @@ impl Identity {
             callers,
             limits,
             clock,
-            attempts: LoginThrottle::default(),
-            hashing: tokio::sync::Semaphore::new(HASHING_AT_ONCE),
         }
+    }
+
+    /// Removes what sign-in no longer asks for.
+    pub(crate) async fn clean_up(&self) -> Result<(), db::Error> {
+        self.throttle.clean_up().await
     }
 
     /// The principal of a person's row, if it verifies and the person may act.

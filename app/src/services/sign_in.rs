@@ -1,6 +1,9 @@
 //! Sign-in and sign-out, on record, for pages and API alike.
 
+mod refusals;
+
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use access::{Caller, CredentialKind, RequestOrigin, Role};
 use audit::{Action, Assurance, Event, Outcome, PurposeOfUse};
@@ -9,8 +12,11 @@ use secrecy::SecretString;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
-use crate::services::identity::{CheckedPassword, Identity, NewSession, Principal, SignInError};
-use crate::services::trail::{AuditTrail, system_event};
+use crate::services::identity::{
+    Account, CheckedPassword, ClientPrefix, Identity, NewSession, Principal, SignInError,
+};
+use crate::services::trail::{AuditTrail, TrailError, system_event};
+use refusals::{LookedUp, RefusalLog, Refused, Throttling};
 
 /// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +59,7 @@ pub(crate) struct SignIn {
     identity: Arc<Identity>,
     trail: AuditTrail,
     clock: Clock,
+    refusals: Arc<RefusalLog>,
 }
 
 impl SignIn {
@@ -62,6 +69,7 @@ impl SignIn {
             identity,
             trail,
             clock,
+            refusals: Arc::default(),
         }
     }
 
@@ -125,21 +133,89 @@ impl SignIn {
         credentials: Credentials,
     ) -> Result<CheckedPassword, Refusal> {
         let Credentials { email, password } = credentials;
-        match self.identity.check_password(&email, password).await {
+        let source = origin.source;
+        match self.identity.check_password(&email, password, source).await {
             Ok(checked) => Ok(checked),
-            Err(SignInError::InvalidCredentials { organization }) => {
-                let organization = organization.unwrap_or(OrganizationId::SYSTEM);
-                let event = self.event(organization, origin, Action::SignIn, Outcome::Refused);
-                self.trail
-                    .record(organization, origin.source, event)
-                    .await?;
+            Err(SignInError::InvalidCredentials { account }) => {
+                self.record_refusal(origin, account, None).await?;
                 Err(Refusal::InvalidCredentials)
             }
-            Err(SignInError::Throttled(wait)) => {
+            Err(SignInError::Throttled { limiter, wait }) => {
+                // Known from the first refusal of this wait, or looked up for it.
+                let account = match self.refusals.looked_up(limiter) {
+                    Some(LookedUp(account)) => account,
+                    None => self.identity.account_by_email(&email).await?,
+                };
+                let throttling = Throttling { limiter, wait };
+                self.record_refusal(origin, account, Some(throttling))
+                    .await?;
                 let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
                 Err(ServiceError::TooManyAttempts(seconds.saturating_add(1)).into())
             }
             Err(SignInError::Service(error)) => Err(error.into()),
+        }
+    }
+
+    /// Records a refused attempt with the account that it concerns, or counts it for a summary.
+    async fn record_refusal(
+        &self,
+        origin: RequestOrigin,
+        account: Option<Account>,
+        throttling: Option<Throttling>,
+    ) -> Result<(), TrailError> {
+        let organization = account.map_or(OrganizationId::SYSTEM, |it| it.organization);
+        let event = self.event(organization, origin, Action::SignIn, Outcome::Refused);
+        let refused = Refused {
+            account,
+            client: ClientPrefix::of(origin.source),
+            source: origin.source,
+            event: Event {
+                person: account.map(|it| it.person.uuid()),
+                ..event
+            },
+        };
+        match self.refusals.admit(refused, throttling, Instant::now()) {
+            Some(refused) => self.record(refused).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn record(&self, refused: Refused) -> Result<(), TrailError> {
+        let organization = refused.organization();
+        self.trail
+            .record(organization, refused.source, refused.event)
+            .await
+    }
+
+    /// Records summaries of refusals that were only counted: those whose time has come, or all for the shutdown.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrailError`]; what could not be recorded stays counted.
+    pub(crate) async fn record_summaries(&self, all: bool) -> Result<(), TrailError> {
+        let mut result = Ok(());
+        for summary in self.refusals.take(all, Instant::now()) {
+            if result.is_ok() {
+                result = self.record(summary.refused()).await;
+            }
+            if result.is_err() {
+                self.refusals.restore(summary);
+            }
+        }
+        result
+    }
+
+    /// Each minute, records summaries of refusals and removes what sign-in no longer asks for.
+    pub(crate) async fn maintain(self) {
+        let mut interval = tokio::time::interval(Duration::from_mins(1));
+        loop {
+            interval.tick().await;
+            if let Err(error) = self.record_summaries(false).await {
+                tracing::warn!(%error, "counted sign-ins are not recorded yet");
+            }
+            if let Err(error) = self.identity.clean_up().await {
+                tracing::warn!(%error, "counters of sign-in are not cleaned up yet");
+            }
         }
     }
 

@@ -49,7 +49,7 @@ async fn schema(scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The columns that the app may change. Of any other table it may change none.
-const CHANGEABLE: [(&str, &[&str]); 5] = [
+const CHANGEABLE: [(&str, &[&str]); 6] = [
     (
         "owners",
         &[
@@ -64,6 +64,7 @@ const CHANGEABLE: [(&str, &[&str]); 5] = [
         ],
     ),
     ("sessions", &["seen_at", "ended_at", "mac_key", "mac"]),
+    ("sign_in_attempts", &["free_at"]),
     (
         "resources",
         &[
@@ -83,7 +84,13 @@ const CHANGEABLE: [(&str, &[&str]); 5] = [
 ];
 
 /// The tables from which the app may delete: rows that expire or are replaced.
-const DELETABLE: [&str; 3] = ["demographics", "patient_index", "sessions"];
+const DELETABLE: [&str; 5] = [
+    "demographics",
+    "patient_index",
+    "sessions",
+    "sign_in_addresses",
+    "sign_in_attempts",
+];
 
 #[tokio::test]
 async fn the_app_changes_no_key_column_and_deletes_only_what_expires_or_is_replaced() {
@@ -183,6 +190,8 @@ async fn the_auditor_reads_the_trail_but_no_record_and_no_key_and_writes_nothing
         "people",
         "credentials",
         "sessions",
+        "sign_in_attempts",
+        "sign_in_addresses",
         "owners",
         "index_versions",
         "patient_index",

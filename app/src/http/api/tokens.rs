@@ -48,7 +48,8 @@ fn bearer() -> Object {
 ///
 /// # Errors
 ///
-/// 400 for another body, 401 for a wrong password, 429 after too many of them.
+/// 400 for another body, 401 for a wrong password, 429 after too many attempts for the account, 503 when too many
+/// clients sign in at once.
 #[utoipa::path(
     post,
     path = "/api/v1/tokens",

@@ -63,7 +63,7 @@ pub(crate) async fn show(
 ///
 /// # Errors
 ///
-/// 429 after too many wrong passwords; see [`Problem`].
+/// 429 after too many attempts for the account, 503 when too many clients sign in at once; see [`Problem`].
 #[utoipa::path(
     post,
     path = "/sign-in",

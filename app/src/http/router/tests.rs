@@ -86,6 +86,27 @@ fn a_large_body_is_described_where_it_is_read_and_nowhere_else() {
 }
 
 #[test]
+fn bodies_with_passwords_are_of_the_class_of_sign_in_and_no_others() {
+    let document = written();
+    let mut classes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in METHODS {
+            let body = &item[method]["requestBody"];
+            let has_password = body["content"].to_string().contains("\"password\"");
+            assert_eq!(
+                body["x-class"] == "sign-in",
+                has_password,
+                "{method} {path}"
+            );
+            if has_password {
+                classes.push(format!("{method} {path}"));
+            }
+        }
+    }
+    assert_eq!(classes, ["post /sign-in", "post /api/v1/tokens"]);
+}
+
+#[test]
 fn the_names_of_assets_are_those_of_the_description() {
     let document = written();
     let file = &document["paths"]["/assets/{file}"]["parameters"][0]["schema"]["pattern"];

@@ -1,107 +1,264 @@
-//! Throttling of sign-in: after a number of wrong passwords for one account, a wait.
+//! Throttling of sign-in: attempts are counted before the password is hashed, for all instances, by account and client.
+//!
+//! - Each account has a limiter for each client address. It is what a client runs into that guesses, and no other.
+//! - Attempts from an address from which the account was not signed in to lately also count in the account's limiter
+//!   of strangers. It bounds guessing from many addresses, and cannot keep a person from signing in where that person
+//!   has signed in before (`evidence`).
+//!
+//! A limiter is counted in the database and in this instance's memory, and the longer wait holds: a database that hides
+//! or alters its rows permits no more than this memory. An account is named by its blind index, also one that does not
+//! exist, so that work and response do not depend on which do.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+mod evidence;
+mod memory;
 
-use phi::IndexToken;
-use time::OffsetDateTime;
+use std::time::{Duration, Instant};
 
-/// Wrong passwords in a row that are let pass.
-const FREE: u32 = 5;
-/// The wait after the first one too many; it doubles with each further one.
-const FIRST_WAIT: Duration = Duration::from_secs(15);
-/// The longest wait. A client that keeps trying can keep an account waiting, and each app instance counts alone.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
-/// How many accounts are remembered before those that need not wait are forgotten.
-const REMEMBERED: usize = 10_000;
+use db::{AttemptCounter, Database};
+use phi::{AuthorizationKey, IndexToken, OrganizationId};
 
-/// Wrong passwords by account, in this process. An account is named by its blind index, also one that
-/// does not exist: the wait does not tell which do.
-#[derive(Debug, Default)]
-pub(crate) struct LoginThrottle(Mutex<HashMap<[u8; 16], Failures>>);
+use super::client::ClientPrefix;
+use super::limits::{BY_ADDRESS, BY_STRANGERS, CLEANUP_PAGE, CLEANUP_PAGES, Limit};
+use crate::services::clock::Clock;
+use crate::services::error::ServiceError;
+use crate::services::keys::Keys;
+use evidence::Evidence;
+use memory::LimiterMemory;
 
-#[derive(Clone, Copy, Debug)]
-struct Failures {
-    count: u32,
-    last: OffsetDateTime,
+/// Tries of a transaction that conflicts with another.
+const TRIES: usize = 3;
+
+/// The limiter of an account and a client: what the refusals of a wait have in common.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct LimiterId([u8; 16]);
+
+#[cfg(test)]
+impl LimiterId {
+    /// Any limiter.
+    pub(crate) const fn for_test(number: u8) -> Self {
+        Self([number; 16])
+    }
 }
 
-impl Failures {
-    fn wait(self) -> Duration {
-        let doublings = self.count.saturating_sub(FREE);
-        if doublings == 0 {
-            return Duration::ZERO;
-        }
-        let factor = 1_u32.checked_shl(doublings - 1).unwrap_or(u32::MAX);
-        FIRST_WAIT.saturating_mul(factor).min(LONGEST_WAIT)
+/// An attempt to sign in: the limiters in which it counts.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    by_address: AttemptCounter,
+    by_strangers: AttemptCounter,
+    evidence: Evidence,
+}
+
+/// Evidence that an attempt was counted: a password may be hashed for it.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    attempt: Attempt,
+    /// The limiters in which it was counted.
+    counted: Vec<AttemptCounter>,
+    /// Whether evidence of the current period is stored.
+    is_evident: bool,
+}
+
+/// The reason why an attempt is not counted.
+#[derive(Debug)]
+pub(super) enum Uncounted {
+    /// A limiter is full: the wait until it is not.
+    Throttled(Duration),
+    /// It could not be counted.
+    Service(ServiceError),
+}
+
+impl<E: Into<ServiceError>> From<E> for Uncounted {
+    fn from(error: E) -> Self {
+        Self::Service(error.into())
     }
+}
+
+/// The limiters of sign-in.
+#[derive(Debug)]
+pub(super) struct LoginThrottle {
+    database: Database,
+    keys: Keys,
+    clock: Clock,
+    memory: LimiterMemory,
 }
 
 impl LoginThrottle {
-    /// How long this account has to wait, if it has to.
-    pub(super) fn wait(&self, account: IndexToken, now: OffsetDateTime) -> Option<Duration> {
-        let failures = *self.lock().get(account.as_bytes())?;
-        Duration::try_from(failures.last + failures.wait() - now)
-            .ok()
-            .filter(|wait| !wait.is_zero())
-    }
-
-    /// Counts a wrong password.
-    pub(super) fn failed(&self, account: IndexToken, now: OffsetDateTime) {
-        let mut accounts = self.lock();
-        if accounts.len() >= REMEMBERED {
-            accounts.retain(|_, failures| failures.last + LONGEST_WAIT > now);
+    pub(super) fn new(database: Database, keys: Keys, clock: Clock) -> Self {
+        Self {
+            database,
+            keys,
+            clock,
+            memory: LimiterMemory::default(),
         }
-        let failures = accounts.entry(*account.as_bytes()).or_insert(Failures {
-            count: 0,
-            last: now,
-        });
-        failures.count = failures.count.saturating_add(1);
-        failures.last = now;
     }
 
-    /// Forgets an account's wrong passwords.
-    pub(super) fn succeeded(&self, account: IndexToken) {
-        self.lock().remove(account.as_bytes());
+    /// The attempt of a client for an account.
+    ///
+    /// # Errors
+    ///
+    /// The keys are unavailable.
+    pub(super) async fn attempt(
+        &self,
+        account: IndexToken,
+        client: ClientPrefix,
+    ) -> Result<Attempt, ServiceError> {
+        let key = self.keys.authorization(OrganizationId::SYSTEM).await?;
+        let [account, client] = [account.as_bytes(), client.as_bytes()];
+        let by_address = limiter(&key, "sign-in-by-address", &[&account[..], client].concat());
+        let by_strangers = limiter(&key, "sign-in-by-strangers", account);
+        let evidence_mac = |message: &[u8]| key.message_mac("sign-in-evidence", message);
+        let today = self.clock.now().date();
+        Ok(Attempt {
+            by_address: counter(BY_ADDRESS, by_address),
+            by_strangers: counter(BY_STRANGERS, by_strangers),
+            evidence: Evidence::of(evidence_mac, account, client, today),
+        })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 16], Failures>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The wait of an attempt by the memory of this instance, which costs no place in the queue.
+    pub(super) fn remembered_wait(&self, attempt: &Attempt) -> Option<Duration> {
+        self.memory.wait(&attempt.by_address, Instant::now())
+    }
+
+    /// Counts an attempt, here and in the database.
+    ///
+    /// # Errors
+    ///
+    /// See [`Uncounted`]. An attempt that is not counted in all of its limiters is counted in none.
+    pub(super) async fn reserve(&self, attempt: Attempt) -> Result<Reservation, Uncounted> {
+        let tokens = attempt.evidence.tokens();
+        let proofs = self.database.address_proofs(tokens).await?;
+        let mut counted = vec![attempt.by_address];
+        if !attempt.evidence.is_proved(&proofs) {
+            counted.push(attempt.by_strangers);
+        }
+        let throttled = |wait| Err(Uncounted::Throttled(wait));
+        if let Some(wait) = self.memory.count(&counted, Instant::now()) {
+            return throttled(wait);
+        }
+        let stored = self.count_stored(&counted).await;
+        if !matches!(stored, Ok(None)) {
+            self.memory.uncount(&counted);
+        }
+        if let Some(wait) = stored? {
+            return throttled(wait);
+        }
+        let is_evident = attempt.evidence.is_proved_now(&proofs);
+        Ok(Reservation {
+            attempt,
+            counted,
+            is_evident,
+        })
+    }
+
+    async fn count_stored(
+        &self,
+        counters: &[AttemptCounter],
+    ) -> Result<Option<Duration>, db::Error> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_count_stored(counters).await {
+                Err(db::Error::Conflict) if tries < TRIES => {}
+                counted => return counted,
+            }
+        }
+    }
+
+    /// Counts in all of the counters or, if one is full, in none.
+    async fn try_count_stored(
+        &self,
+        counters: &[AttemptCounter],
+    ) -> Result<Option<Duration>, db::Error> {
+        let mut transaction = self.database.begin().await?;
+        for counter in counters {
+            if let Some(wait) = transaction.count_attempt(counter).await? {
+                transaction.rollback().await?;
+                return Ok(Some(wait));
+            }
+        }
+        transaction.commit().await?;
+        Ok(None)
+    }
+
+    /// Forgets the attempts of a client whose password was right, and keeps evidence of its address. What other
+    /// strangers did stays counted.
+    ///
+    /// # Errors
+    ///
+    /// The database is unavailable.
+    pub(super) async fn succeeded(&self, reservation: Reservation) -> Result<(), ServiceError> {
+        let Attempt {
+            by_address,
+            by_strangers,
+            evidence,
+        } = reservation.attempt;
+        let was_stranger = reservation.counted.len() > 1;
+        let mut transaction = self.database.begin().await?;
+        transaction.forget_attempts(&by_address).await?;
+        if was_stranger {
+            transaction.uncount_attempt(&by_strangers).await?;
+        }
+        transaction.commit().await?;
+        self.memory.uncount(&reservation.counted);
+        self.memory.forget(&by_address);
+        if !reservation.is_evident {
+            let (current, expires_on) = evidence.current();
+            self.database
+                .keep_address_evidence(current, expires_on)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Removes rows that no attempt asks for any more.
+    ///
+    /// # Errors
+    ///
+    /// The database is unavailable.
+    pub(super) async fn clean_up(&self) -> Result<(), db::Error> {
+        for _ in 0..CLEANUP_PAGES {
+            let counters = self.database.delete_empty_attempt_counters(CLEANUP_PAGE);
+            if counters.await? < u64::from(CLEANUP_PAGE) {
+                break;
+            }
+        }
+        for _ in 0..CLEANUP_PAGES {
+            let evidence = self.database.delete_expired_address_evidence(CLEANUP_PAGE);
+            if evidence.await? < u64::from(CLEANUP_PAGE) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ACCOUNT: IndexToken = IndexToken::from_bytes([1; 16]);
-    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
-
-    #[test]
-    fn the_wait_doubles_up_to_a_quarter_of_an_hour() {
-        let attempts = LoginThrottle::default();
-        let mut waits = Vec::new();
-        for _ in 0..20 {
-            attempts.failed(ACCOUNT, NOW);
-            waits.push(attempts.wait(ACCOUNT, NOW).map_or(0, |wait| wait.as_secs()));
-        }
-        assert_eq!(waits[..8], [0, 0, 0, 0, 0, 15, 30, 60]);
-        assert_eq!(waits[19], 15 * 60);
+impl Attempt {
+    /// The limiter of the account and the client.
+    pub(super) const fn limiter(&self) -> LimiterId {
+        LimiterId(self.by_address.limiter)
     }
+}
 
-    #[test]
-    fn a_right_password_and_the_passing_of_time_end_the_wait() {
-        let attempts = LoginThrottle::default();
-        for _ in 0..6 {
-            attempts.failed(ACCOUNT, NOW);
-        }
-        assert!(
-            attempts
-                .wait(ACCOUNT, NOW + Duration::from_secs(16))
-                .is_none()
-        );
-        attempts.succeeded(ACCOUNT);
-        assert!(attempts.wait(ACCOUNT, NOW).is_none());
+const fn counter(limit: Limit, limiter: [u8; 16]) -> AttemptCounter {
+    AttemptCounter {
+        limiter,
+        interval: limit.interval,
+        burst: limit.burst,
     }
+}
+
+/// The name of a limiter: half of a keyed MAC, so that a reader of the database learns no account and no address.
+fn limiter(key: &AuthorizationKey, label: &str, subject: &[u8]) -> [u8; 16] {
+    let (limiter, _) = halves(&key.message_mac(label, subject));
+    limiter
+}
+
+/// The two halves of a MAC.
+fn halves(mac: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
+    let (mut first, mut second) = ([0; 16], [0; 16]);
+    let (left, right) = mac.split_at(first.len());
+    first.copy_from_slice(left);
+    second.copy_from_slice(right);
+    (first, second)
 }

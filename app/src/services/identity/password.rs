@@ -1,13 +1,27 @@
 //! Signing in with an e-mail address and a password.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phi::{OrganizationId, Owner, Phi, Requested, password};
+use phi::{OrganizationId, Owner, PersonId, Phi, Requested, password};
 use secrecy::SecretString;
 
+use super::attempts::{LimiterId, Uncounted};
+use super::client::ClientPrefix;
+use super::hashing::{HashingTurn, QueueFull};
+use super::limits::QUEUE_RETRY_AFTER;
 use super::{Identity, Principal};
 use crate::services::error::ServiceError;
+
+/// The account of a person, as the audit trail names it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Account {
+    /// The organization.
+    pub(crate) organization: OrganizationId,
+    /// The person.
+    pub(crate) person: PersonId,
+}
 
 /// The reason why a sign-in was refused.
 #[derive(Debug, thiserror::Error)]
@@ -15,15 +29,26 @@ pub(crate) enum SignInError {
     /// No such account, a wrong password, or an account that is not active: the response does not distinguish them.
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials {
-        /// The organization of the account, for the audit trail alone.
-        organization: Option<OrganizationId>,
+        /// The account, for the audit trail alone.
+        account: Option<Account>,
     },
-    /// Too many wrong passwords.
-    #[error("too many wrong passwords: wait {} seconds", .0.as_secs())]
-    Throttled(Duration),
+    /// Too many attempts.
+    #[error("too many attempts: wait {} seconds", .wait.as_secs())]
+    Throttled {
+        /// The limiter of the account and the client.
+        limiter: LimiterId,
+        /// The time until the next attempt is allowed.
+        wait: Duration,
+    },
     /// The check could not be completed.
     #[error(transparent)]
     Service(#[from] ServiceError),
+}
+
+impl From<QueueFull> for SignInError {
+    fn from(_: QueueFull) -> Self {
+        Self::Service(ServiceError::Unavailable(QUEUE_RETRY_AFTER))
+    }
 }
 
 /// Evidence that a password was right.
@@ -38,7 +63,10 @@ impl CheckedPassword {
 }
 
 impl Identity {
-    /// Checks a password.
+    /// Checks a password of a client with the address `source`.
+    ///
+    /// All that costs more than memory is done in a turn of the hashing queue: the database and the cores that a flood
+    /// of sign-ins can use are bounded by the number of turns.
     ///
     /// # Errors
     ///
@@ -47,36 +75,52 @@ impl Identity {
         &self,
         email: &str,
         password: SecretString,
+        source: Option<IpAddr>,
     ) -> Result<CheckedPassword, SignInError> {
-        let account = self.indexes.sign_in_token(email).await?;
-        if let Some(wait) = self.attempts.wait(account, self.clock.now()) {
-            return Err(SignInError::Throttled(wait));
+        let client = ClientPrefix::of(source);
+        let token = self.indexes.sign_in_token(email).await?;
+        let attempt = self.throttle.attempt(token, client).await?;
+        let limiter = attempt.limiter();
+        if let Some(wait) = self.throttle.remembered_wait(&attempt) {
+            return Err(SignInError::Throttled { limiter, wait });
         }
-        let (organization, principal) = self.principal_by_email(email).await?;
-        let stored = match &principal {
-            Some(principal) => self.stored_password(principal).await?,
-            None => None,
+        let turn = self.hashing.turn(client).await?;
+        let reservation = self.throttle.reserve(attempt).await;
+        let reservation = reservation.map_err(|error| match error {
+            Uncounted::Throttled(wait) => SignInError::Throttled { limiter, wait },
+            Uncounted::Service(error) => error.into(),
+        })?;
+        let (account, principal) = self.principal_by_token(token).await?;
+        let stored = self.stored_password(principal.as_ref()).await?;
+        let right = check(turn, stored, password).await;
+        let Some(principal) = principal.filter(|_| right) else {
+            return Err(SignInError::InvalidCredentials { account });
         };
-        let right = self.check(stored, password).await;
-        if let Some(principal) = principal.filter(|_| right) {
-            self.attempts.succeeded(account);
-            Ok(CheckedPassword(principal))
-        } else {
-            self.attempts.failed(account, self.clock.now());
-            Err(SignInError::InvalidCredentials { organization })
-        }
+        self.hashing.prove(client);
+        self.throttle.succeeded(reservation).await?;
+        Ok(CheckedPassword(principal))
     }
 
+    /// The account of an e-mail address, for the audit trail alone.
+    pub(crate) async fn account_by_email(
+        &self,
+        email: &str,
+    ) -> Result<Option<Account>, ServiceError> {
+        let token = self.indexes.sign_in_token(email).await?;
+        Ok(self.principal_by_token(token).await?.0)
+    }
+
+    /// The stored password string, read by the same statement for an account that does not exist.
     async fn stored_password(
         &self,
-        principal: &Principal,
+        principal: Option<&Principal>,
     ) -> Result<Option<Phi<String>>, ServiceError> {
-        let organization = principal.row.organization;
-        let row = self
-            .database
-            .credential(organization, principal.row.id)
-            .await?;
-        let Some(row) = row else {
+        let (organization, person) = principal.map_or_else(
+            || (OrganizationId::SYSTEM, PersonId::random()),
+            |principal| (principal.row.organization, principal.row.id),
+        );
+        let row = self.database.credential(organization, person).await?;
+        let Some(row) = row.filter(|_| principal.is_some()) else {
             return Ok(None);
         };
         let Some(row) = self.keys.verified(organization, row).await? else {
@@ -90,25 +134,28 @@ impl Identity {
         Ok(Some(self.keys.open(requested, &row.password).await?))
     }
 
-    /// Verifies a password, in the same time for an account that does not exist.
-    async fn check(&self, stored: Option<Phi<String>>, password: SecretString) -> bool {
-        let Ok(_turn) = self.hashing.acquire().await else {
-            return false;
-        };
-        let checked = tokio::task::spawn_blocking(move || {
-            if let Some(stored) = stored {
-                password::verify(&password, stored.expose())
-            } else {
-                password::verify_without_account(&password);
-                false
-            }
-        });
-        checked.await.unwrap_or(false)
-    }
-
     /// The string to seal for a new password.
     pub(super) async fn hash(&self, password: Arc<SecretString>) -> anyhow::Result<Phi<String>> {
-        let _turn = self.hashing.acquire().await?;
-        Ok(tokio::task::spawn_blocking(move || password::hash(&password)).await??)
+        let turn = self.hashing.turn(ClientPrefix::UNKNOWN).await?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _until_done = turn;
+            password::hash(&password)
+        });
+        Ok(hashed.await??)
     }
+}
+
+/// Verifies a password, in the same time for an account that does not exist.
+async fn check(turn: HashingTurn, stored: Option<Phi<String>>, password: SecretString) -> bool {
+    let checked = tokio::task::spawn_blocking(move || {
+        // Kept in here: the thread goes on hashing when the client has disconnected.
+        let _until_done = turn;
+        if let Some(stored) = stored {
+            password::verify(&password, stored.expose())
+        } else {
+            password::verify_without_account(&password);
+            false
+        }
+    });
+    checked.await.unwrap_or(false)
 }

@@ -8,11 +8,11 @@ use access::{
 };
 use audit::Action;
 use db::{CredentialRow, PersonRow};
-use phi::{OrganizationId, Owner, PersonId, Phi, Requested, RowId, RowMac};
+use phi::{IndexToken, OrganizationId, Owner, PersonId, Phi, Requested, RowId, RowMac};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{Identity, Principal};
+use super::{Account, Identity, Principal};
 use crate::services::error::ServiceError;
 use crate::services::feed::Change;
 use crate::services::trail::system_event;
@@ -166,19 +166,21 @@ impl Identity {
         Ok(self.trail.commit_with(transaction, event).await?)
     }
 
-    /// The principal of a person found by e-mail address, and the organization of the account.
-    pub(super) async fn principal_by_email(
+    /// The account that a token of an e-mail address names, and its principal, if the row verifies and the person may
+    /// act.
+    pub(super) async fn principal_by_token(
         &self,
-        email: &str,
-    ) -> Result<(Option<OrganizationId>, Option<Principal>), ServiceError> {
-        let token = self.indexes.sign_in_token(email).await?;
-        let row = self.database.person_by_email(token).await?;
-        let organization = row.as_ref().map(|row| row.organization);
-        let principal = match row {
-            Some(row) => self.principal(row).await?,
-            None => None,
+        token: IndexToken,
+    ) -> Result<(Option<Account>, Option<Principal>), ServiceError> {
+        let Some(row) = self.database.person_by_email(token).await? else {
+            return Ok((None, None));
         };
-        Ok((organization, principal))
+        let account = Account {
+            organization: row.organization,
+            person: row.id,
+        };
+        let principal = self.principal(row).await?;
+        Ok((Some(account), principal))
     }
 }
 

@@ -44,12 +44,16 @@ pub(super) struct Case {
 
 /// Queries that return a claim and no row, which nothing can bind to anything: the caller must not take the claim for
 /// more than that.
-pub(super) const CLAIMS: [&str; 5] = [
+pub(super) const CLAIMS: [&str; 9] = [
     "has_event",
     "count_patients",
     "heads_of",
     "count_heads",
     "now",
+    "count_attempt",
+    "address_proofs",
+    "delete_empty_attempt_counters",
+    "delete_expired_address_evidence",
 ];
 
 const BOTH: &[usize] = &[SAME, ELSEWHERE];

@@ -1,0 +1,50 @@
+//! Clients of which a sign-in has succeeded, in the memory of this instance.
+
+use std::collections::HashSet;
+
+use crate::services::identity::client::ClientPrefix;
+use crate::services::identity::limits::PROVEN_CLIENTS;
+
+/// The latest clients, in two generations: a full one becomes the former one, which is then forgotten as a whole.
+#[derive(Debug, Default)]
+pub(super) struct ProvenClients {
+    current: HashSet<ClientPrefix>,
+    former: HashSet<ClientPrefix>,
+}
+
+impl ProvenClients {
+    pub(super) fn contains(&self, client: ClientPrefix) -> bool {
+        self.current.contains(&client) || self.former.contains(&client)
+    }
+
+    pub(super) fn insert(&mut self, client: ClientPrefix) {
+        if self.current.len() >= PROVEN_CLIENTS {
+            self.former = std::mem::take(&mut self.current);
+        }
+        self.current.insert(client);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn client(number: usize) -> ClientPrefix {
+        let address = Ipv4Addr::from(u32::try_from(number).unwrap());
+        ClientPrefix::of(Some(address.into()))
+    }
+
+    #[test]
+    fn the_latest_clients_are_known_and_memory_is_bounded() {
+        let mut proven = ProvenClients::default();
+        for number in 0..5 * PROVEN_CLIENTS {
+            proven.insert(client(number));
+        }
+        let latest = 4 * PROVEN_CLIENTS..5 * PROVEN_CLIENTS;
+        assert!(latest.clone().all(|number| proven.contains(client(number))));
+        let known = (0..latest.end).filter(|number| proven.contains(client(*number)));
+        assert!(known.count() <= 2 * PROVEN_CLIENTS);
+    }
+}
