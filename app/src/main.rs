@@ -2,6 +2,7 @@
 
 mod boot;
 mod http;
+mod limits;
 mod services;
 
 use std::process::ExitCode;

@@ -3,13 +3,16 @@
 use access::Disclosed;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use fhir::{FHIR_JSON, OperationOutcome, SensitiveJson};
+use fhir::{FHIR_JSON, OperationOutcome};
 use http::{HeaderValue, StatusCode, header};
+
+use body::ResponseBody;
 
 use crate::http::problem::Problem;
 use crate::services::error::ServiceError;
 
 mod batch;
+mod body;
 pub(crate) mod bundle;
 pub(crate) mod metadata;
 pub(crate) mod read;
@@ -54,11 +57,8 @@ impl IntoResponse for FhirError {
 }
 
 /// A response of 200 with what was disclosed, in a buffer that is wiped once it was sent.
-fn json_response(document: Disclosed<SensitiveJson>) -> Response {
-    fhir_response(
-        StatusCode::OK,
-        Bytes::from_owner(document.into_inner().to_bytes()),
-    )
+fn json_response(body: Disclosed<ResponseBody>) -> Response {
+    fhir_response(StatusCode::OK, body.into_inner().into())
 }
 
 /// An `OperationOutcome` with its status. It holds no value that was sent.
