@@ -30,6 +30,8 @@ pub(crate) const MAX_INLINE_PARSE_BYTES: usize = 64 << 10;
 /// A response, in bytes: twice the largest request, so that what was written by one Bundle is read by one or two.
 /// Batches and searches that would have more are answered in part.
 pub(crate) const MAX_RESPONSE_BYTES: usize = 16 << 20;
+/// A frame of a response under `/fhir`, in bytes: four TLS records.
+pub(crate) const RESPONSE_FRAME_BYTES: usize = 64 << 10;
 /// The outcomes in the response to a batch, in bytes: a thousand refused entries say why. Beyond it they have their
 /// status alone.
 pub(crate) const MAX_OUTCOMES_BYTES: usize = 512 << 10;
@@ -45,10 +47,11 @@ pub(crate) const MAX_SOCIAL_SECURITY_NUMBERS: usize = 10;
 
 /// Searches of rosters that run at once: they take whole cores, and leave one to everything else on most machines.
 pub(crate) const MAX_RUNNING_SEARCHES: usize = 2;
-/// Searches of rosters that run or wait: at 50 ms each, the slowest search of a million names, all are done in a second.
-pub(crate) const MAX_SEARCHES: usize = 40;
-/// Searches of one caller that run or wait: a fifth.
-pub(crate) const MAX_CALLER_SEARCHES: usize = 8;
+/// Searches of rosters that run or wait: at 50 ms each, the slowest search of a million names, all are done in three
+/// seconds.
+pub(crate) const MAX_SEARCHES: usize = 128;
+/// Searches of one caller that run or wait: a quarter, which delays another caller's search by less than a second.
+pub(crate) const MAX_CALLER_SEARCHES: usize = 32;
 
 /// A roster, in bytes: one million patients take less than half of it.
 pub(crate) const MAX_ROSTER_BYTES: usize = 1 << 30;

@@ -27,6 +27,6 @@ fn a_panic_is_logged_with_its_place_and_without_its_text() {
     assert!(child.status.success());
     let output = [child.stdout, child.stderr].concat();
     let output = String::from_utf8_lossy(&output);
-    assert!(output.contains("panics.rs") && output.contains("\"level\":\"error\""), "{output}");
+    assert!(output.contains("panics.rs") && output.contains("\"level\":\"ERROR\""), "{output}");
     assert!(!output.contains("Testperson") && !output.contains("999-12"), "{output}");
 }

@@ -52,13 +52,13 @@ impl<'a> BatchExecutor<'a> {
         caller: &'a Caller,
         entries: usize,
     ) -> Result<Self, ServiceError> {
-        // Statuses and outcomes, and their copy in the response: what was written must be told.
-        let least = entries.saturating_mul(ENTRY_RESPONSE_BYTES) + MAX_OUTCOMES_BYTES;
+        // Statuses, and their copy in the response: each entry has one, whatever else is in use by then.
+        let statuses = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(entries);
         Ok(Self {
             app,
             caller,
             responses: BTreeMap::new(),
-            reserved: app.memory.reserve(Share::of(caller), 2 * least)?,
+            reserved: app.memory.reserve(Share::of(caller), statuses)?,
             room: MAX_RESPONSE_BYTES,
             outcomes_room: MAX_OUTCOMES_BYTES,
             done: false,
@@ -190,7 +190,8 @@ impl<'a> BatchExecutor<'a> {
     fn refuse(&mut self, entry: usize, outcome: OperationOutcome) {
         let status = outcome.status();
         let mut response = EntryJson::from(EntryResponse::Refused(outcome));
-        match self.outcomes_room.checked_sub(response.len()) {
+        let room = self.outcomes_room.checked_sub(response.len());
+        match room.filter(|_| self.reserved.grow(2 * response.len()).is_ok()) {
             Some(room) => self.outcomes_room = room,
             None => response = EntryResponse::Unexplained(status).into(),
         }

@@ -1,12 +1,18 @@
 //! Bodies of requests and responses under `/fhir`, with the memory that they take.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use fhir::parsed_bytes;
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use zeroize::Zeroizing;
 
 use crate::http::problem::Problem;
+use crate::limits::RESPONSE_FRAME_BYTES;
 use crate::services::budget::{Budget, Reservation, Share};
 
 /// The body of a request, read whole.
@@ -14,6 +20,19 @@ use crate::services::budget::{Budget, Reservation, Share};
 pub(super) struct RequestBody {
     bytes: Zeroizing<Vec<u8>>,
     reserved: Reservation,
+}
+
+/// Reads what is left of a refused request's body, at most `limit` bytes, and keeps none of it: hyper closes a
+/// connection whose request was not read, and the web tier, which is still sending, would lose the response.
+pub(super) async fn discard(body: &mut Body, limit: usize) {
+    let mut left = limit;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(remaining) => left = remaining,
+            None => return,
+        }
+    }
 }
 
 impl RequestBody {
@@ -28,6 +47,19 @@ impl RequestBody {
         memory: &Budget,
         share: Share,
         mut body: Body,
+        limit: usize,
+    ) -> Result<Self, Problem> {
+        let read = Self::read_within(memory, share, &mut body, limit).await;
+        if read.is_err() {
+            discard(&mut body, limit).await;
+        }
+        read
+    }
+
+    async fn read_within(
+        memory: &Budget,
+        share: Share,
+        body: &mut Body,
         limit: usize,
     ) -> Result<Self, Problem> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
@@ -111,9 +143,35 @@ impl AsRef<[u8]> for ResponseBody {
     }
 }
 
-impl From<ResponseBody> for Bytes {
+impl From<ResponseBody> for Body {
     fn from(body: ResponseBody) -> Self {
-        Self::from_owner(body)
+        Self::new(Frames(Bytes::from_owner(body)))
+    }
+}
+
+/// A body in frames of a length: hyper copies each frame before it encrypts it, and a whole response would take its
+/// memory twice.
+struct Frames(Bytes);
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let length = self.0.len().min(RESPONSE_FRAME_BYTES);
+        let frame = (length > 0).then(|| Ok(Frame::data(self.0.split_to(length))));
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.0.len()).unwrap_or(u64::MAX))
     }
 }
 

@@ -1,13 +1,13 @@
 //! `POST /fhir`: a transaction or a batch.
 
-use access::Write;
+use access::{Caller, Write};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 
 use super::batch::BatchExecutor;
-use super::body::{RequestBody, ResponseBody};
+use super::body::{RequestBody, ResponseBody, discard};
 use super::request::{self, FormatQuery};
 use super::transaction::transaction;
 use super::{FhirError, json_response};
@@ -42,17 +42,12 @@ pub(crate) async fn bundle(
     caller: CurrentCaller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    mut body: Body,
 ) -> Result<Response, FhirError> {
-    request::screen_query(query.as_deref())?;
-    request::ask_json(&headers)?;
-    request::ask_accepts_json(&headers)?;
-    // Before the body is read: what a role may not do with any content costs no memory.
-    let organization = caller.organization();
-    let contents = resource_subjects(organization);
-    app.gate
-        .admit(&caller, Write, bundle_subject(organization), contents)
-        .await?;
+    if let Err(error) = admitted(&app, &caller, query.as_deref(), &headers).await {
+        discard(&mut body, MAX_BUNDLE_BYTES).await;
+        return Err(error);
+    }
     let share = Share::of(&caller);
     let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
     let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
@@ -79,6 +74,22 @@ pub(crate) async fn bundle(
     Ok(json_response(entries.map(|entries| {
         ResponseBody::reserved(response(mode, entries), reserved)
     })))
+}
+
+/// Refuses a request by what is known before its body is read: a role that may do nothing with any content costs no
+/// memory.
+async fn admitted(
+    app: &AppState,
+    caller: &Caller,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<(), FhirError> {
+    request::screen_query(query)?;
+    request::ask_json(headers)?;
+    request::ask_accepts_json(headers)?;
+    let organization = caller.organization();
+    let (bundle, contents) = (bundle_subject(organization), resource_subjects(organization));
+    Ok(app.gate.admit(caller, Write, bundle, contents).await?)
 }
 
 fn random_id() -> uuid::Uuid {
