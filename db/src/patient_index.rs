@@ -61,7 +61,10 @@ impl Database {
         organization: OrganizationId,
         tokens: &[PatientToken],
     ) -> Result<Vec<(PatientToken, PatientId)>, Error> {
-        let requested: HashMap<_, _> = tokens.iter().map(|it| ((it.version, it.token), it)).collect();
+        let requested: HashMap<_, _> = tokens
+            .iter()
+            .map(|it| ((it.version, it.token), it))
+            .collect();
         let list: Vec<String> = requested
             .keys()
             .map(|(version, token)| {

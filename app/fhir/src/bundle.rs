@@ -98,10 +98,8 @@ pub fn parse(
     server: Option<&str>,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Result<BundleRequest, OperationOutcome> {
-    let bundle =
-        SensitiveJson::parse(bytes).map_err(OperationOutcome::bad_request)?;
-    let (mode, entries) =
-        open(bundle).map_err(OperationOutcome::bad_request)?;
+    let bundle = SensitiveJson::parse(bytes).map_err(OperationOutcome::bad_request)?;
+    let (mode, entries) = open(bundle).map_err(OperationOutcome::bad_request)?;
     let mut entries: Vec<Result<ParsedEntry, Refusal>> = entries
         .into_iter()
         .enumerate()

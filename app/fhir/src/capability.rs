@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::resource::instant_text;
-use super::limits;
-use super::search::PARAMETERS;
 use super::ResourceType;
+use super::limits;
+use super::resource::instant_text;
+use super::search::PARAMETERS;
 
 /// The `CapabilityStatement`. It holds nothing of anyone, so it may be serialized and needs no
 /// sign-in.

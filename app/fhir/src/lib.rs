@@ -25,7 +25,9 @@ pub use demographics::{
 };
 pub use element_path::ElementPath;
 pub use fold::{FoldedName, fold_name};
-pub use operation_outcome::{FHIR_JSON, Issue, IssueCode, Issues, OperationOutcome, Severity, Status};
+pub use operation_outcome::{
+    FHIR_JSON, Issue, IssueCode, Issues, OperationOutcome, Severity, Status,
+};
 pub use reference::{Reference, parse_id};
 pub use resource::{NotAResource, Resource, VersionMeta, instant_text};
 pub use resource_type::{Colour, Compartment, ResourceType, UnknownResourceType};

@@ -8,7 +8,9 @@ use crate::limits::{
     DEFAULT_COUNT, MAX_ALTERNATIVES, MAX_COUNT, MAX_INDEXED_VALUES, MAX_PARAMETER_BYTES,
     MAX_PARAMETERS,
 };
-use crate::{ContactSystem, DateSpan, Demographics, Issue, IssueCode, Issues, OperationOutcome, Status};
+use crate::{
+    ContactSystem, DateSpan, Demographics, Issue, IssueCode, Issues, OperationOutcome, Status,
+};
 
 mod date;
 mod grammar;
@@ -357,12 +359,18 @@ mod tests {
         for (form, limit) in [
             (vec!["birthdate=1980"; MAX_PARAMETERS + 1].join("&"), "32"),
             (format!("family=a{}", ",b".repeat(MAX_ALTERNATIVES)), "64"),
-            (format!("identifier=a{}", ",b".repeat(MAX_INDEXED_VALUES)), "20"),
+            (
+                format!("identifier=a{}", ",b".repeat(MAX_INDEXED_VALUES)),
+                "20",
+            ),
             (vec!["x="; 20_000].join("&"), "32"),
         ] {
             let (status, outcome) = refused(&form);
             assert_eq!(status, Status::ContentTooLarge, "{outcome}");
-            assert!(outcome.contains(limit) && outcome.len() < 1_000, "{outcome}");
+            assert!(
+                outcome.contains(limit) && outcome.len() < 1_000,
+                "{outcome}"
+            );
         }
         let most = vec!["birthdate=1980,1981"; MAX_PARAMETERS].join("&");
         assert!(parse(most.as_bytes(), None).is_ok());

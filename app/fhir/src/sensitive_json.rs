@@ -15,7 +15,6 @@ mod cost;
 
 pub use cost::parsed_bytes;
 
-
 /// A parsed JSON document whose strings are wiped when it is dropped.
 ///
 /// Numbers keep the digits that were sent, objects keep their order. What it cannot wipe: digits

@@ -26,11 +26,7 @@ pub(super) fn check(
 }
 
 /// What is wrong with an object of any type of the definitions, such as `Bundle.entry`.
-pub(crate) fn object(
-    name: &str,
-    object: &Map<String, Value>,
-    path: &ElementPath<'_>,
-) -> Issues {
+pub(crate) fn object(name: &str, object: &Map<String, Value>, path: &ElementPath<'_>) -> Issues {
     let defined = definitions().ok();
     match defined.and_then(|all| Some((all, all.named(name)?))) {
         Some((definitions, defined)) => {

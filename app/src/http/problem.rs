@@ -83,7 +83,9 @@ impl Problem {
             Self::MethodNotAllowed => "This address does not take that method.",
             Self::BadRequest(why) | Self::UnsupportedMediaType(why) => why,
             Self::TooLarge => "The request is too long: send it in parts.",
-            Self::ResponseTooLarge => "The response would be too long: request fewer resources at once.",
+            Self::ResponseTooLarge => {
+                "The response would be too long: request fewer resources at once."
+            }
             Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
             Self::Unavailable(_) => "This cannot be served right now: try again shortly.",
             Self::Internal => "Something went wrong on our side. Quote the request id to support.",

@@ -178,7 +178,9 @@ impl Reservation {
     /// Takes over what another reservation of the same caller and budget has.
     pub(crate) fn absorb(&mut self, mut other: Self) {
         debug_assert!(self.share == other.share && Arc::ptr_eq(&self.budget.0, &other.budget.0));
-        self.amount = self.amount.saturating_add(std::mem::take(&mut other.amount));
+        self.amount = self
+            .amount
+            .saturating_add(std::mem::take(&mut other.amount));
     }
 }
 
@@ -226,9 +228,15 @@ mod tests {
     #[test]
     fn large_callers_together_leave_room_for_small_ones() {
         let budget = Budget::new(LIMITS);
-        let large = [budget.reserve(share(1), 60).unwrap(), budget.reserve(share(2), 20).unwrap()];
+        let large = [
+            budget.reserve(share(1), 60).unwrap(),
+            budget.reserve(share(2), 20).unwrap(),
+        ];
         assert!(budget.reserve(share(3), 11).is_err());
-        let small = [budget.reserve(share(3), 10).unwrap(), budget.reserve(share(4), 10).unwrap()];
+        let small = [
+            budget.reserve(share(3), 10).unwrap(),
+            budget.reserve(share(4), 10).unwrap(),
+        ];
         assert!(budget.reserve(share(5), 1).is_err());
         drop(large);
         assert!(budget.reserve(share(3), 50).is_ok());

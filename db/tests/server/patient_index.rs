@@ -165,7 +165,9 @@ async fn the_holders_of_unique_tokens_are_found_in_their_organization_alone() {
     let (first, second, free, shared) = (unique(), unique(), unique(), of(IndexParameter::Phone));
     let patients = [PatientId::random(), PatientId::random()];
     for (patient, tokens) in patients.iter().zip([[first, shared], [second, shared]]) {
-        put(&app, organization, *patient, &tokens, true).await.unwrap();
+        put(&app, organization, *patient, &tokens, true)
+            .await
+            .unwrap();
     }
     let requested = [first, second, second, free, shared];
     let found = |organization| app.holders_of_unique_tokens(organization, &requested);
@@ -173,5 +175,10 @@ async fn the_holders_of_unique_tokens_are_found_in_their_organization_alone() {
     holders.sort_by_key(|(_, patient)| *patient != patients[0]);
     assert_eq!(holders, [(first, patients[0]), (second, patients[1])]);
     assert!(found(OrganizationId::random()).await.unwrap().is_empty());
-    assert!(app.holders_of_unique_tokens(organization, &[]).await.unwrap().is_empty());
+    assert!(
+        app.holders_of_unique_tokens(organization, &[])
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

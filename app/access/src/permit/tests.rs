@@ -164,7 +164,11 @@ async fn a_request_is_admitted_if_the_caller_may_do_anything_with_its_content() 
         let trail = MemoryTrail::default();
         let caller = caller(role);
         let request = Subject::of("Bundle", DataClass::Clinical, caller.organization());
-        let contents = [DataClass::Demographics, DataClass::Clinical, DataClass::Directory];
+        let contents = [
+            DataClass::Demographics,
+            DataClass::Clinical,
+            DataClass::Directory,
+        ];
         let contents = contents.map(|class| subject(&caller, class));
         let admitted = admit(&trail, &caller, Write, request, contents).await;
         assert_eq!(admitted.is_ok(), is_admitted, "{role}");

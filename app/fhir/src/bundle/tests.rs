@@ -248,8 +248,7 @@ fn the_answer_has_an_entry_for_each() {
         EntryResponse::Unexplained(Status::Conflict),
     ];
     let entries = answers.into_iter().map(EntryJson::from).collect();
-    let answer: Value =
-        serde_json::from_slice(&response(Mode::Batch, entries)).expect("JSON");
+    let answer: Value = serde_json::from_slice(&response(Mode::Batch, entries)).expect("JSON");
     assert_eq!(answer["type"], "batch-response");
     let written = &answer["entry"][0]["response"];
     assert_eq!(written["status"], "201 Created");

@@ -84,10 +84,7 @@ impl<'a> BatchExecutor<'a> {
         }
         match self.unavailable {
             Some(error) if !self.done => Err(FhirError::Failed(error.into())),
-            _ => Ok((
-                Disclosed::all(self.responses.into_values()),
-                self.reserved,
-            )),
+            _ => Ok((Disclosed::all(self.responses.into_values()), self.reserved)),
         }
     }
 
@@ -118,7 +115,9 @@ impl<'a> BatchExecutor<'a> {
         let subject = subject(self.caller.organization(), resource_type).id(id);
         let permitted = self.app.gate.permit(self.caller, Read, subject).await?;
         let records = &self.app.records;
-        let stored = records.read(&permitted, resource_type, id, self.room).await?;
+        let stored = records
+            .read(&permitted, resource_type, id, self.room)
+            .await?;
         let mut memory = self.app.memory.reserve(Share::of(self.caller), 0)?;
         let entry = stored.map(|stored| {
             let mut reserved = stored.reserved;

@@ -70,9 +70,12 @@ impl RequestBody {
         // The allocator gives pages when they are written.
         let mut bytes = Zeroizing::new(Vec::with_capacity(announced));
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_ended| Problem::BadRequest("The request cannot be read."))?;
+            let frame =
+                frame.map_err(|_ended| Problem::BadRequest("The request cannot be read."))?;
             // Trailers say nothing here.
-            let Ok(data) = frame.into_data() else { continue };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
             if data.len() > limit - bytes.len() {
                 return Err(Problem::TooLarge);
             }
@@ -191,10 +194,15 @@ mod tests {
     async fn a_body_is_read_to_its_limit_whether_its_length_is_announced_or_not() {
         let chunks = |count: usize| {
             let chunk = || Ok::<_, ServiceError>(Bytes::from_static(b"12345"));
-            Body::from_stream(futures::stream::iter(std::iter::repeat_with(chunk).take(count)))
+            Body::from_stream(futures::stream::iter(
+                std::iter::repeat_with(chunk).take(count),
+            ))
         };
         assert_eq!(read(Body::from("1234567890"), 10).await, Ok(10));
-        assert_eq!(read(Body::from("1234567890"), 9).await, Err(Problem::TooLarge));
+        assert_eq!(
+            read(Body::from("1234567890"), 9).await,
+            Err(Problem::TooLarge)
+        );
         assert_eq!(read(chunks(2), 10).await, Ok(10));
         assert_eq!(read(chunks(3), 10).await, Err(Problem::TooLarge));
     }
@@ -204,7 +212,9 @@ mod tests {
         let memory = Budget::of_memory();
         let many = format!("[{}1]", "[1],".repeat(400_000));
         let body = RequestBody::read(&memory, Share::for_tests(1), Body::from(many), 8 << 20).await;
-        let parsed = body.unwrap().parse(&memory, |_| Err::<(), _>(Problem::Internal));
+        let parsed = body
+            .unwrap()
+            .parse(&memory, |_| Err::<(), _>(Problem::Internal));
         assert!(matches!(parsed, Err(Problem::TooLarge)));
     }
 }

@@ -88,7 +88,10 @@ async fn admitted(
     request::ask_json(headers)?;
     request::ask_accepts_json(headers)?;
     let organization = caller.organization();
-    let (bundle, contents) = (bundle_subject(organization), resource_subjects(organization));
+    let (bundle, contents) = (
+        bundle_subject(organization),
+        resource_subjects(organization),
+    );
     Ok(app.gate.admit(caller, Write, bundle, contents).await?)
 }
 

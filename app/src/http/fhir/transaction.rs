@@ -113,9 +113,7 @@ pub(super) fn refusal_outcome(reason: RefusalReason, origin: EntryRef) -> Operat
             IssueCode::Conflict,
             "it belongs to another patient, and the patient that a resource belongs to never changes",
         ),
-        RefusalReason::AlreadyThere => {
-            (Status::Conflict, IssueCode::Duplicate, "its id is taken")
-        }
+        RefusalReason::AlreadyThere => (Status::Conflict, IssueCode::Duplicate, "its id is taken"),
         RefusalReason::RecordNumberTaken => (
             Status::Conflict,
             IssueCode::Duplicate,
@@ -187,9 +185,15 @@ mod tests {
         };
         let expected = (422, "Bundle.entry[0].resource.patient.reference".to_owned());
         let immunization = origin(0, ResourceType::Immunization);
-        assert_eq!(rendered(RefusalReason::UnknownOwner, immunization), expected);
+        assert_eq!(
+            rendered(RefusalReason::UnknownOwner, immunization),
+            expected
+        );
         let expected = (409, "Bundle.entry[4].resource.identifier".to_owned());
         let patient = origin(4, ResourceType::Patient);
-        assert_eq!(rendered(RefusalReason::RecordNumberTaken, patient), expected);
+        assert_eq!(
+            rendered(RefusalReason::RecordNumberTaken, patient),
+            expected
+        );
     }
 }

@@ -47,10 +47,7 @@ pub(crate) struct Change<'caller> {
 
 impl<'caller> Change<'caller> {
     /// The change that a permitted write makes.
-    pub(crate) fn new(
-        permitted: Permitted<'caller, Write>,
-        write: ResourceWrite,
-    ) -> Self {
+    pub(crate) fn new(permitted: Permitted<'caller, Write>, write: ResourceWrite) -> Self {
         Self {
             permitted,
             resource_type: write.resource_type,

@@ -109,9 +109,10 @@ impl Records {
             let resource_type = stored.resource.resource_type();
             let id = stored.resource.id().unwrap_or_default();
             heads.push(head_of(resource_type.name(), id, &stored));
-            match resource_type {
-                ResourceType::Patient => patient = Some(stored),
-                _ => records.push((resource_type, Summary::of(&stored.resource))),
+            if resource_type == ResourceType::Patient {
+                patient = Some(stored);
+            } else {
+                records.push((resource_type, Summary::of(&stored.resource)));
             }
         }
         let chart = patient.map(|patient| Chart { patient, records });

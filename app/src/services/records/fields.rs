@@ -2,8 +2,8 @@
 
 use db::{DemographicsRow, PatientToken};
 use phi::{
-    AuthorizationKey, Column, IndexParameter, IndexValue, OrganizationId, PatientId, RowId, RowMac, ScopeKey,
-    SealError, Sealed,
+    AuthorizationKey, Column, IndexParameter, IndexValue, OrganizationId, PatientId, RowId, RowMac,
+    ScopeKey, SealError, Sealed,
 };
 use zeroize::Zeroizing;
 

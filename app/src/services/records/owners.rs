@@ -167,9 +167,11 @@ impl From<LockError> for WriteError {
 
 /// The error of an owner that was not locked: for one that was destroyed, that nothing is written for it any more.
 fn destroyed(owner: Owner) -> impl Fn(LockError) -> WriteError {
-    move |error| match error {
-        LockError::Open(OpenError::Key(KeyError::Destroyed)) => WriteError::Destroyed(owner),
-        error => error.into(),
+    move |error| {
+        if let LockError::Open(OpenError::Key(KeyError::Destroyed)) = error {
+            WriteError::Destroyed(owner)
+        } else {
+            error.into()
+        }
     }
 }
-

@@ -118,7 +118,8 @@ impl Records {
             }
             for (id, row) in rows.found {
                 let stored = self.open(organization, share, row).await?;
-                let (resource, meta, mut reserved) = (stored.resource, stored.meta, stored.reserved);
+                let (resource, meta, mut reserved) =
+                    (stored.resource, stored.meta, stored.reserved);
                 let made = entry(resource, meta);
                 bytes = bytes.saturating_add(made.len());
                 if bytes > MAX_RESPONSE_BYTES {
@@ -132,7 +133,13 @@ impl Records {
                 shown.push(id);
             }
         }
-        Ok(disclose(&self.trail, permitted, &records(organization, &shown), found).await?)
+        Ok(disclose(
+            &self.trail,
+            permitted,
+            &records(organization, &shown),
+            found,
+        )
+        .await?)
     }
 
     /// The rows of those Patients of `ids` that exist, in the same order, with their keys fetched at once.

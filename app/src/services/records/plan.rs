@@ -236,10 +236,10 @@ impl Records {
             return Ok(None);
         }
         let opened = OpenOwner::open(&self.keys, organization, owner, row).await;
-        opened.map_err(|error| match error {
-            OpenError::Key(KeyError::Destroyed) => OwnerError::Destroyed,
-            error => error.into(),
-        })?;
+        if opened.as_ref().err() == Some(&OpenError::Key(KeyError::Destroyed)) {
+            return Err(OwnerError::Destroyed);
+        }
+        opened?;
         // The owner was committed together with the head: it is there now, or hidden.
         let head = self.database.resource(organization, &key).await?;
         let head = head.ok_or_else(|| {

@@ -11,7 +11,7 @@ use phi::{IndexToken, OrganizationId, PatientId};
 
 use super::fields::social_security_numbers;
 use super::plan::Step;
-use super::{Change, Effect, RefusalReason, Records};
+use super::{Change, Effect, Records, RefusalReason};
 use crate::limits::MAX_SOCIAL_SECURITY_NUMBERS;
 use crate::services::error::ServiceError;
 
@@ -57,7 +57,9 @@ impl Records {
     ) -> Result<(), ServiceError> {
         let mut patients: Vec<(usize, PatientId, &[PatientToken])> = Vec::new();
         for (index, (change, step)) in changes.iter().zip(steps).enumerate() {
-            let is_written = step.as_ref().is_some_and(|it| it.effect != Effect::Unchanged);
+            let is_written = step
+                .as_ref()
+                .is_some_and(|it| it.effect != Effect::Unchanged);
             if change.resource_type != ResourceType::Patient || !is_written {
                 continue;
             }
@@ -69,11 +71,17 @@ impl Records {
             let tokens = self.unique_tokens(organization, change, &fields).await?;
             patients.push((index, change.id.into(), tokens));
         }
-        let tokens: Vec<_> = patients.iter().flat_map(|(_, _, it)| *it).copied().collect();
+        let tokens: Vec<_> = patients
+            .iter()
+            .flat_map(|(_, _, it)| *it)
+            .copied()
+            .collect();
         if tokens.is_empty() {
             return Ok(());
         }
-        let stored = self.database.holders_of_unique_tokens(organization, &tokens);
+        let stored = self
+            .database
+            .holders_of_unique_tokens(organization, &tokens);
         let mut holders = Holders::default();
         for (token, patient) in stored.await? {
             holders.insert((token.version, token.token), patient);

@@ -37,14 +37,19 @@ impl Records {
             Some(candidates) => Some(candidates),
             None if has_exact_text(query) => {
                 let most = MAX_COMPARED_PATIENTS + 1;
-                let page = self.rosters.search(&roster, share, query, None, BY_NAME, most);
+                let page = self
+                    .rosters
+                    .search(&roster, share, query, None, BY_NAME, most);
                 let page = page.await?;
                 Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
             }
             None => None,
         };
         let among = match candidates {
-            Some(candidates) => Some(self.compared(organization, share, query, candidates).await?),
+            Some(candidates) => Some(
+                self.compared(organization, share, query, candidates)
+                    .await?,
+            ),
             None => None,
         };
         let page = self

@@ -31,7 +31,9 @@ impl GroupCommit {
     pub(super) fn start(writer: Writer) -> Self {
         let (sender, receiver) = mpsc::channel(MAX_WAITING_EVENTS);
         let writer = Arc::new(writer);
-        tokio::spawn(run(receiver, move |group| Arc::clone(&writer).commit(group)));
+        tokio::spawn(run(receiver, move |group| {
+            Arc::clone(&writer).commit(group)
+        }));
         Self(sender)
     }
 
