@@ -2,8 +2,8 @@
 //!
 //! By default glibc gives each thread an arena, up to eight for each core, and raises the size from which memory is
 //! mapped by itself whenever a larger block is freed. A few large Bundles on different threads then leave several times
-//! what all callers together may use (`limits::MAX_MEMORY_BYTES`): measured were 300 MiB that never came back, and
-//! 65 MiB at the peak with these settings. They are read once, before `main`: so the process begins again with them, as
+//! what all callers together may use (`limits::MAX_MEMORY_BYTES`): measured were 310 MiB that never came back, and
+//! 125 MiB at the peak, of which 70 MiB stayed, with these settings. They are read once, before `main`: so the process begins again with them, as
 //! the same process of its service manager.
 
 use std::os::unix::process::CommandExt as _;

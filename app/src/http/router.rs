@@ -76,8 +76,8 @@ fn described(handlers: UtoipaMethodRouter<AppState>, open: bool) -> Route {
 }
 
 impl Route {
-    /// Takes bodies of up to [`MAX_BUNDLE_BYTES`](crate::limits::MAX_BUNDLE_BYTES), which the handler reads by itself. The web tier treats such a route as
-    /// a large one.
+    /// Takes bodies of up to [`MAX_BUNDLE_BYTES`](crate::limits::MAX_BUNDLE_BYTES), which the
+    /// handler reads by itself. The web tier treats such a route as a large one.
     fn bulk(mut self) -> Self {
         let paths = self.description.iter_mut().map(|it| &mut it.paths.paths);
         let operations = paths.flat_map(|paths| paths.values_mut().flat_map(openapi::operations));
