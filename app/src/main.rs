@@ -2,12 +2,14 @@
 
 mod boot;
 mod http;
+mod limits;
 mod services;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use boot::allocator;
 use boot::command::{self, Arguments, Command};
 use boot::config::{Config, Reader};
 
@@ -17,6 +19,9 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let command = Arguments::parse().command();
+    if matches!(command, Command::Serve) {
+        allocator::configure();
+    }
     if let Command::Keyring { out } = &command {
         return command::make_keyring(out);
     }

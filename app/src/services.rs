@@ -1,5 +1,7 @@
 //! The services: callers, identity, records, change feed, rosters, audit trail, scrubber. No HTTP types.
 
+pub(crate) mod background;
+pub(crate) mod budget;
 pub(crate) mod callers;
 pub(crate) mod clock;
 pub(crate) mod error;

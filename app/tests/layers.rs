@@ -12,7 +12,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
 /// The layers from the bottom up.
-const LAYERS: [&str; 3] = ["services", "http", "boot"];
+const LAYERS: [&str; 4] = ["limits", "services", "http", "boot"];
 
 /// Imports between modules, each with the files that have it.
 type Imports = BTreeMap<(String, String), BTreeSet<String>>;

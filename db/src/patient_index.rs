@@ -1,11 +1,12 @@
 //! Table `patient_index`: blind index tokens of patients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use phi_types::{IndexParameter, IndexToken, OrganizationId, PatientId};
 use sqlx::{MySql, QueryBuilder};
 use uuid::Uuid;
 
+use crate::stored::StoredValue as _;
 use crate::{Database, Error, Transaction};
 
 /// One statement carries at most this many rows of six placeholders: the protocol's limit is 65,535 placeholders.
@@ -48,6 +49,48 @@ impl Database {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(PatientId::from_uuid).collect())
+    }
+
+    /// The patients that have those of `tokens` which no two patients may have. A hint, like every row of the index: the
+    /// unique key decides when the tokens are stored.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::NotRequested`] for a row of another token.
+    pub async fn holders_of_unique_tokens(
+        &self,
+        organization: OrganizationId,
+        tokens: &[PatientToken],
+    ) -> Result<Vec<(PatientToken, PatientId)>, Error> {
+        let requested: HashMap<_, _> = tokens
+            .iter()
+            .map(|it| ((it.version, it.token), it))
+            .collect();
+        let list: Vec<String> = requested
+            .keys()
+            .map(|(version, token)| {
+                let token = Uuid::from_bytes(*token.as_bytes()).simple();
+                format!(r#"{{"version":{version},"token":"{token}"}}"#)
+            })
+            .collect();
+        let rows = sqlx::query!(
+            r#"SELECT i.version, i.unique_token AS "token!: Vec<u8>", i.patient AS "patient: Uuid"
+               FROM JSON_TABLE(?, '$[*]' COLUMNS (
+                      version SMALLINT UNSIGNED PATH '$.version',
+                      token   CHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.token')) wanted
+               JOIN patient_index i
+                 ON i.organization = ? AND i.version = wanted.version AND i.unique_token = UNHEX(wanted.token)"#,
+            format!("[{}]", list.join(",")),
+            organization.uuid(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let holders = rows.into_iter().map(|row| {
+            let token = IndexToken::from_raw(row.token).ok_or(Error::Corrupt("patient_index"))?;
+            let token = requested.get(&(row.version, token));
+            let token = **token.ok_or(Error::NotRequested("patient_index"))?;
+            Ok((token, PatientId::from_uuid(row.patient)))
+        });
+        holders.collect()
     }
 }
 

@@ -8,6 +8,8 @@
 mod access;
 #[path = "stack/attack.rs"]
 mod attack;
+#[path = "stack/budgets.rs"]
+mod budgets;
 #[path = "stack/changes.rs"]
 mod changes;
 #[path = "stack/database_accounts.rs"]

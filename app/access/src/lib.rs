@@ -26,7 +26,7 @@ pub use evidence::{
     PersonEvidence, SessionClaims, SessionEvidence,
 };
 pub use not_phi::{NotPhi, NotPhiData};
-pub use permit::{Denial, PermitError, Permitted, permit};
+pub use permit::{Denial, PermitError, Permitted, admit, permit};
 pub use policy::{AssuranceLevel, DataClass, Fields, Operation, Permission, Reach, authorize};
 pub use refusals::{RefusalBudget, Windows, flush_refusals};
 pub use role::{Role, UnknownRole};

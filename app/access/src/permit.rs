@@ -83,6 +83,36 @@ pub async fn permit<'caller, T: Trail, A: Action>(
     }
 }
 
+/// Decides whether `caller` may read or write some of `contents`: what is decided before it is known what a request
+/// contains. A refusal is recorded as one of the action on `request`.
+///
+/// It permits nothing by itself: each record in the request needs its own permit.
+///
+/// # Errors
+///
+/// See [`PermitError`].
+pub async fn admit<T: Trail, A: Action>(
+    trail: &T,
+    caller: &Caller,
+    _action: A,
+    request: Subject,
+    contents: impl IntoIterator<Item = Subject>,
+) -> Result<(), PermitError<T::Error>> {
+    let operations = [Operation::Read, Operation::Write];
+    let may = |subject: Subject| {
+        let mut decisions = operations.iter().map(|it| decide(caller, *it, &subject));
+        decisions.any(|decision| decision.is_ok())
+    };
+    if contents.into_iter().any(may) {
+        return Ok(());
+    }
+    let action = A::audited(request.class);
+    record_refusal(trail, caller, action, vec![request.reference(None)])
+        .await
+        .map_err(PermitError::Trail)?;
+    Err(PermitError::Refused(Denial::Role))
+}
+
 impl<'caller, A: Action> Permitted<'caller, A> {
     /// The caller that the permit is bound to.
     #[must_use]

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::limits::{MAX_BATCH_ENTRIES, MAX_TRANSACTION_ENTRIES};
 use crate::{
     Compartment, ElementPath, Issue, IssueCode, OperationOutcome, Reference, Resource,
     ResourceType, SensitiveJson, validate,
@@ -22,15 +23,9 @@ mod segments;
 
 use entry::{EntryRequest, ParsedEntry, Refusal};
 use full_url::FullUrls;
-pub use response::{EntryResponse, response};
+pub(crate) use response::bundle_of;
+pub use response::{EntryJson, EntryResponse, response};
 pub use segments::{Segment, segments};
-
-/// Most entries of a transaction.
-pub const MAX_TRANSACTION_ENTRIES: usize = 1_000;
-/// Most entries of a batch.
-pub const MAX_BATCH_ENTRIES: usize = 20_000;
-/// Most issues in the outcome of a refused transaction.
-const MAX_ISSUES: usize = 50;
 
 /// Whether entries succeed or fail together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,10 +98,8 @@ pub fn parse(
     server: Option<&str>,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Result<BundleRequest, OperationOutcome> {
-    let bundle =
-        SensitiveJson::parse(bytes).map_err(|issue| OperationOutcome::bad_request(vec![issue]))?;
-    let (mode, entries) =
-        open(bundle).map_err(|issue| OperationOutcome::bad_request(vec![issue]))?;
+    let bundle = SensitiveJson::parse(bytes).map_err(OperationOutcome::bad_request)?;
+    let (mode, entries) = open(bundle).map_err(OperationOutcome::bad_request)?;
     let mut entries: Vec<Result<ParsedEntry, Refusal>> = entries
         .into_iter()
         .enumerate()
@@ -143,7 +136,7 @@ fn open(bundle: SensitiveJson) -> Result<(Mode, Vec<SensitiveJson>), Issue> {
         return Err(Issue::new(IssueCode::Structure, why).at("resourceType"));
     }
     if let Some(object) = members.value().as_object()
-        && let Some(issue) = validate::object("Bundle", object, &root).into_iter().next()
+        && let Some(issue) = validate::object("Bundle", object, &root).into_first()
     {
         return Err(issue);
     }
@@ -204,7 +197,7 @@ fn batch_item(entry: ParsedEntry, urls: &FullUrls<'_>) -> Result<BatchItem, Refu
         entry.full_url.as_deref(),
         &ElementPath::Root(&place),
     )
-    .map_err(Refusal::resources)?;
+    .map_err(Refusal::resource)?;
     let owner = resource.owner(&place).map_err(Refusal::resource)?;
     let Reference { resource_type, id } = target;
     Ok(BatchItem::Write(ResourceWrite {
@@ -240,10 +233,7 @@ fn transaction(
             Err(refusal) => refusals.push(refusal),
         }
     }
-    if let Some(refusal) = refusals
-        .into_iter()
-        .reduce(|all, next| all.and(next, MAX_ISSUES))
-    {
+    if let Some(refusal) = refusals.into_iter().reduce(Refusal::and) {
         return Err(refusal.into());
     }
     Ok(BundleRequest::Transaction(sorted(writes)))

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::ResourceType;
+use super::limits;
 use super::resource::instant_text;
 use super::search::PARAMETERS;
-use super::{ResourceType, bundle};
 
 /// The `CapabilityStatement`. It holds nothing of anyone, so it may be serialized and needs no
 /// sign-in.
@@ -18,8 +19,8 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
         "A transaction has at most {} entries, a batch at most {}. References to entries of the \
          same Bundle are rewritten. Conditional requests are not supported in a Bundle. Ids are \
          UUIDs.",
-        bundle::MAX_TRANSACTION_ENTRIES,
-        bundle::MAX_BATCH_ENTRIES
+        limits::MAX_TRANSACTION_ENTRIES,
+        limits::MAX_BATCH_ENTRIES
     );
     let authorization = "A bearer token of this server, from POST /api/v1/tokens, or the session's \
                          cookie. No value that tells of a person stands in a URL: search with POST.";

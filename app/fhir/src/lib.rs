@@ -8,6 +8,7 @@ mod definitions;
 mod demographics;
 mod element_path;
 mod fold;
+pub mod limits;
 mod links;
 mod operation_outcome;
 mod reference;
@@ -24,9 +25,11 @@ pub use demographics::{
 };
 pub use element_path::ElementPath;
 pub use fold::{FoldedName, fold_name};
-pub use operation_outcome::{FHIR_JSON, Issue, IssueCode, OperationOutcome, Severity, Status};
+pub use operation_outcome::{
+    FHIR_JSON, Issue, IssueCode, Issues, OperationOutcome, Severity, Status,
+};
 pub use reference::{Reference, parse_id};
 pub use resource::{NotAResource, Resource, VersionMeta, instant_text};
 pub use resource_type::{Colour, Compartment, ResourceType, UnknownResourceType};
-pub use sensitive_json::SensitiveJson;
+pub use sensitive_json::{SensitiveJson, parsed_bytes};
 pub use summary::Summary;

@@ -6,6 +6,12 @@ use std::fmt;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::limits::MAX_DIAGNOSTICS_BYTES;
+
+mod issues;
+
+pub use issues::Issues;
+
 /// The media type of every FHIR answer.
 pub const FHIR_JSON: &str = "application/fhir+json";
 
@@ -16,6 +22,8 @@ pub enum Severity {
     Fatal,
     /// The request was refused.
     Error,
+    /// The request was done, in part.
+    Warning,
 }
 
 impl Severity {
@@ -23,6 +31,7 @@ impl Severity {
         match self {
             Self::Fatal => "fatal",
             Self::Error => "error",
+            Self::Warning => "warning",
         }
     }
 }
@@ -54,6 +63,8 @@ pub enum IssueCode {
     NotFound,
     /// It is too large.
     TooLong,
+    /// It would cost the server too much.
+    TooCostly,
     /// A rule of this server forbids it.
     BusinessRule,
     /// It was changed in between.
@@ -79,6 +90,7 @@ impl IssueCode {
             Self::MultipleMatches => "multiple-matches",
             Self::NotFound => "not-found",
             Self::TooLong => "too-long",
+            Self::TooCostly => "too-costly",
             Self::BusinessRule => "business-rule",
             Self::Conflict => "conflict",
             Self::Transient => "transient",
@@ -108,7 +120,7 @@ impl Issue {
         Self {
             severity: Severity::Error,
             code,
-            diagnostics: diagnostics.into(),
+            diagnostics: shortened(diagnostics.into()),
             expression: None,
         }
     }
@@ -133,6 +145,16 @@ impl Issue {
     }
 }
 
+/// A text of at most [`MAX_DIAGNOSTICS_BYTES`].
+fn shortened(text: Cow<'static, str>) -> Cow<'static, str> {
+    if text.len() <= MAX_DIAGNOSTICS_BYTES {
+        return text;
+    }
+    let end = text.floor_char_boundary(MAX_DIAGNOSTICS_BYTES);
+    let kept = text.get(..end).unwrap_or_default();
+    format!("{kept} …").into()
+}
+
 /// The HTTP status of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
@@ -150,8 +172,8 @@ pub enum Status {
     NotAcceptable,
     /// 409: the request contradicts what is stored.
     Conflict,
-    /// 413: the body is too long.
-    PayloadTooLarge,
+    /// 413: the request, or what it asks for, is too long.
+    ContentTooLarge,
     /// 415: the body's media type is not read.
     UnsupportedMediaType,
     /// 422: the resource breaks a rule of FHIR or of this server.
@@ -181,7 +203,7 @@ impl Status {
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::NotAcceptable => (406, "Not Acceptable"),
             Self::Conflict => (409, "Conflict"),
-            Self::PayloadTooLarge => (413, "Payload Too Large"),
+            Self::ContentTooLarge => (413, "Content Too Large"),
             Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
             Self::UnprocessableEntity => (422, "Unprocessable Entity"),
             Self::TooManyRequests => (429, "Too Many Requests"),
@@ -202,26 +224,21 @@ impl fmt::Display for Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationOutcome {
     status: Status,
-    issues: Vec<Issue>,
+    issues: Issues,
 }
 
 impl OperationOutcome {
-    /// An outcome of one issue.
+    /// An outcome of one issue or several.
     #[must_use]
-    pub fn new(status: Status, issue: Issue) -> Self {
-        Self::of(status, vec![issue])
-    }
-
-    /// An outcome of several issues.
-    #[must_use]
-    pub fn of(status: Status, issues: Vec<Issue>) -> Self {
+    pub fn new(status: Status, issues: impl Into<Issues>) -> Self {
+        let issues = issues.into();
         Self { status, issues }
     }
 
     /// 400: what was sent is not what the interaction takes.
     #[must_use]
-    pub fn bad_request(issues: Vec<Issue>) -> Self {
-        Self::of(Status::BadRequest, issues)
+    pub fn bad_request(issues: impl Into<Issues>) -> Self {
+        Self::new(Status::BadRequest, issues)
     }
 
     /// 415: the body is not of a media type that is read here.
@@ -248,16 +265,16 @@ impl OperationOutcome {
         self.status
     }
 
-    /// What is wrong.
+    /// What is wrong, as far as it is listed.
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
-        &self.issues
+        self.issues.listed()
     }
 
     /// The same refusal, said of another place: of an entry of a Bundle, for instance.
     #[must_use]
     pub fn at(mut self, place: &str) -> Self {
-        for issue in &mut self.issues {
+        for issue in self.issues.listed_mut() {
             issue.expression.get_or_insert_with(|| place.to_owned());
         }
         self
@@ -265,7 +282,9 @@ impl OperationOutcome {
 
     /// The `OperationOutcome` resource. It holds nothing that was sent, so it may be serialized.
     pub fn to_json(&self) -> Value {
-        let issues: Vec<Value> = self.issues.iter().map(Issue::to_json).collect();
+        let remainder = self.issues.remainder();
+        let issues = self.issues().iter().chain(&remainder);
+        let issues: Vec<Value> = issues.map(Issue::to_json).collect();
         json!({ "resourceType": "OperationOutcome", "issue": issues })
     }
 }
@@ -277,7 +296,7 @@ mod tests {
     #[test]
     fn an_issue_is_written_with_its_place() {
         let issue = Issue::new(IssueCode::Required, "is required").at("Patient.name[0]");
-        let outcome = OperationOutcome::bad_request(vec![issue]).to_json();
+        let outcome = OperationOutcome::bad_request(issue).to_json();
         assert_eq!(outcome["resourceType"], "OperationOutcome");
         assert_eq!(outcome["issue"][0]["severity"], "error");
         assert_eq!(outcome["issue"][0]["code"], "required");
@@ -285,11 +304,30 @@ mod tests {
     }
 
     #[test]
+    fn an_outcome_does_not_grow_with_its_input() {
+        let mut issues = Issues::default();
+        for _ in 0..1_000 {
+            issues.add(|| Issue::new(IssueCode::CodeInvalid, "é".repeat(10_000)));
+        }
+        let outcome = OperationOutcome::bad_request(issues).to_json();
+        let listed = outcome["issue"].as_array().expect("a list");
+        assert_eq!(listed.len(), 51);
+        assert!(
+            listed[50]["diagnostics"]
+                .as_str()
+                .is_some_and(|text| text.contains("950 more"))
+        );
+        assert!(outcome.to_string().len() < 60_000);
+    }
+
+    #[test]
     fn an_entry_s_place_does_not_replace_a_closer_one() {
         let near =
             Issue::new(IssueCode::Value, "is no date").at("Bundle.entry[1].resource.birthDate");
         let far = Issue::new(IssueCode::NotFound, "there is no such patient");
-        let outcome = OperationOutcome::bad_request(vec![near, far]).at("Bundle.entry[1]");
+        let mut issues = Issues::from(near);
+        issues.append(far.into());
+        let outcome = OperationOutcome::bad_request(issues).at("Bundle.entry[1]");
         let places: Vec<_> = outcome
             .issues()
             .iter()

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::sensitive_json::{SensitiveJson, wipe};
 use super::{
-    Compartment, ElementPath, Issue, IssueCode, Reference, ResourceType, parse_id, validate,
+    Compartment, ElementPath, Issue, IssueCode, Issues, Reference, ResourceType, parse_id, validate,
 };
 
 /// A resource of a supported type, validated against R4.
@@ -44,8 +44,8 @@ impl Resource {
     ///
     /// What is wrong, each with its place.
     #[cfg(test)]
-    pub fn parse(bytes: &[u8]) -> Result<Self, Vec<Issue>> {
-        let document = SensitiveJson::parse(bytes).map_err(|issue| vec![issue])?;
+    pub fn parse(bytes: &[u8]) -> Result<Self, Issues> {
+        let document = SensitiveJson::parse(bytes)?;
         Self::validate(document, None)
     }
 
@@ -55,11 +55,11 @@ impl Resource {
     /// # Errors
     ///
     /// What is wrong, each with its place.
-    pub fn validate(document: SensitiveJson, place: Option<&str>) -> Result<Self, Vec<Issue>> {
+    pub fn validate(document: SensitiveJson, place: Option<&str>) -> Result<Self, Issues> {
         let root = ElementPath::Root(place.unwrap_or("Resource"));
         let Some(object) = document.value().as_object() else {
             let issue = Issue::new(IssueCode::Structure, "a resource is a JSON object").at(&root);
-            return Err(vec![issue]);
+            return Err(issue.into());
         };
         let resource_type = match object
             .get("resourceType")
@@ -76,7 +76,8 @@ impl Resource {
                 } else {
                     Issue::new(IssueCode::Required, "a resource says its type")
                 };
-                return Err(vec![why.at(&ElementPath::Field(&root, "resourceType"))]);
+                let place = ElementPath::Field(&root, "resourceType");
+                return Err(why.at(&place).into());
             }
         };
         let issues = validate::check(
@@ -501,13 +502,14 @@ mod tests {
     #[test]
     fn an_unknown_type_is_refused_with_the_list_of_kept_ones() {
         let issues = Resource::parse(br#"{"resourceType":"Claim"}"#).expect_err("refused");
+        let issues = issues.listed();
         assert_eq!(issues[0].code, IssueCode::NotSupported);
         assert_eq!(
             issues[0].expression.as_deref(),
             Some("Resource.resourceType")
         );
         let untyped = Resource::parse(b"{}").expect_err("refused");
-        assert_eq!(untyped[0].code, IssueCode::Required);
+        assert_eq!(untyped.listed()[0].code, IssueCode::Required);
         assert!(Resource::parse(b"[]").is_err());
     }
 }

@@ -4,7 +4,13 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{ContactSystem, DateSpan, Demographics, Issue, IssueCode, OperationOutcome};
+use crate::limits::{
+    DEFAULT_COUNT, MAX_ALTERNATIVES, MAX_COUNT, MAX_INDEXED_VALUES, MAX_PARAMETER_BYTES,
+    MAX_PARAMETERS,
+};
+use crate::{
+    ContactSystem, DateSpan, Demographics, Issue, IssueCode, Issues, OperationOutcome, Status,
+};
 
 mod date;
 mod grammar;
@@ -14,16 +20,10 @@ mod token;
 
 pub use date::{DatePrefix, DateQuery};
 use grammar::Malformed;
-pub use searchset::searchset;
+pub use searchset::{searchset, searchset_entry};
 pub use text::{SearchableName, SearchableText, TextMatch, TextQuery};
 pub use token::{ContactQuery, IdentifierQuery, SystemQuery};
 
-/// Largest `_count`, in patients.
-pub const MAX_COUNT: usize = 200;
-/// Longest value of a parameter, in bytes.
-const MAX_VALUE: usize = 1000;
-/// `_count` of a form that has none.
-const DEFAULT_COUNT: usize = 50;
 /// What a Patient can be searched by here.
 pub const PARAMETERS: [(&str, &str); 8] = [
     ("identifier", "token"),
@@ -99,7 +99,8 @@ impl fmt::Debug for PatientQuery {
 /// # Errors
 ///
 /// 400: a parameter is not supported, or its value is malformed; neither is repeated, but for the
-/// names of R4's own parameters.
+/// names of R4's own parameters. 413: there are more parameters or values than [`crate::limits`]
+/// lets a search have.
 pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, OperationOutcome> {
     let of_url = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let of_url = of_url.filter(|(name, _)| name == "_count");
@@ -107,23 +108,38 @@ pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, Operation
         count: DEFAULT_COUNT,
         ..PatientQuery::default()
     };
-    let mut issues = Vec::new();
-    for (name, value) in of_url.chain(url::form_urlencoded::parse(form)) {
+    let mut issues = Issues::default();
+    for (count, (name, value)) in of_url.chain(url::form_urlencoded::parse(form)).enumerate() {
+        // Counted first: what follows is read for a form that may be answered.
+        if count >= MAX_PARAMETERS {
+            return Err(too_many(&format!("at most {MAX_PARAMETERS} parameters")));
+        }
         let value = Zeroizing::new(value.into_owned());
         if let Err(issue) = found.add(&name, &value) {
-            issues.push(issue);
+            issues.add(|| issue);
         }
     }
     if issues.is_empty() && found.is_empty() {
         let why = "at least one search parameter is required: identifier, family, given, name, birthdate, phone, email \
                    or telecom";
-        issues.push(Issue::new(IssueCode::Required, why));
+        issues.add(|| Issue::new(IssueCode::Required, why));
     }
-    if issues.is_empty() {
-        Ok(found)
-    } else {
-        Err(OperationOutcome::bad_request(issues))
+    if !issues.is_empty() {
+        return Err(OperationOutcome::bad_request(issues));
     }
+    if found.alternatives() > MAX_ALTERNATIVES {
+        return Err(too_many(&format!("at most {MAX_ALTERNATIVES} values")));
+    }
+    if found.indexed_values() > MAX_INDEXED_VALUES {
+        let what = "identifiers, telephone numbers and e-mail addresses";
+        return Err(too_many(&format!("at most {MAX_INDEXED_VALUES} {what}")));
+    }
+    Ok(found)
+}
+
+fn too_many(limit: &str) -> OperationOutcome {
+    let why = format!("a search has {limit}: send several searches");
+    OperationOutcome::new(Status::ContentTooLarge, Issue::new(IssueCode::TooLong, why))
 }
 
 impl PatientQuery {
@@ -165,6 +181,21 @@ impl PatientQuery {
         self.birth_dates.iter().all(met)
     }
 
+    /// The number of values of all conditions.
+    fn alternatives(&self) -> usize {
+        let names = self.family.iter().chain(&self.given).chain(&self.name);
+        let names: usize = names.map(|text| text.values().count()).sum();
+        let births: usize = self.birth_dates.iter().map(Vec::len).sum();
+        names + births + self.indexed_values()
+    }
+
+    /// The number of values that the blind indexes are asked for.
+    fn indexed_values(&self) -> usize {
+        let identifiers: usize = self.identifiers.iter().map(Vec::len).sum();
+        let contacts: usize = self.contacts.iter().map(Vec::len).sum();
+        identifiers + contacts
+    }
+
     fn is_empty(&self) -> bool {
         self.identifiers.is_empty()
             && self.contacts.is_empty()
@@ -175,7 +206,7 @@ impl PatientQuery {
     }
 
     fn add(&mut self, parameter: &str, value: &str) -> Result<(), Issue> {
-        if value.trim().is_empty() || value.len() > MAX_VALUE {
+        if value.trim().is_empty() || value.len() > MAX_PARAMETER_BYTES {
             // The name is not known to be harmless yet.
             let why = "a search parameter has a value of at most 1000 bytes";
             return Err(Issue::new(IssueCode::Value, why));
@@ -317,6 +348,32 @@ mod tests {
             );
             assert!(!told.contains("SECRET"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_form_of_too_many_parameters_or_values_is_too_large() {
+        let refused = |form: &str| {
+            let outcome = parse(form.as_bytes(), None).expect_err("refused");
+            (outcome.status(), outcome.to_json().to_string())
+        };
+        for (form, limit) in [
+            (vec!["birthdate=1980"; MAX_PARAMETERS + 1].join("&"), "32"),
+            (format!("family=a{}", ",b".repeat(MAX_ALTERNATIVES)), "64"),
+            (
+                format!("identifier=a{}", ",b".repeat(MAX_INDEXED_VALUES)),
+                "20",
+            ),
+            (vec!["x="; 20_000].join("&"), "32"),
+        ] {
+            let (status, outcome) = refused(&form);
+            assert_eq!(status, Status::ContentTooLarge, "{outcome}");
+            assert!(
+                outcome.contains(limit) && outcome.len() < 1_000,
+                "{outcome}"
+            );
+        }
+        let most = vec!["birthdate=1980,1981"; MAX_PARAMETERS].join("&");
+        assert!(parse(most.as_bytes(), None).is_ok());
     }
 
     #[test]

@@ -8,12 +8,12 @@ use serde_json::error::Category;
 use serde_json::{Map, Number, Value};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::limits::{MAX_DEPTH, MAX_VALUES};
 use super::{ElementPath, Issue, IssueCode};
 
-/// Objects and arrays may stand inside each other this deep.
-pub(crate) const MAX_DEPTH: usize = 64;
-/// A document may have this many values, so that a small body cannot become a large tree.
-pub(crate) const MAX_VALUES: usize = 1_000_000;
+mod cost;
+
+pub use cost::parsed_bytes;
 
 /// A parsed JSON document whose strings are wiped when it is dropped.
 ///

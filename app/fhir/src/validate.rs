@@ -6,40 +6,33 @@
 use serde_json::{Map, Value};
 
 use super::definitions::{Definitions, Element, ElementType, Type, definitions};
-use super::{ElementPath, Issue, IssueCode, ResourceType};
+use super::{ElementPath, Issue, IssueCode, Issues, ResourceType};
 
 pub(super) mod primitive;
-
-/// Most issues reported of one resource.
-const MAX_ISSUES: usize = 50;
 
 /// What is wrong with a resource of a resource type; nothing, if it is sound.
 pub(super) fn check(
     resource_type: ResourceType,
     resource: &Map<String, Value>,
     root: &ElementPath<'_>,
-) -> Vec<Issue> {
+) -> Issues {
     let defined = definitions().ok();
     let Some((definitions, defined)) =
         defined.and_then(|all| Some((all, all.named(resource_type.name())?)))
     else {
-        return vec![unreadable()];
+        return unreadable().into();
     };
     walk(definitions, defined, resource, root, true)
 }
 
 /// What is wrong with an object of any type of the definitions, such as `Bundle.entry`.
-pub(crate) fn object(
-    name: &str,
-    object: &Map<String, Value>,
-    path: &ElementPath<'_>,
-) -> Vec<Issue> {
+pub(crate) fn object(name: &str, object: &Map<String, Value>, path: &ElementPath<'_>) -> Issues {
     let defined = definitions().ok();
     match defined.and_then(|all| Some((all, all.named(name)?))) {
         Some((definitions, defined)) => {
             walk(definitions, defined, object, path, !name.contains('.'))
         }
-        None => vec![unreadable()],
+        None => unreadable().into(),
     }
 }
 
@@ -56,10 +49,10 @@ fn walk(
     object: &Map<String, Value>,
     path: &ElementPath<'_>,
     root: bool,
-) -> Vec<Issue> {
+) -> Issues {
     let mut walk = Walk {
         definitions,
-        issues: Vec::new(),
+        issues: Issues::default(),
     };
     walk.object(defined, object, path, root);
     walk.issues
@@ -67,14 +60,12 @@ fn walk(
 
 struct Walk<'d> {
     definitions: &'d Definitions,
-    issues: Vec<Issue>,
+    issues: Issues,
 }
 
 impl Walk<'_> {
     fn report(&mut self, place: &ElementPath<'_>, code: IssueCode, why: impl Into<String>) {
-        if self.issues.len() < MAX_ISSUES {
-            self.issues.push(Issue::new(code, why.into()).at(place));
-        }
+        self.issues.add(|| Issue::new(code, why.into()).at(place));
     }
 
     fn object(
@@ -165,8 +156,9 @@ impl Walk<'_> {
                 } else if let (Some(codes), Some(code)) = (codes, value.as_str())
                     && !codes.iter().any(|known| known == code)
                 {
-                    let why = format!("this code is none of: {}", codes.join(", "));
-                    self.report(place, IssueCode::CodeInvalid, why);
+                    let why = || format!("this code is none of: {}", codes.join(", "));
+                    let issue = || Issue::new(IssueCode::CodeInvalid, why()).at(place);
+                    self.issues.add(issue);
                 }
             }
             (ElementType::Complex(id), Value::Object(object)) => {
@@ -243,8 +235,9 @@ mod tests {
             value.as_object().expect("an object"),
             &ElementPath::Root(resource_type.name()),
         )
-        .into_iter()
-        .map(|issue| (issue.expression.expect("a place"), issue.code))
+        .listed()
+        .iter()
+        .map(|issue| (issue.expression.clone().expect("a place"), issue.code))
         .collect()
     }
 
@@ -338,18 +331,19 @@ mod tests {
             patient.as_object().expect("an object"),
             &ElementPath::Root("Bundle.entry[3].resource"),
         );
-        assert_eq!(found[0].code, IssueCode::CodeInvalid);
+        let found = &found.listed()[0];
+        assert_eq!(found.code, IssueCode::CodeInvalid);
         assert_eq!(
-            found[0].expression.as_deref(),
+            found.expression.as_deref(),
             Some("Bundle.entry[3].resource.gender")
         );
-        assert!(!found[0].diagnostics.contains("SECRET"));
+        assert!(!found.diagnostics.contains("SECRET"));
     }
 
     #[test]
     fn the_list_of_issues_ends() {
         let names: Vec<Value> = (0..1000).map(|_| json!({"nick": 1})).collect();
         let patient = json!({"resourceType": "Patient", "name": names});
-        assert_eq!(issues(&patient).len(), MAX_ISSUES);
+        assert_eq!(issues(&patient).len(), crate::limits::MAX_ISSUES);
     }
 }

@@ -12,6 +12,7 @@ use crate::boot::config::ServerConfig;
 use crate::boot::lifecycle;
 use crate::http::router::router;
 use crate::http::state::AppState;
+use crate::services::background::spawn_forever;
 
 /// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
 ///
@@ -36,9 +37,12 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     tokio::spawn(lifecycle::watchdog());
     tokio::spawn(lifecycle::announce(app.clone()));
-    tokio::spawn(app.trail.clone().flush_refusals());
-    tokio::spawn(app.sign_in.clone().maintain());
-    tokio::spawn(app.scrubber.clone().run());
+    let trail = app.trail.clone();
+    spawn_forever("refusals", move || trail.clone().flush_refusals());
+    let scrubber = app.scrubber.clone();
+    spawn_forever("scrubber", move || scrubber.clone().run());
+    let sign_in = app.sign_in.clone();
+    spawn_forever("sign-in", move || sign_in.clone().maintain());
     let limits = Limits {
         drain_timeout: config.drain,
         ..Limits::internal()

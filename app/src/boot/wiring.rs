@@ -7,6 +7,7 @@ use db::Database;
 use crate::boot::config::Config;
 use crate::http::state::{AppState, Services};
 use crate::services::Indexes;
+use crate::services::budget::Budget;
 use crate::services::callers::Callers;
 use crate::services::clock::Clock;
 use crate::services::feed::ChangeFeed;
@@ -55,6 +56,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
         callers.clone(),
         clock,
     );
+    let memory = Budget::of_memory();
     let indexes = Indexes::new(keys.clone(), database.clone());
     let identity = Arc::new(Identity::new(
         database.clone(),
@@ -79,10 +81,12 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
             indexes,
             feed,
             clock,
+            memory.clone(),
         ),
+        memory,
         scrubber: Scrubber::new(database.clone(), keys.clone(), clock),
         releases: Releases::new(database.clone(), keys.clone(), trail.clone(), clock),
-        readiness: Readiness::new(database, keys),
+        readiness: Readiness::new(database, keys, trail.clone()),
         trail,
         public_origin: config.server.public_origin.clone(),
     }))

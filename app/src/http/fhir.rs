@@ -1,15 +1,18 @@
 //! The FHIR API: each handler permits, acts and discloses.
 
 use access::Disclosed;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use fhir::{FHIR_JSON, OperationOutcome, SensitiveJson};
+use fhir::{FHIR_JSON, OperationOutcome};
 use http::{HeaderValue, StatusCode, header};
+
+use body::ResponseBody;
 
 use crate::http::problem::Problem;
 use crate::services::error::ServiceError;
 
 mod batch;
+mod body;
 pub(crate) mod bundle;
 pub(crate) mod metadata;
 pub(crate) mod read;
@@ -54,22 +57,19 @@ impl IntoResponse for FhirError {
 }
 
 /// A response of 200 with what was disclosed, in a buffer that is wiped once it was sent.
-fn json_response(document: Disclosed<SensitiveJson>) -> Response {
-    fhir_response(
-        StatusCode::OK,
-        Bytes::from_owner(document.into_inner().to_bytes()),
-    )
+fn json_response(body: Disclosed<ResponseBody>) -> Response {
+    fhir_response(StatusCode::OK, body.into_inner())
 }
 
 /// An `OperationOutcome` with its status. It holds no value that was sent.
 pub(crate) fn outcome_response(outcome: &OperationOutcome) -> Response {
     let status =
         StatusCode::from_u16(outcome.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    fhir_response(status, Bytes::from(outcome.to_json().to_string()))
+    fhir_response(status, outcome.to_json().to_string())
 }
 
-fn fhir_response(status: StatusCode, body: Bytes) -> Response {
-    let mut response = (status, body).into_response();
+fn fhir_response(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = (status, body.into()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

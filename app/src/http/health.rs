@@ -10,7 +10,7 @@ pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// The process can serve: the database answers and the system's keys are open.
+/// The process can serve: the database answers, the system's keys are open, and the audit trail is written.
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<&'static str, Problem> {
     app.readiness.check().await?;
     Ok("ready\n")

@@ -31,12 +31,12 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// The request does not say what is needed; the text says what to send.
     BadRequest(&'static str),
-    /// It cannot be done as things stand; the text says why.
-    Conflict(&'static str),
     /// The body is of another type than this address reads; the text names the type.
     UnsupportedMediaType(&'static str),
-    /// The body is too long.
+    /// The body is too long, or what it becomes when it is parsed.
     TooLarge,
+    /// The response would be too long.
+    ResponseTooLarge,
     /// Too many attempts: try again after so many seconds.
     TooManyAttempts(u32),
     /// The list of patients is being prepared: how much of it is read, in percent.
@@ -66,9 +66,8 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Preparing(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -82,8 +81,11 @@ impl Problem {
             Self::Forbidden => "Your role does not allow this. The attempt was recorded.",
             Self::NotFound => "There is nothing here for your organization.",
             Self::MethodNotAllowed => "This address does not take that method.",
-            Self::BadRequest(why) | Self::Conflict(why) | Self::UnsupportedMediaType(why) => why,
+            Self::BadRequest(why) | Self::UnsupportedMediaType(why) => why,
             Self::TooLarge => "The request is too long: send it in parts.",
+            Self::ResponseTooLarge => {
+                "The response would be too long: request fewer resources at once."
+            }
             Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
             Self::Unavailable(_) => "This cannot be served right now: try again shortly.",
             Self::Internal => "Something went wrong on our side. Quote the request id to support.",
@@ -105,9 +107,9 @@ impl Problem {
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::BadRequest(_)
-            | Self::Conflict(_)
             | Self::UnsupportedMediaType(_)
             | Self::TooLarge
+            | Self::ResponseTooLarge
             | Self::Internal => None,
         }
     }
@@ -122,8 +124,8 @@ pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
         Problem::MethodNotAllowed => (Status::MethodNotAllowed, IssueCode::NotSupported),
         Problem::UnsupportedMediaType(_) => (Status::UnsupportedMediaType, IssueCode::NotSupported),
         Problem::BadRequest(_) => (Status::BadRequest, IssueCode::Structure),
-        Problem::Conflict(_) => (Status::Conflict, IssueCode::Conflict),
-        Problem::TooLarge => (Status::PayloadTooLarge, IssueCode::TooLong),
+        Problem::TooLarge => (Status::ContentTooLarge, IssueCode::TooLong),
+        Problem::ResponseTooLarge => (Status::ContentTooLarge, IssueCode::TooCostly),
         Problem::TooManyAttempts(_) => (Status::TooManyRequests, IssueCode::Transient),
         Problem::Preparing(_) | Problem::Unavailable(_) => {
             (Status::ServiceUnavailable, IssueCode::Transient)
@@ -148,8 +150,8 @@ impl<E: Into<ServiceError>> From<E> for Problem {
             ServiceError::SignInRequired => Self::SignInRequired,
             ServiceError::Forbidden => Self::Forbidden,
             ServiceError::NotFound => Self::NotFound,
-            ServiceError::Conflict(why) => Self::Conflict(why),
             ServiceError::Unsupported(why) => Self::BadRequest(why),
+            ServiceError::ResponseTooLarge => Self::ResponseTooLarge,
             ServiceError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
             ServiceError::Preparing { percent } => Self::Preparing(percent),
             ServiceError::Unavailable(seconds) => Self::Unavailable(seconds),

@@ -18,16 +18,13 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use crate::http::authentication::{authenticate, refuse_other_sites};
-use crate::http::fhir::bundle::LARGEST_BUNDLE;
 use crate::http::fhir::{bundle, metadata, read, search_patients};
 use crate::http::openapi;
 use crate::http::problem::Problem;
 use crate::http::request_context::request_context;
 use crate::http::state::AppState;
 use crate::http::{api, health, pages};
-
-/// The largest body of a form or of a workflow request, in bytes.
-const SMALL: usize = 64 << 10;
+use crate::limits::MAX_FORM_BYTES;
 
 /// A path with its methods, their description, and whether callers must be signed in.
 struct Route {
@@ -79,9 +76,9 @@ fn described(handlers: UtoipaMethodRouter<AppState>, open: bool) -> Route {
 }
 
 impl Route {
-    /// Takes bodies of up to `limit` bytes. The web tier treats such a route as a large one.
-    fn bulk(mut self, limit: usize) -> Self {
-        self.methods = self.methods.layer(DefaultBodyLimit::max(limit));
+    /// Takes bodies of up to [`MAX_BUNDLE_BYTES`](crate::limits::MAX_BUNDLE_BYTES), which the
+    /// handler reads by itself. The web tier treats such a route as a large one.
+    fn bulk(self) -> Self {
         self.extend_bodies("x-bulk", &true.into())
     }
 
@@ -118,7 +115,7 @@ fn routes() -> Vec<Route> {
         signed_in(routes!(pages::audit::show)),
         open(routes!(pages::assets::get)),
         // The clinical API.
-        signed_in(routes!(bundle::bundle)).bulk(LARGEST_BUNDLE),
+        signed_in(routes!(bundle::bundle)).bulk(),
         open(routes!(metadata::metadata)),
         signed_in(routes!(search_patients::search_patients)),
         signed_in(routes!(search_patients::refuse_search_by_url)),
@@ -162,7 +159,7 @@ pub(crate) fn router(state: &AppState) -> Router {
     router
         .fallback(async || Problem::NotFound)
         // From the inside out: a body is bounded before a handler reads it,
-        .layer(DefaultBodyLimit::max(SMALL))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         // a form comes from our own pages,
         .layer(from_fn_with_state(state.clone(), refuse_other_sites))
         // a panic ends one request and no more,

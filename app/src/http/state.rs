@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::services::budget::Budget;
 use crate::services::callers::Callers;
 use crate::services::clock::Clock;
 use crate::services::gate::Gate;
@@ -35,6 +36,8 @@ pub(crate) struct Services {
     pub(crate) organizations: Organizations,
     /// Sign-in and sign-out.
     pub(crate) sign_in: SignIn,
+    /// The memory for documents.
+    pub(crate) memory: Budget,
     /// Patients and their charts.
     pub(crate) records: Records,
     /// The release floor.

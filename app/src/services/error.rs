@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use db::FloorError;
 use phi::{KeyError, OpenError, OrganizationId, Tampering};
+use tokio::task::JoinError;
 
 use crate::services::feed::AppendError;
 
@@ -19,12 +20,12 @@ pub(crate) enum ServiceError {
     /// There is no such thing in the caller's organization.
     #[error("not found")]
     NotFound,
-    /// It contradicts what is stored; the text is for the client.
-    #[error("{0}")]
-    Conflict(&'static str),
     /// The service cannot do this yet; the text is for the client.
     #[error("{0}")]
     Unsupported(&'static str),
+    /// What was requested does not fit into the response.
+    #[error("the response would be too long")]
+    ResponseTooLarge,
     /// Too many attempts: seconds until the next one is allowed.
     #[error("too many attempts: wait {0} seconds")]
     TooManyAttempts(u32),
@@ -121,6 +122,15 @@ impl From<Tampering> for ServiceError {
     /// Tampering was logged where it was found.
     fn from(error: Tampering) -> Self {
         Self::internal(error)
+    }
+}
+
+impl From<JoinError> for ServiceError {
+    /// The text of a panic may contain what was sent: the log says that there was one, and the panic hook where.
+    fn from(error: JoinError) -> Self {
+        let is_panic = error.is_panic();
+        tracing::error!(is_panic, "a task did not end by itself");
+        Self::Internal
     }
 }
 

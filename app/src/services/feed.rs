@@ -18,6 +18,7 @@ use phi::{ChangeKind, OrganizationId, PatientId, SessionId};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::services::background::spawn_forever;
 use crate::services::keys::Keys;
 
 pub(crate) use append::{AppendError, first_counter, missing};
@@ -75,7 +76,8 @@ impl ChangeFeed {
             followed: Arc::default(),
             wake: Arc::default(),
         };
-        tokio::spawn(feed.clone().follow_all());
+        let followed = feed.clone();
+        spawn_forever("change feeds", move || followed.clone().follow_all());
         feed
     }
 

@@ -28,4 +28,20 @@ impl Gate {
     ) -> Result<Permitted<'caller, A>, ServiceError> {
         Ok(access::permit(&self.0, caller, action, subject).await?)
     }
+
+    /// Decides whether `caller` may do anything with some of `contents`, before it is known what a request contains. A
+    /// refusal is recorded as one of `action` on `request` before it is returned.
+    ///
+    /// # Errors
+    ///
+    /// See [`Gate::permit`].
+    pub(crate) async fn admit<A: Action>(
+        &self,
+        caller: &Caller,
+        action: A,
+        request: Subject,
+        contents: impl Iterator<Item = Subject>,
+    ) -> Result<(), ServiceError> {
+        Ok(access::admit(&self.0, caller, action, request, contents).await?)
+    }
 }

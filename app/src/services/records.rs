@@ -10,6 +10,7 @@ mod owners;
 mod patients;
 mod plan;
 mod read;
+mod record_numbers;
 mod refused;
 mod rows;
 mod search;
@@ -19,6 +20,8 @@ use db::{CurrentVersion, Database, ResourceKey};
 use phi::{Head, OrganizationId, Owner, PatientId, Requested, Tampering, row_digest};
 use uuid::Uuid;
 
+use crate::limits::MAX_INLINE_PARSE_BYTES;
+use crate::services::budget::{Budget, Reservation, Share};
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
@@ -26,10 +29,11 @@ use crate::services::indexes::Indexes;
 use crate::services::keys::Keys;
 use crate::services::roster::Rosters;
 use crate::services::trail::AuditTrail;
-use fhir::{Compartment, Resource, ResourceType, VersionMeta};
+use fhir::{Compartment, Resource, ResourceType, VersionMeta, parsed_bytes};
 
 pub(crate) use apply::{Applied, ApplyError, Change, Effect};
 pub(crate) use patients::{PatientPage, PatientSummary};
+pub(crate) use refused::{Refusal, RefusalReason};
 
 /// The record service.
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ pub(crate) struct Records {
     indexes: Indexes,
     clock: Clock,
     rosters: Rosters,
+    memory: Budget,
 }
 
 /// The current version of a resource, verified and opened.
@@ -51,6 +56,10 @@ pub(crate) struct StoredResource {
     pub(crate) meta: VersionMeta,
     /// The owner.
     pub(crate) owner: Owner,
+    /// Its length as it is stored, in bytes.
+    pub(crate) bytes: usize,
+    /// The memory of the resource, and of the response that it becomes.
+    pub(crate) reserved: Reservation,
     /// The digest of the row that holds it.
     digest: [u8; 32],
 }
@@ -89,6 +98,7 @@ impl Records {
         indexes: Indexes,
         feed: ChangeFeed,
         clock: Clock,
+        memory: Budget,
     ) -> Self {
         let rosters = Rosters::new(database.clone(), keys.clone(), feed);
         Self {
@@ -98,13 +108,16 @@ impl Records {
             indexes,
             clock,
             rosters,
+            memory,
         }
     }
 
-    /// Verifies and opens the current version of a resource that was requested from `organization`.
+    /// Verifies and opens the current version of a resource that was requested from `organization`, in a caller's share
+    /// of the memory.
     async fn open(
         &self,
         organization: OrganizationId,
+        share: Share,
         current: CurrentVersion,
     ) -> Result<StoredResource, ServiceError> {
         let head = self.keys.verify(organization, current.head).await?;
@@ -126,9 +139,15 @@ impl Records {
             owner,
             row: version.row_id,
         };
+        // The body in the clear; then the response that it becomes, which is about as long.
+        let mut reserved = self.memory.reserve(share, version.body.as_bytes().len())?;
         let body = self.keys.open(requested, &version.body).await?;
+        let bytes = body.expose().len();
+        reserved.grow(parsed_bytes(body.expose()))?;
         Ok(StoredResource {
-            resource: Resource::from_stored_bytes(body.expose()).map_err(ServiceError::internal)?,
+            resource: parsed(body.expose())?,
+            bytes,
+            reserved,
             meta: VersionMeta {
                 version: u64::from(head.version),
                 last_updated: head.updated_at,
@@ -136,6 +155,16 @@ impl Records {
             owner,
             digest: head.version_digest,
         })
+    }
+}
+
+/// A stored resource, parsed; a long one leaves the async workers to others.
+fn parsed(bytes: &[u8]) -> Result<Resource, ServiceError> {
+    let parse = || Resource::from_stored_bytes(bytes).map_err(ServiceError::internal);
+    if bytes.len() > MAX_INLINE_PARSE_BYTES {
+        tokio::task::block_in_place(parse)
+    } else {
+        parse()
     }
 }
 
@@ -160,6 +189,17 @@ pub(crate) fn class_of(resource_type: ResourceType) -> DataClass {
 /// Resources of a type, as a subject of the policy.
 pub(crate) fn subject(organization: OrganizationId, resource_type: ResourceType) -> Subject {
     Subject::of(resource_type.name(), class_of(resource_type), organization)
+}
+
+/// Resources of every type: what a Bundle may contain.
+pub(crate) fn resource_subjects(organization: OrganizationId) -> impl Iterator<Item = Subject> {
+    let types = ResourceType::ALL.into_iter();
+    types.map(move |resource_type| subject(organization, resource_type))
+}
+
+/// A Bundle before its content is known, as a subject of the policy.
+pub(crate) fn bundle_subject(organization: OrganizationId) -> Subject {
+    Subject::of("Bundle", DataClass::Clinical, organization)
 }
 
 /// A patient's chart, as a subject of the policy.

@@ -19,16 +19,18 @@ mod slot;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use db::Database;
 use fhir::search::PatientQuery;
 use phi::{OrganizationId, PatientId, Tampering};
-use roster::{Order, Page};
+use roster::{Order, Page, RosterQuery};
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::limits;
+use crate::services::budget::{Budget, BudgetLimits, Share};
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
@@ -36,18 +38,6 @@ use slot::Slot;
 
 pub(crate) use entry::RosterEntry;
 pub(crate) use slot::SharedRoster;
-
-/// The longest time of each of the two waits of a request: for a roster, and for patients that are read again.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The largest roster, in bytes: one million patients take less than half of it.
-const LARGEST: usize = 1 << 30;
-/// Rosters that are built at once.
-const BUILDING: usize = 2;
-/// Searches that read every name at once.
-const SCANNING: usize = 2;
-/// The memory of all rosters that are built together, in bytes; beyond it, those that were not used for the longest time are
-/// discarded.
-const TOTAL: usize = 2 << 30;
 
 /// The rosters of the organizations in use.
 #[derive(Clone, Debug)]
@@ -58,8 +48,10 @@ pub(crate) struct Rosters {
     slots: Arc<Mutex<HashMap<OrganizationId, Arc<Slot>>>>,
     /// Held by a task that builds, whose memory is not counted yet.
     building: Arc<Semaphore>,
-    /// Held by searches that read every name.
-    scanning: Arc<Semaphore>,
+    /// Searches that run or wait for their turn.
+    searches: Budget,
+    /// Held by searches that run.
+    searching: Arc<Semaphore>,
 }
 
 impl Rosters {
@@ -70,27 +62,43 @@ impl Rosters {
             keys,
             feed,
             slots: Arc::default(),
-            building: Arc::new(Semaphore::new(BUILDING)),
-            scanning: Arc::new(Semaphore::new(SCANNING)),
+            building: Arc::new(Semaphore::new(limits::MAX_BUILDING_ROSTERS)),
+            searches: Budget::new(BudgetLimits {
+                total: limits::MAX_SEARCHES,
+                per_caller: limits::MAX_CALLER_SEARCHES,
+                // The last places are for callers with one search.
+                for_small: limits::MAX_CALLER_SEARCHES,
+                small: 1,
+            }),
+            searching: Arc::new(Semaphore::new(limits::MAX_RUNNING_SEARCHES)),
         }
     }
 
-    /// A page of the patients that match a query. A search that reads every name waits for its turn, and leaves the
-    /// async workers to others.
+    /// A page of the patients that match a query. It is found on a thread of its own, because the work grows with the
+    /// number of patients; a caller's searches wait for their turn, a few at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Unavailable`] if too many searches wait.
     pub(crate) async fn search(
         &self,
         roster: &SharedRoster,
+        share: Share,
         query: &PatientQuery,
-        among: Option<&[Uuid]>,
+        among: Option<Vec<Uuid>>,
         order: Order,
         take: usize,
-    ) -> Page {
-        if !query::reads_every_name(query) {
-            return roster.search(query, among, order, take);
-        }
-        // Never closed.
-        let _turn = self.scanning.acquire().await;
-        tokio::task::block_in_place(|| roster.search(query, among, order, take))
+    ) -> Result<Page, ServiceError> {
+        let place = self.searches.reserve(share, 1)?;
+        let turn = Arc::clone(&self.searching).acquire_owned().await;
+        let (roster, conditions) = (roster.clone(), query::conditions(query));
+        let page = spawn_blocking(move || {
+            // Held until the search is done, also after the client has disconnected.
+            let _held = (place, turn);
+            let among = among.as_deref();
+            roster.search(&RosterQuery { conditions, among }, order, take)
+        });
+        Ok(page.await?)
     }
 
     /// The organization's roster: with everything that this instance has written, and at most a second behind other
@@ -116,7 +124,7 @@ impl Rosters {
             let needed = feed.current().await.max(own);
             slot.ready(|ready| ready.through >= needed).await
         };
-        let ready = match timeout(PATIENCE, ready).await {
+        let ready = match timeout(limits::ROSTER_TIMEOUT, ready).await {
             Ok(ready) => ready?,
             Err(_elapsed) => return Err(slot.unready()),
         };
@@ -128,7 +136,7 @@ impl Rosters {
         // What was damaged may have been put right: no change of the feed says so.
         feed.redeliver(doubtful);
         let again = slot.ready(|state| state.round > ready.round);
-        let again = match timeout(PATIENCE, again).await {
+        let again = match timeout(limits::ROSTER_TIMEOUT, again).await {
             Ok(again) => again?,
             Err(_elapsed) => return Err(slot.unready()),
         };
@@ -161,7 +169,7 @@ impl Rosters {
         let mut slots = self.slots();
         let slot = slots.entry(organization).or_insert_with(|| {
             let slot = Arc::new(Slot::default());
-            tokio::spawn(self.clone().maintain(organization, Arc::clone(&slot)));
+            tokio::spawn(self.clone().supervise(organization, Arc::clone(&slot)));
             slot
         });
         slot.used.touch();
@@ -186,7 +194,7 @@ impl Rosters {
         others.sort_unstable_by_key(|(_, slot)| std::cmp::Reverse(slot.used.idle()));
         let mut bytes: usize = slots.values().map(|slot| slot.bytes()).sum();
         for (_, slot) in others {
-            if bytes <= TOTAL {
+            if bytes <= limits::MAX_ROSTERS_BYTES {
                 break;
             }
             bytes -= slot.bytes();

@@ -26,6 +26,7 @@ use phi::columns::AuditBody;
 use phi::{KeyError, OpenError, OrganizationId, SealError, Sealed};
 use time::OffsetDateTime;
 
+use crate::limits::MAX_CALLER_REFUSALS_PER_MINUTE;
 use crate::services::callers::Callers;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
@@ -36,9 +37,6 @@ use chains::ChainPool;
 
 pub(crate) use seal::{audit_year, is_authentic, seal as seal_under};
 pub(crate) use year::{ensure_due, system_event};
-
-/// Refusals of one caller that are recorded one by one, each minute.
-const REFUSALS_PER_MINUTE: u32 = 20;
 
 /// An event was not written; what it would have disclosed is not disclosed.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +150,7 @@ impl AuditTrail {
             group: group::GroupCommit::start(writer),
             addresses: address::PseudonymCache::default(),
             beginning: Arc::default(),
-            refusals: Arc::new(RefusalBudget::new(REFUSALS_PER_MINUTE)),
+            refusals: Arc::new(RefusalBudget::new(MAX_CALLER_REFUSALS_PER_MINUTE)),
             keys,
             database,
             feed,
@@ -160,6 +158,11 @@ impl AuditTrail {
             clock,
             chains,
         }
+    }
+
+    /// Whether events are written: without it nothing is disclosed and nothing changes.
+    pub(crate) fn is_running(&self) -> bool {
+        self.group.is_running()
     }
 
     /// Records an event that has no caller, durably.

@@ -153,3 +153,32 @@ async fn a_token_that_a_patient_has_twice_is_stored_once() {
         .unwrap();
     assert_eq!(found(&app, organization, &phone).await, [patient]);
 }
+
+#[tokio::test]
+async fn the_holders_of_unique_tokens_are_found_in_their_organization_alone() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let unique = || PatientToken {
+        unique: true,
+        ..of(IndexParameter::Identifier)
+    };
+    let (first, second, free, shared) = (unique(), unique(), unique(), of(IndexParameter::Phone));
+    let patients = [PatientId::random(), PatientId::random()];
+    for (patient, tokens) in patients.iter().zip([[first, shared], [second, shared]]) {
+        put(&app, organization, *patient, &tokens, true)
+            .await
+            .unwrap();
+    }
+    let requested = [first, second, second, free, shared];
+    let found = |organization| app.holders_of_unique_tokens(organization, &requested);
+    let mut holders = found(organization).await.unwrap();
+    holders.sort_by_key(|(_, patient)| *patient != patients[0]);
+    assert_eq!(holders, [(first, patients[0]), (second, patients[1])]);
+    assert!(found(OrganizationId::random()).await.unwrap().is_empty());
+    assert!(
+        app.holders_of_unique_tokens(organization, &[])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}

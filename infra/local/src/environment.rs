@@ -102,6 +102,8 @@ pub(crate) fn app(
     for (name, seconds) in seconds {
         set(name, seconds.to_string().into());
     }
+    let connections = settings.options.database_connections;
+    set("DATABASE_CONNECTIONS", connections.to_string().into());
     match settings.options.key_service {
         KeyService::Development => {
             set("KEY_SERVICE", "development".into());

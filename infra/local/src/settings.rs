@@ -67,6 +67,10 @@ pub struct Options {
     #[arg(long, env = "STACK_DATABASE_MEMORY", default_value_t = DATABASE_MEMORY)]
     #[serde(default = "database_memory")]
     pub database_memory: u16,
+    /// How many connections to the database the app holds at most.
+    #[arg(long, env = "STACK_DATABASE_CONNECTIONS", default_value_t = DATABASE_CONNECTIONS)]
+    #[serde(default = "database_connections")]
+    pub database_connections: u16,
     /// Leave the synthetic patients out.
     #[arg(long = "no-patients", action = clap::ArgAction::SetFalse)]
     pub patients: bool,
@@ -83,6 +87,14 @@ fn database_memory() -> u16 {
     DATABASE_MEMORY
 }
 
+/// The app's own default.
+pub(crate) const DATABASE_CONNECTIONS: u16 = 16;
+
+/// For the state of a stack that was started without the setting.
+fn database_connections() -> u16 {
+    DATABASE_CONNECTIONS
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -93,6 +105,7 @@ impl Default for Options {
             session_absolute_seconds: 43_200,
             database: Database::default(),
             database_memory: DATABASE_MEMORY,
+            database_connections: DATABASE_CONNECTIONS,
             patients: true,
             release: false,
         }

@@ -3,6 +3,7 @@
 mod collector;
 mod json;
 mod output;
+mod panics;
 mod redact;
 mod request_id;
 pub mod service_manager;
@@ -73,7 +74,7 @@ impl Drop for Guard {
 }
 
 /// Sets up this process's log (JSON lines on standard output, from `level` up) and, if there is a
-/// `collector`, the export of its traces.
+/// `collector`, the export of its traces. Panics are logged from then on without their texts.
 ///
 /// # Errors
 /// [`InitError`].
@@ -82,6 +83,7 @@ pub fn init(
     level: LevelFilter,
     collector: Option<Collector>,
 ) -> Result<Guard, InitError> {
+    panics::install();
     let output = Stdout::start()?;
     let provider = collector
         .map(|collector| provider(service, collector))

@@ -45,7 +45,7 @@ async fn readiness(certificates: &Path, command: &mut Command) -> String {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    let (mut stream, _) = web(certificates).connect(stream).await.unwrap();
+    let mut stream = web(certificates).connect(stream).await.unwrap().stream;
     stream
         .write_all(b"GET /readyz HTTP/1.1\r\nhost: app.internal\r\nconnection: close\r\n\r\n")
         .await

@@ -150,3 +150,33 @@ async fn operations_on_keys_need_two_factors() {
     let keys = subject(&strong, DataClass::Keys);
     assert!(permit(&trail, &strong, Write, keys).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_request_is_admitted_if_the_caller_may_do_anything_with_its_content() {
+    for (role, is_admitted) in [
+        (Role::Clinician, true),
+        (Role::FrontDesk, true),
+        (Role::Patient, true),
+        (Role::PrivacyOfficer, false),
+        (Role::SecurityAdmin, false),
+        (Role::Auditor, false),
+    ] {
+        let trail = MemoryTrail::default();
+        let caller = caller(role);
+        let request = Subject::of("Bundle", DataClass::Clinical, caller.organization());
+        let contents = [
+            DataClass::Demographics,
+            DataClass::Clinical,
+            DataClass::Directory,
+        ];
+        let contents = contents.map(|class| subject(&caller, class));
+        let admitted = admit(&trail, &caller, Write, request, contents).await;
+        assert_eq!(admitted.is_ok(), is_admitted, "{role}");
+        let events = trail.events();
+        assert_eq!(events.is_empty(), is_admitted, "{role}");
+        if let Some(event) = events.first() {
+            assert_eq!(event.outcome, Outcome::Refused);
+            assert_eq!(event.records, [request.reference(None)]);
+        }
+    }
+}

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Mode, entry_place};
 use crate::{
-    ElementPath, Issue, IssueCode, OperationOutcome, Reference, Resource, ResourceType,
+    ElementPath, Issue, IssueCode, Issues, OperationOutcome, Reference, Resource, ResourceType,
     SensitiveJson, Status, parse_id, validate,
 };
 
@@ -33,7 +33,7 @@ pub(super) enum EntryRequest {
 /// Why an entry is refused.
 pub(super) struct Refusal {
     status: Status,
-    issues: Vec<Issue>,
+    issues: Issues,
 }
 
 impl ParsedEntry {
@@ -51,34 +51,29 @@ impl Refusal {
     pub(super) fn request(issue: Issue) -> Self {
         Self {
             status: Status::BadRequest,
-            issues: vec![issue],
+            issues: issue.into(),
         }
     }
 
     /// The resource of the entry cannot be stored.
-    pub(super) fn resource(issue: Issue) -> Self {
-        Self::resources(vec![issue])
-    }
-
-    pub(super) fn resources(issues: Vec<Issue>) -> Self {
+    pub(super) fn resource(issues: impl Into<Issues>) -> Self {
         Self {
             status: Status::UnprocessableEntity,
-            issues,
+            issues: issues.into(),
         }
     }
 
-    /// Both, of at most so many issues.
-    pub(super) fn and(mut self, other: Self, most: usize) -> Self {
+    /// Both.
+    pub(super) fn and(mut self, other: Self) -> Self {
         self.status = self.status.max(other.status);
-        self.issues.extend(other.issues);
-        self.issues.truncate(most);
+        self.issues.append(other.issues);
         self
     }
 }
 
 impl From<Refusal> for OperationOutcome {
     fn from(refusal: Refusal) -> Self {
-        Self::of(refusal.status, refusal.issues)
+        Self::new(refusal.status, refusal.issues)
     }
 }
 
@@ -108,9 +103,8 @@ pub(super) fn read(
     let resource = members.shift_remove("resource").map(SensitiveJson::new);
     let members = SensitiveJson::new(Value::Object(members));
     if let Some(object) = members.value().as_object()
-        && let Some(issue) = validate::object("Bundle.entry", object, &ElementPath::Root(&at))
-            .into_iter()
-            .next()
+        && let Some(issue) =
+            validate::object("Bundle.entry", object, &ElementPath::Root(&at)).into_first()
     {
         return Err(Refusal::request(issue));
     }
@@ -254,7 +248,7 @@ fn validated(
     at: &str,
 ) -> Result<Resource, Refusal> {
     let place = format!("{at}.resource");
-    let resource = Resource::validate(resource, Some(&place)).map_err(Refusal::resources)?;
+    let resource = Resource::validate(resource, Some(&place)).map_err(Refusal::resource)?;
     if resource.resource_type() == resource_type {
         return Ok(resource);
     }

@@ -11,10 +11,7 @@ use serde_json::Value;
 
 use crate::links::replace_links;
 use crate::reference::restful;
-use crate::{ElementPath, Issue, IssueCode, Reference, parse_id};
-
-/// Most issues reported for the references of one resource.
-const MAX_ISSUES: usize = 50;
+use crate::{ElementPath, Issue, IssueCode, Issues, Reference, parse_id};
 
 /// The entries of a Bundle by `fullUrl`.
 #[derive(Default)]
@@ -89,17 +86,15 @@ impl<'s> FullUrls<'s> {
         value: &mut Value,
         full_url: Option<&str>,
         path: &ElementPath<'_>,
-    ) -> Result<(), Vec<Issue>> {
+    ) -> Result<(), Issues> {
         let base = full_url.and_then(restful).and_then(|parts| parts.base);
-        let mut issues = Vec::new();
+        let mut issues = Issues::default();
         crate::reference::each_reference_mut(value, path, &mut |text, path| match self
             .resolve(text, base)
         {
             Ok(Some(resolved)) => *text = resolved,
-            Err((code, why)) if issues.len() < MAX_ISSUES => {
-                issues.push(Issue::new(code, why).at(path));
-            }
-            Ok(None) | Err(_) => {}
+            Ok(None) => {}
+            Err((code, why)) => issues.add(|| Issue::new(code, why).at(path)),
         });
         if !issues.is_empty() {
             return Err(issues);

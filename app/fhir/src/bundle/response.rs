@@ -1,11 +1,12 @@
-//! The Bundle that answers a Bundle.
+//! The Bundle that is the response to a Bundle.
 
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::Mode;
 use crate::SensitiveJson;
 use crate::resource::instant_text;
-use crate::{OperationOutcome, Reference, Resource, VersionMeta};
+use crate::{OperationOutcome, Reference, Resource, Status, VersionMeta};
 
 /// The response to one entry.
 #[derive(Debug)]
@@ -28,25 +29,75 @@ pub enum EntryResponse {
     },
     /// It was refused, or it failed.
     Refused(OperationOutcome),
+    /// It was refused, or it failed, and the response has no room for the reason.
+    Unexplained(Status),
 }
 
-/// The answer to a transaction or batch: an entry for each entry, in the same order.
-pub fn response(mode: Mode, answers: Vec<EntryResponse>) -> SensitiveJson {
+/// An entry of a response as JSON; wiped when dropped.
+#[derive(Debug)]
+pub struct EntryJson(Zeroizing<Vec<u8>>);
+
+impl EntryJson {
+    /// Writes an entry. Its tree is wiped and gone: only the bytes of many entries are kept.
+    pub(crate) fn of(entry: Value) -> Self {
+        Self(SensitiveJson::new(entry).to_bytes())
+    }
+
+    /// Its length, in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it is empty, which JSON never is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The response to a transaction or batch: an entry for each entry, in the same order.
+#[must_use]
+pub fn response(mode: Mode, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
     let bundle_type = match mode {
         Mode::Transaction => "transaction-response",
         Mode::Batch => "batch-response",
     };
-    let entries: Vec<Value> = answers.into_iter().map(entry).collect();
-    let mut bundle = json!({ "resourceType": "Bundle", "type": bundle_type });
-    // FHIR's JSON has no empty arrays.
-    if let (Some(bundle), false) = (bundle.as_object_mut(), entries.is_empty()) {
-        bundle.insert("entry".to_owned(), Value::Array(entries));
-    }
-    SensitiveJson::new(bundle)
+    bundle_of(
+        &json!({ "resourceType": "Bundle", "type": bundle_type }),
+        entries,
+    )
 }
 
-fn entry(answer: EntryResponse) -> Value {
-    match answer {
+/// A Bundle with the members of `head`, and these entries. FHIR's JSON has no empty arrays, so without entries there
+/// is no list of them.
+pub(crate) fn bundle_of(head: &Value, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
+    let head = head.to_string();
+    let length: usize = entries.iter().map(|entry| entry.len() + 1).sum();
+    let mut bundle = Zeroizing::new(Vec::with_capacity(head.len() + length + 16));
+    if entries.is_empty() {
+        bundle.extend_from_slice(head.as_bytes());
+        return bundle;
+    }
+    bundle.extend_from_slice(head.strip_suffix('}').unwrap_or(&head).as_bytes());
+    let mut separator: &[u8] = br#","entry":["#;
+    for EntryJson(entry) in entries {
+        bundle.extend_from_slice(separator);
+        bundle.extend_from_slice(&entry);
+        separator = b",";
+    }
+    bundle.extend_from_slice(b"]}");
+    bundle
+}
+
+impl From<EntryResponse> for EntryJson {
+    fn from(response: EntryResponse) -> Self {
+        Self::of(entry(response))
+    }
+}
+
+fn entry(response: EntryResponse) -> Value {
+    match response {
         EntryResponse::Written {
             target,
             meta,
@@ -77,5 +128,8 @@ fn entry(answer: EntryResponse) -> Value {
             "status": outcome.status().to_string(),
             "outcome": outcome.to_json(),
         }}),
+        EntryResponse::Unexplained(status) => {
+            json!({ "response": { "status": status.to_string() }})
+        }
     }
 }

@@ -3,10 +3,8 @@
 use std::collections::HashSet;
 
 use super::{BatchItem, ResourceWrite, sorted};
+use crate::limits::MAX_SEGMENT_ENTRIES;
 use crate::{OperationOutcome, Reference};
-
-/// Most writes of a segment: one transaction of the database.
-const MAX_SEGMENT: usize = 200;
 
 /// A part of a batch, in the order in which parts are done.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ pub fn segments(steps: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Segment>
                     resource_type: write.resource_type,
                     id: write.id,
                 };
-                if open.len() >= MAX_SEGMENT || targets.contains(&target) {
+                if open.len() >= MAX_SEGMENT_ENTRIES || targets.contains(&target) {
                     close(&mut done, &mut open, &mut targets);
                 }
                 targets.insert(target);
@@ -64,6 +62,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::Issues;
     use crate::{Resource, ResourceType};
 
     fn write(entry: usize, resource_type: ResourceType, id: u128) -> BatchItem {
@@ -96,7 +95,7 @@ mod tests {
     fn writes_run_together_with_patients_first() {
         let steps = vec![
             Ok(write(0, ResourceType::Observation, 1)),
-            Err(OperationOutcome::bad_request(Vec::new())),
+            Err(OperationOutcome::bad_request(Issues::default())),
             Ok(write(2, ResourceType::Patient, 2)),
             Ok(write(3, ResourceType::Location, 3)),
         ];
@@ -120,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_long_batch_is_several_runs() {
-        let steps = (0..=MAX_SEGMENT).map(|entry| {
+        let steps = (0..=MAX_SEGMENT_ENTRIES).map(|entry| {
             Ok(write(
                 entry,
                 ResourceType::Patient,
@@ -128,6 +127,6 @@ mod tests {
             ))
         });
         let lengths: Vec<_> = shape(steps.collect()).iter().map(Vec::len).collect();
-        assert_eq!(lengths, [MAX_SEGMENT, 1]);
+        assert_eq!(lengths, [MAX_SEGMENT_ENTRIES, 1]);
     }
 }

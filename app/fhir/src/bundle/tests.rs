@@ -245,15 +245,20 @@ fn the_answer_has_an_entry_for_each() {
             Status::NotFound,
             Issue::new(IssueCode::NotFound, "x"),
         )),
+        EntryResponse::Unexplained(Status::Conflict),
     ];
-    let answer = response(Mode::Batch, answers);
-    let answer = answer.value();
+    let entries = answers.into_iter().map(EntryJson::from).collect();
+    let answer: Value = serde_json::from_slice(&response(Mode::Batch, entries)).expect("JSON");
     assert_eq!(answer["type"], "batch-response");
     let written = &answer["entry"][0]["response"];
     assert_eq!(written["status"], "201 Created");
     assert_eq!(written["etag"], "W/\"1\"");
     assert_eq!(written["location"], format!("{target}/_history/1"));
     assert_eq!(answer["entry"][1]["resource"]["meta"]["versionId"], "1");
+    assert_eq!(
+        answer["entry"][3]["response"],
+        json!({"status": "409 Conflict"})
+    );
     assert_eq!(answer["entry"][2]["response"]["status"], "404 Not Found");
     assert_eq!(
         answer["entry"][2]["response"]["outcome"]["issue"][0]["code"],
@@ -266,7 +271,8 @@ fn the_response_to_an_empty_bundle_has_no_empty_array() {
     let empty = json!({"resourceType": "Bundle", "type": "transaction"});
     assert!(writes(&empty).is_empty());
     let response = response(Mode::Transaction, Vec::new());
-    assert!(response.value().get("entry").is_none());
+    let response: Value = serde_json::from_slice(&response).expect("JSON");
+    assert!(response.get("entry").is_none());
 }
 
 /// Every value of a Bundle in turn becomes something else that holds a secret.

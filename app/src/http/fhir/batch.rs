@@ -1,23 +1,33 @@
 //! A batch: every entry stands alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use access::{Caller, Disclosed, NotPhi, Read};
 
 use super::FhirError;
-use super::transaction::{EntryRef, attribute_error, entry_response, into_change};
+use super::transaction::{EntryRef, Responses, entry_response, into_change, refusal_outcome};
 use crate::http::problem::outcome;
 use crate::http::state::AppState;
+use crate::limits::{ENTRY_RESPONSE_BYTES, MAX_OUTCOMES_BYTES, MAX_RESPONSE_BYTES};
+use crate::services::budget::{Reservation, Share};
 use crate::services::error::ServiceError;
-use crate::services::records::{ApplyError, Change, subject};
-use fhir::bundle::{BatchItem, EntryResponse, ResourceWrite, Segment, entry_place, segments};
-use fhir::{OperationOutcome, Reference, ResourceType};
+use crate::services::records::{ApplyError, Change, Refusal, subject};
+use fhir::bundle::{
+    BatchItem, EntryJson, EntryResponse, ResourceWrite, Segment, entry_place, segments,
+};
+use fhir::{OperationOutcome, Reference};
 
 /// A batch that is being carried out.
 pub(super) struct BatchExecutor<'a> {
     app: &'a AppState,
     caller: &'a Caller,
-    responses: BTreeMap<usize, Disclosed<EntryResponse>>,
+    responses: BTreeMap<usize, Disclosed<EntryJson>>,
+    /// The memory of the responses.
+    reserved: Reservation,
+    /// What the response has room for besides statuses, in bytes.
+    room: usize,
+    /// What it has room for in outcomes, in bytes.
+    outcomes_room: usize,
     /// Whether an entry was done.
     done: bool,
     /// What the server needs is unavailable: what was not done yet is not tried any more.
@@ -32,15 +42,28 @@ struct Group<'a> {
 }
 
 impl<'a> BatchExecutor<'a> {
-    /// Nothing is done yet.
-    pub(super) fn of(app: &'a AppState, caller: &'a Caller) -> Self {
-        Self {
+    /// Nothing is done yet of a batch of so many entries.
+    ///
+    /// # Errors
+    ///
+    /// The caller has no memory for the response.
+    pub(super) fn of(
+        app: &'a AppState,
+        caller: &'a Caller,
+        entries: usize,
+    ) -> Result<Self, ServiceError> {
+        // Statuses, and their copy in the response: each entry has one, whatever else is in use by then.
+        let statuses = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(entries);
+        Ok(Self {
             app,
             caller,
             responses: BTreeMap::new(),
+            reserved: app.memory.reserve(Share::of(caller), statuses)?,
+            room: MAX_RESPONSE_BYTES,
+            outcomes_room: MAX_OUTCOMES_BYTES,
             done: false,
             unavailable: None,
-        }
+        })
     }
 
     /// Does what can be done; the responses are in the Bundle's order.
@@ -50,10 +73,10 @@ impl<'a> BatchExecutor<'a> {
     /// What the server needs is unavailable, and nothing was done.
     pub(super) async fn carry_out(
         mut self,
-        steps: Vec<Result<BatchItem, OperationOutcome>>,
-    ) -> Result<Disclosed<Vec<EntryResponse>>, FhirError> {
-        for run in segments(steps) {
-            match run {
+        items: Vec<Result<BatchItem, OperationOutcome>>,
+    ) -> Result<Responses, FhirError> {
+        for segment in segments(items) {
+            match segment {
                 Segment::Refused(entry, outcome) => self.refuse(entry, outcome),
                 Segment::Read(entry, target) => self.read(entry, target).await,
                 Segment::Writes(writes) => self.write(writes).await,
@@ -61,33 +84,52 @@ impl<'a> BatchExecutor<'a> {
         }
         match self.unavailable {
             Some(error) if !self.done => Err(FhirError::Failed(error.into())),
-            _ => Ok(Disclosed::all(self.responses.into_values())),
+            _ => Ok((Disclosed::all(self.responses.into_values()), self.reserved)),
         }
     }
 
     async fn read(&mut self, entry: usize, target: Reference) {
         let response = match self.unavailable {
             Some(error) => Err(error),
+            // The response is full: nothing is read that cannot be sent.
+            None if self.room == 0 => Err(ServiceError::ResponseTooLarge),
             None => self.disclosed(target).await,
         };
         match response {
-            Ok(response) => {
+            Ok((response, reserved)) => {
                 self.done = true;
+                self.room = self.room.saturating_sub(reserved.amount() / 2);
+                self.reserved.absorb(reserved);
                 self.responses.insert(entry, response);
             }
             Err(error) => self.fail(entry, error),
         }
     }
 
-    async fn disclosed(&self, target: Reference) -> Result<Disclosed<EntryResponse>, ServiceError> {
+    /// What was read, as an entry of the response, with twice its memory: the response has a copy.
+    async fn disclosed(
+        &self,
+        target: Reference,
+    ) -> Result<(Disclosed<EntryJson>, Reservation), ServiceError> {
         let Reference { resource_type, id } = target;
         let subject = subject(self.caller.organization(), resource_type).id(id);
         let permitted = self.app.gate.permit(self.caller, Read, subject).await?;
-        let stored = self.app.records.read(&permitted, resource_type, id).await?;
-        Ok(stored.map(|stored| EntryResponse::Read {
-            resource: stored.resource,
-            meta: stored.meta,
-        }))
+        let records = &self.app.records;
+        let stored = records
+            .read(&permitted, resource_type, id, self.room)
+            .await?;
+        let mut memory = self.app.memory.reserve(Share::of(self.caller), 0)?;
+        let entry = stored.map(|stored| {
+            let mut reserved = stored.reserved;
+            let entry = EntryJson::from(EntryResponse::Read {
+                resource: stored.resource,
+                meta: stored.meta,
+            });
+            reserved.shrink_to(2 * entry.len());
+            memory.absorb(reserved);
+            entry
+        });
+        Ok((entry, memory))
     }
 
     async fn write(&mut self, writes: Vec<ResourceWrite>) {
@@ -112,64 +154,57 @@ impl<'a> BatchExecutor<'a> {
                             responses.map(|(it, done)| (it.entry, entry_response(*it, done)));
                         self.responses.extend(responses);
                     }
-                    Err(error) => match attribute_error(error, &group.origins) {
-                        Ok((index, outcome)) => {
-                            self.refuse_same_owner(&mut group, index, error, &outcome);
-                            groups.push_front(group);
-                        }
-                        Err(error) if group.changes.len() == 1 || is_unavailable(error) => {
-                            self.fail_all(&group, error);
-                        }
-                        // One of them is at fault, and the error does not say which.
-                        Err(_) => groups.extend(group.one_by_one()),
-                    },
+                    Err(ApplyError::Refused(refusals)) => {
+                        self.refuse_all(&mut group, &refusals);
+                        groups.push_front(group);
+                    }
+                    Err(ApplyError::Service(error))
+                        if group.changes.len() == 1 || is_unavailable(error) =>
+                    {
+                        self.fail_all(&group, error);
+                    }
+                    // One of them is at fault, and the error does not say which.
+                    Err(ApplyError::Service(_)) => groups.extend(group.one_by_one()),
                 }
             }
         }
     }
 
-    /// Refuses the change at an index and, if its patient is not there, all others of that patient:
-    /// each would be refused for the same reason.
-    fn refuse_same_owner(
-        &mut self,
-        group: &mut Group<'_>,
-        index: usize,
-        error: ApplyError,
-        why: &OperationOutcome,
-    ) {
-        let orphaned = match error {
-            ApplyError::UnknownOwner(_) => group.changes.get(index).and_then(|it| it.owner),
-            ApplyError::OwnerChanged(_)
-            | ApplyError::AlreadyThere(_)
-            | ApplyError::RecordNumberTaken(_)
-            | ApplyError::Service(_) => None,
-        };
-        let all = std::mem::take(group);
-        for (at, (origin, change)) in all.origins.into_iter().zip(all.changes).enumerate() {
-            let alike = orphaned.is_some() && change.owner == orphaned && !is_patient(&change);
-            if at == index {
-                self.refuse(origin.entry, why.clone());
-            } else if alike {
-                let told = attribute_error(ApplyError::UnknownOwner(0), &[origin]);
-                self.refuse(
-                    origin.entry,
-                    told.map_or_else(|_| why.clone(), |(_, told)| told),
-                );
-            } else {
-                group.push((origin, change));
+    /// Refuses changes, and leaves the others in the group.
+    fn refuse_all(&mut self, group: &mut Group<'_>, refusals: &[Refusal]) {
+        let mut refused = BTreeSet::new();
+        for refusal in refusals {
+            if let Some(origin) = group.origins.get(refusal.change) {
+                self.refuse(origin.entry, refusal_outcome(refusal.reason, *origin));
+                refused.insert(refusal.change);
             }
+        }
+        let all = std::mem::take(group);
+        let pairs = all.origins.into_iter().zip(all.changes).enumerate();
+        for (_, change) in pairs.filter(|(index, _)| !refused.contains(index)) {
+            group.push(change);
         }
     }
 
     fn refuse(&mut self, entry: usize, outcome: OperationOutcome) {
-        let refused = EntryResponse::Refused(outcome);
-        let refused = NotPhi::assert(refused, "an outcome holds no value");
+        let status = outcome.status();
+        let mut response = EntryJson::from(EntryResponse::Refused(outcome));
+        let room = self.outcomes_room.checked_sub(response.len());
+        match room.filter(|_| self.reserved.grow(2 * response.len()).is_ok()) {
+            Some(room) => self.outcomes_room = room,
+            None => response = EntryResponse::Unexplained(status).into(),
+        }
+        let refused = NotPhi::assert(response, "an outcome holds no value");
         self.responses.insert(entry, refused.into());
     }
 
     fn fail(&mut self, entry: usize, error: ServiceError) {
         if is_unavailable(error) {
             self.unavailable = Some(error);
+        }
+        if error == ServiceError::ResponseTooLarge {
+            // Smaller resources might still fit; which ones are sent should not depend on their lengths.
+            self.room = 0;
         }
         let outcome = outcome(error.into(), self.caller.origin().request).at(&entry_place(entry));
         self.refuse(entry, outcome);
@@ -200,8 +235,4 @@ impl<'a> Group<'a> {
 
 fn is_unavailable(error: ServiceError) -> bool {
     matches!(error, ServiceError::Unavailable(_))
-}
-
-fn is_patient(change: &Change<'_>) -> bool {
-    change.resource_type == ResourceType::Patient
 }

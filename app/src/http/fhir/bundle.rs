@@ -1,28 +1,31 @@
 //! `POST /fhir`: a transaction or a batch.
 
+use access::{Caller, Write};
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use bytes::Bytes;
 use http::HeaderMap;
 
 use super::batch::BatchExecutor;
+use super::body::{RequestBody, ResponseBody, discard};
 use super::request::{self, FormatQuery};
 use super::transaction::transaction;
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::{FhirResource, Outcome, Resource};
-use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::limits::MAX_BUNDLE_BYTES;
+use crate::services::budget::Share;
+use crate::services::error::ServiceError;
+use crate::services::records::{bundle_subject, resource_subjects};
 use fhir::bundle::{BundleRequest, Mode, parse, response};
-
-/// The largest Bundle that is read, in bytes.
-pub(crate) const LARGEST_BUNDLE: usize = 8 << 20;
 
 /// Carry out a transaction or a batch.
 ///
 /// # Errors
 ///
-/// A Bundle that cannot be read, a transaction of which any part cannot be done, or see [`Problem`].
+/// A Bundle that cannot be read, a transaction of which any part cannot be done, or see
+/// [`Problem`](crate::http::problem::Problem).
 #[utoipa::path(
     post,
     path = "/fhir",
@@ -39,27 +42,57 @@ pub(crate) async fn bundle(
     caller: CurrentCaller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    mut body: Body,
 ) -> Result<Response, FhirError> {
-    request::screen_query(query.as_deref())?;
-    request::ask_json(&headers)?;
-    request::ask_accepts_json(&headers)?;
-    let server = format!("{}/fhir", app.public_origin);
+    if let Err(error) = admitted(&app, &caller, query.as_deref(), &headers).await {
+        discard(&mut body, MAX_BUNDLE_BYTES).await;
+        return Err(error);
+    }
+    let share = Share::of(&caller);
+    let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
+    let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
     // A large Bundle takes a tenth of a second of parsing: not on a thread that serves others.
-    let parsed =
-        tokio::task::spawn_blocking(move || parse(&body, Some(&server), &mut random_id)).await;
-    let (mode, responses) = match parsed.map_err(Problem::internal)?? {
+    let parsed = tokio::task::spawn_blocking(move || {
+        body.parse(&memory, |bytes| {
+            parse(bytes, Some(&server), &mut random_id).map_err(FhirError::from)
+        })
+    });
+    let parsed = parsed.await.map_err(ServiceError::from)?;
+    let (request, held) = parsed?;
+    let (mode, (entries, reserved)) = match request {
         BundleRequest::Transaction(writes) => {
-            (Mode::Transaction, transaction(&app, &caller, writes).await?)
+            let done = transaction(&app, &caller, writes).await?;
+            (Mode::Transaction, done)
         }
-        BundleRequest::Batch(steps) => (
-            Mode::Batch,
-            BatchExecutor::of(&app, &caller).carry_out(steps).await?,
-        ),
+        BundleRequest::Batch(items) => {
+            let executor = BatchExecutor::of(&app, &caller, items.len())?;
+            (Mode::Batch, executor.carry_out(items).await?)
+        }
     };
-    Ok(json_response(
-        responses.map(|responses| response(mode, responses)),
-    ))
+    // The trees are gone.
+    drop(held);
+    Ok(json_response(entries.map(|entries| {
+        ResponseBody::reserved(response(mode, entries), reserved)
+    })))
+}
+
+/// Refuses a request by what is known before its body is read: a role that may do nothing with any content costs no
+/// memory.
+async fn admitted(
+    app: &AppState,
+    caller: &Caller,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<(), FhirError> {
+    request::screen_query(query)?;
+    request::ask_json(headers)?;
+    request::ask_accepts_json(headers)?;
+    let organization = caller.organization();
+    let (bundle, contents) = (
+        bundle_subject(organization),
+        resource_subjects(organization),
+    );
+    Ok(app.gate.admit(caller, Write, bundle, contents).await?)
 }
 
 fn random_id() -> uuid::Uuid {

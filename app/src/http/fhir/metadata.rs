@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use time::OffsetDateTime;
 
+use super::body::ResponseBody;
 use super::request::{self, FormatQuery};
 use super::{FhirError, json_response};
 use crate::http::openapi::{FhirResource, Outcome};
@@ -34,7 +35,8 @@ pub(crate) async fn metadata(
     let since = *SINCE.get_or_init(|| app.clock.now());
     let version = env!("CARGO_PKG_VERSION");
     let statement = capability::statement(&app.public_origin, version, since);
+    let body = ResponseBody::small(SensitiveJson::new(statement).to_bytes());
     Ok(json_response(
-        NotPhi::assert(SensitiveJson::new(statement), "the capability statement").into(),
+        NotPhi::assert(body, "the capability statement").into(),
     ))
 }

@@ -5,12 +5,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 
+use super::body::ResponseBody;
 use super::request::{self, FormatQuery, TypePath};
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::{FhirResource, Id, Outcome};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::records::subject;
 use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, parse_id};
 
@@ -37,14 +39,18 @@ pub(crate) async fn read(
     let Reference { resource_type, id } = target(&resource_type, &id)?;
     let subject = subject(caller.organization(), resource_type).id(id);
     let permitted = app.gate.permit(&caller, Read, subject).await?;
-    let stored = app.records.read(&permitted, resource_type, id).await?;
+    let stored = app
+        .records
+        .read(&permitted, resource_type, id, MAX_RESPONSE_BYTES)
+        .await?;
     let mut etag = String::new();
-    let document = stored.map(|stored| {
+    let body = stored.map(|stored| {
         etag = stored.meta.etag();
-        stored.resource.with_meta(stored.meta).into_document()
+        let document = stored.resource.with_meta(stored.meta).into_document();
+        ResponseBody::reserved(document.to_bytes(), stored.reserved)
     });
     let etag = HeaderValue::try_from(etag).map_err(Problem::internal)?;
-    let mut response = json_response(document);
+    let mut response = json_response(body);
     response.headers_mut().insert(header::ETAG, etag);
     Ok(response)
 }

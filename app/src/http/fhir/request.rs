@@ -74,7 +74,7 @@ pub(crate) fn screen_query(query: Option<&str>) -> Result<(), OperationOutcome> 
                 Issue::new(IssueCode::NotSupported, why)
             }
         };
-        return Err(OperationOutcome::bad_request(vec![issue]));
+        return Err(OperationOutcome::bad_request(issue));
     }
     Ok(())
 }

@@ -1,20 +1,24 @@
 //! `POST /fhir/Patient/_search`.
 
 use access::Search;
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use bytes::Bytes;
 use http::HeaderMap;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
+use super::body::{RequestBody, ResponseBody};
 use super::request::{self, FormatQuery, TypePath};
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::{FhirResource, Outcome};
 use crate::http::state::AppState;
+use crate::limits::MAX_FORM_BYTES;
+use crate::services::budget::Share;
 use crate::services::records::subject;
+use fhir::limits::MAX_COUNT;
 use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, search};
 
 /// The number of patients in a response, which is no value of theirs and may stand in a URL.
@@ -33,7 +37,7 @@ fn count() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(0_u64))
-        .maximum(u64::try_from(search::MAX_COUNT).ok())
+        .maximum(u64::try_from(MAX_COUNT).ok())
         .build()
 }
 
@@ -71,18 +75,27 @@ pub(crate) async fn search_patients(
     caller: CurrentCaller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    form: Bytes,
+    body: Body,
 ) -> Result<Response, FhirError> {
     request::screen_query(query.as_deref())?;
     request::ask_form(&headers)?;
     request::ask_accepts_json(&headers)?;
-    let query = search::parse(&form, query.as_deref())?;
+    // Before the body is read: what a role may not do costs no memory.
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, Search, subject).await?;
-    let found = app.records.search_resources(&permitted, &query).await?;
-    Ok(json_response(found.map(|(patients, total)| {
-        let patients = patients.into_iter().map(|it| (it.resource, it.meta));
-        search::searchset(&app.public_origin, total, patients.collect())
+    let share = Share::of(&caller);
+    let form = RequestBody::read(&app.memory, share, body, MAX_FORM_BYTES).await?;
+    let query = search::parse(form.bytes(), query.as_deref())?;
+    drop(form);
+    let origin = &app.public_origin;
+    let found = app
+        .records
+        .search_resources(&permitted, &query, |patient, meta| {
+            search::searchset_entry(origin, patient, meta)
+        });
+    Ok(json_response(found.await?.map(|found| {
+        let bundle = search::searchset(origin, found.total, found.entries, found.is_cut);
+        ResponseBody::reserved(bundle, found.reserved)
     })))
 }
 
@@ -105,7 +118,5 @@ pub(crate) async fn refuse_search_by_url(
     let why = "only patients are searched, with POST to /fhir/Patient/_search; other resources are \
                read by type and id";
     let issue = Issue::new(IssueCode::NotSupported, why);
-    Err(FhirError::Refused(OperationOutcome::bad_request(vec![
-        issue,
-    ])))
+    Err(FhirError::Refused(OperationOutcome::bad_request(issue)))
 }

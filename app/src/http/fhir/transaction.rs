@@ -4,9 +4,11 @@ use super::FhirError;
 use access::{Caller, Disclosed, NotPhi, Write};
 
 use crate::http::state::AppState;
+use crate::limits::ENTRY_RESPONSE_BYTES;
+use crate::services::budget::{Reservation, Share};
 use crate::services::error::ServiceError;
-use crate::services::records::{Applied, ApplyError, Change, Effect, subject};
-use fhir::bundle::{EntryResponse, ResourceWrite};
+use crate::services::records::{Applied, ApplyError, Change, Effect, RefusalReason, subject};
+use fhir::bundle::{EntryJson, EntryResponse, ResourceWrite};
 use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status};
 
 /// Which entry of the Bundle a change is, and what it writes.
@@ -18,7 +20,10 @@ pub(super) struct EntryRef {
     pub(super) target: Reference,
 }
 
-/// Does all writes of a transaction; the responses are in the Bundle's order.
+/// The responses to a Bundle's entries, in its order, with their memory.
+pub(super) type Responses = (Disclosed<Vec<EntryJson>>, Reservation);
+
+/// Does all writes of a transaction.
 ///
 /// # Errors
 ///
@@ -27,7 +32,10 @@ pub(super) async fn transaction(
     app: &AppState,
     caller: &Caller,
     writes: Vec<ResourceWrite>,
-) -> Result<Disclosed<Vec<EntryResponse>>, FhirError> {
+) -> Result<Responses, FhirError> {
+    // The responses, and their copy in the response.
+    let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(writes.len());
+    let reserved = app.memory.reserve(Share::of(caller), memory)?;
     let mut origins = Vec::with_capacity(writes.len());
     let mut changes = Vec::with_capacity(writes.len());
     for write in writes {
@@ -36,16 +44,13 @@ pub(super) async fn transaction(
         changes.push(change);
     }
     let applied = app.records.apply(&changes).await;
-    let applied = applied.map_err(|error| match attribute_error(error, &origins) {
-        Ok((_, outcome)) => FhirError::Refused(outcome),
-        Err(error) => error.into(),
-    })?;
+    let applied = applied.map_err(|error| first_refusal(error, &origins))?;
     let mut responses: Vec<_> = origins.iter().zip(applied).collect();
     responses.sort_by_key(|(origin, _)| origin.entry);
     let responses = responses
         .into_iter()
         .map(|(origin, applied)| entry_response(*origin, applied));
-    Ok(Disclosed::all(responses))
+    Ok((Disclosed::all(responses), reserved))
 }
 
 /// A permitted write, as the record service takes it.
@@ -54,102 +59,105 @@ pub(super) async fn into_change<'caller>(
     caller: &'caller Caller,
     write: ResourceWrite,
 ) -> Result<(EntryRef, Change<'caller>), ServiceError> {
-    let ResourceWrite {
-        entry,
-        resource_type,
-        id,
-        owner,
-        resource,
-        create,
-    } = write;
+    let (resource_type, id) = (write.resource_type, write.id);
     let origin = EntryRef {
-        entry,
+        entry: write.entry,
         target: Reference { resource_type, id },
     };
     let subject = subject(caller.organization(), resource_type).id(id);
-    let subject = match owner {
+    let subject = match write.owner {
         Some(patient) => subject.patient(patient.into()),
         None => subject,
     };
     let permitted = app.gate.permit(caller, Write, subject).await?;
-    let change = Change {
-        permitted,
-        resource_type,
-        id,
-        owner,
-        resource,
-        create,
-    };
-    Ok((origin, change))
+    Ok((origin, Change::new(permitted, write)))
 }
 
 /// The response to a change that was made: ids and versions, no content.
-pub(super) fn entry_response(origin: EntryRef, applied: Applied) -> Disclosed<EntryResponse> {
+pub(super) fn entry_response(origin: EntryRef, applied: Applied) -> Disclosed<EntryJson> {
     let response = EntryResponse::Written {
         target: origin.target,
         meta: applied.meta,
         created: applied.effect == Effect::Created,
     };
-    NotPhi::assert(response, "ids and versions of what the caller wrote").into()
+    NotPhi::assert(
+        EntryJson::from(response),
+        "ids and versions of what the caller wrote",
+    )
+    .into()
 }
 
-/// The change that caused an error, with the outcome of its entry; or the error, if no change did.
-pub(super) fn attribute_error(
-    error: ApplyError,
-    origins: &[EntryRef],
-) -> Result<(usize, OperationOutcome), ServiceError> {
-    let (index, status, code, why) = match error {
-        ApplyError::UnknownOwner(index) => (
-            index,
+/// The error of a transaction: the outcome of the first change that was refused.
+fn first_refusal(error: ApplyError, origins: &[EntryRef]) -> FhirError {
+    let refusals = match error {
+        ApplyError::Refused(refusals) => refusals,
+        ApplyError::Service(error) => return error.into(),
+    };
+    let first = refusals.first().and_then(|refusal| {
+        let origin = origins.get(refusal.change)?;
+        Some(refusal_outcome(refusal.reason, *origin))
+    });
+    first.map_or_else(|| ServiceError::Internal.into(), FhirError::Refused)
+}
+
+/// The outcome of a refused change, at its entry.
+pub(super) fn refusal_outcome(reason: RefusalReason, origin: EntryRef) -> OperationOutcome {
+    let (status, code, why) = match reason {
+        RefusalReason::UnknownOwner => (
             Status::UnprocessableEntity,
             IssueCode::BusinessRule,
             "the patient that it belongs to is not there",
         ),
-        ApplyError::OwnerChanged(index) => (
-            index,
+        RefusalReason::OwnerChanged => (
             Status::Conflict,
             IssueCode::Conflict,
-            "it belongs to another patient, and whom a resource belongs to never changes",
+            "it belongs to another patient, and the patient that a resource belongs to never changes",
         ),
-        ApplyError::AlreadyThere(index) => (
-            index,
-            Status::Conflict,
-            IssueCode::Duplicate,
-            "its id is taken",
-        ),
-        ApplyError::RecordNumberTaken(index) => (
-            index,
+        RefusalReason::AlreadyThere => (Status::Conflict, IssueCode::Duplicate, "its id is taken"),
+        RefusalReason::RecordNumberTaken => (
             Status::Conflict,
             IssueCode::Duplicate,
             "its medical record number belongs to another patient",
         ),
-        ApplyError::Service(problem) => return Err(problem),
+        RefusalReason::TooManySocialSecurityNumbers => (
+            Status::UnprocessableEntity,
+            IssueCode::TooCostly,
+            "a patient has at most 10 social security numbers",
+        ),
+        RefusalReason::OwnerDestroyed => (
+            Status::Conflict,
+            IssueCode::Conflict,
+            "the patient's data was destroyed, and the id stays unused",
+        ),
+        RefusalReason::TooManyVersions => {
+            (Status::Conflict, IssueCode::Conflict, "too many versions")
+        }
     };
-    let origin = origins.get(index).ok_or(ServiceError::Internal)?;
-    let place = place(error, *origin);
-    Ok((
-        index,
-        OperationOutcome::new(status, Issue::new(code, why).at(&place)),
-    ))
+    let issue = Issue::new(code, why).at(&place(reason, origin));
+    OperationOutcome::new(status, issue)
 }
 
 /// The element that is at fault.
-fn place(error: ApplyError, origin: EntryRef) -> String {
+fn place(reason: RefusalReason, origin: EntryRef) -> String {
     let resource = format!("{}.resource", fhir::bundle::entry_place(origin.entry));
     let Reference { resource_type, .. } = origin.target;
-    match (error, resource_type.owner_paths().first()) {
-        (ApplyError::UnknownOwner(_) | ApplyError::OwnerChanged(_), Some(path)) => {
+    match (reason, resource_type.owner_paths().first()) {
+        (RefusalReason::UnknownOwner | RefusalReason::OwnerChanged, Some(path)) => {
             format!("{resource}.{}.reference", path.replace("[]", ""))
         }
-        (ApplyError::RecordNumberTaken(_), _) if resource_type == ResourceType::Patient => {
+        (RefusalReason::RecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers, _)
+            if resource_type == ResourceType::Patient =>
+        {
             format!("{resource}.identifier")
         }
         (
-            ApplyError::UnknownOwner(_)
-            | ApplyError::OwnerChanged(_)
-            | ApplyError::AlreadyThere(_)
-            | ApplyError::RecordNumberTaken(_)
-            | ApplyError::Service(_),
+            RefusalReason::UnknownOwner
+            | RefusalReason::OwnerChanged
+            | RefusalReason::AlreadyThere
+            | RefusalReason::RecordNumberTaken
+            | RefusalReason::TooManySocialSecurityNumbers
+            | RefusalReason::OwnerDestroyed
+            | RefusalReason::TooManyVersions,
             _,
         ) => format!("{resource}.id"),
     }
@@ -170,30 +178,22 @@ mod tests {
                 id: Uuid::from_u128(7),
             },
         };
-        let origins = [
-            origin(4, ResourceType::Patient),
-            origin(0, ResourceType::Immunization),
-        ];
-        let told = |error| {
-            let (index, outcome) = attribute_error(error, &origins).expect("an entry's fault");
-            (
-                index,
-                outcome.status().code(),
-                outcome.issues()[0].expression.clone().unwrap(),
-            )
+        let rendered = |reason, origin| {
+            let outcome = refusal_outcome(reason, origin);
+            let place = outcome.issues()[0].expression.clone().unwrap();
+            (outcome.status().code(), place)
         };
-        let expected = (
-            1,
-            422,
-            "Bundle.entry[0].resource.patient.reference".to_owned(),
-        );
-        assert_eq!(told(ApplyError::UnknownOwner(1)), expected);
-        let expected = (0, 409, "Bundle.entry[4].resource.identifier".to_owned());
-        assert_eq!(told(ApplyError::RecordNumberTaken(0)), expected);
-        let unavailable = ApplyError::Service(ServiceError::Unavailable(5));
+        let expected = (422, "Bundle.entry[0].resource.patient.reference".to_owned());
+        let immunization = origin(0, ResourceType::Immunization);
         assert_eq!(
-            attribute_error(unavailable, &origins),
-            Err(ServiceError::Unavailable(5))
+            rendered(RefusalReason::UnknownOwner, immunization),
+            expected
+        );
+        let expected = (409, "Bundle.entry[4].resource.identifier".to_owned());
+        let patient = origin(4, ResourceType::Patient);
+        assert_eq!(
+            rendered(RefusalReason::RecordNumberTaken, patient),
+            expected
         );
     }
 }

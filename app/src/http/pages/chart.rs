@@ -19,6 +19,7 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::{Id, Page, one_of};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::records::{chart_subject, subject};
 use fhir::{Demographics, ResourceType, parse_id};
 
@@ -62,7 +63,7 @@ pub(crate) async fn show(
         let shown = asked.kind.as_deref().and_then(shown_type);
         let page = page_number(asked.page.as_deref());
         chart.map(|chart| {
-            let records = chart.records.iter().map(|it| Record::of(&it.resource));
+            let records = chart.records.iter().map(Record::of);
             let timeline = Timeline::new(&id.to_string(), records.collect(), shown, page);
             (Demographics::of(&chart.patient.resource), Some(timeline))
         })
@@ -73,7 +74,7 @@ pub(crate) async fn show(
         let permitted = app.gate.permit(&caller, Read, subject).await?;
         let stored = app
             .records
-            .read(&permitted, ResourceType::Patient, id)
+            .read(&permitted, ResourceType::Patient, id, MAX_RESPONSE_BYTES)
             .await?;
         stored.map(|stored| (Demographics::of(&stored.resource), None))
     };

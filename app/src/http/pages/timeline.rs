@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use fhir::{Resource, ResourceType, Summary};
+use fhir::{ResourceType, Summary};
 
 use super::dates::Day;
 use super::numbers::Count;
@@ -106,10 +106,9 @@ pub(crate) struct Record {
 
 impl Record {
     /// A resource in a line.
-    pub(crate) fn of(resource: &Resource) -> Self {
-        let summary = Summary::of(resource);
+    pub(crate) fn of((kind, summary): &(ResourceType, Summary)) -> Self {
         Self {
-            kind: resource.resource_type(),
+            kind: *kind,
             date: summary.date.clone(),
             when: summary.when,
             entry: Entry {

@@ -5,18 +5,20 @@
 //! that lost a race is retried whole.
 
 use access::{CallerEvent, Permitted, Write, record_write};
-use db::Transaction;
-use phi::OrganizationId;
+use db::{PatientToken, Transaction};
+use phi::{OrganizationId, Owner};
 use time::OffsetDateTime;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::owners::in_the_way;
 use super::plan::Plan;
 use super::rows::Rows;
-use super::{Records, key_of};
+use super::{Records, Refusal, RefusalReason, key_of, owner_of};
 use crate::services::error::ServiceError;
 use crate::services::feed::{self, AppendError};
 use crate::services::trail::TrailError;
+use fhir::bundle::ResourceWrite;
 use fhir::{Resource, ResourceType, VersionMeta};
 
 /// Attempts before the client has to retry later.
@@ -37,6 +39,26 @@ pub(crate) struct Change<'caller> {
     pub(crate) resource: Resource,
     /// No resource of this id may exist.
     pub(crate) create: bool,
+    /// The tokens of a patient, once they were made.
+    pub(super) tokens: OnceCell<Vec<PatientToken>>,
+    /// Those of them that no other patient may have.
+    pub(super) unique_tokens: OnceCell<Vec<PatientToken>>,
+}
+
+impl<'caller> Change<'caller> {
+    /// The change that a permitted write makes.
+    pub(crate) fn new(permitted: Permitted<'caller, Write>, write: ResourceWrite) -> Self {
+        Self {
+            permitted,
+            resource_type: write.resource_type,
+            id: write.id,
+            owner: write.owner,
+            resource: write.resource,
+            create: write.create,
+            tokens: OnceCell::new(),
+            unique_tokens: OnceCell::new(),
+        }
+    }
 }
 
 /// The effect of a change.
@@ -59,17 +81,11 @@ pub(crate) struct Applied {
     pub(crate) meta: VersionMeta,
 }
 
-/// The reason why nothing was written. The number is the index of the change.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The reason why nothing was written.
+#[derive(Debug, Eq, PartialEq)]
 pub(crate) enum ApplyError {
-    /// The patient that owns the resource is neither stored nor in the same request.
-    UnknownOwner(usize),
-    /// The resource belongs to another patient.
-    OwnerChanged(usize),
-    /// The id is taken.
-    AlreadyThere(usize),
-    /// Another patient has the record number.
-    RecordNumberTaken(usize),
+    /// Changes that cannot be made, in ascending order: at least one. The others were found to be possible.
+    Refused(Vec<Refusal>),
     /// Another reason, which concerns no change in particular.
     Service(ServiceError),
 }
@@ -84,6 +100,8 @@ impl<E: Into<ServiceError>> From<E> for ApplyError {
 pub(super) enum WriteError {
     /// A concurrent transaction was first: retry.
     Conflict,
+    /// The data of an owner was destroyed since the plan.
+    Destroyed(Owner),
     /// Retrying does not help.
     Refused(ApplyError),
 }
@@ -126,14 +144,16 @@ impl Records {
     /// See [`ApplyError`]; then nothing was written.
     pub(crate) async fn apply(&self, changes: &[Change<'_>]) -> Result<Vec<Applied>, ApplyError> {
         for _ in 0..ATTEMPTS {
-            match self.attempt(changes).await {
+            let error = match self.attempt(changes).await {
                 Ok(applied) => return Ok(applied),
-                Err(WriteError::Conflict) => {}
-                Err(WriteError::Refused(error)) => {
-                    self.record_refused(changes, error).await?;
-                    return Err(error);
-                }
+                Err(WriteError::Conflict) => continue,
+                Err(WriteError::Destroyed(owner)) => destroyed(changes, owner),
+                Err(WriteError::Refused(error)) => error,
+            };
+            if let ApplyError::Refused(refusals) = &error {
+                self.record_refused(changes, refusals).await?;
             }
+            return Err(error);
         }
         let cause = "the same records are being written by too many at once";
         Err(ServiceError::unavailable(cause).into())
@@ -196,6 +216,16 @@ impl Records {
     }
 }
 
+/// The refusal of every change to a destroyed owner's data.
+fn destroyed(changes: &[Change<'_>], destroyed: Owner) -> ApplyError {
+    let reason = RefusalReason::OwnerDestroyed;
+    let refusals = changes.iter().enumerate().filter_map(|(change, it)| {
+        let owner = owner_of(it.permitted.caller().organization(), it.owner);
+        (owner == destroyed).then_some(Refusal { change, reason })
+    });
+    ApplyError::Refused(refusals.collect())
+}
+
 /// Writes the rows of resources and patients.
 async fn store(
     transaction: &mut Transaction,
@@ -217,7 +247,9 @@ async fn store(
         let tokens = transaction.replace_patient_tokens(organization, id, tokens, is_new);
         match tokens.await {
             Err(db::Error::UniqueViolation("patient_index_unique")) => {
-                return Err(ApplyError::RecordNumberTaken(patient.change).into());
+                // Taken by a concurrent transaction since the plan.
+                let (change, reason) = (patient.change, RefusalReason::RecordNumberTaken);
+                return Err(ApplyError::Refused(vec![Refusal { change, reason }]).into());
             }
             done => done.map_err(in_the_way("patient_index", organization))?,
         }

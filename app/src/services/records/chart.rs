@@ -2,23 +2,23 @@
 
 use access::{Disclosed, Permitted, Read, Record, Unsuccessful, disclose, record_unsuccessful};
 use db::CurrentVersion;
-use phi::{OrganizationId, Owner, PatientId, Tampering};
+use phi::{Head, OrganizationId, Owner, PatientId, Tampering};
 
 use super::{Records, StoredResource, chart_subject, ensure_whole, head_of};
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
-use fhir::ResourceType;
+use fhir::{ResourceType, Summary};
 
 /// Attempts to read a chart between two writes to it.
 const ATTEMPTS: usize = 5;
 
 /// Every current resource that a patient owns.
-#[derive(Debug)]
 pub(crate) struct Chart {
     /// The Patient.
     pub(crate) patient: StoredResource,
-    /// The other resources, in no particular order.
-    pub(crate) records: Vec<StoredResource>,
+    /// The other resources in a line each, in no particular order.
+    pub(crate) records: Vec<(ResourceType, Summary)>,
 }
 
 impl Records {
@@ -34,16 +34,10 @@ impl Records {
     ) -> Result<Disclosed<Chart>, ServiceError> {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
-        let Some(stored) = self.heads_of(organization, patient).await? else {
+        let share = Share::of(permitted.caller());
+        let Some(chart) = self.complete_chart(organization, share, patient).await? else {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
-        };
-        let is_patient = |it: &StoredResource| it.resource.resource_type() == ResourceType::Patient;
-        let (itself, records): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_patient);
-        let itself = itself.into_iter().next().ok_or(ServiceError::NotFound)?;
-        let chart = Chart {
-            patient: itself,
-            records,
         };
         let subject = chart_subject(organization).patient(patient);
         let record = Record::from(subject.id(patient.uuid()));
@@ -52,11 +46,12 @@ impl Records {
 
     /// The current version of everything that a patient owns, complete: what is missing or was put back is found by
     /// the owner's counts and hashes. Nothing, if neither the owner nor any resource exists.
-    async fn heads_of(
+    async fn complete_chart(
         &self,
         organization: OrganizationId,
+        share: Share,
         patient: PatientId,
-    ) -> Result<Option<Vec<StoredResource>>, ServiceError> {
+    ) -> Result<Option<Chart>, ServiceError> {
         let owner = Owner::Patient(patient);
         let mut row = self.database.owner(organization, &owner).await?;
         for _ in 0..ATTEMPTS {
@@ -76,13 +71,9 @@ impl Records {
             }
             let before = row.as_ref().map(|row| *row.mac.as_bytes());
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
-            let stored = self.open_all(organization, owner, current).await?;
-            let heads = stored.iter().map(|it| {
-                let kind = it.resource.resource_type().name();
-                head_of(kind, it.resource.id().unwrap_or_default(), it)
-            });
+            let (chart, heads) = self.summarize(organization, share, owner, current).await?;
             if open.has_exactly(heads) {
-                return Ok(Some(stored));
+                return Ok(Some(chart.ok_or(ServiceError::NotFound)?));
             }
             // A write between the two statements changes the owner's row too.
             row = self.database.owner(organization, &owner).await?;
@@ -97,20 +88,34 @@ impl Records {
         ))
     }
 
-    /// Opens the versions of one owner, with their keys fetched at once.
-    pub(super) async fn open_all(
+    /// Opens the versions of one owner, with their keys fetched at once, and keeps a line of each: a chart may have ten
+    /// megabytes, whose trees would have a hundred. Without a Patient there is no chart.
+    async fn summarize(
         &self,
         organization: OrganizationId,
+        share: Share,
         owner: Owner,
         current: Vec<CurrentVersion>,
-    ) -> Result<Vec<StoredResource>, ServiceError> {
+    ) -> Result<(Option<Chart>, Vec<Head<'static>>), ServiceError> {
+        let bytes = current.iter().map(|it| it.version.body.as_bytes().len());
+        let _rows = self.memory.reserve(share, bytes.sum())?;
         let wanted = current.iter().filter_map(|it| it.version.body.key_id());
         let wanted: Vec<_> = wanted.map(|key| (owner, key)).collect();
         self.keys.prefetch(organization, wanted).await?;
-        let mut stored = Vec::with_capacity(current.len());
+        let mut heads = Vec::with_capacity(current.len());
+        let (mut patient, mut records) = (None, Vec::with_capacity(current.len()));
         for version in current {
-            stored.push(self.open(organization, version).await?);
+            let stored = self.open(organization, share, version).await?;
+            let resource_type = stored.resource.resource_type();
+            let id = stored.resource.id().unwrap_or_default();
+            heads.push(head_of(resource_type.name(), id, &stored));
+            if resource_type == ResourceType::Patient {
+                patient = Some(stored);
+            } else {
+                records.push((resource_type, Summary::of(&stored.resource)));
+            }
         }
-        Ok(stored)
+        let chart = patient.map(|patient| Chart { patient, records });
+        Ok((chart, heads))
     }
 }

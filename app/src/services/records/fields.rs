@@ -1,9 +1,9 @@
 //! The rows that a patient is listed and found by: fields sealed one by one, and blind index tokens.
 
-use db::DemographicsRow;
+use db::{DemographicsRow, PatientToken};
 use phi::{
-    AuthorizationKey, Column, IndexParameter, IndexValue, PatientId, RowId, RowMac, ScopeKey,
-    SealError, Sealed,
+    AuthorizationKey, Column, IndexParameter, IndexValue, OrganizationId, PatientId, RowId, RowMac,
+    ScopeKey, SealError, Sealed,
 };
 use zeroize::Zeroizing;
 
@@ -14,9 +14,6 @@ use crate::services::error::ServiceError;
 use crate::services::indexes::Indexed;
 use crate::services::roster::RosterEntry;
 use fhir::{ContactSystem, Demographics};
-
-/// The largest number of social security numbers of one patient: each costs a call of the key service.
-const MAX_GUESSABLE: usize = 10;
 
 impl Records {
     /// The rows of a new version of a Patient.
@@ -29,19 +26,12 @@ impl Records {
         step: &Step,
     ) -> Result<PatientRows, ServiceError> {
         let fields = Demographics::of(&change.resource);
-        if guessable(&fields) > MAX_GUESSABLE {
-            return Err(ServiceError::Unsupported(
-                "a patient has at most 10 social security numbers",
-            ));
-        }
-        let mut tokens = Vec::new();
-        for indexed in indexed(&fields) {
-            let stored = self.indexes.tokens_to_store(scope.organization(), indexed);
-            tokens.extend(stored.await?);
-        }
-        // Equal values of one patient have one token.
-        tokens.sort_unstable_by_key(|it| (it.parameter, it.version, it.token, !it.unique));
-        tokens.dedup_by_key(|it| (it.parameter, it.version, it.token));
+        let organization = scope.organization();
+        // Made once for each change: they may cost calls of the key service, and an attempt may have to be repeated.
+        let tokens = change
+            .tokens
+            .get_or_try_init(|| self.tokens_of(organization, indexed(&fields)));
+        let tokens = tokens.await?.clone();
         let patient = PatientId::from_uuid(change.id);
         let row = demographics(key, scope, patient, step.version, fields)?;
         #[cfg(feature = "next-release")]
@@ -52,6 +42,35 @@ impl Records {
             demographics: row,
             tokens,
         })
+    }
+
+    /// The tokens of a changed patient that no other patient may have.
+    pub(super) async fn unique_tokens<'c>(
+        &self,
+        organization: OrganizationId,
+        change: &'c Change<'_>,
+        fields: &Demographics,
+    ) -> Result<&'c [PatientToken], ServiceError> {
+        let unique = indexed(fields).into_iter().filter(|it| it.unique);
+        let tokens = change
+            .unique_tokens
+            .get_or_try_init(|| self.tokens_of(organization, unique.collect()));
+        Ok(tokens.await?)
+    }
+
+    /// The tokens of values; equal values have one token.
+    async fn tokens_of(
+        &self,
+        organization: OrganizationId,
+        values: Vec<Indexed<'_>>,
+    ) -> Result<Vec<PatientToken>, ServiceError> {
+        let mut tokens = Vec::new();
+        for value in values {
+            tokens.extend(self.indexes.tokens_to_store(organization, value).await?);
+        }
+        tokens.sort_unstable_by_key(|it| (it.parameter, it.version, it.token, !it.unique));
+        tokens.dedup_by_key(|it| (it.parameter, it.version, it.token));
+        Ok(tokens)
     }
 }
 
@@ -163,7 +182,7 @@ fn indexed(fields: &Demographics) -> Vec<Indexed<'_>> {
 }
 
 /// The number of identifiers whose tokens pass through the key service.
-fn guessable(fields: &Demographics) -> usize {
+pub(super) fn social_security_numbers(fields: &Demographics) -> usize {
     let identifiers = fields.identifiers.iter();
     identifiers
         .filter(|it| it.is_social_security_number())

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::apply::WriteError;
 use super::rows::{OwnedHead, Rows};
 use super::{ApplyError, Records, key_of, owner_of};
-use crate::services::error::ServiceError;
 use crate::services::owners::{
     Compared, LockError, LockedOwner, OpenOwner, owner_row, verify_newest,
 };
@@ -76,7 +75,7 @@ impl Records {
             }
             let kinds = heads.iter().map(|(added, _)| added.kind).collect();
             let locked = LockedOwner::lock(&self.keys, transaction, organization, owner);
-            let mut locked = locked.await?;
+            let mut locked = locked.await.map_err(destroyed(owner))?;
             let compared = locked.verify_heads(transaction, &kinds).await?;
             if compared == Compared::Counts {
                 owners.counted.insert(owner);
@@ -106,7 +105,7 @@ impl Records {
             return Ok(());
         };
         let opened = OpenOwner::open(&self.keys, organization, owner, Some(row)).await;
-        opened.map_err(LockError::from)?;
+        opened.map_err(LockError::from).map_err(destroyed(owner))?;
         let patient = Uuid::from_bytes(owner.id(organization));
         let keys = [key_of(ResourceType::Patient, patient)];
         let heads = transaction.lock_resources(organization, &keys).await?;
@@ -161,16 +160,18 @@ impl From<LockError> for WriteError {
     fn from(error: LockError) -> Self {
         match error {
             LockError::Database(error) => error.into(),
-            LockError::Open(error) => Self::Refused(gone(error).into()),
+            LockError::Open(error) => Self::Refused(error.into()),
         }
     }
 }
 
-/// Data of a destroyed owner is gone: the client's request conflicts with that.
-pub(super) fn gone(error: OpenError) -> ServiceError {
-    if error == OpenError::Key(KeyError::Destroyed) {
-        ServiceError::Conflict("the patient's data was destroyed, and the id stays unused")
-    } else {
-        error.into()
+/// The error of an owner that was not locked: for one that was destroyed, that nothing is written for it any more.
+fn destroyed(owner: Owner) -> impl Fn(LockError) -> WriteError {
+    move |error| {
+        if let LockError::Open(OpenError::Key(KeyError::Destroyed)) = error {
+            WriteError::Destroyed(owner)
+        } else {
+            error.into()
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use access::{Disclosed, List, Permitted, Record, Search, disclose};
-use db::{DemographicsRow, DemographicsState};
+use db::{CurrentVersion, DemographicsRow, DemographicsState};
 use phi::{
     Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed, Tampering, Verified,
     row_digest,
@@ -11,10 +11,13 @@ use phi::{
 use roster::Order;
 use zeroize::Zeroizing;
 
-use super::{Records, StoredResource, ensure_whole, key_of, subject};
+use super::{Records, ensure_whole, key_of, subject};
+use crate::limits::{MAX_RESPONSE_BYTES, PATIENTS_PER_STATEMENT};
+use crate::services::budget::{Reservation, Share};
 use crate::services::error::ServiceError;
+use fhir::bundle::EntryJson;
 use fhir::search::PatientQuery;
-use fhir::{Demographics, ResourceType};
+use fhir::{Demographics, Resource, ResourceType, VersionMeta};
 
 /// Attempts to read demographics between two writes of them.
 const ATTEMPTS: usize = 5;
@@ -33,6 +36,25 @@ pub(crate) struct PatientPage {
     pub(crate) patients: Vec<PatientSummary>,
     /// The number of all matches.
     pub(crate) total: usize,
+}
+
+/// Some of the matching patients, as entries of a response.
+#[derive(Debug)]
+pub(crate) struct FoundResources {
+    /// By name.
+    pub(crate) entries: Vec<EntryJson>,
+    /// The number of all matches.
+    pub(crate) total: usize,
+    /// Whether patients are missing that the query requests, because the response would be too long.
+    pub(crate) is_cut: bool,
+    /// The memory of the entries, and of the response that they become.
+    pub(crate) reserved: Reservation,
+}
+
+/// Sealed Patients that were read by one statement.
+pub(super) struct SealedPatients {
+    pub(super) found: Vec<(PatientId, CurrentVersion)>,
+    _reserved: Reservation,
 }
 
 impl Records {
@@ -62,37 +84,71 @@ impl Records {
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
-        let (ids, total) = self.matches(organization, query).await?;
+        let share = Share::of(permitted.caller());
+        let (ids, total) = self.matches(organization, share, query).await?;
         let patients = self.summaries(organization, &ids).await?;
         let page = PatientPage { patients, total };
         Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
     }
 
-    /// The same, as Patient resources.
+    /// The same, as entries that `entry` makes of Patient resources: as many as a response takes.
     pub(crate) async fn search_resources(
         &self,
         permitted: &Permitted<'_, Search>,
         query: &PatientQuery,
-    ) -> Result<Disclosed<(Vec<StoredResource>, usize)>, ServiceError> {
+        entry: impl Fn(Resource, VersionMeta) -> EntryJson,
+    ) -> Result<Disclosed<FoundResources>, ServiceError> {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
-        let (ids, total) = self.matches(organization, query).await?;
-        let found = self.patient_resources(organization, &ids).await?;
-        if found.len() != ids.len() {
-            let reason = "a patient that the roster has is missing";
-            return Err(Tampering::report("resources", reason, organization, None).into());
+        let share = Share::of(permitted.caller());
+        let (ids, total) = self.matches(organization, share, query).await?;
+        let mut found = FoundResources {
+            entries: Vec::new(),
+            total,
+            is_cut: false,
+            reserved: self.memory.reserve(share, 0)?,
+        };
+        let mut bytes = 0_usize;
+        let mut shown = Vec::new();
+        'pages: for page in ids.chunks(PATIENTS_PER_STATEMENT) {
+            let rows = self.patient_rows_of(organization, share, page).await?;
+            if rows.found.len() != page.len() {
+                let reason = "a patient that the roster has is missing";
+                return Err(Tampering::report("resources", reason, organization, None).into());
+            }
+            for (id, row) in rows.found {
+                let stored = self.open(organization, share, row).await?;
+                let (resource, meta, mut reserved) =
+                    (stored.resource, stored.meta, stored.reserved);
+                let made = entry(resource, meta);
+                bytes = bytes.saturating_add(made.len());
+                if bytes > MAX_RESPONSE_BYTES {
+                    found.is_cut = true;
+                    break 'pages;
+                }
+                // The entry, and its copy in the response.
+                reserved.shrink_to(2 * made.len());
+                found.reserved.absorb(reserved);
+                found.entries.push(made);
+                shown.push(id);
+            }
         }
-        let found = found.into_iter().map(|(_, stored)| stored).collect();
-        let records = records(organization, &ids);
-        Ok(disclose(&self.trail, permitted, &records, (found, total)).await?)
+        Ok(disclose(
+            &self.trail,
+            permitted,
+            &records(organization, &shown),
+            found,
+        )
+        .await?)
     }
 
-    /// The Patient resources of those of `ids` that exist, in the same order.
-    pub(super) async fn patient_resources(
+    /// The rows of those Patients of `ids` that exist, in the same order, with their keys fetched at once.
+    pub(super) async fn patient_rows_of(
         &self,
         organization: OrganizationId,
+        share: Share,
         ids: &[PatientId],
-    ) -> Result<Vec<(PatientId, StoredResource)>, ServiceError> {
+    ) -> Result<SealedPatients, ServiceError> {
         let keys: Vec<_> = ids
             .iter()
             .map(|id| key_of(ResourceType::Patient, id.uuid()))
@@ -105,15 +161,16 @@ impl Records {
                 Some((owner, row.version.body.key_id()?))
             })
             .collect();
+        let bytes = rows.iter().map(|row| row.version.body.as_bytes().len());
+        let reserved = self.memory.reserve(share, bytes.sum())?;
         self.keys.prefetch(organization, wanted).await?;
         let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.head.id, row)).collect();
-        let mut found = Vec::with_capacity(ids.len());
-        for id in ids {
-            if let Some(row) = rows.remove(&id.uuid()) {
-                found.push((*id, self.open(organization, row).await?));
-            }
-        }
-        Ok(found)
+        let found = ids.iter();
+        let found = found.filter_map(|id| Some((*id, rows.remove(&id.uuid())?)));
+        Ok(SealedPatients {
+            found: found.collect(),
+            _reserved: reserved,
+        })
     }
 
     /// The fields of these patients that a list shows, in the order of `ids`.

@@ -1,14 +1,16 @@
 //! Planning: what changes amount to, compared with what is stored.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use db::{CurrentVersion, ResourceRow};
-use phi::{OrganizationId, Owner, PatientId, Tampering};
+use phi::{KeyError, OpenError, OrganizationId, Owner, PatientId, Tampering};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::owners::gone;
-use super::{Applied, ApplyError, Change, Effect, Records, key_of, owner_of};
+use super::{
+    Applied, ApplyError, Change, Effect, Records, Refusal, RefusalReason, key_of, owner_of,
+};
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
 use fhir::{ResourceType, VersionMeta};
@@ -58,8 +60,26 @@ impl Plan {
     }
 }
 
+/// Why a patient's head was not read.
+enum OwnerError {
+    /// The patient's data was destroyed.
+    Destroyed,
+    /// Another reason.
+    Service(ServiceError),
+}
+
+impl<E: Into<ServiceError>> From<E> for OwnerError {
+    fn from(error: E) -> Self {
+        Self::Service(error.into())
+    }
+}
+
 impl Records {
     /// Compares `changes` with what is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError::Refused`] with every change that contradicts it, as if the others were made.
     pub(super) async fn plan(
         &self,
         organization: OrganizationId,
@@ -78,20 +98,38 @@ impl Records {
             .iter()
             .map(|(key, row)| (key.clone(), *row.head.mac.as_bytes()))
             .collect();
-        self.owners_exist(organization, changes).await?;
+        let mut refused = BTreeMap::new();
         let mut steps = Vec::with_capacity(changes.len());
         for (index, change) in changes.iter().enumerate() {
             let row = stored.remove(&(change.resource_type.name().to_owned(), change.id));
-            steps.push(match row {
-                None => Step {
+            let step = match row {
+                None => Ok(Step {
                     effect: Effect::Created,
                     version: 1,
                     replaced: None,
                     stored_at: None,
-                },
-                Some(row) => self.compare(organization, change, index, row).await?,
+                }),
+                Some(row) => self.compare(organization, change, row).await?,
+            };
+            steps.push(match step {
+                Ok(step) => Some(step),
+                Err(reason) => {
+                    refused.insert(index, reason);
+                    None
+                }
             });
         }
+        self.refuse_taken_numbers(organization, changes, &steps, &mut refused)
+            .await?;
+        self.refuse_unknown_owners(organization, changes, &mut refused)
+            .await?;
+        if !refused.is_empty() {
+            let refusals = refused
+                .into_iter()
+                .map(|(change, reason)| Refusal { change, reason });
+            return Err(ApplyError::Refused(refusals.collect()));
+        }
+        let steps = steps.into_iter().flatten().collect();
         Ok(Plan { steps, seen })
     }
 
@@ -100,62 +138,85 @@ impl Records {
         &self,
         organization: OrganizationId,
         change: &Change<'_>,
-        index: usize,
         current: CurrentVersion,
-    ) -> Result<Step, ApplyError> {
+    ) -> Result<Result<Step, RefusalReason>, ServiceError> {
         if change.create {
-            return Err(ApplyError::AlreadyThere(index));
+            return Ok(Err(RefusalReason::AlreadyThere));
         }
         let head = current.head.clone();
-        let stored = self.open(organization, current).await?;
+        let share = Share::of(change.permitted.caller());
+        let stored = self.open(organization, share, current).await?;
         if stored.owner != owner_of(organization, change.owner) {
-            return Err(ApplyError::OwnerChanged(index));
+            return Ok(Err(RefusalReason::OwnerChanged));
         }
         let version = head.version;
         if *stored.resource.to_bytes() == *change.resource.to_bytes() {
-            return Ok(Step {
+            return Ok(Ok(Step {
                 effect: Effect::Unchanged,
                 version,
                 replaced: None,
                 stored_at: Some(stored.meta.last_updated),
-            });
+            }));
         }
-        let version = version
-            .checked_add(1)
-            .ok_or(ServiceError::Conflict("too many versions"))?;
-        Ok(Step {
+        let Some(version) = version.checked_add(1) else {
+            return Ok(Err(RefusalReason::TooManyVersions));
+        };
+        Ok(Ok(Step {
             effect: Effect::Amended,
             version,
             replaced: Some(head),
             stored_at: None,
-        })
+        }))
     }
 
-    /// Checks that every owning patient is stored, or is written by the same changes.
-    async fn owners_exist(
+    /// Refuses every change whose owning patient is neither stored nor written by the changes that are not refused.
+    async fn refuse_unknown_owners(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
-    ) -> Result<(), ApplyError> {
-        let mut known: HashSet<Uuid> = changes
-            .iter()
-            .filter(|change| change.resource_type == ResourceType::Patient)
-            .map(|change| change.id)
+        refused: &mut BTreeMap<usize, RefusalReason>,
+    ) -> Result<(), ServiceError> {
+        let patients = changes.iter().enumerate();
+        let mut owners: HashMap<Uuid, Option<RefusalReason>> = patients
+            .filter(|(index, change)| {
+                change.resource_type == ResourceType::Patient && !refused.contains_key(index)
+            })
+            .map(|(_, change)| (change.id, None))
             .collect();
         for (index, change) in changes.iter().enumerate() {
-            let Some(owner) = change.owner else { continue };
-            if known.contains(&owner) {
+            let Some(owner) = change.owner.filter(|_| !refused.contains_key(&index)) else {
                 continue;
+            };
+            let known = owners.get(&owner).copied();
+            let reason = match known {
+                Some(reason) => reason,
+                None => self.refused_owner(organization, owner).await?,
+            };
+            owners.insert(owner, reason);
+            if let Some(reason) = reason {
+                refused.insert(index, reason);
             }
-            let head = self.patient_head(organization, owner).await?;
-            let head = head.ok_or(ApplyError::UnknownOwner(index))?;
-            let head = self.keys.verify(organization, head).await?;
-            if head.owner()? != Owner::Patient(owner.into()) {
-                return Err(ApplyError::UnknownOwner(index));
-            }
-            known.insert(owner);
         }
         Ok(())
+    }
+
+    /// Why nothing can be stored for a patient, if nothing can.
+    async fn refused_owner(
+        &self,
+        organization: OrganizationId,
+        patient: Uuid,
+    ) -> Result<Option<RefusalReason>, ServiceError> {
+        let head = match self.patient_head(organization, patient).await {
+            Ok(head) => head,
+            Err(OwnerError::Destroyed) => return Ok(Some(RefusalReason::OwnerDestroyed)),
+            Err(OwnerError::Service(error)) => return Err(error),
+        };
+        let Some(head) = head else {
+            return Ok(Some(RefusalReason::UnknownOwner));
+        };
+        let head = self.keys.verify(organization, head).await?;
+        let is_own = head.owner()? == Owner::Patient(patient.into());
+        Ok((!is_own).then_some(RefusalReason::UnknownOwner))
     }
 
     /// The head of a patient; none if the patient has no owner either.
@@ -163,7 +224,7 @@ impl Records {
         &self,
         organization: OrganizationId,
         patient: Uuid,
-    ) -> Result<Option<ResourceRow>, ServiceError> {
+    ) -> Result<Option<ResourceRow>, OwnerError> {
         let key = key_of(ResourceType::Patient, patient);
         let head = self.database.resource(organization, &key).await?;
         if head.is_some() {
@@ -175,7 +236,10 @@ impl Records {
             return Ok(None);
         }
         let opened = OpenOwner::open(&self.keys, organization, owner, row).await;
-        opened.map_err(gone)?;
+        if opened.as_ref().err() == Some(&OpenError::Key(KeyError::Destroyed)) {
+            return Err(OwnerError::Destroyed);
+        }
+        opened?;
         // The owner was committed together with the head: it is there now, or hidden.
         let head = self.database.resource(organization, &key).await?;
         let head = head.ok_or_else(|| {

@@ -4,6 +4,7 @@ use access::{Disclosed, Permitted, Read, Unsuccessful, disclose, record_unsucces
 use uuid::Uuid;
 
 use super::{Records, StoredResource, ensure_whole, key_of};
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use fhir::ResourceType;
 
@@ -12,12 +13,14 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] also for a resource of another organization; the attempt is recorded.
+    /// [`ServiceError::NotFound`] also for a resource of another organization, and [`ServiceError::ResponseTooLarge`] for
+    /// one of more than `most` bytes; either attempt is recorded.
     pub(crate) async fn read(
         &self,
         permitted: &Permitted<'_, Read>,
         resource_type: ResourceType,
         id: Uuid,
+        most: usize,
     ) -> Result<Disclosed<StoredResource>, ServiceError> {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
@@ -27,7 +30,12 @@ impl Records {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
         };
-        let stored = self.open(organization, current).await?;
+        let share = Share::of(permitted.caller());
+        let stored = self.open(organization, share, current).await?;
+        if stored.bytes > most {
+            record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
+            return Err(ServiceError::ResponseTooLarge);
+        }
         let record = stored.record(organization, id);
         Ok(disclose(&self.trail, permitted, &[record], stored).await?)
     }

@@ -2,9 +2,51 @@
 
 use access::{Record, record_refused_write};
 
-use super::{ApplyError, Change, Records, subject};
+use super::{Change, Records, subject};
 use crate::services::error::ServiceError;
-use fhir::ResourceType;
+
+/// Why a change cannot be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RefusalReason {
+    /// The patient that owns the resource is neither stored nor written by the same request.
+    UnknownOwner,
+    /// The resource belongs to another patient.
+    OwnerChanged,
+    /// The id is taken.
+    AlreadyThere,
+    /// Another patient has the record number.
+    RecordNumberTaken,
+    /// The patient has more social security numbers than are indexed.
+    TooManySocialSecurityNumbers,
+    /// The patient's data was destroyed, and the id stays unused.
+    OwnerDestroyed,
+    /// The resource has as many versions as are counted.
+    TooManyVersions,
+}
+
+/// A change that cannot be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Refusal {
+    /// The index of the change.
+    pub(crate) change: usize,
+    /// The reason.
+    pub(crate) reason: RefusalReason,
+}
+
+impl RefusalReason {
+    /// Whether the reason says something of what is stored.
+    const fn discloses(self) -> bool {
+        match self {
+            Self::UnknownOwner
+            | Self::OwnerChanged
+            | Self::AlreadyThere
+            | Self::RecordNumberTaken
+            | Self::OwnerDestroyed
+            | Self::TooManyVersions => true,
+            Self::TooManySocialSecurityNumbers => false,
+        }
+    }
+}
 
 impl Change<'_> {
     /// The resource as an event names it.
@@ -18,49 +60,20 @@ impl Change<'_> {
 }
 
 impl Records {
-    /// Records that `changes` were refused because they contradict what is stored, within the caller's budget. The
-    /// event names those that do, or all if it is not known which.
+    /// Records the changes that were refused because they contradict what is stored, as one event within the caller's
+    /// budget.
     pub(super) async fn record_refused(
         &self,
         changes: &[Change<'_>],
-        error: ApplyError,
+        refusals: &[Refusal],
     ) -> Result<(), ServiceError> {
-        let concerned: Vec<_> = changes
-            .iter()
-            .enumerate()
-            .filter(|(index, change)| concerns(error, changes, *index, change))
-            .map(|(_, change)| change)
-            .collect();
-        let Some(first) = concerned.first() else {
+        let disclosing = refusals.iter().filter(|it| it.reason.discloses());
+        let refused: Vec<_> = disclosing.filter_map(|it| changes.get(it.change)).collect();
+        let Some(first) = refused.first() else {
             return Ok(());
         };
-        let records: Vec<_> = concerned.iter().map(|change| change.record(None)).collect();
+        let records: Vec<_> = refused.iter().map(|change| change.record(None)).collect();
         record_refused_write(&self.trail, &first.permitted, &records).await?;
         Ok(())
-    }
-}
-
-/// Whether a change is refused for the reason of `error`.
-fn concerns(error: ApplyError, changes: &[Change<'_>], index: usize, change: &Change<'_>) -> bool {
-    match error {
-        // Every other resource of that patient is refused for the same reason.
-        ApplyError::UnknownOwner(at) => changes.get(at).is_some_and(|unknown| {
-            change.owner == unknown.owner && change.resource_type != ResourceType::Patient
-        }),
-        ApplyError::OwnerChanged(at)
-        | ApplyError::AlreadyThere(at)
-        | ApplyError::RecordNumberTaken(at) => at == index,
-        ApplyError::Service(ServiceError::Conflict(_)) => true,
-        // The server's own failures; and what the policy refused, which is on record.
-        ApplyError::Service(
-            ServiceError::SignInRequired
-            | ServiceError::Forbidden
-            | ServiceError::NotFound
-            | ServiceError::Unsupported(_)
-            | ServiceError::TooManyAttempts(_)
-            | ServiceError::Preparing { .. }
-            | ServiceError::Unavailable(_)
-            | ServiceError::Internal,
-        ) => false,
     }
 }

@@ -7,15 +7,13 @@ use roster::{Order, SortKey};
 use uuid::Uuid;
 
 use super::Records;
+use crate::limits::{MAX_COMPARED_PATIENTS, PATIENTS_PER_STATEMENT};
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::indexes::Indexed;
 use fhir::search::{ContactQuery, IdentifierQuery, PatientQuery, SystemQuery, TextMatch};
 use fhir::{ContactSystem, Demographics, SSN_SYSTEM};
 
-/// The largest number of patients that are opened to be compared, for one search.
-const MAX_COMPARED: usize = 1_000;
-/// The largest number of identifiers and contacts in one search.
-const MAX_VALUES: usize = 20;
 /// The number of digits of a social security number.
 const SSN_DIGITS: usize = 9;
 /// The reason why a search that would open more patients is refused.
@@ -31,28 +29,33 @@ impl Records {
     pub(super) async fn matches(
         &self,
         organization: OrganizationId,
+        share: Share,
         query: &PatientQuery,
     ) -> Result<(Vec<PatientId>, usize), ServiceError> {
         let roster = self.rosters.of(organization).await?;
         let candidates = match self.with_tokens(organization, query).await? {
             Some(candidates) => Some(candidates),
             None if has_exact_text(query) => {
+                let most = MAX_COMPARED_PATIENTS + 1;
                 let page = self
                     .rosters
-                    .search(&roster, query, None, BY_NAME, MAX_COMPARED + 1);
-                let page = page.await;
+                    .search(&roster, share, query, None, BY_NAME, most);
+                let page = page.await?;
                 Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
             }
             None => None,
         };
         let among = match candidates {
-            Some(candidates) => Some(self.compared(organization, query, candidates).await?),
+            Some(candidates) => Some(
+                self.compared(organization, share, query, candidates)
+                    .await?,
+            ),
             None => None,
         };
         let page = self
             .rosters
-            .search(&roster, query, among.as_deref(), BY_NAME, query.count)
-            .await;
+            .search(&roster, share, query, among, BY_NAME, query.count)
+            .await?;
         let ids = page.ids.into_iter().map(PatientId::from_uuid).collect();
         Ok((ids, page.total))
     }
@@ -61,17 +64,24 @@ impl Records {
     async fn compared(
         &self,
         organization: OrganizationId,
+        share: Share,
         query: &PatientQuery,
         candidates: Vec<PatientId>,
     ) -> Result<Vec<Uuid>, ServiceError> {
-        if candidates.len() > MAX_COMPARED {
+        if candidates.len() > MAX_COMPARED_PATIENTS {
             return Err(ServiceError::Unsupported(TOO_BROAD));
         }
-        let found = self.patient_resources(organization, &candidates).await?;
-        let matching = found
-            .into_iter()
-            .filter(|(_, stored)| query.matches(&Demographics::of(&stored.resource)));
-        Ok(matching.map(|(id, _)| id.uuid()).collect())
+        let mut matching = Vec::new();
+        for page in candidates.chunks(PATIENTS_PER_STATEMENT) {
+            let rows = self.patient_rows_of(organization, share, page).await?;
+            for (id, row) in rows.found {
+                let stored = self.open(organization, share, row).await?;
+                if query.matches(&Demographics::of(&stored.resource)) {
+                    matching.push(id.uuid());
+                }
+            }
+        }
+        Ok(matching)
     }
 
     /// The patients that have a token of each condition on identifiers and contacts; nothing without such conditions.
@@ -91,10 +101,6 @@ impl Records {
             values.collect::<Vec<_>>()
         });
         let conditions: Vec<_> = identifiers.chain(contacts).collect();
-        if conditions.iter().map(Vec::len).sum::<usize>() > MAX_VALUES {
-            let why = "a search has at most 20 identifiers, telephone numbers and e-mail addresses";
-            return Err(ServiceError::Unsupported(why));
-        }
         if conditions.is_empty() {
             return Ok(None);
         }
@@ -104,7 +110,7 @@ impl Records {
             for value in any_of {
                 found.extend(self.with_token(organization, value).await?);
             }
-            if found.len() <= MAX_COMPARED {
+            if found.len() <= MAX_COMPARED_PATIENTS {
                 all = Some(match all {
                     None => found,
                     Some(before) => before.intersection(&found).copied().collect(),
@@ -121,7 +127,7 @@ impl Records {
         indexed: Indexed<'_>,
     ) -> Result<Vec<PatientId>, ServiceError> {
         let token = self.indexes.token_to_find(organization, indexed).await?;
-        let limit = u32::try_from(MAX_COMPARED + 1).unwrap_or(u32::MAX);
+        let limit = u32::try_from(MAX_COMPARED_PATIENTS + 1).unwrap_or(u32::MAX);
         let found = self
             .database
             .patients_with_token(organization, &token, limit);

@@ -83,10 +83,10 @@ impl RosterReader {
         let mut parts = Vec::with_capacity(threads);
         for (pages, worker) in workers.drain(..) {
             drop(pages);
-            parts.push(worker.await.map_err(ServiceError::internal)??);
+            parts.push(worker.await??);
         }
         let merged = spawn_blocking(move || merged(parts)).await;
-        merged.map_err(ServiceError::internal)?.map_err(full)
+        merged?.map_err(full)
     }
 
     /// Starts a thread that opens pages and fills a builder.

@@ -9,6 +9,7 @@ use phi::{OrganizationId, PatientId};
 use super::Rosters;
 use super::build::{Opened, RosterReader};
 use super::slot::{Progress, Ready, SharedRoster, Slot, State};
+use crate::limits;
 use crate::services::error::ServiceError;
 use crate::services::feed::{Batch, Followed};
 
@@ -28,8 +29,18 @@ enum Ended {
 }
 
 impl Rosters {
+    /// Runs the task of a roster. If it panics, the roster is not read any more: it may be changed in part.
+    pub(super) async fn supervise(self, organization: OrganizationId, slot: Arc<Slot>) {
+        let task = tokio::spawn(self.clone().maintain(organization, Arc::clone(&slot)));
+        if let Err(panicked) = task.await {
+            let error = ServiceError::from(panicked);
+            self.remove(organization, &slot);
+            slot.publish(State::Failed(error));
+        }
+    }
+
     /// Builds the roster of an organization and keeps it current until its branch key closes.
-    pub(super) async fn maintain(self, organization: OrganizationId, slot: Arc<Slot>) {
+    async fn maintain(self, organization: OrganizationId, slot: Arc<Slot>) {
         let feed = self.feed.follow(organization);
         let outcome = loop {
             match self.build_and_follow(organization, &slot, &feed).await {
@@ -69,7 +80,7 @@ impl Rosters {
             organization,
         };
         let progress = |progress| slot.publish(State::Building(progress));
-        let (roster, damaged) = reader.build(super::LARGEST, progress).await?;
+        let (roster, damaged) = reader.build(limits::MAX_ROSTER_BYTES, progress).await?;
         drop(turn);
         let roster = SharedRoster::new(roster);
         let mut damaged: HashSet<PatientId> = damaged.into_iter().collect();

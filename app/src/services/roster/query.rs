@@ -20,14 +20,6 @@ pub(super) fn conditions(query: &PatientQuery) -> Vec<Condition> {
     names.chain(births).collect()
 }
 
-/// Whether a query reads all names rather than a range of an index.
-pub(super) fn reads_every_name(query: &PatientQuery) -> bool {
-    let texts = query.family.iter().chain(&query.given).chain(&query.name);
-    texts
-        .into_iter()
-        .any(|text| text.how() == TextMatch::Contains)
-}
-
 fn name(elements: NameElements, text: &TextQuery) -> Condition {
     let manner = match text.how() {
         TextMatch::Begins | TextMatch::Exact => StringMatch::Prefix,

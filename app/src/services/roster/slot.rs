@@ -4,13 +4,10 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use fhir::search::PatientQuery;
 use phi::PatientId;
 use roster::{Order, Page, Roster, RosterQuery};
 use tokio::sync::{Notify, watch};
-use uuid::Uuid;
 
-use super::query;
 use crate::services::error::ServiceError;
 use crate::services::last_use::LastUse;
 
@@ -163,19 +160,9 @@ impl SharedRoster {
         self.read().page(order, skip, take)
     }
 
-    /// The patients that match names and birth dates, `among` some if given.
-    pub(super) fn search(
-        &self,
-        query: &PatientQuery,
-        among: Option<&[Uuid]>,
-        order: Order,
-        take: usize,
-    ) -> Page {
-        let query = RosterQuery {
-            conditions: query::conditions(query),
-            among,
-        };
-        self.read().search(&query, order, 0, take)
+    /// The patients that match a query.
+    pub(super) fn search(&self, query: &RosterQuery<'_>, order: Order, take: usize) -> Page {
+        self.read().search(query, order, 0, take)
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Roster> {

@@ -1,5 +1,6 @@
 //! Group commit: events that arrive while a commit is under way share the next one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use db::Database;
@@ -9,13 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::chains::ChainPool;
 use super::commit::place;
 use super::{SealedEvent, TrailError};
+use crate::limits::{MAX_COMMIT_EVENTS, MAX_WAITING_EVENTS};
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
-
-/// The most events that one commit carries.
-const LARGEST: usize = 256;
-/// How many events may wait; further callers wait for room.
-const WAITING: usize = 4_096;
 
 /// A commit that took longer than this is followed by another reading of the change feeds.
 const PROMPT: Duration = Duration::from_millis(200);
@@ -32,9 +29,17 @@ pub(super) struct GroupCommit(mpsc::Sender<Waiting>);
 
 impl GroupCommit {
     pub(super) fn start(writer: Writer) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(writer.run(receiver));
+        let (sender, receiver) = mpsc::channel(MAX_WAITING_EVENTS);
+        let writer = Arc::new(writer);
+        tokio::spawn(run(receiver, move |group| {
+            Arc::clone(&writer).commit(group)
+        }));
         Self(sender)
+    }
+
+    /// Whether the task that commits has not ended.
+    pub(super) fn is_running(&self) -> bool {
+        !self.0.is_closed()
     }
 
     /// Returns once the event is durable, or is known not to be. The result is the newest change of its organization
@@ -58,36 +63,48 @@ pub(super) struct Writer {
     pub(super) chains: ChainPool,
 }
 
+/// Commits groups one after another. Each is a task of its own: one that panics fails its events, for which nothing is
+/// disclosed then, and no others.
+async fn run<T, F>(mut receiver: mpsc::Receiver<T>, commit: impl Fn(Vec<T>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut group = Vec::with_capacity(MAX_COMMIT_EVENTS);
+    while receiver.recv_many(&mut group, MAX_COMMIT_EVENTS).await > 0 {
+        let committed = tokio::spawn(commit(std::mem::take(&mut group))).await;
+        if committed.is_err() {
+            tracing::error!("a group of audit events failed: its task panicked");
+        }
+    }
+}
+
 impl Writer {
-    async fn run(self, mut receiver: mpsc::Receiver<Waiting>) {
-        let mut group = Vec::with_capacity(LARGEST);
-        while receiver.recv_many(&mut group, LARGEST).await > 0 {
-            let (events, answers): (Vec<_>, Vec<_>) = group
-                .drain(..)
-                .map(|waiting| (waiting.event, waiting.answer))
-                .unzip();
-            let organizations: Vec<_> = events
-                .iter()
-                .map(|event| OrganizationId::from_uuid(event.unplaced.organization))
-                .collect();
-            // At once, on two connections: what counts is that access is read after it was decided.
-            let begun = Instant::now();
-            let access = self.feed.access_now(&organizations);
-            let (outcomes, mut access) = tokio::join!(self.write(events), access);
-            if begun.elapsed() > PROMPT {
-                access = self.feed.access_now(&organizations).await;
-            }
-            let access = access.inspect_err(|error| tracing::warn!(%error, "change feeds unread"));
-            for ((answer, organization), outcome) in
-                answers.into_iter().zip(organizations).zip(outcomes)
-            {
-                let outcome = outcome.and_then(|()| match &access {
-                    Ok(access) => Ok(access.get(&organization).copied()),
-                    Err(_) => Err(TrailError::Unread),
-                });
-                // A caller may have disconnected; the event stays.
-                let _ = answer.send(outcome);
-            }
+    async fn commit(self: Arc<Self>, group: Vec<Waiting>) {
+        let (events, answers): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .map(|waiting| (waiting.event, waiting.answer))
+            .unzip();
+        let organizations: Vec<_> = events
+            .iter()
+            .map(|event| OrganizationId::from_uuid(event.unplaced.organization))
+            .collect();
+        // At once, on two connections: what counts is that access is read after it was decided.
+        let begun = Instant::now();
+        let access = self.feed.access_now(&organizations);
+        let (outcomes, mut access) = tokio::join!(self.write(events), access);
+        if begun.elapsed() > PROMPT {
+            access = self.feed.access_now(&organizations).await;
+        }
+        let access = access.inspect_err(|error| tracing::warn!(%error, "change feeds unread"));
+        for ((answer, organization), outcome) in
+            answers.into_iter().zip(organizations).zip(outcomes)
+        {
+            let outcome = outcome.and_then(|()| match &access {
+                Ok(access) => Ok(access.get(&organization).copied()),
+                Err(_) => Err(TrailError::Unread),
+            });
+            // A caller may have disconnected; the event stays.
+            let _ = answer.send(outcome);
         }
     }
 
@@ -170,5 +187,29 @@ impl Writer {
                 Err((error.into(), events))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_whose_task_panics_fails_alone_and_the_writer_goes_on() {
+        let (sender, receiver) = mpsc::channel::<(bool, oneshot::Sender<()>)>(8);
+        let commit = |group: Vec<(bool, oneshot::Sender<()>)>| async {
+            for (is_sound, answer) in group {
+                assert!(is_sound, "unsound");
+                answer.send(()).unwrap();
+            }
+        };
+        tokio::spawn(run(receiver, commit));
+        for is_sound in [true, false, true] {
+            let (answer, answered) = oneshot::channel();
+            sender.send((is_sound, answer)).await.unwrap();
+            assert_eq!(answered.await.is_ok(), is_sound);
+        }
+        let group = GroupCommit(mpsc::channel(1).0);
+        assert!(!group.is_running(), "its receiver is gone");
     }
 }

@@ -399,6 +399,30 @@ fn index() -> Vec<Case> {
             },
         )
         .without(&["unique_token"]),
+        // A hint: the unique key decides.
+        Case::of(
+            "holders_of_unique_tokens",
+            &[(
+                "patient_index",
+                &["organization", "version", "unique_token"],
+            )],
+            |w| {
+                Box::pin(async {
+                    let (id, token) = (w.victim().id(), w.victim().token);
+                    let found = answered(w.app.holders_of_unique_tokens(id, &[token]).await);
+                    let Ok(found) = found else {
+                        return Outcome::Refused;
+                    };
+                    let mut genuine = true;
+                    for (_, patient) in &found {
+                        let number = record_number(w, id, *patient).await;
+                        genuine &= number.as_ref() == Some(&w.victim().number);
+                    }
+                    judged(found.len(), genuine)
+                })
+            },
+        )
+        .without(&["parameter", "token"]),
     ]
 }
 

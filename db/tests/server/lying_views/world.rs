@@ -230,7 +230,7 @@ impl Maker {
                 parameter: IndexParameter::OF_PATIENTS[number],
                 version: u16::try_from(nth).unwrap() + 1,
                 token: rows::token(),
-                unique: false,
+                unique: true,
             },
             number: record_number,
             change: authorization.authenticate(ChangeRow {

@@ -1,0 +1,220 @@
+//! Bodies of requests and responses under `/fhir`, with the memory that they take.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody as _};
+use bytes::Bytes;
+use fhir::parsed_bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use zeroize::Zeroizing;
+
+use crate::http::problem::Problem;
+use crate::limits::RESPONSE_FRAME_BYTES;
+use crate::services::budget::{Budget, Reservation, Share};
+
+/// The body of a request, read whole.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    bytes: Zeroizing<Vec<u8>>,
+    reserved: Reservation,
+}
+
+/// Reads what is left of a refused request's body, at most `limit` bytes, and keeps none of it: hyper closes a
+/// connection whose request was not read, and the web tier, which is still sending, would lose the response.
+pub(super) async fn discard(body: &mut Body, limit: usize) {
+    let mut left = limit;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(remaining) => left = remaining,
+            None => return,
+        }
+    }
+}
+
+impl RequestBody {
+    /// Reads a body of at most `limit` bytes. Memory is reserved for what has arrived, not for what is announced: a
+    /// client that sends slowly holds little.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::TooLarge`], [`Problem::BadRequest`] for a body that ends early, [`Problem::Unavailable`] if the
+    /// caller's share of the memory, or all of it, is in use.
+    pub(super) async fn read(
+        memory: &Budget,
+        share: Share,
+        mut body: Body,
+        limit: usize,
+    ) -> Result<Self, Problem> {
+        let read = Self::read_within(memory, share, &mut body, limit).await;
+        if read.is_err() {
+            discard(&mut body, limit).await;
+        }
+        read
+    }
+
+    async fn read_within(
+        memory: &Budget,
+        share: Share,
+        body: &mut Body,
+        limit: usize,
+    ) -> Result<Self, Problem> {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit {
+            return Err(Problem::TooLarge);
+        }
+        let mut reserved = memory.reserve(share, 0)?;
+        // The allocator gives pages when they are written.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(announced));
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|_ended| Problem::BadRequest("The request cannot be read."))?;
+            // Trailers say nothing here.
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if data.len() > limit - bytes.len() {
+                return Err(Problem::TooLarge);
+            }
+            reserved.grow(data.len())?;
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Self { bytes, reserved })
+    }
+
+    /// The bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Reserves the memory of the document that the body becomes, parses it, and keeps only the document's memory
+    /// reserved.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::TooLarge`] for a document that no caller has room for, [`Problem::Unavailable`] if this one has none
+    /// now; the parser's error.
+    pub(super) fn parse<T, E: From<Problem>>(
+        mut self,
+        memory: &Budget,
+        parser: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Result<(T, Reservation), E> {
+        let cost = parsed_bytes(&self.bytes);
+        if !memory.admits(cost.saturating_add(self.bytes.len())) {
+            return Err(Problem::TooLarge.into());
+        }
+        self.reserved.grow(cost).map_err(Problem::from)?;
+        let parsed = parser(&self.bytes)?;
+        drop(self.bytes);
+        self.reserved.shrink_to(cost);
+        Ok((parsed, self.reserved))
+    }
+}
+
+/// The body of a response. What is reserved for it is free again once it was sent.
+#[derive(Debug)]
+pub(crate) struct ResponseBody {
+    bytes: Zeroizing<Vec<u8>>,
+    _reserved: Option<Reservation>,
+}
+
+impl ResponseBody {
+    /// A body whose memory is reserved.
+    pub(super) fn reserved(bytes: Zeroizing<Vec<u8>>, mut reserved: Reservation) -> Self {
+        reserved.shrink_to(bytes.len());
+        Self {
+            bytes,
+            _reserved: Some(reserved),
+        }
+    }
+
+    /// A body of a few kilobytes, which no caller's share needs to cover.
+    pub(super) fn small(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            bytes,
+            _reserved: None,
+        }
+    }
+}
+
+impl AsRef<[u8]> for ResponseBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<ResponseBody> for Body {
+    fn from(body: ResponseBody) -> Self {
+        Self::new(Frames(Bytes::from_owner(body)))
+    }
+}
+
+/// A body in frames of a length: hyper copies each frame before it encrypts it, and a whole response would take its
+/// memory twice.
+struct Frames(Bytes);
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let length = self.0.len().min(RESPONSE_FRAME_BYTES);
+        let frame = (length > 0).then(|| Ok(Frame::data(self.0.split_to(length))));
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.0.len()).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::error::ServiceError;
+
+    async fn read(body: Body, limit: usize) -> Result<usize, Problem> {
+        let memory = Budget::of_memory();
+        let share = Share::for_tests(1);
+        let read = RequestBody::read(&memory, share, body, limit).await;
+        read.map(|body| body.bytes().len())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_to_its_limit_whether_its_length_is_announced_or_not() {
+        let chunks = |count: usize| {
+            let chunk = || Ok::<_, ServiceError>(Bytes::from_static(b"12345"));
+            Body::from_stream(futures::stream::iter(
+                std::iter::repeat_with(chunk).take(count),
+            ))
+        };
+        assert_eq!(read(Body::from("1234567890"), 10).await, Ok(10));
+        assert_eq!(
+            read(Body::from("1234567890"), 9).await,
+            Err(Problem::TooLarge)
+        );
+        assert_eq!(read(chunks(2), 10).await, Ok(10));
+        assert_eq!(read(chunks(3), 10).await, Err(Problem::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn a_document_that_becomes_too_large_is_refused_before_it_is_parsed() {
+        let memory = Budget::of_memory();
+        let many = format!("[{}1]", "[1],".repeat(400_000));
+        let body = RequestBody::read(&memory, Share::for_tests(1), Body::from(many), 8 << 20).await;
+        let parsed = body
+            .unwrap()
+            .parse(&memory, |_| Err::<(), _>(Problem::Internal));
+        assert!(matches!(parsed, Err(Problem::TooLarge)));
+    }
+}

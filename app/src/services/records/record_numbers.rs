@@ -1,0 +1,124 @@
+//! Record numbers that other patients have, found before anything is sealed.
+//!
+//! The unique key of the index decides when tokens are stored, one patient at a time. What it would refuse is foreseen
+//! here for all changes of a request together: a request so is not tried again for each of its refusals.
+
+use std::collections::{BTreeMap, HashMap};
+
+use db::PatientToken;
+use fhir::{Demographics, ResourceType};
+use phi::{IndexToken, OrganizationId, PatientId};
+
+use super::fields::social_security_numbers;
+use super::plan::Step;
+use super::{Change, Effect, Records, RefusalReason};
+use crate::limits::MAX_SOCIAL_SECURITY_NUMBERS;
+use crate::services::error::ServiceError;
+
+/// A token as the unique key has it.
+type UniqueToken = (u16, IndexToken);
+
+/// The patients that have unique tokens, while changes are made one by one.
+#[derive(Default)]
+struct Holders {
+    by_token: HashMap<UniqueToken, PatientId>,
+    by_patient: HashMap<PatientId, Vec<UniqueToken>>,
+}
+
+impl Holders {
+    fn insert(&mut self, token: UniqueToken, patient: PatientId) {
+        self.by_token.insert(token, patient);
+        self.by_patient.entry(patient).or_default().push(token);
+    }
+
+    /// Replaces a patient's tokens, unless another patient has one of them.
+    fn replace(&mut self, patient: PatientId, tokens: &[PatientToken]) -> bool {
+        let tokens = || tokens.iter().map(|it| (it.version, it.token));
+        let has_other = |token| self.by_token.get(&token).is_some_and(|it| *it != patient);
+        if tokens().any(has_other) {
+            return false;
+        }
+        for token in self.by_patient.remove(&patient).unwrap_or_default() {
+            self.by_token.remove(&token);
+        }
+        tokens().for_each(|token| self.insert(token, patient));
+        true
+    }
+}
+
+impl Records {
+    /// Refuses the patients whose record numbers another patient has when it is their turn.
+    pub(super) async fn refuse_taken_numbers(
+        &self,
+        organization: OrganizationId,
+        changes: &[Change<'_>],
+        steps: &[Option<Step>],
+        refused: &mut BTreeMap<usize, RefusalReason>,
+    ) -> Result<(), ServiceError> {
+        let mut patients: Vec<(usize, PatientId, &[PatientToken])> = Vec::new();
+        for (index, (change, step)) in changes.iter().zip(steps).enumerate() {
+            let is_written = step
+                .as_ref()
+                .is_some_and(|it| it.effect != Effect::Unchanged);
+            if change.resource_type != ResourceType::Patient || !is_written {
+                continue;
+            }
+            let fields = Demographics::of(&change.resource);
+            if social_security_numbers(&fields) > MAX_SOCIAL_SECURITY_NUMBERS {
+                refused.insert(index, RefusalReason::TooManySocialSecurityNumbers);
+                continue;
+            }
+            let tokens = self.unique_tokens(organization, change, &fields).await?;
+            patients.push((index, change.id.into(), tokens));
+        }
+        let tokens: Vec<_> = patients
+            .iter()
+            .flat_map(|(_, _, it)| *it)
+            .copied()
+            .collect();
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let stored = self
+            .database
+            .holders_of_unique_tokens(organization, &tokens);
+        let mut holders = Holders::default();
+        for (token, patient) in stored.await? {
+            holders.insert((token.version, token.token), patient);
+        }
+        for (index, patient, tokens) in patients {
+            if !holders.replace(patient, tokens) {
+                refused.insert(index, RefusalReason::RecordNumberTaken);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use phi::IndexParameter;
+
+    use super::*;
+
+    fn token(number: u8) -> PatientToken {
+        PatientToken {
+            parameter: IndexParameter::Identifier,
+            version: 1,
+            token: IndexToken::from_bytes([number; 16]),
+            unique: true,
+        }
+    }
+
+    #[test]
+    fn a_number_is_free_once_its_patient_has_another() {
+        let (one, other) = (PatientId::random(), PatientId::random());
+        let mut holders = Holders::default();
+        holders.insert((1, token(1).token), one);
+        assert!(!holders.replace(other, &[token(1)]));
+        assert!(holders.replace(one, &[token(1), token(2)]));
+        assert!(holders.replace(one, &[token(3)]));
+        assert!(holders.replace(other, &[token(1), token(2)]));
+        assert!(!holders.replace(one, &[token(2)]));
+    }
+}

@@ -1,0 +1,21 @@
+//! Panics in the log: where, and in which request, never with which text.
+
+use std::panic::{self, PanicHookInfo};
+
+/// Replaces the panic hook of the standard library. That one writes the text of the panic to standard error, past all
+/// redaction, and the text may quote what a client sent: `unwrap` on an error shows the error, and slicing shows the
+/// string.
+pub(crate) fn install() {
+    panic::set_hook(Box::new(log));
+}
+
+fn log(panic: &PanicHookInfo<'_>) {
+    let (file, line) = panic
+        .location()
+        .map_or(("unknown", 0), |place| (place.file(), place.line()));
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(file, line, "panicked");
+    } else {
+        eprintln!("panicked at {file}:{line}");
+    }
+}

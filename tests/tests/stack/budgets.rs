@@ -1,0 +1,484 @@
+//! The budgets of the app, by what one caller can do to it and to others.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use futures::future::{join_all, try_join_all};
+use serde_json::{Value, json};
+use stack::KeyService;
+use tests::{Apart, Client, Clinic, Role, Running, audited, fhir};
+
+/// What the app may hold beyond what it holds when it is idle, in bytes.
+const MEMORY: u64 = 256 << 20;
+/// The longest response, in bytes: `app/src/limits.rs`, with what surrounds the entries.
+const RESPONSE: usize = 17 << 20;
+/// How long each attack lasts: many times as long as one of its requests.
+const ATTACK: Duration = Duration::from_secs(3);
+
+/// A memory figure of a process, in bytes.
+fn memory(pid: Option<i32>, figure: &str) -> anyhow::Result<u64> {
+    let pid = pid.context("the process does not run")?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(figure));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("a figure of memory")?.parse::<u64>()? << 10)
+}
+
+/// Has the kernel begin a new peak of a process's memory.
+fn reset_peak(pid: Option<i32>) -> anyhow::Result<()> {
+    let pid = pid.context("the process does not run")?;
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+/// A patient of about a megabyte.
+fn large_patient() -> Value {
+    let mut patient = fhir::patient();
+    let name = json!({"use": "old", "text": "x".repeat(200)});
+    patient["name"] = (0..4_000).map(|_| name.clone()).collect();
+    patient
+}
+
+/// A batch that reads one resource many times.
+fn reads(resource: &Value, count: usize) -> String {
+    let url = fhir::reference(resource);
+    let entry = json!({"request": {"method": "GET", "url": url}});
+    let entries: Vec<_> = (0..count).map(|_| entry.clone()).collect();
+    json!({"resourceType": "Bundle", "type": "batch", "entry": entries}).to_string()
+}
+
+/// A body of 3.9 MB that becomes a tree of 250 MB.
+fn hostile_body() -> String {
+    let objects = r#"{"a":1},"#.repeat(490_000);
+    format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{objects}{{}}]}}"#)
+}
+
+/// Sends a body again and again, on several connections at once, until the attack is over. The statuses.
+async fn attack(running: &Running, client: &Client, body: &str, at_once: usize) -> Vec<u16> {
+    let until = Instant::now() + ATTACK;
+    let attackers = (0..at_once).map(|_| async {
+        let Ok(door) = Running::of(running.status.clone()) else {
+            return Vec::new();
+        };
+        let client = door.nobody().with_token(client.token());
+        let mut statuses = Vec::new();
+        while Instant::now() < until {
+            let Ok(answer) = client.post_fhir(body.to_owned()).await else {
+                continue;
+            };
+            assert!(answer.body.len() < RESPONSE, "{} bytes", answer.body.len());
+            statuses.push(answer.status.as_u16());
+        }
+        statuses
+    });
+    join_all(attackers).await.concat()
+}
+
+/// Reads and searches again and again, until the attack is over; the number of rounds.
+async fn serve(victim: &Client, path: &str) -> anyhow::Result<u32> {
+    let until = Instant::now() + ATTACK;
+    let mut served = 0;
+    while Instant::now() < until {
+        victim.get(path).await?.expecting(200)?;
+        let search = victim.search(&[("family", "Missing")]);
+        search.await?.expecting(200)?;
+        served += 1;
+    }
+    Ok(served)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_requests_of_several_callers_take_neither_the_memory_nor_the_turn_of_others()
+-> anyhow::Result<()> {
+    let apart = Apart::up().await?;
+    let running = apart.running()?;
+    let (here, there) = (
+        running.clinician(Clinic::Riverside).await?,
+        running.clinician(Clinic::Lakeside).await?,
+    );
+    let victim = running.sign_in(Role::FrontDesk, Clinic::Riverside).await?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
+        .await?;
+    let (large, small) = (large_patient(), fhir::patient());
+    for client in [&here, &there] {
+        client
+            .bundle(&fhir::transaction(&[&large]))
+            .await?
+            .expecting(200)?;
+    }
+    here.bundle(&fhir::transaction(&[&small]))
+        .await?
+        .expecting(200)?;
+    let path = format!("/fhir/{}", fhir::reference(&small));
+    let app = running.status.app.pid;
+    let idle = memory(app, "VmRSS:")?;
+    reset_peak(app)?;
+    let (batch, hostile) = (reads(&large, 150), hostile_body());
+    let served = serve(&victim, &path);
+    let (served, here, there, trees, refused) = tokio::join!(
+        served,
+        attack(&running, &here, &batch, 5),
+        attack(&running, &there, &batch, 5),
+        attack(&running, &there, &hostile, 1),
+        attack(&running, &officer, &hostile, 3),
+    );
+    let peak = memory(app, "VmHWM:")?;
+    let served = served?;
+    assert!(served > 0, "the victim was not served");
+    for statuses in [&here, &there] {
+        assert!(statuses.contains(&200), "{statuses:?}");
+        assert!(
+            statuses.iter().all(|it| [200, 503].contains(it)),
+            "{statuses:?}"
+        );
+    }
+    assert!(trees.iter().all(|it| [413, 503].contains(it)), "{trees:?}");
+    assert!(
+        refused.iter().all(|it| *it == 403) && !refused.is_empty(),
+        "{refused:?}"
+    );
+    let grown = peak.saturating_sub(idle);
+    let attacks = here.len() + there.len() + trees.len() + refused.len();
+    eprintln!(
+        "{} MiB beyond idle in {attacks} attacks, {served} rounds of others",
+        grown >> 20
+    );
+    assert!(grown <= MEMORY, "the app has grown by {} MiB", grown >> 20);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_are_done()
+-> anyhow::Result<()> {
+    // Apart, because it takes the share of a caller that other tests are, too.
+    let apart = Apart::up().await?;
+    let running = apart.running()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let (large, small) = (large_patient(), fhir::patient());
+    clinician
+        .bundle(&fhir::transaction(&[&large]))
+        .await?
+        .expecting(200)?;
+    let mut batch: Value = serde_json::from_str(&reads(&large, 30))?;
+    let write = json!({
+        "resource": small,
+        "request": {"method": "PUT", "url": fhir::reference(&small)}
+    });
+    batch["entry"]
+        .as_array_mut()
+        .context("entries")?
+        .push(write);
+    let answer = clinician.bundle(&batch).await?.expecting(200)?;
+    assert!(answer.body.len() < RESPONSE);
+    let entries = answer.json()?["entry"]
+        .as_array()
+        .cloned()
+        .context("entries")?;
+    assert_eq!(entries.len(), 31);
+    let status = |entry: &Value| {
+        entry["response"]["status"]
+            .as_str()
+            .unwrap_or("")
+            .to_owned()
+    };
+    let read = entries
+        .iter()
+        .take_while(|it| status(it) == "200 OK")
+        .count();
+    assert!((10..20).contains(&read), "{read} were read");
+    for entry in &entries[read..30] {
+        assert_eq!(status(entry), "413 Content Too Large");
+        let issue = &entry["response"]["outcome"]["issue"][0];
+        assert_eq!(issue["code"], "too-costly", "{issue}");
+    }
+    assert_eq!(status(&entries[30]), "201 Created");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_whose_response_would_be_too_long_is_cut_and_says_so() -> anyhow::Result<()> {
+    // Apart, because it takes the share of a caller that other tests are, too.
+    let apart = Apart::up().await?;
+    let running = apart.running()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let number = fhir::random_record_number();
+    let patients: Vec<Value> = (0..20)
+        .map(|_| {
+            let mut patient = large_patient();
+            patient["telecom"] =
+                json!([{"system": "email", "value": format!("{number}@example.org")}]);
+            patient
+        })
+        .collect();
+    for patients in patients.chunks(4) {
+        let resources: Vec<_> = patients.iter().collect();
+        clinician
+            .bundle(&fhir::transaction(&resources))
+            .await?
+            .expecting(200)?;
+    }
+    let email = format!("{number}@example.org");
+    let answer = clinician
+        .search(&[("email", &email)])
+        .await?
+        .expecting(200)?;
+    assert!(answer.body.len() < RESPONSE);
+    let bundle = answer.json()?;
+    assert_eq!(bundle["total"], 20);
+    let entries = bundle["entry"].as_array().context("entries")?;
+    let (outcome, found) = entries.split_last().context("entries")?;
+    assert!(
+        (10..20).contains(&found.len()),
+        "{} were found",
+        found.len()
+    );
+    assert_eq!(outcome["search"]["mode"], "outcome");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_without_rights_is_refused_before_its_body_is_read() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Lakeside).await?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
+        .await?;
+    for body in ["{".to_owned(), hostile_body()] {
+        // Of a role that may send Bundles, the body is refused.
+        let answer = clinician.post_fhir(body.clone()).await?;
+        assert!(
+            [400, 413].contains(&answer.status.as_u16()),
+            "{}",
+            answer.status
+        );
+        let answer = officer.post_fhir(body).await?.expecting(403)?;
+        let events = audited::latest(&officer).await?;
+        let event = audited::of_request(&events, answer.header("x-request-id"));
+        let event = event.context("the refusal is on record")?;
+        assert_eq!(event["outcome"], "refused");
+        assert_eq!(event["records"][0]["kind"], "Bundle");
+    }
+    let path = "/fhir/Patient/_search";
+    let form = "application/x-www-form-urlencoded";
+    let search = officer.request(http::Method::POST, path, form, "nothing=that+is+known");
+    search.await?.expecting(403)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_search_has_few_parameters_and_values() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    for (parameter, count) in [("identifier=a", 4_500), ("birthdate=ne1980", 3_700)] {
+        let form = vec![parameter; count].join("&");
+        let path = "/fhir/Patient/_search";
+        let kind = "application/x-www-form-urlencoded";
+        let answer = clinician
+            .request(http::Method::POST, path, kind, form)
+            .await?;
+        let issues = answer.expecting(413)?.issues()?;
+        let why = issues[0]["diagnostics"].as_str().unwrap_or_default();
+        assert!(why.contains("at most 32 parameters"), "{why}");
+    }
+    let values = vec!["ne1980"; 65].join(",");
+    clinician
+        .search(&[("birthdate", &values)])
+        .await?
+        .expecting(413)?;
+    let values = vec!["999-12-3456"; 21].join(",");
+    clinician
+        .search(&[("identifier", &values)])
+        .await?
+        .expecting(413)?;
+    let values = vec!["ne1980"; 64].join(",");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = clinician.search(&[("birthdate", &values)]).await?;
+        // The list of patients of a stack that was just started is being prepared.
+        if answer.status != 503 || Instant::now() > deadline {
+            answer.expecting(200)?;
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_does_not_grow_with_what_was_sent() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let form = "x=&".repeat(21_000);
+    let kind = "application/x-www-form-urlencoded";
+    let path = "/fhir/Patient/_search";
+    let answer = clinician
+        .request(http::Method::POST, path, kind, form)
+        .await?;
+    assert!(answer.body.len() < 2_000, "{} bytes", answer.body.len());
+    let mut patient = fhir::patient();
+    patient["name"] = (0..20_000).map(|_| json!({"nick": 1})).collect();
+    let answer = clinician.bundle(&fhir::transaction(&[&patient])).await?;
+    assert_eq!(answer.status, 422);
+    assert!(answer.body.len() < 20_000, "{} bytes", answer.body.len());
+    let issues = answer.issues()?;
+    assert_eq!(issues.len(), 51);
+    let last = issues[50]["diagnostics"].as_str().unwrap_or_default();
+    assert!(last.contains("19950 more"), "{last}");
+    // Each entry of a batch has a response of its own; not each of them says why.
+    let entries = vec!["{}"; 20_000].join(",");
+    let body = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entries}]}}"#);
+    let answer = clinician.post_fhir(body).await?.expecting(200)?;
+    assert!(answer.body.len() < 2_000_000, "{} bytes", answer.body.len());
+    let entries = answer.json()?["entry"]
+        .as_array()
+        .cloned()
+        .context("entries")?;
+    assert_eq!(entries.len(), 20_000);
+    assert_eq!(
+        entries[0]["response"]["outcome"]["resourceType"],
+        "OperationOutcome"
+    );
+    assert_eq!(entries[19_999]["response"]["status"], "400 Bad Request");
+    Ok(())
+}
+
+/// A patient with a social security number, and the record number of another.
+fn with_number_of(other: &Value, number: usize) -> Value {
+    let mut patient = fhir::patient();
+    patient["identifier"] = json!([
+        other["identifier"][0],
+        {"system": "http://hl7.org/fhir/sid/us-ssn", "value": format!("999-12-{number:04}")}
+    ]);
+    patient
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_writes_of_a_batch_are_found_together_and_leave_nothing() -> anyhow::Result<()> {
+    let changed = Apart::up_with(|settings| {
+        settings.options.key_service = KeyService::Emulator;
+    });
+    let apart = changed.await?;
+    let running = apart.running()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let taken = fhir::patient();
+    clinician
+        .bundle(&fhir::transaction(&[&taken]))
+        .await?
+        .expecting(200)?;
+    let mut entries: Vec<Value> = (0..150).map(|it| with_number_of(&taken, it)).collect();
+    let of_refused = fhir::observation(&entries[0]);
+    let orphans = (0..48).map(|_| fhir::observation(&fhir::patient()));
+    entries.extend(orphans);
+    entries.push(of_refused);
+    let accepted = fhir::patient();
+    entries.push(accepted.clone());
+    let mut intruder = running.intruder().await?;
+    let keys = "SELECT COUNT(*) FROM `keys`";
+    let stored = intruder.number(keys, &[]).await?;
+    let calls = || -> anyhow::Result<usize> {
+        let log = fs::read_to_string(running.status.logs.join("kms.log"))?;
+        Ok(log.matches("POST /").count())
+    };
+    let called = calls()?;
+    let resources: Vec<&Value> = entries.iter().collect();
+    let answer = clinician
+        .bundle(&fhir::batch(&resources))
+        .await?
+        .expecting(200)?;
+    let responses = answer.json()?["entry"]
+        .as_array()
+        .cloned()
+        .context("entries")?;
+    for (index, response) in responses.iter().enumerate() {
+        let expected = match index {
+            0..150 => "409 Conflict",
+            150..199 => "422 Unprocessable Entity",
+            _ => "201 Created",
+        };
+        assert_eq!(
+            response["response"]["status"], expected,
+            "entry {index}: {response}"
+        );
+    }
+    assert!(
+        calls()? <= called + 2,
+        "{} calls of the key service",
+        calls()? - called
+    );
+    assert_eq!(intruder.number(keys, &[]).await?, stored + 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_record_number_goes_to_the_first_of_a_batch_for_which_it_is_free() -> anyhow::Result<()> {
+    let running = Running::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    // Two that want one new number: the first has it.
+    let (first, mut second) = (fhir::patient(), fhir::patient());
+    second["identifier"] = first["identifier"].clone();
+    let answer = clinician
+        .bundle(&fhir::batch(&[&first, &second]))
+        .await?
+        .json()?;
+    assert_eq!(answer["entry"][0]["response"]["status"], "201 Created");
+    assert_eq!(answer["entry"][1]["response"]["status"], "409 Conflict");
+    // A number that its patient gives up in the same batch is free for the next one.
+    let mut gives_up = first.clone();
+    gives_up["identifier"][0]["value"] = json!(fhir::random_record_number());
+    let answer = clinician
+        .bundle(&fhir::batch(&[&gives_up, &second]))
+        .await?
+        .json()?;
+    assert_eq!(answer["entry"][0]["response"]["status"], "200 OK");
+    assert_eq!(answer["entry"][1]["response"]["status"], "201 Created");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_beyond_a_caller_s_budget_leave_one_event() -> anyhow::Result<()> {
+    let apart = Apart::up().await?;
+    let running = apart.running()?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
+        .await?;
+    let mut intruder = running.intruder().await?;
+    let events = "SELECT COUNT(*) FROM audit_events";
+    let before = intruder.number(events, &[]).await?;
+    let patient = fhir::patient();
+    let path = format!("/fhir/{}", fhir::reference(&patient));
+    let body = fhir::batch(&[&patient]);
+    for _ in 0..25 {
+        let refused = (0..10).map(|_| async {
+            officer.get(&path).await?.expecting(403)?;
+            officer.bundle(&body).await?.expecting(403)
+        });
+        try_join_all(refused).await?;
+    }
+    // 500 refusals: 20 of a minute, and at most one minute more with the summary of the first.
+    let recorded = intruder.number(events, &[]).await? - before;
+    assert!((20..=41).contains(&recorded), "{recorded} events");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_to_the_database_serves_writes_and_reads_at_once() -> anyhow::Result<()> {
+    let changed = Apart::up_with(|settings| settings.options.database_connections = 1);
+    let apart = changed.await?;
+    let running = apart.running()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let patient = fhir::patient();
+    clinician
+        .bundle(&fhir::transaction(&[&patient]))
+        .await?
+        .expecting(200)?;
+    let path = format!("/fhir/{}", fhir::reference(&patient));
+    let tried = (0..12).map(|_| async {
+        let added = fhir::patient();
+        let write = fhir::transaction(&[&added, &fhir::observation(&patient)]);
+        let (written, read) = tokio::join!(clinician.bundle(&write), clinician.get(&path));
+        written?.expecting(200)?;
+        read?.expecting(200)
+    });
+    try_join_all(tried).await?;
+    Ok(())
+}
