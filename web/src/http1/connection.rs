@@ -163,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Parting + Unpin + Send> Connection<'_, S> {
         mut ending: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Result<Head, Problem>, Ended> {
         let waited = Instant::now();
-        let mut begun = (!self.line.inbox.is_empty()).then_some(waited);
+        let mut begun = head::has_begun(&self.line.inbox).then_some(waited);
         poll_fn(|cx| {
             loop {
                 match head::take(&mut self.line.inbox, self.line.longest_head) {
@@ -176,7 +176,9 @@ impl<S: AsyncRead + AsyncWrite + Parting + Unpin + Send> Connection<'_, S> {
                         Ok(0) | Err(_) => return Poll::Ready(Err(Ended)),
                         Ok(_) => {}
                     }
-                    begun.get_or_insert_with(Instant::now);
+                    if head::has_begun(&self.line.inbox) {
+                        begun.get_or_insert_with(Instant::now);
+                    }
                     continue;
                 }
                 let due = match begun {

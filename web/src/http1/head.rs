@@ -1,6 +1,6 @@
 //! A request's head: read once, strictly, into what the rest of the edge works on.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
@@ -12,6 +12,8 @@ use crate::{limits::HEADERS, problem::Problem};
 
 /// The end of a head.
 const END: &[u8] = b"\r\n\r\n";
+/// An empty line, which some clients send behind a body.
+const EMPTY_LINE: &[u8] = b"\r\n";
 
 /// A head that can be read in one way only.
 #[derive(Debug)]
@@ -41,20 +43,27 @@ pub(crate) enum Framing {
 /// Takes a head from the front of `inbox`; `None` while its end has not come.
 ///
 /// Stricter than RFC 9112 where readers are known to differ, so that everybody behind us reads the
-/// same: lines end with CR LF, there is one length said once in one way, no empty line comes first.
+/// same: lines end with CR LF, there is one length said once in one way. One empty line before the
+/// request line is skipped (RFC 9112, 2.2); a second one is refused.
 ///
 /// # Errors
 /// What a client is told before its connection is closed.
 pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>, Problem> {
-    let end = memmem::find(inbox, END).map(|at| at + END.len());
-    let seen = inbox.get(..end.unwrap_or(inbox.len())).unwrap_or_default();
+    if !has_begun(inbox) {
+        return Ok(None);
+    }
+    let start = if inbox.starts_with(EMPTY_LINE) {
+        EMPTY_LINE.len()
+    } else {
+        0
+    };
+    let text = inbox.get(start..).unwrap_or_default();
+    let end = memmem::find(text, END).map(|at| at + END.len());
+    let seen = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
     if memchr_iter(b'\n', seen).any(|at| at == 0 || seen.get(at - 1) != Some(&b'\r')) {
         return Err(malformed("a line of the head does not end with CR LF"));
     }
-    if inbox
-        .first()
-        .is_some_and(|first| !first.is_ascii_alphabetic())
-    {
+    if !seen.first().is_some_and(u8::is_ascii_alphabetic) {
         return Err(malformed("a request begins with its method"));
     }
     if seen.len() > longest {
@@ -63,9 +72,19 @@ pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>,
         return Err(Problem::new(status, detail));
     }
     match end {
-        Some(end) => read(&inbox.split_to(end).freeze()).map(Some),
+        Some(end) => {
+            inbox.advance(start);
+            read(&inbox.split_to(end).freeze()).map(Some)
+        }
         None => Ok(None),
     }
+}
+
+/// Whether a request has begun: an empty line before it, or the half of one, does not count. So a
+/// client that ends a body with a line end too many may stay idle as long as any other, and its
+/// connection is closed while the process drains; no time that is waited begins anew with it.
+pub(super) fn has_begun(inbox: &[u8]) -> bool {
+    !EMPTY_LINE.starts_with(inbox)
 }
 
 fn read(bytes: &Bytes) -> Result<Head, Problem> {
