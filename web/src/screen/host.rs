@@ -1,3 +1,5 @@
+//! The host that a request is for.
+
 use http::{
     StatusCode, Version,
     header::HOST,
@@ -30,19 +32,14 @@ pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<()
     let target = head.uri.authority().map(Authority::as_str);
     let host = match (header, target) {
         (Some(header), Some(target)) if header.eq_ignore_ascii_case(target) => header,
+        // In HTTP/2 too: gateways that translate a request in origin form from HTTP/1.1 send `Host`
+        // and no `:authority` (RFC 9113, 8.3.1). The library demands a `:scheme` of it, and drops
+        // the scheme, which a URI without an authority cannot hold; there is TLS below anyway.
         (Some(only), None) => only,
         // HTTP/2 has its own place for it.
         (None, Some(only)) if head.version == Version::HTTP_2 => only,
         _ => return Err(malformed),
     };
-    // On HTTP/2 a request always says by which scheme it came.
-    let is_https = match head.uri.scheme() {
-        Some(scheme) => *scheme == Scheme::HTTPS,
-        None => head.version != Version::HTTP_2,
-    };
-    if !is_https {
-        return Err(malformed);
-    }
     let ours = host.eq_ignore_ascii_case(origin.authority())
         || (origin.is_loopback() && is_loopback(&host.to_ascii_lowercase()));
     // Load balancers ask for health by address.
