@@ -2,6 +2,7 @@
 
 mod api;
 mod authentication;
+mod csrf;
 mod fhir;
 mod health;
 mod openapi;

@@ -12,7 +12,6 @@ mod injection;
 mod path;
 mod phi;
 mod query;
-mod site;
 #[cfg(test)]
 mod tests;
 
@@ -46,7 +45,6 @@ pub(crate) fn check<'s>(
         query::check(head.uri.query(), described, route.kind)?;
     }
     let operation = operation.ok_or(not_answered(route.allow))?;
-    site::check(head, operation, origin, surface.cookie())?;
     body(head, has_body, operation)?;
     headers::check(&head.headers)?;
     Ok(route)

@@ -21,8 +21,6 @@ pub(crate) enum Reason {
     Injection,
     /// The credentials are not of the one form that is read.
     Credentials,
-    /// A page of another site sent it.
-    OtherSite,
     /// The head or the body is too large.
     TooLarge,
     /// The body came too slowly.
@@ -43,7 +41,6 @@ impl Reason {
         match status.as_u16() {
             400 | 505 => Self::Malformed,
             401 => Self::Credentials,
-            403 => Self::OtherSite,
             404 => Self::UnknownRoute,
             405 => Self::Method,
             408 => Self::TooSlow,
@@ -68,7 +65,6 @@ impl Reason {
             Self::PhiInUrl => "phi_in_url",
             Self::Injection => "injection",
             Self::Credentials => "credentials",
-            Self::OtherSite => "other_site",
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
             Self::TooMany => "too_many",

@@ -5,11 +5,6 @@ use http::{HeaderMap, HeaderValue, header::COOKIE};
 /// The longest value that a cookie of ours has.
 const LONGEST: usize = 256;
 
-/// Whether a cookie of this name came.
-pub(super) fn has(headers: &HeaderMap, name: &str) -> bool {
-    pairs(headers).any(|pair| is_named(pair, name))
-}
-
 /// The `Cookie` header for the app: the pairs of this name whose value has a token's form. That
 /// there are two is left to the app, which then believes neither.
 pub(crate) fn kept(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {

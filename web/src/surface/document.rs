@@ -52,7 +52,6 @@ pub(super) fn read(document: &Value) -> Result<Surface, SurfaceError> {
 fn own(template: &'static str) -> Route {
     let get = Operation {
         method: Method::GET,
-        open: true,
         parameters: Vec::new(),
         media_types: Vec::new(),
         advice: "",
@@ -117,15 +116,12 @@ impl<'a> Path<'a> {
                 });
             }
         }
-        let security = operation.get("security").and_then(Value::as_array);
-        let open = security.is_some_and(Vec::is_empty);
         let content = operation.pointer("/requestBody/content");
         let names = content.and_then(Value::as_object).into_iter().flatten();
         let media_types: Vec<Box<str>> = names.map(|(name, _)| name.as_str().into()).collect();
         let advice = leak(&format!("send the body as {}", media_types.join(" or ")));
         Ok(Operation {
             method,
-            open,
             parameters,
             media_types,
             advice,

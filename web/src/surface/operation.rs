@@ -9,7 +9,6 @@ use crate::problem::{Problem, Reason};
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(super) method: Method,
-    pub(super) open: bool,
     pub(super) parameters: Vec<Parameter>,
     /// Empty where no body is described.
     pub(super) media_types: Vec<Box<str>>,
@@ -44,11 +43,6 @@ impl Operation {
             Some((at, parameter)) if parameter.schema.accepts(value) => Fit::Fits(at),
             Some(_) => Fit::IllFormed,
         }
-    }
-
-    /// Whether it is for everybody, signed in or not.
-    pub(crate) fn is_open(&self) -> bool {
-        self.open
     }
 
     /// Whether a body is described.
@@ -101,7 +95,6 @@ mod tests {
     fn a_body_comes_as_what_is_described() {
         let operation = Operation {
             method: Method::POST,
-            open: false,
             parameters: Vec::new(),
             media_types: vec!["application/fhir+json".into(), "application/json".into()],
             advice: "",

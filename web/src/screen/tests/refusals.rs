@@ -129,46 +129,6 @@ fn a_header_that_the_app_sees_has_its_form() {
 }
 
 #[test]
-fn what_another_site_sends_changes_nothing() {
-    let form = ("content-type", "application/x-www-form-urlencoded");
-    let cookie = ("cookie", "__Host-session=abc");
-    for headers in [
-        [form, cookie, ("origin", "https://evil.example")].as_slice(),
-        &[form, cookie, ("origin", "null")],
-        &[form, cookie, ("sec-fetch-site", "cross-site")],
-        &[
-            form,
-            cookie,
-            ("sec-fetch-site", "same-site"),
-            ("origin", "https://clinic.example"),
-        ],
-        &[form, cookie],
-    ] {
-        assert_eq!(
-            refused("POST /patients/search", headers),
-            (403, Reason::OtherSite)
-        );
-    }
-    for headers in [
-        [form, cookie, ("origin", "https://clinic.example")].as_slice(),
-        &[
-            form,
-            cookie,
-            ("origin", "null"),
-            ("sec-fetch-site", "same-origin"),
-        ],
-        &[form, ("authorization", "Bearer abc"), cookie],
-        &[form],
-    ] {
-        assert!(
-            answer("POST /patients/search", headers).is_ok(),
-            "{headers:?}"
-        );
-    }
-    assert!(answer("POST /sign-in", &[form, cookie]).is_ok());
-}
-
-#[test]
 fn there_is_one_host_and_it_is_ours() {
     let of = |change: fn(&mut Parts)| {
         let mut head = head("GET /", &[]);
