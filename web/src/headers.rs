@@ -11,7 +11,7 @@ use crate::{
     client::{Client, X_AMZN_TRACE_ID},
     config::Origin,
     problem::Problem,
-    screen::cookies,
+    screen::{cookies, validators},
 };
 
 /// Where the client comes from; its address alone, set by us alone.
@@ -23,10 +23,11 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 
 /// The headers of a request that reach the app, if they come once. All others are dropped, and so
 /// are all spellings of "this is who I am" and "this is where I come from", known or not.
-const ONCE: [HeaderName; 9] = [
+const ONCE: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
     header::ORIGIN,
     header::USER_AGENT,
     HeaderName::from_static("sec-fetch-dest"),
@@ -88,6 +89,7 @@ pub(crate) fn to_app(
     if let Some(ours) = cookies::kept(from, cookie) {
         to.insert(header::COOKIE, ours);
     }
+    validators::remove_malformed(&mut to);
     remove_listed(&mut to, from);
     if let Ok(address) = HeaderValue::try_from(client.address.to_string()) {
         to.insert(X_FORWARDED_FOR, address);
@@ -243,6 +245,30 @@ mod tests {
                 "x-request-id"
             ]
         );
+    }
+
+    #[test]
+    fn malformed_conditions_are_dropped_and_others_go_on_as_they_are() {
+        let to = handed_on(&[
+            ("if-none-match", "W/\"1\""),
+            ("if-none-match", "\"2\""),
+            ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("if-unmodified-since", "now"),
+            ("if-match", "*"),
+        ])
+        .unwrap();
+        let tags: Vec<_> = to.get_all("if-none-match").iter().collect();
+        assert_eq!(tags, ["W/\"1\"", "\"2\""]);
+        assert_eq!(to["if-modified-since"], "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(to["if-match"], "*");
+        assert!(!to.contains_key("if-unmodified-since"));
+        let to = handed_on(&[
+            ("if-none-match", "\"1\""),
+            ("if-none-match", "2"),
+            ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ])
+        .unwrap();
+        assert!(!to.contains_key("if-none-match") && !to.contains_key("if-modified-since"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod conversation;
 mod edge;
+mod header_grammar;
 mod headers;
 mod health;
 mod http1;

@@ -1,10 +1,15 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
+        WWW_AUTHENTICATE,
+    },
 };
 use serde_json::json;
 use telemetry::RequestId;
+
+use crate::header_grammar::names_media_type;
 
 mod page;
 mod reason;
@@ -22,6 +27,8 @@ pub(crate) struct Problem {
     pub(crate) reason: Reason,
     /// The methods that are answered instead.
     pub(crate) allow: Option<&'static str>,
+    /// The content codings of a body that are read (RFC 9110, 12.5.3).
+    pub(crate) accept_encoding: Option<&'static str>,
 }
 
 /// How a client wants to be told.
@@ -41,8 +48,8 @@ impl Manner {
         if path == "/fhir" || path.starts_with("/fhir/") {
             return Self::Outcome;
         }
-        let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        let wants_page = accepts.is_some_and(|accept| accept.contains("text/html"));
+        let mut accepts = headers.get_all(ACCEPT).iter();
+        let wants_page = accepts.any(|value| names_media_type(value.as_bytes(), "text/html"));
         if wants_page && !path.starts_with("/api/") {
             Self::Page
         } else {
@@ -58,6 +65,7 @@ impl Problem {
             detail,
             reason: Reason::of(status),
             allow: None,
+            accept_encoding: None,
         }
     }
 
@@ -70,6 +78,12 @@ impl Problem {
     /// The same, with the methods that are answered instead.
     pub(crate) const fn allowing(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
+        self
+    }
+
+    /// The same, with the content codings that a body may have instead.
+    pub(crate) const fn with_accept_encoding(mut self, codings: &'static str) -> Self {
+        self.accept_encoding = Some(codings);
         self
     }
 
@@ -103,6 +117,9 @@ impl Problem {
         }
         if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(codings) = self.accept_encoding {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -169,6 +186,19 @@ mod tests {
             Manner::of("/patients", &HeaderMap::new()),
             Manner::ProblemJson
         );
+    }
+
+    #[test]
+    fn a_page_is_for_those_who_accept_html_in_any_spelling() {
+        for (accept, manner) in [
+            ("TEXT/HTML;q=0.9, */*", Manner::Page),
+            ("text/html;q=0, */*", Manner::ProblemJson),
+            ("application/json; x=\"text/html\"", Manner::ProblemJson),
+            ("text/html-sandboxed", Manner::ProblemJson),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(Manner::of("/patients", &headers), manner, "{accept}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod phi;
 mod query;
 #[cfg(test)]
 mod tests;
+pub(crate) mod validators;
 
 use http::{Method, StatusCode, Uri, Version, request::Parts};
 

@@ -5,12 +5,18 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::agent;
-use crate::problem::{Problem, Reason};
+use super::{agent, injection, validators};
+use crate::{
+    header_grammar::{self, Parameter},
+    problem::{Problem, Reason},
+};
 
+/// Longest value of a list, in bytes: browsers' `Accept` is the longest in use, of about 200.
 const LONGEST_LIST: usize = 1024;
+/// Longest bearer token, in bytes: ours have 43; the identity providers' of others some thousands.
 const LONGEST_TOKEN: usize = 4096;
-const LONGEST_WORD: usize = 256;
+/// Longest origin, in bytes: a host's name has at most 253.
+const LONGEST_ORIGIN: usize = 270;
 
 /// Refuses a head of which any header is not what it should be.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
@@ -20,13 +26,20 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
             "accept" => is_list(bytes, is_media_range),
             "accept-encoding" => is_list(bytes, is_coding),
             "accept-language" => is_list(bytes, is_language),
-            "content-type" | "prefer" => is_list(bytes, is_any),
+            "content-type" => bytes.is_empty() || is_member(bytes, is_media_range),
+            "prefer" => is_list(bytes, is_preference),
             "authorization" if is_bearer(bytes) => true,
             "authorization" => return Err(credentials()),
             "content-encoding" if bytes.eq_ignore_ascii_case(b"identity") => true,
             "content-encoding" => return Err(compressed()),
-            "if-match" | "if-none-match" => is_tags(bytes),
-            "if-modified-since" => is_date(bytes),
+            // Without it the request would do what its sender wanted to prevent.
+            "if-match" => bytes.len() <= LONGEST_LIST && validators::are_tags(bytes),
+            // Malformed ones of these are ignored: `headers.rs` drops them. What looks like code is
+            // refused all the same.
+            "if-none-match" => validators::are_tags(bytes) || is_harmless(bytes),
+            "if-modified-since" | "if-unmodified-since" => {
+                validators::is_date(bytes) || is_harmless(bytes)
+            }
             "origin" => is_origin(bytes),
             "sec-fetch-dest" | "sec-fetch-mode" | "sec-fetch-site" | "sec-fetch-user" => {
                 is_word(bytes)
@@ -86,21 +99,44 @@ fn compressed() -> Problem {
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "a body is sent as it is, not compressed",
     )
+    .with_accept_encoding("identity")
+}
+
+/// Nothing of it is read, and nothing in it looks like code.
+fn is_harmless(value: &[u8]) -> bool {
+    value.len() <= LONGEST_LIST && injection::find(value).is_none()
 }
 
 /// A list (RFC 9110, 5.6.1) of items of a form, each with parameters.
 fn is_list(value: &[u8], is_item: fn(&[u8]) -> bool) -> bool {
-    let is_sound = |member: &[u8]| {
-        let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let item = parts.next().unwrap_or_default();
-        is_item(item) && parts.all(is_parameter) && (!item.is_empty() || member.len() < 2)
-    };
-    value.len() <= LONGEST_LIST && value.split(|byte| *byte == b',').all(is_sound)
+    let is_sound = |member: &[u8]| member.is_empty() || is_member(member, is_item);
+    value.len() <= LONGEST_LIST && header_grammar::split(value, b',').all(is_sound)
 }
 
-/// `q=0.8`, `charset="utf-8"`, or nothing after a last semicolon.
-fn is_parameter(parameter: &[u8]) -> bool {
-    parameter.is_empty() || (parameter.contains(&b'=') && is_any(parameter))
+/// An item of a form, with parameters.
+fn is_member(member: &[u8], is_item: fn(&[u8]) -> bool) -> bool {
+    let mut parts = header_grammar::split(member, b';');
+    let item = parts.next().unwrap_or_default();
+    !item.is_empty() && is_item(item) && parts.all(|part| part.is_empty() || is_parameter(part))
+}
+
+/// `q=0.8`, `charset="utf-8"`. The content of a quoted string is text, and is searched for code.
+fn is_parameter(part: &[u8]) -> bool {
+    let Some(Parameter {
+        name,
+        value,
+        quoted,
+    }) = header_grammar::parameter(part)
+    else {
+        return false;
+    };
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"=*/+-._".contains(byte);
+    let is_sound = if quoted {
+        injection::find(&value).is_none()
+    } else {
+        value.iter().all(allowed)
+    };
+    is_sound && name.iter().all(allowed)
 }
 
 /// `text/html`, `application/*`, `*/*`, or the `*` of Java.
@@ -109,14 +145,14 @@ fn is_media_range(item: &[u8]) -> bool {
     let mut parts = item.split(|byte| *byte == b'/');
     let (kind, subtype) = (parts.next(), parts.next());
     let sound = |part: &[u8]| !part.is_empty() && part.iter().all(allowed);
-    let lone = matches!(item, b"" | b"*");
+    let lone = item == b"*";
     lone || (kind.is_some_and(sound) && subtype.is_some_and(sound) && parts.next().is_none())
 }
 
 /// `zh-Hant-TW` (BCP 47), or `*`.
 fn is_language(item: &[u8]) -> bool {
     let sound = |part: &[u8]| part.len() <= 8 && part.iter().all(u8::is_ascii_alphanumeric);
-    matches!(item, b"" | b"*") || item.split(|byte| b"-_".contains(byte)).all(sound)
+    item == b"*" || item.split(|byte| b"-_".contains(byte)).all(sound)
 }
 
 /// `gzip`, or `*`.
@@ -125,49 +161,29 @@ fn is_coding(item: &[u8]) -> bool {
     item.len() <= 16 && item.iter().all(allowed)
 }
 
-/// A media type, or a preference with its value.
-fn is_any(item: &[u8]) -> bool {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b" =*/+-._\"\t".contains(byte);
-    item.iter().all(allowed)
+/// `respond-async`, `return=minimal` (RFC 7240).
+fn is_preference(item: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    item.iter().all(allowed) || is_parameter(item)
 }
 
-/// `Bearer`, a space, a token (RFC 6750, 2.1).
+/// `Bearer`, spaces, a token (RFC 6750, 2.1; RFC 9110, 11.4).
 fn is_bearer(value: &[u8]) -> bool {
-    let Some((scheme, token)) = value.split_at_checked(7) else {
+    let Some((scheme, token)) = value.split_at_checked(6) else {
         return false;
     };
+    let spaces = token.iter().take_while(|byte| **byte == b' ').count();
+    let token = token.get(spaces..).unwrap_or_default();
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-    scheme.eq_ignore_ascii_case(b"bearer ")
+    scheme.eq_ignore_ascii_case(b"bearer")
+        && spaces > 0
         && (1..=LONGEST_TOKEN).contains(&token.len())
         && token.iter().all(allowed)
 }
 
-/// `*`, or entity tags (RFC 9110, 8.8.3) of letters, digits and a few signs.
-fn is_tags(value: &[u8]) -> bool {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"\"/, \t-._~:+=".contains(byte);
-    value == b"*"
-        || (value.len() <= LONGEST_LIST
-            && value.iter().all(allowed)
-            && value.split(|byte| *byte == b',').all(is_tag))
-}
-
-fn is_tag(tag: &[u8]) -> bool {
-    let tag = tag.trim_ascii();
-    let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
-    let opaque = tag
-        .strip_prefix(b"\"")
-        .and_then(|tag| tag.strip_suffix(b"\""));
-    opaque.is_some_and(|opaque| !opaque.contains(&b'"'))
-}
-
-fn is_date(value: &[u8]) -> bool {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b" ,:+-".contains(byte);
-    value.len() <= 40 && value.iter().all(allowed)
-}
-
 fn is_origin(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b":/.-_[]".contains(byte);
-    value.len() <= LONGEST_WORD && value.iter().all(allowed)
+    value.len() <= LONGEST_ORIGIN && value.iter().all(allowed)
 }
 
 /// `same-origin`, `navigate`, `?1`.

@@ -3,7 +3,10 @@
 use http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE};
 
 use super::schema::Schema;
-use crate::problem::{Problem, Reason};
+use crate::{
+    header_grammar,
+    problem::{Problem, Reason},
+};
 
 /// A method of a route.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ impl Operation {
     pub(crate) fn media_type(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let fits = match (values.next(), values.next()) {
-            (Some(value), None) => value.to_str().is_ok_and(|value| self.takes(value)),
+            (Some(value), None) => self.takes(value.as_bytes()),
             _ => false,
         };
         if fits {
@@ -66,23 +69,24 @@ impl Operation {
         )
     }
 
-    fn takes(&self, content_type: &str) -> bool {
-        let mut parts = content_type.split(';').map(str::trim);
+    fn takes(&self, content_type: &[u8]) -> bool {
+        let mut parts = header_grammar::split(content_type, b';');
         let essence = parts.next().unwrap_or_default();
         let mut known = self.media_types.iter();
-        known.any(|known| known.eq_ignore_ascii_case(essence)) && parts.all(is_harmless)
+        known.any(|known| known.as_bytes().eq_ignore_ascii_case(essence))
+            && parts.all(|part| part.is_empty() || is_harmless(part))
     }
 }
 
 /// The parameters of a media type that change nothing: UTF-8 is what is read anyway, and clients of
 /// FHIR name its version.
-fn is_harmless(parameter: &str) -> bool {
-    let Some((name, value)) = parameter.split_once('=') else {
-        return parameter.is_empty();
+fn is_harmless(part: &[u8]) -> bool {
+    let Some(parameter) = header_grammar::parameter(part) else {
+        return false;
     };
-    let value = value.trim_matches('"');
-    (name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8"))
-        || (name.eq_ignore_ascii_case("fhirVersion") && matches!(value, "4.0" | "4.0.1"))
+    let (name, value) = (parameter.name, &*parameter.value);
+    (name.eq_ignore_ascii_case(b"charset") && value.eq_ignore_ascii_case(b"utf-8"))
+        || (name.eq_ignore_ascii_case(b"fhirVersion") && matches!(value, b"4.0" | b"4.0.1"))
 }
 
 #[cfg(test)]
@@ -115,6 +119,8 @@ mod tests {
             "application/fhir+json;charset=\"utf-8\"",
             "application/fhir+json; charset=utf-8; fhirVersion=4.0",
             "application/json;",
+            "application/json ; CHARSET = \"UTF-8\" ;; fhirversion=\"4.0\"",
+            "application/json; charset=\"ut\\f-8\"",
         ] {
             assert!(answer(&[good]), "{good}");
         }
@@ -125,6 +131,10 @@ mod tests {
             "application/json; charset=utf-7",
             "application/json; charset=ibm037",
             "application/json; boundary=x",
+            "application/json; charset=\"utf-8",
+            "application/json; charset=\"utf-8\"x",
+            "application/json; x=\"; charset=utf-8\"",
+            "application/json charset=utf-8",
             "multipart/form-data",
             "application/jsonp",
         ] {

@@ -1,6 +1,8 @@
 //! Request lines: versions, spaces, methods, and what is no HTTP/1.1 at all.
 
-use super::case::{Case, Expect, FORM, PAGE, SMUGGLED, declined, page, passed, refused, sees_page};
+use super::case::{
+    Case, Expect, FORM, PAGE, SMUGGLED, declined, form, page, passed, refused, sees_form, sees_page,
+};
 
 const HOST: &str = "Host: clinic.example\r\n\r\n";
 
@@ -225,10 +227,42 @@ fn methods() -> Vec<Case> {
 fn around() -> Vec<Case> {
     let pages = |count| Expect::Passed(vec![sees_page(); count]);
     vec![
-        // RFC 9112, 2.2 would let it be skipped; what stands before a request is not ours to judge.
-        refused(
+        // RFC 9112, 2.2: one is skipped, and no more.
+        passed(
             "an empty line before the request",
             format!("\r\n{}", page("")),
+            sees_page(),
+        ),
+        refused(
+            "two empty lines before the request",
+            format!("\r\n\r\n{}", page("")),
+        ),
+        refused(
+            "a line of a space before the request",
+            format!(" \r\n{}", page("")),
+        ),
+        refused(
+            "an empty line and a bare LF before the request",
+            format!("\r\n\n{}", page("")),
+        ),
+        Case::new(
+            "a form, an empty line and a page",
+            format!("{}\r\n{}", form("Content-Length: 3\r\n", "a=b"), page("")),
+            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+        ),
+        Case::new(
+            "chunks, an empty line and a page",
+            format!(
+                "{}\r\n{}",
+                form("Transfer-Encoding: chunked\r\n", "3\r\na=b\r\n0\r\n\r\n"),
+                page("")
+            ),
+            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+        ),
+        Case::new(
+            "two empty lines between pages",
+            format!("{}\r\n\r\n{}", page(""), page("")),
+            Expect::PassedThenRefused(vec![sees_page()]),
         ),
         refused("a bare LF before the request", format!("\n{}", page(""))),
         refused("a bare CR before the request", format!("\r{}", page(""))),
@@ -242,7 +276,7 @@ fn around() -> Vec<Case> {
         Case::new(
             "an empty line between pages",
             format!("{}\r\n{}", page(""), page("")),
-            Expect::PassedThenRefused(vec![sees_page()]),
+            pages(2),
         ),
         Case::new(
             "a page and the wish to end",

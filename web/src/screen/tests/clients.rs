@@ -151,6 +151,11 @@ fn a_client_of_fhir_may_ask_as_its_library_does() {
         "application/fhir+json, application/json;q=0.9, */*;q=0.1",
         "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
         "*/*",
+        "APPLICATION/FHIR+JSON",
+        "application/fhir+json; profile=\"http://hl7.org/fhir/StructureDefinition/Patient\"",
+        "application/fhir+json; profile=\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient|6.1.0\"; charset=\"utf-8\", text/html;q=0.5",
+        "application/fhir+json; title=\"a \\\"b\\\", c; d\"",
+        "text/html,, */*;q=0.1,",
     ] {
         let headers = [
             ("accept", accept),
@@ -187,6 +192,33 @@ fn a_client_of_fhir_may_ask_as_its_library_does() {
             headers.push(("content-type", kind));
             assert!(answer(line, &headers).is_ok(), "{accept}: {line}");
         }
+    }
+    for (name, value) in [
+        ("prefer", "respond-async, wait=10; foo=\"a;b,c\""),
+        ("prefer", "return=\"minimal\""),
+        ("prefer", "return = minimal; a = \"b\""),
+        ("authorization", "Bearer  abc"),
+        ("authorization", "bearer    abc"),
+        ("content-type", ""),
+        ("if-none-match", "*"),
+        ("if-none-match", "W/\"1\", \"2\",\"3-gzip\""),
+        ("if-match", "W/\"1\""),
+        ("if-modified-since", "Sunday, 06-Nov-94 08:49:37 GMT"),
+        ("if-modified-since", "Sun Nov  6 08:49:37 1994"),
+        // Malformed: ignored.
+        ("if-none-match", "1"),
+        ("if-none-match", "W/\"3\" \"4\""),
+        ("if-none-match", ""),
+        (
+            "if-modified-since",
+            "Thu, 01 Jan 1970 00:00:00 GMT; length=123",
+        ),
+        ("if-unmodified-since", "0"),
+    ] {
+        let head = head(&read, &[(name, value)]);
+        let surface = surface();
+        let told = check(&head, false, &origin(), &surface);
+        assert!(told.is_ok(), "{name}: {value}: {told:?}");
     }
     // Some name a content type though there is none.
     let head = head(&read, &[("content-type", "application/fhir+json")]);
