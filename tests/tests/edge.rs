@@ -5,6 +5,7 @@
 mod edge {
     mod differential;
     mod forged;
+    mod front;
     mod http1;
     mod http2;
     mod limits;

@@ -10,6 +10,8 @@ mod access;
 mod attack;
 #[path = "stack/changes.rs"]
 mod changes;
+#[path = "stack/conditional.rs"]
+mod conditional;
 #[path = "stack/database_accounts.rs"]
 mod database_accounts;
 #[path = "stack/lie.rs"]
