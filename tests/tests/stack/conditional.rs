@@ -105,8 +105,10 @@ async fn another_version_or_a_condition_that_cannot_be_read_is_answered_in_full(
         assert_eq!(answer.status, 200, "{name}: {value}");
         assert_eq!(fhir::without_stamp(&answer.json()?), patient);
     }
+    let mut changed = patient.clone();
+    changed["gender"] = json!("other");
     clinician
-        .bundle(&fhir::transaction(&[&patient]))
+        .bundle(&fhir::transaction(&[&changed]))
         .await?
         .expecting(200)?;
     let condition = (header::IF_NONE_MATCH, "W/\"1\"");
