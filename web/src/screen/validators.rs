@@ -7,6 +7,9 @@ use http::{
 
 use crate::header_grammar;
 
+/// Longest date in bytes, with what old browsers added.
+const LONGEST_DATE: usize = 64;
+
 /// Removes `If-None-Match` and dates that are not in their form. Without `If-None-Match` a request
 /// is answered in full, which is right whatever it meant; that a malformed date is ignored is
 /// demanded (RFC 9110, 13.1.3 and 13.1.4). A date beside a malformed entity tag is removed with it,
@@ -45,8 +48,28 @@ fn is_tag(tag: &[u8]) -> bool {
     opaque.is_some_and(|opaque| opaque.iter().all(allowed))
 }
 
+/// Entity tags of which quotation marks are missing, as some clients send them: `1`, `W/1`.
+pub(super) fn could_be_tags(value: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.:".contains(byte);
+    let is_sound = |tag: &[u8]| {
+        let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
+        let tag = tag.strip_prefix(b"\"").unwrap_or(tag);
+        tag.strip_suffix(b"\"").unwrap_or(tag).iter().all(allowed)
+    };
+    value
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .all(is_sound)
+}
+
+/// A date in any format, also with the `; length=` that old browsers added.
+pub(super) fn could_be_date(value: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b" ,:+-;=".contains(byte);
+    value.len() <= LONGEST_DATE && value.iter().all(allowed)
+}
+
 /// A date in one of the three formats of RFC 9110, 5.6.7.
-pub(super) fn is_date(value: &[u8]) -> bool {
+fn is_date(value: &[u8]) -> bool {
     let text = std::str::from_utf8(value).unwrap_or_default();
     httpdate::parse_http_date(text).is_ok()
 }

@@ -116,6 +116,10 @@ injection accept <script>alert(1)</script>
 malformed accept-language de (x)
 injection accept-encoding ${jndi:ldap://x}
 injection if-none-match \"a' or '1'='1\"
+malformed if-none-match <1>
+malformed if-none-match W/\"3\" \"4\"
+malformed if-none-match 3 4
+malformed if-none-match caf\u{e9}
 injection if-none-match 3, ${jndi:ldap://x}
 malformed if-match 3
 malformed if-match W/\"3\" \"4\"
