@@ -3,7 +3,7 @@ use std::{net::IpAddr, time::Instant};
 use http::{Method, StatusCode};
 use telemetry::RequestId;
 
-use crate::{problem::Reason, screen, surface};
+use crate::{api_schema, problem::Reason, screen};
 
 /// One request's line in the log, written when its answer has ended or its client has gone.
 ///
@@ -44,7 +44,7 @@ impl Entry {
     /// Begins the line of what is no request.
     pub(crate) fn malformed(client: IpAddr, id: RequestId) -> Self {
         let nothing = Method::default();
-        let mut entry = Self::begin(&nothing, surface::UNKNOWN, client, id);
+        let mut entry = Self::begin(&nothing, api_schema::UNKNOWN, client, id);
         entry.method = "*";
         entry
     }

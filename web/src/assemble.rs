@@ -8,13 +8,13 @@ use http::HeaderValue;
 use telemetry::Collector;
 
 use crate::{
+    api_schema::ApiSchema,
     config::{Config, UpstreamConfig},
     edge::Edge,
     life::{self, Ending},
     limits::{Limits, Places, Requests, Shed},
     metrics::{self, Metrics},
     redirect::Redirect,
-    surface::Surface,
     transport::EdgeTransport,
     upstream::{self, UpstreamCounters, Upstreams},
     worker::Workshop,
@@ -29,8 +29,8 @@ pub(crate) async fn parts(config: Config, ending: &Ending) -> anyhow::Result<(Wo
         ..Limits::default()
     };
     limits.apps.workers = config.life.workers();
-    let surface = Arc::new(Surface::of_app()?);
-    let metrics = Metrics::new(surface.templates());
+    let api_schema = Arc::new(ApiSchema::of_app()?);
+    let metrics = Metrics::new(api_schema.templates());
     if let Some(address) = config.life.metrics_listen {
         let listener = life::listen("WEB_METRICS_LISTEN", None, address).await?;
         let shutdown = ending.shutdown.clone();
@@ -38,8 +38,8 @@ pub(crate) async fn parts(config: Config, ending: &Ending) -> anyhow::Result<(Wo
     }
     let edge = Arc::new(Edge {
         origin: config.origin.clone(),
-        surface: Arc::clone(&surface),
-        balancers: Arc::new(config.clients.balancers),
+        api_schema: Arc::clone(&api_schema),
+        trusted_proxies: Arc::new(config.clients.trusted_proxies),
         requests: Requests::new(limits.requests_per_minute),
         shed: Arc::new(Shed::new(limits.ordinary, limits.bulk)),
         upstreams: upstreams(&config.upstreams, limits.apps.clone(), &metrics)?,
@@ -53,7 +53,7 @@ pub(crate) async fn parts(config: Config, ending: &Ending) -> anyhow::Result<(Wo
     let transport = EdgeTransport {
         tls: public(&config.identity, config.versions, &metrics)?,
         places: Places::new(limits.connections_per_client),
-        balancers: Arc::clone(&edge.balancers),
+        trusted_proxies: Arc::clone(&edge.trusted_proxies),
         proxy_protocol: config.clients.proxy_protocol,
         metrics: Arc::clone(&metrics),
     };
@@ -65,7 +65,7 @@ pub(crate) async fn parts(config: Config, ending: &Ending) -> anyhow::Result<(Wo
         limits: limits.listener(),
         shutdown: ending.shutdown.clone(),
     };
-    Ok((workshop, Redirect { origin, surface }))
+    Ok((workshop, Redirect { origin, api_schema }))
 }
 
 fn public(

@@ -12,13 +12,13 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What AWS's load balancers trace a request by.
 pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// The longest trace id that is believed; AWS's are below 150 bytes.
-const TRACE_BYTES: usize = 256;
+const MAX_TRACE_ID_BYTES: usize = 256;
 /// More hops than this behind our own load balancers are nobody's way.
-const HOPS: usize = 16;
+const MAX_HOPS: usize = 16;
 
 /// The part of an address that one subscriber has: an IPv4 address, or an IPv6 network of 64 bits,
 /// within which everybody can have as many addresses as they like.
-pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
+pub(crate) fn client_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {
@@ -30,10 +30,10 @@ pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
 
 /// The load balancers in front of us: whose word about a client is believed, and nobody else's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Balancers(Vec<IpNet>);
+pub(crate) struct TrustedProxies(Vec<IpNet>);
 
-impl Balancers {
-    pub(crate) fn contain(&self, address: IpAddr) -> bool {
+impl TrustedProxies {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -43,7 +43,7 @@ impl Balancers {
     }
 }
 
-impl FromStr for Balancers {
+impl FromStr for TrustedProxies {
     type Err = ();
 
     /// Networks, separated by commas; an address is a network of its own. One that holds everybody
@@ -76,35 +76,39 @@ impl Client {
     /// Of the headers that speak of clients, `X-Forwarded-For` and `X-Amzn-Trace-Id` are read, and
     /// only from a load balancer; of the addresses, the last one that is not a load balancer's:
     /// whatever stands left of it was written by the client itself.
-    pub(crate) fn of(address: SocketAddr, headers: &HeaderMap, balancers: &Balancers) -> Self {
+    pub(crate) fn from_request(
+        address: SocketAddr,
+        headers: &HeaderMap,
+        trusted_proxies: &TrustedProxies,
+    ) -> Self {
         let address = address.ip().to_canonical();
-        if balancers.is_empty() || !balancers.contain(address) {
+        if trusted_proxies.is_empty() || !trusted_proxies.contains(address) {
             return Self {
                 address,
                 trace: None,
             };
         }
         Self {
-            address: forwarded(headers, balancers).unwrap_or(address),
+            address: forwarded(headers, trusted_proxies).unwrap_or(address),
             trace: trace(headers),
         }
     }
 }
 
 /// The last address that is not a load balancer's; none if there is nothing that can be trusted.
-fn forwarded(headers: &HeaderMap, balancers: &Balancers) -> Option<IpAddr> {
+fn forwarded(headers: &HeaderMap, trusted_proxies: &TrustedProxies) -> Option<IpAddr> {
     let mut hops = headers
         .get_all(X_FORWARDED_FOR)
         .iter()
         .rev()
         .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','))
-        .take(HOPS)
+        .take(MAX_HOPS)
         .map(hop);
     // What can't be read ends the way: nothing left of it is anybody's word.
     let mut nearest = None;
     while let Some(Some(address)) = hops.next() {
         nearest = Some(address);
-        if !balancers.contain(address) {
+        if !trusted_proxies.contains(address) {
             break;
         }
     }
@@ -126,7 +130,8 @@ fn trace(headers: &HeaderMap) -> Option<HeaderValue> {
     let value = values.next().filter(|_| values.next().is_none())?;
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"=;-:._".contains(byte);
     let bytes = value.as_bytes();
-    let well_formed = bytes.len() <= TRACE_BYTES && !bytes.is_empty() && bytes.iter().all(plain);
+    let well_formed =
+        bytes.len() <= MAX_TRACE_ID_BYTES && !bytes.is_empty() && bytes.iter().all(plain);
     well_formed.then(|| value.clone())
 }
 

@@ -12,23 +12,23 @@ use tracing::{Instrument, Span};
 
 use crate::{
     access_log::Entry,
+    api_schema::{ApiSchema, RouteKind},
     body::{BodyError, EdgeBody, Limited, RequestBody},
-    client::{Balancers, Client},
+    client::{Client, TrustedProxies},
     config::Origin,
     headers, health,
     limits::{Limits, Requests, Shed},
     metrics::Metrics,
-    problem::{Manner, Problem, Reason},
+    problem::{ErrorFormat, Problem, Reason},
     screen,
-    surface::{Kind, Surface},
     upstream::{AnswerBody, UpstreamError, Upstreams},
 };
 
 /// The proxy: what is done with each request, in order.
 pub(crate) struct Edge {
     pub(crate) origin: Origin,
-    pub(crate) surface: Arc<Surface>,
-    pub(crate) balancers: Arc<Balancers>,
+    pub(crate) api_schema: Arc<ApiSchema>,
+    pub(crate) trusted_proxies: Arc<TrustedProxies>,
     pub(crate) limits: Limits,
     pub(crate) requests: Arc<Requests>,
     pub(crate) shed: Arc<Shed>,
@@ -48,7 +48,7 @@ enum Answer {
 
 /// Among an answer's extensions: it is the last one of an HTTP/1.1 connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Last;
+pub(crate) struct CloseConnection;
 
 impl Edge {
     /// Answers a request, whatever it is, of the client at `address`.
@@ -59,10 +59,10 @@ impl Edge {
         address: SocketAddr,
     ) -> Response<EdgeBody> {
         let id = RequestId::random();
-        let client = Client::of(address, &head.headers, &self.balancers);
-        let route = self.surface.template(head.uri.path());
+        let client = Client::from_request(address, &head.headers, &self.trusted_proxies);
+        let route = self.api_schema.template(head.uri.path());
         let mut entry = Entry::begin(&head.method, route, client.address, id);
-        let manner = Manner::of(head.uri.path(), &head.headers);
+        let format = ErrorFormat::of(head.uri.path(), &head.headers);
         let (allowance, answer) = match self.requests.check(client.address) {
             Ok(allowance) => {
                 let span = if self.traced {
@@ -84,7 +84,7 @@ impl Edge {
                 entry.answered(response.status());
                 response.map(|bytes| EdgeBody::own(bytes, entry))
             }
-            Err(problem) => self.problem(problem, manner, id, entry),
+            Err(problem) => self.problem(problem, format, id, entry),
         };
         self.metrics.answered(route, response.status());
         allowance.write(response.headers_mut());
@@ -96,7 +96,7 @@ impl Edge {
     pub(crate) fn refuse(&self, problem: Problem, client: IpAddr) -> Response<EdgeBody> {
         let id = RequestId::random();
         let entry = Entry::malformed(client, id);
-        let mut response = self.problem(problem, Manner::ProblemJson, id, entry);
+        let mut response = self.problem(problem, ErrorFormat::ProblemJson, id, entry);
         headers::to_client(response.headers_mut(), id);
         response
     }
@@ -104,16 +104,16 @@ impl Edge {
     fn problem(
         &self,
         problem: Problem,
-        manner: Manner,
+        format: ErrorFormat,
         id: RequestId,
         mut entry: Entry,
     ) -> Response<EdgeBody> {
         self.metrics.refused(problem.reason.name());
         entry.answered(problem.status);
         entry.refused(problem.reason);
-        let mut response = problem.answer(manner, id);
-        if problem.is_the_last() {
-            response.extensions_mut().insert(Last);
+        let mut response = problem.to_response(format, id);
+        if problem.closes_connection() {
+            response.extensions_mut().insert(CloseConnection);
         }
         response.map(|bytes| EdgeBody::own(bytes, entry))
     }
@@ -126,8 +126,8 @@ impl Edge {
         client: &Client,
         id: RequestId,
     ) -> Result<Answer, Problem> {
-        let route = screen::check(&head, !body.is_end_stream(), &self.origin, &self.surface)?;
-        if route.kind == Kind::Health {
+        let route = screen::check(&head, !body.is_end_stream(), &self.origin, &self.api_schema)?;
+        if route.kind == RouteKind::Health {
             return self.health(head.uri.path()).map(Answer::Own);
         }
         let longest = if route.bulk {
@@ -186,11 +186,11 @@ impl Edge {
         client: &Client,
         id: RequestId,
     ) -> Result<request::Parts, Problem> {
-        head.headers = headers::to_app(
+        head.headers = headers::to_upstream(
             &head.headers,
             client,
             &self.origin,
-            self.surface.cookie(),
+            self.api_schema.cookie(),
             id,
         )?;
         // The authority was compared with ours, and has done its service.
@@ -215,7 +215,7 @@ const OVERLOADED: Problem = Problem::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "there is more to do than can be done in time: try again soon",
 )
-.because(Reason::Shed);
+.with_reason(Reason::Shed);
 
 fn too_many() -> Problem {
     Problem::new(

@@ -23,7 +23,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 
 /// The headers of a request that reach the app, if they come once. All others are dropped, and so
 /// are all spellings of "this is who I am" and "this is where I come from", known or not.
-const ONCE: [HeaderName; 10] = [
+const SINGLE: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MODIFIED_SINCE,
@@ -47,7 +47,7 @@ const LISTS: [HeaderName; 6] = [
 ];
 
 /// Headers of an answer that belong to one connection, or tell what we run.
-const NOT_HANDED_BACK: [HeaderName; 11] = [
+const STRIPPED_FROM_RESPONSES: [HeaderName; 11] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -63,7 +63,7 @@ const NOT_HANDED_BACK: [HeaderName; 11] = [
 
 /// The headers of a request to the app: those of the client's that pass, and ours. Framing is left
 /// to the HTTP library, which derives it from the body.
-pub(crate) fn to_app(
+pub(crate) fn to_upstream(
     from: &HeaderMap,
     client: &Client,
     origin: &Origin,
@@ -71,7 +71,7 @@ pub(crate) fn to_app(
     request: RequestId,
 ) -> Result<HeaderMap, Problem> {
     let mut to = HeaderMap::with_capacity(24);
-    for name in ONCE {
+    for name in SINGLE {
         let mut values = from.get_all(&name).iter();
         let Some(value) = values.next() else { continue };
         if values.next().is_some() {
@@ -86,11 +86,11 @@ pub(crate) fn to_app(
             to.append(&name, value.clone());
         }
     }
-    if let Some(ours) = cookies::kept(from, cookie) {
+    if let Some(ours) = cookies::session_cookie(from, cookie) {
         to.insert(header::COOKIE, ours);
     }
     validators::remove_malformed(&mut to);
-    remove_listed(&mut to, from);
+    remove_connection_options(&mut to, from);
     if let Ok(address) = HeaderValue::try_from(client.address.to_string()) {
         to.insert(X_FORWARDED_FOR, address);
     }
@@ -106,7 +106,7 @@ pub(crate) fn to_app(
 
 /// Takes away what the client's `Connection` lists, which is for us alone (RFC 9110, 7.6.1). How the
 /// body is typed is not for it to list.
-fn remove_listed(to: &mut HeaderMap, from: &HeaderMap) {
+fn remove_connection_options(to: &mut HeaderMap, from: &HeaderMap) {
     let values = from.get_all(header::CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     for option in options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok()) {
@@ -126,28 +126,28 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in listed.iter().chain(&NOT_HANDED_BACK) {
+    for name in listed.iter().chain(&STRIPPED_FROM_RESPONSES) {
         headers.remove(name);
     }
     // It never comes again: HTTP/2's table is for what does, and leaves out what is marked so.
     let mut id = request.header_value();
     id.set_sensitive(true);
     headers.insert(X_REQUEST_ID, id);
-    for (name, value) in ALWAYS {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(
             HeaderName::from_static(name),
             HeaderValue::from_static(value),
         );
     }
     // The app knows better what a page needs, and what may be kept; without its word, nothing.
-    for (name, value) in UNLESS_SET {
+    for (name, value) in DEFAULT_HEADERS {
         if let Entry::Vacant(vacant) = headers.entry(HeaderName::from_static(name)) {
             vacant.insert(HeaderValue::from_static(value));
         }
     }
 }
 
-const ALWAYS: [(&str, &str); 7] = [
+const SECURITY_HEADERS: [(&str, &str); 7] = [
     (
         "strict-transport-security",
         "max-age=63072000; includeSubDomains",
@@ -163,7 +163,7 @@ const ALWAYS: [(&str, &str); 7] = [
     ),
 ];
 
-const UNLESS_SET: [(&str, &str); 2] = [
+const DEFAULT_HEADERS: [(&str, &str); 2] = [
     (
         "content-security-policy",
         "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -186,13 +186,13 @@ mod tests {
         map
     }
 
-    fn handed_on(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
+    fn sent_on(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
         let origin = "https://clinic.example".parse().unwrap();
         let client = Client {
             address: [10, 1, 2, 3].into(),
             trace: None,
         };
-        to_app(
+        to_upstream(
             &map(headers),
             &client,
             &origin,
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn forged_headers_are_replaced_or_dropped() {
-        let to = handed_on(&[
+        let to = sent_on(&[
             ("x-forwarded-for", "6.6.6.6"),
             ("x-forwarded-for", "7.7.7.7"),
             ("x-forwarded-host", "evil.example"),
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn malformed_conditions_are_dropped_and_others_go_on_as_they_are() {
-        let to = handed_on(&[
+        let to = sent_on(&[
             ("if-none-match", "W/\"1\""),
             ("if-none-match", "\"2\""),
             ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(to["if-modified-since"], "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(to["if-match"], "*");
         assert!(!to.contains_key("if-unmodified-since"));
-        let to = handed_on(&[
+        let to = sent_on(&[
             ("if-none-match", "\"1\""),
             ("if-none-match", "2"),
             ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_the_client_lists_is_for_us_alone() {
-        let to = handed_on(&[
+        let to = sent_on(&[
             ("connection", "keep-alive, authorization,"),
             (
                 "connection",
@@ -303,7 +303,7 @@ mod tests {
             ("upgrade", "h2c"),
             ("proxy-connection", "keep-alive"),
         ];
-        let to = handed_on(&hops).unwrap();
+        let to = sent_on(&hops).unwrap();
         let mut back = map(&hops);
         to_client(&mut back, RequestId::random());
         for (name, _) in hops {
@@ -313,10 +313,8 @@ mod tests {
 
     #[test]
     fn a_header_that_may_come_once_is_refused_twice() {
-        assert!(
-            handed_on(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err()
-        );
-        let to = handed_on(&[("cookie", "a=1"), ("cookie", "__Host-session=2")]).unwrap();
+        assert!(sent_on(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err());
+        let to = sent_on(&[("cookie", "a=1"), ("cookie", "__Host-session=2")]).unwrap();
         assert_eq!(to["cookie"], "__Host-session=2");
         assert_eq!(to.get_all("cookie").iter().count(), 1);
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access_log;
+mod api_schema;
 mod assemble;
 mod body;
 mod check;
@@ -19,7 +20,6 @@ mod metrics;
 mod problem;
 mod redirect;
 mod screen;
-mod surface;
 #[cfg(test)]
 mod tests;
 mod transport;

@@ -33,20 +33,20 @@ pub(crate) struct Problem {
 
 /// How a client wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum ErrorFormat {
     /// FHIR's `OperationOutcome`.
-    Outcome,
+    OperationOutcome,
     /// RFC 9457.
     ProblemJson,
     /// A page for a person.
     Page,
 }
 
-impl Manner {
+impl ErrorFormat {
     /// By the path that was asked for; pages for those who accept HTML.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         if path == "/fhir" || path.starts_with("/fhir/") {
-            return Self::Outcome;
+            return Self::OperationOutcome;
         }
         let mut accepts = headers.get_all(ACCEPT).iter();
         let wants_page = accepts.any(|value| names_media_type(value.as_bytes(), "text/html"));
@@ -63,20 +63,20 @@ impl Problem {
         Self {
             status,
             detail,
-            reason: Reason::of(status),
+            reason: Reason::of_status(status),
             allow: None,
             accept_encoding: None,
         }
     }
 
     /// The same, counted under another reason than its status tells.
-    pub(crate) const fn because(mut self, reason: Reason) -> Self {
+    pub(crate) const fn with_reason(mut self, reason: Reason) -> Self {
         self.reason = reason;
         self
     }
 
     /// The same, with the methods that are answered instead.
-    pub(crate) const fn allowing(mut self, methods: &'static str) -> Self {
+    pub(crate) const fn with_allow(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
     }
@@ -89,7 +89,7 @@ impl Problem {
 
     /// Whether it is unsure where the client believes its next request to begin, or whether it
     /// believes to be speaking HTTP at all: then nothing more is read of its connection.
-    pub(crate) const fn is_the_last(self) -> bool {
+    pub(crate) const fn closes_connection(self) -> bool {
         matches!(self.reason, Reason::Malformed | Reason::Host)
     }
 
@@ -98,20 +98,20 @@ impl Problem {
     }
 
     /// The answer that says it.
-    pub(crate) fn answer(self, manner: Manner, request: RequestId) -> Response<Bytes> {
-        let (kind, body) = match manner {
-            Manner::Outcome => ("application/fhir+json", self.outcome(request)),
-            Manner::ProblemJson => ("application/problem+json", self.problem_json(request)),
-            Manner::Page => (
+    pub(crate) fn to_response(self, format: ErrorFormat, request: RequestId) -> Response<Bytes> {
+        let (kind, body) = match format {
+            ErrorFormat::OperationOutcome => ("application/fhir+json", self.outcome(request)),
+            ErrorFormat::ProblemJson => ("application/problem+json", self.problem_json(request)),
+            ErrorFormat::Page => (
                 "text/html; charset=utf-8",
-                page::of(self.status, self.detail, request),
+                page::render(self.status, self.detail, request),
             ),
         };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if manner == Manner::Page {
+        if format == ErrorFormat::Page {
             let policy = HeaderValue::from_static(page::POLICY);
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
@@ -179,25 +179,34 @@ mod tests {
     #[test]
     fn a_client_is_told_in_its_own_manner() {
         let page = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/html,*/*"))]);
-        assert_eq!(Manner::of("/fhir/Patient", &page), Manner::Outcome);
-        assert_eq!(Manner::of("/api/v1/people", &page), Manner::ProblemJson);
-        assert_eq!(Manner::of("/patients", &page), Manner::Page);
         assert_eq!(
-            Manner::of("/patients", &HeaderMap::new()),
-            Manner::ProblemJson
+            ErrorFormat::of("/fhir/Patient", &page),
+            ErrorFormat::OperationOutcome
+        );
+        assert_eq!(
+            ErrorFormat::of("/api/v1/people", &page),
+            ErrorFormat::ProblemJson
+        );
+        assert_eq!(ErrorFormat::of("/patients", &page), ErrorFormat::Page);
+        assert_eq!(
+            ErrorFormat::of("/patients", &HeaderMap::new()),
+            ErrorFormat::ProblemJson
         );
     }
 
     #[test]
     fn a_page_is_for_those_who_accept_html_in_any_spelling() {
-        for (accept, manner) in [
-            ("TEXT/HTML;q=0.9, */*", Manner::Page),
-            ("text/html;q=0, */*", Manner::ProblemJson),
-            ("application/json; x=\"text/html\"", Manner::ProblemJson),
-            ("text/html-sandboxed", Manner::ProblemJson),
+        for (accept, format) in [
+            ("TEXT/HTML;q=0.9, */*", ErrorFormat::Page),
+            ("text/html;q=0, */*", ErrorFormat::ProblemJson),
+            (
+                "application/json; x=\"text/html\"",
+                ErrorFormat::ProblemJson,
+            ),
+            ("text/html-sandboxed", ErrorFormat::ProblemJson),
         ] {
             let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-            assert_eq!(Manner::of("/patients", &headers), manner, "{accept}");
+            assert_eq!(ErrorFormat::of("/patients", &headers), format, "{accept}");
         }
     }
 
@@ -205,8 +214,11 @@ mod tests {
     fn an_outcome_and_a_problem_name_the_request() {
         let request = RequestId::random();
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no app is up");
-        for (manner, member) in [(Manner::Outcome, "id"), (Manner::ProblemJson, "request_id")] {
-            let answer = problem.answer(manner, request);
+        for (format, member) in [
+            (ErrorFormat::OperationOutcome, "id"),
+            (ErrorFormat::ProblemJson, "request_id"),
+        ] {
+            let answer = problem.to_response(format, request);
             assert_eq!(answer.headers()[RETRY_AFTER], "2");
             let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
             assert_eq!(body[member], request.to_string());

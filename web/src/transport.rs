@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use self::proxy::Source;
 use crate::{
-    client::Balancers,
+    client::TrustedProxies,
     limits::{Place, Places},
     metrics::{Handshake, Metrics},
 };
@@ -33,7 +33,7 @@ pub(crate) use plain::PlainTransport;
 pub(crate) struct EdgeTransport {
     pub(crate) tls: PublicServer,
     pub(crate) places: Arc<Places>,
-    pub(crate) balancers: Arc<Balancers>,
+    pub(crate) trusted_proxies: Arc<TrustedProxies>,
     /// Whether every connection begins with a PROXY header. There is no "perhaps": whoever may
     /// leave it out may also make it up.
     pub(crate) proxy_protocol: bool,
@@ -103,11 +103,11 @@ impl EdgeTransport {
         if !self.proxy_protocol {
             return Ok(address);
         }
-        if !self.balancers.contain(address.ip()) {
+        if !self.trusted_proxies.contains(address.ip()) {
             return Err("a connection past the load balancers");
         }
         match proxy::read(tcp).await {
-            Ok(Source::Balancer) => Ok(address),
+            Ok(Source::Local) => Ok(address),
             Ok(Source::Client(client)) => Ok(client),
             Err(error) => Err(error.reason()),
         }
@@ -116,7 +116,7 @@ impl EdgeTransport {
     /// A place for the client. A load balancer's own connections are those of many clients, and
     /// have no limit but the one for all.
     fn place(&self, address: SocketAddr) -> Option<Place> {
-        if self.balancers.contain(address.ip()) {
+        if self.trusted_proxies.contains(address.ip()) {
             return Some(self.places.take_shared());
         }
         self.places.take(address.ip())

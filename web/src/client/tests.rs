@@ -5,7 +5,7 @@ use super::*;
 const BALANCERS: &str = "10.0.0.0/8, 2001:db8:aa::/48, 192.0.2.7";
 
 fn of(from: &str, headers: &[(&str, &str)]) -> Client {
-    let balancers = BALANCERS.parse().unwrap();
+    let trusted_proxies = BALANCERS.parse().unwrap();
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(
@@ -14,7 +14,7 @@ fn of(from: &str, headers: &[(&str, &str)]) -> Client {
         );
     }
     let from = SocketAddr::new(from.parse().unwrap(), 4000);
-    Client::of(from, &map, &balancers)
+    Client::from_request(from, &map, &trusted_proxies)
 }
 
 fn address(from: &str, forwarded: &[&str]) -> String {
@@ -110,7 +110,7 @@ fn a_trace_id_that_is_none_is_dropped() {
 
 #[test]
 fn load_balancers_are_networks_or_addresses_but_not_everybody() {
-    let balancers: Balancers = BALANCERS.parse().unwrap();
+    let trusted_proxies: TrustedProxies = BALANCERS.parse().unwrap();
     for (address, contained) in [
         ("10.255.0.1", true),
         ("::ffff:10.255.0.1", true),
@@ -121,7 +121,7 @@ fn load_balancers_are_networks_or_addresses_but_not_everybody() {
         ("2001:db8:ab::1", false),
     ] {
         assert_eq!(
-            balancers.contain(address.parse().unwrap()),
+            trusted_proxies.contains(address.parse().unwrap()),
             contained,
             "{address}"
         );
@@ -134,7 +134,7 @@ fn load_balancers_are_networks_or_addresses_but_not_everybody() {
         "10.0.0.1,,10.0.0.2",
         "lb.internal",
     ] {
-        assert!(bad.parse::<Balancers>().is_err(), "{bad}");
+        assert!(bad.parse::<TrustedProxies>().is_err(), "{bad}");
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     body::EdgeBody,
-    edge::{Edge, Last},
+    edge::{CloseConnection, Edge},
     limits::Limits,
     problem::Problem,
     transport::Parting,
@@ -140,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Parting + Unpin + Send> Connection<'_, S> {
             let is_tunnel = head.parts.method == Method::CONNECT;
             let mut body = Incoming::new(&mut self.line, &head);
             let answer = edge.answer(head.parts, &mut body, self.address).await;
-            let refused = is_tunnel || answer.extensions().get::<Last>().is_some();
+            let refused = is_tunnel || answer.extensions().get::<CloseConnection>().is_some();
             let whole = body.is_over() && !refused;
             // Who is told in time opens the next connection elsewhere.
             let stays = !shutdown.is_cancelled() && !edge.draining.is_cancelled();

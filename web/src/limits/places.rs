@@ -34,7 +34,7 @@ impl Places {
 
     /// A place for one more connection of `client`; `None` if it has them all.
     pub(crate) fn take(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
-        let client = client::subscriber(client);
+        let client = client::client_prefix(client);
         self.count(client, |count| {
             let free = *count < self.each;
             *count += u32::from(free);

@@ -104,7 +104,7 @@ impl<C: Clock + Clone> Requests<C> {
     }
 
     fn counted(&self, client: IpAddr) -> Counted {
-        let client = client::subscriber(client);
+        let client = client::client_prefix(client);
         if self.crowded.load(Relaxed) {
             return Counted::Cell(self.hasher.hash_one(client) % CELLS);
         }

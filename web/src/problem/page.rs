@@ -12,7 +12,7 @@ pub(super) const POLICY: &str = "default-src 'none'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page; `detail` is one of our own texts.
-pub(super) fn of(status: StatusCode, detail: &str, request: RequestId) -> String {
+pub(super) fn render(status: StatusCode, detail: &str, request: RequestId) -> String {
     let title = title(status);
     let mut letters = detail.chars();
     let first = letters.next().map(char::to_uppercase);
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn the_page_says_what_is_wrong_and_names_the_request() {
         let request = RequestId::random();
-        let page = of(
+        let page = render(
             StatusCode::SERVICE_UNAVAILABLE,
             "no app can be reached: try again",
             request,

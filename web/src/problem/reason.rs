@@ -37,7 +37,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// What a status tells by itself.
-    pub(crate) const fn of(status: StatusCode) -> Self {
+    pub(crate) const fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             400 | 505 => Self::Malformed,
             401 => Self::Credentials,

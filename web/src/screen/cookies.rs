@@ -3,11 +3,11 @@
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 /// The longest value that a cookie of ours has.
-const LONGEST: usize = 256;
+const MAX_BYTES: usize = 256;
 
 /// The `Cookie` header for the app: the pairs of this name whose value has a token's form. That
 /// there are two is left to the app, which then believes neither.
-pub(crate) fn kept(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
+pub(crate) fn session_cookie(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
     let mut ours = pairs(headers).filter(|pair| is_named(pair, name) && is_sound(pair));
     let first = ours.next()?;
     let Some(second) = ours.next() else {
@@ -37,7 +37,7 @@ fn is_named(pair: &[u8], name: &str) -> bool {
 /// Letters, digits, and what URL-safe base64 adds.
 fn is_sound(pair: &[u8]) -> bool {
     let sound = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=".contains(byte);
-    pair.len() <= LONGEST && pair.iter().all(sound)
+    pair.len() <= MAX_BYTES && pair.iter().all(sound)
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
         for value in values {
             headers.append(COOKIE, HeaderValue::from_static(value));
         }
-        let kept = kept(&headers, "__Host-session")?;
+        let kept = session_cookie(&headers, "__Host-session")?;
         Some(kept.to_str().unwrap().to_owned())
     }
 

@@ -5,18 +5,18 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{agent, injection, validators};
+use super::{injection, user_agent, validators};
 use crate::{
     header_grammar::{self, Parameter},
     problem::{Problem, Reason},
 };
 
 /// Longest value of a list, in bytes: browsers' `Accept` is the longest in use, of about 200.
-const LONGEST_LIST: usize = 1024;
+const MAX_LIST_BYTES: usize = 1024;
 /// Longest bearer token, in bytes: ours have 43; the identity providers' of others some thousands.
-const LONGEST_TOKEN: usize = 4096;
+const MAX_TOKEN_BYTES: usize = 4096;
 /// Longest origin, in bytes: a host's name has at most 253.
-const LONGEST_ORIGIN: usize = 270;
+const MAX_ORIGIN_BYTES: usize = 270;
 
 /// Refuses a head of which any header is not what it should be.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
@@ -33,11 +33,11 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
             "content-encoding" if bytes.eq_ignore_ascii_case(b"identity") => true,
             "content-encoding" => return Err(compressed()),
             // Without it the request would do what its sender wanted to prevent.
-            "if-match" => bytes.len() <= LONGEST_LIST && validators::are_tags(bytes),
+            "if-match" => bytes.len() <= MAX_LIST_BYTES && validators::are_tags(bytes),
             // Malformed ones of these are ignored: `headers.rs` drops them. What no client has been
             // seen to send in their place is refused.
             "if-none-match" => {
-                bytes.len() <= LONGEST_LIST
+                bytes.len() <= MAX_LIST_BYTES
                     && (validators::are_tags(bytes) || validators::could_be_tags(bytes))
             }
             "if-modified-since" | "if-unmodified-since" => validators::could_be_date(bytes),
@@ -46,7 +46,7 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
                 is_word(bytes)
             }
             "user-agent" => {
-                agent::check(bytes)?;
+                user_agent::check(bytes)?;
                 true
             }
             "upgrade" => return Err(Problem::bad_request("no other protocol is spoken here")),
@@ -77,7 +77,7 @@ fn check_name(name: &str) -> Result<(), Problem> {
 
 fn expectation() -> Problem {
     let detail = "what is expected here is 100-continue or nothing";
-    Problem::new(StatusCode::EXPECTATION_FAILED, detail).because(Reason::Malformed)
+    Problem::new(StatusCode::EXPECTATION_FAILED, detail).with_reason(Reason::Malformed)
 }
 
 fn ill_formed(value: &HeaderValue) -> Problem {
@@ -85,7 +85,7 @@ fn ill_formed(value: &HeaderValue) -> Problem {
         Some(_) => Reason::Injection,
         None => Reason::Malformed,
     };
-    Problem::bad_request("a header is not in its form").because(reason)
+    Problem::bad_request("a header is not in its form").with_reason(reason)
 }
 
 fn credentials() -> Problem {
@@ -106,7 +106,7 @@ fn compressed() -> Problem {
 /// A list (RFC 9110, 5.6.1) of items of a form, each with parameters.
 fn is_list(value: &[u8], is_item: fn(&[u8]) -> bool) -> bool {
     let is_sound = |member: &[u8]| member.is_empty() || is_member(member, is_item);
-    value.len() <= LONGEST_LIST && header_grammar::split(value, b',').all(is_sound)
+    value.len() <= MAX_LIST_BYTES && header_grammar::split(value, b',').all(is_sound)
 }
 
 /// An item of a form, with parameters.
@@ -173,13 +173,13 @@ fn is_bearer(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
     scheme.eq_ignore_ascii_case(b"bearer")
         && spaces > 0
-        && (1..=LONGEST_TOKEN).contains(&token.len())
+        && (1..=MAX_TOKEN_BYTES).contains(&token.len())
         && token.iter().all(allowed)
 }
 
 fn is_origin(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b":/.-_[]".contains(byte);
-    value.len() <= LONGEST_ORIGIN && value.iter().all(allowed)
+    value.len() <= MAX_ORIGIN_BYTES && value.iter().all(allowed)
 }
 
 /// `same-origin`, `navigate`, `?1`.

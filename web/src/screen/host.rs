@@ -14,14 +14,15 @@ use crate::{
 
 /// Exactly one host, and it is ours: a request for another is not answered as if it were for us.
 pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<(), Problem> {
-    let malformed = Problem::bad_request("a request has exactly one host").because(Reason::Host);
+    let malformed =
+        Problem::bad_request("a request has exactly one host").with_reason(Reason::Host);
     // There is TLS below, whatever the client believes.
     if head
         .uri
         .scheme()
         .is_some_and(|scheme| *scheme != Scheme::HTTPS)
     {
-        return Err(Problem::bad_request("the scheme is https").because(Reason::Host));
+        return Err(Problem::bad_request("the scheme is https").with_reason(Reason::Host));
     }
     let mut hosts = head.headers.get_all(HOST).iter();
     let header = match (hosts.next(), hosts.next()) {

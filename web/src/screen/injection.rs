@@ -35,7 +35,7 @@ pub(super) enum Family {
 
 /// In lower case. What also occurs in honest names of programs (`curl/8.4`, `{density=2.0}`,
 /// `(compatible; …; +http://…)`) must not match.
-const MARKS: [(Family, &[&str]); 8] = [
+const SIGNATURES: [(Family, &[&str]); 8] = [
     (
         Family::Traversal,
         &[
@@ -164,13 +164,13 @@ const MARKS: [(Family, &[&str]); 8] = [
 ];
 
 /// How often a value is unwrapped: readers behind us do it once, careless ones twice.
-const LAYERS: usize = 2;
+const MAX_DECODINGS: usize = 2;
 
 /// The first family found in a value, as it stands or percent-encoded.
 pub(super) fn find(value: &[u8]) -> Option<Family> {
     let mut layer = value.to_ascii_lowercase();
     let mut found = find_in(&layer);
-    for _ in 0..LAYERS {
+    for _ in 0..MAX_DECODINGS {
         if found.is_some() || memchr::memchr2(b'%', b'+', &layer).is_none() {
             break;
         }
@@ -178,7 +178,9 @@ pub(super) fn find(value: &[u8]) -> Option<Family> {
             .iter()
             .map(|byte| if *byte == b'+' { b' ' } else { *byte })
             .collect();
-        layer = decoded(&spaced).unwrap_or(spaced).to_ascii_lowercase();
+        layer = percent_decoded(&spaced)
+            .unwrap_or(spaced)
+            .to_ascii_lowercase();
         found = find_in(&layer);
     }
     found
@@ -192,7 +194,9 @@ fn find_in(value: &[u8]) -> Option<Family> {
         return Some(Family::Control);
     }
     let is_marked = |mark: &&str| memmem::find(value, mark.as_bytes()).is_some();
-    let marks = MARKS.iter().find(|(_, marks)| marks.iter().any(is_marked));
+    let marks = SIGNATURES
+        .iter()
+        .find(|(_, marks)| marks.iter().any(is_marked));
     marks.map(|(family, _)| *family).or_else(|| parsed(value))
 }
 
@@ -210,7 +214,7 @@ fn parsed(value: &[u8]) -> Option<Family> {
 }
 
 /// A value with its percent-encoding undone; none if that is broken.
-pub(super) fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn percent_decoded(value: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some((byte, after)) = rest.split_first() {
@@ -292,7 +296,7 @@ mod tests {
         #[test]
         fn a_search_always_ends(value in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(find(&value), find(&value.to_ascii_uppercase()));
-            prop_assert!(decoded(&value).is_none_or(|plain| plain.len() <= value.len()));
+            prop_assert!(percent_decoded(&value).is_none_or(|plain| plain.len() <= value.len()));
         }
     }
 }

@@ -1,14 +1,14 @@
 use http::StatusCode;
 
-use super::phi;
+use super::phi_detector;
 use crate::problem::{Problem, Reason};
 
-const LONGEST: usize = 512;
+const MAX_BYTES: usize = 512;
 
 /// A path is in its one normal form: our paths need no percent sign, no dot segment and no empty
 /// one, so whatever has them is an attempt to be read in two ways.
 pub(super) fn check(path: &str) -> Result<(), Problem> {
-    if path.len() > LONGEST {
+    if path.len() > MAX_BYTES {
         let detail = "the path is too long";
         return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
     }
@@ -32,10 +32,10 @@ fn allowed(byte: u8) -> bool {
 }
 
 /// Why a path leads nowhere. It has been seen that people put numbers and dates of birth there.
-pub(super) fn unknown(path: &str) -> Problem {
-    if path.split('/').any(phi::tells_of_a_person) {
+pub(super) fn not_found(path: &str) -> Problem {
+    if path.split('/').any(phi_detector::looks_like_phi) {
         let detail = "a URL must not hold what identifies a person";
-        return Problem::bad_request(detail).because(Reason::PhiInUrl);
+        return Problem::bad_request(detail).with_reason(Reason::PhiInUrl);
     }
     let detail = if path.starts_with("/fhir/") {
         "nothing is there: see /fhir/metadata for the types that are kept; an id is a UUID in \
@@ -75,7 +75,7 @@ mod tests {
             assert_eq!(check(path), Ok(()), "{path}");
         }
         assert_eq!(
-            check(&format!("/{}", "a".repeat(LONGEST)))
+            check(&format!("/{}", "a".repeat(MAX_BYTES)))
                 .unwrap_err()
                 .status,
             StatusCode::URI_TOO_LONG
@@ -90,9 +90,9 @@ mod tests {
             "/patients/Archer-1970-01-31",
             "/fhir/Patient/617-555-0182",
         ] {
-            assert_eq!(unknown(path).reason, Reason::PhiInUrl, "{path}");
+            assert_eq!(not_found(path).reason, Reason::PhiInUrl, "{path}");
         }
-        let not_found = unknown("/fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d");
+        let not_found = not_found("/fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d");
         assert_eq!(not_found.status, StatusCode::NOT_FOUND);
     }
 }

@@ -11,8 +11,8 @@ fn origin() -> Origin {
     "https://clinic.example".parse().unwrap()
 }
 
-fn surface() -> Surface {
-    Surface::of_app().unwrap()
+fn api_schema() -> ApiSchema {
+    ApiSchema::of_app().unwrap()
 }
 
 /// The head of a request: `GET /path`.
@@ -32,5 +32,5 @@ fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
 /// What is answered to a request; its body, if it has one, is announced by `content-type`.
 fn answer(line: &str, headers: &[(&str, &str)]) -> Result<&'static str, Problem> {
     let has_body = headers.iter().any(|(name, _)| *name == "content-type");
-    check(&head(line, headers), has_body, &origin(), &surface()).map(|route| route.template)
+    check(&head(line, headers), has_body, &origin(), &api_schema()).map(|route| route.template)
 }

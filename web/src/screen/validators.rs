@@ -8,7 +8,7 @@ use http::{
 use crate::header_grammar;
 
 /// Longest date in bytes, with what old browsers added.
-const LONGEST_DATE: usize = 64;
+const MAX_DATE_BYTES: usize = 64;
 
 /// Removes `If-None-Match` and dates that are not in their form. Without `If-None-Match` a request
 /// is answered in full, which is right whatever it meant; that a malformed date is ignored is
@@ -65,7 +65,7 @@ pub(super) fn could_be_tags(value: &[u8]) -> bool {
 /// A date in any format, also with the `; length=` that old browsers added.
 pub(super) fn could_be_date(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b" ,:+-;=".contains(byte);
-    value.len() <= LONGEST_DATE && value.iter().all(allowed)
+    value.len() <= MAX_DATE_BYTES && value.iter().all(allowed)
 }
 
 /// A date in one of the three formats of RFC 9110, 5.6.7.

@@ -26,11 +26,11 @@ use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
 use crate::{
+    api_schema::ApiSchema,
     conversation::Talk,
     edge::Edge,
     limits::{Limits, Requests, Shed},
     metrics::Metrics,
-    surface::Surface,
     upstream::{self, Source, Upstreams},
 };
 
@@ -171,12 +171,12 @@ impl Web {
             Arc::default(),
         );
         let limits = Limits::default();
-        let surface = Surface::of_app().unwrap();
+        let api_schema = ApiSchema::of_app().unwrap();
         let edge = Arc::new(Edge {
             origin: "https://localhost:8443".parse().unwrap(),
-            metrics: Metrics::new(surface.templates()),
-            surface: Arc::new(surface),
-            balancers: Arc::default(),
+            metrics: Metrics::new(api_schema.templates()),
+            api_schema: Arc::new(api_schema),
+            trusted_proxies: Arc::default(),
             requests: Requests::new(limits.requests_per_minute),
             shed: Arc::new(Shed::new(limits.ordinary, limits.bulk)),
             upstreams: Arc::new(upstreams.unwrap()),

@@ -32,7 +32,7 @@ const CRC_32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The load balancer itself, which checks whether this server is alive.
-    Balancer,
+    Local,
     /// A client behind the load balancer.
     Client(SocketAddr),
 }
@@ -122,7 +122,7 @@ fn is_local(header: &[u8]) -> bool {
 /// The source that a whole header states.
 fn source(bytes: &[u8]) -> Result<Source, ProxyError> {
     if is_local(bytes) {
-        return Ok(Source::Balancer);
+        return Ok(Source::Local);
     }
     let header = Header::try_from(bytes)?;
     if header.protocol != Protocol::Stream {

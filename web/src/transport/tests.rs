@@ -23,7 +23,7 @@ struct Door {
 }
 
 impl Door {
-    async fn open(balancers: &str, proxy_protocol: bool, places: u32) -> Self {
+    async fn open(trusted_proxies: &str, proxy_protocol: bool, places: u32) -> Self {
         let dir = TempDir::new().unwrap();
         #[expect(
             clippy::disallowed_methods,
@@ -38,7 +38,7 @@ impl Door {
         let transport = EdgeTransport {
             tls: PublicServer::reloading(identity, Versions::Tls13).unwrap(),
             places: Places::new(places),
-            balancers: Arc::new(balancers.parse().unwrap_or_default()),
+            trusted_proxies: Arc::new(trusted_proxies.parse().unwrap_or_default()),
             proxy_protocol,
             metrics: Metrics::new([]),
         };

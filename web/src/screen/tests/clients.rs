@@ -135,7 +135,7 @@ fn a_browser_may_open_every_page_and_send_every_form() {
     }
     // The form of the sign-out button has no fields; a browser names its type all the same.
     let head = head("POST /sign-out", &form);
-    assert!(check(&head, false, &origin(), &surface()).is_ok());
+    assert!(check(&head, false, &origin(), &api_schema()).is_ok());
 }
 
 #[test]
@@ -216,11 +216,11 @@ fn a_client_of_fhir_may_ask_as_its_library_does() {
         ("if-unmodified-since", "0"),
     ] {
         let head = head(&read, &[(name, value)]);
-        let surface = surface();
-        let told = check(&head, false, &origin(), &surface);
+        let api_schema = api_schema();
+        let told = check(&head, false, &origin(), &api_schema);
         assert!(told.is_ok(), "{name}: {value}: {told:?}");
     }
     // Some name a content type though there is none.
     let head = head(&read, &[("content-type", "application/fhir+json")]);
-    assert!(check(&head, false, &origin(), &surface()).is_ok());
+    assert!(check(&head, false, &origin(), &api_schema()).is_ok());
 }

@@ -78,7 +78,7 @@ fn a_content_type_without_a_body_has_its_form_all_the_same() {
         ("a/b; x", Reason::Malformed),
     ] {
         let head = head("GET /patients", &[("content-type", value)]);
-        let problem = check(&head, false, &origin(), &surface()).expect_err(value);
+        let problem = check(&head, false, &origin(), &api_schema()).expect_err(value);
         assert_eq!(problem.reason, reason, "{value}");
     }
 }
@@ -181,7 +181,7 @@ fn there_is_one_host_and_it_is_ours() {
     let of = |change: fn(&mut Parts)| {
         let mut head = head("GET /", &[]);
         change(&mut head);
-        check(&head, false, &origin(), &surface()).map(|route| route.kind)
+        check(&head, false, &origin(), &api_schema()).map(|route| route.kind)
     };
     let two = |head: &mut Parts| {
         head.headers
@@ -213,7 +213,7 @@ fn there_is_one_host_and_it_is_ours() {
     for host in ["other.example", "localhost:8443", "clinic.example:8443"] {
         let mut head = head("GET /", &[]);
         head.headers.insert(HOST, HeaderValue::from_static(host));
-        let refused = check(&head, false, &origin(), &surface()).unwrap_err();
+        let refused = check(&head, false, &origin(), &api_schema()).unwrap_err();
         assert_eq!(
             (refused.status.as_u16(), refused.reason),
             (421, Reason::Host)
@@ -233,7 +233,7 @@ fn there_is_one_host_and_it_is_ours() {
         head.headers
             .insert(HOST, HeaderValue::from_static("10.0.0.7"));
     };
-    assert_eq!(of(health).unwrap(), Kind::Health);
+    assert_eq!(of(health).unwrap(), RouteKind::Health);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn http_1_0_is_not_spoken() {
     let mut old = head("GET /", &[]);
     old.version = Version::HTTP_10;
     assert_eq!(
-        check(&old, false, &origin(), &surface())
+        check(&old, false, &origin(), &api_schema())
             .unwrap_err()
             .status
             .as_u16(),

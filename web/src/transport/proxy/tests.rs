@@ -102,9 +102,9 @@ fn addresses_are_read_and_nothing_beyond_the_header() {
         (summed(), Ok(client("203.0.113.9:4000"))),
         (header(0x21, 0x21, &v6), Ok(client("[2001:db8::5]:4000"))),
         (header(0x21, 0x21, &mapped), Ok(client("203.0.113.9:4000"))),
-        (header(0x20, 0x00, &[]), Ok(Source::Balancer)),
-        (header(0x20, 0x11, &V4), Ok(Source::Balancer)),
-        (header(0x20, 0xFF, &[0xAA; 100]), Ok(Source::Balancer)),
+        (header(0x20, 0x00, &[]), Ok(Source::Local)),
+        (header(0x20, 0x11, &V4), Ok(Source::Local)),
+        (header(0x20, 0xFF, &[0xAA; 100]), Ok(Source::Local)),
     ] {
         let length = bytes.len();
         bytes.extend(b"\x16\x03\x01");
@@ -292,7 +292,7 @@ proptest! {
         prop_assert!(taken <= PREFIX + usize::from(length));
         match read {
             Err(_) => {}
-            Ok(Source::Balancer) => prop_assert_eq!(version, 0x20),
+            Ok(Source::Local) => prop_assert_eq!(version, 0x20),
             Ok(Source::Client(client)) => {
                 prop_assert_eq!((version, taken), (0x21, PREFIX + usize::from(length)));
                 let (ip, port) = if family == 0x11 {

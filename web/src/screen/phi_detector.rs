@@ -4,7 +4,7 @@
 
 /// Parameters by which people search for people: those of FHIR that carry PHI, and the names that
 /// forms have for the same.
-const NAMES: [&str; 37] = [
+const PARAMETER_NAMES: [&str; 37] = [
     "address",
     "address-city",
     "address-country",
@@ -46,20 +46,20 @@ const NAMES: [&str; 37] = [
 
 /// Whether a parameter of this name carries PHI. Modifiers and chains (`name:exact`,
 /// `subject.name`) carry what their first part does.
-pub(super) fn is_name(name: &str) -> bool {
+pub(super) fn is_phi_parameter(name: &str) -> bool {
     let first = name.split([':', '.']).next().unwrap_or_default();
     let lower = first.to_ascii_lowercase();
-    NAMES.binary_search(&lower.as_str()).is_ok()
+    PARAMETER_NAMES.binary_search(&lower.as_str()).is_ok()
 }
 
 /// Whether a text looks like a social security number, a telephone number, a record number, a date,
 /// or an e-mail address, or holds one of those that have a form of their own.
-pub(super) fn tells_of_a_person(text: &str) -> bool {
+pub(super) fn looks_like_phi(text: &str) -> bool {
     is_number(text)
         || is_email(text)
-        || holds(text, &[3, 2, 4])
-        || holds(text, &[3, 3, 4])
-        || holds(text, &[4, 2, 2])
+        || contains_digit_groups(text, &[3, 2, 4])
+        || contains_digit_groups(text, &[3, 3, 4])
+        || contains_digit_groups(text, &[4, 2, 2])
 }
 
 /// Six digits or more, grouped in any way; so many as a person has to do with.
@@ -79,7 +79,7 @@ fn is_email(text: &str) -> bool {
 
 /// Whether a text holds groups of so many digits with one separator between them, and no digit
 /// beside. The groups of a UUID are longer.
-fn holds(text: &str, groups: &[usize]) -> bool {
+fn contains_digit_groups(text: &str, groups: &[usize]) -> bool {
     let mut runs: Vec<usize> = Vec::new();
     let mut run = 0;
     let mut joined = false;
@@ -112,9 +112,13 @@ mod tests {
 
     #[test]
     fn the_names_are_in_order() {
-        assert!(NAMES.is_sorted());
-        assert!(is_name("family") && is_name("Family:exact") && is_name("subject.name"));
-        assert!(!is_name("_count") && !is_name("page"));
+        assert!(PARAMETER_NAMES.is_sorted());
+        assert!(
+            is_phi_parameter("family")
+                && is_phi_parameter("Family:exact")
+                && is_phi_parameter("subject.name")
+        );
+        assert!(!is_phi_parameter("_count") && !is_phi_parameter("page"));
     }
 
     #[test]
@@ -137,7 +141,7 @@ mod tests {
             "MRN-123-45-6789",
             "100200",
         ] {
-            assert!(tells_of_a_person(text), "{text}");
+            assert!(looks_like_phi(text), "{text}");
         }
         for text in [
             "",
@@ -150,7 +154,7 @@ mod tests {
             "1.2.3",
             "v1",
         ] {
-            assert!(!tells_of_a_person(text), "{text}");
+            assert!(!looks_like_phi(text), "{text}");
         }
     }
 }

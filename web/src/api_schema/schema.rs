@@ -3,7 +3,7 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::SurfaceError;
+use super::ApiSchemaError;
 
 /// What a parameter may be. There is no schema for "any text": each one is a closed set or a form.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(super) enum Schema {
 
 impl Schema {
     /// Reads a schema; `place` is where it stands, for the error.
-    pub(super) fn read(schema: &Value, place: &str) -> Result<Self, SurfaceError> {
-        let malformed = |why| SurfaceError::malformed(place, why);
+    pub(super) fn read(schema: &Value, place: &str) -> Result<Self, ApiSchemaError> {
+        let malformed = |why| ApiSchemaError::malformed(place, why);
         let text = |name: &str| schema.get(name).and_then(Value::as_str);
         if let Some(only) = text("const") {
             return Ok(Self::OneOf(vec![only.into()]));

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::{
-    Kind, Operation, Route, Surface, SurfaceError,
+    ApiSchema, ApiSchemaError, Operation, Route, RouteKind,
     operation::Parameter,
     schema::Schema,
     tree::{Node, Segment},
@@ -23,10 +23,10 @@ const METHODS: [(&str, Method); 5] = [
 const OWN: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Reads a document.
-pub(super) fn read(document: &Value) -> Result<Surface, SurfaceError> {
+pub(super) fn read(document: &Value) -> Result<ApiSchema, ApiSchemaError> {
     let mut routes = Node::default();
     let paths = document.get("paths").and_then(Value::as_object);
-    let paths = paths.ok_or_else(|| SurfaceError::malformed("paths", "there are none"))?;
+    let paths = paths.ok_or_else(|| ApiSchemaError::malformed("paths", "there are none"))?;
     for (template, item) in paths {
         let path = Path {
             document,
@@ -41,12 +41,12 @@ pub(super) fn read(document: &Value) -> Result<Surface, SurfaceError> {
     for template in OWN {
         let segments = template.split('/').skip(1).map(Segment::Word);
         if !routes.insert(segments, own(template)) {
-            return Err(SurfaceError::malformed(template, "it is the edge's own"));
+            return Err(ApiSchemaError::malformed(template, "it is the edge's own"));
         }
     }
     let cookie = cookie(document)
-        .ok_or_else(|| SurfaceError::malformed("components.securitySchemes", "no cookie"))?;
-    Ok(Surface { routes, cookie })
+        .ok_or_else(|| ApiSchemaError::malformed("components.securitySchemes", "no cookie"))?;
+    Ok(ApiSchema { routes, cookie })
 }
 
 fn own(template: &'static str) -> Route {
@@ -58,7 +58,7 @@ fn own(template: &'static str) -> Route {
     };
     Route {
         template,
-        kind: Kind::Health,
+        kind: RouteKind::Health,
         bulk: false,
         allow: "GET, HEAD",
         operations: vec![get],
@@ -84,11 +84,11 @@ struct Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    fn malformed(&self, why: &'static str) -> SurfaceError {
-        SurfaceError::malformed(self.template, why)
+    fn malformed(&self, why: &'static str) -> ApiSchemaError {
+        ApiSchemaError::malformed(self.template, why)
     }
 
-    fn route(&self) -> Result<Route, SurfaceError> {
+    fn route(&self) -> Result<Route, ApiSchemaError> {
         let mut operations = Vec::new();
         let mut bulk = false;
         for (name, method) in METHODS {
@@ -106,7 +106,7 @@ impl<'a> Path<'a> {
         })
     }
 
-    fn operation(&self, method: Method, operation: &Value) -> Result<Operation, SurfaceError> {
+    fn operation(&self, method: Method, operation: &Value) -> Result<Operation, ApiSchemaError> {
         let mut parameters = Vec::new();
         for parameter in self.parameters(operation) {
             if text(parameter, "in") == Some("query") {
@@ -143,7 +143,7 @@ impl<'a> Path<'a> {
             .unwrap_or(value)
     }
 
-    fn schema(&self, parameter: &Value) -> Result<Schema, SurfaceError> {
+    fn schema(&self, parameter: &Value) -> Result<Schema, ApiSchemaError> {
         let place = format!(
             "{}, {}",
             self.template,
@@ -152,7 +152,7 @@ impl<'a> Path<'a> {
         Schema::read(parameter.get("schema").unwrap_or(&Value::Null), &place)
     }
 
-    fn segments(&self) -> Result<Vec<Segment<'a>>, SurfaceError> {
+    fn segments(&self) -> Result<Vec<Segment<'a>>, ApiSchemaError> {
         let path = self.template.strip_prefix('/');
         let path = path.ok_or_else(|| self.malformed("a path begins with a slash"))?;
         path.split('/')
@@ -160,7 +160,7 @@ impl<'a> Path<'a> {
             .collect()
     }
 
-    fn segment(&self, segment: &'a str) -> Result<Segment<'a>, SurfaceError> {
+    fn segment(&self, segment: &'a str) -> Result<Segment<'a>, ApiSchemaError> {
         let name = segment
             .strip_prefix('{')
             .and_then(|rest| rest.strip_suffix('}'));
@@ -177,13 +177,13 @@ impl<'a> Path<'a> {
     }
 }
 
-fn kind(template: &str) -> Kind {
+fn kind(template: &str) -> RouteKind {
     let first = template.split('/').nth(1);
     match first {
-        Some("fhir") => Kind::Fhir,
-        Some("api") => Kind::Api,
-        Some("assets") => Kind::Asset,
-        _ => Kind::Page,
+        Some("fhir") => RouteKind::Fhir,
+        Some("api") => RouteKind::Api,
+        Some("assets") => RouteKind::Asset,
+        _ => RouteKind::Page,
     }
 }
 

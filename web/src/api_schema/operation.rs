@@ -28,23 +28,23 @@ pub(super) struct Parameter {
 
 /// What a query parameter is, beside what is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fit {
+pub(crate) enum ParameterMatch {
     /// As described; the place of the parameter in the description.
-    Fits(usize),
+    Matches(usize),
     /// There is no such parameter.
     Unknown,
     /// There is, but not with this value.
-    IllFormed,
+    Invalid,
 }
 
 impl Operation {
     /// Holds a query parameter, percent-decoded, against the description.
-    pub(crate) fn fit(&self, name: &str, value: &str) -> Fit {
+    pub(crate) fn match_parameter(&self, name: &str, value: &str) -> ParameterMatch {
         let mut known = self.parameters.iter().enumerate();
         match known.find(|(_, parameter)| *parameter.name == *name) {
-            None => Fit::Unknown,
-            Some((at, parameter)) if parameter.schema.accepts(value) => Fit::Fits(at),
-            Some(_) => Fit::IllFormed,
+            None => ParameterMatch::Unknown,
+            Some((at, parameter)) if parameter.schema.accepts(value) => ParameterMatch::Matches(at),
+            Some(_) => ParameterMatch::Invalid,
         }
     }
 
@@ -65,7 +65,7 @@ impl Operation {
         }
         Err(
             Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, self.advice)
-                .because(Reason::MediaType),
+                .with_reason(Reason::MediaType),
         )
     }
 

@@ -10,40 +10,40 @@ use super::injection;
 use crate::problem::{Problem, Reason};
 
 /// The browsers that run inside of other apps write the longest, of about 600.
-const LONGEST: usize = 1024;
+const MAX_BYTES: usize = 1024;
 
 /// So many are remembered by each thread: a search costs some microseconds, and the same few
 /// hundred programs ask again and again.
-const REMEMBERED: u64 = 256;
+const CACHE_SLOTS: u64 = 256;
 
 thread_local! {
-    static KNOWN: RefCell<Known> = RefCell::new(Known::default());
+    static HARMLESS: RefCell<HarmlessCache> = RefCell::new(HarmlessCache::default());
 }
 
 /// What was searched and found harmless; each has one place, which the next with the same hash
 /// takes.
 #[derive(Default)]
-struct Known {
+struct HarmlessCache {
     hash: RandomState,
-    places: Vec<Box<[u8]>>,
+    slots: Vec<Box<[u8]>>,
 }
 
-impl Known {
-    fn place(&self, agent: &[u8]) -> usize {
-        usize::try_from(self.hash.hash_one(agent) % REMEMBERED).unwrap_or_default()
+impl HarmlessCache {
+    fn slot(&self, agent: &[u8]) -> usize {
+        usize::try_from(self.hash.hash_one(agent) % CACHE_SLOTS).unwrap_or_default()
     }
 
-    fn holds(&self, agent: &[u8]) -> bool {
-        let place = self.places.get(self.place(agent));
-        place.is_some_and(|known| **known == *agent)
+    fn contains(&self, agent: &[u8]) -> bool {
+        let slot = self.slots.get(self.slot(agent));
+        slot.is_some_and(|known| **known == *agent)
     }
 
-    fn remember(&mut self, agent: &[u8]) {
-        let place = self.place(agent);
-        if self.places.len() <= place {
-            self.places.resize_with(place + 1, Box::default);
+    fn insert(&mut self, agent: &[u8]) {
+        let slot = self.slot(agent);
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, Box::default);
         }
-        if let Some(known) = self.places.get_mut(place) {
+        if let Some(known) = self.slots.get_mut(slot) {
             *known = agent.into();
         }
     }
@@ -51,18 +51,18 @@ impl Known {
 
 /// Of its form, not too long, and nothing in it that looks like code.
 pub(super) fn check(agent: &[u8]) -> Result<(), Problem> {
-    if KNOWN.with_borrow(|known| known.holds(agent)) {
+    if HARMLESS.with_borrow(|known| known.contains(agent)) {
         return Ok(());
     }
     if injection::find(agent).is_some() {
         let detail = "a header holds what looks like code";
-        return Err(Problem::bad_request(detail).because(Reason::Injection));
+        return Err(Problem::bad_request(detail).with_reason(Reason::Injection));
     }
-    let plain = injection::decoded(agent).filter(|plain| is_well_formed(plain));
-    if agent.len() > LONGEST || !agent.is_ascii() || plain.is_none() {
+    let plain = injection::percent_decoded(agent).filter(|plain| is_well_formed(plain));
+    if agent.len() > MAX_BYTES || !agent.is_ascii() || plain.is_none() {
         return Err(Problem::bad_request("a header is not in its form"));
     }
-    KNOWN.with_borrow_mut(|known| known.remember(agent));
+    HARMLESS.with_borrow_mut(|known| known.insert(agent));
     Ok(())
 }
 

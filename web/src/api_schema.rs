@@ -8,12 +8,12 @@ mod tree;
 
 use http::Method;
 
-pub(crate) use operation::{Fit, Operation};
+pub(crate) use operation::{Operation, ParameterMatch};
 use tree::Node;
 
 /// The routes of the app, and the two of this tier's own.
 #[derive(Debug)]
-pub(crate) struct Surface {
+pub(crate) struct ApiSchema {
     routes: Node,
     cookie: &'static str,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Route {
     /// As it is described: `/patients/{id}`. It may be logged.
     pub(crate) template: &'static str,
     /// How it speaks.
-    pub(crate) kind: Kind,
+    pub(crate) kind: RouteKind,
     /// Whether it takes large bodies, which cost the app more than all else.
     pub(crate) bulk: bool,
     /// The methods that it answers, as `Allow` lists them.
@@ -34,7 +34,7 @@ pub(crate) struct Route {
 
 /// What a route is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum RouteKind {
     /// The clinical API.
     Fhir,
     /// The workflow API.
@@ -49,14 +49,14 @@ pub(crate) enum Kind {
 
 /// The document cannot be what requests are held against.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SurfaceError {
+pub(crate) enum ApiSchemaError {
     #[error("the OpenAPI document is not JSON")]
     Json(#[from] serde_json::Error),
     #[error("the OpenAPI document cannot be used at {place}: {why}")]
     Malformed { place: String, why: &'static str },
 }
 
-impl SurfaceError {
+impl ApiSchemaError {
     fn malformed(place: &str, why: &'static str) -> Self {
         Self::Malformed {
             place: place.to_owned(),
@@ -68,14 +68,14 @@ impl SurfaceError {
 /// What stands in a log instead of a path that nobody described.
 pub(crate) const UNKNOWN: &str = "*";
 
-impl Surface {
+impl ApiSchema {
     /// Reads the document that the app serves.
-    pub(crate) fn of_app() -> Result<Self, SurfaceError> {
+    pub(crate) fn of_app() -> Result<Self, ApiSchemaError> {
         Self::parse(include_str!("../../app/openapi.json"))
     }
 
     /// Reads a document.
-    pub(crate) fn parse(document: &str) -> Result<Self, SurfaceError> {
+    pub(crate) fn parse(document: &str) -> Result<Self, ApiSchemaError> {
         document::read(&serde_json::from_str(document)?)
     }
 
@@ -112,7 +112,7 @@ impl Route {
     }
 
     /// Any method's description, for what comes with a method that is not described.
-    pub(crate) fn any(&self) -> Option<&Operation> {
+    pub(crate) fn any_operation(&self) -> Option<&Operation> {
         self.operations.first()
     }
 }
