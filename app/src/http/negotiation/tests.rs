@@ -5,16 +5,16 @@ use http::HeaderValue;
 use super::*;
 use crate::http::fhir::request::JSON;
 
-fn with(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+fn with(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for value in values {
-        headers.append(name.clone(), HeaderValue::from_static(value));
+        headers.append(name, HeaderValue::from_static(value));
     }
     headers
 }
 
 fn accepts_json(values: &[&'static str]) -> bool {
-    accepts_any_of(&with(header::ACCEPT, values), &JSON)
+    accepts_any_of(&with(&header::ACCEPT, values), &JSON)
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_most_specific_range_decides_and_a_weight_of_zero_refuses() {
 
 #[test]
 fn a_page_is_for_those_who_name_html() {
-    let accepts = |value| accepts_html(&with(header::ACCEPT, &[value]));
+    let accepts = |value| accepts_html(&with(&header::ACCEPT, &[value]));
     assert!(accepts("text/html,application/xhtml+xml,*/*;q=0.8"));
     assert!(accepts("*/*, Text/HTML;q=0.1"));
     for value in [
@@ -97,7 +97,7 @@ fn gzip_is_accepted_by_its_name_or_by_a_wildcard() {
         ("br", false),
         ("", false),
     ] {
-        let headers = with(header::ACCEPT_ENCODING, &[value]);
+        let headers = with(&header::ACCEPT_ENCODING, &[value]);
         assert_eq!(accepts_gzip(&headers), accepted, "{value}");
     }
     assert!(!accepts_gzip(&HeaderMap::new()));

@@ -11,6 +11,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(other_protocols());
     cases.extend(methods());
     cases.extend(around());
+    cases.extend(empty_lines());
     cases
 }
 
@@ -223,11 +224,9 @@ fn methods() -> Vec<Case> {
     cases
 }
 
-/// What stands before a request line, and requests one behind the other.
-fn around() -> Vec<Case> {
-    let pages = |count| Expect::Passed(vec![sees_page(); count]);
+/// Empty lines around requests (RFC 9112, 2.2): one is skipped, and no more.
+fn empty_lines() -> Vec<Case> {
     vec![
-        // RFC 9112, 2.2: one is skipped, and no more.
         passed(
             "an empty line before the request",
             format!("\r\n{}", page("")),
@@ -238,12 +237,21 @@ fn around() -> Vec<Case> {
             format!("\r\n\r\n{}", page("")),
         ),
         refused(
+            "a thousand empty lines before the request",
+            "\r\n".repeat(1000) + &page(""),
+        ),
+        refused(
             "a line of a space before the request",
             format!(" \r\n{}", page("")),
         ),
         refused(
             "an empty line and a bare LF before the request",
             format!("\r\n\n{}", page("")),
+        ),
+        Case::new(
+            "an empty line between pages",
+            format!("{}\r\n{}", page(""), page("")),
+            Expect::Passed(vec![sees_page(), sees_page()]),
         ),
         Case::new(
             "a form, an empty line and a page",
@@ -264,20 +272,18 @@ fn around() -> Vec<Case> {
             format!("{}\r\n\r\n{}", page(""), page("")),
             Expect::PassedThenRefused(vec![sees_page()]),
         ),
+    ]
+}
+
+/// What stands before a request line, and requests one behind the other.
+fn around() -> Vec<Case> {
+    let pages = |count| Expect::Passed(vec![sees_page(); count]);
+    vec![
         refused("a bare LF before the request", format!("\n{}", page(""))),
         refused("a bare CR before the request", format!("\r{}", page(""))),
-        refused(
-            "a thousand empty lines before the request",
-            "\r\n".repeat(1000) + &page(""),
-        ),
         Case::new("a page", page(""), pages(1)),
         Case::new("three pages at once", page("").repeat(3), pages(3)),
         Case::new("twenty pages at once", page("").repeat(20), pages(20)),
-        Case::new(
-            "an empty line between pages",
-            format!("{}\r\n{}", page(""), page("")),
-            pages(2),
-        ),
         Case::new(
             "a page and the wish to end",
             page("Connection: close\r\n"),
