@@ -1,28 +1,30 @@
-//! Which headers pass, and which ones are ours to set.
+//! Header rewriting: which headers of requests and responses are forwarded, removed and set.
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{self, Entry},
-};
-use telemetry::{RequestId, X_REQUEST_ID};
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header;
+use http::header::Entry;
+use telemetry::RequestId;
+use telemetry::X_REQUEST_ID;
 use tracing::Span;
 
-use crate::{
-    client::{Client, X_AMZN_TRACE_ID},
-    config::Origin,
-    problem::Problem,
-    screen::{cookies, validators},
-};
+use crate::client::Client;
+use crate::client::X_AMZN_TRACE_ID;
+use crate::config::Origin;
+use crate::problem::Problem;
+use crate::screen::cookies;
+use crate::screen::validators;
 
-/// Where the client comes from; its address alone, set by us alone.
+/// The client's address, and no other hop. Set by this tier alone.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The scheme that the client used.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The host that the client asked for.
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// The headers of a request that reach the app, if they come once. All others are dropped, and so
-/// are all spellings of "this is who I am" and "this is where I come from", known or not.
+/// Request headers that are forwarded, and may be sent once. All others are dropped, among them
+/// every spelling of an asserted identity or client address, known or not.
 const SINGLE: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
@@ -36,7 +38,7 @@ const SINGLE: [HeaderName; 10] = [
     HeaderName::from_static("sec-fetch-user"),
 ];
 
-/// The headers of a request that reach the app, and may come more than once: they are lists.
+/// Request headers that are forwarded, and may be sent repeatedly: they are lists.
 const LISTS: [HeaderName; 6] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -46,7 +48,7 @@ const LISTS: [HeaderName; 6] = [
     HeaderName::from_static("prefer"),
 ];
 
-/// Headers of an answer that belong to one connection, or tell what we run.
+/// Response headers that are removed: hop-by-hop ones, and those that name the server's software.
 const STRIPPED_FROM_RESPONSES: [HeaderName; 11] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -61,8 +63,11 @@ const STRIPPED_FROM_RESPONSES: [HeaderName; 11] = [
     header::ALT_SVC,
 ];
 
-/// The headers of a request to the app: those of the client's that pass, and ours. Framing is left
-/// to the HTTP library, which derives it from the body.
+/// The headers of the request to the app: the client's that are forwarded, and this tier's own.
+/// Framing is not among them: the encoder derives it from the body.
+///
+/// # Errors
+/// 400 if a header that may be sent once is repeated.
 pub(crate) fn to_upstream(
     from: &HeaderMap,
     client: &Client,
@@ -104,8 +109,8 @@ pub(crate) fn to_upstream(
     Ok(to)
 }
 
-/// Takes away what the client's `Connection` lists, which is for us alone (RFC 9110, 7.6.1). How the
-/// body is typed is not for it to list.
+/// Removes the headers that the client's `Connection` lists, which are for this hop alone (RFC 9110,
+/// 7.6.1). `Content-Type` stays: without it the body would be read as another type.
 fn remove_connection_options(to: &mut HeaderMap, from: &HeaderMap) {
     let values = from.get_all(header::CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -116,9 +121,9 @@ fn remove_connection_options(to: &mut HeaderMap, from: &HeaderMap) {
     }
 }
 
-/// Makes the app's headers, or those of our own answers, what the client gets.
+/// Rewrites the headers of a response, of the app or of this tier, for the client.
 pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
-    // What the app's `Connection` lists is for us, not for the client.
+    // The headers that the app's `Connection` lists are for this hop alone.
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -129,7 +134,8 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
     for name in listed.iter().chain(&STRIPPED_FROM_RESPONSES) {
         headers.remove(name);
     }
-    // It never comes again: HTTP/2's table is for what does, and leaves out what is marked so.
+    // Each id is sent once. As `sensitive` it stays out of HPACK's table, whose entries are for
+    // values that repeat.
     let mut id = request.header_value();
     id.set_sensitive(true);
     headers.insert(X_REQUEST_ID, id);
@@ -139,7 +145,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
             HeaderValue::from_static(value),
         );
     }
-    // The app knows better what a page needs, and what may be kept; without its word, nothing.
+    // The app decides what a page may load and what may be cached; without its headers, nothing.
     for (name, value) in DEFAULT_HEADERS {
         if let Entry::Vacant(vacant) = headers.entry(HeaderName::from_static(name)) {
             vacant.insert(HeaderValue::from_static(value));
@@ -147,6 +153,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
     }
 }
 
+/// Headers that every response has.
 const SECURITY_HEADERS: [(&str, &str); 7] = [
     (
         "strict-transport-security",
@@ -163,6 +170,7 @@ const SECURITY_HEADERS: [(&str, &str); 7] = [
     ),
 ];
 
+/// Headers that a response has unless the app set them.
 const DEFAULT_HEADERS: [(&str, &str); 2] = [
     (
         "content-security-policy",
@@ -248,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_conditions_are_dropped_and_others_go_on_as_they_are() {
+    fn malformed_conditions_are_dropped_and_others_are_forwarded() {
         let to = sent_on(&[
             ("if-none-match", "W/\"1\""),
             ("if-none-match", "\"2\""),
@@ -272,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_lists_is_for_us_alone() {
+    fn headers_that_connection_lists_are_not_forwarded() {
         let to = sent_on(&[
             ("connection", "keep-alive, authorization,"),
             (
@@ -292,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn hop_by_hop_headers_go_no_further_in_either_direction() {
+    fn hop_by_hop_headers_are_forwarded_in_neither_direction() {
         let hops = [
             ("connection", "close, x-listed"),
             ("x-listed", "1"),
@@ -320,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_has_the_security_headers_and_the_apps_word_counts_where_it_knows_better() {
+    fn every_response_has_the_security_headers_and_the_app_may_set_its_own_policy() {
         let mut headers = map(&[
             ("content-security-policy", "default-src 'self'"),
             ("referrer-policy", "unsafe-url"),

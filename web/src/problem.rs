@@ -1,11 +1,17 @@
+//! Problems: the error responses of this tier itself.
+
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
-    header::{
-        ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
-        WWW_AUTHENTICATE,
-    },
-};
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::header::ACCEPT;
+use http::header::ACCEPT_ENCODING;
+use http::header::ALLOW;
+use http::header::CONTENT_SECURITY_POLICY;
+use http::header::CONTENT_TYPE;
+use http::header::RETRY_AFTER;
+use http::header::WWW_AUTHENTICATE;
 use serde_json::json;
 use telemetry::RequestId;
 
@@ -16,22 +22,22 @@ mod reason;
 
 pub(crate) use reason::Reason;
 
-/// Why web answers a request itself. A fixed text: nothing of the request is repeated.
+/// An error response of this tier. Its texts are fixed: nothing of the request is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// The status of the answer.
+    /// The status of the response.
     pub(crate) status: StatusCode,
     /// What is wrong, and what to do instead.
     pub(crate) detail: &'static str,
-    /// What it is counted under.
+    /// The reason that it is counted and logged under.
     pub(crate) reason: Reason,
-    /// The methods that are answered instead.
+    /// The methods that the route supports, for `Allow`.
     pub(crate) allow: Option<&'static str>,
-    /// The content codings of a body that are read (RFC 9110, 12.5.3).
+    /// The content codings of a body that are supported, for `Accept-Encoding` (RFC 9110, 12.5.3).
     pub(crate) accept_encoding: Option<&'static str>,
 }
 
-/// How a client wants to be told.
+/// The format of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorFormat {
     /// FHIR's `OperationOutcome`.
@@ -43,7 +49,7 @@ pub(crate) enum ErrorFormat {
 }
 
 impl ErrorFormat {
-    /// By the path that was asked for; pages for those who accept HTML.
+    /// The format for a path: a page only for clients that accept HTML by its name.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         if path == "/fhir" || path.starts_with("/fhir/") {
             return Self::OperationOutcome;
@@ -59,6 +65,7 @@ impl ErrorFormat {
 }
 
 impl Problem {
+    /// A problem that is counted under its status's reason.
     pub(crate) const fn new(status: StatusCode, detail: &'static str) -> Self {
         Self {
             status,
@@ -69,26 +76,26 @@ impl Problem {
         }
     }
 
-    /// The same, counted under another reason than its status tells.
+    /// The same, counted under another reason than its status's.
     pub(crate) const fn with_reason(mut self, reason: Reason) -> Self {
         self.reason = reason;
         self
     }
 
-    /// The same, with the methods that are answered instead.
+    /// The same, with the methods that the route supports.
     pub(crate) const fn with_allow(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
     }
 
-    /// The same, with the content codings that a body may have instead.
+    /// The same, with the content codings that a body may have.
     pub(crate) const fn with_accept_encoding(mut self, codings: &'static str) -> Self {
         self.accept_encoding = Some(codings);
         self
     }
 
-    /// Whether it is unsure where the client believes its next request to begin, or whether it
-    /// believes to be speaking HTTP at all: then nothing more is read of its connection.
+    /// Whether the connection has to be closed: after a malformed request, client and server may
+    /// disagree on where the next one begins.
     pub(crate) const fn closes_connection(self) -> bool {
         matches!(self.reason, Reason::Malformed | Reason::Host)
     }
@@ -97,7 +104,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The answer that says it.
+    /// The response in a format.
     pub(crate) fn to_response(self, format: ErrorFormat, request: RequestId) -> Response<Bytes> {
         let (kind, body) = match format {
             ErrorFormat::OperationOutcome => ("application/fhir+json", self.outcome(request)),
@@ -177,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_told_in_its_own_manner() {
+    fn a_problem_has_the_format_of_the_path_and_of_accept() {
         let page = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/html,*/*"))]);
         assert_eq!(
             ErrorFormat::of("/fhir/Patient", &page),

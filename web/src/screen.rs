@@ -1,8 +1,8 @@
-//! What may pass: everything else is refused before anything of it reaches the app.
+//! Request screening: an allow list. A request that is not described never reaches the app.
 //!
-//! First what is known to be good: a request is held against the app's own description, and each
-//! header that the app will see against the one form that it has. Only what is text by nature is
-//! then searched for what looks like code. Nothing that is refused is repeated or logged.
+//! The path, the query, the method and the body's type are compared with the app's API description,
+//! and each header that the app receives with the grammar of its field. Only free text is then
+//! searched for injected code. Nothing of a refused request is repeated or logged.
 
 pub(crate) mod cookies;
 mod headers;
@@ -16,16 +16,22 @@ mod tests;
 mod user_agent;
 pub(crate) mod validators;
 
-use http::{Method, StatusCode, Uri, Version, request::Parts};
+use http::Method;
+use http::StatusCode;
+use http::Uri;
+use http::Version;
+use http::request::Parts;
 
-use crate::{
-    api_schema::{ApiSchema, Operation, Route, RouteKind},
-    config::Origin,
-    problem::{Problem, Reason},
-};
+use crate::api_schema::ApiSchema;
+use crate::api_schema::Operation;
+use crate::api_schema::Route;
+use crate::api_schema::RouteKind;
+use crate::config::Origin;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
-/// Refuses what is not a well-formed request for this origin and described by the app. Tells which
-/// route it is for.
+/// Screens a request: it is well-formed, for this origin, and described by the app. Returns its
+/// route.
 pub(crate) fn check<'s>(
     head: &Parts,
     has_body: bool,
@@ -41,7 +47,8 @@ pub(crate) fn check<'s>(
     host::check(head, origin, is_health)?;
     let route = route.ok_or_else(|| path::not_found(path))?;
     let operation = route.operation(&head.method);
-    // What a URL must not hold is told also to who asks in the wrong way.
+    // The query is checked before the method: a client that searches by `GET` where only `POST`
+    // exists learns that its URL holds PHI, and not only that the method is wrong.
     if let Some(described) = operation.or_else(|| route.any_operation()) {
         query::check(head.uri.query(), described, route.kind)?;
     }
@@ -51,7 +58,7 @@ pub(crate) fn check<'s>(
     Ok(route)
 }
 
-/// Refuses an address under which nothing is, or that holds more than is described.
+/// Screens a request target alone: a path that is described, with a query that is described.
 pub(crate) fn check_target(uri: &Uri, api_schema: &ApiSchema) -> Result<(), Problem> {
     path::check(uri.path())?;
     let route = api_schema.route(uri.path());
@@ -70,7 +77,8 @@ fn version(version: Version) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, detail))
 }
 
-/// The name of a method that is used here; none of others, which a client may have made up.
+/// The name of a supported method, for logs and metrics; `None` for others, which a client may have
+/// made up.
 pub(crate) fn method_name(method: &Method) -> Option<&'static str> {
     Some(match *method {
         Method::GET => "GET",
@@ -83,8 +91,7 @@ pub(crate) fn method_name(method: &Method) -> Option<&'static str> {
     })
 }
 
-/// Known methods only, whatever the path. A CONNECT that is handed on would make a tunnel of a
-/// proxy.
+/// Refuses unknown methods, whatever the path. A forwarded CONNECT would open a tunnel.
 fn known_method(method: &Method, route: Option<&Route>) -> Result<(), Problem> {
     let allow = route.map_or("GET, HEAD, POST, DELETE", |route| route.allow);
     let known = method_name(method).map(drop);
@@ -96,7 +103,7 @@ fn method_not_allowed(allow: &'static str) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with_allow(allow)
 }
 
-/// A body is of a type that is described, and comes only where one is.
+/// Checks that a body is of a described type, and is sent only where one is described.
 fn body(head: &Parts, has_body: bool, operation: &Operation) -> Result<(), Problem> {
     if !has_body {
         return Ok(());

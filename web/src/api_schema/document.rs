@@ -1,15 +1,18 @@
-//! From an `OpenAPI` 3.1 document to routes. It is read once, at the start; what it says lives as
-//! long as the process, so texts that leave this module are leaked.
+//! The reader of the `OpenAPI` 3.1 document. It runs once, at the start, and its result lives as long
+//! as the process: texts that leave this module are leaked.
 
 use http::Method;
 use serde_json::Value;
 
-use super::{
-    ApiSchema, ApiSchemaError, Operation, Route, RouteKind,
-    operation::Parameter,
-    schema::Schema,
-    tree::{Node, Segment},
-};
+use super::ApiSchema;
+use super::ApiSchemaError;
+use super::Operation;
+use super::Route;
+use super::RouteKind;
+use super::operation::Parameter;
+use super::schema::Schema;
+use super::tree::Node;
+use super::tree::Segment;
 
 const METHODS: [(&str, Method); 5] = [
     ("get", Method::GET),
@@ -19,10 +22,10 @@ const METHODS: [(&str, Method); 5] = [
     ("delete", Method::DELETE),
 ];
 
-/// What this tier answers itself.
+/// Routes that this tier answers itself.
 const OWN: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Reads a document.
+/// Reads all routes of a document.
 pub(super) fn read(document: &Value) -> Result<ApiSchema, ApiSchemaError> {
     let mut routes = Node::default();
     let paths = document.get("paths").and_then(Value::as_object);
@@ -76,7 +79,7 @@ fn cookie(document: &Value) -> Option<&'static str> {
     named.next().map(leak)
 }
 
-/// A path of the document.
+/// A path item of the document.
 struct Path<'a> {
     document: &'a Value,
     template: &'a str,
@@ -128,7 +131,7 @@ impl<'a> Path<'a> {
         })
     }
 
-    /// The parameters of an operation: those of its path, and its own.
+    /// The parameters of an operation: its path's, and its own.
     fn parameters(&self, operation: &'a Value) -> impl Iterator<Item = &'a Value> {
         let lists = [self.item.get("parameters"), operation.get("parameters")];
         let lists = lists.into_iter().flatten().filter_map(Value::as_array);
@@ -167,7 +170,7 @@ impl<'a> Path<'a> {
         let Some(name) = name else {
             return Ok(Segment::Word(segment));
         };
-        // Only a path's own parameters: its operations share them.
+        // Parameters in the path are described at the path: its operations share them.
         let mut parameters = self.parameters(&Value::Null);
         let described = parameters.find(|parameter| {
             text(parameter, "in") == Some("path") && text(parameter, "name") == Some(name)

@@ -1,21 +1,23 @@
-//! What one method of a route takes.
+//! An operation: the parameters and bodies that one method of a route accepts.
 
-use http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE};
+use http::HeaderMap;
+use http::Method;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 
 use super::schema::Schema;
-use crate::{
-    header_grammar,
-    problem::{Problem, Reason},
-};
+use crate::header_grammar;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
-/// A method of a route.
+/// A method of a route, with the requests that it accepts.
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(super) method: Method,
     pub(super) parameters: Vec<Parameter>,
-    /// Empty where no body is described.
+    /// The media types of a body; empty where no body is described.
     pub(super) media_types: Vec<Box<str>>,
-    /// Says which they are.
+    /// The text of a 415, which lists them.
     pub(super) advice: &'static str,
 }
 
@@ -26,19 +28,19 @@ pub(super) struct Parameter {
     pub(super) schema: Schema,
 }
 
-/// What a query parameter is, beside what is described.
+/// The result of comparing a query parameter with the description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParameterMatch {
-    /// As described; the place of the parameter in the description.
+    /// The parameter is described; its index in the description.
     Matches(usize),
-    /// There is no such parameter.
+    /// No parameter of this name is described.
     Unknown,
-    /// There is, but not with this value.
+    /// The value does not fit the parameter's schema.
     Invalid,
 }
 
 impl Operation {
-    /// Holds a query parameter, percent-decoded, against the description.
+    /// Compares a query parameter, percent-decoded, with the description.
     pub(crate) fn match_parameter(&self, name: &str, value: &str) -> ParameterMatch {
         let mut known = self.parameters.iter().enumerate();
         match known.find(|(_, parameter)| *parameter.name == *name) {
@@ -53,7 +55,7 @@ impl Operation {
         !self.media_types.is_empty()
     }
 
-    /// Holds the content type of a body against those that are described.
+    /// Checks that the content type of a body is a described one.
     pub(crate) fn media_type(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let fits = match (values.next(), values.next()) {
@@ -78,8 +80,8 @@ impl Operation {
     }
 }
 
-/// The parameters of a media type that change nothing: UTF-8 is what is read anyway, and clients of
-/// FHIR name its version.
+/// Whether a part is a parameter of a media type that changes nothing: the app reads UTF-8 always,
+/// and FHIR clients name R4's version.
 fn is_harmless(part: &[u8]) -> bool {
     let Some(parameter) = header_grammar::parameter(part) else {
         return false;

@@ -1,3 +1,5 @@
+//! The app's own document, and documents that cannot serve as an allow list.
+
 use http::Method;
 
 use super::*;

@@ -1,12 +1,14 @@
-//! Of all cookies that a browser holds for this host, the app gets the one it reads.
+//! Cookies: the app receives its session cookie and no other.
 
-use http::{HeaderMap, HeaderValue, header::COOKIE};
+use http::HeaderMap;
+use http::HeaderValue;
+use http::header::COOKIE;
 
-/// The longest value that a cookie of ours has.
+/// Longest pair of name and value that is forwarded, in bytes: the app's has about 60.
 const MAX_BYTES: usize = 256;
 
-/// The `Cookie` header for the app: the pairs of this name whose value has a token's form. That
-/// there are two is left to the app, which then believes neither.
+/// The `Cookie` header for the app: the pairs of this name whose value has a token's form. Two are
+/// forwarded as two, so that the app can refuse both.
 pub(crate) fn session_cookie(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
     let mut ours = pairs(headers).filter(|pair| is_named(pair, name) && is_sound(pair));
     let first = ours.next()?;

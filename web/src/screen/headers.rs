@@ -1,15 +1,18 @@
-//! Each header that the app will see, against the one form that it has.
+//! Header screening: each header that the app receives is compared with the grammar of its field.
 //!
-//! What a browser or a client sends beside (`headers.rs` has the list of what passes) is dropped
-//! there, and need not be read here.
+//! Headers that are not on the list of `headers.rs` are dropped there, and not read here.
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::HeaderMap;
+use http::HeaderValue;
+use http::StatusCode;
 
-use super::{injection, user_agent, validators};
-use crate::{
-    header_grammar::{self, Parameter},
-    problem::{Problem, Reason},
-};
+use super::injection;
+use super::user_agent;
+use super::validators;
+use crate::header_grammar;
+use crate::header_grammar::Parameter;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
 /// Longest value of a list, in bytes: browsers' `Accept` is the longest in use, of about 200.
 const MAX_LIST_BYTES: usize = 1024;
@@ -18,7 +21,7 @@ const MAX_TOKEN_BYTES: usize = 4096;
 /// Longest origin, in bytes: a host's name has at most 253.
 const MAX_ORIGIN_BYTES: usize = 270;
 
-/// Refuses a head of which any header is not what it should be.
+/// Screens all headers of a request.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     for (name, value) in headers {
         let bytes = value.as_bytes();
@@ -32,10 +35,10 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
             "authorization" => return Err(credentials()),
             "content-encoding" if bytes.eq_ignore_ascii_case(b"identity") => true,
             "content-encoding" => return Err(compressed()),
-            // Without it the request would do what its sender wanted to prevent.
+            // Never dropped: without the condition the request does what it was to prevent.
             "if-match" => bytes.len() <= MAX_LIST_BYTES && validators::are_tags(bytes),
-            // Malformed ones of these are ignored: `headers.rs` drops them. What no client has been
-            // seen to send in their place is refused.
+            // `headers.rs` drops malformed ones of these. Refused is only what no client sends in
+            // their place.
             "if-none-match" => {
                 bytes.len() <= MAX_LIST_BYTES
                     && (validators::are_tags(bytes) || validators::could_be_tags(bytes))
@@ -64,8 +67,8 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The name of a header that goes no further. With an underscore, some reader behind us may take it
-/// for the name with a hyphen; a quotation mark is in no name (RFC 9110, 5.6.2).
+/// Checks the name of a header that is dropped. Some servers read an underscore as a hyphen; a
+/// quotation mark is no character of a token (RFC 9110, 5.6.2).
 fn check_name(name: &str) -> Result<(), Problem> {
     match memchr::memchr2(b'_', b'"', name.as_bytes()) {
         None => Ok(()),
@@ -103,20 +106,21 @@ fn compressed() -> Problem {
     .with_accept_encoding("identity")
 }
 
-/// A list (RFC 9110, 5.6.1) of items of a form, each with parameters.
+/// Whether a value is a list (RFC 9110, 5.6.1) of items of one form, each with parameters.
 fn is_list(value: &[u8], is_item: fn(&[u8]) -> bool) -> bool {
     let is_sound = |member: &[u8]| member.is_empty() || is_member(member, is_item);
     value.len() <= MAX_LIST_BYTES && header_grammar::split(value, b',').all(is_sound)
 }
 
-/// An item of a form, with parameters.
+/// Whether a value is an item of one form, with parameters.
 fn is_member(member: &[u8], is_item: fn(&[u8]) -> bool) -> bool {
     let mut parts = header_grammar::split(member, b';');
     let item = parts.next().unwrap_or_default();
     !item.is_empty() && is_item(item) && parts.all(|part| part.is_empty() || is_parameter(part))
 }
 
-/// `q=0.8`, `charset="utf-8"`. The content of a quoted string is text, and is searched for code.
+/// Whether a part is a parameter: `q=0.8`, `charset="utf-8"`. The content of a quoted string is free
+/// text, and is searched for injected code.
 fn is_parameter(part: &[u8]) -> bool {
     let Some(Parameter {
         name,
@@ -135,7 +139,7 @@ fn is_parameter(part: &[u8]) -> bool {
     is_sound && name.iter().all(allowed)
 }
 
-/// `text/html`, `application/*`, `*/*`, or the `*` of Java.
+/// Whether an item is a media range: `text/html`, `application/*`, `*/*`, or the `*` of Java.
 fn is_media_range(item: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"*+-._".contains(byte);
     let mut parts = item.split(|byte| *byte == b'/');
@@ -145,25 +149,25 @@ fn is_media_range(item: &[u8]) -> bool {
     lone || (kind.is_some_and(sound) && subtype.is_some_and(sound) && parts.next().is_none())
 }
 
-/// `zh-Hant-TW` (BCP 47), or `*`.
+/// Whether an item is a language range: `zh-Hant-TW` (BCP 47), or `*`.
 fn is_language(item: &[u8]) -> bool {
     let sound = |part: &[u8]| part.len() <= 8 && part.iter().all(u8::is_ascii_alphanumeric);
     item == b"*" || item.split(|byte| b"-_".contains(byte)).all(sound)
 }
 
-/// `gzip`, or `*`.
+/// Whether an item is a content coding: `gzip`, or `*`.
 fn is_coding(item: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"*-_".contains(byte);
     item.len() <= 16 && item.iter().all(allowed)
 }
 
-/// `respond-async`, `return=minimal` (RFC 7240).
+/// Whether an item is a preference (RFC 7240): `respond-async`, `return=minimal`.
 fn is_preference(item: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
     item.iter().all(allowed) || is_parameter(item)
 }
 
-/// `Bearer`, spaces, a token (RFC 6750, 2.1; RFC 9110, 11.4).
+/// Whether a value is a bearer token: `Bearer 1*SP token` (RFC 6750, 2.1; RFC 9110, 11.4).
 fn is_bearer(value: &[u8]) -> bool {
     let Some((scheme, token)) = value.split_at_checked(6) else {
         return false;
@@ -182,7 +186,7 @@ fn is_origin(value: &[u8]) -> bool {
     value.len() <= MAX_ORIGIN_BYTES && value.iter().all(allowed)
 }
 
-/// `same-origin`, `navigate`, `?1`.
+/// Whether a value is one of the Fetch Metadata headers': `same-origin`, `navigate`, `?1`.
 fn is_word(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_lowercase() || b"-?01".contains(byte);
     value.len() <= 40 && value.iter().all(allowed)

@@ -1,12 +1,16 @@
+//! Path screening: one normal form, and no PHI.
+
 use http::StatusCode;
 
 use super::phi_detector;
-use crate::problem::{Problem, Reason};
+use crate::problem::Problem;
+use crate::problem::Reason;
 
+/// Longest path, in bytes: several times the longest of a route.
 const MAX_BYTES: usize = 512;
 
-/// A path is in its one normal form: our paths need no percent sign, no dot segment and no empty
-/// one, so whatever has them is an attempt to be read in two ways.
+/// Checks that a path is in its normal form. No route needs a percent sign, a dot segment or an
+/// empty segment, so a path with one is ambiguous by intent.
 pub(super) fn check(path: &str) -> Result<(), Problem> {
     if path.len() > MAX_BYTES {
         let detail = "the path is too long";
@@ -14,7 +18,7 @@ pub(super) fn check(path: &str) -> Result<(), Problem> {
     }
     let malformed = Problem::bad_request("the path is not in its normal form");
     let segments = path.strip_prefix('/').ok_or(malformed)?;
-    // The root, and one slash at the end, are the places where a segment may be empty.
+    // A segment may be empty only in the root and behind one trailing slash.
     let segments = segments.strip_suffix('/').unwrap_or(segments);
     if segments.is_empty() {
         return if path == "/" { Ok(()) } else { Err(malformed) };
@@ -31,7 +35,8 @@ fn allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'$')
 }
 
-/// Why a path leads nowhere. It has been seen that people put numbers and dates of birth there.
+/// The problem of a path without a route. Clients have been seen to put record numbers and dates of
+/// birth into paths, which is answered with an explanation.
 pub(super) fn not_found(path: &str) -> Problem {
     if path.split('/').any(phi_detector::looks_like_phi) {
         let detail = "a URL must not hold what identifies a person";
@@ -83,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_nowhere_and_tells_of_a_person_is_told_so() {
+    fn a_path_without_a_route_that_looks_like_phi_is_explained() {
         for path in [
             "/patients/123-45-6789",
             "/patients/123456789",

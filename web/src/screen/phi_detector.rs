@@ -1,9 +1,10 @@
-//! What tells of a person, by its form. Whatever is not described is refused anyway; this says only
-//! whether the client must be told why a URL is the wrong place for it, and under what it is
-//! counted.
+//! Detection of PHI in URLs, by the form of values and the names of parameters.
+//!
+//! It admits and refuses nothing: a URL that is not described is refused anyway. It decides whether
+//! the refusal explains that PHI must not stand in a URL, and under which reason it is counted.
 
-/// Parameters by which people search for people: those of FHIR that carry PHI, and the names that
-/// forms have for the same.
+/// Names of parameters that carry PHI: FHIR's search parameters, and the usual names of form fields.
+/// In order, for a binary search.
 const PARAMETER_NAMES: [&str; 37] = [
     "address",
     "address-city",
@@ -45,15 +46,15 @@ const PARAMETER_NAMES: [&str; 37] = [
 ];
 
 /// Whether a parameter of this name carries PHI. Modifiers and chains (`name:exact`,
-/// `subject.name`) carry what their first part does.
+/// `subject.name`) are judged by their first part.
 pub(super) fn is_phi_parameter(name: &str) -> bool {
     let first = name.split([':', '.']).next().unwrap_or_default();
     let lower = first.to_ascii_lowercase();
     PARAMETER_NAMES.binary_search(&lower.as_str()).is_ok()
 }
 
-/// Whether a text looks like a social security number, a telephone number, a record number, a date,
-/// or an e-mail address, or holds one of those that have a form of their own.
+/// Whether a text looks like, or contains, a social security number, a telephone number, a record
+/// number, a date or an e-mail address.
 pub(super) fn looks_like_phi(text: &str) -> bool {
     is_number(text)
         || is_email(text)
@@ -62,7 +63,7 @@ pub(super) fn looks_like_phi(text: &str) -> bool {
         || contains_digit_groups(text, &[4, 2, 2])
 }
 
-/// Six digits or more, grouped in any way; so many as a person has to do with.
+/// Whether a text is 6 to 16 digits, grouped in any way: the lengths of identifiers of persons.
 fn is_number(text: &str) -> bool {
     let separates = |byte: u8| b" -.+/()".contains(&byte);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -77,8 +78,8 @@ fn is_email(text: &str) -> bool {
         .is_some_and(|(who, host)| !who.is_empty() && host.contains('.'))
 }
 
-/// Whether a text holds groups of so many digits with one separator between them, and no digit
-/// beside. The groups of a UUID are longer.
+/// Whether a text contains groups of digits of these lengths, with one separator between them and no
+/// digit on either side. The groups of a UUID are longer.
 fn contains_digit_groups(text: &str, groups: &[usize]) -> bool {
     let mut runs: Vec<usize> = Vec::new();
     let mut run = 0;

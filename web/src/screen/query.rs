@@ -1,17 +1,20 @@
-//! No PHI in a URL: URLs end up in histories, logs and links. Only parameters that are described
-//! pass, each once, and only with a value of their own schema.
+//! Query screening: no PHI in a URL, because URLs end in histories, logs and links. Only described
+//! parameters pass, each once, and only with a value of their schema.
 
 use std::borrow::Cow;
 
-use super::{injection, phi_detector};
-use crate::{
-    api_schema::{Operation, ParameterMatch, RouteKind},
-    problem::{Problem, Reason},
-};
+use super::injection;
+use super::phi_detector;
+use crate::api_schema::Operation;
+use crate::api_schema::ParameterMatch;
+use crate::api_schema::RouteKind;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
+/// Longest query string, in bytes: several times the longest that is described.
 const MAX_BYTES: usize = 512;
 
-/// Holds a query string against what is described.
+/// Compares a query string with the description of an operation.
 pub(super) fn check(
     query: Option<&str>,
     operation: &Operation,
@@ -45,7 +48,7 @@ fn bit(place: usize) -> u64 {
     1_u64.checked_shl(place).unwrap_or(u64::MAX)
 }
 
-/// A value without percent signs. A plus stays one: no value here has a space.
+/// A value percent-decoded. A plus is kept: no described value contains a space.
 fn decoded(value: &str) -> Option<Cow<'_, str>> {
     if !value.contains('%') {
         return Some(Cow::Borrowed(value));
@@ -54,8 +57,7 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// What a client is told, and what it is counted under. The advice is the same for each kind of
-/// route, whatever was sent.
+/// The problem of a parameter. Its text depends on the kind of route alone, never on the value.
 fn refusal(sent: &str, kind: RouteKind) -> Problem {
     let (name, value) = sent.split_once('=').unwrap_or((sent, ""));
     let plain = injection::percent_decoded(value.as_bytes()).unwrap_or_default();

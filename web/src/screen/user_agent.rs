@@ -1,27 +1,27 @@
-//! `User-Agent`, the one header that is text: programs with their versions, and comments (RFC 9110,
-//! 10.1.5), as real ones write them, which is a little wider.
+//! `User-Agent`, the one header that is free text: products with versions, and comments (RFC 9110,
+//! 10.1.5), in the slightly wider form that real clients send.
 
-use std::{
-    cell::RefCell,
-    hash::{BuildHasher, RandomState},
-};
+use std::cell::RefCell;
+use std::hash::BuildHasher;
+use std::hash::RandomState;
 
 use super::injection;
-use crate::problem::{Problem, Reason};
+use crate::problem::Problem;
+use crate::problem::Reason;
 
-/// The browsers that run inside of other apps write the longest, of about 600.
+/// Longest value, in bytes: those of browsers embedded in apps are the longest, of about 600.
 const MAX_BYTES: usize = 1024;
 
-/// So many are remembered by each thread: a search costs some microseconds, and the same few
-/// hundred programs ask again and again.
+/// Slots of each thread's cache: a search costs some microseconds, and most requests come from the
+/// same few hundred clients.
 const CACHE_SLOTS: u64 = 256;
 
 thread_local! {
     static HARMLESS: RefCell<HarmlessCache> = RefCell::new(HarmlessCache::default());
 }
 
-/// What was searched and found harmless; each has one place, which the next with the same hash
-/// takes.
+/// A cache of values that were searched and found harmless: one slot for each hash, overwritten by
+/// the next value of the same hash.
 #[derive(Default)]
 struct HarmlessCache {
     hash: RandomState,
@@ -49,7 +49,7 @@ impl HarmlessCache {
     }
 }
 
-/// Of its form, not too long, and nothing in it that looks like code.
+/// Checks a value's length and form, and searches it for injected code.
 pub(super) fn check(agent: &[u8]) -> Result<(), Problem> {
     if HARMLESS.with_borrow(|known| known.contains(agent)) {
         return Ok(());
@@ -66,9 +66,9 @@ pub(super) fn check(agent: &[u8]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Words, and comments between parentheses or brackets. What follows a name at once, as in a call of
-/// a function, is no comment; what follows a version at once is, and an address. Names of apps come
-/// percent-encoded, and may then be in any script.
+/// Whether a value is words and comments between parentheses or brackets. A parenthesis directly
+/// behind a name is refused as a function call; behind a version, or before a URL, it begins a
+/// comment. Names of apps arrive percent-encoded, and may be in any script.
 fn is_well_formed(agent: &[u8]) -> bool {
     let mut depth = 0_u32;
     let mut in_version = false;

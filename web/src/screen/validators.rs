@@ -1,19 +1,20 @@
 //! The validators of conditional requests (RFC 9110, 8.8 and 13): entity tags and dates.
 
-use http::{
-    HeaderMap, HeaderName,
-    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE},
-};
+use http::HeaderMap;
+use http::HeaderName;
+use http::header::IF_MODIFIED_SINCE;
+use http::header::IF_NONE_MATCH;
+use http::header::IF_UNMODIFIED_SINCE;
 
 use crate::header_grammar;
 
-/// Longest date in bytes, with what old browsers added.
+/// Longest date, in bytes: 29 to 33, and the `; length=` that old browsers add.
 const MAX_DATE_BYTES: usize = 64;
 
-/// Removes `If-None-Match` and dates that are not in their form. Without `If-None-Match` a request
-/// is answered in full, which is right whatever it meant; that a malformed date is ignored is
-/// demanded (RFC 9110, 13.1.3 and 13.1.4). A date beside a malformed entity tag is removed with it,
-/// because it counts only where there is no tag.
+/// Removes malformed conditions. A request without `If-None-Match` is answered in full, which is
+/// correct whatever the client has; malformed dates have to be ignored (RFC 9110, 13.1.3 and 13.1.4).
+/// A date beside a malformed entity tag is removed too, because a date counts only where the client
+/// sends no tag.
 pub(crate) fn remove_malformed(headers: &mut HeaderMap) {
     if !all(headers, &IF_NONE_MATCH, are_tags) {
         headers.remove(IF_NONE_MATCH);
@@ -31,14 +32,14 @@ fn all(headers: &HeaderMap, name: &HeaderName, is_sound: fn(&[u8]) -> bool) -> b
     values.all(|value| is_sound(value.as_bytes()))
 }
 
-/// `*`, or a list of entity tags.
+/// Whether a value is `*`, or a list of entity tags.
 pub(super) fn are_tags(value: &[u8]) -> bool {
     let is_sound = |tag: &[u8]| tag.is_empty() || is_tag(tag);
     value == b"*" || header_grammar::split(value, b',').all(is_sound)
 }
 
-/// An entity tag (RFC 9110, 8.8.3) of letters, digits and a few signs: what the app makes, and what
-/// proxies make of it (`"3-gzip"`). A tag of other characters can match none.
+/// Whether a part is an entity tag (RFC 9110, 8.8.3) of the characters that the app's tags have, also
+/// as proxies change them (`"3-gzip"`). A tag with others cannot match.
 fn is_tag(tag: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~:+=".contains(byte);
     let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
@@ -48,7 +49,8 @@ fn is_tag(tag: &[u8]) -> bool {
     opaque.is_some_and(|opaque| opaque.iter().all(allowed))
 }
 
-/// Entity tags of which quotation marks are missing, as some clients send them: `1`, `W/1`.
+/// Whether a value is entity tags whose quotation marks are missing, as some clients send: `1`,
+/// `W/1`.
 pub(super) fn could_be_tags(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.:".contains(byte);
     let is_sound = |tag: &[u8]| {
@@ -62,13 +64,13 @@ pub(super) fn could_be_tags(value: &[u8]) -> bool {
         .all(is_sound)
 }
 
-/// A date in any format, also with the `; length=` that old browsers added.
+/// Whether a value could be a date in any format, also with the `; length=` of old browsers.
 pub(super) fn could_be_date(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b" ,:+-;=".contains(byte);
     value.len() <= MAX_DATE_BYTES && value.iter().all(allowed)
 }
 
-/// A date in one of the three formats of RFC 9110, 5.6.7.
+/// Whether a value is a date in one of the three formats of RFC 9110, 5.6.7.
 fn is_date(value: &[u8]) -> bool {
     let text = std::str::from_utf8(value).unwrap_or_default();
     httpdate::parse_http_date(text).is_ok()
@@ -82,7 +84,7 @@ mod tests {
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-    /// What is left of a tag and a date.
+    /// The tag and the date that remain.
     fn left(tag: Option<&str>, date: Option<&str>) -> (Option<String>, Option<String>) {
         let mut headers = HeaderMap::new();
         for (name, value) in [(IF_NONE_MATCH, tag), (IF_MODIFIED_SINCE, date)] {

@@ -1,4 +1,4 @@
-//! What ordinary browsers and FHIR clients send. None of it is ever refused.
+//! Requests of ordinary browsers and FHIR clients, none of which is refused.
 
 use super::*;
 
@@ -67,7 +67,7 @@ const AGENTS: [&str; 60] = [
 ];
 
 #[test]
-fn every_ordinary_program_may_ask() {
+fn every_ordinary_user_agent_is_admitted() {
     for agent in AGENTS {
         let told = answer("GET /sign-in", &[("user-agent", agent)]);
         assert_eq!(told, Ok("/sign-in"), "{agent}");
@@ -76,7 +76,7 @@ fn every_ordinary_program_may_ask() {
 }
 
 #[test]
-fn a_browser_may_open_every_page_and_send_every_form() {
+fn a_browsers_pages_and_forms_are_admitted() {
     let chromium = [
         (
             "sec-ch-ua",
@@ -139,7 +139,7 @@ fn a_browser_may_open_every_page_and_send_every_form() {
 }
 
 #[test]
-fn a_client_of_fhir_may_ask_as_its_library_does() {
+fn requests_of_fhir_libraries_are_admitted() {
     let read = format!("GET /fhir/Patient/{ID}");
     let formatted = format!(
         "GET /fhir/Observation/{ID}?_format=application%2Ffhir%2Bjson&_pretty=true&_summary=false"
