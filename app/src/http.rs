@@ -2,8 +2,11 @@
 
 mod api;
 mod authentication;
+mod conditional;
+mod csrf;
 mod fhir;
 mod health;
+mod negotiation;
 mod openapi;
 mod pages;
 mod problem;

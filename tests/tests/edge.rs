@@ -6,6 +6,7 @@ mod edge {
     mod differential;
     mod floods;
     mod forged;
+    mod front;
     mod http1;
     mod http2;
     mod limits;

@@ -12,6 +12,8 @@ mod attack;
 mod budgets;
 #[path = "stack/changes.rs"]
 mod changes;
+#[path = "stack/conditional.rs"]
+mod conditional;
 #[path = "stack/database_accounts.rs"]
 mod database_accounts;
 #[path = "stack/lie.rs"]

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Instant};
 use http::{Method, StatusCode};
 use telemetry::RequestId;
 
-use crate::{problem::Reason, screen, surface};
+use crate::{api_schema, problem::Reason, screen};
 
 /// One request's line in the access log, written at the end of its response or when its client has
 /// disconnected.
@@ -47,7 +47,7 @@ impl Entry {
     /// Begins the line of bytes that are not a request.
     pub(crate) fn malformed(client: IpAddr, id: RequestId) -> Self {
         let nothing = Method::default();
-        let mut entry = Self::begin(&nothing, surface::UNKNOWN, client, id);
+        let mut entry = Self::begin(&nothing, api_schema::UNKNOWN, client, id);
         entry.method = "*";
         entry
     }

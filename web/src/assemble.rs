@@ -9,13 +9,13 @@ use telemetry::Collector;
 
 use crate::{
     admission::Admission,
+    api_schema::ApiSchema,
     config::{Config, UpstreamConfig},
     edge::Edge,
     lifecycle::{self, Shutdown},
     limits::{Limits, UpstreamLimits},
     metrics::{self, Metrics},
     redirect::Redirect,
-    surface::Surface,
     transport::EdgeTransport,
     upstream::{UpstreamCounters, Upstreams},
     worker::WorkerContext,
@@ -28,8 +28,8 @@ pub(crate) async fn build(
 ) -> anyhow::Result<(WorkerContext, Redirect)> {
     let workers = config.life.workers();
     let limits = Arc::new(limits(&config));
-    let surface = Arc::new(Surface::of_app()?);
-    let metrics = Metrics::new(surface.templates());
+    let api_schema = Arc::new(ApiSchema::of_app()?);
+    let metrics = Metrics::new(api_schema.templates());
     if let Some(address) = config.life.metrics_listen {
         let listener = lifecycle::listen("WEB_METRICS_LISTEN", None, address).await?;
         let drain = shutdown.drain.clone();
@@ -41,8 +41,8 @@ pub(crate) async fn build(
     metrics.watch_admission(Arc::clone(&admission));
     let edge = Arc::new(Edge {
         origin: config.origin.clone(),
-        surface: Arc::clone(&surface),
-        balancers: Arc::new(config.clients.balancers),
+        api_schema: Arc::clone(&api_schema),
+        trusted_proxies: Arc::new(config.clients.trusted_proxies),
         admission: Arc::clone(&admission),
         upstreams: upstreams(&config.upstreams, limits.upstream.clone(), &metrics)?,
         metrics: Arc::clone(&metrics),
@@ -54,7 +54,7 @@ pub(crate) async fn build(
         tls: public(&config.identity, config.versions, &metrics)?,
         admission,
         limits: Arc::clone(&limits),
-        balancers: Arc::clone(&edge.balancers),
+        trusted_proxies: Arc::clone(&edge.trusted_proxies),
         proxy_protocol: config.clients.proxy_protocol,
         metrics: Arc::clone(&metrics),
     };
@@ -65,7 +65,7 @@ pub(crate) async fn build(
         limits: limits.listener(workers),
         shutdown: shutdown.drain.clone(),
     };
-    Ok((context, Redirect { origin, surface }))
+    Ok((context, Redirect { origin, api_schema }))
 }
 
 /// The limits, with those that are configured.

@@ -1,53 +1,46 @@
-//! Who the client is: the address that the kernel saw, or what a load balancer of ours says.
+//! The client of a request: the address of the connection, or the one that a trusted proxy states.
 
-use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    str::FromStr,
-};
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
+use std::str::FromStr;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
 use ipnet::IpNet;
 
+/// The addresses of the client and of the proxies on the way, the nearest last.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// What AWS's load balancers trace a request by.
+/// The trace id of AWS's load balancers.
 pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
-/// The longest trace id that is believed; AWS's are below 150 bytes.
-const TRACE_BYTES: usize = 256;
-/// More hops than this behind our own load balancers are nobody's way.
-const HOPS: usize = 16;
+/// Longest trace id that is forwarded, in bytes; AWS's are below 150.
+const MAX_TRACE_ID_BYTES: usize = 256;
+/// Most hops that are read of `X-Forwarded-For`: no deployment has more trusted proxies in a row.
+const MAX_HOPS: usize = 16;
 
-/// The part of an address that one subscriber has: an IPv4 address, or an IPv6 network of 64 bits,
-/// within which everybody can have as many addresses as they like.
-pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
-    }
-}
-
-/// The load balancers in front of us: whose word about a client is believed, and nobody else's.
+/// The networks of the trusted proxies: load balancers whose statements about a client are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Balancers(Vec<IpNet>);
+pub(crate) struct TrustedProxies(Vec<IpNet>);
 
-impl Balancers {
-    pub(crate) fn contain(&self, address: IpAddr) -> bool {
+impl TrustedProxies {
+    /// Whether an address is a trusted proxy's.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Whether no proxy is trusted.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl FromStr for Balancers {
+impl FromStr for TrustedProxies {
     type Err = ();
 
-    /// Networks, separated by commas; an address is a network of its own. One that holds everybody
-    /// is a mistake.
+    /// Parses networks separated by commas; an address is a network of its own. A network of all
+    /// addresses is refused: it would let every client choose its address.
     fn from_str(text: &str) -> Result<Self, ()> {
         let network = |text: &str| {
             let network = text
@@ -66,52 +59,55 @@ impl FromStr for Balancers {
 pub(crate) struct Client {
     /// Its address, in the canonical form of its family.
     pub(crate) address: IpAddr,
-    /// What a load balancer traces the request by.
+    /// The trace id that a trusted proxy states.
     pub(crate) trace: Option<HeaderValue>,
 }
 
 impl Client {
-    /// The client of a request that came from `address`.
+    /// The client of a request that arrived on a connection from `address`.
     ///
-    /// Of the headers that speak of clients, `X-Forwarded-For` and `X-Amzn-Trace-Id` are read, and
-    /// only from a load balancer; of the addresses, the last one that is not a load balancer's:
-    /// whatever stands left of it was written by the client itself.
-    pub(crate) fn of(address: SocketAddr, headers: &HeaderMap, balancers: &Balancers) -> Self {
+    /// `X-Forwarded-For` and `X-Amzn-Trace-Id` are read from trusted proxies only. The client is the
+    /// last address that is not a trusted proxy's: entries to its left are client-controlled.
+    pub(crate) fn from_request(
+        address: SocketAddr,
+        headers: &HeaderMap,
+        trusted_proxies: &TrustedProxies,
+    ) -> Self {
         let address = address.ip().to_canonical();
-        if balancers.is_empty() || !balancers.contain(address) {
+        if trusted_proxies.is_empty() || !trusted_proxies.contains(address) {
             return Self {
                 address,
                 trace: None,
             };
         }
         Self {
-            address: forwarded(headers, balancers).unwrap_or(address),
+            address: forwarded(headers, trusted_proxies).unwrap_or(address),
             trace: trace(headers),
         }
     }
 }
 
-/// The last address that is not a load balancer's; none if there is nothing that can be trusted.
-fn forwarded(headers: &HeaderMap, balancers: &Balancers) -> Option<IpAddr> {
+/// The last address that is not a trusted proxy's; `None` if the nearest entry cannot be parsed.
+fn forwarded(headers: &HeaderMap, trusted_proxies: &TrustedProxies) -> Option<IpAddr> {
     let mut hops = headers
         .get_all(X_FORWARDED_FOR)
         .iter()
         .rev()
         .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','))
-        .take(HOPS)
+        .take(MAX_HOPS)
         .map(hop);
-    // What can't be read ends the way: nothing left of it is anybody's word.
+    // Stop at the first unparsable hop: entries to its left are client-controlled.
     let mut nearest = None;
     while let Some(Some(address)) = hops.next() {
         nearest = Some(address);
-        if !balancers.contain(address) {
+        if !trusted_proxies.contains(address) {
             break;
         }
     }
     nearest
 }
 
-/// An address, as load balancers write it: bare, or with a port.
+/// The address of a hop: bare, or with a port.
 fn hop(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim_matches([' ', '\t']);
     let address = text
@@ -120,13 +116,14 @@ fn hop(text: &[u8]) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-/// The trace id, if there is exactly one and it looks like one.
+/// The trace id, if there is exactly one and it has the form of one.
 fn trace(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut values = headers.get_all(X_AMZN_TRACE_ID).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"=;-:._".contains(byte);
     let bytes = value.as_bytes();
-    let well_formed = bytes.len() <= TRACE_BYTES && !bytes.is_empty() && bytes.iter().all(plain);
+    let well_formed =
+        bytes.len() <= MAX_TRACE_ID_BYTES && !bytes.is_empty() && bytes.iter().all(plain);
     well_formed.then(|| value.clone())
 }
 

@@ -16,25 +16,25 @@ use tracing::{Instrument, Span};
 use crate::{
     access_log::Entry,
     admission::{Admission, AdmissionPermit, SharePermit},
-    client::{Balancers, Client},
+    api_schema::{ApiSchema, RequestClass, RouteKind},
+    client::{Client, TrustedProxies},
     config::Origin,
     handler::{BodyError, CloseConnection, RequestBody, RequestHandler},
     headers, health,
     limits::Limits,
     metrics::Metrics,
-    problem::{Manner, Problem, Reason},
+    problem::{ErrorFormat, Problem, Reason},
     request_body::LimitedBody,
     response_body::EdgeBody,
     screen,
-    surface::{Kind, RequestClass, Route, Surface},
     upstream::{UpstreamBody, UpstreamError, Upstreams},
 };
 
 /// The proxy between clients and the app tier.
 pub(crate) struct Edge {
     pub(crate) origin: Origin,
-    pub(crate) surface: Arc<Surface>,
-    pub(crate) balancers: Arc<Balancers>,
+    pub(crate) api_schema: Arc<ApiSchema>,
+    pub(crate) trusted_proxies: Arc<TrustedProxies>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) upstreams: Arc<Upstreams>,
@@ -62,10 +62,10 @@ impl RequestHandler for Edge {
         address: SocketAddr,
     ) -> Response<EdgeBody> {
         let id = RequestId::random();
-        let client = Client::of(address, &head.headers, &self.balancers);
-        let route = self.surface.template(head.uri.path());
+        let client = Client::from_request(address, &head.headers, &self.trusted_proxies);
+        let route = self.api_schema.template(head.uri.path());
         let mut entry = Entry::begin(&head.method, route, client.address, id);
-        let format = Manner::of(head.uri.path(), &head.headers);
+        let format = ErrorFormat::of(head.uri.path(), &head.headers);
         // A client's requests per minute come first: a refusal costs next to nothing.
         let (status, result) = match self.admission.requests.check(client.address) {
             Ok(status) => {
@@ -99,14 +99,14 @@ impl RequestHandler for Edge {
     fn reject(&self, problem: Problem, client: IpAddr) -> Response<EdgeBody> {
         let id = RequestId::random();
         let entry = Entry::malformed(client, id);
-        let mut response = self.problem(problem, Manner::ProblemJson, id, entry);
+        let mut response = self.problem(problem, ErrorFormat::ProblemJson, id, entry);
         headers::to_client(response.headers_mut(), id);
         response
     }
 
     fn admit_stream(&self, address: SocketAddr) -> Option<SharePermit> {
         let streams = &self.admission.open_streams;
-        if self.balancers.contain(address.ip()) {
+        if self.trusted_proxies.contains(address.ip()) {
             return streams.try_acquire_unshared(1);
         }
         streams.try_acquire(address.ip(), 1)
@@ -125,15 +125,15 @@ impl Edge {
     fn problem(
         &self,
         problem: Problem,
-        format: Manner,
+        format: ErrorFormat,
         id: RequestId,
         mut entry: Entry,
     ) -> Response<EdgeBody> {
         self.metrics.refused(problem.reason.name());
         entry.on_response(problem.status);
         entry.on_refused(problem.reason);
-        let mut response = problem.answer(format, id);
-        if problem.is_the_last() {
+        let mut response = problem.to_response(format, id);
+        if problem.closes_connection() {
             response.extensions_mut().insert(CloseConnection);
         }
         response.map(|bytes| EdgeBody::local(bytes, entry))
@@ -149,14 +149,13 @@ impl Edge {
     ) -> Result<EdgeResponse, Problem> {
         // Screen: only what the app's own description allows passes.
         let has_body = !body.is_end_stream();
-        let route = screen::check(&head, has_body, &self.origin, &self.surface)?;
-        if route.kind == Kind::Health {
+        let route = screen::check(&head, has_body, &self.origin, &self.api_schema)?;
+        if route.kind == RouteKind::Health {
             return self.health(head.uri.path()).map(EdgeResponse::Local);
         }
-        let class = class(route);
-        let authenticates = route
-            .operation(&head.method)
-            .is_some_and(|operation| !operation.is_open());
+        let operation = route.operation(&head.method);
+        let class = operation.map_or(RequestClass::Ordinary, |operation| operation.class);
+        let authenticates = operation.is_some_and(|operation| !operation.open);
         // Headers: the ones that pass, and those that this tier sets.
         let head = self.rewrite(head, client, id)?;
         // Memory: the client's share of what bodies on their way may occupy.
@@ -257,11 +256,11 @@ impl Edge {
         client: &Client,
         id: RequestId,
     ) -> Result<request::Parts, Problem> {
-        head.headers = headers::to_app(
+        head.headers = headers::to_upstream(
             &head.headers,
             client,
             &self.origin,
-            self.surface.cookie(),
+            self.api_schema.cookie(),
             id,
         )?;
         // The authority was verified by the screen; the app gets the path and the query.
@@ -272,14 +271,6 @@ impl Edge {
             .map(Uri::from)
             .unwrap_or_default();
         Ok(head)
-    }
-}
-
-fn class(route: &Route) -> RequestClass {
-    if route.bulk {
-        RequestClass::Bulk
-    } else {
-        RequestClass::Ordinary
     }
 }
 
@@ -294,7 +285,7 @@ const OVERLOADED: Problem = Problem::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "there is more to do than can be done in time: try again soon",
 )
-.because(Reason::Shed);
+.with_reason(Reason::Shed);
 
 fn too_many() -> Problem {
     Problem::new(

@@ -1,32 +1,35 @@
-//! Which headers pass, and which ones are ours to set.
+//! Header rewriting: which headers of requests and responses are forwarded, removed and set.
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{self, Entry},
-};
-use telemetry::{RequestId, X_REQUEST_ID};
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header;
+use http::header::Entry;
+use telemetry::RequestId;
+use telemetry::X_REQUEST_ID;
 use tracing::Span;
 
-use crate::{
-    client::{Client, X_AMZN_TRACE_ID},
-    config::Origin,
-    problem::Problem,
-    screen::cookies,
-};
+use crate::client::Client;
+use crate::client::X_AMZN_TRACE_ID;
+use crate::config::Origin;
+use crate::problem::Problem;
+use crate::screen::cookies;
+use crate::screen::validators;
 
-/// Where the client comes from; its address alone, set by us alone.
+/// The client's address, and no other hop. Set by this tier alone.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The scheme that the client used.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The host that the client asked for.
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// The headers of a request that reach the app, if they come once. All others are dropped, and so
-/// are all spellings of "this is who I am" and "this is where I come from", known or not.
-const ONCE: [HeaderName; 9] = [
+/// Request headers that are forwarded, and may be sent once. All others are dropped, among them
+/// every spelling of an asserted identity or client address, known or not.
+const SINGLE: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
     header::ORIGIN,
     header::USER_AGENT,
     HeaderName::from_static("sec-fetch-dest"),
@@ -35,7 +38,7 @@ const ONCE: [HeaderName; 9] = [
     HeaderName::from_static("sec-fetch-user"),
 ];
 
-/// The headers of a request that reach the app, and may come more than once: they are lists.
+/// Request headers that are forwarded, and may be sent repeatedly: they are lists.
 const LISTS: [HeaderName; 6] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -45,8 +48,8 @@ const LISTS: [HeaderName; 6] = [
     HeaderName::from_static("prefer"),
 ];
 
-/// Headers of an answer that belong to one connection, or tell what we run.
-const NOT_HANDED_BACK: [HeaderName; 11] = [
+/// Response headers that are removed: hop-by-hop ones, and those that name the server's software.
+const STRIPPED_FROM_RESPONSES: [HeaderName; 11] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -60,9 +63,12 @@ const NOT_HANDED_BACK: [HeaderName; 11] = [
     header::ALT_SVC,
 ];
 
-/// The headers of a request to the app: those of the client's that pass, and ours. Framing is left
-/// to the HTTP library, which derives it from the body.
-pub(crate) fn to_app(
+/// The headers of the request to the app: the client's that are forwarded, and this tier's own.
+/// Framing is not among them: the encoder derives it from the body.
+///
+/// # Errors
+/// 400 if a header that may be sent once is repeated.
+pub(crate) fn to_upstream(
     from: &HeaderMap,
     client: &Client,
     origin: &Origin,
@@ -70,7 +76,7 @@ pub(crate) fn to_app(
     request: RequestId,
 ) -> Result<HeaderMap, Problem> {
     let mut to = HeaderMap::with_capacity(24);
-    for name in ONCE {
+    for name in SINGLE {
         let mut values = from.get_all(&name).iter();
         let Some(value) = values.next() else { continue };
         if values.next().is_some() {
@@ -85,10 +91,11 @@ pub(crate) fn to_app(
             to.append(&name, value.clone());
         }
     }
-    if let Some(ours) = cookies::kept(from, cookie) {
+    if let Some(ours) = cookies::session_cookie(from, cookie) {
         to.insert(header::COOKIE, ours);
     }
-    remove_listed(&mut to, from);
+    validators::remove_malformed(&mut to);
+    remove_connection_options(&mut to, from);
     if let Ok(address) = HeaderValue::try_from(client.address.to_string()) {
         to.insert(X_FORWARDED_FOR, address);
     }
@@ -102,9 +109,9 @@ pub(crate) fn to_app(
     Ok(to)
 }
 
-/// Takes away what the client's `Connection` lists, which is for us alone (RFC 9110, 7.6.1). How the
-/// body is typed is not for it to list.
-fn remove_listed(to: &mut HeaderMap, from: &HeaderMap) {
+/// Removes the headers that the client's `Connection` lists, which are for this hop alone (RFC 9110,
+/// 7.6.1). `Content-Type` stays: without it the body would be read as another type.
+fn remove_connection_options(to: &mut HeaderMap, from: &HeaderMap) {
     let values = from.get_all(header::CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     for option in options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok()) {
@@ -114,9 +121,9 @@ fn remove_listed(to: &mut HeaderMap, from: &HeaderMap) {
     }
 }
 
-/// Makes the app's headers, or those of our own answers, what the client gets.
+/// Rewrites the headers of a response, of the app or of this tier, for the client.
 pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
-    // What the app's `Connection` lists is for us, not for the client.
+    // The headers that the app's `Connection` lists are for this hop alone.
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -124,28 +131,30 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in listed.iter().chain(&NOT_HANDED_BACK) {
+    for name in listed.iter().chain(&STRIPPED_FROM_RESPONSES) {
         headers.remove(name);
     }
-    // It never comes again: HTTP/2's table is for what does, and leaves out what is marked so.
+    // Each id is sent once. As `sensitive` it stays out of HPACK's table, whose entries are for
+    // values that repeat.
     let mut id = request.header_value();
     id.set_sensitive(true);
     headers.insert(X_REQUEST_ID, id);
-    for (name, value) in ALWAYS {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(
             HeaderName::from_static(name),
             HeaderValue::from_static(value),
         );
     }
-    // The app knows better what a page needs, and what may be kept; without its word, nothing.
-    for (name, value) in UNLESS_SET {
+    // The app decides what a page may load and what may be cached; without its headers, nothing.
+    for (name, value) in DEFAULT_HEADERS {
         if let Entry::Vacant(vacant) = headers.entry(HeaderName::from_static(name)) {
             vacant.insert(HeaderValue::from_static(value));
         }
     }
 }
 
-const ALWAYS: [(&str, &str); 7] = [
+/// Headers that every response has.
+const SECURITY_HEADERS: [(&str, &str); 7] = [
     (
         "strict-transport-security",
         "max-age=63072000; includeSubDomains",
@@ -161,7 +170,8 @@ const ALWAYS: [(&str, &str); 7] = [
     ),
 ];
 
-const UNLESS_SET: [(&str, &str); 2] = [
+/// Headers that a response has unless the app set them.
+const DEFAULT_HEADERS: [(&str, &str); 2] = [
     (
         "content-security-policy",
         "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -184,13 +194,13 @@ mod tests {
         map
     }
 
-    fn handed_on(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
+    fn sent_on(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
         let origin = "https://clinic.example".parse().unwrap();
         let client = Client {
             address: [10, 1, 2, 3].into(),
             trace: None,
         };
-        to_app(
+        to_upstream(
             &map(headers),
             &client,
             &origin,
@@ -201,7 +211,7 @@ mod tests {
 
     #[test]
     fn forged_headers_are_replaced_or_dropped() {
-        let to = handed_on(&[
+        let to = sent_on(&[
             ("x-forwarded-for", "6.6.6.6"),
             ("x-forwarded-for", "7.7.7.7"),
             ("x-forwarded-host", "evil.example"),
@@ -246,8 +256,32 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_lists_is_for_us_alone() {
-        let to = handed_on(&[
+    fn malformed_conditions_are_dropped_and_others_are_forwarded() {
+        let to = sent_on(&[
+            ("if-none-match", "W/\"1\""),
+            ("if-none-match", "\"2\""),
+            ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("if-unmodified-since", "now"),
+            ("if-match", "*"),
+        ])
+        .unwrap();
+        let tags: Vec<_> = to.get_all("if-none-match").iter().collect();
+        assert_eq!(tags, ["W/\"1\"", "\"2\""]);
+        assert_eq!(to["if-modified-since"], "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(to["if-match"], "*");
+        assert!(!to.contains_key("if-unmodified-since"));
+        let to = sent_on(&[
+            ("if-none-match", "\"1\""),
+            ("if-none-match", "2"),
+            ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ])
+        .unwrap();
+        assert!(!to.contains_key("if-none-match") && !to.contains_key("if-modified-since"));
+    }
+
+    #[test]
+    fn headers_that_connection_lists_are_not_forwarded() {
+        let to = sent_on(&[
             ("connection", "keep-alive, authorization,"),
             (
                 "connection",
@@ -266,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn hop_by_hop_headers_go_no_further_in_either_direction() {
+    fn hop_by_hop_headers_are_forwarded_in_neither_direction() {
         let hops = [
             ("connection", "close, x-listed"),
             ("x-listed", "1"),
@@ -277,7 +311,7 @@ mod tests {
             ("upgrade", "h2c"),
             ("proxy-connection", "keep-alive"),
         ];
-        let to = handed_on(&hops).unwrap();
+        let to = sent_on(&hops).unwrap();
         let mut back = map(&hops);
         to_client(&mut back, RequestId::random());
         for (name, _) in hops {
@@ -287,16 +321,14 @@ mod tests {
 
     #[test]
     fn a_header_that_may_come_once_is_refused_twice() {
-        assert!(
-            handed_on(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err()
-        );
-        let to = handed_on(&[("cookie", "a=1"), ("cookie", "__Host-session=2")]).unwrap();
+        assert!(sent_on(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err());
+        let to = sent_on(&[("cookie", "a=1"), ("cookie", "__Host-session=2")]).unwrap();
         assert_eq!(to["cookie"], "__Host-session=2");
         assert_eq!(to.get_all("cookie").iter().count(), 1);
     }
 
     #[test]
-    fn every_answer_has_the_security_headers_and_the_apps_word_counts_where_it_knows_better() {
+    fn every_response_has_the_security_headers_and_the_app_may_set_its_own_policy() {
         let mut headers = map(&[
             ("content-security-policy", "default-src 'self'"),
             ("referrer-policy", "unsafe-url"),

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod admission;
+mod api_schema;
 mod assemble;
 mod check;
 mod client;
@@ -10,6 +11,7 @@ mod edge;
 mod edge_handler;
 mod h2;
 mod handler;
+mod header_grammar;
 mod headers;
 mod health;
 mod http1;
@@ -23,7 +25,6 @@ mod redirect;
 mod request_body;
 mod response_body;
 mod screen;
-mod surface;
 #[cfg(test)]
 mod tests;
 mod timer;

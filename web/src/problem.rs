@@ -1,48 +1,61 @@
+//! Problems: the error responses of this tier itself.
+
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
-};
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::header::ACCEPT;
+use http::header::ACCEPT_ENCODING;
+use http::header::ALLOW;
+use http::header::CONTENT_SECURITY_POLICY;
+use http::header::CONTENT_TYPE;
+use http::header::RETRY_AFTER;
+use http::header::WWW_AUTHENTICATE;
 use serde_json::json;
 use telemetry::RequestId;
+
+use crate::header_grammar::names_media_type;
 
 mod page;
 mod reason;
 
 pub(crate) use reason::Reason;
 
-/// Why web answers a request itself. A fixed text: nothing of the request is repeated.
+/// An error response of this tier. Its texts are fixed: nothing of the request is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// The status of the answer.
+    /// The status of the response.
     pub(crate) status: StatusCode,
     /// What is wrong, and what to do instead.
     pub(crate) detail: &'static str,
-    /// What it is counted under.
+    /// The reason that it is counted and logged under.
     pub(crate) reason: Reason,
-    /// The methods that are answered instead.
+    /// The methods that the route supports, for `Allow`.
     pub(crate) allow: Option<&'static str>,
+    /// The content codings of a body that are supported, for `Accept-Encoding` (RFC 9110, 12.5.3).
+    pub(crate) accept_encoding: Option<&'static str>,
 }
 
-/// How a client wants to be told.
+/// The format of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum ErrorFormat {
     /// FHIR's `OperationOutcome`.
-    Outcome,
+    OperationOutcome,
     /// RFC 9457.
     ProblemJson,
     /// A page for a person.
     Page,
 }
 
-impl Manner {
-    /// By the path that was asked for; pages for those who accept HTML.
+impl ErrorFormat {
+    /// The format for a path: a page only for clients that accept HTML by its name.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         if path == "/fhir" || path.starts_with("/fhir/") {
-            return Self::Outcome;
+            return Self::OperationOutcome;
         }
-        let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        let wants_page = accepts.is_some_and(|accept| accept.contains("text/html"));
+        let mut accepts = headers.get_all(ACCEPT).iter();
+        let wants_page = accepts.any(|value| names_media_type(value.as_bytes(), "text/html"));
         if wants_page && !path.starts_with("/api/") {
             Self::Page
         } else {
@@ -52,30 +65,38 @@ impl Manner {
 }
 
 impl Problem {
+    /// A problem that is counted under its status's reason.
     pub(crate) const fn new(status: StatusCode, detail: &'static str) -> Self {
         Self {
             status,
             detail,
-            reason: Reason::of(status),
+            reason: Reason::of_status(status),
             allow: None,
+            accept_encoding: None,
         }
     }
 
-    /// The same, counted under another reason than its status tells.
-    pub(crate) const fn because(mut self, reason: Reason) -> Self {
+    /// The same, counted under another reason than its status's.
+    pub(crate) const fn with_reason(mut self, reason: Reason) -> Self {
         self.reason = reason;
         self
     }
 
-    /// The same, with the methods that are answered instead.
-    pub(crate) const fn allowing(mut self, methods: &'static str) -> Self {
+    /// The same, with the methods that the route supports.
+    pub(crate) const fn with_allow(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
     }
 
-    /// Whether it is unsure where the client believes its next request to begin, or whether it
-    /// believes to be speaking HTTP at all: then nothing more is read of its connection.
-    pub(crate) const fn is_the_last(self) -> bool {
+    /// The same, with the content codings that a body may have.
+    pub(crate) const fn with_accept_encoding(mut self, codings: &'static str) -> Self {
+        self.accept_encoding = Some(codings);
+        self
+    }
+
+    /// Whether the connection has to be closed: after a malformed request, client and server may
+    /// disagree on where the next one begins.
+    pub(crate) const fn closes_connection(self) -> bool {
         matches!(self.reason, Reason::Malformed | Reason::Host)
     }
 
@@ -83,26 +104,29 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The answer that says it.
-    pub(crate) fn answer(self, manner: Manner, request: RequestId) -> Response<Bytes> {
-        let (kind, body) = match manner {
-            Manner::Outcome => ("application/fhir+json", self.outcome(request)),
-            Manner::ProblemJson => ("application/problem+json", self.problem_json(request)),
-            Manner::Page => (
+    /// The response in a format.
+    pub(crate) fn to_response(self, format: ErrorFormat, request: RequestId) -> Response<Bytes> {
+        let (kind, body) = match format {
+            ErrorFormat::OperationOutcome => ("application/fhir+json", self.outcome(request)),
+            ErrorFormat::ProblemJson => ("application/problem+json", self.problem_json(request)),
+            ErrorFormat::Page => (
                 "text/html; charset=utf-8",
-                page::of(self.status, self.detail, request),
+                page::render(self.status, self.detail, request),
             ),
         };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if manner == Manner::Page {
+        if format == ErrorFormat::Page {
             let policy = HeaderValue::from_static(page::POLICY);
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(codings) = self.accept_encoding {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -160,23 +184,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_told_in_its_own_manner() {
+    fn a_problem_has_the_format_of_the_path_and_of_accept() {
         let page = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/html,*/*"))]);
-        assert_eq!(Manner::of("/fhir/Patient", &page), Manner::Outcome);
-        assert_eq!(Manner::of("/api/v1/people", &page), Manner::ProblemJson);
-        assert_eq!(Manner::of("/patients", &page), Manner::Page);
         assert_eq!(
-            Manner::of("/patients", &HeaderMap::new()),
-            Manner::ProblemJson
+            ErrorFormat::of("/fhir/Patient", &page),
+            ErrorFormat::OperationOutcome
         );
+        assert_eq!(
+            ErrorFormat::of("/api/v1/people", &page),
+            ErrorFormat::ProblemJson
+        );
+        assert_eq!(ErrorFormat::of("/patients", &page), ErrorFormat::Page);
+        assert_eq!(
+            ErrorFormat::of("/patients", &HeaderMap::new()),
+            ErrorFormat::ProblemJson
+        );
+    }
+
+    #[test]
+    fn a_page_is_for_those_who_accept_html_in_any_spelling() {
+        for (accept, format) in [
+            ("TEXT/HTML;q=0.9, */*", ErrorFormat::Page),
+            ("text/html;q=0, */*", ErrorFormat::ProblemJson),
+            (
+                "application/json; x=\"text/html\"",
+                ErrorFormat::ProblemJson,
+            ),
+            ("text/html-sandboxed", ErrorFormat::ProblemJson),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(ErrorFormat::of("/patients", &headers), format, "{accept}");
+        }
     }
 
     #[test]
     fn an_outcome_and_a_problem_name_the_request() {
         let request = RequestId::random();
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no app is up");
-        for (manner, member) in [(Manner::Outcome, "id"), (Manner::ProblemJson, "request_id")] {
-            let answer = problem.answer(manner, request);
+        for (format, member) in [
+            (ErrorFormat::OperationOutcome, "id"),
+            (ErrorFormat::ProblemJson, "request_id"),
+        ] {
+            let answer = problem.to_response(format, request);
             assert_eq!(answer.headers()[RETRY_AFTER], "2");
             let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
             assert_eq!(body[member], request.to_string());

@@ -1,35 +1,42 @@
+//! The plaintext listener: it redirects to HTTPS, and does nothing else.
+
 use std::sync::Arc;
 
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONNECTION, LOCATION},
-};
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header::CONNECTION;
+use http::header::LOCATION;
 
-use crate::{config::Origin, screen, surface::Surface};
+use crate::api_schema::ApiSchema;
+use crate::config::Origin;
+use crate::screen;
 
-/// What is answered in the clear.
+/// The responder of the plaintext listener.
 #[derive(Clone)]
 pub(crate) struct Redirect {
     pub(crate) origin: Origin,
-    pub(crate) surface: Arc<Surface>,
+    pub(crate) api_schema: Arc<ApiSchema>,
 }
 
 impl Redirect {
-    /// Answers a request, whatever it is.
+    /// The response to any request.
     pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<String> {
-        answer(&self.origin, &self.surface, request)
+        answer(&self.origin, &self.api_schema, request)
     }
 }
 
-/// Sends a plain HTTP request on to HTTPS. A request that carries something is not sent on: what
-/// it carried has been seen on the way, and its sender should learn of it.
-fn answer<B>(origin: &Origin, surface: &Surface, request: &Request<B>) -> Response<String> {
+/// Redirects a plaintext request to HTTPS. A request with a method other than `GET` and `HEAD` is
+/// refused instead: its body was exposed on the network, and its sender has to learn of it.
+fn answer<B>(origin: &Origin, api_schema: &ApiSchema, request: &Request<B>) -> Response<String> {
     let mut response = Response::new(String::new());
     let uri = request.uri();
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         *response.status_mut() = StatusCode::FORBIDDEN;
         "use HTTPS\n".clone_into(response.body_mut());
-    } else if let Err(problem) = screen::address(uri, surface) {
+    } else if let Err(problem) = screen::check_target(uri, api_schema) {
         *response.status_mut() = problem.status;
     } else {
         let rest = uri
@@ -54,7 +61,7 @@ mod tests {
     fn redirected(method: Method, uri: &str) -> Response<String> {
         let origin = "https://clinic.example".parse().unwrap();
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        answer(&origin, &Surface::of_app().unwrap(), &request)
+        answer(&origin, &ApiSchema::of_app().unwrap(), &request)
     }
 
     #[test]

@@ -1,63 +1,69 @@
-//! What may pass: everything else is refused before anything of it reaches the app.
+//! Request screening: an allow list. A request that is not described never reaches the app.
 //!
-//! First what is known to be good: a request is held against the app's own description, and each
-//! header that the app will see against the one form that it has. Only what is text by nature is
-//! then searched for what looks like code. Nothing that is refused is repeated or logged.
+//! The path, the query, the method and the body's type are compared with the app's API description,
+//! and each header that the app receives with the grammar of its field. Only free text is then
+//! searched for injected code. Nothing of a refused request is repeated or logged.
 
-mod agent;
 pub(crate) mod cookies;
 mod headers;
 mod host;
 mod injection;
 mod path;
-mod phi;
+mod phi_detector;
 mod query;
-mod site;
 #[cfg(test)]
 mod tests;
+mod user_agent;
+pub(crate) mod validators;
 
-use http::{Method, StatusCode, Uri, Version, request::Parts};
+use http::Method;
+use http::StatusCode;
+use http::Uri;
+use http::Version;
+use http::request::Parts;
 
-use crate::{
-    config::Origin,
-    problem::{Problem, Reason},
-    surface::{Kind, Operation, Route, Surface},
-};
+use crate::api_schema::ApiSchema;
+use crate::api_schema::Operation;
+use crate::api_schema::Route;
+use crate::api_schema::RouteKind;
+use crate::config::Origin;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
-/// Refuses what is not a well-formed request for this origin and described by the app. Tells which
-/// route it is for.
+/// Screens a request: it is well-formed, for this origin, and described by the app. Returns its
+/// route.
 pub(crate) fn check<'s>(
     head: &Parts,
     has_body: bool,
     origin: &Origin,
-    surface: &'s Surface,
+    api_schema: &'s ApiSchema,
 ) -> Result<&'s Route, Problem> {
     version(head.version)?;
     let path = head.uri.path();
-    let route = surface.route(path);
+    let route = api_schema.route(path);
     known_method(&head.method, route)?;
     path::check(path)?;
-    let is_health = route.is_some_and(|route| route.kind == Kind::Health);
+    let is_health = route.is_some_and(|route| route.kind == RouteKind::Health);
     host::check(head, origin, is_health)?;
-    let route = route.ok_or_else(|| path::unknown(path))?;
+    let route = route.ok_or_else(|| path::not_found(path))?;
     let operation = route.operation(&head.method);
-    // What a URL must not hold is told also to who asks in the wrong way.
-    if let Some(described) = operation.or_else(|| route.any()) {
+    // The query is checked before the method: a client that searches by `GET` where only `POST`
+    // exists learns that its URL holds PHI, and not only that the method is wrong.
+    if let Some(described) = operation.or_else(|| route.any_operation()) {
         query::check(head.uri.query(), described, route.kind)?;
     }
-    let operation = operation.ok_or(not_answered(route.allow))?;
-    site::check(head, operation, origin, surface.cookie())?;
+    let operation = operation.ok_or(method_not_allowed(route.allow))?;
     body(head, has_body, operation)?;
     headers::check(&head.headers)?;
     Ok(route)
 }
 
-/// Refuses an address under which nothing is, or that holds more than is described.
-pub(crate) fn address(uri: &Uri, surface: &Surface) -> Result<(), Problem> {
+/// Screens a request target alone: a path that is described, with a query that is described.
+pub(crate) fn check_target(uri: &Uri, api_schema: &ApiSchema) -> Result<(), Problem> {
     path::check(uri.path())?;
-    let route = surface.route(uri.path());
-    let route = route.ok_or_else(|| path::unknown(uri.path()))?;
-    match route.any() {
+    let route = api_schema.route(uri.path());
+    let route = route.ok_or_else(|| path::not_found(uri.path()))?;
+    match route.any_operation() {
         Some(described) => query::check(uri.query(), described, route.kind),
         None => Ok(()),
     }
@@ -71,7 +77,8 @@ fn version(version: Version) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, detail))
 }
 
-/// The name of a method that is used here; none of others, which a client may have made up.
+/// The name of a supported method, for logs and metrics; `None` for others, which a client may have
+/// made up.
 pub(crate) fn method_name(method: &Method) -> Option<&'static str> {
     Some(match *method {
         Method::GET => "GET",
@@ -84,20 +91,19 @@ pub(crate) fn method_name(method: &Method) -> Option<&'static str> {
     })
 }
 
-/// Known methods only, whatever the path. A CONNECT that is handed on would make a tunnel of a
-/// proxy.
+/// Refuses unknown methods, whatever the path. A forwarded CONNECT would open a tunnel.
 fn known_method(method: &Method, route: Option<&Route>) -> Result<(), Problem> {
     let allow = route.map_or("GET, HEAD, POST, DELETE", |route| route.allow);
     let known = method_name(method).map(drop);
-    known.ok_or(not_answered(allow))
+    known.ok_or(method_not_allowed(allow))
 }
 
-fn not_answered(allow: &'static str) -> Problem {
+fn method_not_allowed(allow: &'static str) -> Problem {
     let detail = "this method is not used here";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).allowing(allow)
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with_allow(allow)
 }
 
-/// A body is of a type that is described, and comes only where one is.
+/// Checks that a body is of a described type, and is sent only where one is described.
 fn body(head: &Parts, has_body: bool, operation: &Operation) -> Result<(), Problem> {
     if !has_body {
         return Ok(());
@@ -105,5 +111,5 @@ fn body(head: &Parts, has_body: bool, operation: &Operation) -> Result<(), Probl
     if operation.has_body() {
         return operation.media_type(&head.headers);
     }
-    Err(Problem::bad_request("this method has no body").because(Reason::MediaType))
+    Err(Problem::bad_request("this method has no body").with_reason(Reason::MediaType))
 }

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use self::proxy::Source;
 use crate::{
     admission::{Admission, SharePermit},
-    client::Balancers,
+    client::TrustedProxies,
     limits::Limits,
     metrics::{Handshake, Metrics},
 };
@@ -33,7 +33,7 @@ pub(crate) struct EdgeTransport {
     pub(crate) tls: PublicServer,
     pub(crate) admission: Arc<Admission>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) balancers: Arc<Balancers>,
+    pub(crate) trusted_proxies: Arc<TrustedProxies>,
     /// Whether every connection begins with a PROXY header. It is never optional: a client that may
     /// omit it may also forge it.
     pub(crate) proxy_protocol: bool,
@@ -107,11 +107,11 @@ impl EdgeTransport {
         if !self.proxy_protocol {
             return Ok(address);
         }
-        if !self.balancers.contain(address.ip()) {
-            return Err("a connection past the load balancers");
+        if !self.trusted_proxies.contains(address.ip()) {
+            return Err("a connection past the load trusted_proxies");
         }
         match proxy::read(tcp).await {
-            Ok(Source::Balancer) => Ok(address),
+            Ok(Source::Local) => Ok(address),
             Ok(Source::Client(client)) => Ok(client),
             Err(error) => Err(error.reason()),
         }
@@ -121,7 +121,7 @@ impl EdgeTransport {
     /// clients, and are limited by the capacity alone.
     fn permit(&self, address: SocketAddr) -> Option<SharePermit> {
         let connections = &self.admission.connections;
-        if self.balancers.contain(address.ip()) {
+        if self.trusted_proxies.contains(address.ip()) {
             return connections.try_acquire_unshared(1);
         }
         self.admission.handshakes.check(address.ip()).ok()?;

@@ -59,6 +59,7 @@ fn resource(resource_type: ResourceType) -> Value {
         "readHistory": false,
         "updateCreate": true,
         "conditionalCreate": false,
+        "conditionalRead": "full-support",
         "conditionalUpdate": false,
         "referencePolicy": ["literal", "local"],
     });

@@ -172,6 +172,8 @@ pub enum Status {
     NotAcceptable,
     /// 409: the request contradicts what is stored.
     Conflict,
+    /// 412: the resource is not in the version that the request demands.
+    PreconditionFailed,
     /// 413: the request, or what it asks for, is too long.
     ContentTooLarge,
     /// 415: the body's media type is not read.
@@ -203,6 +205,7 @@ impl Status {
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::NotAcceptable => (406, "Not Acceptable"),
             Self::Conflict => (409, "Conflict"),
+            Self::PreconditionFailed => (412, "Precondition Failed"),
             Self::ContentTooLarge => (413, "Content Too Large"),
             Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
             Self::UnprocessableEntity => (422, "Unprocessable Entity"),

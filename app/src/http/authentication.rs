@@ -7,9 +7,10 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, header};
 use phi::SecretToken;
 
+use crate::http::csrf::cookie_counts;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -36,8 +37,7 @@ pub(crate) async fn authenticate(
         (token, CredentialKind::Token)
     } else {
         let cookie = session_cookie(headers);
-        let is_own = request.method().is_safe() || from_own_page(headers, &app.public_origin);
-        if cookie.is_some() && !is_own {
+        if cookie.is_some() && !cookie_counts(request.method(), headers, &app.public_origin) {
             return Err(Problem::Forbidden);
         }
         (cookie, CredentialKind::Session)
@@ -47,24 +47,6 @@ pub(crate) async fn authenticate(
     let caller = CurrentCaller(Arc::new(caller.ok_or(Problem::SignInRequired)?));
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
-}
-
-/// Refuses what a page of another site sends, whoever is signed in.
-///
-/// # Errors
-///
-/// [`Problem::Forbidden`].
-pub(crate) async fn refuse_other_sites(
-    State(app): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let from_elsewhere = is_from_elsewhere(request.method(), request.headers(), &app.public_origin);
-    if from_elsewhere {
-        Err(Problem::Forbidden)
-    } else {
-        Ok(next.run(request).await)
-    }
 }
 
 /// The caller of a request, for handlers of routes behind [`authenticate`].
@@ -102,11 +84,12 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     }
 }
 
+/// The token of `Bearer 1*SP token` (RFC 9110, 11.4; RFC 6750, 2.1).
 fn bearer(value: &str) -> Option<SecretToken> {
     let (scheme, token) = value.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")
-        .then(|| SecretToken::parse(token.trim()))?
+        .then(|| SecretToken::parse(token.trim_start_matches(' ')))?
 }
 
 /// The session cookie's value; none if there are two.
@@ -126,74 +109,31 @@ pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<SecretToken> {
     }
 }
 
-/// Whether the browser says that a page of ours sent this. No page can forge `Sec-Fetch-Site`; the
-/// `RequestOrigin` of a form is `null` under `Referrer-Policy: no-referrer`, so it is asked second.
-fn from_own_page(headers: &HeaderMap, own: &str) -> bool {
-    match (headers.get("sec-fetch-site"), headers.get(header::ORIGIN)) {
-        (Some(site), _) => site.as_bytes() == b"same-origin",
-        (None, Some(origin)) => origin.as_bytes() == own.as_bytes(),
-        (None, None) => false,
-    }
-}
-
-/// Whether the browser says that a page of another site sent this to change something.
-fn is_from_elsewhere(method: &Method, headers: &HeaderMap, own: &str) -> bool {
-    let says = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
-    !method.is_safe() && says && !from_own_page(headers, own)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OWN: &str = "https://localhost:8443";
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| {
-                (
-                    http::HeaderName::from_static(name),
-                    http::HeaderValue::from_static(value),
-                )
-            })
-            .collect()
-    }
-
     #[test]
-    fn a_form_of_another_site_is_not_from_our_pages() {
-        assert!(from_own_page(&headers(&[("origin", OWN)]), OWN));
-        assert!(from_own_page(
-            &headers(&[("sec-fetch-site", "same-origin")]),
-            OWN
-        ));
-        let form = [("origin", "null"), ("sec-fetch-site", "same-origin")];
-        assert!(from_own_page(&headers(&form), OWN));
-        assert!(!from_own_page(&headers(&[("origin", "null")]), OWN));
-        assert!(!from_own_page(
-            &headers(&[("origin", "https://localhost:8444")]),
-            OWN
-        ));
-        assert!(!from_own_page(
-            &headers(&[("sec-fetch-site", "same-site")]),
-            OWN
-        ));
-        assert!(!from_own_page(&headers(&[]), OWN));
-    }
-
-    #[test]
-    fn a_client_that_is_no_browser_may_change_things() {
-        assert!(!is_from_elsewhere(&Method::POST, &headers(&[]), OWN));
-        assert!(is_from_elsewhere(
-            &Method::POST,
-            &headers(&[("origin", "https://evil.example")]),
-            OWN
-        ));
-        assert!(!is_from_elsewhere(
-            &Method::GET,
-            &headers(&[("sec-fetch-site", "cross-site")]),
-            OWN
-        ));
+    fn a_bearer_token_stands_behind_its_scheme_in_any_case_and_one_space_or_more() {
+        let token = SecretToken::random();
+        for scheme in ["Bearer ", "bearer ", "BEARER   "] {
+            let value = format!("{scheme}{}", token.expose());
+            let read = bearer(&value).map(|read| read.expose().to_owned());
+            assert_eq!(read.as_deref(), Some(token.expose()), "{scheme}");
+        }
+        for (scheme, after) in [
+            ("Bearer", ""),
+            ("Bearer\t", ""),
+            ("Bearer \t", ""),
+            (" Bearer ", ""),
+            ("Basic ", ""),
+            ("Bearer ", " "),
+            ("Bearer ", ","),
+        ] {
+            let value = format!("{scheme}{}{after}", token.expose());
+            assert!(bearer(&value).is_none(), "{value}");
+        }
+        assert!(bearer("Bearer ").is_none() && bearer("Bearer").is_none());
     }
 
     #[test]

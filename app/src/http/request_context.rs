@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::http::fhir::outcome_response;
+use crate::http::negotiation::accepts_html;
 use crate::http::openapi::ProblemDetails;
 use crate::http::pages;
 use crate::http::problem::{Problem, outcome};
@@ -74,15 +75,9 @@ fn client_deadline(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn error_format(path: &str, headers: &HeaderMap) -> ErrorFormat {
-    let accepts_html = || {
-        let accept = headers
-            .get(header::ACCEPT)
-            .and_then(|value| value.to_str().ok());
-        accept.is_some_and(|accept| accept.contains("text/html"))
-    };
     if path == "/fhir" || path.starts_with("/fhir/") {
         ErrorFormat::Fhir
-    } else if !path.starts_with("/api/") && accepts_html() {
+    } else if !path.starts_with("/api/") && accepts_html(headers) {
         ErrorFormat::Page
     } else {
         ErrorFormat::Api

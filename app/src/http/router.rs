@@ -17,7 +17,8 @@ use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use crate::http::authentication::{authenticate, refuse_other_sites};
+use crate::http::authentication::authenticate;
+use crate::http::csrf::refuse_other_sites;
 use crate::http::fhir::{bundle, metadata, read, search_patients};
 use crate::http::openapi;
 use crate::http::problem::Problem;

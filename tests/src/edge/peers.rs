@@ -1,4 +1,5 @@
-//! Other proxies in front of an origin, to compare ours with: Debian's nginx and `HAProxy`.
+//! Other proxies, Debian's nginx and `HAProxy`: in front of an origin, to compare ours with, and in
+//! front of ours, as its README says.
 
 use std::fs;
 use std::path::Path;
@@ -41,12 +42,20 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Missing`] where it cannot be installed.
     pub async fn nginx(origin: &Origin) -> Result<Self, PeerError> {
+        Self::start_nginx(|port| nginx_server(port, origin)).await
+    }
+
+    /// nginx with a configuration of its block `http`, made for the port it has to listen on.
+    ///
+    /// # Errors
+    /// [`PeerError::Missing`] where it cannot be installed.
+    pub async fn start_nginx(http: impl Fn(u16) -> String) -> Result<Self, PeerError> {
         let program = tools::debian("nginx", &["nginx-core"], Progress::shown());
         let program = program.map_err(PeerError::Missing)?;
         let [port] = free_ports()?;
         let folder = tempfile::tempdir().context("no folder")?;
         let configuration = folder.path().join("nginx.conf");
-        let text = nginx_conf(folder.path(), port, origin);
+        let text = nginx_conf(folder.path(), &http(port));
         fs::write(&configuration, text).context("nginx.conf")?;
         let mut command = Command::new(program);
         command.arg("-p").arg(folder.path());
@@ -59,12 +68,20 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Missing`] where it cannot be installed.
     pub async fn haproxy(origin: &Origin) -> Result<Self, PeerError> {
+        Self::start_haproxy(&haproxy_backend(origin)).await
+    }
+
+    /// `HAProxy` with a backend of the name `web`.
+    ///
+    /// # Errors
+    /// [`PeerError::Missing`] where it cannot be installed.
+    pub async fn start_haproxy(backend: &str) -> Result<Self, PeerError> {
         let program = tools::debian("haproxy", &["haproxy"], Progress::shown());
         let program = program.map_err(PeerError::Missing)?;
         let [port] = free_ports()?;
         let folder = tempfile::tempdir().context("no folder")?;
         let configuration = folder.path().join("haproxy.cfg");
-        fs::write(&configuration, haproxy_cfg(port, origin)).context("haproxy.cfg")?;
+        fs::write(&configuration, haproxy_cfg(port, backend)).context("haproxy.cfg")?;
         let mut command = Command::new(program);
         command.arg("-db").arg("-f").arg(&configuration);
         Ok(Self::start("haproxy", port, command, folder).await?)
@@ -108,8 +125,8 @@ impl Drop for Peer {
     }
 }
 
-fn nginx_conf(folder: &Path, port: u16, origin: &Origin) -> String {
-    let origin = origin.port();
+/// A configuration around its block `http`.
+fn nginx_conf(folder: &Path, http: &str) -> String {
     let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
         .map(|kind| format!("  {kind}_temp_path {}/{kind};\n", folder.display()))
@@ -118,22 +135,37 @@ fn nginx_conf(folder: &Path, port: u16, origin: &Origin) -> String {
     // One process, so that whoever ends it ends all of it.
     format!(
         "daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
-         events {{}}\nhttp {{\n{temporary}  access_log off;\n  upstream origin {{\n    \
-         server 127.0.0.1:{origin};\n    keepalive 8;\n  }}\n  server {{\n    \
-         listen 127.0.0.1:{port};\n    large_client_header_buffers 8 16k;\n    \
-         client_max_body_size 10m;\n    location / {{\n      proxy_pass http://origin;\n      \
-         proxy_http_version 1.1;\n      proxy_set_header Host app.internal;\n      \
-         proxy_set_header Connection \"\";\n    }}\n  }}\n}}\n",
+         events {{}}\nhttp {{\n{temporary}  access_log off;\n{http}}}\n",
         folder = folder.display()
     )
 }
 
-fn haproxy_cfg(port: u16, origin: &Origin) -> String {
+/// A server that hands everything on to an origin.
+fn nginx_server(port: u16, origin: &Origin) -> String {
     let origin = origin.port();
     format!(
+        "  upstream origin {{\n    server 127.0.0.1:{origin};\n    keepalive 8;\n  }}\n  \
+         server {{\n    listen 127.0.0.1:{port};\n    large_client_header_buffers 8 16k;\n    \
+         client_max_body_size 10m;\n    location / {{\n      proxy_pass http://origin;\n      \
+         proxy_http_version 1.1;\n      proxy_set_header Host app.internal;\n      \
+         proxy_set_header Connection \"\";\n    }}\n  }}\n"
+    )
+}
+
+/// A configuration around a backend of the name `web`.
+fn haproxy_cfg(port: u16, backend: &str) -> String {
+    format!(
         "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 5s\n  \
-         timeout server 5s\nfrontend front\n  bind 127.0.0.1:{port}\n  default_backend back\n\
-         backend back\n  http-request set-header host app.internal\n  \
+         timeout server 5s\nfrontend front\n  bind 127.0.0.1:{port}\n  default_backend web\n\
+         {backend}"
+    )
+}
+
+/// A backend that hands everything on to an origin.
+fn haproxy_backend(origin: &Origin) -> String {
+    let origin = origin.port();
+    format!(
+        "backend web\n  http-request set-header host app.internal\n  \
          server origin 127.0.0.1:{origin}\n"
     )
 }

@@ -67,7 +67,10 @@ async fn stall(client: SendRequest<Bytes>, streams: usize) -> usize {
         Some(matches!(body.data().await, Some(Err(_))))
     };
     let ended = join_all((0..streams).map(|_| one())).await;
-    ended.into_iter().filter(|ended| *ended == Some(true)).count()
+    ended
+        .into_iter()
+        .filter(|ended| *ended == Some(true))
+        .count()
 }
 
 /// The victim's requests, one after the other for a time: each is answered. Returns the number.

@@ -108,3 +108,25 @@ async fn a_body_that_is_not_wanted_is_not_asked_for() -> anyhow::Result<()> {
     assert!(probe.edge.origin()?.take().is_nothing());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_with_the_coding_that_is_read() -> anyhow::Result<()> {
+    let probe = Probe::start().await?;
+    for coding in ["gzip", "br, gzip", "zstd", "identity, deflate"] {
+        let mut wire = probe.edge.connect().await?;
+        let fields = format!("Content-Encoding: {coding}\r\nContent-Length: 3\r\n");
+        wire.send(form(&fields, "a=b").as_bytes()).await?;
+        let (_, answer) = wire.answer("POST").await?;
+        assert_eq!(answer.status, 415, "{coding}");
+        assert_eq!(answer.header("accept-encoding"), "identity", "{coding}");
+    }
+    assert!(probe.edge.origin()?.take().is_nothing());
+    // A type that is not read is another matter.
+    let mut wire = probe.edge.connect().await?;
+    let text = form("Content-Length: 3\r\n", "a=b").replace("urlencoded", "x");
+    wire.send(text.as_bytes()).await?;
+    let (_, answer) = wire.answer("POST").await?;
+    assert_eq!(answer.status, 415);
+    assert!(answer.headers.get("accept-encoding").is_none());
+    Ok(())
+}

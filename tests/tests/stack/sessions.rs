@@ -110,10 +110,24 @@ async fn a_form_of_another_site_does_nothing() -> anyhow::Result<()> {
         &[("cookie", cookie)],
     ];
     for headers in foreign {
-        for path in ["/patients/search", "/sign-out", "/fhir"] {
+        for path in ["/patients/search", "/sign-out"] {
             let answer = post(&nobody, path, &[("q", "Testperson")], headers).await?;
             assert_eq!(answer.status, 403, "{path} {:?}", headers.last());
         }
+        // A form is no Bundle, whoever sends it; what is one is refused all the same.
+        let answer = post(&nobody, "/fhir", &[("q", "Testperson")], headers).await?;
+        assert_eq!(answer.status, 415, "{:?}", headers.last());
+        let mut request = Request::post("/fhir");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .header(header::CONTENT_TYPE, "application/fhir+json")
+            .body(Bytes::from_static(
+                br#"{"resourceType":"Bundle","type":"batch"}"#,
+            ))?;
+        let answer = nobody.send(request).await?;
+        assert_eq!(answer.status, 403, "{:?}", headers.last());
     }
     let account = running.account(Role::Clinician, Clinic::Riverside)?;
     let fields = [

@@ -16,8 +16,8 @@ use super::{
     fair_share::{FairShare, SharePermit},
 };
 use crate::{
+    api_schema::RequestClass,
     limits::{ClassLimits, LimiterConfig, ShareLimits},
-    surface::RequestClass,
 };
 
 /// Refuses requests before memory or latency suffer. Each class has a limit of its own, so that a

@@ -1,3 +1,5 @@
+//! Forged and genuine statements about a client's address.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -5,7 +7,7 @@ use super::*;
 const BALANCERS: &str = "10.0.0.0/8, 2001:db8:aa::/48, 192.0.2.7";
 
 fn of(from: &str, headers: &[(&str, &str)]) -> Client {
-    let balancers = BALANCERS.parse().unwrap();
+    let trusted_proxies = BALANCERS.parse().unwrap();
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(
@@ -14,7 +16,7 @@ fn of(from: &str, headers: &[(&str, &str)]) -> Client {
         );
     }
     let from = SocketAddr::new(from.parse().unwrap(), 4000);
-    Client::of(from, &map, &balancers)
+    Client::from_request(from, &map, &trusted_proxies)
 }
 
 fn address(from: &str, forwarded: &[&str]) -> String {
@@ -23,7 +25,7 @@ fn address(from: &str, forwarded: &[&str]) -> String {
 }
 
 #[test]
-fn whoever_is_no_load_balancer_is_taken_for_who_they_are() {
+fn a_client_that_is_no_trusted_proxy_is_identified_by_its_connection() {
     for name in [
         "x-forwarded-for",
         "forwarded",
@@ -50,7 +52,7 @@ fn whoever_is_no_load_balancer_is_taken_for_who_they_are() {
 }
 
 #[test]
-fn of_a_load_balancer_only_the_two_headers_are_believed() {
+fn two_headers_of_a_trusted_proxy_are_believed_and_no_others() {
     for name in ["forwarded", "x-real-ip", "x-client-ip", "x_forwarded_for"] {
         let client = of("10.1.2.3", &[(name, "6.6.6.6")]);
         assert_eq!(client.address.to_string(), "10.1.2.3", "{name}");
@@ -68,7 +70,7 @@ fn of_a_load_balancer_only_the_two_headers_are_believed() {
 }
 
 #[test]
-fn the_last_address_that_is_no_load_balancers_is_the_clients() {
+fn the_last_address_that_is_no_trusted_proxys_is_the_clients() {
     for (forwarded, client) in [
         (&["203.0.113.9"][..], "203.0.113.9"),
         (&["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
@@ -109,8 +111,8 @@ fn a_trace_id_that_is_none_is_dropped() {
 }
 
 #[test]
-fn load_balancers_are_networks_or_addresses_but_not_everybody() {
-    let balancers: Balancers = BALANCERS.parse().unwrap();
+fn trusted_proxies_are_networks_or_addresses_but_never_all_addresses() {
+    let trusted_proxies: TrustedProxies = BALANCERS.parse().unwrap();
     for (address, contained) in [
         ("10.255.0.1", true),
         ("::ffff:10.255.0.1", true),
@@ -121,7 +123,7 @@ fn load_balancers_are_networks_or_addresses_but_not_everybody() {
         ("2001:db8:ab::1", false),
     ] {
         assert_eq!(
-            balancers.contain(address.parse().unwrap()),
+            trusted_proxies.contains(address.parse().unwrap()),
             contained,
             "{address}"
         );
@@ -134,7 +136,7 @@ fn load_balancers_are_networks_or_addresses_but_not_everybody() {
         "10.0.0.1,,10.0.0.2",
         "lb.internal",
     ] {
-        assert!(bad.parse::<Balancers>().is_err(), "{bad}");
+        assert!(bad.parse::<TrustedProxies>().is_err(), "{bad}");
     }
 }
 

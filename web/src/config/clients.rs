@@ -3,13 +3,13 @@
 use std::num::NonZeroU32;
 
 use super::{ConfigError, variables::Variables};
-use crate::{client::Balancers, limits::Limits};
+use crate::{client::TrustedProxies, limits::Limits};
 
 /// How clients are recognized, and what each may use.
 #[derive(Debug)]
 pub(crate) struct ClientConfig {
     /// `WEB_BALANCERS`: the load balancers in front of us.
-    pub(crate) balancers: Balancers,
+    pub(crate) trusted_proxies: TrustedProxies,
     /// `WEB_PROXY_PROTOCOL`: whether each of their connections begins with a PROXY header.
     pub(crate) proxy_protocol: bool,
     /// `WEB_CONNECTIONS_PER_CLIENT`: the most that one client may hold.
@@ -25,14 +25,14 @@ impl ClientConfig {
         variables: &Variables<impl Fn(&str) -> Option<String>>,
     ) -> Result<Self, ConfigError> {
         let limits = Limits::default();
-        let balancers = variables.or(
+        let trusted_proxies = variables.or(
             "WEB_BALANCERS",
             "the networks of the load balancers in front, like 10.0.1.0/24, separated by commas; \
              not everybody's",
-            Balancers::default(),
+            TrustedProxies::default(),
         )?;
         let proxy_protocol = variables.or("WEB_PROXY_PROTOCOL", "true or false", false)?;
-        if proxy_protocol && balancers.is_empty() {
+        if proxy_protocol && trusted_proxies.is_empty() {
             return Err(ConfigError {
                 variable: "WEB_PROXY_PROTOCOL",
                 problem: "lets nobody in without WEB_BALANCERS",
@@ -48,7 +48,7 @@ impl ClientConfig {
                 .unwrap_or(NonZeroU32::MIN),
         )?;
         Ok(Self {
-            balancers,
+            trusted_proxies,
             proxy_protocol,
             connections: connections.get(),
             handshakes_per_second: variables.or(
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn nobody_is_a_load_balancer_unless_it_is_said() {
         let config = read(&[]).unwrap();
-        assert!(config.balancers.is_empty() && !config.proxy_protocol);
+        assert!(config.trusted_proxies.is_empty() && !config.proxy_protocol);
         assert_eq!(config.requests_per_minute.get(), 60_000);
         let config = read(&[
             ("WEB_BALANCERS", "10.0.0.0/16,10.1.0.1"),
@@ -89,7 +89,7 @@ mod tests {
             ("WEB_REQUESTS_PER_MINUTE", "8"),
         ])
         .unwrap();
-        assert!(config.balancers.contain([10, 1, 0, 1].into()));
+        assert!(config.trusted_proxies.contains([10, 1, 0, 1].into()));
         assert!(config.proxy_protocol);
         assert_eq!(
             (config.connections, config.requests_per_minute.get()),

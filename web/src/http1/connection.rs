@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         mut ending: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Result<Head, Problem>, Closed> {
         let waited = Instant::now();
-        let mut begun = (!self.stream.inbox.is_empty()).then_some(waited);
+        let mut begun = head::has_begun(&self.stream.inbox).then_some(waited);
         poll_fn(|cx| {
             loop {
                 match head::take(&mut self.stream.inbox, self.stream.max_header_bytes) {
@@ -180,7 +180,9 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
                         Ok(0) | Err(_) => return Poll::Ready(Err(Closed)),
                         Ok(_) => {}
                     }
-                    begun.get_or_insert_with(Instant::now);
+                    if head::has_begun(&self.stream.inbox) {
+                        begun.get_or_insert_with(Instant::now);
+                    }
                     continue;
                 }
                 let deadline = match begun {

@@ -1,33 +1,46 @@
-//! A request's head: read once, strictly, into what the rest of the edge works on.
+//! Parsing of a request's head: once, strictly, into the types that the rest of the edge uses.
 
-use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
-    request,
-};
-use memchr::{memchr_iter, memmem};
+use bytes::Buf;
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::StatusCode;
+use http::Uri;
+use http::Version;
+use http::header::CONNECTION;
+use http::header::CONTENT_LENGTH;
+use http::header::EXPECT;
+use http::header::TRANSFER_ENCODING;
+use http::request;
+use memchr::memchr_iter;
+use memchr::memmem;
 
-use crate::{limits::MAX_HEADERS, problem::Problem};
+use crate::limits::MAX_HEADERS;
+use crate::problem::Problem;
 
 /// The end of a head.
 const END: &[u8] = b"\r\n\r\n";
+/// An empty line, which some clients send after a body.
+const EMPTY_LINE: &[u8] = b"\r\n";
 
-/// A head that can be read in one way only.
+/// A head without ambiguity.
 #[derive(Debug)]
 pub(crate) struct Head {
-    /// Method, target and headers; the headers that say how the body is framed are still among
-    /// them, and are not handed on.
+    /// Method, target and headers. The framing headers are still among them; `headers.rs` does not
+    /// forward them.
     pub(crate) parts: request::Parts,
-    /// How long the body is.
+    /// The framing of the body.
     pub(crate) framing: Framing,
-    /// Whether the client wants to go on with this connection.
+    /// Whether the client keeps the connection open.
     pub(crate) persistent: bool,
-    /// Whether the client waits to be told before it sends the body.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     pub(crate) expects: bool,
 }
 
-/// How the end of a body is found (RFC 9112, 6).
+/// The framing of a body (RFC 9112, 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// There is no body.
@@ -40,21 +53,28 @@ pub(crate) enum Framing {
 
 /// Takes a head from the front of `inbox`; `None` while its end has not come.
 ///
-/// Stricter than RFC 9112 where readers are known to differ, so that everybody behind us reads the
-/// same: lines end with CR LF, there is one length said once in one way, no empty line comes first.
+/// Stricter than RFC 9112 where parsers are known to differ, so that every server behind this one
+/// reads the same request: lines end with CR LF, and the body's length is stated once, in one way.
+/// One empty line before the request line is skipped (RFC 9112, 2.2); a second one is refused.
 ///
 /// # Errors
-/// What a client is told before its connection is closed.
+/// The problem to respond with before the connection is closed.
 pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>, Problem> {
-    let end = memmem::find(inbox, END).map(|at| at + END.len());
-    let seen = inbox.get(..end.unwrap_or(inbox.len())).unwrap_or_default();
+    if !has_begun(inbox) {
+        return Ok(None);
+    }
+    let start = if inbox.starts_with(EMPTY_LINE) {
+        EMPTY_LINE.len()
+    } else {
+        0
+    };
+    let text = inbox.get(start..).unwrap_or_default();
+    let end = memmem::find(text, END).map(|at| at + END.len());
+    let seen = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
     if memchr_iter(b'\n', seen).any(|at| at == 0 || seen.get(at - 1) != Some(&b'\r')) {
         return Err(malformed("a line of the head does not end with CR LF"));
     }
-    if inbox
-        .first()
-        .is_some_and(|first| !first.is_ascii_alphabetic())
-    {
+    if !seen.first().is_some_and(u8::is_ascii_alphabetic) {
         return Err(malformed("a request begins with its method"));
     }
     if seen.len() > longest {
@@ -63,9 +83,19 @@ pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>,
         return Err(Problem::new(status, detail));
     }
     match end {
-        Some(end) => read(&inbox.split_to(end).freeze()).map(Some),
+        Some(end) => {
+            inbox.advance(start);
+            read(&inbox.split_to(end).freeze()).map(Some)
+        }
         None => Ok(None),
     }
+}
+
+/// Whether a request has begun. An empty line before it, or half of one, does not count: a client
+/// that ends a body with a superfluous line end stays idle as long as any other, and its connection
+/// is closed while the process drains. Nor does it extend a time limit.
+pub(super) fn has_begun(inbox: &[u8]) -> bool {
+    !EMPTY_LINE.starts_with(inbox)
 }
 
 fn read(bytes: &Bytes) -> Result<Head, Problem> {
@@ -99,7 +129,7 @@ fn read(bytes: &Bytes) -> Result<Head, Problem> {
     })
 }
 
-/// The target, which must be one that a URI parser takes as a whole: it would drop a fragment.
+/// The target. A fragment is refused, because the URI parser would drop it.
 fn target(bytes: &Bytes, target: &str) -> Result<Uri, Problem> {
     let form = target.starts_with('/') || target.starts_with("https://") || target == "*";
     let uri = Uri::from_maybe_shared(bytes.slice_ref(target.as_bytes()));
@@ -109,7 +139,7 @@ fn target(bytes: &Bytes, target: &str) -> Result<Uri, Problem> {
     }
 }
 
-/// `https://host?query` has none, and would be handed on without one.
+/// Whether a target has a path. `https://host?query` has none, and would be forwarded without one.
 fn has_path(uri: &Uri) -> bool {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     target.starts_with('/') || target == "*"
@@ -128,7 +158,7 @@ fn fields(bytes: &Bytes, from: &[httparse::Header<'_>]) -> Result<HeaderMap, Pro
     Ok(headers)
 }
 
-/// One length, said once, in one way.
+/// The framing, stated once, in one way.
 fn framing(headers: &HeaderMap) -> Result<Framing, Problem> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
@@ -154,7 +184,7 @@ fn framing(headers: &HeaderMap) -> Result<Framing, Problem> {
     }
 }
 
-/// `1*DIGIT`, of which none is in vain: no sign, no list, no leading zero.
+/// `1*DIGIT` in its canonical form: no sign, no list, no leading zero.
 fn digits(text: &[u8]) -> Option<u64> {
     let plain = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
     if !plain || (text.len() > 1 && text.first() == Some(&b'0')) {

@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::{limits::Limits, surface::RequestClass};
+use crate::{api_schema::RequestClass, limits::Limits};
 
 #[test]
 fn what_is_counted_can_be_read() {

@@ -1,18 +1,18 @@
-//! The page that tells a person what is wrong, when there is no app to do it.
+//! The error page for browsers, where the app cannot render one.
 
 use http::StatusCode;
 use telemetry::RequestId;
 
-/// The page's style, which stands in it: there may be nobody to ask for a file.
+/// The style sheet, inlined: the app that serves files may be unavailable.
 const STYLE: &str = include_str!("page.css");
 
-/// What the page may load: that style, by its hash, and nothing else.
+/// The content security policy: the inlined style, by its hash, and nothing else.
 pub(super) const POLICY: &str = "default-src 'none'; \
      style-src 'sha256-LHArPvKx+bjdL5RLnQm5ymgp7jvL7kA3EFNd1SXeZLs='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The page; `detail` is one of our own texts.
-pub(super) fn of(status: StatusCode, detail: &str, request: RequestId) -> String {
+/// Renders the page. `detail` is one of the fixed texts of [`super::Problem`], and is not escaped.
+pub(super) fn render(status: StatusCode, detail: &str, request: RequestId) -> String {
     let title = title(status);
     let mut letters = detail.chars();
     let first = letters.next().map(char::to_uppercase);
@@ -26,7 +26,7 @@ pub(super) fn of(status: StatusCode, detail: &str, request: RequestId) -> String
     )
 }
 
-/// What is wrong, in words for people.
+/// The heading for a status.
 fn title(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 | 403 => "This is not for you",
@@ -41,8 +41,10 @@ fn title(status: StatusCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use sha2::{Digest as _, Sha256};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::Digest as _;
+    use sha2::Sha256;
 
     use super::*;
 
@@ -61,7 +63,7 @@ mod tests {
     #[test]
     fn the_page_says_what_is_wrong_and_names_the_request() {
         let request = RequestId::random();
-        let page = of(
+        let page = render(
             StatusCode::SERVICE_UNAVAILABLE,
             "no app can be reached: try again",
             request,

@@ -1,49 +1,48 @@
+//! Reasons of refusals: the labels of logs and metrics.
+
 use http::StatusCode;
 
-/// What a refusal is counted under.
+/// The reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
-    /// It is no well-formed request, or one that can be read in two ways.
+    /// The request is malformed or ambiguous.
     Malformed,
-    /// It is for another host.
+    /// The request is for another host.
     Host,
-    /// Nothing is described at that path.
+    /// No route has that path.
     UnknownRoute,
-    /// The path does not answer that method.
+    /// The route does not support the method.
     Method,
-    /// The body is not of a type that is described.
+    /// The body's media type or coding is not supported.
     MediaType,
-    /// A query parameter is unknown, comes twice, or does not fit its schema.
+    /// A query parameter is unknown, repeated, or does not fit its schema.
     Query,
-    /// The URL holds, or may hold, what tells of a person.
+    /// The URL contains, or may contain, PHI.
     PhiInUrl,
-    /// It holds what looks like code.
+    /// The request contains injected code.
     Injection,
-    /// The credentials are not of the one form that is read.
+    /// The credentials are not a bearer token.
     Credentials,
-    /// A page of another site sent it.
-    OtherSite,
     /// The head or the body is too large.
     TooLarge,
-    /// The body came too slowly.
+    /// The head or the body arrived too slowly.
     TooSlow,
-    /// The client asks too often.
+    /// The client exceeds its rate limit.
     TooMany,
-    /// There is more to do than can be done in time.
+    /// The load shedder rejected the request.
     Shed,
-    /// No app can be reached, or its answer did not come.
+    /// No endpoint is available, or its response was lost.
     Upstream,
     /// Anything else.
     Other,
 }
 
 impl Reason {
-    /// What a status tells by itself.
-    pub(crate) const fn of(status: StatusCode) -> Self {
+    /// The reason that a status implies.
+    pub(crate) const fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             400 | 505 => Self::Malformed,
             401 => Self::Credentials,
-            403 => Self::OtherSite,
             404 => Self::UnknownRoute,
             405 => Self::Method,
             408 => Self::TooSlow,
@@ -56,7 +55,7 @@ impl Reason {
         }
     }
 
-    /// Its name, as the log and a metric's label have it.
+    /// The name in the log and in the metrics' label.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -68,7 +67,6 @@ impl Reason {
             Self::PhiInUrl => "phi_in_url",
             Self::Injection => "injection",
             Self::Credentials => "credentials",
-            Self::OtherSite => "other_site",
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
             Self::TooMany => "too_many",

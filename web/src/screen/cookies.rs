@@ -1,18 +1,15 @@
-//! Of all cookies that a browser holds for this host, the app gets the one it reads.
+//! Cookies: the app receives its session cookie and no other.
 
-use http::{HeaderMap, HeaderValue, header::COOKIE};
+use http::HeaderMap;
+use http::HeaderValue;
+use http::header::COOKIE;
 
-/// The longest value that a cookie of ours has.
-const LONGEST: usize = 256;
+/// Longest pair of name and value that is forwarded, in bytes: the app's has about 60.
+const MAX_BYTES: usize = 256;
 
-/// Whether a cookie of this name came.
-pub(super) fn has(headers: &HeaderMap, name: &str) -> bool {
-    pairs(headers).any(|pair| is_named(pair, name))
-}
-
-/// The `Cookie` header for the app: the pairs of this name whose value has a token's form. That
-/// there are two is left to the app, which then believes neither.
-pub(crate) fn kept(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
+/// The `Cookie` header for the app: the pairs of this name whose value has a token's form. Two are
+/// forwarded as two, so that the app can refuse both.
+pub(crate) fn session_cookie(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
     let mut ours = pairs(headers).filter(|pair| is_named(pair, name) && is_sound(pair));
     let first = ours.next()?;
     let Some(second) = ours.next() else {
@@ -42,7 +39,7 @@ fn is_named(pair: &[u8], name: &str) -> bool {
 /// Letters, digits, and what URL-safe base64 adds.
 fn is_sound(pair: &[u8]) -> bool {
     let sound = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=".contains(byte);
-    pair.len() <= LONGEST && pair.iter().all(sound)
+    pair.len() <= MAX_BYTES && pair.iter().all(sound)
 }
 
 #[cfg(test)]
@@ -54,7 +51,7 @@ mod tests {
         for value in values {
             headers.append(COOKIE, HeaderValue::from_static(value));
         }
-        let kept = kept(&headers, "__Host-session")?;
+        let kept = session_cookie(&headers, "__Host-session")?;
         Some(kept.to_str().unwrap().to_owned())
     }
 

@@ -1,25 +1,29 @@
-use http::{
-    StatusCode, Version,
-    header::HOST,
-    request::Parts,
-    uri::{Authority, Scheme},
-};
+//! The host that a request is for.
 
-use crate::{
-    config::{Origin, is_loopback},
-    problem::{Problem, Reason},
-};
+use http::StatusCode;
+use http::Version;
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use http::uri::Scheme;
 
-/// Exactly one host, and it is ours: a request for another is not answered as if it were for us.
+use crate::config::Origin;
+use crate::config::is_loopback;
+use crate::problem::Problem;
+use crate::problem::Reason;
+
+/// Checks that a request names exactly one host, and that it is this origin's. A request for another
+/// host is refused, never answered in its place.
 pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<(), Problem> {
-    let malformed = Problem::bad_request("a request has exactly one host").because(Reason::Host);
-    // There is TLS below, whatever the client believes.
+    let malformed =
+        Problem::bad_request("a request has exactly one host").with_reason(Reason::Host);
+    // Every connection of this listener is TLS.
     if head
         .uri
         .scheme()
         .is_some_and(|scheme| *scheme != Scheme::HTTPS)
     {
-        return Err(Problem::bad_request("the scheme is https").because(Reason::Host));
+        return Err(Problem::bad_request("the scheme is https").with_reason(Reason::Host));
     }
     let mut hosts = head.headers.get_all(HOST).iter();
     let header = match (hosts.next(), hosts.next()) {
@@ -30,22 +34,17 @@ pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<()
     let target = head.uri.authority().map(Authority::as_str);
     let host = match (header, target) {
         (Some(header), Some(target)) if header.eq_ignore_ascii_case(target) => header,
+        // In HTTP/2 too: gateways that translate a request in origin form from HTTP/1.1 send `Host`
+        // and no `:authority` (RFC 9113, 8.3.1). `h2` demands a `:scheme` of such a request and then
+        // drops it, because a URI without an authority holds none.
         (Some(only), None) => only,
-        // HTTP/2 has its own place for it.
+        // HTTP/2 names the host in `:authority`.
         (None, Some(only)) if head.version == Version::HTTP_2 => only,
         _ => return Err(malformed),
     };
-    // On HTTP/2 a request always says by which scheme it came.
-    let is_https = match head.uri.scheme() {
-        Some(scheme) => *scheme == Scheme::HTTPS,
-        None => head.version != Version::HTTP_2,
-    };
-    if !is_https {
-        return Err(malformed);
-    }
     let ours = host.eq_ignore_ascii_case(origin.authority())
         || (origin.is_loopback() && is_loopback(&host.to_ascii_lowercase()));
-    // Load balancers ask for health by address.
+    // Load balancers address health checks to an IP address.
     if ours || is_health {
         return Ok(());
     }

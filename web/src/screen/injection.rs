@@ -1,21 +1,20 @@
-//! What looks like code that somebody wants to be run. This is the second line: whatever has a form
-//! of its own is held against that form first.
+//! Injection detection in free text: a second line of defence behind the grammars of the fields.
 //!
-//! SQL and script are found by libinjection, which reads them as a database and a browser would; the
-//! other families by what no address and no program's name has in it.
+//! SQL and script are found by libinjection, which tokenizes as a database and a browser do; the
+//! other families by signatures that occur in no URL and no product name.
 
 use std::panic::catch_unwind;
 
 use memchr::memmem;
 
-/// What kind of code it would be.
+/// A family of injection attacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
-    /// Zero bytes and ends of lines, to be read in two ways.
+    /// NUL and line ends: two readers may end the value at different places.
     Control,
-    /// Shells and what they start.
+    /// Shell commands.
     Command,
-    /// Java's names, lookups and serialized objects.
+    /// Java class names, lookups and serialized objects.
     Java,
     /// LDAP filters.
     Ldap,
@@ -29,13 +28,13 @@ pub(super) enum Family {
     Sql,
     /// Templates.
     Template,
-    /// Files outside of where one is.
+    /// Path traversal, and files that attackers look for.
     Traversal,
 }
 
-/// In lower case. What also occurs in honest names of programs (`curl/8.4`, `{density=2.0}`,
-/// `(compatible; …; +http://…)`) must not match.
-const MARKS: [(Family, &[&str]); 8] = [
+/// Signatures of each family, in lower case. None may match a real product name (`curl/8.4`,
+/// `{density=2.0}`, `(compatible; …; +http://…)`).
+const SIGNATURES: [(Family, &[&str]); 8] = [
     (
         Family::Traversal,
         &[
@@ -163,14 +162,14 @@ const MARKS: [(Family, &[&str]); 8] = [
     ),
 ];
 
-/// How often a value is unwrapped: readers behind us do it once, careless ones twice.
-const LAYERS: usize = 2;
+/// How often a value is percent-decoded: servers decode once, faulty ones twice.
+const MAX_DECODINGS: usize = 2;
 
-/// The first family found in a value, as it stands or percent-encoded.
+/// The first family found in a value, as sent or percent-decoded.
 pub(super) fn find(value: &[u8]) -> Option<Family> {
     let mut layer = value.to_ascii_lowercase();
     let mut found = find_in(&layer);
-    for _ in 0..LAYERS {
+    for _ in 0..MAX_DECODINGS {
         if found.is_some() || memchr::memchr2(b'%', b'+', &layer).is_none() {
             break;
         }
@@ -178,7 +177,9 @@ pub(super) fn find(value: &[u8]) -> Option<Family> {
             .iter()
             .map(|byte| if *byte == b'+' { b' ' } else { *byte })
             .collect();
-        layer = decoded(&spaced).unwrap_or(spaced).to_ascii_lowercase();
+        layer = percent_decoded(&spaced)
+            .unwrap_or(spaced)
+            .to_ascii_lowercase();
         found = find_in(&layer);
     }
     found
@@ -192,12 +193,14 @@ fn find_in(value: &[u8]) -> Option<Family> {
         return Some(Family::Control);
     }
     let is_marked = |mark: &&str| memmem::find(value, mark.as_bytes()).is_some();
-    let marks = MARKS.iter().find(|(_, marks)| marks.iter().any(is_marked));
+    let marks = SIGNATURES
+        .iter()
+        .find(|(_, marks)| marks.iter().any(is_marked));
     marks.map(|(family, _)| *family).or_else(|| parsed(value))
 }
 
-/// What libinjection says. It is a translation from C that is not above all doubt: where it fails,
-/// that is the answer.
+/// The family that libinjection finds. The crate is a translation from C: a panic in it counts as a
+/// finding, so that a failure refuses.
 fn parsed(value: &[u8]) -> Option<Family> {
     let sql = || libinjectionrs::detect_sqli(value).is_injection();
     let script = || libinjectionrs::detect_xss(value).is_injection();
@@ -209,8 +212,8 @@ fn parsed(value: &[u8]) -> Option<Family> {
         .then_some(Family::Script)
 }
 
-/// A value with its percent-encoding undone; none if that is broken.
-pub(super) fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+/// A value percent-decoded; `None` if its encoding is malformed.
+pub(super) fn percent_decoded(value: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some((byte, after)) = rest.split_first() {
@@ -221,7 +224,7 @@ pub(super) fn decoded(value: &[u8]) -> Option<Vec<u8>> {
         }
         let (digits, after) = rest.split_at_checked(2)?;
         let digits = std::str::from_utf8(digits).ok()?;
-        // `from_str_radix` takes a sign.
+        // `from_str_radix` accepts a sign.
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
@@ -288,11 +291,11 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is searched, there is an answer; and it is the same for capitals.
+        /// A search ends for any input, and does not depend on case.
         #[test]
         fn a_search_always_ends(value in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(find(&value), find(&value.to_ascii_uppercase()));
-            prop_assert!(decoded(&value).is_none_or(|plain| plain.len() <= value.len()));
+            prop_assert!(percent_decoded(&value).is_none_or(|plain| plain.len() <= value.len()));
         }
     }
 }

@@ -1,20 +1,24 @@
+//! Path screening: one normal form, and no PHI.
+
 use http::StatusCode;
 
-use super::phi;
-use crate::problem::{Problem, Reason};
+use super::phi_detector;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
-const LONGEST: usize = 512;
+/// Longest path, in bytes: several times the longest of a route.
+const MAX_BYTES: usize = 512;
 
-/// A path is in its one normal form: our paths need no percent sign, no dot segment and no empty
-/// one, so whatever has them is an attempt to be read in two ways.
+/// Checks that a path is in its normal form. No route needs a percent sign, a dot segment or an
+/// empty segment, so a path with one is ambiguous by intent.
 pub(super) fn check(path: &str) -> Result<(), Problem> {
-    if path.len() > LONGEST {
+    if path.len() > MAX_BYTES {
         let detail = "the path is too long";
         return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
     }
     let malformed = Problem::bad_request("the path is not in its normal form");
     let segments = path.strip_prefix('/').ok_or(malformed)?;
-    // The root, and one slash at the end, are the places where a segment may be empty.
+    // A segment may be empty only in the root and behind one trailing slash.
     let segments = segments.strip_suffix('/').unwrap_or(segments);
     if segments.is_empty() {
         return if path == "/" { Ok(()) } else { Err(malformed) };
@@ -31,11 +35,12 @@ fn allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'$')
 }
 
-/// Why a path leads nowhere. It has been seen that people put numbers and dates of birth there.
-pub(super) fn unknown(path: &str) -> Problem {
-    if path.split('/').any(phi::tells_of_a_person) {
+/// The problem of a path without a route. Clients have been seen to put record numbers and dates of
+/// birth into paths, which is answered with an explanation.
+pub(super) fn not_found(path: &str) -> Problem {
+    if path.split('/').any(phi_detector::looks_like_phi) {
         let detail = "a URL must not hold what identifies a person";
-        return Problem::bad_request(detail).because(Reason::PhiInUrl);
+        return Problem::bad_request(detail).with_reason(Reason::PhiInUrl);
     }
     let detail = if path.starts_with("/fhir/") {
         "nothing is there: see /fhir/metadata for the types that are kept; an id is a UUID in \
@@ -75,7 +80,7 @@ mod tests {
             assert_eq!(check(path), Ok(()), "{path}");
         }
         assert_eq!(
-            check(&format!("/{}", "a".repeat(LONGEST)))
+            check(&format!("/{}", "a".repeat(MAX_BYTES)))
                 .unwrap_err()
                 .status,
             StatusCode::URI_TOO_LONG
@@ -83,16 +88,16 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_nowhere_and_tells_of_a_person_is_told_so() {
+    fn a_path_without_a_route_that_looks_like_phi_is_explained() {
         for path in [
             "/patients/123-45-6789",
             "/patients/123456789",
             "/patients/Archer-1970-01-31",
             "/fhir/Patient/617-555-0182",
         ] {
-            assert_eq!(unknown(path).reason, Reason::PhiInUrl, "{path}");
+            assert_eq!(not_found(path).reason, Reason::PhiInUrl, "{path}");
         }
-        let not_found = unknown("/fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d");
+        let not_found = not_found("/fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d");
         assert_eq!(not_found.status, StatusCode::NOT_FOUND);
     }
 }

@@ -1,34 +1,43 @@
-//! No PHI in a URL: URLs end up in histories, logs and links. Only parameters that are described
-//! pass, each once, and only with a value of their own schema.
+//! Query screening: no PHI in a URL, because URLs end in histories, logs and links. Only described
+//! parameters pass, each once, and only with a value of their schema.
 
 use std::borrow::Cow;
 
-use super::{injection, phi};
-use crate::{
-    problem::{Problem, Reason},
-    surface::{Fit, Kind, Operation},
-};
+use super::injection;
+use super::phi_detector;
+use crate::api_schema::Operation;
+use crate::api_schema::ParameterMatch;
+use crate::api_schema::RouteKind;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
-const LONGEST: usize = 512;
+/// Longest query string, in bytes: several times the longest that is described.
+const MAX_BYTES: usize = 512;
 
-/// Holds a query string against what is described.
-pub(super) fn check(query: Option<&str>, operation: &Operation, kind: Kind) -> Result<(), Problem> {
+/// Compares a query string with the description of an operation.
+pub(super) fn check(
+    query: Option<&str>,
+    operation: &Operation,
+    kind: RouteKind,
+) -> Result<(), Problem> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
         return Ok(());
     };
-    if query.len() > LONGEST {
-        return Err(refusal(query.get(..LONGEST).unwrap_or_default(), kind));
+    if query.len() > MAX_BYTES {
+        return Err(refusal(query.get(..MAX_BYTES).unwrap_or_default(), kind));
     }
     let mut seen = 0_u64;
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match decoded(value).map(|value| operation.fit(name, &value)) {
-            Some(Fit::Fits(place)) if seen & bit(place) == 0 => seen |= bit(place),
-            Some(Fit::Fits(_)) => {
+        match decoded(value).map(|value| operation.match_parameter(name, &value)) {
+            Some(ParameterMatch::Matches(place)) if seen & bit(place) == 0 => seen |= bit(place),
+            Some(ParameterMatch::Matches(_)) => {
                 let detail = "a query parameter comes once";
-                return Err(Problem::bad_request(detail).because(Reason::Query));
+                return Err(Problem::bad_request(detail).with_reason(Reason::Query));
             }
-            Some(Fit::Unknown | Fit::IllFormed) | None => return Err(refusal(pair, kind)),
+            Some(ParameterMatch::Unknown | ParameterMatch::Invalid) | None => {
+                return Err(refusal(pair, kind));
+            }
         }
     }
     Ok(())
@@ -39,21 +48,21 @@ fn bit(place: usize) -> u64 {
     1_u64.checked_shl(place).unwrap_or(u64::MAX)
 }
 
-/// A value without percent signs. A plus stays one: no value here has a space.
+/// A value percent-decoded. A plus is kept: no described value contains a space.
 fn decoded(value: &str) -> Option<Cow<'_, str>> {
     if !value.contains('%') {
         return Some(Cow::Borrowed(value));
     }
-    let decoded = injection::decoded(value.as_bytes())?;
+    let decoded = injection::percent_decoded(value.as_bytes())?;
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// What a client is told, and what it is counted under. The advice is the same for each kind of
-/// route, whatever was sent.
-fn refusal(sent: &str, kind: Kind) -> Problem {
+/// The problem of a parameter. Its text depends on the kind of route alone, never on the value.
+fn refusal(sent: &str, kind: RouteKind) -> Problem {
     let (name, value) = sent.split_once('=').unwrap_or((sent, ""));
-    let plain = injection::decoded(value.as_bytes()).unwrap_or_default();
-    let personal = phi::is_name(name) || phi::tells_of_a_person(&String::from_utf8_lossy(&plain));
+    let plain = injection::percent_decoded(value.as_bytes()).unwrap_or_default();
+    let personal = phi_detector::is_phi_parameter(name)
+        || phi_detector::looks_like_phi(&String::from_utf8_lossy(&plain));
     let reason = if injection::find(sent.as_bytes()).is_some() {
         Reason::Injection
     } else if personal {
@@ -62,14 +71,14 @@ fn refusal(sent: &str, kind: Kind) -> Problem {
         Reason::Query
     };
     let detail = match kind {
-        Kind::Fhir => {
+        RouteKind::Fhir => {
             "a search parameter must not stand in a URL: use POST and [type]/_search, with the \
              parameters as a form"
         }
-        Kind::Api | Kind::Page | Kind::Asset | Kind::Health => {
+        RouteKind::Api | RouteKind::Page | RouteKind::Asset | RouteKind::Health => {
             "this query parameter is not used here: what identifies a person must not stand in a \
              URL"
         }
     };
-    Problem::bad_request(detail).because(reason)
+    Problem::bad_request(detail).with_reason(reason)
 }

@@ -1,7 +1,12 @@
+//! Requests that pass and requests that are refused, against the app's real description.
+
 mod clients;
 mod refusals;
 
-use http::{HeaderName, HeaderValue, Request, header::HOST};
+use http::HeaderName;
+use http::HeaderValue;
+use http::Request;
+use http::header::HOST;
 
 use super::*;
 
@@ -11,8 +16,8 @@ fn origin() -> Origin {
     "https://clinic.example".parse().unwrap()
 }
 
-fn surface() -> Surface {
-    Surface::of_app().unwrap()
+fn api_schema() -> ApiSchema {
+    ApiSchema::of_app().unwrap()
 }
 
 /// The head of a request: `GET /path`.
@@ -29,8 +34,8 @@ fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
     request.into_parts().0
 }
 
-/// What is answered to a request; its body, if it has one, is announced by `content-type`.
+/// The route of a request, or its problem. A request has a body if it has a `content-type`.
 fn answer(line: &str, headers: &[(&str, &str)]) -> Result<&'static str, Problem> {
     let has_body = headers.iter().any(|(name, _)| *name == "content-type");
-    check(&head(line, headers), has_body, &origin(), &surface()).map(|route| route.template)
+    check(&head(line, headers), has_body, &origin(), &api_schema()).map(|route| route.template)
 }

@@ -27,11 +27,11 @@ use tower::service_fn;
 
 use crate::{
     admission::Admission,
+    api_schema::ApiSchema,
     edge::Edge,
     edge_handler::EdgeHandler,
     limits::Limits,
     metrics::Metrics,
-    surface::Surface,
     transport::EdgeTransport,
     upstream::{Source, Upstreams},
 };
@@ -173,12 +173,12 @@ impl Web {
             limits.upstream.clone(),
             Arc::default(),
         );
-        let surface = Surface::of_app().unwrap();
+        let api_schema = ApiSchema::of_app().unwrap();
         let edge = Arc::new(Edge {
             origin: "https://localhost:8443".parse().unwrap(),
-            metrics: Metrics::new(surface.templates()),
-            surface: Arc::new(surface),
-            balancers: Arc::default(),
+            metrics: Metrics::new(api_schema.templates()),
+            api_schema: Arc::new(api_schema),
+            trusted_proxies: Arc::default(),
             admission: Admission::new(&limits),
             upstreams: Arc::new(upstreams.unwrap()),
             traced: false,
@@ -191,7 +191,7 @@ impl Web {
             tls: public,
             admission: Arc::clone(&edge.admission),
             limits: Arc::clone(&edge.limits),
-            balancers: Arc::default(),
+            trusted_proxies: Arc::default(),
             proxy_protocol: false,
             metrics: Arc::clone(&edge.metrics),
         };

@@ -1,37 +1,46 @@
 //! The PROXY protocol, version 2, as a receiver (haproxy's `doc/proxy-protocol.txt`, 2.2).
 //!
-//! Stricter than it has to be: where the text leaves a receiver free to go on with a header that
-//! it does not understand, we don't, because what is at stake is who the client is.
+//! `ppp` parses the header. The checks after it are stricter than the specification demands: where
+//! a receiver may go on with a header that it does not understand, this one refuses, because the
+//! header decides which client the connection belongs to.
 
-mod checksum;
+use std::net::IpAddr;
+use std::net::SocketAddr;
 
-use std::net::{IpAddr, SocketAddr};
+use crc::CRC_32_ISCSI;
+use crc::Crc;
+use ppp::v2::Addresses;
+use ppp::v2::Header;
+use ppp::v2::PROTOCOL_PREFIX;
+use ppp::v2::ParseError;
+use ppp::v2::Protocol;
+use ppp::v2::Type;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-
-/// What every header begins with. It is no beginning of TLS, nor of HTTP.
-const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
-/// Signature, version and command, family and protocol, length.
+/// Length of the fixed part in bytes: signature, version and command, family and protocol, length.
 const PREFIX: usize = 16;
-/// The longest rest that is read. Addresses take up to 36 bytes; the longest additions in use,
+/// Longest variable part that is read, in bytes. Addresses take up to 36; the longest TLVs in use,
 /// names from a client's certificate, some hundreds.
-const LONGEST: usize = 2048;
-/// The addition that holds a checksum of the whole header.
-const CRC32C: u8 = 0x03;
+const MAX_LENGTH: usize = 2048;
+/// Version 2 with the command LOCAL.
+const LOCAL: u8 = 0x20;
+/// CRC-32C, the checksum of a header (Castagnoli's polynomial, as in RFC 3720).
+const CRC_32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
-/// Whose connection it is.
+/// The origin of a connection, as its PROXY header states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The load balancer's own: it looks whether we are there.
-    Balancer,
-    /// This client's.
+    /// The load balancer itself, which checks whether this server is alive.
+    Local,
+    /// A client behind the load balancer.
     Client(SocketAddr),
 }
 
-/// Why a header is not accepted.
+/// Why a header is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyError {
-    /// It ended early, or came from somebody who does not speak the protocol.
+    /// The connection ended early, or began with something else.
     Missing,
     /// Not version 2.
     Version,
@@ -39,16 +48,16 @@ pub(crate) enum ProxyError {
     Command,
     /// Not TCP over IPv4 or IPv6.
     Family,
-    /// An address that nobody can have.
+    /// A source address that no client can have.
     Address,
-    /// Too long, or its parts don't fill it.
+    /// Too long, or not filled exactly by addresses and TLVs.
     Length,
-    /// The checksum is another.
+    /// A wrong checksum, or more than one.
     Checksum,
 }
 
 impl ProxyError {
-    /// What the log says. Nothing of the header is in it.
+    /// The text for the log. Nothing of the header is in it.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Missing => "no PROXY header",
@@ -62,107 +71,111 @@ impl ProxyError {
     }
 }
 
+impl From<ParseError> for ProxyError {
+    fn from(error: ParseError) -> Self {
+        match error {
+            ParseError::Incomplete(_) | ParseError::Prefix => Self::Missing,
+            ParseError::Version(_) => Self::Version,
+            ParseError::Command(_) => Self::Command,
+            ParseError::AddressFamily(_) | ParseError::Protocol(_) => Self::Family,
+            ParseError::Partial(..)
+            | ParseError::InvalidAddresses(..)
+            | ParseError::InvalidTLV(..)
+            | ParseError::Leftovers(_) => Self::Length,
+        }
+    }
+}
+
 /// Reads a header from the beginning of a connection: all of it, and not one byte more.
 pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Source, ProxyError> {
-    let mut prefix = [0; PREFIX];
+    let mut buffer = [0; PREFIX + MAX_LENGTH];
+    let (prefix, rest) = buffer
+        .split_first_chunk_mut::<PREFIX>()
+        .ok_or(ProxyError::Length)?;
     let missing = |_ended| ProxyError::Missing;
-    stream.read_exact(&mut prefix).await.map_err(missing)?;
-    let header = Header::begin(&prefix)?;
-    let mut rest = [0; LONGEST];
-    let rest = rest.get_mut(..header.length).ok_or(ProxyError::Length)?;
+    stream.read_exact(prefix).await.map_err(missing)?;
+    let length = rest_length(prefix)?;
+    let rest = rest.get_mut(..length).ok_or(ProxyError::Length)?;
     stream.read_exact(rest).await.map_err(missing)?;
-    header.end(&prefix, rest)
+    source(buffer.get(..PREFIX + length).ok_or(ProxyError::Length)?)
 }
 
-/// What the first bytes say of the rest.
-struct Header {
-    family: Family,
-    length: usize,
-}
-
-/// What the rest holds.
-enum Family {
-    /// Nothing of interest: the command is LOCAL.
-    Local,
-    V4,
-    V6,
-}
-
-impl Header {
-    fn begin(prefix: &[u8; PREFIX]) -> Result<Self, ProxyError> {
-        let [signature @ .., version, family, high, low] = prefix;
-        if *signature != SIGNATURE {
-            return Err(ProxyError::Missing);
-        }
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let (family, least) = match (version >> 4, version & 0xF, family) {
-            // The family of a LOCAL header is ignored, and so is all that follows.
-            (2, 0, _) => (Family::Local, 0),
-            (2, 1, 0x11) => (Family::V4, 12),
-            (2, 1, 0x21) => (Family::V6, 36),
-            (2, 1, _) => return Err(ProxyError::Family),
-            (2, ..) => return Err(ProxyError::Command),
-            _ => return Err(ProxyError::Version),
-        };
-        if !(least..=LONGEST).contains(&length) {
-            return Err(ProxyError::Length);
-        }
-        Ok(Self { family, length })
-    }
-
-    fn end(&self, prefix: &[u8; PREFIX], rest: &[u8]) -> Result<Source, ProxyError> {
-        let (address, additions) = match self.family {
-            Family::Local => return Ok(Source::Balancer),
-            Family::V4 => address(rest, |[a, b, c, d]: [u8; 4]| IpAddr::from([a, b, c, d]))?,
-            Family::V6 => address(rest, |octets: [u8; 16]| IpAddr::from(octets))?,
-        };
-        check(prefix, rest, additions)?;
-        let ip = address.ip();
-        if ip.is_unspecified() || ip.is_multicast() {
-            return Err(ProxyError::Address);
-        }
-        Ok(Source::Client(address))
+/// The length of the variable part, from a prefix that can begin an accepted header: a refusal
+/// does not wait for the rest.
+fn rest_length(prefix: &[u8; PREFIX]) -> Result<usize, ProxyError> {
+    let [.., high, low] = prefix;
+    let length = usize::from(u16::from_be_bytes([*high, *low]));
+    match Header::try_from(prefix.as_slice()) {
+        Ok(_) | Err(ParseError::Partial(..)) => Ok(length),
+        // The family of a LOCAL header is to be ignored, also one that `ppp` does not know.
+        Err(_) if is_local(prefix) => Ok(length),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// The client's address, and what follows the addresses: source, destination, and both ports.
-fn address<const N: usize>(
-    rest: &[u8],
-    ip: impl Fn([u8; N]) -> IpAddr,
-) -> Result<(SocketAddr, &[u8]), ProxyError> {
-    let parts = || {
-        let (source, rest) = rest.split_first_chunk::<N>()?;
-        let (_destination, rest) = rest.split_first_chunk::<N>()?;
-        let (port, rest) = rest.split_first_chunk::<2>()?;
-        let (_destination, rest) = rest.split_first_chunk::<2>()?;
-        let address = ip(*source).to_canonical();
-        Some((SocketAddr::new(address, u16::from_be_bytes(*port)), rest))
+fn is_local(header: &[u8]) -> bool {
+    header
+        .strip_prefix(PROTOCOL_PREFIX)
+        .is_some_and(|rest| rest.first() == Some(&LOCAL))
+}
+
+/// The source that a whole header states.
+fn source(bytes: &[u8]) -> Result<Source, ProxyError> {
+    if is_local(bytes) {
+        return Ok(Source::Local);
+    }
+    let header = Header::try_from(bytes)?;
+    if header.protocol != Protocol::Stream {
+        return Err(ProxyError::Family);
+    }
+    let (ip, port) = match header.addresses {
+        Addresses::IPv4(v4) => (IpAddr::from(v4.source_address), v4.source_port),
+        Addresses::IPv6(v6) => (IpAddr::from(v6.source_address), v6.source_port),
+        Addresses::Unspecified | Addresses::Unix(_) => return Err(ProxyError::Family),
     };
-    parts().ok_or(ProxyError::Length)
+    verify_checksum(&header)?;
+    let ip = ip.to_canonical();
+    if ip.is_unspecified() || ip.is_multicast() {
+        return Err(ProxyError::Address);
+    }
+    Ok(Source::Client(SocketAddr::new(ip, port)))
 }
 
-/// Looks through the additions, which have to fill the rest, and compares the checksum if one of
-/// them is that.
-fn check(prefix: &[u8; PREFIX], rest: &[u8], mut additions: &[u8]) -> Result<(), ProxyError> {
-    let mut seen = false;
-    while !additions.is_empty() {
-        let ([kind, high, low], after) = additions.split_first_chunk().ok_or(ProxyError::Length)?;
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let (value, after) = after.split_at_checked(length).ok_or(ProxyError::Length)?;
-        if *kind == CRC32C {
-            let stated: [u8; 4] = value.try_into().map_err(|_other| ProxyError::Length)?;
-            let before = rest.len() - after.len() - stated.len();
-            let before = rest.get(..before).ok_or(ProxyError::Length)?;
-            // While it is reckoned, zeros stand where it will be.
-            let right = checksum::of([&prefix[..], before, &[0; 4], after]);
-            if seen || u32::from_be_bytes(stated) != right {
-                return Err(ProxyError::Checksum);
-            }
-            seen = true;
+/// Walks the TLVs, which have to fill the header, and compares the CRC-32C if one is there.
+fn verify_checksum(header: &Header<'_>) -> Result<(), ProxyError> {
+    let bytes = header.as_bytes();
+    let mut stated = None;
+    let mut end = bytes.len() - header.tlv_bytes().len();
+    for tlv in header.tlvs() {
+        let tlv = tlv?;
+        // Each begins with its type and the two bytes of its length.
+        end += 3 + tlv.value.len();
+        if tlv.kind != u8::from(Type::CRC32C) {
+            continue;
         }
-        additions = after;
+        let value: [u8; 4] = tlv.value[..]
+            .try_into()
+            .map_err(|_other_length| ProxyError::Length)?;
+        let here = (end, u32::from_be_bytes(value));
+        if stated.replace(here).is_some() {
+            return Err(ProxyError::Checksum);
+        }
     }
-    Ok(())
+    let Some((end, stated)) = stated else {
+        return Ok(());
+    };
+    let (before, after) = bytes.split_at_checked(end).ok_or(ProxyError::Length)?;
+    let (before, _value) = before.split_last_chunk::<4>().ok_or(ProxyError::Length)?;
+    // The sender computed it with zeros in the place of its value.
+    let mut digest = CRC_32C.digest();
+    for part in [before, &[0; 4], after] {
+        digest.update(part);
+    }
+    if digest.finalize() == stated {
+        Ok(())
+    } else {
+        Err(ProxyError::Checksum)
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ struct Door {
 }
 
 impl Door {
-    async fn open(balancers: &str, proxy_protocol: bool, connections: u64) -> Self {
+    async fn open(trusted_proxies: &str, proxy_protocol: bool, connections: u64) -> Self {
         let dir = TempDir::new().unwrap();
         #[expect(
             clippy::disallowed_methods,
@@ -37,7 +37,7 @@ impl Door {
             tls: PublicServer::reloading(identity, Versions::Tls13).unwrap(),
             admission: Admission::new(&limits),
             limits: Arc::new(limits),
-            balancers: Arc::new(balancers.parse().unwrap_or_default()),
+            trusted_proxies: Arc::new(trusted_proxies.parse().unwrap_or_default()),
             proxy_protocol,
             metrics: Metrics::new([]),
         };

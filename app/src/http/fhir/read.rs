@@ -1,31 +1,41 @@
 //! `GET /fhir/{type}/{id}`.
 
-use access::Read;
+use access::{Disclosed, Read};
 use axum::extract::{Path, RawQuery, State};
-use axum::response::Response;
-use http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::body::ResponseBody;
 use super::request::{self, FormatQuery, TypePath};
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
+use crate::http::conditional::{self, Precondition, Validators, http_date};
 use crate::http::openapi::{FhirResource, Id, Outcome};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::records::subject;
-use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, parse_id};
+use fhir::{
+    Issue, IssueCode, OperationOutcome, Reference, ResourceType, SensitiveJson, Status,
+    VersionMeta, parse_id,
+};
 
 /// The current version of a resource.
 ///
 /// # Errors
 ///
-/// 404 also where the resource belongs to another organization; see [`Problem`] for the rest.
+/// 404 also where the resource belongs to another organization; 412 where it is not the version
+/// that the request demands; see [`Problem`] for the rest.
 #[utoipa::path(
     get,
     path = "/fhir/{type}/{id}",
     params(TypePath, Id, FormatQuery),
-    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+    responses(
+        (status = 200, response = FhirResource),
+        (status = 304, description = "The client has the current version"),
+        (status = 412, response = Outcome),
+        (status = "default", response = Outcome)
+    )
 )]
 pub(crate) async fn read(
     State(app): State<AppState>,
@@ -39,20 +49,63 @@ pub(crate) async fn read(
     let Reference { resource_type, id } = target(&resource_type, &id)?;
     let subject = subject(caller.organization(), resource_type).id(id);
     let permitted = app.gate.permit(&caller, Read, subject).await?;
+    // The access is recorded before its conditions are evaluated: that a version is still the
+    // current one is a disclosure too.
     let stored = app
         .records
         .read(&permitted, resource_type, id, MAX_RESPONSE_BYTES)
         .await?;
-    let mut etag = String::new();
+    let mut meta = None;
     let body = stored.map(|stored| {
-        etag = stored.meta.etag();
+        meta = Some(stored.meta);
         let document = stored.resource.with_meta(stored.meta).into_document();
         ResponseBody::reserved(document.to_bytes(), stored.reserved)
     });
-    let etag = HeaderValue::try_from(etag).map_err(Problem::internal)?;
-    let mut response = json_response(body);
-    response.headers_mut().insert(header::ETAG, etag);
+    let meta = meta.ok_or(Problem::Internal)?;
+    respond(&headers, meta, body)
+}
+
+/// The response that the conditions of a request ask for (RFC 9110, 13; FHIR R4, 3.1.0.5).
+fn respond(
+    request: &HeaderMap,
+    meta: VersionMeta,
+    body: Disclosed<ResponseBody>,
+) -> Result<Response, FhirError> {
+    let etag = meta.etag();
+    let current = Validators {
+        etag: &etag,
+        last_modified: Some(meta.last_updated),
+    };
+    let mut response = match conditional::evaluate(request, current) {
+        Precondition::Passed => json_response(body),
+        Precondition::NotModified => not_modified(),
+        Precondition::Failed => return Err(precondition_failed().into()),
+    };
+    let validators = [
+        (header::ETAG, Some(etag)),
+        (header::LAST_MODIFIED, http_date(meta.last_updated)),
+    ];
+    for (name, value) in validators {
+        if let Some(value) = value {
+            let value = HeaderValue::try_from(value).map_err(Problem::internal)?;
+            response.headers_mut().insert(name, value);
+        }
+    }
     Ok(response)
+}
+
+/// A response without a body, which has the caching rule of the one it stands for.
+fn not_modified() -> Response {
+    let rule = [(header::CACHE_CONTROL, "no-store")];
+    (StatusCode::NOT_MODIFIED, rule).into_response()
+}
+
+fn precondition_failed() -> OperationOutcome {
+    let why = "the current version is not the one that If-Match or If-Unmodified-Since asks for";
+    OperationOutcome::new(
+        Status::PreconditionFailed,
+        Issue::new(IssueCode::Conflict, why),
+    )
 }
 
 /// What the address names. A type or an id that cannot be is not found, and the answer says why.
@@ -71,6 +124,10 @@ fn target(resource_type: &str, id: &str) -> Result<Reference, OperationOutcome> 
 
 #[cfg(test)]
 mod tests {
+    use access::NotPhi;
+    use serde_json::json;
+    use time::macros::datetime;
+
     use super::*;
 
     #[test]
@@ -83,5 +140,53 @@ mod tests {
             assert_eq!(outcome.status(), Status::NotFound);
             assert!(!outcome.to_json().to_string().contains(id));
         }
+    }
+
+    /// The response to a request with these headers, for a version that was disclosed.
+    async fn answered(
+        headers: &[(header::HeaderName, &'static str)],
+    ) -> (StatusCode, HeaderMap, usize) {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect();
+        let meta = VersionMeta {
+            version: 3,
+            last_updated: datetime!(2026-11-23 15:02:07.9 UTC),
+        };
+        let document = SensitiveJson::new(json!({"resourceType": "Patient"}));
+        let body = ResponseBody::small(document.to_bytes());
+        let document = NotPhi::assert(body, "a resource without content").into();
+        let response = respond(&headers, meta, document)
+            .unwrap_or_else(axum::response::IntoResponse::into_response);
+        let (head, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 16).await.expect("a body");
+        (head.status, head.headers, body.len())
+    }
+
+    #[tokio::test]
+    async fn a_version_that_the_client_has_is_answered_without_a_body() {
+        let date = "Mon, 23 Nov 2026 15:02:07 GMT";
+        for condition in [
+            (header::IF_NONE_MATCH, "\"1\", W/\"3\""),
+            (header::IF_NONE_MATCH, "*"),
+            (header::IF_MODIFIED_SINCE, date),
+        ] {
+            let (status, headers, length) = answered(&[condition]).await;
+            assert_eq!((status, length), (StatusCode::NOT_MODIFIED, 0));
+            assert_eq!(headers[header::ETAG], "W/\"3\"");
+            assert_eq!(headers[header::LAST_MODIFIED], date);
+            assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+            assert!(!headers.contains_key(header::CONTENT_TYPE));
+        }
+        let (status, headers, length) = answered(&[(header::IF_NONE_MATCH, "3")]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(headers[header::LAST_MODIFIED], date);
+        assert!(length > 0);
+        let (status, headers, _) = answered(&[(header::IF_MATCH, "W/\"2\"")]).await;
+        assert_eq!(status, StatusCode::PRECONDITION_FAILED);
+        assert_eq!(headers[header::CONTENT_TYPE], "application/fhir+json");
+        let (status, _, _) = answered(&[(header::IF_MATCH, "W/\"3\"")]).await;
+        assert_eq!(status, StatusCode::OK);
     }
 }

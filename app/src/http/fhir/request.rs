@@ -1,14 +1,31 @@
-//! What of a request stands outside its body: the query string and the media types.
+//! Query string and content negotiation.
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
+use mediatype::MediaType;
+use mediatype::Name;
+use mediatype::names;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
+use crate::http::negotiation;
 use crate::http::openapi::one_of;
 use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, Status};
 
 /// The media type of a search form.
-const FORM: &str = "application/x-www-form-urlencoded";
+const FORM: MediaType<'static> = MediaType::new(
+    names::APPLICATION,
+    Name::new_unchecked("x-www-form-urlencoded"),
+);
+
+const FHIR: Name<'static> = Name::new_unchecked("fhir");
+
+/// The names of FHIR's JSON (R4, 2.1.0.6 and 3.1.1.3), the right one first; the last is DSTU 2's.
+pub(crate) const JSON: [MediaType<'static>; 4] = [
+    MediaType::from_parts(names::APPLICATION, FHIR, Some(names::JSON), &[]),
+    MediaType::new(names::APPLICATION, names::JSON),
+    MediaType::new(names::TEXT, names::JSON),
+    MediaType::from_parts(names::APPLICATION, names::JSON, Some(FHIR), &[]),
+];
 
 /// Parameters of every FHIR address; they say how a response is written.
 #[derive(IntoParams)]
@@ -85,12 +102,13 @@ pub(crate) fn screen_query(query: Option<&str>) -> Result<(), OperationOutcome> 
 ///
 /// 415.
 pub(crate) fn ask_json(headers: &HeaderMap) -> Result<(), OperationOutcome> {
-    match essence(headers, &header::CONTENT_TYPE).as_str() {
-        "application/fhir+json" | "application/json" | "text/json" => Ok(()),
-        _ => Err(OperationOutcome::unsupported_media_type(
-            "application/fhir+json",
-        )),
+    let sent = negotiation::content_type(headers);
+    if sent.is_some_and(|sent| JSON.iter().any(|known| *known == sent.essence())) {
+        return Ok(());
     }
+    Err(OperationOutcome::unsupported_media_type(
+        "application/fhir+json",
+    ))
 }
 
 /// Asks that the body is a form.
@@ -99,10 +117,13 @@ pub(crate) fn ask_json(headers: &HeaderMap) -> Result<(), OperationOutcome> {
 ///
 /// 415.
 pub(crate) fn ask_form(headers: &HeaderMap) -> Result<(), OperationOutcome> {
-    match essence(headers, &header::CONTENT_TYPE).as_str() {
-        FORM => Ok(()),
-        _ => Err(OperationOutcome::unsupported_media_type(FORM)),
+    let sent = negotiation::content_type(headers);
+    if sent.is_some_and(|sent| sent.essence() == FORM) {
+        return Ok(());
     }
+    Err(OperationOutcome::unsupported_media_type(
+        "application/x-www-form-urlencoded",
+    ))
 }
 
 /// Asks that the client takes JSON.
@@ -111,13 +132,7 @@ pub(crate) fn ask_form(headers: &HeaderMap) -> Result<(), OperationOutcome> {
 ///
 /// 406.
 pub(crate) fn ask_accepts_json(headers: &HeaderMap) -> Result<(), OperationOutcome> {
-    let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();
-    let takes = |value: &http::HeaderValue| {
-        value.to_str().is_ok_and(|value| {
-            value.contains("json") || value.contains("*/*") || value.contains("application/*")
-        })
-    };
-    if accepted.peek().is_none() || accepted.any(takes) {
+    if negotiation::accepts_any_of(headers, &JSON) {
         return Ok(());
     }
     let issue = Issue::new(
@@ -127,23 +142,10 @@ pub(crate) fn ask_accepts_json(headers: &HeaderMap) -> Result<(), OperationOutco
     Err(OperationOutcome::new(Status::NotAcceptable, issue))
 }
 
-/// The media type without its parameters, in lower case.
-fn essence(headers: &HeaderMap, name: &header::HeaderName) -> String {
-    let value = headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use http::header;
 
     use super::*;
 
@@ -173,9 +175,23 @@ mod tests {
             ))
             .is_ok()
         );
-        assert!(ask_json(&with(header::CONTENT_TYPE, "application/fhir+xml")).is_err());
+        for sent in [
+            "APPLICATION/FHIR+JSON",
+            "application/json; charset=\"utf-8\"",
+            "text/json;",
+        ] {
+            let told = ask_json(&with(header::CONTENT_TYPE, sent));
+            assert!(told.is_ok(), "{sent}");
+        }
+        for sent in ["application/fhir+xml", "application/jsonx", "", "json"] {
+            let told = ask_json(&with(header::CONTENT_TYPE, sent));
+            assert!(told.is_err(), "{sent}");
+        }
         assert!(ask_json(&HeaderMap::new()).is_err());
-        assert!(ask_form(&with(header::CONTENT_TYPE, FORM)).is_ok());
+        let form = "application/x-www-form-urlencoded";
+        assert!(ask_form(&with(header::CONTENT_TYPE, form)).is_ok());
+        let form = "Application/X-WWW-Form-URLEncoded; charset=UTF-8";
+        assert!(ask_form(&with(header::CONTENT_TYPE, form)).is_ok());
         assert!(ask_form(&with(header::CONTENT_TYPE, "application/json")).is_err());
         assert!(ask_accepts_json(&HeaderMap::new()).is_ok());
         assert!(ask_accepts_json(&with(header::ACCEPT, "application/fhir+json")).is_ok());

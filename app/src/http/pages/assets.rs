@@ -13,8 +13,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use crate::http::conditional::{self, Precondition, Validators};
+use crate::http::negotiation::accepts_gzip;
+
 struct Asset {
     path: String,
+    /// A weak tag (RFC 9110, 8.8.3): one for the content, whether it is compressed or not.
+    etag: String,
     media_type: &'static str,
     bytes: &'static [u8],
     /// The same, compressed once. Nothing else is ever compressed: an answer that holds a secret
@@ -28,21 +33,24 @@ impl Asset {
         media_type: &'static str,
         bytes: &'static [u8],
     ) -> Self {
-        let path = format!("/assets/{stem}.{:016x}.{extension}", fingerprint(bytes));
+        let hash = format!("{:016x}", fingerprint(bytes));
         Self {
-            path,
+            path: format!("/assets/{stem}.{hash}.{extension}"),
+            etag: format!("W/\"{hash}\""),
             media_type,
             bytes,
             gzip: gzip(bytes),
         }
     }
 
-    /// The content, and how it is coded.
-    fn content(&self, gzip: bool) -> (Bytes, Option<HeaderValue>) {
-        if gzip && !self.gzip.is_empty() {
-            return (self.gzip.clone(), Some(HeaderValue::from_static("gzip")));
+    /// The content, compressed for a client that accepts that.
+    fn response(&self, request: &HeaderMap) -> Response {
+        let kind = [(header::CONTENT_TYPE, self.media_type)];
+        if accepts_gzip(request) && !self.gzip.is_empty() {
+            let coding = [(header::CONTENT_ENCODING, "gzip")];
+            return (kind, coding, self.gzip.clone()).into_response();
         }
-        (Bytes::from_static(self.bytes), None)
+        (kind, self.bytes).into_response()
     }
 }
 
@@ -51,19 +59,6 @@ fn gzip(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
     Bytes::from(written.unwrap_or_default())
-}
-
-/// Whether a client says that it reads gzip (RFC 9110, 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT_ENCODING).iter();
-    accepted
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|coding| coding.split_once(';').unwrap_or((coding, "")))
-        .any(|(name, weight)| {
-            let refused = ["q=0", "q=0.0", "q=0.00", "q=0.000"].contains(&weight.trim());
-            name.trim().eq_ignore_ascii_case("gzip") && !refused
-        })
 }
 
 /// Stem and extension of the style sheet's name.
@@ -126,6 +121,7 @@ fn names() -> Object {
     params(FilePath),
     responses(
         (status = 200, description = "It may be kept for ever", content(("text/css"), ("image/svg+xml"))),
+        (status = 304, description = "The client has it already"),
         (status = 404, description = "There is another version by now")
     )
 )]
@@ -134,16 +130,21 @@ pub(crate) async fn get(Path(file): Path<String>, headers: HeaderMap) -> Respons
     let Some(asset) = [&*STYLESHEET, &*FAVICON].into_iter().find(named) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let (content, coding) = asset.content(takes_gzip(&headers));
-    let mut response = content.into_response();
+    let current = Validators {
+        etag: &asset.etag,
+        // A file that is compiled in has none, and every name has one content for ever.
+        last_modified: None,
+    };
+    let mut response = match conditional::evaluate(&headers, current) {
+        // A file of another version has another name, so no `If-Match` can be meant for one.
+        Precondition::Passed | Precondition::Failed => asset.response(&headers),
+        Precondition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+    };
     let headers = response.headers_mut();
     let mut set = |name, value| drop(headers.insert(name, HeaderValue::from_static(value)));
-    set(header::CONTENT_TYPE, asset.media_type);
     set(header::CACHE_CONTROL, "public, max-age=31536000, immutable");
     set(header::VARY, "accept-encoding");
-    if let Some(coding) = coding {
-        headers.insert(header::CONTENT_ENCODING, coding);
-    }
+    set(header::ETAG, &asset.etag);
     response
 }
 

@@ -8,6 +8,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(expectations());
     cases.extend(once());
     cases.extend(types());
+    cases.extend(grammar());
+    cases.extend(conditions());
     cases
 }
 
@@ -208,5 +210,99 @@ fn types() -> Vec<Case> {
     let untyped = form("Content-Length: 3\r\n", "a=b")
         .replace("Content-Type: application/x-www-form-urlencoded\r\n", "");
     cases.push(declined("a form of no type", untyped));
+    cases
+}
+
+/// Lists, parameters and quoted strings (RFC 9110, 5.6) go on as they came.
+fn grammar() -> Vec<Case> {
+    let fields = [
+        (
+            "accept",
+            "application/fhir+json; profile=\"http://hl7.org/fhir/StructureDefinition/Patient\"",
+        ),
+        ("accept", "APPLICATION/FHIR+JSON"),
+        ("accept", "a/b; c=\"d, e; f=\\\"g\\\"\", h/i;q=0.5"),
+        ("accept", "a/b,, c/d,"),
+        ("prefer", "respond-async, wait=10; foo=\"a;b,c\""),
+        ("authorization", "Bearer  abc"),
+        ("authorization", "bearer     abc"),
+    ];
+    let mut cases: Vec<Case> = fields
+        .iter()
+        .map(|(name, value)| {
+            let text = page(&format!("{name}: {value}\r\n"));
+            passed(
+                format!("{name}: {value}"),
+                text,
+                sees_page().with(name, value),
+            )
+        })
+        .collect();
+    for field in [
+        "Accept: a/b; c=\"d",
+        "Accept: a/b; c=\"d\"e",
+        "Accept: a/b; c=\"<script>alert(1)</script>\"",
+        "Prefer: a=\"${jndi:ldap://x}\"",
+        "Authorization: Bearer\tabc",
+        "Authorization: Bearer",
+    ] {
+        cases.push(declined(field, page(&format!("{field}\r\n"))));
+    }
+    for kind in [
+        "APPLICATION/X-WWW-Form-URLEncoded",
+        "application/x-www-form-urlencoded; charset=\"UTF-8\"",
+    ] {
+        let text =
+            form("Content-Length: 3\r\n", "a=b").replace("application/x-www-form-urlencoded", kind);
+        let mut sees = sees_form("a=b");
+        sees.fields = vec![("content-type".to_owned(), kind.to_owned())];
+        cases.push(passed(format!("a form of the type {kind}"), text, sees));
+    }
+    cases
+}
+
+/// Conditions (RFC 9110, 13): those of a cache are dropped where they are malformed.
+fn conditions() -> Vec<Case> {
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let kept = [
+        ("if-none-match", "W/\"1\", \"2\""),
+        ("if-none-match", "*"),
+        ("if-match", "W/\"1\""),
+        ("if-modified-since", date),
+        ("if-modified-since", "Sunday, 06-Nov-94 08:49:37 GMT"),
+        ("if-unmodified-since", "Sun Nov  6 08:49:37 1994"),
+    ];
+    let dropped = [
+        ("if-none-match", "1"),
+        ("if-none-match", "\"1"),
+        ("if-none-match", "W/1, 2"),
+        ("if-modified-since", "1994-11-06"),
+        (
+            "if-modified-since",
+            "Sun, 06 Nov 1994 08:49:37 GMT; length=5",
+        ),
+        ("if-unmodified-since", "0"),
+    ];
+    let with = |(name, value): &(&str, &str)| page(&format!("{name}: {value}\r\n"));
+    let mut cases = Vec::new();
+    for one in &kept {
+        let sees = sees_page().with(one.0, one.1);
+        cases.push(passed(format!("{}: {}", one.0, one.1), with(one), sees));
+    }
+    for one in &dropped {
+        let name = format!("{}: {}, dropped", one.0, one.1);
+        cases.push(passed(name, with(one), sees_page()));
+    }
+    for one in [
+        ("if-match", "1"),
+        ("if-match", "\"1\" \"2\""),
+        ("if-none-match", "\"1' or '1'='1\""),
+        ("if-none-match", "\"caf\u{e9}\""),
+        ("if-none-match", "<1>"),
+        ("if-none-match", "\"1\" \"2\""),
+        ("if-modified-since", "${jndi:ldap://x}"),
+    ] {
+        cases.push(declined(format!("{}: {}", one.0, one.1), with(&one)));
+    }
     cases
 }

@@ -1,6 +1,8 @@
 //! Request lines: versions, spaces, methods, and what is no HTTP/1.1 at all.
 
-use super::case::{Case, Expect, FORM, PAGE, SMUGGLED, declined, page, passed, refused, sees_page};
+use super::case::{
+    Case, Expect, FORM, PAGE, SMUGGLED, declined, form, page, passed, refused, sees_form, sees_page,
+};
 
 const HOST: &str = "Host: clinic.example\r\n\r\n";
 
@@ -9,6 +11,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(other_protocols());
     cases.extend(methods());
     cases.extend(around());
+    cases.extend(empty_lines());
     cases
 }
 
@@ -221,29 +224,66 @@ fn methods() -> Vec<Case> {
     cases
 }
 
-/// What stands before a request line, and requests one behind the other.
-fn around() -> Vec<Case> {
-    let pages = |count| Expect::Passed(vec![sees_page(); count]);
+/// Empty lines around requests (RFC 9112, 2.2): one is skipped, and no more.
+fn empty_lines() -> Vec<Case> {
     vec![
-        // RFC 9112, 2.2 would let it be skipped; what stands before a request is not ours to judge.
-        refused(
+        passed(
             "an empty line before the request",
             format!("\r\n{}", page("")),
+            sees_page(),
         ),
-        refused("a bare LF before the request", format!("\n{}", page(""))),
-        refused("a bare CR before the request", format!("\r{}", page(""))),
+        refused(
+            "two empty lines before the request",
+            format!("\r\n\r\n{}", page("")),
+        ),
         refused(
             "a thousand empty lines before the request",
             "\r\n".repeat(1000) + &page(""),
         ),
-        Case::new("a page", page(""), pages(1)),
-        Case::new("three pages at once", page("").repeat(3), pages(3)),
-        Case::new("twenty pages at once", page("").repeat(20), pages(20)),
+        refused(
+            "a line of a space before the request",
+            format!(" \r\n{}", page("")),
+        ),
+        refused(
+            "an empty line and a bare LF before the request",
+            format!("\r\n\n{}", page("")),
+        ),
         Case::new(
             "an empty line between pages",
             format!("{}\r\n{}", page(""), page("")),
+            Expect::Passed(vec![sees_page(), sees_page()]),
+        ),
+        Case::new(
+            "a form, an empty line and a page",
+            format!("{}\r\n{}", form("Content-Length: 3\r\n", "a=b"), page("")),
+            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+        ),
+        Case::new(
+            "chunks, an empty line and a page",
+            format!(
+                "{}\r\n{}",
+                form("Transfer-Encoding: chunked\r\n", "3\r\na=b\r\n0\r\n\r\n"),
+                page("")
+            ),
+            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+        ),
+        Case::new(
+            "two empty lines between pages",
+            format!("{}\r\n\r\n{}", page(""), page("")),
             Expect::PassedThenRefused(vec![sees_page()]),
         ),
+    ]
+}
+
+/// What stands before a request line, and requests one behind the other.
+fn around() -> Vec<Case> {
+    let pages = |count| Expect::Passed(vec![sees_page(); count]);
+    vec![
+        refused("a bare LF before the request", format!("\n{}", page(""))),
+        refused("a bare CR before the request", format!("\r{}", page(""))),
+        Case::new("a page", page(""), pages(1)),
+        Case::new("three pages at once", page("").repeat(3), pages(3)),
+        Case::new("twenty pages at once", page("").repeat(20), pages(20)),
         Case::new(
             "a page and the wish to end",
             page("Connection: close\r\n"),

@@ -106,6 +106,9 @@ def refused():
     yield "two hosts beside the authority", page(("host", HOST), ("host", "other.example"))
     yield "two hosts and no authority", page(("host", HOST), ("host", HOST), authority=None)
     yield "another host and no authority", page(("host", "other.example"), authority=None)
+    yield "an empty host and no authority", page(("host", ""), authority=None)
+    yield "a host that is none and no authority", page(("host", HOST + "/"), authority=None)
+    yield "our host beside another authority", page(("host", HOST), authority="other.example")
     yield "CONNECT", [(":method", "CONNECT"), (":authority", HOST + ":443")]
     yield "CONNECT to another host", [(":method", "CONNECT"), (":authority", "169.254.169.254:80")]
     yield "CONNECT with a path", page(method="CONNECT")
@@ -158,6 +161,12 @@ def passed():
     # The library drops it before anybody could see it: what is left can be read in one way.
     yield "a fragment, dropped", page(path="/patients#top"), None, None
     yield "the authority in capitals", page(authority="CLINIC.Example"), None, None
+    # As gateways send on what came over HTTP/1.1 (RFC 9113, 8.3.1).
+    yield "our host and no authority", page(("host", HOST), authority=None), None, None
+    yield "our host in capitals and no authority", page(("host", HOST.upper()), authority=None), None, None
+    yield "a form with our host and no authority", [
+        field for field in form(("host", HOST)) if field[0] != ":authority"
+    ], b"a=b", None
     yield "the same host beside the authority", page(("host", HOST)), None, None
     yield "fields that are dropped", page(("x-a", "1"), ("via", "2 other"), ("x-b", "caf\u00e9")), None, None
     yield "te: trailers", page(("te", "trailers")), None, None

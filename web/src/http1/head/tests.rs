@@ -1,3 +1,5 @@
+//! Heads that are read, and every kind that is refused.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -41,12 +43,33 @@ fn a_head_is_awaited_until_its_end() {
 }
 
 #[test]
+fn one_empty_line_before_a_request_is_skipped_and_is_no_beginning_of_it() {
+    let text = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for length in 0..text.len() {
+        let mut inbox = BytesMut::from(&text[..length]);
+        assert!(matches!(take(&mut inbox, LONGEST), Ok(None)), "{length}");
+        assert_eq!(inbox.len(), length);
+        assert_eq!(has_begun(&inbox), length > 2, "{length}");
+    }
+    let mut inbox = BytesMut::from(&[&text[..], b"\r\nGET"].concat()[..]);
+    assert_eq!(take(&mut inbox, LONGEST).unwrap().unwrap().parts.uri, "/");
+    assert_eq!(&inbox[..], b"\r\nGET");
+    // A second one is refused as soon as it is there.
+    assert_eq!(refused("\r\n\r\n"), 400);
+}
+
+#[test]
 fn what_readers_differ_on_is_refused() {
     for text in [
         "GET / HTTP/1.1\nHost: a\n\n",
         "GET / HTTP/1.1\r\nHost: a\n\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\n\nX: b\r\n\r\n",
-        "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\r\n GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\r\n\0GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\rGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\r\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
         " GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -1,4 +1,4 @@
-//! What ordinary browsers and FHIR clients send. None of it is ever refused.
+//! Requests of ordinary browsers and FHIR clients, none of which is refused.
 
 use super::*;
 
@@ -67,7 +67,7 @@ const AGENTS: [&str; 60] = [
 ];
 
 #[test]
-fn every_ordinary_program_may_ask() {
+fn every_ordinary_user_agent_is_admitted() {
     for agent in AGENTS {
         let told = answer("GET /sign-in", &[("user-agent", agent)]);
         assert_eq!(told, Ok("/sign-in"), "{agent}");
@@ -76,7 +76,7 @@ fn every_ordinary_program_may_ask() {
 }
 
 #[test]
-fn a_browser_may_open_every_page_and_send_every_form() {
+fn a_browsers_pages_and_forms_are_admitted() {
     let chromium = [
         (
             "sec-ch-ua",
@@ -135,11 +135,11 @@ fn a_browser_may_open_every_page_and_send_every_form() {
     }
     // The form of the sign-out button has no fields; a browser names its type all the same.
     let head = head("POST /sign-out", &form);
-    assert!(check(&head, false, &origin(), &surface()).is_ok());
+    assert!(check(&head, false, &origin(), &api_schema()).is_ok());
 }
 
 #[test]
-fn a_client_of_fhir_may_ask_as_its_library_does() {
+fn requests_of_fhir_libraries_are_admitted() {
     let read = format!("GET /fhir/Patient/{ID}");
     let formatted = format!(
         "GET /fhir/Observation/{ID}?_format=application%2Ffhir%2Bjson&_pretty=true&_summary=false"
@@ -151,6 +151,11 @@ fn a_client_of_fhir_may_ask_as_its_library_does() {
         "application/fhir+json, application/json;q=0.9, */*;q=0.1",
         "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
         "*/*",
+        "APPLICATION/FHIR+JSON",
+        "application/fhir+json; profile=\"http://hl7.org/fhir/StructureDefinition/Patient\"",
+        "application/fhir+json; profile=\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient|6.1.0\"; charset=\"utf-8\", text/html;q=0.5",
+        "application/fhir+json; title=\"a \\\"b\\\", c; d\"",
+        "text/html,, */*;q=0.1,",
     ] {
         let headers = [
             ("accept", accept),
@@ -190,5 +195,37 @@ fn a_client_of_fhir_may_ask_as_its_library_does() {
     }
     // Some name a content type though there is none.
     let head = head(&read, &[("content-type", "application/fhir+json")]);
-    assert!(check(&head, false, &origin(), &surface()).is_ok());
+    assert!(check(&head, false, &origin(), &api_schema()).is_ok());
+}
+
+#[test]
+fn a_field_is_read_in_every_spelling_that_its_grammar_has() {
+    let read = format!("GET /fhir/Patient/{ID}");
+    for (name, value) in [
+        ("prefer", "respond-async, wait=10; foo=\"a;b,c\""),
+        ("prefer", "return=\"minimal\""),
+        ("prefer", "return = minimal; a = \"b\""),
+        ("authorization", "Bearer  abc"),
+        ("authorization", "bearer    abc"),
+        ("content-type", ""),
+        ("if-none-match", "*"),
+        ("if-none-match", "W/\"1\", \"2\",\"3-gzip\""),
+        ("if-match", "W/\"1\""),
+        ("if-modified-since", "Sunday, 06-Nov-94 08:49:37 GMT"),
+        ("if-modified-since", "Sun Nov  6 08:49:37 1994"),
+        // Malformed: ignored.
+        ("if-none-match", "1"),
+        ("if-none-match", "W/1, \"2"),
+        ("if-none-match", ""),
+        (
+            "if-modified-since",
+            "Thu, 01 Jan 1970 00:00:00 GMT; length=123",
+        ),
+        ("if-unmodified-since", "0"),
+    ] {
+        let head = head(&read, &[(name, value)]);
+        let api_schema = api_schema();
+        let told = check(&head, false, &origin(), &api_schema);
+        assert!(told.is_ok(), "{name}: {value}: {told:?}");
+    }
 }

@@ -60,6 +60,40 @@ async fn an_asset_is_compressed_for_those_who_read_that() {
     }
 }
 
+#[tokio::test]
+async fn an_asset_that_the_client_has_is_not_sent_again() {
+    let file = favicon().trim_start_matches("/assets/").to_owned();
+    let first = get(Path(file.clone()), HeaderMap::new()).await;
+    let etag = first.headers()[header::ETAG].clone();
+    let ask = async |name, value: &str| {
+        let headers = HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())]);
+        get(Path(file.clone()), headers).await
+    };
+    let tag = etag.to_str().unwrap();
+    for known in [
+        tag,
+        tag.trim_start_matches("W/"),
+        "*",
+        &format!("\"a\", {tag}"),
+    ] {
+        let answer = ask(header::IF_NONE_MATCH, known).await;
+        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED, "{known}");
+        for name in [header::ETAG, header::CACHE_CONTROL, header::VARY] {
+            assert_eq!(answer.headers()[&name], first.headers()[&name], "{name}");
+        }
+        assert!(!answer.headers().contains_key(header::CONTENT_TYPE));
+        let body = axum::body::to_bytes(answer.into_body(), 1).await.unwrap();
+        assert!(body.is_empty());
+    }
+    for (name, value) in [
+        (header::IF_NONE_MATCH, "\"a\""),
+        (header::IF_NONE_MATCH, "1"),
+        (header::IF_MODIFIED_SINCE, "Fri, 31 Dec 2100 00:00:00 GMT"),
+    ] {
+        assert_eq!(ask(name, value).await.status(), StatusCode::OK, "{value}");
+    }
+}
+
 #[test]
 fn the_style_sheet_loads_nothing_from_elsewhere() {
     for forbidden in ["@import", "url(", "http:", "https:", "@font-face"] {

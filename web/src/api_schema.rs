@@ -1,5 +1,4 @@
-//! The app's whole surface, as its `OpenAPI` document describes it. What is not described there
-//! does not reach the app.
+//! The app's API as its `OpenAPI` document describes it: the allow list of [`crate::screen`].
 
 mod document;
 mod operation;
@@ -8,26 +7,25 @@ mod tree;
 
 use http::Method;
 
-pub(crate) use operation::{Fit, Operation};
+pub(crate) use operation::Operation;
+pub(crate) use operation::ParameterMatch;
 use tree::Node;
 
-/// The routes of the app, and the two of this tier's own.
+/// All routes: the app's, and the two that this tier answers itself.
 #[derive(Debug)]
-pub(crate) struct Surface {
+pub(crate) struct ApiSchema {
     routes: Node,
     cookie: &'static str,
 }
 
-/// A path, or all paths of one template.
+/// A route: one path, or all paths of one template.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// As it is described: `/patients/{id}`. It may be logged.
+    /// The template: `/patients/{id}`. It may be logged, the path may not.
     pub(crate) template: &'static str,
-    /// How it speaks.
-    pub(crate) kind: Kind,
-    /// Whether it takes large bodies, which cost the app more than all else.
-    pub(crate) bulk: bool,
-    /// The methods that it answers, as `Allow` lists them.
+    /// The part of the app that it belongs to.
+    pub(crate) kind: RouteKind,
+    /// The supported methods, as `Allow` lists them.
     pub(crate) allow: &'static str,
     operations: Vec<Operation>,
 }
@@ -43,31 +41,31 @@ pub(crate) enum RequestClass {
     SignIn,
 }
 
-/// What a route is a part of.
+/// The part of the app that a route belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum RouteKind {
     /// The clinical API.
     Fhir,
     /// The workflow API.
     Api,
     /// Pages for people.
     Page,
-    /// What pages are made of, the same for everybody.
+    /// Files that pages load, the same for every client.
     Asset,
     /// `/healthz` and `/readyz`, which this tier answers.
     Health,
 }
 
-/// The document cannot be what requests are held against.
+/// Why a document cannot serve as the allow list.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SurfaceError {
+pub(crate) enum ApiSchemaError {
     #[error("the OpenAPI document is not JSON")]
     Json(#[from] serde_json::Error),
     #[error("the OpenAPI document cannot be used at {place}: {why}")]
     Malformed { place: String, why: &'static str },
 }
 
-impl SurfaceError {
+impl ApiSchemaError {
     fn malformed(place: &str, why: &'static str) -> Self {
         Self::Malformed {
             place: place.to_owned(),
@@ -76,31 +74,31 @@ impl SurfaceError {
     }
 }
 
-/// What stands in a log instead of a path that nobody described.
+/// The placeholder in logs and metrics for a path that no route has.
 pub(crate) const UNKNOWN: &str = "*";
 
-impl Surface {
-    /// Reads the document that the app serves.
-    pub(crate) fn of_app() -> Result<Self, SurfaceError> {
+impl ApiSchema {
+    /// Parses the app's own document, which is compiled in.
+    pub(crate) fn of_app() -> Result<Self, ApiSchemaError> {
         Self::parse(include_str!("../../app/openapi.json"))
     }
 
-    /// Reads a document.
-    pub(crate) fn parse(document: &str) -> Result<Self, SurfaceError> {
+    /// Parses a document.
+    pub(crate) fn parse(document: &str) -> Result<Self, ApiSchemaError> {
         document::read(&serde_json::from_str(document)?)
     }
 
-    /// The route that a path belongs to.
+    /// The route of a path.
     pub(crate) fn route(&self, path: &str) -> Option<&Route> {
         self.routes.find(path.strip_prefix('/')?)
     }
 
-    /// All that stands in logs and metrics instead of paths, but for [`UNKNOWN`].
+    /// The templates of all routes: the labels of logs and metrics, besides [`UNKNOWN`].
     pub(crate) fn templates(&self) -> Vec<&'static str> {
         self.routes.templates()
     }
 
-    /// What stands in a log instead of the path.
+    /// The template of a path's route, or [`UNKNOWN`].
     pub(crate) fn template(&self, path: &str) -> &'static str {
         self.route(path).map_or(UNKNOWN, |route| route.template)
     }
@@ -112,7 +110,7 @@ impl Surface {
 }
 
 impl Route {
-    /// What the method does here; `HEAD` is `GET` without a body.
+    /// The operation of a method; `HEAD` is `GET` without a body.
     pub(crate) fn operation(&self, method: &Method) -> Option<&Operation> {
         let method = if *method == Method::HEAD {
             &Method::GET
@@ -122,8 +120,8 @@ impl Route {
         self.operations.iter().find(|one| one.method == *method)
     }
 
-    /// Any method's description, for what comes with a method that is not described.
-    pub(crate) fn any(&self) -> Option<&Operation> {
+    /// The first operation: its parameters apply where the method is not described.
+    pub(crate) fn any_operation(&self) -> Option<&Operation> {
         self.operations.first()
     }
 }

@@ -1,11 +1,11 @@
-//! The few keywords of JSON Schema that parameters are described by.
+//! Schemas of parameters: the keywords of JSON Schema that describe a closed set of values.
 
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::SurfaceError;
+use super::ApiSchemaError;
 
-/// What a parameter may be. There is no schema for "any text": each one is a closed set or a form.
+/// A schema. None accepts any text: each is a closed set or an anchored form.
 #[derive(Debug)]
 pub(super) enum Schema {
     /// `enum`, `const`, `type: boolean`.
@@ -19,9 +19,9 @@ pub(super) enum Schema {
 }
 
 impl Schema {
-    /// Reads a schema; `place` is where it stands, for the error.
-    pub(super) fn read(schema: &Value, place: &str) -> Result<Self, SurfaceError> {
-        let malformed = |why| SurfaceError::malformed(place, why);
+    /// Parses a schema; `place` is its position in the document, for the error.
+    pub(super) fn read(schema: &Value, place: &str) -> Result<Self, ApiSchemaError> {
+        let malformed = |why| ApiSchemaError::malformed(place, why);
         let text = |name: &str| schema.get(name).and_then(Value::as_str);
         if let Some(only) = text("const") {
             return Ok(Self::OneOf(vec![only.into()]));
@@ -57,7 +57,7 @@ impl Schema {
         }
     }
 
-    /// Whether a value fits.
+    /// Whether a value fits the schema.
     pub(super) fn accepts(&self, value: &str) -> bool {
         match self {
             Self::OneOf(values) => values.iter().any(|one| **one == *value),
@@ -70,14 +70,14 @@ impl Schema {
     }
 }
 
-/// A whole number in its one decimal spelling.
+/// A whole number in its canonical decimal form.
 fn integer(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let padded = text.len() > 1 && text.starts_with('0');
     (plain && !padded).then(|| text.parse().ok())?
 }
 
-/// A UUID in lower case with hyphens: an id has one spelling.
+/// Whether a text is a UUID in lower case with hyphens, the canonical form.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {

@@ -1,8 +1,9 @@
-//! Paths as a tree of their segments.
+//! The routing tree: a node for each segment of a path.
 
-use super::{Route, schema::Schema};
+use super::Route;
+use super::schema::Schema;
 
-/// What follows a segment.
+/// A node: the routes below a segment.
 #[derive(Debug, Default)]
 pub(super) struct Node {
     words: Vec<(Box<str>, Node)>,
@@ -12,14 +13,14 @@ pub(super) struct Node {
 
 /// A segment of a template.
 pub(super) enum Segment<'a> {
-    /// It stands there as it is.
+    /// A literal segment.
     Word(&'a str),
-    /// It stands for what fits.
+    /// A parameter: any segment that fits its schema.
     Parameter(Schema),
 }
 
 impl Node {
-    /// Puts a route in its place; false if another stands there.
+    /// Inserts a route; `false` if the path has one already.
     pub(super) fn insert<'a>(
         &mut self,
         mut segments: impl Iterator<Item = Segment<'a>>,
@@ -48,7 +49,8 @@ impl Node {
         }
     }
 
-    /// The route of a path without its first slash. A word goes before what a parameter takes.
+    /// The route of a path without its first slash. A literal segment takes precedence over a
+    /// parameter.
     pub(super) fn find(&self, path: &str) -> Option<&Route> {
         let (segment, rest) = match path.split_once('/') {
             Some((segment, rest)) => (segment, Some(rest)),

@@ -1,10 +1,11 @@
-//! What tells of a person, by its form. Whatever is not described is refused anyway; this says only
-//! whether the client must be told why a URL is the wrong place for it, and under what it is
-//! counted.
+//! Detection of PHI in URLs, by the form of values and the names of parameters.
+//!
+//! It admits and refuses nothing: a URL that is not described is refused anyway. It decides whether
+//! the refusal explains that PHI must not stand in a URL, and under which reason it is counted.
 
-/// Parameters by which people search for people: those of FHIR that carry PHI, and the names that
-/// forms have for the same.
-const NAMES: [&str; 37] = [
+/// Names of parameters that carry PHI: FHIR's search parameters, and the usual names of form fields.
+/// In order, for a binary search.
+const PARAMETER_NAMES: [&str; 37] = [
     "address",
     "address-city",
     "address-country",
@@ -45,24 +46,24 @@ const NAMES: [&str; 37] = [
 ];
 
 /// Whether a parameter of this name carries PHI. Modifiers and chains (`name:exact`,
-/// `subject.name`) carry what their first part does.
-pub(super) fn is_name(name: &str) -> bool {
+/// `subject.name`) are judged by their first part.
+pub(super) fn is_phi_parameter(name: &str) -> bool {
     let first = name.split([':', '.']).next().unwrap_or_default();
     let lower = first.to_ascii_lowercase();
-    NAMES.binary_search(&lower.as_str()).is_ok()
+    PARAMETER_NAMES.binary_search(&lower.as_str()).is_ok()
 }
 
-/// Whether a text looks like a social security number, a telephone number, a record number, a date,
-/// or an e-mail address, or holds one of those that have a form of their own.
-pub(super) fn tells_of_a_person(text: &str) -> bool {
+/// Whether a text looks like, or contains, a social security number, a telephone number, a record
+/// number, a date or an e-mail address.
+pub(super) fn looks_like_phi(text: &str) -> bool {
     is_number(text)
         || is_email(text)
-        || holds(text, &[3, 2, 4])
-        || holds(text, &[3, 3, 4])
-        || holds(text, &[4, 2, 2])
+        || contains_digit_groups(text, &[3, 2, 4])
+        || contains_digit_groups(text, &[3, 3, 4])
+        || contains_digit_groups(text, &[4, 2, 2])
 }
 
-/// Six digits or more, grouped in any way; so many as a person has to do with.
+/// Whether a text is 6 to 16 digits, grouped in any way: the lengths of identifiers of persons.
 fn is_number(text: &str) -> bool {
     let separates = |byte: u8| b" -.+/()".contains(&byte);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -77,9 +78,9 @@ fn is_email(text: &str) -> bool {
         .is_some_and(|(who, host)| !who.is_empty() && host.contains('.'))
 }
 
-/// Whether a text holds groups of so many digits with one separator between them, and no digit
-/// beside. The groups of a UUID are longer.
-fn holds(text: &str, groups: &[usize]) -> bool {
+/// Whether a text contains groups of digits of these lengths, with one separator between them and no
+/// digit on either side. The groups of a UUID are longer.
+fn contains_digit_groups(text: &str, groups: &[usize]) -> bool {
     let mut runs: Vec<usize> = Vec::new();
     let mut run = 0;
     let mut joined = false;
@@ -112,9 +113,13 @@ mod tests {
 
     #[test]
     fn the_names_are_in_order() {
-        assert!(NAMES.is_sorted());
-        assert!(is_name("family") && is_name("Family:exact") && is_name("subject.name"));
-        assert!(!is_name("_count") && !is_name("page"));
+        assert!(PARAMETER_NAMES.is_sorted());
+        assert!(
+            is_phi_parameter("family")
+                && is_phi_parameter("Family:exact")
+                && is_phi_parameter("subject.name")
+        );
+        assert!(!is_phi_parameter("_count") && !is_phi_parameter("page"));
     }
 
     #[test]
@@ -137,7 +142,7 @@ mod tests {
             "MRN-123-45-6789",
             "100200",
         ] {
-            assert!(tells_of_a_person(text), "{text}");
+            assert!(looks_like_phi(text), "{text}");
         }
         for text in [
             "",
@@ -150,7 +155,7 @@ mod tests {
             "1.2.3",
             "v1",
         ] {
-            assert!(!tells_of_a_person(text), "{text}");
+            assert!(!looks_like_phi(text), "{text}");
         }
     }
 }

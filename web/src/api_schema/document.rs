@@ -1,15 +1,19 @@
-//! From an `OpenAPI` 3.1 document to routes. It is read once, at the start; what it says lives as
-//! long as the process, so texts that leave this module are leaked.
+//! The reader of the `OpenAPI` 3.1 document. It runs once, at the start, and its result lives as long
+//! as the process: texts that leave this module are leaked.
 
 use http::Method;
 use serde_json::Value;
 
-use super::{
-    Kind, Operation, Route, Surface, SurfaceError,
-    operation::Parameter,
-    schema::Schema,
-    tree::{Node, Segment},
-};
+use super::ApiSchema;
+use super::ApiSchemaError;
+use super::Operation;
+use super::RequestClass;
+use super::Route;
+use super::RouteKind;
+use super::operation::Parameter;
+use super::schema::Schema;
+use super::tree::Node;
+use super::tree::Segment;
 
 const METHODS: [(&str, Method); 5] = [
     ("get", Method::GET),
@@ -19,14 +23,14 @@ const METHODS: [(&str, Method); 5] = [
     ("delete", Method::DELETE),
 ];
 
-/// What this tier answers itself.
+/// Routes that this tier answers itself.
 const OWN: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Reads a document.
-pub(super) fn read(document: &Value) -> Result<Surface, SurfaceError> {
+/// Reads all routes of a document.
+pub(super) fn read(document: &Value) -> Result<ApiSchema, ApiSchemaError> {
     let mut routes = Node::default();
     let paths = document.get("paths").and_then(Value::as_object);
-    let paths = paths.ok_or_else(|| SurfaceError::malformed("paths", "there are none"))?;
+    let paths = paths.ok_or_else(|| ApiSchemaError::malformed("paths", "there are none"))?;
     for (template, item) in paths {
         let path = Path {
             document,
@@ -41,26 +45,26 @@ pub(super) fn read(document: &Value) -> Result<Surface, SurfaceError> {
     for template in OWN {
         let segments = template.split('/').skip(1).map(Segment::Word);
         if !routes.insert(segments, own(template)) {
-            return Err(SurfaceError::malformed(template, "it is the edge's own"));
+            return Err(ApiSchemaError::malformed(template, "it is the edge's own"));
         }
     }
     let cookie = cookie(document)
-        .ok_or_else(|| SurfaceError::malformed("components.securitySchemes", "no cookie"))?;
-    Ok(Surface { routes, cookie })
+        .ok_or_else(|| ApiSchemaError::malformed("components.securitySchemes", "no cookie"))?;
+    Ok(ApiSchema { routes, cookie })
 }
 
 fn own(template: &'static str) -> Route {
     let get = Operation {
         method: Method::GET,
         open: true,
+        class: RequestClass::Ordinary,
         parameters: Vec::new(),
         media_types: Vec::new(),
         advice: "",
     };
     Route {
         template,
-        kind: Kind::Health,
-        bulk: false,
+        kind: RouteKind::Health,
         allow: "GET, HEAD",
         operations: vec![get],
     }
@@ -77,7 +81,7 @@ fn cookie(document: &Value) -> Option<&'static str> {
     named.next().map(leak)
 }
 
-/// A path of the document.
+/// A path item of the document.
 struct Path<'a> {
     document: &'a Value,
     template: &'a str,
@@ -85,29 +89,26 @@ struct Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    fn malformed(&self, why: &'static str) -> SurfaceError {
-        SurfaceError::malformed(self.template, why)
+    fn malformed(&self, why: &'static str) -> ApiSchemaError {
+        ApiSchemaError::malformed(self.template, why)
     }
 
-    fn route(&self) -> Result<Route, SurfaceError> {
+    fn route(&self) -> Result<Route, ApiSchemaError> {
         let mut operations = Vec::new();
-        let mut bulk = false;
         for (name, method) in METHODS {
             if let Some(operation) = self.item.get(name) {
-                bulk |= operation.pointer("/requestBody/x-bulk") == Some(&Value::Bool(true));
                 operations.push(self.operation(method, operation)?);
             }
         }
         Ok(Route {
             template: leak(self.template),
             kind: kind(self.template),
-            bulk,
             allow: allow(&operations),
             operations,
         })
     }
 
-    fn operation(&self, method: Method, operation: &Value) -> Result<Operation, SurfaceError> {
+    fn operation(&self, method: Method, operation: &Value) -> Result<Operation, ApiSchemaError> {
         let mut parameters = Vec::new();
         for parameter in self.parameters(operation) {
             if text(parameter, "in") == Some("query") {
@@ -117,22 +118,33 @@ impl<'a> Path<'a> {
                 });
             }
         }
-        let security = operation.get("security").and_then(Value::as_array);
-        let open = security.is_some_and(Vec::is_empty);
         let content = operation.pointer("/requestBody/content");
         let names = content.and_then(Value::as_object).into_iter().flatten();
         let media_types: Vec<Box<str>> = names.map(|(name, _)| name.as_str().into()).collect();
         let advice = leak(&format!("send the body as {}", media_types.join(" or ")));
+        let security = operation.get("security").and_then(Value::as_array);
         Ok(Operation {
             method,
-            open,
+            open: security.is_some_and(Vec::is_empty),
+            class: self.class(operation)?,
             parameters,
             media_types,
             advice,
         })
     }
 
-    /// The parameters of an operation: those of its path, and its own.
+    /// The class of an operation, by the extensions of its body.
+    fn class(&self, operation: &Value) -> Result<RequestClass, ApiSchemaError> {
+        let extension = |name: &str| operation.pointer(&format!("/requestBody/{name}"));
+        match (extension("x-bulk"), extension("x-class")) {
+            (None, None) => Ok(RequestClass::Ordinary),
+            (Some(Value::Bool(true)), None) => Ok(RequestClass::Bulk),
+            (None, Some(class)) if class == "sign-in" => Ok(RequestClass::SignIn),
+            _ => Err(self.malformed("x-bulk is true, or x-class is sign-in")),
+        }
+    }
+
+    /// The parameters of an operation: its path's, and its own.
     fn parameters(&self, operation: &'a Value) -> impl Iterator<Item = &'a Value> {
         let lists = [self.item.get("parameters"), operation.get("parameters")];
         let lists = lists.into_iter().flatten().filter_map(Value::as_array);
@@ -147,7 +159,7 @@ impl<'a> Path<'a> {
             .unwrap_or(value)
     }
 
-    fn schema(&self, parameter: &Value) -> Result<Schema, SurfaceError> {
+    fn schema(&self, parameter: &Value) -> Result<Schema, ApiSchemaError> {
         let place = format!(
             "{}, {}",
             self.template,
@@ -156,7 +168,7 @@ impl<'a> Path<'a> {
         Schema::read(parameter.get("schema").unwrap_or(&Value::Null), &place)
     }
 
-    fn segments(&self) -> Result<Vec<Segment<'a>>, SurfaceError> {
+    fn segments(&self) -> Result<Vec<Segment<'a>>, ApiSchemaError> {
         let path = self.template.strip_prefix('/');
         let path = path.ok_or_else(|| self.malformed("a path begins with a slash"))?;
         path.split('/')
@@ -164,14 +176,14 @@ impl<'a> Path<'a> {
             .collect()
     }
 
-    fn segment(&self, segment: &'a str) -> Result<Segment<'a>, SurfaceError> {
+    fn segment(&self, segment: &'a str) -> Result<Segment<'a>, ApiSchemaError> {
         let name = segment
             .strip_prefix('{')
             .and_then(|rest| rest.strip_suffix('}'));
         let Some(name) = name else {
             return Ok(Segment::Word(segment));
         };
-        // Only a path's own parameters: its operations share them.
+        // Parameters in the path are described at the path: its operations share them.
         let mut parameters = self.parameters(&Value::Null);
         let described = parameters.find(|parameter| {
             text(parameter, "in") == Some("path") && text(parameter, "name") == Some(name)
@@ -181,13 +193,13 @@ impl<'a> Path<'a> {
     }
 }
 
-fn kind(template: &str) -> Kind {
+fn kind(template: &str) -> RouteKind {
     let first = template.split('/').nth(1);
     match first {
-        Some("fhir") => Kind::Fhir,
-        Some("api") => Kind::Api,
-        Some("assets") => Kind::Asset,
-        _ => Kind::Page,
+        Some("fhir") => RouteKind::Fhir,
+        Some("api") => RouteKind::Api,
+        Some("assets") => RouteKind::Asset,
+        _ => RouteKind::Page,
     }
 }
 

@@ -1,19 +1,27 @@
-//! What one method of a route takes.
+//! An operation: the parameters and bodies that one method of a route accepts.
 
-use http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE};
+use http::HeaderMap;
+use http::Method;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 
+use super::RequestClass;
 use super::schema::Schema;
-use crate::problem::{Problem, Reason};
+use crate::header_grammar;
+use crate::problem::Problem;
+use crate::problem::Reason;
 
-/// A method of a route.
+/// A method of a route, with the requests that it accepts.
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(super) method: Method,
-    pub(super) open: bool,
+    /// Whether it needs no credentials.
+    pub(crate) open: bool,
+    pub(crate) class: RequestClass,
     pub(super) parameters: Vec<Parameter>,
-    /// Empty where no body is described.
+    /// The media types of a body; empty where no body is described.
     pub(super) media_types: Vec<Box<str>>,
-    /// Says which they are.
+    /// The text of a 415, which lists them.
     pub(super) advice: &'static str,
 }
 
@@ -24,31 +32,26 @@ pub(super) struct Parameter {
     pub(super) schema: Schema,
 }
 
-/// What a query parameter is, beside what is described.
+/// The result of comparing a query parameter with the description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fit {
-    /// As described; the place of the parameter in the description.
-    Fits(usize),
-    /// There is no such parameter.
+pub(crate) enum ParameterMatch {
+    /// The parameter is described; its index in the description.
+    Matches(usize),
+    /// No parameter of this name is described.
     Unknown,
-    /// There is, but not with this value.
-    IllFormed,
+    /// The value does not fit the parameter's schema.
+    Invalid,
 }
 
 impl Operation {
-    /// Holds a query parameter, percent-decoded, against the description.
-    pub(crate) fn fit(&self, name: &str, value: &str) -> Fit {
+    /// Compares a query parameter, percent-decoded, with the description.
+    pub(crate) fn match_parameter(&self, name: &str, value: &str) -> ParameterMatch {
         let mut known = self.parameters.iter().enumerate();
         match known.find(|(_, parameter)| *parameter.name == *name) {
-            None => Fit::Unknown,
-            Some((at, parameter)) if parameter.schema.accepts(value) => Fit::Fits(at),
-            Some(_) => Fit::IllFormed,
+            None => ParameterMatch::Unknown,
+            Some((at, parameter)) if parameter.schema.accepts(value) => ParameterMatch::Matches(at),
+            Some(_) => ParameterMatch::Invalid,
         }
-    }
-
-    /// Whether it is for everybody, signed in or not.
-    pub(crate) fn is_open(&self) -> bool {
-        self.open
     }
 
     /// Whether a body is described.
@@ -56,11 +59,11 @@ impl Operation {
         !self.media_types.is_empty()
     }
 
-    /// Holds the content type of a body against those that are described.
+    /// Checks that the content type of a body is a described one.
     pub(crate) fn media_type(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let fits = match (values.next(), values.next()) {
-            (Some(value), None) => value.to_str().is_ok_and(|value| self.takes(value)),
+            (Some(value), None) => self.takes(value.as_bytes()),
             _ => false,
         };
         if fits {
@@ -68,27 +71,28 @@ impl Operation {
         }
         Err(
             Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, self.advice)
-                .because(Reason::MediaType),
+                .with_reason(Reason::MediaType),
         )
     }
 
-    fn takes(&self, content_type: &str) -> bool {
-        let mut parts = content_type.split(';').map(str::trim);
+    fn takes(&self, content_type: &[u8]) -> bool {
+        let mut parts = header_grammar::split(content_type, b';');
         let essence = parts.next().unwrap_or_default();
         let mut known = self.media_types.iter();
-        known.any(|known| known.eq_ignore_ascii_case(essence)) && parts.all(is_harmless)
+        known.any(|known| known.as_bytes().eq_ignore_ascii_case(essence))
+            && parts.all(|part| part.is_empty() || is_harmless(part))
     }
 }
 
-/// The parameters of a media type that change nothing: UTF-8 is what is read anyway, and clients of
-/// FHIR name its version.
-fn is_harmless(parameter: &str) -> bool {
-    let Some((name, value)) = parameter.split_once('=') else {
-        return parameter.is_empty();
+/// Whether a part is a parameter of a media type that changes nothing: the app reads UTF-8 always,
+/// and FHIR clients name R4's version.
+fn is_harmless(part: &[u8]) -> bool {
+    let Some(parameter) = header_grammar::parameter(part) else {
+        return false;
     };
-    let value = value.trim_matches('"');
-    (name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8"))
-        || (name.eq_ignore_ascii_case("fhirVersion") && matches!(value, "4.0" | "4.0.1"))
+    let (name, value) = (parameter.name, &*parameter.value);
+    (name.eq_ignore_ascii_case(b"charset") && value.eq_ignore_ascii_case(b"utf-8"))
+        || (name.eq_ignore_ascii_case(b"fhirVersion") && matches!(value, b"4.0" | b"4.0.1"))
 }
 
 #[cfg(test)]
@@ -100,8 +104,9 @@ mod tests {
     #[test]
     fn a_body_comes_as_what_is_described() {
         let operation = Operation {
-            method: Method::POST,
             open: false,
+            class: RequestClass::Ordinary,
+            method: Method::POST,
             parameters: Vec::new(),
             media_types: vec!["application/fhir+json".into(), "application/json".into()],
             advice: "",
@@ -122,6 +127,8 @@ mod tests {
             "application/fhir+json;charset=\"utf-8\"",
             "application/fhir+json; charset=utf-8; fhirVersion=4.0",
             "application/json;",
+            "application/json ; CHARSET = \"UTF-8\" ;; fhirversion=\"4.0\"",
+            "application/json; charset=\"ut\\f-8\"",
         ] {
             assert!(answer(&[good]), "{good}");
         }
@@ -132,6 +139,10 @@ mod tests {
             "application/json; charset=utf-7",
             "application/json; charset=ibm037",
             "application/json; boundary=x",
+            "application/json; charset=\"utf-8",
+            "application/json; charset=\"utf-8\"x",
+            "application/json; x=\"; charset=utf-8\"",
+            "application/json charset=utf-8",
             "multipart/form-data",
             "application/jsonp",
         ] {

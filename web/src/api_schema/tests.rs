@@ -1,3 +1,5 @@
+//! The app's own document, and documents that cannot serve as an allow list.
+
 use http::Method;
 
 use super::*;
@@ -6,7 +8,7 @@ const ID: &str = "8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
 
 #[test]
 fn a_path_belongs_to_one_route_or_to_none() {
-    let surface = Surface::of_app().unwrap();
+    let api_schema = ApiSchema::of_app().unwrap();
     let chart = format!("/patients/{ID}");
     let read = format!("/fhir/Observation/{ID}");
     for (path, template) in [
@@ -23,7 +25,7 @@ fn a_path_belongs_to_one_route_or_to_none() {
         ("/api/v1/tokens/current", "/api/v1/tokens/current"),
         ("/healthz", "/healthz"),
     ] {
-        assert_eq!(surface.template(path), template, "{path}");
+        assert_eq!(api_schema.template(path), template, "{path}");
     }
     let upper = format!("/patients/{}", ID.to_uppercase());
     let claim = format!("/fhir/Claim/{ID}");
@@ -46,13 +48,13 @@ fn a_path_belongs_to_one_route_or_to_none() {
         "/.env",
         "/favicon.ico",
     ] {
-        assert_eq!(surface.template(path), UNKNOWN, "{path}");
+        assert_eq!(api_schema.template(path), UNKNOWN, "{path}");
     }
 }
 
 #[test]
 fn the_answer_to_another_method_lists_those_there_are() {
-    let surface = Surface::of_app().unwrap();
+    let api_schema = ApiSchema::of_app().unwrap();
     for (path, allow) in [
         ("/", "GET, HEAD"),
         ("/sign-in", "GET, HEAD, POST"),
@@ -60,7 +62,7 @@ fn the_answer_to_another_method_lists_those_there_are() {
         ("/api/v1/tokens/current", "DELETE"),
         ("/readyz", "GET, HEAD"),
     ] {
-        let route = surface.route(path).unwrap();
+        let route = api_schema.route(path).unwrap();
         assert_eq!(route.allow, allow, "{path}");
         for method in [
             Method::GET,
@@ -80,19 +82,30 @@ fn the_answer_to_another_method_lists_those_there_are() {
 }
 
 #[test]
-fn only_bundles_are_large() {
-    let surface = Surface::of_app().unwrap();
-    assert!(surface.route("/fhir").unwrap().bulk);
-    for path in ["/fhir/Patient/_search", "/sign-in", "/api/v1/tokens"] {
-        assert!(!surface.route(path).unwrap().bulk, "{path}");
+fn bundles_are_bulk_and_passwords_are_sign_ins() {
+    let api_schema = ApiSchema::of_app().unwrap();
+    let class = |method: Method, path: &str| {
+        let operation = api_schema.route(path).unwrap().operation(&method);
+        operation.unwrap().class
+    };
+    assert_eq!(class(Method::POST, "/fhir"), RequestClass::Bulk);
+    for path in ["/sign-in", "/api/v1/tokens"] {
+        assert_eq!(class(Method::POST, path), RequestClass::SignIn, "{path}");
     }
-    assert_eq!(surface.cookie(), "__Host-session");
+    for (method, path) in [
+        (Method::POST, "/fhir/Patient/_search"),
+        (Method::GET, "/sign-in"),
+        (Method::DELETE, "/api/v1/tokens"),
+    ] {
+        assert_eq!(class(method, path), RequestClass::Ordinary, "{path}");
+    }
+    assert_eq!(api_schema.cookie(), "__Host-session");
 }
 
 #[test]
 fn a_document_that_leaves_something_open_is_refused() {
     let document = |paths: &str| {
-        Surface::parse(&format!(
+        ApiSchema::parse(&format!(
             r#"{{"paths": {paths}, "components": {{"securitySchemes": {{"s": {{"in": "cookie", "name": "s"}}}}}}}}"#
         ))
     };
@@ -106,5 +119,8 @@ fn a_document_that_leaves_something_open_is_refused() {
     ] {
         assert!(document(paths).is_err(), "{paths}");
     }
-    assert!(matches!(Surface::parse("{"), Err(SurfaceError::Json(_))));
+    assert!(matches!(
+        ApiSchema::parse("{"),
+        Err(ApiSchemaError::Json(_))
+    ));
 }

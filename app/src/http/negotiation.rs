@@ -1,0 +1,113 @@
+//! What a client accepts (RFC 9110, 12): media types and content codings.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::header;
+use mediatype::MediaType;
+use mediatype::MediaTypeList;
+use mediatype::Name;
+use mediatype::ReadParams as _;
+use mediatype::names;
+
+/// The weight of a media range, `0` to `1` (RFC 9110, 12.4.2).
+const WEIGHT: Name<'static> = names::Q;
+/// The version of FHIR that a media type is for (FHIR R4, 3.1.1.3).
+const FHIR_VERSION: Name<'static> = Name::new_unchecked("fhirVersion");
+/// The spellings of FHIR R4's version.
+const R4: [&str; 2] = ["4.0", "4.0.1"];
+/// What matches every type, or every subtype.
+const ANY: Name<'static> = names::_STAR;
+
+/// Whether a client accepts a representation that has these names.
+///
+/// The most specific range decides: `application/fhir+json;q=0, */*` does not accept it. Parameters
+/// other than `q` and `fhirVersion` are ignored: `charset` is UTF-8 always, and a `profile` does not
+/// change what is sent. A client that sends no `Accept`, or none that can be read, accepts
+/// everything.
+pub(crate) fn accepts_any_of(headers: &HeaderMap, aliases: &[MediaType<'_>]) -> bool {
+    let decisive = ranges(headers)
+        .map(|range| Some((specificity(&range, aliases)?, is_wanted(&range))))
+        .max();
+    // Of two ranges that are equally specific, one that is wanted is enough.
+    match decisive {
+        None => true,
+        Some(None) => false,
+        Some(Some((_, wanted))) => wanted,
+    }
+}
+
+/// Whether a client accepts pages: `text/html` by its name, and not only by a wildcard.
+pub(crate) fn accepts_html(headers: &HeaderMap) -> bool {
+    let is_html = |range: &MediaType<'_>| range.ty == names::TEXT && range.subty == names::HTML;
+    ranges(headers).any(|range| is_html(&range) && is_wanted(&range))
+}
+
+/// The media type of a body; `None` if there is no header, or none that can be read.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<MediaType<'_>> {
+    let value = headers.get(header::CONTENT_TYPE)?;
+    MediaType::parse(value.to_str().ok()?).ok()
+}
+
+/// Whether a client accepts the coding gzip (RFC 9110, 12.5.3).
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let codings = texts(headers, &header::ACCEPT_ENCODING).flat_map(|text| text.split(','));
+    let mut by_wildcard = false;
+    for coding in codings {
+        let mut parts = coding.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let wanted = !parts
+            .filter_map(|part| part.split_once('='))
+            .any(|(name, value)| name.trim().eq_ignore_ascii_case("q") && is_zero(value.trim()));
+        if ["gzip", "x-gzip"]
+            .iter()
+            .any(|gzip| name.eq_ignore_ascii_case(gzip))
+        {
+            return wanted;
+        }
+        by_wildcard |= name == "*" && wanted;
+    }
+    by_wildcard
+}
+
+fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    let values = headers.get_all(name).into_iter();
+    values.filter_map(|value| value.to_str().ok())
+}
+
+/// The ranges of `Accept` that can be read. Java's bare `*` cannot, and never stands alone.
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = MediaType<'_>> {
+    texts(headers, &header::ACCEPT)
+        .flat_map(MediaTypeList::new)
+        .filter_map(Result::ok)
+}
+
+/// How closely a range describes one of the aliases: 2 as itself, 1 by its type, 0 as anything.
+fn specificity(range: &MediaType<'_>, aliases: &[MediaType<'_>]) -> Option<u8> {
+    let version = range.get_param(FHIR_VERSION);
+    if version.is_some_and(|version| !R4.contains(&&*version.unquoted_str())) {
+        return None;
+    }
+    if range.ty == ANY && range.subty == ANY {
+        return Some(0);
+    }
+    let mut of_one_type = aliases.iter().filter(|alias| alias.ty == range.ty);
+    if range.subty == ANY {
+        return of_one_type.next().map(|_alias| 1);
+    }
+    of_one_type
+        .any(|alias| alias.essence() == range.essence())
+        .then_some(2)
+}
+
+fn is_wanted(range: &MediaType<'_>) -> bool {
+    let weight = range.get_param(WEIGHT);
+    weight.is_none_or(|weight| !is_zero(weight.as_str()))
+}
+
+/// Whether a weight is 0.
+fn is_zero(weight: &str) -> bool {
+    weight.starts_with('0') && weight.bytes().all(|byte| b"0.".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests;
