@@ -13,7 +13,7 @@ mod batch;
 pub(crate) mod bundle;
 pub(crate) mod metadata;
 pub(crate) mod read;
-pub(crate) mod request;
+mod request;
 pub(crate) mod search_patients;
 mod transaction;
 
