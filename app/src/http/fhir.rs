@@ -16,7 +16,7 @@ mod body;
 pub(crate) mod bundle;
 pub(crate) mod metadata;
 pub(crate) mod read;
-pub(crate) mod request;
+mod request;
 pub(crate) mod search_patients;
 mod transaction;
 

@@ -20,7 +20,7 @@ const FORM: MediaType<'static> = MediaType::new(
 const FHIR: Name<'static> = Name::new_unchecked("fhir");
 
 /// The names of FHIR's JSON (R4, 2.1.0.6 and 3.1.1.3), the right one first; the last is DSTU 2's.
-pub(crate) const JSON: [MediaType<'static>; 4] = [
+const JSON: [MediaType<'static>; 4] = [
     MediaType::from_parts(names::APPLICATION, FHIR, Some(names::JSON), &[]),
     MediaType::new(names::APPLICATION, names::JSON),
     MediaType::new(names::TEXT, names::JSON),
@@ -194,7 +194,15 @@ mod tests {
         assert!(ask_form(&with(header::CONTENT_TYPE, form)).is_ok());
         assert!(ask_form(&with(header::CONTENT_TYPE, "application/json")).is_err());
         assert!(ask_accepts_json(&HeaderMap::new()).is_ok());
-        assert!(ask_accepts_json(&with(header::ACCEPT, "application/fhir+json")).is_ok());
+        for name in [
+            "application/fhir+json",
+            "Application/JSON",
+            "text/json",
+            "application/json+fhir",
+        ] {
+            let accepted = ask_accepts_json(&with(header::ACCEPT, name));
+            assert!(accepted.is_ok(), "{name}");
+        }
         assert!(ask_accepts_json(&with(header::ACCEPT, "text/html, */*;q=0.1")).is_ok());
         assert!(ask_accepts_json(&with(header::ACCEPT, "application/fhir+xml")).is_err());
     }

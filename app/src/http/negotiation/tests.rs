@@ -3,7 +3,16 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::http::fhir::request::JSON;
+
+const FHIR: Name<'static> = Name::new_unchecked("fhir");
+
+/// Names of one representation, as FHIR's JSON has them.
+const JSON: [MediaType<'static>; 4] = [
+    MediaType::from_parts(names::APPLICATION, FHIR, Some(names::JSON), &[]),
+    MediaType::new(names::APPLICATION, names::JSON),
+    MediaType::new(names::TEXT, names::JSON),
+    MediaType::from_parts(names::APPLICATION, names::JSON, Some(FHIR), &[]),
+];
 
 fn with(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
     let mut headers = HeaderMap::new();
