@@ -1,7 +1,6 @@
 //! The client of a request: the address of the connection, or the one that a trusted proxy states.
 
 use std::net::IpAddr;
-use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::str::FromStr;
 

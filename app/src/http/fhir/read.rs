@@ -16,8 +16,7 @@ use crate::http::state::AppState;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::records::subject;
 use fhir::{
-    Issue, IssueCode, OperationOutcome, Reference, ResourceType, SensitiveJson, Status,
-    VersionMeta, parse_id,
+    Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, VersionMeta, parse_id,
 };
 
 /// The current version of a resource.
@@ -154,7 +153,7 @@ mod tests {
             version: 3,
             last_updated: datetime!(2026-11-23 15:02:07.9 UTC),
         };
-        let document = SensitiveJson::new(json!({"resourceType": "Patient"}));
+        let document = fhir::SensitiveJson::new(json!({"resourceType": "Patient"}));
         let body = ResponseBody::small(document.to_bytes());
         let document = NotPhi::assert(body, "a resource without content").into();
         let response = respond(&headers, meta, document)
