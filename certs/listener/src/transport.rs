@@ -1,6 +1,6 @@
 //! From an accepted TCP connection to a stream that HTTP is spoken on.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::CommonState;
 use tokio::{
@@ -99,18 +99,22 @@ pub async fn accept_tls(
     Ok((stream, protocol))
 }
 
+/// HTTP/1.1 alone, as [`Http1`](super::Http1) serves it: the edge, which speaks HTTP/2 too, has a
+/// transport of its own.
 impl Transport for PublicServer {
-    type Stream = TlsStream<DeferredTicketStream>;
+    type Stream = TlsStream<TcpStream>;
 
     async fn establish(
         &self,
         tcp: TcpStream,
         address: SocketAddr,
     ) -> Result<Established<Self::Stream>, Rejected> {
-        let (stream, protocol) = accept_tls(self, tcp).await?;
+        let mut config = (*self.config()).clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let stream = TlsAcceptor::from(Arc::new(config)).accept(tcp).await?;
         Ok(Established {
             stream,
-            protocol,
+            protocol: Protocol::Http1,
             peer: None,
             address,
             valid_for: None,
