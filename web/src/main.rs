@@ -124,7 +124,7 @@ async fn serve(config: Config, mut sockets: Sockets) -> anyhow::Result<()> {
     match drained? {
         Drained::Complete => tracing::info!("every request was answered"),
         Drained::Forced(connections) => {
-            tracing::warn!(connections, "connections closed at the deadline")
+            tracing::warn!(connections, "connections closed at the deadline");
         }
     }
     Ok(())

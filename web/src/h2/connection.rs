@@ -125,7 +125,7 @@ struct Connection<'c, S, H> {
     timer: Timer,
 }
 
-impl<'c, S, H> Connection<'c, S, H>
+impl<S, H> Connection<'_, S, H>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
     H: RequestHandler,
@@ -185,17 +185,13 @@ where
 
     fn open(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let context = self.context;
-        match context.handler.admit_stream(context.address) {
-            Some(permit) => {
-                let stream = context.serve(request, respond, permit);
-                self.streams.push(Box::pin(stream));
-            }
+        let Some(permit) = context.handler.admit_stream(context.address) else {
             // The client may safely send the request again (RFC 9113, 8.7).
-            None => {
-                respond.send_reset(Reason::REFUSED_STREAM);
-                context.buffer.on_refused_stream();
-            }
-        }
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return context.buffer.on_refused_stream();
+        };
+        let stream = context.serve(request, respond, permit);
+        self.streams.push(Box::pin(stream));
     }
 
     /// Ready when the client has been idle, or has not read, for too long.
