@@ -95,7 +95,7 @@ fn bundles_are_bulk_and_passwords_are_sign_ins() {
     for (method, path) in [
         (Method::POST, "/fhir/Patient/_search"),
         (Method::GET, "/sign-in"),
-        (Method::DELETE, "/api/v1/tokens"),
+        (Method::DELETE, "/api/v1/tokens/current"),
     ] {
         assert_eq!(class(method, path), RequestClass::Ordinary, "{path}");
     }
