@@ -13,3 +13,4 @@ mod problem;
 mod request_context;
 pub(crate) mod router;
 pub(crate) mod state;
+mod unread;

@@ -13,6 +13,8 @@ use phi::SecretToken;
 use crate::http::csrf::cookie_counts;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::http::unread::discard;
+use crate::limits::MAX_FORM_BYTES;
 
 /// The session cookie. The prefix makes browsers demand `Secure`, `Path=/` and no `Domain`.
 pub(crate) const SESSION_COOKIE: &str = "__Host-session";
@@ -27,6 +29,25 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let credentials = credentials(&app, &request);
+    match identify(&app, credentials).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.run(request).await)
+        }
+        Err(problem) => {
+            // As much as the web tier sends before it waits for a response.
+            discard(request.body_mut(), MAX_FORM_BYTES).await;
+            Err(problem)
+        }
+    }
+}
+
+/// A token, its kind, and where the request comes from.
+type Credentials = (SecretToken, CredentialKind, RequestOrigin);
+
+/// The credentials that a request presents.
+fn credentials(app: &AppState, request: &Request) -> Result<Credentials, Problem> {
     let origin = *request
         .extensions()
         .get::<RequestOrigin>()
@@ -42,11 +63,19 @@ pub(crate) async fn authenticate(
         }
         (cookie, CredentialKind::Session)
     };
-    let token = token.ok_or(Problem::SignInRequired)?;
+    Ok((token.ok_or(Problem::SignInRequired)?, kind, origin))
+}
+
+/// The caller that credentials prove.
+async fn identify(
+    app: &AppState,
+    credentials: Result<Credentials, Problem>,
+) -> Result<CurrentCaller, Problem> {
+    let (token, kind, origin) = credentials?;
     let caller = app.callers.authenticate(&token, kind, origin).await?;
-    let caller = CurrentCaller(Arc::new(caller.ok_or(Problem::SignInRequired)?));
-    request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    Ok(CurrentCaller(Arc::new(
+        caller.ok_or(Problem::SignInRequired)?,
+    )))
 }
 
 /// The caller of a request, for handlers of routes behind [`authenticate`].

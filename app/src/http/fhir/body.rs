@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use zeroize::Zeroizing;
 
 use crate::http::problem::Problem;
+use crate::http::unread::discard;
 use crate::limits::RESPONSE_FRAME_BYTES;
 use crate::services::budget::{Budget, Reservation, Share};
 
@@ -20,19 +21,6 @@ use crate::services::budget::{Budget, Reservation, Share};
 pub(super) struct RequestBody {
     bytes: Zeroizing<Vec<u8>>,
     reserved: Reservation,
-}
-
-/// Reads what is left of a refused request's body, at most `limit` bytes, and keeps none of it: hyper closes a
-/// connection whose request was not read, and the web tier, which is still sending, would lose the response.
-pub(super) async fn discard(body: &mut Body, limit: usize) {
-    let mut left = limit;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
-            Some(remaining) => left = remaining,
-            None => return,
-        }
-    }
 }
 
 impl RequestBody {

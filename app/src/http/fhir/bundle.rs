@@ -7,13 +7,14 @@ use axum::response::Response;
 use http::HeaderMap;
 
 use super::batch::BatchExecutor;
-use super::body::{RequestBody, ResponseBody, discard};
+use super::body::{RequestBody, ResponseBody};
 use super::request::{self, FormatQuery};
 use super::transaction::transaction;
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::{FhirResource, Outcome, Resource};
 use crate::http::state::AppState;
+use crate::http::unread::discard;
 use crate::limits::MAX_BUNDLE_BYTES;
 use crate::services::budget::Share;
 use crate::services::error::ServiceError;
