@@ -159,8 +159,7 @@ impl Edge {
         // Headers: the ones that pass, and those that this tier sets.
         let head = self.rewrite(head, client, id)?;
         // Memory: the client's share of what bodies on their way may occupy.
-        let buffers = &self.admission.buffers;
-        let memory = buffers.try_acquire(client.address, self.limits.buffers.per_request);
+        let memory = self.admission.buffers.try_acquire(client.address, 0);
         let mut memory = memory.ok_or(OVERLOADED)?;
         // Body: within its size, and small ones entirely before an app is asked.
         let max_bytes = self.max_body_bytes(class);
@@ -170,6 +169,9 @@ impl Edge {
         let mut body = LimitedBody::new(body, max_bytes, &self.limits);
         let prebuffered = body.prebuffer(self.limits.prebuffer_bytes, &mut memory);
         prebuffered.await.map_err(of_body)?;
+        if !memory.try_grow_to(self.limits.buffers.per_request) {
+            return Err(OVERLOADED);
+        }
         // Load: the class of the request within its adaptive limit.
         let permit = self.admission.shedder.try_acquire(class, client.address);
         let permit = permit.ok_or(OVERLOADED)?;

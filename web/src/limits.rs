@@ -121,8 +121,8 @@ pub(crate) struct ShareLimits {
 pub(crate) struct BufferLimits {
     /// In bytes. Web stays within 64 MB of its idle size also while all of it is used.
     pub(crate) share: ShareLimits,
-    /// What a request holds from its admission to the end of its response, in bytes: most responses
-    /// fit. A longer one holds more.
+    /// What a request holds from the moment an app is asked to the end of its response, in bytes: most
+    /// responses fit. Before, it holds as much as was received of its body.
     pub(crate) per_request: u64,
     /// Responses up to this size, in bytes, are read from the app at once, so that a slow client does
     /// not occupy a connection to the app. Larger ones are streamed.

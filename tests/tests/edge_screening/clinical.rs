@@ -14,6 +14,7 @@ const ON_A_CONNECTION: usize = 100;
 async fn ten_thousand_ordinary_requests_are_refused_never() -> anyhow::Result<()> {
     let edge = Plan::of(1)
         .variable("WEB_REQUESTS_PER_MINUTE", "1000000")
+        .variable("WEB_HANDSHAKES_PER_SECOND", "1000000")
         .start()
         .await?;
     edge.ready().await?;

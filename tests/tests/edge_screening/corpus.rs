@@ -39,6 +39,7 @@ async fn cases() -> anyhow::Result<Vec<Case>> {
 async fn edge() -> anyhow::Result<Edge> {
     let edge = Plan::of(1)
         .variable("WEB_REQUESTS_PER_MINUTE", "1000000")
+        .variable("WEB_HANDSHAKES_PER_SECOND", "1000000")
         .start()
         .await?;
     edge.ready().await?;

@@ -75,7 +75,7 @@ async fn suffer(fault: Fault) -> Seen {
     let outcome = load.stop().await.unwrap();
     executed.more(&edge);
     let mut retries = 0;
-    for event in ["retry", "hedge", "connect_failure"] {
+    for event in ["retry", "connect_failure"] {
         let name = format!("web_upstream_events_total{{event=\"{event}\"}}");
         retries += metric(metrics, &name).await;
     }

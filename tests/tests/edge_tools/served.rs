@@ -21,6 +21,7 @@ pub(super) fn plan(origins: usize) -> Plan {
         .host("localhost")
         .variable("WEB_CONNECTIONS_PER_CLIENT", "5000")
         .variable("WEB_REQUESTS_PER_MINUTE", "6000000")
+        .variable("WEB_HANDSHAKES_PER_SECOND", "1000000")
 }
 
 /// A port that nobody listens on at this moment, for the edge's metrics.

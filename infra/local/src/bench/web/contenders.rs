@@ -159,6 +159,7 @@ fn web(
         ("WEB_WORKERS", "1".into()),
         ("TOKIO_WORKER_THREADS", "1".into()),
         ("WEB_REQUESTS_PER_MINUTE", "1000000000".into()),
+        ("WEB_HANDSHAKES_PER_SECOND", "1000000".into()),
         ("WEB_CONNECTIONS_PER_CLIENT", "1000".into()),
     ];
     let variables = variables
