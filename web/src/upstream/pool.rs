@@ -121,6 +121,13 @@ impl UpstreamPool {
         }
     }
 
+    /// Whether there is a healthy endpoint besides this one.
+    pub(super) fn has_other(&self, than: &Arc<Endpoint>) -> bool {
+        let endpoints = self.endpoints.load();
+        let mut others = endpoints.iter().filter(|one| !Arc::ptr_eq(one, than));
+        others.any(|one| !one.outliers.is_ejected())
+    }
+
     fn on_tick(&self, now: u64, is_second: bool) {
         let endpoints = self.endpoints.load();
         let mut removed = lock_ignoring_poison(&self.removed);

@@ -53,6 +53,8 @@ struct Streamed {
     framing: Framing,
     /// The connection may carry another request.
     persistent: bool,
+    /// When an app that sends nothing is given up, by the coarse clock.
+    stalls_at: u64,
 }
 
 impl UpstreamBody {
@@ -68,6 +70,7 @@ impl UpstreamBody {
             connection,
             framing,
             persistent,
+            stalls_at: 0,
         }));
         // A short response arrives with its head: its connection may serve the next request at once.
         body.settle();
@@ -155,10 +158,15 @@ impl Streamed {
         let deadline = &self.connection.deadline;
         // Set only while the app is waited for: a slow client is not the app's fault.
         if !deadline.is_set() {
-            deadline.set(self.slot.stalls_at());
+            self.stalls_at = self.slot.stalls_at();
+            deadline.set(self.stalls_at);
         }
         if deadline.has_passed(cx) {
-            return Poll::Ready(Err(UpstreamBodyError::Stalled));
+            if self.slot.endpoint().context.clock.now() >= self.stalls_at {
+                return Poll::Ready(Err(UpstreamBodyError::Stalled));
+            }
+            // The endpoint was found silent, which is no reason to truncate a response.
+            deadline.set(self.stalls_at);
         }
         Poll::Pending
     }

@@ -88,7 +88,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Waits for the head of the response. A request whose endpoint has become silent is lost if it
-    /// may be sent again; otherwise it is waited for to its deadline.
+    /// may be sent again, and elsewhere; otherwise it is waited for to its deadline.
     async fn exchange<B>(
         &self,
         exchange: &mut Exchange,
@@ -107,7 +107,7 @@ impl<'a> Attempt<'a> {
             if !matches!(failure, Failure::Late) || !is_early {
                 return Err(failure);
             }
-            if self.idempotent {
+            if self.idempotent && self.pool.has_other(exchange.slot().endpoint()) {
                 return Err(Failure::Lost(std::io::ErrorKind::TimedOut.into()));
             }
             exchange.wait_until(self.deadline);
