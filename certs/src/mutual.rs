@@ -50,8 +50,8 @@ pub struct MutualConnection<S> {
     pub stream: S,
     /// The peer, as its certificate proved.
     pub peer: PeerIdentity,
-    /// How long both certificates remain valid. Whoever holds the connection closes it by then:
-    /// TLS checks validity in the handshake alone.
+    /// How long both certificates remain valid. The owner of the connection closes it by then: TLS
+    /// checks validity in the handshake alone.
     pub remaining: Duration,
 }
 

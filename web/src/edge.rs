@@ -149,20 +149,17 @@ impl Edge {
     ) -> Result<EdgeResponse, Problem> {
         // Screen: only what the app's own description allows passes.
         let has_body = !body.is_end_stream();
-        let route = screen::check(&head, has_body, &self.origin, &self.api_schema)?;
+        let (route, operation) = screen::check(&head, has_body, &self.origin, &self.api_schema)?;
         if route.kind == RouteKind::Health {
             return self.health(head.uri.path()).map(EdgeResponse::Local);
         }
-        let operation = route.operation(&head.method);
-        let class = operation.map_or(RequestClass::Ordinary, |operation| operation.class);
-        let authenticates = operation.is_some_and(|operation| !operation.open);
         // Headers: the ones that pass, and those that this tier sets.
         let head = self.rewrite(head, client, id)?;
         // Memory: the client's share of what bodies on their way may occupy.
         let memory = self.admission.buffers.try_acquire(client.address, 0);
         let mut memory = memory.ok_or(OVERLOADED)?;
         // Body: within its size, and small ones entirely before an app is asked.
-        let max_bytes = self.max_body_bytes(class);
+        let max_bytes = self.max_body_bytes(operation.class);
         if body.size_hint().lower() > max_bytes {
             return Err(too_large());
         }
@@ -173,7 +170,10 @@ impl Edge {
             return Err(OVERLOADED);
         }
         // Load: the class of the request within its adaptive limit.
-        let permit = self.admission.shedder.try_acquire(class, client.address);
+        let permit = self
+            .admission
+            .shedder
+            .try_acquire(operation.class, client.address);
         let permit = permit.ok_or(OVERLOADED)?;
         // App: an endpoint over mutual TLS.
         let response = self.ask(&head, &mut body, permit, &mut memory).await;
@@ -181,7 +181,7 @@ impl Edge {
             tracing::warn!(request_id = %id, %error, "no response");
             of_upstream(&error)
         })?;
-        if authenticates && response.status().is_success() {
+        if !operation.open && response.status().is_success() {
             self.admission.established.note(client.address);
         }
         Ok(EdgeResponse::Upstream(response, memory))

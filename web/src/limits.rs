@@ -43,8 +43,11 @@ pub(crate) struct Limits {
     pub(crate) request_body_timeout: Duration,
     /// The total time of a response, from its head: 100 MB at 1 Mbit/s, and a little.
     pub(crate) response_timeout: Duration,
-    /// How often the kernel is asked whether a client reads what was written for it.
+    /// How often the kernel is asked whether a client reads what was written for it, at
+    /// [`Limits::min_bytes_per_second`].
     pub(crate) write_stall_interval: Duration,
+    /// The time after which the kernel gives up on a client that acknowledges nothing.
+    pub(crate) tcp_user_timeout: Duration,
     /// A request's head, in bytes: the session cookie and a large token, twice. Larger gets 431.
     pub(crate) max_header_bytes: u32,
     /// Limits of HTTP/2.
@@ -95,7 +98,8 @@ pub(crate) struct Http2Limits {
     /// Payload of a frame, in bytes: the least that has to be accepted (RFC 9113, 6.5.2), so that
     /// streams take turns.
     pub(crate) max_frame_bytes: u32,
-    /// Response bytes handed to HTTP/2 before the client's socket accepted them: four TLS records.
+    /// Response bytes of a connection, and of one stream, that are handed to HTTP/2 before the
+    /// client's socket accepted them: four TLS records.
     pub(crate) max_unsent_bytes: usize,
     /// Streams that a client may have opened and reset before they were handled. A browser that
     /// leaves a page resets a few; rapid reset (CVE-2023-44487) needs hundreds.
@@ -173,6 +177,7 @@ impl Default for Limits {
             request_body_timeout: Duration::from_mins(10),
             response_timeout: Duration::from_mins(15),
             write_stall_interval: Duration::from_secs(5),
+            tcp_user_timeout: Duration::from_secs(20),
             max_header_bytes: 16 * 1024,
             http2: Http2Limits::default(),
             max_bundle_bytes: 8 * 1024 * 1024,

@@ -31,13 +31,13 @@ use crate::problem::Problem;
 use crate::problem::Reason;
 
 /// Screens a request: it is well-formed, for this origin, and described by the app. Returns its
-/// route.
+/// route and operation.
 pub(crate) fn check<'s>(
     head: &Parts,
     has_body: bool,
     origin: &Origin,
     api_schema: &'s ApiSchema,
-) -> Result<&'s Route, Problem> {
+) -> Result<(&'s Route, &'s Operation), Problem> {
     version(head.version)?;
     let path = head.uri.path();
     let route = api_schema.route(path);
@@ -55,7 +55,7 @@ pub(crate) fn check<'s>(
     let operation = operation.ok_or(method_not_allowed(route.allow))?;
     body(head, has_body, operation)?;
     headers::check(&head.headers)?;
-    Ok(route)
+    Ok((route, operation))
 }
 
 /// Screens a request target alone: a path that is described, with a query that is described.

@@ -2,17 +2,19 @@
 
 mod client_stream;
 mod coalesced_close;
+mod deferred_ticket;
 mod plaintext;
 mod proxy;
 mod write_stall;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use certs::PublicServer;
-use listener::{Established, Rejected, Transport, accept_tls};
+use listener::{Established, Protocol, Rejected, Transport};
 use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use self::proxy::Source;
+use self::{deferred_ticket::DeferredTicketStream, proxy::Source};
 use crate::{
     admission::{Admission, SharePermit},
     client::TrustedProxies,
@@ -55,12 +57,12 @@ impl Transport for EdgeTransport {
             attempt.ended(not_admitted.outcome);
             Rejected::NotAdmitted(not_admitted.reason)
         })?;
-        let (stream, protocol) = accept_tls(&self.tls, tcp).await.inspect_err(|_failed| {
+        let (stream, protocol) = self.accept_tls(tcp).await.inspect_err(|_failed| {
             attempt.ended(Handshake::Tls);
         })?;
         attempt.ended(Handshake::Done);
         Ok(Established {
-            stream: ClientStream::new(stream, permit, self.limits.write_stall_interval),
+            stream: ClientStream::new(stream, permit, &self.limits),
             protocol,
             peer: None,
             address,
@@ -76,6 +78,18 @@ struct NotAdmitted {
 }
 
 impl EdgeTransport {
+    /// Completes the TLS handshake: the stream, and the protocol agreed on.
+    async fn accept_tls(
+        &self,
+        tcp: TcpStream,
+    ) -> io::Result<(TlsStream<DeferredTicketStream>, Protocol)> {
+        let acceptor = TlsAcceptor::from(self.tls.config());
+        let mut stream = acceptor.accept(DeferredTicketStream::new(tcp)).await?;
+        stream.get_mut().0.on_established();
+        let protocol = Protocol::agreed(stream.get_ref().1);
+        Ok((stream, protocol))
+    }
+
     /// The client's address, and its connection permit.
     async fn admit(
         &self,
@@ -94,7 +108,7 @@ impl EdgeTransport {
             outcome: Handshake::Crowded,
         })?;
         // It fails if the client has disconnected, which the next read or write reports.
-        drop(write_stall::set_user_timeout(tcp));
+        drop(write_stall::set_user_timeout(tcp, &self.limits));
         Ok((address, permit))
     }
 

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod activity;
-mod deferred_ticket;
 mod http1;
 mod limits;
 mod throughput;
@@ -22,11 +21,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use deferred_ticket::DeferredTicketStream;
 pub use http1::Http1;
 pub use limits::Limits;
 pub use throughput::ThroughputGuard;
-pub use transport::{Established, Plaintext, Protocol, Rejected, Transport, accept_tls};
+pub use transport::{Established, Plaintext, Protocol, Rejected, Transport};
 
 /// The client's address, as the kernel or a trusted load balancer reports it; never as the client
 /// itself claims.

@@ -11,8 +11,6 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use certs::{MutualConnection, MutualError, MutualServer, PeerError, PeerIdentity, PublicServer};
 
-use super::DeferredTicketStream;
-
 /// Makes a stream that HTTP is spoken on of an accepted TCP connection.
 pub trait Transport: Send + Sync + 'static {
     /// The stream.
@@ -52,7 +50,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    fn agreed(connection: &CommonState) -> Self {
+    /// The version that the ALPN of a finished handshake agreed on.
+    #[must_use]
+    pub fn agreed(connection: &CommonState) -> Self {
         if connection.alpn_protocol() == Some(b"h2") {
             Self::Http2
         } else {
@@ -82,21 +82,6 @@ impl From<MutualError> for Rejected {
             MutualError::Peer(error) => Self::Peer(error),
         }
     }
-}
-
-/// Completes the TLS handshake of a public client: the stream, and the protocol agreed on.
-///
-/// # Errors
-/// The handshake fails, or the client closes the connection.
-pub async fn accept_tls(
-    server: &PublicServer,
-    tcp: TcpStream,
-) -> io::Result<(TlsStream<DeferredTicketStream>, Protocol)> {
-    let acceptor = TlsAcceptor::from(server.config());
-    let mut stream = acceptor.accept(DeferredTicketStream::new(tcp)).await?;
-    stream.get_mut().0.on_established();
-    let protocol = Protocol::agreed(stream.get_ref().1);
-    Ok((stream, protocol))
 }
 
 /// HTTP/1.1 alone, as [`Http1`](super::Http1) serves it: the edge, which speaks HTTP/2 too, has a

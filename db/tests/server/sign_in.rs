@@ -1,3 +1,5 @@
+//! Counters of sign-in attempts and evidence of addresses, on both servers.
+
 use std::time::Duration;
 
 use db::{AddressEvidence, AttemptCounter, Database, Error};

@@ -114,7 +114,7 @@ async fn a_form_of_another_site_does_nothing() -> anyhow::Result<()> {
             let answer = post(&nobody, path, &[("q", "Testperson")], headers).await?;
             assert_eq!(answer.status, 403, "{path} {:?}", headers.last());
         }
-        // A form is no Bundle, whoever sends it; what is one is refused all the same.
+        // A form is refused by its type already; a Bundle from another site is refused too.
         let answer = post(&nobody, "/fhir", &[("q", "Testperson")], headers).await?;
         assert_eq!(answer.status, 415, "{:?}", headers.last());
         let mut request = Request::post("/fhir");

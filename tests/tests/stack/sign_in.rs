@@ -38,7 +38,7 @@ async fn attempt_in_turn(client: &Client, email: &str, password: &str) -> anyhow
     }
 }
 
-/// Sends so many attempts with wrong passwords at once, and counts the statuses.
+/// Sends concurrent attempts with wrong passwords, and counts the statuses.
 async fn guess(
     client: &Client,
     email: &str,
@@ -77,7 +77,7 @@ async fn refused(officer: &Client, person: &Value) -> anyhow::Result<Vec<Value>>
     Ok(events)
 }
 
-/// Guesses from so many addresses that strangers are stopped together; one address has used its share.
+/// Guesses from enough addresses to fill the limiter of strangers; one address has used its share.
 async fn stop_strangers(running: &Running, account: &Account) -> anyhow::Result<()> {
     let (email, password) = (account.email.as_str(), account.password.as_str());
     for last in 10..19 {

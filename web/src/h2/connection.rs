@@ -26,8 +26,6 @@ use crate::{handler::RequestHandler, limits::Limits, timer::Timer};
 
 /// How long a connection may take to close after GOAWAY.
 const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Response bytes of one stream that HTTP/2 buffers, on top of the frame that it writes.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Serves the streams of a connection until it ends. Once `shutdown` is cancelled, open streams are
 /// completed and no other is begun.
@@ -95,7 +93,7 @@ where
         .initial_window_size(http2.stream_window)
         .initial_connection_window_size(http2.connection_window)
         .max_frame_size(http2.max_frame_bytes)
-        .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .max_send_buffer_size(http2.max_unsent_bytes)
         .max_pending_accept_reset_streams(http2.max_pending_resets)
         .max_local_error_reset_streams(Some(http2.max_local_resets))
         .handshake(buffer.handle());

@@ -37,5 +37,5 @@ fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
 /// The route of a request, or its problem. A request has a body if it has a `content-type`.
 fn answer(line: &str, headers: &[(&str, &str)]) -> Result<&'static str, Problem> {
     let has_body = headers.iter().any(|(name, _)| *name == "content-type");
-    check(&head(line, headers), has_body, &origin(), &api_schema()).map(|route| route.template)
+    check(&head(line, headers), has_body, &origin(), &api_schema()).map(|(route, _)| route.template)
 }

@@ -4,15 +4,16 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use listener::DeferredTicketStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
-use super::{coalesced_close::CoalescedClose, write_stall::WriteStallGuard};
-use crate::admission::SharePermit;
+use super::{
+    coalesced_close::CoalescedClose, deferred_ticket::DeferredTicketStream,
+    write_stall::WriteStallGuard,
+};
+use crate::{admission::SharePermit, limits::Limits};
 
 /// A client's TLS stream. It holds the client's connection permit, and fails when the client does not
 /// read what was written.
@@ -27,11 +28,11 @@ impl ClientStream {
     pub(super) fn new(
         stream: TlsStream<DeferredTicketStream>,
         permit: SharePermit,
-        stall_interval: Duration,
+        limits: &Limits,
     ) -> Self {
         Self {
             stream,
-            stall: WriteStallGuard::new(stall_interval),
+            stall: WriteStallGuard::new(limits),
             permit,
         }
     }

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use listener::DeferredTicketStream;
 use tokio_rustls::server::TlsStream;
+
+use super::deferred_ticket::DeferredTicketStream;
 
 /// Largest payload that is sent together with `close_notify`, in bytes: one TLS record.
 const MAX_BYTES: usize = 16 * 1024;

@@ -15,10 +15,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// The time after which the kernel gives up on a client that acknowledges nothing.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
-/// What a client must read between two checks, in bytes, while something is left for it.
-const MIN_BYTES_PER_INTERVAL: u32 = 5 * 1024;
+use crate::limits::Limits;
+
 /// The upper bound of the binary search in [`unsent`], in bytes.
 const MAX_UNSENT: u32 = 1 << 23;
 
@@ -30,6 +28,8 @@ const MAX_UNSENT: u32 = 1 << 23;
 #[derive(Debug)]
 pub(super) struct WriteStallGuard {
     interval: Duration,
+    /// What a client must read between two checks, in bytes, while something is left for it.
+    min_bytes_per_interval: u32,
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether written bytes may still be unread.
     armed: bool,
@@ -43,14 +43,17 @@ pub(super) struct WriteStallGuard {
 }
 
 /// Sets `TCP_USER_TIMEOUT`, so that unread data cannot outlive the connection for long.
-pub(super) fn set_user_timeout(tcp: &TcpStream) -> io::Result<()> {
-    SockRef::from(tcp).set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))
+pub(super) fn set_user_timeout(tcp: &TcpStream, limits: &Limits) -> io::Result<()> {
+    SockRef::from(tcp).set_tcp_user_timeout(Some(limits.tcp_user_timeout))
 }
 
 impl WriteStallGuard {
-    pub(super) fn new(interval: Duration) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let interval = limits.write_stall_interval;
+        let seconds = u32::try_from(interval.as_secs()).unwrap_or(u32::MAX);
         Self {
             interval,
+            min_bytes_per_interval: limits.min_bytes_per_second.saturating_mul(seconds),
             timer: None,
             armed: false,
             written: 0,
@@ -88,7 +91,7 @@ impl WriteStallGuard {
         let saturated = unsent == MAX_UNSENT && self.unsent < MAX_UNSENT;
         self.unsent = unsent;
         self.armed = unsent > 0;
-        self.stalled = self.armed && read < MIN_BYTES_PER_INTERVAL && !saturated;
+        self.stalled = self.armed && read < self.min_bytes_per_interval && !saturated;
         if self.armed && !self.stalled {
             self.arm(cx);
         }

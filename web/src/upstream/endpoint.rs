@@ -53,7 +53,7 @@ pub(super) struct Endpoint {
     /// Permits to open a connection. Requests wait for one in turn: a burst of one client delays
     /// others by a few handshakes, and refuses none.
     connecting: Semaphore,
-    /// The same while the endpoint is ejected. Nobody waits then.
+    /// The same while the endpoint is ejected. Requests do not wait for one of these.
     connecting_ejected: Semaphore,
     /// It is no longer on the list.
     removed: AtomicBool,
@@ -137,7 +137,7 @@ impl Endpoint {
         if self.in_flight() > 0 && self.outliers.is_silent_since(began) {
             let (now, limits) = (self.context.clock.now(), &self.context.limits);
             self.apply(self.outliers.on_silence(now, limits));
-            // Nothing comes back any more: what waits may be tried elsewhere.
+            // Requests that wait for a silent endpoint may be tried elsewhere.
             self.expire_deadlines(u64::MAX);
         }
         self.on_probe(false);

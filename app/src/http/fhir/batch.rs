@@ -42,7 +42,7 @@ struct Group<'a> {
 }
 
 impl<'a> BatchExecutor<'a> {
-    /// Nothing is done yet of a batch of so many entries.
+    /// An executor for a batch of this many entries, none of which is carried out yet.
     ///
     /// # Errors
     ///

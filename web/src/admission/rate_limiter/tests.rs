@@ -1,3 +1,5 @@
+//! Tests of the rate limiter.
+
 use governor::clock::FakeRelativeClock;
 use proptest::prelude::*;
 
@@ -114,7 +116,7 @@ proptest! {
                     allowed += 1;
                     prop_assert!(status.remaining < quota && !status.exceeded);
                 }
-                // A client that waits as long as it is told is allowed.
+                // A client that waits for the stated time is allowed.
                 Err(status) => {
                     prop_assert!(status.exceeded);
                     let seconds = status.seconds;

@@ -181,7 +181,7 @@ fn there_is_one_host_and_it_is_ours() {
     let of = |change: fn(&mut Parts)| {
         let mut head = head("GET /", &[]);
         change(&mut head);
-        check(&head, false, &origin(), &api_schema()).map(|route| route.kind)
+        check(&head, false, &origin(), &api_schema()).map(|(route, _)| route.kind)
     };
     let two = |head: &mut Parts| {
         head.headers

@@ -17,7 +17,7 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// The shares of a queue for so many concurrent hashes.
+    /// The shares of a queue for this many concurrent hashes.
     pub(super) const fn for_turns(turns: usize) -> Self {
         Self {
             all: QUEUE_PLACES * turns,

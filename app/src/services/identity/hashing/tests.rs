@@ -1,3 +1,5 @@
+//! Tests of admission to hashing.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the refusals on record.
+
 use audit::Action;
 use phi::PersonId;
 use time::OffsetDateTime;

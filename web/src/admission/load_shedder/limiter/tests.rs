@@ -1,3 +1,5 @@
+//! Tests of the adaptive limit.
+
 use proptest::prelude::*;
 
 use super::*;

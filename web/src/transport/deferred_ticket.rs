@@ -19,7 +19,7 @@ const APPLICATION_DATA: u8 = 23;
 /// the first response: sent by itself it would cost one more packet and one more system call for
 /// every connection.
 #[derive(Debug)]
-pub struct DeferredTicketStream {
+pub(crate) struct DeferredTicketStream {
     tcp: TcpStream,
     handshaking: bool,
     /// The last write was complete, so that the next one begins at a TLS record.
@@ -43,8 +43,7 @@ impl DeferredTicketStream {
     }
 
     /// The TCP stream.
-    #[must_use]
-    pub fn tcp(&self) -> &TcpStream {
+    pub(super) fn tcp(&self) -> &TcpStream {
         &self.tcp
     }
 
