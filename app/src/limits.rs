@@ -4,6 +4,8 @@
 //! responses is reserved before it is used ([`MAX_MEMORY_BYTES`]), and what is not reserved is a few times the largest
 //! of the rows that the pool's connections read.
 
+pub(crate) mod sign_in;
+
 use std::time::Duration;
 
 /// A body of a form or of a workflow request, in bytes: a search form with the longest values that are read has half.

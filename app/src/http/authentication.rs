@@ -43,8 +43,12 @@ pub(crate) async fn authenticate(
     }
 }
 
-/// A token, its kind, and where the request comes from.
-type Credentials = (SecretToken, CredentialKind, RequestOrigin);
+/// What a request presents to be authenticated by.
+struct Credentials {
+    token: SecretToken,
+    kind: CredentialKind,
+    origin: RequestOrigin,
+}
 
 /// The credentials that a request presents.
 fn credentials(app: &AppState, request: &Request) -> Result<Credentials, Problem> {
@@ -63,7 +67,11 @@ fn credentials(app: &AppState, request: &Request) -> Result<Credentials, Problem
         }
         (cookie, CredentialKind::Session)
     };
-    Ok((token.ok_or(Problem::SignInRequired)?, kind, origin))
+    Ok(Credentials {
+        token: token.ok_or(Problem::SignInRequired)?,
+        kind,
+        origin,
+    })
 }
 
 /// The caller that credentials prove.
@@ -71,7 +79,11 @@ async fn identify(
     app: &AppState,
     credentials: Result<Credentials, Problem>,
 ) -> Result<CurrentCaller, Problem> {
-    let (token, kind, origin) = credentials?;
+    let Credentials {
+        token,
+        kind,
+        origin,
+    } = credentials?;
     let caller = app.callers.authenticate(&token, kind, origin).await?;
     Ok(CurrentCaller(Arc::new(
         caller.ok_or(Problem::SignInRequired)?,

@@ -6,7 +6,6 @@
 mod attempts;
 mod client;
 mod hashing;
-pub(crate) mod limits;
 mod password;
 mod people;
 mod session;

@@ -18,7 +18,7 @@ use db::{AttemptCounter, Database};
 use phi::{AuthorizationKey, IndexToken, OrganizationId};
 
 use super::client::ClientPrefix;
-use super::limits::{BY_ADDRESS, BY_STRANGERS, CLEANUP_PAGE, CLEANUP_PAGES, Limit};
+use crate::limits::sign_in::{BY_ADDRESS, BY_STRANGERS, CLEANUP_PAGE, CLEANUP_PAGES, Limit};
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::client::ClientPrefix;
-use super::limits::concurrent_hashes;
+use crate::limits::sign_in::concurrent_hashes;
 use proven::ProvenClients;
 use queue::{FairQueue, Place, Shares, Standing};
 

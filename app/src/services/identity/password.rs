@@ -10,8 +10,8 @@ use secrecy::SecretString;
 use super::attempts::{LimiterId, Uncounted};
 use super::client::ClientPrefix;
 use super::hashing::{HashingTurn, QueueFull};
-use super::limits::QUEUE_RETRY_AFTER;
 use super::{Identity, Principal};
+use crate::limits::sign_in::QUEUE_RETRY_AFTER;
 use crate::services::error::ServiceError;
 
 /// The account of a person, as the audit trail names it.

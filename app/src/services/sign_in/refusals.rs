@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use audit::Event;
 use phi::OrganizationId;
 
-use crate::services::identity::limits::{
+use crate::limits::sign_in::{
     REFUSALS_OF_ALL_PER_MINUTE, REFUSALS_PER_MINUTE, REMEMBERED_REFUSALS, SUMMARIES,
     SUMMARY_INTERVAL,
 };

@@ -8,7 +8,7 @@ use db::{AddressEvidence, EVIDENCE_PERIODS};
 use time::{Date, Duration};
 
 use super::halves;
-use crate::services::identity::limits::EVIDENCE_DAYS;
+use crate::limits::sign_in::EVIDENCE_DAYS;
 
 /// The evidence of an account and a client address, by period: the current one first.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use db::AttemptCounter;
 
-use crate::services::identity::limits::REMEMBERED_LIMITERS;
+use crate::limits::sign_in::REMEMBERED_LIMITERS;
 
 /// The time at which each limiter is empty, as in the database.
 #[derive(Debug, Default)]

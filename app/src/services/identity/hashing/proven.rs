@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::limits::sign_in::PROVEN_CLIENTS;
 use crate::services::identity::client::ClientPrefix;
-use crate::services::identity::limits::PROVEN_CLIENTS;
 
 /// The latest clients, in two generations: a full one becomes the former one, which is then forgotten as a whole.
 #[derive(Debug, Default)]

@@ -2,10 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::limits::sign_in::{CLIENT_PLACES, QUEUE_PLACES, RESERVED_PLACES, SITE_PLACES};
 use crate::services::identity::client::{ClientPrefix, ClientSite};
-use crate::services::identity::limits::{
-    CLIENT_PLACES, QUEUE_PLACES, RESERVED_PLACES, SITE_PLACES,
-};
 
 /// The places of a queue, those reserved to proven clients, and those that one client and one site may hold.
 #[derive(Clone, Copy, Debug)]
