@@ -1,17 +1,20 @@
 //! A tier's own certificate and key.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::{
-    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
-    sign::{CertifiedKey, SingleCertAndKey},
-};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::UnixTime;
+use rustls::pki_types::pem::PemObject;
+use rustls::sign::CertifiedKey;
+use rustls::sign::SingleCertAndKey;
 
-use crate::{LoadError, peer, policy};
+use crate::LoadError;
+use crate::peer;
+use crate::policy;
 
 /// Where an identity's two files are.
 #[derive(Clone, Debug)]

@@ -1,23 +1,33 @@
 //! Connections between two tiers, each of which verifies the other's identity.
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
 
-use rustls::{
-    ClientConfig, CommonState, ServerConfig,
-    pki_types::{ServerName, UnixTime},
-};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+use rustls::ClientConfig;
+use rustls::CommonState;
+use rustls::ServerConfig;
+use rustls::pki_types::ServerName;
+use rustls::pki_types::UnixTime;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client;
+use tokio_rustls::server;
 
-use crate::{
-    Identity, IdentityFiles, LoadError, PeerError, PeerIdentity, Reloading, Reloads, SpiffeId,
-    TrustAnchors, policy,
-};
+use crate::Identity;
+use crate::IdentityFiles;
+use crate::LoadError;
+use crate::PeerError;
+use crate::PeerIdentity;
+use crate::Reloading;
+use crate::Reloads;
+use crate::SpiffeId;
+use crate::TrustAnchors;
+use crate::policy;
 
 /// The files of one side of a mutual connection.
 #[derive(Clone, Debug)]

@@ -1,22 +1,30 @@
 //! The TLS policy: the only place where a TLS configuration is made.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
+use std::sync::LazyLock;
 
-use rustls::{
-    ClientConfig, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
-    client::{Resumption, WebPkiServerVerifier},
-    crypto::{
-        CryptoProvider,
-        aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group},
-    },
-    server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier},
-    version::{TLS12, TLS13},
-};
+use rustls::ClientConfig;
+use rustls::ServerConfig;
+use rustls::SupportedCipherSuite;
+use rustls::SupportedProtocolVersion;
+use rustls::client::Resumption;
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs;
+use rustls::crypto::aws_lc_rs::Ticketer;
+use rustls::crypto::aws_lc_rs::cipher_suite as suite;
+use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::server::NoServerSessionStorage;
+use rustls::server::ProducesTickets;
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::TLS12;
+use rustls::version::TLS13;
 
-use crate::{
-    Identity, SpiffeId, TrustAnchors,
-    peer::{SpiffeClientVerifier, SpiffeServerVerifier},
-};
+use crate::Identity;
+use crate::SpiffeId;
+use crate::TrustAnchors;
+use crate::peer::SpiffeClientVerifier;
+use crate::peer::SpiffeServerVerifier;
 
 /// The protocols that a server offers, best first.
 const HTTP: [&[u8]; 2] = [b"h2", b"http/1.1"];

@@ -1,9 +1,13 @@
 //! Keeps what a process holds in memory out of files: private keys, and in the app tier PHI.
 
 use nix::errno::Errno;
-use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::mman::MlockAllFlags;
+use nix::sys::mman::mlockall;
 use nix::sys::prctl;
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+use nix::sys::resource::RLIM_INFINITY;
+use nix::sys::resource::Resource;
+use nix::sys::resource::getrlimit;
+use nix::sys::resource::setrlimit;
 
 /// `MCL_ONFAULT` of mlockall(2), which `nix` does not name: a page is locked when it is first
 /// touched, so that reserved stacks take no memory.

@@ -1,10 +1,17 @@
 //! The TLS side of the public edge.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustls::ServerConfig;
 
-use crate::{Identity, IdentityFiles, LoadError, Reloading, Reloads, Versions, policy};
+use crate::Identity;
+use crate::IdentityFiles;
+use crate::LoadError;
+use crate::Reloading;
+use crate::Reloads;
+use crate::Versions;
+use crate::policy;
 
 /// The TLS server of the public edge. A new certificate is in use within two seconds; open
 /// connections keep the one they were made with.

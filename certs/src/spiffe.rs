@@ -1,4 +1,5 @@
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// The name of a workload: `spiffe://<trust domain>/<path>`, as in the SPIFFE-ID specification.
 ///

@@ -1,17 +1,23 @@
 //! A folder of right and wrong certificates for this crate's tests.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tempfile::TempDir;
 use time::OffsetDateTime;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use certs::{Identity, IdentityFiles, MutualFiles, SpiffeId, TrustAnchors, policy};
+use certs::Identity;
+use certs::IdentityFiles;
+use certs::MutualFiles;
+use certs::SpiffeId;
+use certs::TrustAnchors;
+use certs::policy;
 use dev_ca::Settings;
 
 pub(crate) const DOMAIN: &str = "stack.internal";

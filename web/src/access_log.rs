@@ -1,11 +1,15 @@
 //! The access log.
 
-use std::{net::IpAddr, time::Instant};
+use std::net::IpAddr;
+use std::time::Instant;
 
-use http::{Method, StatusCode};
+use http::Method;
+use http::StatusCode;
 use telemetry::RequestId;
 
-use crate::{api_schema, problem::Reason, screen};
+use crate::api_schema;
+use crate::problem::Reason;
+use crate::screen;
 
 /// One request's line in the access log, written at the end of its response or when its client has
 /// disconnected.

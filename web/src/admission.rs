@@ -19,8 +19,10 @@ use std::sync::Arc;
 use crate::limits::Limits;
 
 pub(crate) use established::EstablishedClients;
-pub(crate) use fair_share::{FairShare, SharePermit};
-pub(crate) use load_shedder::{AdmissionPermit, LoadShedder};
+pub(crate) use fair_share::FairShare;
+pub(crate) use fair_share::SharePermit;
+pub(crate) use load_shedder::AdmissionPermit;
+pub(crate) use load_shedder::LoadShedder;
 pub(crate) use rate_limiter::RateLimiter;
 
 /// Everything that admits clients and requests, shared by all workers.

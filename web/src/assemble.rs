@@ -3,23 +3,29 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use certs::{MutualClient, PublicServer, TrustAnchors, policy};
+use certs::MutualClient;
+use certs::PublicServer;
+use certs::TrustAnchors;
+use certs::policy;
 use http::HeaderValue;
 use telemetry::Collector;
 
-use crate::{
-    admission::Admission,
-    api_schema::ApiSchema,
-    config::{Config, UpstreamConfig},
-    edge::Edge,
-    lifecycle::{self, Shutdown},
-    limits::{Limits, UpstreamLimits},
-    metrics::{self, Metrics},
-    redirect::Redirect,
-    transport::EdgeTransport,
-    upstream::{UpstreamCounters, Upstreams},
-    worker::WorkerContext,
-};
+use crate::admission::Admission;
+use crate::api_schema::ApiSchema;
+use crate::config::Config;
+use crate::config::UpstreamConfig;
+use crate::edge::Edge;
+use crate::lifecycle;
+use crate::lifecycle::Shutdown;
+use crate::limits::Limits;
+use crate::limits::UpstreamLimits;
+use crate::metrics;
+use crate::metrics::Metrics;
+use crate::redirect::Redirect;
+use crate::transport::EdgeTransport;
+use crate::upstream::UpstreamCounters;
+use crate::upstream::Upstreams;
+use crate::worker::WorkerContext;
 
 /// Builds the edge, and starts what runs beside it.
 pub(crate) async fn build(

@@ -1,8 +1,11 @@
 //! `web check`: what is wrong with the configuration, before anything is started with it.
 
-use std::{cell::RefCell, collections::BTreeSet, process::ExitCode};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
 
-use crate::{MISCONFIGURED, config::Config};
+use crate::MISCONFIGURED;
+use crate::config::Config;
 
 /// How the variables of this program begin. Others of the environment are somebody else's.
 const OURS: &str = "WEB_";

@@ -6,14 +6,17 @@ mod origin;
 mod upstream;
 mod variables;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use certs::{IdentityFiles, Versions};
+use certs::IdentityFiles;
+use certs::Versions;
 use telemetry::LevelFilter;
 
 pub(crate) use clients::ClientConfig;
 pub(crate) use life::LifeConfig;
-pub(crate) use origin::{Origin, is_loopback};
+pub(crate) use origin::Origin;
+pub(crate) use origin::is_loopback;
 pub(crate) use upstream::UpstreamConfig;
 pub(crate) use variables::ConfigError;
 use variables::Variables;

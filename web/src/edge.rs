@@ -1,34 +1,50 @@
 //! The pipeline of the edge: what is done with each request, in order.
 
-use std::{
-    future::poll_fn,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, Uri, header::CONTENT_TYPE, request};
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::Uri;
+use http::header::CONTENT_TYPE;
+use http::request;
 use http_body::Body;
 use telemetry::RequestId;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
+use tracing::Span;
 
-use crate::{
-    access_log::Entry,
-    admission::{Admission, AdmissionPermit, SharePermit},
-    api_schema::{ApiSchema, RequestClass, RouteKind},
-    client::{Client, TrustedProxies},
-    config::Origin,
-    handler::{BodyError, CloseConnection, RequestBody, RequestHandler},
-    headers, health,
-    limits::Limits,
-    metrics::Metrics,
-    problem::{ErrorFormat, Problem, Reason},
-    request_body::LimitedBody,
-    response_body::EdgeBody,
-    screen,
-    upstream::{UpstreamBody, UpstreamError, Upstreams},
-};
+use crate::access_log::Entry;
+use crate::admission::Admission;
+use crate::admission::AdmissionPermit;
+use crate::admission::SharePermit;
+use crate::api_schema::ApiSchema;
+use crate::api_schema::RequestClass;
+use crate::api_schema::RouteKind;
+use crate::client::Client;
+use crate::client::TrustedProxies;
+use crate::config::Origin;
+use crate::handler::BodyError;
+use crate::handler::CloseConnection;
+use crate::handler::RequestBody;
+use crate::handler::RequestHandler;
+use crate::headers;
+use crate::health;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::problem::ErrorFormat;
+use crate::problem::Problem;
+use crate::problem::Reason;
+use crate::request_body::LimitedBody;
+use crate::response_body::EdgeBody;
+use crate::screen;
+use crate::upstream::UpstreamBody;
+use crate::upstream::UpstreamError;
+use crate::upstream::Upstreams;
 
 /// The proxy between clients and the app tier.
 pub(crate) struct Edge {

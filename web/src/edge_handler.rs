@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use listener::{ConnectionHandler, Established, Limits, Protocol};
-use tokio::io::{AsyncRead, AsyncWrite};
+use listener::ConnectionHandler;
+use listener::Established;
+use listener::Limits;
+use listener::Protocol;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio_util::sync::CancellationToken;
 
-use crate::{edge::Edge, h2, http1, transport::CoalescedClose};
+use crate::edge::Edge;
+use crate::h2;
+use crate::http1;
+use crate::transport::CoalescedClose;
 
 /// Serves a connection in the version that its handshake agreed on.
 pub(crate) struct EdgeHandler(pub(crate) Arc<Edge>);

@@ -1,16 +1,18 @@
 //! What the two versions of HTTP share: requests go to a handler, whose responses they send.
 
-use std::{
-    future::Future,
-    net::{IpAddr, SocketAddr},
-    task::{Context, Poll},
-};
+use std::future::Future;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::task::Context;
+use std::task::Poll;
 
 use bytes::Bytes;
-use http::{Response, request};
+use http::Response;
+use http::request;
 use http_body::Body;
 
-use crate::{limits::Limits, problem::Problem};
+use crate::limits::Limits;
+use crate::problem::Problem;
 
 /// Handles the requests of all connections.
 pub(crate) trait RequestHandler: Send + Sync + 'static {

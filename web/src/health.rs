@@ -1,6 +1,7 @@
 use http::StatusCode;
 
-use crate::{problem::Problem, upstream::Upstreams};
+use crate::problem::Problem;
+use crate::upstream::Upstreams;
 
 /// Whether requests would be answered: we are not about to end, and an app says that it is ready.
 pub(crate) fn readiness(draining: bool, upstreams: &Upstreams) -> Result<(), Problem> {

@@ -14,4 +14,6 @@ mod response_head;
 
 pub(crate) use connection::serve;
 #[cfg(test)]
-pub(crate) use head::{Framing, take};
+pub(crate) use head::Framing;
+#[cfg(test)]
+pub(crate) use head::take;

@@ -1,9 +1,9 @@
 //! The present time, as HTTP writes it.
 
-use std::{
-    cell::RefCell,
-    time::{Duration, Instant, SystemTime},
-};
+use std::cell::RefCell;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
 
 use http::HeaderValue;
 

@@ -4,18 +4,21 @@ mod heartbeat;
 mod notify;
 mod sockets;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-    time,
-};
+use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use heartbeat::Heartbeat;
-pub(crate) use notify::{notify_ready, watchdog};
+pub(crate) use notify::notify_ready;
+pub(crate) use notify::watchdog;
 pub(crate) use sockets::Sockets;
 
 /// The two steps of a shutdown.

@@ -2,7 +2,8 @@
 
 mod upstream;
 
-use std::{num::NonZeroU32, time::Duration};
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 pub(crate) use upstream::UpstreamLimits;
 

@@ -37,15 +37,15 @@ use std::process::ExitCode;
 use certs::policy;
 use http::Request;
 use hyper::body::Incoming;
-use listener::{Drained, Http1};
+use listener::Drained;
+use listener::Http1;
 use tower::service_fn;
 
-use crate::{
-    config::Config,
-    lifecycle::{Heartbeat, Sockets},
-    transport::PlaintextTransport,
-    worker::Workers,
-};
+use crate::config::Config;
+use crate::lifecycle::Heartbeat;
+use crate::lifecycle::Sockets;
+use crate::transport::PlaintextTransport;
+use crate::worker::Workers;
 
 /// `EX_USAGE` of sysexits.h: the configuration is wrong, and a restart does not help.
 const MISCONFIGURED: u8 = 64;

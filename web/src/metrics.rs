@@ -7,21 +7,23 @@
 mod endpoint;
 mod observed;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
-use certs::{Reloads, policy};
+use certs::Reloads;
+use certs::policy;
 use http::StatusCode;
-use prometheus_client::{
-    encoding::text,
-    metrics::{counter::Counter, family::Family, info::Info},
-    registry::Registry,
-};
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
 
 use self::observed::Observed;
-use crate::{admission::Admission, upstream::UpstreamCounters};
+use crate::admission::Admission;
+use crate::upstream::UpstreamCounters;
 
 pub(crate) use endpoint::serve;
 

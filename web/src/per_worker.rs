@@ -1,9 +1,9 @@
 //! Values that belong to one worker thread.
 
-use std::{
-    cell::Cell,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::cell::Cell;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };

@@ -1,23 +1,28 @@
 //! A request's body on its way to the app: counted, timed, and without trailers.
 
-use std::{
-    collections::VecDeque,
-    future::{Future, poll_fn},
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
 use listener::ThroughputGuard;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
+use tokio::time::Sleep;
+use tokio::time::sleep_until;
 
-use crate::{
-    admission::{AdmissionPermit, SharePermit},
-    handler::{BodyError, RequestBody},
-    limits::Limits,
-};
+use crate::admission::AdmissionPermit;
+use crate::admission::SharePermit;
+use crate::handler::BodyError;
+use crate::handler::RequestBody;
+use crate::limits::Limits;
 
 /// A request's body within its limits of size and time.
 pub(crate) struct LimitedBody<'b, B> {

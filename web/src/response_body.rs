@@ -1,18 +1,19 @@
 //! A response's body on its way to the client.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
 
-use crate::{
-    access_log::Entry,
-    admission::SharePermit,
-    upstream::{UpstreamBody, UpstreamBodyError},
-};
+use crate::access_log::Entry;
+use crate::admission::SharePermit;
+use crate::upstream::UpstreamBody;
+use crate::upstream::UpstreamBodyError;
 
 /// The body of a response. Its end is the end of the request, which is logged then.
 pub(crate) struct EdgeBody {

@@ -3,6 +3,7 @@
 mod canonical;
 mod logging;
 mod passing;
+pub(crate) mod reference;
 mod refusing;
 mod stack;
 mod upstreams;

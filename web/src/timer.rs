@@ -1,12 +1,13 @@
 //! The timer of a connection.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
+use tokio::time::Sleep;
+use tokio::time::sleep_until;
 
 /// One timer for everything that a connection waits for. A later deadline leaves it as it is: it is
 /// set again when it fires, which is cheaper than setting it for every wait.

@@ -7,20 +7,27 @@ mod plaintext;
 mod proxy;
 mod write_stall;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use certs::PublicServer;
-use listener::{Established, Protocol, Rejected, Transport};
+use listener::Established;
+use listener::Protocol;
+use listener::Rejected;
+use listener::Transport;
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use self::{deferred_ticket::DeferredTicketStream, proxy::Source};
-use crate::{
-    admission::{Admission, SharePermit},
-    client::TrustedProxies,
-    limits::Limits,
-    metrics::{Handshake, Metrics},
-};
+use self::deferred_ticket::DeferredTicketStream;
+use self::proxy::Source;
+use crate::admission::Admission;
+use crate::admission::SharePermit;
+use crate::client::TrustedProxies;
+use crate::limits::Limits;
+use crate::metrics::Handshake;
+use crate::metrics::Metrics;
 
 pub(crate) use client_stream::ClientStream;
 pub(crate) use coalesced_close::CoalescedClose;

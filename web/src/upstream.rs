@@ -28,25 +28,32 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc};
+use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use certs::MutualClient;
-use http::{HeaderValue, Response, request};
+use http::HeaderValue;
+use http::Response;
+use http::request;
 use http_body::Body;
 
-use crate::{handler::BodyError, limits::UpstreamLimits};
+use crate::handler::BodyError;
+use crate::limits::UpstreamLimits;
 
 pub(crate) use counters::UpstreamCounters;
 use deadline::CoarseClock;
+pub(crate) use discovery::Entry;
+pub(crate) use discovery::ListError;
 use discovery::Resolver;
-pub(crate) use discovery::{Entry, ListError, Source};
+pub(crate) use discovery::Source;
 use endpoint::PoolContext;
 pub(crate) use framing::FramingError;
 use pool::UpstreamPool;
 #[cfg(test)]
 pub(crate) use request_encoder::encode;
-pub(crate) use response_body::{UpstreamBody, UpstreamBodyError};
+pub(crate) use response_body::UpstreamBody;
+pub(crate) use response_body::UpstreamBodyError;
 use retry::Attempt;
 
 /// Why there is no response of an app.

@@ -2,16 +2,22 @@
 //! nothing wakes another thread, or is handed over to one. Readiness probes, reloads, metrics and
 //! traces run in the main thread's runtime.
 
-use std::{io, net, sync::Arc, thread};
+use std::io;
+use std::net;
+use std::sync::Arc;
+use std::thread;
 
 use listener::Drained;
-use tokio::{net::TcpListener, runtime, sync::oneshot};
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    edge::Edge, edge_handler::EdgeHandler, lifecycle::Heartbeat, per_worker,
-    transport::EdgeTransport,
-};
+use crate::edge::Edge;
+use crate::edge_handler::EdgeHandler;
+use crate::lifecycle::Heartbeat;
+use crate::per_worker;
+use crate::transport::EdgeTransport;
 
 /// What every worker serves with.
 #[derive(Clone)]

@@ -1,17 +1,26 @@
 use std::path::Path;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData,
-};
-use rustls::pki_types::{CertificateDer, pem::PemObject};
-use time::{Duration, OffsetDateTime};
+use rcgen::BasicConstraints;
+use rcgen::CertificateParams;
+use rcgen::DistinguishedName;
+use rcgen::DnType;
+use rcgen::IsCa;
+use rcgen::Issuer;
+use rcgen::KeyPair;
+use rcgen::KeyUsagePurpose;
+use rcgen::PublicKeyData;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use time::Duration;
+use time::OffsetDateTime;
 use x509_parser::parse_x509_certificate;
 
-use super::{
-    IssueError, IssuedLeaf, Leaf, Validity,
-    files::{self, Readable},
-};
+use super::IssueError;
+use super::IssuedLeaf;
+use super::Leaf;
+use super::Validity;
+use super::files;
+use super::files::Readable;
 
 /// How long a root lasts, and how much of that it must still have to be used again.
 const ROOT_DAYS: u16 = 3650;

@@ -1,13 +1,17 @@
 use std::path::Path;
 
-use rcgen::{
-    CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType, string::Ia5String,
-};
+use rcgen::CertificateParams;
+use rcgen::ExtendedKeyUsagePurpose;
+use rcgen::IsCa;
+use rcgen::KeyUsagePurpose;
+use rcgen::SanType;
+use rcgen::string::Ia5String;
 
-use super::{
-    IssueError, Subject, Validity,
-    files::{self, Readable},
-};
+use super::IssueError;
+use super::Subject;
+use super::Validity;
+use super::files;
+use super::files::Readable;
 
 /// What a leaf may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

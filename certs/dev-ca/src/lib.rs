@@ -4,12 +4,17 @@ mod authority;
 mod files;
 mod leaf;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
-use time::{Duration, OffsetDateTime};
+use time::Duration;
+use time::OffsetDateTime;
 
-pub use authority::{DevelopmentCa, Subject};
-pub use leaf::{IssuedLeaf, Leaf, Usage};
+pub use authority::DevelopmentCa;
+pub use authority::Subject;
+pub use leaf::IssuedLeaf;
+pub use leaf::Leaf;
+pub use leaf::Usage;
 
 use certs::SpiffeId;
 

@@ -1,32 +1,39 @@
 //! HTTP/1.1 for a `tower` service, by hyper, with the time limits that hyper leaves to its caller.
 
-use std::{
-    convert::Infallible,
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::convert::Infallible;
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::{
-    body::{Body, Incoming},
-    server::conn::http1::Builder,
-    service::service_fn,
-};
+use http::Request;
+use http::Response;
+use hyper::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+use tokio::time::Sleep;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
-use tower::{Service, ServiceExt};
+use tower::Service;
+use tower::ServiceExt;
 
-use super::{
-    ConnectionHandler, Established, Limits, PeerAddress,
-    activity::{Activity, Expiry, ObservedStream, TrackedBody},
-};
+use super::ConnectionHandler;
+use super::Established;
+use super::Limits;
+use super::PeerAddress;
+use super::activity::Activity;
+use super::activity::Expiry;
+use super::activity::ObservedStream;
+use super::activity::TrackedBody;
 
 /// How long a connection may take to close once it was asked to.
 const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

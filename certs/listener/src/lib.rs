@@ -6,25 +6,30 @@ mod limits;
 mod throughput;
 mod transport;
 
-use std::{
-    future::{self, Future},
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::future;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{self, Instant},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::time;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use http1::Http1;
 pub use limits::Limits;
 pub use throughput::ThroughputGuard;
-pub use transport::{Established, Plaintext, Protocol, Rejected, Transport};
+pub use transport::Established;
+pub use transport::Plaintext;
+pub use transport::Protocol;
+pub use transport::Rejected;
+pub use transport::Transport;
 
 /// The client's address, as the kernel or a trusted load balancer reports it; never as the client
 /// itself claims.

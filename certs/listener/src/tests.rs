@@ -1,15 +1,25 @@
-use http::{Request, Response};
+use http::Request;
+use http::Response;
 use hyper::body::Incoming;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    task::JoinHandle,
-};
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinHandle;
 
-use certs::{MutualServer, PeerIdentity, policy};
-use dev_ca::{DevelopmentCa, Leaf, Subject, Usage, Validity};
+use certs::MutualServer;
+use certs::PeerIdentity;
+use certs::policy;
+use dev_ca::DevelopmentCa;
+use dev_ca::Leaf;
+use dev_ca::Subject;
+use dev_ca::Usage;
+use dev_ca::Validity;
 
 use super::*;
-use crate::testing::{Certificates, DOMAIN, ask, now, spiffe};
+use crate::testing::Certificates;
+use crate::testing::DOMAIN;
+use crate::testing::ask;
+use crate::testing::now;
+use crate::testing::spiffe;
 
 impl Certificates {
     /// Issues `internal/<file>` by the internal CA, after `change` has made it wrong.

@@ -1,15 +1,24 @@
 //! From an accepted TCP connection to a stream that HTTP is spoken on.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::CommonState;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use certs::{MutualConnection, MutualError, MutualServer, PeerError, PeerIdentity, PublicServer};
+use certs::MutualConnection;
+use certs::MutualError;
+use certs::MutualServer;
+use certs::PeerError;
+use certs::PeerIdentity;
+use certs::PublicServer;
 
 /// Makes a stream that HTTP is spoken on of an accepted TCP connection.
 pub trait Transport: Send + Sync + 'static {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::testing::{Certificates, spiffe};
+use crate::testing::Certificates;
+use crate::testing::spiffe;
 
 #[test]
 fn a_build_for_fips_is_one_in_every_configuration_and_no_other_build_says_so() {

@@ -1,18 +1,26 @@
-use std::{fs, net::SocketAddr};
+use std::fs;
+use std::net::SocketAddr;
 
 use dev_ca::Settings;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
-use tokio_rustls::{TlsAcceptor, TlsConnector, server::TlsStream};
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::server::TlsStream;
 
 use super::*;
-use crate::{
-    LoadError, MutualServer, PublicServer, Versions, policy,
-    testing::{Certificates, ask, now, spiffe},
-};
+use crate::LoadError;
+use crate::MutualServer;
+use crate::PublicServer;
+use crate::Versions;
+use crate::policy;
+use crate::testing::Certificates;
+use crate::testing::ask;
+use crate::testing::now;
+use crate::testing::spiffe;
 
 /// The certificate that the server at `address` shows now.
 async fn shown(certificates: &Certificates, address: SocketAddr) -> Vec<u8> {

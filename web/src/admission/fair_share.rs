@@ -1,20 +1,19 @@
 //! A capacity that clients share fairly.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    net::IpAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::hash::RandomState;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
-use super::{
-    established::EstablishedClients,
-    prefix::{Prefix, SITE_FACTOR},
-};
-use crate::{limits::ShareLimits, per_worker::lock_ignoring_poison};
+use super::established::EstablishedClients;
+use super::prefix::Prefix;
+use super::prefix::SITE_FACTOR;
+use crate::limits::ShareLimits;
+use crate::per_worker::lock_ignoring_poison;
 
 /// Number of shards; reduces lock contention between workers.
 const SHARDS: usize = 16;

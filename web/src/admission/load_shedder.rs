@@ -3,22 +3,20 @@
 mod latencies;
 mod limiter;
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
 
 use limiter::AdaptiveLimit;
 
-use super::{
-    established::EstablishedClients,
-    fair_share::{FairShare, SharePermit},
-};
-use crate::{
-    api_schema::RequestClass,
-    limits::{ClassLimits, LimiterConfig, ShareLimits},
-};
+use super::established::EstablishedClients;
+use super::fair_share::FairShare;
+use super::fair_share::SharePermit;
+use crate::api_schema::RequestClass;
+use crate::limits::ClassLimits;
+use crate::limits::LimiterConfig;
+use crate::limits::ShareLimits;
 
 /// Refuses requests before memory or latency suffer. Each class has a limit of its own, so that a
 /// few large transactions, or a flood of sign-ins, cannot exclude other requests; and within a class

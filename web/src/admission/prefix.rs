@@ -1,6 +1,7 @@
 //! The network prefixes by which a client is counted.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 /// A prefix that counts as one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,26 +1,27 @@
 //! The rate at which one client may do something.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    net::IpAddr,
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::hash::BuildHasher;
+use std::hash::RandomState;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use governor::{
-    Quota,
-    clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
-    state::keyed::DashMapStateStore,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
+use governor::Quota;
+use governor::clock::Clock;
+use governor::clock::DefaultClock;
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
 use tokio::time;
 
-use super::prefix::{Prefix, SITE_FACTOR};
+use super::prefix::Prefix;
+use super::prefix::SITE_FACTOR;
 
 /// The remaining quota (draft-ietf-httpapi-ratelimit-headers-11, 4).
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");

@@ -2,8 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use super::{ConfigError, variables::Variables};
-use crate::{client::TrustedProxies, limits::Limits};
+use super::ConfigError;
+use super::variables::Variables;
+use crate::client::TrustedProxies;
+use crate::limits::Limits;
 
 /// How clients are recognized, and what each may use.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
-use std::{
-    net::SocketAddr,
-    num::{NonZeroU16, NonZeroUsize},
-    thread,
-    time::Duration,
-};
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
 
-use super::{ConfigError, variables::Variables};
+use super::ConfigError;
+use super::variables::Variables;
 use crate::limits::Limits;
 
 /// How the process begins, is watched, and ends.

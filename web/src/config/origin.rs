@@ -1,6 +1,8 @@
 use std::str::FromStr;
 
-use http::{HeaderValue, Uri, uri::Scheme};
+use http::HeaderValue;
+use http::Uri;
+use http::uri::Scheme;
 
 /// The origin that browsers see: `https://host[:port]`.
 #[derive(Clone, Debug, PartialEq, Eq)]

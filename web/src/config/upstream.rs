@@ -1,13 +1,17 @@
 use std::str::FromStr;
 
-use certs::{IdentityFiles, MutualFiles, SpiffeId};
+use certs::IdentityFiles;
+use certs::MutualFiles;
+use certs::SpiffeId;
 use rustls::pki_types::ServerName;
 
-use super::{
-    CERTIFICATE, KEY,
-    variables::{ConfigError, Name, Variables},
-};
-use crate::upstream::{Entry, Source};
+use super::CERTIFICATE;
+use super::KEY;
+use super::variables::ConfigError;
+use super::variables::Name;
+use super::variables::Variables;
+use crate::upstream::Entry;
+use crate::upstream::Source;
 
 /// How the apps are reached, and who they must be.
 #[derive(Debug)]

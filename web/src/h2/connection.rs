@@ -1,28 +1,34 @@
 //! A connection of HTTP/2 with a client, from its preface to its end.
 
-use std::{
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    pin::{Pin, pin},
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::future::Future;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::pin::pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::{FuturesUnordered, Stream};
-use h2::{
-    Reason, RecvStream,
-    server::{self, Builder, SendResponse},
-};
+use futures::stream::FuturesUnordered;
+use futures::stream::Stream;
+use h2::Reason;
+use h2::RecvStream;
+use h2::server;
+use h2::server::Builder;
+use h2::server::SendResponse;
 use http::Request;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout},
-};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{stream::StreamContext, write_buffer::WriteBuffer};
-use crate::{handler::RequestHandler, limits::Limits, timer::Timer};
+use super::stream::StreamContext;
+use super::write_buffer::WriteBuffer;
+use crate::handler::RequestHandler;
+use crate::limits::Limits;
+use crate::timer::Timer;
 
 /// How long a connection may take to close after GOAWAY.
 const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,30 +1,42 @@
 //! One stream: a request, and its response within the credit that the client grants.
 
-use std::{
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    pin::{Pin, pin},
-    task::{Context, Poll, ready},
-};
+use std::future::Future;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::pin::pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
 use bytes::Bytes;
-use h2::{Reason, RecvStream, SendStream, server::SendResponse};
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{CONTENT_LENGTH, DATE},
-    response,
-};
-use http_body::{Body, Frame, SizeHint};
+use h2::Reason;
+use h2::RecvStream;
+use h2::SendStream;
+use h2::server::SendResponse;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::Version;
+use http::header::CONTENT_LENGTH;
+use http::header::DATE;
+use http::response;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
 use listener::ThroughputGuard;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
+use tokio::time::timeout;
 
 use super::write_buffer::WriteBuffer;
-use crate::{
-    handler::{BodyError, RequestBody, RequestHandler},
-    http_date,
-    limits::Limits,
-    timer::Timer,
-};
+use crate::handler::BodyError;
+use crate::handler::RequestBody;
+use crate::handler::RequestHandler;
+use crate::http_date;
+use crate::limits::Limits;
+use crate::timer::Timer;
 
 /// What a stream needs of its connection.
 pub(super) struct StreamContext<'c, S, H> {

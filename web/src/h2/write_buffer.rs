@@ -1,21 +1,27 @@
 //! The stream below HTTP/2: it collects what is written, and observes what moves.
 
-use std::{
-    io::{self, IoSlice},
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll, Waker, ready},
-};
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+use std::task::ready;
 
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
+use bytes::BytesMut;
 use listener::ThroughputGuard;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
 
 use super::frames::FrameBudget;
-use crate::{limits::Limits, per_worker::lock_ignoring_poison};
+use crate::limits::Limits;
+use crate::per_worker::lock_ignoring_poison;
 
 /// Bytes that are collected before the client must accept some.
 const MAX_COLLECTED: usize = 64 * 1024;

@@ -1,37 +1,43 @@
 //! A connection of HTTP/1.1 with a client, from its first request to its end.
 
-use std::{
-    future::{Future, poll_fn},
-    io,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::future::Future;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::pin::pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use http::{Method, Response, StatusCode};
+use bytes::Buf;
+use bytes::BytesMut;
+use http::Method;
+use http::Response;
+use http::StatusCode;
 use http_body::Body;
 use listener::ThroughputGuard;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    time::{Instant, timeout},
-};
-use tokio_util::{io::poll_read_buf, sync::CancellationToken};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
+use tokio::time::timeout;
+use tokio_util::io::poll_read_buf;
+use tokio_util::sync::CancellationToken;
 
-use super::{
-    encode::LAST_CHUNK,
-    head::{self, Head},
-    request_body::IncomingBody,
-    response_head::{self, Framing},
-};
-use crate::{
-    handler::{CloseConnection, RequestHandler},
-    limits::Limits,
-    problem::Problem,
-    timer::Timer,
-    transport::CoalescedClose,
-};
+use super::encode::LAST_CHUNK;
+use super::head;
+use super::head::Head;
+use super::request_body::IncomingBody;
+use super::response_head;
+use super::response_head::Framing;
+use crate::handler::CloseConnection;
+use crate::handler::RequestHandler;
+use crate::limits::Limits;
+use crate::problem::Problem;
+use crate::timer::Timer;
+use crate::transport::CoalescedClose;
 
 /// The size of a read, in bytes.
 const READ_BYTES: usize = 8 * 1024;

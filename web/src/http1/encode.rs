@@ -1,7 +1,8 @@
 //! Parts of HTTP/1.1 messages, as both sides of the edge write them.
 
 use bytes::BytesMut;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
+use http::HeaderValue;
 
 /// The end of a chunked body.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";

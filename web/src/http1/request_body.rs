@@ -1,20 +1,24 @@
 //! A request's body, read from its connection as it is polled.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use tokio::io::{AsyncRead, AsyncWrite};
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 
-use super::{
-    chunked::{Chunked, Piece, take},
-    connection::BufferedStream,
-    head,
-};
-use crate::handler::{BodyError, RequestBody};
+use super::chunked::Chunked;
+use super::chunked::Piece;
+use super::chunked::take;
+use super::connection::BufferedStream;
+use super::head;
+use crate::handler::BodyError;
+use crate::handler::RequestBody;
 
 /// The response to `Expect: 100-continue` (RFC 9110, 10.1.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

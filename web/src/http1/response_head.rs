@@ -1,13 +1,15 @@
 //! The head of a response, as it is written.
 
-use bytes::{BufMut, BytesMut};
-use http::{
-    HeaderMap, StatusCode,
-    header::{CONTENT_LENGTH, DATE},
-    response,
-};
+use bytes::BufMut;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http::header::DATE;
+use http::response;
 
-use super::encode::{write_header, write_integer};
+use super::encode::write_header;
+use super::encode::write_integer;
 use crate::http_date;
 
 /// How the end of a response's body is indicated (RFC 9112, 6).

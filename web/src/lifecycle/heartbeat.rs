@@ -1,9 +1,8 @@
 //! Whether the workers make progress.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use telemetry::service_manager;
 use tokio::time;

@@ -1,9 +1,12 @@
 //! Notifications to the service manager (`sd_notify(3)`).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use telemetry::service_manager::{self, State};
-use tokio::time::{self, Instant};
+use telemetry::service_manager;
+use telemetry::service_manager::State;
+use tokio::time;
+use tokio::time::Instant;
 
 use super::heartbeat::Heartbeat;
 

@@ -1,6 +1,8 @@
 //! Inherited listening sockets.
 
-use std::{io, net, process};
+use std::io;
+use std::net;
+use std::process;
 
 use listenfd::ListenFd;
 use tokio::net::TcpListener;

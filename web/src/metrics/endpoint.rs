@@ -1,15 +1,19 @@
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-    sync::Arc,
-};
+use std::convert::Infallible;
+use std::future::Ready;
+use std::future::ready;
+use std::sync::Arc;
 
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, HOST},
-};
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::header::HOST;
 use hyper::body::Incoming;
-use listener::{Http1, Limits, Plaintext};
+use listener::Http1;
+use listener::Limits;
+use listener::Plaintext;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;

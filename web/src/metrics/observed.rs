@@ -1,19 +1,21 @@
 //! Metrics that are read from other parts.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
 
 use certs::Reloads;
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
-    metrics::MetricType,
-};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::MetricEncoder;
+use prometheus_client::encoding::NoLabelSet;
+use prometheus_client::metrics::MetricType;
 
-use crate::{admission::Admission, upstream::UpstreamCounters};
+use crate::admission::Admission;
+use crate::upstream::UpstreamCounters;
 
 /// Reads how often some files were reloaded.
 type ReadReloads = Box<dyn Fn() -> Reloads + Send + Sync>;

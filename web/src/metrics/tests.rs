@@ -1,7 +1,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::{api_schema::RequestClass, limits::Limits};
+use crate::api_schema::RequestClass;
+use crate::limits::Limits;
 
 #[test]
 fn what_is_counted_can_be_read() {

@@ -1,6 +1,7 @@
 //! Requests that pass and requests that are refused, against the app's real description.
 
 mod clients;
+mod fuzz;
 mod refusals;
 
 use http::HeaderName;

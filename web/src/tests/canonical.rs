@@ -1,38 +1,43 @@
 //! What this tier lets through is read in one way: hyper, which had no part in it, reads the same of
 //! what the client sent and of what the app gets.
 
-use std::{
-    cell::Cell,
-    convert::Infallible,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll},
-};
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::task::Context;
+use std::task::Poll;
 
-use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, Method, Request, Response, Uri,
-    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
-};
-use http_body::{Body, Frame, SizeHint};
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::Uri;
+use http::header::CONTENT_LENGTH;
+use http::header::HOST;
+use http::header::TRANSFER_ENCODING;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
 use http_body_util::BodyExt;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use proptest::{
-    prelude::*,
-    test_runner::{TestCaseError, TestRunner},
-};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use proptest::test_runner::TestRunner;
 use tokio::io::AsyncWriteExt;
 
-use crate::{
-    handler::BodyError,
-    http1::{
-        Framing,
-        chunked::{Chunked, Piece},
-        take,
-    },
-    upstream::encode,
-};
+use crate::handler::BodyError;
+use crate::http1::Framing;
+use crate::http1::chunked::Chunked;
+use crate::http1::chunked::Piece;
+use crate::http1::take;
+use crate::upstream::encode;
 
 /// A message, as somebody read it.
 #[derive(Clone, Debug, PartialEq, Eq)]

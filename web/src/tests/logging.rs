@@ -1,8 +1,13 @@
-use std::{cell::RefCell, io};
+use std::cell::RefCell;
+use std::io;
 
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use super::stack::{App, Certificates, Web};
+use super::stack::App;
+use super::stack::Certificates;
+use super::stack::Web;
 
 thread_local! {
     /// What was logged on this thread, which is one test's own.

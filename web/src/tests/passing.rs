@@ -1,10 +1,15 @@
 use std::time::Duration;
 
 use http_body_util::Empty;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::time::{sleep, timeout};
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use tokio::time::sleep;
+use tokio::time::timeout;
 
-use super::stack::{App, Certificates, Web, status};
+use super::stack::App;
+use super::stack::Certificates;
+use super::stack::Web;
+use super::stack::status;
 
 #[tokio::test]
 async fn a_request_reaches_the_app_and_its_answer_the_client() {

@@ -1,4 +1,8 @@
-use super::stack::{App, Certificates, FORM, Web, status};
+use super::stack::App;
+use super::stack::Certificates;
+use super::stack::FORM;
+use super::stack::Web;
+use super::stack::status;
 
 const HEAD: &str = "host: localhost:8443\r\nconnection: close\r\n";
 

@@ -1,40 +1,46 @@
 //! What the tests stand on: certificates, an app that tells what it got, an edge, a client.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
 
-use certs::{
-    IdentityFiles, MutualClient, MutualFiles, MutualServer, PublicServer, TrustAnchors, Versions,
-    policy,
-};
+use certs::IdentityFiles;
+use certs::MutualClient;
+use certs::MutualFiles;
+use certs::MutualServer;
+use certs::PublicServer;
+use certs::TrustAnchors;
+use certs::Versions;
+use certs::policy;
 use dev_ca::Settings;
-use http::{HeaderMap, Method, Request, Response};
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
-use crate::{
-    admission::Admission,
-    api_schema::ApiSchema,
-    edge::Edge,
-    edge_handler::EdgeHandler,
-    limits::Limits,
-    metrics::Metrics,
-    transport::EdgeTransport,
-    upstream::{Source, Upstreams},
-};
+use crate::admission::Admission;
+use crate::api_schema::ApiSchema;
+use crate::edge::Edge;
+use crate::edge_handler::EdgeHandler;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::transport::EdgeTransport;
+use crate::upstream::Source;
+use crate::upstream::Upstreams;
 
 /// Everything that `issue` makes, in a folder of its own.
 pub(super) struct Certificates(TempDir);

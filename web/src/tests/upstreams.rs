@@ -5,20 +5,28 @@ mod faults;
 mod lists;
 mod wire;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{
-    net::TcpListener,
-    time::{sleep, timeout},
-};
+use http_body_util::BodyExt;
+use http_body_util::StreamBody;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio::time::timeout;
 
-use fake::{Fake, Then, ok};
+use fake::Fake;
+use fake::Then;
+use fake::ok;
 
-use super::stack::{App, Certificates, Web, status};
+use super::stack::App;
+use super::stack::Certificates;
+use super::stack::Web;
+use super::stack::status;
 
 #[tokio::test]
 async fn an_app_that_is_not_the_app_gets_nothing() {

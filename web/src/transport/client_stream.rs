@@ -1,19 +1,21 @@
 //! A client's TLS connection.
 
-use std::{
-    io::{self, IoSlice},
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
 use tokio_rustls::server::TlsStream;
 
-use super::{
-    coalesced_close::CoalescedClose, deferred_ticket::DeferredTicketStream,
-    write_stall::WriteStallGuard,
-};
-use crate::{admission::SharePermit, limits::Limits};
+use super::coalesced_close::CoalescedClose;
+use super::deferred_ticket::DeferredTicketStream;
+use super::write_stall::WriteStallGuard;
+use crate::admission::SharePermit;
+use crate::limits::Limits;
 
 /// A client's TLS stream. It holds the client's connection permit, and fails when the client does not
 /// read what was written.

@@ -1,17 +1,19 @@
 //! The transport of the redirect to HTTPS.
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
 
-use listener::{Established, Protocol, Rejected, Transport};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use listener::Established;
+use listener::Protocol;
+use listener::Rejected;
+use listener::Transport;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
 
 use super::EdgeTransport;
 use crate::admission::SharePermit;

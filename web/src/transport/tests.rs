@@ -1,12 +1,14 @@
 use std::time::Duration;
 
-use certs::{IdentityFiles, TrustAnchors, Versions, policy};
+use certs::IdentityFiles;
+use certs::TrustAnchors;
+use certs::Versions;
+use certs::policy;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    time,
-};
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::time;
 use tokio_rustls::TlsConnector;
 
 use super::*;

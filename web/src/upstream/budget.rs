@@ -1,6 +1,7 @@
 //! How many requests may be sent again.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Deposit of a request, in thousandths of a retry: retries stay below a fifth of all requests, also
 /// with what the floor adds.

@@ -1,17 +1,20 @@
 //! A connection to an endpoint.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker, ready},
-};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+use std::task::ready;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncBufRead, AsyncWrite};
+use tokio::io::AsyncBufRead;
+use tokio::io::AsyncWrite;
 use tokio_rustls::client::TlsStream;
 
-use super::{deadline::Deadline, socket::Socket};
+use super::deadline::Deadline;
+use super::socket::Socket;
 
 /// A verified connection to an endpoint, and what was received on it and not yet parsed. Dropping it
 /// closes it. Times are those of the coarse clock.

@@ -1,6 +1,7 @@
 //! Counters of the upstream module.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Events towards the app tier since the start.
 #[derive(Debug, Default)]

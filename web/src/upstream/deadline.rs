@@ -1,15 +1,14 @@
 //! Deadlines without timers.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{
-            AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-        },
-    },
-    task::Context,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::AcqRel;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::Release;
+use std::task::Context;
+use std::time::Duration;
+use std::time::Instant;
 
 use futures::task::AtomicWaker;
 

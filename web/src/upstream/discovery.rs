@@ -1,10 +1,16 @@
 //! The list of endpoints.
 
-use std::{collections::HashMap, io, path::PathBuf, str::FromStr, sync::Weak};
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Weak;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
+use tokio::time::sleep;
 
-use super::{counters::count, pool::UpstreamPool};
+use super::counters::count;
+use super::pool::UpstreamPool;
 
 /// The largest list, in bytes.
 const MAX_BYTES: usize = 64 * 1024;

@@ -1,30 +1,34 @@
 //! One endpoint of the app tier: its connections, and its health.
 
-use std::{
-    io,
-    sync::{
-        Arc, Mutex,
-        atomic::{
-            AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-        },
-    },
-};
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::Release;
 
-use certs::{MutualClient, MutualError};
+use certs::MutualClient;
+use certs::MutualError;
 use http::HeaderValue;
-use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use super::{
-    connection::PooledConnection,
-    counters::{UpstreamCounters, count},
-    deadline::{CoarseClock, Deadline, millis},
-    outlier::{Change, Fault, OutlierDetector},
-    socket::Socket,
-};
-use crate::{
-    limits::UpstreamLimits,
-    per_worker::{PerWorker, lock_ignoring_poison},
-};
+use super::connection::PooledConnection;
+use super::counters::UpstreamCounters;
+use super::counters::count;
+use super::deadline::CoarseClock;
+use super::deadline::Deadline;
+use super::deadline::millis;
+use super::outlier::Change;
+use super::outlier::Fault;
+use super::outlier::OutlierDetector;
+use super::socket::Socket;
+use crate::limits::UpstreamLimits;
+use crate::per_worker::PerWorker;
+use crate::per_worker::lock_ignoring_poison;
 
 /// What all endpoints have in common.
 pub(super) struct PoolContext {

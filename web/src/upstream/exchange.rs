@@ -1,23 +1,23 @@
 //! One request on one connection.
 
-use std::{
-    future::poll_fn,
-    io,
-    task::{Context, Poll},
-};
+use std::future::poll_fn;
+use std::io;
+use std::task::Context;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
-use super::{
-    connection::PooledConnection,
-    endpoint::Slot,
-    framing::{Framing, FramingError},
-    request_encoder::{RequestEncoder, SendFault},
-    response_body::UpstreamBody,
-    response_head::{ResponseHead, ResponseHeadParser},
-};
+use super::connection::PooledConnection;
+use super::endpoint::Slot;
+use super::framing::Framing;
+use super::framing::FramingError;
+use super::request_encoder::RequestEncoder;
+use super::request_encoder::SendFault;
+use super::response_body::UpstreamBody;
+use super::response_head::ResponseHead;
+use super::response_head::ResponseHeadParser;
 use crate::handler::BodyError;
 
 /// One request on one connection, up to the head of its response. Dropping it closes the connection.

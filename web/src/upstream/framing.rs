@@ -2,7 +2,10 @@
 
 use bytes::BytesMut;
 
-use crate::http1::chunked::{ChunkError, Chunked, Piece, take};
+use crate::http1::chunked::ChunkError;
+use crate::http1::chunked::Chunked;
+use crate::http1::chunked::Piece;
+use crate::http1::chunked::take;
 
 /// How the end of a response's body is known (RFC 9112, 6.3).
 #[derive(Debug)]

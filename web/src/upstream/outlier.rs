@@ -1,12 +1,14 @@
 //! The health of an endpoint, as requests and probes show it.
 
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::deadline::millis;
-use crate::{limits::UpstreamLimits, per_worker::lock_ignoring_poison};
+use crate::limits::UpstreamLimits;
+use crate::per_worker::lock_ignoring_poison;
 
 /// The time after a readmission until earlier ejections are forgotten, in milliseconds.
 const PROBATION: u64 = 30_000;

@@ -1,21 +1,23 @@
 //! All endpoints, and the choice among them.
 
-use std::sync::{
-    Arc, Mutex, Weak,
-    atomic::{AtomicUsize, Ordering::Relaxed},
-};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::Weak;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval;
 
-use super::{
-    UpstreamError,
-    budget::Budget,
-    counters::count,
-    deadline::TICK,
-    endpoint::{Endpoint, PoolContext, Slot},
-    probe,
-};
+use super::UpstreamError;
+use super::budget::Budget;
+use super::counters::count;
+use super::deadline::TICK;
+use super::endpoint::Endpoint;
+use super::endpoint::PoolContext;
+use super::endpoint::Slot;
+use super::probe;
 use crate::per_worker::lock_ignoring_poison;
 
 /// Ticks of the coarse clock in a second.

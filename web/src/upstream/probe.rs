@@ -1,19 +1,24 @@
 //! Readiness probes.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::Weak;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty};
-use telemetry::{RequestId, X_REQUEST_ID};
-use tokio::time::{sleep, timeout};
+use http::Request;
+use http::StatusCode;
+use http::Uri;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use telemetry::RequestId;
+use telemetry::X_REQUEST_ID;
+use tokio::time::sleep;
+use tokio::time::timeout;
 
-use super::{
-    deadline::millis, endpoint::Endpoint, exchange::Exchange, request_encoder::RequestEncoder,
-};
+use super::deadline::millis;
+use super::endpoint::Endpoint;
+use super::exchange::Exchange;
+use super::request_encoder::RequestEncoder;
 use crate::handler::BodyError;
 
 /// Probes an endpoint, as long as it is on the list.

@@ -1,24 +1,29 @@
 //! Requests, as they are written to an endpoint.
 
-use std::{
-    io::{self, IoSlice},
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
-use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderName, HeaderValue, Method,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
-    request,
-};
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::header::CONNECTION;
+use http::header::CONTENT_LENGTH;
+use http::header::HOST;
+use http::header::TRANSFER_ENCODING;
+use http::request;
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
-use crate::{
-    handler::BodyError,
-    http1::encode::{LAST_CHUNK, write_header, write_integer},
-};
+use crate::handler::BodyError;
+use crate::http1::encode::LAST_CHUNK;
+use crate::http1::encode::write_header;
+use crate::http1::encode::write_integer;
 
 /// The time left for the response, in milliseconds.
 pub(super) const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");

@@ -1,20 +1,21 @@
 //! The bodies of responses.
 
-use std::{
-    future::poll_fn,
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
 
-use super::{
-    connection::PooledConnection,
-    endpoint::Slot,
-    framing::{Framing, FramingError},
-};
+use super::connection::PooledConnection;
+use super::endpoint::Slot;
+use super::framing::Framing;
+use super::framing::FramingError;
 use crate::http1::chunked::Piece;
 
 /// Why a response's body ended early.

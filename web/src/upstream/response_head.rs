@@ -2,17 +2,24 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{
-        CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    },
-};
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header::CONNECTION;
+use http::header::CONTENT_LENGTH;
+use http::header::PROXY_AUTHENTICATE;
+use http::header::TE;
+use http::header::TRAILER;
+use http::header::TRANSFER_ENCODING;
+use http::header::UPGRADE;
 use httparse::Header;
 use memchr::memchr_iter;
 
-use super::framing::{Framing, FramingError};
+use super::framing::Framing;
+use super::framing::FramingError;
 use crate::http1::chunked::Chunked;
 
 /// The longest head, in bytes.

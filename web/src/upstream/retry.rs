@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response, request};
+use http::Method;
+use http::Response;
+use http::request;
 use http_body::Body;
 
-use super::{
-    UpstreamBody, UpstreamError,
-    counters::count,
-    deadline::millis,
-    endpoint::Endpoint,
-    exchange::{Exchange, Failure},
-    outlier::Fault,
-    pool::UpstreamPool,
-    request_encoder::RequestEncoder,
-    response_head::ResponseHead,
-};
+use super::UpstreamBody;
+use super::UpstreamError;
+use super::counters::count;
+use super::deadline::millis;
+use super::endpoint::Endpoint;
+use super::exchange::Exchange;
+use super::exchange::Failure;
+use super::outlier::Fault;
+use super::pool::UpstreamPool;
+use super::request_encoder::RequestEncoder;
+use super::response_head::ResponseHead;
 use crate::handler::BodyError;
 
 /// Endpoints that may prove unreachable for one request.

@@ -1,6 +1,7 @@
 //! Issues the certificates of a development machine.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use dev_ca::Settings;

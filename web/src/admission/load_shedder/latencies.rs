@@ -1,10 +1,9 @@
 //! The distribution of latencies in one window.
 
-use std::{
-    iter,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
-    time::Duration,
-};
+use std::iter;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// Buckets per doubling: a median is within an eighth of what it would be of the values themselves.
 const PER_DOUBLING: u32 = 4;

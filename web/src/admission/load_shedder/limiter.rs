@@ -1,12 +1,11 @@
 //! How many requests may be at work, learned from how long they take.
 
-use std::{
-    sync::atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{AcqRel, Relaxed},
-    },
-    time::{Duration, Instant},
-};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::AcqRel;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::latencies::Latencies;
 use crate::limits::LimiterConfig;

@@ -1,37 +1,44 @@
 //! An app that does what a test wants of it, and apps that are asked without an edge in front.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, request};
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use rustls::{
-    ServerConfig,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-    time::{sleep, timeout},
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use http::Request;
+use http::Response;
+use http::request;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    handler::BodyError,
-    limits::UpstreamLimits,
-    tests::stack::{Certificates, mutual_client},
-    upstream::{Source, UpstreamBody, UpstreamCounters, UpstreamError, Upstreams},
-};
+use crate::handler::BodyError;
+use crate::limits::UpstreamLimits;
+use crate::tests::stack::Certificates;
+use crate::tests::stack::mutual_client;
+use crate::upstream::Source;
+use crate::upstream::UpstreamBody;
+use crate::upstream::UpstreamCounters;
+use crate::upstream::UpstreamError;
+use crate::upstream::Upstreams;
 
 /// What an app does with a request.
 #[derive(Clone, Debug)]

@@ -1,22 +1,23 @@
 //! Several apps, of which some fail.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use tokio::{
-    net::TcpListener,
-    time::{Instant, sleep},
-};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio::time::sleep;
 
-use super::fake::{Apps, Fake, Then, ok};
-use crate::{limits::UpstreamLimits, tests::stack::Certificates, upstream::UpstreamError};
+use super::fake::Apps;
+use super::fake::Fake;
+use super::fake::Then;
+use super::fake::ok;
+use crate::limits::UpstreamLimits;
+use crate::tests::stack::Certificates;
+use crate::upstream::UpstreamError;
 
 async fn well(certificates: &Certificates) -> Fake {
     Fake::start(certificates, |_| Then::Answer(ok("well"))).await

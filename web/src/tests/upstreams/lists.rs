@@ -1,14 +1,22 @@
 //! A list of apps that changes.
 
-use std::{
-    collections::HashMap, fs, path::PathBuf, sync::atomic::Ordering::Relaxed, time::Duration,
-};
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
+use tokio::time::timeout;
 
-use super::fake::{Apps, Fake, Then, ok};
-use crate::{limits::UpstreamLimits, tests::stack::Certificates, upstream::Source};
+use super::fake::Apps;
+use super::fake::Fake;
+use super::fake::Then;
+use super::fake::ok;
+use crate::limits::UpstreamLimits;
+use crate::tests::stack::Certificates;
+use crate::upstream::Source;
 
 /// A file with a list.
 struct List {

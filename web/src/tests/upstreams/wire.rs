@@ -1,20 +1,30 @@
 //! One app: what is sent to it, what is read of it, and what becomes of the connection.
 
-use std::{convert::Infallible, pin::Pin, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use http_body::{Body as _, Frame};
-use http_body_util::{BodyExt, StreamBody};
-use tokio::time::{sleep, timeout};
+use http_body::Body as _;
+use http_body::Frame;
+use http_body_util::BodyExt;
+use http_body_util::StreamBody;
+use tokio::time::sleep;
+use tokio::time::timeout;
 
-use super::fake::{Apps, Body, Fake, Then, ok, text};
-use crate::{
-    handler::BodyError,
-    limits::UpstreamLimits,
-    tests::stack::Certificates,
-    upstream::{UpstreamBodyError, UpstreamError},
-};
+use super::fake::Apps;
+use super::fake::Body;
+use super::fake::Fake;
+use super::fake::Then;
+use super::fake::ok;
+use super::fake::text;
+use crate::handler::BodyError;
+use crate::limits::UpstreamLimits;
+use crate::tests::stack::Certificates;
+use crate::upstream::UpstreamBodyError;
+use crate::upstream::UpstreamError;
 
 /// A body in pieces, whose length is not known.
 fn pieces<const N: usize>(pieces: [&'static str; N]) -> Body {

@@ -1,0 +1,103 @@
+//! Fuzz targets: request targets and headers.
+
+use std::sync::LazyLock;
+
+use http::HeaderMap;
+
+use super::*;
+
+/// The names of headers that are screened, besides one that is dropped.
+const NAMES: [&str; 17] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "content-encoding",
+    "content-type",
+    "expect",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "origin",
+    "prefer",
+    "sec-fetch-mode",
+    "upgrade",
+    "user-agent",
+    "x-other",
+];
+
+/// An accepted target is in its one normal form, and its query is made of described names, each
+/// once, with values of closed sets.
+#[test]
+fn fuzz_request_target() {
+    static SCHEMA: LazyLock<ApiSchema> = LazyLock::new(api_schema);
+    bolero::check!().for_each(|target: &[u8]| {
+        let Ok(uri) = Uri::try_from(target) else {
+            return;
+        };
+        if check_target(&uri, &SCHEMA).is_err() {
+            return;
+        }
+        let path = uri.path();
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~$".contains(&byte);
+        assert!(
+            path.starts_with('/') && path.bytes().all(is_plain),
+            "{path}"
+        );
+        assert!(!path.contains("//"), "{path}");
+        assert!(
+            path.split('/')
+                .all(|segment| !matches!(segment, "." | ".."))
+        );
+        let mut seen = Vec::new();
+        for pair in uri.query().unwrap_or_default().split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            assert!(pair.is_empty() || !seen.contains(&name), "{name} twice");
+            assert!(pair.is_empty() || is_described(name, value), "{pair}");
+            seen.push(name);
+        }
+    });
+}
+
+/// Whether a parameter is one of those of `app/openapi.json`.
+fn is_described(name: &str, value: &str) -> bool {
+    let value = injection::percent_decoded(value.as_bytes()).unwrap();
+    let value = String::from_utf8(value).unwrap();
+    match name {
+        "page" => value
+            .parse()
+            .is_ok_and(|page| (1..=100_000).contains(&page)),
+        "_count" => value.parse().is_ok_and(|count| (0..=200).contains(&count)),
+        "_pretty" => matches!(value.as_str(), "true" | "false"),
+        "_summary" => value == "false",
+        "order" => matches!(value.as_str(), "asc" | "desc"),
+        "sort" => matches!(value.as_str(), "family" | "birth_date"),
+        "_format" => value.ends_with("json") && value.len() <= "application/fhir+json".len(),
+        "kind" => value.bytes().all(|byte| byte.is_ascii_alphabetic()),
+        _ => false,
+    }
+}
+
+/// The first byte chooses the header, the others are its value: an accepted one has no control
+/// character, and the app reads of it what it was judged by.
+#[test]
+fn fuzz_header() {
+    bolero::check!().for_each(|input: &[u8]| {
+        let Some((choice, value)) = input.split_first() else {
+            return;
+        };
+        let name = NAMES[usize::from(*choice) % NAMES.len()];
+        let Ok(value) = HeaderValue::from_bytes(value) else {
+            return;
+        };
+        let bytes = value.as_bytes();
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.clone())]);
+        if headers::check(&headers).is_err() || matches!(name, "x-other" | "content-type") {
+            return;
+        }
+        assert!(bytes.is_ascii() && !bytes.contains(&0), "{name}");
+        assert!(injection::find(bytes).is_none(), "{name}");
+        assert!(name != "upgrade");
+    });
+}
