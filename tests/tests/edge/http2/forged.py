@@ -1,23 +1,16 @@
-"""Who somebody says they are: the same attempts as over HTTP/1.1, in the small letters of HTTP/2."""
+"""Forged identities: the same attempts as over HTTP/1.1, with the lower-case names of HTTP/2."""
 
 import pathlib
 
-from wire import PAGE, Wire
+from case import PAGE, Case, ask
+from expected import served_or_refused
 
 ATTEMPTS = pathlib.Path(__file__).parent.parent / "forged.txt"
 
 
 def cases():
-    """Name, what is expected, what the app has to see, and how to ask."""
-
-    def ask(fields):
-        wire = Wire()
-        wire.request(PAGE + fields)
-        outcome = wire.outcome()
-        wire.close()
-        return outcome
-
+    """A request for each attempt. A field is dropped, or the request is refused; the origin never sees it."""
     for attempt in ATTEMPTS.read_text().splitlines():
         split = [field.split(":", 1) for field in attempt.split(" && ")]
         fields = [(name.lower(), value.strip()) for name, value in split]
-        yield attempt, "forged", [], lambda fields=fields: ask(fields)
+        yield Case(9110, "7.6.1", attempt, ask(PAGE + fields), served_or_refused(), {"forged": True})
