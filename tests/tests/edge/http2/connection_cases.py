@@ -59,6 +59,21 @@ def block_of_a_malformed_request(wire):
     wire.raw(first + frame(HEADERS, WHOLE, 3, wire.block(PAGE) + INDEX))
 
 
+def block_of_a_refused_stream(wire):
+    """The same of a stream above the limit. A stream is reset to make room for the next request."""
+    one_stream_too_many(wire, STORED)
+    wire.raw(frame(RST_STREAM, 0, 1, CANCEL) + frame(HEADERS, WHOLE, 203, wire.block(PAGE) + INDEX))
+
+
+def trailers_of_a_stream_that_was_reset(wire):
+    """The same of a stream that the server has reset, because its body is longer than its length."""
+    wire.open(FORM + [("content-length", "2")])
+    wire.raw(frame(DATA, 0, 1, b"a=b"))
+    wire.until(wire.is_over)
+    wire.raw(frame(DATA, 0, 1, b"&c=d") + frame(HEADERS, WHOLE, 1, STORED))
+    wire.raw(frame(HEADERS, WHOLE, 3, wire.block(PAGE) + INDEX))
+
+
 def after_the_end(kind, flags, payload):
     """A frame on a stream whose request has ended, before the response."""
 
@@ -115,9 +130,10 @@ def below_the_last_stream(wire):
     wire.request(PAGE, stream=3)
 
 
-def one_stream_too_many(wire):
-    """One more than SETTINGS_MAX_CONCURRENT_STREAMS, which is 100."""
-    wire.raw(b"".join(frame(HEADERS, END_HEADERS, at, wire.block(FORM)) for at in range(1, 203, 2)))
+def one_stream_too_many(wire, last=b""):
+    """One more than SETTINGS_MAX_CONCURRENT_STREAMS, which is 100; with more fields on the last stream."""
+    heads = [frame(HEADERS, END_HEADERS, at, wire.block(FORM)) for at in range(1, 201, 2)]
+    wire.raw(b"".join(heads) + frame(HEADERS, END_HEADERS, 201, wire.block(FORM) + last))
 
 
 def beside_a_malformed_request(wire):
@@ -128,6 +144,12 @@ def beside_a_malformed_request(wire):
 def with_a_connection_error(wire):
     """A request in the same write as, and behind, a connection error."""
     wire.raw(frame(PING, 0, 1, b"\0" * 8) + frame(HEADERS, WHOLE, 1, wire.block(PAGE)))
+
+
+def reset_of_a_closed_stream(wire):
+    """RST_STREAM must not be sent in response to RST_STREAM. The response on stream 3 would follow it."""
+    and_then_a_page(after_the_response(frame(RST_STREAM, 0, 1, CANCEL) * 2))(wire)
+    wire.until(lambda: wire.is_over(3))
 
 
 def first_bytes(preface, settings=True):
@@ -171,6 +193,9 @@ ROWS = [
      connection("PROTOCOL_ERROR")),
     ("4.3", "a request in pieces", in_pieces, served(), POST),
     ("4.3", "the field block of a malformed request", block_of_a_malformed_request, served(on=3), GET),
+    ("4.3", "the field block of a refused stream", block_of_a_refused_stream, served(on=203), GET),
+    ("4.3", "the trailers of a stream that the server has reset", trailers_of_a_stream_that_was_reset, served(on=3),
+     GET),
     ("5.1", "idle: DATA", frame(DATA, END_STREAM, 1, b"a=b"), connection("PROTOCOL_ERROR")),
     ("5.1", "idle: WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\x01"), connection("PROTOCOL_ERROR")),
     ("5.1", "idle: WINDOW_UPDATE on a stream of the server", frame(WINDOW_UPDATE, 0, 2, b"\0\0\0\x01"),
@@ -199,8 +224,8 @@ ROWS = [
      connection("PROTOCOL_ERROR", last_stream=1), at_most(1)),
     ("5.4.2", "a malformed request", ask(PAGE + [("connection", "close")]), stream("PROTOCOL_ERROR"), NOTHING),
     ("5.4.2", "a request beside a stream error", beside_a_malformed_request, served(on=3), GET),
-    ("5.4.2", "RST_STREAM on a closed stream", after_the_response(frame(RST_STREAM, 0, 1, CANCEL) * 2), served(),
-     GET),
+    ("5.4.2", "RST_STREAM on a closed stream, which is not answered", reset_of_a_closed_stream, served(),
+     exactly(received(PAGE), received(PAGE))),
     ("5.5", "an unknown frame within a field block", frame(HEADERS, 0, 1, b"\x82") + frame(0x77, 0, 0, b""),
      connection("PROTOCOL_ERROR")),
 ]

@@ -9,7 +9,9 @@ from connection_cases import INDEX, STORED, WHOLE, first_bytes
 from expected import connection, connection_or_closed, malformed, served, status, stream
 from frame_cases import PROMISED, on_an_open_stream
 from message_cases import CONNECTION
-from wire import END_HEADERS, HEADERS, HOST, PING, PREFACE, PRIORITY, PRIORITY_FLAG, PUSH_PROMISE, Wire, frame
+from wire import (
+    DATA, END_HEADERS, END_STREAM, HEADERS, HOST, PING, PREFACE, PRIORITY, PRIORITY_FLAG, PUSH_PROMISE, Wire, frame,
+)
 
 # Stream 1 depends on itself: an error of RFC 7540, and none of RFC 9113.
 OWN_PARENT = b"\0\0\0\x01\x10"
@@ -41,6 +43,18 @@ def field_of_own_parent(wire):
     wire.raw(first + frame(HEADERS, WHOLE, 3, wire.block(PAGE) + INDEX))
 
 
+def field_that_is_misread(wire):
+    """The server's table lacks a field, so that an index of the last request means another one."""
+
+    def typed(kind):
+        return b"\x5f" + bytes([len(kind)]) + kind
+
+    wire.raw(frame(HEADERS, WHOLE, 1, wire.block(PAGE) + typed(b"application/x-www-form-urlencoded")))
+    wire.until(wire.is_over)
+    wire.raw(frame(HEADERS, WHOLE | PRIORITY_FLAG, 3, b"\0\0\0\x03\x10" + wire.block(PAGE) + typed(b"text/plain")))
+    wire.raw(frame(HEADERS, END_HEADERS, 5, wire.block(FORM[:4]) + INDEX) + frame(DATA, END_STREAM, 5, b"a=b"))
+
+
 def own_parent_in_priority(wire):
     wire.raw(frame(PRIORITY, 0, 1, OWN_PARENT))
     wire.request(PAGE)
@@ -69,6 +83,8 @@ CONNECTIONS = table([
     # h2 resets a stream that depends on itself, as RFC 7540 demands, and does not decompress its field block.
     ("4.3", "the field block of a stream that depends on itself", field_of_own_parent, served(on=3),
      connection("COMPRESSION_ERROR"), NOTHING),
+    ("4.3", "a field that was indexed behind a stream that depends on itself", field_that_is_misread,
+     connection("COMPRESSION_ERROR"), served(on=5), exactly(received(PAGE + FORM[4:]), received(FORM, b"a=b"))),
     ("5.3.2", "a stream that depends on itself", own_parent, served(), stream("PROTOCOL_ERROR"), NOTHING),
     ("6.3", "PRIORITY of an idle stream that depends on itself", own_parent_in_priority, served(),
      stream("PROTOCOL_ERROR"), NOTHING),
