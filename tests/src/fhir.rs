@@ -70,6 +70,15 @@ pub fn observation(patient: &Value) -> Value {
     })
 }
 
+/// A patient of about 1 MB.
+#[must_use]
+pub fn large_patient() -> Value {
+    let mut patient = patient();
+    let name = json!({"use": "old", "text": "x".repeat(200)});
+    patient["name"] = (0..4_000).map(|_| name.clone()).collect();
+    patient
+}
+
 /// The id of a resource made here.
 ///
 /// # Panics
@@ -114,6 +123,22 @@ fn bundle(kind: &str, resources: &[&Value]) -> Value {
         })
         .collect();
     json!({"resourceType": "Bundle", "type": kind, "entry": entries})
+}
+
+/// A batch that reads one resource many times.
+#[must_use]
+pub fn reads(resource: &Value, count: usize) -> String {
+    let url = reference(resource);
+    let entry = json!({"request": {"method": "GET", "url": url}});
+    let entries = vec![entry; count];
+    json!({"resourceType": "Bundle", "type": "batch", "entry": entries}).to_string()
+}
+
+/// A body of 3.9 MB that would become a tree of 250 MB.
+#[must_use]
+pub fn dense_body() -> String {
+    let objects = r#"{"a":1},"#.repeat(490_000);
+    format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{objects}{{}}]}}"#)
 }
 
 /// A resource as it was sent: without what the server adds to `meta`.

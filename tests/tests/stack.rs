@@ -16,6 +16,8 @@ mod changes;
 mod conditional;
 #[path = "stack/database_accounts.rs"]
 mod database_accounts;
+#[path = "stack/floods.rs"]
+mod floods;
 #[path = "stack/lie.rs"]
 mod lie;
 #[path = "stack/lying_views.rs"]

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what is measured is printed")]
 
 mod figures;
+mod floods;
 mod footprint;
 mod import;
 mod load;
@@ -28,7 +29,9 @@ use crate::{binaries, up, workspace};
 use figures::{Figures, median, short};
 
 /// The benchmarks of the whole stack, in the order they are taken.
-const NAMES: [&str; 6] = ["start", "import", "reads", "roster", "memory", "size"];
+const NAMES: [&str; 7] = [
+    "start", "import", "reads", "roster", "floods", "memory", "size",
+];
 
 /// As much as a database server of its own would give to data, in MiB.
 const DATABASE_MEMORY: u16 = 6_144;
@@ -39,7 +42,7 @@ const WEB: &str = "web";
 /// What to measure, and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Only this one: start, import, reads, roster, memory, size, web
+    /// Only this one: start, import, reads, roster, floods, memory, size, web
     name: Option<String>,
     /// What `roster` measures with
     #[command(flatten)]
@@ -117,6 +120,7 @@ async fn measure(place: &mut Place, options: &Options) -> anyhow::Result<Figures
             "import" => import::measure(place, &mut figures).await?,
             "reads" => reads::measure(place, &mut figures).await?,
             "roster" => roster::measure(place, &options.roster, &mut figures).await?,
+            "floods" => floods::measure(place, &mut figures).await?,
             "memory" => footprint::memory(place, &mut figures).await?,
             _ => footprint::size(place, &mut figures)?,
         }

@@ -14,8 +14,10 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::status::Status;
 
@@ -100,6 +102,27 @@ impl FrontDoor {
         Connection::open(source, self.port, &self.tls).await
     }
 
+    /// The host and port of its URLs.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    /// Opens a TLS connection of another client's address, of the loopback interface, for one
+    /// protocol of ALPN.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or verified.
+    pub async fn tls_from(
+        &self,
+        source: Ipv4Addr,
+        alpn: &[u8],
+    ) -> anyhow::Result<TlsStream<TcpStream>> {
+        let mut tls = rustls::ClientConfig::clone(&self.tls);
+        tls.alpn_protocols = vec![alpn.to_vec()];
+        handshake(source, self.port, &Arc::new(tls)).await
+    }
+
     async fn shared(&self) -> anyhow::Result<Connection> {
         let mut slot = self.connection.lock().await;
         if let Some(connection) = slot.as_ref().filter(|connection| connection.is_open()) {
@@ -133,23 +156,7 @@ impl Connection {
         port: u16,
         tls: &Arc<rustls::ClientConfig>,
     ) -> anyhow::Result<Self> {
-        let socket = TcpSocket::new_v4().context("no socket")?;
-        // A client of another address has to say so; the usual one leaves it to the system.
-        if source != Ipv4Addr::LOCALHOST {
-            socket
-                .bind((source, 0).into())
-                .with_context(|| format!("{source} is no address of this machine"))?;
-        }
-        let stream = socket
-            .connect((Ipv4Addr::LOCALHOST, port).into())
-            .await
-            .with_context(|| format!("nothing answers on port {port}: is the stack up?"))?;
-        stream.set_nodelay(true).context("TCP_NODELAY")?;
-        let name = ServerName::try_from("localhost").context("localhost is a name")?;
-        let stream = TlsConnector::from(Arc::clone(tls))
-            .connect(name, stream)
-            .await
-            .with_context(|| format!("no TLS with port {port}"))?;
+        let stream = handshake(source, port, tls).await?;
         let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(stream);
         let sender = if two {
@@ -226,4 +233,29 @@ impl Connection {
             .to_bytes();
         Ok(Response::from_parts(head, bytes))
     }
+}
+
+/// A TLS connection of a client's address to a port of the loopback interface.
+async fn handshake(
+    source: Ipv4Addr,
+    port: u16,
+    tls: &Arc<rustls::ClientConfig>,
+) -> anyhow::Result<TlsStream<TcpStream>> {
+    let socket = TcpSocket::new_v4().context("no socket")?;
+    // A client of another address has to say so; the usual one leaves it to the system.
+    if source != Ipv4Addr::LOCALHOST {
+        socket
+            .bind((source, 0).into())
+            .with_context(|| format!("{source} is no address of this machine"))?;
+    }
+    let stream = socket
+        .connect((Ipv4Addr::LOCALHOST, port).into())
+        .await
+        .with_context(|| format!("nothing answers on port {port}: is the stack up?"))?;
+    stream.set_nodelay(true).context("TCP_NODELAY")?;
+    let name = ServerName::try_from("localhost").context("localhost is a name")?;
+    TlsConnector::from(Arc::clone(tls))
+        .connect(name, stream)
+        .await
+        .with_context(|| format!("no TLS with port {port}"))
 }

@@ -4,10 +4,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use bytes::Bytes;
-use futures::future::join_all;
-use h2::client::{Builder, SendRequest};
+use anyhow::ensure;
+use load::StalledConnection;
 use tests::edge::{Act, Edge, HOST, Plan, Wire, answer};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -34,43 +32,19 @@ async fn edge(size: usize) -> anyhow::Result<Edge> {
     Ok(edge)
 }
 
-/// A connection of HTTP/2 that grants no credit for responses.
-async fn without_credit(edge: &Edge) -> anyhow::Result<SendRequest<Bytes>> {
-    let stream = edge.connect_from(ATTACKER, b"h2").await?;
-    let (client, mut connection) = Builder::new()
-        .initial_window_size(0)
-        .handshake(stream)
-        .await?;
-    let mut pings = connection.ping_pong().context("no pings")?;
-    tokio::spawn(connection);
-    // Activity that is no progress.
-    tokio::spawn(async move {
-        while pings.ping(h2::Ping::opaque()).await.is_ok() {
-            sleep(Duration::from_secs(1)).await;
-        }
-    });
-    Ok(client)
-}
-
-/// Requests the style sheet on one connection, and reads nothing of it. Returns how many streams
-/// were reset in the end.
-async fn stall(client: SendRequest<Bytes>, streams: usize) -> usize {
-    let request = || {
-        let uri = format!("https://{HOST}{STYLE}");
-        http::Request::get(uri).body(()).context("no request")
-    };
-    let one = || async {
-        let mut client = client.clone().ready().await.ok()?;
-        let (response, _) = client.send_request(request().ok()?, true).ok()?;
-        let mut body = response.await.ok()?.into_body();
-        // Without credit there is no data, but in the end a reset.
-        Some(matches!(body.data().await, Some(Err(_))))
-    };
-    let ended = join_all((0..streams).map(|_| one())).await;
-    ended
-        .into_iter()
-        .filter(|ended| *ended == Some(true))
-        .count()
+/// Connections whose 100 streams each request the style sheet without credit for it. A connection's
+/// result is how many of them were reset.
+async fn stall(edge: &Edge, connections: usize) -> anyhow::Result<JoinSet<usize>> {
+    let mut attack = JoinSet::new();
+    for _ in 0..connections {
+        let stream = edge.connect_from(ATTACKER, b"h2").await?;
+        let connection = StalledConnection::open(stream).await?;
+        attack.spawn(async move {
+            let uri = format!("https://{HOST}{STYLE}");
+            connection.stall(&uri, 100).await
+        });
+    }
+    Ok(attack)
 }
 
 /// The victim's requests, one after the other for a time: each is answered. Returns the number.
@@ -105,10 +79,7 @@ async fn streams_without_credit(size: usize) -> anyhow::Result<()> {
     let edge = edge(size).await?;
     is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
     let before = edge.web.resident()?;
-    let mut attack = JoinSet::new();
-    for _ in 0..18 {
-        attack.spawn(stall(without_credit(&edge).await?, 100));
-    }
+    let attack = stall(&edge, 18).await?;
     is_served(&edge, STALLED / 2, &get(STYLE)).await?;
     let grown = edge.web.resident()?.saturating_sub(before);
     ensure!(grown < GROWTH, "{grown} bytes for stalled streams");
@@ -136,10 +107,7 @@ async fn fifteen_thousand_open_streams_take_little_memory() -> anyhow::Result<()
     let edge = edge(1 << 10).await?;
     is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
     let before = edge.web.resident()?;
-    let mut attack = JoinSet::new();
-    for _ in 0..150 {
-        attack.spawn(stall(without_credit(&edge).await?, 100));
-    }
+    let _attack = stall(&edge, 150).await?;
     is_served(&edge, STALLED / 4, &get(STYLE)).await?;
     let grown = edge.web.resident()?.saturating_sub(before);
     ensure!(grown < GROWTH, "{grown} bytes for open streams");

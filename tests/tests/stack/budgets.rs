@@ -4,150 +4,13 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use stack::KeyService;
-use tests::{Apart, Client, Clinic, Role, Running, audited, fhir};
+use tests::{Apart, Clinic, Role, Running, audited, fhir};
 
-/// What the app may hold beyond what it holds when it is idle, in bytes.
-const MEMORY: u64 = 256 << 20;
 /// The longest response, in bytes: `app/src/limits.rs`, with what surrounds the entries.
 const RESPONSE: usize = 17 << 20;
-/// How long each attack lasts: many times as long as one of its requests.
-const ATTACK: Duration = Duration::from_secs(3);
-
-/// A memory figure of a process, in bytes.
-fn memory(pid: Option<i32>, figure: &str) -> anyhow::Result<u64> {
-    let pid = pid.context("the process does not run")?;
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(figure));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.context("a figure of memory")?.parse::<u64>()? << 10)
-}
-
-/// Has the kernel begin a new peak of a process's memory.
-fn reset_peak(pid: Option<i32>) -> anyhow::Result<()> {
-    let pid = pid.context("the process does not run")?;
-    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
-}
-
-/// A patient of about a megabyte.
-fn large_patient() -> Value {
-    let mut patient = fhir::patient();
-    let name = json!({"use": "old", "text": "x".repeat(200)});
-    patient["name"] = (0..4_000).map(|_| name.clone()).collect();
-    patient
-}
-
-/// A batch that reads one resource many times.
-fn reads(resource: &Value, count: usize) -> String {
-    let url = fhir::reference(resource);
-    let entry = json!({"request": {"method": "GET", "url": url}});
-    let entries: Vec<_> = (0..count).map(|_| entry.clone()).collect();
-    json!({"resourceType": "Bundle", "type": "batch", "entry": entries}).to_string()
-}
-
-/// A body of 3.9 MB that becomes a tree of 250 MB.
-fn hostile_body() -> String {
-    let objects = r#"{"a":1},"#.repeat(490_000);
-    format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{objects}{{}}]}}"#)
-}
-
-/// Sends a body again and again, on several connections at once, until the attack is over. The statuses.
-async fn attack(running: &Running, client: &Client, body: &str, at_once: usize) -> Vec<u16> {
-    let until = Instant::now() + ATTACK;
-    let attackers = (0..at_once).map(|_| async {
-        let Ok(door) = Running::of(running.status.clone()) else {
-            return Vec::new();
-        };
-        let client = door.nobody().with_token(client.token());
-        let mut statuses = Vec::new();
-        while Instant::now() < until {
-            let Ok(answer) = client.post_fhir(body.to_owned()).await else {
-                continue;
-            };
-            assert!(answer.body.len() < RESPONSE, "{} bytes", answer.body.len());
-            statuses.push(answer.status.as_u16());
-        }
-        statuses
-    });
-    join_all(attackers).await.concat()
-}
-
-/// Reads and searches again and again, until the attack is over; the number of rounds.
-async fn serve(victim: &Client, path: &str) -> anyhow::Result<u32> {
-    let until = Instant::now() + ATTACK;
-    let mut served = 0;
-    while Instant::now() < until {
-        victim.get(path).await?.expecting(200)?;
-        let search = victim.search(&[("family", "Missing")]);
-        search.await?.expecting(200)?;
-        served += 1;
-    }
-    Ok(served)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn large_requests_of_several_callers_take_neither_the_memory_nor_the_turn_of_others()
--> anyhow::Result<()> {
-    let apart = Apart::up().await?;
-    let running = apart.running()?;
-    let (here, there) = (
-        running.clinician(Clinic::Riverside).await?,
-        running.clinician(Clinic::Lakeside).await?,
-    );
-    let victim = running.sign_in(Role::FrontDesk, Clinic::Riverside).await?;
-    let officer = running
-        .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
-        .await?;
-    let (large, small) = (large_patient(), fhir::patient());
-    for client in [&here, &there] {
-        client
-            .bundle(&fhir::transaction(&[&large]))
-            .await?
-            .expecting(200)?;
-    }
-    here.bundle(&fhir::transaction(&[&small]))
-        .await?
-        .expecting(200)?;
-    let path = format!("/fhir/{}", fhir::reference(&small));
-    let app = running.status.app.pid;
-    let idle = memory(app, "VmRSS:")?;
-    reset_peak(app)?;
-    let (batch, hostile) = (reads(&large, 150), hostile_body());
-    let served = serve(&victim, &path);
-    let (served, here, there, trees, refused) = tokio::join!(
-        served,
-        attack(&running, &here, &batch, 5),
-        attack(&running, &there, &batch, 5),
-        attack(&running, &there, &hostile, 1),
-        attack(&running, &officer, &hostile, 3),
-    );
-    let peak = memory(app, "VmHWM:")?;
-    let served = served?;
-    assert!(served > 0, "the victim was not served");
-    for statuses in [&here, &there] {
-        assert!(statuses.contains(&200), "{statuses:?}");
-        assert!(
-            statuses.iter().all(|it| [200, 503].contains(it)),
-            "{statuses:?}"
-        );
-    }
-    assert!(trees.iter().all(|it| [413, 503].contains(it)), "{trees:?}");
-    assert!(
-        refused.iter().all(|it| *it == 403) && !refused.is_empty(),
-        "{refused:?}"
-    );
-    let grown = peak.saturating_sub(idle);
-    let attacks = here.len() + there.len() + trees.len() + refused.len();
-    eprintln!(
-        "{} MiB beyond idle in {attacks} attacks, {served} rounds of others",
-        grown >> 20
-    );
-    assert!(grown <= MEMORY, "the app has grown by {} MiB", grown >> 20);
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_are_done()
 -> anyhow::Result<()> {
@@ -155,12 +18,12 @@ async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_are_
     let apart = Apart::up().await?;
     let running = apart.running()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
-    let (large, small) = (large_patient(), fhir::patient());
+    let (large, small) = (fhir::large_patient(), fhir::patient());
     clinician
         .bundle(&fhir::transaction(&[&large]))
         .await?
         .expecting(200)?;
-    let mut batch: Value = serde_json::from_str(&reads(&large, 30))?;
+    let mut batch: Value = serde_json::from_str(&fhir::reads(&large, 30))?;
     let write = json!({
         "resource": small,
         "request": {"method": "PUT", "url": fhir::reference(&small)}
@@ -205,7 +68,7 @@ async fn a_search_whose_response_would_be_too_long_is_cut_and_says_so() -> anyho
     let number = fhir::random_record_number();
     let patients: Vec<Value> = (0..20)
         .map(|_| {
-            let mut patient = large_patient();
+            let mut patient = fhir::large_patient();
             patient["telecom"] =
                 json!([{"system": "email", "value": format!("{number}@example.org")}]);
             patient
@@ -244,7 +107,7 @@ async fn a_role_without_rights_is_refused_before_its_body_is_read() -> anyhow::R
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
         .await?;
-    for body in ["{".to_owned(), hostile_body()] {
+    for body in ["{".to_owned(), fhir::dense_body()] {
         // Of a role that may send Bundles, the body is refused.
         let answer = clinician.post_fhir(body.clone()).await?;
         assert!(

@@ -138,20 +138,23 @@ where
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.poll_streams(cx);
-            match self.poll_accept(cx) {
-                Poll::Ready(true) => {}
-                Poll::Ready(false) => return Poll::Ready(()),
-                Poll::Pending => break,
+            let accepted = self.poll_accept(cx);
+            if accepted == Poll::Ready(false) {
+                return Poll::Ready(());
+            }
+            // Before the streams run that were received together with what is wrong.
+            if let Some(error) = self.context.buffer.error() {
+                self.h2.abrupt_shutdown(error);
+                // Writes GOAWAY, if the client reads.
+                let _ = self.h2.poll_closed(cx);
+                return Poll::Ready(());
+            }
+            if accepted.is_pending() {
+                break;
             }
         }
         // An error shows at the next read.
         let _ = self.context.buffer.poll_send(cx);
-        if self.context.buffer.is_flooded() {
-            self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            // Writes GOAWAY, if the client reads.
-            let _ = self.h2.poll_closed(cx);
-            return Poll::Ready(());
-        }
         self.poll_deadline(cx)
     }
 

@@ -13,13 +13,14 @@ use std::task::ready;
 
 use bytes::Buf;
 use bytes::BytesMut;
+use h2::Reason;
 use listener::ThroughputGuard;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
-use super::frames::FrameBudget;
+use super::frames::FrameMonitor;
 use crate::limits::Limits;
 use crate::per_worker::lock_ignoring_poison;
 
@@ -34,7 +35,7 @@ pub(super) struct WriteBuffer<S>(Arc<Mutex<Inner<S>>>);
 struct Inner<S> {
     stream: S,
     out: BytesMut,
-    budget: FrameBudget,
+    frames: FrameMonitor,
     /// The client's reading, while the kernel accepts no more for it.
     reading: Option<ThroughputGuard>,
     /// Payload that was handed to HTTP/2 since everything was last sent.
@@ -48,7 +49,7 @@ impl<S> WriteBuffer<S> {
         Self(Arc::new(Mutex::new(Inner {
             stream,
             out: BytesMut::new(),
-            budget: FrameBudget::new(),
+            frames: FrameMonitor::new(),
             reading: None,
             unsent: 0,
             waiting: Vec::new(),
@@ -74,17 +75,17 @@ impl<S> WriteBuffer<S> {
     pub(super) fn on_payload(&self, bytes: usize) {
         let mut inner = self.inner();
         inner.unsent += bytes;
-        inner.budget.on_payload(bytes);
+        inner.frames.on_sent(bytes);
     }
 
     /// Notes a stream that was refused because the client has its share.
     pub(super) fn on_refused_stream(&self) {
-        self.inner().budget.on_refused_stream();
+        self.inner().frames.on_refused_stream();
     }
 
-    /// Whether the client has sent too many frames that carry nothing.
-    pub(super) fn is_flooded(&self) -> bool {
-        self.inner().budget.is_overdrawn()
+    /// The error of the client's frames that ends the connection, if there is one.
+    pub(super) fn error(&self) -> Option<Reason> {
+        self.inner().frames.error()
     }
 
     /// The time by which the client must read more, if it keeps the server waiting.
@@ -148,7 +149,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteBuffer<S> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut inner.stream).poll_read(cx, buffer);
         inner
-            .budget
+            .frames
             .on_received(buffer.filled().get(before..).unwrap_or_default());
         polled
     }

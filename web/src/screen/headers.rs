@@ -5,6 +5,8 @@
 use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
+use http::Uri;
+use http::uri::Scheme;
 
 use super::injection;
 use super::user_agent;
@@ -25,6 +27,11 @@ const MAX_ORIGIN_BYTES: usize = 270;
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     for (name, value) in headers {
         let bytes = value.as_bytes();
+        if is_padded(bytes) {
+            return Err(Problem::bad_request(
+                "a header's value begins or ends with white space",
+            ));
+        }
         let sound = match name.as_str() {
             "accept" => is_list(bytes, is_media_range),
             "accept-encoding" => is_list(bytes, is_coding),
@@ -76,6 +83,12 @@ fn check_name(name: &str) -> Result<(), Problem> {
             "a header's name has letters, digits and hyphens",
         )),
     }
+}
+
+/// Whether a value begins or ends with white space. HTTP/1.1 does not count it to the value, and the
+/// parser has removed it; HTTP/2 forbids it (RFC 9113, 8.2.1).
+fn is_padded(value: &[u8]) -> bool {
+    value.trim_ascii().len() < value.len()
 }
 
 fn expectation() -> Problem {
@@ -181,9 +194,29 @@ fn is_bearer(value: &[u8]) -> bool {
         && token.iter().all(allowed)
 }
 
+/// Whether a value is an origin: `null`, or `scheme://host[:port]` (RFC 6454, 7.1).
 fn is_origin(value: &[u8]) -> bool {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b":/.-_[]".contains(byte);
-    value.len() <= MAX_ORIGIN_BYTES && value.iter().all(allowed)
+    if value == b"null" {
+        return true;
+    }
+    let Ok(origin) = Uri::try_from(value) else {
+        return false;
+    };
+    let is_scheme = |scheme: &Scheme| {
+        scheme
+            .as_str()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    value.len() <= MAX_ORIGIN_BYTES
+        && origin.scheme().is_some_and(is_scheme)
+        && origin
+            .authority()
+            .is_some_and(|authority| authority.as_str().bytes().all(is_host))
+        && !value.ends_with(b"/")
+        && origin.path() == "/"
+        && origin.query().is_none()
 }
 
 /// Whether a value is one of the Fetch Metadata headers': `same-origin`, `navigate`, `?1`.

@@ -33,7 +33,7 @@ pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<()
     let header = header.map_err(|_not_ascii| malformed)?;
     let target = head.uri.authority().map(Authority::as_str);
     let host = match (header, target) {
-        (Some(header), Some(target)) if header.eq_ignore_ascii_case(target) => header,
+        (Some(header), Some(target)) if is_same_authority(header, target) => header,
         // In HTTP/2 too: gateways that translate a request in origin form from HTTP/1.1 send `Host`
         // and no `:authority` (RFC 9113, 8.3.1). `h2` demands a `:scheme` of such a request and then
         // drops it, because a URI without an authority holds none.
@@ -42,7 +42,7 @@ pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<()
         (None, Some(only)) if head.version == Version::HTTP_2 => only,
         _ => return Err(malformed),
     };
-    let ours = host.eq_ignore_ascii_case(origin.authority())
+    let ours = is_same_authority(host, origin.authority())
         || (origin.is_loopback() && is_loopback(&host.to_ascii_lowercase()));
     // Load balancers address health checks to an IP address.
     if ours || is_health {
@@ -50,4 +50,11 @@ pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<()
     }
     let detail = "this host is not served here";
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
+}
+
+/// Whether two authorities are the same: without case, and with or without the default port (RFC
+/// 9110, 4.2.3).
+fn is_same_authority(one: &str, other: &str) -> bool {
+    let without_port = |authority| str::strip_suffix(authority, ":443").unwrap_or(authority);
+    without_port(one).eq_ignore_ascii_case(without_port(other))
 }

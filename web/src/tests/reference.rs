@@ -7,7 +7,8 @@ pub(crate) type Field = (String, Bytes);
 
 /// A message's head: its first line, its fields, and what follows the head.
 pub(crate) struct Head<'a> {
-    pub(crate) start_line: &'a str,
+    /// In UTF-8: a reason phrase may hold other bytes.
+    pub(crate) start_line: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) rest: &'a [u8],
 }
@@ -38,9 +39,8 @@ pub(crate) fn head(text: &[u8]) -> Option<Head<'_>> {
         let value = Bytes::copy_from_slice(trim(&field[colon + 1..]));
         fields.push((name.to_ascii_lowercase(), value));
     }
-    let start_line = std::str::from_utf8(start_line).ok()?;
     Some(Head {
-        start_line,
+        start_line: String::from_utf8_lossy(start_line).into_owned(),
         fields,
         rest,
     })

@@ -328,7 +328,7 @@ fn fuzz_response() {
         } = read_whole
         {
             let (head, reference_body, rest) = by_reference(bytes);
-            assert!(head.start_line.starts_with(&format!("HTTP/1.1 {status} ")));
+            assert!(head.start_line.starts_with(&format!("HTTP/1.1 {status}")));
             for (name, value) in &headers {
                 assert!(head.values(name).contains(&&value[..]), "{name}");
             }

@@ -152,6 +152,33 @@ def reset_of_a_closed_stream(wire):
     wire.until(lambda: wire.is_over(3))
 
 
+def ping_and_a_page(wire):
+    wire.raw(frame(PING, 0, 0, b"\0" * 8))
+    wire.request(PAGE)
+
+
+# Stream 1 depends on itself: an error of RFC 7540, and none of RFC 9113.
+OWN_PARENT = b"\0\0\0\x01\x10"
+
+
+def field_of_own_parent(wire):
+    """The next request refers to a field of the stream that depends on itself."""
+    first = frame(HEADERS, WHOLE | PRIORITY_FLAG, 1, OWN_PARENT + wire.block(PAGE) + STORED)
+    wire.raw(first + frame(HEADERS, WHOLE, 3, wire.block(PAGE) + INDEX))
+
+
+def field_that_is_misread(wire):
+    """The server's table lacks a field, so that an index of the last request means another one."""
+
+    def typed(kind):
+        return b"\x5f" + bytes([len(kind)]) + kind
+
+    wire.raw(frame(HEADERS, WHOLE, 1, wire.block(PAGE) + typed(b"application/x-www-form-urlencoded")))
+    wire.until(wire.is_over)
+    wire.raw(frame(HEADERS, WHOLE | PRIORITY_FLAG, 3, b"\0\0\0\x03\x10" + wire.block(PAGE) + typed(b"text/plain")))
+    wire.raw(frame(HEADERS, END_HEADERS, 5, wire.block(FORM[:4]) + INDEX) + frame(DATA, END_STREAM, 5, b"a=b"))
+
+
 def first_bytes(preface, settings=True):
     """A connection that begins otherwise."""
     return lambda: Wire(preface, settings)
@@ -171,6 +198,10 @@ ROWS = [
      first_bytes(b"GET /audit HTTP/1.1\r\nHost: clinic.example\r\n\r\n", False)),
     ("3.4", "an upgrade where HTTP/2 was negotiated", b"", connection_or_closed("PROTOCOL_ERROR"), at_most(0),
      first_bytes(b"GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n" + PREFACE)),
+    ("3.4", "a request where SETTINGS must be", ask(PAGE), connection_or_closed("PROTOCOL_ERROR"), at_most(0),
+     first_bytes(PREFACE, False)),
+    ("3.4", "PING where SETTINGS must be", ping_and_a_page, connection_or_closed("PROTOCOL_ERROR"), at_most(0),
+     first_bytes(PREFACE, False)),
     ("4.1", "undefined flags and the reserved bit", ignored_parts, served(), GET),
     ("4.1", "frames, settings and priorities that are ignored", unknown_frames, served(), GET),
     ("4.2", "HEADERS of 16,385 octets", frame(HEADERS, WHOLE, 1, b"\0" * 16_385),
@@ -196,6 +227,10 @@ ROWS = [
     ("4.3", "the field block of a refused stream", block_of_a_refused_stream, served(on=203), GET),
     ("4.3", "the trailers of a stream that the server has reset", trailers_of_a_stream_that_was_reset, served(on=3),
      GET),
+    ("4.3", "the field block of a stream that depends on itself", field_of_own_parent,
+     connection("COMPRESSION_ERROR")),
+    ("4.3", "a field that was indexed behind a stream that depends on itself", field_that_is_misread,
+     connection("COMPRESSION_ERROR"), at_most(1)),
     ("5.1", "idle: DATA", frame(DATA, END_STREAM, 1, b"a=b"), connection("PROTOCOL_ERROR")),
     ("5.1", "idle: WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\x01"), connection("PROTOCOL_ERROR")),
     ("5.1", "idle: WINDOW_UPDATE on a stream of the server", frame(WINDOW_UPDATE, 0, 2, b"\0\0\0\x01"),

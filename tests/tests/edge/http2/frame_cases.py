@@ -10,9 +10,10 @@ from wire import (
     RST_STREAM, SETTINGS, WINDOW_UPDATE, frame,
 )
 
-# A field block that is not complete, and a promised stream with a field block.
+# A field block that is not complete, a promised stream with a field block, and `connection: close`.
 BEGUN = frame(HEADERS, 0, 1, b"\x82")
 PROMISED = b"\0\0\0\x02\x82"
+CONNECTION_FIELD = b"\x00\x0aconnection\x05close"
 LARGEST = b"\x7f\xff\xff\xff"
 
 
@@ -57,6 +58,11 @@ def reset_for_an_unknown_reason(wire):
     wire.raw(frame(RST_STREAM, 0, 1, b"\xff\xff\xff\xff"))
 
 
+def malformed_and_not_continued(wire):
+    """A malformed field block without its end, and a request in place of CONTINUATION."""
+    wire.raw(frame(HEADERS, 0, 1, wire.block(PAGE) + CONNECTION_FIELD) + frame(HEADERS, WHOLE, 3, wire.block(PAGE)))
+
+
 # Section, what the client sends, the error that the section demands, and what the origin receives.
 ROWS = [
     ("6.1", "DATA on stream 0", frame(DATA, 0, 0, b"a=b"), connection("PROTOCOL_ERROR")),
@@ -75,6 +81,8 @@ ROWS = [
     ("6.2", "HEADERS instead of CONTINUATION", BEGUN + frame(HEADERS, WHOLE, 3, b"\x82"),
      connection("PROTOCOL_ERROR")),
     ("6.2", "PRIORITY instead of CONTINUATION", BEGUN + frame(PRIORITY, 0, 1, b"\0\0\0\0\x10"),
+     connection("PROTOCOL_ERROR")),
+    ("6.2", "a malformed field block that is not continued", malformed_and_not_continued,
      connection("PROTOCOL_ERROR")),
     ("6.3", "PRIORITY on stream 0", frame(PRIORITY, 0, 0, b"\0\0\0\0\x10"), connection("PROTOCOL_ERROR")),
     ("6.3", "PRIORITY of 4 octets", frame(PRIORITY, 0, 1, b"\0" * 4), stream("FRAME_SIZE_ERROR")),

@@ -4,11 +4,10 @@ from hyperframe import frame as frames
 
 from case import FORM, NOTHING, PAGE, POST, GET, ask, at_most, form, page, table
 from expected import connection, malformed, served
-from frame_cases import PROMISED, on_an_open_stream
+from frame_cases import CONNECTION_FIELD, PROMISED, on_an_open_stream
 from wire import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, HOST, PUSH_PROMISE, frame
 
 PATIENT = "/fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d"
-CONNECTION = b"\x00\x0aconnection\x05close"
 SMUGGLED = "a\r\n\r\nGET /audit HTTP/1.1\r\nHost: clinic.example\r\n\r\n"
 
 # Names with characters in the ranges 0x00 to 0x20, 0x41 to 0x5a and 0x7f to 0xff, or with a colon.
@@ -19,6 +18,10 @@ NAMES = [
 
 # Values with NUL, LF or CR at any position.
 VALUES = ["a\r\nx: y", "a\nx: y", "a\rx: y", "\r\n", "\n", "\r", "\0", "a\0b", SMUGGLED]
+
+# Values that begin or end with a space or a tab.
+PADDED_VALUES = [" a", "a ", "\ta", "a\t", " ", "\t"]
+PADDED_TYPES = [" application/x-www-form-urlencoded", "application/x-www-form-urlencoded "]
 
 CONNECTION_SPECIFIC = [
     ("connection", "close"),
@@ -57,7 +60,7 @@ def head_within_a_body(wire):
 
 def connection_field_in_two_frames(wire):
     block = wire.block(PAGE)
-    wire.raw(frame(HEADERS, END_STREAM, 1, block + CONNECTION) + frame(CONTINUATION, END_HEADERS, 1, b""))
+    wire.raw(frame(HEADERS, END_STREAM, 1, block + CONNECTION_FIELD) + frame(CONTINUATION, END_HEADERS, 1, b""))
 
 
 def framing():
@@ -86,9 +89,11 @@ def fields():
     """8.2: names, values and connection-specific fields."""
     for name in NAMES:
         yield "8.2.1", f"the name {name!r}", ask(page((name, "1"))), malformed(), NOTHING
-    for value in VALUES:
+    for value in VALUES + PADDED_VALUES:
         yield "8.2.1", f"the value {value!r}", ask(page(("x-a", value))), malformed(), NOTHING
         yield "8.2.1", f"the cookie {value!r}", ask(page(("cookie", value))), malformed(), NOTHING
+    for value in PADDED_TYPES:
+        yield "8.2.1", f"the type {value!r}", ask(FORM[:4] + [("content-type", value)], [b"a=b"]), malformed(), NOTHING
     for section, name, trailers in TRAILERS:
         if section == "8.2.1":
             yield section, name, ask(form(), [b"a=b"], trailers), malformed(), at_most(0)
@@ -136,6 +141,8 @@ def request_fields():
     yield ("8.3.1", "the edge's host beside another authority",
            ask(page(("host", HOST), authority="other.example")), malformed(), NOTHING)
     yield "8.3.1", "the same host beside the authority", ask(page(("host", HOST))), served(), GET
+    yield "8.3.1", "the default port beside the authority", ask(page(("host", HOST + ":443"))), served(), GET
+    yield "8.3.1", "the authority with the default port", ask(page(authority=HOST + ":443")), served(), GET
     # As gateways forward what they received over HTTP/1.1.
     yield "8.3.1", "a host and no authority", ask(page(("host", HOST), authority=None)), served(), GET
     yield ("8.3.1", "a host in capitals and no authority",
@@ -152,6 +159,8 @@ def push_and_connect():
     yield ("8.4", "PUSH_PROMISE that is continued",
            on_an_open_stream(frame(PUSH_PROMISE, 0, 1, PROMISED), frame(CONTINUATION, END_HEADERS, 1, b"\x87")),
            connection("PROTOCOL_ERROR"))
+    yield ("8.4", "PUSH_PROMISE with a malformed field block",
+           on_an_open_stream(frame(PUSH_PROMISE, END_HEADERS, 1, PROMISED + CONNECTION_FIELD)), connection("PROTOCOL_ERROR"))
     authority = (":authority", HOST + ":443")
     yield "8.5", "CONNECT", ask([(":method", "CONNECT"), authority]), malformed(405), NOTHING
     yield ("8.5", "CONNECT to another host",

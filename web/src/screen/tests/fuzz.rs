@@ -79,8 +79,8 @@ fn is_described(name: &str, value: &str) -> bool {
     }
 }
 
-/// The first byte chooses the header, the others are its value: an accepted one has no control
-/// character, and the app reads of it what it was judged by.
+/// The first byte chooses the header, the others are its value. An accepted value is ASCII; text, which
+/// may stand in `User-Agent` and in quoted strings only, was searched for code.
 #[test]
 fn fuzz_header() {
     bolero::check!().for_each(|input: &[u8]| {
@@ -93,11 +93,21 @@ fn fuzz_header() {
         };
         let bytes = value.as_bytes();
         let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.clone())]);
-        if headers::check(&headers).is_err() || matches!(name, "x-other" | "content-type") {
+        // Other headers are dropped, and so are validators that are malformed.
+        let is_dropped = matches!(
+            name,
+            "x-other" | "if-modified-since" | "if-none-match" | "if-unmodified-since"
+        );
+        if headers::check(&headers).is_err() || is_dropped {
             return;
         }
-        assert!(bytes.is_ascii() && !bytes.contains(&0), "{name}");
-        assert!(injection::find(bytes).is_none(), "{name}");
+        assert!(bytes.is_ascii(), "{name}");
+        if name == "user-agent" {
+            assert!(injection::find(bytes).is_none(), "{bytes:?}");
+        } else if !bytes.contains(&b'"') {
+            let is_code = |byte: &u8| b"<>(){}\\'$`@".contains(byte);
+            assert!(!bytes.iter().any(is_code), "{name}: {bytes:?}");
+        }
         assert!(name != "upgrade");
     });
 }

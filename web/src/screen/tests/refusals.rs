@@ -138,6 +138,12 @@ injection accept a/b; profile=\"' or '1'='1\"
 injection prefer foo=\"${jndi:ldap://x}\"
 malformed prefer return=\"minimal
 malformed origin https://clinic.example/?a=<b>
+malformed origin https://clinic.example/
+malformed origin https://a:1:2
+malformed origin https://a://b
+malformed origin a@b
+malformed accept  text/html
+malformed x-other a\t
 malformed sec-fetch-mode CORS!
 injection prefer return=`id`
 malformed upgrade websocket
@@ -210,7 +216,17 @@ fn there_is_one_host_and_it_is_ours() {
     ] {
         assert_eq!(of(change).unwrap_err().status, StatusCode::BAD_REQUEST);
     }
-    for host in ["other.example", "localhost:8443", "clinic.example:8443"] {
+    let default_port = |head: &mut Parts| {
+        head.headers
+            .insert(HOST, HeaderValue::from_static("Clinic.Example:443"));
+    };
+    assert!(of(default_port).is_ok());
+    for host in [
+        "other.example",
+        "localhost:8443",
+        "clinic.example:8443",
+        "clinic.example:4443",
+    ] {
         let mut head = head("GET /", &[]);
         head.headers.insert(HOST, HeaderValue::from_static(host));
         let refused = check(&head, false, &origin(), &api_schema()).unwrap_err();

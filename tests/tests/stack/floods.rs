@@ -1,0 +1,207 @@
+//! Every flood at once: one client takes connections, streams, bodies and memory, two callers and one
+//! without permission send what is expensive, and another client reads and searches meanwhile. The
+//! limits are those of production.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use futures::future::join_all;
+use load::StalledConnection;
+use stack::FrontDoor;
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinSet;
+
+/// The client that floods, and the one that is served meanwhile.
+const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// What each tier may hold beyond its idle memory, in bytes.
+const WEB_MEMORY: u64 = 64 << 20;
+const APP_MEMORY: u64 = 256 << 20;
+/// The longest response, in bytes: `app/src/limits.rs`, with what surrounds the entries.
+const RESPONSE: usize = 17 << 20;
+/// How long the floods last: many times as long as one of their requests.
+const FLOOD: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_flood_at_once_takes_neither_the_memory_nor_the_turn_of_others() -> anyhow::Result<()>
+{
+    let isolated = Apart::up().await?;
+    let running = isolated.running()?;
+    let here = running.clinician(Clinic::Riverside).await?;
+    let there = running.clinician(Clinic::Lakeside).await?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
+        .await?;
+    let (large, small) = (fhir::large_patient(), fhir::patient());
+    for client in [&here, &there] {
+        let write = fhir::transaction(&[&large]);
+        client.bundle(&write).await?.expecting(200)?;
+    }
+    let write = fhir::transaction(&[&small]);
+    here.bundle(&write).await?.expecting(200)?;
+    let victim = running.seen_from(VICTIM)?;
+    let victim = victim
+        .sign_in_afresh(Role::FrontDesk, Clinic::Riverside)
+        .await?;
+    let path = format!("/fhir/{}", fhir::reference(&small));
+    let (web, app) = (
+        Memory::of(running.status.web.pid)?,
+        Memory::of(running.status.app.pid)?,
+    );
+
+    let door = FrontDoor::of(&running.status)?;
+    let streams = stall(&door, &running).await?;
+    let bodies = send_slowly(&door, here.token()).await;
+    let (batch, dense) = (fhir::reads(&large, 150), fhir::dense_body());
+    let (served, here, there, trees, refused) = tokio::join!(
+        serve(&victim, &path),
+        repeat(&running, &here, &batch, 5),
+        repeat(&running, &there, &batch, 5),
+        repeat(&running, &there, &dense, 1),
+        repeat(&running, &officer, &dense, 3),
+    );
+    let (web, app) = (web.growth()?, app.growth()?);
+    drop((streams, bodies));
+
+    let served = served?;
+    assert!(served > 0, "the victim was not served");
+    for statuses in [&here, &there] {
+        assert!(statuses.contains(&200), "{statuses:?}");
+        let expected = statuses.iter().all(|status| [200, 503].contains(status));
+        assert!(expected, "{statuses:?}");
+    }
+    assert!(
+        trees.iter().all(|status| [413, 503].contains(status)),
+        "{trees:?}"
+    );
+    assert!(!refused.is_empty(), "no request without permission");
+    // Web sheds bodies that one client has too many of.
+    assert!(
+        refused.iter().all(|status| [403, 503].contains(status)),
+        "{refused:?}"
+    );
+    let requests = here.len() + there.len() + trees.len() + refused.len();
+    eprintln!(
+        "web {} MiB, app {} MiB beyond idle in {requests} requests; {served} rounds of others",
+        web >> 20,
+        app >> 20
+    );
+    assert!(web <= WEB_MEMORY, "web has grown by {} MiB", web >> 20);
+    assert!(app <= APP_MEMORY, "the app has grown by {} MiB", app >> 20);
+    Ok(())
+}
+
+/// 18 connections with 100 streams each that are never granted credit.
+async fn stall(door: &FrontDoor, running: &Running) -> anyhow::Result<JoinSet<usize>> {
+    let page = running.nobody().get("/sign-in").await?;
+    let page = String::from_utf8_lossy(&page.body).into_owned();
+    let style = page
+        .split('"')
+        .find(|text| text.starts_with("/assets/style."));
+    let uri = format!(
+        "https://{}{}",
+        door.authority(),
+        style.context("a style sheet")?
+    );
+    let mut streams = JoinSet::new();
+    for _ in 0..18 {
+        let stream = door.tls_from(ATTACKER, b"h2").await?;
+        let connection = StalledConnection::open(stream).await?;
+        let uri = uri.clone();
+        streams.spawn(async move { connection.stall(&uri, 100).await });
+    }
+    Ok(streams)
+}
+
+/// 300 requests whose bodies stop after 70 KB of 8 MB; those that web did not refuse before.
+async fn send_slowly(door: &FrontDoor, token: &str) -> Vec<impl Send> {
+    let head = format!(
+        "POST /fhir HTTP/1.1\r\nHost: {}\r\nContent-Type: application/fhir+json\r\n\
+         Authorization: Bearer {token}\r\nContent-Length: 8000000\r\n\r\n",
+        door.authority(),
+    );
+    let request = [head.into_bytes(), vec![b' '; 70 << 10]].concat();
+    let mut bodies = Vec::new();
+    for _ in 0..300 {
+        if let Ok(mut stream) = door.tls_from(ATTACKER, b"http/1.1").await
+            && stream.write_all(&request).await.is_ok()
+        {
+            bodies.push(stream);
+        }
+    }
+    bodies
+}
+
+/// Sends a body again and again, on several connections of the attacker, until the flood is over.
+/// Returns the statuses.
+async fn repeat(running: &Running, client: &Client, body: &str, connections: usize) -> Vec<u16> {
+    let until = Instant::now() + FLOOD;
+    let attackers = (0..connections).map(|_| async {
+        let Ok(seen) = running.seen_from(ATTACKER) else {
+            return Vec::new();
+        };
+        let client = seen.nobody().with_token(client.token());
+        let mut statuses = Vec::new();
+        while Instant::now() < until {
+            let Ok(response) = client.post_fhir(body.to_owned()).await else {
+                continue;
+            };
+            let length = response.body.len();
+            assert!(length < RESPONSE, "{length} bytes");
+            statuses.push(response.status.as_u16());
+        }
+        statuses
+    });
+    join_all(attackers).await.concat()
+}
+
+/// Reads and searches again and again, until the flood is over. Returns the number of rounds.
+async fn serve(victim: &Client, path: &str) -> anyhow::Result<u32> {
+    let until = Instant::now() + FLOOD;
+    let mut served = 0;
+    while Instant::now() < until {
+        victim.get(path).await?.expecting(200)?;
+        let search = victim.search(&[("family", "Missing")]);
+        search.await?.expecting(200)?;
+        served += 1;
+    }
+    Ok(served)
+}
+
+/// The memory of a process, from the time at which it was looked at first.
+struct Memory {
+    pid: i32,
+    idle: u64,
+}
+
+impl Memory {
+    /// Has the kernel begin a new peak.
+    fn of(pid: Option<i32>) -> anyhow::Result<Self> {
+        let pid = pid.context("the process does not run")?;
+        fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
+        let idle = figure(pid, "VmRSS:")?;
+        Ok(Self { pid, idle })
+    }
+
+    /// The peak beyond the first look, in bytes.
+    fn growth(&self) -> anyhow::Result<u64> {
+        Ok(figure(self.pid, "VmHWM:")?.saturating_sub(self.idle))
+    }
+}
+
+/// A figure of `/proc/<pid>/status` (proc(5)), in bytes.
+fn figure(pid: i32, name: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next());
+    Ok(kibibytes.context("a figure of memory")?.parse::<u64>()? << 10)
+}
