@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::edge::Edge;
 use crate::h2;
 use crate::http1;
-use crate::transport::CoalescedClose;
+use crate::http1::CoalescedClose;
 
 /// Serves a connection in the version that its handshake agreed on.
 pub(crate) struct EdgeHandler(pub(crate) Arc<Edge>);

@@ -6,12 +6,14 @@
 //! everything for its requests.
 
 pub(crate) mod chunked;
+mod coalesced_close;
 mod connection;
 pub(crate) mod encode;
 mod head;
 mod request_body;
 mod response_head;
 
+pub(crate) use coalesced_close::CoalescedClose;
 pub(crate) use connection::serve;
 #[cfg(test)]
 pub(crate) use head::Framing;

@@ -1,6 +1,7 @@
 //! The edge on real sockets: a client on one side, apps on the other.
 
 mod canonical;
+mod layers;
 mod logging;
 mod passing;
 pub(crate) mod reference;

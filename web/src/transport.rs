@@ -30,7 +30,6 @@ use crate::metrics::Handshake;
 use crate::metrics::Metrics;
 
 pub(crate) use client_stream::ClientStream;
-pub(crate) use coalesced_close::CoalescedClose;
 pub(crate) use plaintext::PlaintextTransport;
 
 /// The transport of the public edge: the client's address, its admission, then TLS.

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
 
+use super::coalesced_close::CoalescedClose;
 use super::encode::LAST_CHUNK;
 use super::head;
 use super::head::Head;
@@ -37,7 +38,6 @@ use crate::handler::RequestHandler;
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::timer::Timer;
-use crate::transport::CoalescedClose;
 
 /// The size of a read, in bytes.
 const READ_BYTES: usize = 8 * 1024;

@@ -11,10 +11,10 @@ use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 use tokio_rustls::server::TlsStream;
 
-use super::coalesced_close::CoalescedClose;
 use super::deferred_ticket::DeferredTicketStream;
 use super::write_stall::WriteStallGuard;
 use crate::admission::SharePermit;
+use crate::http1::CoalescedClose;
 use crate::limits::Limits;
 
 /// A client's TLS stream. It holds the client's connection permit, and fails when the client does not

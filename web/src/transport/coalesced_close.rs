@@ -1,20 +1,14 @@
-//! The end of a TLS connection, in one packet.
+//! The end of a TLS connection in one packet: the last bytes and `close_notify`.
 
 use std::io::Write;
 
 use tokio_rustls::server::TlsStream;
 
 use super::deferred_ticket::DeferredTicketStream;
+use crate::http1::CoalescedClose;
 
 /// Largest payload that is sent together with `close_notify`, in bytes: one TLS record.
 const MAX_BYTES: usize = 16 * 1024;
-
-/// A stream that can close together with its last write.
-pub(crate) trait CoalescedClose {
-    /// Takes the last bytes, and `close_notify` after them, for the next flush: one packet instead of
-    /// two. False if they must be written as usual.
-    fn write_final(&mut self, bytes: &[u8]) -> bool;
-}
 
 impl CoalescedClose for TlsStream<DeferredTicketStream> {
     fn write_final(&mut self, bytes: &[u8]) -> bool {
