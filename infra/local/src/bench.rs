@@ -19,12 +19,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::accounts::Accounts;
+use crate::front_door::FrontDoor;
 use crate::home::Home;
+use crate::import::Importer;
+use crate::import::expand;
+use crate::import::first_patient;
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
 use crate::supervise::StopSignals;
-use crate::{binaries, up, workspace};
+use crate::{binaries, token, up, workspace};
 
 use figures::{Figures, median, short};
 
@@ -58,6 +63,34 @@ struct Place {
     data: PathBuf,
     binaries: PathBuf,
     stack: Stack,
+}
+
+/// A clinician's read of one patient.
+struct PatientRead {
+    door: FrontDoor,
+    path: String,
+    token: String,
+}
+
+impl Place {
+    /// Imports the patient, and signs the clinician in.
+    async fn patient_read(&self) -> anyhow::Result<PatientRead> {
+        let home = self.stack.home();
+        let files = expand(&[self.data.join("riverside")])?;
+        let file = files.first().context("tests/data/riverside is empty")?;
+        Importer::new(home, None, Progress::hidden())?
+            .import(file)
+            .await?;
+        let accounts = self.accounts()?;
+        let door = FrontDoor::of(&self.stack.status()?)?;
+        let token = token::issue(&door, accounts.person("clinician", None)?).await?;
+        let path = format!("/fhir/Patient/{}", first_patient(file)?);
+        Ok(PatientRead { door, path, token })
+    }
+
+    fn accounts(&self) -> anyhow::Result<Accounts> {
+        Accounts::read(self.stack.home())?.context("the stack has no accounts")
+    }
 }
 
 /// Takes all benchmarks or the named one, prints the tables and writes them with their plots to

@@ -7,7 +7,6 @@
 mod attacks;
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,17 +17,13 @@ use http::Request;
 use http::header;
 use tokio::time::Instant;
 
+use super::PatientRead;
 use super::Place;
 use super::figures::Figures;
 use super::median;
-use crate::accounts::Accounts;
 use crate::front_door::Connection;
 use crate::front_door::FrontDoor;
-use crate::import::Importer;
-use crate::import::expand;
-use crate::import::first_patient;
 use crate::progress::Progress;
-use crate::token;
 
 use attacks::Attack;
 use attacks::Target;
@@ -52,18 +47,9 @@ struct Served {
 }
 
 pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
-    let home = place.stack.home();
-    let files = expand(&[place.data.join("riverside")])?;
-    let file = files.first().context("tests/data/riverside is empty")?;
-    Importer::new(home, None, Progress::hidden())?
-        .import(file)
-        .await?;
-    let accounts = Accounts::read(home)?.context("the stack has no accounts")?;
-    let door = Arc::new(FrontDoor::of(&place.stack.status()?)?);
-    let token = token::issue(&door, accounts.person("clinician", None)?).await?;
-    let path = format!("/fhir/Patient/{}", first_patient(file)?);
-    let target = Target::prepare(&door, &accounts).await?;
-    let victim = Victim { door, path, token };
+    let victim = place.patient_read().await?;
+    let target =
+        Target::prepare(&place.accounts()?, FrontDoor::of(&place.stack.status()?)?).await?;
     for attack in Attack::ALL {
         let step = Progress::shown().step(attack.title());
         let (mut quiet, mut flooded) = (Vec::new(), Vec::new());
@@ -95,13 +81,7 @@ pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Res
     Ok(())
 }
 
-struct Victim {
-    door: Arc<FrontDoor>,
-    path: String,
-    token: String,
-}
-
-impl Victim {
+impl PatientRead {
     /// Reads at a fixed rate. The latency of a read counts from the time at which it was due.
     async fn read_for(&self, span: Duration) -> anyhow::Result<Served> {
         let mut connection = self.door.connect_from(VICTIM).await?;

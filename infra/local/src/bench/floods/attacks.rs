@@ -135,14 +135,11 @@ impl Attack {
 }
 
 impl Target {
-    pub(super) async fn prepare(
-        door: &Arc<FrontDoor>,
-        accounts: &Accounts,
-    ) -> anyhow::Result<Self> {
+    pub(super) async fn prepare(accounts: &Accounts, door: FrontDoor) -> anyhow::Result<Self> {
         // Of another organization than the client that is measured.
         let organization = accounts.organizations.last().map(|it| it.name.as_str());
         let account = accounts.person("clinician", organization)?;
-        let clinician = token::issue(door, account).await?;
+        let clinician = token::issue(&door, account).await?;
         let officer = accounts.person("privacy_officer", organization)?;
         let page = Request::get("/sign-in")
             .body(Bytes::new())
@@ -171,12 +168,12 @@ impl Target {
         let status = &written["entry"][0]["response"]["status"];
         anyhow::ensure!(status == "201 Created", "{}: {written}", head.status);
         Ok(Self {
-            door: Arc::clone(door),
             style: style.context("a page without a style sheet")?.to_owned(),
             clinician,
-            officer: token::issue(door, officer).await?,
+            officer: token::issue(&door, officer).await?,
             email: account.email.clone(),
             large,
+            door: Arc::new(door),
         })
     }
 
