@@ -1,3 +1,5 @@
+//! The roots that peers' certificates must chain to.
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,16 +9,17 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::LoadError;
 
-/// The roots that a peer's certificate must lead to. There are no others: the system's roots and
-/// the public web's are never added.
+/// The root certificates that a peer's certificate must chain to. The roots of the system and of
+/// the public web are never added.
 #[derive(Clone, Debug)]
 pub struct TrustAnchors(Arc<RootCertStore>);
 
 impl TrustAnchors {
-    /// Reads the certificates of a PEM file; two stand in it while a root is replaced.
+    /// Reads the certificates of a PEM file: more than one while a root is being replaced.
     ///
     /// # Errors
-    /// [`LoadError::File`]; [`LoadError::Content`] if it holds none, or one that can't be read.
+    /// [`LoadError::File`]; [`LoadError::Content`] if the file has no certificate, or one that
+    /// cannot be parsed.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
         let expected = "the PEM certificates of one or more CAs";
@@ -32,7 +35,7 @@ impl TrustAnchors {
                 certificate.map_err(|error| LoadError::pem(path.to_owned(), expected, error))?;
             store
                 .add(certificate)
-                .map_err(|_which_part_is_wrong_helps_nobody| content())?;
+                .map_err(|_no_detail_helps| content())?;
         }
         if store.is_empty() {
             return Err(content());

@@ -1,4 +1,4 @@
-//! A tier's own certificate and key.
+//! The local certificate and key of a tier.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ use crate::LoadError;
 use crate::peer;
 use crate::policy;
 
-/// Where an identity's two files are.
+/// The paths of an identity's two files.
 #[derive(Clone, Debug)]
 pub struct IdentityFiles {
-    /// The certificate, followed by its intermediates if there are any; PEM.
+    /// The leaf certificate, followed by its intermediates if any; PEM.
     pub certificate: PathBuf,
     /// The private key; PEM.
     pub key: PathBuf,
@@ -30,10 +30,10 @@ pub struct IdentityFiles {
 pub struct Identity(Arc<CertifiedKey>);
 
 impl Identity {
-    /// Reads both files and checks that they belong together.
+    /// Reads both files and checks that the certificate matches the key.
     ///
     /// # Errors
-    /// [`LoadError`]; never with anything of the key in it.
+    /// [`LoadError`]; its text never quotes the key.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, LoadError> {
         let expected = "a PEM certificate chain";
         let failed = |error| LoadError::pem(certificate.to_owned(), expected, error);
@@ -58,7 +58,7 @@ impl Identity {
         }
     }
 
-    /// As [`Identity::load`], of [`IdentityFiles`].
+    /// [`Identity::load`] for [`IdentityFiles`].
     ///
     /// # Errors
     /// As [`Identity::load`].
@@ -66,7 +66,8 @@ impl Identity {
         Self::load(&files.certificate, &files.key)
     }
 
-    /// The end of the leaf certificate's validity; the epoch, which is over, if it cannot be parsed.
+    /// The end of the leaf certificate's validity; the Unix epoch, so expired, if it cannot be
+    /// parsed.
     pub(crate) fn not_after(&self) -> UnixTime {
         let leaf = self.0.cert.first();
         let not_after = leaf.and_then(peer::not_after);

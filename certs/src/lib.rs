@@ -13,7 +13,7 @@ mod spiffe;
 #[cfg(test)]
 mod testing;
 
-// The tests of `listener` use `testing` too, where this crate is `certs`.
+// `listener` compiles `testing` into its own tests, where this crate is named `certs`.
 #[cfg(test)]
 extern crate self as certs;
 

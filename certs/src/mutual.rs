@@ -34,7 +34,7 @@ use crate::policy;
 pub struct MutualFiles {
     /// The local certificate and key.
     pub identity: IdentityFiles,
-    /// The CA that the peer's certificate must lead to.
+    /// The CA that the peer's certificate must chain to; PEM.
     pub anchors: PathBuf,
 }
 
@@ -58,17 +58,17 @@ impl MutualFiles {
 pub struct MutualConnection<S> {
     /// The TLS stream.
     pub stream: S,
-    /// The peer, as its certificate proved.
+    /// The verified identity of the peer.
     pub peer: PeerIdentity,
-    /// How long both certificates remain valid. The owner of the connection closes it by then: TLS
-    /// checks validity in the handshake alone.
+    /// The time for which both certificates remain valid. The owner of the connection closes it by
+    /// then: TLS checks validity only in the handshake.
     pub remaining: Duration,
 }
 
-/// Why there is no connection to the other tier. No application data was exchanged.
+/// A failed connection to the other tier. No application data was exchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum MutualError {
-    /// The handshake failed; for a certificate that is refused, the reason is within.
+    /// The handshake failed; the error includes why a certificate was refused.
     #[error("TLS handshake: {0}")]
     Handshake(#[from] io::Error),
     /// The peer that completed the handshake is not the expected one.
@@ -76,7 +76,7 @@ pub enum MutualError {
     Peer(#[from] PeerError),
 }
 
-/// A TLS configuration, and until when its certificate is valid.
+/// A TLS configuration and the end of its certificate's validity.
 struct Configured<C> {
     tls: Arc<C>,
     not_after: UnixTime,
@@ -89,7 +89,7 @@ impl<C> Configured<C> {
         connection: impl FnOnce(&S) -> &CommonState,
         expected: &SpiffeId,
     ) -> Result<MutualConnection<S>, PeerError> {
-        let (peer, not_after) = PeerIdentity::of(connection(&stream), expected)?;
+        let (peer, not_after) = PeerIdentity::verify(connection(&stream), expected)?;
         Ok(MutualConnection {
             stream,
             peer,
@@ -98,7 +98,7 @@ impl<C> Configured<C> {
     }
 }
 
-/// From now until a time in seconds since the Unix epoch.
+/// The time from now until `seconds` after the Unix epoch; zero if that has passed.
 fn until(seconds: u64) -> Duration {
     #[expect(
         clippy::disallowed_methods,
@@ -135,14 +135,14 @@ impl MutualServer {
         Ok(Self { config, client })
     }
 
-    /// How often the identity and the trust anchors were reloaded.
+    /// The reloads of the identity and the trust anchors.
     #[must_use]
     pub fn reloads(&self) -> Reloads {
         self.config.reloads()
     }
 
-    /// Completes the handshake with a client. It takes as long as the client does: the caller
-    /// limits the time.
+    /// Completes the handshake with a client. The caller limits the time: a slow client can delay
+    /// the handshake without end.
     ///
     /// # Errors
     /// [`MutualError`].
@@ -162,8 +162,8 @@ impl MutualServer {
 
 /// The TLS client of a tier that connects to one other workload.
 ///
-/// The server's certificate must lead to the CA, be valid for the host name, and carry exactly the
-/// expected SPIFFE id. All three are checked within the handshake, before anything is sent.
+/// The server's certificate must chain to the CA, be valid for the host name, and carry exactly the
+/// expected SPIFFE id. All three are checked in the handshake, before application data is sent.
 #[derive(Clone)]
 pub struct MutualClient {
     config: Arc<Reloading<Configured<ClientConfig>>>,
@@ -198,14 +198,14 @@ impl MutualClient {
         })
     }
 
-    /// How often the identity and the trust anchors were reloaded.
+    /// The reloads of the identity and the trust anchors.
     #[must_use]
     pub fn reloads(&self) -> Reloads {
         self.config.reloads()
     }
 
-    /// Completes the handshake on an open connection, which has `TCP_NODELAY` if it is TCP. It
-    /// takes as long as the server does: the caller limits the time.
+    /// Completes the handshake on an open connection; the caller sets `TCP_NODELAY` on TCP, and
+    /// limits the time.
     ///
     /// # Errors
     /// [`MutualError`].

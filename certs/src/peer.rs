@@ -1,4 +1,4 @@
-//! The identity of a peer, and the verifiers that demand it.
+//! The identity of a peer, and the certificate verifiers that require it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,9 @@ use x509_parser::parse_x509_certificate;
 
 use crate::SpiffeId;
 
-/// The identity of a connection's peer: evidence of a completed handshake in which the peer proved
-/// possession of the key of a certificate of the internal CA with this name. Nothing else makes one.
+/// The verified identity of a connection's peer: evidence of a completed handshake in which the
+/// peer proved possession of the key of a certificate with this name, issued by the internal CA. It
+/// cannot be made in another way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerIdentity(SpiffeId);
 
@@ -36,9 +37,9 @@ impl PeerIdentity {
         &self.0
     }
 
-    /// The identity of a verified peer, which is checked once more, and the end of its
+    /// Checks the peer of a finished handshake once more. Returns its identity and the end of its
     /// certificate's validity.
-    pub(crate) fn of(
+    pub(crate) fn verify(
         connection: &CommonState,
         expected: &SpiffeId,
     ) -> Result<(Self, UnixTime), PeerError> {
@@ -51,37 +52,37 @@ impl PeerIdentity {
     }
 }
 
-/// Why a peer with a valid certificate is not the expected one.
+/// A mismatch between a peer with a valid certificate and the expected peer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
-    /// It sent no certificate.
+    /// The peer sent no certificate.
     #[error("the peer sent no certificate")]
     NoCertificate,
-    /// Its certificate cannot be parsed.
+    /// The certificate cannot be parsed.
     #[error("the peer's certificate cannot be parsed")]
     Unreadable,
-    /// Its certificate names no workload, or more than one.
+    /// The certificate names no workload, or more than one.
     #[error("the peer's certificate has {0} URI names, not one SPIFFE id")]
     Names(usize),
-    /// Its certificate names another workload.
+    /// The certificate names another workload.
     #[error("the peer is {found}, expected {expected}")]
     UnexpectedIdentity {
-        /// The name in its certificate.
+        /// The name in the certificate.
         found: String,
-        /// The name it should have.
+        /// The expected name.
         expected: SpiffeId,
     },
 }
 
-/// The end of a certificate's validity; `None` for one that cannot be parsed, or that ended before
-/// 1970.
+/// The end of a certificate's validity; `None` if the certificate cannot be parsed or expired
+/// before 1970.
 pub(crate) fn not_after(leaf: &CertificateDer<'_>) -> Option<UnixTime> {
     let (_, leaf) = parse_x509_certificate(leaf).ok()?;
     let seconds = u64::try_from(leaf.validity().not_after.timestamp()).ok()?;
     Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
 }
 
-/// The one URI name of `leaf`, if it is the expected one.
+/// Checks that `leaf` has exactly one URI name, equal to `expected`.
 fn check(leaf: &CertificateDer<'_>, expected: &SpiffeId) -> Result<SpiffeId, PeerError> {
     let (_, leaf) =
         parse_x509_certificate(leaf).map_err(|_nothing_to_add| PeerError::Unreadable)?;
@@ -116,8 +117,8 @@ fn check_in_handshake(leaf: &CertificateDer<'_>, expected: &SpiffeId) -> Result<
     })
 }
 
-/// Accepts clients whose certificate leads to the internal CA *and* carries exactly one name, the
-/// expected one.
+/// A verifier that accepts a client certificate if it chains to the internal CA *and* carries
+/// exactly one URI name, the expected SPIFFE id.
 #[derive(Debug)]
 pub(crate) struct SpiffeClientVerifier {
     pub(crate) chain: Arc<dyn ClientCertVerifier>,
@@ -165,8 +166,8 @@ impl ClientCertVerifier for SpiffeClientVerifier {
     }
 }
 
-/// Accepts servers whose certificate leads to the internal CA, is valid for the host name that was
-/// dialled, *and* carries exactly one name, the expected one.
+/// A verifier that accepts a server certificate if it chains to the internal CA, is valid for the
+/// host name dialled, *and* carries exactly one URI name, the expected SPIFFE id.
 #[derive(Debug)]
 pub(crate) struct SpiffeServerVerifier {
     pub(crate) chain: Arc<WebPkiServerVerifier>,

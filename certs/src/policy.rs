@@ -1,4 +1,4 @@
-//! The TLS policy: the only place where a TLS configuration is made.
+//! The TLS policy. Every TLS configuration of the workspace is built here.
 
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -26,16 +26,16 @@ use crate::TrustAnchors;
 use crate::peer::SpiffeClientVerifier;
 use crate::peer::SpiffeServerVerifier;
 
-/// The protocols that a server offers, best first.
-const HTTP: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// The ALPN protocols of the public edge, in order of preference.
+const ALPN_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Which versions of TLS the public edge speaks. Between the tiers it is always 1.3.
+/// The TLS versions of the public edge. Between the tiers the version is always 1.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Versions {
     /// TLS 1.3.
     #[default]
     Tls13,
-    /// TLS 1.3, and 1.2 with AEAD suites and forward secrecy for clients that have nothing newer.
+    /// TLS 1.3, and for older clients 1.2 with AEAD suites and forward secrecy.
     Tls12AndTls13,
 }
 
@@ -50,18 +50,19 @@ impl Versions {
     }
 }
 
-/// The TLS library does not accept the policy or what it is applied to.
+/// The TLS library rejects the policy, or the certificate or anchors that it is applied to.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// It refuses a certificate, a key or a setting.
+    /// The library rejects a certificate, a key or a setting.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
-    /// It refuses the trust anchors.
+    /// The library rejects the trust anchors.
     #[error("the trust anchors: {0}")]
     Anchors(#[from] rustls::server::VerifierBuilderError),
 }
 
-/// Ciphers and key exchanges, written out, so that an update of a library does not change them.
+/// The cipher suites and key exchange groups, listed in full: an update of the library does not
+/// change them.
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
     let mut provider = CryptoProvider {
         cipher_suites: vec![
@@ -90,8 +91,8 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
     Arc::new(provider)
 });
 
-/// Whether all cryptography of TLS is that of the validated module, as the library itself says at
-/// run time: only in a build with the feature `fips`.
+/// Whether all TLS cryptography runs in the FIPS-validated module, as the library reports at run
+/// time: true only in a build with the feature `fips`.
 #[must_use]
 pub fn is_fips() -> bool {
     PROVIDER.fips()
@@ -101,12 +102,12 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&PROVIDER)
 }
 
-/// Ticket keys for the public edge: they rotate every six hours, and stay in memory.
+/// The session ticket keys of the public edge: rotated every six hours, kept only in memory.
 pub(crate) fn rotating_tickets() -> Result<Arc<dyn ProducesTickets>, PolicyError> {
     Ok(Ticketer::new()?)
 }
 
-/// The public edge: anyone may connect, nobody is asked for a certificate.
+/// The TLS configuration of the public edge: any client, no client certificate.
 pub(crate) fn public_server(
     identity: &Identity,
     versions: Versions,
@@ -116,16 +117,16 @@ pub(crate) fn public_server(
         .with_protocol_versions(versions.list())?
         .with_no_client_auth()
         .with_cert_resolver(identity.resolver());
-    config.alpn_protocols = HTTP.map(<[u8]>::to_vec).to_vec();
+    config.alpn_protocols = ALPN_PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     config.ticketer = tickets;
     config.require_ems = true;
-    // One is enough: a browser that resumes gets the next one with it.
+    // One ticket is enough: each resumption brings the client a new one.
     config.send_tls13_tickets = 1;
     Ok(config)
 }
 
-/// A tier that only `client` may connect to. Sessions are never resumed: a resumed one would skip
-/// the check of the peer, and with it a change of what we trust.
+/// The TLS configuration of a tier that accepts only `client`. Sessions are never resumed: a
+/// resumed session skips the verification of the peer, and so ignores a change of trust anchors.
 pub(crate) fn mutual_server(
     identity: &Identity,
     anchors: &TrustAnchors,
@@ -145,11 +146,11 @@ pub(crate) fn mutual_server(
     Ok(config)
 }
 
-/// The TLS configuration of a tier that connects to `server`, and to no other workload, whatever
-/// host name its certificate has.
+/// The TLS configuration of a tier that connects only to the workload `server`: another workload is
+/// rejected even if its certificate is valid for the host name.
 ///
 /// # Errors
-/// [`PolicyError`].
+/// [`PolicyError`], if the TLS library rejects the certificate, the key or the anchors.
 pub fn mutual_client(
     identity: &Identity,
     anchors: &TrustAnchors,
@@ -169,11 +170,11 @@ pub fn mutual_client(
     Ok(config)
 }
 
-/// A client of an HTTPS server that asks for no certificate: a collector of traces, or our own
-/// edge. Trusts `anchors` alone and speaks HTTP/1.1.
+/// The TLS configuration for an HTTPS server that requests no client certificate: a trace
+/// collector, or this stack's edge. It trusts only `anchors`; ALPN is HTTP/1.1.
 ///
 /// # Errors
-/// [`PolicyError`].
+/// [`PolicyError`], if the TLS library rejects the certificate, the key or the anchors.
 pub fn https_client(anchors: &TrustAnchors) -> Result<ClientConfig, PolicyError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(Versions::Tls13.list())?

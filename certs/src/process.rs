@@ -1,4 +1,5 @@
-//! Keeps what a process holds in memory out of files: private keys, and in the app tier PHI.
+//! Protection of process memory (private keys, and in the app tier PHI) against core dumps and
+//! swap.
 
 use nix::errno::Errno;
 use nix::sys::mman::MlockAllFlags;
@@ -9,30 +10,30 @@ use nix::sys::resource::Resource;
 use nix::sys::resource::getrlimit;
 use nix::sys::resource::setrlimit;
 
-/// `MCL_ONFAULT` of mlockall(2), which `nix` does not name: a page is locked when it is first
-/// touched, so that reserved stacks take no memory.
+/// `MCL_ONFAULT` of mlockall(2), which `nix` does not define: a page is locked at its first access,
+/// so that reserved stacks take no memory.
 const ON_FAULT: MlockAllFlags = MlockAllFlags::from_bits_retain(4);
 
-/// How far a process's memory is kept out of files.
+/// The protection of a process's memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Memory {
-    /// Neither core dumps nor swap will hold any of it.
+    /// No core dumps, no swap.
     Locked,
-    /// No core dump will hold any of it. It may be swapped: the system limits locked memory
-    /// (`LimitMEMLOCK=infinity` in a systemd unit lifts that).
+    /// No core dumps, but pages may be swapped: the system limits locked memory
+    /// (`LimitMEMLOCK=infinity` in a systemd unit removes the limit).
     Swappable,
 }
 
-/// Forbids core dumps and debuggers of the same user, and locks memory where there is no limit to
-/// that. Call it first thing in `main`, before any secret is read.
+/// Forbids core dumps and debuggers of the same user, and locks memory if `RLIMIT_MEMLOCK` is
+/// unlimited. `main` calls this first, before a secret is read.
 ///
 /// # Errors
-/// The system refuses, which it has no reason to.
+/// The error of setrlimit(2), prctl(2) or getrlimit(2).
 pub fn protect_memory() -> Result<Memory, Errno> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     prctl::set_dumpable(false)?;
     let (limit, _) = getrlimit(Resource::RLIMIT_MEMLOCK)?;
-    // Under a limit, an allocation past it would end the process.
+    // With a limit, an allocation beyond it would fail and abort the process.
     if limit != RLIM_INFINITY {
         return Ok(Memory::Swappable);
     }

@@ -1,4 +1,4 @@
-//! The TLS side of the public edge.
+//! The TLS server of the public edge.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::Reloads;
 use crate::Versions;
 use crate::policy;
 
-/// The TLS server of the public edge. A new certificate is in use within two seconds; open
-/// connections keep the one they were made with.
+/// The TLS server of the public edge. New connections use a new certificate within two seconds;
+/// open connections keep theirs.
 #[derive(Clone)]
 pub struct PublicServer(Arc<Reloading<ServerConfig>>);
 
@@ -41,13 +41,13 @@ impl PublicServer {
         )?))
     }
 
-    /// How often the certificate was reloaded.
+    /// The reloads of the certificate.
     #[must_use]
     pub fn reloads(&self) -> Reloads {
         self.0.reloads()
     }
 
-    /// The TLS configuration of the certificate in use, for one handshake.
+    /// The TLS configuration for one handshake, with the current certificate.
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
         self.0.current()

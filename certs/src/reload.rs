@@ -1,3 +1,5 @@
+//! Values loaded from files, and reloaded when the files change.
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -13,46 +15,46 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-/// How often the files are looked at. A change is served after at most twice this.
+/// Interval between two checks of the files. A change is in use after at most twice this time.
 const INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
 
-/// How often a failure that lasts is said again.
+/// Interval at which a lasting failure is logged again.
 const REMINDER: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 60_000 });
 
-/// What was made of some files, and is made anew when they change.
+/// A value loaded from files, and loaded again when they change.
 ///
-/// If the new files can't be used (half-written, of another key), the last good value stays, and
-/// an error is logged, again and again; they are tried each second until they can.
+/// If the new files cannot be used (half-written, a key of another certificate), the last good
+/// value stays in use. An error is logged, again every minute, and loading is retried every second.
 pub struct Reloading<T> {
     current: ArcSwap<T>,
     counts: Counts,
 }
 
-/// How often files were taken up anew.
+/// The counts of reloads since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reloads {
-    /// Changes that were taken up.
+    /// Successful reloads.
     pub done: u64,
-    /// Changes that could not be used.
+    /// Changes that could not be loaded; each is counted once, without its retries.
     pub failed: u64,
-    /// Whether what is in the files now can't be used.
+    /// Whether the current files cannot be loaded.
     pub failing: bool,
 }
 
-/// Why watching did not begin.
+/// A failure to start watching.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError<E: std::error::Error + 'static> {
-    /// What is in the files now can't be used.
+    /// The files cannot be loaded.
     #[error(transparent)]
     Load(E),
     /// The thread that watches the files did not start.
-    #[error("can't watch the files for changes: {0}")]
+    #[error("cannot watch the files for changes: {0}")]
     Thread(io::Error),
 }
 
 impl<T: Send + Sync + 'static> Reloading<T> {
-    /// Loads for the first time, and begins to watch `files`; `what` is what the log calls them.
-    /// Dropping the value ends the watching.
+    /// Loads the value and starts a thread that watches `files`; `what` names the value in the log.
+    /// The thread ends once the value is dropped.
     ///
     /// # Errors
     /// [`WatchError`].
@@ -86,7 +88,7 @@ impl<T> Reloading<T> {
         self.current.load_full()
     }
 
-    /// How often that changed, and how often it should have.
+    /// The counts of reloads so far.
     pub fn reloads(&self) -> Reloads {
         Reloads {
             done: self.counts.done.load(Relaxed),
@@ -119,7 +121,7 @@ impl<T, E: std::error::Error, F: Fn() -> Result<T, E>> Watcher<T, F> {
             let Some(reloading) = self.watched.upgrade() else {
                 return;
             };
-            // Taken before the files are read: a change in between is seen at the next look.
+            // Before the files are read: a change in between is then found by the next check.
             let now = fingerprint(&self.files);
             let changed = now != seen;
             if !changed && reminder.is_none() {
@@ -140,7 +142,7 @@ impl<T, E: std::error::Error, F: Fn() -> Result<T, E>> Watcher<T, F> {
                         reminder = Some(Instant::now() + REMINDER);
                         tracing::error!(
                             what, %error,
-                            "can't reload: the last good one stays in use"
+                            "cannot reload: the last good value stays in use"
                         );
                     }
                 }
@@ -152,9 +154,9 @@ impl<T, E: std::error::Error, F: Fn() -> Result<T, E>> Watcher<T, F> {
 
 type Fingerprint = Vec<Result<[i128; 4], io::ErrorKind>>;
 
-/// What changes when a file does: it is another file, has another size, or was written.
+/// The device, inode, size and change time of each file: at least one differs after a change.
 fn fingerprint(files: &[PathBuf]) -> Fingerprint {
-    let of = |path: &PathBuf| {
+    let metadata = |path: &PathBuf| {
         let data = fs::metadata(path).map_err(|error| error.kind())?;
         let changed = i128::from(data.ctime()) * 1_000_000_000 + i128::from(data.ctime_nsec());
         Ok([
@@ -164,7 +166,7 @@ fn fingerprint(files: &[PathBuf]) -> Fingerprint {
             changed,
         ])
     };
-    files.iter().map(of).collect()
+    files.iter().map(metadata).collect()
 }
 
 #[cfg(test)]

@@ -1,26 +1,30 @@
+//! SPIFFE ids: the names of workloads.
+
 use std::fmt;
 use std::str::FromStr;
 
 /// The name of a workload: `spiffe://<trust domain>/<path>`, as in the SPIFFE-ID specification.
 ///
-/// Two ids are the same when their text is: nothing is normalized on the way, so that no two
-/// spellings of one name can exist.
+/// Two ids are equal if their text is equal: only the normalized form is accepted, so a name has
+/// exactly one spelling.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SpiffeId(String);
 
-/// The longest id that the SPIFFE specification lets an implementation rely on.
-const LONGEST: usize = 2048;
+/// Maximum length of an id, in bytes: what the SPIFFE-ID specification requires implementations to
+/// support.
+const MAX_LENGTH: usize = 2048;
 
 impl SpiffeId {
     /// The id of `workload` in `trust_domain`: `spiffe://stack.internal/app`.
     ///
     /// # Errors
-    /// As [`FromStr`]: one of the two holds what an id must not hold.
+    /// [`SpiffeIdError`], if the trust domain or the workload has a character that an id must not
+    /// have, or is empty or too long.
     pub fn new(trust_domain: &str, workload: &str) -> Result<Self, SpiffeIdError> {
         format!("spiffe://{trust_domain}/{workload}").parse()
     }
 
-    /// The id as it stands in a certificate.
+    /// The id in the form of a certificate's URI name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -31,7 +35,7 @@ impl FromStr for SpiffeId {
     type Err = SpiffeIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_LENGTH {
             return Err(SpiffeIdError::TooLong);
         }
         let rest = text
@@ -54,21 +58,22 @@ impl fmt::Display for SpiffeId {
     }
 }
 
-/// Why a text is not a SPIFFE id.
+/// A text that is not a SPIFFE id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpiffeIdError {
-    /// It does not begin with `spiffe://`.
+    /// The text does not begin with `spiffe://`.
     #[error("a SPIFFE id begins with spiffe://")]
     Scheme,
-    /// The trust domain is empty, or holds more than `a-z 0-9 . - _`.
+    /// The trust domain is empty, or has characters other than `a-z 0-9 . - _`.
     #[error("the trust domain of a SPIFFE id is made of a-z, 0-9, dot, dash and underscore")]
     TrustDomain,
-    /// There is no path, or a segment of it is empty, `.`, `..` or holds other characters.
+    /// The path is missing, or one of its segments is empty, `.`, `..` or has other characters than
+    /// `a-z A-Z 0-9 . - _`.
     #[error(
         "the path of a SPIFFE id is made of segments of letters, digits, dot, dash, underscore"
     )]
     Path,
-    /// It is longer than 2048 bytes.
+    /// The text is longer than 2048 bytes.
     #[error("a SPIFFE id is at most 2048 bytes long")]
     TooLong,
 }
@@ -87,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_as_it_was_written() {
+    fn an_id_survives_a_round_trip_through_text() {
         let id = SpiffeId::new("stack.internal", "app").unwrap();
         assert_eq!(id.to_string(), "spiffe://stack.internal/app");
         assert_eq!(id.to_string().parse(), Ok(id));
@@ -95,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_second_spelling_of_a_name_is_refused() {
-        for (text, why) in [
+        for (text, expected) in [
             ("https://stack.internal/app", SpiffeIdError::Scheme),
             ("SPIFFE://stack.internal/app", SpiffeIdError::Scheme),
             ("spiffe:///app", SpiffeIdError::TrustDomain),
@@ -115,7 +120,7 @@ mod tests {
             ("spiffe://stack.internal/app?x", SpiffeIdError::Path),
             ("spiffe://stack.internal/%61pp", SpiffeIdError::Path),
         ] {
-            assert_eq!(text.parse::<SpiffeId>(), Err(why), "{text}");
+            assert_eq!(text.parse::<SpiffeId>(), Err(expected), "{text}");
         }
     }
 }

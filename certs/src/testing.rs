@@ -1,4 +1,4 @@
-//! A folder of right and wrong certificates for this crate's tests.
+//! Issued certificates and a small HTTPS client, for the tests of this crate and of `listener`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) const DOMAIN: &str = "stack.internal";
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a handshake compares with the real time"
+    reason = "a handshake compares with the system clock"
 )]
 pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
@@ -34,7 +34,7 @@ pub(crate) fn spiffe(workload: &str) -> SpiffeId {
     SpiffeId::new(DOMAIN, workload).unwrap()
 }
 
-/// Everything that `issue` makes, in a folder of its own.
+/// The certificates of the whole stack, in a temporary directory.
 pub(crate) struct Certificates(TempDir);
 
 impl Certificates {
@@ -62,7 +62,8 @@ impl Certificates {
         }
     }
 
-    /// A client that shows `name`'s certificate, and checks the server as web does.
+    /// The configuration of a client that presents the certificate of `name` and verifies the
+    /// server as web does.
     pub(crate) fn client(&self, name: &str) -> ClientConfig {
         let files = self.identity(name);
         let identity = Identity::load(&files.certificate, &files.key).unwrap();
@@ -74,8 +75,8 @@ impl Certificates {
     }
 }
 
-/// Sends one request on `config`'s terms; what comes back is an answer only if all checks passed.
-pub(crate) async fn ask(
+/// Sends one `GET /` over TLS. Returns the response; an error if either side rejects the other.
+pub(crate) async fn get(
     address: std::net::SocketAddr,
     name: &str,
     config: ClientConfig,
@@ -88,7 +89,7 @@ pub(crate) async fn ask(
     stream
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response)
 }

@@ -92,7 +92,7 @@ impl EdgeTransport {
         let acceptor = TlsAcceptor::from(self.tls.config());
         let mut stream = acceptor.accept(DeferredTicketStream::new(tcp)).await?;
         stream.get_mut().0.on_established();
-        let protocol = Protocol::agreed(stream.get_ref().1);
+        let protocol = Protocol::negotiated(stream.get_ref().1);
         Ok((stream, protocol))
     }
 

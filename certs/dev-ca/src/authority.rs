@@ -1,3 +1,5 @@
+//! The root CAs of a development machine, and the leaves that they sign.
+
 use std::path::Path;
 
 use rcgen::BasicConstraints;
@@ -22,11 +24,12 @@ use super::Validity;
 use super::files;
 use super::files::Readable;
 
-/// How long a root lasts, and how much of that it must still have to be used again.
+/// Validity of a new root, in days.
 const ROOT_DAYS: u16 = 3650;
-const ROOT_DAYS_LEFT: i64 = 400;
+/// Minimum remaining validity of an existing root, in days; a little more than the longest leaf.
+const MIN_ROOT_DAYS_LEFT: i64 = 400;
 
-/// Whose a certificate is: `O=<organization>, CN=<name>`, in this order.
+/// The subject of a certificate: `O=<organization>, CN=<name>`, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     organization: String,
@@ -51,14 +54,14 @@ impl Subject {
     }
 }
 
-/// A root of a development machine: its certificate and its key.
+/// A root CA of a development machine: certificate and key.
 pub struct DevelopmentCa {
     certificate_pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl DevelopmentCa {
-    /// Makes a new root.
+    /// Creates a root with a new key; writes no file.
     ///
     /// # Errors
     /// [`IssueError::Certificate`].
@@ -74,11 +77,11 @@ impl DevelopmentCa {
         })
     }
 
-    /// Takes up the root in `dir` (`ca.pem`, `ca.key`), or makes one there.
+    /// Loads the root in `dir` (`ca.pem`, `ca.key`), or creates one there.
     ///
     /// # Errors
-    /// [`IssueError::Root`] if the one that is there is another's, has too little time left, or
-    /// does not belong to its key.
+    /// [`IssueError::Root`] if the existing root has another subject, expires within 400 days, or
+    /// does not match its key; [`IssueError::File`]; [`IssueError::Certificate`].
     pub fn load_or_create(
         dir: &Path,
         subject: &Subject,
@@ -91,7 +94,7 @@ impl DevelopmentCa {
                 why,
             };
             let key = KeyPair::from_pem(&key_pem)
-                .map_err(|_reason_may_quote_the_key| unusable("its key can't be read"))?;
+                .map_err(|_reason_may_quote_the_key| unusable("its key cannot be parsed"))?;
             check_root(&certificate_pem, &key, subject, now).map_err(unusable)?;
             return Ok(Self {
                 certificate_pem,
@@ -122,7 +125,7 @@ impl DevelopmentCa {
         })
     }
 
-    /// The root's own certificate: what a peer is told to trust.
+    /// The root's certificate: the trust anchor of its peers.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
@@ -159,10 +162,10 @@ fn check_root(
         return Err("it is the root of another trust domain");
     }
     if root.public_key().raw != key.subject_public_key_info() {
-        return Err("it does not belong to its key");
+        return Err("it does not match its key");
     }
-    if root.validity().not_after.to_datetime() < now + Duration::days(ROOT_DAYS_LEFT) {
-        return Err("it ends too soon");
+    if root.validity().not_after.to_datetime() < now + Duration::days(MIN_ROOT_DAYS_LEFT) {
+        return Err("it expires too soon");
     }
     Ok(())
 }

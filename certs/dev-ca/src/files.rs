@@ -1,3 +1,5 @@
+//! Reading and atomically replacing the files of certificates and keys.
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -5,14 +7,14 @@ use std::path::Path;
 
 use super::IssueError;
 
-/// Who may read a file.
+/// The read permission of a file.
 #[derive(Clone, Copy)]
 pub(super) enum Readable {
     ByAll,
     ByOwner,
 }
 
-/// Replaces the file `dir/name` in one step, so that no reader ever sees half of it.
+/// Replaces the file `dir/name` atomically: a reader finds the old or the new text.
 pub(super) fn replace(
     dir: &Path,
     name: &str,
@@ -24,14 +26,14 @@ pub(super) fn replace(
         path: path.clone(),
         source,
     };
-    let aside = dir.join(format!(".{name}.new"));
+    let temporary = dir.join(format!(".{name}.new"));
     let mode = match readable {
         Readable::ByAll => 0o644,
         Readable::ByOwner => 0o600,
     };
     fs::create_dir_all(dir).map_err(failed)?;
-    // What an interrupted run left behind may have another mode.
-    match fs::remove_file(&aside) {
+    // A file left behind by an interrupted run may have another mode.
+    match fs::remove_file(&temporary) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         Ok(()) | Err(_) => {}
     }
@@ -39,15 +41,15 @@ pub(super) fn replace(
         .write(true)
         .create_new(true)
         .mode(mode)
-        .open(&aside)
+        .open(&temporary)
         .map_err(failed)?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(failed)?;
-    fs::rename(&aside, &path).map_err(failed)
+    fs::rename(&temporary, &path).map_err(failed)
 }
 
-/// The text of the file `dir/name`, or nothing if there is none.
+/// Reads the file `dir/name`; `None` if it does not exist.
 pub(super) fn read(dir: &Path, name: &str) -> Result<Option<String>, IssueError> {
     let path = dir.join(name);
     match fs::read_to_string(&path) {

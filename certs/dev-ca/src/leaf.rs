@@ -1,3 +1,5 @@
+//! Leaf certificates: their contents, and the files that they are written to.
+
 use std::path::Path;
 
 use rcgen::CertificateParams;
@@ -13,32 +15,32 @@ use super::Validity;
 use super::files;
 use super::files::Readable;
 
-/// What a leaf may be used for.
+/// The extended key usage of a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
-    /// To be connected to.
+    /// TLS server authentication.
     Server,
-    /// To connect.
+    /// TLS client authentication.
     Client,
 }
 
-/// A certificate to be issued, right or deliberately wrong.
+/// The contents of a leaf certificate to issue; tests make some of them wrong on purpose.
 #[derive(Clone, Debug)]
 pub struct Leaf {
-    /// Whose it is. Always with a common name: MySQL compares nothing else.
+    /// The subject. MySQL identifies clients by it.
     pub subject: Subject,
-    /// Host names and addresses.
+    /// DNS names and IP addresses.
     pub names: Vec<String>,
-    /// URI names; an identity has exactly one, a SPIFFE id.
+    /// URI names; an identity has exactly one, its SPIFFE id.
     pub uris: Vec<String>,
-    /// What it may be used for.
+    /// The extended key usage.
     pub usage: Usage,
-    /// When it is valid.
+    /// The validity period.
     pub validity: Validity,
 }
 
 impl Leaf {
-    /// A leaf without names.
+    /// A leaf without DNS, IP and URI names.
     #[must_use]
     pub fn new(subject: Subject, usage: Usage, validity: Validity) -> Self {
         Self {

@@ -18,29 +18,29 @@ pub use leaf::Usage;
 
 use certs::SpiffeId;
 
-/// The common name of the root that signs the clients of the database.
+/// The common name of the root that signs the certificates of database clients.
 const DATABASE_CA: &str = "stack database client CA";
 
-/// The accounts of the database that sign in by certificate.
+/// The database accounts that authenticate with a certificate.
 const DATABASE_ACCOUNTS: [&str; 4] = ["app", "migrate", "backup", "auditor"];
 
-/// What to issue, and where to.
+/// The settings of an issue of all certificates.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The folder that gets `public/`, `internal/` and `database/`.
+    /// The directory in which `public/`, `internal/` and `database/` are created.
     pub out: PathBuf,
     /// The trust domain of the identities, and the organization in every subject.
     pub trust_domain: String,
-    /// Names of the edge besides `localhost`, `127.0.0.1` and `::1`.
+    /// DNS names and IP addresses of the edge besides `localhost`, `127.0.0.1` and `::1`.
     pub public_names: Vec<String>,
-    /// How long the leaves are valid, in days; the roots last ten years.
+    /// Validity of the leaves, in days; roots are valid for ten years.
     pub days: u16,
     /// The time of issue.
     pub now: OffsetDateTime,
 }
 
 impl Settings {
-    /// Leaves of 30 days in the trust domain `stack.internal`, written to `out`.
+    /// Settings for leaves of 30 days in the trust domain `stack.internal`, written to `out`.
     #[must_use]
     pub fn new(out: impl Into<PathBuf>, now: OffsetDateTime) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Settings {
     }
 }
 
-/// When a certificate is valid.
+/// The validity period of a certificate.
 #[derive(Clone, Copy, Debug)]
 pub struct Validity {
     /// The first moment.
@@ -63,7 +63,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// From an hour before `now`, for clocks that lag, until `days` after it.
+    /// From one hour before `now`, for peers whose clocks lag, until `days` after it.
     #[must_use]
     pub fn days(now: OffsetDateTime, days: u16) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Validity {
         }
     }
 
-    /// The day before yesterday: already over.
+    /// An expired period: it ended two days before `now`.
     #[must_use]
     pub fn expired(now: OffsetDateTime) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Validity {
         }
     }
 
-    /// The day after tomorrow: not yet begun.
+    /// A future period: it begins two days after `now`.
     #[must_use]
     pub fn not_yet(now: OffsetDateTime) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Validity {
     }
 }
 
-/// Why nothing could be issued.
+/// A failure to issue certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// A file could not be read or written.
@@ -99,55 +99,55 @@ pub enum IssueError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A root from an earlier run does not fit.
-    #[error("{path}: {why}; remove the folder {} to start afresh", folder(path).display())]
+    /// The root of an earlier run cannot be used.
+    #[error("{path}: {why}; remove the directory {} to create a new root", directory(path).display())]
     Root {
         /// The root's certificate.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: &'static str,
     },
-    /// A name is not one that a certificate can hold.
-    #[error("{name:?} can't be a name in a certificate")]
+    /// A name is not ASCII, as names in a certificate must be.
+    #[error("{name:?} cannot be a name in a certificate")]
     Name {
         /// The name.
         name: String,
     },
-    /// The trust domain does not make SPIFFE ids.
+    /// The trust domain is not valid in a SPIFFE id.
     #[error(transparent)]
     TrustDomain(#[from] certs::SpiffeIdError),
-    /// The certificate could not be made.
-    #[error("can't make a certificate: {0}")]
+    /// The certificate or its key could not be generated.
+    #[error("cannot generate a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
 }
 
-fn folder(path: &Path) -> &Path {
+fn directory(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
 /// Issues every certificate of the stack into `settings.out`.
 ///
-/// Roots that are there already are kept, leaves are always made anew, so running it again renews
-/// them; a running tier takes them up by itself. Each file is replaced in one step.
+/// Existing roots are kept. Leaves are always issued again, so another run renews them; running
+/// tiers reload them. Each file is replaced atomically.
 ///
 /// # Errors
-/// [`IssueError`]; what was written before the failure stays.
+/// [`IssueError`]; files written before the failure stay.
 pub fn development(settings: &Settings) -> Result<(), IssueError> {
     public(settings)?;
     internal(settings)?;
     database(settings)
 }
 
-/// The subject that MySQL compares a client's certificate with: `/O=stack.internal/CN=app`.
+/// The subject that MySQL requires of a client's certificate: `/O=stack.internal/CN=app`.
 #[must_use]
 pub fn database_subject(trust_domain: &str, account: &str) -> String {
     format!("/O={trust_domain}/CN={account}")
 }
 
-/// The issuer that MySQL compares a client's certificate with.
+/// The issuer that MySQL requires of a client's certificate.
 #[must_use]
 pub fn database_issuer(trust_domain: &str) -> String {
     database_subject(trust_domain, DATABASE_CA)
@@ -169,7 +169,7 @@ fn public(settings: &Settings) -> Result<(), IssueError> {
 fn internal(settings: &Settings) -> Result<(), IssueError> {
     let dir = settings.out.join("internal");
     let ca = root(settings, &dir, "stack internal CA")?;
-    // The database and the key service are also reached by libraries that name them by address.
+    // Client libraries also address the database and the key service by localhost or by IP.
     let local: &[&str] = &["localhost", "127.0.0.1", "::1"];
     let identities: [(&str, Usage, &[&str]); 4] = [
         ("web", Usage::Client, &[]),
@@ -177,12 +177,12 @@ fn internal(settings: &Settings) -> Result<(), IssueError> {
         ("db", Usage::Server, local),
         ("kms", Usage::Server, local),
     ];
-    for (workload, usage, more) in identities {
-        let own = (usage == Usage::Server).then(|| format!("{workload}.internal"));
+    for (workload, usage, local_names) in identities {
+        let internal_name = (usage == Usage::Server).then(|| format!("{workload}.internal"));
         let leaf = Leaf {
-            names: own
+            names: internal_name
                 .into_iter()
-                .chain(more.iter().map(|&name| name.to_owned()))
+                .chain(local_names.iter().map(|&name| name.to_owned()))
                 .collect(),
             uris: vec![SpiffeId::new(&settings.trust_domain, workload)?.to_string()],
             ..new_leaf(settings, workload, usage)

@@ -1,3 +1,5 @@
+//! Tests of the issued files: names, modes, renewal and subjects.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -13,7 +15,7 @@ fn noon() -> OffsetDateTime {
 }
 
 #[test]
-fn every_file_of_the_stack_is_written_and_keys_are_for_their_owner_alone() {
+fn every_file_of_the_stack_is_written_and_only_the_owner_may_read_keys() {
     let dir = TempDir::new().unwrap();
     development(&Settings::new(dir.path(), noon())).unwrap();
     for (folder, names) in [
@@ -50,7 +52,7 @@ fn issuing_again_renews_the_leaves_and_keeps_the_roots() {
 }
 
 #[test]
-fn a_root_of_another_trust_domain_is_not_taken_up() {
+fn a_root_of_another_trust_domain_is_refused() {
     let dir = TempDir::new().unwrap();
     development(&Settings::new(dir.path(), noon())).unwrap();
     let other = Settings {

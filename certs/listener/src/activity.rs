@@ -1,4 +1,4 @@
-//! When a connection last did something, and when it has to do something again.
+//! The activity of a connection, and the deadlines that follow from it.
 
 use std::io;
 use std::pin::Pin;
@@ -25,28 +25,28 @@ use tokio::time::Instant;
 use super::Limits;
 use super::ThroughputGuard;
 
-/// The activity of a connection. Times are milliseconds since it began.
+/// The activity of a connection. Times are in milliseconds since the connection began.
 pub(super) struct Activity {
     began: Instant,
     in_flight: AtomicUsize,
-    /// The last byte, in either direction.
+    /// Time of the last byte, in either direction.
     last_byte: AtomicU64,
-    /// The end of the last request.
+    /// End of the last request.
     last_end: AtomicU64,
-    /// The first byte of a head that is not complete; 0 for none.
+    /// Time of the first byte of an incomplete head; 0 for none.
     head_began: AtomicU64,
-    /// Whether there was a request.
+    /// Whether the connection has had a request.
     used: AtomicBool,
-    /// The client's reading, while the kernel accepts no more for it.
+    /// The client's read rate, measured while the send buffer is full.
     reading: Mutex<Option<ThroughputGuard>>,
 }
 
-/// Which limit a connection has exceeded.
+/// The limit that a connection has exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expiry {
-    /// No further request came.
+    /// No further request in time.
     Idle,
-    /// A head or a response does not make progress.
+    /// A head or a response makes no progress.
     Stalled,
 }
 
@@ -63,7 +63,7 @@ impl Activity {
         })
     }
 
-    /// The next time at which the connection will have exceeded a limit.
+    /// The next deadline of the connection, and the limit that it exceeds by then.
     pub(super) fn deadline(&self, limits: &Limits) -> (Instant, Expiry) {
         let after = |since: &AtomicU64, limit: Duration| {
             self.began + Duration::from_millis(since.load(Relaxed)) + limit
@@ -108,7 +108,7 @@ impl Activity {
         }
     }
 
-    /// Notes the outcome of a write: `None` while the kernel accepts no more.
+    /// Records the outcome of a write: `None` if the kernel's send buffer is full.
     fn on_write(&self, written: Option<usize>) {
         let mut reading = lock(&self.reading);
         match written {
@@ -124,7 +124,7 @@ impl Activity {
         }
     }
 
-    /// Everything written so far was accepted by the kernel.
+    /// The kernel has accepted all bytes written so far.
     fn on_flushed(&self) {
         *lock(&self.reading) = None;
     }
@@ -142,7 +142,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A request that is being answered, until the last byte of its response.
+/// A guard for a request in flight: dropped after the last byte of its response.
 pub(super) struct InFlight(Arc<Activity>);
 
 impl Drop for InFlight {
@@ -179,7 +179,7 @@ impl<B: Body + Unpin> Body for TrackedBody<B> {
     }
 }
 
-/// A stream that reports what moves on it.
+/// A stream that reports its reads and writes to an [`Activity`].
 pub(super) struct ObservedStream<S> {
     pub(super) stream: S,
     pub(super) activity: Arc<Activity>,

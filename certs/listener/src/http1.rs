@@ -1,4 +1,4 @@
-//! HTTP/1.1 for a `tower` service, by hyper, with the time limits that hyper leaves to its caller.
+//! HTTP/1.1 for a `tower` service: hyper, with the timeouts that hyper does not have.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -35,13 +35,13 @@ use super::activity::Expiry;
 use super::activity::ObservedStream;
 use super::activity::TrackedBody;
 
-/// How long a connection may take to close once it was asked to.
+/// Time between the graceful close of an idle connection and its forced close.
 const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The smallest buffer that hyper allows; heads longer than [`Limits::max_header_bytes`] get 431.
+/// The minimum buffer size that hyper accepts, in bytes; a head longer than the buffer gets 431.
 const MIN_BUFFER: usize = 8192;
 
-/// Serves HTTP/1.1 with a service. A request's extensions hold the [`PeerAddress`] and, on a mutual
-/// connection, the [`PeerIdentity`](certs::PeerIdentity).
+/// A handler that serves HTTP/1.1 with a `tower` service. A request's extensions hold the
+/// [`PeerAddress`] and, on a mutual connection, the [`PeerIdentity`](certs::PeerIdentity).
 #[derive(Clone, Copy, Debug)]
 pub struct Http1<S>(pub S);
 
@@ -91,11 +91,11 @@ where
             .max_buf_size(buffer.max(MIN_BUFFER))
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        let mut asked = pin!(shutdown.cancelled());
+        let mut shutting_down = pin!(shutdown.cancelled());
         let mut timer = Timer::new(activity, limits);
         let mut closing = false;
         poll_fn(|cx| {
-            if !closing && asked.as_mut().poll(cx).is_ready() {
+            if !closing && shutting_down.as_mut().poll(cx).is_ready() {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
             }
@@ -115,12 +115,12 @@ where
     }
 }
 
-/// The timer of a connection.
+/// The timer of a connection's deadlines.
 struct Timer<'l> {
     activity: Arc<Activity>,
     limits: &'l Limits,
     sleep: Pin<Box<Sleep>>,
-    /// The end of [`GRACEFUL_CLOSE_TIMEOUT`], for an idle connection.
+    /// The deadline of an idle connection's graceful close.
     close_by: Option<Instant>,
 }
 
@@ -140,7 +140,8 @@ impl<'l> Timer<'l> {
         loop {
             let (deadline, expiry) = self.activity.deadline(self.limits);
             let deadline = self.close_by.unwrap_or(deadline);
-            // A later deadline leaves the timer as it is: it is computed again when that fires.
+            // A later deadline does not reset the timer, which would cost more than one early
+            // wake-up.
             if deadline < self.sleep.deadline() {
                 self.sleep.as_mut().reset(deadline);
             }

@@ -31,24 +31,24 @@ pub use transport::Protocol;
 pub use transport::Rejected;
 pub use transport::Transport;
 
-/// The client's address, as the kernel or a trusted load balancer reports it; never as the client
-/// itself claims.
+/// The client's address, reported by the kernel or by a trusted proxy's PROXY header; never taken
+/// from a header that the client controls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// How an accept loop ended.
+/// The outcome of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
-    /// Every request was answered.
+    /// All connections ended before the deadline.
     Complete,
-    /// This number of connections was still open at the deadline, and was closed.
+    /// This number of connections was still open at the deadline and was aborted.
     Forced(usize),
 }
 
-/// The protocol spoken on a connection after its handshake.
+/// The HTTP server of one connection, after its handshake.
 pub trait ConnectionHandler<S>: Send + Sync + 'static {
     /// Serves a connection until it ends. Once `shutdown` is cancelled, requests in flight are
-    /// answered and no other is begun.
+    /// completed and no further ones are accepted.
     fn handle(
         &self,
         established: Established<S>,
@@ -57,8 +57,8 @@ pub trait ConnectionHandler<S>: Send + Sync + 'static {
     ) -> impl Future<Output = ()> + Send;
 }
 
-/// Serves `listener` until `shutdown`, then drains: no connection is accepted any more, requests in
-/// flight are answered, and the remaining connections are closed after [`Limits::drain_timeout`].
+/// Serves `listener` until `shutdown`, then drains: stops accepting connections, completes requests
+/// in flight, and aborts the remaining connections after [`Limits::drain_timeout`].
 pub async fn serve<T, H>(
     listener: TcpListener,
     transport: T,
@@ -111,8 +111,8 @@ where
     Drained::Forced(remaining)
 }
 
-/// Waits for a free permit, then for a connection: without a permit, clients wait in the kernel's
-/// queue, where they take no memory of this process.
+/// Waits for a free permit, then for a connection. Further clients wait in the kernel's accept
+/// queue, where they use no memory of this process.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
@@ -121,7 +121,7 @@ async fn accept(
     match listener.accept().await {
         Ok((tcp, address)) => Some((tcp, address, permit)),
         Err(error) => {
-            // Out of file descriptors, or the client closed already. A pause helps the former.
+            // Out of file descriptors (a pause helps), or the client has already disconnected.
             tracing::warn!(%error, "accept failed");
             time::sleep(Duration::from_millis(50)).await;
             None
@@ -129,13 +129,13 @@ async fn accept(
     }
 }
 
-/// Logs a rejected connection. A client that only disconnected is not worth a warning.
+/// Logs a rejected connection; as a warning, unless the client only disconnected.
 fn log(rejected: &Rejected) {
     match rejected {
         Rejected::Handshake(error) if error.kind() != io::ErrorKind::InvalidData => {
-            tracing::debug!(%rejected, "no handshake");
+            tracing::debug!(%rejected, "handshake failed");
         }
-        // The transport counts these. A log line for each would let an attacker fill the log.
+        // Counted by the transport. A warning for each would let an attacker fill the log.
         Rejected::NotAdmitted(_) => tracing::debug!(%rejected, "connection not admitted"),
         Rejected::Handshake(_) | Rejected::Peer(_) => {
             tracing::warn!(%rejected, "connection rejected");
@@ -153,13 +153,13 @@ struct Server<T, H> {
 }
 
 impl<T: Transport, H: ConnectionHandler<T::Stream>> Server<T, H> {
-    /// One connection, from the handshake to its end.
+    /// Serves one connection, from the handshake to its end.
     async fn handle_connection(&self, tcp: TcpStream, address: SocketAddr) {
         let handshake = async {
             tcp.set_nodelay(true).map_err(Rejected::Handshake)?;
             self.transport.establish(tcp, address).await
         };
-        // During the shutdown too: an accepted client has a request to make.
+        // Also during a shutdown: the client was accepted here and can only be served here.
         let established = match time::timeout(self.limits.handshake_timeout, handshake).await {
             Ok(Ok(established)) => established,
             Ok(Err(rejected)) => return log(&rejected),

@@ -1,11 +1,11 @@
-//! The limits of one listener, as plain numbers.
+//! The limits of one listener.
 
 use std::time::Duration;
 
-/// What one listener tolerates.
+/// The limits and timeouts of one listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at a time; further clients wait in the kernel's queue.
+    /// Maximum open connections; further clients wait in the kernel's accept queue.
     pub max_connections: usize,
     /// From the accepted TCP connection to the end of the TLS handshake.
     pub handshake_timeout: Duration,
@@ -15,24 +15,24 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Between the end of a request and the next one.
     pub keep_alive_timeout: Duration,
-    /// While a request is in flight: the longest time in which no byte moves in either direction.
+    /// While a request is in flight: maximum time without a byte in either direction.
     pub stall_timeout: Duration,
-    /// The grace period of a client that does not read before [`Limits::min_bytes_per_second`]
-    /// applies, and the longest time in which it may read nothing.
+    /// Grace period of a slow reader before [`Limits::min_bytes_per_second`] applies, and the
+    /// maximum time without any read.
     pub read_timeout: Duration,
-    /// The slowest rate at which a client may read a response.
+    /// Minimum rate at which a client must read a response, in bytes per second.
     pub min_bytes_per_second: u32,
-    /// At the order to shut down, a connection younger than this may still make its request: it was
-    /// accepted here, so the process that takes over the socket cannot serve it.
+    /// During a shutdown: time after its handshake in which a connection may still send its first
+    /// request. The process that takes over the socket cannot serve this connection.
     pub shutdown_grace: Duration,
-    /// From the order to shut down to the closing of the remaining connections.
+    /// From the shutdown to the abort of the remaining connections.
     pub drain_timeout: Duration,
-    /// The head of a request, in bytes.
+    /// Maximum size of a request's head, in bytes.
     pub max_header_bytes: u32,
 }
 
 impl Limits {
-    /// For clients of any kind.
+    /// Limits for the clients of a public listener.
     #[must_use]
     pub fn public() -> Self {
         Self {
@@ -50,8 +50,8 @@ impl Limits {
         }
     }
 
-    /// For another tier, which keeps connections in a pool: longer than the pool's own limits, so
-    /// that the client closes first and no request meets a closing connection.
+    /// Limits for another tier that pools its connections: longer than the pool's timeouts, so that
+    /// the client closes first and no request is sent on a connection that the server closes.
     #[must_use]
     pub fn internal() -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Limits {
             keep_alive_timeout: Duration::from_mins(2),
             stall_timeout: Duration::from_mins(3),
             read_timeout: Duration::from_mins(1),
-            // The other tier retries what was not accepted.
+            // The other tier retries a request that was not accepted.
             shutdown_grace: Duration::ZERO,
             max_header_bytes: 32 * 1024,
             ..Self::public()

@@ -1,3 +1,5 @@
+//! Tests of the accept loop with real TLS clients: identities, timeouts and draining.
+
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
@@ -17,19 +19,19 @@ use dev_ca::Validity;
 use super::*;
 use crate::testing::Certificates;
 use crate::testing::DOMAIN;
-use crate::testing::ask;
+use crate::testing::get;
 use crate::testing::now;
 use crate::testing::spiffe;
 
 impl Certificates {
-    /// Issues `internal/<file>` by the internal CA, after `change` has made it wrong.
+    /// Issues `internal/<file>` by the internal CA; `change` makes the leaf wrong.
     pub(crate) fn wrong(&self, file: &str, usage: Usage, change: impl FnOnce(&mut Leaf)) -> String {
         let subject = Subject::new(DOMAIN, "stack internal CA");
         let ca = DevelopmentCa::load_or_create(&self.path("internal"), &subject, now()).unwrap();
         self.wrong_by(&ca, file, usage, change)
     }
 
-    /// As [`Certificates::wrong`], by another CA of the same name.
+    /// Issues `internal/<file>`, correct but signed by another CA of the same name.
     pub(crate) fn wrong_ca(&self, file: &str, usage: Usage) -> String {
         let subject = Subject::new(DOMAIN, "stack internal CA");
         let ca = DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap();
@@ -61,14 +63,14 @@ impl Certificates {
     }
 }
 
-/// A server on a free port, and how to end it.
+/// A server on a free port, with its shutdown token and outcome.
 struct Running {
     address: SocketAddr,
     shutdown: CancellationToken,
     ended: JoinHandle<Drained>,
 }
 
-/// Serves what tells who asked; `/slow` takes its time.
+/// Starts a server that responds with the client's identity and address; `/slow` takes 300 ms.
 async fn start(transport: impl Transport, limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -78,7 +80,7 @@ async fn start(transport: impl Transport, limits: Limits) -> Running {
             time::sleep(Duration::from_millis(300)).await;
         }
         let peer = request.extensions().get::<PeerIdentity>();
-        let peer = peer.map_or("nobody".to_owned(), |peer| peer.spiffe_id().to_string());
+        let peer = peer.map_or("anonymous".to_owned(), |peer| peer.spiffe_id().to_string());
         let address = request.extensions().get::<PeerAddress>().unwrap().0.ip();
         Ok(Response::new(format!("{peer} from {address}")))
     });
@@ -119,21 +121,21 @@ fn short() -> Limits {
 async fn the_expected_client_is_served_and_named() {
     let certificates = Certificates::issue();
     let app = start_app(&certificates, "internal/app").await;
-    let answer = ask(
+    let response = get(
         app.address,
         "app.internal",
         certificates.client("internal/web"),
     )
     .await;
     assert!(
-        answer
+        response
             .unwrap()
             .ends_with("spiffe://stack.internal/web from 127.0.0.1")
     );
 }
 
 #[tokio::test]
-async fn no_other_client_is_served() {
+async fn every_other_client_is_rejected() {
     let certificates = Certificates::issue();
     let app = start_app(&certificates, "internal/app").await;
     let wrong = [
@@ -158,15 +160,15 @@ async fn no_other_client_is_served() {
         "database/app".to_owned(),
     ];
     for name in wrong {
-        let answer = ask(app.address, "app.internal", certificates.client(&name)).await;
-        assert!(answer.is_err(), "{name}: {answer:?}");
+        let response = get(app.address, "app.internal", certificates.client(&name)).await;
+        assert!(response.is_err(), "{name}: {response:?}");
     }
     let anonymous = policy::https_client(&certificates.anchors("internal/ca.pem")).unwrap();
-    assert!(ask(app.address, "app.internal", anonymous).await.is_err());
+    assert!(get(app.address, "app.internal", anonymous).await.is_err());
 }
 
 #[tokio::test]
-async fn no_other_server_is_spoken_to() {
+async fn every_other_server_is_rejected() {
     let certificates = Certificates::issue();
     let wrong = [
         certificates.wrong_ca("other-ca", Usage::Server),
@@ -194,13 +196,13 @@ async fn no_other_server_is_spoken_to() {
     ];
     for name in wrong {
         let app = start_app(&certificates, &name).await;
-        let answer = ask(
+        let response = get(
             app.address,
             "app.internal",
             certificates.client("internal/web"),
         )
         .await;
-        assert!(answer.is_err(), "{name}: {answer:?}");
+        assert!(response.is_err(), "{name}: {response:?}");
     }
 }
 
@@ -231,40 +233,40 @@ async fn a_mutual_connection_gets_no_ticket_and_resumes_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_says_nothing_is_closed() {
+async fn a_silent_client_is_disconnected() {
     let certificates = Certificates::issue();
     let transport = MutualServer::reloading(certificates.mutual("internal/app"), spiffe("web"));
     let silent = start(transport.unwrap(), short()).await;
     let plain = start(Plaintext, short()).await;
-    for (address, said) in [
+    for (address, sent) in [
         (silent.address, ""),
         (plain.address, ""),
         (plain.address, "GET / HT"),
     ] {
         let mut tcp = TcpStream::connect(address).await.unwrap();
-        tcp.write_all(said.as_bytes()).await.unwrap();
+        tcp.write_all(sent.as_bytes()).await.unwrap();
         let closed = time::timeout(Duration::from_secs(5), tcp.read_to_end(&mut Vec::new())).await;
-        assert!(closed.is_ok(), "{said:?}");
+        assert!(closed.is_ok(), "{sent:?}");
     }
 }
 
 #[tokio::test]
-async fn an_idle_connection_outlives_the_time_for_a_head() {
+async fn an_idle_connection_outlives_the_header_timeout() {
     let server = start(Plaintext, short()).await;
     let mut tcp = TcpStream::connect(server.address).await.unwrap();
     for _ in 0..2 {
         tcp.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             .await
             .unwrap();
-        let mut answer = [0; 1024];
-        let length = tcp.read(&mut answer).await.unwrap();
-        assert!(answer[..length].starts_with(b"HTTP/1.1 200 OK"));
+        let mut response = [0; 1024];
+        let length = tcp.read(&mut response).await.unwrap();
+        assert!(response[..length].starts_with(b"HTTP/1.1 200 OK"));
         time::sleep(Duration::from_millis(250)).await;
     }
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_answered_before_the_end() {
+async fn a_request_in_flight_is_completed_during_the_drain() {
     let server = start(Plaintext, Limits::public()).await;
     let mut tcp = TcpStream::connect(server.address).await.unwrap();
     tcp.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -272,15 +274,15 @@ async fn a_request_in_flight_is_answered_before_the_end() {
         .unwrap();
     time::sleep(Duration::from_millis(100)).await;
     server.shutdown.cancel();
-    let mut answer = String::new();
-    tcp.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let mut response = String::new();
+    tcp.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
     assert_eq!(server.ended.await.unwrap(), Drained::Complete);
     assert!(TcpStream::connect(server.address).await.is_err());
 }
 
 #[tokio::test]
-async fn what_does_not_end_by_itself_is_cut_at_the_deadline() {
+async fn an_unfinished_request_is_aborted_at_the_drain_deadline() {
     let limits = Limits {
         drain_timeout: Duration::from_millis(50),
         ..Limits::public()
@@ -296,17 +298,17 @@ async fn what_does_not_end_by_itself_is_cut_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn between_the_tiers_http2_is_not_spoken() {
+async fn http2_is_not_negotiated_between_the_tiers() {
     let certificates = Certificates::issue();
     let app = start_app(&certificates, "internal/app").await;
     let mut config = certificates.client("internal/web");
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let refused = ask(app.address, "app.internal", config).await.unwrap_err();
+    let refused = get(app.address, "app.internal", config).await.unwrap_err();
     assert!(refused.to_string().contains("NoApplicationProtocol"));
 }
 
 #[tokio::test]
-async fn a_connection_ends_with_the_certificate_it_was_made_with() {
+async fn a_connection_ends_when_its_certificate_expires() {
     let certificates = Certificates::issue();
     let app = start_app(&certificates, "internal/app").await;
     let short = certificates.wrong("short", Usage::Client, |leaf| {
@@ -320,14 +322,14 @@ async fn a_connection_ends_with_the_certificate_it_was_made_with() {
         .await
         .unwrap();
     let mut response = Vec::new();
-    // Kept alive for two minutes, if it were not for the certificate.
+    // The keep-alive timeout is two minutes: only the certificate can end the connection earlier.
     let ended = time::timeout(Duration::from_secs(20), tls.read_to_end(&mut response));
     ended.await.unwrap().unwrap();
     assert!(response.starts_with(b"HTTP/1.1 200 "));
 }
 
 #[tokio::test]
-async fn a_client_too_many_waits_for_a_place() {
+async fn a_client_above_the_connection_limit_waits() {
     let limits = Limits {
         max_connections: 1,
         ..Limits::public()
@@ -340,13 +342,13 @@ async fn a_client_too_many_waits_for_a_place() {
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .await
         .unwrap();
-    let mut answer = String::new();
+    let mut response = String::new();
     let waits = time::timeout(
         Duration::from_millis(100),
-        second.read_to_string(&mut answer),
+        second.read_to_string(&mut response),
     );
     assert!(waits.await.is_err());
     drop(first);
-    second.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    second.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
 }

@@ -1,13 +1,13 @@
-//! The least throughput demanded of a peer that delays the other side.
+//! The minimum throughput of a peer that delays the other side.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Measures a peer that keeps the other side waiting: it must never be silent for long, and after a
-/// grace period it must reach a least rate.
+/// The measured throughput of a peer that keeps the other side waiting: some bytes in every grace
+/// period, and a minimum average rate after the first.
 ///
-/// A limit on silence alone is satisfied by one byte at a time; a rate is not.
+/// A limit on silence alone would let a peer send one byte at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct ThroughputGuard {
     since: Instant,
@@ -16,7 +16,7 @@ pub struct ThroughputGuard {
 }
 
 impl ThroughputGuard {
-    /// Starts the measurement, at the moment from which the peer is waited for.
+    /// Starts the measurement, when the wait for the peer begins.
     #[must_use]
     pub fn start(now: Instant) -> Self {
         Self {
@@ -33,15 +33,15 @@ impl ThroughputGuard {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Continues the measurement after a pause in which the peer was not waited for: the time since
-    /// the last progress does not count.
+    /// Continues the measurement after a pause that is not the peer's fault: the time since the
+    /// last progress does not count.
     pub fn resume(&mut self, now: Instant) {
         self.since += now.saturating_duration_since(self.last);
         self.last = now;
     }
 
-    /// The time by which more bytes must move: `grace` after the last ones, and on average
-    /// `min_bytes_per_second` once `grace` has passed.
+    /// The deadline for the next bytes: `grace` after the last ones, and earlier if the average
+    /// falls below `min_bytes_per_second` after the first `grace`.
     #[must_use]
     pub fn deadline(&self, grace: Duration, min_bytes_per_second: u32) -> Instant {
         let earned = Duration::from_secs(self.bytes / u64::from(min_bytes_per_second.max(1)));
@@ -56,7 +56,7 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(10);
 
     #[test]
-    fn single_bytes_earn_nothing_and_the_least_rate_is_never_late() {
+    fn single_bytes_do_not_extend_the_deadline_and_the_minimum_rate_does() {
         let start = Instant::now();
         let (mut slow, mut fair) = (ThroughputGuard::start(start), ThroughputGuard::start(start));
         for second in 1..=100 {
@@ -69,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_in_which_the_peer_is_not_waited_for_does_not_count() {
+    fn a_pause_that_is_not_the_peers_fault_does_not_count() {
         let start = Instant::now();
         let mut guard = ThroughputGuard::start(start);
         guard.on_progress(start, 1);
         let later = start + Duration::from_mins(5);
         guard.resume(later);
         assert_eq!(guard.deadline(GRACE, 1024), later + GRACE);
-        // Slow grants, one after the other, still add up.
+        // Waits before several pauses add up.
         let (mut guard, mut now) = (ThroughputGuard::start(start), start);
         let late = (0..3).any(|_| {
             guard.resume(now);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_peer_may_not_be_silent_for_long_either() {
+    fn a_fast_peer_may_not_be_silent_longer_than_the_grace_period() {
         let start = Instant::now();
         let mut guard = ThroughputGuard::start(start);
         guard.on_progress(start, 1 << 30);

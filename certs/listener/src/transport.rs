@@ -1,4 +1,4 @@
-//! From an accepted TCP connection to a stream that HTTP is spoken on.
+//! Transports: the handshake between an accepted TCP connection and its HTTP stream.
 
 use std::future::Future;
 use std::io;
@@ -20,12 +20,15 @@ use certs::PeerError;
 use certs::PeerIdentity;
 use certs::PublicServer;
 
-/// Makes a stream that HTTP is spoken on of an accepted TCP connection.
+/// The handshake that turns an accepted TCP connection into a stream for HTTP.
 pub trait Transport: Send + Sync + 'static {
-    /// The stream.
+    /// The stream for HTTP.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// Completes the handshake with the client at `address`. The caller limits its time.
+    /// Completes the handshake with the client at `address`. The caller limits the time.
+    ///
+    /// # Errors
+    /// [`Rejected`].
     fn establish(
         &self,
         tcp: TcpStream,
@@ -36,32 +39,32 @@ pub trait Transport: Send + Sync + 'static {
 /// A connection after its handshake.
 #[derive(Debug)]
 pub struct Established<S> {
-    /// The stream that HTTP is spoken on.
+    /// The stream for HTTP.
     pub stream: S,
-    /// The version of HTTP.
+    /// The HTTP version.
     pub protocol: Protocol,
     /// The client's identity, on a mutual connection.
     pub peer: Option<PeerIdentity>,
-    /// The client's address, as the kernel or a trusted load balancer reports it.
+    /// The client's address, reported by the kernel or by a trusted proxy.
     pub address: SocketAddr,
-    /// How long the certificates of both sides remain valid, on a mutual connection. The connection
-    /// ends by then.
+    /// The time for which the certificates of both sides remain valid, on a mutual connection. The
+    /// connection ends by then.
     pub valid_for: Option<Duration>,
 }
 
-/// The HTTP version of a connection, as agreed in its handshake.
+/// The HTTP version of a connection, negotiated in its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/1.1; also for clients without ALPN.
+    /// HTTP/1.1; also the version of clients without ALPN.
     Http1,
     /// HTTP/2.
     Http2,
 }
 
 impl Protocol {
-    /// The version that the ALPN of a finished handshake agreed on.
+    /// The version negotiated by ALPN in a finished handshake.
     #[must_use]
-    pub fn agreed(connection: &CommonState) -> Self {
+    pub fn negotiated(connection: &CommonState) -> Self {
         if connection.alpn_protocol() == Some(b"h2") {
             Self::Http2
         } else {
@@ -70,7 +73,7 @@ impl Protocol {
     }
 }
 
-/// Why a connection was not established.
+/// A connection that was not established.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejected {
     /// The handshake failed, or the client disconnected.
@@ -79,7 +82,7 @@ pub enum Rejected {
     /// The client has a valid certificate of another workload.
     #[error(transparent)]
     Peer(#[from] PeerError),
-    /// The client may not connect now, or not in this way.
+    /// The transport's admission rules do not admit the client.
     #[error("{0}")]
     NotAdmitted(&'static str),
 }
@@ -93,8 +96,8 @@ impl From<MutualError> for Rejected {
     }
 }
 
-/// HTTP/1.1 alone, as [`Http1`](super::Http1) serves it: the edge, which speaks HTTP/2 too, has a
-/// transport of its own.
+/// Negotiates only HTTP/1.1, for [`Http1`](super::Http1). The edge, which also serves HTTP/2, has
+/// another transport.
 impl Transport for PublicServer {
     type Stream = TlsStream<TcpStream>;
 
@@ -129,7 +132,7 @@ impl Transport for MutualServer {
             peer,
             remaining,
         } = self.accept(tcp).await?;
-        let protocol = Protocol::agreed(stream.get_ref().1);
+        let protocol = Protocol::negotiated(stream.get_ref().1);
         Ok(Established {
             stream,
             protocol,

@@ -1,9 +1,11 @@
+//! Tests of the TLS policy.
+
 use super::*;
 use crate::testing::Certificates;
 use crate::testing::spiffe;
 
 #[test]
-fn a_build_for_fips_is_one_in_every_configuration_and_no_other_build_says_so() {
+fn every_configuration_is_fips_exactly_in_a_fips_build() {
     let expected = cfg!(feature = "fips");
     assert_eq!(is_fips(), expected);
     let certificates = Certificates::issue();
@@ -23,7 +25,7 @@ fn a_build_for_fips_is_one_in_every_configuration_and_no_other_build_says_so() {
 }
 
 #[test]
-fn what_is_preferred_stays_preferred_and_the_rest_is_what_may_be_used() {
+fn the_hybrid_group_is_preferred_and_only_approved_algorithms_remain_in_a_fips_build() {
     let provider = provider();
     let groups: Vec<_> = provider
         .kx_groups

@@ -1,3 +1,5 @@
+//! Tests of reloading, with real handshakes before and after a change of files.
+
 use std::fs;
 use std::net::SocketAddr;
 
@@ -18,12 +20,12 @@ use crate::PublicServer;
 use crate::Versions;
 use crate::policy;
 use crate::testing::Certificates;
-use crate::testing::ask;
+use crate::testing::get;
 use crate::testing::now;
 use crate::testing::spiffe;
 
-/// The certificate that the server at `address` shows now.
-async fn shown(certificates: &Certificates, address: SocketAddr) -> Vec<u8> {
+/// The certificate that the server at `address` presents.
+async fn presented(certificates: &Certificates, address: SocketAddr) -> Vec<u8> {
     let config = policy::https_client(&certificates.anchors("public/ca.pem")).unwrap();
     let tcp = TcpStream::connect(address).await.unwrap();
     let stream = TlsConnector::from(Arc::new(config))
@@ -43,7 +45,7 @@ async fn start(certificates: &Certificates) -> SocketAddr {
     serve(handshake).await
 }
 
-/// Answers one request on each connection whose handshake succeeds.
+/// Serves one request on each connection whose handshake succeeds.
 async fn serve<F>(handshake: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = Option<TlsStream<TcpStream>>> + Send,
@@ -64,7 +66,8 @@ where
     address
 }
 
-async fn looks(times: u32) {
+/// Waits for a number of checks of the files.
+async fn checks(times: u32) {
     tokio::time::sleep(INTERVAL * times).await;
 }
 
@@ -72,35 +75,35 @@ async fn looks(times: u32) {
 async fn a_new_certificate_is_served_without_a_restart() {
     let certificates = Certificates::issue();
     let address = start(&certificates).await;
-    let before = shown(&certificates, address).await;
+    let before = presented(&certificates, address).await;
     dev_ca::development(&Settings::new(certificates.path(""), now())).unwrap();
-    looks(10).await;
-    assert_ne!(shown(&certificates, address).await, before);
+    checks(10).await;
+    assert_ne!(presented(&certificates, address).await, before);
 }
 
 #[tokio::test]
-async fn half_a_file_keeps_the_last_good_one_until_it_is_whole() {
+async fn a_half_written_file_leaves_the_last_good_certificate_in_use() {
     let certificates = Certificates::issue();
     let address = start(&certificates).await;
-    let before = shown(&certificates, address).await;
+    let before = presented(&certificates, address).await;
     let other = Certificates::issue();
     let whole = fs::read_to_string(other.path("public/web.pem")).unwrap();
     for bad in [&whole[..whole.len() / 2], "", &whole] {
-        // The last of them is whole, but belongs to another key.
+        // The last one is complete, but is for another key.
         fs::write(certificates.path("public/web.pem"), bad).unwrap();
-        looks(10).await;
-        assert_eq!(shown(&certificates, address).await, before);
+        checks(10).await;
+        assert_eq!(presented(&certificates, address).await, before);
     }
     fs::remove_file(certificates.path("public/web.pem")).unwrap();
-    looks(10).await;
-    assert_eq!(shown(&certificates, address).await, before);
+    checks(10).await;
+    assert_eq!(presented(&certificates, address).await, before);
     dev_ca::development(&Settings::new(certificates.path(""), now())).unwrap();
-    looks(10).await;
-    assert_ne!(shown(&certificates, address).await, before);
+    checks(10).await;
+    assert_ne!(presented(&certificates, address).await, before);
 }
 
 #[tokio::test]
-async fn a_ca_that_is_no_longer_trusted_lets_nobody_in() {
+async fn clients_of_a_ca_that_is_no_longer_trusted_are_rejected() {
     let certificates = Certificates::issue();
     let files = certificates.mutual("internal/app");
     let server = MutualServer::reloading(files, spiffe("web")).unwrap();
@@ -110,7 +113,7 @@ async fn a_ca_that_is_no_longer_trusted_lets_nobody_in() {
     };
     let address = serve(handshake).await;
     let client = || certificates.client("internal/web");
-    assert!(ask(address, "app.internal", client()).await.is_ok());
+    assert!(get(address, "app.internal", client()).await.is_ok());
     let other = Certificates::issue();
     fs::copy(
         other.path("internal/ca.pem"),
@@ -123,9 +126,9 @@ async fn a_ca_that_is_no_longer_trusted_lets_nobody_in() {
         certificates.path("internal/ca.pem"),
     )
     .unwrap();
-    looks(10).await;
-    // The client still trusts the server; it is the server that no longer trusts the client.
-    assert!(ask(address, "app.internal", trusted).await.is_err());
+    checks(10).await;
+    // The client still trusts the server; the server no longer trusts the client.
+    assert!(get(address, "app.internal", trusted).await.is_err());
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn a_value_that_is_dropped_is_no_longer_watched() {
     panic!("still watched");
 }
 
-/// A file that holds a number.
+/// A reloading value parsed from a file with one number.
 fn number(file: &std::path::Path) -> Arc<Reloading<u32>> {
     let path = file.to_owned();
     let load = move || {
@@ -158,8 +161,8 @@ fn number(file: &std::path::Path) -> Arc<Reloading<u32>> {
     Reloading::start("a number", vec![file.to_owned()], load).unwrap()
 }
 
-/// Waits until a change was taken up or not.
-fn until(reloading: &Reloading<u32>, expected: Reloads) {
+/// Waits for the expected counts.
+fn wait_for(reloading: &Reloading<u32>, expected: Reloads) {
     for _ in 0..200 {
         if reloading.reloads() == expected {
             return;
@@ -170,7 +173,7 @@ fn until(reloading: &Reloading<u32>, expected: Reloads) {
 }
 
 #[test]
-fn what_was_taken_up_and_what_could_not_be_is_counted() {
+fn successful_and_failed_reloads_are_counted() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "1").unwrap();
@@ -182,23 +185,23 @@ fn what_was_taken_up_and_what_could_not_be_is_counted() {
         failing,
     };
     fs::write(&file, "22").unwrap();
-    until(&reloading, expected(1, 0, false));
+    wait_for(&reloading, expected(1, 0, false));
     assert_eq!(*reloading.current(), 22);
-    // A file is replaced whole, so that a look in between finds one or the other.
+    // The file is replaced atomically: a check in between finds the old or the new one.
     let replace = |text: &str| {
         fs::write(dir.path().join("new"), text).unwrap();
         fs::rename(dir.path().join("new"), &file).unwrap();
     };
     replace("none");
-    until(&reloading, expected(1, 1, true));
-    // It is tried again and again, and counted once.
+    wait_for(&reloading, expected(1, 1, true));
+    // Loading is retried, but the failure is counted once.
     thread::sleep(REMINDER * 3);
-    until(&reloading, expected(1, 1, true));
+    wait_for(&reloading, expected(1, 1, true));
     assert_eq!(*reloading.current(), 22);
     replace("333");
-    until(&reloading, expected(2, 1, false));
+    wait_for(&reloading, expected(2, 1, false));
     assert_eq!(*reloading.current(), 333);
     fs::remove_file(&file).unwrap();
-    until(&reloading, expected(2, 2, true));
+    wait_for(&reloading, expected(2, 2, true));
     assert_eq!(*reloading.current(), 333);
 }

@@ -166,7 +166,7 @@ async fn files_that_cannot_be_used_leave_the_last_good_certificate() {
         edge.web
             .log()
             .unwrap()
-            .contains("last good one stays in use")
+            .contains("last good value stays in use")
     );
     leaf.write(&folder, "web").unwrap();
     tokio::time::sleep(SERVED).await;

@@ -163,7 +163,7 @@ async fn await_reload(machine: &Machine, tier: &str) {
 fn is_failing(machine: &Machine, tier: &str) -> bool {
     let journal = machine.journal(tier).unwrap();
     let last = journal.lines().rfind(|line| line.contains("reload"));
-    last.is_some_and(|line| line.contains("can't reload"))
+    last.is_some_and(|line| line.contains("cannot reload"))
 }
 
 /// `systemctl restart web` while new connections come: systemd holds the sockets, so each of them is answered.

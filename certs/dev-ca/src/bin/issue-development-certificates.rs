@@ -1,4 +1,4 @@
-//! Issues the certificates of a development machine.
+//! The command that issues the certificates of a development machine.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,19 +7,19 @@ use clap::Parser;
 use dev_ca::Settings;
 use time::OffsetDateTime;
 
-/// Issues the development roots and every certificate of the stack; run again, it renews them.
+/// Issues the development roots and every certificate of the stack; another run renews the leaves.
 #[derive(Parser)]
 struct Arguments {
-    /// The folder to write to.
+    /// The directory to write to.
     #[arg(long, default_value = ".stack/certs")]
     out: PathBuf,
     /// The trust domain of the identities.
     #[arg(long, default_value = "stack.internal")]
     trust_domain: String,
-    /// A further name or address of the edge; may be given more than once.
+    /// An additional DNS name or IP address of the edge; may be given more than once.
     #[arg(long = "public-name")]
     public_names: Vec<String>,
-    /// How long the leaves are valid.
+    /// Validity of the leaves, in days.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=397))]
     days: u16,
 }
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     } = Arguments::parse();
     #[expect(
         clippy::disallowed_methods,
-        reason = "a program's edge is where time comes from"
+        reason = "`main` reads the clock and passes the time on"
     )]
     let now = OffsetDateTime::now_utc();
     match dev_ca::development(&Settings {
