@@ -1,13 +1,12 @@
-//! The client side towards the app tier: which endpoint gets a request, over which connection, and
-//! when a request may be sent again.
+//! The HTTP client of the app tier: load balancing, connection pool, retries and probes.
 //!
-//! A request is sent again only if that can do no harm:
-//! - any request of which nothing was sent: there was no connection, or it accepted no byte;
-//! - an idempotent request without a body, after the connection was lost before any of the response
-//!   arrived: twice at most, elsewhere if possible, and within a [`budget`].
+//! A request is retried only if that is safe:
+//! - any request of which no byte was sent, because there was no connection or it accepted none;
+//! - an idempotent request without a body whose connection was lost before any of the response
+//!   arrived: at most twice, elsewhere if possible, and within a [`budget`].
 //!
-//! Any other request is never sent again once a byte may have left. A slow request is not sent a
-//! second time either: each attempt would be an access of its own in the audit trail.
+//! Any other request is never sent again once a byte may have left. Slow requests are not hedged:
+//! each attempt would be a separate access in the audit trail.
 
 mod budget;
 mod connection;
@@ -56,25 +55,25 @@ pub(crate) use response_body::UpstreamBody;
 pub(crate) use response_body::UpstreamBodyError;
 use retry::Attempt;
 
-/// Why there is no response of an app.
+/// A failure to get a response from an endpoint.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamError {
-    /// No endpoint accepts connections. Nothing was sent.
-    #[error("no app can be connected to")]
+    /// No endpoint accepts connections. No byte was sent.
+    #[error("no endpoint can be reached")]
     Unavailable,
-    /// Every endpoint has as many requests as it may have. Nothing was sent.
-    #[error("every app is busy")]
+    /// Every endpoint has its maximum of requests in flight. No byte was sent.
+    #[error("every endpoint is busy")]
     Full,
-    /// The connection was lost; what the app did is unknown.
-    #[error("the connection to the app was lost: {0}")]
+    /// The connection was lost; the endpoint may have executed the request.
+    #[error("the connection to the endpoint was lost: {0}")]
     Lost(#[source] io::Error),
-    /// What the app sent is not a response; what it did is unknown.
+    /// The endpoint sent a malformed response; it may have executed the request.
     #[error(transparent)]
     Malformed(#[from] FramingError),
-    /// The app took too long.
-    #[error("the app took too long")]
+    /// The endpoint exceeded a timeout.
+    #[error("the endpoint took too long")]
     Slow,
-    /// The client's body failed.
+    /// The client's body could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
@@ -93,10 +92,11 @@ impl From<UpstreamBodyError> for UpstreamError {
 pub(crate) struct Upstreams(Arc<UpstreamPool>);
 
 impl Upstreams {
-    /// The endpoints of a list, all with the same name and identity. Follows the list, and probes the
-    /// endpoints, until this is dropped.
+    /// Starts discovery and probes of the listed endpoints, which all have the same host name and
+    /// identity; they end once this is dropped. Must be called within the runtime.
     ///
-    /// Called within the runtime.
+    /// # Errors
+    /// [`ListError`], if the list cannot be read.
     pub(crate) fn start(
         source: Source,
         host: HeaderValue,
@@ -124,11 +124,13 @@ impl Upstreams {
 
     /// Sends a request, and waits for the head of its response.
     ///
-    /// The URI of `head` is a path and query, and its headers are those for the app; the host and the
-    /// framing are added here. The framing follows from the body: its exact size if that is known,
-    /// chunks otherwise. Dropped before it completes, it closes the connection.
+    /// The URI of `head` is a path and query, and its headers are forwarded as they are; `Host` and
+    /// the framing are added: `Content-Length` if the size of the body is known, chunks otherwise.
+    /// Dropping the future closes the connection. A response that arrives before the whole body was
+    /// sent ends the sending.
     ///
-    /// A response that arrives before the body was sent ends the sending.
+    /// # Errors
+    /// [`UpstreamError`], after all retries.
     pub(crate) async fn send<B>(
         &self,
         head: &request::Parts,

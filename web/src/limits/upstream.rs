@@ -2,48 +2,47 @@
 
 use std::time::Duration;
 
-/// What is given to the app tier, and what it may take.
+/// The limits and timeouts towards the app tier.
 #[derive(Clone, Debug)]
 pub(crate) struct UpstreamLimits {
-    /// From a request to the head of its response, all attempts together. Less than a connection to
-    /// a client may stand still. The app receives what is left of it.
+    /// From a request to the head of its response, over all attempts. Shorter than the stall
+    /// timeout of client connections. The endpoint receives the remaining time.
     pub(crate) response_timeout: Duration,
     /// From the first packet to the end of the handshake: two round trips and 3 ms of work.
     pub(crate) connect_timeout: Duration,
-    /// How long an app may be silent within a response body that is waited for.
+    /// Maximum silence of an endpoint within a response body.
     pub(crate) stall_timeout: Duration,
-    /// How long a connection stays idle in the pool: less than the app would wait.
+    /// Maximum idle time of a pooled connection; shorter than the app's keep-alive timeout.
     pub(crate) idle_timeout: Duration,
-    /// How long a connection is used at all: changed trust anchors apply by then.
+    /// Maximum age of a connection; changed trust anchors apply by then.
     pub(crate) max_connection_age: Duration,
-    /// Threads with a pool of their own.
+    /// Worker threads, each with its own pool.
     pub(crate) workers: usize,
-    /// Idle connections to one endpoint, for each worker. One takes about 10 KB here, and as much
-    /// at the app.
+    /// Maximum idle connections per endpoint and worker. Each takes about 10 KB on both sides.
     pub(crate) max_idle: usize,
-    /// Requests in flight to one endpoint: as many as fit into the memory for responses, and more.
+    /// Maximum requests in flight per endpoint; more than fit into the memory for responses.
     pub(crate) max_in_flight: usize,
-    /// Connections to one endpoint that are being opened at a time.
+    /// Maximum connections per endpoint that are being opened at a time.
     pub(crate) max_connecting: usize,
     /// The same for an ejected endpoint, which is tried because all are ejected.
     pub(crate) max_connecting_ejected: usize,
-    /// Between two readiness probes of an endpoint; a tenth of it is jitter.
+    /// Interval of readiness probes of an endpoint; a tenth of it is jitter.
     pub(crate) probe_interval: Duration,
-    /// How long the response to a probe may take.
+    /// Maximum time to the response of a probe.
     pub(crate) probe_timeout: Duration,
-    /// An endpoint is ejected after as many failed probes in a row.
+    /// Failed probes in a row that eject an endpoint.
     pub(crate) probe_failures: u32,
-    /// An endpoint is ejected after as many lost or late requests in a row. One that refuses
-    /// connections is ejected at once.
+    /// Lost or late requests in a row that eject an endpoint. An endpoint that refuses connections
+    /// is ejected at once.
     pub(crate) request_failures: u32,
-    /// The shortest time of an ejection: the first time; doubled each time soon after.
+    /// Minimum ejection time; doubled by each further ejection soon after.
     pub(crate) min_ejection: Duration,
-    /// The longest: with the next probe, an endpoint is back within 10 s of being healthy.
+    /// Maximum ejection time: an endpoint is readmitted within 10 s of being healthy.
     pub(crate) max_ejection: Duration,
-    /// How often the file of endpoints is checked. A change is used at the second check that finds
-    /// it, so that no half of it is.
+    /// Interval between checks of the file of endpoints. A change is used once two checks found it,
+    /// so that a half-written file is not.
     pub(crate) file_interval: Duration,
-    /// How often a DNS name is resolved again.
+    /// Interval at which DNS names are resolved again.
     pub(crate) resolve_interval: Duration,
 }
 

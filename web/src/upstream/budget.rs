@@ -1,19 +1,19 @@
-//! How many requests may be sent again.
+//! The retry budget.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Deposit of a request, in thousandths of a retry: retries stay below a fifth of all requests, also
-/// with what the floor adds.
+/// Deposit per request, in thousandths of a retry: retries stay below a fifth of all requests,
+/// including the floor.
 const DEPOSIT: u64 = 150;
-/// Deposit of a second, in thousandths of a retry, for times with few requests.
+/// Deposit per second, in thousandths of a retry, for times with few requests.
 const FLOOR: u64 = 1000;
-/// Cost of a retry.
+/// Cost of a retry, in thousandths of a retry.
 const RETRY: u64 = 1000;
-/// The most that is saved up: an app with as many requests in flight can end, and all are retried.
+/// Maximum balance: if an endpoint with 200 requests in flight ends, all of them can be retried.
 const MAX: u64 = 200 * RETRY;
 
-/// The retry budget. Without it, an overloaded app tier would get even more requests.
+/// The retry budget, which keeps retries from adding to an overload of the app tier.
 #[derive(Debug)]
 pub(super) struct Budget(AtomicU64);
 
@@ -22,21 +22,21 @@ impl Budget {
         Self(AtomicU64::new(10 * RETRY))
     }
 
-    /// Deposits for a request.
+    /// Deposits the share of one request.
     pub(super) fn deposit(&self) {
         if self.0.load(Relaxed) < MAX {
             self.0.fetch_add(DEPOSIT, Relaxed);
         }
     }
 
-    /// Deposits for a second.
+    /// Deposits the floor of one second.
     pub(super) fn on_second(&self) {
         if self.0.load(Relaxed) < MAX / 10 {
             self.0.fetch_add(FLOOR, Relaxed);
         }
     }
 
-    /// Whether one retry is allowed; it is paid for.
+    /// Withdraws one retry. Returns whether the retry is allowed.
     pub(super) fn withdraw(&self) -> bool {
         self.0
             .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(RETRY))
@@ -54,7 +54,7 @@ mod tests {
         let mut retries = 0;
         for _ in 0..10_000 {
             budget.deposit();
-            // Everything fails, and everyone tries as often as they may.
+            // Every request fails, and is retried as often as allowed.
             while budget.withdraw() {
                 retries += 1;
             }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn without_requests_there_is_a_little_and_never_a_flood() {
+    fn the_balance_is_bounded_and_has_a_floor() {
         let budget = Budget::new();
         for _ in 0..1_000_000 {
             budget.deposit();

@@ -1,4 +1,4 @@
-//! A connection to an endpoint.
+//! A pooled connection to an endpoint.
 
 use std::io;
 use std::pin::Pin;
@@ -16,17 +16,17 @@ use tokio_rustls::client::TlsStream;
 use super::deadline::Deadline;
 use super::socket::Socket;
 
-/// A verified connection to an endpoint, and what was received on it and not yet parsed. Dropping it
-/// closes it. Times are those of the coarse clock.
+/// A verified connection to an endpoint, with its read buffer. Dropping it closes the connection.
+/// Times are those of the coarse clock, in milliseconds.
 #[derive(Debug)]
 pub(super) struct PooledConnection {
     pub(super) tls: TlsStream<Socket>,
     pub(super) inbox: BytesMut,
     pub(super) deadline: Arc<Deadline>,
-    /// After this time it carries no further request.
+    /// After this time the connection is not used for further requests.
     pub(super) expires: u64,
     pub(super) idle_since: u64,
-    /// It has carried a request before.
+    /// Whether the connection has carried a request before.
     pub(super) reused: bool,
 }
 
@@ -47,8 +47,10 @@ impl PooledConnection {
         })
     }
 
-    /// Receives into the inbox: 0 bytes are the end that the app intended. A truncated connection is
-    /// an error.
+    /// Receives into the inbox; 0 bytes mean a close with `close_notify`.
+    ///
+    /// # Errors
+    /// The I/O error, also for a connection that ended without `close_notify`.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut tls = Pin::new(&mut self.tls);
         let received = ready!(tls.as_mut().poll_fill_buf(cx))?;
@@ -58,7 +60,7 @@ impl PooledConnection {
         Poll::Ready(Ok(count))
     }
 
-    /// The bytes that were sent in all.
+    /// The number of bytes sent on the connection.
     pub(super) fn sent(&self) -> u64 {
         self.tls.get_ref().0.sent()
     }
@@ -70,7 +72,7 @@ impl PooledConnection {
         self.inbox.is_empty() && Pin::new(&mut self.tls).poll_fill_buf(&mut cx).is_pending()
     }
 
-    /// Closes it, with `close_notify` as far as that is possible at once.
+    /// Closes the connection; sends `close_notify` if that is possible without waiting.
     pub(super) fn close(mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         drop(Pin::new(&mut self.tls).poll_shutdown(&mut cx));

@@ -1,4 +1,4 @@
-//! The list of endpoints.
+//! Discovery of endpoints: from the configuration, from a file, and by DNS.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,13 +12,13 @@ use tokio::time::sleep;
 use super::counters::count;
 use super::pool::UpstreamPool;
 
-/// The largest list, in bytes.
+/// Maximum size of the list, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Where the list of endpoints comes from.
+/// The source of the list of endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The configuration; it does not change.
+    /// The configuration, which does not change.
     Fixed(Vec<Entry>),
     /// A file, which may change.
     File(PathBuf),
@@ -29,24 +29,24 @@ pub(crate) enum Source {
 pub(crate) enum Entry {
     /// One endpoint: host and port.
     Endpoint(String),
-    /// Every address of a DNS name, now and later: `dns:host:port`.
+    /// All addresses of a DNS name, resolved periodically: `dns:host:port`.
     Name(String),
 }
 
-/// Why a list cannot be used.
+/// A list that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
     /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
+    #[error("the list cannot be read: {0}")]
     Read(#[from] io::Error),
-    /// The last line has no end: the file is being written.
-    #[error("its last line has no end")]
-    Half,
-    /// It is empty.
-    #[error("it names no app")]
+    /// The last line has no line feed: the file is half-written.
+    #[error("the last line of the list does not end with a line feed")]
+    Truncated,
+    /// The list is empty.
+    #[error("the list has no endpoint")]
     Empty,
     /// A line is not an entry.
-    #[error("its line {0} is no host:port or dns:host:port")]
+    #[error("line {0} of the list is not host:port or dns:host:port")]
     Line(usize),
 }
 
@@ -59,10 +59,13 @@ impl FromStr for Entry {
             None => (text, false),
         };
         let (host, port) = address.rsplit_once(':').ok_or(())?;
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         let bracketed = host.starts_with('[') && host.ends_with(']');
         let ports = port.bytes().all(|byte| byte.is_ascii_digit());
-        if host.is_empty() || !host.bytes().all(good) || host.contains(':') && !bracketed || !ports
+        if host.is_empty()
+            || !host.bytes().all(allowed)
+            || host.contains(':') && !bracketed
+            || !ports
         {
             return Err(());
         }
@@ -75,7 +78,10 @@ impl FromStr for Entry {
 }
 
 impl Source {
-    /// The present entries.
+    /// Reads the current entries.
+    ///
+    /// # Errors
+    /// [`ListError`].
     pub(super) fn entries(&self) -> Result<Vec<Entry>, ListError> {
         match self {
             Self::Fixed(entries) => Ok(entries.clone()),
@@ -84,8 +90,8 @@ impl Source {
     }
 }
 
-/// Parses a list of one entry a line; `#` begins a comment. The last line must have an end: without,
-/// the file is being written.
+/// Parses a list of one entry a line; `#` begins a comment. A last line without a line feed is an
+/// error, because the file is then half-written.
 fn parse(text: &str) -> Result<Vec<Entry>, ListError> {
     if text.len() > MAX_BYTES {
         return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
@@ -101,21 +107,22 @@ fn parse(text: &str) -> Result<Vec<Entry>, ListError> {
         return Err(ListError::Empty);
     }
     if !text.ends_with('\n') {
-        return Err(ListError::Half);
+        return Err(ListError::Truncated);
     }
     Ok(entries)
 }
 
-/// Follows the list of endpoints.
+/// The task that keeps the pool's endpoints up to date.
 pub(super) struct Resolver {
     source: Source,
     entries: Vec<Entry>,
-    /// The last addresses of each name.
+    /// The last known addresses of each name.
     resolved: HashMap<String, Vec<String>>,
     resolved_at: Option<Instant>,
-    /// The last content of the file, and whether it was parsed.
+    /// The last content of the file.
     text: Option<String>,
-    settled: bool,
+    /// Whether that content was parsed.
+    parsed: bool,
 }
 
 impl Resolver {
@@ -126,7 +133,7 @@ impl Resolver {
             resolved: HashMap::new(),
             resolved_at: None,
             text: None,
-            settled: false,
+            parsed: false,
         }
     }
 
@@ -160,7 +167,7 @@ impl Resolver {
             }
             if self
                 .resolved_at
-                .is_none_or(|at| at.elapsed() >= limits.resolve_interval)
+                .is_none_or(|time| time.elapsed() >= limits.resolve_interval)
             {
                 self.resolve().await;
             }
@@ -171,7 +178,7 @@ impl Resolver {
         }
     }
 
-    /// Uses the content of the file, the second time that it is found.
+    /// Parses the content of the file once two checks have found it.
     fn check(&mut self, read: io::Result<String>) -> Option<Result<(), ListError>> {
         let text = match read {
             Ok(text) => text,
@@ -179,14 +186,14 @@ impl Resolver {
                 self.text = None;
                 return Some(Err(error.into()));
             }
-            Err(_told_already) => return None,
+            Err(_already_logged) => return None,
         };
         if self.text.as_ref() != Some(&text) {
             self.text = Some(text);
-            self.settled = false;
+            self.parsed = false;
             return None;
         }
-        if std::mem::replace(&mut self.settled, true) {
+        if std::mem::replace(&mut self.parsed, true) {
             return None;
         }
         let entries = match parse(&text) {
@@ -200,7 +207,7 @@ impl Resolver {
         Some(Ok(()))
     }
 
-    /// Resolves all names. One that cannot be resolved keeps its addresses.
+    /// Resolves all names; a name that cannot be resolved keeps its last addresses.
     async fn resolve(&mut self) {
         self.resolved_at = Some(Instant::now());
         for entry in &self.entries {
@@ -214,7 +221,7 @@ impl Resolver {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(name, %error, "a name of apps cannot be resolved");
+                    tracing::error!(name, %error, "the name of an upstream cannot be resolved");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! One endpoint of the app tier: its connections, and its health.
+//! One endpoint of the app tier: its pool of connections and its health.
 
 use std::io;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::limits::UpstreamLimits;
 use crate::per_worker::PerWorker;
 use crate::per_worker::lock_ignoring_poison;
 
-/// What all endpoints have in common.
+/// The shared state of all endpoints.
 pub(super) struct PoolContext {
     pub(super) limits: UpstreamLimits,
     pub(super) host: HeaderValue,
@@ -39,40 +39,40 @@ pub(super) struct PoolContext {
     pub(super) counters: Arc<UpstreamCounters>,
 }
 
-/// An endpoint.
+/// An endpoint: an instance of the app.
 pub(super) struct Endpoint {
     /// Host and port.
     address: String,
     pub(super) context: Arc<PoolContext>,
     pub(super) outliers: OutlierDetector,
-    /// Idle connections. The last one to be checked in is the first to be checked out, so that the
-    /// others may expire.
+    /// Idle connections. The last one checked in is the first one checked out, so that the others
+    /// expire.
     #[expect(
         clippy::vec_box,
-        reason = "each request moves one in and out, and they are large"
+        reason = "each request moves a connection in and out, and they are large"
     )]
     idle: PerWorker<Vec<Box<PooledConnection>>>,
     deadlines: Mutex<Vec<Arc<Deadline>>>,
     in_flight: AtomicUsize,
-    /// Permits to open a connection. Requests wait for one in turn: a burst of one client delays
-    /// others by a few handshakes, and refuses none.
+    /// Permits to open a connection. Requests queue for a permit: a burst of one client delays
+    /// other clients by a few handshakes, but refuses none.
     connecting: Semaphore,
-    /// The same while the endpoint is ejected. Requests do not wait for one of these.
+    /// Permits while the endpoint is ejected. Requests do not wait for these.
     connecting_ejected: Semaphore,
-    /// It is no longer on the list.
+    /// Whether the endpoint is no longer on the list.
     removed: AtomicBool,
 }
 
-/// Why an endpoint cannot be connected to. Nothing was sent to it.
+/// A failure to connect to an endpoint. No byte of a request was sent.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("{0}")]
     Tcp(#[from] io::Error),
     #[error(transparent)]
     Tls(#[from] MutualError),
-    #[error("it takes too long")]
+    #[error("the connection takes too long")]
     Slow,
-    #[error("it is ejected, and too many connections are being opened")]
+    #[error("the endpoint is ejected, and too many connections are being opened")]
     Full,
 }
 
@@ -102,7 +102,7 @@ impl Endpoint {
         self.in_flight.load(Relaxed)
     }
 
-    /// Whether one more request may be sent to it.
+    /// Whether one more request may be sent.
     pub(super) fn has_room(&self) -> bool {
         self.in_flight() < self.context.limits.max_in_flight
     }
@@ -111,37 +111,38 @@ impl Endpoint {
         self.removed.load(Acquire)
     }
 
-    /// Removes it from the list: requests in flight are completed, idle connections are closed.
+    /// Marks the endpoint as removed: requests in flight are completed, idle connections are
+    /// closed.
     pub(super) fn remove(&self) {
         self.removed.store(true, Release);
         self.close_idle();
     }
 
-    /// A slot for one request.
+    /// Takes a slot for one request.
     pub(super) fn slot(self: &Arc<Self>) -> Slot {
         self.in_flight.fetch_add(1, Relaxed);
         Slot(Arc::clone(self))
     }
 
-    /// Notes a failed request.
+    /// Records a failed request.
     pub(super) fn on_failure(&self, fault: Fault) {
         let (now, limits) = (self.context.clock.now(), &self.context.limits);
         self.apply(self.outliers.on_failure(fault, now, limits));
     }
 
-    /// Notes the outcome of a probe.
+    /// Records the outcome of a probe.
     pub(super) fn on_probe(&self, ready: bool) {
         let (now, limits) = (self.context.clock.now(), &self.context.limits);
         self.apply(self.outliers.on_probe(ready, now, limits));
     }
 
-    /// Notes that a probe which began at this time was not answered. Ejects at once if no other
-    /// request in flight was answered since.
+    /// Records the timeout of a probe that began at this time. Ejects the endpoint at once if no
+    /// request in flight has got a response since then.
     pub(super) fn on_probe_timeout(&self, began: u64) {
         if self.in_flight() > 0 && self.outliers.is_silent_since(began) {
             let (now, limits) = (self.context.clock.now(), &self.context.limits);
             self.apply(self.outliers.on_silence(now, limits));
-            // Requests that wait for a silent endpoint may be tried elsewhere.
+            // Wakes the requests that wait for the endpoint, so that they may be retried elsewhere.
             self.expire_deadlines(u64::MAX);
         }
         self.on_probe(false);
@@ -153,18 +154,18 @@ impl Endpoint {
             None => {}
             Some(Change::Ejected) => {
                 count(&self.context.counters.ejections);
-                tracing::warn!(upstream, "an app is ejected");
+                tracing::warn!(upstream, "an endpoint is ejected");
                 // Idle connections may share the failure.
                 self.close_idle();
             }
             Some(Change::Readmitted) => {
                 count(&self.context.counters.readmissions);
-                tracing::info!(upstream, "an app is readmitted");
+                tracing::info!(upstream, "an endpoint is readmitted");
             }
         }
     }
 
-    /// Checks out the connection that was idle for the shortest time.
+    /// Checks out the most recently used idle connection.
     pub(super) fn checkout(&self) -> Option<Box<PooledConnection>> {
         let now = self.context.clock.now();
         loop {
@@ -194,7 +195,10 @@ impl Endpoint {
         connection.close();
     }
 
-    /// Opens a connection, within the limit.
+    /// Opens a connection, within the limits.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which is logged.
     pub(super) async fn connect(&self) -> Result<Box<PooledConnection>, ConnectError> {
         let _permit;
         if self.outliers.is_ejected() {
@@ -213,9 +217,9 @@ impl Endpoint {
                 count(&self.context.counters.connect_failures);
                 let upstream = self.address.as_str();
                 if self.outliers.is_ejected() {
-                    tracing::debug!(upstream, %error, "an ejected app cannot be connected to");
+                    tracing::debug!(upstream, %error, "cannot connect to an ejected endpoint");
                 } else {
-                    tracing::warn!(upstream, %error, "an app cannot be connected to");
+                    tracing::warn!(upstream, %error, "cannot connect to an endpoint");
                 }
                 self.on_failure(Fault::Unreachable);
                 Err(error)
@@ -231,7 +235,7 @@ impl Endpoint {
         let connected = self.context.tls.connect(Socket::new(tcp)).await?;
         let deadline = Arc::<Deadline>::default();
         lock_ignoring_poison(&self.deadlines).push(Arc::clone(&deadline));
-        // A connection does not outlive the certificates that it was made with.
+        // A connection does not outlive its certificates.
         let lifetime = self
             .context
             .limits
@@ -247,7 +251,7 @@ impl Endpoint {
         ))
     }
 
-    /// Fires the deadlines of its connections that have passed.
+    /// Fires the deadlines of connections that have passed.
     pub(super) fn expire_deadlines(&self, now: u64) {
         lock_ignoring_poison(&self.deadlines).retain(|deadline| {
             deadline.expire(now);
@@ -255,7 +259,7 @@ impl Endpoint {
         });
     }
 
-    /// Closes idle connections that are too old, or that the app has closed.
+    /// Closes idle connections that are too old, or that the endpoint has closed.
     pub(super) fn evict_idle(&self, now: u64) {
         for mut idle in self.idle.all() {
             for connection in idle.extract_if(.., |idle| !self.is_usable(idle, now)) {
@@ -273,7 +277,7 @@ impl Endpoint {
     }
 }
 
-/// A request at an endpoint, until its response was read or is no longer wanted.
+/// The slot of a request at an endpoint, held until its response was read or abandoned.
 pub(super) struct Slot(Arc<Endpoint>);
 
 impl Slot {
@@ -281,12 +285,12 @@ impl Slot {
         &self.0
     }
 
-    /// When an app that sends nothing from now on is given up, by the coarse clock.
-    pub(super) fn stalls_at(&self) -> u64 {
+    /// The deadline of the next byte of a response, by the coarse clock.
+    pub(super) fn stall_deadline(&self) -> u64 {
         self.0.context.clock.now() + millis(self.0.context.limits.stall_timeout)
     }
 
-    /// Ends the request, whose connection may carry another one.
+    /// Ends the request, and checks in its connection.
     pub(super) fn release(self, connection: Box<PooledConnection>) {
         self.0.checkin(connection);
     }

@@ -20,45 +20,46 @@ use super::response_head::ResponseHead;
 use super::response_head::ResponseHeadParser;
 use crate::handler::BodyError;
 
-/// One request on one connection, up to the head of its response. Dropping it closes the connection.
+/// One request on one connection, up to the head of its response. Dropping the exchange closes the
+/// connection.
 pub(super) struct Exchange {
     slot: Slot,
     connection: Box<PooledConnection>,
-    /// Bytes that the connection had sent before.
+    /// Bytes sent on the connection before this request.
     sent_before: u64,
     sending: Sending,
     parser: ResponseHeadParser,
-    /// A part of the response was received.
-    answered: bool,
+    /// Whether a part of the response was received.
+    receiving: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
     InProgress,
     Complete,
-    /// The app accepts no more; it may have sent a response that says why.
+    /// The endpoint accepts no more bytes; its response may still arrive.
     Broken,
 }
 
-/// Why an exchange has no response.
+/// An exchange that failed before its response.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nothing was sent.
+    /// No byte was sent.
     Unsent,
-    /// A part of the request may have been sent, and nothing was received.
+    /// A part of the request may have been sent, and no byte was received.
     Lost(io::Error),
     /// The connection was lost within the head of the response.
     Truncated(io::Error),
-    /// What was received is not a response.
+    /// The response is malformed.
     Malformed(FramingError),
-    /// The deadline has passed, or the endpoint has become silent. The exchange can go on.
+    /// The deadline has passed, or the endpoint is silent. The exchange may be continued.
     Late,
-    /// The client's body failed.
+    /// The client's body could not be read.
     Body(BodyError),
 }
 
 impl Exchange {
-    /// A request that must be answered by `deadline`, by the coarse clock.
+    /// An exchange whose response is due at `deadline`, by the coarse clock.
     pub(super) fn new(
         slot: Slot,
         connection: Box<PooledConnection>,
@@ -72,7 +73,7 @@ impl Exchange {
             connection,
             sending: Sending::InProgress,
             parser: ResponseHeadParser::new(to_head),
-            answered: false,
+            receiving: false,
         }
     }
 
@@ -85,11 +86,14 @@ impl Exchange {
     }
 
     /// Changes the deadline, by the coarse clock.
-    pub(super) fn wait_until(&self, deadline: u64) {
+    pub(super) fn set_deadline(&self, deadline: u64) {
         self.connection.deadline.set(deadline);
     }
 
     /// Sends the request, and waits for the head of the response.
+    ///
+    /// # Errors
+    /// [`Failure`].
     pub(super) async fn send<B>(
         &mut self,
         encoder: &mut RequestEncoder,
@@ -130,7 +134,7 @@ impl Exchange {
                 Err(error) => return Poll::Ready(Err(Failure::Malformed(error))),
             }
             match self.connection.poll_fill(cx) {
-                Poll::Ready(Ok(1..)) => self.answered = true,
+                Poll::Ready(Ok(1..)) => self.receiving = true,
                 Poll::Ready(Ok(0)) => {
                     return Poll::Ready(Err(self.lost(io::ErrorKind::UnexpectedEof.into())));
                 }
@@ -144,17 +148,17 @@ impl Exchange {
     }
 
     fn lost(&self, error: io::Error) -> Failure {
-        if self.answered {
+        if self.receiving {
             Failure::Truncated(error)
         } else {
             Failure::Lost(error)
         }
     }
 
-    /// The response, whose body keeps the connection until its end.
+    /// The response, whose body holds the connection until its end.
     pub(super) fn into_response(self, head: ResponseHead) -> Response<UpstreamBody> {
         let delimited = !matches!(head.framing, Framing::UntilClose);
-        // After a response to half a request, the rest of it would follow.
+        // If the request was not sent completely, the connection cannot carry another one.
         let persistent = head.persistent && delimited && self.sending == Sending::Complete;
         let body = UpstreamBody::new(self.slot, self.connection, head.framing, persistent);
         let mut response = Response::new(body);

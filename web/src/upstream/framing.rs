@@ -7,39 +7,42 @@ use crate::http1::chunked::Chunked;
 use crate::http1::chunked::Piece;
 use crate::http1::chunked::take;
 
-/// How the end of a response's body is known (RFC 9112, 6.3).
+/// The framing of a response's body (RFC 9112, 6.3).
 #[derive(Debug)]
 pub(super) enum Framing {
-    /// As many bytes are to come.
+    /// `Content-Length`: this many bytes are outstanding.
     Length(u64),
-    /// The chunked coding says it.
+    /// `Transfer-Encoding: chunked`.
     Chunked(Chunked),
-    /// The connection ends with it.
+    /// The body ends with the connection.
     UntilClose,
 }
 
-/// Why what an app sent is not a response.
+/// A malformed response of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FramingError {
-    /// Its head is malformed.
+    /// The head is malformed.
     #[error("the response's head is malformed")]
     Head,
-    /// Its head is too long, or has too many fields.
+    /// The head is too long, or has too many fields.
     #[error("the response's head is too large")]
     TooLarge,
-    /// Its length is given in two ways, or in none.
+    /// The length is stated in two ways, or not at all.
     #[error("the response's length is ambiguous")]
     Length,
-    /// It switches protocols, which was not requested.
+    /// The response switches protocols, which was not requested.
     #[error("the response switches protocols")]
     Switch,
-    /// Its chunks are malformed.
+    /// The chunks are malformed.
     #[error("the response's chunks are malformed")]
     Chunk(#[from] ChunkError),
 }
 
 impl Framing {
-    /// Takes the next part of the body from what was received.
+    /// Decodes the next part of the body from the front of `inbox`.
+    ///
+    /// # Errors
+    /// [`FramingError::Chunk`].
     pub(super) fn decode(&mut self, inbox: &mut BytesMut) -> Result<Piece, FramingError> {
         match self {
             Self::Length(0) => Ok(Piece::End),
@@ -54,7 +57,7 @@ impl Framing {
         }
     }
 
-    /// Whether the body is complete; not known of chunks before their end was decoded.
+    /// Whether the body is complete; for chunks known only once their end is decoded.
     pub(super) fn is_complete(&self) -> bool {
         matches!(self, Self::Length(0))
     }

@@ -1,4 +1,4 @@
-//! The health of an endpoint, as requests and probes show it.
+//! Outlier detection: the ejection and readmission of an endpoint.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -10,20 +10,20 @@ use super::deadline::millis;
 use crate::limits::UpstreamLimits;
 use crate::per_worker::lock_ignoring_poison;
 
-/// The time after a readmission until earlier ejections are forgotten, in milliseconds.
+/// Time after a readmission within which a further ejection lasts longer, in milliseconds.
 const PROBATION: u64 = 30_000;
 
-/// Decides whether an endpoint gets requests. Times are those of the coarse clock, in milliseconds.
+/// The outlier detector of an endpoint. Times are those of the coarse clock, in milliseconds.
 ///
-/// Ejected at once if it refuses connections, after a few requests in a row that were lost or late,
-/// and by failed probes. Readmitted by a successful probe once the ejection time has passed; that time
-/// doubles if the endpoint is ejected again soon.
+/// Ejects the endpoint at once if it refuses connections, after a few lost or late requests in a
+/// row, and after failed probes. Readmits it after a successful probe once the ejection time has
+/// passed; the time doubles if the endpoint is ejected again soon.
 #[derive(Debug, Default)]
 pub(super) struct OutlierDetector {
     ejected: AtomicBool,
-    /// The last request failed.
+    /// Whether the last request failed.
     failing: AtomicBool,
-    /// The last probes succeeded.
+    /// Whether the last probes succeeded.
     ready: AtomicBool,
     /// The time of the last response.
     last_response: AtomicU64,
@@ -34,23 +34,23 @@ pub(super) struct OutlierDetector {
 struct History {
     failures: u32,
     failed_probes: u32,
-    /// The length of the last ejection.
+    /// The duration of the last ejection.
     ejection: u64,
     ejected_until: u64,
     readmitted_at: u64,
 }
 
-/// A change of state.
+/// A change of an endpoint's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Ejected,
     Readmitted,
 }
 
-/// How an endpoint failed a request.
+/// The failure of an endpoint to serve a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It refused the connection.
+    /// The endpoint refused the connection.
     Unreachable,
     /// The connection was lost, the response was late, or malformed.
     NoResponse,
@@ -65,7 +65,7 @@ impl OutlierDetector {
         self.ready.load(Relaxed)
     }
 
-    /// Notes a response.
+    /// Records a response.
     pub(super) fn on_response(&self, now: u64) {
         self.last_response.store(now, Relaxed);
         if self.failing.load(Relaxed) {
@@ -74,12 +74,12 @@ impl OutlierDetector {
         }
     }
 
-    /// Whether there was no response since this time.
+    /// Whether there was no response since `began`.
     pub(super) fn is_silent_since(&self, began: u64) -> bool {
         self.last_response.load(Relaxed) <= began
     }
 
-    /// Notes a failed request.
+    /// Records a failed request.
     pub(super) fn on_failure(
         &self,
         fault: Fault,
@@ -93,12 +93,12 @@ impl OutlierDetector {
         enough.then(|| self.eject(&mut history, now, limits))?
     }
 
-    /// Notes that neither a probe nor a request is answered.
+    /// Records that the endpoint responds neither to a probe nor to a request.
     pub(super) fn on_silence(&self, now: u64, limits: &UpstreamLimits) -> Option<Change> {
         self.eject(&mut self.history(), now, limits)
     }
 
-    /// Notes the outcome of a probe.
+    /// Records the outcome of a probe.
     pub(super) fn on_probe(
         &self,
         ready: bool,
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_failures_in_a_row_eject_and_only_readiness_readmits() {
+    fn a_few_failures_in_a_row_eject_and_only_a_successful_probe_readmits() {
         let (outliers, limits) = (OutlierDetector::default(), UpstreamLimits::default());
         let lost = |now| outliers.on_failure(Fault::NoResponse, now, &limits);
         assert_eq!((lost(1), lost(2)), (None, None));
@@ -172,11 +172,11 @@ mod tests {
     fn an_endpoint_that_fails_again_soon_is_ejected_for_longer_up_to_a_limit() {
         let (outliers, limits) = (OutlierDetector::default(), UpstreamLimits::default());
         let mut now = 1;
-        for held in [500, 1000, 2000, 4000, 4000] {
+        for duration in [500, 1000, 2000, 4000, 4000] {
             let change = outliers.on_failure(Fault::Unreachable, now, &limits);
             assert_eq!(change, Some(Change::Ejected));
-            assert_eq!(outliers.on_probe(true, now + held - 1, &limits), None);
-            now += held;
+            assert_eq!(outliers.on_probe(true, now + duration - 1, &limits), None);
+            now += duration;
             assert_eq!(
                 outliers.on_probe(true, now, &limits),
                 Some(Change::Readmitted)

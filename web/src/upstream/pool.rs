@@ -1,4 +1,4 @@
-//! All endpoints, and the choice among them.
+//! The pool of endpoints, and load balancing among them.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -23,7 +23,7 @@ use crate::per_worker::lock_ignoring_poison;
 /// Ticks of the coarse clock in a second.
 const TICKS_PER_SECOND: u32 = 10;
 
-/// The present endpoints, and removed ones with requests in flight.
+/// The current endpoints, and removed ones with requests in flight.
 pub(super) struct UpstreamPool {
     pub(super) context: Arc<PoolContext>,
     pub(super) budget: Budget,
@@ -47,7 +47,7 @@ impl UpstreamPool {
         self.endpoints.load_full()
     }
 
-    /// Changes the list. Endpoints that stay on it keep their connections and their health.
+    /// Replaces the list. Endpoints that stay keep their connections and their health.
     pub(super) fn set(&self, addresses: &[String]) {
         let before = self.endpoints();
         if before
@@ -75,8 +75,8 @@ impl UpstreamPool {
             .filter(|endpoint| !stays(endpoint))
             .cloned()
             .collect();
-        let (apps, count_removed) = (after.len(), removed.len());
-        if (apps, count_removed) == (before.len(), 0) {
+        let (count_after, count_removed) = (after.len(), removed.len());
+        if (count_after, count_removed) == (before.len(), 0) {
             return;
         }
         self.endpoints.store(Arc::new(after));
@@ -87,16 +87,19 @@ impl UpstreamPool {
         if !before.is_empty() {
             count(&self.context.counters.list_changes);
             tracing::info!(
-                apps,
+                endpoints = count_after,
                 removed = count_removed,
-                "the list of apps has changed"
+                "the list of endpoints has changed"
             );
         }
     }
 
-    /// Chooses an endpoint: of two, the one with fewer requests in flight. The one that lost this
-    /// request before is chosen only if there is no other, and ejected ones if all are: trying is
-    /// then better than refusing.
+    /// Chooses an endpoint: of two, the one with fewer requests in flight. The endpoint that lost
+    /// this request before is chosen only if there is no other healthy one, and an ejected endpoint
+    /// only if all are ejected: trying is then better than refusing.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Full`], [`UpstreamError::Unavailable`].
     pub(super) fn choose(
         &self,
         unreachable: &[Arc<Endpoint>],
@@ -123,10 +126,10 @@ impl UpstreamPool {
         }
     }
 
-    /// Whether there is a healthy endpoint besides this one.
-    pub(super) fn has_other(&self, than: &Arc<Endpoint>) -> bool {
+    /// Whether there is another healthy endpoint.
+    pub(super) fn has_other(&self, endpoint: &Arc<Endpoint>) -> bool {
         let endpoints = self.endpoints.load();
-        let mut others = endpoints.iter().filter(|one| !Arc::ptr_eq(one, than));
+        let mut others = endpoints.iter().filter(|one| !Arc::ptr_eq(one, endpoint));
         others.any(|one| !one.outliers.is_ejected())
     }
 
@@ -146,8 +149,8 @@ impl UpstreamPool {
     }
 }
 
-/// The power of two choices: of two eligible endpoints the one with fewer requests in flight. The
-/// number of the choice determines which two, and decides between equals.
+/// The power of two choices: of two eligible endpoints, the one with fewer requests in flight. The
+/// number of the choice determines which two, and breaks ties.
 fn pick(
     endpoints: &[Arc<Endpoint>],
     choice: usize,
@@ -166,7 +169,7 @@ fn pick(
     }
 }
 
-/// The finalizer of `SplitMix64`: numbers without a pattern from consecutive ones.
+/// The finalizer of `SplitMix64`: turns consecutive numbers into pseudorandom ones.
 fn splitmix64(number: usize) -> usize {
     let mut z = u64::try_from(number)
         .unwrap_or(0)
@@ -176,7 +179,7 @@ fn splitmix64(number: usize) -> usize {
     usize::try_from((z ^ (z >> 31)) >> 1).unwrap_or(0)
 }
 
-/// Runs the coarse clock, as long as the pool exists.
+/// Runs the coarse clock while the pool exists.
 pub(super) async fn run_clock(pool: Weak<UpstreamPool>) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -21,7 +21,7 @@ use super::exchange::Exchange;
 use super::request_encoder::RequestEncoder;
 use crate::handler::BodyError;
 
-/// Probes an endpoint, as long as it is on the list.
+/// Probes an endpoint while it is on the list.
 pub(super) async fn run(endpoint: Weak<Endpoint>) {
     let mut count = 0;
     while let Some(endpoint) = endpoint.upgrade().filter(|endpoint| !endpoint.is_removed()) {
@@ -37,7 +37,7 @@ pub(super) async fn run(endpoint: Weak<Endpoint>) {
     }
 }
 
-/// Whether the app is ready, over the same connections that requests use.
+/// Sends one probe, `GET /readyz`, over the connections that requests use.
 async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("/readyz");
@@ -61,7 +61,7 @@ async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
     match exchange.send(&mut encoder, &mut body).await {
         Ok(head) => {
             let ready = head.status == StatusCode::OK;
-            // A short body was received with its head, and the connection is idle again.
+            // A short body was received with its head: dropping it checks in the connection.
             drop(exchange.into_response(head));
             ready
         }
@@ -69,8 +69,8 @@ async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
     }
 }
 
-/// The interval, up to a tenth longer or shorter, so that several edges do not probe in step.
+/// The interval with up to a tenth of jitter, so that several edges do not probe in step.
 fn jittered(interval: Duration, count: u32) -> Duration {
-    // 61 and 100 have no common divisor: every hundredth occurs before one repeats.
+    // 61 and 100 are coprime: every hundredth occurs before one repeats.
     interval * 9 / 10 + interval / 5 * (count.wrapping_mul(61) % 100) / 100
 }

@@ -1,4 +1,4 @@
-//! Requests, as they are written to an endpoint.
+//! The encoder of requests to an endpoint.
 
 use std::io;
 use std::io::IoSlice;
@@ -27,20 +27,21 @@ use crate::http1::encode::write_integer;
 
 /// The time left for the response, in milliseconds.
 pub(super) const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
-/// Parts of a body up to this size, in bytes, are copied together to share a TLS record.
+/// Maximum part of a body, in bytes, that is copied to share a TLS record with others.
 const MAX_COPIED: usize = 4 * 1024;
-/// Bytes that are collected before a write.
+/// Bytes that are buffered before a write.
 const BATCH_BYTES: usize = 16 * 1024;
 
-/// Encodes a request. The first write contains the head and what is there of the body.
+/// The encoder of one request. The first write contains the head and the available part of the
+/// body.
 pub(super) struct RequestEncoder {
-    /// What is written next: this, the large part, then its end.
+    /// The next write: the batch, then the large part, then its end.
     batch: BytesMut,
     large: Bytes,
     end: &'static [u8],
-    /// Bytes of these that were written.
+    /// Bytes of the next write that are already written.
     written: usize,
-    /// Batches before this one.
+    /// Batches written before this one.
     flushed: usize,
     framing: BodyFraming,
 }
@@ -49,7 +50,7 @@ pub(super) struct RequestEncoder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyFraming {
     Complete,
-    /// As many bytes, as the head says.
+    /// `Content-Length`: this many bytes are outstanding.
     Exactly(u64),
     Chunks,
 }
@@ -63,17 +64,17 @@ impl BodyFraming {
     }
 }
 
-/// Why a request could not be sent completely.
+/// A failure to send a whole request.
 #[derive(Debug)]
 pub(super) enum SendFault {
-    /// The body failed.
+    /// The client's body could not be read.
     Body(BodyError),
-    /// The connection accepted no more.
+    /// The connection accepts no more bytes.
     Io,
 }
 
 impl RequestEncoder {
-    /// Encodes a request, framed as its body's size allows.
+    /// Encodes the head; the framing depends on whether the body's size is known.
     pub(super) fn new<B: Body>(
         head: &request::Parts,
         host: &HeaderValue,
@@ -98,14 +99,14 @@ impl RequestEncoder {
         }
     }
 
-    /// Starts again from the beginning, if that is still in memory. The caller knows that nothing was
-    /// sent.
+    /// Restarts from the first byte, for a request of which no byte was sent. Returns false if the
+    /// first batch is no longer in memory.
     pub(super) fn rewind(&mut self) -> bool {
         self.written = 0;
         self.flushed == 0
     }
 
-    /// Writes what is there. Ready when all was handed to the kernel.
+    /// Writes the available bytes. Ready when the whole request was passed to the kernel.
     pub(super) fn poll_send<W, B>(
         &mut self,
         cx: &mut Context<'_>,
@@ -147,7 +148,7 @@ impl RequestEncoder {
         self.batch.len() + self.large.len() + self.end.len()
     }
 
-    /// What is not written yet.
+    /// The bytes that are not written yet.
     fn slices(&self) -> [IoSlice<'_>; 3] {
         let mut skip = self.written;
         [&self.batch[..], &self.large[..], self.end].map(|part| {
@@ -157,7 +158,8 @@ impl RequestEncoder {
         })
     }
 
-    /// Adds what is there of the body to the batch. True if more has to be waited for.
+    /// Adds the available part of the body to the batch. Returns whether the body has to be waited
+    /// for.
     fn gather<B>(&mut self, cx: &mut Context<'_>, body: &mut B) -> Result<bool, SendFault>
     where
         B: Body<Data = Bytes, Error = BodyError> + Unpin,
@@ -189,7 +191,7 @@ impl RequestEncoder {
         Ok(false)
     }
 
-    /// Adds a part of the body, which is `last` if it is known to be.
+    /// Adds a part of the body; `last` if it is known to be the last one.
     fn add(&mut self, data: Bytes, last: bool) -> Result<(), SendFault> {
         match self.framing {
             BodyFraming::Complete => return Ok(()),
@@ -221,7 +223,7 @@ impl RequestEncoder {
     }
 }
 
-/// Writes the head: the caller's fields, and those of this hop.
+/// Writes the head: the caller's fields, `Host`, the timeout and the framing.
 fn write_head(
     to: &mut BytesMut,
     head: &request::Parts,
@@ -239,7 +241,7 @@ fn write_head(
     to.extend_from_slice(b" HTTP/1.1\r\n");
     write_header(to, &HOST, host);
     for (name, value) in &head.headers {
-        // Fields of this hop replace those of the same name.
+        // The hop-by-hop fields of this connection replace the caller's.
         let local = matches!(
             *name,
             HOST | CONNECTION | CONTENT_LENGTH | TRANSFER_ENCODING
@@ -263,12 +265,12 @@ fn write_head(
     to.extend_from_slice(b"\r\n\r\n");
 }
 
-/// Why the connection accepted no more does not matter: the app may have sent a response.
+/// The error is dropped: the endpoint may have sent a response, which decides.
 fn closed(_: io::Error) -> SendFault {
     SendFault::Io
 }
 
-/// The bytes of a request, for tests.
+/// Encodes a whole request, for tests.
 #[cfg(test)]
 pub(crate) async fn encode<B>(head: &request::Parts, body: &mut B) -> Vec<u8>
 where

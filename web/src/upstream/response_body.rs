@@ -1,4 +1,4 @@
-//! The bodies of responses.
+//! The body of an upstream response.
 
 use std::future::poll_fn;
 use std::io;
@@ -18,44 +18,44 @@ use super::framing::Framing;
 use super::framing::FramingError;
 use crate::http1::chunked::Piece;
 
-/// Why a response's body ended early.
+/// A response body that ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamBodyError {
-    /// The connection to the app was lost.
+    /// The connection to the endpoint was lost.
     #[error("the response was truncated: {0}")]
     Lost(#[source] io::Error),
-    /// What the app sent is malformed.
+    /// The framing of the body is malformed.
     #[error(transparent)]
     Malformed(#[from] FramingError),
-    /// The app sent nothing for too long.
-    #[error("the app stopped sending within a response")]
+    /// The endpoint sent no byte for too long.
+    #[error("the endpoint stopped sending within a response")]
     Stalled,
 }
 
-/// A response's body.
+/// The body of an upstream response.
 ///
-/// It gives its connection, and its slot at the endpoint, back as soon as the last byte was read.
-/// Dropped before, it closes the connection: the rest belongs to no other request.
+/// Releases its connection and its slot as soon as the last byte was received. Dropping the body
+/// before closes the connection, because the rest of the body would precede the next response.
 #[derive(Debug)]
 pub(crate) struct UpstreamBody(Source);
 
 #[derive(Debug)]
 enum Source {
-    /// All of it is in memory, and the connection was given back.
+    /// The whole body is in memory, and the connection is released.
     Buffered(Bytes),
     Streamed(Streamed),
 }
 
-/// A body of which a part is still to be received.
+/// A body of which a part is outstanding.
 #[derive(Debug)]
 struct Streamed {
     slot: Slot,
     connection: Box<PooledConnection>,
     framing: Framing,
-    /// The connection may carry another request.
+    /// Whether the connection may carry another request.
     persistent: bool,
-    /// When an app that sends nothing is given up, by the coarse clock.
-    stalls_at: u64,
+    /// The deadline of the next byte, by the coarse clock.
+    stall_deadline: u64,
 }
 
 impl UpstreamBody {
@@ -71,14 +71,14 @@ impl UpstreamBody {
             connection,
             framing,
             persistent,
-            stalls_at: 0,
+            stall_deadline: 0,
         }));
-        // A short response arrives with its head: its connection may serve the next request at once.
-        body.settle();
+        // A short response arrives with its head: its connection is released at once.
+        body.release_if_received();
         body
     }
 
-    /// Whether all of it is in memory.
+    /// Whether the whole body is in memory.
     pub(crate) fn is_buffered(&self) -> bool {
         matches!(self.0, Source::Buffered(_))
     }
@@ -86,19 +86,19 @@ impl UpstreamBody {
     /// Reads a body of known length into memory.
     ///
     /// # Errors
-    /// The body ends early.
+    /// [`UpstreamBodyError`], if the body ends early.
     pub(crate) async fn prebuffer(&mut self) -> Result<(), UpstreamBodyError> {
         while let Source::Streamed(streamed) = &mut self.0 {
             if !poll_fn(|cx| streamed.poll_receive(cx)).await? {
                 return Err(truncated());
             }
-            self.settle();
+            self.release_if_received();
         }
         Ok(())
     }
 
-    /// Gives the connection back if all of a body of known length was received.
-    fn settle(&mut self) {
+    /// Releases the connection if the whole body, of known length, was received.
+    fn release_if_received(&mut self) {
         let Source::Streamed(streamed) = &mut self.0 else {
             return;
         };
@@ -115,7 +115,7 @@ impl UpstreamBody {
         }
     }
 
-    /// Ends the exchange after its last byte.
+    /// Ends the exchange after its last byte, and releases the connection.
     fn end(&mut self, data: Bytes) {
         let before = std::mem::replace(&mut self.0, Source::Buffered(data));
         if let Source::Streamed(streamed) = before
@@ -147,7 +147,7 @@ impl Streamed {
         }
     }
 
-    /// Receives at least one byte; false at the end of the connection that the app intended.
+    /// Receives at least one byte. Returns false at a close with `close_notify`.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, UpstreamBodyError>> {
         if let Poll::Ready(received) = self.connection.poll_fill(cx) {
             self.connection.deadline.clear();
@@ -157,17 +157,18 @@ impl Streamed {
             });
         }
         let deadline = &self.connection.deadline;
-        // Set only while the app is waited for: a slow client is not the app's fault.
+        // Set only while this side waits for the endpoint: a slow client is not the endpoint's
+        // fault.
         if !deadline.is_set() {
-            self.stalls_at = self.slot.stalls_at();
-            deadline.set(self.stalls_at);
+            self.stall_deadline = self.slot.stall_deadline();
+            deadline.set(self.stall_deadline);
         }
         if deadline.has_passed(cx) {
-            if self.slot.endpoint().context.clock.now() >= self.stalls_at {
+            if self.slot.endpoint().context.clock.now() >= self.stall_deadline {
                 return Poll::Ready(Err(UpstreamBodyError::Stalled));
             }
-            // The endpoint was found silent, which is no reason to truncate a response.
-            deadline.set(self.stalls_at);
+            // The endpoint was ejected as silent, which is no reason to truncate a response.
+            deadline.set(self.stall_deadline);
         }
         Poll::Pending
     }
@@ -196,7 +197,7 @@ impl Body for UpstreamBody {
         match &polled {
             Ok(Some(_)) if !streamed.framing.is_complete() => {}
             Ok(_) => self.end(Bytes::new()),
-            // Closes the connection.
+            // Dropping the connection closes it.
             Err(_) => self.0 = Source::Buffered(Bytes::new()),
         }
         Poll::Ready(polled.transpose().map(|data| data.map(Frame::data)))

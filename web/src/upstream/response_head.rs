@@ -1,4 +1,4 @@
-//! The heads of responses.
+//! The parser of upstream response heads.
 
 use std::mem::MaybeUninit;
 
@@ -22,30 +22,30 @@ use super::framing::Framing;
 use super::framing::FramingError;
 use crate::http1::chunked::Chunked;
 
-/// The longest head, in bytes.
-const MAX_HEAD: usize = 32 * 1024;
-/// The most header fields.
+/// Maximum length of a head, in bytes.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// Maximum header fields.
 const MAX_HEADERS: usize = 64;
-/// The most interim responses before the final one.
+/// Maximum interim responses before the final one.
 const MAX_INTERIM: u8 = 8;
 
-/// The head of a response, without the fields that concern the connection alone.
+/// The head of a response, without hop-by-hop fields.
 #[derive(Debug)]
 pub(super) struct ResponseHead {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) framing: Framing,
-    /// The app keeps the connection open.
+    /// Whether the endpoint keeps the connection open.
     pub(super) persistent: bool,
 }
 
-/// Finds the head of a response in what was received.
+/// An incremental parser of a response's head.
 #[derive(Debug)]
 pub(super) struct ResponseHeadParser {
-    /// The request was `HEAD`: there is no body, whatever the head says.
+    /// Whether the request was `HEAD`, so that the response has no body.
     bodiless: bool,
     interim: u8,
-    /// The start of the first line that was not searched for the end of the head.
+    /// The start of the first line that is not complete yet.
     searched: usize,
 }
 
@@ -58,7 +58,11 @@ impl ResponseHeadParser {
         }
     }
 
-    /// The head of the final response, once it is complete. Interim responses are skipped.
+    /// Takes the head of the final response from `inbox` once it is complete, and skips interim
+    /// responses.
+    ///
+    /// # Errors
+    /// [`FramingError`].
     pub(super) fn find(
         &mut self,
         inbox: &mut BytesMut,
@@ -76,17 +80,17 @@ impl ResponseHeadParser {
         Ok(None)
     }
 
-    /// The end of the head: after the first empty line. Every line ends with CR LF.
+    /// Finds the end of the head, after the first empty line. Every line must end with CR LF.
     fn end(&mut self, inbox: &[u8]) -> Result<Option<usize>, FramingError> {
         let from = self.searched;
         let unseen = inbox.get(from..).unwrap_or_default();
-        for at in memchr_iter(b'\n', unseen) {
-            let end = from + at + 1;
+        for index in memchr_iter(b'\n', unseen) {
+            let end = from + index + 1;
             let line = inbox.get(self.searched..end).unwrap_or_default();
             if !line.ends_with(b"\r\n") {
                 return Err(FramingError::Head);
             }
-            if end > MAX_HEAD {
+            if end > MAX_HEAD_BYTES {
                 break;
             }
             if line.len() == 2 {
@@ -95,7 +99,7 @@ impl ResponseHeadParser {
             }
             self.searched = end;
         }
-        if inbox.len() < MAX_HEAD {
+        if inbox.len() < MAX_HEAD_BYTES {
             Ok(None)
         } else {
             Err(FramingError::TooLarge)
@@ -105,7 +109,7 @@ impl ResponseHeadParser {
 
 /// Parses a complete head.
 fn parse(bytes: &Bytes, bodiless: bool) -> Result<ResponseHead, FramingError> {
-    // The parser would skip empty lines before a head.
+    // `httparse` would skip empty lines before a head.
     if !bytes.starts_with(b"HTTP/1.1 ") {
         return Err(FramingError::Head);
     }
@@ -129,35 +133,35 @@ fn parse(bytes: &Bytes, bodiless: bool) -> Result<ResponseHead, FramingError> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(FramingError::Switch);
     }
-    let mut reading = Reading::default();
+    let mut fields = ConnectionFields::default();
     let mut headers = HeaderMap::with_capacity(response.headers.len() + 8);
     for line in response.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
-        if reading.is_end_to_end(&name, line.value)? {
+        if fields.is_end_to_end(&name, line.value)? {
             let value = bytes.slice_ref(line.value);
             let value = HeaderValue::from_maybe_shared(value).map_err(malformed)?;
             headers.try_append(name, value).map_err(malformed)?;
         }
     }
-    reading.finish(status, headers, bodiless)
+    fields.finish(status, headers, bodiless)
 }
 
 fn malformed<E>(_error: E) -> FramingError {
     FramingError::Head
 }
 
-/// What a head says about its body and its connection.
+/// The fields of a head that concern its body and its connection.
 #[derive(Default)]
-struct Reading {
+struct ConnectionFields {
     length: Option<u64>,
     chunked: bool,
     closes: bool,
-    /// Names that `Connection` lists.
+    /// The names that `Connection` lists.
     listed: Vec<HeaderName>,
 }
 
-impl Reading {
-    /// Reads a field that concerns the connection. True for any other field.
+impl ConnectionFields {
+    /// Records a hop-by-hop field; returns true for other fields.
     fn is_end_to_end(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, FramingError> {
         match *name {
             CONTENT_LENGTH => {
@@ -200,22 +204,24 @@ impl Reading {
         for name in &self.listed {
             headers.remove(name);
         }
-        let never = status.is_informational() || status == StatusCode::NO_CONTENT;
+        let never_has_body = status.is_informational() || status == StatusCode::NO_CONTENT;
         let framing = match (self.length, self.chunked) {
             (Some(_), true) => return Err(FramingError::Length),
-            // They must not even indicate a body (RFC 9110, 8.6; RFC 9112, 6.1).
-            (Some(1..), false) | (None, true) if never => return Err(FramingError::Length),
-            (length, _) if never || bodiless || status == StatusCode::NOT_MODIFIED => {
-                // The length that GET would have: information, and not framing.
-                if let Some(length) = length.filter(|_| !never) {
+            // These must not indicate a body (RFC 9110, 8.6; RFC 9112, 6.1).
+            (Some(1..), false) | (None, true) if never_has_body => {
+                return Err(FramingError::Length);
+            }
+            (length, _) if never_has_body || bodiless || status == StatusCode::NOT_MODIFIED => {
+                // The length of the response to GET: information, not framing.
+                if let Some(length) = length.filter(|_| !never_has_body) {
                     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
                 }
                 Framing::Length(0)
             }
             (Some(length), false) => Framing::Length(length),
             (None, true) => Framing::Chunked(Chunked::default()),
-            // The end of the connection is the end of the body only if the app says so; TLS then
-            // tells it from a truncation.
+            // The end of the connection ends the body only if the endpoint announced it; with TLS a
+            // truncation is then detected.
             (None, false) if self.closes => Framing::UntilClose,
             (None, false) => return Err(FramingError::Length),
         };
@@ -228,7 +234,7 @@ impl Reading {
     }
 }
 
-/// Parses a length: decimal digits and nothing else.
+/// Parses a length: only decimal digits.
 fn length(value: &[u8]) -> Result<u64, FramingError> {
     if !(1..=18).contains(&value.len()) || !value.iter().all(u8::is_ascii_digit) {
         return Err(FramingError::Length);

@@ -1,4 +1,4 @@
-//! A request on its way to an endpoint, and what is done if it fails.
+//! Retries of a request.
 
 use std::sync::Arc;
 
@@ -21,24 +21,24 @@ use super::request_encoder::RequestEncoder;
 use super::response_head::ResponseHead;
 use crate::handler::BodyError;
 
-/// Endpoints that may prove unreachable for one request.
+/// Maximum unreachable endpoints that are tried for one request.
 const MAX_UNREACHABLE: usize = 4;
-/// Retries of an idempotent request.
+/// Maximum retries of an idempotent request.
 const MAX_RETRIES: u8 = 2;
-/// Retries of a request of which nothing was sent.
+/// Maximum retries of a request of which no byte was sent.
 const MAX_UNSENT: u8 = 4;
 
-/// A request to the app tier, with everything that may go wrong.
+/// A request to the app tier, with its retries.
 pub(super) struct Attempt<'a> {
     pool: &'a UpstreamPool,
     head: &'a request::Parts,
-    /// It changes nothing, and has no body.
+    /// Whether the request is a `GET` or `HEAD` without a body.
     idempotent: bool,
-    /// The end of the time for the response, all tries together, by the coarse clock.
+    /// Deadline of the response over all attempts, by the coarse clock.
     deadline: u64,
 }
 
-/// What was tried.
+/// The failed attempts of a request.
 #[derive(Default)]
 struct History {
     unreachable: Vec<Arc<Endpoint>>,
@@ -60,7 +60,10 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Sends the request until there is a response, or nothing that may be tried.
+    /// Sends the request until there is a response or no retry is allowed.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
     pub(super) async fn send<B>(
         &self,
         body: &mut B,
@@ -89,8 +92,9 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Waits for the head of the response. A request whose endpoint has become silent is lost if it
-    /// may be sent again, and elsewhere; otherwise it is waited for to its deadline.
+    /// Sends the request once, and waits for the head of the response. If the endpoint becomes
+    /// silent, the request counts as lost if it may be retried elsewhere; otherwise the wait
+    /// continues to the deadline.
     async fn exchange<B>(
         &self,
         exchange: &mut Exchange,
@@ -112,22 +116,22 @@ impl<'a> Attempt<'a> {
             if self.idempotent && self.pool.has_other(exchange.slot().endpoint()) {
                 return Err(Failure::Lost(std::io::ErrorKind::TimedOut.into()));
             }
-            exchange.wait_until(self.deadline);
+            exchange.set_deadline(self.deadline);
         }
     }
 
-    /// An exchange with an endpoint that can be connected to.
+    /// Begins an exchange with a reachable endpoint.
     async fn begin(&self, history: &mut History) -> Result<Exchange, UpstreamError> {
         loop {
             let lost = history.lost.as_ref();
             let slot = self.pool.choose(&history.unreachable, lost)?;
             let endpoint = slot.endpoint();
             let is_same = lost.is_some_and(|lost| Arc::ptr_eq(lost, endpoint));
-            // A failure of one connection may have hit all idle ones of the endpoint.
+            // The idle connections to the endpoint may share the failure.
             let idle = if is_same { None } else { endpoint.checkout() };
             let connection = match idle {
                 Some(connection) => connection,
-                // Boxed: rare, and large.
+                // Boxed, because this future is rare and large.
                 None => match Box::pin(endpoint.connect()).await {
                     Ok(connection) => connection,
                     Err(_logged) => {
@@ -144,7 +148,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Allows one more try, or returns the error.
+    /// Decides on a retry: returns the error if none is allowed.
     fn on_failure(
         &self,
         exchange: &Exchange,
@@ -177,7 +181,7 @@ impl<'a> Attempt<'a> {
             | Failure::Body(_) => {}
         }
         let error = match failure {
-            // Not the endpoint's fault.
+            // The client's fault, not the endpoint's.
             Failure::Body(error) => return Err(UpstreamError::Body(error)),
             Failure::Unsent => UpstreamError::Unavailable,
             Failure::Lost(error) | Failure::Truncated(error) => UpstreamError::Lost(error),

@@ -15,18 +15,18 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
-/// The size of a read while there is more to receive, in bytes.
+/// Size of a read while there is more to receive, in bytes.
 const READ_BYTES: usize = 32 * 1024;
 
-/// TCP below TLS. It counts what was sent, and receives long responses in few system calls: TLS alone
-/// would read 4 KiB at a time.
+/// The TCP stream below TLS, which counts sent bytes and receives long responses in few system
+/// calls: rustls alone would read 4 KiB at a time.
 #[derive(Debug)]
 pub(super) struct Socket {
     tcp: TcpStream,
     sent: u64,
-    /// The last read filled its buffer: there is probably more.
+    /// Whether the last read filled its buffer, so that there is probably more.
     more: bool,
-    /// Received, and not yet read by TLS. No memory is held while it is empty.
+    /// Received bytes that TLS has not read yet. An empty buffer holds no memory.
     ahead: BytesMut,
 }
 
@@ -40,7 +40,7 @@ impl Socket {
         }
     }
 
-    /// The bytes that the kernel accepted.
+    /// The number of bytes that the kernel accepted.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }

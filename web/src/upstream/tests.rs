@@ -1,4 +1,4 @@
-//! Laws of the answer's codec, over bytes that are nearly or wholly right.
+//! Properties of the response parser, over well-formed and nearly well-formed bytes.
 
 use std::time::Duration;
 
@@ -18,29 +18,29 @@ use super::response_head::ResponseHeadParser;
 use crate::http1::chunked::Piece;
 use crate::tests::reference;
 
-/// What was read of a connection that ends after some bytes.
+/// The result of parsing a connection that ends after some bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Read {
-    /// There is no answer, whatever would still come.
+    /// The response is malformed.
     Refused,
-    /// It ended too early.
+    /// The connection ended too early.
     Incomplete,
-    Answer {
+    Response {
         status: u16,
         headers: Vec<(String, Vec<u8>)>,
         body: Vec<u8>,
-        /// What is there after it.
-        left: Vec<u8>,
+        /// The bytes after the response.
+        rest: Vec<u8>,
     },
 }
 
-/// Reads an answer to a `GET`, or a `HEAD`, that comes in pieces.
+/// Parses a response to a `GET` or a `HEAD` that arrives in pieces.
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bodiless: bool) -> Read {
     let mut inbox = BytesMut::new();
     let mut reader = Reader::new(bodiless);
     for piece in pieces {
         inbox.extend_from_slice(piece);
-        if !reader.over && reader.advance(&mut inbox).is_err() {
+        if !reader.complete && reader.advance(&mut inbox).is_err() {
             return Read::Refused;
         }
     }
@@ -51,7 +51,7 @@ struct Reader {
     head_parser: ResponseHeadParser,
     head: Option<ResponseHead>,
     body: Vec<u8>,
-    over: bool,
+    complete: bool,
 }
 
 impl Reader {
@@ -60,7 +60,7 @@ impl Reader {
             head_parser: ResponseHeadParser::new(bodiless),
             head: None,
             body: Vec::new(),
-            over: false,
+            complete: false,
         }
     }
 
@@ -76,28 +76,28 @@ impl Reader {
                 Piece::Data(data) => self.body.extend_from_slice(&data),
                 Piece::More => return Ok(()),
                 Piece::End => {
-                    self.over = true;
+                    self.complete = true;
                     return Ok(());
                 }
             }
         }
     }
 
-    fn end(self, left: &[u8]) -> Read {
+    fn end(self, rest: &[u8]) -> Read {
         let Some(head) = self.head else {
             return Read::Incomplete;
         };
-        if !self.over && !matches!(head.framing, Framing::UntilClose) {
+        if !self.complete && !matches!(head.framing, Framing::UntilClose) {
             return Read::Incomplete;
         }
         let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.to_string(), value.as_bytes().to_vec())
         };
-        Read::Answer {
+        Read::Response {
             status: head.status.as_u16(),
             headers: head.headers.iter().map(pair).collect(),
             body: self.body,
-            left: left.to_vec(),
+            rest: rest.to_vec(),
         }
     }
 }
@@ -107,18 +107,18 @@ fn whole(bytes: &[u8]) -> Read {
 }
 
 fn body(bytes: &str) -> Option<String> {
-    let Read::Answer { body, left, .. } = whole(bytes.as_bytes()) else {
+    let Read::Response { body, rest, .. } = whole(bytes.as_bytes()) else {
         return None;
     };
-    assert!(left.is_empty(), "{left:?}");
+    assert!(rest.is_empty(), "{rest:?}");
     String::from_utf8(body).ok()
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 
 #[test]
-fn bodies_are_read_by_length_in_chunks_or_to_an_end_that_was_announced() {
-    for (answer, expected) in [
+fn bodies_are_read_by_length_in_chunks_or_to_an_announced_close() {
+    for (response, expected) in [
         ("content-length: 5\r\n\r\nhello", "hello"),
         ("Content-Length: 0\r\n\r\n", ""),
         (
@@ -132,19 +132,19 @@ fn bodies_are_read_by_length_in_chunks_or_to_an_end_that_was_announced() {
         ("connection: close\r\n\r\nhello", "hello"),
     ] {
         assert_eq!(
-            body(&format!("{OK}{answer}")).as_deref(),
+            body(&format!("{OK}{response}")).as_deref(),
             Some(expected),
-            "{answer:?}"
+            "{response:?}"
         );
         let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n";
-        let answer = format!("{interim}{OK}{answer}");
-        assert_eq!(body(&answer).as_deref(), Some(expected), "{answer:?}");
+        let response = format!("{interim}{OK}{response}");
+        assert_eq!(body(&response).as_deref(), Some(expected), "{response:?}");
     }
 }
 
 #[test]
-fn what_can_be_read_in_two_ways_is_not_an_answer() {
-    for answer in [
+fn an_ambiguous_response_is_refused() {
+    for response in [
         "HTTP/1.1 200 OK\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\nhello",
@@ -167,7 +167,7 @@ fn what_can_be_read_in_two_ways_is_not_an_answer() {
         "HTTP/1.1 200 OK\r\ncontent-length : 5\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 5\r\n\r\nhello",
     ] {
-        assert_eq!(whole(answer.as_bytes()), Read::Refused, "{answer:?}");
+        assert_eq!(whole(response.as_bytes()), Read::Refused, "{response:?}");
     }
     for chunks in [
         "5\nhello\r\n0\r\n\r\n",
@@ -182,58 +182,63 @@ fn what_can_be_read_in_two_ways_is_not_an_answer() {
         "0\r\na: b\n\r\n",
         "0\r\n folded: b\r\n\r\n",
     ] {
-        let answer = format!("{OK}transfer-encoding: chunked\r\n\r\n{chunks}");
-        assert_eq!(whole(answer.as_bytes()), Read::Refused, "{chunks:?}");
+        let response = format!("{OK}transfer-encoding: chunked\r\n\r\n{chunks}");
+        assert_eq!(whole(response.as_bytes()), Read::Refused, "{chunks:?}");
     }
 }
 
 #[test]
-fn nothing_is_read_without_bound() {
+fn every_part_of_a_response_is_bounded() {
     let long = "x".repeat(40_000);
     let many = "x: y\r\n".repeat(65);
     let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(9);
-    for answer in [
+    for response in [
         format!("{OK}x: {long}"),
         format!("{OK}{many}content-length: 0\r\n\r\n"),
         format!("{interim}{OK}content-length: 0\r\n\r\n"),
         format!("{OK}transfer-encoding: chunked\r\n\r\n1;{long}"),
         format!("{OK}transfer-encoding: chunked\r\n\r\n0\r\nx: {long}"),
     ] {
-        assert_eq!(whole(answer.as_bytes()), Read::Refused, "{}", &answer[..60]);
+        assert_eq!(
+            whole(response.as_bytes()),
+            Read::Refused,
+            "{}",
+            &response[..60]
+        );
     }
 }
 
 #[test]
-fn an_answer_without_a_body_keeps_the_length_that_it_speaks_of() {
+fn a_response_without_a_body_keeps_its_content_length() {
     let not_modified = "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n";
     let to_head = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx: y\r\n\r\n";
-    for (answer, bodiless) in [(not_modified, false), (to_head, true)] {
-        let Read::Answer {
+    for (response, bodiless) in [(not_modified, false), (to_head, true)] {
+        let Read::Response {
             headers,
             body,
-            left,
+            rest,
             ..
-        } = read([answer.as_bytes()], bodiless)
+        } = read([response.as_bytes()], bodiless)
         else {
-            panic!("{answer:?}");
+            panic!("{response:?}");
         };
         assert!(headers.contains(&("content-length".to_owned(), b"5".to_vec())));
-        assert!(body.is_empty() && left.is_empty());
+        assert!(body.is_empty() && rest.is_empty());
     }
 }
 
 #[test]
-fn what_concerns_the_connection_stays_on_it() {
-    let answer = "connection: close, x-listed\r\nkeep-alive: timeout=5\r\nx-listed: 1\r\n\
+fn hop_by_hop_fields_are_removed() {
+    let response = "connection: close, x-listed\r\nkeep-alive: timeout=5\r\nx-listed: 1\r\n\
                   trailer: x-sum\r\nupgrade: h2c\r\nproxy-connection: a\r\nte: a\r\n\
                   content-length: 2\r\nkept: 1\r\n\r\nok";
-    let Read::Answer { headers, .. } = whole(format!("{OK}{answer}").as_bytes()) else {
-        panic!("{answer:?}");
+    let Read::Response { headers, .. } = whole(format!("{OK}{response}").as_bytes()) else {
+        panic!("{response:?}");
     };
     assert_eq!(headers, [("kept".to_owned(), b"1".to_vec())]);
 }
 
-/// Lines of a head, right and wrong.
+/// Lines of a head, well-formed and malformed.
 fn line() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z-]{1,12}: [ -~]{0,20}\r\n",
@@ -246,15 +251,15 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 fn chunk() -> impl Strategy<Value = String> {
-    let right = "[ -~\r\n]{0,20}".prop_map(|data| format!("{:x}\r\n{data}\r\n", data.len()));
+    let well_formed = "[ -~\r\n]{0,20}".prop_map(|data| format!("{:x}\r\n{data}\r\n", data.len()));
     prop_oneof![
-        6 => right,
+        6 => well_formed,
         1 => "[0-9a-fA-F]{0,3}(;[a-z=]{0,5})?\r?\n[a-z]{0,8}\r?\n",
     ]
 }
 
-/// Answers that are right, nearly right, or not right at all.
-fn answer() -> impl Strategy<Value = Vec<u8>> {
+/// Responses: well-formed, nearly well-formed and malformed.
+fn response() -> impl Strategy<Value = Vec<u8>> {
     let start = prop_oneof![
         8 => (0..600_u16).prop_map(|code| format!("HTTP/1.1 {code:03} Word\r\n")),
         8 => Just(OK.to_owned()),
@@ -276,35 +281,35 @@ fn answer() -> impl Strategy<Value = Vec<u8>> {
     );
     parts.prop_map(|(start, lines, end, body, change)| {
         let mut bytes = (start + &lines.concat() + &end + &body).into_bytes();
-        if let Some((at, byte)) = change {
-            let at = usize::from(at) % bytes.len();
-            bytes[at] = byte;
+        if let Some((index, byte)) = change {
+            let index = usize::from(index) % bytes.len();
+            bytes[index] = byte;
         }
         bytes
     })
 }
 
-/// What hyper's client reads of the same bytes: status and body.
-async fn by_hyper(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
-    let io = TokioIo::new(ours);
+/// Status and body, as hyper's client parses the same bytes.
+async fn parse_with_hyper(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let (client, mut server) = tokio::io::duplex(64 * 1024);
+    let io = TokioIo::new(client);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.ok()?;
     let driver = tokio::spawn(connection);
     let request = http::Request::get("/")
         .header("host", "a")
         .body(Empty::<Bytes>::new());
-    let answered = sender.send_request(request.unwrap());
-    let served = async {
+    let response = sender.send_request(request.unwrap());
+    let respond = async {
         let mut request = [0; 1024];
-        assert!(theirs.read(&mut request).await.unwrap() > 0);
-        // It may have read enough, and gone.
-        drop(theirs.write_all(bytes).await);
-        drop(theirs);
+        assert!(server.read(&mut request).await.unwrap() > 0);
+        // The client may have closed the connection already.
+        drop(server.write_all(bytes).await);
+        drop(server);
     };
     let read = async {
-        let answer = tokio::join!(answered, served).0.ok()?;
-        let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.ok()?;
+        let response = tokio::join!(response, respond).0.ok()?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.ok()?;
         Some((status, body.to_bytes().to_vec()))
     };
     let read = tokio::time::timeout(Duration::from_secs(5), read)
@@ -314,32 +319,32 @@ async fn by_hyper(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
     read
 }
 
-/// Fuzz target: a response is read alike however it arrives, and as a second reader reads it.
+/// Fuzz target: a response is parsed alike however it arrives, and as by a reference parser.
 #[test]
 fn fuzz_response() {
     bolero::check!().for_each(|bytes: &[u8]| {
         let read_whole = whole(bytes);
         assert_eq!(read(bytes.chunks(1), false), read_whole);
-        if let Read::Answer {
+        if let Read::Response {
             status,
             headers,
             body,
-            left,
+            rest,
         } = read_whole
         {
-            let (head, reference_body, rest) = by_reference(bytes);
+            let (head, reference_body, reference_rest) = parse_with_reference(bytes);
             assert!(head.start_line.starts_with(&format!("HTTP/1.1 {status}")));
             for (name, value) in &headers {
                 assert!(head.values(name).contains(&&value[..]), "{name}");
             }
-            assert_eq!((&body, &left[..]), (&reference_body, rest));
+            assert_eq!((&body, &rest[..]), (&reference_body, reference_rest));
         }
         read(bytes.chunks(1), true);
     });
 }
 
-/// The final response: its head, its body, and what follows it.
-fn by_reference(mut bytes: &[u8]) -> (reference::Head<'_>, Vec<u8>, &[u8]) {
+/// The head and the body of the final response, and the bytes after it.
+fn parse_with_reference(mut bytes: &[u8]) -> (reference::Head<'_>, Vec<u8>, &[u8]) {
     loop {
         let head = reference::head(bytes).expect("a head by RFC 9112");
         let status: u16 = head.start_line[9..12].parse().expect("a status");
@@ -367,21 +372,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2_000 } else { 50_000 }))]
 
     #[test]
-    fn it_does_not_matter_in_what_pieces_an_answer_comes(bytes in answer(), size in 1..9_usize) {
+    fn a_response_is_parsed_alike_in_any_pieces(bytes in response(), size in 1..9_usize) {
         let expected = whole(&bytes);
         prop_assert_eq!(&read(bytes.chunks(size), false), &expected);
-        for at in 0..bytes.len() {
-            let (before, after) = bytes.split_at(at);
+        for index in 0..bytes.len() {
+            let (before, after) = bytes.split_at(index);
             prop_assert_eq!(&read([before, after], false), &expected);
         }
     }
 
     #[test]
-    fn what_is_accepted_is_what_hyper_reads(bytes in answer()) {
-        // The last head's framing is what is compared: hyper, too, passes interim ones over.
-        if let Read::Answer { status, body, .. } = whole(&bytes) {
+    fn an_accepted_response_is_parsed_alike_by_hyper(bytes in response()) {
+        // hyper skips interim responses too, so that the final ones are compared.
+        if let Read::Response { status, body, .. } = whole(&bytes) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            prop_assert_eq!(runtime.block_on(by_hyper(&bytes)), Some((status, body)));
+            prop_assert_eq!(runtime.block_on(parse_with_hyper(&bytes)), Some((status, body)));
         }
     }
 }
