@@ -1,4 +1,4 @@
-//! The versions of HTTP that the edge speaks with clients.
+//! The connection handler of the edge: HTTP/1.1 or HTTP/2.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::h2;
 use crate::http1;
 use crate::http1::CoalescedClose;
 
-/// Serves a connection in the version that its handshake agreed on.
+/// A handler that serves each connection in the HTTP version negotiated by ALPN.
 pub(crate) struct EdgeHandler(pub(crate) Arc<Edge>);
 
 impl<S> ConnectionHandler<S> for EdgeHandler

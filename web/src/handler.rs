@@ -1,4 +1,4 @@
-//! What the two versions of HTTP share: requests go to a handler, whose responses they send.
+//! The interface between the two HTTP versions and the request pipeline.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -14,14 +14,14 @@ use http_body::Body;
 use crate::limits::Limits;
 use crate::problem::Problem;
 
-/// Handles the requests of all connections.
+/// The handler of all requests, in both HTTP versions.
 pub(crate) trait RequestHandler: Send + Sync + 'static {
     /// The body of a response.
     type Body: Body<Data = Bytes> + Unpin + Send;
-    /// The right of an HTTP/2 stream to be open.
+    /// The permit that an open HTTP/2 stream holds.
     type StreamPermit: Send;
 
-    /// The response to a request of the client at `address`. Dropped before it is complete, it
+    /// Handles a request of the client at `address`, and returns the response. Dropping the future
     /// abandons the request.
     fn handle<B: RequestBody>(
         &self,
@@ -33,35 +33,35 @@ pub(crate) trait RequestHandler: Send + Sync + 'static {
     /// The response to bytes that are not a request.
     fn reject(&self, problem: Problem, client: IpAddr) -> Response<Self::Body>;
 
-    /// Admits one more stream of a client; `None` if it has its share.
+    /// Admits one more stream of a client; `None` if the client's share is exhausted.
     fn admit_stream(&self, address: SocketAddr) -> Option<Self::StreamPermit>;
 
-    /// Whether the process is about to end, so that clients should reconnect elsewhere.
+    /// Whether a shutdown has begun, so that clients should reconnect to another instance.
     fn is_draining(&self) -> bool;
 
     /// The limits towards clients.
     fn limits(&self) -> &Limits;
 }
 
-/// A request's body, as a client sends it.
+/// The body of a request from a client.
 pub(crate) trait RequestBody: Body<Data = Bytes, Error = BodyError> + Unpin + Send {
     /// Ready once the client has disconnected, or reset the stream.
     fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// Why a request's body could not be read.
+/// A failure to read a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BodyError {
-    /// It is larger than allowed.
+    /// The body is larger than allowed.
     #[error("the body is too large")]
     TooLarge,
-    /// The client sends more slowly than allowed.
+    /// The client sends the body more slowly than allowed.
     #[error("the body was sent too slowly")]
     TooSlow,
-    /// There is no memory for it, or the client holds its share of memory.
+    /// The memory for bodies, or the client's share of it, is exhausted.
     #[error("there is no memory for the body")]
     Overloaded,
-    /// Its framing is broken.
+    /// The framing of the body is malformed.
     #[error("the body is malformed")]
     Malformed,
     /// The client disconnected, or reset the stream.

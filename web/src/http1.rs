@@ -1,9 +1,10 @@
-//! HTTP/1.1 (RFC 9112): the server side, and the encodings that the client side shares with it.
+//! HTTP/1.1 (RFC 9112): the server, and the encodings that it shares with the client in
+//! [`crate::upstream`].
 //!
-//! Written here and not taken from a library, because this is where proxies are fooled: what one
-//! parser tolerates (a bare line feed, two lengths) another one behind it may read differently. A
-//! head is parsed once, strictly, and written in one way. A connection is one task, which also does
-//! everything for its requests.
+//! Not a library, because request smuggling depends on differences between parsers: what one
+//! tolerates (a bare line feed, two lengths) another one behind it may read differently. A head is
+//! parsed once, strictly, and encoded in one form. A connection is one task, which also handles its
+//! requests.
 
 pub(crate) mod chunked;
 mod coalesced_close;

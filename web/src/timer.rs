@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use tokio::time::Sleep;
 use tokio::time::sleep_until;
 
-/// One timer for everything that a connection waits for. A later deadline leaves it as it is: it is
-/// set again when it fires, which is cheaper than setting it for every wait.
+/// The one timer of a connection, for all its deadlines. A later deadline does not reset the timer:
+/// one early wake-up is cheaper than a reset for every wait.
 pub(crate) struct Timer(Pin<Box<Sleep>>);
 
 impl Timer {
@@ -18,7 +18,7 @@ impl Timer {
         Self(Box::pin(sleep_until(deadline)))
     }
 
-    /// Ready at the deadline.
+    /// Ready once the deadline has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         loop {
             if deadline < self.0.deadline() {

@@ -1,4 +1,4 @@
-//! From an accepted TCP connection to a stream that HTTP is spoken on.
+//! The transport of the public edge: from an accepted TCP connection to a TLS stream.
 
 mod client_stream;
 mod coalesced_close;
@@ -32,9 +32,9 @@ use crate::metrics::Metrics;
 pub(crate) use client_stream::ClientStream;
 pub(crate) use plaintext::PlaintextTransport;
 
-/// The transport of the public edge: the client's address, its admission, then TLS.
+/// The transport of the public edge: PROXY header, admission, TLS.
 ///
-/// A client is admitted before the handshake, so that one with too many connections costs no
+/// Admission is before the handshake, so that a client with too many connections costs no
 /// cryptography.
 #[derive(Clone)]
 pub(crate) struct EdgeTransport {
@@ -42,8 +42,8 @@ pub(crate) struct EdgeTransport {
     pub(crate) admission: Arc<Admission>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) trusted_proxies: Arc<TrustedProxies>,
-    /// Whether every connection begins with a PROXY header. It is never optional: a client that may
-    /// omit it may also forge it.
+    /// Whether every connection begins with a PROXY header. The header is never optional: a client
+    /// that may omit it may also forge it.
     pub(crate) proxy_protocol: bool,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -56,7 +56,7 @@ impl Transport for EdgeTransport {
         mut tcp: TcpStream,
         address: SocketAddr,
     ) -> Result<Established<Self::Stream>, Rejected> {
-        // Counts as unfinished until its outcome is known: the caller drops what takes too long.
+        // The caller drops this future after its timeout: the handshake then counts as unfinished.
         let mut attempt = self.metrics.handshake();
         let admitted = self.admit(&mut tcp, address).await;
         let (address, permit) = admitted.map_err(|not_admitted| {
@@ -77,14 +77,14 @@ impl Transport for EdgeTransport {
     }
 }
 
-/// Why a connection does not get as far as a handshake.
+/// A connection that is rejected before its TLS handshake.
 struct NotAdmitted {
     reason: &'static str,
     outcome: Handshake,
 }
 
 impl EdgeTransport {
-    /// Completes the TLS handshake: the stream, and the protocol agreed on.
+    /// Completes the TLS handshake. Returns the stream and the negotiated protocol.
     async fn accept_tls(
         &self,
         tcp: TcpStream,
@@ -96,7 +96,7 @@ impl EdgeTransport {
         Ok((stream, protocol))
     }
 
-    /// The client's address, and its connection permit.
+    /// Determines the client's address, and acquires its connection permit.
     async fn admit(
         &self,
         tcp: &mut TcpStream,
@@ -110,15 +110,15 @@ impl EdgeTransport {
                 outcome: Handshake::Proxy,
             })?;
         let permit = self.permit(address).ok_or(NotAdmitted {
-            reason: "a client has its share of connections",
+            reason: "the client's share of connections is exhausted",
             outcome: Handshake::Crowded,
         })?;
-        // It fails if the client has disconnected, which the next read or write reports.
+        // An error means that the client has disconnected, which the next read or write reports.
         drop(write_stall::set_user_timeout(tcp, &self.limits));
         Ok((address, permit))
     }
 
-    /// The client's address: from the kernel, or from a load balancer's PROXY header.
+    /// The client's address: from the kernel, or from a trusted proxy's PROXY header.
     async fn source(
         &self,
         tcp: &mut TcpStream,
@@ -128,7 +128,7 @@ impl EdgeTransport {
             return Ok(address);
         }
         if !self.trusted_proxies.contains(address.ip()) {
-            return Err("a connection past the load trusted_proxies");
+            return Err("a connection that is not from a trusted proxy");
         }
         match proxy::read(tcp).await {
             Ok(Source::Local) => Ok(address),
@@ -137,8 +137,8 @@ impl EdgeTransport {
         }
     }
 
-    /// Admits one more connection of a client. A load balancer's own connections are those of many
-    /// clients, and are limited by the capacity alone.
+    /// Admits one more connection of a client. Connections of a trusted proxy carry many clients,
+    /// and are limited only by the total capacity.
     fn permit(&self, address: SocketAddr) -> Option<SharePermit> {
         let connections = &self.admission.connections;
         if self.trusted_proxies.contains(address.ip()) {

@@ -1,4 +1,4 @@
-//! A connection of HTTP/2 with a client, from its preface to its end.
+//! An HTTP/2 connection of a client, from its preface to its end.
 
 use std::future::Future;
 use std::future::poll_fn;
@@ -30,11 +30,11 @@ use crate::handler::RequestHandler;
 use crate::limits::Limits;
 use crate::timer::Timer;
 
-/// How long a connection may take to close after GOAWAY.
+/// Time between GOAWAY and the forced close of a connection.
 const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves the streams of a connection until it ends. Once `shutdown` is cancelled, open streams are
-/// completed and no other is begun.
+/// completed and further ones are refused.
 pub(crate) async fn serve<S, H>(
     stream: S,
     address: SocketAddr,
@@ -65,18 +65,18 @@ pub(crate) async fn serve<S, H>(
         close_by: None,
         timer: Timer::new(now + limits.first_request_timeout),
     };
-    let mut ending = pin!(shutdown.cancelled());
-    let mut asked = false;
+    let mut shutting_down = pin!(shutdown.cancelled());
+    let mut closing = false;
     poll_fn(|cx| {
-        if !asked && ending.as_mut().poll(cx).is_ready() {
-            asked = true;
+        if !closing && shutting_down.as_mut().poll(cx).is_ready() {
+            closing = true;
             connection.h2.graceful_shutdown();
         }
         connection.poll(cx)
     })
     .await;
     drop(connection);
-    // GOAWAY, or the last bytes of a response: not for a client that does not read.
+    // Flushes GOAWAY or the last bytes of a response; a client that does not read has a time limit.
     let _ = timeout(
         GRACEFUL_CLOSE_TIMEOUT,
         poll_fn(|cx| Pin::new(&mut buffer.handle()).poll_shutdown(cx)),
@@ -84,7 +84,7 @@ pub(crate) async fn serve<S, H>(
     .await;
 }
 
-/// Exchanges the prefaces.
+/// Exchanges the connection prefaces (RFC 9113, 3.4).
 async fn handshake<S>(
     buffer: &WriteBuffer<S>,
     limits: &Limits,
@@ -105,7 +105,7 @@ where
         .handshake(buffer.handle());
     poll_fn(|cx| {
         let polled = Pin::new(&mut handshake).poll(cx);
-        // An error shows at the next read.
+        // The next read reports the error.
         let _ = buffer.poll_send(cx);
         polled
     })
@@ -119,12 +119,12 @@ struct Connection<'c, S, H> {
     h2: server::Connection<WriteBuffer<S>, Bytes>,
     context: StreamContext<'c, S, H>,
     limits: &'c Limits,
-    /// The open streams, run within the connection's task: several that become ready together are
+    /// The open streams, polled in the connection's task: streams that become ready together cause
     /// one wake-up, and their responses one write.
     streams: FuturesUnordered<StreamTask<'c>>,
-    /// The deadline of the next request, while no stream is open.
+    /// Deadline of the next request, while no stream is open.
     idle_by: Instant,
-    /// The end of [`GRACEFUL_CLOSE_TIMEOUT`].
+    /// Deadline of the graceful close of an idle connection.
     close_by: Option<Instant>,
     timer: Timer,
 }
@@ -134,7 +134,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
     H: RequestHandler,
 {
-    /// Ready when the connection has ended, or must.
+    /// Ready when the connection has ended or must be closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.poll_streams(cx);
@@ -142,10 +142,10 @@ where
             if accepted == Poll::Ready(false) {
                 return Poll::Ready(());
             }
-            // Before the streams run that were received together with what is wrong.
+            // Before the new streams are polled, which may have arrived together with the error.
             if let Some(error) = self.context.buffer.error() {
                 self.h2.abrupt_shutdown(error);
-                // Writes GOAWAY, if the client reads.
+                // Writes GOAWAY, unless the client does not read.
                 let _ = self.h2.poll_closed(cx);
                 return Poll::Ready(());
             }
@@ -153,12 +153,12 @@ where
                 break;
             }
         }
-        // An error shows at the next read.
+        // The next read reports the error.
         let _ = self.context.buffer.poll_send(cx);
         self.poll_deadline(cx)
     }
 
-    /// Runs the open streams as far as they can go.
+    /// Polls the open streams.
     fn poll_streams(&mut self, cx: &mut Context<'_>) {
         let mut ended = false;
         while let Poll::Ready(Some(())) = Pin::new(&mut self.streams).poll_next(cx) {
@@ -193,7 +193,7 @@ where
     fn open(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let context = self.context;
         let Some(permit) = context.handler.admit_stream(context.address) else {
-            // The client may safely send the request again (RFC 9113, 8.7).
+            // The client may safely retry the request (RFC 9113, 8.7).
             respond.send_reset(Reason::REFUSED_STREAM);
             return context.buffer.on_refused_stream();
         };
@@ -201,7 +201,7 @@ where
         self.streams.push(Box::pin(stream));
     }
 
-    /// Ready when the client has been idle, or has not read, for too long.
+    /// Ready when the client has been idle or has not read for too long.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let reading = self.context.buffer.deadline(self.limits);
@@ -216,7 +216,7 @@ where
             if reading == Some(deadline) || self.close_by.is_some() {
                 return Poll::Ready(());
             }
-            // Idle: GOAWAY, and a little time for it to arrive.
+            // Idle: sends GOAWAY, and leaves time for it to arrive.
             self.close_by = Some(Instant::now() + GRACEFUL_CLOSE_TIMEOUT);
             self.h2.graceful_shutdown();
             cx.waker().wake_by_ref();

@@ -1,4 +1,4 @@
-//! The frames of a client, as the edge observes them beside the `h2` library, which reads them.
+//! A monitor of a client's frames, beside the `h2` library that reads them.
 
 mod budget;
 mod order;
@@ -10,11 +10,12 @@ use h2::Reason;
 use budget::FrameBudget;
 use order::FrameOrder;
 
-/// Length of a frame's head in bytes (RFC 9113, 4.1).
+/// Length of a frame header, in bytes (RFC 9113, 4.1).
 const HEAD_BYTES: usize = 9;
-/// `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` (RFC 9113, 3.4).
+/// Length of `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = 24;
 
+/// Frame types (RFC 9113, 6).
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -22,19 +23,19 @@ const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
 const CONTINUATION: u8 = 9;
 
-/// Finds the frames in the bytes of a client, and what about them ends its connection.
+/// The monitor of a client's frames: finds those that must end the connection.
 #[derive(Debug)]
 pub(super) struct FrameMonitor {
     budget: FrameBudget,
     order: FrameOrder,
     head: [u8; HEAD_BYTES],
-    /// Bytes of the next frame's head that were received.
+    /// Bytes received of the next frame's header.
     filled: usize,
-    /// Bytes of the current frame's payload, or of the preface, that are still to be received.
+    /// Bytes outstanding of the current frame's payload, or of the preface.
     payload: usize,
 }
 
-/// The head of a frame (RFC 9113, 4.1).
+/// The header of a frame (RFC 9113, 4.1).
 #[derive(Clone, Copy, Debug)]
 struct FrameHead {
     length: usize,
@@ -56,7 +57,7 @@ impl FrameHead {
     }
 }
 
-/// The 31 bits of a stream's identifier.
+/// The 31 bits of a stream identifier.
 fn without_reserved_bit(bytes: [u8; 4]) -> u32 {
     u32::from_be_bytes(bytes) & (u32::MAX >> 1)
 }
@@ -72,15 +73,15 @@ impl FrameMonitor {
         }
     }
 
-    /// Notes what the client sent.
+    /// Parses bytes from the client.
     pub(super) fn on_received(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (payload, rest) = bytes.split_at(self.payload.min(bytes.len()));
             self.payload -= payload.len();
             self.order.on_payload(payload);
             let (head, rest) = rest.split_at((HEAD_BYTES - self.filled).min(rest.len()));
-            for (place, byte) in self.head.iter_mut().skip(self.filled).zip(head) {
-                *place = *byte;
+            for (target, byte) in self.head.iter_mut().skip(self.filled).zip(head) {
+                *target = *byte;
             }
             self.filled += head.len();
             if self.filled == HEAD_BYTES {
@@ -94,17 +95,17 @@ impl FrameMonitor {
         }
     }
 
-    /// Notes payload of a response that was sent.
+    /// Credits sent payload of a response.
     pub(super) fn on_sent(&mut self, bytes: usize) {
         self.budget.on_payload(bytes);
     }
 
-    /// Notes a stream that was refused because the client has its share.
+    /// Charges a stream that was refused because the client's share is exhausted.
     pub(super) fn on_refused_stream(&mut self) {
         self.budget.on_refused_stream();
     }
 
-    /// The error that ends the connection, if there is one.
+    /// The connection error that the frames have caused, if any.
     pub(super) fn error(&self) -> Option<Reason> {
         if self.order.is_violated() {
             Some(Reason::PROTOCOL_ERROR)

@@ -1,4 +1,4 @@
-//! One stream: a request, and its response within the credit that the client grants.
+//! One stream: a request, and its response within the client's flow-control credit.
 
 use std::future::Future;
 use std::future::poll_fn;
@@ -38,7 +38,7 @@ use crate::http_date;
 use crate::limits::Limits;
 use crate::timer::Timer;
 
-/// What a stream needs of its connection.
+/// The state of a connection that its streams share.
 pub(super) struct StreamContext<'c, S, H> {
     pub(super) handler: &'c H,
     pub(super) address: SocketAddr,
@@ -100,7 +100,7 @@ impl<S, H: RequestHandler> StreamContext<'_, S, H> {
     }
 }
 
-/// Adds what a head must have (RFC 9110, 6.6.1 and 8.6).
+/// Sets the version, `Date` and `Content-Length` of a response (RFC 9110, 6.6.1 and 8.6).
 fn prepare(head: &mut response::Parts, body: &impl Body) {
     head.version = Version::HTTP_2;
     if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
@@ -112,14 +112,14 @@ fn prepare(head: &mut response::Parts, body: &impl Body) {
     }
 }
 
-/// Sends a response's body.
+/// The sender of a response's body.
 struct Sender<'c, S> {
     stream: SendStream<Bytes>,
     buffer: &'c WriteBuffer<S>,
     limits: &'c Limits,
-    /// The end of [`Limits::response_timeout`].
+    /// Deadline of the whole response.
     deadline: Instant,
-    /// The credit that the client granted late, and the timer of the present wait.
+    /// The throughput of a client that delays credit, and the timer of the current wait.
     late: Option<(ThroughputGuard, Timer)>,
     /// Whether the stream waits for credit.
     stalled: bool,
@@ -137,7 +137,10 @@ impl<'c, S> Sender<'c, S> {
         }
     }
 
-    /// Sends the body to its end; the error is the reason to reset the stream with.
+    /// Sends the whole body.
+    ///
+    /// # Errors
+    /// The reason to reset the stream with.
     async fn send(&mut self, mut body: impl Body<Data = Bytes> + Unpin) -> Result<(), Reason> {
         loop {
             let next = poll_fn(|cx| {
@@ -159,8 +162,8 @@ impl<'c, S> Sender<'c, S> {
         }
     }
 
-    /// Sends data as credit is granted for it, and the end of the stream with the last of it. True
-    /// if the stream has ended.
+    /// Sends data as the client grants credit, and the end of the stream with the last part.
+    /// Returns whether the stream has ended.
     async fn send_data(&mut self, mut data: Bytes, last: bool) -> Result<bool, Reason> {
         while !data.is_empty() {
             let credit = poll_fn(|cx| self.poll_credit(cx, data.len())).await?;
@@ -182,12 +185,15 @@ impl<'c, S> Sender<'c, S> {
         Ok(())
     }
 
-    /// The bytes that may be sent now. An error if the client withholds credit for too long.
+    /// Waits for credit, and returns its bytes.
     ///
-    /// Nothing is handed to HTTP/2 without credit: it would wait there, out of sight, while the
-    /// stream seems complete.
+    /// Data is not passed to `h2` without credit: `h2` would queue it, and the stream would seem
+    /// complete.
+    ///
+    /// # Errors
+    /// `CANCEL`, if the stream was reset or the client withholds credit for too long.
     fn poll_credit(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<Result<usize, Reason>> {
-        // The client's socket comes first: its progress is the connection's to watch.
+        // Waits for the socket first: the connection, not the stream, times a full socket.
         ready!(self.buffer.poll_ready(cx, self.limits));
         self.stream.reserve_capacity(wanted);
         loop {
@@ -206,7 +212,7 @@ impl<'c, S> Sender<'c, S> {
         Poll::Ready(Err(Reason::CANCEL))
     }
 
-    /// Ready when the client has granted too little credit for too long.
+    /// Ready once the client has granted too little credit for too long.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
         let begins = !std::mem::replace(&mut self.stalled, true);
@@ -229,8 +235,8 @@ impl IncomingBody {
         Self(Some(stream).filter(|stream| !stream.is_end_stream()))
     }
 
-    /// Reads a little more of a body that is not wanted. A client that still sends when its stream is
-    /// reset may never see the response that explains it.
+    /// Discards some more of an unread body. A client that still sends when its stream is reset may
+    /// never see the response.
     async fn linger(mut self, limits: &Limits) {
         if self.is_end_stream() {
             return;
@@ -243,7 +249,7 @@ impl IncomingBody {
                 read += frame.data_ref().map_or(0, Bytes::len);
             }
         };
-        // A slow client has had the time to read the response.
+        // At the timeout a slow client has had the time to read the response.
         let _ = timeout(limits.linger_timeout, enough).await;
     }
 }
@@ -265,11 +271,11 @@ impl Body for IncomingBody {
                 Poll::Ready(None)
             }
             Some(Ok(data)) => {
-                // Credit for the next bytes. It fails once the stream is closed.
+                // Grants credit for more; an error only means that the stream is closed.
                 let _ = stream.flow_control().release_capacity(data.len());
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            // A length that is not kept, or a stream that was reset.
+            // A wrong `Content-Length`, or a reset stream.
             Some(Err(_)) => Poll::Ready(Some(Err(BodyError::Disconnected))),
         }
     }
@@ -289,7 +295,7 @@ impl Body for IncomingBody {
 
 impl RequestBody for IncomingBody {
     fn poll_disconnected(&mut self, _: &mut Context<'_>) -> Poll<()> {
-        // The stream's task ends itself when the client resets the stream.
+        // `StreamContext::serve` ends when the client resets the stream.
         Poll::Pending
     }
 }

@@ -1,4 +1,4 @@
-//! The stream below HTTP/2: it collects what is written, and observes what moves.
+//! The stream below HTTP/2, which coalesces writes and observes progress.
 
 use std::io;
 use std::io::IoSlice;
@@ -24,23 +24,23 @@ use super::frames::FrameMonitor;
 use crate::limits::Limits;
 use crate::per_worker::lock_ignoring_poison;
 
-/// Bytes that are collected before the client must accept some.
-const MAX_COLLECTED: usize = 64 * 1024;
+/// Maximum buffered bytes before a write waits for the client's socket.
+const MAX_BUFFERED: usize = 64 * 1024;
 
-/// A connection's stream with two handles: that of HTTP/2, which reads, and leaves what it writes;
-/// and that of the connection, which sends everything that was left in one call. HTTP/2 alone would
-/// write each frame by itself, and every write is a TLS record and a system call.
+/// A connection's stream with two handles: `h2` reads from the stream and writes into the buffer;
+/// the connection sends the whole buffer in one call. `h2` alone would write each frame separately,
+/// and each write is a TLS record and a system call.
 pub(super) struct WriteBuffer<S>(Arc<Mutex<Inner<S>>>);
 
 struct Inner<S> {
     stream: S,
     out: BytesMut,
     frames: FrameMonitor,
-    /// The client's reading, while the kernel accepts no more for it.
+    /// The client's read rate, measured while the kernel's send buffer is full.
     reading: Option<ThroughputGuard>,
-    /// Payload that was handed to HTTP/2 since everything was last sent.
+    /// Payload bytes passed to `h2` since the buffer was last empty.
     unsent: usize,
-    /// Streams that wait until everything was sent.
+    /// Streams that wait until the buffer is empty.
     waiting: Vec<Waker>,
 }
 
@@ -61,7 +61,9 @@ impl<S> WriteBuffer<S> {
         Self(Arc::clone(&self.0))
     }
 
-    /// Ready while little enough waits for the client's socket.
+    /// Ready while the unsent bytes are below [`Http2Limits::max_unsent_bytes`].
+    ///
+    /// [`Http2Limits::max_unsent_bytes`]: crate::limits::Http2Limits::max_unsent_bytes
     pub(super) fn poll_ready(&self, cx: &Context<'_>, limits: &Limits) -> Poll<()> {
         let mut inner = self.inner();
         if inner.unsent < limits.http2.max_unsent_bytes {
@@ -71,24 +73,24 @@ impl<S> WriteBuffer<S> {
         Poll::Pending
     }
 
-    /// Notes payload that is handed to HTTP/2.
+    /// Records payload that is passed to `h2`.
     pub(super) fn on_payload(&self, bytes: usize) {
         let mut inner = self.inner();
         inner.unsent += bytes;
         inner.frames.on_sent(bytes);
     }
 
-    /// Notes a stream that was refused because the client has its share.
+    /// Charges a stream that was refused because the client's share is exhausted.
     pub(super) fn on_refused_stream(&self) {
         self.inner().frames.on_refused_stream();
     }
 
-    /// The error of the client's frames that ends the connection, if there is one.
+    /// The connection error that the client's frames have caused, if any.
     pub(super) fn error(&self) -> Option<Reason> {
         self.inner().frames.error()
     }
 
-    /// The time by which the client must read more, if it keeps the server waiting.
+    /// The deadline by which the client must read more, while the send buffer is full.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let guard = self.inner().reading?;
         Some(guard.deadline(limits.read_timeout, limits.min_bytes_per_second))
@@ -100,7 +102,7 @@ impl<S> WriteBuffer<S> {
 }
 
 impl<S: AsyncWrite + Unpin> WriteBuffer<S> {
-    /// Sends what was left to be sent.
+    /// Sends the buffered bytes.
     pub(super) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inner().poll_send(cx)
     }
@@ -121,7 +123,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
             }
             self.out.advance(sent);
         }
-        // An idle connection keeps no buffer.
+        // An idle connection holds no buffer.
         self.out = BytesMut::new();
         if Pin::new(&mut self.stream).poll_flush(cx)?.is_pending() {
             return self.wait_for_client();
@@ -170,7 +172,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteBuffer<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let inner = &mut *self.inner();
-        if inner.out.len() >= MAX_COLLECTED {
+        if inner.out.len() >= MAX_BUFFERED {
             ready!(inner.poll_send(cx))?;
         }
         for slice in slices {
@@ -184,7 +186,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteBuffer<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The connection sends, once all its streams were polled.
+        // The connection flushes, after it has polled all its streams.
         Poll::Ready(Ok(()))
     }
 

@@ -1,52 +1,52 @@
-//! The chunked transfer coding (RFC 9112, 7.1), as both sides of the edge read it.
+//! The decoder of the chunked transfer coding (RFC 9112, 7.1), for requests and responses.
 
 use bytes::Buf;
 use bytes::Bytes;
 use bytes::BytesMut;
 
-/// Digits of a chunk's size: up to 2^60 bytes.
+/// Maximum hexadecimal digits of a chunk size: less than 2^60 bytes.
 const MAX_DIGITS: u8 = 15;
-/// Bytes of all extensions and trailers of one body, which are dropped.
+/// Maximum bytes of the extensions and trailers of one body, which are discarded.
 const MAX_EXTRAS: u16 = 4096;
 
-/// Decodes a chunked body strictly: a size is hexadecimal digits and nothing else, and every line
-/// ends with CR LF.
+/// A strict decoder of a chunked body: a size is only hexadecimal digits, and every line ends with
+/// CR LF.
 #[derive(Debug, Default)]
 pub(crate) struct Chunked {
     state: State,
     extras: u16,
 }
 
-/// What the bytes received so far contain.
+/// The result of a decoding step.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     /// A part of the body.
     Data(Bytes),
-    /// Nothing before more is received.
+    /// More bytes are needed.
     More,
     /// The end of the body.
     End,
 }
 
-/// The coding is broken, and with it the end of the message unknown.
+/// A malformed chunked body; the end of the message is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the chunks are malformed")]
 pub(crate) struct ChunkError;
 
-/// What the next byte belongs to.
+/// The element that the next byte belongs to.
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// A chunk's size, or its end after the first digit.
+    /// A chunk size, or its end after the first digit.
     Size { size: u64, digits: u8 },
-    /// A chunk's extensions, which are ignored.
+    /// The chunk extensions, which are discarded.
     Extension { size: u64 },
     /// The LF after a size.
     SizeEnd { size: u64 },
-    /// A chunk, with this many bytes left.
+    /// The data of a chunk, with this many bytes left.
     Data(u64),
-    /// The CR after a chunk.
+    /// The CR after chunk data.
     DataEnd,
-    /// The LF after that.
+    /// The LF after chunk data.
     DataEndLf,
     /// The first byte of a trailer, or the CR of the empty line.
     TrailerStart,
@@ -69,12 +69,15 @@ impl Default for State {
 }
 
 impl Chunked {
-    /// Whether the end of the body was read.
+    /// Whether the end of the body was decoded.
     pub(crate) fn is_complete(&self) -> bool {
         matches!(self.state, State::Done)
     }
 
-    /// Takes the next part of the body from the front of `inbox`.
+    /// Decodes the next part of the body from the front of `inbox`.
+    ///
+    /// # Errors
+    /// [`ChunkError`].
     pub(crate) fn decode(&mut self, inbox: &mut BytesMut) -> Result<Piece, ChunkError> {
         let mut used = 0;
         for byte in inbox.iter() {
@@ -132,7 +135,7 @@ impl Chunked {
         Ok(next)
     }
 
-    /// Counts a byte that is dropped.
+    /// Counts a discarded byte.
     fn extra(&mut self, byte: u8, next: State) -> Result<State, ChunkError> {
         self.extras += 1;
         let control = (byte < b' ' && byte != b'\t') || byte == 0x7f;
@@ -143,7 +146,7 @@ impl Chunked {
     }
 }
 
-/// Takes what was received of `left` bytes; returns it, and how many are then left.
+/// Takes up to `left` bytes from `inbox`. Returns them and the number of bytes left after them.
 pub(crate) fn take(inbox: &mut BytesMut, left: u64) -> (Bytes, u64) {
     let most = usize::try_from(left).unwrap_or(usize::MAX);
     let data = inbox.split_to(most.min(inbox.len())).freeze();
@@ -168,8 +171,8 @@ mod tests {
     use super::*;
     use crate::tests::reference;
 
-    /// The body at the beginning of `text`, and its length as it was coded, if it is whole. The
-    /// decoder gets `step` bytes at a time.
+    /// Decodes the body at the beginning of `text`, which arrives in steps of `step` bytes. Returns
+    /// it and its encoded length; `None` if it is incomplete.
     fn first_body(text: &[u8], step: usize) -> Result<Option<(Vec<u8>, usize)>, ChunkError> {
         let (mut chunked, mut inbox, mut body) = (Chunked::default(), BytesMut::new(), Vec::new());
         let mut received = 0;
@@ -187,14 +190,14 @@ mod tests {
         Ok(None)
     }
 
-    /// The body that is all of `text`.
+    /// Decodes a body that ends with `text`.
     fn decode(text: &[u8], step: usize) -> Result<Option<Vec<u8>>, ChunkError> {
         let found = first_body(text, step)?;
         Ok(found.and_then(|(body, length)| (length == text.len()).then_some(body)))
     }
 
     #[test]
-    fn chunks_are_put_together_however_they_come() {
+    fn chunks_are_decoded_however_they_arrive() {
         let text = b"5\r\nhello\r\n6;name=value\r\n world\r\n0\r\nx-sum: 1\r\n\r\n";
         for step in 1..text.len() {
             assert_eq!(decode(text, step), Ok(Some(b"hello world".to_vec())));
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_readers_differ_on_is_refused() {
+    fn forms_that_parsers_read_differently_are_refused() {
         for text in [
             "5\nhello\r\n0\r\n\r\n",
             "5\r\nhello\n0\r\n\r\n",
@@ -233,7 +236,7 @@ mod tests {
         assert!(decode(trailers.as_bytes(), 64).is_err());
     }
 
-    /// Fuzz target: a body is decoded alike however it arrives, and as a second reader decodes it.
+    /// Fuzz target: a body is decoded alike however it arrives, and as by a reference decoder.
     #[test]
     fn fuzz_chunked() {
         bolero::check!().for_each(|text: &[u8]| {
@@ -247,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_coded_is_decoded(
+        fn an_encoded_body_is_decoded(
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..60), 0..8),
             step in 1_usize..50,
         ) {

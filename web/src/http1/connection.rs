@@ -1,4 +1,4 @@
-//! A connection of HTTP/1.1 with a client, from its first request to its end.
+//! An HTTP/1.1 connection of a client, from its first request to its end.
 
 use std::future::Future;
 use std::future::poll_fn;
@@ -39,18 +39,18 @@ use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::timer::Timer;
 
-/// The size of a read, in bytes.
+/// Size of the read buffer, in bytes.
 const READ_BYTES: usize = 8 * 1024;
-/// The least room for a read, in bytes: below it, the buffer grows.
+/// Minimum free space for a read, in bytes; with less, the buffer grows.
 const MIN_READ_BYTES: usize = 2 * 1024;
-/// Response bytes that are collected before a write: one TLS record.
+/// Response bytes that are buffered before a write: one TLS record.
 const WRITE_BYTES: usize = 16 * 1024;
 
-/// The connection is of no more use: the client disconnected, or is too slow.
+/// The end of a connection whose client has disconnected or is too slow.
 #[derive(Debug)]
 struct Closed;
 
-/// A connection's stream, and what was read from it in advance.
+/// A connection's stream with its read buffer.
 pub(super) struct BufferedStream<S> {
     pub(super) io: S,
     pub(super) inbox: BytesMut,
@@ -58,9 +58,9 @@ pub(super) struct BufferedStream<S> {
 }
 
 impl<S: AsyncRead + Unpin> BufferedStream<S> {
-    /// Reads what was received; 0 bytes are the end.
+    /// Reads into the buffer; 0 bytes mean the end of the stream.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // The rest of the last buffer suffices for most heads.
+        // The rest of the last buffer is large enough for most heads.
         if self.inbox.capacity() - self.inbox.len() < MIN_READ_BYTES {
             self.inbox.reserve(READ_BYTES);
         }
@@ -69,14 +69,14 @@ impl<S: AsyncRead + Unpin> BufferedStream<S> {
 }
 
 impl<S> BufferedStream<S> {
-    /// Whether there is room for the rest of a head.
+    /// Whether the buffer has room for the rest of a head.
     pub(super) fn has_room(&self) -> bool {
         self.inbox.len() < self.max_header_bytes
     }
 }
 
-/// Serves the requests of a connection until it ends. Once `shutdown` is cancelled, no other request
-/// is begun.
+/// Serves the requests of a connection until it ends. Once `shutdown` is cancelled, no further
+/// request is accepted.
 pub(crate) async fn serve<S, H>(
     stream: S,
     address: SocketAddr,
@@ -101,7 +101,7 @@ pub(crate) async fn serve<S, H>(
     };
     let closed = connection.serve_all(handler, shutdown).await;
     if matches!(closed, Ok(CloseReason::Complete)) && connection.close_notify_sent {
-        // Closing the socket is all that remains.
+        // Only the socket remains to be closed.
         return;
     }
     connection.close().await;
@@ -110,11 +110,11 @@ pub(crate) async fn serve<S, H>(
     }
 }
 
-/// Why a connection ends after a response.
+/// The reason why a connection ends after a response.
 enum CloseReason {
     /// The request and the response are complete.
     Complete,
-    /// The client may still be sending what is not wanted.
+    /// The client may still be sending a body that is not read.
     Unread,
 }
 
@@ -134,10 +134,10 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         handler: &H,
         shutdown: &CancellationToken,
     ) -> Result<CloseReason, Closed> {
-        let mut ending = pin!(shutdown.cancelled());
+        let mut shutting_down = pin!(shutdown.cancelled());
         let mut wait = self.limits.first_request_timeout;
         loop {
-            let head = match self.next_head(wait, ending.as_mut()).await? {
+            let head = match self.next_head(wait, shutting_down.as_mut()).await? {
                 Ok(head) => head,
                 Err(problem) => {
                     let response = handler.reject(problem, self.address.ip());
@@ -153,8 +153,8 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
             let closes = is_tunnel || response.extensions().get::<CloseConnection>().is_some();
             let complete = body.is_complete() && !closes;
             // `Connection: close` while draining moves clients to another instance.
-            let stays = !shutdown.is_cancelled() && !handler.is_draining();
-            let persistent = head.persistent && complete && stays;
+            let serving = !shutdown.is_cancelled() && !handler.is_draining();
+            let persistent = head.persistent && complete && serving;
             self.send(response, to_head, persistent).await?;
             if !complete || (!persistent && !self.stream.inbox.is_empty()) {
                 return Ok(CloseReason::Unread);
@@ -165,12 +165,14 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         }
     }
 
-    /// The next request's head, or what is wrong with it. Closed if there is none, or if the process
-    /// ends before it has begun.
+    /// Reads the next request's head, or returns the problem of a malformed one.
+    ///
+    /// # Errors
+    /// [`Closed`], if there is no further request, or the shutdown begins before one.
     async fn next_head(
         &mut self,
         wait: Duration,
-        mut ending: Pin<&mut impl Future<Output = ()>>,
+        mut shutting_down: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Result<Head, Problem>, Closed> {
         let waited = Instant::now();
         let mut begun = head::has_begun(&self.stream.inbox).then_some(waited);
@@ -192,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
                     continue;
                 }
                 let deadline = match begun {
-                    None if ending.as_mut().poll(cx).is_ready() => {
+                    None if shutting_down.as_mut().poll(cx).is_ready() => {
                         return Poll::Ready(Err(Closed));
                     }
                     None => waited + wait,
@@ -203,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
                     None => Err(Closed),
                     Some(_) => Ok(Err(Problem::new(
                         StatusCode::REQUEST_TIMEOUT,
-                        "the head of the request came too slowly",
+                        "the head of the request was sent too slowly",
                     ))),
                 });
             }
@@ -211,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         .await
     }
 
-    /// Sends a response, as its body arrives.
+    /// Sends a response; its body is sent as it arrives.
     async fn send<B>(
         &mut self,
         response: Response<B>,
@@ -232,14 +234,14 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
             let nothing_to_send = self.outbox.is_empty();
             let next = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
                 Poll::Ready(next) => Poll::Ready(Some(next)),
-                // What is there is sent while more is awaited.
+                // Buffered data is sent while the body has no more.
                 Poll::Pending if !nothing_to_send => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             });
             match next.await {
                 None => self.flush(deadline).await?,
                 Some(None) => break,
-                // The only way left to report an error: the response is truncated.
+                // After the head, truncating the response is the only way to report an error.
                 Some(Some(Err(_))) => return self.flush(deadline).await.and(Err(Closed)),
                 Some(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap_or_default();
@@ -260,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         self.finish(persistent, deadline).await
     }
 
-    /// Sends the end of a response; of the last one, together with `close_notify`.
+    /// Sends the end of a response; the last response ends together with `close_notify`.
     async fn finish(&mut self, persistent: bool, deadline: Instant) -> Result<(), Closed> {
         if !persistent && self.stream.io.write_final(&self.outbox) {
             self.outbox.clear();
@@ -269,7 +271,10 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         self.flush(deadline).await
     }
 
-    /// Sends what was collected, to a client that reads fast enough.
+    /// Sends the buffered bytes.
+    ///
+    /// # Errors
+    /// [`Closed`], if the client reads too slowly.
     async fn flush(&mut self, deadline: Instant) -> Result<(), Closed> {
         let mut guard: Option<ThroughputGuard> = None;
         let Self {
@@ -303,7 +308,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
             }
         })
         .await?;
-        // The buffer is kept for the next response, unless it grew beyond the ordinary.
+        // The buffer is reused for the next response, unless it grew beyond its usual size.
         if outbox.capacity() > 2 * WRITE_BYTES {
             *outbox = BytesMut::new();
         }
@@ -311,8 +316,8 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         Ok(())
     }
 
-    /// Reads a little more of what is not wanted. A client that still sends when its connection is
-    /// closed gets a TCP reset, and may never see the response that explains it.
+    /// Discards some more of an unread body. A client that still sends when its connection is
+    /// closed gets a TCP reset, and may never see the response.
     async fn linger(&mut self) {
         let Self { stream, limits, .. } = self;
         let mut read = stream.inbox.len();
@@ -326,12 +331,12 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
             }
             Poll::Ready(())
         });
-        // A slow client has had the time to read the response.
+        // At the timeout a slow client has had the time to read the response.
         let _ = timeout(limits.linger_timeout, enough).await;
     }
 
     async fn close(&mut self) {
-        // With `close_notify` a client can tell the end from a truncation.
+        // With `close_notify` the client can distinguish the end from a truncation.
         let _ = timeout(self.limits.linger_timeout, self.stream.io.shutdown()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Parts of HTTP/1.1 messages, as both sides of the edge write them.
+//! The encoding of HTTP/1.1 header fields and integers, for requests and responses.
 
 use bytes::BytesMut;
 use http::HeaderName;
@@ -15,13 +15,13 @@ pub(crate) fn write_header(to: &mut BytesMut, name: &HeaderName, value: &HeaderV
     to.extend_from_slice(b"\r\n");
 }
 
-/// Writes an integer in a radix of up to 16: at most twenty digits.
+/// Writes an integer in a radix from 10 to 16: at most twenty digits.
 pub(crate) fn write_integer(to: &mut BytesMut, mut number: u64, radix: u64) {
     let mut digits = [0; 20];
     let mut from = digits.len();
-    for place in digits.iter_mut().rev() {
+    for slot in digits.iter_mut().rev() {
         let digit = u8::try_from(number % radix).unwrap_or(0);
-        *place = if digit < 10 {
+        *slot = if digit < 10 {
             b'0' + digit
         } else {
             b'a' + digit - 10

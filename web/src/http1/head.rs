@@ -1,4 +1,4 @@
-//! Parsing of a request's head: once, strictly, into the types that the rest of the edge uses.
+//! The strict parser of a request's head.
 
 use bytes::Buf;
 use bytes::Bytes;
@@ -26,11 +26,11 @@ const END: &[u8] = b"\r\n\r\n";
 /// An empty line, which some clients send after a body.
 const EMPTY_LINE: &[u8] = b"\r\n";
 
-/// A head without ambiguity.
+/// The head of an unambiguous request.
 #[derive(Debug)]
 pub(crate) struct Head {
-    /// Method, target and headers. The framing headers are still among them; `headers.rs` does not
-    /// forward them.
+    /// Method, target and headers, including the framing headers, which `headers.rs` does not
+    /// forward.
     pub(crate) parts: request::Parts,
     /// The framing of the body.
     pub(crate) framing: Framing,
@@ -51,15 +51,15 @@ pub(crate) enum Framing {
     Chunked,
 }
 
-/// Takes a head from the front of `inbox`; `None` while its end has not come.
+/// Takes a head from the front of `inbox`; `None` while it is incomplete.
 ///
 /// Stricter than RFC 9112 where parsers are known to differ, so that every server behind this one
-/// reads the same request: lines end with CR LF, and the body's length is stated once, in one way.
+/// reads the same request: lines end with CR LF, and the body's length is stated once, in one form.
 /// One empty line before the request line is skipped (RFC 9112, 2.2); a second one is refused.
 ///
 /// # Errors
-/// The problem to respond with before the connection is closed.
-pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>, Problem> {
+/// The problem of a malformed or oversized head: 400, 417, 431 or 505.
+pub(crate) fn take(inbox: &mut BytesMut, max_bytes: usize) -> Result<Option<Head>, Problem> {
     if !has_begun(inbox) {
         return Ok(None);
     }
@@ -69,15 +69,15 @@ pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>,
         0
     };
     let text = inbox.get(start..).unwrap_or_default();
-    let end = memmem::find(text, END).map(|at| at + END.len());
+    let end = memmem::find(text, END).map(|index| index + END.len());
     let seen = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
-    if memchr_iter(b'\n', seen).any(|at| at == 0 || seen.get(at - 1) != Some(&b'\r')) {
+    if memchr_iter(b'\n', seen).any(|index| index == 0 || seen.get(index - 1) != Some(&b'\r')) {
         return Err(malformed("a line of the head does not end with CR LF"));
     }
     if !seen.first().is_some_and(u8::is_ascii_alphabetic) {
-        return Err(malformed("a request begins with its method"));
+        return Err(malformed("a request must begin with its method"));
     }
-    if seen.len() > longest {
+    if seen.len() > max_bytes {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         let detail = "the head of the request is too long";
         return Err(Problem::new(status, detail));
@@ -91,9 +91,9 @@ pub(crate) fn take(inbox: &mut BytesMut, longest: usize) -> Result<Option<Head>,
     }
 }
 
-/// Whether a request has begun. An empty line before it, or half of one, does not count: a client
-/// that ends a body with a superfluous line end stays idle as long as any other, and its connection
-/// is closed while the process drains. Nor does it extend a time limit.
+/// Whether a request has begun. An empty line, or half of one, does not count: a client that sends
+/// a superfluous line end after a body stays idle, so that its connection is closed in a drain, and
+/// the line end does not change a timeout.
 pub(super) fn has_begun(inbox: &[u8]) -> bool {
     !EMPTY_LINE.starts_with(inbox)
 }
@@ -107,11 +107,11 @@ fn read(bytes: &Bytes) -> Result<Head, Problem> {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Err(Problem::new(status, "too many headers"));
         }
-        Err(httparse::Error::Version) => return Err(other_version()),
+        Err(httparse::Error::Version) => return Err(unsupported_version()),
         _ => return Err(malformed("the head of the request is malformed")),
     }
     if request.version != Some(1) {
-        return Err(other_version());
+        return Err(unsupported_version());
     }
     let mut parts = request::Request::new(()).into_parts().0;
     parts.version = Version::HTTP_11;
@@ -129,7 +129,7 @@ fn read(bytes: &Bytes) -> Result<Head, Problem> {
     })
 }
 
-/// The target. A fragment is refused, because the URI parser would drop it.
+/// Parses the target. A fragment is refused, because the URI parser would drop it.
 fn target(bytes: &Bytes, target: &str) -> Result<Uri, Problem> {
     let form = target.starts_with('/') || target.starts_with("https://") || target == "*";
     let uri = Uri::from_maybe_shared(bytes.slice_ref(target.as_bytes()));
@@ -139,7 +139,7 @@ fn target(bytes: &Bytes, target: &str) -> Result<Uri, Problem> {
     }
 }
 
-/// Whether a target has a path. `https://host?query` has none, and would be forwarded without one.
+/// Whether a target has a path: `https://host?query` has none, and would be forwarded without one.
 fn has_path(uri: &Uri) -> bool {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     target.starts_with('/') || target == "*"
@@ -158,7 +158,10 @@ fn fields(bytes: &Bytes, from: &[httparse::Header<'_>]) -> Result<HeaderMap, Pro
     Ok(headers)
 }
 
-/// The framing, stated once, in one way.
+/// The framing of the body, stated once, in one form.
+///
+/// # Errors
+/// 400 otherwise (RFC 9112, 6.3).
 fn framing(headers: &HeaderMap) -> Result<Framing, Problem> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
@@ -179,12 +182,12 @@ fn framing(headers: &HeaderMap) -> Result<Framing, Problem> {
             Ok(Framing::Chunked)
         }
         _ => Err(malformed(
-            "the length of the body is said in more than one way",
+            "the length of the body is stated in more than one way",
         )),
     }
 }
 
-/// `1*DIGIT` in its canonical form: no sign, no list, no leading zero.
+/// Parses `1*DIGIT` in canonical form: no sign, no list, no leading zero.
 fn digits(text: &[u8]) -> Option<u64> {
     let plain = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
     if !plain || (text.len() > 1 && text.first() == Some(&b'0')) {
@@ -207,7 +210,7 @@ fn expects(headers: &HeaderMap) -> Result<bool, Problem> {
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(true),
         _ => Err(Problem::new(
             StatusCode::EXPECTATION_FAILED,
-            "nothing but 100-continue can be expected here",
+            "the only supported expectation is 100-continue",
         )),
     }
 }
@@ -216,10 +219,10 @@ fn malformed(detail: &'static str) -> Problem {
     Problem::bad_request(detail)
 }
 
-fn other_version() -> Problem {
+fn unsupported_version() -> Problem {
     Problem::new(
         StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-        "HTTP/1.1 and HTTP/2 are spoken here",
+        "only HTTP/1.1 and HTTP/2 are supported",
     )
 }
 

@@ -1,4 +1,4 @@
-//! A request's body, read from its connection as it is polled.
+//! The body of an HTTP/1.1 request, read from its connection when polled.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -51,7 +51,7 @@ impl<'s, S> IncomingBody<'s, S> {
         }
     }
 
-    /// Whether all of it was read, so that the next request may follow.
+    /// Whether the whole body was read, so that the next request may follow.
     pub(super) fn is_complete(&self) -> bool {
         match &self.framing {
             Framing::Length(left) => *left == 0,
@@ -59,7 +59,7 @@ impl<'s, S> IncomingBody<'s, S> {
         }
     }
 
-    /// Decodes what was received.
+    /// Decodes the buffered bytes.
     fn decode(&mut self) -> Result<Piece, BodyError> {
         let inbox = &mut self.stream.inbox;
         match &mut self.framing {
@@ -79,7 +79,7 @@ impl<'s, S> IncomingBody<'s, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> IncomingBody<'_, S> {
     fn poll_continue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
-        // A client that has begun to send does not wait.
+        // A client that has begun to send does not wait for 100 Continue.
         if !self.stream.inbox.is_empty() {
             self.interim = b"";
         }
@@ -133,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Body for IncomingBody<'_, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> RequestBody for IncomingBody<'_, S> {
     fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // A client may pipeline its next request; at most one head of it is buffered.
+        // A client may pipeline its next request, of which at most one head is buffered.
         while self.stream.has_room() {
             match ready!(self.stream.poll_fill(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),

@@ -1,4 +1,4 @@
-//! The head of a response, as it is written.
+//! The encoder of a response head.
 
 use bytes::BufMut;
 use bytes::BytesMut;
@@ -12,10 +12,10 @@ use super::encode::write_header;
 use super::encode::write_integer;
 use crate::http_date;
 
-/// How the end of a response's body is indicated (RFC 9112, 6).
+/// The framing of a response's body (RFC 9112, 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// There is no body (RFC 9110, 6.4.1); a `Content-Length` in the head stays.
+    /// No body (RFC 9110, 6.4.1); a `Content-Length` in the head stays.
     Bodiless,
     /// `Content-Length`.
     Length(u64),
@@ -24,7 +24,8 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// The framing of a response to `HEAD` or another method, whose body's length may be known.
+    /// The framing for a status, a request method (`HEAD` or another) and a body of known or
+    /// unknown length.
     pub(super) fn of(status: StatusCode, to_head: bool, length: Option<u64>) -> Self {
         let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         match length {
@@ -36,7 +37,7 @@ impl Framing {
     }
 }
 
-/// Writes the head.
+/// Writes the head of a response.
 pub(super) fn write_head(
     out: &mut BytesMut,
     head: &response::Parts,
@@ -78,7 +79,7 @@ fn write_fields(out: &mut BytesMut, headers: &HeaderMap, framing: Framing) {
     }
 }
 
-/// Writes a chunk of the body.
+/// Writes a chunk, unless `data` is empty, which would end the body.
 pub(super) fn write_chunk(out: &mut BytesMut, data: &[u8]) {
     if data.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! A client's TLS connection.
+//! The TLS stream of a client.
 
 use std::io;
 use std::io::IoSlice;
@@ -17,8 +17,8 @@ use crate::admission::SharePermit;
 use crate::http1::CoalescedClose;
 use crate::limits::Limits;
 
-/// A client's TLS stream. It holds the client's connection permit, and fails when the client does not
-/// read what was written.
+/// A client's TLS stream, with the client's connection permit. Reads and writes fail with
+/// `TimedOut` once the client has stopped reading.
 pub(crate) struct ClientStream {
     stream: TlsStream<DeferredTicketStream>,
     stall: WriteStallGuard,
@@ -39,7 +39,7 @@ impl ClientStream {
         }
     }
 
-    /// An error if the client does not read what was written before.
+    /// Checks that the client reads the bytes written before.
     fn check_stall(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.stall.is_stalled(self.stream.get_ref().0.tcp(), cx) {
             return Err(io::ErrorKind::TimedOut.into());

@@ -1,4 +1,4 @@
-//! The end of a TLS connection in one packet: the last bytes and `close_notify`.
+//! The coalescing of the last response with `close_notify`.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use tokio_rustls::server::TlsStream;
 use super::deferred_ticket::DeferredTicketStream;
 use crate::http1::CoalescedClose;
 
-/// Largest payload that is sent together with `close_notify`, in bytes: one TLS record.
+/// Maximum payload sent together with `close_notify`, in bytes: one TLS record.
 const MAX_BYTES: usize = 16 * 1024;
 
 impl CoalescedClose for TlsStream<DeferredTicketStream> {
@@ -16,11 +16,11 @@ impl CoalescedClose for TlsStream<DeferredTicketStream> {
         if bytes.len() > MAX_BYTES || session.wants_write() {
             return false;
         }
-        // The session's own buffer is empty, and holds more than this.
-        let taken = session.writer().write_all(bytes).is_ok();
-        if taken {
+        // The session's buffer is empty, and larger than `MAX_BYTES`.
+        let queued = session.writer().write_all(bytes).is_ok();
+        if queued {
             session.send_close_notify();
         }
-        taken
+        queued
     }
 }

@@ -1,4 +1,4 @@
-//! The stream below TLS that defers session tickets.
+//! The TCP stream below TLS, which defers session tickets.
 
 use std::io;
 use std::io::IoSlice;
@@ -12,18 +12,16 @@ use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
-/// A TLS record of application data (RFC 8446, 5.1), which is what encrypted handshake messages
-/// look like too.
+/// The TLS record type of application data, and of encrypted handshake messages (RFC 8446, 5.1).
 const APPLICATION_DATA: u8 = 23;
 
-/// A TCP stream that holds back the session ticket, the server's last message of a handshake, until
-/// the first response: sent by itself it would cost one more packet and one more system call for
-/// every connection.
+/// A TCP stream that delays the session ticket, the server's last handshake message, until the
+/// first response: separately sent, it would cost every connection one more packet and system call.
 #[derive(Debug)]
 pub(crate) struct DeferredTicketStream {
     tcp: TcpStream,
     handshaking: bool,
-    /// The last write was complete, so that the next one begins at a TLS record.
+    /// Whether the last write was complete, so that the next one begins with a TLS record.
     at_record: bool,
     held: Vec<u8>,
 }
@@ -48,7 +46,7 @@ impl DeferredTicketStream {
         &self.tcp
     }
 
-    /// A flight of the handshake begins with a record in plaintext; a ticket's record is encrypted.
+    /// Whether a write is the ticket: other handshake writes begin with a plaintext record.
     fn is_ticket(&self, slices: &[IoSlice<'_>]) -> bool {
         let first = slices.iter().find_map(|slice| slice.first());
         self.handshaking && self.at_record && first == Some(&APPLICATION_DATA)
@@ -115,7 +113,7 @@ impl AsyncWrite for DeferredTicketStream {
         };
         if let Some(left) = held.get(written..).filter(|left| !left.is_empty()) {
             this.held = left.to_vec();
-            // Polled again so that the kernel wakes the task once it has room.
+            // Writes again, so that the kernel wakes the task once it has room.
             ready!(this.poll_held(cx))?;
             return Pin::new(&mut this.tcp).poll_write_vectored(cx, slices);
         }

@@ -1,4 +1,4 @@
-//! The transport of the redirect to HTTPS.
+//! The transport of the plaintext listener, which redirects to HTTPS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use super::EdgeTransport;
 use crate::admission::SharePermit;
 
-/// [`EdgeTransport`] without TLS, for the listener that only redirects to HTTPS.
+/// [`EdgeTransport`] without TLS.
 pub(crate) struct PlaintextTransport(pub(crate) EdgeTransport);
 
 impl Transport for PlaintextTransport {
@@ -44,7 +44,7 @@ impl Transport for PlaintextTransport {
     }
 }
 
-/// A client's TCP connection, which holds the client's connection permit.
+/// A client's TCP stream, with the client's connection permit.
 pub(crate) struct PlaintextStream {
     tcp: TcpStream,
     #[expect(dead_code, reason = "held for its Drop")]

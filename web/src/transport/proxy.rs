@@ -1,8 +1,7 @@
-//! The PROXY protocol, version 2, as a receiver (haproxy's `doc/proxy-protocol.txt`, 2.2).
+//! The receiver of PROXY protocol version 2 (`HAProxy`'s `doc/proxy-protocol.txt`, 2.2).
 //!
-//! `ppp` parses the header. The checks after it are stricter than the specification demands: where
-//! a receiver may go on with a header that it does not understand, this one refuses, because the
-//! header decides which client the connection belongs to.
+//! `ppp` parses the header. The checks after it are stricter than the specification: headers that a
+//! receiver may ignore are refused, because the header determines the client's address.
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -20,27 +19,27 @@ use tokio::io::AsyncReadExt;
 
 /// Length of the fixed part in bytes: signature, version and command, family and protocol, length.
 const PREFIX: usize = 16;
-/// Longest variable part that is read, in bytes. Addresses take up to 36; the longest TLVs in use,
-/// names from a client's certificate, some hundreds.
+/// Maximum length of the variable part, in bytes. Addresses take up to 36; the longest TLVs in use,
+/// names from a client certificate, some hundreds.
 const MAX_LENGTH: usize = 2048;
 /// Version 2 with the command LOCAL.
 const LOCAL: u8 = 0x20;
-/// CRC-32C, the checksum of a header (Castagnoli's polynomial, as in RFC 3720).
+/// The checksum of a header: CRC-32C (Castagnoli's polynomial, as in RFC 3720).
 const CRC_32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
-/// The origin of a connection, as its PROXY header states it.
+/// The source of a connection in its PROXY header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The load balancer itself, which checks whether this server is alive.
+    /// The proxy itself, for its health checks.
     Local,
-    /// A client behind the load balancer.
+    /// A client of the proxy.
     Client(SocketAddr),
 }
 
-/// Why a header is refused.
+/// A refused header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyError {
-    /// The connection ended early, or began with something else.
+    /// The connection ended early, or does not begin with a header.
     Missing,
     /// Not version 2.
     Version,
@@ -57,7 +56,7 @@ pub(crate) enum ProxyError {
 }
 
 impl ProxyError {
-    /// The text for the log. Nothing of the header is in it.
+    /// The text for the log, without data from the header.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Missing => "no PROXY header",
@@ -86,7 +85,10 @@ impl From<ParseError> for ProxyError {
     }
 }
 
-/// Reads a header from the beginning of a connection: all of it, and not one byte more.
+/// Reads a header from the beginning of a connection, and no byte after it.
+///
+/// # Errors
+/// [`ProxyError`].
 pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Source, ProxyError> {
     let mut buffer = [0; PREFIX + MAX_LENGTH];
     let (prefix, rest) = buffer
@@ -100,14 +102,14 @@ pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Source
     source(buffer.get(..PREFIX + length).ok_or(ProxyError::Length)?)
 }
 
-/// The length of the variable part, from a prefix that can begin an accepted header: a refusal
-/// does not wait for the rest.
+/// The length of the variable part, from the fixed part, which is checked first: a refusal does not
+/// wait for the rest.
 fn rest_length(prefix: &[u8; PREFIX]) -> Result<usize, ProxyError> {
     let [.., high, low] = prefix;
     let length = usize::from(u16::from_be_bytes([*high, *low]));
     match Header::try_from(prefix.as_slice()) {
         Ok(_) | Err(ParseError::Partial(..)) => Ok(length),
-        // The family of a LOCAL header is to be ignored, also one that `ppp` does not know.
+        // The family of a LOCAL header must be ignored, even if `ppp` does not know it.
         Err(_) if is_local(prefix) => Ok(length),
         Err(error) => Err(error.into()),
     }
@@ -119,7 +121,7 @@ fn is_local(header: &[u8]) -> bool {
         .is_some_and(|rest| rest.first() == Some(&LOCAL))
 }
 
-/// The source that a whole header states.
+/// The source in a complete header.
 fn source(bytes: &[u8]) -> Result<Source, ProxyError> {
     if is_local(bytes) {
         return Ok(Source::Local);
@@ -141,14 +143,14 @@ fn source(bytes: &[u8]) -> Result<Source, ProxyError> {
     Ok(Source::Client(SocketAddr::new(ip, port)))
 }
 
-/// Walks the TLVs, which have to fill the header, and compares the CRC-32C if one is there.
+/// Checks that the TLVs fill the header, and verifies the CRC-32C if there is one.
 fn verify_checksum(header: &Header<'_>) -> Result<(), ProxyError> {
     let bytes = header.as_bytes();
     let mut stated = None;
     let mut end = bytes.len() - header.tlv_bytes().len();
     for tlv in header.tlvs() {
         let tlv = tlv?;
-        // Each begins with its type and the two bytes of its length.
+        // A TLV begins with one byte of type and two of length.
         end += 3 + tlv.value.len();
         if tlv.kind != u8::from(Type::CRC32C) {
             continue;
@@ -156,8 +158,8 @@ fn verify_checksum(header: &Header<'_>) -> Result<(), ProxyError> {
         let value: [u8; 4] = tlv.value[..]
             .try_into()
             .map_err(|_other_length| ProxyError::Length)?;
-        let here = (end, u32::from_be_bytes(value));
-        if stated.replace(here).is_some() {
+        let checksum = (end, u32::from_be_bytes(value));
+        if stated.replace(checksum).is_some() {
             return Err(ProxyError::Checksum);
         }
     }
@@ -166,7 +168,7 @@ fn verify_checksum(header: &Header<'_>) -> Result<(), ProxyError> {
     };
     let (before, after) = bytes.split_at_checked(end).ok_or(ProxyError::Length)?;
     let (before, _value) = before.split_last_chunk::<4>().ok_or(ProxyError::Length)?;
-    // The sender computed it with zeros in the place of its value.
+    // The sender computes the checksum with zeros in its place.
     let mut digest = CRC_32C.digest();
     for part in [before, &[0; 4], after] {
         digest.update(part);

@@ -1,3 +1,5 @@
+//! Tests of the transport with real TLS clients: PROXY headers, admission and timeouts.
+
 use std::time::Duration;
 
 use certs::IdentityFiles;
@@ -13,19 +15,19 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 
-/// An edge's transport with a listener, and what clients need to know of it.
-struct Door {
+/// An edge transport with its listener and the certificates for clients.
+struct TestListener {
     dir: TempDir,
     tcp: TcpListener,
     transport: EdgeTransport,
 }
 
-impl Door {
+impl TestListener {
     async fn open(trusted_proxies: &str, proxy_protocol: bool, connections: u64) -> Self {
         let dir = TempDir::new().unwrap();
         #[expect(
             clippy::disallowed_methods,
-            reason = "a handshake compares with the real time"
+            reason = "a handshake compares with the system clock"
         )]
         let now = ::time::OffsetDateTime::now_utc();
         dev_ca::development(&dev_ca::Settings::new(dir.path(), now)).unwrap();
@@ -50,9 +52,9 @@ impl Door {
         }
     }
 
-    /// Lets a client in that sends `first` before its handshake and `hello` after it. `Ok` is
-    /// where it comes from, and what it sent.
-    async fn let_in(&self, first: &[u8]) -> Result<(String, Established<Stream>), Rejected> {
+    /// Connects a client that sends `first` before its handshake and `hello` after it. Returns the
+    /// client's address and the connection.
+    async fn connect(&self, first: &[u8]) -> Result<(String, Established<Stream>), Rejected> {
         let address = self.tcp.local_addr().unwrap();
         let anchors = self.dir.path().join("public/ca.pem");
         let config = policy::https_client(&TrustAnchors::from_pem_file(anchors).unwrap()).unwrap();
@@ -65,7 +67,7 @@ impl Door {
             if let Ok(mut tls) = connector.connect(name, tcp).await {
                 tls.write_all(b"hello").await.unwrap();
                 tls.flush().await.unwrap();
-                // Until the other side has read it.
+                // Waits until the server has read it.
                 drop(tls.read(&mut [0]).await);
             }
         });
@@ -97,105 +99,105 @@ const HEADER: &[u8] =
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 #[tokio::test]
-async fn a_proxy_header_says_who_the_client_is_and_the_handshake_begins_right_after_it() {
-    let door = Door::open("127.0.0.0/8", true, 1).await;
-    let (client, held) = door.let_in(HEADER).await.unwrap();
+async fn a_proxy_header_states_the_client_and_the_handshake_follows_it() {
+    let listener = TestListener::open("127.0.0.0/8", true, 1).await;
+    let (client, held) = listener.connect(HEADER).await.unwrap();
     assert_eq!(client, "203.0.113.9");
     assert_eq!(held.address.port(), 4000);
-    // The load balancer itself has no limit; that client has.
-    let (balancer, _held) = door.let_in(LOCAL).await.unwrap();
-    assert_eq!(balancer, "127.0.0.1");
-    door.let_in(LOCAL).await.unwrap();
-    let crowded = door.let_in(HEADER).await.err().unwrap();
-    assert!(matches!(crowded, Rejected::NotAdmitted(_)), "{crowded}");
+    // The proxy itself is not limited; the client is.
+    let (proxy, _held) = listener.connect(LOCAL).await.unwrap();
+    assert_eq!(proxy, "127.0.0.1");
+    listener.connect(LOCAL).await.unwrap();
+    let refused = listener.connect(HEADER).await.err().unwrap();
+    assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
     drop(held);
-    door.let_in(HEADER).await.unwrap();
-    assert_eq!(door.count("done"), "4");
-    assert_eq!(door.count("crowded"), "1");
+    listener.connect(HEADER).await.unwrap();
+    assert_eq!(listener.count("done"), "4");
+    assert_eq!(listener.count("crowded"), "1");
 }
 
 #[tokio::test]
-async fn where_headers_are_agreed_on_nobody_gets_in_without_a_good_one() {
-    let door = Door::open("127.0.0.0/8", true, 8).await;
+async fn with_the_proxy_protocol_a_client_without_a_valid_header_is_refused() {
+    let listener = TestListener::open("127.0.0.0/8", true, 8).await;
     for first in [
         &b""[..],
         b"PROXY TCP4 203.0.113.9 10.0.0.1 4000 443\r\n",
         b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0C\xCB\0\x71\x09\x0A\0\0\x01\x0F\xA0\x01\xBB",
         b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
     ] {
-        let refused = door.let_in(first).await.err().unwrap();
+        let refused = listener.connect(first).await.err().unwrap();
         assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
     }
-    assert_eq!(door.count("proxy"), "4");
-    assert_eq!(door.count("done"), "0");
+    assert_eq!(listener.count("proxy"), "4");
+    assert_eq!(listener.count("done"), "0");
 }
 
 #[tokio::test]
-async fn past_the_load_balancers_no_header_is_believed() {
-    let door = Door::open("10.0.0.0/8", true, 8).await;
+async fn a_proxy_header_of_an_untrusted_peer_is_refused() {
+    let listener = TestListener::open("10.0.0.0/8", true, 8).await;
     for first in [HEADER, LOCAL, b""] {
-        let refused = door.let_in(first).await.err().unwrap();
+        let refused = listener.connect(first).await.err().unwrap();
         assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
     }
-    // Where none is agreed on, one is no handshake.
-    let door = Door::open("127.0.0.0/8", false, 8).await;
-    let refused = door.let_in(HEADER).await.err().unwrap();
+    // Without the proxy protocol, a header is a malformed TLS handshake.
+    let listener = TestListener::open("127.0.0.0/8", false, 8).await;
+    let refused = listener.connect(HEADER).await.err().unwrap();
     assert!(matches!(refused, Rejected::Handshake(_)), "{refused}");
-    assert_eq!(door.count("tls"), "1");
+    assert_eq!(listener.count("tls"), "1");
 }
 
 #[tokio::test]
-async fn a_client_with_all_its_connections_costs_no_handshake_and_one_that_left_has_room() {
-    let door = Door::open("", false, 2).await;
-    let one = door.let_in(b"").await.unwrap();
-    let _other = door.let_in(b"").await.unwrap();
-    let refused = door.let_in(b"").await.err().unwrap();
+async fn a_client_at_its_connection_limit_is_refused_until_a_connection_ends() {
+    let listener = TestListener::open("", false, 2).await;
+    let one = listener.connect(b"").await.unwrap();
+    let _other = listener.connect(b"").await.unwrap();
+    let refused = listener.connect(b"").await.err().unwrap();
     assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
-    assert_eq!(door.transport.admission.connections.used(), 2);
+    assert_eq!(listener.transport.admission.connections.used(), 2);
     drop(one);
-    assert!(door.let_in(b"").await.is_ok());
+    assert!(listener.connect(b"").await.is_ok());
 }
 
 #[tokio::test]
-async fn whoever_says_nothing_is_counted_when_the_time_is_over() {
-    let door = Door::open("127.0.0.0/8", true, 8).await;
-    let address = door.tcp.local_addr().unwrap();
+async fn a_silent_client_counts_as_unfinished() {
+    let listener = TestListener::open("127.0.0.0/8", true, 8).await;
+    let address = listener.tcp.local_addr().unwrap();
     let _silent = TcpStream::connect(address).await.unwrap();
-    let (tcp, from) = door.tcp.accept().await.unwrap();
-    let handshake = door.transport.establish(tcp, from);
+    let (tcp, from) = listener.tcp.accept().await.unwrap();
+    let handshake = listener.transport.establish(tcp, from);
     assert!(
         time::timeout(Duration::from_millis(50), handshake)
             .await
             .is_err()
     );
-    assert_eq!(door.count("unfinished"), "1");
-    assert_eq!(door.transport.admission.connections.used(), 0);
+    assert_eq!(listener.count("unfinished"), "1");
+    assert_eq!(listener.transport.admission.connections.used(), 0);
 }
 
 #[tokio::test]
-async fn in_the_clear_the_same_is_asked_of_a_client_before_anything_is_read() {
-    let Door { tcp, transport, .. } = Door::open("127.0.0.0/8", true, 1).await;
+async fn the_plaintext_transport_admits_clients_by_the_same_rules() {
+    let TestListener { tcp, transport, .. } = TestListener::open("127.0.0.0/8", true, 1).await;
     let plain = PlaintextTransport(transport);
     let address = tcp.local_addr().unwrap();
-    let come = async |first: &[u8]| {
+    let connect = async |first: &[u8]| {
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(first).await.unwrap();
         client.write_all(b"hello").await.unwrap();
-        // Whoever sends less than a header has sent all.
+        // Otherwise the server would wait for the rest of an incomplete header.
         client.shutdown().await.unwrap();
         let (tcp, from) = tcp.accept().await.unwrap();
         plain.establish(tcp, from).await
     };
-    let mut held = come(HEADER).await.unwrap();
+    let mut held = connect(HEADER).await.unwrap();
     assert_eq!(held.address.to_string(), "203.0.113.9:4000");
-    let mut said = String::new();
-    held.stream.read_to_string(&mut said).await.unwrap();
-    assert_eq!(said, "hello");
-    assert!(come(HEADER).await.is_err());
+    let mut received = String::new();
+    held.stream.read_to_string(&mut received).await.unwrap();
+    assert_eq!(received, "hello");
+    assert!(connect(HEADER).await.is_err());
     drop(held);
-    assert!(come(HEADER).await.is_ok());
+    assert!(connect(HEADER).await.is_ok());
     for first in [&b""[..], b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
-        let refused = come(first).await.err().unwrap();
+        let refused = connect(first).await.err().unwrap();
         assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
     }
 }

@@ -1,4 +1,4 @@
-//! Clients that do not read what the kernel holds for them.
+//! Detection of clients that do not read from the kernel's send buffer.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -19,18 +19,19 @@ use tokio::time::sleep_until;
 
 use crate::limits::Limits;
 
-/// The upper bound of the binary search in [`unsent`], in bytes.
+/// Upper bound of the binary search in [`unsent`], in bytes.
 const MAX_UNSENT: u32 = 1 << 23;
 
-/// Detects clients that stop reading.
+/// A detector of clients that stop reading.
 ///
-/// A small response to a client that does not read fits the kernel's buffer: to HTTP it is sent, and
-/// the connection looks idle. So the kernel is asked, at an interval after a write, whether it still
-/// holds it. A request needs no timer of its own, and an idle connection no system call.
+/// A small response fits into the kernel's send buffer: to HTTP it is sent, and the connection of a
+/// client that does not read seems idle. So the guard checks, at an interval after a write, how
+/// much the kernel still holds. Requests need no further timer, and idle connections no system
+/// call.
 #[derive(Debug)]
 pub(super) struct WriteStallGuard {
     interval: Duration,
-    /// What a client must read between two checks, in bytes, while something is left for it.
+    /// Bytes that a client must read between two checks while the kernel holds unsent bytes.
     min_bytes_per_interval: u32,
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether written bytes may still be unread.
@@ -39,7 +40,7 @@ pub(super) struct WriteStallGuard {
     written: u32,
     /// Bytes the kernel still held at the last check.
     unsent: u32,
-    /// Since when the kernel has accepted no more.
+    /// Since when the kernel's send buffer is full.
     blocked: Option<Instant>,
     stalled: bool,
 }
@@ -65,7 +66,7 @@ impl WriteStallGuard {
         }
     }
 
-    /// Notes bytes that the kernel accepted.
+    /// Records bytes that the kernel accepted.
     pub(super) fn on_write(&mut self, bytes: usize, cx: &mut Context<'_>) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.written = self.written.saturating_add(bytes);
@@ -76,7 +77,7 @@ impl WriteStallGuard {
         }
     }
 
-    /// Notes that the kernel accepts no more for now.
+    /// Records that the kernel's send buffer is full.
     pub(super) fn on_blocked(&mut self) {
         self.blocked.get_or_insert_with(Instant::now);
     }
@@ -89,7 +90,7 @@ impl WriteStallGuard {
         let written = std::mem::take(&mut self.written);
         let unsent = unsent(tcp);
         let read = self.unsent.saturating_add(written).saturating_sub(unsent);
-        // At the upper bound of what can be measured, reading shows at the next check.
+        // At the upper bound of the measurement, progress is visible only at the next check.
         let saturated = unsent == MAX_UNSENT && self.unsent < MAX_UNSENT;
         self.unsent = unsent;
         self.armed = unsent > 0;
@@ -100,14 +101,14 @@ impl WriteStallGuard {
         self.stalled
     }
 
-    /// Closes the connection with a reset, and drops what the kernel holds for it, if the client is
-    /// the reason for its end. Otherwise the kernel goes on sending.
+    /// If the client has stalled, makes the close a reset that discards the kernel's send buffer.
+    /// Otherwise the kernel keeps sending after the close.
     pub(super) fn abort_if_stalled(&self, tcp: &TcpStream) {
         let blocked = self
             .blocked
             .is_some_and(|since| since.elapsed() >= self.interval);
         if self.stalled || blocked {
-            // It fails on a socket that has ended already.
+            // An error means that the socket has ended already.
             let _ = tcp.set_zero_linger();
         }
     }
@@ -116,17 +117,17 @@ impl WriteStallGuard {
         let due = Instant::now() + self.interval;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         timer.as_mut().reset(due);
-        // The timer wakes the connection's task, which then reads.
+        // Polled, so that the timer wakes the connection's task, whose next read checks the stall.
         if let Poll::Ready(()) = timer.as_mut().poll(cx) {
             cx.waker().wake_by_ref();
         }
     }
 }
 
-/// The bytes that the kernel could not send yet, to within a KiB.
+/// The bytes that the kernel has not sent yet, to within a KiB.
 ///
-/// No safe call returns this number, but one sets how many bytes there may be while a socket still
-/// counts as writable: `TCP_NOTSENT_LOWAT`, which means twice as many. So this is a binary search.
+/// No safe call returns this number. But `TCP_NOTSENT_LOWAT` sets the number of unsent bytes (half
+/// of the option's value) below which the socket is writable, so a binary search finds it.
 fn unsent(tcp: &TcpStream) -> u32 {
     let socket = SockRef::from(tcp);
     let is_less_than = |bytes: u32| {
@@ -136,19 +137,19 @@ fn unsent(tcp: &TcpStream) -> u32 {
             .is_err()
             || poll(&mut polled, PollTimeout::ZERO) != Ok(0)
     };
-    let (mut least, mut most) = (0, MAX_UNSENT);
+    let (mut low, mut high) = (0, MAX_UNSENT);
     if is_less_than(1) {
-        most = 0;
+        high = 0;
     }
-    while most - least > 1024 {
-        let middle = least.midpoint(most);
+    while high - low > 1024 {
+        let middle = low.midpoint(high);
         if is_less_than(middle) {
-            most = middle;
+            high = middle;
         } else {
-            least = middle;
+            low = middle;
         }
     }
     // 0 restores the system's default.
     let _ = socket.set_tcp_notsent_lowat(0);
-    most
+    high
 }

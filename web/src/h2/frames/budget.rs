@@ -1,31 +1,32 @@
-//! A budget for frames that carry nothing.
+//! A budget of frames without data, against frame floods.
 
 use super::DATA;
 use super::FrameHead;
 use super::HEADERS;
 use super::RST_STREAM;
 
-/// Frames that a connection may send before it has earned any.
+/// Credit of a new connection, in frames.
 const INITIAL_CREDIT: i64 = 256;
-/// The most credit that can be saved up.
+/// Maximum credit, in frames.
 const MAX_CREDIT: i64 = 4096;
-/// Credit for a stream's HEADERS: the stream may be reset, and its windows are updated.
+/// Credit for the HEADERS of a stream: its windows are updated, and it may be reset.
 const STREAM_CREDIT: i64 = 8;
-/// Cost of resetting a stream: a client that does nothing else is not in good faith.
+/// Cost of `RST_STREAM`: more than the stream earned, so that a client cannot reset all its
+/// streams.
 const RESET_COST: i64 = 10;
-/// Payload bytes that earn one frame, in either direction.
+/// Payload bytes, in either direction, that earn one frame.
 const BYTES_PER_CREDIT: u64 = 1024;
-/// Cost of a stream beyond the client's share, above what its HEADERS earn.
+/// Cost of a refused stream, which includes the credit for its HEADERS.
 const REFUSED_COST: i64 = STREAM_CREDIT + RESET_COST;
 
-/// Counts the frames of a client that carry nothing: PING, SETTINGS, PRIORITY, `WINDOW_UPDATE`,
-/// `RST_STREAM`, CONTINUATION, empty DATA, and unknown ones. Each costs the server work and the
-/// client nothing, which is what the floods of CVE-2019-9511 to 9518 and CVE-2023-44487 exploit.
-/// Streams and data earn credit for such frames; a client that overdraws it is disconnected.
+/// The budget of a client's frames without data: PING, SETTINGS, PRIORITY, `WINDOW_UPDATE`,
+/// `RST_STREAM`, CONTINUATION, empty DATA, and unknown ones. Such frames cost the server more than
+/// the client, which the floods of CVE-2019-9511 to 9518 and CVE-2023-44487 exploit. Streams and
+/// data earn credit for them; a client that overdraws its credit is disconnected.
 #[derive(Debug)]
 pub(super) struct FrameBudget {
     credit: i64,
-    /// Bytes of payload that have not earned credit yet.
+    /// Payload bytes that have not earned credit yet.
     bytes: u64,
 }
 
@@ -37,7 +38,7 @@ impl FrameBudget {
         }
     }
 
-    /// Notes a frame of the client.
+    /// Charges or credits a frame of the client.
     pub(super) fn on_frame(&mut self, head: FrameHead) {
         match head.kind {
             DATA if head.length > 0 => self.on_payload(head.length),
@@ -47,7 +48,7 @@ impl FrameBudget {
         }
     }
 
-    /// Notes payload of a response that was sent, or of a request that was received.
+    /// Credits payload that was sent or received.
     pub(super) fn on_payload(&mut self, bytes: usize) {
         self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
         let earned = i64::try_from(self.bytes / BYTES_PER_CREDIT).unwrap_or(MAX_CREDIT);
@@ -55,7 +56,7 @@ impl FrameBudget {
         self.credit = self.credit.saturating_add(earned).min(MAX_CREDIT);
     }
 
-    /// Notes a stream that was refused because the client has its share.
+    /// Charges a stream that was refused because the client's share is exhausted.
     pub(super) fn on_refused_stream(&mut self) {
         self.credit -= REFUSED_COST;
     }

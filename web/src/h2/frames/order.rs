@@ -1,4 +1,4 @@
-//! The order of frames, where `h2` accepts what RFC 9113 forbids.
+//! The order of frames, where `h2` accepts frames that RFC 9113 forbids.
 
 use super::CONTINUATION;
 use super::FrameHead;
@@ -7,18 +7,18 @@ use super::PUSH_PROMISE;
 use super::SETTINGS;
 use super::without_reserved_bit;
 
-/// Flag of SETTINGS: the frame only acknowledges the server's.
+/// Flag of SETTINGS: an acknowledgement.
 const ACK: u8 = 0x1;
-/// Flag of a field block's last frame.
+/// Flag of the last frame of a field block.
 const END_HEADERS: u8 = 0x4;
-/// Flag of HEADERS whose payload begins with the length of its padding.
+/// Flag of HEADERS: the payload begins with the padding length.
 const PADDED: u8 = 0x8;
-/// Flag of HEADERS that state a priority: the stream they depend on, and a weight.
+/// Flag of HEADERS: the payload has a stream dependency and a weight.
 pub(super) const PRIORITY: u8 = 0x20;
-/// Length of the field that states the dependency, in bytes.
+/// Length of the stream dependency, in bytes.
 const DEPENDENCY_BYTES: usize = 4;
 
-/// Compares frames with the order that RFC 9113 demands. Each violation is a connection error.
+/// A check of the frame order that RFC 9113 requires. A violation is a connection error.
 #[derive(Debug)]
 pub(super) struct FrameOrder {
     expected: Expected,
@@ -26,7 +26,7 @@ pub(super) struct FrameOrder {
     dependency: Option<Dependency>,
 }
 
-/// What the next frame has to be.
+/// The expected next frame.
 #[derive(Clone, Copy, Debug)]
 enum Expected {
     /// The client's SETTINGS, after the preface (3.4).
@@ -37,11 +37,11 @@ enum Expected {
     Any,
 }
 
-/// The dependency that the HEADERS of a stream state, while its bytes are received.
+/// The stream dependency in HEADERS, while its bytes are received.
 #[derive(Debug)]
 struct Dependency {
     stream: u32,
-    /// Bytes before it.
+    /// Payload bytes before the dependency.
     skipped: usize,
     bytes: [u8; DEPENDENCY_BYTES],
     filled: usize,
@@ -56,12 +56,12 @@ impl FrameOrder {
         }
     }
 
-    /// Notes a frame's head.
+    /// Checks the header of a frame.
     pub(super) fn on_frame(&mut self, head: FrameHead) {
         let is_allowed = match self.expected {
             Expected::Settings => head.kind == SETTINGS && head.flags & ACK == 0,
             Expected::Continuation(stream) => head.kind == CONTINUATION && head.stream == stream,
-            // A client never promises (8.4).
+            // A client must not push (8.4).
             Expected::Any => !matches!(head.kind, CONTINUATION | PUSH_PROMISE),
         };
         self.is_violated |= !is_allowed;
@@ -80,7 +80,7 @@ impl FrameOrder {
         });
     }
 
-    /// Notes payload of the current frame.
+    /// Checks payload of the current frame.
     pub(super) fn on_payload(&mut self, mut bytes: &[u8]) {
         let Some(dependency) = &mut self.dependency else {
             return;
@@ -89,17 +89,17 @@ impl FrameOrder {
             .get(dependency.skipped.min(bytes.len())..)
             .unwrap_or_default();
         dependency.skipped = 0;
-        let places = dependency.bytes.iter_mut().skip(dependency.filled);
-        for (place, byte) in places.zip(bytes) {
-            *place = *byte;
+        let targets = dependency.bytes.iter_mut().skip(dependency.filled);
+        for (target, byte) in targets.zip(bytes) {
+            *target = *byte;
             dependency.filled += 1;
         }
         if dependency.filled < DEPENDENCY_BYTES {
             return;
         }
-        // RFC 9113 has no such error any more, but `h2` resets the stream without decompressing its
-        // field block. The compression state of the two ends then differs, and later requests would
-        // be read as others than the client sent (4.3).
+        // RFC 9113 no longer has this error, but `h2` resets the stream without decompressing its
+        // field block. The compression states of the two sides then differ, and later requests
+        // would be decoded to other requests than the client sent (4.3).
         self.is_violated |= without_reserved_bit(dependency.bytes) == dependency.stream;
         self.dependency = None;
     }

@@ -1,4 +1,4 @@
-//! Floods, and frames out of order.
+//! Tests of floods and of frames out of order.
 
 use super::*;
 
@@ -22,8 +22,8 @@ fn framed(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A monitor that has seen the client's preface.
-fn begun() -> FrameMonitor {
+/// A monitor after the client's preface.
+fn after_preface() -> FrameMonitor {
     let mut monitor = FrameMonitor::new();
     monitor.on_received(&[PREFACE, &framed(SETTINGS, 0, 0, &[])].concat());
     assert_eq!(monitor.error(), None);
@@ -39,31 +39,31 @@ fn error(mut monitor: FrameMonitor, bytes: &[u8], piece: usize) -> Option<Reason
 }
 
 #[test]
-fn floods_end_the_connection_however_they_are_split() {
+fn floods_overdraw_the_budget_however_they_are_split() {
     for kind in [DATA, RST_STREAM, PRIORITY, PING, WINDOW_UPDATE, UNKNOWN] {
         let length = if kind == DATA { 0 } else { 8 };
         let flood = frame(kind, length).repeat(300);
         for piece in [1, 10, flood.len()] {
-            let error = error(begun(), &flood, piece);
+            let error = error(after_preface(), &flood, piece);
             assert_eq!(error, Some(Reason::ENHANCE_YOUR_CALM), "{kind}");
         }
     }
     let cancelled = [frame(HEADERS, 5), frame(RST_STREAM, 4)].concat();
-    let error = error(begun(), &cancelled.repeat(300), 1000);
+    let error = error(after_preface(), &cancelled.repeat(300), 1000);
     assert_eq!(error, Some(Reason::ENHANCE_YOUR_CALM));
 }
 
 #[test]
-fn continuations_are_counted() {
+fn a_flood_of_continuations_overdraws_the_budget() {
     let open = framed(HEADERS, 0, 1, &[0; 5]);
     let flood = framed(CONTINUATION, 0, 1, &[0; 8]).repeat(300);
-    let error = error(begun(), &[open, flood].concat(), 100);
+    let error = error(after_preface(), &[open, flood].concat(), 100);
     assert_eq!(error, Some(Reason::ENHANCE_YOUR_CALM));
 }
 
 #[test]
-fn a_client_that_moves_data_may_update_its_windows() {
-    let mut download = begun();
+fn a_client_that_transfers_data_may_update_its_windows() {
+    let mut download = after_preface();
     for _ in 0..1000 {
         download.on_sent(16 * 1024);
         download.on_received(&[frame(WINDOW_UPDATE, 4), frame(WINDOW_UPDATE, 4)].concat());
@@ -74,9 +74,12 @@ fn a_client_that_moves_data_may_update_its_windows() {
         frame(DATA, 200),
         frame(WINDOW_UPDATE, 4),
     ];
-    assert_eq!(error(begun(), &request.concat().repeat(5000), 1000), None);
+    assert_eq!(
+        error(after_preface(), &request.concat().repeat(5000), 1000),
+        None
+    );
     let cancelled_sometimes = [frame(HEADERS, 5).repeat(5), frame(RST_STREAM, 4)].concat();
-    let error = error(begun(), &cancelled_sometimes.repeat(1000), 1000);
+    let error = error(after_preface(), &cancelled_sometimes.repeat(1000), 1000);
     assert_eq!(error, None);
 }
 
@@ -104,13 +107,17 @@ fn frames_out_of_order_end_the_connection() {
         let bytes = frames.concat();
         let expected = (!is_allowed).then_some(Reason::PROTOCOL_ERROR);
         for piece in [1, 3, bytes.len()] {
-            assert_eq!(error(begun(), &bytes, piece), expected, "{frames:?}");
+            assert_eq!(
+                error(after_preface(), &bytes, piece),
+                expected,
+                "{frames:?}"
+            );
         }
     }
 }
 
 #[test]
-fn the_first_frame_is_settings() {
+fn the_first_frame_must_be_settings() {
     for first in [
         frame(HEADERS, 5),
         frame(PING, 8),

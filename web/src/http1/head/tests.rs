@@ -1,28 +1,28 @@
-//! Heads that are read, and every kind that is refused.
+//! Tests of accepted and refused heads.
 
 use super::*;
 use crate::tests::reference;
 
-const LONGEST: usize = 16 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 
-fn of(text: &[u8]) -> Result<Option<Head>, Problem> {
-    take(&mut BytesMut::from(text), LONGEST)
+fn parse(text: &[u8]) -> Result<Option<Head>, Problem> {
+    take(&mut BytesMut::from(text), MAX_BYTES)
 }
 
 fn head(text: &str) -> Head {
-    of(text.as_bytes()).unwrap().unwrap()
+    parse(text.as_bytes()).unwrap().unwrap()
 }
 
 fn refused(text: &str) -> u16 {
-    of(text.as_bytes()).unwrap_err().status.as_u16()
+    parse(text.as_bytes()).unwrap_err().status.as_u16()
 }
 
 #[test]
-fn a_head_is_taken_whole_and_nothing_after_it() {
+fn a_head_is_taken_without_the_bytes_after_it() {
     let mut inbox = BytesMut::from(
         "POST /fhir?_pretty=true HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET /",
     );
-    let head = take(&mut inbox, LONGEST).unwrap().unwrap();
+    let head = take(&mut inbox, MAX_BYTES).unwrap().unwrap();
     assert_eq!(head.parts.method, Method::POST);
     assert_eq!(head.parts.uri, "/fhir?_pretty=true");
     assert_eq!(head.parts.headers["host"], "a");
@@ -36,29 +36,29 @@ fn a_head_is_awaited_until_its_end() {
     let text = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     for length in 0..text.len() {
         let mut inbox = BytesMut::from(&text[..length]);
-        assert!(matches!(take(&mut inbox, LONGEST), Ok(None)), "{length}");
+        assert!(matches!(take(&mut inbox, MAX_BYTES), Ok(None)), "{length}");
         assert_eq!(inbox.len(), length);
     }
 }
 
 #[test]
-fn one_empty_line_before_a_request_is_skipped_and_is_no_beginning_of_it() {
+fn one_empty_line_before_a_request_is_skipped_and_does_not_begin_it() {
     let text = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
     for length in 0..text.len() {
         let mut inbox = BytesMut::from(&text[..length]);
-        assert!(matches!(take(&mut inbox, LONGEST), Ok(None)), "{length}");
+        assert!(matches!(take(&mut inbox, MAX_BYTES), Ok(None)), "{length}");
         assert_eq!(inbox.len(), length);
         assert_eq!(has_begun(&inbox), length > 2, "{length}");
     }
     let mut inbox = BytesMut::from(&[&text[..], b"\r\nGET"].concat()[..]);
-    assert_eq!(take(&mut inbox, LONGEST).unwrap().unwrap().parts.uri, "/");
+    assert_eq!(take(&mut inbox, MAX_BYTES).unwrap().unwrap().parts.uri, "/");
     assert_eq!(&inbox[..], b"\r\nGET");
-    // A second one is refused as soon as it is there.
+    // A second empty line is refused as soon as it arrives.
     assert_eq!(refused("\r\n\r\n"), 400);
 }
 
 #[test]
-fn what_readers_differ_on_is_refused() {
+fn forms_that_parsers_read_differently_are_refused() {
     for text in [
         "GET / HTTP/1.1\nHost: a\n\n",
         "GET / HTTP/1.1\r\nHost: a\n\r\n\r\n",
@@ -96,7 +96,7 @@ fn what_readers_differ_on_is_refused() {
 }
 
 #[test]
-fn a_length_is_said_once_in_one_way() {
+fn a_length_is_stated_once_in_one_form() {
     for lines in [
         "Content-Length: 4\r\nContent-Length: 4\r\n",
         "Content-Length: 4, 4\r\n",
@@ -119,14 +119,14 @@ fn a_length_is_said_once_in_one_way() {
         let text = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
         assert_eq!(refused(&text), 400, "{lines:?}");
     }
-    let of = |lines: &str| head(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n")).framing;
-    assert_eq!(of(""), Framing::None);
-    assert_eq!(of("Content-Length: 0\r\n"), Framing::None);
-    assert_eq!(of("Transfer-Encoding: Chunked\r\n"), Framing::Chunked);
+    let framing = |lines: &str| head(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n")).framing;
+    assert_eq!(framing(""), Framing::None);
+    assert_eq!(framing("Content-Length: 0\r\n"), Framing::None);
+    assert_eq!(framing("Transfer-Encoding: Chunked\r\n"), Framing::Chunked);
 }
 
 #[test]
-fn what_a_client_expects_and_wants_is_read() {
+fn connection_and_expect_are_parsed() {
     let text = "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-a , Close\r\n\r\n";
     assert!(!head(text).persistent);
     let text = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n";
@@ -136,25 +136,25 @@ fn what_a_client_expects_and_wants_is_read() {
 }
 
 #[test]
-fn a_head_has_its_limits() {
-    let long = format!("GET / HTTP/1.1\r\nHost: {}", "a".repeat(LONGEST));
+fn a_head_above_its_limits_is_refused() {
+    let long = format!("GET / HTTP/1.1\r\nHost: {}", "a".repeat(MAX_BYTES));
     assert_eq!(refused(&long), 431);
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65));
     assert_eq!(refused(&many), 431);
 }
 
-/// Fuzz target: a head is read alike however it arrives, and as a second reader reads it.
+/// Fuzz target: a head is parsed alike however it arrives, and as by a reference parser.
 #[test]
 fn fuzz_request_head() {
     bolero::check!().for_each(|text: &[u8]| {
         let mut inbox = BytesMut::from(text);
-        let whole = take(&mut inbox, LONGEST);
+        let whole = take(&mut inbox, MAX_BYTES);
         let by_bytes = taken_by_bytes(text);
         match (&whole, &by_bytes) {
             (Ok(None), Ok(None)) => {}
-            (Ok(Some(ours)), Ok(Some(other))) => {
-                assert_eq!(ours.parts.headers, other.parts.headers);
-                assert_same_reading(ours, text, &inbox);
+            (Ok(Some(head)), Ok(Some(other))) => {
+                assert_eq!(head.parts.headers, other.parts.headers);
+                assert_equals_reference(head, text, &inbox);
             }
             (Err(problem), Err(other)) => assert_eq!(problem.status, other.status),
             _ => panic!("{whole:?} at once, {by_bytes:?} byte by byte"),
@@ -167,14 +167,14 @@ fn taken_by_bytes(text: &[u8]) -> Result<Option<Head>, Problem> {
     let mut inbox = BytesMut::new();
     for byte in text {
         inbox.extend_from_slice(&[*byte]);
-        if let Some(head) = take(&mut inbox, LONGEST)? {
+        if let Some(head) = take(&mut inbox, MAX_BYTES)? {
             return Ok(Some(head));
         }
     }
     Ok(None)
 }
 
-fn assert_same_reading(head: &Head, text: &[u8], rest: &[u8]) {
+fn assert_equals_reference(head: &Head, text: &[u8], rest: &[u8]) {
     let text = text.strip_prefix(EMPTY_LINE).unwrap_or(text);
     let reference = reference::head(text).expect("a head by RFC 9112");
     assert_eq!(rest, reference.rest);
@@ -184,18 +184,18 @@ fn assert_same_reading(head: &Head, text: &[u8], rest: &[u8]) {
     };
     assert_eq!(head.parts.method.as_str(), method);
     assert_eq!(head.parts.uri, *target);
-    let ours = head.parts.headers.iter();
-    let mut ours: Vec<_> = ours
+    let fields = head.parts.headers.iter();
+    let mut fields: Vec<_> = fields
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
         .collect();
-    let theirs = reference.fields.iter();
-    let mut theirs: Vec<_> = theirs
+    let expected = reference.fields.iter();
+    let mut expected: Vec<_> = expected
         .map(|(name, value)| (name.as_str(), &value[..]))
         .collect();
-    // The order of fields of one name is kept, that of names is not.
-    ours.sort_by_key(|(name, _)| *name);
-    theirs.sort_by_key(|(name, _)| *name);
-    assert_eq!(ours, theirs);
+    // Only the order of fields with the same name is preserved.
+    fields.sort_by_key(|(name, _)| *name);
+    expected.sort_by_key(|(name, _)| *name);
+    assert_eq!(fields, expected);
     let lengths = reference.values("content-length");
     let codings = reference.values("transfer-encoding");
     match head.framing {

@@ -1,4 +1,4 @@
-//! Headers of several writers, and everything that is refused.
+//! Tests of headers from several senders, and of refused headers.
 
 use futures::FutureExt as _;
 use ppp::v2::Builder;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Reads a header, and says how many bytes were taken for it.
+/// Reads a header. Returns its source and the number of bytes read.
 fn read_all(bytes: &[u8]) -> (Result<Source, ProxyError>, usize) {
     let mut left = bytes;
     let read = read(&mut left).now_or_never();
@@ -24,9 +24,9 @@ fn client(text: &str) -> Source {
     Source::Client(text.parse().unwrap())
 }
 
-/// What every header begins with.
+/// The signature of version 2.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
-/// The type of the TLV that holds a checksum.
+/// The TLV type of the checksum.
 const CRC32C: u8 = 0x03;
 
 fn header(version: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -40,8 +40,8 @@ fn header(version: u8, family: u8, rest: &[u8]) -> Vec<u8> {
 /// From 203.0.113.9:4000 to 10.0.0.1:443.
 const V4: [u8; 12] = [203, 0, 113, 9, 10, 0, 0, 1, 0x0F, 0xA0, 1, 0xBB];
 
-fn with(additions: &[u8]) -> Vec<u8> {
-    header(0x21, 0x11, &[&V4, additions].concat())
+fn with_tlvs(tlvs: &[u8]) -> Vec<u8> {
+    header(0x21, 0x11, &[&V4, tlvs].concat())
 }
 
 /// CRC-32C, bit by bit, with the reversed polynomial of RFC 4960, appendix B.
@@ -54,8 +54,8 @@ fn crc32c(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn the_vectors_of_rfc_3720_come_out() {
-    // Appendix B.4, the bytes there in transmission order.
+fn crc32c_matches_the_vectors_of_rfc_3720() {
+    // Appendix B.4, whose bytes are in transmission order.
     let ascending: Vec<u8> = (0..32).collect();
     let descending: Vec<u8> = (0..32).rev().collect();
     for (bytes, crc) in [
@@ -71,23 +71,23 @@ fn the_vectors_of_rfc_3720_come_out() {
     }
 }
 
-/// A header with a checksum between other additions.
-fn summed() -> Vec<u8> {
-    let additions = [
+/// A header with a checksum between other TLVs.
+fn with_checksum() -> Vec<u8> {
+    let tlvs = [
         &[0xEA, 0, 3, 1, 2, 3, CRC32C, 0, 4][..],
         &[0; 4],
         &[4, 0, 0],
     ]
     .concat();
-    let mut bytes = with(&additions);
+    let mut bytes = with_tlvs(&tlvs);
     let crc = crc32c(&bytes);
-    let place = bytes.len() - 7;
-    bytes[place..place + 4].copy_from_slice(&crc.to_be_bytes());
+    let start = bytes.len() - 7;
+    bytes[start..start + 4].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
 
 #[test]
-fn addresses_are_read_and_nothing_beyond_the_header() {
+fn addresses_are_read_and_no_byte_after_the_header() {
     let mut v6 = [0_u8; 36];
     v6[..4].copy_from_slice(&[0x20, 0x01, 0x0D, 0xB8]);
     v6[15] = 5;
@@ -96,9 +96,9 @@ fn addresses_are_read_and_nothing_beyond_the_header() {
     let mut mapped = v6;
     mapped[..16].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 203, 0, 113, 9]);
     for (mut bytes, expected) in [
-        (with(&[]), Ok(client("203.0.113.9:4000"))),
-        (with(&[4, 0, 2, 9, 9]), Ok(client("203.0.113.9:4000"))),
-        (summed(), Ok(client("203.0.113.9:4000"))),
+        (with_tlvs(&[]), Ok(client("203.0.113.9:4000"))),
+        (with_tlvs(&[4, 0, 2, 9, 9]), Ok(client("203.0.113.9:4000"))),
+        (with_checksum(), Ok(client("203.0.113.9:4000"))),
         (header(0x21, 0x21, &v6), Ok(client("[2001:db8::5]:4000"))),
         (header(0x21, 0x21, &mapped), Ok(client("203.0.113.9:4000"))),
         (header(0x20, 0x00, &[]), Ok(Source::Local)),
@@ -111,31 +111,34 @@ fn addresses_are_read_and_nothing_beyond_the_header() {
     }
 }
 
-/// What AWS documents for a Network Load Balancer with a VPC endpoint, and what `HAProxy` sends
-/// with `send-proxy-v2-ssl`, addresses changed.
+/// The header that AWS documents for a Network Load Balancer with a VPC endpoint, and that of
+/// `HAProxy` with `send-proxy-v2-ssl`, with other addresses.
 #[test]
-fn headers_of_others_are_read() {
+fn headers_of_other_senders_are_read() {
     let endpoint = [b"\xEA\x00\x17\x01".as_slice(), b"vpce-08d2bf15fac5001c9"];
     assert_eq!(
-        source(&with(&endpoint.concat())),
+        source(&with_tlvs(&endpoint.concat())),
         Ok(client("203.0.113.9:4000"))
     );
     let ssl = [
         b"\x20\x00\x0F\x01\x00\x00\x00\x00\x21\x00\x07".as_slice(),
         b"TLSv1.3",
     ];
-    assert_eq!(source(&with(&ssl.concat())), Ok(client("203.0.113.9:4000")));
+    assert_eq!(
+        source(&with_tlvs(&ssl.concat())),
+        Ok(client("203.0.113.9:4000"))
+    );
 }
 
 fn refused(expected: ProxyError, headers: &[(&str, &[u8])]) {
-    for (what, bytes) in headers {
-        assert_eq!(source(bytes), Err(expected), "{what}");
+    for (case, bytes) in headers {
+        assert_eq!(source(bytes), Err(expected), "{case}");
     }
 }
 
 #[test]
-fn what_is_no_whole_header_of_version_2_is_refused() {
-    let mut wrong = with(&[]);
+fn an_incomplete_header_or_another_version_is_refused() {
+    let mut wrong = with_tlvs(&[]);
     wrong[11] = b'\r';
     let text = b"PROXY TCP4 203.0.113.9 10.0.0.1 4000 443\r\n";
     let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03\0\0\0\0\0\0";
@@ -146,7 +149,7 @@ fn what_is_no_whole_header_of_version_2_is_refused() {
             ("version 1", text),
             ("TLS", tls),
             ("HTTP", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"),
-            ("half a header", &with(&[])[..20]),
+            ("half a header", &with_tlvs(&[])[..20]),
             ("half a prefix", &SIGNATURE),
             ("one wrong byte", &wrong),
         ],
@@ -161,7 +164,7 @@ fn what_is_no_whole_header_of_version_2_is_refused() {
 }
 
 #[test]
-fn what_is_not_tcp_is_refused() {
+fn other_families_than_tcp_are_refused() {
     let unknown = header(0x22, 0x11, &V4);
     refused(ProxyError::Command, &[("an unknown command", &unknown)]);
     refused(
@@ -177,7 +180,7 @@ fn what_is_not_tcp_is_refused() {
 }
 
 #[test]
-fn what_does_not_fill_its_length_is_refused() {
+fn a_wrong_length_is_refused() {
     let mut long = header(0x21, 0x11, &V4);
     long[14..16].copy_from_slice(&2049_u16.to_be_bytes());
     long.extend([0; 4096]);
@@ -185,20 +188,20 @@ fn what_does_not_fill_its_length_is_refused() {
         ProxyError::Length,
         &[
             ("an address cut short", &header(0x21, 0x11, &V4[..11])),
-            ("IPv4 that says IPv6", &header(0x21, 0x21, &V4)),
+            ("IPv4 declared as IPv6", &header(0x21, 0x21, &V4)),
             ("too long", &long),
-            ("an addition cut short", &with(&[4, 0])),
-            ("an addition beyond the end", &with(&[4, 0, 3, 1, 2])),
-            ("a short checksum", &with(&[CRC32C, 0, 3, 1, 2, 3])),
+            ("a TLV cut short", &with_tlvs(&[4, 0])),
+            ("a TLV beyond the end", &with_tlvs(&[4, 0, 3, 1, 2])),
+            ("a short checksum", &with_tlvs(&[CRC32C, 0, 3, 1, 2, 3])),
         ],
     );
 }
 
 #[test]
-fn what_was_changed_on_its_way_or_can_not_be_is_refused() {
-    let mut changed = summed();
+fn a_wrong_checksum_or_an_impossible_address_is_refused() {
+    let mut changed = with_checksum();
     changed[20] = 1;
-    let mut twice = summed()[PREFIX..].to_vec();
+    let mut twice = with_checksum()[PREFIX..].to_vec();
     twice.extend_from_within(18..25);
     refused(
         ProxyError::Checksum,
@@ -214,32 +217,32 @@ fn what_was_changed_on_its_way_or_can_not_be_is_refused() {
     });
     refused(
         ProxyError::Address,
-        &[("nobody", &unspecified), ("everybody", &multicast)],
+        &[("unspecified", &unspecified), ("multicast", &multicast)],
     );
 }
 
-/// A header as another implementation writes it.
-fn theirs(from: SocketAddr, to: SocketAddr, additions: &[(u8, Vec<u8>)]) -> Vec<u8> {
+/// A header written by `ppp`.
+fn written_by_ppp(from: SocketAddr, to: SocketAddr, tlvs: &[(u8, Vec<u8>)]) -> Vec<u8> {
     let mut builder =
         Builder::with_addresses(Version::Two | Command::Proxy, Protocol::Stream, (from, to));
-    for (kind, value) in additions {
+    for (kind, value) in tlvs {
         builder = builder.write_tlv(*kind, value).unwrap();
     }
     builder.build().unwrap()
 }
 
-fn addition() -> impl Strategy<Value = (u8, Vec<u8>)> {
+fn tlv() -> impl Strategy<Value = (u8, Vec<u8>)> {
     let kind = any::<u8>().prop_filter("a checksum would be wrong", |kind| *kind != CRC32C);
     (kind, proptest::collection::vec(any::<u8>(), 0..200))
 }
 
 proptest! {
     #[test]
-    fn what_another_implementation_writes_is_read(
+    fn a_header_written_by_ppp_is_read(
         v4 in any::<bool>(),
         octets in any::<[u8; 16]>(),
         ports in any::<(u16, u16)>(),
-        additions in proptest::collection::vec(addition(), 0..6),
+        tlvs in proptest::collection::vec(tlv(), 0..6),
         after in proptest::collection::vec(any::<u8>(), 0..40),
     ) {
         let ip = |octets: [u8; 16]| if v4 {
@@ -249,7 +252,7 @@ proptest! {
         };
         let from = SocketAddr::new(ip(octets), ports.0);
         let to = SocketAddr::new(ip([7; 16]), ports.1);
-        let mut bytes = theirs(from, to, &additions);
+        let mut bytes = written_by_ppp(from, to, &tlvs);
         let length = bytes.len();
         bytes.extend(after);
         let expected = if from.ip().to_canonical().is_unspecified() || from.ip().to_canonical().is_multicast() {
@@ -261,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_states_its_client_where_the_specification_puts_it(
+    fn an_accepted_header_is_read_by_the_specification(
         version in prop_oneof![3 => Just(0x21_u8), 1 => any::<u8>()],
         family in prop_oneof![2 => Just(0x11_u8), 2 => Just(0x21), 1 => any::<u8>()],
         length in prop_oneof![Just(12_u16), Just(36), Just(19), Just(43), any::<u16>()],
@@ -273,16 +276,16 @@ proptest! {
         bytes.extend(length.to_be_bytes());
         bytes.extend(&rest);
         if let Some((kind, length)) = tail
-            && let Some(place) = bytes.get_mut(28..31)
+            && let Some(target) = bytes.get_mut(28..31)
         {
-            place.copy_from_slice(&[kind, 0, length.to_be_bytes()[1]]);
+            target.copy_from_slice(&[kind, 0, length.to_be_bytes()[1]]);
         }
         assert_read_by_specification(&bytes);
     }
 }
 
-/// Fuzz target: never more is read than the header states, and an accepted header states its client
-/// where the specification puts it.
+/// Fuzz target: no byte after the header is read, and the client of an accepted header is at the
+/// position that the specification defines.
 #[test]
 fn fuzz_proxy_header() {
     bolero::check!().for_each(assert_read_by_specification);
