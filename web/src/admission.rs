@@ -1,12 +1,12 @@
-//! Admission: which client gets how much of what all clients share.
+//! Admission control: how clients share the capacities of this tier.
 //!
-//! - [`FairShare`]: capacities (connections, open streams, memory for bodies, requests at work).
+//! - [`FairShare`]: capacities (connections, open streams, memory for bodies, concurrency).
 //! - [`RateLimiter`]: requests per minute, handshakes per second.
-//! - [`LoadShedder`]: requests at work in the app tier, by class, within an adaptive limit.
+//! - [`LoadShedder`]: requests in flight in the app tier, by class, within an adaptive limit.
 //! - [`EstablishedClients`]: the clients with a session, for which a part is reserved.
 //!
 //! A client is an IPv4 address, an IPv6 network of 64 bits, and, with a larger share, an IPv6 site
-//! of 48 bits: what one subscriber gets from a provider.
+//! of 48 bits: the prefix that a provider assigns to one subscriber.
 
 mod established;
 mod fair_share;
@@ -25,26 +25,26 @@ pub(crate) use load_shedder::AdmissionPermit;
 pub(crate) use load_shedder::LoadShedder;
 pub(crate) use rate_limiter::RateLimiter;
 
-/// Everything that admits clients and requests, shared by all workers.
+/// The admission control of clients and requests, shared by all workers.
 pub(crate) struct Admission {
     /// Connections, before their handshake.
     pub(crate) connections: Arc<FairShare>,
-    /// Handshakes of one client.
+    /// Handshakes per second and client.
     pub(crate) handshakes: Arc<RateLimiter>,
-    /// Open requests over HTTP/2.
+    /// Open HTTP/2 streams.
     pub(crate) open_streams: Arc<FairShare>,
-    /// Memory for bodies on their way, in bytes.
+    /// Memory for bodies in transit, in bytes.
     pub(crate) buffers: Arc<FairShare>,
-    /// Requests of one client.
+    /// Requests per minute and client.
     pub(crate) requests: Arc<RateLimiter>,
-    /// Requests at work in the app tier.
+    /// Requests in flight in the app tier.
     pub(crate) shedder: LoadShedder,
     /// Clients with a session.
     pub(crate) established: Arc<EstablishedClients>,
 }
 
 impl Admission {
-    /// Admission within these limits.
+    /// Admission control with these limits.
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         let established = Arc::new(EstablishedClients::new());
         let share = |limits| FairShare::new(limits, Arc::clone(&established));

@@ -1,4 +1,4 @@
-//! The app's API as its `OpenAPI` document describes it: the allow list of [`crate::screen`].
+//! The app's API, parsed from its `OpenAPI` document: the allow list of [`crate::screen`].
 
 mod document;
 mod operation;
@@ -11,29 +11,29 @@ pub(crate) use operation::Operation;
 pub(crate) use operation::ParameterMatch;
 use tree::Node;
 
-/// All routes: the app's, and the two that this tier answers itself.
+/// All routes: the app's, and the two health checks of this tier.
 #[derive(Debug)]
 pub(crate) struct ApiSchema {
     routes: Node,
     cookie: &'static str,
 }
 
-/// A route: one path, or all paths of one template.
+/// A route: all paths of one template.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// The template: `/patients/{id}`. It may be logged, the path may not.
+    /// The template: `/patients/{id}`. Unlike the path, it may be logged.
     pub(crate) template: &'static str,
-    /// The part of the app that it belongs to.
+    /// The part of the app that the route belongs to.
     pub(crate) kind: RouteKind,
     /// The supported methods, as `Allow` lists them.
     pub(crate) allow: &'static str,
     operations: Vec<Operation>,
 }
 
-/// What a request costs the app tier, so that one class cannot exclude another.
+/// The cost class of a request: each class has its own limit, so that one cannot exclude another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestClass {
-    /// Anything else.
+    /// Any other request.
     Ordinary,
     /// A transaction: a large body and many writes.
     Bulk,
@@ -52,33 +52,33 @@ pub(crate) enum RouteKind {
     Page,
     /// Files that pages load, the same for every client.
     Asset,
-    /// `/healthz` and `/readyz`, which this tier answers.
+    /// `/healthz` and `/readyz`, which this tier serves.
     Health,
 }
 
-/// Why a document cannot serve as the allow list.
+/// An `OpenAPI` document that cannot be used as the allow list.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiSchemaError {
     #[error("the OpenAPI document is not JSON")]
     Json(#[from] serde_json::Error),
-    #[error("the OpenAPI document cannot be used at {place}: {why}")]
-    Malformed { place: String, why: &'static str },
+    #[error("the OpenAPI document cannot be used at {pointer}: {why}")]
+    Malformed { pointer: String, why: &'static str },
 }
 
 impl ApiSchemaError {
-    fn malformed(place: &str, why: &'static str) -> Self {
+    fn malformed(pointer: &str, why: &'static str) -> Self {
         Self::Malformed {
-            place: place.to_owned(),
+            pointer: pointer.to_owned(),
             why,
         }
     }
 }
 
-/// The placeholder in logs and metrics for a path that no route has.
+/// The placeholder in logs and metrics for a path without a route.
 pub(crate) const UNKNOWN: &str = "*";
 
 impl ApiSchema {
-    /// Parses the app's own document, which is compiled in.
+    /// Parses the app's document, which is compiled in.
     pub(crate) fn of_app() -> Result<Self, ApiSchemaError> {
         Self::parse(include_str!("../../app/openapi.json"))
     }
@@ -103,7 +103,7 @@ impl ApiSchema {
         self.route(path).map_or(UNKNOWN, |route| route.template)
     }
 
-    /// The name of the one cookie that the app reads.
+    /// The name of the app's session cookie.
     pub(crate) fn cookie(&self) -> &'static str {
         self.cookie
     }

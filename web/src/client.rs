@@ -1,4 +1,4 @@
-//! The client of a request: the address of the connection, or the one that a trusted proxy states.
+//! The client of a request: the connection's peer, or the address that a trusted proxy reports.
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -9,16 +9,16 @@ use http::HeaderName;
 use http::HeaderValue;
 use ipnet::IpNet;
 
-/// The addresses of the client and of the proxies on the way, the nearest last.
+/// The addresses of the client and of the proxies in between, the nearest last.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The trace id of AWS's load balancers.
 pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
-/// Longest trace id that is forwarded, in bytes; AWS's are below 150.
+/// Maximum length of a forwarded trace id, in bytes; AWS's are below 150.
 const MAX_TRACE_ID_BYTES: usize = 256;
-/// Most hops that are read of `X-Forwarded-For`: no deployment has more trusted proxies in a row.
+/// Maximum hops read from `X-Forwarded-For`: no deployment has more trusted proxies in a row.
 const MAX_HOPS: usize = 16;
 
-/// The networks of the trusted proxies: load balancers whose statements about a client are believed.
+/// The networks of the trusted proxies, whose headers about the client are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TrustedProxies(Vec<IpNet>);
 
@@ -56,17 +56,17 @@ impl FromStr for TrustedProxies {
 /// The client of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
-    /// Its address, in the canonical form of its family.
+    /// The address, in the canonical form of its family.
     pub(crate) address: IpAddr,
-    /// The trace id that a trusted proxy states.
+    /// The trace id that a trusted proxy sent.
     pub(crate) trace: Option<HeaderValue>,
 }
 
 impl Client {
     /// The client of a request that arrived on a connection from `address`.
     ///
-    /// `X-Forwarded-For` and `X-Amzn-Trace-Id` are read from trusted proxies only. The client is the
-    /// last address that is not a trusted proxy's: entries to its left are client-controlled.
+    /// `X-Forwarded-For` and `X-Amzn-Trace-Id` are read only from trusted proxies. The client is
+    /// the last address that is not a trusted proxy's: entries to its left are client-controlled.
     pub(crate) fn from_request(
         address: SocketAddr,
         headers: &HeaderMap,
@@ -115,7 +115,7 @@ fn hop(text: &[u8]) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-/// The trace id, if there is exactly one and it has the form of one.
+/// The trace id, if there is exactly one and it is well-formed.
 fn trace(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut values = headers.get_all(X_AMZN_TRACE_ID).iter();
     let value = values.next().filter(|_| values.next().is_none())?;

@@ -1,23 +1,22 @@
-//! The grammar that header fields share: lists, parameters and quoted strings (RFC 9110, 5.6).
+//! The common grammar of header fields: lists, parameters and quoted strings (RFC 9110, 5.6).
 //!
-//! The one parser of it in this tier. It judges no value; each caller compares what it is given
-//! with the form that its own field has.
+//! The only parser of that grammar in this tier. Callers validate the values for their fields.
 
 use std::borrow::Cow;
 
 /// A parameter: `q=0.8`, `charset="utf-8"`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parameter<'a> {
-    /// The name, as sent: names have no case.
+    /// The name as sent; names are case-insensitive.
     pub(crate) name: &'a [u8],
-    /// The value; of a quoted string, its content without quotes and backslashes.
+    /// The value; for a quoted string, its content without quotes and backslashes.
     pub(crate) value: Cow<'a, [u8]>,
-    /// Whether the value was a quoted string, in which any visible character may stand.
+    /// Whether the value was a quoted string, which may contain any visible character.
     pub(crate) quoted: bool,
 }
 
-/// The parts of a value between separators, without the white space around them. A separator within
-/// a quoted string divides nothing. Empty parts are among them (RFC 9110, 5.6.1.2).
+/// The parts of a value between separators, without surrounding white space; separators within
+/// quoted strings do not count. Empty parts are included (RFC 9110, 5.6.1.2).
 pub(crate) fn split(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
@@ -43,8 +42,8 @@ fn find_unquoted(value: &[u8], separator: u8) -> usize {
     value.iter().position(is_separator).unwrap_or(value.len())
 }
 
-/// Reads a parameter; `None` if the part is none. White space around the `=` is skipped, which RFC
-/// 7240 (`Prefer`) demands and other fields' senders get wrong.
+/// Parses a parameter; `None` if the part is not one. White space around the `=` is skipped: RFC
+/// 7240 (`Prefer`) allows it, and senders of other fields add it too.
 pub(crate) fn parameter(part: &[u8]) -> Option<Parameter<'_>> {
     let equals = memchr::memchr(b'=', part)?;
     let (name, value) = part.split_at_checked(equals)?;
@@ -65,8 +64,8 @@ pub(crate) fn parameter(part: &[u8]) -> Option<Parameter<'_>> {
     })
 }
 
-/// The content of a quoted string (RFC 9110, 5.6.4) of ASCII; `None` if it is none, or if anything
-/// follows its end.
+/// The content of an ASCII quoted string (RFC 9110, 5.6.4); `None` if the value is not one, or if
+/// bytes follow its end.
 fn unquote(value: &[u8]) -> Option<Vec<u8>> {
     let visible = |byte: u8| matches!(byte, b'\t' | b' '..=b'~');
     let mut content = Vec::with_capacity(value.len());
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_separator_within_a_quoted_string_divides_nothing() {
+    fn a_separator_within_a_quoted_string_does_not_count() {
         for (value, expected) in [
             ("", &[""][..]),
             ("a", &["a"]),
@@ -186,10 +185,9 @@ mod tests {
     }
 
     proptest! {
-        /// Nothing is lost between the parts but white space, and each parameter that is written as
-        /// a quoted string is read as what was written.
+        /// A quoted string is parsed to the content that was encoded, whatever follows it.
         #[test]
-        fn what_is_quoted_is_read_as_it_was(content in "[ -~\t]{0,40}", after in "[a-z ,;]{0,9}") {
+        fn a_quoted_string_survives_a_round_trip(content in "[ -~\t]{0,40}", after in "[a-z ,;]{0,9}") {
             let quoted = content.replace('\\', "\\\\").replace('"', "\\\"");
             let value = format!("a=\"{quoted}\",{after}");
             let first = split(value.as_bytes(), b',').next().unwrap();
@@ -197,7 +195,7 @@ mod tests {
         }
 
         #[test]
-        fn bytes_of_any_kind_do_no_harm(value in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn arbitrary_bytes_are_parsed_without_a_panic(value in prop::collection::vec(any::<u8>(), 0..80)) {
             let length: usize = split(&value, b',').map(<[u8]>::len).sum();
             prop_assert!(length <= value.len());
             for part in split(&value, b';') {

@@ -16,15 +16,15 @@ use crate::problem::Problem;
 use crate::screen::cookies;
 use crate::screen::validators;
 
-/// The client's address, and no other hop. Set by this tier alone.
+/// The client's address, without other hops; set only by this tier.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The scheme that the client used.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// The host that the client asked for.
+/// The host of the request.
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Request headers that are forwarded, and may be sent once. All others are dropped, among them
-/// every spelling of an asserted identity or client address, known or not.
+/// Request headers that are forwarded and may occur once. Headers on neither list are removed,
+/// including every header, known or unknown, that asserts an identity or a client address.
 const SINGLE: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
@@ -38,7 +38,7 @@ const SINGLE: [HeaderName; 10] = [
     HeaderName::from_static("sec-fetch-user"),
 ];
 
-/// Request headers that are forwarded, and may be sent repeatedly: they are lists.
+/// Request headers that are forwarded and may occur repeatedly, because they are lists.
 const LISTS: [HeaderName; 6] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -63,11 +63,11 @@ const STRIPPED_FROM_RESPONSES: [HeaderName; 11] = [
     header::ALT_SVC,
 ];
 
-/// The headers of the request to the app: the client's that are forwarded, and this tier's own.
-/// Framing is not among them: the encoder derives it from the body.
+/// The headers of the request to the upstream: those forwarded from the client, and those set by
+/// this tier. Framing headers are added by the encoder.
 ///
 /// # Errors
-/// 400 if a header that may be sent once is repeated.
+/// 400 if a header that may occur once is repeated.
 pub(crate) fn to_upstream(
     from: &HeaderMap,
     client: &Client,
@@ -81,7 +81,7 @@ pub(crate) fn to_upstream(
         let Some(value) = values.next() else { continue };
         if values.next().is_some() {
             return Err(Problem::bad_request(
-                "a header that may come once came twice",
+                "a header that may occur only once is repeated",
             ));
         }
         to.insert(name, value.clone());
@@ -91,8 +91,8 @@ pub(crate) fn to_upstream(
             to.append(&name, value.clone());
         }
     }
-    if let Some(ours) = cookies::session_cookie(from, cookie) {
-        to.insert(header::COOKIE, ours);
+    if let Some(session) = cookies::session_cookie(from, cookie) {
+        to.insert(header::COOKIE, session);
     }
     validators::remove_malformed(&mut to);
     remove_connection_options(&mut to, from);
@@ -109,7 +109,7 @@ pub(crate) fn to_upstream(
     Ok(to)
 }
 
-/// Removes the headers that the client's `Connection` lists, which are for this hop alone (RFC 9110,
+/// Removes the headers that the client's `Connection` lists, which are hop-by-hop (RFC 9110,
 /// 7.6.1). `Content-Type` stays: without it the body would be read as another type.
 fn remove_connection_options(to: &mut HeaderMap, from: &HeaderMap) {
     let values = from.get_all(header::CONNECTION).iter();
@@ -121,9 +121,9 @@ fn remove_connection_options(to: &mut HeaderMap, from: &HeaderMap) {
     }
 }
 
-/// Rewrites the headers of a response, of the app or of this tier, for the client.
+/// Rewrites the headers of a response, upstream or local, for the client.
 pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
-    // The headers that the app's `Connection` lists are for this hop alone.
+    // The headers that the upstream's `Connection` lists are hop-by-hop.
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -134,8 +134,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
     for name in listed.iter().chain(&STRIPPED_FROM_RESPONSES) {
         headers.remove(name);
     }
-    // Each id is sent once. As `sensitive` it stays out of HPACK's table, whose entries are for
-    // values that repeat.
+    // An id never repeats: marked as sensitive, it does not occupy HPACK's dynamic table.
     let mut id = request.header_value();
     id.set_sensitive(true);
     headers.insert(X_REQUEST_ID, id);
@@ -145,7 +144,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap, request: RequestId) {
             HeaderValue::from_static(value),
         );
     }
-    // The app decides what a page may load and what may be cached; without its headers, nothing.
+    // The app may set these. Without them, a page may load nothing and nothing is cached.
     for (name, value) in DEFAULT_HEADERS {
         if let Entry::Vacant(vacant) = headers.entry(HeaderName::from_static(name)) {
             vacant.insert(HeaderValue::from_static(value));
@@ -194,7 +193,7 @@ mod tests {
         map
     }
 
-    fn sent_on(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
+    fn forwarded(headers: &[(&'static str, &'static str)]) -> Result<HeaderMap, Problem> {
         let origin = "https://clinic.example".parse().unwrap();
         let client = Client {
             address: [10, 1, 2, 3].into(),
@@ -211,7 +210,7 @@ mod tests {
 
     #[test]
     fn forged_headers_are_replaced_or_dropped() {
-        let to = sent_on(&[
+        let to = forwarded(&[
             ("x-forwarded-for", "6.6.6.6"),
             ("x-forwarded-for", "7.7.7.7"),
             ("x-forwarded-host", "evil.example"),
@@ -257,7 +256,7 @@ mod tests {
 
     #[test]
     fn malformed_conditions_are_dropped_and_others_are_forwarded() {
-        let to = sent_on(&[
+        let to = forwarded(&[
             ("if-none-match", "W/\"1\""),
             ("if-none-match", "\"2\""),
             ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -270,7 +269,7 @@ mod tests {
         assert_eq!(to["if-modified-since"], "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(to["if-match"], "*");
         assert!(!to.contains_key("if-unmodified-since"));
-        let to = sent_on(&[
+        let to = forwarded(&[
             ("if-none-match", "\"1\""),
             ("if-none-match", "2"),
             ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -281,7 +280,7 @@ mod tests {
 
     #[test]
     fn headers_that_connection_lists_are_not_forwarded() {
-        let to = sent_on(&[
+        let to = forwarded(&[
             ("connection", "keep-alive, authorization,"),
             (
                 "connection",
@@ -311,7 +310,7 @@ mod tests {
             ("upgrade", "h2c"),
             ("proxy-connection", "keep-alive"),
         ];
-        let to = sent_on(&hops).unwrap();
+        let to = forwarded(&hops).unwrap();
         let mut back = map(&hops);
         to_client(&mut back, RequestId::random());
         for (name, _) in hops {
@@ -320,15 +319,17 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_may_come_once_is_refused_twice() {
-        assert!(sent_on(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err());
-        let to = sent_on(&[("cookie", "a=1"), ("cookie", "__Host-session=2")]).unwrap();
+    fn a_repeated_header_that_may_occur_once_is_refused() {
+        assert!(
+            forwarded(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).is_err()
+        );
+        let to = forwarded(&[("cookie", "a=1"), ("cookie", "__Host-session=2")]).unwrap();
         assert_eq!(to["cookie"], "__Host-session=2");
         assert_eq!(to.get_all("cookie").iter().count(), 1);
     }
 
     #[test]
-    fn every_response_has_the_security_headers_and_the_app_may_set_its_own_policy() {
+    fn every_response_has_the_security_headers_and_the_app_may_set_its_policy() {
         let mut headers = map(&[
             ("content-security-policy", "default-src 'self'"),
             ("referrer-policy", "unsafe-url"),

@@ -1,8 +1,8 @@
-//! Request screening: an allow list. A request that is not described never reaches the app.
+//! Request screening by an allow list: only described requests reach the app.
 //!
-//! The path, the query, the method and the body's type are compared with the app's API description,
-//! and each header that the app receives with the grammar of its field. Only free text is then
-//! searched for injected code. Nothing of a refused request is repeated or logged.
+//! The path, the query, the method and the body's type are compared with the app's `OpenAPI`
+//! document, and each forwarded header with the grammar of its field. Then free text is searched
+//! for injected code. No part of a refused request is repeated in the response or logged.
 
 pub(crate) mod cookies;
 mod headers;
@@ -30,8 +30,11 @@ use crate::config::Origin;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Screens a request: it is well-formed, for this origin, and described by the app. Returns its
-/// route and operation.
+/// Checks that a request is well-formed, for this origin, and described by the app's `OpenAPI`
+/// document. Returns its route and operation.
+///
+/// # Errors
+/// The problem of the first failed check: 400, 401, 404, 405, 415 or 505.
 pub(crate) fn check<'s>(
     head: &Parts,
     has_body: bool,
@@ -47,8 +50,8 @@ pub(crate) fn check<'s>(
     host::check(head, origin, is_health)?;
     let route = route.ok_or_else(|| path::not_found(path))?;
     let operation = route.operation(&head.method);
-    // The query is checked before the method: a client that searches by `GET` where only `POST`
-    // exists learns that its URL holds PHI, and not only that the method is wrong.
+    // The query is checked before the method, so that a client that searches by `GET` where only
+    // `POST` exists learns that its URL holds PHI, not just that the method is wrong.
     if let Some(described) = operation.or_else(|| route.any_operation()) {
         query::check(head.uri.query(), described, route.kind)?;
     }
@@ -58,7 +61,7 @@ pub(crate) fn check<'s>(
     Ok((route, operation))
 }
 
-/// Screens a request target alone: a path that is described, with a query that is described.
+/// Checks only a request target: a described path with a described query.
 pub(crate) fn check_target(uri: &Uri, api_schema: &ApiSchema) -> Result<(), Problem> {
     path::check(uri.path())?;
     let route = api_schema.route(uri.path());
@@ -73,12 +76,11 @@ fn version(version: Version) -> Result<(), Problem> {
     if matches!(version, Version::HTTP_11 | Version::HTTP_2) {
         return Ok(());
     }
-    let detail = "HTTP/1.1 and HTTP/2 are spoken here";
+    let detail = "only HTTP/1.1 and HTTP/2 are supported";
     Err(Problem::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, detail))
 }
 
-/// The name of a supported method, for logs and metrics; `None` for others, which a client may have
-/// made up.
+/// The name of a supported method, for logs and metrics; `None` for others, which may be any text.
 pub(crate) fn method_name(method: &Method) -> Option<&'static str> {
     Some(match *method {
         Method::GET => "GET",
@@ -91,7 +93,7 @@ pub(crate) fn method_name(method: &Method) -> Option<&'static str> {
     })
 }
 
-/// Refuses unknown methods, whatever the path. A forwarded CONNECT would open a tunnel.
+/// Refuses unknown methods on every path. A forwarded CONNECT would open a tunnel.
 fn known_method(method: &Method, route: Option<&Route>) -> Result<(), Problem> {
     let allow = route.map_or("GET, HEAD, POST, DELETE", |route| route.allow);
     let known = method_name(method).map(drop);
@@ -99,11 +101,11 @@ fn known_method(method: &Method, route: Option<&Route>) -> Result<(), Problem> {
 }
 
 fn method_not_allowed(allow: &'static str) -> Problem {
-    let detail = "this method is not used here";
+    let detail = "this method is not supported here";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with_allow(allow)
 }
 
-/// Checks that a body is of a described type, and is sent only where one is described.
+/// Checks that a body is sent only where one is described, and has a described type.
 fn body(head: &Parts, has_body: bool, operation: &Operation) -> Result<(), Problem> {
     if !has_body {
         return Ok(());
@@ -111,5 +113,8 @@ fn body(head: &Parts, has_body: bool, operation: &Operation) -> Result<(), Probl
     if operation.has_body() {
         return operation.media_type(&head.headers);
     }
-    Err(Problem::bad_request("this method has no body").with_reason(Reason::MediaType))
+    Err(
+        Problem::bad_request("a body is not allowed with this method")
+            .with_reason(Reason::MediaType),
+    )
 }

@@ -9,18 +9,18 @@ use std::time::Instant;
 
 use super::prefix::Prefix;
 
-/// Slots of the table: 512 KiB. Two clients of one slot displace each other, which costs them no
-/// more than the reserve.
+/// Number of slots of the table: 512 KiB. Two clients of one slot displace each other, and then
+/// only lose their part of the reserve.
 const SLOTS: usize = 1 << 16;
-/// How long a client counts as established after its last authenticated request, in minutes: a
-/// working day.
-const KEPT_MINUTES: u64 = 12 * 60;
+/// Time for which a client counts as established after its last authenticated request, in minutes:
+/// a working day.
+const ESTABLISHED_MINUTES: u64 = 12 * 60;
 
-/// The clients from which the app has authenticated a request lately.
+/// The clients from which the app has recently authenticated a request.
 ///
-/// Part of every shared capacity is reserved for them, so that a flood of strangers cannot exclude
-/// people at work. No request enters a client here unless the app accepted its credentials. Without
-/// locks, and of a fixed size: an entry is a tag of the client and the minute of its last request.
+/// Part of every shared capacity is reserved for them, so that a flood of unknown clients cannot
+/// exclude staff. A client is entered only after the app accepted its credentials. The table has a
+/// fixed size and no locks: an entry is a tag of the client and the minute of its last request.
 pub(crate) struct EstablishedClients {
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
@@ -36,12 +36,12 @@ impl EstablishedClients {
         }
     }
 
-    /// Notes an authenticated request.
+    /// Records an authenticated request.
     pub(crate) fn note(&self, client: IpAddr) {
         self.note_at(client, self.minute());
     }
 
-    /// Whether a client has a session, as far as is known.
+    /// Whether a client is in the table and not expired.
     pub(super) fn contains(&self, client: IpAddr) -> bool {
         self.contains_at(client, self.minute())
     }
@@ -59,17 +59,17 @@ impl EstablishedClients {
     fn contains_at(&self, client: IpAddr, minute: u64) -> bool {
         let (slot, tag) = self.locate(client);
         let entry = slot.map_or(0, |slot| slot.load(Relaxed));
-        entry >> 24 == tag && minute.saturating_sub(entry & 0xff_ffff) <= KEPT_MINUTES
+        entry >> 24 == tag && minute.saturating_sub(entry & 0xff_ffff) <= ESTABLISHED_MINUTES
     }
 
-    /// A client's slot, and its tag of 40 bits, which is never 0.
+    /// The slot of a client and its 40-bit tag, which is never 0.
     fn locate(&self, client: IpAddr) -> (Option<&AtomicU64>, u64) {
         let hash = self.hasher.hash_one(Prefix::client(client));
         let index = usize::try_from(hash & 0xffff).unwrap_or(0);
         (self.slots.get(index), (hash >> 24) | 1)
     }
 
-    /// Minutes since the start, of which 24 bits last 31 years.
+    /// Minutes since the start; 24 bits are enough for 31 years.
     fn minute(&self) -> u64 {
         self.began.elapsed().as_secs() / 60
     }
@@ -85,9 +85,11 @@ mod tests {
         let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
         assert!(!clients.contains_at(one, 0));
         clients.note_at(one, 5);
-        assert!(clients.contains_at(one, 5 + KEPT_MINUTES) && !clients.contains_at(other, 5));
-        assert!(!clients.contains_at(one, 6 + KEPT_MINUTES));
+        assert!(
+            clients.contains_at(one, 5 + ESTABLISHED_MINUTES) && !clients.contains_at(other, 5)
+        );
+        assert!(!clients.contains_at(one, 6 + ESTABLISHED_MINUTES));
         clients.note_at(one, 100);
-        assert!(clients.contains_at(one, 100 + KEPT_MINUTES));
+        assert!(clients.contains_at(one, 100 + ESTABLISHED_MINUTES));
     }
 }

@@ -18,18 +18,19 @@ use crate::per_worker::lock_ignoring_poison;
 /// Number of shards; reduces lock contention between workers.
 const SHARDS: usize = 16;
 
-/// A capacity of which no client takes more than a share.
+/// A capacity with a dynamic limit per client.
 ///
 /// A client may hold as much as is free: the dynamic threshold of shared packet buffers (Choudhury
-/// and Hahne, IEEE/ACM Transactions on Networking 6:2, 1998). So one client alone gets at most half,
-/// *n* greedy clients together leave 1/(*n* + 1) free, and a client that holds nothing is served
-/// until the capacity is gone. A part of the capacity is kept for established clients.
+/// and Hahne, IEEE/ACM Transactions on Networking 6:2, 1998). So one client alone gets at most
+/// half, *n* greedy clients together leave 1/(*n* + 1) free, and a client that holds nothing is
+/// served until the capacity is exhausted. A part of the capacity is reserved for established
+/// clients.
 pub(crate) struct FairShare {
     capacity: AtomicU64,
     reserved: u64,
     max_per_client: u64,
     used: AtomicU64,
-    /// What each client and site holds; those that hold nothing have no entry.
+    /// The amount that each client and site holds; 0 has no entry.
     shards: [Mutex<HashMap<Prefix, u64>>; SHARDS],
     hasher: RandomState,
     established: Arc<EstablishedClients>,
@@ -48,7 +49,7 @@ impl FairShare {
         })
     }
 
-    /// Changes the capacity; what is held beyond a smaller one is given back as it ends.
+    /// Changes the capacity. Permits above a smaller capacity stay until they are dropped.
     pub(super) fn set_capacity(&self, capacity: u64) {
         self.capacity.store(capacity, Relaxed);
     }
@@ -57,26 +58,26 @@ impl FairShare {
         self.capacity.load(Relaxed)
     }
 
-    /// What all clients hold.
+    /// The amount that all clients hold.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Relaxed)
     }
 
-    /// An amount for a client; `None` if it would exceed the client's share, or the capacity.
+    /// Acquires an amount for a client; `None` if it exceeds the client's share or the capacity.
     pub(crate) fn try_acquire(
         self: &Arc<Self>,
         client: IpAddr,
         amount: u64,
     ) -> Option<SharePermit> {
-        self.take(client, amount).then(|| SharePermit {
+        self.acquire(client, amount).then(|| SharePermit {
             share: Arc::clone(self),
             client: Some(client),
             amount,
         })
     }
 
-    /// An amount for a load balancer, whose connections are those of many clients: it has no share
-    /// of its own.
+    /// Acquires an amount for a trusted proxy, which carries many clients: only the capacity limits
+    /// it.
     pub(crate) fn try_acquire_unshared(self: &Arc<Self>, amount: u64) -> Option<SharePermit> {
         let before = self.used.fetch_add(amount, Relaxed);
         let permit = SharePermit {
@@ -84,25 +85,25 @@ impl FairShare {
             client: None,
             amount,
         };
-        // Dropped, and so given back, if there is not enough.
+        // Dropping the permit releases the amount if there is not enough.
         (before + amount <= self.capacity.load(Relaxed)).then_some(permit)
     }
 
-    fn take(&self, client: IpAddr, amount: u64) -> bool {
+    fn acquire(&self, client: IpAddr, amount: u64) -> bool {
         let before = self.used.fetch_add(amount, Relaxed);
         let free = self.capacity.load(Relaxed).saturating_sub(before);
         let unreserved = free.saturating_sub(self.reserved);
-        // The lookup is made only where it decides.
-        let taken = self.take_within(unreserved, client, amount)
-            || (self.established.contains(client) && self.take_within(free, client, amount));
+        // The lookup of the client is made only if its result matters.
+        let taken = self.acquire_within(unreserved, client, amount)
+            || (self.established.contains(client) && self.acquire_within(free, client, amount));
         if !taken {
             self.used.fetch_sub(amount, Relaxed);
         }
         taken
     }
 
-    /// Takes an amount if the client, and its site, then hold no more than is available.
-    fn take_within(&self, available: u64, client: IpAddr, amount: u64) -> bool {
+    /// Acquires an amount if the client and its site then hold no more than is available.
+    fn acquire_within(&self, available: u64, client: IpAddr, amount: u64) -> bool {
         let max = available.min(self.max_per_client);
         if amount > available || !self.add(Prefix::client(client), amount, max) {
             return false;
@@ -118,7 +119,7 @@ impl FairShare {
         taken
     }
 
-    /// Adds to what a prefix holds, if that stays within `max`.
+    /// Adds to the amount of a prefix, unless the sum exceeds `max`.
     fn add(&self, prefix: Prefix, amount: u64, max: u64) -> bool {
         let mut held = lock_ignoring_poison(self.shard(prefix));
         let now = held.get(&prefix).copied().unwrap_or(0) + amount;
@@ -137,14 +138,14 @@ impl FairShare {
         *now = now.saturating_sub(amount);
         if *now == 0 {
             held.remove(&prefix);
-            // A crowd that has left takes no memory.
+            // Releases the memory of a past flood of clients.
             if held.capacity() > 1024 && held.len() < held.capacity() / 8 {
                 held.shrink_to_fit();
             }
         }
     }
 
-    fn give_back(&self, client: Option<IpAddr>, amount: u64) {
+    fn release(&self, client: Option<IpAddr>, amount: u64) {
         if let Some(client) = client {
             self.subtract(Prefix::client(client), amount);
             if let Some(site) = Prefix::site(client) {
@@ -171,7 +172,7 @@ impl FairShare {
     }
 }
 
-/// What a client holds of a capacity, until this is dropped.
+/// An amount of a capacity, held until this is dropped.
 pub(crate) struct SharePermit {
     share: Arc<FairShare>,
     client: Option<IpAddr>,
@@ -179,8 +180,8 @@ pub(crate) struct SharePermit {
 }
 
 impl SharePermit {
-    /// Holds at least this amount. False if there is not enough for a larger one: the amount then
-    /// stays as it is.
+    /// Grows to at least this amount. Returns false, and leaves the amount as it is, if there is
+    /// not enough.
     pub(crate) fn try_grow_to(&mut self, amount: u64) -> bool {
         let Some(more) = amount.checked_sub(self.amount) else {
             return true;
@@ -188,17 +189,17 @@ impl SharePermit {
         let taken = more == 0
             || self
                 .client
-                .is_some_and(|client| self.share.take(client, more));
+                .is_some_and(|client| self.share.acquire(client, more));
         if taken {
             self.amount = amount;
         }
         taken
     }
 
-    /// Holds at most this amount, and gives the rest back.
+    /// Shrinks to at most this amount.
     pub(crate) fn shrink_to(&mut self, amount: u64) {
         if let Some(less) = self.amount.checked_sub(amount) {
-            self.share.give_back(self.client, less);
+            self.share.release(self.client, less);
             self.amount = amount;
         }
     }
@@ -206,7 +207,7 @@ impl SharePermit {
 
 impl Drop for SharePermit {
     fn drop(&mut self) {
-        self.share.give_back(self.client, self.amount);
+        self.share.release(self.client, self.amount);
     }
 }
 
@@ -227,13 +228,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// What a client gets, one after the other, until it is refused.
+    /// Acquires single units for a client until it is refused.
     fn all(share: &Arc<FairShare>, client: &str) -> Vec<SharePermit> {
         std::iter::from_fn(|| share.try_acquire(address(client), 1)).collect()
     }
 
     #[test]
-    fn one_client_gets_half_and_every_further_one_a_smaller_part() {
+    fn one_client_gets_half_and_each_further_one_a_smaller_part() {
         let share = share(120, 0, 1000);
         let mut held = Vec::new();
         for (client, part) in [("192.0.2.1", 60), ("192.0.2.2", 30), ("192.0.2.3", 15)] {
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_a_most_and_an_ipv6_site_four_times_as_much() {
+    fn a_client_has_a_maximum_and_an_ipv6_site_four_times_as_much() {
         let share = share(1000, 0, 10);
         assert_eq!(all(&share, "192.0.2.1").len(), 10);
         let mut held = Vec::new();
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_leave_the_reserve_to_established_clients() {
+    fn unknown_clients_leave_the_reserve_to_established_ones() {
         let share = share(64, 32, 1000);
         share.established.note(address("192.0.2.200"));
         let mut held = Vec::new();
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permit_grows_within_the_share_and_gives_back_what_it_lacks() {
+    fn a_permit_grows_within_the_share_and_releases_when_it_shrinks() {
         let share = share(100, 0, 1000);
         let mut permit = share.try_acquire(address("192.0.2.1"), 10).unwrap();
         assert!(permit.try_grow_to(20) && share.used() == 20);
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_balancer_has_no_share_but_the_capacity() {
+    fn a_trusted_proxy_is_limited_only_by_the_capacity() {
         let share = share(3, 0, 1);
         let held: Vec<_> = std::iter::from_fn(|| share.try_acquire_unshared(1)).collect();
         assert_eq!((held.len(), share.used()), (3, 3));
@@ -334,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_capacity_refuses_until_what_is_held_has_ended() {
+    fn a_smaller_capacity_refuses_until_permits_are_dropped() {
         let share = share(100, 0, 1000);
         let held = all(&share, "192.0.2.1");
         share.set_capacity(20);

@@ -1,4 +1,4 @@
-//! Requests at work in the app tier, by class.
+//! Load shedding: requests in flight in the app tier, by class.
 
 mod latencies;
 mod limiter;
@@ -18,9 +18,9 @@ use crate::limits::ClassLimits;
 use crate::limits::LimiterConfig;
 use crate::limits::ShareLimits;
 
-/// Refuses requests before memory or latency suffer. Each class has a limit of its own, so that a
-/// few large transactions, or a flood of sign-ins, cannot exclude other requests; and within a class
-/// no client takes more than its share.
+/// The load shedder. It rejects requests before memory or latency suffer. Each class has its own
+/// limit, so that a few large transactions or a flood of sign-ins cannot exclude other requests;
+/// within a class each client has a fair share.
 pub(crate) struct LoadShedder {
     ordinary: Arc<Class>,
     bulk: Arc<Class>,
@@ -29,10 +29,10 @@ pub(crate) struct LoadShedder {
 
 struct Class {
     limit: AdaptiveLimit,
-    /// The part below the least limit. Its capacity is constant, so that a client finds its share of
-    /// it also while others hold what they got before the limit shrank.
+    /// The part below the minimum limit. Its capacity is constant, so that a client gets its share
+    /// of it even while others hold permits from before the limit shrank.
     guaranteed: Arc<FairShare>,
-    /// The part between the least limit and the present one.
+    /// The part between the minimum limit and the current one.
     elastic: Arc<FairShare>,
 }
 
@@ -53,7 +53,7 @@ impl Class {
         })
     }
 
-    /// Requests at work.
+    /// Requests in flight.
     fn used(&self) -> u64 {
         self.guaranteed.used() + self.elastic.used()
     }
@@ -82,7 +82,7 @@ impl LoadShedder {
         }
     }
 
-    /// Admits a request to the app tier; `None` if the class is full, or the client's share of it.
+    /// Admits a request to the app tier; `None` if the class, or the client's share of it, is full.
     pub(crate) fn try_acquire(
         &self,
         class: RequestClass,
@@ -97,17 +97,17 @@ impl LoadShedder {
         Some(AdmissionPermit {
             class: Arc::clone(class),
             client,
-            stage: Stage::Working(share, Instant::now()),
+            stage: Stage::InFlight(share, Instant::now()),
         })
     }
 
-    /// Class, requests at work, and the present limit, for the metrics.
+    /// Class, requests in flight and current limit, for the metrics.
     pub(crate) fn state(&self) -> [(&'static str, u64, u32); 3] {
-        let of = |name, class: &Class| (name, class.used(), class.limit.current());
+        let state = |name, class: &Class| (name, class.used(), class.limit.current());
         [
-            of("ordinary", &self.ordinary),
-            of("bulk", &self.bulk),
-            of("sign_in", &self.sign_in),
+            state("ordinary", &self.ordinary),
+            state("bulk", &self.bulk),
+            state("sign_in", &self.sign_in),
         ]
     }
 }
@@ -116,14 +116,14 @@ impl LoadShedder {
 enum Stage {
     /// The client still sends its body.
     Receiving,
-    /// The app has had it since then.
-    Working(SharePermit, Instant),
+    /// The request is in flight in the app tier since this time.
+    InFlight(SharePermit, Instant),
     /// The head of the response was received.
-    Answered,
+    Responded,
 }
 
-/// An admitted request. It counts until the head of its response, or until this is dropped: how fast
-/// a client reads says nothing about the app tier.
+/// The permit of an admitted request. The request counts as in flight until the head of its
+/// response arrives or this is dropped: a client's reading speed is no measure of the app tier.
 pub(crate) struct AdmissionPermit {
     class: Arc<Class>,
     client: IpAddr,
@@ -131,26 +131,27 @@ pub(crate) struct AdmissionPermit {
 }
 
 impl AdmissionPermit {
-    /// The client has yet to send the body. Meanwhile the request does not count: otherwise slow
-    /// senders would exclude everybody.
+    /// Reports that the client still sends the body. Meanwhile the request does not count:
+    /// otherwise slow senders would exclude other clients.
     pub(crate) fn on_receiving(&mut self) {
         self.stage = Stage::Receiving;
     }
 
-    /// The body was received, and the request counts again. Above the limit it is not refused any
-    /// more, which would waste what was sent; it just does not count.
+    /// Reports that the body was received: the request counts again. Above the limit the request is
+    /// not rejected any more, which would waste its body, but is not counted.
     pub(crate) fn on_received(&mut self) {
         if let Stage::Receiving = self.stage {
             self.stage = match self.class.try_acquire(self.client) {
-                Some(share) => Stage::Working(share, Instant::now()),
-                None => Stage::Answered,
+                Some(share) => Stage::InFlight(share, Instant::now()),
+                None => Stage::Responded,
             };
         }
     }
 
-    /// The head of the response was received, or its time is over: the latency is counted.
+    /// Reports that the head of the response was received or timed out: records the latency.
     pub(crate) fn on_response(&mut self) {
-        if let Stage::Working(share, since) = std::mem::replace(&mut self.stage, Stage::Answered) {
+        if let Stage::InFlight(share, since) = std::mem::replace(&mut self.stage, Stage::Responded)
+        {
             drop(share);
             let now = Instant::now();
             self.class
@@ -166,7 +167,7 @@ mod tests {
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-    /// Every class of the same size, which one client may fill half.
+    /// A shedder whose classes all have this limit.
     fn shedder(size: u32) -> LoadShedder {
         let config = |config: LimiterConfig| LimiterConfig {
             min: size,
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_is_full_leaves_the_others_alone() {
+    fn a_full_class_does_not_affect_the_others() {
         let shedder = shedder(2);
         let bulk = |last| shedder.try_acquire(RequestClass::Bulk, client(last));
         let held = [bulk(1).unwrap(), bulk(2).unwrap()];
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn one_client_takes_half_of_a_class_and_leaves_the_rest_to_others() {
+    fn one_client_gets_a_part_of_a_class_and_others_the_rest() {
         let shedder = shedder(64);
         let all = |last| {
             let one = || shedder.try_acquire(RequestClass::SignIn, client(last));
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_shrinks_under_one_client_still_has_room_for_another() {
+    fn a_limit_that_shrinks_under_one_client_still_admits_another() {
         let established = Arc::new(EstablishedClients::new());
         let shedder = LoadShedder::new(Limits::default().classes, &established);
         let ordinary = |last| shedder.try_acquire(RequestClass::Ordinary, client(last));
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_sends_slowly_takes_no_share() {
+    fn a_client_that_sends_slowly_holds_no_share() {
         let shedder = shedder(1);
         let ordinary = || shedder.try_acquire(RequestClass::Ordinary, CLIENT);
         let mut slow: Vec<_> = (0..100)

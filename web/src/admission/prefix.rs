@@ -1,21 +1,21 @@
-//! The network prefixes by which a client is counted.
+//! The network prefixes that count as one client.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 
-/// A prefix that counts as one client.
+/// A network prefix that counts as one client or site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Prefix {
     network: IpAddr,
     bits: u8,
 }
 
-/// A site has as many times the share of one of its networks.
+/// The share of an IPv6 site, as a multiple of the share of one of its networks.
 pub(super) const SITE_FACTOR: u32 = 4;
 
 impl Prefix {
-    /// The client of an address: an IPv4 address, or an IPv6 network of 64 bits, within which a
-    /// client may use any address.
+    /// The client prefix of an address: an IPv4 address, or an IPv6 network of 64 bits, within
+    /// which a client may use any address.
     pub(super) fn client(address: IpAddr) -> Self {
         match address.to_canonical() {
             network @ IpAddr::V4(_) => Self { network, bits: 32 },
@@ -23,8 +23,8 @@ impl Prefix {
         }
     }
 
-    /// The site of an IPv6 address, 48 bits: the largest network that providers assign to one
-    /// subscriber (RFC 6177).
+    /// The site prefix of an IPv6 address, 48 bits: the largest network that providers assign to
+    /// one subscriber (RFC 6177).
     pub(super) fn site(address: IpAddr) -> Option<Self> {
         match address.to_canonical() {
             IpAddr::V4(_) => None,
@@ -60,11 +60,11 @@ mod tests {
 
     #[test]
     fn a_network_of_64_bits_is_a_client_and_one_of_48_bits_a_site() {
-        let [one, other, elsewhere] =
+        let [one, same_network, other_network] =
             ["2001:db8::1", "2001:db8::ffff:0:0:1", "2001:db8:0:1::1"].map(address);
-        assert_eq!(Prefix::client(one), Prefix::client(other));
-        assert_ne!(Prefix::client(one), Prefix::client(elsewhere));
-        assert_eq!(Prefix::site(one), Prefix::site(elsewhere));
+        assert_eq!(Prefix::client(one), Prefix::client(same_network));
+        assert_ne!(Prefix::client(one), Prefix::client(other_network));
+        assert_eq!(Prefix::site(one), Prefix::site(other_network));
         // The first network of a site has the same bits as the site.
         assert_ne!(Some(Prefix::client(one)), Prefix::site(one));
         assert_ne!(Prefix::site(one), Prefix::site(address("2001:db8:1::1")));

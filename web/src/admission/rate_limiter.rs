@@ -1,4 +1,4 @@
-//! The rate at which one client may do something.
+//! Rate limits per client.
 
 use std::hash::BuildHasher;
 use std::hash::RandomState;
@@ -27,29 +27,29 @@ use super::prefix::SITE_FACTOR;
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// The quota policy (draft-ietf-httpapi-ratelimit-headers-11, 3).
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// How often clients that have their whole quota back are removed.
+/// Interval at which clients with a full quota are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Clients that are counted one by one: about 10 MB. Beyond, they share cells.
+/// Maximum clients that are counted individually: about 10 MB. More clients share cells.
 const MAX_CLIENTS: usize = 100_000;
-/// Cells that clients share while there are too many of them.
+/// Number of cells that clients share above [`MAX_CLIENTS`].
 const CELLS: u64 = 4096;
-/// Seconds' worth of a quota per second that may be used at once.
+/// Burst of a limit per second, in seconds of its rate.
 const BURST_SECONDS: u32 = 5;
 
 type Limiter<C> = governor::RateLimiter<Key, DashMapStateStore<Key>, C, StateInformationMiddleware>;
 
-/// Clients that are counted together.
+/// A key under which one or more clients are counted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Prefix(Prefix),
-    /// One of [`CELLS`] cells. Which clients share one cannot be predicted from outside.
+    /// One of [`CELLS`] cells. The hash is keyed: a client cannot choose whose cell it shares.
     Cell(u64),
 }
 
-/// Limits how often each client, and each IPv6 site, may do something.
+/// A rate limiter for each client and each IPv6 site.
 ///
-/// Counts by the generic cell rate algorithm: a client has its whole quota at once, and gets it back
-/// evenly over the window.
+/// It uses the generic cell rate algorithm: a client may use its whole quota at once, and regains
+/// it evenly over the window.
 pub(crate) struct RateLimiter<C: Clock = DefaultClock> {
     clients: Limiter<C>,
     sites: Limiter<C>,
@@ -63,12 +63,12 @@ pub(crate) struct RateLimiter<C: Clock = DefaultClock> {
 }
 
 impl RateLimiter {
-    /// `quota` times a minute for each client.
+    /// A limiter of `quota` events per minute and client.
     pub(crate) fn per_minute(quota: NonZeroU32) -> Arc<Self> {
         Arc::new(Self::new(quota, 60, DefaultClock::default()))
     }
 
-    /// `rate` times a second for each client, and several seconds' worth at once.
+    /// A limiter of `rate` events per second and client, with a burst of [`BURST_SECONDS`].
     pub(crate) fn per_second(rate: NonZeroU32) -> Arc<Self> {
         let burst = NonZeroU32::new(BURST_SECONDS).unwrap_or(NonZeroU32::MIN);
         let quota = rate.saturating_mul(burst);
@@ -77,7 +77,7 @@ impl RateLimiter {
 }
 
 impl<C: Clock + Clone> RateLimiter<C> {
-    /// `quota` times in `window` seconds.
+    /// A limiter of `quota` events in `window` seconds.
     fn new(quota: NonZeroU32, window: u32, clock: C) -> Self {
         let site_quota = quota.saturating_mul(NonZeroU32::new(SITE_FACTOR).unwrap_or(quota));
         let limiter = |quota: NonZeroU32| -> Limiter<C> {
@@ -99,7 +99,10 @@ impl<C: Clock + Clone> RateLimiter<C> {
         }
     }
 
-    /// Counts one. Either way the client's status is known; `Err` means that it is too much.
+    /// Counts one event, and returns the client's status.
+    ///
+    /// # Errors
+    /// The status, if the quota is exceeded.
     pub(crate) fn check(&self, client: IpAddr) -> Result<RateLimitStatus, RateLimitStatus> {
         let key = self.key(Prefix::client(client));
         let state = self.clients.check_key(&key).and_then(|state| {
@@ -139,7 +142,7 @@ impl<C: Clock + Clone> RateLimiter<C> {
         Key::Prefix(prefix)
     }
 
-    /// Removes the clients that have their whole quota back.
+    /// Removes the clients with a full quota.
     fn sweep(&self, max_clients: usize) {
         for limiter in [&self.clients, &self.sites] {
             limiter.retain_recent();
@@ -147,7 +150,7 @@ impl<C: Clock + Clone> RateLimiter<C> {
         }
         let crowded = self.clients.len() + self.sites.len() > max_clients;
         if self.crowded.swap(crowded, Relaxed) != crowded {
-            tracing::warn!(crowded, "too many clients: they are counted together");
+            tracing::warn!(crowded, "too many clients: they share rate limits");
         }
     }
 }
@@ -156,7 +159,7 @@ impl<C: Clock + Clone + Send + Sync> RateLimiter<C>
 where
     C::Instant: Send + Sync,
 {
-    /// Bounds the memory of the limiter, for as long as the process runs.
+    /// Sweeps the limiter without end, to bound its memory.
     pub(crate) async fn run_sweeper(self: Arc<Self>) {
         loop {
             time::sleep(SWEEP_INTERVAL).await;
@@ -165,12 +168,12 @@ where
     }
 }
 
-/// What remains of a client's quota.
+/// The remaining quota of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct RateLimitStatus {
     policy: HeaderValue,
     remaining: u32,
-    /// Until the quota is whole again; for an exceeded one, until the next request is allowed.
+    /// Seconds until the quota is full again; if it is exceeded, until the next request is allowed.
     seconds: u64,
     exceeded: bool,
 }
@@ -183,7 +186,7 @@ impl RateLimitStatus {
         } = self;
         let limit = HeaderValue::try_from(format!("\"requests\";r={remaining};t={seconds}"));
         if let Ok(mut limit) = limit {
-            // Different in every response: kept out of the dynamic table of HPACK.
+            // The value differs in every response: it must not occupy HPACK's dynamic table.
             limit.set_sensitive(true);
             headers.insert(RATELIMIT, limit);
         }

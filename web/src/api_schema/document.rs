@@ -1,5 +1,5 @@
-//! The reader of the `OpenAPI` 3.1 document. It runs once, at the start, and its result lives as long
-//! as the process: texts that leave this module are leaked.
+//! The parser of the `OpenAPI` 3.1 document. It runs once, at the start, and its result lives as
+//! long as the process: the strings in it are leaked.
 
 use http::Method;
 use serde_json::Value;
@@ -15,6 +15,7 @@ use super::schema::Schema;
 use super::tree::Node;
 use super::tree::Segment;
 
+/// The methods of a path item that are supported.
 const METHODS: [(&str, Method); 5] = [
     ("get", Method::GET),
     ("post", Method::POST),
@@ -23,14 +24,14 @@ const METHODS: [(&str, Method); 5] = [
     ("delete", Method::DELETE),
 ];
 
-/// Routes that this tier answers itself.
-const OWN: [&str; 2] = ["/healthz", "/readyz"];
+/// The routes that this tier serves.
+const HEALTH_CHECKS: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Reads all routes of a document.
+/// Parses all routes of a document.
 pub(super) fn read(document: &Value) -> Result<ApiSchema, ApiSchemaError> {
     let mut routes = Node::default();
     let paths = document.get("paths").and_then(Value::as_object);
-    let paths = paths.ok_or_else(|| ApiSchemaError::malformed("paths", "there are none"))?;
+    let paths = paths.ok_or_else(|| ApiSchemaError::malformed("paths", "there are no paths"))?;
     for (template, item) in paths {
         let path = Path {
             document,
@@ -39,13 +40,16 @@ pub(super) fn read(document: &Value) -> Result<ApiSchema, ApiSchemaError> {
         };
         let route = path.route()?;
         if !routes.insert(path.segments()?.into_iter(), route) {
-            return Err(path.malformed("it is described twice"));
+            return Err(path.malformed("the path is described twice"));
         }
     }
-    for template in OWN {
+    for template in HEALTH_CHECKS {
         let segments = template.split('/').skip(1).map(Segment::Word);
-        if !routes.insert(segments, own(template)) {
-            return Err(ApiSchemaError::malformed(template, "it is the edge's own"));
+        if !routes.insert(segments, health_check(template)) {
+            return Err(ApiSchemaError::malformed(
+                template,
+                "the path is reserved for the edge",
+            ));
         }
     }
     let cookie = cookie(document)
@@ -53,7 +57,7 @@ pub(super) fn read(document: &Value) -> Result<ApiSchema, ApiSchemaError> {
     Ok(ApiSchema { routes, cookie })
 }
 
-fn own(template: &'static str) -> Route {
+fn health_check(template: &'static str) -> Route {
     let get = Operation {
         method: Method::GET,
         open: true,
@@ -76,7 +80,11 @@ fn cookie(document: &Value) -> Option<&'static str> {
         .as_object()?;
     let mut named = schemes
         .values()
-        .filter(|scheme| scheme.get("in").is_some_and(|place| place == "cookie"))
+        .filter(|scheme| {
+            scheme
+                .get("in")
+                .is_some_and(|location| location == "cookie")
+        })
         .filter_map(|scheme| scheme.get("name")?.as_str());
     named.next().map(leak)
 }
@@ -133,25 +141,25 @@ impl<'a> Path<'a> {
         })
     }
 
-    /// The class of an operation, by the extensions of its body.
+    /// The class of an operation, from the extensions of its request body.
     fn class(&self, operation: &Value) -> Result<RequestClass, ApiSchemaError> {
         let extension = |name: &str| operation.pointer(&format!("/requestBody/{name}"));
         match (extension("x-bulk"), extension("x-class")) {
             (None, None) => Ok(RequestClass::Ordinary),
             (Some(Value::Bool(true)), None) => Ok(RequestClass::Bulk),
             (None, Some(class)) if class == "sign-in" => Ok(RequestClass::SignIn),
-            _ => Err(self.malformed("x-bulk is true, or x-class is sign-in")),
+            _ => Err(self.malformed("only x-bulk: true or x-class: sign-in is supported")),
         }
     }
 
-    /// The parameters of an operation: its path's, and its own.
+    /// The parameters of an operation: those of its path, and its own.
     fn parameters(&self, operation: &'a Value) -> impl Iterator<Item = &'a Value> {
         let lists = [self.item.get("parameters"), operation.get("parameters")];
         let lists = lists.into_iter().flatten().filter_map(Value::as_array);
         lists.flatten().map(|parameter| self.resolve(parameter))
     }
 
-    /// Follows a reference within the document.
+    /// Resolves a reference within the document.
     fn resolve(&self, value: &'a Value) -> &'a Value {
         let pointer = text(value, "$ref").and_then(|name| name.strip_prefix('#'));
         pointer
@@ -160,17 +168,17 @@ impl<'a> Path<'a> {
     }
 
     fn schema(&self, parameter: &Value) -> Result<Schema, ApiSchemaError> {
-        let place = format!(
+        let position = format!(
             "{}, {}",
             self.template,
             text(parameter, "name").unwrap_or("?")
         );
-        Schema::read(parameter.get("schema").unwrap_or(&Value::Null), &place)
+        Schema::read(parameter.get("schema").unwrap_or(&Value::Null), &position)
     }
 
     fn segments(&self) -> Result<Vec<Segment<'a>>, ApiSchemaError> {
         let path = self.template.strip_prefix('/');
-        let path = path.ok_or_else(|| self.malformed("a path begins with a slash"))?;
+        let path = path.ok_or_else(|| self.malformed("the path does not begin with a slash"))?;
         path.split('/')
             .map(|segment| self.segment(segment))
             .collect()
@@ -183,12 +191,13 @@ impl<'a> Path<'a> {
         let Some(name) = name else {
             return Ok(Segment::Word(segment));
         };
-        // Parameters in the path are described at the path: its operations share them.
+        // Path parameters are described at the path item, because its operations share them.
         let mut parameters = self.parameters(&Value::Null);
         let described = parameters.find(|parameter| {
             text(parameter, "in") == Some("path") && text(parameter, "name") == Some(name)
         });
-        let described = described.ok_or_else(|| self.malformed("a segment is not described"))?;
+        let described =
+            described.ok_or_else(|| self.malformed("a path parameter is not described"))?;
         self.schema(described).map(Segment::Parameter)
     }
 }

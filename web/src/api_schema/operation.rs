@@ -15,7 +15,7 @@ use crate::problem::Reason;
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(super) method: Method,
-    /// Whether it needs no credentials.
+    /// Whether the operation needs no credentials.
     pub(crate) open: bool,
     pub(crate) class: RequestClass,
     pub(super) parameters: Vec<Parameter>,
@@ -32,14 +32,14 @@ pub(super) struct Parameter {
     pub(super) schema: Schema,
 }
 
-/// The result of comparing a query parameter with the description.
+/// The match of a query parameter against the description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParameterMatch {
     /// The parameter is described; its index in the description.
     Matches(usize),
     /// No parameter of this name is described.
     Unknown,
-    /// The value does not fit the parameter's schema.
+    /// The value does not match the parameter's schema.
     Invalid,
 }
 
@@ -49,7 +49,9 @@ impl Operation {
         let mut known = self.parameters.iter().enumerate();
         match known.find(|(_, parameter)| *parameter.name == *name) {
             None => ParameterMatch::Unknown,
-            Some((at, parameter)) if parameter.schema.accepts(value) => ParameterMatch::Matches(at),
+            Some((index, parameter)) if parameter.schema.accepts(value) => {
+                ParameterMatch::Matches(index)
+            }
             Some(_) => ParameterMatch::Invalid,
         }
     }
@@ -59,14 +61,17 @@ impl Operation {
         !self.media_types.is_empty()
     }
 
-    /// Checks that the content type of a body is a described one.
+    /// Checks that the content type of a body is described.
+    ///
+    /// # Errors
+    /// 415, with the described types.
     pub(crate) fn media_type(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
-        let fits = match (values.next(), values.next()) {
-            (Some(value), None) => self.takes(value.as_bytes()),
+        let accepted = match (values.next(), values.next()) {
+            (Some(value), None) => self.accepts(value.as_bytes()),
             _ => false,
         };
-        if fits {
+        if accepted {
             return Ok(());
         }
         Err(
@@ -75,7 +80,7 @@ impl Operation {
         )
     }
 
-    fn takes(&self, content_type: &[u8]) -> bool {
+    fn accepts(&self, content_type: &[u8]) -> bool {
         let mut parts = header_grammar::split(content_type, b';');
         let essence = parts.next().unwrap_or_default();
         let mut known = self.media_types.iter();
@@ -84,8 +89,8 @@ impl Operation {
     }
 }
 
-/// Whether a part is a parameter of a media type that changes nothing: the app reads UTF-8 always,
-/// and FHIR clients name R4's version.
+/// Whether a media type's parameter has no effect: the app always reads UTF-8, and FHIR clients add
+/// R4's version.
 fn is_harmless(part: &[u8]) -> bool {
     let Some(parameter) = header_grammar::parameter(part) else {
         return false;
@@ -102,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_comes_as_what_is_described() {
+    fn a_body_must_have_a_described_content_type() {
         let operation = Operation {
             open: false,
             class: RequestClass::Ordinary,
@@ -111,7 +116,7 @@ mod tests {
             media_types: vec!["application/fhir+json".into(), "application/json".into()],
             advice: "",
         };
-        let answer = |values: &[&'static str]| {
+        let accepted = |values: &[&'static str]| {
             let values = values
                 .iter()
                 .map(|value| (CONTENT_TYPE, HeaderValue::from_static(value)));
@@ -130,7 +135,7 @@ mod tests {
             "application/json ; CHARSET = \"UTF-8\" ;; fhirversion=\"4.0\"",
             "application/json; charset=\"ut\\f-8\"",
         ] {
-            assert!(answer(&[good]), "{good}");
+            assert!(accepted(&[good]), "{good}");
         }
         for bad in [
             "",
@@ -146,9 +151,9 @@ mod tests {
             "multipart/form-data",
             "application/jsonp",
         ] {
-            assert!(!answer(&[bad]), "{bad}");
+            assert!(!accepted(&[bad]), "{bad}");
         }
-        assert!(!answer(&[]));
-        assert!(!answer(&["application/json", "application/json"]));
+        assert!(!accepted(&[]));
+        assert!(!accepted(&["application/json", "application/json"]));
     }
 }

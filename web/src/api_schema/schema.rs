@@ -1,27 +1,27 @@
-//! Schemas of parameters: the keywords of JSON Schema that describe a closed set of values.
+//! Schemas of parameters: the subset of JSON Schema that describes closed sets of values.
 
 use regex_lite::Regex;
 use serde_json::Value;
 
 use super::ApiSchemaError;
 
-/// A schema. None accepts any text: each is a closed set or an anchored form.
+/// A schema of a parameter: a closed set of values or an anchored pattern, never any text.
 #[derive(Debug)]
 pub(super) enum Schema {
     /// `enum`, `const`, `type: boolean`.
     OneOf(Vec<Box<str>>),
     /// `type: integer` with `minimum` and `maximum`.
     Integer { least: u64, most: u64 },
-    /// `format: uuid`, in its one canonical spelling.
+    /// `format: uuid`, in canonical form.
     Uuid,
     /// `pattern`, anchored at both ends.
     Pattern(Box<Regex>),
 }
 
 impl Schema {
-    /// Parses a schema; `place` is its position in the document, for the error.
-    pub(super) fn read(schema: &Value, place: &str) -> Result<Self, ApiSchemaError> {
-        let malformed = |why| ApiSchemaError::malformed(place, why);
+    /// Parses a schema; `position` in the document is for the error.
+    pub(super) fn read(schema: &Value, position: &str) -> Result<Self, ApiSchemaError> {
+        let malformed = |why| ApiSchemaError::malformed(position, why);
         let text = |name: &str| schema.get(name).and_then(Value::as_str);
         if let Some(only) = text("const") {
             return Ok(Self::OneOf(vec![only.into()]));
@@ -33,7 +33,7 @@ impl Schema {
                 .collect();
             return values
                 .map(Self::OneOf)
-                .ok_or_else(|| malformed("an enum here is a list of texts"));
+                .ok_or_else(|| malformed("an enum must be a list of strings"));
         }
         let number = |name: &str| schema.get(name).and_then(Value::as_u64);
         match (text("type"), text("format"), text("pattern")) {
@@ -51,13 +51,13 @@ impl Schema {
                     .map_err(|_not_one| malformed("the pattern is not a regular expression"))
             }
             _ => Err(malformed(
-                "a parameter is an enum, a const, a boolean, an integer with both limits, a uuid, \
+                "a parameter must be an enum, a const, a boolean, an integer with both limits, a uuid, \
                  or a string with an anchored pattern",
             )),
         }
     }
 
-    /// Whether a value fits the schema.
+    /// Whether a value matches the schema.
     pub(super) fn accepts(&self, value: &str) -> bool {
         match self {
             Self::OneOf(values) => values.iter().any(|one| **one == *value),
@@ -70,17 +70,17 @@ impl Schema {
     }
 }
 
-/// A whole number in its canonical decimal form.
+/// Parses an unsigned integer in canonical decimal form.
 fn integer(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let padded = text.len() > 1 && text.starts_with('0');
     (plain && !padded).then(|| text.parse().ok())?
 }
 
-/// Whether a text is a UUID in lower case with hyphens, the canonical form.
+/// Whether a text is a UUID in canonical form: lower case, with hyphens.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
+        && text.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
         })
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_accepts_its_own_and_nothing_else() {
+    fn a_schema_accepts_its_values_and_no_others() {
         let id = "8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
         let page = json!({"type": "integer", "minimum": 1, "maximum": 100});
         let word = json!({"enum": ["asc", "desc"]});
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_would_let_anything_through_is_no_schema() {
+    fn a_schema_that_accepts_any_text_is_refused() {
         for open in [
             json!({}),
             json!({"type": "string"}),

@@ -1,4 +1,4 @@
-//! The app's own document, and documents that cannot serve as an allow list.
+//! Tests with the app's document, and with documents that cannot be an allow list.
 
 use http::Method;
 
@@ -7,7 +7,7 @@ use super::*;
 const ID: &str = "8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
 
 #[test]
-fn a_path_belongs_to_one_route_or_to_none() {
+fn a_path_has_one_route_or_none() {
     let api_schema = ApiSchema::of_app().unwrap();
     let chart = format!("/patients/{ID}");
     let read = format!("/fhir/Observation/{ID}");
@@ -53,7 +53,7 @@ fn a_path_belongs_to_one_route_or_to_none() {
 }
 
 #[test]
-fn the_answer_to_another_method_lists_those_there_are() {
+fn allow_lists_the_methods_of_a_route() {
     let api_schema = ApiSchema::of_app().unwrap();
     for (path, allow) in [
         ("/", "GET, HEAD"),
@@ -103,7 +103,7 @@ fn bundles_are_bulk_and_passwords_are_sign_ins() {
 }
 
 #[test]
-fn a_document_that_leaves_something_open_is_refused() {
+fn a_document_with_an_open_schema_is_refused() {
     let document = |paths: &str| {
         ApiSchema::parse(&format!(
             r#"{{"paths": {paths}, "components": {{"securitySchemes": {{"s": {{"in": "cookie", "name": "s"}}}}}}}}"#

@@ -15,7 +15,7 @@ pub(super) struct Node {
 pub(super) enum Segment<'a> {
     /// A literal segment.
     Word(&'a str),
-    /// A parameter: any segment that fits its schema.
+    /// A parameter: any segment that matches its schema.
     Parameter(Schema),
 }
 
@@ -49,8 +49,8 @@ impl Node {
         }
     }
 
-    /// The route of a path without its first slash. A literal segment takes precedence over a
-    /// parameter.
+    /// Finds the route of a path without its first slash. Literal segments take precedence over
+    /// parameters.
     pub(super) fn find(&self, path: &str) -> Option<&Route> {
         let (segment, rest) = match path.split_once('/') {
             Some((segment, rest)) => (segment, Some(rest)),

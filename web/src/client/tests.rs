@@ -1,13 +1,13 @@
-//! Forged and genuine statements about a client's address.
+//! Tests of client addresses, forged and genuine.
 
 use proptest::prelude::*;
 
 use super::*;
 
-const BALANCERS: &str = "10.0.0.0/8, 2001:db8:aa::/48, 192.0.2.7";
+const TRUSTED_PROXIES: &str = "10.0.0.0/8, 2001:db8:aa::/48, 192.0.2.7";
 
-fn of(from: &str, headers: &[(&str, &str)]) -> Client {
-    let trusted_proxies = BALANCERS.parse().unwrap();
+fn client(from: &str, headers: &[(&str, &str)]) -> Client {
+    let trusted_proxies = TRUSTED_PROXIES.parse().unwrap();
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(
@@ -21,11 +21,11 @@ fn of(from: &str, headers: &[(&str, &str)]) -> Client {
 
 fn address(from: &str, forwarded: &[&str]) -> String {
     let headers: Vec<_> = forwarded.iter().map(|v| ("x-forwarded-for", *v)).collect();
-    of(from, &headers).address.to_string()
+    client(from, &headers).address.to_string()
 }
 
 #[test]
-fn a_client_that_is_no_trusted_proxy_is_identified_by_its_connection() {
+fn headers_of_an_untrusted_peer_are_ignored() {
     for name in [
         "x-forwarded-for",
         "forwarded",
@@ -44,7 +44,7 @@ fn a_client_that_is_no_trusted_proxy_is_identified_by_its_connection() {
         "via",
     ] {
         for value in ["6.6.6.6", "for=6.6.6.6", "10.0.0.1", "Root=1-2-3"] {
-            let client = of("203.0.113.9", &[(name, value)]);
+            let client = client("203.0.113.9", &[(name, value)]);
             assert_eq!(client.address.to_string(), "203.0.113.9", "{name}: {value}");
             assert_eq!(client.trace, None, "{name}: {value}");
         }
@@ -52,13 +52,13 @@ fn a_client_that_is_no_trusted_proxy_is_identified_by_its_connection() {
 }
 
 #[test]
-fn two_headers_of_a_trusted_proxy_are_believed_and_no_others() {
+fn two_headers_of_a_trusted_proxy_are_read_and_no_others() {
     for name in ["forwarded", "x-real-ip", "x-client-ip", "x_forwarded_for"] {
-        let client = of("10.1.2.3", &[(name, "6.6.6.6")]);
+        let client = client("10.1.2.3", &[(name, "6.6.6.6")]);
         assert_eq!(client.address.to_string(), "10.1.2.3", "{name}");
     }
     let trace = "Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012345678912345678";
-    let client = of(
+    let client = client(
         "10.1.2.3",
         &[
             ("x-forwarded-for", "203.0.113.9"),
@@ -70,7 +70,7 @@ fn two_headers_of_a_trusted_proxy_are_believed_and_no_others() {
 }
 
 #[test]
-fn the_last_address_that_is_no_trusted_proxys_is_the_clients() {
+fn the_client_is_the_last_address_that_is_not_a_trusted_proxy() {
     for (forwarded, client) in [
         (&["203.0.113.9"][..], "203.0.113.9"),
         (&["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
@@ -96,7 +96,7 @@ fn the_last_address_that_is_no_trusted_proxys_is_the_clients() {
 }
 
 #[test]
-fn a_trace_id_that_is_none_is_dropped() {
+fn a_malformed_trace_id_is_dropped() {
     let long = "a".repeat(257);
     for traces in [
         &["a b"][..],
@@ -106,13 +106,13 @@ fn a_trace_id_that_is_none_is_dropped() {
         &[&long],
     ] {
         let headers: Vec<_> = traces.iter().map(|v| ("x-amzn-trace-id", *v)).collect();
-        assert_eq!(of("10.1.2.3", &headers).trace, None, "{traces:?}");
+        assert_eq!(client("10.1.2.3", &headers).trace, None, "{traces:?}");
     }
 }
 
 #[test]
 fn trusted_proxies_are_networks_or_addresses_but_never_all_addresses() {
-    let trusted_proxies: TrustedProxies = BALANCERS.parse().unwrap();
+    let trusted_proxies: TrustedProxies = TRUSTED_PROXIES.parse().unwrap();
     for (address, contained) in [
         ("10.255.0.1", true),
         ("::ffff:10.255.0.1", true),
@@ -142,7 +142,7 @@ fn trusted_proxies_are_networks_or_addresses_but_never_all_addresses() {
 
 proptest! {
     #[test]
-    fn nothing_left_of_the_clients_own_address_counts(
+    fn entries_to_the_left_of_the_client_address_are_ignored(
         forged in "[ -~]{0,60}",
         lines in proptest::collection::vec("[ -~]{0,40}", 0..4),
     ) {

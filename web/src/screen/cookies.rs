@@ -1,18 +1,18 @@
-//! Cookies: the app receives its session cookie and no other.
+//! Cookies: only the session cookie is forwarded.
 
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header::COOKIE;
 
-/// Longest pair of name and value that is forwarded, in bytes: the app's has about 60.
+/// Maximum length of a forwarded pair of name and value, in bytes: the app's has about 60.
 const MAX_BYTES: usize = 256;
 
-/// The `Cookie` header for the app: the pairs of this name whose value has a token's form. Two are
-/// forwarded as two, so that the app can refuse both.
+/// The forwarded `Cookie` header: the well-formed pairs of this name. If there are two, both are
+/// forwarded, so that the app can refuse them.
 pub(crate) fn session_cookie(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
-    let mut ours = pairs(headers).filter(|pair| is_named(pair, name) && is_sound(pair));
-    let first = ours.next()?;
-    let Some(second) = ours.next() else {
+    let mut session = pairs(headers).filter(|pair| is_named(pair, name) && is_well_formed(pair));
+    let first = session.next()?;
+    let Some(second) = session.next() else {
         let whole = headers
             .get(COOKIE)
             .filter(|value| value.as_bytes() == first);
@@ -36,28 +36,28 @@ fn is_named(pair: &[u8], name: &str) -> bool {
         .is_some_and(|rest| rest.first() == Some(&b'='))
 }
 
-/// Letters, digits, and what URL-safe base64 adds.
-fn is_sound(pair: &[u8]) -> bool {
-    let sound = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=".contains(byte);
-    pair.len() <= MAX_BYTES && pair.iter().all(sound)
+/// Whether a pair is made of letters, digits and the other characters of URL-safe base64.
+fn is_well_formed(pair: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=".contains(byte);
+    pair.len() <= MAX_BYTES && pair.iter().all(allowed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kept_of(values: &[&'static str]) -> Option<String> {
+    fn forwarded(values: &[&'static str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(COOKIE, HeaderValue::from_static(value));
         }
-        let kept = session_cookie(&headers, "__Host-session")?;
-        Some(kept.to_str().unwrap().to_owned())
+        let cookie = session_cookie(&headers, "__Host-session")?;
+        Some(cookie.to_str().unwrap().to_owned())
     }
 
     #[test]
-    fn only_our_own_cookie_goes_on() {
-        for (sent, to_app) in [
+    fn only_the_session_cookie_is_forwarded() {
+        for (sent, expected) in [
             (
                 ["__Host-session=abc"].as_slice(),
                 Some("__Host-session=abc"),
@@ -82,7 +82,7 @@ mod tests {
                 Some("__Host-session=a; __Host-session=b"),
             ),
         ] {
-            assert_eq!(kept_of(sent).as_deref(), to_app, "{sent:?}");
+            assert_eq!(forwarded(sent).as_deref(), expected, "{sent:?}");
         }
     }
 }

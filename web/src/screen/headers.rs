@@ -1,6 +1,6 @@
-//! Header screening: each header that the app receives is compared with the grammar of its field.
+//! Header screening: each forwarded header is compared with the grammar of its field.
 //!
-//! Headers that are not on the list of `headers.rs` are dropped there, and not read here.
+//! Headers that `headers.rs` does not list are removed there, and not checked here.
 
 use http::HeaderMap;
 use http::HeaderValue;
@@ -16,23 +16,27 @@ use crate::header_grammar::Parameter;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Longest value of a list, in bytes: browsers' `Accept` is the longest in use, of about 200.
+/// Maximum length of a list, in bytes: browsers' `Accept` is the longest in use, with about 200.
 const MAX_LIST_BYTES: usize = 1024;
-/// Longest bearer token, in bytes: ours have 43; the identity providers' of others some thousands.
+/// Maximum length of a bearer token, in bytes: the app's have 43, those of identity providers some
+/// thousands.
 const MAX_TOKEN_BYTES: usize = 4096;
-/// Longest origin, in bytes: a host's name has at most 253.
+/// Maximum length of an origin, in bytes: a host name has at most 253.
 const MAX_ORIGIN_BYTES: usize = 270;
 
-/// Screens all headers of a request.
+/// Checks all headers of a request.
+///
+/// # Errors
+/// 400; 401 for malformed credentials, 415 for a compressed body, 417 for an expectation.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     for (name, value) in headers {
         let bytes = value.as_bytes();
         if is_padded(bytes) {
             return Err(Problem::bad_request(
-                "a header's value begins or ends with white space",
+                "the value of a header begins or ends with white space",
             ));
         }
-        let sound = match name.as_str() {
+        let well_formed = match name.as_str() {
             "accept" => is_list(bytes, is_media_range),
             "accept-encoding" => is_list(bytes, is_coding),
             "accept-language" => is_list(bytes, is_language),
@@ -42,10 +46,10 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
             "authorization" => return Err(credentials()),
             "content-encoding" if bytes.eq_ignore_ascii_case(b"identity") => true,
             "content-encoding" => return Err(compressed()),
-            // Never dropped: without the condition the request does what it was to prevent.
+            // Never removed: without the condition the request would do what it was to prevent.
             "if-match" => bytes.len() <= MAX_LIST_BYTES && validators::are_tags(bytes),
-            // `headers.rs` drops malformed ones of these. Refused is only what no client sends in
-            // their place.
+            // `headers.rs` removes malformed conditions. Only values that no client sends by
+            // mistake are refused.
             "if-none-match" => {
                 bytes.len() <= MAX_LIST_BYTES
                     && (validators::are_tags(bytes) || validators::could_be_tags(bytes))
@@ -59,7 +63,11 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
                 user_agent::check(bytes)?;
                 true
             }
-            "upgrade" => return Err(Problem::bad_request("no other protocol is spoken here")),
+            "upgrade" => {
+                return Err(Problem::bad_request(
+                    "an upgrade of the protocol is not supported",
+                ));
+            }
             "expect" if bytes.eq_ignore_ascii_case(b"100-continue") => true,
             "expect" => return Err(expectation()),
             other => {
@@ -67,73 +75,73 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
                 true
             }
         };
-        if !sound {
-            return Err(ill_formed(value));
+        if !well_formed {
+            return Err(malformed(value));
         }
     }
     Ok(())
 }
 
-/// Checks the name of a header that is dropped. Some servers read an underscore as a hyphen; a
-/// quotation mark is no character of a token (RFC 9110, 5.6.2).
+/// Checks the name of a header that is removed. Some servers read an underscore as a hyphen; a
+/// quotation mark is not allowed in a token (RFC 9110, 5.6.2).
 fn check_name(name: &str) -> Result<(), Problem> {
     match memchr::memchr2(b'_', b'"', name.as_bytes()) {
         None => Ok(()),
         Some(_) => Err(Problem::bad_request(
-            "a header's name has letters, digits and hyphens",
+            "the name of a header may have only letters, digits and hyphens",
         )),
     }
 }
 
-/// Whether a value begins or ends with white space. HTTP/1.1 does not count it to the value, and the
-/// parser has removed it; HTTP/2 forbids it (RFC 9113, 8.2.1).
+/// Whether a value begins or ends with white space. The HTTP/1.1 parser has removed it (RFC 9110,
+/// 5.5); HTTP/2 forbids it (RFC 9113, 8.2.1).
 fn is_padded(value: &[u8]) -> bool {
     value.trim_ascii().len() < value.len()
 }
 
 fn expectation() -> Problem {
-    let detail = "what is expected here is 100-continue or nothing";
+    let detail = "the only supported expectation is 100-continue";
     Problem::new(StatusCode::EXPECTATION_FAILED, detail).with_reason(Reason::Malformed)
 }
 
-fn ill_formed(value: &HeaderValue) -> Problem {
+fn malformed(value: &HeaderValue) -> Problem {
     let reason = match super::injection::find(value.as_bytes()) {
         Some(_) => Reason::Injection,
         None => Reason::Malformed,
     };
-    Problem::bad_request("a header is not in its form").with_reason(reason)
+    Problem::bad_request("a header is malformed").with_reason(reason)
 }
 
 fn credentials() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
-        "credentials are a bearer token: see POST /api/v1/tokens",
+        "credentials must be a bearer token: see POST /api/v1/tokens",
     )
 }
 
 fn compressed() -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "a body is sent as it is, not compressed",
+        "the body must not be compressed",
     )
     .with_accept_encoding("identity")
 }
 
-/// Whether a value is a list (RFC 9110, 5.6.1) of items of one form, each with parameters.
+/// Whether a value is a list (RFC 9110, 5.6.1) of items with parameters.
 fn is_list(value: &[u8], is_item: fn(&[u8]) -> bool) -> bool {
-    let is_sound = |member: &[u8]| member.is_empty() || is_member(member, is_item);
-    value.len() <= MAX_LIST_BYTES && header_grammar::split(value, b',').all(is_sound)
+    let is_valid = |member: &[u8]| member.is_empty() || is_member(member, is_item);
+    value.len() <= MAX_LIST_BYTES && header_grammar::split(value, b',').all(is_valid)
 }
 
-/// Whether a value is an item of one form, with parameters.
+/// Whether a value is an item with parameters.
 fn is_member(member: &[u8], is_item: fn(&[u8]) -> bool) -> bool {
     let mut parts = header_grammar::split(member, b';');
     let item = parts.next().unwrap_or_default();
     !item.is_empty() && is_item(item) && parts.all(|part| part.is_empty() || is_parameter(part))
 }
 
-/// Whether a part is a parameter: `q=0.8`, `charset="utf-8"`. The content of a quoted string is free
-/// text, and is searched for injected code.
+/// Whether a part is a parameter: `q=0.8`, `charset="utf-8"`. The content of a quoted string is
+/// free text, and is searched for injected code.
 fn is_parameter(part: &[u8]) -> bool {
     let Some(Parameter {
         name,
@@ -144,28 +152,28 @@ fn is_parameter(part: &[u8]) -> bool {
         return false;
     };
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"=*/+-._".contains(byte);
-    let is_sound = if quoted {
+    let is_valid = if quoted {
         injection::find(&value).is_none()
     } else {
         value.iter().all(allowed)
     };
-    is_sound && name.iter().all(allowed)
+    is_valid && name.iter().all(allowed)
 }
 
-/// Whether an item is a media range: `text/html`, `application/*`, `*/*`, or the `*` of Java.
+/// Whether an item is a media range: `text/html`, `application/*`, `*/*`, or `*`, which Java sends.
 fn is_media_range(item: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"*+-._".contains(byte);
     let mut parts = item.split(|byte| *byte == b'/');
     let (kind, subtype) = (parts.next(), parts.next());
-    let sound = |part: &[u8]| !part.is_empty() && part.iter().all(allowed);
+    let is_token = |part: &[u8]| !part.is_empty() && part.iter().all(allowed);
     let lone = item == b"*";
-    lone || (kind.is_some_and(sound) && subtype.is_some_and(sound) && parts.next().is_none())
+    lone || (kind.is_some_and(is_token) && subtype.is_some_and(is_token) && parts.next().is_none())
 }
 
 /// Whether an item is a language range: `zh-Hant-TW` (BCP 47), or `*`.
 fn is_language(item: &[u8]) -> bool {
-    let sound = |part: &[u8]| part.len() <= 8 && part.iter().all(u8::is_ascii_alphanumeric);
-    item == b"*" || item.split(|byte| b"-_".contains(byte)).all(sound)
+    let is_subtag = |part: &[u8]| part.len() <= 8 && part.iter().all(u8::is_ascii_alphanumeric);
+    item == b"*" || item.split(|byte| b"-_".contains(byte)).all(is_subtag)
 }
 
 /// Whether an item is a content coding: `gzip`, or `*`.
@@ -219,7 +227,7 @@ fn is_origin(value: &[u8]) -> bool {
         && origin.query().is_none()
 }
 
-/// Whether a value is one of the Fetch Metadata headers': `same-origin`, `navigate`, `?1`.
+/// Whether a value is of the form of Fetch Metadata headers: `same-origin`, `navigate`, `?1`.
 fn is_word(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_lowercase() || b"-?01".contains(byte);
     value.len() <= 40 && value.iter().all(allowed)

@@ -1,4 +1,4 @@
-//! The host that a request is for.
+//! Screening of the host of a request.
 
 use http::StatusCode;
 use http::Version;
@@ -12,18 +12,20 @@ use crate::config::is_loopback;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Checks that a request names exactly one host, and that it is this origin's. A request for another
-/// host is refused, never answered in its place.
+/// Checks that a request has exactly one host, the configured origin's.
+///
+/// # Errors
+/// 400 if the host is missing or ambiguous, 421 if it is another one.
 pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<(), Problem> {
     let malformed =
-        Problem::bad_request("a request has exactly one host").with_reason(Reason::Host);
+        Problem::bad_request("a request must have exactly one host").with_reason(Reason::Host);
     // Every connection of this listener is TLS.
     if head
         .uri
         .scheme()
         .is_some_and(|scheme| *scheme != Scheme::HTTPS)
     {
-        return Err(Problem::bad_request("the scheme is https").with_reason(Reason::Host));
+        return Err(Problem::bad_request("the scheme must be https").with_reason(Reason::Host));
     }
     let mut hosts = head.headers.get_all(HOST).iter();
     let header = match (hosts.next(), hosts.next()) {
@@ -35,25 +37,24 @@ pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<()
     let host = match (header, target) {
         (Some(header), Some(target)) if is_same_authority(header, target) => header,
         // In HTTP/2 too: gateways that translate a request in origin form from HTTP/1.1 send `Host`
-        // and no `:authority` (RFC 9113, 8.3.1). `h2` demands a `:scheme` of such a request and then
-        // drops it, because a URI without an authority holds none.
+        // and no `:authority` (RFC 9113, 8.3.1). `h2` requires a `:scheme` in such a request and
+        // then drops it, because a URI without an authority has no scheme.
         (Some(only), None) => only,
         // HTTP/2 names the host in `:authority`.
         (None, Some(only)) if head.version == Version::HTTP_2 => only,
         _ => return Err(malformed),
     };
-    let ours = is_same_authority(host, origin.authority())
+    let is_origin = is_same_authority(host, origin.authority())
         || (origin.is_loopback() && is_loopback(&host.to_ascii_lowercase()));
     // Load balancers address health checks to an IP address.
-    if ours || is_health {
+    if is_origin || is_health {
         return Ok(());
     }
     let detail = "this host is not served here";
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
 }
 
-/// Whether two authorities are the same: without case, and with or without the default port (RFC
-/// 9110, 4.2.3).
+/// Whether two authorities are equal, regardless of case and of the default port (RFC 9110, 4.2.3).
 fn is_same_authority(one: &str, other: &str) -> bool {
     let without_port = |authority| str::strip_suffix(authority, ":443").unwrap_or(authority);
     without_port(one).eq_ignore_ascii_case(without_port(other))

@@ -162,10 +162,10 @@ const SIGNATURES: [(Family, &[&str]); 8] = [
     ),
 ];
 
-/// How often a value is percent-decoded: servers decode once, faulty ones twice.
+/// Maximum number of percent-decodings: servers decode once, faulty ones twice.
 const MAX_DECODINGS: usize = 2;
 
-/// The first family found in a value, as sent or percent-decoded.
+/// The first family found in a value as sent, decoded once, or decoded twice.
 pub(super) fn find(value: &[u8]) -> Option<Family> {
     let mut layer = value.to_ascii_lowercase();
     let mut found = find_in(&layer);
@@ -192,16 +192,18 @@ fn find_in(value: &[u8]) -> Option<Family> {
     {
         return Some(Family::Control);
     }
-    let is_marked = |mark: &&str| memmem::find(value, mark.as_bytes()).is_some();
-    let marks = SIGNATURES
+    let occurs = |signature: &&str| memmem::find(value, signature.as_bytes()).is_some();
+    let found = SIGNATURES
         .iter()
-        .find(|(_, marks)| marks.iter().any(is_marked));
-    marks.map(|(family, _)| *family).or_else(|| parsed(value))
+        .find(|(_, signatures)| signatures.iter().any(occurs));
+    found
+        .map(|(family, _)| *family)
+        .or_else(|| find_by_libinjection(value))
 }
 
-/// The family that libinjection finds. The crate is a translation from C: a panic in it counts as a
-/// finding, so that a failure refuses.
-fn parsed(value: &[u8]) -> Option<Family> {
+/// The family that libinjection finds. The crate is a port from C: a panic counts as a finding, so
+/// that a failure refuses the request.
+fn find_by_libinjection(value: &[u8]) -> Option<Family> {
     let sql = || libinjectionrs::detect_sqli(value).is_injection();
     let script = || libinjectionrs::detect_xss(value).is_injection();
     if catch_unwind(sql).unwrap_or(true) {
@@ -212,7 +214,7 @@ fn parsed(value: &[u8]) -> Option<Family> {
         .then_some(Family::Script)
 }
 
-/// A value percent-decoded; `None` if its encoding is malformed.
+/// Percent-decodes a value; `None` if the encoding is malformed.
 pub(super) fn percent_decoded(value: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(value.len());
     let mut rest = value;
@@ -241,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_family_is_known_as_it_stands_and_encoded_once_or_twice() {
+    fn each_family_is_found_plain_and_encoded_once_or_twice() {
         for (family, value) in [
             (Family::Control, "a\r\nset-cookie: b"),
             (Family::Control, "a\0b"),
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_words_are_no_code() {
+    fn ordinary_values_are_not_code() {
         for value in [
             "",
             "O'Neil",
@@ -291,9 +293,9 @@ mod tests {
     }
 
     proptest! {
-        /// A search ends for any input, and does not depend on case.
+        /// The search terminates for any input, and is case-insensitive.
         #[test]
-        fn a_search_always_ends(value in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn the_search_always_terminates(value in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(find(&value), find(&value.to_ascii_uppercase()));
             prop_assert!(percent_decoded(&value).is_none_or(|plain| plain.len() <= value.len()));
         }

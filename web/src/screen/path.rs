@@ -1,4 +1,4 @@
-//! Path screening: one normal form, and no PHI.
+//! Path screening: normal form, and no PHI.
 
 use http::StatusCode;
 
@@ -6,25 +6,29 @@ use super::phi_detector;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Longest path, in bytes: several times the longest of a route.
+/// Maximum length of a path, in bytes: several times the longest route.
 const MAX_BYTES: usize = 512;
 
-/// Checks that a path is in its normal form. No route needs a percent sign, a dot segment or an
-/// empty segment, so a path with one is ambiguous by intent.
+/// Checks that a path is in normal form. No route needs a percent sign, a dot segment or an empty
+/// segment, so a path with one is ambiguous on purpose.
+///
+/// # Errors
+/// 400; 414 for a path that is too long.
 pub(super) fn check(path: &str) -> Result<(), Problem> {
     if path.len() > MAX_BYTES {
         let detail = "the path is too long";
         return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
     }
-    let malformed = Problem::bad_request("the path is not in its normal form");
+    let malformed = Problem::bad_request("the path is not in normal form");
     let segments = path.strip_prefix('/').ok_or(malformed)?;
-    // A segment may be empty only in the root and behind one trailing slash.
+    // Only the root and one trailing slash have an empty segment.
     let segments = segments.strip_suffix('/').unwrap_or(segments);
     if segments.is_empty() {
         return if path == "/" { Ok(()) } else { Err(malformed) };
     }
-    let sound = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed);
-    if segments.split('/').all(sound) {
+    let is_normal =
+        |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed);
+    if segments.split('/').all(is_normal) {
         Ok(())
     } else {
         Err(malformed)
@@ -35,18 +39,18 @@ fn allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'$')
 }
 
-/// The problem of a path without a route. Clients have been seen to put record numbers and dates of
-/// birth into paths, which is answered with an explanation.
+/// The problem of a path without a route: 404, or 400 with an explanation if a segment looks like
+/// PHI, because some clients put record numbers and dates of birth into paths.
 pub(super) fn not_found(path: &str) -> Problem {
     if path.split('/').any(phi_detector::looks_like_phi) {
-        let detail = "a URL must not hold what identifies a person";
+        let detail = "a URL must not contain data that identifies a person";
         return Problem::bad_request(detail).with_reason(Reason::PhiInUrl);
     }
     let detail = if path.starts_with("/fhir/") {
-        "nothing is there: see /fhir/metadata for the types that are kept; an id is a UUID in \
+        "there is no such resource: see /fhir/metadata for the supported types; an id is a UUID in \
          lower case"
     } else {
-        "nothing is there"
+        "there is no such resource"
     };
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
@@ -56,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_has_one_form() {
+    fn a_path_must_be_in_normal_form() {
         for path in [
             "",
             "*",

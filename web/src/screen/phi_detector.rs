@@ -1,10 +1,10 @@
 //! Detection of PHI in URLs, by the form of values and the names of parameters.
 //!
-//! It admits and refuses nothing: a URL that is not described is refused anyway. It decides whether
-//! the refusal explains that PHI must not stand in a URL, and under which reason it is counted.
+//! The detector refuses no request: a URL that is not described is refused anyway. The detector
+//! decides whether the refusal explains that a URL must not contain PHI, and selects its reason.
 
-/// Names of parameters that carry PHI: FHIR's search parameters, and the usual names of form fields.
-/// In order, for a binary search.
+/// Names of parameters that carry PHI: FHIR search parameters, and common names of form fields.
+/// Sorted, for binary search.
 const PARAMETER_NAMES: [&str; 37] = [
     "address",
     "address-city",
@@ -45,8 +45,8 @@ const PARAMETER_NAMES: [&str; 37] = [
     "zip",
 ];
 
-/// Whether a parameter of this name carries PHI. Modifiers and chains (`name:exact`,
-/// `subject.name`) are judged by their first part.
+/// Whether a parameter of this name carries PHI. For modifiers and chains (`name:exact`,
+/// `subject.name`) the first part decides.
 pub(super) fn is_phi_parameter(name: &str) -> bool {
     let first = name.split([':', '.']).next().unwrap_or_default();
     let lower = first.to_ascii_lowercase();
@@ -63,7 +63,7 @@ pub(super) fn looks_like_phi(text: &str) -> bool {
         || contains_digit_groups(text, &[4, 2, 2])
 }
 
-/// Whether a text is 6 to 16 digits, grouped in any way: the lengths of identifiers of persons.
+/// Whether a text is 6 to 16 digits in any grouping: the lengths of personal identifiers.
 fn is_number(text: &str) -> bool {
     let separates = |byte: u8| b" -.+/()".contains(&byte);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -75,11 +75,11 @@ fn is_number(text: &str) -> bool {
 
 fn is_email(text: &str) -> bool {
     text.split_once('@')
-        .is_some_and(|(who, host)| !who.is_empty() && host.contains('.'))
+        .is_some_and(|(local, host)| !local.is_empty() && host.contains('.'))
 }
 
-/// Whether a text contains groups of digits of these lengths, with one separator between them and no
-/// digit on either side. The groups of a UUID are longer.
+/// Whether a text contains groups of digits of these lengths, with one separator between them and
+/// no digit on either side. The groups of a UUID are longer.
 fn contains_digit_groups(text: &str, groups: &[usize]) -> bool {
     let mut runs: Vec<usize> = Vec::new();
     let mut run = 0;
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_are_in_order() {
+    fn the_names_are_sorted_and_found() {
         assert!(PARAMETER_NAMES.is_sorted());
         assert!(
             is_phi_parameter("family")
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_the_form_of_a_personal_datum_is_known() {
+    fn identifiers_numbers_dates_and_addresses_look_like_phi() {
         for text in [
             "123-45-6789",
             "123456789",

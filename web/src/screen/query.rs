@@ -1,5 +1,5 @@
-//! Query screening: no PHI in a URL, because URLs end in histories, logs and links. Only described
-//! parameters pass, each once, and only with a value of their schema.
+//! Query screening: no PHI in a URL, because histories, logs and links keep URLs. Only described
+//! parameters are admitted, each once, and only with a value that matches its schema.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,13 @@ use crate::api_schema::RouteKind;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Longest query string, in bytes: several times the longest that is described.
+/// Maximum length of a query string, in bytes: several times the longest described one.
 const MAX_BYTES: usize = 512;
 
-/// Compares a query string with the description of an operation.
+/// Checks a query string against the description of an operation.
+///
+/// # Errors
+/// 400.
 pub(super) fn check(
     query: Option<&str>,
     operation: &Operation,
@@ -30,9 +33,9 @@ pub(super) fn check(
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match decoded(value).map(|value| operation.match_parameter(name, &value)) {
-            Some(ParameterMatch::Matches(place)) if seen & bit(place) == 0 => seen |= bit(place),
+            Some(ParameterMatch::Matches(index)) if seen & bit(index) == 0 => seen |= bit(index),
             Some(ParameterMatch::Matches(_)) => {
-                let detail = "a query parameter comes once";
+                let detail = "a query parameter must not be repeated";
                 return Err(Problem::bad_request(detail).with_reason(Reason::Query));
             }
             Some(ParameterMatch::Unknown | ParameterMatch::Invalid) | None => {
@@ -43,12 +46,12 @@ pub(super) fn check(
     Ok(())
 }
 
-fn bit(place: usize) -> u64 {
-    let place = u32::try_from(place).unwrap_or(u32::MAX);
-    1_u64.checked_shl(place).unwrap_or(u64::MAX)
+fn bit(index: usize) -> u64 {
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    1_u64.checked_shl(index).unwrap_or(u64::MAX)
 }
 
-/// A value percent-decoded. A plus is kept: no described value contains a space.
+/// Percent-decodes a value. A plus sign stays: no described value contains a space.
 fn decoded(value: &str) -> Option<Cow<'_, str>> {
     if !value.contains('%') {
         return Some(Cow::Borrowed(value));
@@ -57,7 +60,8 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// The problem of a parameter. Its text depends on the kind of route alone, never on the value.
+/// The problem of a refused parameter. The text depends only on the kind of route, not on the
+/// value.
 fn refusal(sent: &str, kind: RouteKind) -> Problem {
     let (name, value) = sent.split_once('=').unwrap_or((sent, ""));
     let plain = injection::percent_decoded(value.as_bytes()).unwrap_or_default();
@@ -72,12 +76,12 @@ fn refusal(sent: &str, kind: RouteKind) -> Problem {
     };
     let detail = match kind {
         RouteKind::Fhir => {
-            "a search parameter must not stand in a URL: use POST and [type]/_search, with the \
-             parameters as a form"
+            "search parameters must not be in a URL: use POST [type]/_search, with the parameters \
+             as a form"
         }
         RouteKind::Api | RouteKind::Page | RouteKind::Asset | RouteKind::Health => {
-            "this query parameter is not used here: what identifies a person must not stand in a \
-             URL"
+            "this query parameter is not supported: a URL must not contain data that identifies a \
+             person"
         }
     };
     Problem::bad_request(detail).with_reason(reason)

@@ -1,4 +1,4 @@
-//! Requests that pass and requests that are refused, against the app's real description.
+//! Tests of screening with the app's `OpenAPI` document: admitted and refused requests.
 
 mod clients;
 mod fuzz;
@@ -21,7 +21,7 @@ fn api_schema() -> ApiSchema {
     ApiSchema::of_app().unwrap()
 }
 
-/// The head of a request: `GET /path`.
+/// The head of a request from a line such as `GET /path`.
 fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
     let (method, uri) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
@@ -35,8 +35,8 @@ fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
     request.into_parts().0
 }
 
-/// The route of a request, or its problem. A request has a body if it has a `content-type`.
-fn answer(line: &str, headers: &[(&str, &str)]) -> Result<&'static str, Problem> {
+/// Screens a request, which has a body if it has a `content-type`. Returns the route's template.
+fn screen(line: &str, headers: &[(&str, &str)]) -> Result<&'static str, Problem> {
     let has_body = headers.iter().any(|(name, _)| *name == "content-type");
     check(&head(line, headers), has_body, &origin(), &api_schema()).map(|(route, _)| route.template)
 }

@@ -1,5 +1,5 @@
-//! `User-Agent`, the one header that is free text: products with versions, and comments (RFC 9110,
-//! 10.1.5), in the slightly wider form that real clients send.
+//! Screening of `User-Agent`, the only header of free text: products with versions, and comments
+//! (RFC 9110, 10.1.5), in the slightly wider form that real clients send.
 
 use std::cell::RefCell;
 use std::hash::BuildHasher;
@@ -9,19 +9,18 @@ use super::injection;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Longest value, in bytes: those of browsers embedded in apps are the longest, of about 600.
+/// Maximum length of the value, in bytes: browsers embedded in apps send the longest, about 600.
 const MAX_BYTES: usize = 1024;
 
-/// Slots of each thread's cache: a search costs some microseconds, and most requests come from the
-/// same few hundred clients.
+/// Number of slots in each thread's cache: a search costs some microseconds, and most requests have
+/// one of a few hundred values.
 const CACHE_SLOTS: u64 = 256;
 
 thread_local! {
     static HARMLESS: RefCell<HarmlessCache> = RefCell::new(HarmlessCache::default());
 }
 
-/// A cache of values that were searched and found harmless: one slot for each hash, overwritten by
-/// the next value of the same hash.
+/// A direct-mapped cache of values that were searched and found harmless.
 #[derive(Default)]
 struct HarmlessCache {
     hash: RandomState,
@@ -49,33 +48,36 @@ impl HarmlessCache {
     }
 }
 
-/// Checks a value's length and form, and searches it for injected code.
+/// Checks the length and form of a value, and searches it for injected code.
+///
+/// # Errors
+/// 400.
 pub(super) fn check(agent: &[u8]) -> Result<(), Problem> {
     if HARMLESS.with_borrow(|known| known.contains(agent)) {
         return Ok(());
     }
     if injection::find(agent).is_some() {
-        let detail = "a header holds what looks like code";
+        let detail = "a header contains text that looks like code";
         return Err(Problem::bad_request(detail).with_reason(Reason::Injection));
     }
     let plain = injection::percent_decoded(agent).filter(|plain| is_well_formed(plain));
     if agent.len() > MAX_BYTES || !agent.is_ascii() || plain.is_none() {
-        return Err(Problem::bad_request("a header is not in its form"));
+        return Err(Problem::bad_request("a header is malformed"));
     }
     HARMLESS.with_borrow_mut(|known| known.insert(agent));
     Ok(())
 }
 
-/// Whether a value is words and comments between parentheses or brackets. A parenthesis directly
-/// behind a name is refused as a function call; behind a version, or before a URL, it begins a
-/// comment. Names of apps arrive percent-encoded, and may be in any script.
+/// Whether a value is words, and comments in parentheses or brackets. A parenthesis directly after
+/// a name is refused as a function call; after a version, or before a URL, it begins a comment.
+/// Names of mobile apps are percent-encoded, and may be in any script.
 fn is_well_formed(agent: &[u8]) -> bool {
     let mut depth = 0_u32;
     let mut in_version = false;
     let mut before = b' ';
     let mut rest = agent;
     while let Some((byte, after)) = rest.split_first() {
-        let sound = match byte {
+        let allowed = match byte {
             b'(' | b'[' => {
                 let begins = depth > 0
                     || b" +_".contains(&before)
@@ -95,7 +97,7 @@ fn is_well_formed(agent: &[u8]) -> bool {
             }
             other => is_plain(*other),
         };
-        if !sound {
+        if !allowed {
             return false;
         }
         in_version = *byte != b' ' && (in_version || *byte == b'/');

@@ -8,13 +8,12 @@ use http::header::IF_UNMODIFIED_SINCE;
 
 use crate::header_grammar;
 
-/// Longest date, in bytes: 29 to 33, and the `; length=` that old browsers add.
+/// Maximum length of a date, in bytes: 29 to 33, and the `; length=` that old browsers add.
 const MAX_DATE_BYTES: usize = 64;
 
-/// Removes malformed conditions. A request without `If-None-Match` is answered in full, which is
-/// correct whatever the client has; malformed dates have to be ignored (RFC 9110, 13.1.3 and 13.1.4).
-/// A date beside a malformed entity tag is removed too, because a date counts only where the client
-/// sends no tag.
+/// Removes malformed conditions. Without `If-None-Match` the client gets a full response, which is
+/// always correct; malformed dates must be ignored (RFC 9110, 13.1.3 and 13.1.4). A date beside a
+/// malformed entity tag is removed too, because a date counts only if the client sends no tag.
 pub(crate) fn remove_malformed(headers: &mut HeaderMap) {
     if !all(headers, &IF_NONE_MATCH, are_tags) {
         headers.remove(IF_NONE_MATCH);
@@ -27,19 +26,19 @@ pub(crate) fn remove_malformed(headers: &mut HeaderMap) {
     }
 }
 
-fn all(headers: &HeaderMap, name: &HeaderName, is_sound: fn(&[u8]) -> bool) -> bool {
+fn all(headers: &HeaderMap, name: &HeaderName, is_valid: fn(&[u8]) -> bool) -> bool {
     let mut values = headers.get_all(name).iter();
-    values.all(|value| is_sound(value.as_bytes()))
+    values.all(|value| is_valid(value.as_bytes()))
 }
 
 /// Whether a value is `*`, or a list of entity tags.
 pub(super) fn are_tags(value: &[u8]) -> bool {
-    let is_sound = |tag: &[u8]| tag.is_empty() || is_tag(tag);
-    value == b"*" || header_grammar::split(value, b',').all(is_sound)
+    let is_valid = |tag: &[u8]| tag.is_empty() || is_tag(tag);
+    value == b"*" || header_grammar::split(value, b',').all(is_valid)
 }
 
-/// Whether a part is an entity tag (RFC 9110, 8.8.3) of the characters that the app's tags have, also
-/// as proxies change them (`"3-gzip"`). A tag with others cannot match.
+/// Whether a part is an entity tag (RFC 9110, 8.8.3) with the characters of the app's tags, or of
+/// those that proxies make of them (`"3-gzip"`). Other tags cannot match.
 fn is_tag(tag: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~:+=".contains(byte);
     let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
@@ -53,7 +52,7 @@ fn is_tag(tag: &[u8]) -> bool {
 /// `W/1`.
 pub(super) fn could_be_tags(value: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.:".contains(byte);
-    let is_sound = |tag: &[u8]| {
+    let is_valid = |tag: &[u8]| {
         let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
         let tag = tag.strip_prefix(b"\"").unwrap_or(tag);
         tag.strip_suffix(b"\"").unwrap_or(tag).iter().all(allowed)
@@ -61,7 +60,7 @@ pub(super) fn could_be_tags(value: &[u8]) -> bool {
     value
         .split(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
-        .all(is_sound)
+        .all(is_valid)
 }
 
 /// Whether a value could be a date in any format, also with the `; length=` of old browsers.
@@ -84,8 +83,8 @@ mod tests {
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-    /// The tag and the date that remain.
-    fn left(tag: Option<&str>, date: Option<&str>) -> (Option<String>, Option<String>) {
+    /// Returns the tag and the date that remain.
+    fn remaining(tag: Option<&str>, date: Option<&str>) -> (Option<String>, Option<String>) {
         let mut headers = HeaderMap::new();
         for (name, value) in [(IF_NONE_MATCH, tag), (IF_MODIFIED_SINCE, date)] {
             if let Some(value) = value {
@@ -93,12 +92,12 @@ mod tests {
             }
         }
         remove_malformed(&mut headers);
-        let of = |name| Some(headers.get(name)?.to_str().unwrap().to_owned());
-        (of(IF_NONE_MATCH), of(IF_MODIFIED_SINCE))
+        let text = |name| Some(headers.get(name)?.to_str().unwrap().to_owned());
+        (text(IF_NONE_MATCH), text(IF_MODIFIED_SINCE))
     }
 
     #[test]
-    fn entity_tags_of_every_form_are_left() {
+    fn well_formed_entity_tags_stay() {
         for tag in [
             "*",
             "\"1\"",
@@ -108,12 +107,12 @@ mod tests {
             ", \"1\" ,,",
             "\"0123abcd:ef+/=~._-\"",
         ] {
-            assert_eq!(left(Some(tag), None).0.as_deref(), Some(tag));
+            assert_eq!(remaining(Some(tag), None).0.as_deref(), Some(tag));
         }
     }
 
     #[test]
-    fn what_is_no_entity_tag_is_removed_with_its_date() {
+    fn a_malformed_entity_tag_is_removed_with_its_date() {
         for tag in [
             "1",
             "W/1",
@@ -130,18 +129,18 @@ mod tests {
             "\"1\";q=1",
             "\"caf\u{e9}\"",
         ] {
-            assert_eq!(left(Some(tag), Some(DATE)), (None, None), "{tag}");
+            assert_eq!(remaining(Some(tag), Some(DATE)), (None, None), "{tag}");
         }
     }
 
     #[test]
-    fn dates_of_all_three_formats_are_left_and_nothing_else() {
+    fn only_dates_of_the_three_formats_stay() {
         for date in [
             DATE,
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun Nov  6 08:49:37 1994",
         ] {
-            assert_eq!(left(None, Some(date)).1.as_deref(), Some(date));
+            assert_eq!(remaining(None, Some(date)).1.as_deref(), Some(date));
         }
         for date in [
             "",
@@ -153,7 +152,7 @@ mod tests {
             "Sun, 06 Nov 1994 08:49:37 GMT; length=3",
         ] {
             assert_eq!(
-                left(Some("\"1\""), Some(date)),
+                remaining(Some("\"1\""), Some(date)),
                 (Some("\"1\"".to_owned()), None),
                 "{date}"
             );

@@ -5,13 +5,13 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// Buckets per doubling: a median is within an eighth of what it would be of the values themselves.
+/// Buckets per doubling of the latency: the median is within an eighth of the exact one.
 const PER_DOUBLING: u32 = 4;
-/// Up to 2³⁰ µs, which is 18 minutes.
+/// Number of buckets: up to 2³⁰ µs, which is 18 minutes.
 const BUCKETS: usize = 116;
 
-/// The latencies of one window, counted in buckets: recording one is a single atomic addition, and
-/// the median, unlike a mean, is not moved by the few requests that are slow by nature.
+/// A histogram of the latencies in one window. Recording is one atomic addition; the median, unlike
+/// the mean, does not depend on a few slow requests.
 pub(super) struct Latencies([AtomicU32; BUCKETS]);
 
 impl Latencies {
@@ -26,7 +26,7 @@ impl Latencies {
         }
     }
 
-    /// The median and the number of samples; empties the window.
+    /// Returns the median and the number of samples, and empties the histogram.
     pub(super) fn drain(&self) -> (Duration, u32) {
         let mut counts = [0; BUCKETS];
         for (count, bucket) in iter::zip(&mut counts, &self.0) {
@@ -44,7 +44,7 @@ impl Latencies {
     }
 }
 
-/// The bucket of a latency in microseconds; what is below 4 µs counts as 4.
+/// The bucket of a latency in microseconds; less than 4 µs counts as 4.
 fn bucket(micros: u64) -> usize {
     let micros = micros.clamp(4, (1 << 31) - 1);
     let doublings = micros.ilog2() - 2;
@@ -67,14 +67,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_is_within_an_eighth_of_what_falls_into_it(micros in 4_u64..(1 << 31)) {
+        fn the_middle_of_a_bucket_is_within_an_eighth_of_its_values(micros in 4_u64..(1 << 31)) {
             let index = bucket(micros);
             prop_assert!(index < BUCKETS);
             prop_assert!(middle(index).abs_diff(micros) <= micros / 8 + 1);
         }
 
         #[test]
-        fn half_of_all_are_not_above_the_median(
+        fn the_median_is_within_an_eighth_of_the_exact_one(
             mut micros in proptest::collection::vec(4_u64..100_000_000, 1..200),
         ) {
             let latencies = Latencies::new();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_the_longest_bucket_counts_there() {
+    fn a_latency_above_the_last_bucket_counts_in_it() {
         let latencies = Latencies::new();
         latencies.record(Duration::MAX);
         let (median, total) = latencies.drain();

@@ -1,4 +1,4 @@
-//! How many requests may be at work, learned from how long they take.
+//! The adaptive concurrency limit of one class.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
@@ -10,26 +10,25 @@ use std::time::Instant;
 use super::latencies::Latencies;
 use crate::limits::LimiterConfig;
 
-/// The time over which latencies are collected before the limit moves.
+/// Minimum time over which latencies are collected before the limit is adapted.
 const WINDOW: Duration = Duration::from_millis(100);
-/// With fewer samples a window lasts up to ten times as long.
+/// Minimum samples of a window; with fewer it lasts up to ten times as long.
 const MIN_SAMPLES: u32 = 16;
-/// The multiple of the usual latency that is still acceptable.
+/// Acceptable latency, as a multiple of the baseline.
 const TOLERANCE: u32 = 2;
-/// Weight of the baseline against a slower window: it takes about half a minute of load to adopt half
-/// of a higher latency. A lower one is adopted much sooner.
-const MEMORY: u64 = 256;
+/// Weight of the baseline against a slower window: after half a minute of load it has moved half
+/// way to a higher latency. It moves to a lower one much sooner.
+const BASELINE_WEIGHT: u64 = 256;
 
-/// Adaptive concurrency: the number of requests that may be at work.
+/// An adaptive limit of requests in flight.
 ///
-/// After Netflix's `concurrency-limits` (`Gradient2Limit`: a slow average as the baseline; the limit
-/// shrinks in proportion to how far the present latency exceeds it) and Envoy's adaptive concurrency
-/// filter (the median of a window, hysteresis); growth is additive, as in AIMD. The difference is
-/// [`LimiterConfig::tolerated_latency`]: these requests differ a hundredfold by nature, and a queue
-/// that no person notices is no overload. The limit starts at its maximum: overload must be seen
-/// first.
+/// Modelled on Netflix's `concurrency-limits` (`Gradient2Limit`: a slow average as the baseline;
+/// the limit shrinks in proportion to the excess latency) and Envoy's adaptive concurrency filter
+/// (the median of a window, hysteresis). The difference is [`LimiterConfig::tolerated_latency`]:
+/// the cost of these requests differs a hundredfold, and a queue that no person notices is no
+/// overload. The limit starts at its maximum, until overload is measured.
 ///
-/// Nothing here locks: a request costs three atomic operations.
+/// There are no locks: a request costs three atomic operations.
 pub(super) struct AdaptiveLimit {
     config: LimiterConfig,
     limit: AtomicU32,
@@ -37,7 +36,7 @@ pub(super) struct AdaptiveLimit {
     peak: AtomicU64,
     samples: AtomicU32,
     latencies: Latencies,
-    /// The usual latency in nanoseconds; 0 for unknown.
+    /// The baseline latency in nanoseconds; 0 if unknown.
     baseline: AtomicU64,
     began: Instant,
     /// The start of this window, in nanoseconds since `began`.
@@ -62,15 +61,15 @@ impl AdaptiveLimit {
         self.limit.load(Relaxed)
     }
 
-    /// Notes that this many requests want to be at work, one that is then rejected included.
-    pub(super) fn on_demand(&self, wanted: u64) {
-        if wanted > self.peak.load(Relaxed) {
-            self.peak.fetch_max(wanted, Relaxed);
+    /// Records the demand: the requests in flight, and the new one even if it is then rejected.
+    pub(super) fn on_demand(&self, demand: u64) {
+        if demand > self.peak.load(Relaxed) {
+            self.peak.fetch_max(demand, Relaxed);
         }
     }
 
-    /// Counts the latency of a response that was received at `now`, with `in_flight` other requests
-    /// at work. Returns the limit when the window is complete.
+    /// Records the latency of a response received at `now`, with `in_flight` other requests in
+    /// flight. Returns the limit when the window is complete.
     pub(super) fn on_latency(
         &self,
         latency: Duration,
@@ -85,12 +84,12 @@ impl AdaptiveLimit {
         if elapsed < nanos(WINDOW) || (samples < MIN_SAMPLES && elapsed < nanos(WINDOW * 10)) {
             return None;
         }
-        // Of several threads that see a complete window, one closes it.
+        // If several threads find the window complete, one of them closes it.
         let closes = self.window.compare_exchange(began, now, AcqRel, Relaxed);
         closes.is_ok().then(|| self.adapt(in_flight))
     }
 
-    /// Moves the limit, and returns it.
+    /// Adapts the limit, and returns it.
     fn adapt(&self, in_flight: u64) -> u32 {
         self.samples.store(0, Relaxed);
         let (median, samples) = self.latencies.drain();
@@ -99,14 +98,14 @@ impl AdaptiveLimit {
         if samples == 0 {
             return limit;
         }
-        let usual = self.learn(median);
-        let acceptable = self.config.tolerated_latency.max(usual * TOLERANCE);
+        let baseline = self.update_baseline(median);
+        let acceptable = self.config.tolerated_latency.max(baseline * TOLERANCE);
         let next = if median > acceptable {
             shrink(limit, acceptable, median)
         } else if peak >= u64::from(limit / 2) {
             limit.saturating_add((limit / 8).max(1))
         } else {
-            // Without demand there is nothing to learn.
+            // Without demand, a low latency does not show that a higher limit is safe.
             limit
         };
         let next = next.clamp(self.config.min, self.config.max);
@@ -114,21 +113,21 @@ impl AdaptiveLimit {
         next
     }
 
-    /// The usual latency before this one, which becomes part of the baseline.
-    fn learn(&self, latency: Duration) -> Duration {
+    /// Adds a latency to the baseline, and returns the baseline before it.
+    fn update_baseline(&self, latency: Duration) -> Duration {
         let latency = nanos(latency).max(1);
         let before = self.baseline.load(Relaxed);
         let next = match before {
             0 => latency,
             _ if latency < before => before - (before - latency) / 8,
-            _ => before + (latency - before) / MEMORY,
+            _ => before + (latency - before) / BASELINE_WEIGHT,
         };
         self.baseline.store(next, Relaxed);
         Duration::from_nanos(if before == 0 { latency } else { before })
     }
 }
 
-/// The limit in proportion to the excess latency, at least three quarters of what it was.
+/// The limit reduced in proportion to the excess latency, by at most a quarter.
 fn shrink(limit: u32, acceptable: Duration, median: Duration) -> u32 {
     let (acceptable, median) = (acceptable.as_micros(), median.as_micros().max(1));
     let proportional = u128::from(limit) * acceptable / median;

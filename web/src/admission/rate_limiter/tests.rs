@@ -25,7 +25,7 @@ fn headers(status: &RateLimitStatus) -> (String, Option<String>) {
 }
 
 #[test]
-fn a_response_states_the_remaining_quota_and_then_when_to_retry() {
+fn a_response_has_the_remaining_quota_and_a_refusal_the_time_to_retry() {
     let (limiter, clock) = limiter(6);
     for left in (0..6).rev() {
         let status = limiter.check(client(1)).unwrap();
@@ -44,7 +44,7 @@ fn a_response_states_the_remaining_quota_and_then_when_to_retry() {
 }
 
 #[test]
-fn one_client_takes_nothing_from_another_unless_both_are_one_network() {
+fn clients_have_separate_quotas_unless_they_are_in_one_network() {
     let (limiter, _clock) = limiter(1);
     assert!(limiter.check(client(1)).is_ok());
     assert!(limiter.check(client(2)).is_ok());
@@ -55,7 +55,7 @@ fn one_client_takes_nothing_from_another_unless_both_are_one_network() {
 }
 
 #[test]
-fn a_site_of_ipv6_has_four_times_the_quota_of_a_network() {
+fn an_ipv6_site_has_four_times_the_quota_of_a_network() {
     let (limiter, _clock) = limiter(2);
     let network = |number: u32| format!("2001:db8:0:{number:x}::1").parse().unwrap();
     let allowed = (0..100).filter(|number| limiter.check(network(*number)).is_ok());
@@ -64,7 +64,7 @@ fn a_site_of_ipv6_has_four_times_the_quota_of_a_network() {
 }
 
 #[test]
-fn a_client_with_its_whole_quota_back_is_removed() {
+fn a_client_with_a_full_quota_is_removed() {
     let (limiter, clock) = limiter(60);
     for last in 0..100 {
         limiter.check(client(last)).unwrap();
@@ -77,7 +77,7 @@ fn a_client_with_its_whole_quota_back_is_removed() {
 }
 
 #[test]
-fn very_many_clients_are_counted_together_and_take_no_more_memory() {
+fn too_many_clients_share_cells_and_use_bounded_memory() {
     let (limiter, clock) = limiter(60);
     let count = |last: u8| {
         let _ = limiter.check(client(last));
@@ -90,7 +90,7 @@ fn very_many_clients_are_counted_together_and_take_no_more_memory() {
         }
     }
     assert!(limiter.clients.len() <= 100 + 4096);
-    // They are still limited.
+    // Clients in shared cells are still limited.
     assert!((0..61).any(|_| limiter.check(client(1)).is_err()));
     clock.advance(Duration::from_mins(2));
     limiter.sweep(50);
@@ -100,7 +100,7 @@ fn very_many_clients_are_counted_together_and_take_no_more_memory() {
 
 proptest! {
     #[test]
-    fn no_client_gets_more_than_its_quota_and_what_comes_back(
+    fn no_client_exceeds_its_quota_and_the_regained_part(
         quota in 1_u32..200,
         pauses in proptest::collection::vec(0_u64..5_000, 1..400),
     ) {

@@ -1,8 +1,8 @@
-//! Requests of ordinary browsers and FHIR clients, none of which is refused.
+//! Requests of ordinary browsers and FHIR clients, all of which are admitted.
 
 use super::*;
 
-/// `User-Agent`s as they are seen: browsers, browsers in apps, libraries, monitors, crawlers.
+/// Real `User-Agent`s: browsers, browsers in apps, libraries, monitors, crawlers.
 const AGENTS: [&str; 60] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15",
@@ -69,10 +69,10 @@ const AGENTS: [&str; 60] = [
 #[test]
 fn every_ordinary_user_agent_is_admitted() {
     for agent in AGENTS {
-        let told = answer("GET /sign-in", &[("user-agent", agent)]);
-        assert_eq!(told, Ok("/sign-in"), "{agent}");
+        let screened = screen("GET /sign-in", &[("user-agent", agent)]);
+        assert_eq!(screened, Ok("/sign-in"), "{agent}");
     }
-    assert!(answer("GET /sign-in", &[("user-agent", "")]).is_ok());
+    assert!(screen("GET /sign-in", &[("user-agent", "")]).is_ok());
 }
 
 #[test]
@@ -122,18 +122,18 @@ fn a_browsers_pages_and_forms_are_admitted() {
         "GET /assets/style.0123456789abcdef.css",
     ] {
         assert!(
-            answer(line, &chromium).is_ok(),
+            screen(line, &chromium).is_ok(),
             "{line}: {:?}",
-            answer(line, &chromium)
+            screen(line, &chromium)
         );
     }
     let mut form = chromium.to_vec();
     form.push(("origin", "https://clinic.example"));
     form.push(("content-type", "application/x-www-form-urlencoded"));
     for line in ["POST /sign-in", "POST /sign-out", "POST /patients/search"] {
-        assert!(answer(line, &form).is_ok(), "{line}");
+        assert!(screen(line, &form).is_ok(), "{line}");
     }
-    // The form of the sign-out button has no fields; a browser names its type all the same.
+    // The form of the sign-out button has no fields; browsers send its content type all the same.
     let head = head("POST /sign-out", &form);
     assert!(check(&head, false, &origin(), &api_schema()).is_ok());
 }
@@ -176,7 +176,7 @@ fn requests_of_fhir_libraries_are_admitted() {
             formatted.as_str(),
             "GET /fhir/metadata?_format=json",
         ] {
-            assert!(answer(line, &headers).is_ok(), "{accept}: {line}");
+            assert!(screen(line, &headers).is_ok(), "{accept}: {line}");
         }
         for (line, kind) in [
             (
@@ -190,16 +190,16 @@ fn requests_of_fhir_libraries_are_admitted() {
         ] {
             let mut headers = headers.to_vec();
             headers.push(("content-type", kind));
-            assert!(answer(line, &headers).is_ok(), "{accept}: {line}");
+            assert!(screen(line, &headers).is_ok(), "{accept}: {line}");
         }
     }
-    // Some name a content type though there is none.
+    // Some libraries send a content type without a body.
     let head = head(&read, &[("content-type", "application/fhir+json")]);
     assert!(check(&head, false, &origin(), &api_schema()).is_ok());
 }
 
 #[test]
-fn a_field_is_read_in_every_spelling_that_its_grammar_has() {
+fn a_field_is_admitted_in_every_form_of_its_grammar() {
     let read = format!("GET /fhir/Patient/{ID}");
     for (name, value) in [
         ("prefer", "respond-async, wait=10; foo=\"a;b,c\""),
@@ -213,7 +213,7 @@ fn a_field_is_read_in_every_spelling_that_its_grammar_has() {
         ("if-match", "W/\"1\""),
         ("if-modified-since", "Sunday, 06-Nov-94 08:49:37 GMT"),
         ("if-modified-since", "Sun Nov  6 08:49:37 1994"),
-        // Malformed: ignored.
+        // Malformed conditions, which are ignored.
         ("if-none-match", "1"),
         ("if-none-match", "W/1, \"2"),
         ("if-none-match", ""),
@@ -225,7 +225,7 @@ fn a_field_is_read_in_every_spelling_that_its_grammar_has() {
     ] {
         let head = head(&read, &[(name, value)]);
         let api_schema = api_schema();
-        let told = check(&head, false, &origin(), &api_schema);
-        assert!(told.is_ok(), "{name}: {value}: {told:?}");
+        let screened = check(&head, false, &origin(), &api_schema);
+        assert!(screened.is_ok(), "{name}: {value}: {screened:?}");
     }
 }

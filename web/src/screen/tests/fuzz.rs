@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::*;
 
-/// The names of headers that are screened, besides one that is dropped.
+/// The names of screened headers, and one that is removed.
 const NAMES: [&str; 17] = [
     "accept",
     "accept-encoding",
@@ -27,8 +27,8 @@ const NAMES: [&str; 17] = [
     "x-other",
 ];
 
-/// An accepted target is in its one normal form, and its query is made of described names, each
-/// once, with values of closed sets.
+/// An admitted target is in normal form, and its query has only described names, each once, with
+/// values of closed sets.
 #[test]
 fn fuzz_request_target() {
     static SCHEMA: LazyLock<ApiSchema> = LazyLock::new(api_schema);
@@ -60,7 +60,7 @@ fn fuzz_request_target() {
     });
 }
 
-/// Whether a parameter is one of those of `app/openapi.json`.
+/// Whether `app/openapi.json` describes a parameter.
 fn is_described(name: &str, value: &str) -> bool {
     let value = injection::percent_decoded(value.as_bytes()).unwrap();
     let value = String::from_utf8(value).unwrap();
@@ -79,8 +79,8 @@ fn is_described(name: &str, value: &str) -> bool {
     }
 }
 
-/// The first byte chooses the header, the others are its value. An accepted value is ASCII; text, which
-/// may stand in `User-Agent` and in quoted strings only, was searched for code.
+/// The first byte chooses the header, the others are its value. An accepted value is ASCII; text,
+/// which may stand in `User-Agent` and in quoted strings only, was searched for code.
 #[test]
 fn fuzz_header() {
     bolero::check!().for_each(|input: &[u8]| {
@@ -93,12 +93,12 @@ fn fuzz_header() {
         };
         let bytes = value.as_bytes();
         let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.clone())]);
-        // Other headers are dropped, and so are validators that are malformed.
-        let is_dropped = matches!(
+        // Other headers are removed, and so are malformed validators.
+        let is_removed = matches!(
             name,
             "x-other" | "if-modified-since" | "if-none-match" | "if-unmodified-since"
         );
-        if headers::check(&headers).is_err() || is_dropped {
+        if headers::check(&headers).is_err() || is_removed {
             return;
         }
         assert!(bytes.is_ascii(), "{name}");

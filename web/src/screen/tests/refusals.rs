@@ -1,15 +1,15 @@
-//! Everything that is refused, by its reason.
+//! Refused requests, by reason.
 
 use proptest::prelude::*;
 
 use super::*;
 
 fn refused(line: &str, headers: &[(&str, &str)]) -> (u16, Reason) {
-    let problem = answer(line, headers).expect_err(line);
+    let problem = screen(line, headers).expect_err(line);
     (problem.status.as_u16(), problem.reason)
 }
 
-/// Status, reason, method, address, and the type of a body.
+/// Status, reason, method, target, and content type of a body.
 const REFUSED: &str = "
 404 unknown_route GET /admin
 404 unknown_route GET /fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
@@ -53,16 +53,16 @@ const REFUSED: &str = "
 ";
 
 #[test]
-fn what_is_not_described_is_refused_by_what_is_wrong_with_it() {
+fn a_request_that_is_not_described_is_refused_with_its_reason() {
     for line in REFUSED.trim().lines() {
         let mut words = line.split(' ');
         let mut next = || words.next().unwrap();
         let (status, reason) = (next(), next());
-        let asked = format!("{} {}", next(), next());
+        let request = format!("{} {}", next(), next());
         let body: Vec<_> = words.map(|kind| ("content-type", kind)).collect();
-        let (told, by) = refused(&asked, &body);
+        let (actual, actual_reason) = refused(&request, &body);
         assert_eq!(
-            (told.to_string().as_str(), by.name()),
+            (actual.to_string().as_str(), actual_reason.name()),
             (status, reason),
             "{line}"
         );
@@ -70,7 +70,7 @@ fn what_is_not_described_is_refused_by_what_is_wrong_with_it() {
 }
 
 #[test]
-fn a_content_type_without_a_body_has_its_form_all_the_same() {
+fn a_content_type_without_a_body_must_be_well_formed() {
     for (value, reason) in [
         ("a/b; x=\"../../etc/passwd\"", Reason::Injection),
         ("a/b, c/d", Reason::Malformed),
@@ -84,21 +84,21 @@ fn a_content_type_without_a_body_has_its_form_all_the_same() {
 }
 
 #[test]
-fn a_compressed_body_is_refused_with_the_coding_that_is_read() {
+fn a_compressed_body_is_refused_with_the_supported_coding() {
     let kind = ("content-type", "application/fhir+json");
     for coding in ["gzip", "br", "identity, gzip", "x"] {
-        let problem = answer("POST /fhir", &[kind, ("content-encoding", coding)]).unwrap_err();
+        let problem = screen("POST /fhir", &[kind, ("content-encoding", coding)]).unwrap_err();
         assert_eq!(problem.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert_eq!(problem.accept_encoding, Some("identity"), "{coding}");
     }
-    assert!(answer("POST /fhir", &[kind, ("content-encoding", "Identity")]).is_ok());
+    assert!(screen("POST /fhir", &[kind, ("content-encoding", "Identity")]).is_ok());
 }
 
 #[test]
-fn a_refusal_names_the_methods_there_are_and_the_way_to_search() {
-    let problem = answer("POST /patients", &[]).unwrap_err();
+fn a_refusal_has_the_supported_methods_or_the_way_to_search() {
+    let problem = screen("POST /patients", &[]).unwrap_err();
     assert_eq!(problem.allow, Some("GET, HEAD"));
-    let problem = answer("GET /fhir/Patient?family=Archer", &[]).unwrap_err();
+    let problem = screen("GET /fhir/Patient?family=Archer", &[]).unwrap_err();
     assert!(problem.detail.contains("_search"));
 }
 
@@ -165,11 +165,11 @@ injection user-agent ; cat /etc/hosts
 ";
 
 #[test]
-fn a_header_that_the_app_sees_has_its_form() {
+fn a_malformed_header_is_refused_with_its_reason() {
     for line in HEADERS.trim().lines() {
         let (reason, header) = line.split_once(' ').unwrap();
         let header = header.split_once(' ').unwrap_or((header, ""));
-        // The second time it must not be taken for one that is known.
+        // Twice, because a refused value must not enter the cache of harmless ones.
         for _ in 0..2 {
             assert_eq!(
                 refused("GET /patients", &[header]).1.name(),
@@ -182,13 +182,15 @@ fn a_header_that_the_app_sees_has_its_form() {
     assert_eq!(refused("GET /patients", &[("user-agent", &long)]).0, 400);
 }
 
+/// Screens `GET /` after a change of its head. Returns the kind of its route.
+fn screen_changed(change: fn(&mut Parts)) -> Result<RouteKind, Problem> {
+    let mut head = head("GET /", &[]);
+    change(&mut head);
+    check(&head, false, &origin(), &api_schema()).map(|(route, _)| route.kind)
+}
+
 #[test]
-fn there_is_one_host_and_it_is_ours() {
-    let of = |change: fn(&mut Parts)| {
-        let mut head = head("GET /", &[]);
-        change(&mut head);
-        check(&head, false, &origin(), &api_schema()).map(|(route, _)| route.kind)
-    };
+fn a_request_must_have_exactly_one_host() {
     let two = |head: &mut Parts| {
         head.headers
             .append(HOST, HeaderValue::from_static("clinic.example"));
@@ -214,13 +216,20 @@ fn there_is_one_host_and_it_is_ours() {
         none_of_http_2,
         differing_of_http_2,
     ] {
-        assert_eq!(of(change).unwrap_err().status, StatusCode::BAD_REQUEST);
+        assert_eq!(
+            screen_changed(change).unwrap_err().status,
+            StatusCode::BAD_REQUEST
+        );
     }
+}
+
+#[test]
+fn the_host_must_be_the_origin() {
     let default_port = |head: &mut Parts| {
         head.headers
             .insert(HOST, HeaderValue::from_static("Clinic.Example:443"));
     };
-    assert!(of(default_port).is_ok());
+    assert!(screen_changed(default_port).is_ok());
     for host in [
         "other.example",
         "localhost:8443",
@@ -235,25 +244,28 @@ fn there_is_one_host_and_it_is_ours() {
             (421, Reason::Host)
         );
     }
-    // As HAProxy sends a request in origin form on.
+    // HAProxy forwards a request in origin form like this.
     let host_of_http_2 = |head: &mut Parts| head.version = Version::HTTP_2;
-    assert!(of(host_of_http_2).is_ok());
+    assert!(screen_changed(host_of_http_2).is_ok());
     let other_host_of_http_2 = |head: &mut Parts| {
         head.version = Version::HTTP_2;
         head.headers
             .insert(HOST, HeaderValue::from_static("other.example"));
     };
-    assert_eq!(of(other_host_of_http_2).unwrap_err().status, 421);
+    assert_eq!(
+        screen_changed(other_host_of_http_2).unwrap_err().status,
+        421
+    );
     let health = |head: &mut Parts| {
         head.uri = "/healthz".parse().unwrap();
         head.headers
             .insert(HOST, HeaderValue::from_static("10.0.0.7"));
     };
-    assert_eq!(of(health).unwrap(), RouteKind::Health);
+    assert_eq!(screen_changed(health).unwrap(), RouteKind::Health);
 }
 
 #[test]
-fn http_1_0_is_not_spoken() {
+fn http_1_0_is_refused() {
     let mut old = head("GET /", &[]);
     old.version = Version::HTTP_10;
     assert_eq!(
@@ -265,7 +277,7 @@ fn http_1_0_is_not_spoken() {
     );
 }
 
-/// What people search by, and what databases and browsers run, put together in any way.
+/// Search terms, and code for databases and browsers, in any combination.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("' OR 1=1 --".to_owned()),
@@ -281,25 +293,23 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever is in a query: if it passes, each of its parameters is described, comes once, and
-    /// has a value of a closed set.
+    /// An admitted query has only described parameters, each once, with a value of a closed set.
     #[test]
-    fn nothing_passes_in_a_query_but_what_is_described(value in hostile(), name in "[a-z_]{1,8}") {
+    fn only_a_described_query_is_admitted(value in hostile(), name in "[a-z_]{1,8}") {
         let encoded = value.bytes().fold(String::new(), |all, byte| format!("{all}%{byte:02x}"));
         for query in [format!("{name}={encoded}"), format!("page={encoded}"), encoded.clone()] {
-            let passed = answer(&format!("GET /patients?{query}"), &[]).is_ok();
+            let admitted = screen(&format!("GET /patients?{query}"), &[]).is_ok();
             let page = value.parse::<u32>().is_ok_and(|page| (1..=100_000).contains(&page));
             let plain = !value.starts_with(['0', '+']);
-            prop_assert!(!passed || (page && plain && query.contains("page=")), "{query}");
+            prop_assert!(!admitted || (page && plain && query.contains("page=")), "{query}");
         }
     }
 
-    /// A path that leads somewhere holds no byte that a client chose freely.
+    /// A path with a route has no segment of arbitrary text.
     #[test]
-    fn a_path_leads_nowhere_by_chance(segment in "[A-Za-z0-9._~$-]{1,40}") {
+    fn an_arbitrary_segment_has_no_route(segment in "[A-Za-z0-9._~$-]{1,40}") {
         for path in ["", "patients/", "fhir/", "fhir/Patient/", "assets/", "api/v1/"] {
-            let answer = answer(&format!("GET /{path}{segment}"), &[]);
-            if let Ok(template) = answer {
+            if let Ok(template) = screen(&format!("GET /{path}{segment}"), &[]) {
                 let known = ["/people", "/audit", "/patients", "/sign-in", "/fhir/metadata",
                     "/fhir/{type}", "/api/v1/people", "/api/v1/session"];
                 prop_assert!(known.contains(&template), "{segment}");

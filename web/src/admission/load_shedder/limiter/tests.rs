@@ -12,7 +12,7 @@ const CONFIG: LimiterConfig = LimiterConfig {
 const FAST: Duration = Duration::from_millis(1);
 const SLOW: Duration = Duration::from_millis(500);
 
-/// A limit, requests at work, and a clock that is moved by hand.
+/// A limit with requests in flight and a manual clock.
 struct Bench {
     limiter: AdaptiveLimit,
     in_flight: u64,
@@ -37,7 +37,7 @@ impl Bench {
         admitted
     }
 
-    /// As many requests at a time as are admitted, for `windows` windows.
+    /// Sends as many requests as are admitted, for `windows` windows.
     fn load(&mut self, latency: Duration, windows: u32) {
         for _ in 0..windows {
             let mut entered = 0;
@@ -54,7 +54,7 @@ impl Bench {
 }
 
 #[test]
-fn it_starts_at_its_maximum_and_goes_no_further() {
+fn the_limit_starts_at_its_maximum_and_never_exceeds_it() {
     let mut bench = Bench::new();
     assert_eq!(bench.limiter.current(), CONFIG.max);
     bench.load(FAST, 10);
@@ -64,7 +64,7 @@ fn it_starts_at_its_maximum_and_goes_no_further() {
 }
 
 #[test]
-fn what_gets_slow_under_load_is_let_down_to_the_floor_and_comes_back() {
+fn the_limit_falls_to_its_minimum_under_slow_responses_and_recovers() {
     let mut bench = Bench::new();
     bench.load(FAST, 10);
     bench.load(SLOW, 20);
@@ -74,7 +74,7 @@ fn what_gets_slow_under_load_is_let_down_to_the_floor_and_comes_back() {
 }
 
 #[test]
-fn what_is_slower_than_usual_but_soon_enough_is_let_through() {
+fn a_tolerated_latency_leaves_the_limit_unchanged() {
     let mut bench = Bench::new();
     bench.load(FAST, 10);
     bench.load(CONFIG.tolerated_latency * 9 / 10, 50);
@@ -82,14 +82,14 @@ fn what_is_slower_than_usual_but_soon_enough_is_let_through() {
 }
 
 #[test]
-fn what_has_always_been_slow_is_not_overload() {
+fn a_constant_high_latency_is_not_overload() {
     let mut bench = Bench::new();
     bench.load(SLOW, 50);
     assert_eq!(bench.limiter.current(), CONFIG.max);
 }
 
 #[test]
-fn what_stays_slow_becomes_usual_in_the_end() {
+fn a_lasting_higher_latency_becomes_the_baseline() {
     let mut bench = Bench::new();
     bench.load(Duration::from_millis(20), 10);
     bench.load(Duration::from_millis(60), 10);
@@ -99,7 +99,7 @@ fn what_stays_slow_becomes_usual_in_the_end() {
 }
 
 #[test]
-fn a_few_slow_ones_among_many_move_nothing() {
+fn a_few_slow_responses_leave_the_limit_unchanged() {
     let mut bench = Bench::new();
     for _ in 0..50 {
         bench.load(FAST, 1);
@@ -114,7 +114,7 @@ fn a_few_slow_ones_among_many_move_nothing() {
 enum Step {
     Enter,
     Leave,
-    Answer(u64),
+    Respond(u64),
     Wait(u64),
 }
 
@@ -122,14 +122,14 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => Just(Step::Enter),
         1 => Just(Step::Leave),
-        3 => (0_u64..2_000_000).prop_map(Step::Answer),
+        3 => (0_u64..2_000_000).prop_map(Step::Respond),
         1 => (0_u64..2_000).prop_map(Step::Wait),
     ]
 }
 
 proptest! {
     #[test]
-    fn whatever_happens_the_laws_hold(steps in proptest::collection::vec(step(), 0..600)) {
+    fn the_limit_stays_in_its_bounds_under_any_sequence(steps in proptest::collection::vec(step(), 0..600)) {
         let mut bench = Bench::new();
         for step in steps {
             match step {
@@ -140,12 +140,12 @@ proptest! {
                     prop_assert!(admitted || before >= u64::from(CONFIG.min));
                 }
                 Step::Leave if bench.in_flight > 0 => bench.in_flight -= 1,
-                Step::Answer(micros) if bench.in_flight > 0 => {
+                Step::Respond(micros) if bench.in_flight > 0 => {
                     bench.in_flight -= 1;
                     let latency = Duration::from_micros(micros);
                     bench.limiter.on_latency(latency, bench.now, bench.in_flight);
                 }
-                Step::Leave | Step::Answer(_) => {}
+                Step::Leave | Step::Respond(_) => {}
                 Step::Wait(millis) => bench.now += Duration::from_millis(millis),
             }
             prop_assert!((CONFIG.min..=CONFIG.max).contains(&bench.limiter.current()));
