@@ -11,11 +11,11 @@ use crate::api_schema;
 use crate::problem::Reason;
 use crate::screen;
 
-/// One request's line in the access log, written at the end of its response or when its client has
-/// disconnected.
+/// The line of one request in the access log, written when the response ends or the client
+/// disconnects.
 ///
-/// It holds no path, no query string, no header and no person: the template of the route, the
-/// client's address, the outcome, and the request id.
+/// It has the route's template, the client's address, the outcome and the request id; no path, no
+/// query string, no header and no person.
 pub(crate) struct Entry {
     started: Instant,
     method: &'static str,
@@ -28,7 +28,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Begins the line of a request for a route's template.
+    /// Begins the line of a request to the route with this template.
     pub(crate) fn begin(
         method: &Method,
         route: &'static str,
@@ -37,7 +37,7 @@ impl Entry {
     ) -> Self {
         Self {
             started: Instant::now(),
-            // An unknown method is the client's text, and is not logged.
+            // An unknown method is arbitrary text of the client, and is not logged.
             method: screen::method_name(method).unwrap_or("*"),
             route,
             client: client.to_canonical(),
@@ -48,20 +48,20 @@ impl Entry {
         }
     }
 
-    /// Begins the line of bytes that are not a request.
+    /// Begins the line of a malformed request.
     pub(crate) fn malformed(client: IpAddr, id: RequestId) -> Self {
-        let nothing = Method::default();
-        let mut entry = Self::begin(&nothing, api_schema::UNKNOWN, client, id);
+        let method = Method::default();
+        let mut entry = Self::begin(&method, api_schema::UNKNOWN, client, id);
         entry.method = "*";
         entry
     }
 
-    /// Notes the status of the response.
+    /// Records the status of the response.
     pub(crate) fn on_response(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
-    /// Notes why this tier refused the request.
+    /// Records the reason of a refusal.
     pub(crate) fn on_refused(&mut self, reason: Reason) {
         self.refused = Some(reason);
     }
@@ -81,7 +81,7 @@ impl Drop for Entry {
             client = %self.client,
             method = self.method,
             route = self.route,
-            // 499, as nginx writes it: the client disconnected before the response.
+            // 499 is nginx's code for a client that disconnected before the response.
             status = self.status.map_or(499, |status| status.as_u16()),
             refused = self.refused.map(Reason::name),
             bytes = self.bytes,

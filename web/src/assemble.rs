@@ -1,4 +1,4 @@
-//! The edge, built from its configuration.
+//! Construction of the edge from its configuration.
 
 use std::sync::Arc;
 
@@ -27,16 +27,16 @@ use crate::upstream::UpstreamCounters;
 use crate::upstream::Upstreams;
 use crate::worker::WorkerContext;
 
-/// Builds the edge, and starts what runs beside it.
+/// Builds the edge, and starts its background tasks: metrics, sweepers, discovery and probes.
 pub(crate) async fn build(
     config: Config,
     shutdown: &Shutdown,
 ) -> anyhow::Result<(WorkerContext, Redirect)> {
-    let workers = config.life.workers();
+    let workers = config.lifecycle.workers();
     let limits = Arc::new(limits(&config));
     let api_schema = Arc::new(ApiSchema::of_app()?);
     let metrics = Metrics::new(api_schema.templates());
-    if let Some(address) = config.life.metrics_listen {
+    if let Some(address) = config.lifecycle.metrics_listen {
         let listener = lifecycle::listen("WEB_METRICS_LISTEN", None, address).await?;
         let drain = shutdown.drain.clone();
         tokio::spawn(metrics::serve(listener, Arc::clone(&metrics), drain));
@@ -74,16 +74,16 @@ pub(crate) async fn build(
     Ok((context, Redirect { origin, api_schema }))
 }
 
-/// The limits, with those that are configured.
+/// The default limits, with the configured ones.
 fn limits(config: &Config) -> Limits {
     let mut limits = Limits {
         handshakes_per_second: config.clients.handshakes_per_second,
         requests_per_minute: config.clients.requests_per_minute,
-        drain_timeout: config.life.drain,
+        drain_timeout: config.lifecycle.drain,
         ..Limits::default()
     };
     limits.connections.max_per_client = config.clients.connections.into();
-    limits.upstream.workers = config.life.workers();
+    limits.upstream.workers = config.lifecycle.workers();
     limits
 }
 
@@ -108,7 +108,7 @@ fn upstreams(
     let tls = MutualClient::reloading(files, config.name.clone(), identity)
         .context("WEB_UPSTREAM_CERTIFICATE_FILE, WEB_UPSTREAM_KEY_FILE, WEB_UPSTREAM_CA_FILE")?;
     let watched = tls.clone();
-    metrics.watch_reloads("identity towards the apps", move || watched.reloads());
+    metrics.watch_reloads("upstream identity", move || watched.reloads());
     let host = HeaderValue::try_from(config.name.to_str().as_ref())?;
     let counters = Arc::<UpstreamCounters>::default();
     let source = config.source.clone();
@@ -120,7 +120,7 @@ fn upstreams(
     Ok(upstreams)
 }
 
-/// The collector of traces, if one is configured.
+/// The trace collector, if one is configured.
 pub(crate) fn collector(config: &Config) -> anyhow::Result<Option<Collector>> {
     let Some(endpoint) = &config.collector else {
         return Ok(None);

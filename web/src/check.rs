@@ -1,4 +1,4 @@
-//! `web check`: what is wrong with the configuration, before anything is started with it.
+//! `web check`: validation of the configuration without starting the server.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use crate::MISCONFIGURED;
 use crate::config::Config;
 
-/// How the variables of this program begin. Others of the environment are somebody else's.
-const OURS: &str = "WEB_";
+/// The prefix of this program's variables; other variables are ignored.
+const PREFIX: &str = "WEB_";
 
-/// Reads the configuration and says what is wrong with it.
+/// Validates the configuration, and prints its errors.
 pub(crate) fn check() -> ExitCode {
     let variables: Vec<(String, String)> = std::env::vars().collect();
     let problems = problems(&variables);
@@ -25,19 +25,19 @@ pub(crate) fn check() -> ExitCode {
 }
 
 fn problems(variables: &[(String, String)]) -> Vec<String> {
-    let asked = RefCell::new(BTreeSet::new());
+    let known = RefCell::new(BTreeSet::new());
     let read = Config::read(|name| {
-        asked.borrow_mut().insert(name.to_owned());
+        known.borrow_mut().insert(name.to_owned());
         let found = variables.iter().find(|(set, _)| set == name);
         found.map(|(_, value)| value.clone())
     });
     if let Err(error) = read {
         return vec![error.to_string()];
     }
-    let asked = asked.into_inner();
+    let known = known.into_inner();
     let names = variables.iter().map(|(name, _)| name);
     names
-        .filter(|name| name.starts_with(OURS) && !asked.contains(*name))
+        .filter(|name| name.starts_with(PREFIX) && !known.contains(*name))
         .map(|name| format!("{name} is not a variable of this program: is it misspelt?"))
         .collect()
 }
@@ -46,7 +46,7 @@ fn problems(variables: &[(String, String)]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// What has to be set.
+    /// The required variables.
     const REQUIRED: [(&str, &str); 11] = [
         ("WEB_LISTEN", "127.0.0.1:8443"),
         ("WEB_REDIRECT_LISTEN", "127.0.0.1:8080"),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_noticed_and_somebody_elses_is_not() {
+    fn an_unknown_variable_with_the_prefix_is_reported_and_others_are_ignored() {
         assert!(problems_with(&[("PATH", "/bin"), ("WEB_WORKERS", "2")]).is_empty());
         let found = problems_with(&[("WEB_WORKER", "2")]);
         assert_eq!(found.len(), 1);

@@ -1,7 +1,7 @@
-//! The one place that reads the environment.
+//! The configuration. Only this module reads the environment.
 
 mod clients;
-mod life;
+mod lifecycle;
 mod origin;
 mod upstream;
 mod variables;
@@ -14,7 +14,7 @@ use certs::Versions;
 use telemetry::LevelFilter;
 
 pub(crate) use clients::ClientConfig;
-pub(crate) use life::LifeConfig;
+pub(crate) use lifecycle::LifecycleConfig;
 pub(crate) use origin::Origin;
 pub(crate) use origin::is_loopback;
 pub(crate) use upstream::UpstreamConfig;
@@ -25,12 +25,12 @@ const ADDRESS: &str = "an address and port to listen on, like 127.0.0.1:8443";
 const CERTIFICATE: &str = "the path of a PEM certificate chain";
 const KEY: &str = "the path of a PEM private key";
 
-/// Everything that can be set, checked.
+/// The validated configuration.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// `WEB_LISTEN`: where HTTPS is served.
+    /// `WEB_LISTEN`: the address of HTTPS.
     pub(crate) listen: SocketAddr,
-    /// `WEB_REDIRECT_LISTEN`: where HTTP is sent on to HTTPS.
+    /// `WEB_REDIRECT_LISTEN`: the address of HTTP, which redirects to HTTPS.
     pub(crate) redirect_listen: SocketAddr,
     /// `WEB_PUBLIC_ORIGIN`.
     pub(crate) origin: Origin,
@@ -38,15 +38,15 @@ pub(crate) struct Config {
     pub(crate) identity: IdentityFiles,
     /// `WEB_TLS12`.
     pub(crate) versions: Versions,
-    /// The apps.
+    /// The endpoints of the app tier.
     pub(crate) upstreams: UpstreamConfig,
-    /// Who the clients are, and what each is given.
+    /// Trusted proxies, and the limits of a client.
     pub(crate) clients: ClientConfig,
-    /// How the process begins, is watched, and ends.
-    pub(crate) life: LifeConfig,
-    /// `LOG`: the least level that is logged.
+    /// Workers, metrics and shutdown.
+    pub(crate) lifecycle: LifecycleConfig,
+    /// `LOG`: the lowest level that is logged.
     pub(crate) log: LevelFilter,
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces are sent.
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the trace collector.
     pub(crate) collector: Option<String>,
     /// `OTEL_EXPORTER_OTLP_CERTIFICATE`: the CA of the collector.
     pub(crate) collector_anchors: Option<PathBuf>,
@@ -62,7 +62,7 @@ impl Config {
             redirect_listen: variables.required("WEB_REDIRECT_LISTEN", ADDRESS)?,
             origin: variables.required(
                 "WEB_PUBLIC_ORIGIN",
-                "what browsers see, like https://localhost:8443, without a path",
+                "the public origin, like https://localhost:8443, without a path",
             )?,
             identity: IdentityFiles {
                 certificate: variables.required("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE)?,
@@ -75,7 +75,7 @@ impl Config {
             },
             upstreams: UpstreamConfig::read(&variables)?,
             clients: ClientConfig::read(&variables)?,
-            life: LifeConfig::read(&variables)?,
+            lifecycle: LifecycleConfig::read(&variables)?,
             log: variables.or(
                 "LOG",
                 "error, warn, info, debug or trace",
@@ -111,29 +111,29 @@ mod tests {
         ("WEB_UPSTREAM_KEY_FILE", "internal.key"),
     ];
 
-    /// The configuration with one variable changed.
+    /// Reads the configuration with one variable changed.
     fn read(variable: &str, value: Option<&str>) -> Result<Config, ConfigError> {
-        Config::read(|asked| {
-            if asked == variable {
+        Config::read(|name| {
+            if name == variable {
                 return value.map(str::to_owned);
             }
             let mut all = GOOD.iter().chain(&[("WEB_UPSTREAM_CA_FILE", "ca.pem")]);
-            all.find(|(name, _)| *name == asked)
+            all.find(|(set, _)| *set == name)
                 .map(|(_, value)| (*value).to_owned())
         })
     }
 
     #[test]
-    fn what_is_not_set_has_its_default() {
+    fn unset_variables_have_their_defaults() {
         let config = read("", None).unwrap();
-        let apps = ["127.0.0.1:9443", "app:9443"].map(|app| app.parse().unwrap());
-        assert_eq!(config.upstreams.source, Source::Fixed(apps.to_vec()));
-        assert_eq!(config.life.drain, std::time::Duration::from_secs(10));
+        let endpoints = ["127.0.0.1:9443", "app:9443"].map(|entry| entry.parse().unwrap());
+        assert_eq!(config.upstreams.source, Source::Fixed(endpoints.to_vec()));
+        assert_eq!(config.lifecycle.drain, std::time::Duration::from_secs(10));
         assert_eq!(config.versions, Versions::Tls13);
     }
 
     #[test]
-    fn an_error_names_the_variable_and_what_was_expected() {
+    fn an_error_names_the_variable_and_the_expected_value() {
         for (variable, value) in [
             ("WEB_LISTEN", None),
             ("WEB_LISTEN", Some("8443")),
@@ -143,7 +143,7 @@ mod tests {
             ("WEB_UPSTREAMS", Some("app:9443,")),
             ("WEB_UPSTREAMS", Some("dns:app")),
             ("WEB_UPSTREAMS", None),
-            ("WEB_UPSTREAMS_FILE", Some("apps.list")),
+            ("WEB_UPSTREAMS_FILE", Some("endpoints.list")),
             ("WEB_UPSTREAM_IDENTITY", Some("app")),
             ("WEB_TLS12", Some("yes")),
             ("WEB_DRAIN_SECONDS", Some("-1")),

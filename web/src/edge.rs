@@ -1,4 +1,4 @@
-//! The pipeline of the edge: what is done with each request, in order.
+//! The request pipeline of the edge, in order.
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -57,11 +57,11 @@ pub(crate) struct Edge {
     pub(crate) metrics: Arc<Metrics>,
     /// Whether traces are exported.
     pub(crate) traced: bool,
-    /// Cancelled when the process is about to end.
+    /// Cancelled when a shutdown begins.
     pub(crate) draining: CancellationToken,
 }
 
-/// A response before it is sent: the app's with the memory that it holds, or one of this tier.
+/// A response before it is sent: the upstream's, with its memory permit, or a local one.
 enum EdgeResponse {
     Upstream(Response<UpstreamBody>, SharePermit),
     Local(Response<Bytes>),
@@ -81,8 +81,8 @@ impl RequestHandler for Edge {
         let client = Client::from_request(address, &head.headers, &self.trusted_proxies);
         let route = self.api_schema.template(head.uri.path());
         let mut entry = Entry::begin(&head.method, route, client.address, id);
-        let format = ErrorFormat::of(head.uri.path(), &head.headers);
-        // A client's requests per minute come first: a refusal costs next to nothing.
+        let format = ErrorFormat::negotiate(head.uri.path(), &head.headers);
+        // The rate limit is first, because a refusal costs next to nothing.
         let (status, result) = match self.admission.requests.check(client.address) {
             Ok(status) => {
                 let span = if self.traced {
@@ -106,7 +106,7 @@ impl RequestHandler for Edge {
             }
             Err(problem) => self.problem(problem, format, id, entry),
         };
-        self.metrics.answered(route, response.status());
+        self.metrics.on_response(route, response.status());
         status.write(response.headers_mut());
         headers::to_client(response.headers_mut(), id);
         response
@@ -145,7 +145,7 @@ impl Edge {
         id: RequestId,
         mut entry: Entry,
     ) -> Response<EdgeBody> {
-        self.metrics.refused(problem.reason.name());
+        self.metrics.on_refused(problem.reason.name());
         entry.on_response(problem.status);
         entry.on_refused(problem.reason);
         let mut response = problem.to_response(format, id);
@@ -163,39 +163,39 @@ impl Edge {
         client: &Client,
         id: RequestId,
     ) -> Result<EdgeResponse, Problem> {
-        // Screen: only what the app's own description allows passes.
+        // Screen: only requests that the app's OpenAPI document describes.
         let has_body = !body.is_end_stream();
         let (route, operation) = screen::check(&head, has_body, &self.origin, &self.api_schema)?;
         if route.kind == RouteKind::Health {
             return self.health(head.uri.path()).map(EdgeResponse::Local);
         }
-        // Headers: the ones that pass, and those that this tier sets.
+        // Headers: forwarded, removed and set.
         let head = self.rewrite(head, client, id)?;
-        // Memory: the client's share of what bodies on their way may occupy.
+        // Memory: the client's share of memory for bodies.
         let memory = self.admission.buffers.try_acquire(client.address, 0);
         let mut memory = memory.ok_or(OVERLOADED)?;
-        // Body: within its size, and small ones entirely before an app is asked.
+        // Body: within its size limit; small ones are read completely before an upstream is used.
         let max_bytes = self.max_body_bytes(operation.class);
         if body.size_hint().lower() > max_bytes {
             return Err(too_large());
         }
         let mut body = LimitedBody::new(body, max_bytes, &self.limits);
         let prebuffered = body.prebuffer(self.limits.prebuffer_bytes, &mut memory);
-        prebuffered.await.map_err(of_body)?;
+        prebuffered.await?;
         if !memory.try_grow_to(self.limits.buffers.per_request) {
             return Err(OVERLOADED);
         }
-        // Load: the class of the request within its adaptive limit.
+        // Load: the adaptive concurrency limit of the request's class.
         let permit = self
             .admission
             .shedder
             .try_acquire(operation.class, client.address);
         let permit = permit.ok_or(OVERLOADED)?;
-        // App: an endpoint over mutual TLS.
-        let response = self.ask(&head, &mut body, permit, &mut memory).await;
+        // Upstream: an endpoint of the app tier, over mutual TLS.
+        let response = self.forward(&head, &mut body, permit, &mut memory).await;
         let response = response.map_err(|error| {
-            tracing::warn!(request_id = %id, %error, "no response");
-            of_upstream(&error)
+            tracing::warn!(request_id = %id, %error, "no response from upstream");
+            Problem::from(error)
         })?;
         if !operation.open && response.status().is_success() {
             self.admission.established.note(client.address);
@@ -210,8 +210,8 @@ impl Edge {
         }
     }
 
-    /// Asks an app, for as long as the client waits for the response.
-    async fn ask<B: RequestBody>(
+    /// Sends the request to the app tier; abandons it if the client disconnects.
+    async fn forward<B: RequestBody>(
         &self,
         head: &request::Parts,
         body: &mut LimitedBody<'_, B>,
@@ -229,7 +229,7 @@ impl Edge {
                 }
             },
         };
-        // A failure at once says nothing about the latency of the app tier.
+        // An immediate failure is no measurement of the app tier's latency.
         if matches!(result, Ok(_) | Err(UpstreamError::Slow)) {
             body.on_response();
         }
@@ -238,8 +238,8 @@ impl Edge {
         Ok(response)
     }
 
-    /// Reads a short response from the app at once, within the client's share of memory: the app's
-    /// connection is then free, however slowly the client reads. Others are streamed.
+    /// Reads a short response at once, within the client's share of memory, so that a slow client
+    /// does not occupy an upstream connection. Others are streamed.
     async fn prebuffer(
         &self,
         body: &mut UpstreamBody,
@@ -251,7 +251,7 @@ impl Edge {
             memory.shrink_to(limits.per_request);
             return Ok(());
         };
-        // A response that came whole occupies its memory already, granted or not.
+        // A response that arrived in one read already occupies its memory, granted or not.
         if memory.try_grow_to(length) || body.is_buffered() {
             memory.shrink_to(length);
             body.prebuffer().await?;
@@ -267,7 +267,7 @@ impl Edge {
         Ok(plain("ready"))
     }
 
-    /// The request as the app gets it.
+    /// The head of the request to the upstream.
     fn rewrite(
         &self,
         mut head: request::Parts,
@@ -281,7 +281,7 @@ impl Edge {
             self.api_schema.cookie(),
             id,
         )?;
-        // The authority was verified by the screen; the app gets the path and the query.
+        // The screen has verified the authority; only path and query are forwarded.
         head.uri = head
             .uri
             .into_parts()
@@ -301,14 +301,14 @@ fn plain(text: &'static str) -> Response<Bytes> {
 
 const OVERLOADED: Problem = Problem::new(
     StatusCode::SERVICE_UNAVAILABLE,
-    "there is more to do than can be done in time: try again soon",
+    "the service is overloaded: try again soon",
 )
 .with_reason(Reason::Shed);
 
 fn too_many() -> Problem {
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
-        "too many requests: slow down, and look at the header RateLimit",
+        "too many requests: slow down, and see the RateLimit header",
     )
 }
 
@@ -319,32 +319,40 @@ fn too_large() -> Problem {
     )
 }
 
-fn of_upstream(error: &UpstreamError) -> Problem {
-    match error {
-        UpstreamError::Unavailable => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no app can be reached: try again soon",
-        ),
-        UpstreamError::Full => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "every app is busy: try again soon",
-        ),
-        UpstreamError::Lost(_) | UpstreamError::Malformed(_) => Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "the answer was lost: look whether it was done before trying again",
-        ),
-        UpstreamError::Slow => Problem::new(StatusCode::GATEWAY_TIMEOUT, "the app took too long"),
-        UpstreamError::Body(error) => of_body(*error),
+impl From<UpstreamError> for Problem {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Unavailable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no upstream can be reached: try again soon",
+            ),
+            UpstreamError::Full => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "every upstream is busy: try again soon",
+            ),
+            UpstreamError::Lost(_) | UpstreamError::Malformed(_) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "the response was lost: check whether the request took effect before retrying",
+            ),
+            UpstreamError::Slow => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "the upstream took too long")
+            }
+            UpstreamError::Body(error) => error.into(),
+        }
     }
 }
 
-fn of_body(error: BodyError) -> Problem {
-    match error {
-        BodyError::TooLarge => too_large(),
-        BodyError::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"),
-        BodyError::Overloaded => OVERLOADED,
-        BodyError::Malformed | BodyError::Disconnected => {
-            Problem::bad_request("the body is malformed, or ended early")
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => too_large(),
+            BodyError::TooSlow => {
+                Self::new(StatusCode::REQUEST_TIMEOUT, "the body was sent too slowly")
+            }
+            BodyError::Overloaded => OVERLOADED,
+            BodyError::Malformed | BodyError::Disconnected => {
+                Self::bad_request("the body is malformed or incomplete")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The present time, as HTTP writes it.
+//! The current time in HTTP format.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 
-/// How long a value is used again.
+/// Time for which a formatted value is reused.
 const VALID_FOR: Duration = Duration::from_millis(500);
 
-/// The value of `Date` (RFC 9110, 6.6.1), which changes once a second.
+/// The value of the `Date` header (RFC 9110, 6.6.1).
 pub(crate) fn now() -> HeaderValue {
     thread_local! {
         static DATE: RefCell<Option<(Instant, HeaderValue)>> = const { RefCell::new(None) };
@@ -22,7 +22,10 @@ pub(crate) fn now() -> HeaderValue {
         {
             return value.clone();
         }
-        #[expect(clippy::disallowed_methods, reason = "a response has a date")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the Date header is the system time"
+        )]
         let text = httpdate::fmt_http_date(SystemTime::now());
         let value = HeaderValue::try_from(text).unwrap_or_else(|_never| HeaderValue::from(0));
         *date = Some((now, value.clone()));

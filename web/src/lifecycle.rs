@@ -1,4 +1,4 @@
-//! The start and the end of the process, as its service manager sees them.
+//! The start and the shutdown of the process under a service manager.
 
 mod heartbeat;
 mod notify;
@@ -24,13 +24,14 @@ pub(crate) use sockets::Sockets;
 /// The two steps of a shutdown.
 #[derive(Clone, Debug)]
 pub(crate) struct Shutdown {
-    /// Cancelled first: `/readyz` fails, and everything else goes on.
+    /// Cancelled first: `/readyz` fails, all other requests are served.
     pub(crate) unready: CancellationToken,
-    /// Cancelled then: no connection is accepted any more, requests in flight are answered.
+    /// Cancelled second: no connection is accepted any more, requests in flight are completed.
     pub(crate) drain: CancellationToken,
 }
 
-/// Shuts down at SIGTERM or SIGINT. Between the two steps is `grace`, which a second signal ends.
+/// Shuts down at SIGTERM or SIGINT. `grace` is the time between the two steps; a second signal ends
+/// it early.
 pub(crate) fn on_signal(grace: Duration) -> io::Result<Shutdown> {
     let shutdown = Shutdown {
         unready: CancellationToken::new(),
@@ -52,7 +53,7 @@ pub(crate) fn on_signal(grace: Duration) -> io::Result<Shutdown> {
     Ok(shutdown)
 }
 
-/// The inherited socket, or a new one at `address`, which `variable` names.
+/// The inherited socket, or a new one bound to `address`, the value of `variable`.
 pub(crate) async fn listen(
     variable: &'static str,
     inherited: Option<TcpListener>,
@@ -61,9 +62,9 @@ pub(crate) async fn listen(
     if let Some(socket) = inherited {
         return Ok(socket);
     }
-    TcpListener::bind(address).await.with_context(|| {
-        format!("{variable}: cannot listen on {address}; is another process there?")
-    })
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{variable}: cannot listen on {address}; does another process?"))
 }
 
 async fn either(one: &mut Signal, other: &mut Signal) {

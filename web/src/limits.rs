@@ -1,4 +1,4 @@
-//! Every limit of this tier, each with its reason: plain numbers, and nothing that enforces them.
+//! Every limit of this tier, each with its reason. Other modules enforce them.
 
 mod upstream;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub(crate) use upstream::UpstreamLimits;
 
-/// Header fields of a request. Browsers send about 20, a load balancer adds 5.
+/// Maximum header fields of a request. Browsers send about 20, a load balancer adds 5.
 pub(crate) const MAX_HEADERS: usize = 64;
 
 /// The limits towards clients.
@@ -29,10 +29,10 @@ pub(crate) struct Limits {
     pub(crate) header_timeout: Duration,
     /// Between one request and the next. Browsers keep connections for minutes, and a saved
     /// handshake is worth more than the memory of an idle connection; load balancers (AWS: 60 s)
-    /// must give up first, so that no request meets a closing connection.
+    /// must close first, so that no request is sent on a connection that this tier closes.
     pub(crate) keep_alive_timeout: Duration,
-    /// While a request is in flight: the longest time in which no byte moves in either direction.
-    /// More than the app tier gets in all, so that a slow app causes a 504 and not a reset.
+    /// While a request is in flight: maximum time without a byte in either direction. Longer than
+    /// the app tier's total time, so that a slow app causes a 504 and not a reset.
     pub(crate) stall_timeout: Duration,
     /// How long a client may neither send the rest of a body, nor read a response, nor grant
     /// flow-control credit for it; then [`Limits::min_bytes_per_second`] applies.
@@ -40,14 +40,15 @@ pub(crate) struct Limits {
     /// The slowest rate of a request body and of a response, in bytes per second: a tenth of GPRS.
     /// A slower client is an attack.
     pub(crate) min_bytes_per_second: u32,
-    /// The total time of a request body: 8 MiB at 128 kbit/s, and a little.
+    /// Maximum total time of a request body: a little more than 8 MiB at 128 kbit/s take.
     pub(crate) request_body_timeout: Duration,
-    /// The total time of a response, from its head: 100 MB at 1 Mbit/s, and a little.
+    /// Maximum total time of a response, from its head: a little more than 100 MB at 1 Mbit/s take.
     pub(crate) response_timeout: Duration,
-    /// How often the kernel is asked whether a client reads what was written for it, at
+    /// Interval of the check that a client reads its responses from the kernel's send buffer, at
     /// [`Limits::min_bytes_per_second`].
     pub(crate) write_stall_interval: Duration,
-    /// The time after which the kernel gives up on a client that acknowledges nothing.
+    /// `TCP_USER_TIMEOUT`: the time after which the kernel closes the connection of a client that
+    /// does not acknowledge data.
     pub(crate) tcp_user_timeout: Duration,
     /// A request's head, in bytes: the session cookie and a large token, twice. Larger gets 431.
     pub(crate) max_header_bytes: u32,
@@ -58,26 +59,26 @@ pub(crate) struct Limits {
     /// Any other body, in bytes: as much as the app accepts. Forms, searches and workflow requests
     /// are small.
     pub(crate) max_body_bytes: u64,
-    /// The part of a request body that is read before the app tier is asked, in bytes: all of a
-    /// small one.
+    /// The part of a request body that is read before an upstream connection is used, in bytes: all
+    /// of a small one.
     pub(crate) prebuffer_bytes: usize,
-    /// Memory for the bodies of requests and responses on their way.
+    /// Memory for the bodies of requests and responses in transit.
     pub(crate) buffers: BufferLimits,
-    /// The part of an unwanted request body that is read, in bytes, so that the client sees the
-    /// response that refuses it.
+    /// The part of a refused request body that is read and discarded, in bytes, so that the client
+    /// gets the response.
     pub(crate) linger_bytes: usize,
-    /// How long it is read.
+    /// The time for which a refused request body is read.
     pub(crate) linger_timeout: Duration,
     /// Requests per minute of one client (`WEB_REQUESTS_PER_MINUTE`): a thousand a second, for a
-    /// clinic behind one address or an import of whole records. It keeps one client's endless loop
-    /// from becoming everybody's problem; it does not price requests.
+    /// clinic behind one address or an import of whole records. It stops an endless loop of one
+    /// client; it does not price requests.
     pub(crate) requests_per_minute: NonZeroU32,
-    /// Requests at work in the app tier, by class.
+    /// Requests in flight in the app tier, by class.
     pub(crate) classes: ClassLimits,
     /// The limits towards the app tier.
     pub(crate) upstream: UpstreamLimits,
-    /// On SIGTERM, a connection younger than this may still make its request: one round trip around
-    /// the world and some, so that none is lost when a new process takes over.
+    /// On SIGTERM, a connection younger than this may still send its first request: a little more
+    /// than one round trip around the world, so that none is lost when a new process takes over.
     pub(crate) shutdown_grace: Duration,
     /// On SIGTERM, the time for requests in flight (`WEB_DRAIN_SECONDS`).
     pub(crate) drain_timeout: Duration,
@@ -96,7 +97,7 @@ pub(crate) struct Http2Limits {
     pub(crate) stream_window: u32,
     /// Request bytes in advance on one connection: sixteen busy streams. Envoy's practice.
     pub(crate) connection_window: u32,
-    /// Payload of a frame, in bytes: the least that has to be accepted (RFC 9113, 6.5.2), so that
+    /// Maximum payload of a frame, in bytes: the minimum that RFC 9113 (6.5.2) allows, so that
     /// streams take turns.
     pub(crate) max_frame_bytes: u32,
     /// Response bytes of a connection, and of one stream, that are handed to HTTP/2 before the
@@ -105,7 +106,7 @@ pub(crate) struct Http2Limits {
     /// Streams that a client may have opened and reset before they were handled. A browser that
     /// leaves a page resets a few; rapid reset (CVE-2023-44487) needs hundreds.
     pub(crate) max_pending_resets: usize,
-    /// Stream errors that a client may provoke: a few mistakes are bad luck.
+    /// Maximum stream errors that a client may provoke: a few mistakes are tolerated.
     pub(crate) max_local_resets: usize,
 }
 
@@ -114,34 +115,34 @@ pub(crate) struct Http2Limits {
 pub(crate) struct ShareLimits {
     /// For all clients together.
     pub(crate) capacity: u64,
-    /// Of the capacity, the part that is kept for established clients: those with a session.
+    /// The part of the capacity that is reserved for established clients: those with a session.
     pub(crate) reserved: u64,
-    /// The most of one client, however much is free. An IPv6 site (/48) has four times as much as
+    /// Maximum of one client, however much is free. An IPv6 site (/48) has four times as much as
     /// one of its networks (/64).
     pub(crate) max_per_client: u64,
 }
 
-/// Memory for the bodies of requests and responses on their way.
+/// Memory for the bodies of requests and responses in transit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BufferLimits {
     /// In bytes. Web stays within 64 MB of its idle size also while all of it is used.
     pub(crate) share: ShareLimits,
-    /// What a request holds from the moment an app is asked to the end of its response, in bytes: most
-    /// responses fit. Before, it holds as much as was received of its body.
+    /// Memory of a request from its forwarding to the end of its response, in bytes: most responses
+    /// fit. Before, a request holds as much as was received of its body.
     pub(crate) per_request: u64,
-    /// Responses up to this size, in bytes, are read from the app at once, so that a slow client does
-    /// not occupy a connection to the app. Larger ones are streamed.
+    /// Maximum size of a response, in bytes, that is read at once, so that a slow client does not
+    /// occupy an upstream connection. Larger ones are streamed.
     pub(crate) max_response: u64,
 }
 
-/// How many requests of a class may be at work at a time.
+/// The bounds of a class's adaptive concurrency limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LimiterConfig {
-    /// As many are never refused.
+    /// Minimum of the limit: this many requests are never refused.
     pub(crate) min: u32,
-    /// More are always refused.
+    /// Maximum of the limit: more requests are always refused.
     pub(crate) max: u32,
-    /// Responses within this time are fast enough, however much faster they usually are.
+    /// Responses within this time never count as overload, even if they are usually much faster.
     pub(crate) tolerated_latency: Duration,
 }
 
@@ -152,10 +153,10 @@ pub(crate) struct ClassLimits {
     /// bounds memory. A person does not notice that the head of a page takes 100 ms.
     pub(crate) ordinary: LimiterConfig,
     /// Transactions. Each takes a core and a database connection for up to seconds, and up to 8 MiB
-    /// of an app's memory: four at a time, half of the floor, are an import.
+    /// of an app's memory. An import sends four at a time, half of the floor.
     pub(crate) bulk: LimiterConfig,
-    /// Requests that hash a password. An app has few turns at hashing, 50 ms each, and a short
-    /// queue; what is beyond is refused there too.
+    /// Requests that hash a password. An app hashes few at a time, 50 ms each, with a short queue;
+    /// it refuses more too.
     pub(crate) sign_in: LimiterConfig,
 }
 
@@ -295,7 +296,7 @@ mod tests {
         for class in [classes.ordinary, classes.bulk, classes.sign_in] {
             assert!(0 < class.min && class.min <= class.max);
         }
-        // An import, as `cargo stack import` makes it, is never shed: one client gets half.
+        // The four requests of `cargo stack import` are never shed: one client gets half.
         assert!(limits.classes.bulk.min >= 8);
     }
 

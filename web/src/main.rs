@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         None => run(),
         Some("check") => check::check(),
         Some(_) => {
-            eprintln!("web: there is one command, `web check`; without it, web serves");
+            eprintln!("web: unknown command; the commands are `web` and `web check`");
             ExitCode::from(MISCONFIGURED)
         }
     }
@@ -73,7 +73,7 @@ fn run() -> ExitCode {
             return ExitCode::from(MISCONFIGURED);
         }
     };
-    // Before there are other threads: inherited sockets are named in the environment.
+    // Before other threads start: the environment names the inherited sockets.
     let sockets = match Sockets::inherited(|name| std::env::var(name).ok()) {
         Ok(sockets) => sockets,
         Err(error) => {
@@ -100,13 +100,13 @@ async fn serve(config: Config, mut sockets: Sockets) -> anyhow::Result<()> {
         config.redirect_listen,
     )
     .await?;
-    let shutdown = lifecycle::on_signal(config.life.unready)?;
-    let workers = config.life.workers();
+    let shutdown = lifecycle::on_signal(config.lifecycle.unready)?;
+    let workers = config.lifecycle.workers();
     let (context, redirect) = assemble::build(config, &shutdown).await?;
     let (limits, drain) = (context.limits.clone(), shutdown.drain);
 
-    let (on, fips) = (https.local_addr()?, policy::is_fips());
-    tracing::info!(https = %on, http = %http.local_addr()?, workers, fips, "serving");
+    let (address, fips) = (https.local_addr()?, policy::is_fips());
+    tracing::info!(https = %address, http = %http.local_addr()?, workers, fips, "serving");
     let heartbeat = Heartbeat::new(workers);
     let running = Workers::start(workers, &https.into_std()?, &context, &heartbeat)?;
     tokio::spawn(lifecycle::watchdog(heartbeat));
@@ -115,14 +115,14 @@ async fn serve(config: Config, mut sockets: Sockets) -> anyhow::Result<()> {
         context.edge.upstreams.is_any_ready()
     }));
     let redirects = service_fn(move |request: Request<Incoming>| {
-        std::future::ready(Ok(redirect.answer(&request)))
+        std::future::ready(Ok(redirect.respond(&request)))
     });
     let (drained, _) = tokio::join!(
         running.join(),
         listener::serve(http, plain, Http1(redirects), limits, drain),
     );
     match drained? {
-        Drained::Complete => tracing::info!("every request was answered"),
+        Drained::Complete => tracing::info!("drained: every request was completed"),
         Drained::Forced(connections) => {
             tracing::warn!(connections, "connections closed at the deadline");
         }

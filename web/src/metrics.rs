@@ -1,8 +1,8 @@
-//! The metrics of this tier, for its operators.
+//! The metrics of this tier.
 //!
-//! Labels come from sets that are known at start: route templates, classes of status, reasons,
-//! configured addresses. Nothing that a client sends becomes one, so nothing that a client sends
-//! makes the registry larger or identifies a person.
+//! Label values come from sets that are known at the start: route templates, status classes,
+//! reasons, configured addresses. No data of a client becomes a label: clients cannot enlarge the
+//! registry, and no label identifies a person.
 
 mod endpoint;
 mod observed;
@@ -29,10 +29,10 @@ pub(crate) use endpoint::serve;
 
 /// The label of unknown routes.
 const UNKNOWN: &str = "*";
-/// Classes of status, by hundreds.
+/// The labels of the status classes.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// The metrics of this process. Counting is one or two atomic additions.
+/// The metrics of this process. An event costs one or two atomic additions.
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
     routes: HashMap<Box<str>, [Counter; 5]>,
@@ -42,16 +42,16 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics for these routes; responses of other ones are counted as `*`.
+    /// Metrics for these routes; responses of other routes are counted as `*`.
     pub(crate) fn new<'r>(routes: impl IntoIterator<Item = &'r str>) -> Arc<Self> {
         let mut registry = Registry::with_prefix("web");
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("fips", if policy::is_fips() { "true" } else { "false" }),
         ];
-        registry.register("build", "What runs", Info::new(build));
+        registry.register("build", "The running build", Info::new(build));
         let requests = Family::<[(&str, String); 2], Counter>::default();
-        let help = "Responses, by route and class of status";
+        let help = "Responses, by route and status class";
         registry.register("requests", help, requests.clone());
         let of_class = |route: &str, class: &str| {
             requests.get_or_create_owned(&[("route", route.into()), ("status", class.into())])
@@ -66,7 +66,7 @@ impl Metrics {
         let handshakes = Handshake::ALL
             .map(|outcome| attempts.get_or_create_owned(&[("outcome", outcome.label())]));
         let refusals = Family::default();
-        let help = "Requests that did not reach an app, by reason";
+        let help = "Requests refused by this tier, by reason";
         registry.register("refusals", help, refusals.clone());
         let observed = Arc::new(Observed::default());
         registry.register_collector(Box::new(Arc::clone(&observed)));
@@ -80,7 +80,7 @@ impl Metrics {
     }
 
     /// Counts a response. `route` is a template, never a path.
-    pub(crate) fn answered(&self, route: &str, status: StatusCode) {
+    pub(crate) fn on_response(&self, route: &str, status: StatusCode) {
         let counters = self.routes.get(route).or_else(|| self.routes.get(UNKNOWN));
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
         if let Some(counter) = counters.and_then(|counters| counters.get(class)) {
@@ -89,11 +89,11 @@ impl Metrics {
     }
 
     /// Counts a request that this tier refused.
-    pub(crate) fn refused(&self, reason: &'static str) {
+    pub(crate) fn on_refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// Begins to count a handshake: as unfinished, until its outcome is known.
+    /// Begins a handshake, counted as unfinished until its outcome is set.
     pub(crate) fn handshake(&self) -> Attempt<'_> {
         Attempt {
             metrics: self,
@@ -101,7 +101,7 @@ impl Metrics {
         }
     }
 
-    /// Shows how often the files of `what` were reloaded, and whether that fails at present.
+    /// Registers the reloads of `what`.
     pub(crate) fn watch_reloads(
         &self,
         what: &'static str,
@@ -112,12 +112,12 @@ impl Metrics {
         all.push((what, Box::new(reloads)));
     }
 
-    /// Shows what is admitted at present.
+    /// Registers the occupancy and the limits of admission.
     pub(crate) fn watch_admission(&self, admission: Arc<Admission>) {
         drop(self.observed.admission.set(admission));
     }
 
-    /// Shows which endpoints get requests, and the events towards them.
+    /// Registers the states of the endpoints, and the counters of upstream events.
     pub(crate) fn watch_endpoints(
         &self,
         counters: Arc<UpstreamCounters>,
@@ -140,15 +140,15 @@ impl Metrics {
 /// The outcome of a connection's handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handshake {
-    /// It succeeded.
+    /// The handshake succeeded.
     Done,
     /// TLS failed, or the client disconnected.
     Tls,
     /// The PROXY header is missing, wrong, or from a host that may not send one.
     Proxy,
-    /// The client has its share of connections or handshakes.
+    /// The client's share of connections or handshakes is exhausted.
     Crowded,
-    /// It took too long.
+    /// The handshake took too long.
     Unfinished,
 }
 
@@ -172,7 +172,7 @@ impl Handshake {
     }
 }
 
-/// A handshake, counted when this is dropped.
+/// A handshake in progress, counted when dropped.
 pub(crate) struct Attempt<'m> {
     metrics: &'m Metrics,
     outcome: Handshake,

@@ -9,7 +9,7 @@ thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Makes this thread the worker with a number from 1; all other threads have number 0.
+/// Makes the current thread the worker `number`, from 1; all other threads have number 0.
 pub(crate) fn become_worker(number: usize) {
     NUMBER.set(number);
 }
@@ -37,8 +37,7 @@ impl<T> PerWorker<T> {
     }
 }
 
-/// Locks a mutex whose value is valid between any two statements, so that a panic of an earlier
-/// owner left nothing half done.
+/// Locks a mutex and ignores poisoning: the value is valid between any two statements.
 pub(crate) fn lock_ignoring_poison<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Problems: the error responses of this tier itself.
+//! The local error responses of the edge.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -22,18 +22,18 @@ mod reason;
 
 pub(crate) use reason::Reason;
 
-/// An error response of this tier. Its texts are fixed: nothing of the request is repeated.
+/// An error response of this tier. Its texts are fixed and repeat no part of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     /// The status of the response.
     pub(crate) status: StatusCode,
-    /// What is wrong, and what to do instead.
+    /// The cause, and what the client can do.
     pub(crate) detail: &'static str,
-    /// The reason that it is counted and logged under.
+    /// The reason in metrics and the access log.
     pub(crate) reason: Reason,
     /// The methods that the route supports, for `Allow`.
     pub(crate) allow: Option<&'static str>,
-    /// The content codings of a body that are supported, for `Accept-Encoding` (RFC 9110, 12.5.3).
+    /// The supported content codings of a body, for `Accept-Encoding` (RFC 9110, 12.5.3).
     pub(crate) accept_encoding: Option<&'static str>,
 }
 
@@ -42,15 +42,15 @@ pub(crate) struct Problem {
 pub(crate) enum ErrorFormat {
     /// FHIR's `OperationOutcome`.
     OperationOutcome,
-    /// RFC 9457.
+    /// `application/problem+json` (RFC 9457).
     ProblemJson,
-    /// A page for a person.
+    /// An HTML page.
     Page,
 }
 
 impl ErrorFormat {
-    /// The format for a path: a page only for clients that accept HTML by its name.
-    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+    /// The format for a path and `Accept`: a page only for clients that accept `text/html` by name.
+    pub(crate) fn negotiate(path: &str, headers: &HeaderMap) -> Self {
         if path == "/fhir" || path.starts_with("/fhir/") {
             return Self::OperationOutcome;
         }
@@ -65,7 +65,7 @@ impl ErrorFormat {
 }
 
 impl Problem {
-    /// A problem that is counted under its status's reason.
+    /// A problem with the default reason of its status.
     pub(crate) const fn new(status: StatusCode, detail: &'static str) -> Self {
         Self {
             status,
@@ -76,25 +76,25 @@ impl Problem {
         }
     }
 
-    /// The same, counted under another reason than its status's.
+    /// Sets another reason than the status's default.
     pub(crate) const fn with_reason(mut self, reason: Reason) -> Self {
         self.reason = reason;
         self
     }
 
-    /// The same, with the methods that the route supports.
+    /// Sets the methods that the route supports.
     pub(crate) const fn with_allow(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
     }
 
-    /// The same, with the content codings that a body may have.
+    /// Sets the supported content codings of a body.
     pub(crate) const fn with_accept_encoding(mut self, codings: &'static str) -> Self {
         self.accept_encoding = Some(codings);
         self
     }
 
-    /// Whether the connection has to be closed: after a malformed request, client and server may
+    /// Whether the connection must be closed: after a malformed request, client and server may
     /// disagree on where the next one begins.
     pub(crate) const fn closes_connection(self) -> bool {
         matches!(self.reason, Reason::Malformed | Reason::Host)
@@ -104,7 +104,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The response in a format.
+    /// The response in a format, with the request id in its body.
     pub(crate) fn to_response(self, format: ErrorFormat, request: RequestId) -> Response<Bytes> {
         let (kind, body) = match format {
             ErrorFormat::OperationOutcome => ("application/fhir+json", self.outcome(request)),
@@ -187,22 +187,25 @@ mod tests {
     fn a_problem_has_the_format_of_the_path_and_of_accept() {
         let page = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/html,*/*"))]);
         assert_eq!(
-            ErrorFormat::of("/fhir/Patient", &page),
+            ErrorFormat::negotiate("/fhir/Patient", &page),
             ErrorFormat::OperationOutcome
         );
         assert_eq!(
-            ErrorFormat::of("/api/v1/people", &page),
+            ErrorFormat::negotiate("/api/v1/people", &page),
             ErrorFormat::ProblemJson
         );
-        assert_eq!(ErrorFormat::of("/patients", &page), ErrorFormat::Page);
         assert_eq!(
-            ErrorFormat::of("/patients", &HeaderMap::new()),
+            ErrorFormat::negotiate("/patients", &page),
+            ErrorFormat::Page
+        );
+        assert_eq!(
+            ErrorFormat::negotiate("/patients", &HeaderMap::new()),
             ErrorFormat::ProblemJson
         );
     }
 
     #[test]
-    fn a_page_is_for_those_who_accept_html_in_any_spelling() {
+    fn a_page_is_only_for_clients_that_accept_html_by_name() {
         for (accept, format) in [
             ("TEXT/HTML;q=0.9, */*", ErrorFormat::Page),
             ("text/html;q=0, */*", ErrorFormat::ProblemJson),
@@ -213,21 +216,25 @@ mod tests {
             ("text/html-sandboxed", ErrorFormat::ProblemJson),
         ] {
             let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-            assert_eq!(ErrorFormat::of("/patients", &headers), format, "{accept}");
+            assert_eq!(
+                ErrorFormat::negotiate("/patients", &headers),
+                format,
+                "{accept}"
+            );
         }
     }
 
     #[test]
     fn an_outcome_and_a_problem_name_the_request() {
         let request = RequestId::random();
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no app is up");
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no upstream is up");
         for (format, member) in [
             (ErrorFormat::OperationOutcome, "id"),
             (ErrorFormat::ProblemJson, "request_id"),
         ] {
-            let answer = problem.to_response(format, request);
-            assert_eq!(answer.headers()[RETRY_AFTER], "2");
-            let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+            let response = problem.to_response(format, request);
+            assert_eq!(response.headers()[RETRY_AFTER], "2");
+            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
             assert_eq!(body[member], request.to_string());
         }
     }

@@ -1,4 +1,4 @@
-//! The plaintext listener: it redirects to HTTPS, and does nothing else.
+//! The plaintext listener, which only redirects to HTTPS.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::api_schema::ApiSchema;
 use crate::config::Origin;
 use crate::screen;
 
-/// The responder of the plaintext listener.
+/// The service of the plaintext listener.
 #[derive(Clone)]
 pub(crate) struct Redirect {
     pub(crate) origin: Origin,
@@ -23,14 +23,14 @@ pub(crate) struct Redirect {
 
 impl Redirect {
     /// The response to any request.
-    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<String> {
-        answer(&self.origin, &self.api_schema, request)
+    pub(crate) fn respond<B>(&self, request: &Request<B>) -> Response<String> {
+        respond(&self.origin, &self.api_schema, request)
     }
 }
 
 /// Redirects a plaintext request to HTTPS. A request with a method other than `GET` and `HEAD` is
-/// refused instead: its body was exposed on the network, and its sender has to learn of it.
-fn answer<B>(origin: &Origin, api_schema: &ApiSchema, request: &Request<B>) -> Response<String> {
+/// refused instead: its body was exposed on the network, and the client must learn of that.
+fn respond<B>(origin: &Origin, api_schema: &ApiSchema, request: &Request<B>) -> Response<String> {
     let mut response = Response::new(String::new());
     let uri = request.uri();
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -61,11 +61,11 @@ mod tests {
     fn redirected(method: Method, uri: &str) -> Response<String> {
         let origin = "https://clinic.example".parse().unwrap();
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        answer(&origin, &ApiSchema::of_app().unwrap(), &request)
+        respond(&origin, &ApiSchema::of_app().unwrap(), &request)
     }
 
     #[test]
-    fn a_page_is_found_again_at_our_own_origin() {
+    fn a_request_is_redirected_to_the_configured_origin() {
         for uri in ["/patients?page=2", "http://evil.example/patients?page=2"] {
             let response = redirected(Method::GET, uri);
             assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_in_the_clear_is_not_sent_again() {
+    fn a_request_with_a_body_or_an_undescribed_target_is_not_redirected() {
         assert_eq!(
             redirected(Method::POST, "/sign-in").status(),
             StatusCode::FORBIDDEN

@@ -1,4 +1,4 @@
-//! A request's body on its way to the app: counted, timed, and without trailers.
+//! The body of a request to the upstream: within limits of size and time, without trailers.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -24,12 +24,12 @@ use crate::handler::BodyError;
 use crate::handler::RequestBody;
 use crate::limits::Limits;
 
-/// A request's body within its limits of size and time.
+/// A request's body that enforces limits of size and time.
 pub(crate) struct LimitedBody<'b, B> {
     body: &'b mut B,
-    /// The part that was read before an app is asked.
+    /// The part that is read before an upstream connection is used.
     prebuffered: VecDeque<Bytes>,
-    /// How many bytes more it may have.
+    /// Bytes that the body may still have.
     remaining: u64,
     read_timeout: Duration,
     min_bytes_per_second: u32,
@@ -40,7 +40,7 @@ pub(crate) struct LimitedBody<'b, B> {
 }
 
 impl<'b, B: RequestBody> LimitedBody<'b, B> {
-    /// Allows `max_bytes`.
+    /// Wraps a body of at most `max_bytes`.
     pub(crate) fn new(body: &'b mut B, max_bytes: u64, limits: &Limits) -> Self {
         Self {
             body,
@@ -54,9 +54,8 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
         }
     }
 
-    /// Reads the body to its end, or to this many bytes, within the client's share of memory. So a
-    /// client that sends slowly does not occupy a connection to an app, and a short body has a known
-    /// length.
+    /// Reads the body to its end, or at least `bytes` of it, within the client's share of memory: a
+    /// slow client then occupies no upstream connection, and a short body has a known length.
     pub(crate) async fn prebuffer(
         &mut self,
         bytes: usize,
@@ -75,8 +74,8 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
         Ok(())
     }
 
-    /// Takes the permit with which an app may be asked. While the client still sends, the request
-    /// is not at work there.
+    /// Stores the permit of load shedding. While the client still sends, the request does not count
+    /// as work of the app tier.
     pub(crate) fn on_admitted(&mut self, mut permit: AdmissionPermit) {
         if !self.body.is_end_stream() {
             permit.on_receiving();
@@ -84,14 +83,14 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
         self.permit = Some(permit);
     }
 
-    /// The app has responded.
+    /// Reports that the upstream has responded.
     pub(crate) fn on_response(&mut self) {
         self.permit
             .iter_mut()
             .for_each(AdmissionPermit::on_response);
     }
 
-    /// The body, if all of it was prebuffered.
+    /// The whole body, if it is prebuffered.
     pub(crate) fn take_complete(&mut self) -> Option<BufferedBody> {
         let complete = self.body.is_end_stream();
         complete.then(|| BufferedBody(std::mem::take(&mut self.prebuffered)))
@@ -119,7 +118,7 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
         }
     }
 
-    /// Passes data on, unless it is too much.
+    /// Counts data against the size limit.
     fn count(&mut self, data: Bytes) -> Result<Bytes, BodyError> {
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
         let remaining = self.remaining.checked_sub(length);
@@ -130,7 +129,7 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
         Ok(data)
     }
 
-    /// Ready when the client is too slow.
+    /// Ready once the client is too slow.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (grace, rate, end) = (self.read_timeout, self.min_bytes_per_second, self.deadline);
         let due = |guard: &ThroughputGuard| guard.deadline(grace, rate).min(end);
@@ -185,7 +184,7 @@ impl<B: RequestBody> Body for LimitedBody<'_, B> {
     }
 }
 
-/// A body that is in memory.
+/// A body in memory.
 pub(crate) struct BufferedBody(VecDeque<Bytes>);
 
 impl Body for BufferedBody {

@@ -1,4 +1,4 @@
-//! A response's body on its way to the client.
+//! The body of a response to a client.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -15,19 +15,19 @@ use crate::admission::SharePermit;
 use crate::upstream::UpstreamBody;
 use crate::upstream::UpstreamBodyError;
 
-/// The body of a response. Its end is the end of the request, which is logged then.
+/// The body of a response. Dropping it writes the request's line to the access log.
 pub(crate) struct EdgeBody {
     source: Source,
     entry: Entry,
 }
 
 enum Source {
-    /// The app's, and the memory that is accounted for it.
+    /// The upstream's body, with its memory permit.
     Upstream(
         UpstreamBody,
         #[expect(dead_code, reason = "held for its Drop")] SharePermit,
     ),
-    /// A response of this tier.
+    /// A local response.
     Local(Bytes),
 }
 

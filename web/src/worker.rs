@@ -1,6 +1,6 @@
-//! The threads that serve. Each has a runtime of its own and does everything for its connections:
-//! nothing wakes another thread, or is handed over to one. Readiness probes, reloads, metrics and
-//! traces run in the main thread's runtime.
+//! The worker threads. Each has its own runtime and does all work of its connections, so that no
+//! request crosses threads. Readiness probes, reloads, metrics and traces run in the main thread's
+//! runtime.
 
 use std::io;
 use std::net;
@@ -19,7 +19,7 @@ use crate::lifecycle::Heartbeat;
 use crate::per_worker;
 use crate::transport::EdgeTransport;
 
-/// What every worker serves with.
+/// The shared state of all workers.
 #[derive(Clone)]
 pub(crate) struct WorkerContext {
     pub(crate) edge: Arc<Edge>,
@@ -32,7 +32,7 @@ pub(crate) struct WorkerContext {
 pub(crate) struct Workers(Vec<oneshot::Receiver<io::Result<Drained>>>);
 
 impl Workers {
-    /// Starts workers on one socket: the first one that is free accepts the next connection.
+    /// Starts the workers on one shared socket: the first free worker accepts the next connection.
     pub(crate) fn start(
         count: usize,
         socket: &net::TcpListener,
@@ -51,7 +51,7 @@ impl Workers {
         (1..=count).map(start).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Waits until all of them have ended.
+    /// Waits for all workers, and sums up their drains.
     pub(crate) async fn join(self) -> anyhow::Result<Drained> {
         let mut forced = 0;
         for worker in self.0 {
@@ -86,7 +86,7 @@ fn run(
     runtime.block_on(async {
         let socket = TcpListener::from_std(socket)?;
         tokio::spawn(heartbeat.run(number));
-        // A task, so that the thread's own future is not polled at every wake-up.
+        // A task of its own: the future of `block_on` is polled at every wake-up of the thread.
         let served = listener::serve(socket, transport, EdgeHandler(edge), limits, shutdown);
         tokio::spawn(served).await.map_err(io::Error::other)
     })

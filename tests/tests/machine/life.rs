@@ -233,7 +233,7 @@ pub(crate) async fn answers_what_is_in_flight(web: &Machine, door: &Door) {
     assert!(
         web.journal("web")
             .unwrap()
-            .contains("every request was answered")
+            .contains("every request was completed")
     );
     say("at SIGTERM web says so, and answers the request that it had half of");
     // The sockets still listen: whoever comes starts it again.

@@ -1,4 +1,4 @@
-//! The settings that concern clients.
+//! The settings of trusted proxies and of the limits per client.
 
 use std::num::NonZeroU32;
 
@@ -7,18 +7,18 @@ use super::variables::Variables;
 use crate::client::TrustedProxies;
 use crate::limits::Limits;
 
-/// How clients are recognized, and what each may use.
+/// Trusted proxies, and the limits of one client.
 #[derive(Debug)]
 pub(crate) struct ClientConfig {
-    /// `WEB_BALANCERS`: the load balancers in front of us.
+    /// `WEB_BALANCERS`: the networks of the trusted proxies.
     pub(crate) trusted_proxies: TrustedProxies,
-    /// `WEB_PROXY_PROTOCOL`: whether each of their connections begins with a PROXY header.
+    /// `WEB_PROXY_PROTOCOL`: whether every connection begins with a PROXY header.
     pub(crate) proxy_protocol: bool,
-    /// `WEB_CONNECTIONS_PER_CLIENT`: the most that one client may hold.
+    /// `WEB_CONNECTIONS_PER_CLIENT`: maximum connections of one client.
     pub(crate) connections: u32,
-    /// `WEB_HANDSHAKES_PER_SECOND`: of one client.
+    /// `WEB_HANDSHAKES_PER_SECOND`: maximum handshakes of one client per second.
     pub(crate) handshakes_per_second: NonZeroU32,
-    /// `WEB_REQUESTS_PER_MINUTE`: of one client.
+    /// `WEB_REQUESTS_PER_MINUTE`: maximum requests of one client per minute.
     pub(crate) requests_per_minute: NonZeroU32,
 }
 
@@ -29,16 +29,16 @@ impl ClientConfig {
         let limits = Limits::default();
         let trusted_proxies = variables.or(
             "WEB_BALANCERS",
-            "the networks of the load balancers in front, like 10.0.1.0/24, separated by commas; \
-             not everybody's",
+            "the networks of the trusted proxies, like 10.0.1.0/24, separated by commas; \
+             not a network of all addresses",
             TrustedProxies::default(),
         )?;
         let proxy_protocol = variables.or("WEB_PROXY_PROTOCOL", "true or false", false)?;
         if proxy_protocol && trusted_proxies.is_empty() {
             return Err(ConfigError {
                 variable: "WEB_PROXY_PROTOCOL",
-                problem: "lets nobody in without WEB_BALANCERS",
-                expected: "the networks that PROXY headers are believed from, in WEB_BALANCERS",
+                problem: "refuses every client without WEB_BALANCERS",
+                expected: "the networks of the proxies that send PROXY headers, in WEB_BALANCERS",
             });
         }
         let connections: NonZeroU32 = variables.or(
@@ -72,15 +72,15 @@ mod tests {
     use super::*;
 
     fn read(set: &[(&str, &str)]) -> Result<ClientConfig, String> {
-        let lookup = |asked: &str| {
-            let found = set.iter().find(|(name, _)| *name == asked);
+        let lookup = |name: &str| {
+            let found = set.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
         };
         ClientConfig::read(&Variables(lookup)).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn nobody_is_a_load_balancer_unless_it_is_said() {
+    fn no_proxy_is_trusted_by_default() {
         let config = read(&[]).unwrap();
         assert!(config.trusted_proxies.is_empty() && !config.proxy_protocol);
         assert_eq!(config.requests_per_minute.get(), 60_000);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_meant_is_named() {
+    fn an_error_names_the_variable_that_cannot_be_used() {
         for (variable, value) in [
             ("WEB_BALANCERS", "0.0.0.0/0"),
             ("WEB_BALANCERS", "lb.internal"),

@@ -1,10 +1,12 @@
+//! The public origin.
+
 use std::str::FromStr;
 
 use http::HeaderValue;
 use http::Uri;
 use http::uri::Scheme;
 
-/// The origin that browsers see: `https://host[:port]`.
+/// The public origin of the edge: `https://host[:port]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     authority: String,
@@ -22,7 +24,7 @@ impl Origin {
         self.header.clone()
     }
 
-    /// Whether this is somebody's own machine.
+    /// Whether this is a development machine.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.authority)
     }

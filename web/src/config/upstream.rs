@@ -1,3 +1,5 @@
+//! The settings of the endpoints.
+
 use std::str::FromStr;
 
 use certs::IdentityFiles;
@@ -13,14 +15,14 @@ use super::variables::Variables;
 use crate::upstream::Entry;
 use crate::upstream::Source;
 
-/// How the apps are reached, and who they must be.
+/// The addresses and the required identity of the endpoints.
 #[derive(Debug)]
 pub(crate) struct UpstreamConfig {
-    /// `WEB_UPSTREAMS`: host and port of each app, or `WEB_UPSTREAMS_FILE`: a file of them.
+    /// `WEB_UPSTREAMS`: host and port of each endpoint, or `WEB_UPSTREAMS_FILE`: a file of them.
     pub(crate) source: Source,
-    /// `WEB_UPSTREAM_NAME`: the host name in the apps' certificates.
+    /// `WEB_UPSTREAM_NAME`: the host name in the endpoints' certificates.
     pub(crate) name: ServerName<'static>,
-    /// `WEB_UPSTREAM_IDENTITY`: who the apps must be.
+    /// `WEB_UPSTREAM_IDENTITY`: the SPIFFE id in the endpoints' certificates.
     pub(crate) identity: SpiffeId,
     /// `WEB_UPSTREAM_CERTIFICATE_FILE`, `WEB_UPSTREAM_KEY_FILE`, `WEB_UPSTREAM_CA_FILE`.
     pub(crate) files: MutualFiles,
@@ -32,14 +34,14 @@ impl UpstreamConfig {
     ) -> Result<Self, ConfigError> {
         let name: Name = variables.required(
             "WEB_UPSTREAM_NAME",
-            "the host name in the apps' certificates",
+            "the host name in the endpoints' certificates",
         )?;
         Ok(Self {
             source: source(variables)?,
             name: name.0,
             identity: variables.required(
                 "WEB_UPSTREAM_IDENTITY",
-                "the apps' SPIFFE id, like spiffe://stack.internal/app",
+                "the endpoints' SPIFFE id, like spiffe://stack.internal/app",
             )?,
             files: MutualFiles {
                 identity: IdentityFiles {
@@ -57,8 +59,8 @@ impl UpstreamConfig {
 }
 
 fn source(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Result<Source, ConfigError> {
-    let file = variables.optional("WEB_UPSTREAMS_FILE", "the path of a list of apps")?;
-    let expected = "host:port or dns:host:port of each app, separated by commas";
+    let file = variables.optional("WEB_UPSTREAMS_FILE", "the path of a list of endpoints")?;
+    let expected = "host:port or dns:host:port of each endpoint, separated by commas";
     let Some(file) = file else {
         let entries: Entries = variables.required("WEB_UPSTREAMS", expected)?;
         return Ok(Source::Fixed(entries.0));

@@ -1,8 +1,10 @@
+//! Lookup and parsing of environment variables.
+
 use std::str::FromStr;
 
 use rustls::pki_types::ServerName;
 
-/// A variable that can't be used, and what to do about it.
+/// A variable that cannot be used, with the expected value.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} {problem}: expected {expected}")]
 pub(crate) struct ConfigError {
@@ -11,7 +13,7 @@ pub(crate) struct ConfigError {
     pub(super) expected: &'static str,
 }
 
-/// Looks variables up, and says what is wrong with them.
+/// The environment variables, behind a lookup function.
 pub(super) struct Variables<F>(pub(super) F);
 
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
@@ -24,13 +26,11 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             return Ok(None);
         };
         let parsed = text.parse();
-        parsed
-            .map(Some)
-            .map_err(|_is_said_by_expected| ConfigError {
-                variable,
-                problem: "can't be used",
-                expected,
-            })
+        parsed.map(Some).map_err(|_expected_says_more| ConfigError {
+            variable,
+            problem: "cannot be used",
+            expected,
+        })
     }
 
     pub(super) fn required<T: FromStr>(

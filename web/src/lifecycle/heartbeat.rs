@@ -1,4 +1,4 @@
-//! Whether the workers make progress.
+//! Detection of blocked workers, for the watchdog of the service manager.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -7,16 +7,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use telemetry::service_manager;
 use tokio::time;
 
-/// The heartbeat of each worker: a blocked one serves no connection, and no other thread notices.
+/// A heartbeat flag per worker. A blocked worker serves no connection, and no other thread notices.
 pub(crate) struct Heartbeat(Box<[AtomicBool]>);
 
 impl Heartbeat {
-    /// For workers with numbers from 1.
+    /// Flags for workers with numbers from 1.
     pub(crate) fn new(workers: usize) -> Arc<Self> {
         Arc::new(Self((0..workers).map(|_| AtomicBool::new(true)).collect()))
     }
 
-    /// Beats for one worker, within its runtime, if the service manager has a watchdog.
+    /// Sets the flag of one worker periodically, within its runtime. Ends at once without a
+    /// watchdog.
     pub(crate) async fn run(self: Arc<Self>, worker: usize) {
         let (Some(limit), Some(beat)) = (
             service_manager::patience(),
@@ -26,14 +27,14 @@ impl Heartbeat {
         };
         loop {
             beat.store(true, Relaxed);
-            // Twice as often as it is checked.
+            // Twice as often as the flags are checked.
             time::sleep(limit / 4).await;
         }
     }
 
-    /// Whether all have beaten since the last check.
+    /// Whether every worker has set its flag since the last check.
     pub(super) fn is_regular(&self) -> bool {
-        // Every flag is reset, also after one that is not set.
+        // `filter` and `count` reset every flag; `all` would stop at the first one not set.
         let beaten = self.0.iter().filter(|beat| beat.swap(false, Relaxed));
         beaten.count() == self.0.len()
     }
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_blocked_worker_is_enough() {
+    fn one_blocked_worker_is_detected() {
         let heartbeat = Heartbeat::new(3);
         assert!(heartbeat.is_regular());
         for beat in &heartbeat.0[..2] {

@@ -10,19 +10,19 @@ use tokio::time::Instant;
 
 use super::heartbeat::Heartbeat;
 
-/// How often readiness is checked until the first app is ready.
+/// Interval of readiness checks until the first endpoint is ready.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// How long an app is waited for. Without one this tier is of little use; but the service manager
-/// should go on, and the health checks report the rest.
+/// Maximum wait for an endpoint. Readiness is notified after it too, so that the service manager
+/// proceeds; health checks report the missing endpoint.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Notifies readiness: the sockets listen, and an app is ready or was waited for long enough. Does
-/// nothing without a service manager.
-pub(crate) async fn notify_ready(is_app_ready: impl Fn() -> bool) {
+/// Notifies readiness (`READY=1`) once an endpoint is ready, or after [`TIMEOUT`]. Does nothing
+/// without a service manager.
+pub(crate) async fn notify_ready(is_any_ready: impl Fn() -> bool) {
     let deadline = Instant::now() + TIMEOUT;
-    while !is_app_ready() {
+    while !is_any_ready() {
         if Instant::now() >= deadline {
-            tracing::warn!("no app is ready yet");
+            tracing::warn!("no upstream is ready yet");
             break;
         }
         time::sleep(INTERVAL).await;
@@ -30,13 +30,13 @@ pub(crate) async fn notify_ready(is_app_ready: impl Fn() -> bool) {
     service_manager::tell(State::Ready).await;
 }
 
-/// Notifies that the process is about to end.
+/// Notifies that a shutdown has begun (`STOPPING=1`).
 pub(super) async fn notify_stopping() {
     service_manager::tell(State::Stopping).await;
 }
 
-/// Notifies that every worker makes progress, twice as often as the watchdog demands. Ends at once
-/// without a watchdog.
+/// Notifies the watchdog (`WATCHDOG=1`) while every worker makes progress, twice as often as
+/// required. Ends at once without a watchdog.
 pub(crate) async fn watchdog(heartbeat: Arc<Heartbeat>) {
     let Some(limit) = service_manager::patience() else {
         return;

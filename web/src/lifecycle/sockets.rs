@@ -7,34 +7,38 @@ use std::process;
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 
-/// The listening sockets that the process inherited, if any: from systemd, or from a supervisor that
-/// replaces one binary by another without closing them (`sd_listen_fds(3)`).
+/// The inherited listening sockets, if any (`sd_listen_fds(3)`): from systemd, or from a supervisor
+/// that replaces the binary without closing them.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
     https: Option<net::TcpListener>,
     http: Option<net::TcpListener>,
 }
 
-/// Why inherited sockets cannot be used.
+/// Inherited sockets that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SocketError {
-    /// Their names do not say what is to be served on them.
+    /// The names are not `https` and `http`.
     #[error(
         "LISTEN_FDNAMES cannot be used: expected the names https and http, each once, as many as \
          LISTEN_FDS"
     )]
     Names,
-    /// One is not a TCP socket.
+    /// A socket is not a TCP socket.
     #[error("LISTEN_FDS: the socket for {0} cannot be used: {1}")]
     Socket(String, io::Error),
 }
 
 impl Sockets {
-    /// Takes the sockets of `LISTEN_FDS`, if `LISTEN_PID` is this process. Called before there are
-    /// other threads: it clears these variables.
+    /// Takes the sockets of `LISTEN_FDS`, if `LISTEN_PID` is this process. Must be called before
+    /// other threads start, because it clears these variables.
+    ///
+    /// # Errors
+    /// [`SocketError`].
     pub(crate) fn inherited(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SocketError> {
-        let local = lookup("LISTEN_PID").is_some_and(|pid| pid == process::id().to_string());
-        if !local {
+        let is_this_process =
+            lookup("LISTEN_PID").is_some_and(|pid| pid == process::id().to_string());
+        if !is_this_process {
             return Ok(Self::default());
         }
         let names = lookup("LISTEN_FDNAMES");
@@ -61,18 +65,18 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// The socket for HTTPS, if there is one.
+    /// Takes the socket for HTTPS, if inherited.
     pub(crate) fn https(&mut self) -> io::Result<Option<TcpListener>> {
         self.https.take().map(TcpListener::from_std).transpose()
     }
 
-    /// The socket for HTTP, if there is one.
+    /// Takes the socket for HTTP, if inherited.
     pub(crate) fn http(&mut self) -> io::Result<Option<TcpListener>> {
         self.http.take().map(TcpListener::from_std).transpose()
     }
 }
 
-/// The name of each of `count` sockets. A single one without a name is for HTTPS.
+/// The names of `count` sockets. A single socket without a name is for HTTPS.
 fn named(names: Option<&str>, count: usize) -> Result<Vec<&str>, SocketError> {
     let names = match names.filter(|names| !names.is_empty()) {
         None if count == 1 => vec!["https"],
@@ -111,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_of_another_process_are_left_alone() {
+    fn sockets_of_another_process_are_not_taken() {
         for pid in [None, Some("1"), Some(""), Some("x")] {
             let sockets = Sockets::inherited(|name| match name {
                 "LISTEN_PID" => pid.map(str::to_owned),

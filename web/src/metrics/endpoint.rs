@@ -1,3 +1,5 @@
+//! The metrics endpoint, on the loopback interface.
+
 use std::convert::Infallible;
 use std::future::Ready;
 use std::future::ready;
@@ -21,10 +23,10 @@ use tower::service_fn;
 use super::Metrics;
 use crate::config::is_loopback;
 
-/// Connections at a time: a scraper or two, and a person.
+/// Maximum open connections: enough for two scrapers and an operator.
 const MAX_CONNECTIONS: usize = 16;
 
-/// Serves `GET /metrics` without TLS until `shutdown`: the listener is bound to the loopback interface.
+/// Serves `GET /metrics` until `shutdown`; without TLS, because the listener is bound to loopback.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
@@ -36,14 +38,14 @@ pub(crate) async fn serve(
     };
     let service = service_fn(
         move |request: Request<Incoming>| -> Ready<Result<_, Infallible>> {
-            ready(Ok(answer(&metrics, &request)))
+            ready(Ok(respond(&metrics, &request)))
         },
     );
     listener::serve(listener, Plaintext, Http1(service), limits, shutdown).await;
 }
 
-fn answer<B>(metrics: &Metrics, request: &Request<B>) -> Response<String> {
-    // DNS rebinding: a page in a browser on this machine may ask here under another name.
+fn respond<B>(metrics: &Metrics, request: &Request<B>) -> Response<String> {
+    // Against DNS rebinding: a web page in a local browser reaches this listener by another name.
     let host = request
         .headers()
         .get(HOST)
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_read_and_nothing_else_is_there() {
+    fn only_get_metrics_under_a_loopback_name_is_served() {
         let metrics = Metrics::new([]);
         for (method, host, path, status) in [
             ("GET", "127.0.0.1:9100", "/metrics", StatusCode::OK),
@@ -94,9 +96,12 @@ mod tests {
                 .method(method)
                 .uri(path)
                 .header(HOST, host);
-            let answer = answer(&metrics, &request.body(()).unwrap());
-            assert_eq!(answer.status(), status, "{method} {host}{path}");
-            assert_eq!(answer.body().ends_with("# EOF\n"), status == StatusCode::OK);
+            let response = respond(&metrics, &request.body(()).unwrap());
+            assert_eq!(response.status(), status, "{method} {host}{path}");
+            assert_eq!(
+                response.body().ends_with("# EOF\n"),
+                status == StatusCode::OK
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics that are read from other parts.
+//! Metrics that are collected from other modules at each scrape.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,12 +17,12 @@ use prometheus_client::metrics::MetricType;
 use crate::admission::Admission;
 use crate::upstream::UpstreamCounters;
 
-/// Reads how often some files were reloaded.
+/// Returns the reloads of some files.
 type ReadReloads = Box<dyn Fn() -> Reloads + Send + Sync>;
-/// Reads the address of each endpoint, and whether it gets requests.
+/// Returns the address of each endpoint, and whether it gets requests.
 type EndpointStates = Box<dyn Fn() -> Vec<(String, bool)> + Send + Sync>;
 
-/// Values that other parts count, and that are read when the metrics are.
+/// The collector of values that other modules count.
 #[derive(Default)]
 pub(super) struct Observed {
     pub(super) reloads: Mutex<Vec<(&'static str, ReadReloads)>>,
@@ -30,7 +30,7 @@ pub(super) struct Observed {
     pub(super) endpoints: OnceLock<(Arc<UpstreamCounters>, EndpointStates)>,
 }
 
-/// Labels and their value.
+/// The labels and the value of one series.
 struct Row<const N: usize>([(&'static str, Cow<'static, str>); N], u64);
 
 impl Collector for Observed {
@@ -44,7 +44,7 @@ impl Collector for Observed {
         };
         let up = states().into_iter();
         let up = up.map(|(address, up)| Row([("address", address.into())], up.into()));
-        let help = "Whether an app gets requests.";
+        let help = "Whether an endpoint gets requests.";
         write(
             &mut encoder,
             "upstream_up",
@@ -54,7 +54,7 @@ impl Collector for Observed {
         )?;
         let events = counters.all();
         let events = events.map(|(event, count)| Row([("event", event.into())], count));
-        let help = "Events towards the apps.";
+        let help = "Events towards the endpoints.";
         write(
             &mut encoder,
             "upstream_events",
@@ -72,18 +72,19 @@ impl Observed {
         let mut failing = Vec::new();
         for (what, read) in all.iter() {
             let reloads = read();
-            let of = |outcome: &'static str, count| {
+            let row = |outcome: &'static str, count| {
                 Row(
                     [("what", (*what).into()), ("outcome", outcome.into())],
                     count,
                 )
             };
-            outcomes.extend([of("done", reloads.done), of("failed", reloads.failed)]);
+            outcomes.extend([row("done", reloads.done), row("failed", reloads.failed)]);
             failing.push(Row([("what", (*what).into())], reloads.failing.into()));
         }
         let help = "Reloads of files, by outcome.";
         write(encoder, "reloads", help, Kind::Counter, &outcomes)?;
-        let help = "Whether the present files cannot be used, and the last good ones are.";
+        let help =
+            "Whether the current files cannot be used, so that the last good ones stay in use.";
         write(encoder, "reload_failing", help, Kind::Gauge, &failing)
     }
 }
@@ -97,12 +98,12 @@ fn encode_admission(admission: &Admission, encoder: &mut DescriptorEncoder) -> f
         ),
         (
             "open_streams",
-            "Open requests over HTTP/2.",
+            "Open HTTP/2 streams.",
             admission.open_streams.used(),
         ),
         (
             "buffer_bytes",
-            "Memory of bodies on their way.",
+            "Memory of bodies in transit, in bytes.",
             admission.buffers.used(),
         ),
     ] {
@@ -111,10 +112,10 @@ fn encode_admission(admission: &Admission, encoder: &mut DescriptorEncoder) -> f
     let state = admission.shedder.state();
     let row = |class: &'static str, count: u64| Row([("class", class.into())], count);
     let at_work = state.map(|(class, at_work, _)| row(class, at_work));
-    let help = "Requests at work in the apps.";
+    let help = "Requests in flight in the app tier.";
     write(encoder, "at_work", help, Kind::Gauge, &at_work)?;
     let limits = state.map(|(class, _, limit)| row(class, limit.into()));
-    let help = "Requests that may be at work in the apps.";
+    let help = "Limit of requests in flight in the app tier.";
     write(encoder, "at_work_limit", help, Kind::Gauge, &limits)
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the metrics.
+
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
@@ -5,17 +7,17 @@ use crate::api_schema::RequestClass;
 use crate::limits::Limits;
 
 #[test]
-fn what_is_counted_can_be_read() {
+fn every_metric_is_in_the_text() {
     let metrics = Metrics::new(["/fhir", "/fhir/{type}/{id}"]);
-    metrics.answered("/fhir", StatusCode::OK);
-    metrics.answered("/fhir", StatusCode::CREATED);
-    metrics.answered("/fhir/{type}/{id}", StatusCode::NOT_FOUND);
-    metrics.refused("shed");
+    metrics.on_response("/fhir", StatusCode::OK);
+    metrics.on_response("/fhir", StatusCode::CREATED);
+    metrics.on_response("/fhir/{type}/{id}", StatusCode::NOT_FOUND);
+    metrics.on_refused("shed");
     let counters = Arc::<UpstreamCounters>::default();
     counters.retries.fetch_add(1, Relaxed);
     metrics.watch_endpoints(counters, || {
-        let app = |port, up| (format!("127.0.0.1:{port}"), up);
-        vec![app(9443, true), app(9444, false)]
+        let endpoint = |port, up| (format!("127.0.0.1:{port}"), up);
+        vec![endpoint(9443, true), endpoint(9444, false)]
     });
     metrics.handshake().ended(Handshake::Done);
     drop(metrics.handshake());
@@ -58,7 +60,7 @@ fn what_is_counted_can_be_read() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
-    // One description for each metric, or nobody can read it.
+    // Parsers reject a metric with two descriptions.
     let descriptions = text.lines().filter(|line| line.starts_with("# TYPE"));
     let mut names: Vec<&str> = descriptions.collect();
     let count = names.len();
@@ -68,12 +70,12 @@ fn what_is_counted_can_be_read() {
 }
 
 #[test]
-fn what_clients_send_makes_no_new_series() {
+fn data_of_clients_creates_no_series() {
     let metrics = Metrics::new(["/fhir"]);
     let before = metrics.text().lines().count();
     for word in ["/fhir/Patient/1", "/..", "\"", "/a", "/b", ""] {
         for status in [100, 200, 404, 599, 700, 999] {
-            metrics.answered(word, StatusCode::from_u16(status).unwrap());
+            metrics.on_response(word, StatusCode::from_u16(status).unwrap());
         }
     }
     let text = metrics.text();

@@ -1,12 +1,12 @@
-//! The error page for browsers, where the app cannot render one.
+//! The error page for browsers.
 
 use http::StatusCode;
 use telemetry::RequestId;
 
-/// The style sheet, inlined: the app that serves files may be unavailable.
+/// The inlined style sheet: the app that serves files may be unavailable.
 const STYLE: &str = include_str!("page.css");
 
-/// The content security policy: the inlined style, by its hash, and nothing else.
+/// The content security policy, which allows only the inlined style, by its hash.
 pub(super) const POLICY: &str = "default-src 'none'; \
      style-src 'sha256-LHArPvKx+bjdL5RLnQm5ymgp7jvL7kA3EFNd1SXeZLs='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -22,20 +22,20 @@ pub(super) fn render(status: StatusCode, detail: &str, request: RequestId) -> St
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
          <style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{sentence}.</p>\
          <p><a href=\"/\">To the start page</a></p>\
-         <p><small>Should you ask us about it: request {request}</small></p></main></body></html>"
+         <p><small>For support, quote request {request}</small></p></main></body></html>"
     )
 }
 
 /// The heading for a status.
 fn title(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        401 | 403 => "This is not for you",
-        404 => "There is no such page",
-        408 | 504 => "This takes too long",
-        413 | 414 | 431 => "This is too much at once",
+        401 | 403 => "Access denied",
+        404 => "Page not found",
+        408 | 504 => "The request took too long",
+        413 | 414 | 431 => "The request is too large",
         429 => "Too many requests",
-        502 | 503 => "We can't be reached at the moment",
-        _ => "This request can't be read",
+        502 | 503 => "The service is unavailable",
+        _ => "The request cannot be processed",
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_lets_the_pages_own_style_through() {
+    fn the_policy_allows_the_style_of_the_page() {
         let hash = STANDARD.encode(Sha256::digest(STYLE));
         assert!(
             POLICY.contains(&format!("style-src 'sha256-{hash}';")),
@@ -61,15 +61,15 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_what_is_wrong_and_names_the_request() {
+    fn the_page_has_the_detail_and_the_request_id() {
         let request = RequestId::random();
         let page = render(
             StatusCode::SERVICE_UNAVAILABLE,
-            "no app can be reached: try again",
+            "no upstream can be reached: try again",
             request,
         );
         assert!(
-            page.contains("<p>No app can be reached: try again.</p>"),
+            page.contains("<p>No upstream can be reached: try again.</p>"),
             "{page}"
         );
         assert!(page.contains(&request.to_string()));

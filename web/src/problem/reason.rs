@@ -15,7 +15,7 @@ pub(crate) enum Reason {
     Method,
     /// The body's media type or coding is not supported.
     MediaType,
-    /// A query parameter is unknown, repeated, or does not fit its schema.
+    /// A query parameter is unknown, repeated, or does not match its schema.
     Query,
     /// The URL contains, or may contain, PHI.
     PhiInUrl,
@@ -33,7 +33,7 @@ pub(crate) enum Reason {
     Shed,
     /// No endpoint is available, or its response was lost.
     Upstream,
-    /// Anything else.
+    /// Any other reason.
     Other,
 }
 

@@ -1,3 +1,5 @@
+//! The settings of workers, metrics and shutdown.
+
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::num::NonZeroUsize;
@@ -8,22 +10,22 @@ use super::ConfigError;
 use super::variables::Variables;
 use crate::limits::Limits;
 
-/// How the process begins, is watched, and ends.
+/// The settings of workers, metrics and shutdown.
 #[derive(Debug)]
-pub(crate) struct LifeConfig {
-    /// `WEB_METRICS_LISTEN`: where metrics are read, on this machine alone.
+pub(crate) struct LifecycleConfig {
+    /// `WEB_METRICS_LISTEN`: the loopback address of the metrics.
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// `WEB_WORKERS`: threads that serve; as many as there are cores if it is not set.
+    /// `WEB_WORKERS`: the number of worker threads; one per core if unset.
     workers: Option<NonZeroU16>,
-    /// `WEB_UNREADY_SECONDS`: on SIGTERM, how long it still takes connections while `/readyz`
-    /// already says no, so that a load balancer can learn of it.
+    /// `WEB_UNREADY_SECONDS`: on SIGTERM, the time for which connections are still accepted while
+    /// `/readyz` fails, so that a load balancer notices.
     pub(crate) unready: Duration,
-    /// `WEB_DRAIN_SECONDS`: how long requests in flight then have.
+    /// `WEB_DRAIN_SECONDS`: after that, the time for requests in flight.
     pub(crate) drain: Duration,
 }
 
-impl LifeConfig {
-    /// How many threads serve.
+impl LifecycleConfig {
+    /// The number of worker threads.
     pub(crate) fn workers(&self) -> usize {
         self.workers.map_or_else(
             || thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -37,14 +39,14 @@ impl LifeConfig {
         let seconds = "a number of seconds";
         let unready = variables.or("WEB_UNREADY_SECONDS", seconds, 0_u16)?;
         let drain: Option<u16> = variables.optional("WEB_DRAIN_SECONDS", seconds)?;
-        let expected = "a loopback address and port, like 127.0.0.1:9100: metrics are read in the \
-                        clear, so they don't leave this machine";
+        let expected = "a loopback address and port, like 127.0.0.1:9100: metrics are served \
+                        without TLS, only on this machine";
         let metrics_listen: Option<SocketAddr> =
             variables.optional("WEB_METRICS_LISTEN", expected)?;
         if metrics_listen.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
             return Err(ConfigError {
                 variable: "WEB_METRICS_LISTEN",
-                problem: "can't be used",
+                problem: "cannot be used",
                 expected,
             });
         }
@@ -63,32 +65,32 @@ impl LifeConfig {
 mod tests {
     use super::*;
 
-    fn read(variable: &str, value: &str) -> Result<LifeConfig, String> {
-        let lookup = |asked: &str| (asked == variable).then(|| value.to_owned());
-        LifeConfig::read(&Variables(lookup)).map_err(|error| error.to_string())
+    fn read(variable: &str, value: &str) -> Result<LifecycleConfig, String> {
+        let lookup = |name: &str| (name == variable).then(|| value.to_owned());
+        LifecycleConfig::read(&Variables(lookup)).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn metrics_stay_on_this_machine() {
+    fn metrics_are_served_only_on_a_loopback_address() {
         for loopback in ["127.0.0.1:9100", "[::1]:9100", "127.0.0.5:0"] {
             let config = read("WEB_METRICS_LISTEN", loopback).unwrap();
             assert_eq!(config.metrics_listen.unwrap().to_string(), loopback);
         }
-        for elsewhere in [
+        for other in [
             "0.0.0.0:9100",
             "10.0.0.1:9100",
             "[::]:9100",
             "localhost:9100",
             "9100",
         ] {
-            let error = read("WEB_METRICS_LISTEN", elsewhere).unwrap_err();
-            assert!(error.contains("don't leave this machine"), "{error}");
+            let error = read("WEB_METRICS_LISTEN", other).unwrap_err();
+            assert!(error.contains("only on this machine"), "{error}");
         }
         assert_eq!(read("", "").unwrap().metrics_listen, None);
     }
 
     #[test]
-    fn the_end_takes_as_long_as_it_is_given() {
+    fn the_times_of_a_shutdown_are_configured() {
         let config = read("", "").unwrap();
         assert_eq!(
             (config.unready, config.drain),
