@@ -1,4 +1,4 @@
-//! The edge on real sockets: a client on one side, apps on the other.
+//! Tests of the edge on real sockets, between a client and fake endpoints.
 
 mod canonical;
 mod layers;

@@ -1,5 +1,5 @@
-//! What this tier lets through is read in one way: hyper, which had no part in it, reads the same of
-//! what the client sent and of what the app gets.
+//! Every accepted request is unambiguous: hyper, an independent parser, reads the same message from
+//! the client's bytes and from the bytes that the app gets.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -39,7 +39,7 @@ use crate::http1::chunked::Piece;
 use crate::http1::take;
 use crate::upstream::encode;
 
-/// A message, as somebody read it.
+/// A parsed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Message {
     method: Method,
@@ -48,8 +48,8 @@ struct Message {
     body: Vec<u8>,
 }
 
-/// The messages that hyper's server reads.
-async fn hyper_reads(bytes: &[u8]) -> Vec<Message> {
+/// The messages that hyper's server parses.
+async fn parse_with_hyper(bytes: &[u8]) -> Vec<Message> {
     let (mut client, server) = tokio::io::duplex(1 << 20);
     client.write_all(bytes).await.unwrap();
     client.shutdown().await.unwrap();
@@ -70,7 +70,7 @@ async fn hyper_reads(bytes: &[u8]) -> Vec<Message> {
         }
     });
     let mut builder = http1::Builder::new();
-    // Half of a connection is enough to be read.
+    // The client has closed its sending side.
     builder.half_close(true);
     let connection = builder.serve_connection(TokioIo::new(server), service);
     drop(connection.await);
@@ -78,8 +78,8 @@ async fn hyper_reads(bytes: &[u8]) -> Vec<Message> {
     Arc::try_unwrap(read).unwrap().into_inner().unwrap()
 }
 
-/// The messages that this tier reads, up to the first that it refuses.
-fn we_read(bytes: &[u8]) -> Vec<(http::request::Parts, Vec<u8>)> {
+/// The messages that this tier accepts, up to the first refused one.
+fn parse_with_edge(bytes: &[u8]) -> Vec<(http::request::Parts, Vec<u8>)> {
     let (mut inbox, mut read) = (BytesMut::from(bytes), Vec::new());
     while let Ok(Some(head)) = take(&mut inbox, 16 * 1024) {
         let body = match head.framing {
@@ -88,7 +88,7 @@ fn we_read(bytes: &[u8]) -> Vec<(http::request::Parts, Vec<u8>)> {
                 let length = usize::try_from(length).unwrap();
                 (length <= inbox.len()).then(|| inbox.split_to(length).to_vec())
             }
-            Framing::Chunked => unchunked(&mut inbox),
+            Framing::Chunked => decode_chunks(&mut inbox),
         };
         let Some(body) = body else { break };
         let ends = !head.persistent;
@@ -100,7 +100,7 @@ fn we_read(bytes: &[u8]) -> Vec<(http::request::Parts, Vec<u8>)> {
     read
 }
 
-fn unchunked(inbox: &mut BytesMut) -> Option<Vec<u8>> {
+fn decode_chunks(inbox: &mut BytesMut) -> Option<Vec<u8>> {
     let (mut chunked, mut body) = (Chunked::default(), Vec::new());
     loop {
         match chunked.decode(inbox).ok()? {
@@ -111,10 +111,10 @@ fn unchunked(inbox: &mut BytesMut) -> Option<Vec<u8>> {
     }
 }
 
-/// A body of known or unknown length.
-struct Given(Option<Bytes>, bool);
+/// A body, whose length is known if the flag is true.
+struct TestBody(Option<Bytes>, bool);
 
-impl Body for Given {
+impl Body for TestBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -189,46 +189,46 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     let messages = prop::collection::vec(one, 1..3);
     (messages, prop::collection::vec(change, 0..3)).prop_map(|(messages, changes)| {
         let mut bytes = messages.concat().into_bytes();
-        for (at, byte, how) in changes {
-            let at = at.index(bytes.len());
-            match how {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
+        for (index, byte, kind) in changes {
+            let index = index.index(bytes.len());
+            match kind {
+                0 => bytes[index] = byte,
+                1 => bytes.insert(index, byte),
+                _ => drop(bytes.remove(index)),
             }
         }
         bytes
     })
 }
 
-/// Compares all readings of some bytes; tells how many messages there were.
+/// Compares the parsers on some bytes, and returns the number of accepted messages.
 async fn compare(bytes: &[u8], known: bool) -> Result<usize, TestCaseError> {
-    let ours = we_read(bytes);
-    let theirs = hyper_reads(bytes).await;
-    for (at, (head, body)) in ours.iter().enumerate() {
-        let same = Message {
+    let accepted = parse_with_edge(bytes);
+    let parsed_by_hyper = parse_with_hyper(bytes).await;
+    for (index, (head, body)) in accepted.iter().enumerate() {
+        let message = Message {
             method: head.method.clone(),
             uri: head.uri.clone(),
             headers: head.headers.clone(),
             body: body.clone(),
         };
-        prop_assert_eq!(theirs.get(at), Some(&same));
-        // And what goes on to the app is that message, alone and whole.
-        let mut given = Given((!body.is_empty()).then(|| body.clone().into()), known);
-        let read = hyper_reads(&encode(head, &mut given).await).await;
+        prop_assert_eq!(parsed_by_hyper.get(index), Some(&message));
+        // The app gets exactly this message.
+        let mut body_to_send = TestBody((!body.is_empty()).then(|| body.clone().into()), known);
+        let read = parse_with_hyper(&encode(head, &mut body_to_send).await).await;
         prop_assert_eq!(read.len(), 1);
         let target = head.uri.path_and_query().map(ToString::to_string);
         prop_assert_eq!(Some(read[0].uri.to_string()), target);
         prop_assert_eq!(&read[0].method, &head.method);
         prop_assert_eq!(&read[0].body, body);
-        let (got, sent) = (read[0].headers.clone(), head.headers.clone());
-        prop_assert_eq!(without_framing(got), without_framing(sent));
+        let (received, sent) = (read[0].headers.clone(), head.headers.clone());
+        prop_assert_eq!(without_framing(received), without_framing(sent));
     }
-    Ok(ours.len())
+    Ok(accepted.len())
 }
 
 #[test]
-fn hyper_reads_the_same() {
+fn hyper_parses_accepted_requests_alike() {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.unwrap();
     let messages = Cell::new(0);
@@ -243,7 +243,7 @@ fn hyper_reads_the_same() {
             Ok(())
         })
         .unwrap();
-    // Most of what is made up is refused; enough of it is not.
-    let least = usize::try_from(cases / 8).unwrap();
-    assert!(messages.get() > least, "{} messages", messages.get());
+    // Most generated requests are refused; enough of them must be accepted.
+    let min_accepted = usize::try_from(cases / 8).unwrap();
+    assert!(messages.get() > min_accepted, "{} messages", messages.get());
 }

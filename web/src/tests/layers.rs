@@ -1,10 +1,11 @@
-//! The layers of this crate: a module may use those above it, and none below, so that there is no circle.
+//! Test of the layers of this crate: a module uses only modules above it, so that there is no
+//! cycle.
 
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The modules, each after everything that it uses.
+/// The modules, each after the modules that it uses.
 const LAYERS: [&str; 28] = [
     "limits",
     "per_worker",
@@ -37,19 +38,19 @@ const LAYERS: [&str; 28] = [
 ];
 
 #[test]
-fn a_module_uses_only_what_stands_above_it() {
+fn a_module_uses_only_modules_above_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    for (place, module) in LAYERS.iter().enumerate() {
+    for (layer, module) in LAYERS.iter().enumerate() {
         for file in files_of(&root, module) {
             let text = fs::read_to_string(&file).unwrap();
-            // Tests may use anything.
+            // Tests may use any module.
             let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             let lines = code
                 .lines()
                 .filter(|line| !line.trim_start().starts_with("//"));
             for used in lines.flat_map(modules_used) {
-                let allowed = LAYERS[..=place].contains(&used.as_str());
+                let allowed = LAYERS[..=layer].contains(&used.as_str());
                 if !allowed {
                     found.push(format!("{} uses {used}", file.display()));
                 }
@@ -60,13 +61,13 @@ fn a_module_uses_only_what_stands_above_it() {
 }
 
 #[test]
-fn every_module_has_its_layer() {
+fn every_module_has_a_layer() {
     let main = include_str!("../main.rs");
     let declared = main
         .lines()
         .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
     for module in declared {
-        // The command line, and what the tests share.
+        // The command line and the tests have no layer.
         let is_outside = matches!(module, "check" | "tests");
         assert!(is_outside || LAYERS.contains(&module), "{module}");
     }
@@ -87,17 +88,17 @@ fn modules_used(line: &str) -> Vec<String> {
 
 /// A module's source files, without its tests.
 fn files_of(root: &Path, module: &str) -> Vec<PathBuf> {
-    let mut folders = vec![root.join(module)];
+    let mut directories = vec![root.join(module)];
     let mut files = vec![root.join(format!("{module}.rs"))];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
             let is_test = path.file_stem().is_some_and(|name| name == "tests");
             if is_test {
                 continue;
             }
             if path.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.push(path);
             }

@@ -1,3 +1,5 @@
+//! Tests of the log of a whole edge.
+
 use std::cell::RefCell;
 use std::io;
 
@@ -5,18 +7,19 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::stack::App;
 use super::stack::Certificates;
-use super::stack::Web;
+use super::stack::FakeApp;
+use super::stack::TestEdge;
 
 thread_local! {
-    /// What was logged on this thread, which is one test's own.
+    /// The log of this thread, which runs only one test.
     static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-struct ToThread;
+/// A writer to the log of the current thread.
+struct ThreadLog;
 
-impl io::Write for ToThread {
+impl io::Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
@@ -28,20 +31,20 @@ impl io::Write for ToThread {
 }
 
 #[tokio::test]
-async fn the_log_tells_what_happened_and_nothing_that_a_client_sent() {
+async fn the_log_has_every_request_and_no_data_of_a_client() {
     tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(|| ToThread))
+        .with(tracing_subscriber::fmt::layer().with_writer(|| ThreadLog))
         .with(Targets::new().with_targets([("web", tracing::Level::TRACE)]))
         .init();
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
     web.get("/fhir/Patient?family=Archer").await;
     web.get("/patients/Archer").await;
     web.get("/patients/123-45-6789").await;
-    web.ask("ARCHER /patients", "cookie: s=Archer\r\n", "")
+    web.request("ARCHER /patients", "cookie: s=Archer\r\n", "")
         .await;
-    web.ask(
+    web.request(
         "POST /fhir/Patient/_search",
         "x-name: Archer\r\n",
         "family=Archer",

@@ -1,3 +1,5 @@
+//! Tests of forwarded requests and their responses.
+
 use std::time::Duration;
 
 use http_body_util::Empty;
@@ -6,43 +8,43 @@ use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use super::stack::App;
 use super::stack::Certificates;
-use super::stack::Web;
+use super::stack::FakeApp;
+use super::stack::TestEdge;
 use super::stack::status;
 
 #[tokio::test]
-async fn a_request_reaches_the_app_and_its_answer_the_client() {
+async fn a_request_and_its_response_are_forwarded() {
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
-    let answer = web
-        .ask("POST /fhir/Patient/_search", "", "family=Archer")
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
+    let response = web
+        .request("POST /fhir/Patient/_search", "", "family=Archer")
         .await;
-    assert_eq!(status(&answer), "200");
-    assert!(answer.ends_with("answer 1"), "{answer}");
-    let seen = &app.seen()[0];
+    assert_eq!(status(&response), "200");
+    assert!(response.ends_with("response 1"), "{response}");
+    let received = &app.received()[0];
     assert_eq!(
-        (seen.method.as_str(), seen.path.as_str()),
+        (received.method.as_str(), received.path.as_str()),
         ("POST", "/fhir/Patient/_search")
     );
-    assert_eq!(seen.body, b"family=Archer");
-    assert_eq!(seen.headers["host"], "app.internal");
-    assert_eq!(seen.headers["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(received.body, b"family=Archer");
+    assert_eq!(received.headers["host"], "app.internal");
+    assert_eq!(received.headers["x-forwarded-for"], "127.0.0.1");
 }
 
 #[tokio::test]
-async fn forged_and_hop_by_hop_headers_stop_at_the_edge() {
+async fn forged_and_hop_by_hop_headers_are_not_forwarded() {
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
     let forged = "x-forwarded-for: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7\r\n\
                   forwarded: for=6.6.6.6\r\nx-request-id: forged\r\nx-user: admin\r\n\
                   keep-alive: timeout=5\r\nte: trailers\r\nx-listed: 1\r\n\
                   traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
-    let answer = web.ask("GET /patients", forged, "").await;
-    let seen = &app.seen()[0].headers;
-    assert_eq!(seen["x-forwarded-for"], "127.0.0.1");
+    let response = web.request("GET /patients", forged, "").await;
+    let received = &app.received()[0].headers;
+    assert_eq!(received["x-forwarded-for"], "127.0.0.1");
     for name in [
         "forwarded",
         "x-user",
@@ -51,25 +53,30 @@ async fn forged_and_hop_by_hop_headers_stop_at_the_edge() {
         "x-listed",
         "connection",
     ] {
-        assert!(!seen.contains_key(name), "{name}");
+        assert!(!received.contains_key(name), "{name}");
     }
-    let id = seen["x-request-id"].to_str().unwrap();
+    let id = received["x-request-id"].to_str().unwrap();
     assert_ne!(id, "forged");
-    assert!(answer.contains(&format!("x-request-id: {id}")), "{answer}");
     assert!(
-        seen["traceparent"]
+        response.contains(&format!("x-request-id: {id}")),
+        "{response}"
+    );
+    assert!(
+        received["traceparent"]
             .to_str()
             .unwrap()
             .contains(&id.replace('-', ""))
     );
-    assert!(!answer.contains("app/1.0") && answer.contains("strict-transport-security: max-age"));
+    assert!(
+        !response.contains("app/1.0") && response.contains("strict-transport-security: max-age")
+    );
 }
 
 #[tokio::test]
-async fn http2_is_translated() {
+async fn an_http2_request_is_forwarded_over_http1() {
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
     let io = TokioIo::new(web.connect("h2").await);
     let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
         .await
@@ -80,35 +87,35 @@ async fn http2_is_translated() {
         .header("cookie", "__Host-session=2")
         .body(Empty::<bytes::Bytes>::new())
         .unwrap();
-    let answer = client.send_request(request).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let seen = &app.seen()[0];
-    assert_eq!(seen.path, "/patients?page=2");
-    assert_eq!(seen.headers["cookie"], "__Host-session=2");
-    assert_eq!(seen.headers["host"], "app.internal");
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let received = &app.received()[0];
+    assert_eq!(received.path, "/patients?page=2");
+    assert_eq!(received.headers["cookie"], "__Host-session=2");
+    assert_eq!(received.headers["host"], "app.internal");
 }
 
 #[tokio::test]
-async fn health_is_told_of_the_edge_and_of_the_app_behind_it() {
+async fn healthz_reports_the_edge_and_readyz_the_app() {
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
     assert_eq!(status(&web.get("/healthz").await), "200");
-    // The app is asked every second: it takes a moment until it is known, and until it is gone.
-    ready(&web, "200").await;
+    // The app is probed every second, so a change of its state is noticed after a moment.
+    wait_for_readiness(&web, "200").await;
     app.shutdown.cancel();
-    ready(&web, "503").await;
+    wait_for_readiness(&web, "503").await;
     assert_eq!(status(&web.get("/healthz").await), "200");
 }
 
-async fn ready(web: &Web, expected: &str) {
-    let told = async {
+async fn wait_for_readiness(web: &TestEdge, expected: &str) {
+    let reached = async {
         while status(&web.get("/readyz").await) != expected {
             sleep(Duration::from_millis(50)).await;
         }
     };
     assert!(
-        timeout(Duration::from_secs(10), told).await.is_ok(),
+        timeout(Duration::from_secs(10), reached).await.is_ok(),
         "{expected}"
     );
 }

@@ -1,13 +1,13 @@
-//! A second reading of HTTP/1.1 messages, as plain as RFC 9112 allows, to compare the edge's with.
+//! A reference parser of HTTP/1.1 messages, as simple as RFC 9112 allows, to compare the edge with.
 
 use bytes::Bytes;
 
-/// A header field: its name in lower case, its value.
+/// A header field: the name in lower case, and the value.
 pub(crate) type Field = (String, Bytes);
 
-/// A message's head: its first line, its fields, and what follows the head.
+/// The head of a message: its first line, its fields, and the bytes after it.
 pub(crate) struct Head<'a> {
-    /// In UTF-8: a reason phrase may hold other bytes.
+    /// Converted to UTF-8: a reason phrase may have other bytes.
     pub(crate) start_line: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) rest: &'a [u8],
@@ -21,7 +21,7 @@ impl Head<'_> {
     }
 }
 
-/// The head at the beginning of `text` (RFC 9112, 2.1); `None` if there is none that is whole.
+/// Parses the head at the beginning of `text` (RFC 9112, 2.1); `None` if it is incomplete.
 pub(crate) fn head(text: &[u8]) -> Option<Head<'_>> {
     let (start_line, mut rest) = line(text)?;
     let mut fields = Vec::new();
@@ -46,8 +46,8 @@ pub(crate) fn head(text: &[u8]) -> Option<Head<'_>> {
     })
 }
 
-/// The chunked body at the beginning of `text` (RFC 9112, 7.1), and what follows it; `None` if it
-/// is not whole.
+/// Decodes the chunked body at the beginning of `text` (RFC 9112, 7.1). Returns it and the bytes
+/// after it; `None` if it is incomplete.
 pub(crate) fn chunked(mut text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut body = Vec::new();
     loop {
@@ -72,13 +72,13 @@ pub(crate) fn chunked(mut text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// The line at the beginning of `text`, without its end, and what follows it.
+/// The line at the beginning of `text`, without its end, and the bytes after it.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.windows(2).position(|pair| pair == b"\r\n")?;
     Some((&text[..end], &text[end + 2..]))
 }
 
-/// A value without the spaces and tabs around it (OWS; RFC 9110, 5.6.3).
+/// A value without surrounding spaces and tabs (OWS; RFC 9110, 5.6.3).
 fn trim(value: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
     let start = value.iter().position(is_text).unwrap_or(value.len());

@@ -1,7 +1,9 @@
-use super::stack::App;
+//! Tests of refused requests.
+
 use super::stack::Certificates;
 use super::stack::FORM;
-use super::stack::Web;
+use super::stack::FakeApp;
+use super::stack::TestEdge;
 use super::stack::status;
 
 const HEAD: &str = "host: localhost:8443\r\nconnection: close\r\n";
@@ -9,26 +11,26 @@ const HEAD: &str = "host: localhost:8443\r\nconnection: close\r\n";
 #[tokio::test]
 async fn phi_in_a_url_never_reaches_the_app() {
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
-    let answer = web.get("/fhir/Patient?family=Archer").await;
-    assert_eq!(status(&answer), "400");
-    assert!(answer.contains("application/fhir+json") && answer.contains("OperationOutcome"));
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
+    let response = web.get("/fhir/Patient?family=Archer").await;
+    assert_eq!(status(&response), "400");
+    assert!(response.contains("application/fhir+json") && response.contains("OperationOutcome"));
     assert!(
-        answer.contains("_search") && !answer.contains("Archer"),
-        "{answer}"
+        response.contains("_search") && !response.contains("Archer"),
+        "{response}"
     );
-    let answer = web.get("/patients?q=Archer").await;
-    assert_eq!(status(&answer), "400");
-    assert!(answer.contains("application/problem+json") && !answer.contains("Archer"));
-    assert!(app.seen().is_empty());
+    let response = web.get("/patients?q=Archer").await;
+    assert_eq!(status(&response), "400");
+    assert!(response.contains("application/problem+json") && !response.contains("Archer"));
+    assert!(app.received().is_empty());
 }
 
 #[tokio::test]
-async fn what_can_be_read_in_two_ways_is_refused_and_the_edge_lives_on() {
+async fn an_ambiguous_request_is_refused_and_the_edge_keeps_serving() {
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
     for head in [
         format!("CONNECT localhost:8443 HTTP/1.1\r\n{HEAD}\r\n"),
         format!("CONNECT app.internal:443 HTTP/1.1\r\n{HEAD}\r\n"),
@@ -55,37 +57,37 @@ async fn what_can_be_read_in_two_ways_is_refused_and_the_edge_lives_on() {
         ),
         "\r\n\r\n\0\0\r\n\r\n".to_owned(),
     ] {
-        let answer = web.raw(&head).await;
-        let status = status(&answer);
+        let response = web.raw(&head).await;
+        let status = status(&response);
         assert!(
             status.starts_with('4') || status == "505",
-            "{head:?}: {answer:?}"
+            "{head:?}: {response:?}"
         );
     }
-    assert!(app.seen().is_empty(), "{:?}", app.seen());
+    assert!(app.received().is_empty(), "{:?}", app.received());
     assert_eq!(status(&web.get("/").await), "200");
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_before_or_while_it_comes() {
+async fn a_body_that_is_too_large_is_refused_by_its_length_or_while_it_is_read() {
     let certificates = Certificates::issue();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[app.address]).await;
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
     let declared = format!(
         "POST /fhir HTTP/1.1\r\n{HEAD}content-type: application/json\r\n\
          content-length: 50000000\r\n\r\n{{"
     );
-    let answer = web.raw(&declared).await;
-    assert_eq!(status(&answer), "413");
-    assert!(answer.contains("OperationOutcome"), "{answer}");
-    // 64 KiB and a byte, of which nothing was said before.
+    let response = web.raw(&declared).await;
+    assert_eq!(status(&response), "413");
+    assert!(response.contains("OperationOutcome"), "{response}");
+    // 64 KiB in chunks, and then one byte more.
     let chunks = format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(16);
     let head = format!("POST /sign-in HTTP/1.1\r\n{HEAD}{FORM}transfer-encoding: chunked\r\n\r\n");
     let chunked = head + &chunks;
     let fits = web.raw(format!("{chunked}0\r\n\r\n")).await;
     assert_eq!(status(&fits), "200");
-    assert_eq!(app.seen()[0].body.len(), 64 * 1024);
-    let answer = web.raw(format!("{chunked}1\r\nx\r\n0\r\n\r\n")).await;
-    assert_eq!(status(&answer), "413");
-    assert_eq!(app.seen().len(), 1);
+    assert_eq!(app.received()[0].body.len(), 64 * 1024);
+    let response = web.raw(format!("{chunked}1\r\nx\r\n0\r\n\r\n")).await;
+    assert_eq!(status(&response), "413");
+    assert_eq!(app.received().len(), 1);
 }

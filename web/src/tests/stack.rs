@@ -1,4 +1,5 @@
-//! What the tests stand on: certificates, an app that tells what it got, an edge, a client.
+//! The fixtures of the tests: certificates, an app that records its requests, an edge with a
+//! client.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -42,7 +43,7 @@ use crate::transport::EdgeTransport;
 use crate::upstream::Source;
 use crate::upstream::Upstreams;
 
-/// Everything that `issue` makes, in a folder of its own.
+/// The certificates of the whole stack, in a temporary directory.
 pub(super) struct Certificates(TempDir);
 
 impl Certificates {
@@ -50,7 +51,7 @@ impl Certificates {
         let dir = TempDir::new().unwrap();
         #[expect(
             clippy::disallowed_methods,
-            reason = "a handshake compares with the real time"
+            reason = "a handshake compares with the system clock"
         )]
         let now = time::OffsetDateTime::now_utc();
         dev_ca::development(&Settings::new(dir.path(), now)).unwrap();
@@ -76,36 +77,36 @@ impl Certificates {
     }
 }
 
-/// What an app got.
+/// A request as the app received it.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct Received {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
-/// An app that remembers each whole request, and answers with its number.
+/// An app that records its requests, and responds to each with its number.
 #[derive(Clone)]
-pub(super) struct App {
+pub(super) struct FakeApp {
     pub(super) address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    received: Arc<Mutex<Vec<Received>>>,
     pub(super) shutdown: CancellationToken,
 }
 
-impl App {
-    /// With the certificate `name`, which is right if it is `internal/app`.
+impl FakeApp {
+    /// Starts an app with the certificate `name`; the correct one is `internal/app`.
     pub(super) async fn start(certificates: &Certificates, name: &str) -> Self {
         let client = "spiffe://stack.internal/web".parse().unwrap();
         let tls = MutualServer::reloading(certificates.mutual(name), client).unwrap();
         let (tcp, address) = bind().await;
         let app = Self {
             address,
-            seen: Arc::default(),
+            received: Arc::default(),
             shutdown: CancellationToken::new(),
         };
-        let (shutdown, remembering) = (app.shutdown.clone(), app.clone());
-        let service = service_fn(move |request| remembering.clone().answer(request));
+        let (shutdown, recorder) = (app.shutdown.clone(), app.clone());
+        let service = service_fn(move |request| recorder.clone().respond(request));
         tokio::spawn(listener::serve(
             tcp,
             tls,
@@ -116,33 +117,33 @@ impl App {
         app
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    async fn respond(self, request: Request<Incoming>) -> Result<Response<String>, Infallible> {
         let (parts, body) = request.into_parts();
-        // The edge asks by itself, and nobody else is interested.
+        // Probes are not recorded.
         if parts.uri.path() == "/readyz" {
             return Ok(Response::new("ready".to_owned()));
         }
         let Ok(body) = body.collect().await else {
             return Ok(Response::new(String::new()));
         };
-        let seen = Seen {
+        let received = Received {
             method: parts.method,
             path: parts.uri.to_string(),
             headers: parts.headers,
             body: body.to_bytes().to_vec(),
         };
-        self.seen.lock().unwrap().push(seen);
-        let number = self.seen().len();
-        let mut response = Response::new(format!("answer {number}"));
+        self.received.lock().unwrap().push(received);
+        let number = self.received().len();
+        let mut response = Response::new(format!("response {number}"));
         response
             .headers_mut()
             .insert("server", "app/1.0".parse().unwrap());
         Ok(response)
     }
 
-    /// What it got so far.
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    /// The requests received so far.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
     }
 }
 
@@ -152,7 +153,7 @@ async fn bind() -> (TcpListener, SocketAddr) {
     (tcp, address)
 }
 
-/// The edge as the apps see it.
+/// The edge's TLS client for the app tier.
 pub(super) fn mutual_client(certificates: &Certificates) -> MutualClient {
     MutualClient::reloading(
         certificates.mutual("internal/web"),
@@ -162,18 +163,20 @@ pub(super) fn mutual_client(certificates: &Certificates) -> MutualClient {
     .unwrap()
 }
 
-/// An edge in front of apps, and the client's view of it.
-pub(super) struct Web {
+/// A running edge, and a client of it.
+pub(super) struct TestEdge {
     pub(super) address: SocketAddr,
     config: Arc<ClientConfig>,
 }
 
-impl Web {
-    pub(super) async fn start(certificates: &Certificates, apps: &[SocketAddr]) -> Self {
+impl TestEdge {
+    pub(super) async fn start(certificates: &Certificates, endpoints: &[SocketAddr]) -> Self {
         let limits = Arc::new(Limits::default());
-        let apps = apps.iter().map(|app| app.to_string().parse().unwrap());
+        let endpoints = endpoints
+            .iter()
+            .map(|address| address.to_string().parse().unwrap());
         let upstreams = Upstreams::start(
-            Source::Fixed(apps.collect()),
+            Source::Fixed(endpoints.collect()),
             "app.internal".parse().unwrap(),
             mutual_client(certificates),
             limits.upstream.clone(),
@@ -228,18 +231,18 @@ impl Web {
             .unwrap()
     }
 
-    /// Sends bytes as they are, and reads to the end.
+    /// Sends bytes as they are, and reads the response to its end.
     pub(super) async fn raw(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut stream = self.connect("http/1.1").await;
-        // The other side may have answered and closed before it has read all.
+        // The edge may respond and close before it has read all bytes.
         drop(stream.write_all(bytes.as_ref()).await);
-        let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer).await);
-        String::from_utf8(answer).unwrap()
+        let mut response = Vec::new();
+        drop(stream.read_to_end(&mut response).await);
+        String::from_utf8(response).unwrap()
     }
 
-    /// A request with the ordinary headers and these.
-    pub(super) async fn ask(&self, line: &str, headers: &str, body: &str) -> String {
+    /// Sends a request with the usual headers and these.
+    pub(super) async fn request(&self, line: &str, headers: &str, body: &str) -> String {
         let framing = match body.len() {
             0 => String::new(),
             length => format!("{FORM}content-length: {length}\r\n"),
@@ -252,14 +255,14 @@ impl Web {
     }
 
     pub(super) async fn get(&self, path: &str) -> String {
-        self.ask(&format!("GET {path}"), "", "").await
+        self.request(&format!("GET {path}"), "", "").await
     }
 }
 
-/// What a body is, as a header.
+/// The content type of a form, as a header line.
 pub(super) const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
-/// The status of an answer.
-pub(super) fn status(answer: &str) -> &str {
-    answer.split(' ').nth(1).unwrap_or("none")
+/// The status of a response.
+pub(super) fn status(response: &str) -> &str {
+    response.split(' ').nth(1).unwrap_or("none")
 }

@@ -1,4 +1,4 @@
-//! What a client notices of the apps.
+//! Tests of the edge with one or more endpoints, as a client observes them.
 
 mod fake;
 mod faults;
@@ -19,95 +19,99 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use fake::Fake;
-use fake::Then;
+use fake::Action;
+use fake::FakeEndpoint;
 use fake::ok;
 
-use super::stack::App;
 use super::stack::Certificates;
-use super::stack::Web;
+use super::stack::FakeApp;
+use super::stack::TestEdge;
 use super::stack::status;
 
 #[tokio::test]
-async fn an_app_that_is_not_the_app_gets_nothing() {
+async fn an_endpoint_with_another_identity_gets_no_request() {
     let certificates = Certificates::issue();
     for name in ["internal/kms", "internal/db", "public/web"] {
-        let app = App::start(&certificates, name).await;
-        let web = Web::start(&certificates, &[app.address]).await;
-        let answer = web.get("/patients").await;
-        assert_eq!(status(&answer), "503", "{name}");
-        assert!(answer.contains("retry-after: 2"), "{answer}");
-        assert!(app.seen().is_empty(), "{name}");
+        let app = FakeApp::start(&certificates, name).await;
+        let web = TestEdge::start(&certificates, &[app.address]).await;
+        let response = web.get("/patients").await;
+        assert_eq!(status(&response), "503", "{name}");
+        assert!(response.contains("retry-after: 2"), "{response}");
+        assert!(app.received().is_empty(), "{name}");
     }
 }
 
 #[tokio::test]
-async fn another_app_answers_for_one_that_is_away() {
+async fn an_unreachable_endpoint_costs_no_request() {
     let certificates = Certificates::issue();
-    let away = TcpListener::bind("127.0.0.1:0")
+    let unreachable = TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()
         .local_addr()
         .unwrap();
-    let app = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[away, app.address, away]).await;
+    let app = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[unreachable, app.address, unreachable]).await;
     for _ in 0..5 {
         assert_eq!(
-            status(&web.ask("POST /sign-in", "", "email=a").await),
+            status(&web.request("POST /sign-in", "", "email=a").await),
             "200"
         );
     }
-    assert_eq!(app.seen().len(), 5);
+    assert_eq!(app.received().len(), 5);
 }
 
 #[tokio::test]
-async fn two_apps_share_the_work_and_keep_their_connections() {
+async fn two_endpoints_share_the_requests() {
     let certificates = Certificates::issue();
-    let first = App::start(&certificates, "internal/app").await;
-    let second = App::start(&certificates, "internal/app").await;
-    let web = Web::start(&certificates, &[first.address, second.address]).await;
+    let first = FakeApp::start(&certificates, "internal/app").await;
+    let second = FakeApp::start(&certificates, "internal/app").await;
+    let web = TestEdge::start(&certificates, &[first.address, second.address]).await;
     for _ in 0..10 {
         assert_eq!(status(&web.get("/patients").await), "200");
     }
-    assert!(!first.seen().is_empty() && !second.seen().is_empty());
-    assert_eq!(first.seen().len() + second.seen().len(), 10);
+    assert!(!first.received().is_empty() && !second.received().is_empty());
+    assert_eq!(first.received().len() + second.received().len(), 10);
 }
 
 #[tokio::test]
-async fn a_get_outlives_a_pooled_connection_and_a_post_is_never_sent_twice() {
+async fn a_get_is_retried_after_a_lost_connection_and_a_post_is_not() {
     let certificates = Certificates::issue();
-    // It answers the first request of a connection, and closes upon the second.
-    let app = Fake::start(&certificates, |got| match got.nth {
-        0 => Then::Answer(ok("well")),
-        _ => Then::Close,
+    // Responds to the first request of a connection, and closes it at the second.
+    let app = FakeEndpoint::start(&certificates, |request| match request.index {
+        0 => Action::Respond(ok("served")),
+        _ => Action::Close,
     })
     .await;
-    let web = Web::start(&certificates, &[app.address]).await;
-    let (mut answered, mut lost) = (0, 0);
+    let web = TestEdge::start(&certificates, &[app.address]).await;
+    let (mut served, mut lost) = (0, 0);
     for number in 0..20 {
         assert_eq!(status(&web.get("/patients").await), "200");
-        let answer = web.ask("POST /sign-in", "", &format!("<{number}>")).await;
-        match status(&answer) {
-            "200" => answered += 1,
+        let response = web
+            .request("POST /sign-in", "", &format!("<{number}>"))
+            .await;
+        match status(&response) {
+            "200" => served += 1,
             "502" => lost += 1,
-            _ => panic!("{answer}"),
+            _ => panic!("{response}"),
         }
     }
     assert!(lost > 0);
-    let got = app.got();
-    let posts = got.iter().filter(|got| got.head.starts_with("POST"));
-    assert_eq!(posts.count(), answered + lost);
+    let received = app.received();
+    let posts = received
+        .iter()
+        .filter(|request| request.head.starts_with("POST"));
+    assert_eq!(posts.count(), served + lost);
 }
 
 #[tokio::test]
-async fn an_upload_that_its_app_did_not_wait_for_ends_with_the_answer() {
+async fn an_early_response_ends_an_upload() {
     let certificates = Certificates::issue();
-    let app = Fake::hasty(&certificates, |got| {
-        assert!(got.head.starts_with("POST /fhir "));
-        Then::Early(ok("enough"))
+    let app = FakeEndpoint::start_impatient(&certificates, |request| {
+        assert!(request.head.starts_with("POST /fhir "));
+        Action::RespondAndHang(ok("enough"))
     })
     .await;
-    let web = Web::start(&certificates, &[app.address]).await;
+    let web = TestEdge::start(&certificates, &[app.address]).await;
     let io = TokioIo::new(web.connect("h2").await);
     let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
         .await
@@ -124,10 +128,10 @@ async fn an_upload_that_its_app_did_not_wait_for_ends_with_the_answer() {
         .header("content-type", "application/fhir+json")
         .body(body)
         .unwrap();
-    let answer = client.send_request(request).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    drop(answer.into_body().collect().await);
-    // The body is let go once the stream is reset.
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    drop(response.into_body().collect().await);
+    // The client drops the body once the stream is reset.
     let ended = async {
         while Arc::strong_count(&upload) > 1 {
             sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,4 @@
-//! An app that does what a test wants of it, and apps that are asked without an edge in front.
+//! Scripted endpoints, and an upstream pool without an edge in front.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,24 +40,24 @@ use crate::upstream::UpstreamCounters;
 use crate::upstream::UpstreamError;
 use crate::upstream::Upstreams;
 
-/// What an app does with a request.
+/// The action of an endpoint at a request.
 #[derive(Clone, Debug)]
-pub(super) enum Then {
-    /// It writes this.
-    Answer(String),
-    /// It writes this, and closes.
-    Last(String),
-    /// It closes.
+pub(super) enum Action {
+    /// Sends a response.
+    Respond(String),
+    /// Sends a response after a delay.
+    RespondAfter(Duration, String),
+    /// Sends a response and closes the connection.
+    RespondAndClose(String),
+    /// Sends a response and stops reading.
+    RespondAndHang(String),
+    /// Closes the connection.
     Close,
-    /// It reads nothing any more.
+    /// Stops reading.
     Hang,
-    /// It writes this, and reads nothing any more.
-    Early(String),
-    /// It writes this, after a while.
-    Later(Duration, String),
 }
 
-/// An answer with a body of known length.
+/// A response with a body of known length.
 pub(super) fn ok(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
@@ -65,76 +65,76 @@ pub(super) fn ok(body: &str) -> String {
     )
 }
 
-/// A request as an app got it.
+/// A request as the endpoint received it.
 #[derive(Clone, Debug)]
-pub(super) struct Got {
+pub(super) struct Received {
     pub(super) head: String,
     pub(super) body: String,
-    /// How many came on this connection before.
-    pub(super) nth: usize,
+    /// The number of requests before it on its connection.
+    pub(super) index: usize,
 }
 
-/// An app, until it is dropped or killed.
-pub(super) struct Fake {
+/// A scripted endpoint, which runs until it is dropped or killed.
+pub(super) struct FakeEndpoint {
     pub(super) address: SocketAddr,
-    /// What came, but for questions of readiness.
-    got: Arc<Mutex<Vec<Got>>>,
-    /// It accepts, and never answers anything.
+    /// All requests but probes.
+    received: Arc<Mutex<Vec<Received>>>,
+    /// Whether the endpoint accepts connections but never responds.
     pub(super) blackholed: Arc<AtomicBool>,
-    /// It says that it is not ready.
+    /// Whether the endpoint responds to probes with 503.
     pub(super) unready: Arc<AtomicBool>,
     killed: CancellationToken,
 }
 
-type Answers = Arc<dyn Fn(&Got) -> Then + Send + Sync>;
+type Script = Arc<dyn Fn(&Received) -> Action + Send + Sync>;
 
-impl Fake {
+impl FakeEndpoint {
     pub(super) async fn start(
         certificates: &Certificates,
-        answers: impl Fn(&Got) -> Then + Send + Sync + 'static,
+        script: impl Fn(&Received) -> Action + Send + Sync + 'static,
     ) -> Self {
         let address = "127.0.0.1:0".parse().unwrap();
-        Self::start_at(address, certificates, answers).await
+        Self::start_at(address, certificates, script).await
     }
 
-    /// One that does not wait for a request's body.
-    pub(super) async fn hasty(
+    /// Starts an endpoint that responds before it has read a request's body.
+    pub(super) async fn start_impatient(
         certificates: &Certificates,
-        answers: impl Fn(&Got) -> Then + Send + Sync + 'static,
+        script: impl Fn(&Received) -> Action + Send + Sync + 'static,
     ) -> Self {
         let address = "127.0.0.1:0".parse().unwrap();
-        Self::serve(address, certificates, false, answers).await
+        Self::serve(address, certificates, false, script).await
     }
 
     pub(super) async fn start_at(
         address: SocketAddr,
         certificates: &Certificates,
-        answers: impl Fn(&Got) -> Then + Send + Sync + 'static,
+        script: impl Fn(&Received) -> Action + Send + Sync + 'static,
     ) -> Self {
-        Self::serve(address, certificates, true, answers).await
+        Self::serve(address, certificates, true, script).await
     }
 
     async fn serve(
         address: SocketAddr,
         certificates: &Certificates,
-        whole: bool,
-        answers: impl Fn(&Got) -> Then + Send + Sync + 'static,
+        reads_body: bool,
+        script: impl Fn(&Received) -> Action + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let fake = Self {
             address: listener.local_addr().unwrap(),
-            got: Arc::default(),
+            received: Arc::default(),
             blackholed: Arc::default(),
             unready: Arc::default(),
             killed: CancellationToken::new(),
         };
         let serve = Serve {
             tls: acceptor(certificates),
-            whole,
-            got: Arc::clone(&fake.got),
+            reads_body,
+            received: Arc::clone(&fake.received),
             blackholed: Arc::clone(&fake.blackholed),
             unready: Arc::clone(&fake.unready),
-            answers: Arc::new(answers),
+            script: Arc::new(script),
         };
         let (killed, serve) = (fake.killed.clone(), Arc::new(serve));
         tokio::spawn(async move {
@@ -147,7 +147,7 @@ impl Fake {
         fake
     }
 
-    /// Cuts all connections, and lets go of the port.
+    /// Closes all connections and the listening socket.
     pub(super) async fn kill(&self) {
         self.killed.cancel();
         while TcpStream::connect(self.address).await.is_ok() {
@@ -155,12 +155,12 @@ impl Fake {
         }
     }
 
-    pub(super) fn got(&self) -> Vec<Got> {
-        self.got.lock().unwrap().clone()
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
     }
 }
 
-impl Drop for Fake {
+impl Drop for FakeEndpoint {
     fn drop(&mut self) {
         self.killed.cancel();
     }
@@ -168,45 +168,45 @@ impl Drop for Fake {
 
 struct Serve {
     tls: TlsAcceptor,
-    /// It reads requests to their end before it answers.
-    whole: bool,
-    got: Arc<Mutex<Vec<Got>>>,
+    /// Whether requests are read to their end before the response.
+    reads_body: bool,
+    received: Arc<Mutex<Vec<Received>>>,
     blackholed: Arc<AtomicBool>,
     unready: Arc<AtomicBool>,
-    answers: Answers,
+    script: Script,
 }
 
 impl Serve {
     async fn connection(&self, tcp: TcpStream) -> Option<()> {
         let mut stream = self.tls.accept(tcp).await.ok()?;
-        for nth in 0.. {
-            let got = read(&mut stream, nth, self.whole).await?;
+        for index in 0.. {
+            let request = read(&mut stream, index, self.reads_body).await?;
             if self.blackholed.load(Relaxed) {
                 return std::future::pending().await;
             }
-            let then = if got.head.starts_with("GET /readyz ") {
-                Then::Answer(if self.unready.load(Relaxed) {
+            let action = if request.head.starts_with("GET /readyz ") {
+                Action::Respond(if self.unready.load(Relaxed) {
                     ok("no").replace("200 OK", "503 Service Unavailable")
                 } else {
                     ok("ready")
                 })
             } else {
-                self.got.lock().unwrap().push(got.clone());
-                (self.answers)(&got)
+                self.received.lock().unwrap().push(request.clone());
+                (self.script)(&request)
             };
-            match then {
-                Then::Close => break,
-                Then::Hang => return std::future::pending().await,
-                Then::Early(text) => {
+            match action {
+                Action::Close => break,
+                Action::Hang => return std::future::pending().await,
+                Action::RespondAndHang(text) => {
                     stream.write_all(text.as_bytes()).await.ok()?;
                     return std::future::pending().await;
                 }
-                Then::Answer(text) => stream.write_all(text.as_bytes()).await.ok()?,
-                Then::Later(after, text) => {
-                    sleep(after).await;
+                Action::Respond(text) => stream.write_all(text.as_bytes()).await.ok()?,
+                Action::RespondAfter(delay, text) => {
+                    sleep(delay).await;
                     stream.write_all(text.as_bytes()).await.ok()?;
                 }
-                Then::Last(text) => {
+                Action::RespondAndClose(text) => {
                     stream.write_all(text.as_bytes()).await.ok()?;
                     stream.shutdown().await.ok()?;
                     break;
@@ -217,8 +217,12 @@ impl Serve {
     }
 }
 
-/// A request: its head, and its `whole` body or what has come of it.
-async fn read(stream: &mut TlsStream<TcpStream>, nth: usize, whole: bool) -> Option<Got> {
+/// Reads a request: the head, and the whole body or the received part of it.
+async fn read(
+    stream: &mut TlsStream<TcpStream>,
+    index: usize,
+    reads_body: bool,
+) -> Option<Received> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -229,9 +233,9 @@ async fn read(stream: &mut TlsStream<TcpStream>, nth: usize, whole: bool) -> Opt
             let length = length.map_or(0, |length| length.parse().unwrap());
             let chunked = head.contains("transfer-encoding: chunked");
             let ended = body.len() >= length && (!chunked || body.ends_with("0\r\n\r\n"));
-            if ended || !whole {
+            if ended || !reads_body {
                 let (head, body) = (head.to_owned(), body.to_owned());
-                return Some(Got { head, body, nth });
+                return Some(Received { head, body, index });
             }
         }
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
@@ -255,9 +259,9 @@ fn acceptor(certificates: &Certificates) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// Apps, asked directly.
+/// An upstream pool without an edge.
 #[derive(Clone)]
-pub(super) struct Apps {
+pub(super) struct TestPool {
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) counters: Arc<UpstreamCounters>,
 }
@@ -270,23 +274,27 @@ pub(super) fn text(text: impl Into<Bytes>) -> Body {
         .boxed()
 }
 
-impl Apps {
-    pub(super) fn start(certificates: &Certificates, apps: &[&Fake]) -> Self {
-        Self::with(certificates, apps, UpstreamLimits::default())
+impl TestPool {
+    pub(super) fn start(certificates: &Certificates, endpoints: &[&FakeEndpoint]) -> Self {
+        Self::with_limits(certificates, endpoints, UpstreamLimits::default())
     }
 
-    pub(super) fn with(
+    pub(super) fn with_limits(
         certificates: &Certificates,
-        apps: &[&Fake],
+        endpoints: &[&FakeEndpoint],
         limits: UpstreamLimits,
     ) -> Self {
-        let entries = apps
+        let entries = endpoints
             .iter()
-            .map(|app| app.address.to_string().parse().unwrap());
-        Self::of(certificates, Source::Fixed(entries.collect()), limits)
+            .map(|endpoint| endpoint.address.to_string().parse().unwrap());
+        Self::with_source(certificates, Source::Fixed(entries.collect()), limits)
     }
 
-    pub(super) fn of(certificates: &Certificates, source: Source, limits: UpstreamLimits) -> Self {
+    pub(super) fn with_source(
+        certificates: &Certificates,
+        source: Source,
+        limits: UpstreamLimits,
+    ) -> Self {
         let counters = Arc::<UpstreamCounters>::default();
         let (host, tls) = ("app.internal".parse().unwrap(), mutual_client(certificates));
         let upstreams = Upstreams::start(source, host, tls, limits, Arc::clone(&counters)).unwrap();
@@ -305,7 +313,8 @@ impl Apps {
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<(u16, String), UpstreamError> {
-        self.ask(Request::get(path).body(text("")).unwrap()).await
+        self.request(Request::get(path).body(text("")).unwrap())
+            .await
     }
 
     pub(super) async fn post(
@@ -313,16 +322,19 @@ impl Apps {
         path: &str,
         body: &str,
     ) -> Result<(u16, String), UpstreamError> {
-        self.ask(Request::post(path).body(text(body.to_owned())).unwrap())
+        self.request(Request::post(path).body(text(body.to_owned())).unwrap())
             .await
     }
 
-    /// Status and body of an answer, which comes in time.
-    pub(super) async fn ask(&self, request: Request<Body>) -> Result<(u16, String), UpstreamError> {
-        let answer = timeout(Duration::from_secs(20), self.send(request))
+    /// Sends a request, and returns the status and the body of the response.
+    pub(super) async fn request(
+        &self,
+        request: Request<Body>,
+    ) -> Result<(u16, String), UpstreamError> {
+        let response = timeout(Duration::from_secs(20), self.send(request))
             .await
             .unwrap()?;
-        let (head, body) = answer.into_parts();
+        let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Ok((
             head.status.as_u16(),
@@ -330,18 +342,18 @@ impl Apps {
         ))
     }
 
-    /// Waits until so many apps are asked, and the edge is ready if there is one.
-    pub(super) async fn wait_for(&self, apps: usize) {
-        let asked = || {
+    /// Waits until this number of endpoints gets requests, and one is ready if there is any.
+    pub(super) async fn wait_for(&self, endpoints: usize) {
+        let up = || {
             let states = self.upstreams.states();
-            states.iter().filter(|(_, asked)| *asked).count()
+            states.iter().filter(|(_, up)| *up).count()
         };
         let wait = async {
-            while asked() != apps || self.upstreams.is_any_ready() != (apps > 0) {
+            while up() != endpoints || self.upstreams.is_any_ready() != (endpoints > 0) {
                 sleep(Duration::from_millis(20)).await;
             }
         };
         let waited = timeout(Duration::from_secs(10), wait).await;
-        assert!(waited.is_ok(), "{} apps", asked());
+        assert!(waited.is_ok(), "{} endpoints", up());
     }
 }

@@ -1,4 +1,4 @@
-//! A list of apps that changes.
+//! Tests of a changing list of endpoints.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,33 +10,33 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use super::fake::Apps;
-use super::fake::Fake;
-use super::fake::Then;
+use super::fake::Action;
+use super::fake::FakeEndpoint;
+use super::fake::TestPool;
 use super::fake::ok;
 use crate::limits::UpstreamLimits;
 use crate::tests::stack::Certificates;
 use crate::upstream::Source;
 
-/// A file with a list.
+/// A file with a list of endpoints.
 struct List {
     _dir: TempDir,
     path: PathBuf,
 }
 
 impl List {
-    fn of(apps: &[&Fake]) -> Self {
+    fn new(endpoints: &[&FakeEndpoint]) -> Self {
         let dir = TempDir::new().unwrap();
-        let path = dir.path().join("apps");
+        let path = dir.path().join("endpoints");
         let list = Self { _dir: dir, path };
-        list.write(&Self::lines(apps));
+        list.write(&Self::lines(endpoints));
         list
     }
 
-    fn lines(apps: &[&Fake]) -> String {
-        let lines = apps
+    fn lines(endpoints: &[&FakeEndpoint]) -> String {
+        let lines = endpoints
             .iter()
-            .map(|app| format!("{}  # an app\n", app.address));
+            .map(|endpoint| format!("{}  # a comment\n", endpoint.address));
         lines.collect()
     }
 
@@ -44,8 +44,8 @@ impl List {
         fs::write(&self.path, text).unwrap();
     }
 
-    fn follow(&self, certificates: &Certificates) -> Apps {
-        Apps::of(
+    fn pool(&self, certificates: &Certificates) -> TestPool {
+        TestPool::with_source(
             certificates,
             Source::File(self.path.clone()),
             UpstreamLimits::default(),
@@ -53,17 +53,20 @@ impl List {
     }
 }
 
-/// Waits until exactly these apps are on the list.
-async fn listed(apps: &Apps, expected: &[&Fake]) {
-    let mut expected: Vec<_> = expected.iter().map(|app| app.address.to_string()).collect();
+/// Waits until the pool has exactly these endpoints.
+async fn wait_for_list(pool: &TestPool, expected: &[&FakeEndpoint]) {
+    let mut expected: Vec<_> = expected
+        .iter()
+        .map(|endpoint| endpoint.address.to_string())
+        .collect();
     expected.sort();
     let wait = async {
         loop {
-            let mut listed: Vec<_> = apps
+            let mut listed: Vec<_> = pool
                 .upstreams
                 .states()
                 .into_iter()
-                .map(|app| app.0)
+                .map(|state| state.0)
                 .collect();
             listed.sort();
             if listed == expected {
@@ -79,24 +82,24 @@ async fn listed(apps: &Apps, expected: &[&Fake]) {
 }
 
 #[tokio::test]
-async fn apps_come_and_go_under_load_without_an_error_and_without_doing_anything_twice() {
+async fn the_list_changes_under_load_without_an_error_and_without_a_repeated_post() {
     let certificates = Certificates::issue();
-    let mut fakes = Vec::new();
+    let mut endpoints = Vec::new();
     for _ in 0..3 {
-        let late = Then::Later(Duration::from_millis(3), ok("well"));
-        fakes.push(Fake::start(&certificates, move |_| late.clone()).await);
+        let action = Action::RespondAfter(Duration::from_millis(3), ok("served"));
+        endpoints.push(FakeEndpoint::start(&certificates, move |_| action.clone()).await);
     }
-    let [first, second, third] = [&fakes[0], &fakes[1], &fakes[2]];
-    let list = List::of(&[first, second]);
-    let apps = list.follow(&certificates);
+    let [first, second, third] = [&endpoints[0], &endpoints[1], &endpoints[2]];
+    let list = List::new(&[first, second]);
+    let pool = list.pool(&certificates);
     let stop = tokio_util::sync::CancellationToken::new();
     let client = |client: usize| {
-        let (apps, stop) = (apps.clone(), stop.clone());
+        let (pool, stop) = (pool.clone(), stop.clone());
         tokio::spawn(async move {
             let mut posts = 0;
             while !stop.is_cancelled() {
-                apps.get("/").await.unwrap();
-                apps.post("/", &format!("<{client} {posts}>"))
+                pool.get("/").await.unwrap();
+                pool.post("/", &format!("<{client} {posts}>"))
                     .await
                     .unwrap();
                 posts += 1;
@@ -113,7 +116,7 @@ async fn apps_come_and_go_under_load_without_an_error_and_without_doing_anything
         &[second],
     ] {
         list.write(&List::lines(now));
-        listed(&apps, now).await;
+        wait_for_list(&pool, now).await;
     }
     stop.cancel();
     let mut posts = 0;
@@ -121,70 +124,70 @@ async fn apps_come_and_go_under_load_without_an_error_and_without_doing_anything
         posts += client.await.unwrap();
     }
     let mut times = HashMap::new();
-    for got in fakes
+    for request in endpoints
         .iter()
-        .flat_map(Fake::got)
-        .filter(|got| got.head.starts_with("POST"))
+        .flat_map(FakeEndpoint::received)
+        .filter(|request| request.head.starts_with("POST"))
     {
-        *times.entry(got.body).or_insert(0) += 1;
+        *times.entry(request.body).or_insert(0) += 1;
     }
     assert_eq!(times.len(), posts);
     assert!(times.values().all(|times| *times == 1));
-    assert_eq!(apps.counters.list_changes.load(Relaxed), 5);
+    assert_eq!(pool.counters.list_changes.load(Relaxed), 5);
 }
 
 #[tokio::test]
-async fn a_list_that_can_t_be_used_changes_nothing_until_it_can() {
+async fn a_malformed_list_leaves_the_last_good_one_in_use() {
     let certificates = Certificates::issue();
-    let app = |_: &super::fake::Got| Then::Answer(ok("well"));
+    let script = |_: &super::fake::Received| Action::Respond(ok("served"));
     let (first, second) = (
-        Fake::start(&certificates, app).await,
-        Fake::start(&certificates, app).await,
+        FakeEndpoint::start(&certificates, script).await,
+        FakeEndpoint::start(&certificates, script).await,
     );
-    let list = List::of(&[&first]);
-    let apps = list.follow(&certificates);
+    let list = List::new(&[&first]);
+    let pool = list.pool(&certificates);
     let half = List::lines(&[&second, &first]);
-    for (wrong, number) in ["", "# nothing\n", "not an app\n", half.trim_end()]
+    for (wrong, number) in ["", "# nothing\n", "not an endpoint\n", half.trim_end()]
         .into_iter()
         .zip(1..)
     {
         list.write(wrong);
-        let told = async {
-            while apps.counters.list_failures.load(Relaxed) < number {
+        let counted = async {
+            while pool.counters.list_failures.load(Relaxed) < number {
                 sleep(Duration::from_millis(20)).await;
             }
         };
         assert!(
-            timeout(Duration::from_secs(5), told).await.is_ok(),
+            timeout(Duration::from_secs(5), counted).await.is_ok(),
             "{wrong:?}"
         );
-        listed(&apps, &[&first]).await;
+        wait_for_list(&pool, &[&first]).await;
     }
     fs::remove_file(&list.path).unwrap();
-    assert_eq!(apps.get("/").await.unwrap().0, 200);
+    assert_eq!(pool.get("/").await.unwrap().0, 200);
     list.write(&half);
-    listed(&apps, &[&first, &second]).await;
+    wait_for_list(&pool, &[&first, &second]).await;
 }
 
 #[tokio::test]
-async fn a_name_stands_for_all_its_addresses() {
+async fn a_dns_name_is_all_its_addresses() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |_| Then::Answer(ok("well"))).await;
-    let entry = format!("dns:localhost:{}", app.address.port())
+    let endpoint = FakeEndpoint::start(&certificates, |_| Action::Respond(ok("served"))).await;
+    let entry = format!("dns:localhost:{}", endpoint.address.port())
         .parse()
         .unwrap();
-    let apps = Apps::of(
+    let pool = TestPool::with_source(
         &certificates,
         Source::Fixed(vec![entry]),
         UpstreamLimits::default(),
     );
-    apps.wait_for(1).await;
-    assert_eq!(apps.get("/").await.unwrap().0, 200);
-    let states = apps.upstreams.states();
+    pool.wait_for(1).await;
+    assert_eq!(pool.get("/").await.unwrap().0, 200);
+    let states = pool.upstreams.states();
     assert!(
         states
             .iter()
-            .any(|(address, _)| *address == app.address.to_string()),
+            .any(|(address, _)| *address == endpoint.address.to_string()),
         "{states:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! One app: what is sent to it, what is read of it, and what becomes of the connection.
+//! Tests of the exchange with one endpoint, and of its connections.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use http_body_util::StreamBody;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use super::fake::Apps;
+use super::fake::Action;
 use super::fake::Body;
-use super::fake::Fake;
-use super::fake::Then;
+use super::fake::FakeEndpoint;
+use super::fake::TestPool;
 use super::fake::ok;
 use super::fake::text;
 use crate::handler::BodyError;
@@ -26,17 +26,17 @@ use crate::tests::stack::Certificates;
 use crate::upstream::UpstreamBodyError;
 use crate::upstream::UpstreamError;
 
-/// A body in pieces, whose length is not known.
+/// A body in pieces, of unknown length.
 fn pieces<const N: usize>(pieces: [&'static str; N]) -> Body {
     let frames = pieces.map(|piece| Ok::<_, BodyError>(Frame::data(Bytes::from(piece))));
     BodyExt::boxed(StreamBody::new(futures::stream::iter(frames)))
 }
 
 #[tokio::test]
-async fn a_request_is_written_in_one_way_and_says_how_long_it_may_take() {
+async fn a_request_has_one_framing_and_the_remaining_time() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |_| Then::Answer(ok("hello"))).await;
-    let apps = Apps::start(&certificates, &[&app]);
+    let endpoint = FakeEndpoint::start(&certificates, |_| Action::Respond(ok("hello"))).await;
+    let pool = TestPool::start(&certificates, &[&endpoint]);
     let forged = Request::post("/a?b=c")
         .header("accept", "*/*")
         .header("host", "forged")
@@ -44,22 +44,22 @@ async fn a_request_is_written_in_one_way_and_says_how_long_it_may_take() {
         .header("transfer-encoding", "chunked")
         .header("connection", "close")
         .header("x-request-timeout-ms", "1");
-    apps.ask(forged.body(text("name=a")).unwrap())
+    pool.request(forged.body(text("name=a")).unwrap())
         .await
         .unwrap();
-    apps.ask(Request::post("/").body(text("")).unwrap())
+    pool.request(Request::post("/").body(text("")).unwrap())
         .await
         .unwrap();
-    apps.ask(
+    pool.request(
         Request::put("/")
             .body(pieces(["some", "", "thing"]))
             .unwrap(),
     )
     .await
     .unwrap();
-    apps.get("/").await.unwrap();
-    let got = app.got();
-    let lines: Vec<&str> = got[0].head.lines().collect();
+    pool.get("/").await.unwrap();
+    let received = endpoint.received();
+    let lines: Vec<&str> = received[0].head.lines().collect();
     assert_eq!(
         lines[..3],
         ["POST /a?b=c HTTP/1.1", "host: app.internal", "accept: */*"]
@@ -70,23 +70,23 @@ async fn a_request_is_written_in_one_way_and_says_how_long_it_may_take() {
         (90_000..=100_000).contains(&left.parse::<u64>().unwrap()),
         "{left}"
     );
-    assert_eq!(got[0].body, "name=a");
+    assert_eq!(received[0].body, "name=a");
     assert!(
-        got[1].head.ends_with("content-length: 0"),
+        received[1].head.ends_with("content-length: 0"),
         "{}",
-        got[1].head
+        received[1].head
     );
-    assert!(got[2].head.ends_with("transfer-encoding: chunked"));
-    assert_eq!(got[2].body, "4\r\nsome\r\n5\r\nthing\r\n0\r\n\r\n");
-    assert!(!got[3].head.contains("content-length") && !got[3].head.contains("chunked"));
+    assert!(received[2].head.ends_with("transfer-encoding: chunked"));
+    assert_eq!(received[2].body, "4\r\nsome\r\n5\r\nthing\r\n0\r\n\r\n");
+    assert!(!received[3].head.contains("content-length") && !received[3].head.contains("chunked"));
 }
 
 #[tokio::test]
-async fn answers_of_every_framing_are_read_over_one_connection() {
+async fn responses_of_every_framing_are_read_over_one_connection() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |got| {
-        let path = got.head.split(' ').nth(1).unwrap();
-        Then::Answer(match path {
+    let endpoint = FakeEndpoint::start(&certificates, |request| {
+        let path = request.head.split(' ').nth(1).unwrap();
+        Action::Respond(match path {
             "/length" => ok("hello"),
             "/chunked" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
                            3\r\nhel\r\n2\r\nlo\r\n0\r\nx: y\r\n\r\n"
@@ -103,8 +103,8 @@ async fn answers_of_every_framing_are_read_over_one_connection() {
         probe_interval: Duration::from_mins(1),
         ..UpstreamLimits::default()
     };
-    let apps = Apps::with(&certificates, &[&app], limits);
-    apps.wait_for(1).await;
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    pool.wait_for(1).await;
     for (path, status, body) in [
         ("/length", 200, "hello"),
         ("/chunked", 200, "hello"),
@@ -113,195 +113,207 @@ async fn answers_of_every_framing_are_read_over_one_connection() {
         ("/204", 204, ""),
     ] {
         assert_eq!(
-            apps.get(path).await.unwrap(),
+            pool.get(path).await.unwrap(),
             (status, body.to_owned()),
             "{path}"
         );
     }
-    let head = apps
+    let head = pool
         .send(Request::head("/head").body(text("")).unwrap())
         .await
         .unwrap();
     assert_eq!(head.headers()["content-length"], "5");
     assert!(head.body().is_end_stream());
-    let (_, long) = apps.get("/long").await.unwrap();
+    let (_, long) = pool.get("/long").await.unwrap();
     assert_eq!(long.len(), 300_000);
-    // One after the other, after the question of readiness.
-    let places: Vec<usize> = app.got().iter().map(|got| got.nth).collect();
-    assert_eq!(places, [1, 2, 3, 4, 5, 6, 7]);
+    // All on one connection, after the probe.
+    let indexes: Vec<usize> = endpoint
+        .received()
+        .iter()
+        .map(|request| request.index)
+        .collect();
+    assert_eq!(indexes, [1, 2, 3, 4, 5, 6, 7]);
 }
 
 #[tokio::test]
-async fn an_answer_to_the_end_of_a_connection_must_have_said_so_and_must_not_be_cut() {
+async fn a_response_until_close_must_be_announced_and_end_with_close_notify() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |got| {
-        let cut = got.head.starts_with("GET /cut ");
+    let endpoint = FakeEndpoint::start(&certificates, |request| {
+        let cut = request.head.starts_with("GET /cut ");
         let text = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello".to_owned();
-        // What is only closed has no end, as TLS sees it.
+        // Without `close_notify` the end is a truncation.
         if cut {
-            Then::Answer(text)
+            Action::Respond(text)
         } else {
-            Then::Last(text)
+            Action::RespondAndClose(text)
         }
     })
     .await;
-    let apps = Apps::start(&certificates, &[&app]);
-    assert_eq!(apps.get("/").await.unwrap(), (200, "hello".to_owned()));
-    let answer = apps
+    let pool = TestPool::start(&certificates, &[&endpoint]);
+    assert_eq!(pool.get("/").await.unwrap(), (200, "hello".to_owned()));
+    let response = pool
         .send(Request::get("/cut").body(text("")).unwrap())
         .await
         .unwrap();
-    app.kill().await;
-    let error = answer.into_body().collect().await.unwrap_err();
+    endpoint.kill().await;
+    let error = response.into_body().collect().await.unwrap_err();
     assert!(matches!(error, UpstreamBodyError::Lost(_)), "{error}");
 }
 
 #[tokio::test]
-async fn what_comes_unasked_is_no_answer_to_the_next_request() {
+async fn an_unsolicited_response_is_not_used_for_the_next_request() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |got| {
-        match got.head.split(' ').nth(1).unwrap() {
-            "/two" => Then::Answer(ok("first") + &ok("smuggled")),
-            _ => Then::Answer(ok("asked")),
+    let endpoint = FakeEndpoint::start(&certificates, |request| {
+        match request.head.split(' ').nth(1).unwrap() {
+            "/two" => Action::Respond(ok("first") + &ok("smuggled")),
+            _ => Action::Respond(ok("requested")),
         }
     })
     .await;
-    let apps = Apps::start(&certificates, &[&app]);
+    let pool = TestPool::start(&certificates, &[&endpoint]);
     for _ in 0..3 {
-        assert_eq!(apps.get("/two").await.unwrap().1, "first");
-        assert_eq!(apps.get("/").await.unwrap().1, "asked");
+        assert_eq!(pool.get("/two").await.unwrap().1, "first");
+        assert_eq!(pool.get("/").await.unwrap().1, "requested");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_an_answer_is_told_and_not_asked_for_again() {
+async fn a_malformed_response_is_an_error_and_not_retried() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |_| {
-        Then::Answer("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".into())
+    let endpoint = FakeEndpoint::start(&certificates, |_| {
+        Action::Respond(
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".into(),
+        )
     })
     .await;
-    let apps = Apps::start(&certificates, &[&app]);
-    let error = apps.get("/").await.unwrap_err();
+    let pool = TestPool::start(&certificates, &[&endpoint]);
+    let error = pool.get("/").await.unwrap_err();
     assert!(matches!(error, UpstreamError::Malformed(_)), "{error}");
-    assert_eq!(app.got().len(), 1);
+    assert_eq!(endpoint.received().len(), 1);
 }
 
 #[tokio::test]
-async fn an_early_answer_ends_the_sending_and_the_connection() {
+async fn an_early_response_ends_the_sending_and_the_connection() {
     let certificates = Certificates::issue();
     let refusal = "HTTP/1.1 413 Content Too Large\r\ncontent-length: 4\r\n\r\nmuch";
-    let app = Fake::hasty(&certificates, move |got| {
-        if got.head.starts_with("POST") {
-            Then::Early(refusal.to_owned())
+    let endpoint = FakeEndpoint::start_impatient(&certificates, move |request| {
+        if request.head.starts_with("POST") {
+            Action::RespondAndHang(refusal.to_owned())
         } else {
-            Then::Answer(ok("asked"))
+            Action::Respond(ok("requested"))
         }
     })
     .await;
-    let apps = Apps::start(&certificates, &[&app]);
+    let pool = TestPool::start(&certificates, &[&endpoint]);
     let endless = futures::stream::repeat_with(|| {
         Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[b'x'; 8192])))
     });
     let endless = StreamBody::new(endless).map_err(|never| match never {});
     let (head, ()) = Request::post("/").body(()).unwrap().into_parts();
     let mut body = endless;
-    let answer = apps.upstreams.send(&head, &mut body).await.unwrap();
-    assert_eq!(answer.status(), 413);
+    let response = pool.upstreams.send(&head, &mut body).await.unwrap();
+    assert_eq!(response.status(), 413);
     assert_eq!(
-        answer.into_body().collect().await.unwrap().to_bytes(),
+        response.into_body().collect().await.unwrap().to_bytes(),
         "much"
     );
-    // The connection it came on would not answer any more.
-    assert_eq!(apps.get("/").await.unwrap().1, "asked");
-    assert_eq!(app.got().len(), 2);
+    // The endpoint does not read from that connection any more.
+    assert_eq!(pool.get("/").await.unwrap().1, "requested");
+    assert_eq!(endpoint.received().len(), 2);
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_wants_any_more_takes_its_connection_along() {
+async fn an_abandoned_response_closes_its_connection() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |got| {
-        match got.head.split(' ').nth(1).unwrap() {
-            "/half" => Then::Answer("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned()),
-            _ => Then::Answer(ok("asked")),
+    let endpoint = FakeEndpoint::start(&certificates, |request| {
+        match request.head.split(' ').nth(1).unwrap() {
+            "/half" => {
+                Action::Respond("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned())
+            }
+            _ => Action::Respond(ok("requested")),
         }
     })
     .await;
-    let apps = Apps::start(&certificates, &[&app]);
-    let mut answer = apps
+    let pool = TestPool::start(&certificates, &[&endpoint]);
+    let mut response = pool
         .send(Request::get("/half").body(text("")).unwrap())
         .await
         .unwrap();
-    let first = answer.body_mut().frame().await.unwrap().unwrap();
+    let first = response.body_mut().frame().await.unwrap().unwrap();
     assert_eq!(first.into_data().unwrap(), "half");
-    drop(answer);
-    let hung = apps.send(Request::get("/half").body(text("")).unwrap());
+    drop(response);
+    let hung = pool.send(Request::get("/half").body(text("")).unwrap());
     assert!(timeout(Duration::from_millis(50), hung).await.is_ok());
-    assert_eq!(apps.get("/").await.unwrap().1, "asked");
-    // Neither of those that were left carried anything else.
-    let halves: Vec<_> = app
-        .got()
+    assert_eq!(pool.get("/").await.unwrap().1, "requested");
+    // The abandoned connections carried no other request.
+    let halves: Vec<_> = endpoint
+        .received()
         .iter()
-        .map(|got| got.head.contains("/half"))
+        .map(|request| request.head.contains("/half"))
         .collect();
     assert_eq!(halves, [true, true, false]);
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_waits_for_any_more_takes_its_connection_along() {
+async fn an_abandoned_request_closes_its_connection() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |got| {
-        let slow = got.head.starts_with("POST");
+    let endpoint = FakeEndpoint::start(&certificates, |request| {
+        let slow = request.head.starts_with("POST");
         let after = Duration::from_millis(if slow { 200 } else { 0 });
-        Then::Later(after, ok(if slow { "late" } else { "asked" }))
+        Action::RespondAfter(after, ok(if slow { "late" } else { "requested" }))
     })
     .await;
     let limits = UpstreamLimits {
         probe_interval: Duration::from_mins(1),
         ..UpstreamLimits::default()
     };
-    let apps = Apps::with(&certificates, &[&app], limits);
-    apps.wait_for(1).await;
-    let left = timeout(Duration::from_millis(100), apps.post("/", "a")).await;
-    assert!(left.is_err());
-    assert_eq!(apps.get("/").await.unwrap().1, "asked");
-    // After the question of readiness on the first connection, and first on another one.
-    let places: Vec<usize> = app.got().iter().map(|got| got.nth).collect();
-    assert_eq!(places, [1, 0]);
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    pool.wait_for(1).await;
+    let abandoned = timeout(Duration::from_millis(100), pool.post("/", "a")).await;
+    assert!(abandoned.is_err());
+    assert_eq!(pool.get("/").await.unwrap().1, "requested");
+    // The first request follows the probe; the second is the first on another connection.
+    let indexes: Vec<usize> = endpoint
+        .received()
+        .iter()
+        .map(|request| request.index)
+        .collect();
+    assert_eq!(indexes, [1, 0]);
 }
 
 #[tokio::test]
-async fn patience_ends_and_what_may_have_been_done_is_not_done_again() {
+async fn a_request_without_a_response_times_out_and_is_not_retried() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |_| Then::Hang).await;
+    let endpoint = FakeEndpoint::start(&certificates, |_| Action::Hang).await;
     let limits = UpstreamLimits {
         response_timeout: Duration::from_millis(300),
         ..UpstreamLimits::default()
     };
-    let apps = Apps::with(&certificates, &[&app], limits);
-    let error = apps.post("/", "a").await.unwrap_err();
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    let error = pool.post("/", "a").await.unwrap_err();
     assert!(matches!(error, UpstreamError::Slow), "{error}");
-    let error = apps.get("/").await.unwrap_err();
+    let error = pool.get("/").await.unwrap_err();
     assert!(matches!(error, UpstreamError::Slow), "{error}");
-    assert_eq!(app.got().len(), 2);
+    assert_eq!(endpoint.received().len(), 2);
 }
 
 #[tokio::test]
-async fn an_app_that_falls_silent_in_an_answer_is_left() {
+async fn an_endpoint_that_stalls_within_a_response_times_out() {
     let certificates = Certificates::issue();
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
-    let app = Fake::start(&certificates, |_| Then::Answer(half.to_owned())).await;
+    let endpoint = FakeEndpoint::start(&certificates, |_| Action::Respond(half.to_owned())).await;
     let limits = UpstreamLimits {
         stall_timeout: Duration::from_millis(300),
         ..UpstreamLimits::default()
     };
-    let apps = Apps::with(&certificates, &[&app], limits);
-    let answer = apps
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    let response = pool
         .send(Request::get("/").body(text("")).unwrap())
         .await
         .unwrap();
-    // A client that takes its time is not the app's silence.
+    // A slow client does not count as a stall of the endpoint.
     sleep(Duration::from_millis(500)).await;
-    let mut body = answer.into_body();
+    let mut body = response.into_body();
     let first = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
     assert_eq!(first.unwrap().unwrap().into_data().unwrap(), "half");
     let error = timeout(Duration::from_secs(10), body.collect())
@@ -312,32 +324,32 @@ async fn an_app_that_falls_silent_in_an_answer_is_left() {
 }
 
 #[tokio::test]
-async fn a_clients_broken_body_is_its_own_fault() {
+async fn a_malformed_client_body_is_not_the_endpoints_fault() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |_| Then::Answer(ok("asked"))).await;
-    let apps = Apps::start(&certificates, &[&app]);
+    let endpoint = FakeEndpoint::start(&certificates, |_| Action::Respond(ok("requested"))).await;
+    let pool = TestPool::start(&certificates, &[&endpoint]);
     let frames = [
         Ok(Frame::data(Bytes::from("some"))),
         Err(BodyError::TooLarge),
     ];
     let body = BodyExt::boxed(StreamBody::new(futures::stream::iter(frames)));
-    let error = apps
-        .ask(Request::post("/").body(body).unwrap())
+    let error = pool
+        .request(Request::post("/").body(body).unwrap())
         .await
         .unwrap_err();
     assert!(
         matches!(error, UpstreamError::Body(BodyError::TooLarge)),
         "{error}"
     );
-    assert!(app.got().is_empty());
-    assert_eq!(apps.get("/").await.unwrap().1, "asked");
+    assert!(endpoint.received().is_empty());
+    assert_eq!(pool.get("/").await.unwrap().1, "requested");
 }
 
 #[tokio::test]
-async fn no_more_requests_than_an_app_may_have() {
+async fn requests_above_the_limit_of_an_endpoint_are_refused() {
     let certificates = Certificates::issue();
-    let app = Fake::start(&certificates, |_| {
-        Then::Later(Duration::from_millis(500), ok("late"))
+    let endpoint = FakeEndpoint::start(&certificates, |_| {
+        Action::RespondAfter(Duration::from_millis(500), ok("late"))
     })
     .await;
     let limits = UpstreamLimits {
@@ -345,13 +357,13 @@ async fn no_more_requests_than_an_app_may_have() {
         probe_interval: Duration::from_mins(1),
         ..UpstreamLimits::default()
     };
-    let apps = Apps::with(&certificates, &[&app], limits);
-    apps.wait_for(1).await;
-    let results = futures::future::join_all((0..4).map(|_| apps.get("/"))).await;
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    pool.wait_for(1).await;
+    let results = futures::future::join_all((0..4).map(|_| pool.get("/"))).await;
     let full = results
         .iter()
         .filter(|result| matches!(result, Err(UpstreamError::Full)))
         .count();
-    assert_eq!((full, app.got().len()), (2, 2));
-    assert_eq!(apps.counters.full.load(Relaxed), 2);
+    assert_eq!((full, endpoint.received().len()), (2, 2));
+    assert_eq!(pool.counters.full.load(Relaxed), 2);
 }
