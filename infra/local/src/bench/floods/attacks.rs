@@ -62,7 +62,7 @@ impl Attack {
         Self::Requests {
             title: "sign-ins with invented addresses",
             connections: 150,
-            request: |_| sign_in(&format!("{}@example.org", Uuid::new_v4())),
+            request: |_| sign_in(&format!("{}@example.org", random_id()?)),
         },
         Self::Requests {
             title: "wrong passwords for one account",
@@ -90,7 +90,7 @@ impl Attack {
         Self::Requests {
             title: "batches of 200 refused writes",
             connections: 5,
-            request: |target| bundle(&target.clinician, &vec![orphan(); 200]),
+            request: |target| bundle(&target.clinician, &vec![orphan()?; 200]),
         },
         Self::Requests {
             title: "refused reads",
@@ -149,7 +149,7 @@ impl Target {
         let style = page
             .split('"')
             .find(|text| text.starts_with("/assets/style."));
-        let id = Uuid::new_v4();
+        let id = random_id()?;
         let name = json!({"use": "old", "text": "x".repeat(200)});
         let patient = json!({
             "resourceType": "Patient",
@@ -165,8 +165,9 @@ impl Target {
         let written = door.send(bundle(&clinician, &[write])?).await?;
         let (head, written) = written.into_parts();
         let written: Value = serde_json::from_slice(&written).context("a response")?;
-        let status = &written["entry"][0]["response"]["status"];
-        anyhow::ensure!(status == "201 Created", "{}: {written}", head.status);
+        let status = written.pointer("/entry/0/response/status");
+        let is_created = status.is_some_and(|status| status == "201 Created");
+        anyhow::ensure!(is_created, "{}: {written}", head.status);
         Ok(Self {
             style: style.context("a page without a style sheet")?.to_owned(),
             clinician,
@@ -237,17 +238,23 @@ fn search(token: &str, form: String) -> anyhow::Result<Request<Bytes>> {
 }
 
 /// A write that is refused: an observation of a patient that does not exist.
-fn orphan() -> Value {
-    let id = Uuid::new_v4();
+fn orphan() -> anyhow::Result<Value> {
+    let id = random_id()?;
     let observation = json!({
         "resourceType": "Observation",
         "id": id,
         "status": "final",
         "code": {"text": "a measurement"},
-        "subject": {"reference": format!("Patient/{}", Uuid::new_v4())},
+        "subject": {"reference": format!("Patient/{}", random_id()?)},
     });
     let url = format!("Observation/{id}");
-    json!({"resource": observation, "request": {"method": "PUT", "url": url}})
+    Ok(json!({"resource": observation, "request": {"method": "PUT", "url": url}}))
+}
+
+fn random_id() -> anyhow::Result<Uuid> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).context("no randomness")?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
 fn body(
