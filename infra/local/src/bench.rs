@@ -8,6 +8,7 @@ mod floods;
 mod footprint;
 mod import;
 mod load;
+mod pin;
 mod plot;
 mod reads;
 mod roster;
@@ -52,6 +53,9 @@ pub struct Options {
     /// What `roster` measures with
     #[command(flatten)]
     roster: roster::Sizes,
+    /// What `floods` measures
+    #[command(flatten)]
+    floods: floods::Options,
     /// What `web` measures with
     #[command(flatten)]
     web: web::Options,
@@ -153,7 +157,7 @@ async fn measure(place: &mut Place, options: &Options) -> anyhow::Result<Figures
             "import" => import::measure(place, &mut figures).await?,
             "reads" => reads::measure(place, &mut figures).await?,
             "roster" => roster::measure(place, &options.roster, &mut figures).await?,
-            "floods" => floods::measure(place, &mut figures).await?,
+            "floods" => floods::measure(place, &options.floods, &mut figures).await?,
             "memory" => footprint::memory(place, &mut figures).await?,
             _ => footprint::size(place, &mut figures)?,
         }

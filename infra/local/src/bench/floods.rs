@@ -10,17 +10,20 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Context;
-use anyhow::bail;
 use bytes::Bytes;
+use futures::future::try_join_all;
 use hdrhistogram::Histogram;
 use http::Request;
 use http::header;
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::PatientRead;
 use super::Place;
 use super::figures::Figures;
 use super::median;
+use super::pin;
 use crate::front_door::Connection;
 use crate::front_door::FrontDoor;
 use crate::progress::Progress;
@@ -46,25 +49,45 @@ struct Served {
     refused: u32,
 }
 
-pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
+/// Which floods are measured.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Options {
+    /// floods: only those whose title contains this text
+    #[arg(long, value_name = "TEXT")]
+    flood: Option<String>,
+}
+
+impl Options {
+    fn wants(&self, attack: Attack) -> bool {
+        let text = self.flood.as_deref();
+        text.is_none_or(|text| attack.title().contains(text))
+    }
+}
+
+pub(super) async fn measure(
+    place: &Place,
+    options: &Options,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let victim = place.patient_read().await?;
     let target =
         Target::prepare(&place.accounts()?, FrontDoor::of(&place.stack.status()?)?).await?;
-    for attack in Attack::ALL {
+    let attacker = attacker()?;
+    for attack in Attack::ALL
+        .into_iter()
+        .filter(|attack| options.wants(*attack))
+    {
         let step = Progress::shown().step(attack.title());
         let (mut quiet, mut flooded) = (Vec::new(), Vec::new());
         let (mut refused, mut reads) = (0, 0);
         for _ in 0..ROUNDS {
-            quiet.push(victim.read_for(QUIET).await?.p99());
-            let flood = tokio::spawn(attack.run(target.clone()));
+            quiet.push(victim.repeat_for(QUIET).await?.p99());
+            let flood = attacker.spawn(attack.run(target.clone()));
             tokio::time::sleep(LEAD).await;
-            let served = victim.read_for(FLOODED).await;
-            let ended = flood.is_finished();
+            let served = victim.repeat_for(FLOODED).await;
             flood.abort();
             let served = served?;
-            if ended {
-                bail!("{} ended before it was measured", attack.title());
-            }
             flooded.push(served.p99());
             refused += served.refused;
             reads += served.latencies.len();
@@ -78,40 +101,59 @@ pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Res
         figures.add(&name, flooded, "ms", ("quiet", quiet));
         step.done();
     }
+    attacker.shutdown_background();
     Ok(())
 }
 
+/// The runtime of the client that floods. It is another machine as far as possible: its threads run
+/// when nothing else does, so that what is measured is the server's work.
+fn attacker() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .on_thread_start(|| {
+            // Without it, the flood costs the victim more.
+            let _ = pin::yield_this_thread();
+        })
+        .enable_all()
+        .build()
+        .context("a runtime for the flood")
+}
+
 impl PatientRead {
-    /// Reads at a fixed rate. The latency of a read counts from the time at which it was due.
-    async fn read_for(&self, span: Duration) -> anyhow::Result<Served> {
-        let mut connection = self.door.connect_from(VICTIM).await?;
+    /// Reads at a fixed rate, however long a read takes.
+    async fn repeat_for(&self, span: Duration) -> anyhow::Result<Served> {
+        let connection = self.door.connect_from(VICTIM).await?;
         let mut served = Served {
             latencies: Histogram::new_with_bounds(1, 60_000_000, 3).context("a histogram")?,
             refused: 0,
         };
         // The connection's first request is not one of those that are measured.
-        self.read(&mut connection).await?;
-        let mut due = Instant::now();
-        let end = due + span;
-        while due < end {
-            tokio::time::sleep_until(due).await;
-            if !self.read(&mut connection).await? {
-                served.refused += 1;
-            }
-            let micros = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.read(connection.clone(), Instant::now()).await?;
+        let start = Instant::now();
+        let due = |number| start + INTERVAL * number;
+        let reads = (0..).map(due).take_while(|due| *due < start + span);
+        let reads = reads.map(|due| self.read(connection.clone(), due));
+        for (latency, is_success) in try_join_all(reads).await? {
+            let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
             served.latencies.saturating_record(micros);
-            due += INTERVAL;
+            served.refused += u32::from(!is_success);
         }
         Ok(served)
     }
 
-    /// Whether the read was served.
-    async fn read(&self, connection: &mut Connection) -> anyhow::Result<bool> {
+    /// One read, when it is due: its latency, and whether it was served.
+    async fn read(
+        &self,
+        mut connection: Connection,
+        due: Instant,
+    ) -> anyhow::Result<(Duration, bool)> {
+        tokio::time::sleep_until(due).await;
         let request = Request::get(&self.path)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .body(Bytes::new())
             .context("the request cannot be made")?;
-        Ok(connection.send(request).await?.status().is_success())
+        let response = connection.send(request).await?;
+        Ok((due.elapsed(), response.status().is_success()))
     }
 }
 

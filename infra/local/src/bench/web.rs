@@ -10,7 +10,6 @@
 mod contenders;
 mod install;
 mod peers;
-mod pin;
 mod plot;
 mod results;
 mod running;
@@ -24,7 +23,7 @@ use std::time::Duration;
 use anyhow::Context;
 use load::{Client, Group, Protocol};
 
-use super::{median, short};
+use super::{median, pin, short};
 use crate::progress::Progress;
 use crate::supervise::StopSignals;
 

@@ -65,18 +65,31 @@ where
 }
 
 fn move_this_thread() -> anyhow::Result<()> {
+    let taskset = ["taskset", "--cpu-list", "--pid", LOAD];
+    for_this_thread(&taskset).context("taskset cannot be started")?;
+    // Without the rights for it, the load has the priority that it has.
+    let _ = for_this_thread(&["renice", "-n", NICENESS, "-p"]);
+    Ok(())
+}
+
+/// Lets everything else on the machine run before this thread.
+pub(super) fn yield_this_thread() -> anyhow::Result<()> {
+    for_this_thread(&["renice", "-n", "19", "-p"])
+}
+
+/// Runs a command whose last argument is this thread.
+fn for_this_thread(command: &[&str]) -> anyhow::Result<()> {
+    let [program, arguments @ ..] = command else {
+        return Ok(());
+    };
     let link = fs::read_link("/proc/thread-self").context("/proc does not show this thread")?;
     let thread = link.file_name().context("this thread has no number")?;
-    let quietly = |command: &mut Command| {
-        command
-            .arg(thread)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-    };
-    quietly(Command::new("taskset").args(["--cpu-list", "--pid", LOAD]))
-        .context("taskset cannot be started")?;
-    // Without the rights for it, the load has the priority that it has.
-    let _ = quietly(Command::new("renice").args(["-n", NICENESS, "-p"]));
+    Command::new(program)
+        .args(arguments)
+        .arg(thread)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .with_context(|| format!("{program} cannot be started"))?;
     Ok(())
 }
