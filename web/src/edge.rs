@@ -255,6 +255,8 @@ impl Edge {
         if memory.try_grow_to(length) || body.is_buffered() {
             memory.shrink_to(length);
             body.prebuffer().await?;
+        } else {
+            memory.shrink_to(limits.per_request);
         }
         Ok(())
     }

@@ -35,6 +35,7 @@ mod worker;
 use std::process::ExitCode;
 
 use certs::policy;
+use futures::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use listener::Drained;
@@ -117,11 +118,10 @@ async fn serve(config: Config, mut sockets: Sockets) -> anyhow::Result<()> {
     let redirects = service_fn(move |request: Request<Incoming>| {
         std::future::ready(Ok(redirect.respond(&request)))
     });
-    let (drained, _) = tokio::join!(
-        running.join(),
-        listener::serve(http, plain, Http1(redirects), limits, drain),
-    );
-    match drained? {
+    let redirect = listener::serve(http, plain, Http1(redirects), limits, drain);
+    // A worker that fails ends the process: the service manager starts it again.
+    let (drained, _) = tokio::try_join!(running.join(), redirect.map(Ok))?;
+    match drained {
         Drained::Complete => tracing::info!("drained: every request was completed"),
         Drained::Forced(connections) => {
             tracing::warn!(connections, "connections closed at the deadline");

@@ -10,6 +10,7 @@ use std::task::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytes::BytesMut;
 use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
@@ -24,11 +25,14 @@ use crate::handler::BodyError;
 use crate::handler::RequestBody;
 use crate::limits::Limits;
 
+/// Parts of a body below this size, in bytes, are copied together.
+const MAX_COPIED_BYTES: usize = 4 * 1024;
+
 /// A request's body that enforces limits of size and time.
 pub(crate) struct LimitedBody<'b, B> {
     body: &'b mut B,
     /// The part that is read before an upstream connection is used.
-    prebuffered: VecDeque<Bytes>,
+    prebuffered: Pieces,
     /// Bytes that the body may still have.
     remaining: u64,
     read_timeout: Duration,
@@ -44,7 +48,7 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
     pub(crate) fn new(body: &'b mut B, max_bytes: u64, limits: &Limits) -> Self {
         Self {
             body,
-            prebuffered: VecDeque::new(),
+            prebuffered: Pieces::default(),
             remaining: max_bytes,
             read_timeout: limits.read_timeout,
             min_bytes_per_second: limits.min_bytes_per_second,
@@ -69,7 +73,7 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
             if !memory.try_grow_to(u64::try_from(read).unwrap_or(u64::MAX)) {
                 return Err(BodyError::Overloaded);
             }
-            self.prebuffered.push_back(data);
+            self.prebuffered.push(data);
         }
         Ok(())
     }
@@ -156,7 +160,7 @@ impl<B: RequestBody> Body for LimitedBody<'_, B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(data) = self.prebuffered.pop_front() {
+        if let Some(data) = self.prebuffered.pop() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         let next = ready!(self.poll_next(cx));
@@ -173,7 +177,7 @@ impl<B: RequestBody> Body for LimitedBody<'_, B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let prebuffered = length(&self.prebuffered);
+        let prebuffered = self.prebuffered.length();
         let rest = self.body.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(prebuffered));
@@ -185,7 +189,7 @@ impl<B: RequestBody> Body for LimitedBody<'_, B> {
 }
 
 /// A body in memory.
-pub(crate) struct BufferedBody(VecDeque<Bytes>);
+pub(crate) struct BufferedBody(Pieces);
 
 impl Body for BufferedBody {
     type Data = Bytes;
@@ -195,7 +199,7 @@ impl Body for BufferedBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let next = self.0.pop_front();
+        let next = self.0.pop();
         Poll::Ready(next.map(|data| Ok(Frame::data(data))))
     }
 
@@ -204,11 +208,46 @@ impl Body for BufferedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(length(&self.0))
+        SizeHint::with_exact(self.0.length())
     }
 }
 
-fn length(parts: &VecDeque<Bytes>) -> u64 {
-    let length: usize = parts.iter().map(Bytes::len).sum();
-    u64::try_from(length).unwrap_or(u64::MAX)
+/// Parts of a body in memory, which take little more than their length.
+#[derive(Default)]
+struct Pieces {
+    whole: VecDeque<Bytes>,
+    /// The small parts after those.
+    joined: BytesMut,
+}
+
+impl Pieces {
+    fn push(&mut self, data: Bytes) {
+        // A piece refers to the buffer that it was received in: thousands of chunks of one byte would
+        // hold many times their length.
+        if data.len() < MAX_COPIED_BYTES {
+            self.joined.extend_from_slice(&data);
+            return;
+        }
+        if !self.joined.is_empty() {
+            self.whole.push_back(self.joined.split().freeze());
+        }
+        self.whole.push_back(data);
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let joined = |joined: &mut BytesMut| {
+            let joined = std::mem::take(joined).freeze();
+            (!joined.is_empty()).then_some(joined)
+        };
+        self.whole.pop_front().or_else(|| joined(&mut self.joined))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.joined.is_empty()
+    }
+
+    fn length(&self) -> u64 {
+        let whole: usize = self.whole.iter().map(Bytes::len).sum();
+        u64::try_from(whole + self.joined.len()).unwrap_or(u64::MAX)
+    }
 }

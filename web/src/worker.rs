@@ -7,6 +7,9 @@ use std::net;
 use std::sync::Arc;
 use std::thread;
 
+use anyhow::Context;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use listener::Drained;
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -52,10 +55,15 @@ impl Workers {
     }
 
     /// Waits for all workers, and sums up their drains.
+    ///
+    /// # Errors
+    ///
+    /// As soon as one worker has failed or panicked.
     pub(crate) async fn join(self) -> anyhow::Result<Drained> {
         let mut forced = 0;
-        for worker in self.0 {
-            if let Drained::Forced(connections) = worker.await?? {
+        let mut running: FuturesUnordered<_> = self.0.into_iter().collect();
+        while let Some(ended) = running.next().await {
+            if let Drained::Forced(connections) = ended.context("a worker has panicked")?? {
                 forced += connections;
             }
         }

@@ -137,3 +137,30 @@ async fn slow_bodies_keep_nobody_from_sending_one() -> anyhow::Result<()> {
     drop(slow);
     Ok(())
 }
+
+/// A chunk of one byte, and a head without an end of the body.
+const CHUNK: &str = "1\r\n \r\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_in_chunks_of_one_byte_take_little_memory() -> anyhow::Result<()> {
+    let edge = edge(1 << 10).await?;
+    let transaction = post(r#"{"resourceType":"Bundle","type":"transaction"}"#);
+    is_served(&edge, Duration::from_millis(200), &transaction).await?;
+    let before = edge.web.resident()?;
+    let request = format!(
+        "POST /fhir HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/fhir+json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{}",
+        CHUNK.repeat(60_000)
+    );
+    let mut open = Vec::new();
+    for _ in 0..120 {
+        let mut wire = Wire::new(edge.connect_from(ATTACKER, b"http/1.1").await?);
+        wire.send(request.as_bytes()).await?;
+        open.push(wire);
+    }
+    is_served(&edge, STALLED / 10, &transaction).await?;
+    let grown = edge.web.resident()?.saturating_sub(before);
+    ensure!(grown < GROWTH, "{grown} bytes for small chunks");
+    drop(open);
+    Ok(())
+}

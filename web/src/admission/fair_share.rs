@@ -27,8 +27,7 @@ const SHARDS: usize = 16;
 /// clients.
 pub(crate) struct FairShare {
     capacity: AtomicU64,
-    reserved: u64,
-    max_per_client: u64,
+    limits: ShareLimits,
     used: AtomicU64,
     /// The amount that each client and site holds; 0 has no entry.
     shards: [Mutex<HashMap<Prefix, u64>>; SHARDS],
@@ -40,8 +39,7 @@ impl FairShare {
     pub(super) fn new(limits: ShareLimits, established: Arc<EstablishedClients>) -> Arc<Self> {
         Arc::new(Self {
             capacity: AtomicU64::new(limits.capacity),
-            reserved: limits.reserved,
-            max_per_client: limits.max_per_client,
+            limits,
             used: AtomicU64::new(0),
             shards: [const { None }; SHARDS].map(|_: Option<()>| Mutex::default()),
             hasher: RandomState::new(),
@@ -91,8 +89,9 @@ impl FairShare {
 
     fn acquire(&self, client: IpAddr, amount: u64) -> bool {
         let before = self.used.fetch_add(amount, Relaxed);
-        let free = self.capacity.load(Relaxed).saturating_sub(before);
-        let unreserved = free.saturating_sub(self.reserved);
+        let capacity = self.capacity.load(Relaxed);
+        let free = capacity.saturating_sub(before);
+        let unreserved = free.saturating_sub(self.reserved(capacity));
         // The lookup of the client is made only if its result matters.
         let taken = self.acquire_within(unreserved, client, amount)
             || (self.established.contains(client) && self.acquire_within(free, client, amount));
@@ -102,16 +101,25 @@ impl FairShare {
         taken
     }
 
+    /// The part for established clients, which shrinks with the capacity.
+    fn reserved(&self, capacity: u64) -> u64 {
+        let product = self.limits.reserved.saturating_mul(capacity);
+        product.checked_div(self.limits.capacity).unwrap_or(0)
+    }
+
     /// Acquires an amount if the client and its site then hold no more than is available.
     fn acquire_within(&self, available: u64, client: IpAddr, amount: u64) -> bool {
-        let max = available.min(self.max_per_client);
+        let max = available.min(self.limits.max_per_client);
         if amount > available || !self.add(Prefix::client(client), amount, max) {
             return false;
         }
         let Some(site) = Prefix::site(client) else {
             return true;
         };
-        let max = self.max_per_client.saturating_mul(SITE_FACTOR.into());
+        let max = self
+            .limits
+            .max_per_client
+            .saturating_mul(SITE_FACTOR.into());
         let taken = self.add(site, amount, available.min(max));
         if !taken {
             self.subtract(Prefix::client(client), amount);
@@ -123,11 +131,10 @@ impl FairShare {
     fn add(&self, prefix: Prefix, amount: u64, max: u64) -> bool {
         let mut held = lock_ignoring_poison(self.shard(prefix));
         let now = held.get(&prefix).copied().unwrap_or(0) + amount;
-        if now > max {
-            return false;
+        if now > 0 && now <= max {
+            held.insert(prefix, now);
         }
-        held.insert(prefix, now);
-        true
+        now <= max
     }
 
     fn subtract(&self, prefix: Prefix, amount: u64) {

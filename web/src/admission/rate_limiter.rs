@@ -150,7 +150,11 @@ impl<C: Clock + Clone> RateLimiter<C> {
         }
         let crowded = self.clients.len() + self.sites.len() > max_clients;
         if self.crowded.swap(crowded, Relaxed) != crowded {
-            tracing::warn!(crowded, "too many clients: they share rate limits");
+            if crowded {
+                tracing::warn!("too many clients: they share rate limits");
+            } else {
+                tracing::info!("each client has its own rate limit again");
+            }
         }
     }
 }

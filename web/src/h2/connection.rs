@@ -22,6 +22,7 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::stream::StreamContext;
@@ -46,11 +47,11 @@ pub(crate) async fn serve<S, H>(
 {
     let limits = handler.limits();
     let buffer = WriteBuffer::new(stream);
+    let first_request_by = Instant::now() + limits.first_request_timeout;
     let handshake = handshake(&buffer, limits);
-    let Ok(Some(h2)) = timeout(limits.first_request_timeout, handshake).await else {
+    let Ok(Some(h2)) = timeout_at(first_request_by, handshake).await else {
         return;
     };
-    let now = Instant::now();
     let context = StreamContext {
         handler,
         address,
@@ -61,9 +62,9 @@ pub(crate) async fn serve<S, H>(
         context,
         limits,
         streams: FuturesUnordered::new(),
-        idle_by: now + limits.first_request_timeout,
+        idle_by: first_request_by,
         close_by: None,
-        timer: Timer::new(now + limits.first_request_timeout),
+        timer: Timer::new(first_request_by),
     };
     let mut shutting_down = pin!(shutdown.cancelled());
     let mut closing = false;
@@ -205,9 +206,10 @@ where
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let reading = self.context.buffer.deadline(self.limits);
-            let idle = self.streams.is_empty().then_some(self.idle_by);
-            let other = self.close_by.or(idle);
-            let Some(deadline) = reading.into_iter().chain(other).min() else {
+            // Requests that the client sent before it received GOAWAY are completed.
+            let idle_by = self.close_by.unwrap_or(self.idle_by);
+            let idle = self.streams.is_empty().then_some(idle_by);
+            let Some(deadline) = reading.into_iter().chain(idle).min() else {
                 return Poll::Pending;
             };
             if self.timer.poll(cx, deadline).is_pending() {

@@ -69,7 +69,13 @@ impl<S> WriteBuffer<S> {
         if inner.unsent < limits.http2.max_unsent_bytes {
             return Poll::Ready(());
         }
-        inner.waiting.push(cx.waker().clone());
+        if !inner
+            .waiting
+            .iter()
+            .any(|waker| waker.will_wake(cx.waker()))
+        {
+            inner.waiting.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 

@@ -6,7 +6,6 @@ use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
 use http::Uri;
-use http::uri::Scheme;
 
 use super::injection;
 use super::user_agent;
@@ -210,21 +209,14 @@ fn is_origin(value: &[u8]) -> bool {
     let Ok(origin) = Uri::try_from(value) else {
         return false;
     };
-    let is_scheme = |scheme: &Scheme| {
-        scheme
-            .as_str()
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric())
-    };
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    // The type of URIs would drop a fragment.
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"+.-_:/[]".contains(byte);
     value.len() <= MAX_ORIGIN_BYTES
-        && origin.scheme().is_some_and(is_scheme)
-        && origin
-            .authority()
-            .is_some_and(|authority| authority.as_str().bytes().all(is_host))
+        && value.iter().all(is_allowed)
         && !value.ends_with(b"/")
+        && origin.scheme().is_some()
+        && origin.authority().is_some()
         && origin.path() == "/"
-        && origin.query().is_none()
 }
 
 /// Whether a value is of the form of Fetch Metadata headers: `same-origin`, `navigate`, `?1`.

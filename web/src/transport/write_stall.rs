@@ -38,6 +38,8 @@ pub(super) struct WriteStallGuard {
     armed: bool,
     /// Bytes written to the socket since the last check.
     written: u32,
+    /// The time of the last write.
+    written_at: Option<Instant>,
     /// Bytes the kernel still held at the last check.
     unsent: u32,
     /// Since when the kernel's send buffer is full.
@@ -60,6 +62,7 @@ impl WriteStallGuard {
             timer: None,
             armed: false,
             written: 0,
+            written_at: None,
             unsent: 0,
             blocked: None,
             stalled: false,
@@ -70,6 +73,7 @@ impl WriteStallGuard {
     pub(super) fn on_write(&mut self, bytes: usize, cx: &mut Context<'_>) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.written = self.written.saturating_add(bytes);
+        self.written_at = Some(Instant::now());
         self.blocked = None;
         if !self.armed {
             self.armed = true;
@@ -92,9 +96,15 @@ impl WriteStallGuard {
         let read = self.unsent.saturating_add(written).saturating_sub(unsent);
         // At the upper bound of the measurement, progress is visible only at the next check.
         let saturated = unsent == MAX_UNSENT && self.unsent < MAX_UNSENT;
+        let had_unsent = self.unsent > 0;
         self.unsent = unsent;
         self.armed = unsent > 0;
-        self.stalled = self.armed && read < self.min_bytes_per_interval && !saturated;
+        // Bytes that were written just now cannot be read yet.
+        let recent = self
+            .written_at
+            .is_some_and(|at| at.elapsed() < self.interval / 2);
+        let judged = had_unsent || !recent;
+        self.stalled = self.armed && judged && read < self.min_bytes_per_interval && !saturated;
         if self.armed && !self.stalled {
             self.arm(cx);
         }

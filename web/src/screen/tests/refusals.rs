@@ -142,6 +142,8 @@ malformed origin https://clinic.example/
 malformed origin https://a:1:2
 malformed origin https://a://b
 malformed origin a@b
+malformed origin https://a#b
+malformed origin https://a?b
 malformed accept  text/html
 malformed x-other a\t
 malformed sec-fetch-mode CORS!
