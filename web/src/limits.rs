@@ -14,7 +14,9 @@ pub(crate) const MAX_HEADERS: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// Connections of all clients. A busy one takes about 40 KiB: together they stay below 400 MB,
-    /// and the default of 524,288 file descriptors leaves room for as many to the app tier.
+    /// and the default of 524,288 file descriptors leaves room for as many to the app tier. One
+    /// client's (`WEB_CONNECTIONS_PER_CLIENT`): 250 browsers behind one address, two each. A
+    /// handshake or a field block without its end holds up to 110 KB: together 56 MB.
     pub(crate) connections: ShareLimits,
     /// TLS handshakes per second of one client (`WEB_HANDSHAKES_PER_SECOND`); five times as many at
     /// once, so that a clinic behind one address can reconnect after a restart. A handshake takes
@@ -166,7 +168,7 @@ impl Default for Limits {
             connections: ShareLimits {
                 capacity: 8192,
                 reserved: 1024,
-                max_per_client: 1024,
+                max_per_client: 512,
             },
             handshakes_per_second: const { NonZeroU32::new(300).unwrap() },
             handshake_timeout: Duration::from_secs(5),

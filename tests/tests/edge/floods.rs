@@ -7,8 +7,12 @@ use std::time::Duration;
 use anyhow::ensure;
 use load::StalledConnection;
 use tests::edge::{Act, Edge, HOST, Plan, Wire, answer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::client::TlsStream;
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -122,7 +126,11 @@ async fn slow_bodies_keep_nobody_from_sending_one() -> anyhow::Result<()> {
     let before = edge.web.resident()?;
     let mut slow = Vec::new();
     for _ in 0..600 {
-        let mut wire = Wire::new(edge.connect_from(ATTACKER, b"http/1.1").await?);
+        // Beyond the attacker's share the connection is closed.
+        let Ok(stream) = edge.connect_from(ATTACKER, b"http/1.1").await else {
+            continue;
+        };
+        let mut wire = Wire::new(stream);
         let body = "a".repeat(70 << 10);
         // Less than the length that it announces: the app waits for the rest.
         let request = post(&body).replace("Content-Length: 71680", "Content-Length: 8000000");
@@ -162,5 +170,74 @@ async fn bodies_in_chunks_of_one_byte_take_little_memory() -> anyhow::Result<()>
     let grown = edge.web.resident()?.saturating_sub(before);
     ensure!(grown < GROWTH, "{grown} bytes for small chunks");
     drop(open);
+    Ok(())
+}
+
+/// As many connections as the attacker is given; each sends this, and nothing more.
+async fn send_on_each(edge: &Edge, alpn: &[u8], sent: &[u8]) -> Vec<TlsStream<TcpStream>> {
+    let mut open = Vec::new();
+    for _ in 0..700 {
+        let Ok(mut stream) = edge.connect_from(ATTACKER, alpn).await else {
+            continue;
+        };
+        if stream.write_all(sent).await.is_ok() {
+            open.push(stream);
+        }
+    }
+    open
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn field_blocks_without_an_end_take_little_memory() -> anyhow::Result<()> {
+    let edge = edge(1 << 10).await?;
+    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    let before = edge.web.resident()?;
+    // SETTINGS, HEADERS of 9,000 bytes without END_HEADERS, and CONTINUATION that breaks off.
+    let sent = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(),
+        &[0, 0, 0, 4, 0, 0, 0, 0, 0],
+        &[0, 0x23, 0x28, 1, 0, 0, 0, 0, 1],
+        &[0x82; 9_000],
+        &[0, 0x40, 0, 9, 0, 0, 0, 0, 1],
+        &[0x82; 16_000],
+    ];
+    let open = send_on_each(&edge, b"h2", &sent.concat()).await;
+    ensure!(open.len() > 300, "{} connections", open.len());
+    let grown = edge.web.resident()?.saturating_sub(before);
+    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    ensure!(grown < GROWTH, "{grown} bytes for field blocks");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handshakes_without_an_end_take_little_memory() -> anyhow::Result<()> {
+    let edge = edge(1 << 10).await?;
+    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    let before = edge.web.resident()?;
+    // A ClientHello of 65,500 bytes in four records, of which the last byte is missing.
+    let hello = [&[1, 0, 0xFF, 0xDC], [0; 65_500].as_slice()].concat();
+    let mut records = Vec::new();
+    for part in hello.chunks(16_384) {
+        records.extend([22, 3, 1]);
+        records.extend(u16::try_from(part.len())?.to_be_bytes());
+        records.extend(part);
+    }
+    records.pop();
+    let mut open = Vec::new();
+    for _ in 0..700 {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((ATTACKER, 0).into())?;
+        let mut stream = socket
+            .connect((Ipv4Addr::LOCALHOST, edge.web.port).into())
+            .await?;
+        // Beyond the attacker's share the connection is closed.
+        if stream.write_all(&records).await.is_ok() {
+            open.push(stream);
+        }
+    }
+    sleep(Duration::from_millis(200)).await;
+    let grown = edge.web.resident()?.saturating_sub(before);
+    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    ensure!(grown < GROWTH, "{grown} bytes for handshakes");
     Ok(())
 }
