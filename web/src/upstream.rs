@@ -53,7 +53,7 @@ use pool::UpstreamPool;
 pub(crate) use request_encoder::encode;
 pub(crate) use response_body::UpstreamBody;
 pub(crate) use response_body::UpstreamBodyError;
-use retry::Attempt;
+use retry::UpstreamRequest;
 
 /// A failure to get a response from an endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +139,7 @@ impl Upstreams {
     where
         B: Body<Data = Bytes, Error = BodyError> + Unpin + Send,
     {
-        Attempt::new(&self.0, head, body).send(body).await
+        UpstreamRequest::new(&self.0, head, body).send(body).await
     }
 
     /// Whether the last probe of any endpoint succeeded.

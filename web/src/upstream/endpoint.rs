@@ -118,10 +118,10 @@ impl Endpoint {
         self.close_idle();
     }
 
-    /// Takes a slot for one request.
-    pub(super) fn slot(self: &Arc<Self>) -> Slot {
+    /// Counts one request as in flight while the guard exists.
+    pub(super) fn in_flight_guard(self: &Arc<Self>) -> InFlightGuard {
         self.in_flight.fetch_add(1, Relaxed);
-        Slot(Arc::clone(self))
+        InFlightGuard(Arc::clone(self))
     }
 
     /// Records a failed request.
@@ -277,10 +277,10 @@ impl Endpoint {
     }
 }
 
-/// The slot of a request at an endpoint, held until its response was read or abandoned.
-pub(super) struct Slot(Arc<Endpoint>);
+/// A request in flight at an endpoint, until its response was read or abandoned.
+pub(super) struct InFlightGuard(Arc<Endpoint>);
 
-impl Slot {
+impl InFlightGuard {
     pub(super) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.0
     }
@@ -296,13 +296,15 @@ impl Slot {
     }
 }
 
-impl std::fmt::Debug for Slot {
+impl std::fmt::Debug for InFlightGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Slot").field(&self.0.address).finish()
+        f.debug_tuple("InFlightGuard")
+            .field(&self.0.address)
+            .finish()
     }
 }
 
-impl Drop for Slot {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
     }

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
@@ -10,7 +11,8 @@ use http::Response;
 use http_body::Body;
 
 use super::connection::PooledConnection;
-use super::endpoint::Slot;
+use super::endpoint::Endpoint;
+use super::endpoint::InFlightGuard;
 use super::framing::Framing;
 use super::framing::FramingError;
 use super::request_encoder::RequestEncoder;
@@ -23,7 +25,7 @@ use crate::handler::BodyError;
 /// One request on one connection, up to the head of its response. Dropping the exchange closes the
 /// connection.
 pub(super) struct Exchange {
-    slot: Slot,
+    in_flight: InFlightGuard,
     connection: Box<PooledConnection>,
     /// Bytes sent on the connection before this request.
     sent_before: u64,
@@ -61,7 +63,7 @@ pub(super) enum Failure {
 impl Exchange {
     /// An exchange whose response is due at `deadline`, by the coarse clock.
     pub(super) fn new(
-        slot: Slot,
+        in_flight: InFlightGuard,
         connection: Box<PooledConnection>,
         to_head: bool,
         deadline: u64,
@@ -69,7 +71,7 @@ impl Exchange {
         connection.deadline.set(deadline);
         Self {
             sent_before: connection.sent(),
-            slot,
+            in_flight,
             connection,
             sending: Sending::InProgress,
             parser: ResponseHeadParser::new(to_head),
@@ -77,8 +79,8 @@ impl Exchange {
         }
     }
 
-    pub(super) fn slot(&self) -> &Slot {
-        &self.slot
+    pub(super) fn endpoint(&self) -> &Arc<Endpoint> {
+        self.in_flight.endpoint()
     }
 
     pub(super) fn is_reused(&self) -> bool {
@@ -160,7 +162,7 @@ impl Exchange {
         let delimited = !matches!(head.framing, Framing::UntilClose);
         // If the request was not sent completely, the connection cannot carry another one.
         let persistent = head.persistent && delimited && self.sending == Sending::Complete;
-        let body = UpstreamBody::new(self.slot, self.connection, head.framing, persistent);
+        let body = UpstreamBody::new(self.in_flight, self.connection, head.framing, persistent);
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;

@@ -15,8 +15,8 @@ use super::budget::Budget;
 use super::counters::count;
 use super::deadline::TICK;
 use super::endpoint::Endpoint;
+use super::endpoint::InFlightGuard;
 use super::endpoint::PoolContext;
-use super::endpoint::Slot;
 use super::probe;
 use crate::per_worker::lock_ignoring_poison;
 
@@ -104,7 +104,7 @@ impl UpstreamPool {
         &self,
         unreachable: &[Arc<Endpoint>],
         avoid: Option<&Arc<Endpoint>>,
-    ) -> Result<Slot, UpstreamError> {
+    ) -> Result<InFlightGuard, UpstreamError> {
         let endpoints = self.endpoints.load();
         let is = |one: &Arc<Endpoint>, other: &Arc<Endpoint>| Arc::ptr_eq(one, other);
         let reachable = |one: &Arc<Endpoint>| !unreachable.iter().any(|other| is(one, other));
@@ -117,7 +117,7 @@ impl UpstreamPool {
             .or_else(|| pick(&endpoints, choice, healthy))
             .or_else(|| pick(&endpoints, choice, open));
         match chosen {
-            Some(endpoint) => Ok(endpoint.slot()),
+            Some(endpoint) => Ok(endpoint.in_flight_guard()),
             None if endpoints.iter().any(reachable) => {
                 count(&self.context.counters.full);
                 Err(UpstreamError::Full)

@@ -48,7 +48,7 @@ async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
     let timeout = millis(context.limits.probe_timeout);
     let mut body = Empty::<Bytes>::new().map_err(|never| -> BodyError { match never {} });
     let mut encoder = RequestEncoder::new(&head, &context.host, &body, timeout);
-    let slot = endpoint.slot();
+    let in_flight = endpoint.in_flight_guard();
     let connection = match endpoint.checkout() {
         Some(connection) => connection,
         None => match endpoint.connect().await {
@@ -57,7 +57,7 @@ async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
         },
     };
     let deadline = context.clock.now() + 2 * timeout;
-    let mut exchange = Exchange::new(slot, connection, false, deadline);
+    let mut exchange = Exchange::new(in_flight, connection, false, deadline);
     match exchange.send(&mut encoder, &mut body).await {
         Ok(head) => {
             let ready = head.status == StatusCode::OK;

@@ -13,7 +13,7 @@ use http_body::Frame;
 use http_body::SizeHint;
 
 use super::connection::PooledConnection;
-use super::endpoint::Slot;
+use super::endpoint::InFlightGuard;
 use super::framing::Framing;
 use super::framing::FramingError;
 use crate::http1::chunked::Piece;
@@ -34,8 +34,9 @@ pub(crate) enum UpstreamBodyError {
 
 /// The body of an upstream response.
 ///
-/// Releases its connection and its slot as soon as the last byte was received. Dropping the body
-/// before closes the connection, because the rest of the body would precede the next response.
+/// Releases its connection, and is no longer in flight, as soon as the last byte was received.
+/// Dropping the body before closes the connection, because the rest of the body would precede the
+/// next response.
 #[derive(Debug)]
 pub(crate) struct UpstreamBody(Source);
 
@@ -49,7 +50,7 @@ enum Source {
 /// A body of which a part is outstanding.
 #[derive(Debug)]
 struct Streamed {
-    slot: Slot,
+    in_flight: InFlightGuard,
     connection: Box<PooledConnection>,
     framing: Framing,
     /// Whether the connection may carry another request.
@@ -60,14 +61,14 @@ struct Streamed {
 
 impl UpstreamBody {
     pub(super) fn new(
-        slot: Slot,
+        in_flight: InFlightGuard,
         connection: Box<PooledConnection>,
         framing: Framing,
         persistent: bool,
     ) -> Self {
         connection.deadline.clear();
         let mut body = Self(Source::Streamed(Streamed {
-            slot,
+            in_flight,
             connection,
             framing,
             persistent,
@@ -122,7 +123,7 @@ impl UpstreamBody {
             && streamed.persistent
             && streamed.connection.inbox.is_empty()
         {
-            streamed.slot.release(streamed.connection);
+            streamed.in_flight.release(streamed.connection);
         }
     }
 }
@@ -160,11 +161,11 @@ impl Streamed {
         // Set only while this side waits for the endpoint: a slow client is not the endpoint's
         // fault.
         if !deadline.is_set() {
-            self.stall_deadline = self.slot.stall_deadline();
+            self.stall_deadline = self.in_flight.stall_deadline();
             deadline.set(self.stall_deadline);
         }
         if deadline.has_passed(cx) {
-            if self.slot.endpoint().context.clock.now() >= self.stall_deadline {
+            if self.in_flight.endpoint().context.clock.now() >= self.stall_deadline {
                 return Poll::Ready(Err(UpstreamBodyError::Stalled));
             }
             // The endpoint was ejected as silent, which is no reason to truncate a response.

@@ -29,7 +29,7 @@ const MAX_RETRIES: u8 = 2;
 const MAX_UNSENT: u8 = 4;
 
 /// A request to the app tier, with its retries.
-pub(super) struct Attempt<'a> {
+pub(super) struct UpstreamRequest<'a> {
     pool: &'a UpstreamPool,
     head: &'a request::Parts,
     /// Whether the request is a `GET` or `HEAD` without a body.
@@ -48,7 +48,7 @@ struct History {
     unsent: u8,
 }
 
-impl<'a> Attempt<'a> {
+impl<'a> UpstreamRequest<'a> {
     pub(super) fn new<B: Body>(pool: &'a UpstreamPool, head: &'a request::Parts, body: &B) -> Self {
         pool.budget.deposit();
         let timeout = millis(pool.context.limits.response_timeout);
@@ -79,7 +79,7 @@ impl<'a> Attempt<'a> {
             let mut exchange = self.begin(&mut history).await?;
             let failure = match self.exchange(&mut exchange, &mut encoder, body).await {
                 Ok(head) => {
-                    let endpoint = exchange.slot().endpoint();
+                    let endpoint = exchange.endpoint();
                     endpoint.outliers.on_response(context.clock.now());
                     return Ok(exchange.into_response(head));
                 }
@@ -113,7 +113,7 @@ impl<'a> Attempt<'a> {
             if !matches!(failure, Failure::Late) || !is_early {
                 return Err(failure);
             }
-            if self.idempotent && self.pool.has_other(exchange.slot().endpoint()) {
+            if self.idempotent && self.pool.has_other(exchange.endpoint()) {
                 return Err(Failure::Lost(std::io::ErrorKind::TimedOut.into()));
             }
             exchange.set_deadline(self.deadline);
@@ -124,8 +124,8 @@ impl<'a> Attempt<'a> {
     async fn begin(&self, history: &mut History) -> Result<Exchange, UpstreamError> {
         loop {
             let lost = history.lost.as_ref();
-            let slot = self.pool.choose(&history.unreachable, lost)?;
-            let endpoint = slot.endpoint();
+            let in_flight = self.pool.choose(&history.unreachable, lost)?;
+            let endpoint = in_flight.endpoint();
             let is_same = lost.is_some_and(|lost| Arc::ptr_eq(lost, endpoint));
             // The idle connections to the endpoint may share the failure.
             let idle = if is_same { None } else { endpoint.checkout() };
@@ -144,7 +144,7 @@ impl<'a> Attempt<'a> {
                 },
             };
             let to_head = self.head.method == Method::HEAD;
-            return Ok(Exchange::new(slot, connection, to_head, self.deadline));
+            return Ok(Exchange::new(in_flight, connection, to_head, self.deadline));
         }
     }
 
@@ -155,7 +155,7 @@ impl<'a> Attempt<'a> {
         failure: Failure,
         history: &mut History,
     ) -> Result<(), UpstreamError> {
-        let endpoint = exchange.slot().endpoint();
+        let endpoint = exchange.endpoint();
         match failure {
             Failure::Unsent if history.unsent < MAX_UNSENT => {
                 history.unsent += 1;
