@@ -5,8 +5,9 @@ use std::time::Duration;
 /// The limits and timeouts towards the app tier.
 #[derive(Clone, Debug)]
 pub(crate) struct UpstreamLimits {
-    /// From a request to the head of its response, over all attempts. Shorter than the stall
-    /// timeout of client connections. The endpoint receives the remaining time.
+    /// From a request to the head of its response, over all attempts; begins again when the client
+    /// has sent more of a body. Shorter than the stall timeout of client connections. The endpoint
+    /// receives the remaining time.
     pub(crate) response_timeout: Duration,
     /// From the first packet to the end of the handshake: two round trips and 3 ms of work.
     pub(crate) connect_timeout: Duration,

@@ -285,6 +285,11 @@ impl InFlightGuard {
         &self.0
     }
 
+    /// The deadline of a response that is waited for from now on, by the coarse clock.
+    pub(super) fn response_deadline(&self) -> u64 {
+        self.0.context.clock.now() + millis(self.0.context.limits.response_timeout)
+    }
+
     /// The deadline of the next byte of a response, by the coarse clock.
     pub(super) fn stall_deadline(&self) -> u64 {
         self.0.context.clock.now() + millis(self.0.context.limits.stall_timeout)

@@ -33,6 +33,8 @@ pub(super) struct Exchange {
     parser: ResponseHeadParser,
     /// Whether a part of the response was received.
     receiving: bool,
+    /// The deadline of the response, by the coarse clock, while the endpoint is waited for.
+    deadline: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +63,8 @@ pub(super) enum Failure {
 }
 
 impl Exchange {
-    /// An exchange whose response is due at `deadline`, by the coarse clock.
+    /// An exchange whose response is due at `deadline`, by the coarse clock, or later if the
+    /// request has to wait for its client.
     pub(super) fn new(
         in_flight: InFlightGuard,
         connection: Box<PooledConnection>,
@@ -76,6 +79,7 @@ impl Exchange {
             sending: Sending::InProgress,
             parser: ResponseHeadParser::new(to_head),
             receiving: false,
+            deadline,
         }
     }
 
@@ -87,9 +91,14 @@ impl Exchange {
         self.connection.reused
     }
 
-    /// Changes the deadline, by the coarse clock.
-    pub(super) fn set_deadline(&self, deadline: u64) {
-        self.connection.deadline.set(deadline);
+    /// Whether the deadline of the response has passed.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.endpoint().context.clock.now() >= self.deadline
+    }
+
+    /// Continues to wait after [`Failure::Late`].
+    pub(super) fn resume(&self) {
+        self.connection.deadline.set(self.deadline);
     }
 
     /// Sends the request, and waits for the head of the response.
@@ -127,6 +136,14 @@ impl Exchange {
                     return Poll::Ready(Err(Failure::Unsent));
                 }
                 Poll::Ready(Err(SendFault::Io)) => self.sending = Sending::Broken,
+            }
+            let deadline = &self.connection.deadline;
+            if encoder.awaits_body() {
+                // A slow client is not the endpoint's fault: the body has limits of its own.
+                deadline.clear();
+            } else if !deadline.is_set() {
+                self.deadline = self.in_flight.response_deadline();
+                deadline.set(self.deadline);
             }
         }
         loop {

@@ -44,6 +44,7 @@ pub(super) struct RequestEncoder {
     /// Batches written before this one.
     flushed: usize,
     framing: BodyFraming,
+    awaits_body: bool,
 }
 
 /// The framing of the rest of the body.
@@ -96,7 +97,13 @@ impl RequestEncoder {
             written: 0,
             flushed: 0,
             framing,
+            awaits_body: false,
         }
+    }
+
+    /// Whether all available bytes are sent, and the client has to send the rest of the body.
+    pub(super) fn awaits_body(&self) -> bool {
+        self.awaits_body
     }
 
     /// Restarts from the first byte, for a request of which no byte was sent. Returns false if the
@@ -118,6 +125,7 @@ impl RequestEncoder {
         B: Body<Data = Bytes, Error = BodyError> + Unpin,
     {
         let mut to = Pin::new(to);
+        self.awaits_body = false;
         // The first part of the body shares a write with the head.
         let mut waits = self.flushed == 0 && self.written == 0 && self.gather(cx, body)?;
         loop {
@@ -129,6 +137,7 @@ impl RequestEncoder {
             if waits || self.framing == BodyFraming::Complete {
                 // TLS buffers what the kernel did not accept.
                 ready!(to.as_mut().poll_flush(cx)).map_err(closed)?;
+                self.awaits_body = waits;
                 return if waits {
                     Poll::Pending
                 } else {

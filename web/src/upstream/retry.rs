@@ -34,7 +34,8 @@ pub(super) struct UpstreamRequest<'a> {
     head: &'a request::Parts,
     /// Whether the request is a `GET` or `HEAD` without a body.
     idempotent: bool,
-    /// Deadline of the response over all attempts, by the coarse clock.
+    /// Deadline of the response over all attempts, by the coarse clock. Only the last attempt can
+    /// exceed it: a request that has waited for its client cannot be sent again.
     deadline: u64,
 }
 
@@ -109,14 +110,13 @@ impl<'a> UpstreamRequest<'a> {
                 Ok(head) => return Ok(head),
                 Err(failure) => failure,
             };
-            let is_early = self.pool.context.clock.now() < self.deadline;
-            if !matches!(failure, Failure::Late) || !is_early {
+            if !matches!(failure, Failure::Late) || exchange.is_overdue() {
                 return Err(failure);
             }
             if self.idempotent && self.pool.has_other(exchange.endpoint()) {
                 return Err(Failure::Lost(std::io::ErrorKind::TimedOut.into()));
             }
-            exchange.set_deadline(self.deadline);
+            exchange.resume();
         }
     }
 

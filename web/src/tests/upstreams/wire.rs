@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use http::Request;
 use http_body::Body as _;
 use http_body::Frame;
@@ -295,6 +296,48 @@ async fn a_request_without_a_response_times_out_and_is_not_retried() {
     let error = pool.get("/").await.unwrap_err();
     assert!(matches!(error, UpstreamError::Slow), "{error}");
     assert_eq!(endpoint.received().len(), 2);
+}
+
+#[tokio::test]
+async fn an_upload_may_take_longer_than_the_response() {
+    let certificates = Certificates::issue();
+    let endpoint = FakeEndpoint::start(&certificates, |_| Action::Respond(ok("received"))).await;
+    let limits = UpstreamLimits {
+        response_timeout: Duration::from_millis(500),
+        ..UpstreamLimits::default()
+    };
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    pool.wait_for(1).await;
+    let uploads = (0..3).map(|_| {
+        let slow = futures::stream::iter(["slow", "and", "steady"]).then(async |piece| {
+            sleep(Duration::from_millis(800)).await;
+            Ok::<_, BodyError>(Frame::data(Bytes::from(piece)))
+        });
+        let body = BodyExt::boxed(StreamBody::new(Box::pin(slow)));
+        pool.request(Request::post("/").body(body).unwrap())
+    });
+    for response in futures::future::join_all(uploads).await {
+        assert_eq!(response.unwrap().1, "received");
+    }
+    assert_eq!(pool.counters.ejections.load(Relaxed), 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_read_an_upload_times_out() {
+    let certificates = Certificates::issue();
+    let endpoint = FakeEndpoint::start_impatient(&certificates, |_| Action::Hang).await;
+    let limits = UpstreamLimits {
+        response_timeout: Duration::from_millis(500),
+        ..UpstreamLimits::default()
+    };
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    let endless = futures::stream::repeat_with(|| {
+        Ok::<_, BodyError>(Frame::data(Bytes::from_static(&[b'x'; 8192])))
+    });
+    let body = BodyExt::boxed(StreamBody::new(endless));
+    let request = Request::post("/").body(body).unwrap();
+    let error = pool.request(request).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Slow), "{error}");
 }
 
 #[tokio::test]
