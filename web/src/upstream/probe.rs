@@ -47,7 +47,8 @@ async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
     let context = &endpoint.context;
     let timeout = millis(context.limits.probe_timeout);
     let mut body = Empty::<Bytes>::new().map_err(|never| -> BodyError { match never {} });
-    let mut encoder = RequestEncoder::new(&head, &context.host, &body, timeout);
+    let mut encoder = RequestEncoder::new(&head, &context.host, &body);
+    encoder.start(timeout);
     let in_flight = endpoint.in_flight_guard();
     let connection = match endpoint.checkout() {
         Some(connection) => connection,

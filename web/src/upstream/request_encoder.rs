@@ -2,6 +2,7 @@
 
 use std::io;
 use std::io::IoSlice;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -37,6 +38,8 @@ const BATCH_BYTES: usize = 16 * 1024;
 pub(super) struct RequestEncoder {
     /// The next write: the batch, then the large part, then its end.
     batch: BytesMut,
+    /// The part of the batch with the value of `x-request-timeout-ms` and the end of the head.
+    head_end: Range<usize>,
     large: Bytes,
     end: &'static [u8],
     /// Bytes of the next write that are already written.
@@ -75,13 +78,8 @@ pub(super) enum SendFault {
 }
 
 impl RequestEncoder {
-    /// Encodes the head; the framing depends on whether the body's size is known.
-    pub(super) fn new<B: Body>(
-        head: &request::Parts,
-        host: &HeaderValue,
-        body: &B,
-        timeout_ms: u64,
-    ) -> Self {
+    /// Encodes the head but its end; the framing depends on whether the body's size is known.
+    pub(super) fn new<B: Body>(head: &request::Parts, host: &HeaderValue, body: &B) -> Self {
         let framing = match body.size_hint().exact() {
             Some(0) => BodyFraming::Complete,
             _ if body.is_end_stream() => BodyFraming::Complete,
@@ -89,8 +87,9 @@ impl RequestEncoder {
             None => BodyFraming::Chunks,
         };
         let mut batch = BytesMut::with_capacity(1024);
-        write_head(&mut batch, head, host, framing, timeout_ms);
+        write_head(&mut batch, head, host, framing);
         Self {
+            head_end: batch.len()..batch.len(),
             batch,
             large: Bytes::new(),
             end: b"",
@@ -106,14 +105,24 @@ impl RequestEncoder {
         self.awaits_body
     }
 
-    /// Restarts from the first byte, for a request of which no byte was sent. Returns false if the
-    /// first batch is no longer in memory.
-    pub(super) fn rewind(&mut self) -> bool {
+    /// Starts an attempt from the first byte, with the time left for the response in milliseconds.
+    /// Returns false if the first batch is no longer in memory.
+    pub(super) fn start(&mut self, timeout_ms: u64) -> bool {
+        if self.flushed > 0 {
+            return false;
+        }
+        // The batch contains a part of the body after a failed attempt.
+        let body = self.batch.get(self.head_end.end..).map(<[u8]>::to_vec);
+        self.batch.truncate(self.head_end.start);
+        write_integer(&mut self.batch, timeout_ms, 10);
+        self.batch.extend_from_slice(b"\r\n\r\n");
+        self.head_end.end = self.batch.len();
+        self.batch.extend_from_slice(&body.unwrap_or_default());
         self.written = 0;
-        self.flushed == 0
+        true
     }
 
-    /// Writes the available bytes. Ready when the whole request was passed to the kernel.
+    /// Writes the available bytes of a started attempt. Ready when the whole request was passed to the kernel.
     pub(super) fn poll_send<W, B>(
         &mut self,
         cx: &mut Context<'_>,
@@ -232,14 +241,8 @@ impl RequestEncoder {
     }
 }
 
-/// Writes the head: the caller's fields, `Host`, the timeout and the framing.
-fn write_head(
-    to: &mut BytesMut,
-    head: &request::Parts,
-    host: &HeaderValue,
-    framing: BodyFraming,
-    timeout_ms: u64,
-) {
+/// Writes the head up to the value of its last field, the timeout.
+fn write_head(to: &mut BytesMut, head: &request::Parts, host: &HeaderValue, framing: BodyFraming) {
     to.extend_from_slice(head.method.as_str().as_bytes());
     to.extend_from_slice(b" ");
     let target = head
@@ -259,19 +262,18 @@ fn write_head(
             write_header(to, name, value);
         }
     }
-    to.extend_from_slice(X_REQUEST_TIMEOUT_MS.as_str().as_bytes());
-    to.extend_from_slice(b": ");
-    write_integer(to, timeout_ms, 10);
     let expects_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     match framing {
         BodyFraming::Complete if !expects_body => {}
-        BodyFraming::Chunks => to.extend_from_slice(b"\r\ntransfer-encoding: chunked"),
+        BodyFraming::Chunks => to.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         BodyFraming::Complete | BodyFraming::Exactly(_) => {
-            to.extend_from_slice(b"\r\ncontent-length: ");
+            to.extend_from_slice(b"content-length: ");
             write_integer(to, framing.length(), 10);
+            to.extend_from_slice(b"\r\n");
         }
     }
-    to.extend_from_slice(b"\r\n\r\n");
+    to.extend_from_slice(X_REQUEST_TIMEOUT_MS.as_str().as_bytes());
+    to.extend_from_slice(b": ");
 }
 
 /// The error is dropped: the endpoint may have sent a response, which decides.
@@ -286,7 +288,8 @@ where
     B: Body<Data = Bytes, Error = BodyError> + Unpin,
 {
     let host = HeaderValue::from_static("app.internal");
-    let (mut encoder, mut to) = (RequestEncoder::new(head, &host, body, 100), Vec::new());
+    let (mut encoder, mut to) = (RequestEncoder::new(head, &host, body), Vec::new());
+    encoder.start(100);
     let sent = std::future::poll_fn(|cx| encoder.poll_send(cx, &mut to, body)).await;
     assert!(sent.is_ok());
     to

@@ -74,10 +74,13 @@ impl<'a> UpstreamRequest<'a> {
     {
         let context = &self.pool.context;
         let mut history = History::default();
-        let left = self.deadline.saturating_sub(context.clock.now());
-        let mut encoder = RequestEncoder::new(self.head, &context.host, body, left);
+        let mut encoder = RequestEncoder::new(self.head, &context.host, body);
         loop {
             let mut exchange = self.begin(&mut history).await?;
+            // Connecting and earlier attempts have taken their part of the time.
+            if !encoder.start(self.deadline.saturating_sub(context.clock.now())) {
+                return Err(UpstreamError::Lost(std::io::ErrorKind::BrokenPipe.into()));
+            }
             let failure = match self.exchange(&mut exchange, &mut encoder, body).await {
                 Ok(head) => {
                     let endpoint = exchange.endpoint();
@@ -87,9 +90,6 @@ impl<'a> UpstreamRequest<'a> {
                 Err(failure) => failure,
             };
             self.on_failure(&exchange, failure, &mut history)?;
-            if !encoder.rewind() {
-                return Err(UpstreamError::Lost(std::io::ErrorKind::BrokenPipe.into()));
-            }
         }
     }
 

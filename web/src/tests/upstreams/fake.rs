@@ -53,6 +53,8 @@ pub(super) enum Action {
     RespondAndHang(String),
     /// Closes the connection.
     Close,
+    /// Closes the connection after a delay.
+    CloseAfter(Duration),
     /// Stops reading.
     Hang,
 }
@@ -72,6 +74,15 @@ pub(super) struct Received {
     pub(super) body: String,
     /// The number of requests before it on its connection.
     pub(super) index: usize,
+}
+
+impl Received {
+    /// The value of `x-request-timeout-ms`.
+    pub(super) fn timeout_ms(&self) -> u64 {
+        let mut lines = self.head.lines();
+        let value = lines.find_map(|line| line.strip_prefix("x-request-timeout-ms: "));
+        value.unwrap().parse().unwrap()
+    }
 }
 
 /// A scripted endpoint, which runs until it is dropped or killed.
@@ -196,6 +207,10 @@ impl Serve {
             };
             match action {
                 Action::Close => break,
+                Action::CloseAfter(delay) => {
+                    sleep(delay).await;
+                    break;
+                }
                 Action::Hang => return std::future::pending().await,
                 Action::RespondAndHang(text) => {
                     stream.write_all(text.as_bytes()).await.ok()?;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 use super::fake::Action;
 use super::fake::Body;
 use super::fake::FakeEndpoint;
+use super::fake::Received;
 use super::fake::TestPool;
 use super::fake::ok;
 use super::fake::text;
@@ -65,21 +67,43 @@ async fn a_request_has_one_framing_and_the_remaining_time() {
         lines[..3],
         ["POST /a?b=c HTTP/1.1", "host: app.internal", "accept: */*"]
     );
-    assert_eq!(lines[4..], ["content-length: 6"]);
-    let left = lines[3].strip_prefix("x-request-timeout-ms: ").unwrap();
-    assert!(
-        (90_000..=100_000).contains(&left.parse::<u64>().unwrap()),
-        "{left}"
-    );
+    assert_eq!(lines[3], "content-length: 6");
+    assert_eq!(lines.len(), 5);
+    let left = received[0].timeout_ms();
+    assert!((90_000..=100_000).contains(&left), "{left}");
     assert_eq!(received[0].body, "name=a");
     assert!(
-        received[1].head.ends_with("content-length: 0"),
+        received[1].head.contains("content-length: 0"),
         "{}",
         received[1].head
     );
-    assert!(received[2].head.ends_with("transfer-encoding: chunked"));
+    assert!(received[2].head.contains("transfer-encoding: chunked"));
     assert_eq!(received[2].body, "4\r\nsome\r\n5\r\nthing\r\n0\r\n\r\n");
     assert!(!received[3].head.contains("content-length") && !received[3].head.contains("chunked"));
+}
+
+#[tokio::test]
+async fn a_retry_states_the_time_that_is_left_then() {
+    let certificates = Certificates::issue();
+    let is_first = AtomicBool::new(true);
+    let endpoint = FakeEndpoint::start(&certificates, move |_| {
+        if is_first.swap(false, Relaxed) {
+            Action::CloseAfter(Duration::from_millis(500))
+        } else {
+            Action::Respond(ok("served"))
+        }
+    })
+    .await;
+    let pool = TestPool::start(&certificates, &[&endpoint]);
+    pool.wait_for(1).await;
+    pool.get("/").await.unwrap();
+    let times: Vec<u64> = endpoint
+        .received()
+        .iter()
+        .map(Received::timeout_ms)
+        .collect();
+    // The clock has a resolution of 100 ms.
+    assert!(times[1] <= times[0] - 400, "{times:?}");
 }
 
 #[tokio::test]
