@@ -23,7 +23,7 @@ pub(crate) struct UpstreamLimits {
     pub(crate) max_idle: usize,
     /// Maximum requests in flight per endpoint; more than fit into the memory for responses.
     pub(crate) max_in_flight: usize,
-    /// Maximum connections per endpoint that are being opened at a time.
+    /// Maximum connections per endpoint that are being opened at a time, besides that of a probe.
     pub(crate) max_connecting: usize,
     /// The same for an ejected endpoint, which is tried because all are ejected.
     pub(crate) max_connecting_ejected: usize,

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::Release;
+use std::time::Duration;
 
 use certs::MutualClient;
 use certs::MutualError;
@@ -72,7 +73,7 @@ pub(super) enum ConnectError {
     Tls(#[from] MutualError),
     #[error("the connection takes too long")]
     Slow,
-    #[error("the endpoint is ejected, and too many connections are being opened")]
+    #[error("too many connections to the endpoint are being opened")]
     Full,
 }
 
@@ -195,16 +196,36 @@ impl Endpoint {
         connection.close();
     }
 
-    /// Opens a connection, within the limits.
+    /// Opens a connection for a request, within the limits. The request queues until `deadline`, by
+    /// the coarse clock.
     ///
     /// # Errors
-    /// [`ConnectError`], which is logged.
-    pub(super) async fn connect(&self) -> Result<Box<PooledConnection>, ConnectError> {
-        let _permit;
+    /// [`ConnectError`]. All but [`ConnectError::Full`] are logged, and count against the endpoint.
+    pub(super) async fn connect(
+        &self,
+        deadline: u64,
+    ) -> Result<Box<PooledConnection>, ConnectError> {
+        // Outside the timeout of the connection: a queue of this side is no fault of the endpoint.
+        let left = Duration::from_millis(deadline.saturating_sub(self.context.clock.now()));
+        let permit = timeout(left, self.connecting.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(ConnectError::Full);
+        };
+        // After the queue: an endpoint that was ejected meanwhile gets a few requests, not all.
+        let _ejected_permit;
         if self.outliers.is_ejected() {
             let permit = self.connecting_ejected.try_acquire();
-            _permit = permit.map_err(|_all_in_use| ConnectError::Full)?;
+            _ejected_permit = permit.map_err(|_all_in_use| ConnectError::Full)?;
         }
+        self.connect_now().await
+    }
+
+    /// Opens a connection without a permit, for a probe: a probe behind a queue of requests would
+    /// fail.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which is logged and counts against the endpoint.
+    pub(super) async fn connect_now(&self) -> Result<Box<PooledConnection>, ConnectError> {
         let connected = timeout(self.context.limits.connect_timeout, self.handshake())
             .await
             .unwrap_or(Err(ConnectError::Slow));
@@ -228,8 +249,6 @@ impl Endpoint {
     }
 
     async fn handshake(&self) -> Result<Box<PooledConnection>, ConnectError> {
-        let permit = self.connecting.acquire().await;
-        let _permit = permit.map_err(|_never_closed| ConnectError::Full)?;
         let tcp = TcpStream::connect(&self.address).await?;
         tcp.set_nodelay(true)?;
         let connected = self.context.tls.connect(Socket::new(tcp)).await?;

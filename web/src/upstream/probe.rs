@@ -52,7 +52,7 @@ async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
     let in_flight = endpoint.in_flight_guard();
     let connection = match endpoint.checkout() {
         Some(connection) => connection,
-        None => match endpoint.connect().await {
+        None => match endpoint.connect_now().await {
             Ok(connection) => connection,
             Err(_logged) => return false,
         },

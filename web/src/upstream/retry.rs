@@ -78,7 +78,11 @@ impl<'a> UpstreamRequest<'a> {
         loop {
             let mut exchange = self.begin(&mut history).await?;
             // Connecting and earlier attempts have taken their part of the time.
-            if !encoder.start(self.deadline.saturating_sub(context.clock.now())) {
+            let left = self.deadline.saturating_sub(context.clock.now());
+            if left == 0 {
+                return Err(UpstreamError::Slow);
+            }
+            if !encoder.start(left) {
                 return Err(UpstreamError::Lost(std::io::ErrorKind::BrokenPipe.into()));
             }
             let failure = match self.exchange(&mut exchange, &mut encoder, body).await {
@@ -132,9 +136,9 @@ impl<'a> UpstreamRequest<'a> {
             let connection = match idle {
                 Some(connection) => connection,
                 // Boxed, because this future is rare and large.
-                None => match Box::pin(endpoint.connect()).await {
+                None => match Box::pin(endpoint.connect(self.deadline)).await {
                     Ok(connection) => connection,
-                    Err(_logged) => {
+                    Err(_not_connected) => {
                         history.unreachable.push(Arc::clone(endpoint));
                         if history.unreachable.len() >= MAX_UNREACHABLE {
                             return Err(UpstreamError::Unavailable);

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use tokio::io::copy_bidirectional;
 use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
@@ -17,6 +19,7 @@ use super::fake::TestPool;
 use super::fake::ok;
 use crate::limits::UpstreamLimits;
 use crate::tests::stack::Certificates;
+use crate::upstream::Source;
 use crate::upstream::UpstreamError;
 
 async fn healthy(certificates: &Certificates) -> FakeEndpoint {
@@ -237,6 +240,43 @@ async fn an_endpoint_that_is_not_ready_gets_requests_only_if_none_is_ready() {
     assert_eq!(first.received().len(), before + 1);
 }
 
+/// The address of a proxy that delays each connection to the endpoint.
+async fn delaying_proxy(endpoint: SocketAddr, delay: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                sleep(delay).await;
+                let mut server = TcpStream::connect(endpoint).await?;
+                copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn requests_that_queue_for_a_connection_eject_no_endpoint() {
+    let certificates = Certificates::issue();
+    let endpoint = healthy(&certificates).await;
+    let proxy = delaying_proxy(endpoint.address, Duration::from_millis(300)).await;
+    // The queue lasts longer than the timeouts of a connection and of a probe.
+    let limits = UpstreamLimits {
+        max_connecting: 1,
+        connect_timeout: Duration::from_secs(1),
+        probe_interval: Duration::from_millis(100),
+        ..UpstreamLimits::default()
+    };
+    let source = Source::Fixed(vec![proxy.to_string().parse().unwrap()]);
+    let pool = TestPool::with_source(&certificates, source, limits);
+    for result in futures::future::join_all((0..10).map(|_| pool.get("/"))).await {
+        assert_eq!(result.unwrap().1, "served");
+    }
+    assert_eq!(pool.counters.connect_failures.load(Relaxed), 0);
+    assert_eq!(pool.counters.ejections.load(Relaxed), 0);
+}
+
 /// An address on which no process listens.
 async fn unused_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -277,7 +317,7 @@ async fn an_unreachable_endpoint_costs_no_response() {
         unused_address().await,
     ];
     let entries = entries.map(|entry| entry.to_string().parse().unwrap());
-    let source = crate::upstream::Source::Fixed(entries.to_vec());
+    let source = Source::Fixed(entries.to_vec());
     let pool = TestPool::with_source(&certificates, source, UpstreamLimits::default());
     for _ in 0..20 {
         assert_eq!(pool.post("/", "a").await.unwrap().0, 200);
