@@ -1,7 +1,10 @@
 //! A pooled connection to an endpoint.
 
+use std::future::Future;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
@@ -11,6 +14,7 @@ use std::task::ready;
 use bytes::BytesMut;
 use tokio::io::AsyncBufRead;
 use tokio::io::AsyncWrite;
+use tokio::task::coop::unconstrained;
 use tokio_rustls::client::TlsStream;
 
 use super::deadline::Deadline;
@@ -69,7 +73,10 @@ impl PooledConnection {
     /// already known.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        self.inbox.is_empty() && Pin::new(&mut self.tls).poll_fill_buf(&mut cx).is_pending()
+        let tls = &mut self.tls;
+        let fill = poll_fn(|cx| Pin::new(&mut *tls).poll_fill_buf(cx).map(drop));
+        // A task that has used up its budget of tokio would see any connection as quiet.
+        self.inbox.is_empty() && pin!(unconstrained(fill)).poll(&mut cx).is_pending()
     }
 
     /// Closes the connection; sends `close_notify` if that is possible without waiting.

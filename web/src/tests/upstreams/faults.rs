@@ -1,15 +1,18 @@
 //! Tests of several endpoints, some of which fail.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
@@ -216,6 +219,35 @@ async fn a_connection_that_the_endpoint_has_closed_is_not_used_again() {
         );
     }
     assert_eq!(endpoint.received().len(), 20);
+}
+
+#[tokio::test]
+async fn a_closed_connection_is_noticed_by_a_task_that_has_used_up_its_budget() {
+    let certificates = Certificates::issue();
+    let endpoint = healthy(&certificates).await;
+    let limits = UpstreamLimits {
+        probe_interval: Duration::from_mins(1),
+        ..UpstreamLimits::default()
+    };
+    let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
+    pool.wait_for(1).await;
+    assert_eq!(pool.post("/", "a").await.unwrap().0, 200);
+    endpoint.kill().await;
+    let _restarted = FakeEndpoint::start_at(endpoint.address, &certificates, |_| {
+        Action::Respond(ok("restarted"))
+    })
+    .await;
+    // Time to notice the close, as between any two requests of a pool.
+    sleep(Duration::from_millis(50)).await;
+    let mut post = Box::pin(pool.post("/", "b"));
+    let first_poll = poll_fn(|cx| {
+        while let Poll::Ready(budget) = poll_proceed(cx) {
+            budget.made_progress();
+        }
+        Poll::Ready(post.as_mut().poll(cx).is_ready())
+    });
+    assert!(!first_poll.await);
+    assert_eq!(post.await.unwrap().0, 200);
 }
 
 #[tokio::test]
