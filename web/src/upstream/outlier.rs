@@ -76,7 +76,8 @@ impl OutlierDetector {
 
     /// Whether there was no response since `began`.
     pub(super) fn is_silent_since(&self, began: u64) -> bool {
-        self.last_response.load(Relaxed) <= began
+        // A response within the same tick may have arrived after `began`.
+        self.last_response.load(Relaxed) < began
     }
 
     /// Records a failed request.
@@ -188,6 +189,15 @@ mod tests {
             outliers.on_probe(true, now + 500, &limits),
             Some(Change::Readmitted)
         );
+    }
+
+    #[test]
+    fn an_endpoint_that_responded_within_the_same_tick_is_not_silent() {
+        let outliers = OutlierDetector::default();
+        assert!(outliers.is_silent_since(1));
+        outliers.on_response(100);
+        assert!(!outliers.is_silent_since(100));
+        assert!(outliers.is_silent_since(101));
     }
 
     #[test]
