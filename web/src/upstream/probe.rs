@@ -1,5 +1,7 @@
 //! Readiness probes.
 
+use std::hash::BuildHasher;
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Duration;
@@ -23,7 +25,6 @@ use crate::handler::BodyError;
 
 /// Probes an endpoint while it is on the list.
 pub(super) async fn run(endpoint: Weak<Endpoint>) {
-    let mut count = 0;
     while let Some(endpoint) = endpoint.upgrade().filter(|endpoint| !endpoint.is_removed()) {
         let limits = endpoint.context.limits.clone();
         let began = endpoint.context.clock.now();
@@ -32,8 +33,7 @@ pub(super) async fn run(endpoint: Weak<Endpoint>) {
             Err(_elapsed) => endpoint.on_probe_timeout(began),
         }
         drop(endpoint);
-        count += 1;
-        sleep(jittered(limits.probe_interval, count)).await;
+        sleep(jittered(limits.probe_interval)).await;
     }
 }
 
@@ -71,7 +71,8 @@ async fn is_ready(endpoint: &Arc<Endpoint>) -> bool {
 }
 
 /// The interval with up to a tenth of jitter, so that several edges do not probe in step.
-fn jittered(interval: Duration, count: u32) -> Duration {
-    // 61 and 100 are coprime: every hundredth occurs before one repeats.
-    interval * 9 / 10 + interval / 5 * (count.wrapping_mul(61) % 100) / 100
+fn jittered(interval: Duration) -> Duration {
+    // The keys of each `RandomState` are random, and differ between processes.
+    let percent = RandomState::new().hash_one(()) % 100;
+    interval * 9 / 10 + interval / 5 * u32::try_from(percent).unwrap_or(0) / 100
 }
