@@ -136,7 +136,9 @@ impl UpstreamPool {
     fn on_tick(&self, now: u64, is_second: bool) {
         let endpoints = self.endpoints.load();
         let mut removed = lock_ignoring_poison(&self.removed);
-        removed.retain(|endpoint| endpoint.in_flight() > 0);
+        // Requests in flight refer to their endpoint, and so does a thread that still chooses from an
+        // old list.
+        removed.retain(|endpoint| Arc::strong_count(endpoint) > 1);
         for endpoint in endpoints.iter().chain(removed.iter()) {
             endpoint.expire_deadlines(now);
             if is_second {
