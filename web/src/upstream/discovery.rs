@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Weak;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::counters::count;
 use super::pool::UpstreamPool;
+use crate::limits::UpstreamLimits;
 
 /// Maximum size of the list, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -119,6 +122,7 @@ pub(super) struct Resolver {
     /// The last known addresses of each name.
     resolved: HashMap<String, Vec<String>>,
     resolved_at: Option<Instant>,
+    lookup: Option<JoinHandle<HashMap<String, Vec<String>>>>,
     /// The last content of the file.
     text: Option<String>,
     /// Whether that content was parsed.
@@ -132,6 +136,7 @@ impl Resolver {
             entries,
             resolved: HashMap::new(),
             resolved_at: None,
+            lookup: None,
             text: None,
             parsed: false,
         }
@@ -165,12 +170,7 @@ impl Resolver {
                     count(&pool.context.counters.list_failures);
                 }
             }
-            if self
-                .resolved_at
-                .is_none_or(|time| time.elapsed() >= limits.resolve_interval)
-            {
-                self.resolve().await;
-            }
+            self.resolve(&limits).await;
             let Some(pool) = pool.upgrade() else { return };
             pool.set(&self.addresses());
             drop(pool);
@@ -203,29 +203,51 @@ impl Resolver {
         if entries != self.entries {
             self.entries = entries;
             self.resolved_at = None;
+            self.lookup = None;
         }
         Some(Ok(()))
     }
 
-    /// Resolves all names; a name that cannot be resolved keeps its last addresses.
-    async fn resolve(&mut self) {
-        self.resolved_at = Some(Instant::now());
-        for entry in &self.entries {
-            let Entry::Name(name) = entry else { continue };
-            match tokio::net::lookup_host(name).await {
-                Ok(found) => {
-                    let mut found: Vec<_> = found.map(|address| address.to_string()).collect();
-                    found.sort_unstable();
-                    if !found.is_empty() {
-                        self.resolved.insert(name.clone(), found);
-                    }
+    /// Resolves all names when that is due.
+    async fn resolve(&mut self, limits: &UpstreamLimits) {
+        let is_due = |time: Instant| time.elapsed() >= limits.resolve_interval;
+        if self.lookup.is_none() && self.resolved_at.is_none_or(is_due) {
+            self.resolved_at = Some(Instant::now());
+            let names = self.entries.iter().filter_map(|entry| match entry {
+                Entry::Name(name) => Some(name.clone()),
+                Entry::Endpoint(_) => None,
+            });
+            self.lookup = Some(tokio::spawn(lookup(names.collect())));
+        }
+        // A name server that does not respond delays the next check of the file by one interval,
+        // and not by the timeout of DNS.
+        if let Some(lookup) = &mut self.lookup
+            && let Ok(found) = timeout(limits.file_interval, lookup).await
+        {
+            self.resolved.extend(found.unwrap_or_default());
+            self.lookup = None;
+        }
+    }
+}
+
+/// The addresses of the names; without those that cannot be resolved, which keep their last ones.
+async fn lookup(names: Vec<String>) -> HashMap<String, Vec<String>> {
+    let mut resolved = HashMap::new();
+    for name in names {
+        match tokio::net::lookup_host(&name).await {
+            Ok(found) => {
+                let mut found: Vec<_> = found.map(|address| address.to_string()).collect();
+                found.sort_unstable();
+                if !found.is_empty() {
+                    resolved.insert(name.clone(), found);
                 }
-                Err(error) => {
-                    tracing::error!(name, %error, "the name of an upstream cannot be resolved");
-                }
+            }
+            Err(error) => {
+                tracing::error!(name, %error, "the name of an upstream cannot be resolved");
             }
         }
     }
+    resolved
 }
 
 /// Whether a list can change.
