@@ -142,7 +142,7 @@ impl Upstreams {
         UpstreamRequest::new(&self.0, head, body).send(body).await
     }
 
-    /// Whether the last probe of any endpoint succeeded.
+    /// Whether any endpoint is ready by its last probes; one failed probe is tolerated.
     pub(crate) fn is_any_ready(&self) -> bool {
         let endpoints = self.0.endpoints();
         endpoints

@@ -9,7 +9,8 @@ pub(crate) struct UpstreamLimits {
     /// has sent more of a body. Shorter than the stall timeout of client connections. The endpoint
     /// receives the remaining time.
     pub(crate) response_timeout: Duration,
-    /// From the first packet to the end of the handshake: two round trips and 3 ms of work.
+    /// From the resolution of the host name to the end of the TLS handshake: two round trips and
+    /// 3 ms of work after DNS.
     pub(crate) connect_timeout: Duration,
     /// Maximum silence of an endpoint within a response body.
     pub(crate) stall_timeout: Duration,
@@ -33,8 +34,8 @@ pub(crate) struct UpstreamLimits {
     pub(crate) probe_timeout: Duration,
     /// Failed probes in a row that eject an endpoint.
     pub(crate) probe_failures: u32,
-    /// Lost or late requests in a row that eject an endpoint. An endpoint that refuses connections
-    /// is ejected at once.
+    /// Lost or late requests in a row that eject an endpoint. An endpoint that cannot be connected
+    /// to is ejected at once.
     pub(crate) request_failures: u32,
     /// Minimum ejection time; doubled by each further ejection soon after.
     pub(crate) min_ejection: Duration,

@@ -15,7 +15,6 @@ use http_body_util::BodyExt;
 use http_body_util::StreamBody;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
@@ -39,25 +38,6 @@ async fn an_endpoint_with_another_identity_gets_no_request() {
         assert!(response.contains("retry-after: 2"), "{response}");
         assert!(app.received().is_empty(), "{name}");
     }
-}
-
-#[tokio::test]
-async fn an_unreachable_endpoint_costs_no_request() {
-    let certificates = Certificates::issue();
-    let unreachable = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let app = FakeApp::start(&certificates, "internal/app").await;
-    let web = TestEdge::start(&certificates, &[unreachable, app.address, unreachable]).await;
-    for _ in 0..5 {
-        assert_eq!(
-            status(&web.request("POST /sign-in", "", "email=a").await),
-            "200"
-        );
-    }
-    assert_eq!(app.received().len(), 5);
 }
 
 #[tokio::test]

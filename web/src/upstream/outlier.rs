@@ -15,7 +15,7 @@ const PROBATION: u64 = 30_000;
 
 /// The outlier detector of an endpoint. Times are those of the coarse clock, in milliseconds.
 ///
-/// Ejects the endpoint at once if it refuses connections, after a few lost or late requests in a
+/// Ejects the endpoint at once if it cannot be connected to, after a few lost or late requests in a
 /// row, and after failed probes. Readmits it after a successful probe once the ejection time has
 /// passed; the time doubles if the endpoint is ejected again soon.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct OutlierDetector {
     ejected: AtomicBool,
     /// Whether the last request failed.
     failing: AtomicBool,
-    /// Whether the last probes succeeded.
+    /// Whether the endpoint is ready by its last probes; a few failures in a row are tolerated.
     ready: AtomicBool,
     /// The time of the last response.
     last_response: AtomicU64,
@@ -50,7 +50,8 @@ pub(super) enum Change {
 /// The failure of an endpoint to serve a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The endpoint refused the connection.
+    /// The endpoint cannot be connected to: TCP or TLS failed, or took too long, or the identity is
+    /// another one.
     Unreachable,
     /// The connection was lost, the response was late, or malformed.
     NoResponse,

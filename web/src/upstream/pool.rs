@@ -23,7 +23,7 @@ use crate::per_worker::lock_ignoring_poison;
 /// Ticks of the coarse clock in a second.
 const TICKS_PER_SECOND: u32 = 10;
 
-/// The current endpoints, and removed ones with requests in flight.
+/// The current endpoints, and removed ones that are still in use.
 pub(super) struct UpstreamPool {
     pub(super) context: Arc<PoolContext>,
     pub(super) budget: Budget,
@@ -151,8 +151,9 @@ impl UpstreamPool {
     }
 }
 
-/// The power of two choices: of two eligible endpoints, the one with fewer requests in flight. The
-/// number of the choice determines which two, and breaks ties.
+/// The power of two choices: of two eligible endpoints, the one with fewer requests in flight. By
+/// the number of the choice, the first is the next in turn, which also wins a tie, and the second
+/// is pseudorandom.
 fn pick(
     endpoints: &[Arc<Endpoint>],
     choice: usize,
