@@ -292,11 +292,12 @@ async fn delaying_proxy(endpoint: SocketAddr, delay: Duration) -> SocketAddr {
 async fn requests_that_queue_for_a_connection_eject_no_endpoint() {
     let certificates = Certificates::issue();
     let endpoint = healthy(&certificates).await;
-    let proxy = delaying_proxy(endpoint.address, Duration::from_millis(300)).await;
+    let proxy = delaying_proxy(endpoint.address, Duration::from_millis(500)).await;
     // The queue lasts longer than the timeouts of a connection and of a probe.
     let limits = UpstreamLimits {
         max_connecting: 1,
-        connect_timeout: Duration::from_secs(1),
+        connect_timeout: Duration::from_secs(2),
+        probe_timeout: Duration::from_secs(2),
         probe_interval: Duration::from_millis(100),
         ..UpstreamLimits::default()
     };

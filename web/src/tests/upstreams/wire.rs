@@ -332,14 +332,14 @@ async fn an_upload_may_take_longer_than_the_response() {
     let certificates = Certificates::issue();
     let endpoint = FakeEndpoint::start(&certificates, |_| Action::Respond(ok("received"))).await;
     let limits = UpstreamLimits {
-        response_timeout: Duration::from_millis(500),
+        response_timeout: Duration::from_secs(1),
         ..UpstreamLimits::default()
     };
     let pool = TestPool::with_limits(&certificates, &[&endpoint], limits);
     pool.wait_for(1).await;
     let uploads = (0..3).map(|_| {
         let slow = futures::stream::iter(["slow", "and", "steady"]).then(async |piece| {
-            sleep(Duration::from_millis(800)).await;
+            sleep(Duration::from_millis(700)).await;
             Ok::<_, BodyError>(Frame::data(Bytes::from(piece)))
         });
         let body = BodyExt::boxed(StreamBody::new(Box::pin(slow)));
