@@ -42,6 +42,7 @@ use crate::problem::Reason;
 use crate::request_body::LimitedBody;
 use crate::response_body::EdgeBody;
 use crate::screen;
+use crate::upstream::StreamedBody;
 use crate::upstream::UpstreamBody;
 use crate::upstream::UpstreamError;
 use crate::upstream::Upstreams;
@@ -170,7 +171,7 @@ impl Edge {
             return self.health(head.uri.path()).map(EdgeResponse::Local);
         }
         // Headers: forwarded, removed and set.
-        let head = self.rewrite(head, client, id)?;
+        let mut head = self.rewrite(head, client, id)?;
         // Memory: the client's share of memory for bodies.
         let memory = self.admission.buffers.try_acquire(client.address, 0);
         let mut memory = memory.ok_or(OVERLOADED)?;
@@ -184,6 +185,9 @@ impl Edge {
         prebuffered.await?;
         if !memory.try_grow_to(self.limits.buffers.per_request) {
             return Err(OVERLOADED);
+        }
+        if !body.is_received() {
+            head.extensions.insert(StreamedBody);
         }
         // Load: the adaptive concurrency limit of the request's class.
         let permit = self

@@ -10,6 +10,9 @@ pub(crate) use upstream::UpstreamLimits;
 /// Maximum header fields of a request. Browsers send about 20, a load balancer adds 5.
 pub(crate) const MAX_HEADERS: usize = 64;
 
+/// [`Limits::request_body_timeout`], which the app tier learns of too.
+const REQUEST_BODY_TIMEOUT: Duration = Duration::from_mins(10);
+
 /// The limits towards clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
@@ -178,7 +181,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_mins(2),
             read_timeout: Duration::from_secs(10),
             min_bytes_per_second: 1024,
-            request_body_timeout: Duration::from_mins(10),
+            request_body_timeout: REQUEST_BODY_TIMEOUT,
             response_timeout: Duration::from_mins(15),
             write_stall_interval: Duration::from_secs(5),
             tcp_user_timeout: Duration::from_secs(20),

@@ -94,10 +94,15 @@ impl<'b, B: RequestBody> LimitedBody<'b, B> {
             .for_each(AdmissionPermit::on_response);
     }
 
+    /// Whether the client has sent the whole body.
+    pub(crate) fn is_received(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
     /// The whole body, if it is prebuffered.
     pub(crate) fn take_complete(&mut self) -> Option<BufferedBody> {
-        let complete = self.body.is_end_stream();
-        complete.then(|| BufferedBody(std::mem::take(&mut self.prebuffered)))
+        self.is_received()
+            .then(|| BufferedBody(std::mem::take(&mut self.prebuffered)))
     }
 
     /// Ready once the client has disconnected.

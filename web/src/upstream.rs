@@ -55,6 +55,10 @@ pub(crate) use response_body::UpstreamBody;
 pub(crate) use response_body::UpstreamBodyError;
 use retry::UpstreamRequest;
 
+/// Request extension: the client still sends the body. The endpoint gets time for the upload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamedBody;
+
 /// A failure to get a response from an endpoint.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamError {

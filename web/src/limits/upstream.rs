@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::REQUEST_BODY_TIMEOUT;
+
 /// The limits and timeouts towards the app tier.
 #[derive(Clone, Debug)]
 pub(crate) struct UpstreamLimits {
@@ -9,6 +11,8 @@ pub(crate) struct UpstreamLimits {
     /// has sent more of a body. Shorter than the stall timeout of client connections. The endpoint
     /// receives the remaining time.
     pub(crate) response_timeout: Duration,
+    /// Time of a body that the client still sends; the endpoint receives it with the remaining time.
+    pub(crate) upload_timeout: Duration,
     /// From the resolution of the host name to the end of the TLS handshake: two round trips and
     /// 3 ms of work after DNS.
     pub(crate) connect_timeout: Duration,
@@ -52,6 +56,7 @@ impl Default for UpstreamLimits {
     fn default() -> Self {
         Self {
             response_timeout: Duration::from_secs(100),
+            upload_timeout: REQUEST_BODY_TIMEOUT,
             connect_timeout: Duration::from_millis(1500),
             stall_timeout: Duration::from_secs(100),
             idle_timeout: Duration::from_secs(30),

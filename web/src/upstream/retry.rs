@@ -8,6 +8,7 @@ use http::Response;
 use http::request;
 use http_body::Body;
 
+use super::StreamedBody;
 use super::UpstreamBody;
 use super::UpstreamError;
 use super::counters::count;
@@ -37,6 +38,8 @@ pub(super) struct UpstreamRequest<'a> {
     /// Deadline of the response over all attempts, by the coarse clock. Only the last attempt can
     /// exceed it: a request that has waited for its client cannot be sent again.
     deadline: u64,
+    /// Milliseconds for the upload of a body that the client still sends.
+    upload: u64,
 }
 
 /// The failed attempts of a request.
@@ -52,8 +55,15 @@ struct History {
 impl<'a> UpstreamRequest<'a> {
     pub(super) fn new<B: Body>(pool: &'a UpstreamPool, head: &'a request::Parts, body: &B) -> Self {
         pool.budget.deposit();
-        let timeout = millis(pool.context.limits.response_timeout);
+        let limits = &pool.context.limits;
+        let timeout = millis(limits.response_timeout);
+        let is_streamed = head.extensions.get::<StreamedBody>().is_some();
         Self {
+            upload: if is_streamed {
+                millis(limits.upload_timeout)
+            } else {
+                0
+            },
             pool,
             head,
             idempotent: matches!(head.method, Method::GET | Method::HEAD) && body.is_end_stream(),
@@ -82,7 +92,7 @@ impl<'a> UpstreamRequest<'a> {
             if left == 0 {
                 return Err(UpstreamError::Slow);
             }
-            if !encoder.start(left) {
+            if !encoder.start(left.saturating_add(self.upload)) {
                 return Err(UpstreamError::Lost(std::io::ErrorKind::BrokenPipe.into()));
             }
             let failure = match self.exchange(&mut exchange, &mut encoder, body).await {

@@ -334,7 +334,8 @@ fn fuzz_response() {
         {
             let (head, reference_body, reference_rest) = parse_with_reference(bytes);
             assert!(head.start_line.starts_with(&format!("HTTP/1.1 {status}")));
-            for (name, value) in &headers {
+            // A length that is information only is written anew, without leading zeros.
+            for (name, value) in headers.iter().filter(|(name, _)| name != "content-length") {
                 assert!(head.values(name).contains(&&value[..]), "{name}");
             }
             assert_eq!((&body, &rest[..]), (&reference_body, reference_rest));
