@@ -77,30 +77,43 @@ impl DevelopmentCa {
         })
     }
 
-    /// Loads the root in `dir` (`ca.pem`, `ca.key`), or creates one there.
+    /// Loads the root in `dir` (`ca.pem`, `ca.key`), or creates one there if neither file exists.
     ///
     /// # Errors
-    /// [`IssueError::Root`] if the existing root has another subject, expires within 400 days, or
-    /// does not match its key; [`IssueError::File`]; [`IssueError::Certificate`].
+    /// [`IssueError::IncompleteRoot`] if only one of the files exists; [`IssueError::Root`] if the
+    /// existing root has another subject, expires within 400 days, or does not match its key;
+    /// [`IssueError::File`]; [`IssueError::Certificate`].
     pub fn load_or_create(
         dir: &Path,
         subject: &Subject,
         now: OffsetDateTime,
     ) -> Result<Self, IssueError> {
-        let found = (files::read(dir, "ca.pem")?, files::read(dir, "ca.key")?);
-        if let (Some(certificate_pem), Some(key_pem)) = found {
-            let unusable = |why| IssueError::Root {
-                path: dir.join("ca.pem"),
-                why,
-            };
-            let key = KeyPair::from_pem(&key_pem)
-                .map_err(|_reason_may_quote_the_key| unusable("its key cannot be parsed"))?;
-            check_root(&certificate_pem, &key, subject, now).map_err(unusable)?;
-            return Ok(Self {
-                certificate_pem,
-                issuer: Issuer::new(root_params(subject), key),
-            });
+        let incomplete = |missing| IssueError::IncompleteRoot {
+            path: dir.join(missing),
+        };
+        match (files::read(dir, "ca.pem")?, files::read(dir, "ca.key")?) {
+            (Some(certificate_pem), Some(key_pem)) => {
+                let unusable = |why| IssueError::Root {
+                    path: dir.join("ca.pem"),
+                    why,
+                };
+                let key = KeyPair::from_pem(&key_pem)
+                    .map_err(|_reason_may_quote_the_key| unusable("its key cannot be parsed"))?;
+                check_root(&certificate_pem, &key, subject, now).map_err(unusable)?;
+                Ok(Self {
+                    certificate_pem,
+                    issuer: Issuer::new(root_params(subject), key),
+                })
+            }
+            // A new root would replace the remaining file, and peers may still trust the old root.
+            (Some(_), None) => Err(incomplete("ca.key")),
+            (None, Some(_)) => Err(incomplete("ca.pem")),
+            (None, None) => Self::create_in(dir, subject, now),
         }
+    }
+
+    /// Creates a root, and writes its files into `dir`.
+    fn create_in(dir: &Path, subject: &Subject, now: OffsetDateTime) -> Result<Self, IssueError> {
         let ca = Self::create(subject, Validity::days(now, ROOT_DAYS))?;
         files::replace(
             dir,

@@ -110,6 +110,15 @@ pub enum IssueError {
         /// The reason.
         why: &'static str,
     },
+    /// The certificate or the key of the root of an earlier run is missing, but not both.
+    #[error(
+        "{path} is missing beside the other file of the root; restore it, or remove the directory \
+         {} to create a new root", directory(path).display()
+    )]
+    IncompleteRoot {
+        /// The missing file.
+        path: PathBuf,
+    },
     /// A name is not ASCII, as names in a certificate must be.
     #[error("{name:?} cannot be a name in a certificate")]
     Name {

@@ -64,6 +64,25 @@ fn a_root_of_another_trust_domain_is_refused() {
 }
 
 #[test]
+fn a_root_of_which_one_file_is_missing_is_refused_and_the_other_file_is_kept() {
+    for (missing, kept) in [("ca.key", "ca.pem"), ("ca.pem", "ca.key")] {
+        let dir = TempDir::new().unwrap();
+        let file = |name: &str| dir.path().join("internal").join(name);
+        development(&Settings::new(dir.path(), noon())).unwrap();
+        let before = fs::read(file(kept)).unwrap();
+        fs::remove_file(file(missing)).unwrap();
+        let error = development(&Settings::new(dir.path(), noon())).unwrap_err();
+        assert!(
+            matches!(&error, IssueError::IncompleteRoot { path } if *path == file(missing)),
+            "{error}"
+        );
+        assert!(error.to_string().contains("restore it"), "{error}");
+        assert_eq!(fs::read(file(kept)).unwrap(), before);
+        assert!(!file(missing).exists());
+    }
+}
+
+#[test]
 fn a_database_client_has_the_subject_and_the_issuer_that_its_account_requires() {
     let dir = TempDir::new().unwrap();
     development(&Settings::new(dir.path(), noon())).unwrap();
