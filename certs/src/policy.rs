@@ -1,4 +1,5 @@
-//! The TLS policy. Every TLS configuration of the workspace is built here.
+//! The TLS policy. Every TLS configuration of the tiers is built here; the only setting is
+//! [`Versions`].
 
 use std::sync::Arc;
 use std::sync::LazyLock;
