@@ -9,7 +9,7 @@ use http::Method;
 use http::StatusCode;
 use telemetry::RequestId;
 
-use crate::api_schema;
+use crate::api_schema::UNKNOWN;
 use crate::per_worker::lock_ignoring_poison;
 use crate::problem::Reason;
 use crate::screen;
@@ -49,7 +49,7 @@ impl Entry {
         Self {
             started: Instant::now(),
             // An unknown method is arbitrary text of the client, and is not logged.
-            method: screen::method_name(method).unwrap_or("*"),
+            method: screen::method_name(method).unwrap_or(UNKNOWN),
             route,
             client: client.to_canonical(),
             request: id,
@@ -62,8 +62,8 @@ impl Entry {
     /// Begins the line of a malformed request.
     pub(crate) fn malformed(client: IpAddr, id: RequestId) -> Self {
         let method = Method::default();
-        let mut entry = Self::begin(&method, api_schema::UNKNOWN, client, id);
-        entry.method = "*";
+        let mut entry = Self::begin(&method, UNKNOWN, client, id);
+        entry.method = UNKNOWN;
         entry
     }
 

@@ -74,7 +74,7 @@ impl ApiSchemaError {
     }
 }
 
-/// The placeholder in logs and metrics for a path without a route.
+/// The placeholder in logs and metrics for a path without a route, and for an unknown method.
 pub(crate) const UNKNOWN: &str = "*";
 
 impl ApiSchema {

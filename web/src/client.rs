@@ -10,7 +10,7 @@ use http::HeaderValue;
 use ipnet::IpNet;
 
 /// The addresses of the client and of the proxies in between, the nearest last.
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The trace id of AWS's load balancers.
 pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// Maximum length of a forwarded trace id, in bytes; AWS's are below 150.

@@ -11,16 +11,15 @@ use tracing::Span;
 
 use crate::client::Client;
 use crate::client::X_AMZN_TRACE_ID;
+use crate::client::X_FORWARDED_FOR;
 use crate::config::Origin;
 use crate::problem::Problem;
 use crate::screen::cookies;
 use crate::screen::validators;
 
-/// The client's address, without other hops; set only by this tier.
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The scheme that the client used.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// The host of the request.
+/// The configured origin's authority.
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Request headers that are forwarded and may occur once. Headers on neither list are removed,
@@ -96,6 +95,7 @@ pub(crate) fn to_upstream(
     }
     validators::remove_malformed(&mut to);
     remove_connection_options(&mut to, from);
+    // Only the client's address, without the hops in between.
     if let Ok(address) = HeaderValue::try_from(client.address.to_string()) {
         to.insert(X_FORWARDED_FOR, address);
     }

@@ -10,7 +10,6 @@ mod observed;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use certs::Reloads;
 use certs::policy;
@@ -23,12 +22,12 @@ use prometheus_client::registry::Registry;
 
 use self::observed::Observed;
 use crate::admission::Admission;
+use crate::api_schema::UNKNOWN;
+use crate::per_worker::lock_ignoring_poison;
 use crate::upstream::UpstreamCounters;
 
 pub(crate) use endpoint::serve;
 
-/// The label of unknown routes.
-const UNKNOWN: &str = "*";
 /// The labels of the status classes.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -42,7 +41,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics for these routes; responses of other routes are counted as `*`.
+    /// Metrics for these routes; responses of other routes are counted as [`UNKNOWN`].
     pub(crate) fn new<'r>(routes: impl IntoIterator<Item = &'r str>) -> Arc<Self> {
         let mut registry = Registry::with_prefix("web");
         let build = [
@@ -107,9 +106,7 @@ impl Metrics {
         what: &'static str,
         reloads: impl Fn() -> Reloads + Send + Sync + 'static,
     ) {
-        let all = &self.observed.reloads;
-        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((what, Box::new(reloads)));
+        lock_ignoring_poison(&self.observed.reloads).push((what, Box::new(reloads)));
     }
 
     /// Registers the occupancy and the limits of admission.
@@ -129,7 +126,7 @@ impl Metrics {
     /// All metrics, in the text format of `OpenMetrics`.
     pub(crate) fn text(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let registry = lock_ignoring_poison(&self.registry);
         if let Err(error) = text::encode(&mut text, &registry) {
             tracing::error!(%error, "metrics cannot be encoded");
         }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 
 use certs::Reloads;
 use prometheus_client::collector::Collector;
@@ -15,6 +14,7 @@ use prometheus_client::encoding::NoLabelSet;
 use prometheus_client::metrics::MetricType;
 
 use crate::admission::Admission;
+use crate::per_worker::lock_ignoring_poison;
 use crate::upstream::UpstreamCounters;
 
 /// Returns the reloads of some files.
@@ -67,7 +67,7 @@ impl Collector for Observed {
 
 impl Observed {
     fn encode_reloads(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        let all = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock_ignoring_poison(&self.reloads);
         let mut outcomes = Vec::new();
         let mut failing = Vec::new();
         for (what, read) in all.iter() {
