@@ -7,6 +7,11 @@ use std::time::Duration;
 
 pub(crate) use upstream::UpstreamLimits;
 
+/// Maximum time without a byte in either direction while a request to a plaintext listener (the
+/// redirect, metrics) is in flight. Connections of the edge have no such limit:
+/// [`Limits::read_timeout`] and the limits towards the app tier end their pauses.
+const PLAINTEXT_STALL_TIMEOUT: Duration = Duration::from_mins(2);
+
 /// Maximum header fields of a request. Browsers send about 20, a load balancer adds 5.
 pub(crate) const MAX_HEADERS: usize = 64;
 
@@ -36,9 +41,6 @@ pub(crate) struct Limits {
     /// handshake is worth more than the memory of an idle connection; load balancers (AWS: 60 s)
     /// must close first, so that no request is sent on a connection that this tier closes.
     pub(crate) keep_alive_timeout: Duration,
-    /// While a request is in flight: maximum time without a byte in either direction. Longer than
-    /// the app tier's total time, so that a slow app causes a 504 and not a reset.
-    pub(crate) stall_timeout: Duration,
     /// How long a client may neither send the rest of a body, nor read a response, nor grant
     /// flow-control credit for it; then [`Limits::min_bytes_per_second`] applies.
     pub(crate) read_timeout: Duration,
@@ -48,6 +50,8 @@ pub(crate) struct Limits {
     /// Maximum total time of a request body: a little more than 8 MiB at 128 kbit/s take.
     pub(crate) request_body_timeout: Duration,
     /// Maximum total time of a response, from its head: a little more than 100 MB at 1 Mbit/s take.
+    /// Checked only while the client delays the response: one whose client reads as fast as it
+    /// arrives may take longer.
     pub(crate) response_timeout: Duration,
     /// Interval of the check that a client reads its responses from the kernel's send buffer, at
     /// [`Limits::min_bytes_per_second`].
@@ -120,7 +124,8 @@ pub(crate) struct Http2Limits {
 pub(crate) struct ShareLimits {
     /// For all clients together.
     pub(crate) capacity: u64,
-    /// The part of the capacity that is reserved for established clients: those with a session.
+    /// The part of the capacity that is reserved for established clients: those from which the app
+    /// has recently authenticated a request.
     pub(crate) reserved: u64,
     /// Maximum of one client, however much is free. An IPv6 site (/48) has four times as much as
     /// one of its networks (/64).
@@ -143,9 +148,10 @@ pub(crate) struct BufferLimits {
 /// The bounds of a class's adaptive concurrency limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LimiterConfig {
-    /// Minimum of the limit: this many requests are never refused.
+    /// The limit does not fall below this. A quarter of it is reserved for established clients, and
+    /// one client gets at most half.
     pub(crate) min: u32,
-    /// Maximum of the limit: more requests are always refused.
+    /// The limit does not rise above this.
     pub(crate) max: u32,
     /// Responses within this time never count as overload, even if they are usually much faster.
     pub(crate) tolerated_latency: Duration,
@@ -158,7 +164,9 @@ pub(crate) struct ClassLimits {
     /// bounds memory. A person does not notice that the head of a page takes 100 ms.
     pub(crate) ordinary: LimiterConfig,
     /// Transactions. Each takes a core and a database connection for up to seconds, and up to 8 MiB
-    /// of an app's memory. An import sends four at a time, half of the floor.
+    /// of an app's memory. An import sends four at a time, half of the floor: as many as one
+    /// established client gets of it while no other sends transactions. A client that is not
+    /// established gets three.
     pub(crate) bulk: LimiterConfig,
     /// Requests that hash a password. An app hashes few at a time, 50 ms each, with a short queue;
     /// it refuses more too.
@@ -178,7 +186,6 @@ impl Default for Limits {
             first_request_timeout: Duration::from_secs(7),
             header_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(75),
-            stall_timeout: Duration::from_mins(2),
             read_timeout: Duration::from_secs(10),
             min_bytes_per_second: 1024,
             request_body_timeout: REQUEST_BODY_TIMEOUT,
@@ -267,7 +274,7 @@ impl Limits {
             first_request_timeout: self.first_request_timeout,
             header_timeout: self.header_timeout,
             keep_alive_timeout: self.keep_alive_timeout,
-            stall_timeout: self.stall_timeout,
+            stall_timeout: PLAINTEXT_STALL_TIMEOUT,
             read_timeout: self.read_timeout,
             min_bytes_per_second: self.min_bytes_per_second,
             shutdown_grace: self.shutdown_grace,
@@ -284,7 +291,6 @@ mod tests {
     #[test]
     fn each_limit_leaves_room_for_the_next() {
         let limits = Limits::default();
-        assert!(limits.upstream.response_timeout < limits.stall_timeout);
         assert!(limits.upstream.connect_timeout < limits.upstream.response_timeout);
         assert!(limits.handshake_timeout < Duration::from_secs(10));
         let load_balancer = Duration::from_mins(1);
@@ -301,7 +307,7 @@ mod tests {
         for class in [classes.ordinary, classes.bulk, classes.sign_in] {
             assert!(0 < class.min && class.min <= class.max);
         }
-        // The four requests of `cargo stack import` are never shed: one client gets half.
+        // The four requests of `cargo stack import`: an established client gets half of the floor.
         assert!(limits.classes.bulk.min >= 8);
     }
 

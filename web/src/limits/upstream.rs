@@ -8,8 +8,7 @@ use super::REQUEST_BODY_TIMEOUT;
 #[derive(Clone, Debug)]
 pub(crate) struct UpstreamLimits {
     /// From a request to the head of its response, over all attempts; begins again when the client
-    /// has sent more of a body. Shorter than the stall timeout of client connections. The endpoint
-    /// receives the remaining time.
+    /// has sent more of a body. The endpoint receives the remaining time.
     pub(crate) response_timeout: Duration,
     /// Time of a body that the client still sends; the endpoint receives it with the remaining time.
     pub(crate) upload_timeout: Duration,
