@@ -32,38 +32,23 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits for the clients of a public listener.
-    #[must_use]
-    pub fn public() -> Self {
-        Self {
-            max_connections: 8192,
-            handshake_timeout: Duration::from_secs(5),
-            first_request_timeout: Duration::from_secs(7),
-            header_timeout: Duration::from_secs(10),
-            keep_alive_timeout: Duration::from_mins(1),
-            stall_timeout: Duration::from_mins(2),
-            read_timeout: Duration::from_secs(10),
-            min_bytes_per_second: 1024,
-            shutdown_grace: Duration::from_millis(500),
-            drain_timeout: Duration::from_secs(10),
-            max_header_bytes: 16 * 1024,
-        }
-    }
-
     /// Limits for another tier that pools its connections: longer than the pool's timeouts, so that
     /// the client closes first and no request is sent on a connection that the server closes.
     #[must_use]
     pub fn internal() -> Self {
         Self {
             max_connections: 4096,
+            handshake_timeout: Duration::from_secs(5),
             first_request_timeout: Duration::from_mins(2),
+            header_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_mins(2),
             stall_timeout: Duration::from_mins(3),
             read_timeout: Duration::from_mins(1),
+            min_bytes_per_second: 1024,
             // The other tier retries a request that was not accepted.
             shutdown_grace: Duration::ZERO,
+            drain_timeout: Duration::from_secs(10),
             max_header_bytes: 32 * 1024,
-            ..Self::public()
         }
     }
 }

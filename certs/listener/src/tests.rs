@@ -113,7 +113,7 @@ fn short() -> Limits {
         header_timeout: Duration::from_millis(100),
         first_request_timeout: Duration::from_millis(500),
         keep_alive_timeout: Duration::from_millis(500),
-        ..Limits::public()
+        ..Limits::internal()
     }
 }
 
@@ -267,7 +267,7 @@ async fn an_idle_connection_outlives_the_header_timeout() {
 
 #[tokio::test]
 async fn a_request_in_flight_is_completed_during_the_drain() {
-    let server = start(Plaintext, Limits::public()).await;
+    let server = start(Plaintext, Limits::internal()).await;
     let mut tcp = TcpStream::connect(server.address).await.unwrap();
     tcp.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
@@ -285,7 +285,7 @@ async fn a_request_in_flight_is_completed_during_the_drain() {
 async fn an_unfinished_request_is_aborted_at_the_drain_deadline() {
     let limits = Limits {
         drain_timeout: Duration::from_millis(50),
-        ..Limits::public()
+        ..Limits::internal()
     };
     let server = start(Plaintext, limits).await;
     let mut tcp = TcpStream::connect(server.address).await.unwrap();
@@ -332,7 +332,7 @@ async fn a_connection_ends_when_its_certificate_expires() {
 async fn a_client_above_the_connection_limit_waits() {
     let limits = Limits {
         max_connections: 1,
-        ..Limits::public()
+        ..Limits::internal()
     };
     let server = start(Plaintext, limits).await;
     let first = TcpStream::connect(server.address).await.unwrap();

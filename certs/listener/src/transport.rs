@@ -3,14 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::CommonState;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use certs::MutualConnection;
@@ -18,7 +16,6 @@ use certs::MutualError;
 use certs::MutualServer;
 use certs::PeerError;
 use certs::PeerIdentity;
-use certs::PublicServer;
 
 /// The handshake that turns an accepted TCP connection into a stream for HTTP.
 pub trait Transport: Send + Sync + 'static {
@@ -96,29 +93,6 @@ impl From<MutualError> for Rejected {
     }
 }
 
-/// Negotiates only HTTP/1.1, for [`Http1`](super::Http1). The edge, which also serves HTTP/2, has
-/// another transport.
-impl Transport for PublicServer {
-    type Stream = TlsStream<TcpStream>;
-
-    async fn establish(
-        &self,
-        tcp: TcpStream,
-        address: SocketAddr,
-    ) -> Result<Established<Self::Stream>, Rejected> {
-        let mut config = (*self.config()).clone();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let stream = TlsAcceptor::from(Arc::new(config)).accept(tcp).await?;
-        Ok(Established {
-            stream,
-            protocol: Protocol::Http1,
-            peer: None,
-            address,
-            valid_for: None,
-        })
-    }
-}
-
 impl Transport for MutualServer {
     type Stream = TlsStream<TcpStream>;
 
@@ -143,8 +117,8 @@ impl Transport for MutualServer {
     }
 }
 
-/// A transport without TLS, for listeners that serve no data: the redirect to HTTPS, and metrics on
-/// the loopback interface.
+/// A transport without TLS and without admission, for metrics on the loopback interface. The
+/// redirect to HTTPS, which any client reaches, has a transport of the web tier.
 #[derive(Clone, Copy, Debug)]
 pub struct Plaintext;
 

@@ -14,7 +14,6 @@ use http::header::CONTENT_TYPE;
 use http::header::HOST;
 use hyper::body::Incoming;
 use listener::Http1;
-use listener::Limits;
 use listener::Plaintext;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +21,7 @@ use tower::service_fn;
 
 use super::Metrics;
 use crate::config::is_loopback;
+use crate::limits::Limits;
 
 /// Maximum open connections: enough for two scrapers and an operator.
 const MAX_CONNECTIONS: usize = 16;
@@ -32,9 +32,9 @@ pub(crate) async fn serve(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
-    let limits = Limits {
+    let limits = listener::Limits {
         max_connections: MAX_CONNECTIONS,
-        ..Limits::public()
+        ..Limits::default().listener(1)
     };
     let service = service_fn(
         move |request: Request<Incoming>| -> Ready<Result<_, Infallible>> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +11,10 @@ use certs::{IdentityFiles, PublicServer, Versions};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use listener::{Http1, Limits, serve};
+use listener::{Established, Http1, Limits, Protocol, Rejected, Transport, serve};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
@@ -30,6 +33,30 @@ struct Mind {
     forgets_tokens_at: Option<usize>,
 }
 
+/// TLS without client certificates, and only HTTP/1.1, which [`Http1`] serves.
+struct PublicTransport(PublicServer);
+
+impl Transport for PublicTransport {
+    type Stream = TlsStream<TcpStream>;
+
+    async fn establish(
+        &self,
+        tcp: TcpStream,
+        address: SocketAddr,
+    ) -> Result<Established<Self::Stream>, Rejected> {
+        let mut config = (*self.0.config()).clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let stream = TlsAcceptor::from(Arc::new(config)).accept(tcp).await?;
+        Ok(Established {
+            stream,
+            protocol: Protocol::Http1,
+            peer: None,
+            address,
+            valid_for: None,
+        })
+    }
+}
+
 struct Door {
     mind: Arc<Mutex<Mind>>,
     folder: tempfile::TempDir,
@@ -46,7 +73,7 @@ impl Door {
             certificate: home.certificate("public/web.pem"),
             key: home.certificate("public/web.key"),
         };
-        let transport = PublicServer::reloading(files, Versions::Tls13).unwrap();
+        let transport = PublicTransport(PublicServer::reloading(files, Versions::Tls13).unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mind = Arc::new(Mutex::new(Mind::default()));
@@ -59,7 +86,7 @@ impl Door {
             listener,
             transport,
             Http1(service),
-            Limits::public(),
+            Limits::internal(),
             end.clone(),
         ));
         Self {
