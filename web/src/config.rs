@@ -1,4 +1,6 @@
-//! The configuration. Only this module reads the environment.
+//! The configuration, parsed from environment variables. `main` also reads the variables of
+//! inherited sockets, `check` the names of all variables, and `telemetry` those of the service
+//! manager.
 
 mod clients;
 mod lifecycle;
