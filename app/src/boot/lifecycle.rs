@@ -23,7 +23,7 @@ pub(crate) async fn announce(app: AppState) {
         }
         time::sleep(LOOK).await;
     }
-    service_manager::tell(State::Ready).await;
+    service_manager::notify_reliably(State::Ready).await;
 }
 
 /// Whether requests can be served: the database answers and the system's keys are open.
@@ -34,12 +34,12 @@ async fn is_ready(app: &AppState) -> bool {
 /// Says that the runtime turns, twice as often as the service manager wants to hear it; ends at once
 /// if it does not.
 pub(crate) async fn watchdog() {
-    let Some(limit) = service_manager::patience() else {
+    let Some(limit) = service_manager::watchdog_interval() else {
         return;
     };
     let mut beat = time::interval(limit / 2);
     loop {
         beat.tick().await;
-        service_manager::mention(State::Alive);
+        service_manager::notify(State::Watchdog);
     }
 }

@@ -72,5 +72,5 @@ async fn cancel_on_signal(shutdown: CancellationToken) {
         _ = interrupt.recv() => {}
     }
     shutdown.cancel();
-    service_manager::tell(State::Stopping).await;
+    service_manager::notify_reliably(State::Stopping).await;
 }

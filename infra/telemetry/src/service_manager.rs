@@ -1,5 +1,5 @@
-//! What a service manager is told of a process's life, and how it wants to be told
-//! (`sd_notify(3)`). Without one, all of this does nothing.
+//! Notifications to the service manager (`sd_notify(3)`). Without a service manager, all of this
+//! does nothing.
 
 use std::{
     env,
@@ -17,20 +17,20 @@ use std::{
 
 use tokio::time::{self, Instant};
 
-/// How often a service manager that does not read is tried again.
-const LOOK: Duration = Duration::from_millis(50);
-/// How long it is tried.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Time between two attempts to notify a service manager that does not read.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+/// Total time of these attempts.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a service manager can be told.
+/// A state of the process, as the service manager distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The process serves.
     Ready,
-    /// It is about to end.
+    /// A shutdown has begun.
     Stopping,
-    /// It is not stuck.
-    Alive,
+    /// The process makes progress: restarts the watchdog's interval.
+    Watchdog,
 }
 
 impl State {
@@ -38,37 +38,38 @@ impl State {
         match self {
             Self::Ready => "READY=1\n",
             Self::Stopping => "STOPPING=1\n",
-            Self::Alive => "WATCHDOG=1\n",
+            Self::Watchdog => "WATCHDOG=1\n",
         }
     }
 }
 
-/// How long the service manager lets us be silent; `None` if it does not look after us.
+/// The watchdog's interval: the service manager restarts a process without a notification for
+/// longer. `None` without a watchdog.
 #[must_use]
-pub fn patience() -> Option<Duration> {
+pub fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero())
 }
 
-/// Tells it something that it should not miss.
-pub async fn tell(state: State) {
-    let deadline = Instant::now() + PATIENCE;
+/// Notifies the service manager. Tries again for a second if it does not read.
+pub async fn notify_reliably(state: State) {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         match send(state) {
             Ok(()) => return,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if Instant::now() >= deadline {
-                    return tracing::warn!("the service manager does not listen");
+                    return tracing::warn!("the service manager does not read notifications");
                 }
             }
-            Err(error) => return tracing::warn!(%error, "the service manager can't be told"),
+            Err(error) => return tracing::warn!(%error, "the service manager cannot be notified"),
         }
-        time::sleep(LOOK).await;
+        time::sleep(RETRY_INTERVAL).await;
     }
 }
 
-/// Tells it something that is said again soon: one that is lost, because nobody reads them, is no
-/// loss.
-pub fn mention(state: State) {
+/// Notifies the service manager once, and ignores a failure: for a state that is notified again
+/// soon.
+pub fn notify(state: State) {
     drop(send(state));
 }
 
@@ -79,8 +80,8 @@ fn send(state: State) -> io::Result<()> {
     send_to(&socket, state.message())
 }
 
-/// Sends without waiting: a service manager that does not read must not hold up the requests, as it
-/// would with the library's own function, which also knows no abstract sockets.
+/// Sends without waiting: a service manager that does not read must not delay requests. The
+/// function of `sd-notify` would wait, and does not support abstract sockets.
 fn send_to(socket: &OsStr, message: &str) -> io::Result<()> {
     let address = match socket.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name)?,
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_abstract_socket_is_told_as_well_and_nobody_waits_for_one_that_is_full() {
+    fn an_abstract_socket_is_notified_too_and_a_full_one_is_not_waited_for() {
         let name = format!("notify-test-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let receiver = UnixDatagram::bind_addr(&address).unwrap();
@@ -107,8 +108,8 @@ mod tests {
         let length = receiver.recv(&mut message).unwrap();
         assert_eq!(&message[..length], b"READY=1\n");
         // Ends, because it does not wait.
-        let alive = State::Alive.message();
-        let full = (0..100_000).find_map(|_| send_to(socket.as_ref(), alive).err());
+        let message = State::Watchdog.message();
+        let full = (0..100_000).find_map(|_| send_to(socket.as_ref(), message).err());
         assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -20,7 +20,7 @@ impl Heartbeat {
     /// watchdog.
     pub(crate) async fn run(self: Arc<Self>, worker: usize) {
         let (Some(limit), Some(beat)) = (
-            service_manager::patience(),
+            service_manager::watchdog_interval(),
             self.0.get(worker.saturating_sub(1)),
         ) else {
             return;

@@ -27,25 +27,25 @@ pub(crate) async fn notify_ready(is_any_ready: impl Fn() -> bool) {
         }
         time::sleep(INTERVAL).await;
     }
-    service_manager::tell(State::Ready).await;
+    service_manager::notify_reliably(State::Ready).await;
 }
 
 /// Notifies that a shutdown has begun (`STOPPING=1`).
 pub(super) async fn notify_stopping() {
-    service_manager::tell(State::Stopping).await;
+    service_manager::notify_reliably(State::Stopping).await;
 }
 
 /// Notifies the watchdog (`WATCHDOG=1`) while every worker makes progress, twice as often as
 /// required. Ends at once without a watchdog.
 pub(crate) async fn watchdog(heartbeat: Arc<Heartbeat>) {
-    let Some(limit) = service_manager::patience() else {
+    let Some(limit) = service_manager::watchdog_interval() else {
         return;
     };
     let mut ticks = time::interval(limit / 2);
     loop {
         ticks.tick().await;
         if heartbeat.is_regular() {
-            service_manager::mention(State::Alive);
+            service_manager::notify(State::Watchdog);
         } else {
             tracing::error!("a worker is blocked");
         }
