@@ -1,6 +1,6 @@
-//! Budgets: what all callers together, and each of them, may have in use at once.
+//! Budgets: limits of what is in use at once, by all callers together and by each of them.
 //!
-//! What exceeds a budget is refused at once: nothing waits, so nothing that waits takes memory.
+//! A reservation above a budget is refused at once. No request waits for one, because a waiting request takes memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::limits;
 use crate::services::error::ServiceError;
 
-/// A caller, as budgets count it: a person of an organization, whatever the number of its sessions.
+/// A caller, as budgets count it: a person of an organization, over all sessions.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Share {
     organization: OrganizationId,
@@ -46,10 +46,21 @@ pub(crate) struct BudgetLimits {
     pub(crate) total: usize,
     /// In use by one caller.
     pub(crate) per_caller: usize,
-    /// The part of the total that only small callers may take.
+    /// The part of the total that is reserved for small callers.
     pub(crate) for_small: usize,
-    /// In use by a small caller.
+    /// Maximum in use of a caller that counts as small.
     pub(crate) small: usize,
+}
+
+impl BudgetLimits {
+    /// What all callers together may have in use, after a reservation of a caller that then has `of_caller` in use.
+    const fn available(&self, of_caller: usize) -> usize {
+        if of_caller <= self.small {
+            self.total
+        } else {
+            self.total.saturating_sub(self.for_small)
+        }
+    }
 }
 
 /// A budget. Cloning shares it.
@@ -67,9 +78,9 @@ struct Used {
     by_caller: HashMap<Share, usize>,
 }
 
-/// A part of a budget, in use until it is dropped.
+/// A part of a budget, in use until this is dropped.
 #[derive(Debug)]
-#[must_use = "what is reserved is free again when the reservation is dropped"]
+#[must_use = "dropping the reservation releases it"]
 pub(crate) struct Reservation {
     budget: Budget,
     share: Share,
@@ -95,16 +106,17 @@ impl Budget {
         })
     }
 
-    /// Whether a caller may have `amount` in use while nothing else is.
+    /// Whether a caller may have `amount` in use while nothing else is: otherwise no retry can succeed.
     pub(crate) fn admits(&self, amount: usize) -> bool {
-        amount <= self.0.limits.per_caller
+        let limits = &self.0.limits;
+        amount <= limits.per_caller.min(limits.available(amount))
     }
 
     /// Reserves a part for a caller.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Unavailable`] if the caller's share or the budget is in use.
+    /// [`ServiceError::Unavailable`] if too much of the caller's part or of the budget is in use.
     pub(crate) fn reserve(&self, share: Share, amount: usize) -> Result<Reservation, ServiceError> {
         let mut reservation = Reservation {
             budget: self.clone(),
@@ -121,12 +133,7 @@ impl Budget {
         let total = used.total.saturating_add(amount);
         let before = used.by_caller.get(&share).copied().unwrap_or_default();
         let of_caller = before.saturating_add(amount);
-        let available = if of_caller <= limits.small {
-            limits.total
-        } else {
-            limits.total.saturating_sub(limits.for_small)
-        };
-        if total > available || of_caller > limits.per_caller {
+        if total > limits.available(of_caller) || of_caller > limits.per_caller {
             return Err(ServiceError::Unavailable(limits::BUSY_RETRY_AFTER));
         }
         used.total = total;
@@ -134,7 +141,7 @@ impl Budget {
         Ok(())
     }
 
-    fn give_back(&self, share: Share, amount: usize) {
+    fn release(&self, share: Share, amount: usize) {
         let mut used = self.used();
         used.total = used.total.saturating_sub(amount);
         if let Some(of_caller) = used.by_caller.get_mut(&share) {
@@ -146,7 +153,7 @@ impl Budget {
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds the lock, so that poisoning can be ignored.
         self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -156,26 +163,26 @@ impl Reservation {
     ///
     /// # Errors
     ///
-    /// See [`Budget::reserve`]; what was reserved before stays.
+    /// See [`Budget::reserve`]; the previous amount stays reserved.
     pub(crate) fn grow(&mut self, by: usize) -> Result<(), ServiceError> {
         self.budget.take(self.share, by)?;
         self.amount = self.amount.saturating_add(by);
         Ok(())
     }
 
-    /// The amount that is reserved.
+    /// The reserved amount.
     pub(crate) const fn amount(&self) -> usize {
         self.amount
     }
 
-    /// Gives back all but `amount`.
+    /// Releases all but `amount`.
     pub(crate) fn shrink_to(&mut self, amount: usize) {
         let surplus = self.amount.saturating_sub(amount);
-        self.budget.give_back(self.share, surplus);
+        self.budget.release(self.share, surplus);
         self.amount -= surplus;
     }
 
-    /// Takes over what another reservation of the same caller and budget has.
+    /// Adds the amount of another reservation, of the same caller and budget.
     pub(crate) fn absorb(&mut self, mut other: Self) {
         debug_assert!(self.share == other.share && Arc::ptr_eq(&self.budget.0, &other.budget.0));
         self.amount = self
@@ -214,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_has_its_share_and_no_more() {
+    fn one_caller_gets_no_more_than_its_maximum() {
         let budget = Budget::new(LIMITS);
         let mut one = budget.reserve(share(1), 50).unwrap();
         assert!(budget.reserve(share(1), 11).is_err());
@@ -223,6 +230,32 @@ mod tests {
         drop(one);
         assert!(budget.reserve(share(1), 60).is_ok());
         assert!(budget.reserve(share(1), 61).is_err());
+    }
+
+    #[test]
+    fn an_amount_is_admitted_exactly_if_it_can_be_reserved_while_nothing_else_is() {
+        let limits = [
+            LIMITS,
+            // The part for small callers leaves less than one caller's maximum.
+            BudgetLimits {
+                per_caller: 90,
+                ..LIMITS
+            },
+            // Every caller is small.
+            BudgetLimits {
+                for_small: 0,
+                small: 60,
+                ..LIMITS
+            },
+        ];
+        for (limits, max) in limits.into_iter().zip([60, 80, 60]) {
+            let budget = Budget::new(limits);
+            for amount in 0..=110 {
+                let admitted = budget.admits(amount);
+                assert_eq!(admitted, amount <= max, "{amount} of {limits:?}");
+                assert_eq!(admitted, budget.reserve(share(1), amount).is_ok());
+            }
+        }
     }
 
     #[test]
