@@ -1,4 +1,4 @@
-//! The limits of sign-in: hashing, attempts, and refusals on record. Each has its reason.
+//! The limits of sign-in, each with its reason: hashing, attempts, and recorded refusals.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ pub(crate) struct Limit {
     pub(crate) interval: Duration,
 }
 
-/// Places in the queue for hashing, for each concurrent hash. One hash takes 25 to 80 ms of a core, so the last in the
-/// queue waits 2 to 5 s: as long as a person waits for a page.
+/// Places in the queue for hashing, for each concurrent hash. One hash takes 25 to 80 ms of a core, so the last request
+/// of a full queue waits 2 to 5 s: as long as a person waits for a page.
 pub(crate) const QUEUE_PLACES: usize = 64;
-/// The places that one client address may hold (an IPv4 address, an IPv6 /64), for each concurrent hash: a clinic
-/// behind one address, of which nine people sign in within the same third of a second.
+/// Maximum places of one client address (an IPv4 address, an IPv6 /64), for each concurrent hash: enough for a clinic
+/// behind one address of which nine people sign in within the same third of a second.
 pub(crate) const CLIENT_PLACES: usize = 8;
-/// The places that one IPv6 /48 may hold, for each concurrent hash: subscribers have a /56 or a /48, so that one of
-/// them counts as at most four clients.
+/// Maximum places of one IPv6 /48, for each concurrent hash. Subscribers have a /56 or a /48, so that one of them counts
+/// as at most four clients.
 pub(crate) const SITE_PLACES: usize = 32;
-/// The places, for each concurrent hash, that only clients may take of which a sign-in has succeeded on this instance: a
-/// quarter, so that people sign in where they use to, however many addresses flood the rest.
+/// Places, for each concurrent hash, that are reserved for known clients: those of which a sign-in has succeeded on this
+/// instance. A quarter, so that people can sign in from their usual places while any number of addresses flood the rest.
 pub(crate) const RESERVED_PLACES: usize = 16;
-/// The clients that are remembered for it at least: more than a hospital's networks; at most twice as many, 1 MB.
-pub(crate) const PROVEN_CLIENTS: usize = 10_000;
-/// `Retry-After` of a sign-in without a place, in seconds: half of a full queue has been served by then.
+/// Minimum number of known clients that are remembered, more than a hospital has networks; at most twice as many, 1 MB.
+pub(crate) const KNOWN_CLIENTS: usize = 10_000;
+/// `Retry-After` of a sign-in that finds no place, in seconds: half of a full queue has been served by then.
 pub(crate) const QUEUE_RETRY_AFTER: u32 = 2;
 
 /// Concurrent hashes on this many cores. Argon2id takes 19 MiB and a whole core: half of the cores are left to requests
@@ -35,38 +35,39 @@ pub(crate) fn concurrent_hashes(cores: usize) -> usize {
 }
 
 /// Attempts for one account from one client address. Ten at once, since people mistype; then one in five minutes, 288 a
-/// day: a password of NIST SP 800-63B's least length is out of reach of them.
+/// day: too few to guess a password of NIST SP 800-63B's minimum length.
 pub(crate) const BY_ADDRESS: Limit = Limit {
     burst: 10,
     interval: Duration::from_mins(5),
 };
-/// Attempts for one account from all addresses from which it was not signed in to lately, together. A hundred is the
-/// number of failures that NIST SP 800-63B allows; it takes ten addresses at once to use it up, or five for hours.
-pub(crate) const BY_STRANGERS: Limit = Limit {
+/// Attempts for one account from all unknown addresses together: those without a recent sign-in to it. A hundred is the
+/// number of failures that NIST SP 800-63B allows. Ten addresses exhaust it at once, six in a little more than three
+/// hours (`6 × (10 + t/5) − t ≥ 100` minutes `t`), five never.
+pub(crate) const BY_UNKNOWN_ADDRESSES: Limit = Limit {
     burst: 100,
     interval: Duration::from_mins(1),
 };
-/// Limiters that this instance remembers: 5 MB. A full memory drops the half that is free first.
+/// Maximum limiters in the memory of this instance: 5 MB. At the maximum, the half that is empty first is dropped.
 pub(crate) const REMEMBERED_LIMITERS: usize = 65_536;
 
 /// The length of a period in which a sign-in from an address is evidence, in days. Evidence of the current period and
 /// of three before it counts: from a month after the sign-in to ten days more.
 pub(crate) const EVIDENCE_DAYS: i64 = 10;
 
-/// The rows that one statement of the clean-up removes: some milliseconds of the database.
+/// Rows that one statement of the clean-up removes: some milliseconds of the database.
 pub(crate) const CLEANUP_PAGE: u32 = 1_000;
-/// The statements of one clean-up for each table, each minute: more rows than attempts that a minute can hash.
+/// Maximum statements of the clean-up for each table, each minute: more rows than a minute's hashes can add.
 pub(crate) const CLEANUP_PAGES: u32 = 100;
 
-/// Refused attempts of one client address that are recorded one by one, each minute: as many as of a caller.
+/// Refused attempts of one client address that are recorded individually, per minute: as many as of a caller.
 pub(crate) const REFUSALS_PER_MINUTE: u32 = super::MAX_CALLER_REFUSALS_PER_MINUTE;
-/// Refused attempts that an instance records one by one, each minute. An event takes 3.5 KB of the database: at most
+/// Refused attempts that an instance records individually, per minute. An event takes 3.5 KB of the database: at most
 /// 1.5 GB a day, while any number of addresses guess.
 pub(crate) const REFUSALS_OF_ALL_PER_MINUTE: u32 = 300;
-/// The time after which refusals that were only counted are recorded together: the wait of a throttled attempt.
+/// Interval at which refusals that were only counted are recorded together: the wait of a throttled attempt.
 pub(crate) const SUMMARY_INTERVAL: Duration = BY_ADDRESS.interval;
-/// Summaries by account and client, and again as many by account alone: at most 2 GB of events a day. Beyond it, all
+/// Maximum summaries by account and client, and as many by account alone: at most 2 GB of events a day. Further refusals
 /// are counted together.
 pub(crate) const SUMMARIES: usize = 1_000;
-/// Waits and client addresses that are remembered, each: 1 MB. Beyond it, refusals are only counted.
+/// Maximum waits, and maximum client addresses, that are remembered: 1 MB each. Further refusals are only counted.
 pub(crate) const REMEMBERED_REFUSALS: usize = 10_000;

@@ -76,7 +76,7 @@ impl Identity {
         }
     }
 
-    /// Removes what sign-in no longer asks for.
+    /// Removes the rows that sign-in no longer reads.
     pub(crate) async fn clean_up(&self) -> Result<(), db::Error> {
         self.throttle.clean_up().await
     }

@@ -15,8 +15,8 @@ use tests::{Answer, Apart, Client, Clinic, Load, Role, Running, audited, fhir};
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// Attempts for one account from one address that are hashed at once (`BY_ADDRESS` of the app).
 const BY_ADDRESS: usize = 10;
-/// Attempts for one account from all unknown addresses that are hashed at once (`BY_STRANGERS` of the app).
-const BY_STRANGERS: usize = 100;
+/// Attempts for one account from all unknown addresses that are hashed at once (`BY_UNKNOWN_ADDRESSES` of the app).
+const BY_UNKNOWN_ADDRESSES: usize = 100;
 
 /// Asks for a token.
 async fn attempt(client: &Client, email: &str, password: &str) -> anyhow::Result<Answer> {
@@ -77,8 +77,8 @@ async fn refused(officer: &Client, person: &Value) -> anyhow::Result<Vec<Value>>
     Ok(events)
 }
 
-/// Guesses from enough addresses to fill the limiter of strangers; one address has used its share.
-async fn stop_strangers(running: &Running, account: &Account) -> anyhow::Result<()> {
+/// Guesses from enough addresses to fill the limiter of unknown addresses; one address has used its share.
+async fn stop_unknown_addresses(running: &Running, account: &Account) -> anyhow::Result<()> {
     let (email, password) = (account.email.as_str(), account.password.as_str());
     for last in 10..19 {
         let stranger = running.seen_from(Ipv4Addr::new(127, 0, 0, last))?.nobody();
@@ -86,7 +86,7 @@ async fn stop_strangers(running: &Running, account: &Account) -> anyhow::Result<
         assert_eq!(counts(&guessed), [(401, BY_ADDRESS)], "{last}");
     }
     let hashed = BY_ADDRESS * 10;
-    assert_eq!(hashed, BY_STRANGERS);
+    assert_eq!(hashed, BY_UNKNOWN_ADDRESSES);
     let mut refused_once = false;
     for last in 20..23 {
         // One attempt may have been forgotten meanwhile: the first of these takes it.
@@ -101,7 +101,7 @@ async fn stop_strangers(running: &Running, account: &Account) -> anyhow::Result<
         let late = attempt_in_turn(&running.seen_from(late)?.nobody(), email, password).await?;
         refused_once |= late.status == 429;
     }
-    anyhow::ensure!(refused_once, "strangers are not stopped together");
+    anyhow::ensure!(refused_once, "unknown addresses are not stopped together");
     Ok(())
 }
 
@@ -212,8 +212,8 @@ async fn guessing_at_one_account_is_stopped_before_it_is_hashed_and_locks_no_own
     assert!(person.is_string(), "{session}");
     assert_eq!(refused(&officer, person).await?.len(), BY_ADDRESS + 1);
 
-    // From many addresses, strangers are stopped together; where the owner has signed in before, this does not matter.
-    stop_strangers(&home, account).await?;
+    // Unknown addresses are stopped together; where the owner has signed in before, this does not matter.
+    stop_unknown_addresses(&home, account).await?;
     for place in [&home, &elsewhere] {
         place
             .sign_in_afresh(Role::Clinician, Clinic::Riverside)

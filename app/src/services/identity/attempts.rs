@@ -1,13 +1,13 @@
 //! Throttling of sign-in: attempts are counted before the password is hashed, for all instances, by account and client.
 //!
-//! - Each account has a limiter for each client address. It is what a client runs into that guesses, and no other.
-//! - Attempts from an address from which the account was not signed in to lately also count in the account's limiter
-//!   of strangers. It bounds guessing from many addresses, and cannot keep a person from signing in where that person
+//! - Each account has a limiter for each client address. It stops a client that guesses, and no other client.
+//! - Attempts from an address without a recent sign-in to the account also count in the account's limiter of unknown
+//!   addresses. It bounds guessing from many addresses, and cannot keep a person from signing in where that person
 //!   has signed in before (`evidence`).
 //!
-//! A limiter is counted in the database and in this instance's memory, and the longer wait holds: a database that hides
-//! or alters its rows permits no more than this memory. An account is named by its blind index, also one that does not
-//! exist, so that work and response do not depend on which do.
+//! A limiter is counted in the database and in this instance's memory, and the longer wait applies: a database that
+//! hides or alters its rows permits no more than this memory. An account is named by its blind index, whether or not it
+//! exists, so that work and response do not depend on that.
 
 mod evidence;
 mod memory;
@@ -18,7 +18,9 @@ use db::{AttemptCounter, Database};
 use phi::{AuthorizationKey, IndexToken, OrganizationId};
 
 use super::client::ClientPrefix;
-use crate::limits::sign_in::{BY_ADDRESS, BY_STRANGERS, CLEANUP_PAGE, CLEANUP_PAGES, Limit};
+use crate::limits::sign_in::{
+    BY_ADDRESS, BY_UNKNOWN_ADDRESSES, CLEANUP_PAGE, CLEANUP_PAGES, Limit,
+};
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
@@ -28,7 +30,7 @@ use memory::LimiterMemory;
 /// Tries of a transaction that conflicts with another.
 const TRIES: usize = 3;
 
-/// The limiter of an account and a client: what the refusals of a wait have in common.
+/// The limiter of an account and a client, under which the refusals of one wait are recorded.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct LimiterId([u8; 16]);
 
@@ -44,13 +46,13 @@ impl LimiterId {
 #[derive(Debug)]
 pub(super) struct Attempt {
     by_address: AttemptCounter,
-    by_strangers: AttemptCounter,
+    by_unknown_addresses: AttemptCounter,
     evidence: Evidence,
 }
 
-/// Evidence that an attempt was counted: a password may be hashed for it.
+/// An attempt that was counted: evidence that a password may be hashed for it.
 #[derive(Debug)]
-pub(super) struct Reservation {
+pub(super) struct CountedAttempt {
     attempt: Attempt,
     /// The limiters in which it was counted.
     counted: Vec<AttemptCounter>,
@@ -63,7 +65,7 @@ pub(super) struct Reservation {
 pub(super) enum Uncounted {
     /// A limiter is full: the wait until it is not.
     Throttled(Duration),
-    /// It could not be counted.
+    /// The database or a key is unavailable.
     Service(ServiceError),
 }
 
@@ -105,12 +107,13 @@ impl LoginThrottle {
         let key = self.keys.authorization(OrganizationId::SYSTEM).await?;
         let [account, client] = [account.as_bytes(), client.as_bytes()];
         let by_address = limiter(&key, "sign-in-by-address", &[&account[..], client].concat());
-        let by_strangers = limiter(&key, "sign-in-by-strangers", account);
+        // The label is part of the names of stored limiters: another one would forget the counted attempts.
+        let by_unknown_addresses = limiter(&key, "sign-in-by-strangers", account);
         let evidence_mac = |message: &[u8]| key.message_mac("sign-in-evidence", message);
         let today = self.clock.now().date();
         Ok(Attempt {
             by_address: counter(BY_ADDRESS, by_address),
-            by_strangers: counter(BY_STRANGERS, by_strangers),
+            by_unknown_addresses: counter(BY_UNKNOWN_ADDRESSES, by_unknown_addresses),
             evidence: Evidence::of(evidence_mac, account, client, today),
         })
     }
@@ -120,17 +123,17 @@ impl LoginThrottle {
         self.memory.wait(&attempt.by_address, Instant::now())
     }
 
-    /// Counts an attempt, here and in the database.
+    /// Counts an attempt, in memory and in the database.
     ///
     /// # Errors
     ///
     /// See [`Uncounted`]. An attempt that is not counted in all of its limiters is counted in none.
-    pub(super) async fn reserve(&self, attempt: Attempt) -> Result<Reservation, Uncounted> {
+    pub(super) async fn count(&self, attempt: Attempt) -> Result<CountedAttempt, Uncounted> {
         let tokens = attempt.evidence.tokens();
         let proofs = self.database.address_proofs(tokens).await?;
         let mut counted = vec![attempt.by_address];
         if !attempt.evidence.is_proved(&proofs) {
-            counted.push(attempt.by_strangers);
+            counted.push(attempt.by_unknown_addresses);
         }
         let throttled = |wait| Err(Uncounted::Throttled(wait));
         if let Some(wait) = self.memory.count(&counted, Instant::now()) {
@@ -144,7 +147,7 @@ impl LoginThrottle {
             return throttled(wait);
         }
         let is_evident = attempt.evidence.is_proved_now(&proofs);
-        Ok(Reservation {
+        Ok(CountedAttempt {
             attempt,
             counted,
             is_evident,
@@ -181,28 +184,28 @@ impl LoginThrottle {
         Ok(None)
     }
 
-    /// Forgets the attempts of a client whose password was right, and keeps evidence of its address. What other
-    /// strangers did stays counted.
+    /// Forgets the attempts of a client whose password was right, and keeps evidence of its address. Attempts from other
+    /// unknown addresses stay counted.
     ///
     /// # Errors
     ///
     /// The database is unavailable.
-    pub(super) async fn succeeded(&self, reservation: Reservation) -> Result<(), ServiceError> {
+    pub(super) async fn succeeded(&self, attempt: CountedAttempt) -> Result<(), ServiceError> {
         let Attempt {
             by_address,
-            by_strangers,
+            by_unknown_addresses,
             evidence,
-        } = reservation.attempt;
-        let was_stranger = reservation.counted.len() > 1;
+        } = attempt.attempt;
+        let was_unknown = attempt.counted.len() > 1;
         let mut transaction = self.database.begin().await?;
         transaction.forget_attempts(&by_address).await?;
-        if was_stranger {
-            transaction.uncount_attempt(&by_strangers).await?;
+        if was_unknown {
+            transaction.uncount_attempt(&by_unknown_addresses).await?;
         }
         transaction.commit().await?;
-        self.memory.uncount(&reservation.counted);
+        self.memory.uncount(&attempt.counted);
         self.memory.forget(&by_address);
-        if !reservation.is_evident {
+        if !attempt.is_evident {
             let (current, expires_on) = evidence.current();
             self.database
                 .keep_address_evidence(current, expires_on)
@@ -211,7 +214,7 @@ impl LoginThrottle {
         Ok(())
     }
 
-    /// Removes rows that no attempt asks for any more.
+    /// Removes rows that no attempt reads any more.
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@ pub(crate) struct ClientPrefix([u8; 16]);
 pub(super) struct ClientSite([u8; 16]);
 
 impl ClientPrefix {
-    /// The client that a request of no known address comes from.
+    /// The client of requests without an address.
     pub(crate) const UNKNOWN: Self = Self([0; 16]);
 
     /// The client with this address.

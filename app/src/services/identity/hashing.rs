@@ -1,6 +1,6 @@
-//! Admission to hashing: a few turns at a time, and a bounded queue that serves clients in turn.
+//! Admission to hashing: a few permits at a time, and a bounded queue that serves clients round robin.
 
-mod proven;
+mod known;
 mod queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,29 +9,29 @@ use tokio::sync::oneshot;
 
 use super::client::ClientPrefix;
 use crate::limits::sign_in::concurrent_hashes;
-use proven::ProvenClients;
-use queue::{FairQueue, Place, Shares, Standing};
+use known::KnownClients;
+use queue::{FairQueue, QueueTicket, Shares, Standing};
 
 /// The queue has no place left, or the client holds its share of places.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the queue for hashing is full")]
 pub(super) struct QueueFull;
 
-/// The turns of this instance, and the requests that wait for one.
+/// The hashing permits of this instance, and the requests that wait for one.
 #[derive(Clone, Debug)]
 pub(super) struct HashingQueue(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     free: usize,
-    queue: FairQueue<oneshot::Sender<HashingTurn>>,
-    proven: ProvenClients,
+    queue: FairQueue<oneshot::Sender<HashingPermit>>,
+    known: KnownClients,
 }
 
-/// Evidence that a password may be hashed now. Dropped, the next request gets its turn.
+/// Evidence that a password may be hashed now. When it is dropped, the next request gets one.
 #[derive(Debug)]
-pub(super) struct HashingTurn {
-    /// None once the turn was passed on.
+pub(super) struct HashingPermit {
+    /// None once the permit was passed on.
     queue: Option<HashingQueue>,
 }
 
@@ -39,52 +39,54 @@ impl HashingQueue {
     /// A queue for the cores of this machine.
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::with_turns(concurrent_hashes(cores))
+        Self::with_permits(concurrent_hashes(cores))
     }
 
-    fn with_turns(turns: usize) -> Self {
+    fn with_permits(permits: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
-            free: turns,
-            queue: FairQueue::new(Shares::for_turns(turns)),
-            proven: ProvenClients::default(),
+            free: permits,
+            queue: FairQueue::new(Shares::for_permits(permits)),
+            known: KnownClients::default(),
         })))
     }
 
-    /// A turn, after those of other clients that wait.
+    /// Waits for a permit, while clients that wait are served round robin.
     ///
     /// # Errors
     ///
-    /// [`QueueFull`], at once, or as soon as a client with fewer places needs this one.
-    pub(super) async fn turn(&self, client: ClientPrefix) -> Result<HashingTurn, QueueFull> {
-        let (place, receiver) = {
+    /// [`QueueFull`], at once, or as soon as a client that holds fewer places needs this one.
+    pub(super) async fn acquire(&self, client: ClientPrefix) -> Result<HashingPermit, QueueFull> {
+        let (ticket, receiver) = {
             let mut state = self.lock();
             if state.free > 0 {
                 state.free -= 1;
                 return Ok(self.granted());
             }
-            let standing = if state.proven.contains(client) {
-                Standing::Proven
+            let standing = if state.known.contains(client) {
+                Standing::Known
             } else {
-                Standing::Stranger
+                Standing::Unknown
             };
             let (sender, receiver) = oneshot::channel();
             // A sender that is displaced is dropped here, which ends its request's wait.
-            let place = state.queue.push(client, standing, sender);
-            let place = place.ok_or(QueueFull)?;
-            (place, receiver)
+            let ticket = state.queue.push(client, standing, sender);
+            (ticket.ok_or(QueueFull)?, receiver)
         };
-        let waiting = Waiting { queue: self, place };
-        let turn = receiver.await.map_err(|_displaced| QueueFull);
+        let waiting = Waiting {
+            queue: self,
+            ticket,
+        };
+        let permit = receiver.await.map_err(|_displaced| QueueFull);
         drop(waiting);
-        turn
+        permit
     }
 
-    /// Remembers a client whose password was right: some places are reserved to such clients.
-    pub(super) fn prove(&self, client: ClientPrefix) {
-        self.lock().proven.insert(client);
+    /// Remembers a client whose password was right: some places are reserved for such clients.
+    pub(super) fn remember(&self, client: ClientPrefix) {
+        self.lock().known.insert(client);
     }
 
-    /// Gives a turn back: to the next request that still waits.
+    /// Releases a permit: to the next request that still waits.
     fn release(&self) {
         loop {
             let next = {
@@ -98,14 +100,14 @@ impl HashingQueue {
             let Some(next) = next else { return };
             match next.send(self.granted()) {
                 Ok(()) => return,
-                // Its request was cancelled meanwhile. The turn is still this one's: it is not released twice.
-                Err(mut turn) => turn.queue = None,
+                // Its request was cancelled meanwhile. The permit is offered to the next one, and not released twice.
+                Err(mut permit) => permit.queue = None,
             }
         }
     }
 
-    fn granted(&self) -> HashingTurn {
-        HashingTurn {
+    fn granted(&self) -> HashingPermit {
+        HashingPermit {
             queue: Some(self.clone()),
         }
     }
@@ -115,7 +117,7 @@ impl HashingQueue {
     }
 }
 
-impl Drop for HashingTurn {
+impl Drop for HashingPermit {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
             queue.release();
@@ -123,15 +125,15 @@ impl Drop for HashingTurn {
     }
 }
 
-/// A place in the queue, left when the request is cancelled.
+/// A request in the queue, removed when it is cancelled.
 struct Waiting<'a> {
     queue: &'a HashingQueue,
-    place: Place,
+    ticket: QueueTicket,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.queue.lock().queue.remove(self.place);
+        self.queue.lock().queue.remove(self.ticket);
     }
 }
 

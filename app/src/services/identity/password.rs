@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::attempts::{LimiterId, Uncounted};
 use super::client::ClientPrefix;
-use super::hashing::{HashingTurn, QueueFull};
+use super::hashing::{HashingPermit, QueueFull};
 use super::{Identity, Principal};
 use crate::limits::sign_in::QUEUE_RETRY_AFTER;
 use crate::services::error::ServiceError;
@@ -65,8 +65,8 @@ impl CheckedPassword {
 impl Identity {
     /// Checks a password of a client with the address `source`.
     ///
-    /// All that costs more than memory is done in a turn of the hashing queue: the database and the cores that a flood
-    /// of sign-ins can use are bounded by the number of turns.
+    /// All that costs more than memory is done under a permit of the hashing queue: the number of permits bounds how
+    /// much of the database and of the cores a flood of sign-ins can use.
     ///
     /// # Errors
     ///
@@ -84,20 +84,20 @@ impl Identity {
         if let Some(wait) = self.throttle.remembered_wait(&attempt) {
             return Err(SignInError::Throttled { limiter, wait });
         }
-        let turn = self.hashing.turn(client).await?;
-        let reservation = self.throttle.reserve(attempt).await;
-        let reservation = reservation.map_err(|error| match error {
+        let permit = self.hashing.acquire(client).await?;
+        let counted = self.throttle.count(attempt).await;
+        let counted = counted.map_err(|error| match error {
             Uncounted::Throttled(wait) => SignInError::Throttled { limiter, wait },
             Uncounted::Service(error) => error.into(),
         })?;
         let (account, principal) = self.principal_by_token(token).await?;
         let stored = self.stored_password(principal.as_ref()).await?;
-        let right = check(turn, stored, password).await;
+        let right = check(permit, stored, password).await;
         let Some(principal) = principal.filter(|_| right) else {
             return Err(SignInError::InvalidCredentials { account });
         };
-        self.hashing.prove(client);
-        self.throttle.succeeded(reservation).await?;
+        self.hashing.remember(client);
+        self.throttle.succeeded(counted).await?;
         Ok(CheckedPassword(principal))
     }
 
@@ -136,9 +136,9 @@ impl Identity {
 
     /// The string to seal for a new password.
     pub(super) async fn hash(&self, password: Arc<SecretString>) -> anyhow::Result<Phi<String>> {
-        let turn = self.hashing.turn(ClientPrefix::UNKNOWN).await?;
+        let permit = self.hashing.acquire(ClientPrefix::UNKNOWN).await?;
         let hashed = tokio::task::spawn_blocking(move || {
-            let _until_done = turn;
+            let _until_done = permit;
             password::hash(&password)
         });
         Ok(hashed.await??)
@@ -146,10 +146,10 @@ impl Identity {
 }
 
 /// Verifies a password, in the same time for an account that does not exist.
-async fn check(turn: HashingTurn, stored: Option<Phi<String>>, password: SecretString) -> bool {
+async fn check(permit: HashingPermit, stored: Option<Phi<String>>, password: SecretString) -> bool {
     let checked = tokio::task::spawn_blocking(move || {
-        // Kept in here: the thread goes on hashing when the client has disconnected.
-        let _until_done = turn;
+        // Held by the thread, which continues to hash after the client has disconnected.
+        let _until_done = permit;
         if let Some(stored) = stored {
             password::verify(&password, stored.expose())
         } else {

@@ -21,26 +21,26 @@ use crate::services::written::written;
 /// A person to add.
 #[derive(Debug)]
 pub(crate) struct NewPerson {
-    /// Name.
+    /// The full name, as pages show it; sealed in the row.
     pub(crate) name: String,
-    /// The e-mail address to sign in with.
+    /// The e-mail address to sign in with; sealed in the row, and found by its blind index.
     pub(crate) email: String,
-    /// The password.
+    /// The password, of which only a hash is stored.
     pub(crate) password: Arc<SecretString>,
-    /// Role.
+    /// The role, which decides the person's permissions.
     pub(crate) role: Role,
 }
 
-/// A person, opened.
+/// A person whose row was verified and opened.
 #[derive(Debug)]
 pub(crate) struct Person {
-    /// Id.
+    /// The id by which audit events and rows name the person.
     pub(crate) id: PersonId,
-    /// Name.
+    /// The full name, as pages show it.
     pub(crate) name: Phi<String>,
-    /// E-mail address.
+    /// The e-mail address to sign in with.
     pub(crate) email: Phi<String>,
-    /// Role, as the row names it.
+    /// The role's name as the row has it, which may be one that this version does not know.
     pub(crate) role: String,
     /// Whether the person may sign in.
     pub(crate) active: bool,
@@ -58,8 +58,8 @@ impl Identity {
         Ok(disclose(&self.trail, permitted, &records, people).await?)
     }
 
-    /// The name of every person of the caller's organization by id, also those who may no longer sign in: the names behind the ids
-    /// of the audit trail.
+    /// The name of every person of the caller's organization by id, for the ids of the audit trail. People who may no
+    /// longer sign in are included.
     pub(crate) async fn names(
         &self,
         permitted: &Permitted<'_, Read>,

@@ -12,10 +12,10 @@ use crate::services::error::ServiceError;
 use crate::services::feed::Change;
 use crate::services::written::written;
 
-/// The life of a bearer token.
-const TOKEN_LIFE: Duration = Duration::hours(1);
+/// The lifetime of a bearer token.
+const TOKEN_LIFETIME: Duration = Duration::hours(1);
 
-/// A session or bearer token just begun.
+/// A new session or bearer token.
 #[derive(Debug)]
 pub(crate) struct NewSession {
     /// The cookie's or token's value: shown once, stored as a hash.
@@ -42,7 +42,7 @@ impl Identity {
         };
         let expires_at = match kind {
             CredentialKind::Session => now + self.limits.absolute,
-            CredentialKind::Token => now + TOKEN_LIFE,
+            CredentialKind::Token => now + TOKEN_LIFETIME,
         };
         let key = self.keys.authorization(organization).await?;
         let row = key.authenticate(SessionRow {
@@ -77,9 +77,9 @@ impl Identity {
         let key = self.keys.authorization(organization).await?;
         // Sealed before a connection is held: a new address or year takes one of its own. Without a check that the
         // caller may still act: a session may always be ended.
-        let (event, organization, source) =
+        let (event, log_organization, source) =
             access::sign_out_event(caller, self.clock.now()).into_parts();
-        let event = self.trail.seal(organization, source, event).await?;
+        let event = self.trail.seal(log_organization, source, event).await?;
         let mut transaction = self.database.begin().await?;
         let row = transaction.lock_session(caller.credential().hash).await?;
         let row = row.ok_or(ServiceError::SignInRequired)?;

@@ -1,8 +1,8 @@
-//! Evidence that an account was signed in to from a client address, in the last month or so.
+//! Evidence of a sign-in to an account from a client address in the last 30 to 40 days.
 //!
 //! For each period of days, token and proof are the halves of a MAC over account, client address and period, under the
-//! system's authorization key. The rows are asked for by the tokens; only a stored row has a proof to compare. Evidence
-//! ends by itself: tokens of earlier periods are not asked for.
+//! system's authorization key. Rows are looked up by token; only a stored row has a proof to compare. Evidence expires
+//! because tokens of earlier periods are not looked up.
 
 use db::{AddressEvidence, EVIDENCE_PERIODS};
 use time::{Date, Duration};
@@ -33,7 +33,7 @@ impl Evidence {
             period -= 1;
             AddressEvidence { token, proof }
         });
-        // The last day on which a token of the current period is asked for is that of the period three later.
+        // A token of the current period is looked up until the end of the period three later.
         let asked = i64::try_from(EVIDENCE_PERIODS).unwrap_or(i64::MAX);
         let days = EVIDENCE_DAYS.saturating_mul(asked);
         Self {
@@ -42,7 +42,7 @@ impl Evidence {
         }
     }
 
-    /// What the rows are asked for by.
+    /// The tokens by which the rows are looked up.
     pub(super) fn tokens(&self) -> [[u8; 16]; EVIDENCE_PERIODS] {
         self.periods.map(|period| period.token)
     }
@@ -58,7 +58,7 @@ impl Evidence {
         stored.contains(&current.proof)
     }
 
-    /// The row to store for the current period, and the day from which no query asks for it.
+    /// The row to store for the current period, and the day from which it is not looked up.
     pub(super) const fn current(&self) -> (AddressEvidence, Date) {
         let [current, ..] = self.periods;
         (current, self.expires_on)

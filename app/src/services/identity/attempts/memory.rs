@@ -1,4 +1,4 @@
-//! Limiters in the memory of this instance: what they permit, no database can exceed.
+//! Limiters in the memory of this instance: no database can permit more than they do.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,11 +1,11 @@
-//! A bounded queue that serves clients in turn (round robin), each of which may hold a share of its places.
+//! A bounded queue that serves clients round robin. Each client may hold a share of its places.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::limits::sign_in::{CLIENT_PLACES, QUEUE_PLACES, RESERVED_PLACES, SITE_PLACES};
 use crate::services::identity::client::{ClientPrefix, ClientSite};
 
-/// The places of a queue, those reserved to proven clients, and those that one client and one site may hold.
+/// The places of a queue, those reserved for known clients, and those that one client and one site may hold.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shares {
     pub(super) all: usize,
@@ -16,12 +16,12 @@ pub(super) struct Shares {
 
 impl Shares {
     /// The shares of a queue for this many concurrent hashes.
-    pub(super) const fn for_turns(turns: usize) -> Self {
+    pub(super) const fn for_permits(permits: usize) -> Self {
         Self {
-            all: QUEUE_PLACES * turns,
-            reserved: RESERVED_PLACES * turns,
-            client: CLIENT_PLACES * turns,
-            site: SITE_PLACES * turns,
+            all: QUEUE_PLACES * permits,
+            reserved: RESERVED_PLACES * permits,
+            client: CLIENT_PLACES * permits,
+            site: SITE_PLACES * permits,
         }
     }
 }
@@ -29,15 +29,15 @@ impl Shares {
 /// Whether a sign-in of a client has succeeded before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Standing {
-    /// One has.
-    Proven,
-    /// None has, as far as this instance knows.
-    Stranger,
+    /// One has succeeded.
+    Known,
+    /// None has succeeded, as far as this instance knows.
+    Unknown,
 }
 
-/// A place in the queue.
+/// A reference to an entry of the queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Place {
+pub(super) struct QueueTicket {
     client: ClientPrefix,
     number: u64,
 }
@@ -54,7 +54,7 @@ pub(super) struct FairQueue<T> {
     sites: HashMap<ClientSite, usize>,
 }
 
-/// The entries of a client, and its standing when the first of them came.
+/// The entries of a client, and its standing when the first of them was added.
 #[derive(Debug)]
 struct Waiting<T> {
     standing: Standing,
@@ -74,23 +74,23 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Takes a place, if the client's and its site's shares have one: of all places, or of those that are not reserved.
-    /// In a full queue, the newest entry of the client that holds most places is dropped for a client that would hold
-    /// fewer; no proven client's for a stranger.
+    /// Adds an entry, unless the client's or its site's share is exhausted. A known client may take any place, an
+    /// unknown one those that are not reserved. If these are full, the newest entry of the client that holds most is
+    /// dropped for a client that would hold fewer; no known client's for an unknown one.
     pub(super) fn push(
         &mut self,
         client: ClientPrefix,
         standing: Standing,
         entry: T,
-    ) -> Option<Place> {
+    ) -> Option<QueueTicket> {
         let held = self.clients.get(&client).map_or(0, |it| it.entries.len());
         let of_site = self.sites.get(&client.site()).copied().unwrap_or_default();
         if held >= self.shares.client || of_site >= self.shares.site {
             return None;
         }
         let open = match standing {
-            Standing::Proven => self.shares.all,
-            Standing::Stranger => self.shares.all.saturating_sub(self.shares.reserved),
+            Standing::Known => self.shares.all,
+            Standing::Unknown => self.shares.all.saturating_sub(self.shares.reserved),
         };
         if self.length >= open {
             self.displace(held, standing)?;
@@ -107,7 +107,7 @@ impl<T> FairQueue<T> {
         waiting.entries.push_back((number, entry));
         *self.sites.entry(client.site()).or_default() += 1;
         self.length += 1;
-        Some(Place { client, number })
+        Some(QueueTicket { client, number })
     }
 
     /// The oldest entry of the next client.
@@ -118,25 +118,25 @@ impl<T> FairQueue<T> {
         if !entries.is_empty() {
             self.order.push_back(client);
         }
-        self.left(client);
+        self.on_removed(client);
         Some(entry)
     }
 
-    /// Leaves a place, if it is still held.
-    pub(super) fn remove(&mut self, place: Place) {
-        let Some(waiting) = self.clients.get_mut(&place.client) else {
+    /// Removes an entry, if it is still in the queue.
+    pub(super) fn remove(&mut self, ticket: QueueTicket) {
+        let Some(waiting) = self.clients.get_mut(&ticket.client) else {
             return;
         };
         let entries = &mut waiting.entries;
         let before = entries.len();
-        entries.retain(|(number, _)| *number != place.number);
+        entries.retain(|(number, _)| *number != ticket.number);
         if entries.len() == before {
             return;
         }
         if entries.is_empty() {
-            self.order.retain(|client| *client != place.client);
+            self.order.retain(|client| *client != ticket.client);
         }
-        self.left(place.client);
+        self.on_removed(ticket.client);
     }
 
     /// Drops the newest entry of the client that holds most places, if it holds more than a client with one more than
@@ -144,22 +144,22 @@ impl<T> FairQueue<T> {
     fn displace(&mut self, held: usize, standing: Standing) -> Option<()> {
         let clients = self.clients.iter();
         let (most, waiting) = clients
-            .filter(|(_, it)| standing == Standing::Proven || it.standing == Standing::Stranger)
+            .filter(|(_, it)| standing == Standing::Known || it.standing == Standing::Unknown)
             .max_by_key(|(_, it)| it.entries.len())?;
         let (number, _) = waiting
             .entries
             .back()
             .filter(|_| waiting.entries.len() > held + 1)?;
-        let place = Place {
+        let ticket = QueueTicket {
             client: *most,
             number: *number,
         };
-        self.remove(place);
+        self.remove(ticket);
         Some(())
     }
 
-    /// Accounts for an entry of `client` that has left.
-    fn left(&mut self, client: ClientPrefix) {
+    /// Updates the counts after an entry of `client` was removed.
+    fn on_removed(&mut self, client: ClientPrefix) {
         self.length -= 1;
         if self
             .clients
@@ -199,11 +199,11 @@ mod tests {
         client: ClientPrefix,
         entry: &'static str,
     ) -> bool {
-        queue.push(client, Standing::Stranger, entry).is_some()
+        queue.push(client, Standing::Unknown, entry).is_some()
     }
 
     #[test]
-    fn clients_are_served_in_turn_whatever_the_order_of_arrival() {
+    fn clients_are_served_round_robin_whatever_the_order_of_arrival() {
         let mut queue = queue(10, 10, 10);
         for entry in ["a1", "a2", "a3"] {
             assert!(push(&mut queue, client("192.0.2.1"), entry));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_strangers_wait_a_proven_client_finds_a_place() {
+    fn however_many_unknown_clients_wait_a_known_client_finds_a_place() {
         let mut queue = FairQueue::new(Shares {
             reserved: 2,
             ..queue(6, 4, 6).shares
@@ -250,25 +250,25 @@ mod tests {
             assert!(push(&mut queue, client(&format!("192.0.2.{last}")), ""));
         }
         assert!(!push(&mut queue, client("192.0.2.5"), ""));
-        let proven = |queue: &mut FairQueue<_>| {
-            let place = queue.push(client("192.0.2.9"), Standing::Proven, "");
-            place.is_some()
+        let push_known = |queue: &mut FairQueue<_>| {
+            let ticket = queue.push(client("192.0.2.9"), Standing::Known, "");
+            ticket.is_some()
         };
-        assert!(proven(&mut queue) && proven(&mut queue));
-        assert!(!proven(&mut queue));
-        // Nor does a stranger displace one that holds more places.
+        assert!(push_known(&mut queue) && push_known(&mut queue));
+        assert!(!push_known(&mut queue));
+        // An unknown client does not displace one that holds more places.
         assert!(!push(&mut queue, client("192.0.2.6"), ""));
     }
 
     #[test]
-    fn a_place_that_is_left_is_free_again_and_is_left_once() {
+    fn a_removed_entry_frees_its_place_once() {
         let mut queue = queue(2, 2, 2);
-        let place = queue.push(client("192.0.2.1"), Standing::Stranger, "a1");
-        let place = place.unwrap();
+        let ticket = queue.push(client("192.0.2.1"), Standing::Unknown, "a1");
+        let ticket = ticket.unwrap();
         assert!(push(&mut queue, client("192.0.2.1"), "a2"));
         assert!(!push(&mut queue, client("192.0.2.1"), "a3"));
-        queue.remove(place);
-        queue.remove(place);
+        queue.remove(ticket);
+        queue.remove(ticket);
         assert!(push(&mut queue, client("192.0.2.1"), "a3"));
         let served: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(served, ["a2", "a3"]);

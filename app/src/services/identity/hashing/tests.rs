@@ -14,37 +14,37 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn a_released_turn_goes_to_the_next_client() {
-    let queue = HashingQueue::with_turns(1);
-    let turn = queue.turn(client(1)).await.unwrap();
+async fn a_released_permit_is_granted_to_the_next_client() {
+    let queue = HashingQueue::with_permits(1);
+    let permit = queue.acquire(client(1)).await.unwrap();
     let other = queue.clone();
-    let waiting = tokio::spawn(async move { other.turn(client(2)).await });
+    let waiting = tokio::spawn(async move { other.acquire(client(2)).await });
     settle().await;
     assert!(!waiting.is_finished());
-    drop(turn);
-    let turn = waiting.await.unwrap().unwrap();
+    drop(permit);
+    let permit = waiting.await.unwrap().unwrap();
     assert_eq!(queue.lock().free, 0);
-    drop(turn);
+    drop(permit);
     assert_eq!(queue.lock().free, 1);
 }
 
 #[tokio::test]
 async fn a_flood_of_one_client_is_refused_at_once_and_leaves_room_for_others() {
-    let queue = HashingQueue::with_turns(1);
-    let turn = queue.turn(client(1)).await.unwrap();
-    let waiting: Vec<_> = (0..Shares::for_turns(1).client)
+    let queue = HashingQueue::with_permits(1);
+    let permit = queue.acquire(client(1)).await.unwrap();
+    let waiting: Vec<_> = (0..Shares::for_permits(1).client)
         .map(|_| {
             let queue = queue.clone();
-            tokio::spawn(async move { queue.turn(client(1)).await })
+            tokio::spawn(async move { queue.acquire(client(1)).await })
         })
         .collect();
     settle().await;
-    assert_eq!(queue.turn(client(1)).await.unwrap_err(), QueueFull);
+    assert_eq!(queue.acquire(client(1)).await.unwrap_err(), QueueFull);
     let other = queue.clone();
-    let victim = tokio::spawn(async move { other.turn(client(2)).await });
+    let victim = tokio::spawn(async move { other.acquire(client(2)).await });
     settle().await;
-    drop(turn);
-    // The flood's oldest is served, and then the other client: a turn that is not dropped is held.
+    drop(permit);
+    // The flood's oldest is served, and then the other client: a permit is held until it is dropped.
     let mut waiting = waiting.into_iter();
     drop(waiting.next().unwrap().await.unwrap().unwrap());
     let served = tokio::time::timeout(Duration::from_secs(10), victim).await;
@@ -52,15 +52,15 @@ async fn a_flood_of_one_client_is_refused_at_once_and_leaves_room_for_others() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_takes_no_turn_with_it() {
-    let queue = HashingQueue::with_turns(1);
-    let turn = queue.turn(client(1)).await.unwrap();
+async fn a_cancelled_request_keeps_no_permit() {
+    let queue = HashingQueue::with_permits(1);
+    let permit = queue.acquire(client(1)).await.unwrap();
     let other = queue.clone();
-    let waiting = tokio::spawn(async move { other.turn(client(1)).await });
+    let waiting = tokio::spawn(async move { other.acquire(client(1)).await });
     settle().await;
     waiting.abort();
     settle().await;
-    drop(turn);
+    drop(permit);
     assert_eq!(queue.lock().free, 1);
-    assert!(queue.turn(client(1)).await.is_ok());
+    assert!(queue.acquire(client(1)).await.is_ok());
 }

@@ -2,23 +2,23 @@
 
 use std::collections::HashSet;
 
-use crate::limits::sign_in::PROVEN_CLIENTS;
+use crate::limits::sign_in::KNOWN_CLIENTS;
 use crate::services::identity::client::ClientPrefix;
 
 /// The latest clients, in two generations: a full one becomes the former one, which is then forgotten as a whole.
 #[derive(Debug, Default)]
-pub(super) struct ProvenClients {
+pub(super) struct KnownClients {
     current: HashSet<ClientPrefix>,
     former: HashSet<ClientPrefix>,
 }
 
-impl ProvenClients {
+impl KnownClients {
     pub(super) fn contains(&self, client: ClientPrefix) -> bool {
         self.current.contains(&client) || self.former.contains(&client)
     }
 
     pub(super) fn insert(&mut self, client: ClientPrefix) {
-        if self.current.len() >= PROVEN_CLIENTS {
+        if self.current.len() >= KNOWN_CLIENTS {
             self.former = std::mem::take(&mut self.current);
         }
         self.current.insert(client);
@@ -38,13 +38,17 @@ mod tests {
 
     #[test]
     fn the_latest_clients_are_known_and_memory_is_bounded() {
-        let mut proven = ProvenClients::default();
-        for number in 0..5 * PROVEN_CLIENTS {
-            proven.insert(client(number));
+        let mut clients = KnownClients::default();
+        for number in 0..5 * KNOWN_CLIENTS {
+            clients.insert(client(number));
         }
-        let latest = 4 * PROVEN_CLIENTS..5 * PROVEN_CLIENTS;
-        assert!(latest.clone().all(|number| proven.contains(client(number))));
-        let known = (0..latest.end).filter(|number| proven.contains(client(*number)));
-        assert!(known.count() <= 2 * PROVEN_CLIENTS);
+        let latest = 4 * KNOWN_CLIENTS..5 * KNOWN_CLIENTS;
+        assert!(
+            latest
+                .clone()
+                .all(|number| clients.contains(client(number)))
+        );
+        let known = (0..latest.end).filter(|number| clients.contains(client(*number)));
+        assert!(known.count() <= 2 * KNOWN_CLIENTS);
     }
 }
