@@ -32,7 +32,7 @@ fn asked(edge: &Edge) -> anyhow::Result<Vec<Message>> {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_too_often_is_told_when_to_come_again() -> anyhow::Result<()> {
+async fn a_client_above_its_rate_limit_gets_429_and_the_time_to_wait() -> anyhow::Result<()> {
     let plan = Plan::of(1).variable("WEB_REQUESTS_PER_MINUTE", "60");
     let edge = plan.start().await?;
     edge.ready().await?;
@@ -67,7 +67,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_again() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn a_client_has_so_many_connections_and_no_more() -> anyhow::Result<()> {
+async fn a_client_gets_no_more_connections_than_its_limit() -> anyhow::Result<()> {
     let plan = Plan::of(1).variable("WEB_CONNECTIONS_PER_CLIENT", "3");
     let edge = plan.start().await?;
     // The one that looked whether web is there may still be closing.
@@ -130,7 +130,7 @@ async fn behind_a_load_balancer_each_client_is_counted_by_itself() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn metrics_are_read_on_this_machine_and_tell_of_nobody() -> anyhow::Result<()> {
+async fn metrics_are_served_on_loopback_and_identify_no_person() -> anyhow::Result<()> {
     let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let plan = Plan::of(1).variable("WEB_METRICS_LISTEN", free.to_string());
     let edge = plan.start().await?;

@@ -11,7 +11,7 @@ const REQUESTS: usize = 10_000;
 const ON_A_CONNECTION: usize = 100;
 
 #[tokio::test]
-async fn ten_thousand_ordinary_requests_are_refused_never() -> anyhow::Result<()> {
+async fn ten_thousand_ordinary_requests_are_not_refused() -> anyhow::Result<()> {
     let edge = Plan::of(1).without_rate_limits().start().await?;
     edge.ready().await?;
     let mut days = Days::of_seed(20_261_123)?;

@@ -84,7 +84,7 @@ fn reasons(edge: &Edge) -> anyhow::Result<BTreeMap<String, usize>> {
 }
 
 #[tokio::test]
-async fn the_injections_of_the_core_rule_set_never_reach_the_app() -> anyhow::Result<()> {
+async fn no_injection_of_the_core_rule_set_reaches_the_app() -> anyhow::Result<()> {
     let (cases, edge) = (cases().await?, edge().await?);
     let mut families: BTreeMap<&str, Tally> = BTreeMap::new();
     let mut passed = Vec::new();
@@ -145,7 +145,8 @@ fn places_of(payload: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn what_they_carry_does_not_fit_where_the_app_would_read_it() -> anyhow::Result<()> {
+async fn payloads_of_the_core_rule_set_are_refused_in_the_places_that_the_app_reads()
+-> anyhow::Result<()> {
     let (cases, edge) = (cases().await?, edge().await?);
     let payloads = payloads(&cases);
     let mut places: BTreeMap<&str, Tally> = BTreeMap::new();
