@@ -3,7 +3,8 @@
 //! - [`FairShare`]: capacities (connections, open streams, memory for bodies, concurrency).
 //! - [`RateLimiter`]: requests per minute, handshakes per second.
 //! - [`LoadShedder`]: requests in flight in the app tier, by class, within an adaptive limit.
-//! - [`EstablishedClients`]: the clients with a session, for which a part is reserved.
+//! - [`EstablishedClients`]: the clients that were authenticated recently, for which a part is
+//!   reserved.
 //!
 //! A client is an IPv4 address, an IPv6 network of 64 bits, and, with a larger share, an IPv6 site
 //! of 48 bits: the prefix that a provider assigns to one subscriber.
@@ -39,7 +40,7 @@ pub(crate) struct Admission {
     pub(crate) requests: Arc<RateLimiter>,
     /// Requests in flight in the app tier.
     pub(crate) shedder: LoadShedder,
-    /// Clients with a session.
+    /// Clients that were authenticated recently.
     pub(crate) established: Arc<EstablishedClients>,
 }
 

@@ -1,6 +1,6 @@
 //! The worker threads. Each has its own runtime and does all work of its connections, so that no
-//! request crosses threads. Readiness probes, reloads, metrics and traces run in the main thread's
-//! runtime.
+//! request crosses threads. The redirect, readiness probes, discovery, reloads, metrics and traces run
+//! in the main thread's runtime.
 
 use std::io;
 use std::net;

@@ -1,4 +1,4 @@
-//! Clients that have a session.
+//! Clients that were authenticated recently, by a session or a token.
 
 use std::hash::BuildHasher;
 use std::hash::RandomState;

@@ -10,7 +10,7 @@ pub(super) struct Prefix {
     bits: u8,
 }
 
-/// The share of an IPv6 site, as a multiple of the share of one of its networks.
+/// The maximum and the rate of an IPv6 site, as a multiple of those of one of its networks.
 pub(super) const SITE_FACTOR: u32 = 4;
 
 impl Prefix {

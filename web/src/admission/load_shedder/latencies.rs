@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Buckets per doubling of the latency: the median is within an eighth of the exact one.
 const PER_DOUBLING: u32 = 4;
-/// Number of buckets: up to 2³⁰ µs, which is 18 minutes.
+/// Number of buckets: up to 2³¹ µs, which is 36 minutes.
 const BUCKETS: usize = 116;
 
 /// A histogram of the latencies in one window. Recording is one atomic addition; the median, unlike

@@ -16,8 +16,8 @@ const WINDOW: Duration = Duration::from_millis(100);
 const MIN_SAMPLES: u32 = 16;
 /// Acceptable latency, as a multiple of the baseline.
 const TOLERANCE: u32 = 2;
-/// Weight of the baseline against a slower window: after half a minute of load it has moved half
-/// way to a higher latency. It moves to a lower one much sooner.
+/// Weight of the baseline against a slower window: after 18 seconds of load it has moved half way
+/// to a higher latency. It moves to a lower one much sooner.
 const BASELINE_WEIGHT: u64 = 256;
 
 /// An adaptive limit of requests in flight.
@@ -28,7 +28,7 @@ const BASELINE_WEIGHT: u64 = 256;
 /// the cost of these requests differs a hundredfold, and a queue that no person notices is no
 /// overload. The limit starts at its maximum, until overload is measured.
 ///
-/// There are no locks: a request costs three atomic operations.
+/// There are no locks, only a few atomic operations per request.
 pub(super) struct AdaptiveLimit {
     config: LimiterConfig,
     limit: AtomicU32,
