@@ -267,7 +267,8 @@ fn is_ours(name: &str, value: &str) -> bool {
         "x-request-id" => Uuid::parse_str(value).is_ok(),
         "x-request-timeout-ms" => {
             let left: Result<u32, _> = value.parse();
-            left.is_ok_and(|left| (1..=100_000).contains(&left))
+            // The time of the response, and that of an upload that the edge streams.
+            left.is_ok_and(|left| matches!(left, 1..=100_000 | 600_001..=700_000))
         }
         "traceparent" => value.len() == 55 && value.starts_with("00-"),
         // The origin has read the body by these.
