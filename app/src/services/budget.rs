@@ -15,13 +15,13 @@ use crate::services::error::ServiceError;
 
 /// A caller, as budgets count it: a person of an organization, over all sessions.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct CallerKey {
+pub(crate) struct Share {
     organization: OrganizationId,
     person: Uuid,
 }
 
-impl CallerKey {
-    /// The key of a caller.
+impl Share {
+    /// The share of a caller.
     pub(crate) const fn of(caller: &Caller) -> Self {
         Self {
             organization: caller.organization(),
@@ -29,7 +29,7 @@ impl CallerKey {
         }
     }
 
-    /// The key of a caller that a test invents.
+    /// The share of a caller that a test makes up.
     #[cfg(test)]
     pub(crate) const fn for_tests(person: u128) -> Self {
         Self {
@@ -75,7 +75,7 @@ struct Inner {
 #[derive(Default)]
 struct Used {
     total: usize,
-    by_caller: HashMap<CallerKey, usize>,
+    by_caller: HashMap<Share, usize>,
 }
 
 /// A part of a budget, in use until this is dropped.
@@ -83,7 +83,7 @@ struct Used {
 #[must_use = "dropping the reservation releases it"]
 pub(crate) struct Reservation {
     budget: Budget,
-    caller: CallerKey,
+    share: Share,
     amount: usize,
 }
 
@@ -117,41 +117,37 @@ impl Budget {
     /// # Errors
     ///
     /// [`ServiceError::Unavailable`] if too much of the caller's part or of the budget is in use.
-    pub(crate) fn reserve(
-        &self,
-        caller: CallerKey,
-        amount: usize,
-    ) -> Result<Reservation, ServiceError> {
+    pub(crate) fn reserve(&self, share: Share, amount: usize) -> Result<Reservation, ServiceError> {
         let mut reservation = Reservation {
             budget: self.clone(),
-            caller,
+            share,
             amount: 0,
         };
         reservation.grow(amount)?;
         Ok(reservation)
     }
 
-    fn take(&self, caller: CallerKey, amount: usize) -> Result<(), ServiceError> {
+    fn take(&self, share: Share, amount: usize) -> Result<(), ServiceError> {
         let limits = self.0.limits;
         let mut used = self.used();
         let total = used.total.saturating_add(amount);
-        let before = used.by_caller.get(&caller).copied().unwrap_or_default();
+        let before = used.by_caller.get(&share).copied().unwrap_or_default();
         let of_caller = before.saturating_add(amount);
         if total > limits.available(of_caller) || of_caller > limits.per_caller {
             return Err(ServiceError::Unavailable(limits::BUSY_RETRY_AFTER));
         }
         used.total = total;
-        used.by_caller.insert(caller, of_caller);
+        used.by_caller.insert(share, of_caller);
         Ok(())
     }
 
-    fn release(&self, caller: CallerKey, amount: usize) {
+    fn release(&self, share: Share, amount: usize) {
         let mut used = self.used();
         used.total = used.total.saturating_sub(amount);
-        if let Some(of_caller) = used.by_caller.get_mut(&caller) {
+        if let Some(of_caller) = used.by_caller.get_mut(&share) {
             *of_caller = of_caller.saturating_sub(amount);
             if *of_caller == 0 {
-                used.by_caller.remove(&caller);
+                used.by_caller.remove(&share);
             }
         }
     }
@@ -169,7 +165,7 @@ impl Reservation {
     ///
     /// See [`Budget::reserve`]; the previous amount stays reserved.
     pub(crate) fn grow(&mut self, by: usize) -> Result<(), ServiceError> {
-        self.budget.take(self.caller, by)?;
+        self.budget.take(self.share, by)?;
         self.amount = self.amount.saturating_add(by);
         Ok(())
     }
@@ -182,13 +178,13 @@ impl Reservation {
     /// Releases all but `amount`.
     pub(crate) fn shrink_to(&mut self, amount: usize) {
         let surplus = self.amount.saturating_sub(amount);
-        self.budget.release(self.caller, surplus);
+        self.budget.release(self.share, surplus);
         self.amount -= surplus;
     }
 
     /// Adds the amount of another reservation, of the same caller and budget.
     pub(crate) fn absorb(&mut self, mut other: Self) {
-        debug_assert!(self.caller == other.caller && Arc::ptr_eq(&self.budget.0, &other.budget.0));
+        debug_assert!(self.share == other.share && Arc::ptr_eq(&self.budget.0, &other.budget.0));
         self.amount = self
             .amount
             .saturating_add(std::mem::take(&mut other.amount));
@@ -220,20 +216,20 @@ mod tests {
         small: 10,
     };
 
-    fn caller(person: u128) -> CallerKey {
-        CallerKey::for_tests(person)
+    fn share(person: u128) -> Share {
+        Share::for_tests(person)
     }
 
     #[test]
     fn one_caller_gets_no_more_than_its_maximum() {
         let budget = Budget::new(LIMITS);
-        let mut one = budget.reserve(caller(1), 50).unwrap();
-        assert!(budget.reserve(caller(1), 11).is_err());
+        let mut one = budget.reserve(share(1), 50).unwrap();
+        assert!(budget.reserve(share(1), 11).is_err());
         assert!(one.grow(11).is_err());
         one.grow(10).unwrap();
         drop(one);
-        assert!(budget.reserve(caller(1), 60).is_ok());
-        assert!(budget.reserve(caller(1), 61).is_err());
+        assert!(budget.reserve(share(1), 60).is_ok());
+        assert!(budget.reserve(share(1), 61).is_err());
     }
 
     #[test]
@@ -257,7 +253,7 @@ mod tests {
             for amount in 0..=110 {
                 let admitted = budget.admits(amount);
                 assert_eq!(admitted, amount <= max, "{amount} of {limits:?}");
-                assert_eq!(admitted, budget.reserve(caller(1), amount).is_ok());
+                assert_eq!(admitted, budget.reserve(share(1), amount).is_ok());
             }
         }
     }
@@ -266,25 +262,25 @@ mod tests {
     fn large_callers_together_leave_room_for_small_ones() {
         let budget = Budget::new(LIMITS);
         let large = [
-            budget.reserve(caller(1), 60).unwrap(),
-            budget.reserve(caller(2), 20).unwrap(),
+            budget.reserve(share(1), 60).unwrap(),
+            budget.reserve(share(2), 20).unwrap(),
         ];
-        assert!(budget.reserve(caller(3), 11).is_err());
+        assert!(budget.reserve(share(3), 11).is_err());
         let small = [
-            budget.reserve(caller(3), 10).unwrap(),
-            budget.reserve(caller(4), 10).unwrap(),
+            budget.reserve(share(3), 10).unwrap(),
+            budget.reserve(share(4), 10).unwrap(),
         ];
-        assert!(budget.reserve(caller(5), 1).is_err());
+        assert!(budget.reserve(share(5), 1).is_err());
         drop(large);
-        assert!(budget.reserve(caller(3), 50).is_ok());
+        assert!(budget.reserve(share(3), 50).is_ok());
         drop(small);
     }
 
     #[test]
     fn nothing_stays_in_use_when_all_reservations_are_dropped() {
         let budget = Budget::new(LIMITS);
-        let mut one = budget.reserve(caller(1), 30).unwrap();
-        one.absorb(budget.reserve(caller(1), 20).unwrap());
+        let mut one = budget.reserve(share(1), 30).unwrap();
+        one.absorb(budget.reserve(share(1), 20).unwrap());
         one.shrink_to(40);
         assert_eq!(budget.used().total, 40);
         drop(one);

@@ -21,7 +21,7 @@ use phi::{Head, OrganizationId, Owner, PatientId, Requested, Tampering, row_dige
 use uuid::Uuid;
 
 use crate::limits::MAX_INLINE_PARSE_BYTES;
-use crate::services::budget::{Budget, CallerKey, Reservation};
+use crate::services::budget::{Budget, Reservation, Share};
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
@@ -117,7 +117,7 @@ impl Records {
     async fn open(
         &self,
         organization: OrganizationId,
-        caller_key: CallerKey,
+        share: Share,
         current: CurrentVersion,
     ) -> Result<StoredResource, ServiceError> {
         let head = self.keys.verify(organization, current.head).await?;
@@ -140,9 +140,7 @@ impl Records {
             row: version.row_id,
         };
         // The body in the clear; then the response that it becomes, which is about as long.
-        let mut reserved = self
-            .memory
-            .reserve(caller_key, version.body.as_bytes().len())?;
+        let mut reserved = self.memory.reserve(share, version.body.as_bytes().len())?;
         let body = self.keys.open(requested, &version.body).await?;
         let bytes = body.expose().len();
         reserved.grow(parsed_bytes(body.expose()))?;

@@ -30,7 +30,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::limits;
-use crate::services::budget::{Budget, BudgetLimits, CallerKey};
+use crate::services::budget::{Budget, BudgetLimits, Share};
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
@@ -83,13 +83,13 @@ impl Rosters {
     pub(crate) async fn search(
         &self,
         roster: &SharedRoster,
-        caller_key: CallerKey,
+        share: Share,
         query: &PatientQuery,
         among: Option<Vec<Uuid>>,
         order: Order,
         take: usize,
     ) -> Result<Page, ServiceError> {
-        let place = self.searches.reserve(caller_key, 1)?;
+        let place = self.searches.reserve(share, 1)?;
         let turn = Arc::clone(&self.searching).acquire_owned().await;
         let (roster, conditions) = (roster.clone(), query::conditions(query));
         let page = spawn_blocking(move || {

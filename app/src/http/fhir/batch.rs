@@ -9,7 +9,7 @@ use super::transaction::{EntryRef, Responses, entry_response, into_change, refus
 use crate::http::problem::outcome;
 use crate::http::state::AppState;
 use crate::limits::{ENTRY_RESPONSE_BYTES, MAX_OUTCOMES_BYTES, MAX_RESPONSE_BYTES};
-use crate::services::budget::{CallerKey, Reservation};
+use crate::services::budget::{Reservation, Share};
 use crate::services::error::ServiceError;
 use crate::services::records::{ApplyError, Change, Refusal, subject};
 use fhir::bundle::{
@@ -58,7 +58,7 @@ impl<'a> BatchExecutor<'a> {
             app,
             caller,
             responses: BTreeMap::new(),
-            reserved: app.memory.reserve(CallerKey::of(caller), statuses)?,
+            reserved: app.memory.reserve(Share::of(caller), statuses)?,
             room: MAX_RESPONSE_BYTES,
             outcomes_room: MAX_OUTCOMES_BYTES,
             done: false,
@@ -118,7 +118,7 @@ impl<'a> BatchExecutor<'a> {
         let stored = records
             .read(&permitted, resource_type, id, self.room)
             .await?;
-        let mut memory = self.app.memory.reserve(CallerKey::of(self.caller), 0)?;
+        let mut memory = self.app.memory.reserve(Share::of(self.caller), 0)?;
         let entry = stored.map(|stored| {
             let mut reserved = stored.reserved;
             let entry = EntryJson::from(EntryResponse::Read {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::http::problem::Problem;
 use crate::http::unread::discard;
 use crate::limits::RESPONSE_FRAME_BYTES;
-use crate::services::budget::{Budget, CallerKey, Reservation};
+use crate::services::budget::{Budget, Reservation, Share};
 
 /// The body of a request, read whole.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ impl RequestBody {
     /// caller's share of the memory, or all of it, is in use.
     pub(super) async fn read(
         memory: &Budget,
-        caller_key: CallerKey,
+        share: Share,
         mut body: Body,
         limit: usize,
     ) -> Result<Self, Problem> {
-        let read = Self::read_within(memory, caller_key, &mut body, limit).await;
+        let read = Self::read_within(memory, share, &mut body, limit).await;
         if read.is_err() {
             discard(&mut body, limit).await;
         }
@@ -46,7 +46,7 @@ impl RequestBody {
 
     async fn read_within(
         memory: &Budget,
-        caller_key: CallerKey,
+        share: Share,
         body: &mut Body,
         limit: usize,
     ) -> Result<Self, Problem> {
@@ -54,7 +54,7 @@ impl RequestBody {
         if announced > limit {
             return Err(Problem::TooLarge);
         }
-        let mut reserved = memory.reserve(caller_key, 0)?;
+        let mut reserved = memory.reserve(share, 0)?;
         // The allocator gives pages when they are written.
         let mut bytes = Zeroizing::new(Vec::with_capacity(announced));
         while let Some(frame) = body.frame().await {
@@ -173,8 +173,8 @@ mod tests {
 
     async fn read(body: Body, limit: usize) -> Result<usize, Problem> {
         let memory = Budget::of_memory();
-        let caller_key = CallerKey::for_tests(1);
-        let read = RequestBody::read(&memory, caller_key, body, limit).await;
+        let share = Share::for_tests(1);
+        let read = RequestBody::read(&memory, share, body, limit).await;
         read.map(|body| body.bytes().len())
     }
 
@@ -199,8 +199,7 @@ mod tests {
     async fn a_document_that_becomes_too_large_is_refused_before_it_is_parsed() {
         let memory = Budget::of_memory();
         let many = format!("[{}1]", "[1],".repeat(400_000));
-        let body =
-            RequestBody::read(&memory, CallerKey::for_tests(1), Body::from(many), 8 << 20).await;
+        let body = RequestBody::read(&memory, Share::for_tests(1), Body::from(many), 8 << 20).await;
         let parsed = body
             .unwrap()
             .parse(&memory, |_| Err::<(), _>(Problem::Internal));

@@ -16,7 +16,7 @@ use crate::http::openapi::{FhirResource, Outcome, Resource};
 use crate::http::state::AppState;
 use crate::http::unread::discard;
 use crate::limits::MAX_BUNDLE_BYTES;
-use crate::services::budget::CallerKey;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::records::{bundle_subject, resource_subjects};
 use fhir::bundle::{BundleRequest, Mode, parse, response};
@@ -49,8 +49,8 @@ pub(crate) async fn bundle(
         discard(&mut body, MAX_BUNDLE_BYTES).await;
         return Err(error);
     }
-    let caller_key = CallerKey::of(&caller);
-    let body = RequestBody::read(&app.memory, caller_key, body, MAX_BUNDLE_BYTES).await?;
+    let share = Share::of(&caller);
+    let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
     let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
     // A large Bundle takes a tenth of a second of parsing: not on a thread that serves others.
     let parsed = tokio::task::spawn_blocking(move || {

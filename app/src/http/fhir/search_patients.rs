@@ -16,7 +16,7 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::{FhirResource, Outcome};
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;
-use crate::services::budget::CallerKey;
+use crate::services::budget::Share;
 use crate::services::records::subject;
 use fhir::limits::MAX_COUNT;
 use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, search};
@@ -83,8 +83,8 @@ pub(crate) async fn search_patients(
     // Before the body is read: what a role may not do costs no memory.
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, Search, subject).await?;
-    let caller_key = CallerKey::of(&caller);
-    let form = RequestBody::read(&app.memory, caller_key, body, MAX_FORM_BYTES).await?;
+    let share = Share::of(&caller);
+    let form = RequestBody::read(&app.memory, share, body, MAX_FORM_BYTES).await?;
     let query = search::parse(form.bytes(), query.as_deref())?;
     drop(form);
     let origin = &app.public_origin;

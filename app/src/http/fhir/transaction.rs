@@ -5,7 +5,7 @@ use access::{Caller, Disclosed, NotPhi, Write};
 
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
-use crate::services::budget::{CallerKey, Reservation};
+use crate::services::budget::{Reservation, Share};
 use crate::services::error::ServiceError;
 use crate::services::records::{Applied, ApplyError, Change, Effect, RefusalReason, subject};
 use fhir::bundle::{EntryJson, EntryResponse, ResourceWrite};
@@ -35,7 +35,7 @@ pub(super) async fn transaction(
 ) -> Result<Responses, FhirError> {
     // The responses, and their copy in the response.
     let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(writes.len());
-    let reserved = app.memory.reserve(CallerKey::of(caller), memory)?;
+    let reserved = app.memory.reserve(Share::of(caller), memory)?;
     let mut origins = Vec::with_capacity(writes.len());
     let mut changes = Vec::with_capacity(writes.len());
     for write in writes {

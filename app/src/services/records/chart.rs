@@ -5,7 +5,7 @@ use db::CurrentVersion;
 use phi::{Head, OrganizationId, Owner, PatientId, Tampering};
 
 use super::{Records, StoredResource, chart_subject, ensure_whole, head_of};
-use crate::services::budget::CallerKey;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
 use fhir::{ResourceType, Summary};
@@ -34,11 +34,8 @@ impl Records {
     ) -> Result<Disclosed<Chart>, ServiceError> {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
-        let caller_key = CallerKey::of(permitted.caller());
-        let Some(chart) = self
-            .complete_chart(organization, caller_key, patient)
-            .await?
-        else {
+        let share = Share::of(permitted.caller());
+        let Some(chart) = self.complete_chart(organization, share, patient).await? else {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
         };
@@ -52,7 +49,7 @@ impl Records {
     async fn complete_chart(
         &self,
         organization: OrganizationId,
-        caller_key: CallerKey,
+        share: Share,
         patient: PatientId,
     ) -> Result<Option<Chart>, ServiceError> {
         let owner = Owner::Patient(patient);
@@ -74,9 +71,7 @@ impl Records {
             }
             let before = row.as_ref().map(|row| *row.mac.as_bytes());
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
-            let (chart, heads) = self
-                .summarize(organization, caller_key, owner, current)
-                .await?;
+            let (chart, heads) = self.summarize(organization, share, owner, current).await?;
             if open.has_exactly(heads) {
                 return Ok(Some(chart.ok_or(ServiceError::NotFound)?));
             }
@@ -98,19 +93,19 @@ impl Records {
     async fn summarize(
         &self,
         organization: OrganizationId,
-        caller_key: CallerKey,
+        share: Share,
         owner: Owner,
         current: Vec<CurrentVersion>,
     ) -> Result<(Option<Chart>, Vec<Head<'static>>), ServiceError> {
         let bytes = current.iter().map(|it| it.version.body.as_bytes().len());
-        let _rows = self.memory.reserve(caller_key, bytes.sum())?;
+        let _rows = self.memory.reserve(share, bytes.sum())?;
         let wanted = current.iter().filter_map(|it| it.version.body.key_id());
         let wanted: Vec<_> = wanted.map(|key| (owner, key)).collect();
         self.keys.prefetch(organization, wanted).await?;
         let mut heads = Vec::with_capacity(current.len());
         let (mut patient, mut records) = (None, Vec::with_capacity(current.len()));
         for version in current {
-            let stored = self.open(organization, caller_key, version).await?;
+            let stored = self.open(organization, share, version).await?;
             let resource_type = stored.resource.resource_type();
             let id = stored.resource.id().unwrap_or_default();
             heads.push(head_of(resource_type.name(), id, &stored));

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{Records, ensure_whole, key_of, subject};
 use crate::limits::{MAX_RESPONSE_BYTES, PATIENTS_PER_STATEMENT};
-use crate::services::budget::{CallerKey, Reservation};
+use crate::services::budget::{Reservation, Share};
 use crate::services::error::ServiceError;
 use fhir::bundle::EntryJson;
 use fhir::search::PatientQuery;
@@ -84,8 +84,8 @@ impl Records {
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
-        let caller_key = CallerKey::of(permitted.caller());
-        let (ids, total) = self.matches(organization, caller_key, query).await?;
+        let share = Share::of(permitted.caller());
+        let (ids, total) = self.matches(organization, share, query).await?;
         let patients = self.summaries(organization, &ids).await?;
         let page = PatientPage { patients, total };
         Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
@@ -100,24 +100,24 @@ impl Records {
     ) -> Result<Disclosed<FoundResources>, ServiceError> {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
-        let caller_key = CallerKey::of(permitted.caller());
-        let (ids, total) = self.matches(organization, caller_key, query).await?;
+        let share = Share::of(permitted.caller());
+        let (ids, total) = self.matches(organization, share, query).await?;
         let mut found = FoundResources {
             entries: Vec::new(),
             total,
             is_cut: false,
-            reserved: self.memory.reserve(caller_key, 0)?,
+            reserved: self.memory.reserve(share, 0)?,
         };
         let mut bytes = 0_usize;
         let mut shown = Vec::new();
         'pages: for page in ids.chunks(PATIENTS_PER_STATEMENT) {
-            let rows = self.patient_rows_of(organization, caller_key, page).await?;
+            let rows = self.patient_rows_of(organization, share, page).await?;
             if rows.found.len() != page.len() {
                 let reason = "a patient that the roster has is missing";
                 return Err(Tampering::report("resources", reason, organization, None).into());
             }
             for (id, row) in rows.found {
-                let stored = self.open(organization, caller_key, row).await?;
+                let stored = self.open(organization, share, row).await?;
                 let (resource, meta, mut reserved) =
                     (stored.resource, stored.meta, stored.reserved);
                 let made = entry(resource, meta);
@@ -146,7 +146,7 @@ impl Records {
     pub(super) async fn patient_rows_of(
         &self,
         organization: OrganizationId,
-        caller_key: CallerKey,
+        share: Share,
         ids: &[PatientId],
     ) -> Result<SealedPatients, ServiceError> {
         let keys: Vec<_> = ids
@@ -162,7 +162,7 @@ impl Records {
             })
             .collect();
         let bytes = rows.iter().map(|row| row.version.body.as_bytes().len());
-        let reserved = self.memory.reserve(caller_key, bytes.sum())?;
+        let reserved = self.memory.reserve(share, bytes.sum())?;
         self.keys.prefetch(organization, wanted).await?;
         let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.head.id, row)).collect();
         let found = ids.iter();

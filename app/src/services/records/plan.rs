@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     Applied, ApplyError, Change, Effect, Records, Refusal, RefusalReason, key_of, owner_of,
 };
-use crate::services::budget::CallerKey;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
 use fhir::{ResourceType, VersionMeta};
@@ -144,8 +144,8 @@ impl Records {
             return Ok(Err(RefusalReason::AlreadyThere));
         }
         let head = current.head.clone();
-        let caller_key = CallerKey::of(change.permitted.caller());
-        let stored = self.open(organization, caller_key, current).await?;
+        let share = Share::of(change.permitted.caller());
+        let stored = self.open(organization, share, current).await?;
         if stored.owner != owner_of(organization, change.owner) {
             return Ok(Err(RefusalReason::OwnerChanged));
         }

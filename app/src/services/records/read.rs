@@ -4,7 +4,7 @@ use access::{Disclosed, Permitted, Read, Unsuccessful, disclose, record_unsucces
 use uuid::Uuid;
 
 use super::{Records, StoredResource, ensure_whole, key_of};
-use crate::services::budget::CallerKey;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use fhir::ResourceType;
 
@@ -30,8 +30,8 @@ impl Records {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
         };
-        let caller_key = CallerKey::of(permitted.caller());
-        let stored = self.open(organization, caller_key, current).await?;
+        let share = Share::of(permitted.caller());
+        let stored = self.open(organization, share, current).await?;
         if stored.bytes > most {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
             return Err(ServiceError::ResponseTooLarge);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Records;
 use crate::limits::{MAX_COMPARED_PATIENTS, PATIENTS_PER_STATEMENT};
-use crate::services::budget::CallerKey;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::indexes::Indexed;
 use fhir::search::{ContactQuery, IdentifierQuery, PatientQuery, SystemQuery, TextMatch};
@@ -29,7 +29,7 @@ impl Records {
     pub(super) async fn matches(
         &self,
         organization: OrganizationId,
-        caller_key: CallerKey,
+        share: Share,
         query: &PatientQuery,
     ) -> Result<(Vec<PatientId>, usize), ServiceError> {
         let roster = self.rosters.of(organization).await?;
@@ -39,7 +39,7 @@ impl Records {
                 let most = MAX_COMPARED_PATIENTS + 1;
                 let page = self
                     .rosters
-                    .search(&roster, caller_key, query, None, BY_NAME, most);
+                    .search(&roster, share, query, None, BY_NAME, most);
                 let page = page.await?;
                 Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
             }
@@ -47,14 +47,14 @@ impl Records {
         };
         let among = match candidates {
             Some(candidates) => Some(
-                self.compared(organization, caller_key, query, candidates)
+                self.compared(organization, share, query, candidates)
                     .await?,
             ),
             None => None,
         };
         let page = self
             .rosters
-            .search(&roster, caller_key, query, among, BY_NAME, query.count)
+            .search(&roster, share, query, among, BY_NAME, query.count)
             .await?;
         let ids = page.ids.into_iter().map(PatientId::from_uuid).collect();
         Ok((ids, page.total))
@@ -64,7 +64,7 @@ impl Records {
     async fn compared(
         &self,
         organization: OrganizationId,
-        caller_key: CallerKey,
+        share: Share,
         query: &PatientQuery,
         candidates: Vec<PatientId>,
     ) -> Result<Vec<Uuid>, ServiceError> {
@@ -73,9 +73,9 @@ impl Records {
         }
         let mut matching = Vec::new();
         for page in candidates.chunks(PATIENTS_PER_STATEMENT) {
-            let rows = self.patient_rows_of(organization, caller_key, page).await?;
+            let rows = self.patient_rows_of(organization, share, page).await?;
             for (id, row) in rows.found {
-                let stored = self.open(organization, caller_key, row).await?;
+                let stored = self.open(organization, share, row).await?;
                 if query.matches(&Demographics::of(&stored.resource)) {
                     matching.push(id.uuid());
                 }
