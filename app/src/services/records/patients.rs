@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use access::{Disclosed, List, Permitted, Record, Search, disclose};
-use db::{CurrentVersion, DemographicsRow, DemographicsState};
+use db::CurrentVersion;
+use db::DemographicsRow;
+use db::DemographicsState;
+use db::ResourceKey;
 use phi::{
     Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed, Tampering, Verified,
     row_digest,
@@ -11,9 +14,16 @@ use phi::{
 use roster::Order;
 use zeroize::Zeroizing;
 
-use super::{Records, ensure_whole, key_of, subject};
-use crate::limits::{MAX_RESPONSE_BYTES, PATIENTS_PER_STATEMENT};
-use crate::services::budget::{Reservation, Share};
+use super::Records;
+use super::ensure_whole;
+use super::key_of;
+use super::reading::SealedGroup;
+use super::subject;
+use crate::limits::MAX_DEMOGRAPHICS_BYTES;
+use crate::limits::MAX_RESPONSE_BYTES;
+use crate::limits::PATIENTS_PER_STATEMENT;
+use crate::services::budget::Reservation;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use fhir::bundle::EntryJson;
 use fhir::search::PatientQuery;
@@ -36,6 +46,8 @@ pub(crate) struct PatientPage {
     pub(crate) patients: Vec<PatientSummary>,
     /// The number of all matches.
     pub(crate) total: usize,
+    /// The memory of the patients, and of the page that they become.
+    pub(crate) reserved: Reservation,
 }
 
 /// Some of the matching patients, as entries of a response.
@@ -70,9 +82,13 @@ impl Records {
         let organization = permitted.caller().organization();
         let page = self.rosters.of(organization).await?.page(order, skip, take);
         let ids: Vec<_> = page.ids.into_iter().map(PatientId::from_uuid).collect();
-        let patients = self.summaries(organization, &ids).await?;
-        let total = page.total;
-        let page = PatientPage { patients, total };
+        let share = Share::of(permitted.caller());
+        let (patients, reserved) = self.summaries(organization, share, &ids).await?;
+        let page = PatientPage {
+            patients,
+            total: page.total,
+            reserved,
+        };
         Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
     }
 
@@ -86,8 +102,12 @@ impl Records {
         let organization = permitted.caller().organization();
         let share = Share::of(permitted.caller());
         let (ids, total) = self.matches(organization, share, query).await?;
-        let patients = self.summaries(organization, &ids).await?;
-        let page = PatientPage { patients, total };
+        let (patients, reserved) = self.summaries(organization, share, &ids).await?;
+        let page = PatientPage {
+            patients,
+            total,
+            reserved,
+        };
         Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
     }
 
@@ -110,9 +130,13 @@ impl Records {
         };
         let mut bytes = 0_usize;
         let mut shown = Vec::new();
-        'pages: for page in ids.chunks(PATIENTS_PER_STATEMENT) {
-            let rows = self.patient_rows_of(organization, share, page).await?;
-            if rows.found.len() != page.len() {
+        let keys = patient_keys(&ids);
+        let groups = self.key_groups(organization, &keys, PATIENTS_PER_STATEMENT);
+        'groups: for group in groups.await? {
+            let patients = ids.get(group.range.clone()).unwrap_or_default();
+            let sealed = self.read_group(organization, share, &keys, &group).await?;
+            let rows = self.in_order(organization, patients, sealed).await?;
+            if rows.found.len() != patients.len() {
                 let reason = "a patient that the roster has is missing";
                 return Err(Tampering::report("resources", reason, organization, None).into());
             }
@@ -124,7 +148,7 @@ impl Records {
                 bytes = bytes.saturating_add(made.len());
                 if bytes > MAX_RESPONSE_BYTES {
                     found.is_cut = true;
-                    break 'pages;
+                    break 'groups;
                 }
                 // The entry, and its copy in the response.
                 reserved.shrink_to(2 * made.len());
@@ -142,28 +166,20 @@ impl Records {
         .await?)
     }
 
-    /// The rows of those Patients of `ids` that exist, in the same order, with their keys fetched at once.
-    pub(super) async fn patient_rows_of(
+    /// The rows of those Patients of `ids` that were read, in the same order, with their keys fetched at once.
+    pub(super) async fn in_order(
         &self,
         organization: OrganizationId,
-        share: Share,
         ids: &[PatientId],
+        sealed: SealedGroup,
     ) -> Result<SealedPatients, ServiceError> {
-        let keys: Vec<_> = ids
-            .iter()
-            .map(|id| key_of(ResourceType::Patient, id.uuid()))
-            .collect();
-        let rows = self.database.current_versions(organization, &keys).await?;
-        let wanted: Vec<_> = rows
-            .iter()
-            .filter_map(|row| {
-                let owner = Owner::Patient(row.head.id.into());
-                Some((owner, row.version.body.key_id()?))
-            })
-            .collect();
-        let bytes = rows.iter().map(|row| row.version.body.as_bytes().len());
-        let reserved = self.memory.reserve(share, bytes.sum())?;
+        let wanted = sealed.rows.iter().filter_map(|row| {
+            let owner = Owner::Patient(row.head.id.into());
+            Some((owner, row.version.body.key_id()?))
+        });
+        let wanted: Vec<_> = wanted.collect();
         self.keys.prefetch(organization, wanted).await?;
+        let (rows, reserved) = sealed.into_parts();
         let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.head.id, row)).collect();
         let found = ids.iter();
         let found = found.filter_map(|id| Some((*id, rows.remove(&id.uuid())?)));
@@ -173,12 +189,16 @@ impl Records {
         })
     }
 
-    /// The fields of these patients that a list shows, in the order of `ids`.
+    /// The fields of these patients that a list shows, in the order of `ids`, and their memory.
     async fn summaries(
         &self,
         organization: OrganizationId,
+        share: Share,
         ids: &[PatientId],
-    ) -> Result<Vec<PatientSummary>, ServiceError> {
+    ) -> Result<(Vec<PatientSummary>, Reservation), ServiceError> {
+        // A row has each field by itself, and the names once more for the roster.
+        let most = 2 * MAX_DEMOGRAPHICS_BYTES * ids.len();
+        let reserved = self.memory.reserve(share, most)?;
         let current = self.current_demographics(organization, ids).await?;
         let wanted: Vec<_> = current
             .iter()
@@ -205,7 +225,7 @@ impl Records {
                 demographics,
             });
         }
-        Ok(patients)
+        Ok((patients, reserved))
     }
 
     /// The demographics of these patients, each with its state. They are two statements: what a write between them has
@@ -307,6 +327,12 @@ impl Records {
         let text = opened.expose().as_ref();
         Ok(text.map(|text| Zeroizing::new(text.clone())))
     }
+}
+
+/// Patients as resources.
+pub(super) fn patient_keys(ids: &[PatientId]) -> Vec<ResourceKey> {
+    let key = |id: &PatientId| key_of(ResourceType::Patient, id.uuid());
+    ids.iter().map(key).collect()
 }
 
 /// Patients as the event of a list or a search names them.
