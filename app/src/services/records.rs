@@ -6,6 +6,7 @@
 mod apply;
 mod chart;
 mod fields;
+mod found;
 mod owners;
 mod patients;
 mod plan;

@@ -7,7 +7,7 @@ use roster::{Order, SortKey};
 use uuid::Uuid;
 
 use super::Records;
-use super::patients::patient_keys;
+use super::found::patient_keys;
 use crate::limits::MAX_COMPARED_PATIENTS;
 use crate::limits::PATIENTS_PER_STATEMENT;
 use crate::services::budget::Share;

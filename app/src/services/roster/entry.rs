@@ -75,6 +75,10 @@ impl RosterEntry {
     ///
     /// See [`Self::to_bytes`].
     pub(crate) fn bytes(&self) -> Result<usize, ServiceError> {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method itself is of fields of one lifetime"
+        )]
         let indexed = self.with_fields(|fields| fields.bytes());
         Ok(indexed.max(self.to_bytes()?.len()))
     }
