@@ -2,6 +2,7 @@
 
 mod api;
 mod authentication;
+mod body;
 mod conditional;
 mod csrf;
 mod fhir;

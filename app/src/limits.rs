@@ -41,6 +41,15 @@ pub(crate) const MAX_OUTCOMES_BYTES: usize = 512 << 10;
 /// Reserved for an entry of a response besides its resource, in bytes: status, location and time take 250.
 pub(crate) const ENTRY_RESPONSE_BYTES: usize = 512;
 
+/// Sealed bodies that are read by one statement, in bytes; a longer one is read alone. The memory of a group is reserved
+/// before it is read, and a caller with little in use has room for one.
+pub(crate) const READ_GROUP_BYTES: usize = 1 << 20;
+/// Resources of a chart whose lengths are read by one statement.
+pub(crate) const LENGTHS_PER_STATEMENT: u32 = 1_000;
+/// A response with audit events, in bytes: five times the 200 events of ordinary requests. An event of a transaction names
+/// a thousand resources, and a response has thirty of these.
+pub(crate) const MAX_EVENTS_BYTES: usize = 4 << 20;
+
 /// Maximum patients that one search opens to compare them.
 pub(crate) const MAX_COMPARED_PATIENTS: usize = 1_000;
 /// Patients whose rows are read by one statement, before they are opened individually.
@@ -56,6 +65,9 @@ pub(crate) const MAX_SEARCHES: usize = 128;
 /// Maximum searches of one caller that run or wait: a quarter, which delays another caller's search by less than a second.
 pub(crate) const MAX_CALLER_SEARCHES: usize = 32;
 
+/// Names and contact data of one patient, in bytes: ten full names take half of it. It bounds a row of a list, and the
+/// patient's part of a roster, of which a roster so has room for 65,000 at least.
+pub(crate) const MAX_DEMOGRAPHICS_BYTES: usize = 16 << 10;
 /// Maximum size of a roster, in bytes: one million patients take less than half of it.
 pub(crate) const MAX_ROSTER_BYTES: usize = 1 << 30;
 /// Maximum size of all rosters, in bytes; above it, the least recently used ones are discarded. Rosters are no part of

@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod feed;
 pub(crate) mod gate;
+pub(crate) mod groups;
 pub(crate) mod identity;
 mod indexes;
 pub(crate) mod keys;

@@ -141,13 +141,37 @@ impl Database {
         Ok(found.is_some())
     }
 
-    /// An organization's latest events, the newest first.
+    /// The lengths of the sealed bodies of an organization's latest events, in bytes, the newest first. Memory for the
+    /// events is reserved by it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn latest_event_lengths(
+        &self,
+        organization: OrganizationId,
+        limit: u32,
+    ) -> Result<Vec<usize>, Error> {
+        let lengths = sqlx::query_scalar!(
+            r#"SELECT CAST(LENGTH(body) AS SIGNED) AS "bytes!: i64"
+               FROM audit_events WHERE organization = ?
+               ORDER BY at DESC, month DESC, chain DESC, counter DESC LIMIT ?"#,
+            organization.uuid(),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let bytes = |length| usize::try_from(length).ok().ok_or(Error::Corrupt(TABLE));
+        lengths.into_iter().map(bytes).collect()
+    }
+
+    /// An organization's latest events without the `skipped` latest of all, the newest first.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn latest_events(
         &self,
         organization: OrganizationId,
+        skipped: u32,
         limit: u32,
     ) -> Result<Vec<EventRow>, Error> {
         const CORRUPT: Error = Error::Corrupt(TABLE);
@@ -156,9 +180,10 @@ impl Database {
                       event AS "event: Uuid", at AS "at: OffsetDateTime", commitment, row_list,
                       mac_key AS "mac_key: Uuid", mac, body
                FROM audit_events WHERE organization = ?
-               ORDER BY at DESC, month DESC, chain DESC, counter DESC LIMIT ?"#,
+               ORDER BY at DESC, month DESC, chain DESC, counter DESC LIMIT ? OFFSET ?"#,
             organization.uuid(),
             limit,
+            skipped,
         )
         .fetch_all(&self.pool)
         .await?;

@@ -29,6 +29,7 @@ mod settings;
 mod sign_in_addresses;
 mod sign_in_attempts;
 mod stored;
+mod version_lengths;
 
 pub use audit_addresses::AddressRow;
 pub use audit_events::EventRow;
@@ -45,7 +46,7 @@ pub use owners::OwnerRow;
 pub use patient_index::PatientToken;
 pub use people::PersonRow;
 pub use release::{RELEASE, ReleaseFloorRow};
-pub use resource_versions::{CurrentVersion, VersionRow};
+pub use resource_versions::{CurrentVersion, OwnedPosition, VersionRow};
 pub use resources::{ResourceKey, ResourceRow, StoredHead};
 pub use roster::RosterRow;
 pub use scrub::{LoggedEvent, LoggedRow, ScrubbedRow};

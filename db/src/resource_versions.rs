@@ -45,6 +45,27 @@ pub struct CurrentVersion {
     pub newest: u32,
 }
 
+/// A position among the resources of one owner, which are read in the order of type and id. The default is the one before
+/// the first.
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct OwnedPosition {
+    /// FHIR resource type.
+    pub kind: String,
+    /// The resource's id.
+    pub id: Uuid,
+}
+
+impl OwnedPosition {
+    /// The position of a head.
+    #[must_use]
+    pub fn of(head: &ResourceRow) -> Self {
+        Self {
+            kind: head.kind.clone(),
+            id: head.id,
+        }
+    }
+}
+
 /// A [`CurrentVersion`] as the driver returns it.
 struct CurrentRecord {
     organization: Uuid,
@@ -194,7 +215,8 @@ impl Database {
         ensure_all("resources", current, key, is_requested)
     }
 
-    /// The current version of every resource of an owner.
+    /// The current versions of at most `limit` resources of an owner: the next ones after a position, in the order of
+    /// type and id.
     ///
     /// # Errors
     /// See [`Error`].
@@ -202,15 +224,23 @@ impl Database {
         &self,
         organization: OrganizationId,
         owner: &Owner,
+        after: &OwnedPosition,
+        limit: u32,
     ) -> Result<Vec<CurrentVersion>, Error> {
         let (kind, id) = (owner.kind(), owner.id(organization));
         let records = select_current!(
             "FROM resources r
              LEFT JOIN resource_versions v USING (organization, owner_kind, owner, kind, id, version)
-             WHERE r.organization = ? AND r.owner_kind = ? AND r.owner = ?",
+             WHERE r.organization = ? AND r.owner_kind = ? AND r.owner = ?
+               AND r.kind >= ? AND (r.kind > ? OR r.id > ?)
+             ORDER BY r.kind, r.id LIMIT ?",
             organization.uuid(),
             kind.code(),
             &id[..],
+            after.kind,
+            after.kind,
+            after.id,
+            limit,
         )
         .fetch_all(&self.pool)
         .await?;
@@ -218,7 +248,10 @@ impl Database {
         let current: Vec<_> = current.collect::<Result<_, _>>()?;
         let is_requested = |it: &CurrentVersion| {
             let head = &it.head;
-            head.organization == organization && head.owner_kind == kind && head.owner == id
+            head.organization == organization
+                && head.owner_kind == kind
+                && head.owner == id
+                && OwnedPosition::of(head) > *after
         };
         let key = |it: &CurrentVersion| (it.head.kind.clone(), it.head.id);
         ensure_all("resources", current, key, is_requested)

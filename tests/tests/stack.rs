@@ -24,6 +24,8 @@ mod lie;
 mod lying_views;
 #[path = "stack/malformed.rs"]
 mod malformed;
+#[path = "stack/memory.rs"]
+mod memory;
 #[path = "stack/omission.rs"]
 mod omission;
 #[path = "stack/owner_ids.rs"]

@@ -32,3 +32,6 @@ pub const MAX_PARAMETER_BYTES: usize = 1_000;
 pub const MAX_COUNT: usize = 200;
 /// `_count` of a form that has none, in patients.
 pub const DEFAULT_COUNT: usize = 50;
+
+/// The title or the detail of a summary, in bytes: many times as long as a line of a chart. Longer ones are cut.
+pub const MAX_SUMMARY_BYTES: usize = 512;

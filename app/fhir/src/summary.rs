@@ -4,10 +4,13 @@ use serde_json::Value;
 use time::{OffsetDateTime, Time};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::Resource;
+use super::ResourceType;
+use super::limits::MAX_SUMMARY_BYTES;
 use super::validate::primitive::{instant, partial_date};
-use super::{Resource, ResourceType};
 
-/// What a person reads of a resource: a title, a detail, a date.
+/// What a person reads of a resource: a title, a detail, a date. Long texts are cut, so that a chart of any resources
+/// has lines of bounded length.
 ///
 /// All of it is PHI: it is wiped when dropped and has no `Debug`.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -32,12 +35,26 @@ impl Summary {
         let when = date.and_then(moment);
         let title = title.unwrap_or_else(|| resource.resource_type().name().to_owned());
         Self {
-            title,
-            detail,
+            title: cut(title),
+            detail: cut(detail),
             date: date.map(str::to_owned),
             when,
         }
     }
+}
+
+/// The text, or its beginning and an ellipsis.
+fn cut(mut text: String) -> String {
+    if text.len() <= MAX_SUMMARY_BYTES {
+        return text;
+    }
+    let ends = (0..=MAX_SUMMARY_BYTES).rev();
+    let end = ends.into_iter().find(|end| text.is_char_boundary(*end));
+    let beginning = end.and_then(|end| text.get(..end)).unwrap_or_default();
+    // A new string, because a truncated one keeps its memory.
+    let short = format!("{beginning}…");
+    text.zeroize();
+    short
 }
 
 /// The point in time that a FHIR date or dateTime begins with.

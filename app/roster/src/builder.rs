@@ -61,12 +61,15 @@ impl RosterBuilder {
         Ok(())
     }
 
-    /// Adds the patients of another builder. If both have a patient, the other's fields count.
+    /// Adds the patients of another builder, and its limit. If both have a patient, the other's fields count.
     ///
     /// # Errors
     ///
     /// The roster would exceed its limit.
     pub fn merge(&mut self, other: Self) -> Result<(), Full> {
+        // Each part has a part of the limit: with that of one part alone, a merged roster would be full too early.
+        let limit_bytes = self.limit_bytes.saturating_add(other.limit_bytes);
+        self.limit_bytes = limit_bytes.min(TextArena::MAX_BYTES);
         let numbers = (0..number(other.terms.len())).map(TermId);
         let terms: Vec<_> = numbers
             .map(|term| self.term(other.terms.text(term)))

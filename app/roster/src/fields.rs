@@ -6,6 +6,8 @@ use time::Date;
 use uuid::Uuid;
 use zeroize::Zeroize;
 
+use crate::patients::FoldedNames;
+
 /// The demographics of one patient, as they stand in the record.
 #[derive(Clone, Copy, Default)]
 pub struct PatientFields<'a> {
@@ -17,6 +19,14 @@ pub struct PatientFields<'a> {
     pub sort_given: &'a str,
     /// Days on which the patient may have been born, if any birth date is recorded.
     pub birth: Option<DateSpan>,
+}
+
+impl PatientFields<'_> {
+    /// Upper bound of the memory that a roster needs for the patient, in bytes: every word of every name.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        FoldedNames::new(self).bytes()
+    }
 }
 
 /// One FHIR `HumanName`.

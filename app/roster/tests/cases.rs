@@ -2,7 +2,7 @@
 
 use roster::{
     Condition, DateComparison, DatePrefix, DateSpan, Full, NameElements, NameFields, Order,
-    PatientFields, Roster, RosterQuery, SortKey, StringMatch,
+    PatientFields, Roster, RosterBuilder, RosterQuery, SortKey, StringMatch,
 };
 use time::macros::date;
 use uuid::Uuid;
@@ -224,4 +224,42 @@ fn debug_output_shows_no_contents() {
         !shown.contains("Secret") && !shown.contains("1933"),
         "{shown}"
     );
+}
+
+#[test]
+fn parts_that_are_merged_have_their_limits_together() {
+    const PART: usize = 1 << 20;
+    // A part of so many patients, or the first that finds no room in it.
+    let part = |first: u128, count: u128| {
+        let mut builder = RosterBuilder::new(PART);
+        let full = (first..first + count).find(|id| {
+            let text = format!("{id:032x}");
+            let names = [NameFields {
+                family: &text,
+                ..NameFields::default()
+            }];
+            builder.add(Uuid::from_u128(*id), &family(&names)).is_err()
+        });
+        (builder, full)
+    };
+    let (_, full) = part(0, 1_000_000);
+    let count = full.unwrap() * 3 / 4;
+    let (mut merged, _) = part(0, count);
+    let (second, _) = part(1 << 64, count);
+    assert_eq!(merged.merge(second), Ok(()));
+}
+
+#[test]
+fn the_memory_of_a_patient_grows_with_every_word_of_its_names() {
+    let text = vec!["word"; 100].join(" ");
+    let one = [NameFields {
+        family: "word",
+        ..NameFields::default()
+    }];
+    let many = [NameFields {
+        family: &text,
+        ..NameFields::default()
+    }];
+    assert!(family(&one).bytes() < 512);
+    assert!(family(&many).bytes() > 10_000);
 }

@@ -6,13 +6,11 @@ use axum::response::{IntoResponse, Response};
 use fhir::{FHIR_JSON, OperationOutcome};
 use http::{HeaderValue, StatusCode, header};
 
-use body::ResponseBody;
-
+use crate::http::body::ResponseBody;
 use crate::http::problem::Problem;
 use crate::services::error::ServiceError;
 
 mod batch;
-mod body;
 pub(crate) mod bundle;
 pub(crate) mod metadata;
 pub(crate) mod read;

@@ -41,6 +41,8 @@ pub(crate) enum Problem {
     TooManyAttempts(u32),
     /// The list of patients is being prepared: how much of it is read, in percent.
     Preparing(u8),
+    /// The organization has more patients than its list holds.
+    RosterFull,
     /// Something that this needs is away: try again after so many seconds.
     Unavailable(u32),
     /// A fault of ours.
@@ -69,7 +71,9 @@ impl Problem {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge | Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Preparing(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Preparing(_) | Self::RosterFull | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -87,6 +91,10 @@ impl Problem {
                 "The response would be too long: request fewer resources at once."
             }
             Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
+            Self::RosterFull => {
+                "Your organization has more patients than its list holds: lists and searches do not \
+                 work until support has removed some. Charts can be read by their address."
+            }
             Self::Unavailable(_) => "This cannot be served right now: try again shortly.",
             Self::Internal => "Something went wrong on our side. Quote the request id to support.",
             Self::Preparing(percent) => {
@@ -110,6 +118,7 @@ impl Problem {
             | Self::UnsupportedMediaType(_)
             | Self::TooLarge
             | Self::ResponseTooLarge
+            | Self::RosterFull
             | Self::Internal => None,
         }
     }
@@ -127,6 +136,7 @@ pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
         Problem::TooLarge => (Status::ContentTooLarge, IssueCode::TooLong),
         Problem::ResponseTooLarge => (Status::ContentTooLarge, IssueCode::TooCostly),
         Problem::TooManyAttempts(_) => (Status::TooManyRequests, IssueCode::Transient),
+        Problem::RosterFull => (Status::ServiceUnavailable, IssueCode::TooCostly),
         Problem::Preparing(_) | Problem::Unavailable(_) => {
             (Status::ServiceUnavailable, IssueCode::Transient)
         }
@@ -154,6 +164,7 @@ impl<E: Into<ServiceError>> From<E> for Problem {
             ServiceError::ResponseTooLarge => Self::ResponseTooLarge,
             ServiceError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
             ServiceError::Preparing { percent } => Self::Preparing(percent),
+            ServiceError::RosterFull => Self::RosterFull,
             ServiceError::Unavailable(seconds) => Self::Unavailable(seconds),
             ServiceError::Internal => Self::Internal,
         }

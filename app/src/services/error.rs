@@ -35,6 +35,10 @@ pub(crate) enum ServiceError {
         /// From 0 to 99.
         percent: u8,
     },
+    /// The organization has more patients, or longer names, than a roster holds: its lists and searches do not work until
+    /// there are fewer.
+    #[error("the organization has more patients than a roster holds")]
+    RosterFull,
     /// A dependency is unavailable: seconds until a retry makes sense.
     #[error("unavailable: retry in {0} seconds")]
     Unavailable(u32),

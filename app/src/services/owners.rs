@@ -95,7 +95,17 @@ impl OpenOwner {
 
     /// Whether `heads` are all heads that the owner has.
     pub(crate) fn has_exactly<'h>(&self, heads: impl IntoIterator<Item = Head<'h>>) -> bool {
-        summed(&self.key, heads) == self.heads
+        self.has_counted(&summed(&self.key, heads))
+    }
+
+    /// Adds a head to a set of those that were read of the owner.
+    pub(crate) fn count(&self, read: &mut HeadSet, head: Head<'_>) {
+        read.add(&self.key, head);
+    }
+
+    /// Whether the heads that were counted are all heads that the owner has.
+    pub(crate) fn has_counted(&self, read: &HeadSet) -> bool {
+        *read == self.heads
     }
 }
 

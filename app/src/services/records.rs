@@ -6,10 +6,12 @@
 mod apply;
 mod chart;
 mod fields;
+mod found;
 mod owners;
 mod patients;
 mod plan;
 mod read;
+mod reading;
 mod record_numbers;
 mod refused;
 mod rows;
@@ -120,6 +122,10 @@ impl Records {
         share: Share,
         current: CurrentVersion,
     ) -> Result<StoredResource, ServiceError> {
+        // The body in the clear, as long as the sealed one: reserved before anything else is waited for.
+        let mut reserved = self
+            .memory
+            .reserve(share, current.version.body.as_bytes().len())?;
         let head = self.keys.verify(organization, current.head).await?;
         let version = self.keys.verify(organization, current.version).await?;
         if head.version != current.newest {
@@ -139,11 +145,10 @@ impl Records {
             owner,
             row: version.row_id,
         };
-        // The body in the clear; then the response that it becomes, which is about as long.
-        let mut reserved = self.memory.reserve(share, version.body.as_bytes().len())?;
         let body = self.keys.open(requested, &version.body).await?;
         let bytes = body.expose().len();
-        reserved.grow(parsed_bytes(body.expose()))?;
+        // The body's part is the response's later, which is about as long.
+        self.grow(&mut reserved, parsed_bytes(body.expose()))?;
         Ok(StoredResource {
             resource: parsed(body.expose())?,
             bytes,

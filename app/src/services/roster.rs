@@ -107,7 +107,7 @@ impl Rosters {
     /// # Errors
     ///
     /// [`ServiceError::Preparing`] while it is being built; [`ServiceError::Unavailable`] while the feed, the keys or the
-    /// database are; [`ServiceError::Internal`] if an entry does not open.
+    /// database are; [`ServiceError::RosterFull`] if it does not fit into memory; [`ServiceError::Internal`] if an entry does not open.
     pub(crate) async fn of(
         &self,
         organization: OrganizationId,

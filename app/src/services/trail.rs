@@ -35,6 +35,7 @@ use crate::services::keys::Keys;
 use crate::services::owners::LockError;
 use chains::ChainPool;
 
+pub(crate) use read::LatestEvents;
 pub(crate) use seal::{audit_year, is_authentic, seal as seal_under};
 pub(crate) use year::{ensure_due, system_event};
 

@@ -71,7 +71,7 @@ async fn events_are_listed_newest_first_and_hash_as_they_did() {
     ];
     let rows = reads_of(&HashChain::begin(id()).place(&events));
     app.insert_reads(&rows).await.unwrap();
-    let found = app.latest_events(organization, 10).await.unwrap();
+    let found = app.latest_events(organization, 0, 10).await.unwrap();
     assert_eq!(found.len(), 2);
     for (found, stored) in found.iter().zip([&rows[2], &rows[0]]) {
         assert_eq!(found.entry, stored.entry);
@@ -79,7 +79,15 @@ async fn events_are_listed_newest_first_and_hash_as_they_did() {
         assert_eq!((found.mac_key, found.mac), (stored.mac_key, stored.mac));
         assert_eq!(found.body.as_bytes(), stored.body.as_bytes());
     }
-    assert_eq!(app.latest_events(organization, 1).await.unwrap().len(), 1);
+    let first = app.latest_events(organization, 0, 1).await.unwrap();
+    let second = app.latest_events(organization, 1, 10).await.unwrap();
+    assert_eq!([first.len(), second.len()], [1, 1]);
+    assert_eq!(second[0].entry, rows[0].entry);
+    let lengths = app.latest_event_lengths(organization, 10).await.unwrap();
+    assert_eq!(
+        lengths,
+        [&rows[2], &rows[0]].map(|row| row.body.as_bytes().len())
+    );
     let (month, stored) = (rows[0].entry.month(), rows[0].entry.event);
     assert!(app.has_event(month, stored).await.unwrap());
     assert!(!app.has_event(month, id()).await.unwrap());
@@ -103,7 +111,10 @@ async fn a_place_in_a_chain_is_taken_once() {
         );
     }
     // Neither of the two is stored: a group is added whole or not at all.
-    assert_eq!(app.latest_events(organization, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        app.latest_events(organization, 0, 10).await.unwrap().len(),
+        1
+    );
 }
 
 /// The rows that an event lists.

@@ -1,7 +1,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use db::{Database, Error, ResourceKey, ResourceRow, VersionRow};
+use db::Database;
+use db::Error;
+use db::OwnedPosition;
+use db::ResourceKey;
+use db::ResourceRow;
+use db::VersionRow;
 use phi_types::{OrganizationId, Owner, PatientId, RowId, Sealed};
 
 use super::rows::{assert_same, id, mac, noon, resource, version_of};
@@ -78,11 +83,24 @@ async fn a_chart_is_the_current_version_of_all_that_its_owner_has() {
     let heads = several(organization, patient, 250);
     store(&app, &heads).await;
     store(&app, &several(organization, PatientId::random(), 5)).await;
-    let chart = app
-        .current_versions_of(organization, &Owner::Patient(patient))
-        .await
-        .unwrap();
+    let (owner, start) = (Owner::Patient(patient), OwnedPosition::default());
+    let lengths = app.version_lengths_of(organization, &owner, &start, 1_000);
+    let lengths = lengths.await.unwrap();
+    assert_eq!(lengths.len(), heads.len());
+    let mut chart = Vec::new();
+    let mut after = start;
+    while chart.len() < heads.len() {
+        let next = app.current_versions_of(organization, &owner, &after, 100);
+        let next = next.await.unwrap();
+        assert!(!next.is_empty() && next.len() <= 100);
+        after = OwnedPosition::of(&next.last().unwrap().head);
+        chart.extend(next);
+    }
     assert_eq!(chart.len(), heads.len());
+    let bytes = chart.iter().map(|it| it.version.body.as_bytes().len());
+    assert_eq!(bytes.collect::<Vec<_>>(), lengths);
+    let rest = app.current_versions_of(organization, &owner, &after, 100);
+    assert!(rest.await.unwrap().is_empty());
     assert!(chart.iter().all(|it| it.head.owner == *patient.as_bytes()
         && it.version.owner == *patient.as_bytes()
         && it.version.row_id == it.head.version_row));
@@ -103,7 +121,11 @@ async fn several_are_read_at_once_and_those_that_do_not_exist_are_left_out() {
     keys.push(key(&heads[1]));
     let found = app.current_versions(organization, &keys).await.unwrap();
     assert_eq!(found.len(), 3);
+    let lengths = app.version_lengths(organization, &keys).await.unwrap();
+    assert_eq!(lengths.len(), 3);
     for it in &found {
+        let length = lengths.get(&(it.head.kind.clone(), it.head.id));
+        assert_eq!(length, Some(&it.version.body.as_bytes().len()));
         let stored = heads.iter().find(|stored| stored.id == it.head.id).unwrap();
         assert_same(&it.head, stored);
     }

@@ -2,7 +2,6 @@
 //! expensive, one of them without permission, and another client reads and searches meanwhile. The
 //! limits are those of production.
 
-use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use std::time::Instant;
@@ -14,6 +13,7 @@ use stack::FrontDoor;
 use tests::Apart;
 use tests::Client;
 use tests::Clinic;
+use tests::Memory;
 use tests::Role;
 use tests::Running;
 use tests::fhir;
@@ -180,33 +180,4 @@ async fn serve(victim: &Client, path: &str) -> anyhow::Result<u32> {
         served += 1;
     }
     Ok(served)
-}
-
-/// The memory of a process, from the time at which it was looked at first.
-struct Memory {
-    pid: i32,
-    idle: u64,
-}
-
-impl Memory {
-    /// Has the kernel begin a new peak.
-    fn of(pid: Option<i32>) -> anyhow::Result<Self> {
-        let pid = pid.context("the process does not run")?;
-        fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
-        let idle = figure(pid, "VmRSS:")?;
-        Ok(Self { pid, idle })
-    }
-
-    /// The peak beyond the first look, in bytes.
-    fn growth(&self) -> anyhow::Result<u64> {
-        Ok(figure(self.pid, "VmHWM:")?.saturating_sub(self.idle))
-    }
-}
-
-/// A figure of `/proc/<pid>/status` (proc(5)), in bytes.
-fn figure(pid: i32, name: &str) -> anyhow::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kibibytes.context("a figure of memory")?.parse::<u64>()? << 10)
 }

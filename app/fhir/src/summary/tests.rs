@@ -45,6 +45,17 @@ fn an_observation_shows_its_value_with_its_unit() {
 }
 
 #[test]
+fn a_long_text_is_cut_between_letters() {
+    let long = "é".repeat(1_000_000);
+    let (title, detail, _) = of(&json!({
+        "resourceType": "Observation", "status": "final", "code": {"text": format!("x{long}")},
+        "valueString": long
+    }));
+    assert_eq!(title, format!("x{}…", "é".repeat(255)));
+    assert_eq!(detail, format!("{}…", "é".repeat(256)));
+}
+
+#[test]
 fn a_number_keeps_the_decimals_that_an_instrument_can_have() {
     for (sent, shown) in [
         ("167.50", "167.50"),

@@ -1,28 +1,48 @@
 //! The organization's audit trail.
 
-use access::{DataClass, List, Subject};
+use access::DataClass;
+use access::List;
+use access::Subject;
 use audit::Event;
-use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
-use serde::Serialize;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use http::HeaderValue;
+use http::header;
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
-use super::disclosed;
 use crate::http::authentication::CurrentCaller;
+use crate::http::body::ResponseBody;
 use crate::http::openapi::ProblemDetails;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::services::error::ServiceError;
+use crate::services::trail::LatestEvents;
 
 /// The largest number of events in a response, the latest first.
 const LATEST: u32 = 200;
 
+/// The beginning of a response, before its events.
+const START: &[u8] = br#"{"events":["#;
+
 /// The latest events of an organization.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "a description: `events_json` writes the response from events that are JSON already"
+)]
 pub(crate) struct Events {
+    /// Newest first.
     events: Vec<Event>,
+    /// Whether the response is full: earlier events are left out although it has fewer than 200.
+    cut: bool,
 }
 
 /// The organization's 200 latest audit events, newest first.
+///
+/// Fewer where events name so many records that the response would be longer than 4 MiB: `cut` says so.
 ///
 /// # Errors
 ///
@@ -38,9 +58,43 @@ pub(crate) struct Events {
 pub(crate) async fn events(
     State(app): State<AppState>,
     caller: CurrentCaller,
-) -> Result<Json<Events>, Problem> {
+) -> Result<Response, Problem> {
     let subject = Subject::of("audit", DataClass::Audit, caller.organization());
     let permitted = app.gate.permit(&caller, List, subject).await?;
-    let events = app.trail.latest(&permitted, LATEST).await?;
-    Ok(disclosed(events.map(|events| Events { events })))
+    let latest = app.trail.latest(&permitted, &app.memory, LATEST, |event| {
+        let json = serde_json::to_vec(event).map_err(ServiceError::internal)?;
+        let length = json.len();
+        Ok((json, length))
+    });
+    let body = latest.await?.map(|latest| {
+        let json = Zeroizing::new(events_json(&latest));
+        ResponseBody::reserved(json, latest.reserved)
+    });
+    let headers = [(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    )];
+    Ok((headers, Body::from(body.into_inner())).into_response())
+}
+
+/// [`Events`] as JSON.
+fn events_json(latest: &LatestEvents<Vec<u8>>) -> Vec<u8> {
+    let end: &[u8] = if latest.is_cut {
+        br#"],"cut":true}"#
+    } else {
+        br#"],"cut":false}"#
+    };
+    // At once, and as long as it will be: a buffer that grows takes its memory twice.
+    let commas = latest.events.len();
+    let events: usize = latest.events.iter().map(Vec::len).sum();
+    let mut json = Vec::with_capacity(START.len() + events + commas + end.len());
+    json.extend_from_slice(START);
+    for (index, event) in latest.events.iter().enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(event);
+    }
+    json.extend_from_slice(end);
+    json
 }

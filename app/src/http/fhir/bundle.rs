@@ -7,11 +7,12 @@ use axum::response::Response;
 use http::HeaderMap;
 
 use super::batch::BatchExecutor;
-use super::body::{RequestBody, ResponseBody};
 use super::request::{self, FormatQuery};
 use super::transaction::transaction;
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
+use crate::http::body::RequestBody;
+use crate::http::body::ResponseBody;
 use crate::http::openapi::{FhirResource, Outcome, Resource};
 use crate::http::state::AppState;
 use crate::http::unread::discard;

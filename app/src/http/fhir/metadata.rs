@@ -7,9 +7,9 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use time::OffsetDateTime;
 
-use super::body::ResponseBody;
 use super::request::{self, FormatQuery};
 use super::{FhirError, json_response};
+use crate::http::body::ResponseBody;
 use crate::http::openapi::{FhirResource, Outcome};
 use crate::http::state::AppState;
 use fhir::{SensitiveJson, capability};

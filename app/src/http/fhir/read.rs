@@ -5,10 +5,10 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::body::ResponseBody;
 use super::request::{self, FormatQuery, TypePath};
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
+use crate::http::body::ResponseBody;
 use crate::http::conditional::{self, Precondition, Validators, http_date};
 use crate::http::openapi::{FhirResource, Id, Outcome};
 use crate::http::problem::Problem;

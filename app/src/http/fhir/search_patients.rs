@@ -9,10 +9,11 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::body::{RequestBody, ResponseBody};
 use super::request::{self, FormatQuery, TypePath};
 use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
+use crate::http::body::RequestBody;
+use crate::http::body::ResponseBody;
 use crate::http::openapi::{FhirResource, Outcome};
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;

@@ -124,6 +124,11 @@ pub(super) fn refusal_outcome(reason: RefusalReason, origin: EntryRef) -> Operat
             IssueCode::TooCostly,
             "a patient has at most 10 social security numbers",
         ),
+        RefusalReason::DemographicsTooLong => (
+            Status::UnprocessableEntity,
+            IssueCode::TooLong,
+            "a patient's names and contact data are too long: every name is searchable, and all take at most 16 KiB",
+        ),
         RefusalReason::OwnerDestroyed => (
             Status::Conflict,
             IssueCode::Conflict,
@@ -150,6 +155,7 @@ fn place(reason: RefusalReason, origin: EntryRef) -> String {
         {
             format!("{resource}.identifier")
         }
+        (RefusalReason::DemographicsTooLong, _) => resource,
         (
             RefusalReason::UnknownOwner
             | RefusalReason::OwnerChanged

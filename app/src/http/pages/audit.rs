@@ -39,23 +39,28 @@ pub(crate) async fn show(
     let organization = caller.organization();
     let subject = Subject::of("audit", DataClass::Audit, organization);
     let permitted = app.gate.permit(&caller, List, subject).await?;
-    let events = app.trail.latest(&permitted, LATEST).await?;
-    let subject = Subject::of("person", DataClass::People, organization);
-    let permitted = app.gate.permit(&caller, Read, subject).await?;
-    let names = app.identity.names(&permitted).await?;
+    let person = Subject::of("person", DataClass::People, organization);
+    let people = app.gate.permit(&caller, Read, person).await?;
+    let names = app.identity.names(&people).await?;
+    let names = names.into_inner();
+    let latest = app.trail.latest(&permitted, &app.memory, LATEST, |event| {
+        let row = EventRow::new(event, &names);
+        let length = row.bytes();
+        Ok((row, length))
+    });
+    let latest = latest.await?;
     let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
-    Ok(Html::disclosed(events.zip(names).map(|(events, names)| {
-        AuditPage {
+    Ok(Html::reserved(latest.map(|latest| {
+        let page = AuditPage {
             organization: viewer.organization.clone(),
             frame: Frame {
                 title: "Audit",
                 viewer: Some(viewer),
             },
-            events: events
-                .iter()
-                .map(|event| EventRow::new(event, &names))
-                .collect(),
-        }
+            events: latest.events,
+            is_cut: latest.is_cut,
+        };
+        (page, latest.reserved)
     })))
 }
 
@@ -67,6 +72,8 @@ pub(crate) struct AuditPage {
     pub(crate) organization: String,
     /// Newest first.
     pub(crate) events: Vec<EventRow>,
+    /// Whether earlier ones are missing, because the page would be too long.
+    pub(crate) is_cut: bool,
 }
 
 /// One event, in words.
@@ -85,6 +92,9 @@ pub(crate) struct EventRow {
 
 /// Records listed of one event; a search may have touched hundreds.
 const LISTED: usize = 3;
+
+/// The markup of a row, in bytes.
+const ROW_MARKUP: usize = 1_500;
 
 /// A code that a later release has written: the event is genuine, and shown with what is known of it.
 const OF_LATER_RELEASE: &str = "Unknown (of a later release)";
@@ -114,6 +124,13 @@ impl EventRow {
             purpose: purpose(event.purpose),
             from: event.source.clone().unwrap_or_default(),
         }
+    }
+
+    /// About the length of the row in the page, in bytes.
+    fn bytes(&self) -> usize {
+        let records = self.records.iter();
+        let records: usize = records.map(|it| it.kind.len() + it.id.len()).sum();
+        ROW_MARKUP + self.who.len() + self.from.len() + records
     }
 
     fn outcome(&self) -> &'static str {

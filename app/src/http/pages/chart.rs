@@ -63,9 +63,10 @@ pub(crate) async fn show(
         let shown = asked.kind.as_deref().and_then(shown_type);
         let page = page_number(asked.page.as_deref());
         chart.map(|chart| {
-            let records = chart.records.iter().map(Record::of);
+            let records = chart.records.into_iter().map(Record::of);
             let timeline = Timeline::new(&id.to_string(), records.collect(), shown, page);
-            (Demographics::of(&chart.patient.resource), Some(timeline))
+            let demographics = Demographics::of(&chart.patient.resource);
+            (demographics, Some(timeline), chart.reserved)
         })
     } else {
         let subject = subject(organization, ResourceType::Patient)
@@ -76,18 +77,24 @@ pub(crate) async fn show(
             .records
             .read(&permitted, ResourceType::Patient, id, MAX_RESPONSE_BYTES)
             .await?;
-        stored.map(|stored| (Demographics::of(&stored.resource), None))
+        stored.map(|stored| {
+            let demographics = Demographics::of(&stored.resource);
+            (demographics, None, stored.reserved)
+        })
     };
     let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
     let today = app.clock.now().date();
-    Ok(Html::disclosed(disclosed.map(
-        |(demographics, clinical)| ChartPage {
-            frame: Frame {
-                title: "Chart",
-                viewer: Some(viewer),
-            },
-            patient: PatientHeader::new(&demographics, today),
-            clinical,
+    Ok(Html::reserved(disclosed.map(
+        |(demographics, clinical, reserved)| {
+            let page = ChartPage {
+                frame: Frame {
+                    title: "Chart",
+                    viewer: Some(viewer),
+                },
+                patient: PatientHeader::new(&demographics, today),
+                clinical,
+            };
+            (page, reserved)
         },
     )))
 }

@@ -297,6 +297,7 @@ fn audit() -> AuditPage {
             event(11, Action::Read, Outcome::NotFound, 1),
             event(2, Action::SignIn, Outcome::Success, 0),
         ],
+        is_cut: false,
     }
 }
 

@@ -2,8 +2,14 @@
 
 use access::{Disclosed, NotPhi};
 use askama::Template;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use zeroize::Zeroizing;
+
+use crate::http::body::ResponseBody;
+use crate::http::problem::Problem;
+use crate::services::budget::Reservation;
 
 /// What a page may load and do: our style, our images, our forms, nothing else.
 pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -12,29 +18,56 @@ pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static
 );
 
 /// A page and its status. A page is released only as what was disclosed, or as what is no PHI.
-pub(crate) struct Html<T>(StatusCode, T);
+pub(crate) struct Html<T> {
+    status: StatusCode,
+    page: T,
+    /// The memory of a page whose length depends on what is stored.
+    reserved: Option<Reservation>,
+}
 
 impl<T> Html<T> {
     /// A page whose disclosure is on record.
     pub(crate) fn disclosed(page: Disclosed<T>) -> Self {
-        Self(StatusCode::OK, page.into_inner())
+        Self {
+            status: StatusCode::OK,
+            page: page.into_inner(),
+            reserved: None,
+        }
+    }
+
+    /// The same, of a page whose memory stays reserved until it was sent.
+    pub(crate) fn reserved(page: Disclosed<(T, Reservation)>) -> Self {
+        let (page, reserved) = page.into_inner();
+        Self {
+            status: StatusCode::OK,
+            page,
+            reserved: Some(reserved),
+        }
     }
 
     /// A page without PHI.
     pub(crate) fn not_phi(status: StatusCode, page: NotPhi<T>) -> Self {
-        Self(status, page.into_inner())
+        Self {
+            status,
+            page: page.into_inner(),
+            reserved: None,
+        }
     }
 
     /// The status and the page.
     #[cfg(test)]
     pub(super) fn into_parts(self) -> (StatusCode, T) {
-        (self.0, self.1)
+        (self.status, self.page)
     }
 }
 
 impl<T: Template> IntoResponse for Html<T> {
     fn into_response(self) -> Response {
-        let Self(status, page) = self;
+        let Self {
+            status,
+            page,
+            reserved,
+        } = self;
         let headers = [
             (
                 header::CONTENT_TYPE,
@@ -44,13 +77,22 @@ impl<T: Template> IntoResponse for Html<T> {
             // Also keeps the page from coming back with the Back button after sign-out.
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
-        match page.render() {
-            Ok(body) => (status, headers, body).into_response(),
+        let body = match page.render() {
+            Ok(body) => body,
             Err(error) => {
                 tracing::error!(%error, "a page does not render");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
+        };
+        let Some(mut reserved) = reserved else {
+            return (status, headers, body).into_response();
+        };
+        let missing = body.len().saturating_sub(reserved.amount());
+        if let Err(error) = reserved.grow(missing) {
+            return Problem::from(error).into_response();
         }
+        let body = ResponseBody::reserved(Zeroizing::new(body.into_bytes()), reserved);
+        (status, headers, Body::from(body)).into_response()
     }
 }
 
@@ -66,7 +108,12 @@ mod tests {
 
     #[test]
     fn no_page_is_stored_and_none_may_run_script() {
-        let answer = Html(StatusCode::OK, Paragraph { text: "" }).into_response();
+        let answer = Html {
+            status: StatusCode::OK,
+            page: Paragraph { text: "" },
+            reserved: None,
+        };
+        let answer = answer.into_response();
         assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
         let policy = answer.headers()[header::CONTENT_SECURITY_POLICY]
             .to_str()

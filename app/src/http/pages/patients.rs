@@ -57,8 +57,8 @@ pub(crate) async fn show(
     let found = app.records.list(&permitted, sorting.0, skip, PAGE).await?;
     let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
     let today = app.clock.now().date();
-    Ok(Html::disclosed(found.map(|found| {
-        PatientsPage {
+    Ok(Html::reserved(found.map(|found| {
+        let page = PatientsPage {
             organization: viewer.organization.clone(),
             frame: Frame {
                 title: "Patients",
@@ -76,7 +76,8 @@ pub(crate) async fn show(
                 .collect(),
             paging: Paging::new(page, PAGE, found.total, &sorting.href()),
             query: "",
-        }
+        };
+        (page, found.reserved)
     })))
 }
 

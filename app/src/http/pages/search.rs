@@ -19,7 +19,9 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::records::{PatientPage, subject};
+use crate::services::budget::Share;
+use crate::services::records::PatientPage;
+use crate::services::records::subject;
 use query::{Read, read};
 
 /// What a search found. The query came in a body and goes back only into the box.
@@ -84,6 +86,7 @@ pub(crate) async fn submit(
             let none = PatientPage {
                 patients: Vec::new(),
                 total: 0,
+                reserved: app.memory.reserve(Share::of(&caller), 0)?,
             };
             let none = Disclosed::from(NotPhi::assert(none, "nothing was found"));
             (none, why.to_owned())
@@ -91,22 +94,25 @@ pub(crate) async fn submit(
     };
     let today = app.clock.now().date();
     let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
-    let page = found.map(|found| SearchPage {
-        frame: Frame {
-            title: "Search",
-            viewer: Some(viewer),
-        },
-        caption: "Patients that match",
-        headings: plain_headings(),
-        patients: found
-            .patients
-            .iter()
-            .map(|patient| PatientRow::new(patient, today))
-            .collect(),
-        matches: found.total,
-        cut_at: (found.total > found.patients.len()).then_some(found.patients.len()),
-        understood,
-        query: q,
+    let page = found.map(|found| {
+        let page = SearchPage {
+            frame: Frame {
+                title: "Search",
+                viewer: Some(viewer),
+            },
+            caption: "Patients that match",
+            headings: plain_headings(),
+            patients: found
+                .patients
+                .iter()
+                .map(|patient| PatientRow::new(patient, today))
+                .collect(),
+            matches: found.total,
+            cut_at: (found.total > found.patients.len()).then_some(found.patients.len()),
+            understood,
+            query: q,
+        };
+        (page, found.reserved)
     });
-    Ok(Html::disclosed(page).into_response())
+    Ok(Html::reserved(page).into_response())
 }

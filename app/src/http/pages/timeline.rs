@@ -106,14 +106,15 @@ pub(crate) struct Record {
 
 impl Record {
     /// A resource in a line.
-    pub(crate) fn of((kind, summary): &(ResourceType, Summary)) -> Self {
+    pub(crate) fn of((kind, mut summary): (ResourceType, Summary)) -> Self {
+        // Taken, not copied: a chart may have many thousands.
         Self {
-            kind: *kind,
-            date: summary.date.clone(),
+            kind,
+            date: summary.date.take(),
             when: summary.when,
             entry: Entry {
-                title: summary.title.clone(),
-                detail: summary.detail.clone(),
+                title: std::mem::take(&mut summary.title),
+                detail: std::mem::take(&mut summary.detail),
             },
         }
     }

@@ -1,14 +1,27 @@
 //! Reading a patient's whole chart.
 
 use access::{Disclosed, Permitted, Read, Record, Unsuccessful, disclose, record_unsuccessful};
-use db::CurrentVersion;
-use phi::{Head, OrganizationId, Owner, PatientId, Tampering};
+use db::OwnedPosition;
+use phi::HeadSet;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PatientId;
+use phi::Tampering;
 
-use super::{Records, StoredResource, chart_subject, ensure_whole, head_of};
+use super::Records;
+use super::StoredResource;
+use super::chart_subject;
+use super::ensure_whole;
+use super::head_of;
+use super::reading::SealedGroup;
+use crate::limits::LENGTHS_PER_STATEMENT;
+use crate::services::budget::Reservation;
 use crate::services::budget::Share;
 use crate::services::error::ServiceError;
+use crate::services::groups;
 use crate::services::owners::OpenOwner;
-use fhir::{ResourceType, Summary};
+use fhir::ResourceType;
+use fhir::Summary;
 
 /// Attempts to read a chart between two writes to it.
 const ATTEMPTS: usize = 5;
@@ -19,6 +32,8 @@ pub(crate) struct Chart {
     pub(crate) patient: StoredResource,
     /// The other resources in a line each, in no particular order.
     pub(crate) records: Vec<(ResourceType, Summary)>,
+    /// The memory of the lines, and of the page that they become.
+    pub(crate) reserved: Reservation,
 }
 
 impl Records {
@@ -26,7 +41,8 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] also for a patient of another organization; the attempt is recorded.
+    /// [`ServiceError::NotFound`] also for a patient of another organization, and [`ServiceError::ResponseTooLarge`] for a
+    /// chart whose lines take more memory than a caller may have; either attempt is recorded.
     pub(crate) async fn chart(
         &self,
         permitted: &Permitted<'_, Read>,
@@ -35,7 +51,11 @@ impl Records {
         ensure_whole(permitted)?;
         let organization = permitted.caller().organization();
         let share = Share::of(permitted.caller());
-        let Some(chart) = self.complete_chart(organization, share, patient).await? else {
+        let chart = self.complete_chart(organization, share, patient).await;
+        if chart.as_ref().err() == Some(&ServiceError::ResponseTooLarge) {
+            record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
+        }
+        let Some(chart) = chart? else {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
         };
@@ -55,27 +75,24 @@ impl Records {
         let owner = Owner::Patient(patient);
         let mut row = self.database.owner(organization, &owner).await?;
         for _ in 0..ATTEMPTS {
-            let current = self
-                .database
-                .current_versions_of(organization, &owner)
-                .await?;
             if row.is_none() {
-                if current.is_empty() {
+                let start = OwnedPosition::default();
+                let any = self
+                    .database
+                    .version_lengths_of(organization, &owner, &start, 1);
+                if any.await?.is_empty() {
                     return Ok(None);
                 }
                 // Made between the two statements, or hidden: opening decides.
                 row = self.database.owner(organization, &owner).await?;
-                if row.is_some() {
-                    continue;
-                }
             }
             let before = row.as_ref().map(|row| *row.mac.as_bytes());
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
-            let (chart, heads) = self.summarize(organization, share, owner, current).await?;
-            if open.has_exactly(heads) {
-                return Ok(Some(chart.ok_or(ServiceError::NotFound)?));
+            let read = self.summarize(organization, share, owner, &open).await?;
+            if open.has_counted(&read.heads) {
+                return Ok(Some(read.into_chart().ok_or(ServiceError::NotFound)?));
             }
-            // A write between the two statements changes the owner's row too.
+            // A write since the owner's row was read changes that row too: between any two of the statements.
             row = self.database.owner(organization, &owner).await?;
             if row.as_ref().map(|row| *row.mac.as_bytes()) == before {
                 let reason = "the chart does not have the heads that its owner counts";
@@ -88,34 +105,109 @@ impl Records {
         ))
     }
 
-    /// Opens the versions of one owner, with their keys fetched at once, and keeps a line of each: a chart may have ten
-    /// megabytes, whose trees would have a hundred. Without a Patient there is no chart.
+    /// Reads and opens the versions of one owner, a group at a time, and keeps a line of each: a chart may have any
+    /// length, and the trees of its resources many times as much.
     async fn summarize(
         &self,
         organization: OrganizationId,
         share: Share,
         owner: Owner,
-        current: Vec<CurrentVersion>,
-    ) -> Result<(Option<Chart>, Vec<Head<'static>>), ServiceError> {
-        let bytes = current.iter().map(|it| it.version.body.as_bytes().len());
-        let _rows = self.memory.reserve(share, bytes.sum())?;
-        let wanted = current.iter().filter_map(|it| it.version.body.key_id());
-        let wanted: Vec<_> = wanted.map(|key| (owner, key)).collect();
+        open: &OpenOwner,
+    ) -> Result<Lines, ServiceError> {
+        let mut lines = Lines {
+            patient: None,
+            records: Vec::new(),
+            heads: HeadSet::default(),
+            reserved: self.memory.reserve(share, 0)?,
+        };
+        let mut after = OwnedPosition::default();
+        'read: loop {
+            let lengths = self.database.version_lengths_of(
+                organization,
+                &owner,
+                &after,
+                LENGTHS_PER_STATEMENT,
+            );
+            let lengths = lengths.await?;
+            let mut rest = lengths.as_slice();
+            if rest.is_empty() {
+                break;
+            }
+            while let Some(group) = groups::first(rest, usize::MAX) {
+                rest = rest.get(group.rows..).unwrap_or_default();
+                let read = self
+                    .read_owned(organization, share, &owner, &after, group)
+                    .await?;
+                // Rows that have a length and are not there: the owner's heads tell what is missing.
+                let Some(last) = read.rows.last() else {
+                    break 'read;
+                };
+                after = OwnedPosition::of(&last.head);
+                self.add_lines(organization, share, owner, open, read, &mut lines)
+                    .await?;
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Opens a group of versions, with their keys fetched at once.
+    async fn add_lines(
+        &self,
+        organization: OrganizationId,
+        share: Share,
+        owner: Owner,
+        open: &OpenOwner,
+        read: SealedGroup,
+        lines: &mut Lines,
+    ) -> Result<(), ServiceError> {
+        let wanted = read.rows.iter();
+        let wanted = wanted.filter_map(|it| Some((owner, it.version.body.key_id()?)));
+        let wanted: Vec<_> = wanted.collect();
         self.keys.prefetch(organization, wanted).await?;
-        let mut heads = Vec::with_capacity(current.len());
-        let (mut patient, mut records) = (None, Vec::with_capacity(current.len()));
-        for version in current {
+        // The memory of the rows is reserved until all are opened.
+        let (rows, _reserved) = read.into_parts();
+        for version in rows {
             let stored = self.open(organization, share, version).await?;
             let resource_type = stored.resource.resource_type();
             let id = stored.resource.id().unwrap_or_default();
-            heads.push(head_of(resource_type.name(), id, &stored));
+            open.count(&mut lines.heads, head_of(resource_type.name(), id, &stored));
             if resource_type == ResourceType::Patient {
-                patient = Some(stored);
-            } else {
-                records.push((resource_type, Summary::of(&stored.resource)));
+                lines.patient = Some(stored);
+                continue;
             }
+            let summary = Summary::of(&stored.resource);
+            self.grow(&mut lines.reserved, line_bytes(&summary))?;
+            lines.records.push((resource_type, summary));
         }
-        let chart = patient.map(|patient| Chart { patient, records });
-        Ok((chart, heads))
+        Ok(())
     }
+}
+
+/// What was read of a chart.
+struct Lines {
+    patient: Option<StoredResource>,
+    records: Vec<(ResourceType, Summary)>,
+    /// Every head that was read.
+    heads: HeadSet,
+    /// The memory of the lines.
+    reserved: Reservation,
+}
+
+impl Lines {
+    /// The chart; without a Patient there is none.
+    fn into_chart(self) -> Option<Chart> {
+        Some(Chart {
+            patient: self.patient?,
+            records: self.records,
+            reserved: self.reserved,
+        })
+    }
+}
+
+/// The memory of a line, in bytes: its texts, and its place in a list that doubles when it grows, and in the timeline that
+/// is made of the list.
+fn line_bytes(summary: &Summary) -> usize {
+    let texts = [&summary.title, &summary.detail].map(String::capacity);
+    let date = summary.date.as_ref().map_or(0, String::capacity);
+    texts.iter().sum::<usize>() + date + 3 * size_of::<(ResourceType, Summary)>()
 }

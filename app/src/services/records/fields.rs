@@ -181,6 +181,24 @@ fn indexed(fields: &Demographics) -> Vec<Indexed<'_>> {
     indexed
 }
 
+/// The length of what a list shows of a patient and a roster indexes, in bytes.
+pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, ServiceError> {
+    let shown = [
+        &fields.family,
+        &fields.given,
+        &fields.birth_date,
+        &fields.gender,
+        &fields.mrn,
+        &fields.ssn,
+        &fields.phone,
+        &fields.email,
+        &fields.address,
+        &fields.died,
+    ];
+    let shown = shown.into_iter().flatten().map(|text| text.len());
+    Ok(RosterEntry::of(fields).bytes()?.max(shown.sum()))
+}
+
 /// The number of identifiers whose tokens pass through the key service.
 pub(super) fn social_security_numbers(fields: &Demographics) -> usize {
     let identifiers = fields.identifiers.iter();

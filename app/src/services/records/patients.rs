@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use access::{Disclosed, List, Permitted, Record, Search, disclose};
-use db::{CurrentVersion, DemographicsRow, DemographicsState};
+use db::DemographicsRow;
+use db::DemographicsState;
 use phi::{
     Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed, Tampering, Verified,
     row_digest,
@@ -11,13 +12,16 @@ use phi::{
 use roster::Order;
 use zeroize::Zeroizing;
 
-use super::{Records, ensure_whole, key_of, subject};
-use crate::limits::{MAX_RESPONSE_BYTES, PATIENTS_PER_STATEMENT};
-use crate::services::budget::{Reservation, Share};
+use super::Records;
+use super::ensure_whole;
+use super::subject;
+use crate::limits::MAX_DEMOGRAPHICS_BYTES;
+use crate::services::budget::Reservation;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
-use fhir::bundle::EntryJson;
+use fhir::Demographics;
+use fhir::ResourceType;
 use fhir::search::PatientQuery;
-use fhir::{Demographics, Resource, ResourceType, VersionMeta};
 
 /// Attempts to read demographics between two writes of them.
 const ATTEMPTS: usize = 5;
@@ -36,25 +40,8 @@ pub(crate) struct PatientPage {
     pub(crate) patients: Vec<PatientSummary>,
     /// The number of all matches.
     pub(crate) total: usize,
-}
-
-/// Some of the matching patients, as entries of a response.
-#[derive(Debug)]
-pub(crate) struct FoundResources {
-    /// By name.
-    pub(crate) entries: Vec<EntryJson>,
-    /// The number of all matches.
-    pub(crate) total: usize,
-    /// Whether patients are missing that the query requests, because the response would be too long.
-    pub(crate) is_cut: bool,
-    /// The memory of the entries, and of the response that they become.
+    /// The memory of the patients, and of the page that they become.
     pub(crate) reserved: Reservation,
-}
-
-/// Sealed Patients that were read by one statement.
-pub(super) struct SealedPatients {
-    pub(super) found: Vec<(PatientId, CurrentVersion)>,
-    _reserved: Reservation,
 }
 
 impl Records {
@@ -70,9 +57,13 @@ impl Records {
         let organization = permitted.caller().organization();
         let page = self.rosters.of(organization).await?.page(order, skip, take);
         let ids: Vec<_> = page.ids.into_iter().map(PatientId::from_uuid).collect();
-        let patients = self.summaries(organization, &ids).await?;
-        let total = page.total;
-        let page = PatientPage { patients, total };
+        let share = Share::of(permitted.caller());
+        let (patients, reserved) = self.summaries(organization, share, &ids).await?;
+        let page = PatientPage {
+            patients,
+            total: page.total,
+            reserved,
+        };
         Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
     }
 
@@ -86,99 +77,25 @@ impl Records {
         let organization = permitted.caller().organization();
         let share = Share::of(permitted.caller());
         let (ids, total) = self.matches(organization, share, query).await?;
-        let patients = self.summaries(organization, &ids).await?;
-        let page = PatientPage { patients, total };
+        let (patients, reserved) = self.summaries(organization, share, &ids).await?;
+        let page = PatientPage {
+            patients,
+            total,
+            reserved,
+        };
         Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
     }
 
-    /// The same, as entries that `entry` makes of Patient resources: as many as a response takes.
-    pub(crate) async fn search_resources(
-        &self,
-        permitted: &Permitted<'_, Search>,
-        query: &PatientQuery,
-        entry: impl Fn(Resource, VersionMeta) -> EntryJson,
-    ) -> Result<Disclosed<FoundResources>, ServiceError> {
-        ensure_whole(permitted)?;
-        let organization = permitted.caller().organization();
-        let share = Share::of(permitted.caller());
-        let (ids, total) = self.matches(organization, share, query).await?;
-        let mut found = FoundResources {
-            entries: Vec::new(),
-            total,
-            is_cut: false,
-            reserved: self.memory.reserve(share, 0)?,
-        };
-        let mut bytes = 0_usize;
-        let mut shown = Vec::new();
-        'pages: for page in ids.chunks(PATIENTS_PER_STATEMENT) {
-            let rows = self.patient_rows_of(organization, share, page).await?;
-            if rows.found.len() != page.len() {
-                let reason = "a patient that the roster has is missing";
-                return Err(Tampering::report("resources", reason, organization, None).into());
-            }
-            for (id, row) in rows.found {
-                let stored = self.open(organization, share, row).await?;
-                let (resource, meta, mut reserved) =
-                    (stored.resource, stored.meta, stored.reserved);
-                let made = entry(resource, meta);
-                bytes = bytes.saturating_add(made.len());
-                if bytes > MAX_RESPONSE_BYTES {
-                    found.is_cut = true;
-                    break 'pages;
-                }
-                // The entry, and its copy in the response.
-                reserved.shrink_to(2 * made.len());
-                found.reserved.absorb(reserved);
-                found.entries.push(made);
-                shown.push(id);
-            }
-        }
-        Ok(disclose(
-            &self.trail,
-            permitted,
-            &records(organization, &shown),
-            found,
-        )
-        .await?)
-    }
-
-    /// The rows of those Patients of `ids` that exist, in the same order, with their keys fetched at once.
-    pub(super) async fn patient_rows_of(
+    /// The fields of these patients that a list shows, in the order of `ids`, and their memory.
+    async fn summaries(
         &self,
         organization: OrganizationId,
         share: Share,
         ids: &[PatientId],
-    ) -> Result<SealedPatients, ServiceError> {
-        let keys: Vec<_> = ids
-            .iter()
-            .map(|id| key_of(ResourceType::Patient, id.uuid()))
-            .collect();
-        let rows = self.database.current_versions(organization, &keys).await?;
-        let wanted: Vec<_> = rows
-            .iter()
-            .filter_map(|row| {
-                let owner = Owner::Patient(row.head.id.into());
-                Some((owner, row.version.body.key_id()?))
-            })
-            .collect();
-        let bytes = rows.iter().map(|row| row.version.body.as_bytes().len());
-        let reserved = self.memory.reserve(share, bytes.sum())?;
-        self.keys.prefetch(organization, wanted).await?;
-        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.head.id, row)).collect();
-        let found = ids.iter();
-        let found = found.filter_map(|id| Some((*id, rows.remove(&id.uuid())?)));
-        Ok(SealedPatients {
-            found: found.collect(),
-            _reserved: reserved,
-        })
-    }
-
-    /// The fields of these patients that a list shows, in the order of `ids`.
-    async fn summaries(
-        &self,
-        organization: OrganizationId,
-        ids: &[PatientId],
-    ) -> Result<Vec<PatientSummary>, ServiceError> {
+    ) -> Result<(Vec<PatientSummary>, Reservation), ServiceError> {
+        // A row has each field by itself, and the names once more for the roster.
+        let most = 2 * MAX_DEMOGRAPHICS_BYTES * ids.len();
+        let reserved = self.memory.reserve(share, most)?;
         let current = self.current_demographics(organization, ids).await?;
         let wanted: Vec<_> = current
             .iter()
@@ -205,7 +122,7 @@ impl Records {
                 demographics,
             });
         }
-        Ok(patients)
+        Ok((patients, reserved))
     }
 
     /// The demographics of these patients, each with its state. They are two statements: what a write between them has
@@ -310,7 +227,7 @@ impl Records {
 }
 
 /// Patients as the event of a list or a search names them.
-fn records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
+pub(super) fn records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
     let subject = subject(organization, ResourceType::Patient);
     let record = |id: &PatientId| Record::from(subject.id(id.uuid()).patient(*id));
     ids.iter().map(record).collect()

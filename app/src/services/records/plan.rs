@@ -2,14 +2,23 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use db::{CurrentVersion, ResourceRow};
+use db::CurrentVersion;
+use db::ResourceKey;
+use db::ResourceRow;
 use phi::{KeyError, OpenError, OrganizationId, Owner, PatientId, Tampering};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{
-    Applied, ApplyError, Change, Effect, Records, Refusal, RefusalReason, key_of, owner_of,
-};
+use super::Applied;
+use super::ApplyError;
+use super::Change;
+use super::Effect;
+use super::Records;
+use super::Refusal;
+use super::RefusalReason;
+use super::key_of;
+use super::owner_of;
+use super::reading::KeyGroup;
 use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
@@ -89,35 +98,22 @@ impl Records {
             .iter()
             .map(|change| key_of(change.resource_type, change.id))
             .collect();
-        let stored = self.database.current_versions(organization, &keys).await?;
-        let mut stored: HashMap<(String, Uuid), CurrentVersion> = stored
-            .into_iter()
-            .map(|row| ((row.head.kind.clone(), row.head.id), row))
-            .collect();
-        let seen = stored
-            .iter()
-            .map(|(key, row)| (key.clone(), *row.head.mac.as_bytes()))
-            .collect();
+        let mut seen = HashMap::new();
         let mut refused = BTreeMap::new();
         let mut steps = Vec::with_capacity(changes.len());
-        for (index, change) in changes.iter().enumerate() {
-            let row = stored.remove(&(change.resource_type.name().to_owned(), change.id));
-            let step = match row {
-                None => Ok(Step {
-                    effect: Effect::Created,
-                    version: 1,
-                    replaced: None,
-                    stored_at: None,
-                }),
-                Some(row) => self.compare(organization, change, row).await?,
-            };
-            steps.push(match step {
-                Ok(step) => Some(step),
-                Err(reason) => {
-                    refused.insert(index, reason);
-                    None
-                }
-            });
+        for group in self.key_groups(organization, &keys, usize::MAX).await? {
+            let first = group.range.start;
+            let changes = changes.get(group.range.clone()).unwrap_or_default();
+            let compared = self.compare_group(organization, changes, &keys, &group, &mut seen);
+            for (index, step) in (first..).zip(compared.await?) {
+                steps.push(match step {
+                    Ok(step) => Some(step),
+                    Err(reason) => {
+                        refused.insert(index, reason);
+                        None
+                    }
+                });
+            }
         }
         self.refuse_taken_numbers(organization, changes, &steps, &mut refused)
             .await?;
@@ -131,6 +127,44 @@ impl Records {
         }
         let steps = steps.into_iter().flatten().collect();
         Ok(Plan { steps, seen })
+    }
+
+    /// What the changes of a group amount to, in the same order. Adds the MACs of the heads that were read to `seen`.
+    async fn compare_group(
+        &self,
+        organization: OrganizationId,
+        changes: &[Change<'_>],
+        keys: &[ResourceKey],
+        group: &KeyGroup,
+        seen: &mut HashMap<(String, Uuid), [u8; 32]>,
+    ) -> Result<Vec<Result<Step, RefusalReason>>, ServiceError> {
+        let Some(first) = changes.first() else {
+            return Ok(Vec::new());
+        };
+        let share = Share::of(first.permitted.caller());
+        let sealed = self.read_group(organization, share, keys, group).await?;
+        // The memory of the rows is reserved until all are compared.
+        let (rows, _reserved) = sealed.into_parts();
+        let mut stored: HashMap<(String, Uuid), CurrentVersion> = rows
+            .into_iter()
+            .map(|row| ((row.head.kind.clone(), row.head.id), row))
+            .collect();
+        let macs = stored.iter();
+        seen.extend(macs.map(|(key, row)| (key.clone(), *row.head.mac.as_bytes())));
+        let mut steps = Vec::with_capacity(changes.len());
+        for change in changes {
+            let row = stored.remove(&(change.resource_type.name().to_owned(), change.id));
+            steps.push(match row {
+                None => Ok(Step {
+                    effect: Effect::Created,
+                    version: 1,
+                    replaced: None,
+                    stored_at: None,
+                }),
+                Some(row) => self.compare(organization, change, row).await?,
+            });
+        }
+        Ok(steps)
     }
 
     /// What a change to a stored resource amounts to.

@@ -9,9 +9,11 @@ use db::PatientToken;
 use fhir::{Demographics, ResourceType};
 use phi::{IndexToken, OrganizationId, PatientId};
 
+use super::fields::demographics_bytes;
 use super::fields::social_security_numbers;
 use super::plan::Step;
 use super::{Change, Effect, Records, RefusalReason};
+use crate::limits::MAX_DEMOGRAPHICS_BYTES;
 use crate::limits::MAX_SOCIAL_SECURITY_NUMBERS;
 use crate::services::error::ServiceError;
 
@@ -47,7 +49,8 @@ impl Holders {
 }
 
 impl Records {
-    /// Refuses the patients whose record numbers another patient has when it is their turn.
+    /// Refuses the patients whose record numbers another patient has when it is their turn, and those that are too long
+    /// to be listed.
     pub(super) async fn refuse_taken_numbers(
         &self,
         organization: OrganizationId,
@@ -66,6 +69,10 @@ impl Records {
             let fields = Demographics::of(&change.resource);
             if social_security_numbers(&fields) > MAX_SOCIAL_SECURITY_NUMBERS {
                 refused.insert(index, RefusalReason::TooManySocialSecurityNumbers);
+                continue;
+            }
+            if demographics_bytes(&fields)? > MAX_DEMOGRAPHICS_BYTES {
+                refused.insert(index, RefusalReason::DemographicsTooLong);
                 continue;
             }
             let tokens = self.unique_tokens(organization, change, &fields).await?;

@@ -18,6 +18,8 @@ pub(crate) enum RefusalReason {
     RecordNumberTaken,
     /// The patient has more social security numbers than are indexed.
     TooManySocialSecurityNumbers,
+    /// The patient's names and contact data are longer than lists and rosters hold.
+    DemographicsTooLong,
     /// The patient's data was destroyed, and the id stays unused.
     OwnerDestroyed,
     /// The resource has as many versions as are counted.
@@ -43,7 +45,7 @@ impl RefusalReason {
             | Self::RecordNumberTaken
             | Self::OwnerDestroyed
             | Self::TooManyVersions => true,
-            Self::TooManySocialSecurityNumbers => false,
+            Self::TooManySocialSecurityNumbers | Self::DemographicsTooLong => false,
         }
     }
 }

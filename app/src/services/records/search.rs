@@ -7,7 +7,9 @@ use roster::{Order, SortKey};
 use uuid::Uuid;
 
 use super::Records;
-use crate::limits::{MAX_COMPARED_PATIENTS, PATIENTS_PER_STATEMENT};
+use super::found::patient_keys;
+use crate::limits::MAX_COMPARED_PATIENTS;
+use crate::limits::PATIENTS_PER_STATEMENT;
 use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::indexes::Indexed;
@@ -72,8 +74,12 @@ impl Records {
             return Err(ServiceError::Unsupported(TOO_BROAD));
         }
         let mut matching = Vec::new();
-        for page in candidates.chunks(PATIENTS_PER_STATEMENT) {
-            let rows = self.patient_rows_of(organization, share, page).await?;
+        let keys = patient_keys(&candidates);
+        let groups = self.key_groups(organization, &keys, PATIENTS_PER_STATEMENT);
+        for group in groups.await? {
+            let patients = candidates.get(group.range.clone()).unwrap_or_default();
+            let sealed = self.read_group(organization, share, &keys, &group).await?;
+            let rows = self.in_order(organization, patients, sealed).await?;
             for (id, row) in rows.found {
                 let stored = self.open(organization, share, row).await?;
                 if query.matches(&Demographics::of(&stored.resource)) {

@@ -155,7 +155,8 @@ fn merged(parts: Vec<Part>) -> Result<(Roster, Vec<PatientId>), Full> {
     Ok((builder.build()?, damaged))
 }
 
-/// The error for a roster that does not fit into memory.
+/// The error for a roster that does not fit into memory. It concerns this organization alone.
 pub(super) fn full(_: Full) -> ServiceError {
-    ServiceError::internal("the organization has more patients than a roster holds")
+    tracing::error!("a roster is full: the organization has more patients than MAX_ROSTER_BYTES");
+    ServiceError::RosterFull
 }

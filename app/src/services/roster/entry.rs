@@ -68,6 +68,21 @@ impl RosterEntry {
         Ok(Zeroizing::new(bytes))
     }
 
+    /// What the entry takes, in bytes: in the roster, where each word of each name is indexed, or sealed, whichever is
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::to_bytes`].
+    pub(crate) fn bytes(&self) -> Result<usize, ServiceError> {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method itself is of fields of one lifetime"
+        )]
+        let indexed = self.with_fields(|fields| fields.bytes());
+        Ok(indexed.max(self.to_bytes()?.len()))
+    }
+
     /// Reads an opened entry.
     pub(super) fn from_bytes(bytes: &Phi<Vec<u8>>) -> Result<Self, ServiceError> {
         // The error of the parser would quote the text.

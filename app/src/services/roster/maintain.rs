@@ -54,7 +54,7 @@ impl Rosters {
             }
         };
         feed.release();
-        if outcome == ServiceError::Internal {
+        if matches!(outcome, ServiceError::Internal | ServiceError::RosterFull) {
             // What fails for a reason of its own fails again: it is not tried with every request.
             slot.publish(State::Failed(outcome));
             tokio::time::sleep(SWEEP).await;

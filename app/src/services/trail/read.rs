@@ -1,5 +1,7 @@
 //! Reading the trail back, on record like every other access.
 
+use std::collections::HashSet;
+
 use access::{Disclosed, List, Permitted, disclose};
 use audit::{Body, Event};
 use db::EventRow;
@@ -7,25 +9,79 @@ use phi::{KeyError, OrganizationId, Requested, RowId, Tampering};
 
 use super::seal::{audit_year, is_authentic};
 use super::{AuditTrail, TrailError};
+use crate::limits::MAX_EVENTS_BYTES;
+use crate::services::budget::Budget;
+use crate::services::budget::Reservation;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
+use crate::services::groups;
+
+/// The memory of events that are being opened, by the length of their sealed bodies: the row, the body in the clear, its
+/// parts, and the event.
+const OPENED_PER_SEALED: usize = 4;
+
+/// The latest events, as a response shows them.
+pub(crate) struct LatestEvents<T> {
+    /// The newest first.
+    pub(crate) events: Vec<T>,
+    /// Whether earlier events are missing that were requested, because the response would be too long.
+    pub(crate) is_cut: bool,
+    /// The memory of the events, and of the response that they become.
+    pub(crate) reserved: Reservation,
+}
 
 impl AuditTrail {
-    /// The latest events of the caller's organization, the newest first.
+    /// The latest events of the caller's organization, the newest first, in the form that `form` gives them, with its
+    /// length in bytes: as many as [`MAX_EVENTS_BYTES`] hold, and at least one. They are read in groups, and events that
+    /// are written meanwhile are not among them.
     ///
     /// # Errors
     ///
-    /// One event that was not written by this stack refuses them all.
-    pub(crate) async fn latest(
+    /// One event that was not written by this stack refuses them all; [`ServiceError::Unavailable`] also if the caller
+    /// has no memory for them.
+    pub(crate) async fn latest<T>(
         &self,
         permitted: &Permitted<'_, List>,
+        memory: &Budget,
         limit: u32,
-    ) -> Result<Disclosed<Vec<Event>>, ServiceError> {
+        form: impl Fn(&Event) -> Result<(T, usize), ServiceError>,
+    ) -> Result<Disclosed<LatestEvents<T>>, ServiceError> {
         let organization = permitted.caller().organization();
-        let mut events = Vec::new();
-        for row in self.database.latest_events(organization, limit).await? {
-            events.push(self.open(organization, row).await?);
+        let share = Share::of(permitted.caller());
+        let mut latest = LatestEvents {
+            events: Vec::new(),
+            is_cut: false,
+            reserved: memory.reserve(share, 0)?,
+        };
+        let lengths = self.database.latest_event_lengths(organization, limit);
+        let lengths = lengths.await?;
+        let mut rest = lengths.as_slice();
+        let mut read = HashSet::new();
+        let (mut skipped, mut bytes) = (0, 0_usize);
+        'groups: while let Some(group) = groups::first(rest, usize::MAX) {
+            rest = rest.get(group.rows..).unwrap_or_default();
+            let _opened = memory.reserve(share, OPENED_PER_SEALED * group.bytes)?;
+            let count = u32::try_from(group.rows).unwrap_or(u32::MAX);
+            let rows = self.database.latest_events(organization, skipped, count);
+            for row in rows.await? {
+                // Each event that was written meanwhile moves the others by one: the last one is read again.
+                if !read.insert(row.entry.event) {
+                    continue;
+                }
+                let event = self.open(organization, row).await?;
+                let (formed, length) = form(&event)?;
+                bytes = bytes.saturating_add(length);
+                if bytes > MAX_EVENTS_BYTES && !latest.events.is_empty() {
+                    latest.is_cut = true;
+                    break 'groups;
+                }
+                // The event, and its copy in the response.
+                latest.reserved.grow(2 * length)?;
+                latest.events.push(formed);
+            }
+            skipped = skipped.saturating_add(count);
         }
-        Ok(disclose(self, permitted, &[], events).await?)
+        Ok(disclose(self, permitted, &[], latest).await?)
     }
 
     async fn open(

@@ -6,7 +6,10 @@ mod scrub;
 use std::pin::Pin;
 
 use audit::WrittenRow;
-use db::{Error, EventRow, ResourceKey};
+use db::Error;
+use db::EventRow;
+use db::OwnedPosition;
+use db::ResourceKey;
 use phi::{KeyError, OpenError, OrganizationId, Owner, Purpose, Requested, StoreError, WrappedKey};
 use phi_types::{AuthenticatedRow, KeyStore as _, row_digest, tables};
 
@@ -44,8 +47,11 @@ pub(super) struct Case {
 
 /// Queries that return a claim and no row, which nothing can bind to anything: the caller must not take the claim for
 /// more than that.
-pub(super) const CLAIMS: [&str; 9] = [
+pub(super) const CLAIMS: [&str; 12] = [
     "has_event",
+    "latest_event_lengths",
+    "version_lengths",
+    "version_lengths_of",
     "count_patients",
     "heads_of",
     "count_heads",
@@ -301,7 +307,9 @@ fn records() -> Vec<Case> {
             |w| {
                 Box::pin(async {
                     let (id, owner) = (w.victim().id(), w.victim().patients_owner());
-                    current(w, w.app.current_versions_of(id, &owner).await).await
+                    let start = OwnedPosition::default();
+                    let found = w.app.current_versions_of(id, &owner, &start, 10);
+                    current(w, found.await).await
                 })
             },
         ),
@@ -434,7 +442,7 @@ fn trail() -> Vec<Case> {
             |w| {
                 Box::pin(async {
                     let id = w.victim().id();
-                    let found = answered(w.app.latest_events(id, 10).await);
+                    let found = answered(w.app.latest_events(id, 0, 10).await);
                     let Ok(found) = found else {
                         return Outcome::Refused;
                     };

@@ -150,7 +150,7 @@ impl Target {
             .split('"')
             .find(|text| text.starts_with("/assets/style."));
         let id = random_id()?;
-        let name = json!({"use": "old", "text": "x".repeat(200)});
+        let contact = json!({"name": {"use": "old", "text": "x".repeat(200)}});
         let patient = json!({
             "resourceType": "Patient",
             "id": id,
@@ -158,7 +158,7 @@ impl Target {
                 "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]},
                 "value": id.simple().to_string()
             }],
-            "name": vec![name; 4_000],
+            "contact": vec![contact; 4_000],
         });
         let large = format!("Patient/{id}");
         let write = json!({"resource": patient, "request": {"method": "PUT", "url": large}});

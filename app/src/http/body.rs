@@ -1,4 +1,4 @@
-//! Bodies of requests and responses under `/fhir`, with the memory that they take.
+//! Bodies of requests and responses with the memory that they take: all under `/fhir`, and what shows stored records.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::services::budget::{Budget, Reservation, Share};
 
 /// The body of a request, read whole.
 #[derive(Debug)]
-pub(super) struct RequestBody {
+pub(crate) struct RequestBody {
     bytes: Zeroizing<Vec<u8>>,
     reserved: Reservation,
 }
@@ -31,7 +31,7 @@ impl RequestBody {
     ///
     /// [`Problem::TooLarge`], [`Problem::BadRequest`] for a body that ends early, [`Problem::Unavailable`] if the
     /// caller's share of the memory, or all of it, is in use.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         memory: &Budget,
         share: Share,
         mut body: Body,
@@ -74,7 +74,7 @@ impl RequestBody {
     }
 
     /// The bytes.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -85,7 +85,7 @@ impl RequestBody {
     ///
     /// [`Problem::TooLarge`] for a document that no caller has room for, [`Problem::Unavailable`] if this one has none
     /// now; the parser's error.
-    pub(super) fn parse<T, E: From<Problem>>(
+    pub(crate) fn parse<T, E: From<Problem>>(
         mut self,
         memory: &Budget,
         parser: impl FnOnce(&[u8]) -> Result<T, E>,
@@ -111,7 +111,7 @@ pub(crate) struct ResponseBody {
 
 impl ResponseBody {
     /// A body whose memory is reserved.
-    pub(super) fn reserved(bytes: Zeroizing<Vec<u8>>, mut reserved: Reservation) -> Self {
+    pub(crate) fn reserved(bytes: Zeroizing<Vec<u8>>, mut reserved: Reservation) -> Self {
         reserved.shrink_to(bytes.len());
         Self {
             bytes,
@@ -120,7 +120,7 @@ impl ResponseBody {
     }
 
     /// A body of a few kilobytes, which no caller's share needs to cover.
-    pub(super) fn small(bytes: Zeroizing<Vec<u8>>) -> Self {
+    pub(crate) fn small(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self {
             bytes,
             _reserved: None,
