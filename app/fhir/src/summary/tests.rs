@@ -46,7 +46,7 @@ fn an_observation_shows_its_value_with_its_unit() {
 
 #[test]
 fn a_long_text_is_cut_between_letters() {
-    let long = "é".repeat(1_000_000);
+    let long = "é".repeat(1_000);
     let (title, detail, _) = of(&json!({
         "resourceType": "Observation", "status": "final", "code": {"text": format!("x{long}")},
         "valueString": long
