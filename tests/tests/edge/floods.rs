@@ -215,7 +215,7 @@ async fn handshakes_without_an_end_take_little_memory() -> anyhow::Result<()> {
     is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
     let before = edge.web.resident()?;
     // A ClientHello of 65,500 bytes in four records, of which the last byte is missing.
-    let hello = [&[1, 0, 0xFF, 0xDC], [0; 65_500].as_slice()].concat();
+    let hello = [vec![1, 0, 0xFF, 0xDC], vec![0; 65_500]].concat();
     let mut records = Vec::new();
     for part in hello.chunks(16_384) {
         records.extend([22, 3, 1]);
