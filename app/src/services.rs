@@ -4,6 +4,7 @@ pub(crate) mod background;
 pub(crate) mod budget;
 pub(crate) mod callers;
 pub(crate) mod clock;
+pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod feed;
 pub(crate) mod gate;

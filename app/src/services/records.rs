@@ -22,9 +22,9 @@ use db::{CurrentVersion, Database, ResourceKey};
 use phi::{Head, OrganizationId, Owner, PatientId, Requested, Tampering, row_digest};
 use uuid::Uuid;
 
-use crate::limits::MAX_INLINE_PARSE_BYTES;
 use crate::services::budget::{Budget, Reservation, Share};
 use crate::services::clock::Clock;
+use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
 use crate::services::indexes::Indexes;
@@ -163,14 +163,11 @@ impl Records {
     }
 }
 
-/// A stored resource, parsed; a long one leaves the async workers to others.
+/// A stored resource, parsed.
 fn parsed(bytes: &[u8]) -> Result<Resource, ServiceError> {
-    let parse = || Resource::from_stored_bytes(bytes).map_err(ServiceError::internal);
-    if bytes.len() > MAX_INLINE_PARSE_BYTES {
-        tokio::task::block_in_place(parse)
-    } else {
-        parse()
-    }
+    document::process(bytes.len(), || {
+        Resource::from_stored_bytes(bytes).map_err(ServiceError::internal)
+    })
 }
 
 /// Refuses a permission for some fields: resources are disclosed whole.

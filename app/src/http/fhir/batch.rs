@@ -10,6 +10,7 @@ use crate::http::problem::outcome;
 use crate::http::state::AppState;
 use crate::limits::{ENTRY_RESPONSE_BYTES, MAX_OUTCOMES_BYTES, MAX_RESPONSE_BYTES};
 use crate::services::budget::{Reservation, Share};
+use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::{ApplyError, Change, Refusal, subject};
 use fhir::bundle::{
@@ -121,9 +122,9 @@ impl<'a> BatchExecutor<'a> {
         let mut memory = self.app.memory.reserve(Share::of(self.caller), 0)?;
         let entry = stored.map(|stored| {
             let mut reserved = stored.reserved;
-            let entry = EntryJson::from(EntryResponse::Read {
-                resource: stored.resource,
-                meta: stored.meta,
+            let (resource, meta) = (stored.resource, stored.meta);
+            let entry = document::process(stored.bytes, || {
+                EntryJson::from(EntryResponse::Read { resource, meta })
             });
             reserved.shrink_to(2 * entry.len());
             memory.absorb(reserved);

@@ -18,6 +18,7 @@ use crate::http::state::AppState;
 use crate::http::unread::discard;
 use crate::limits::MAX_BUNDLE_BYTES;
 use crate::services::budget::Share;
+use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::{bundle_subject, resource_subjects};
 use fhir::bundle::{BundleRequest, Mode, parse, response};
@@ -74,7 +75,8 @@ pub(crate) async fn bundle(
     // The trees are gone.
     drop(held);
     Ok(json_response(entries.map(|entries| {
-        ResponseBody::reserved(response(mode, entries), reserved)
+        let body = document::process(reserved.amount() / 2, || response(mode, entries));
+        ResponseBody::reserved(body, reserved)
     })))
 }
 
