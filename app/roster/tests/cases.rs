@@ -229,7 +229,7 @@ fn debug_output_shows_no_contents() {
 #[test]
 fn parts_that_are_merged_have_their_limits_together() {
     const PART: usize = 1 << 20;
-    // A part of so many patients, or the first that finds no room in it.
+    // A builder with this number of patients, and the id of the first one that exceeds its limit.
     let part = |first: u128, count: u128| {
         let mut builder = RosterBuilder::new(PART);
         let full = (first..first + count).find(|id| {

@@ -1,3 +1,5 @@
+//! HTTP/2 streams without flow-control credit, which occupy a server.
+
 use std::time::Duration;
 
 use anyhow::Context;

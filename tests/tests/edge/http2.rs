@@ -140,7 +140,7 @@ async fn judge(probe: &Probe, result: &Value) -> anyhow::Result<()> {
     origin
 }
 
-/// Whether the origin has received exactly what it must, or at most so many requests.
+/// Compares the requests that the origin received with the expected ones, or with their maximum number.
 async fn judge_origin(probe: &Probe, result: &Value) -> anyhow::Result<()> {
     let origin = &result["origin"];
     if origin["forged"] == true {

@@ -42,7 +42,7 @@ pub(crate) struct Events {
 
 /// The organization's 200 latest audit events, newest first.
 ///
-/// Fewer where events name so many records that the response would be longer than 4 MiB: `cut` says so.
+/// The response ends before 4 MiB: `cut` is true if earlier events are left out for that reason.
 ///
 /// # Errors
 ///

@@ -21,7 +21,7 @@ use crate::services::budget::Share;
 use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::{bundle_subject, resource_subjects};
-use fhir::bundle::{BundleRequest, Mode, parse, response};
+use fhir::bundle::{BundleRequest, EntryJson, Mode, parse, response};
 
 /// Carry out a transaction or a batch.
 ///
@@ -75,7 +75,8 @@ pub(crate) async fn bundle(
     // The trees are gone.
     drop(held);
     Ok(json_response(entries.map(|entries| {
-        let body = document::process(reserved.amount() / 2, || response(mode, entries));
+        let bytes = entries.iter().map(EntryJson::len).sum();
+        let body = document::process(bytes, || response(mode, entries));
         ResponseBody::reserved(body, reserved)
     })))
 }
