@@ -10,8 +10,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use boot::allocator;
-use boot::command::{self, Arguments, Command};
-use boot::config::{Config, Reader};
+use boot::command;
+use boot::command::Arguments;
+use boot::command::Command;
+use boot::config::Config;
+use boot::config::Reader;
 
 fn main() -> ExitCode {
     if let Err(error) = certs::protect_memory() {

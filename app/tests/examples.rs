@@ -13,8 +13,10 @@ mod copy;
 mod query_cache;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
 /// The largest number of files that an example touches, beside its tests and what is generated.
 const MOST_FILES: usize = 4;

@@ -5,11 +5,14 @@
     reason = "a test has nowhere to return an error to"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use proc_macro2::{TokenStream, TokenTree};
-use syn::visit::{self, Visit};
+use proc_macro2::TokenStream;
+use proc_macro2::TokenTree;
+use syn::visit;
+use syn::visit::Visit;
 
 /// The layers from the bottom up.
 const LAYERS: [&str; 4] = ["limits", "services", "http", "boot"];
@@ -42,7 +45,8 @@ fn imports_point_down_and_never_in_a_circle() {
 #[test]
 fn a_nested_import_a_path_and_a_macro_are_seen() {
     let source = "
-        use crate::http::{problem::Problem, state};
+        use crate::http::problem::Problem;
+        use crate::http::state;
         fn f() -> crate::services::clock::Clock { println!(\"{}\", crate::boot::command::EX_USAGE) }
         mod tests { use super::super::health; }
     ";

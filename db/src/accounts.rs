@@ -1,10 +1,14 @@
 //! Accounts on a server that cannot check client certificates, such as Amazon RDS. Elsewhere the server's owner
 //! makes them, bound to certificates: `accounts.sql`.
 
-use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use sqlx::ConnectOptions as _;
+use sqlx::Connection as _;
+use sqlx::Executor as _;
 
-use crate::{Error, Settings};
+use crate::Error;
+use crate::Settings;
 
 /// Why an account could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,13 @@
 //! Table `audit_addresses`: the addresses behind the pseudonyms of the audit trail, by day.
 
+use phi_types::OrganizationId;
+use phi_types::RowId;
+use phi_types::Sealed;
 use phi_types::columns::AuditAddress;
-use phi_types::{OrganizationId, RowId, Sealed};
 use time::Date;
 
-use crate::{Database, Error};
+use crate::Database;
+use crate::Error;
 
 /// An address behind its pseudonym, as stored.
 #[derive(Clone, Debug)]

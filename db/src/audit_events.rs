@@ -1,15 +1,21 @@
 //! Tables `audit_events` and `audit_rows`: insert and read, never update or delete.
 
-use audit::{Entry, WrittenRow};
+use audit::Entry;
+use audit::WrittenRow;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
+use phi_types::Sealed;
 use phi_types::columns::AuditBody;
-use phi_types::{KeyId, OrganizationId, Sealed};
-use sqlx::{MySql, QueryBuilder};
+use sqlx::MySql;
+use sqlx::QueryBuilder;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::requested::ensure_all;
 use crate::stored::StoredValue;
-use crate::{Database, Error, Transaction};
 
 const TABLE: &str = "audit_events";
 

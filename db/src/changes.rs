@@ -4,11 +4,17 @@
 //! numbers is the order of commits.
 
 use db_macros::table;
-use phi_types::{ChangeKind, OrganizationId, RowId};
+use phi_types::ChangeKind;
+use phi_types::OrganizationId;
+use phi_types::RowId;
 use uuid::Uuid;
 
-use crate::requested::{ensure, ensure_all, json_ids};
-use crate::{Database, Error, Transaction};
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
+use crate::requested::ensure;
+use crate::requested::ensure_all;
+use crate::requested::json_ids;
 
 table! {
     /// One change.

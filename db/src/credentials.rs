@@ -1,12 +1,17 @@
 //! Table `credentials`: passwords.
 
 use db_macros::table;
+use phi_types::OrganizationId;
+use phi_types::PersonId;
+use phi_types::RowId;
+use phi_types::Sealed;
 use phi_types::columns::CredentialPassword;
-use phi_types::{OrganizationId, PersonId, RowId, Sealed};
 use time::OffsetDateTime;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::requested::ensure;
-use crate::{Database, Error, Transaction};
 
 table! {
     /// A person's password.

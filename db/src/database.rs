@@ -3,12 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlPool};
+use sqlx::ConnectOptions as _;
+use sqlx::Connection as _;
+use sqlx::Executor as _;
+use sqlx::MySql;
+use sqlx::MySqlPool;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::MySqlPoolOptions;
 use time::OffsetDateTime;
 
+use crate::Error;
+use crate::Settings;
+use crate::demotion;
 use crate::floor::Gate;
-use crate::{Error, Settings, demotion};
 
 /// Every row lock is named by a key that the statement names, so `READ COMMITTED` suffices and spares gap locks,
 /// on which two imports of one chart would deadlock. Times are UTC.

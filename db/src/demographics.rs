@@ -1,10 +1,17 @@
 //! Table `demographics`: a patient's identifying fields, sealed one by one, for lists and search.
 
 use db_macros::table;
-use phi_types::{OrganizationId, PatientId, RowId, Sealed, columns};
+use phi_types::OrganizationId;
+use phi_types::PatientId;
+use phi_types::RowId;
+use phi_types::Sealed;
+use phi_types::columns;
 
-use crate::requested::{ensure_all, json_ids};
-use crate::{Database, Error, Transaction};
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
+use crate::requested::ensure_all;
+use crate::requested::json_ids;
 
 /// Declares the table with `more` columns after a Patient's fields.
 macro_rules! declare_table {

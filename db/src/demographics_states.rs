@@ -1,13 +1,21 @@
 //! Whether demographics are the current ones: what table `demographics` says together with the head of the Patient and
 //! the audit log.
 
-use phi_types::{OrganizationId, OwnerKind, PatientId, RowId, tables};
+use phi_types::OrganizationId;
+use phi_types::OwnerKind;
+use phi_types::PatientId;
+use phi_types::RowId;
+use phi_types::tables;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::requested::{ensure_all, json_ids};
-use crate::stored::{StoredValue, row_mac};
-use crate::{Database, Error, ResourceRow};
+use crate::Database;
+use crate::Error;
+use crate::ResourceRow;
+use crate::requested::ensure_all;
+use crate::requested::json_ids;
+use crate::stored::StoredValue;
+use crate::stored::row_mac;
 
 /// What shows a patient's demographics to be the current ones, or not: everything but the fields.
 #[derive(Clone, Debug)]

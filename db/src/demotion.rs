@@ -5,8 +5,10 @@
 //! what was connected before: the next connection is made to whichever server then has the name. One note serves all
 //! pools of the process: a connection that was closed without need is made again.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 /// The time of the latest demotion.
 static LATEST: Mutex<Option<Instant>> = Mutex::new(None);

@@ -1,6 +1,7 @@
 //! Errors of the database, as callers distinguish them.
 
-use crate::{FloorError, demotion};
+use crate::FloorError;
+use crate::demotion;
 
 /// A failed statement. Server messages are dropped here: they quote values.
 #[derive(Debug, thiserror::Error)]

@@ -6,15 +6,23 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 use phi_types::RowMac;
 use sqlx::MySqlPool;
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::Database;
+use crate::Error;
+use crate::RELEASE;
+use crate::ReleaseFloorRow;
+use crate::Transaction;
 use crate::release::lock_floor;
-use crate::{Database, Error, RELEASE, ReleaseFloorRow, Transaction};
 
 /// The age at which the floor is read and verified again: the longest that an outdated build goes on recording reads.
 const FRESH: Duration = Duration::from_secs(1);

@@ -1,10 +1,15 @@
 //! Table `index_versions`: the registry of blind indexes. Each names its key and its normalizer.
 
 use db_macros::table;
-use phi_types::{IndexState, KeyId, OrganizationId, RowId};
+use phi_types::IndexState;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
+use phi_types::RowId;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::requested::ensure_all;
-use crate::{Database, Error, Transaction};
 
 table! {
     /// One version of an organization's blind index.

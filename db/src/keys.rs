@@ -1,17 +1,30 @@
 //! Table `keys`: every key below the root, wrapped.
 
-use phi_types::{
-    KeyId, KeyState, KeyStore, OrganizationId, Owner, OwnerKind, Purpose, StoreError, WrappedKey,
-};
+use phi_types::KeyId;
+use phi_types::KeyState;
+use phi_types::KeyStore;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::OwnerKind;
+use phi_types::Purpose;
+use phi_types::StoreError;
+use phi_types::WrappedKey;
 use sqlx::MySql;
 use sqlx::query_builder::Separated;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::requested::{ensure, ensure_all, json_ids};
+use crate::Database;
+use crate::Error;
+use crate::ScrubbedRow;
+use crate::Transaction;
+use crate::requested::ensure;
+use crate::requested::ensure_all;
+use crate::requested::json_ids;
 use crate::scrub::in_order;
-use crate::stored::{StoredRow, StoredValue, row_mac};
-use crate::{Database, Error, ScrubbedRow, Transaction};
+use crate::stored::StoredRow;
+use crate::stored::StoredValue;
+use crate::stored::row_mac;
 
 /// A wrapped key as the driver returns it. (`WrappedKey` is no row of this crate's making, so the declaration is
 /// written out here.)

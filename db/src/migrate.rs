@@ -1,10 +1,14 @@
 //! Brings the schema and the grants to what this build expects, as the `migrate` account.
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::ConnectOptions as _;
+use sqlx::Connection as _;
+use sqlx::Executor as _;
+use sqlx::migrate::MigrateError;
+use sqlx::migrate::Migrator;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::{Error, Settings};
+use crate::Error;
+use crate::Settings;
 
 /// `sqlx`'s own lock is none on MariaDB, and on MySQL outlives a failed run on a pooled connection: this module
 /// takes one itself, on a connection that it closes.

@@ -4,8 +4,10 @@ use db_macros::table;
 use phi_types::OrganizationId;
 use time::OffsetDateTime;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::requested::ensure;
-use crate::{Database, Error, Transaction};
 
 table! {
     /// An organization: the tenant that every other row belongs to.

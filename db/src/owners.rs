@@ -1,12 +1,19 @@
 //! Table `owners`: one row for each scope, made with it and locked by every write to it.
 
 use db_macros::table;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::OwnerKind;
+use phi_types::OwnerState;
+use phi_types::RowId;
+use phi_types::Sealed;
 use phi_types::columns::OwnerHeads;
-use phi_types::{OrganizationId, Owner, OwnerKind, OwnerState, RowId, Sealed};
 use uuid::Uuid;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::requested::ensure;
-use crate::{Database, Error, Transaction};
 
 table! {
     /// The owner of a scope. A missing row means *refuse*, never "new".

@@ -1,13 +1,20 @@
 //! Table `patient_index`: blind index tokens of patients.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use phi_types::{IndexParameter, IndexToken, OrganizationId, PatientId};
-use sqlx::{MySql, QueryBuilder};
+use phi_types::IndexParameter;
+use phi_types::IndexToken;
+use phi_types::OrganizationId;
+use phi_types::PatientId;
+use sqlx::MySql;
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::stored::StoredValue as _;
-use crate::{Database, Error, Transaction};
 
 /// One statement carries at most this many rows of six placeholders: the protocol's limit is 65,535 placeholders.
 const STATEMENT_ROWS: usize = 5_000;

@@ -1,12 +1,20 @@
 //! Table `people`: the people who can sign in.
 
 use db_macros::table;
-use phi_types::columns::{PersonEmail, PersonName};
-use phi_types::{IndexToken, OrganizationId, PersonId, RowId, Sealed};
+use phi_types::IndexToken;
+use phi_types::OrganizationId;
+use phi_types::PersonId;
+use phi_types::RowId;
+use phi_types::Sealed;
+use phi_types::columns::PersonEmail;
+use phi_types::columns::PersonName;
 use time::OffsetDateTime;
 
-use crate::requested::{ensure, ensure_all};
-use crate::{Database, Error, Transaction};
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
+use crate::requested::ensure;
+use crate::requested::ensure_all;
 
 table! {
     /// A person who can sign in.

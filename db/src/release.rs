@@ -1,12 +1,15 @@
 //! Table `release_floor`: the lowest release that may still write.
 
 use db_macros::table;
-use phi_types::{OrganizationId, RowId};
+use phi_types::OrganizationId;
+use phi_types::RowId;
 use sqlx::MySqlConnection;
 use time::OffsetDateTime;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::requested::ensure;
-use crate::{Database, Error, Transaction};
 
 /// The number of this build's release. A release that writes what the one before does not understand has a higher
 /// one; see the README, "Upgrades roll".

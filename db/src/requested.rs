@@ -1,6 +1,7 @@
 //! Binding answers to questions: a row that was not requested is never returned.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::hash::Hash;
 
 use uuid::Uuid;

@@ -1,14 +1,24 @@
 //! Table `resource_versions`: every version of every resource, sealed whole.
 
 use db_macros::table;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::OwnerKind;
+use phi_types::RowId;
+use phi_types::Sealed;
 use phi_types::columns::ResourceBody;
-use phi_types::{OrganizationId, Owner, OwnerKind, RowId, Sealed};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::requested::{ensure, ensure_all};
-use crate::stored::{StoredValue, row_mac};
-use crate::{Database, Error, ResourceKey, ResourceRow, Transaction};
+use crate::Database;
+use crate::Error;
+use crate::ResourceKey;
+use crate::ResourceRow;
+use crate::Transaction;
+use crate::requested::ensure;
+use crate::requested::ensure_all;
+use crate::stored::StoredValue;
+use crate::stored::row_mac;
 
 table! {
     /// One version of a resource.

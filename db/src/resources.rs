@@ -1,15 +1,22 @@
 //! Table `resources`: the head of each resource, which names its current version.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use db_macros::table;
-use phi_types::{OrganizationId, Owner, OwnerKind, RowId};
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::OwnerKind;
+use phi_types::RowId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::requested::{ensure, ensure_all};
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
+use crate::requested::ensure;
+use crate::requested::ensure_all;
 use crate::stored::StoredValue;
-use crate::{Database, Error, Transaction};
 
 /// A resource's name within its organization.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -1,13 +1,19 @@
 //! What rosters are built from: the roster entries of table `demographics`, each with the key that seals it.
 
+use phi_types::OrganizationId;
+use phi_types::PatientId;
+use phi_types::RowId;
+use phi_types::Sealed;
+use phi_types::WrappedKey;
 use phi_types::columns::RosterEntry;
-use phi_types::{OrganizationId, PatientId, RowId, Sealed, WrappedKey};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::Database;
+use crate::Error;
 use crate::keys::KeyRecord;
-use crate::requested::{ensure_all, json_ids};
-use crate::{Database, Error};
+use crate::requested::ensure_all;
+use crate::requested::json_ids;
 
 const TABLE: &str = "demographics";
 

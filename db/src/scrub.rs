@@ -1,16 +1,22 @@
 //! What a scrubber reads: all rows of each table, and what the audit log says of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::HashSet;
 
-use audit::{Entry, WrittenRow};
-use phi_types::{AuthenticatedRow, KeyId, OrganizationId};
+use audit::Entry;
+use audit::WrittenRow;
+use phi_types::AuthenticatedRow;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::Database;
+use crate::Error;
 use crate::audit_events::entry_of;
-use crate::requested::{ensure_all, json_ids};
+use crate::requested::ensure_all;
+use crate::requested::json_ids;
 use crate::stored::StoredValue;
-use crate::{Database, Error};
 
 const EVENTS: &str = "audit_events";
 const ROWS: &str = "audit_rows";

@@ -4,11 +4,15 @@
 //! its digest. Rows are removed once their absolute limit has passed: after that an old row is worth nothing.
 
 use db_macros::table;
-use phi_types::{OrganizationId, PersonId, SessionId};
+use phi_types::OrganizationId;
+use phi_types::PersonId;
+use phi_types::SessionId;
 use time::OffsetDateTime;
 
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 use crate::requested::ensure;
-use crate::{Database, Error, Transaction};
 
 table! {
     /// A session of a browser, or a bearer token.

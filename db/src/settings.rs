@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::MySqlSslMode;
 
 /// Where the database is and who connects to it. TLS with `VERIFY_IDENTITY` is not a setting.
 #[derive(Clone, Debug)]

@@ -5,7 +5,8 @@
 
 use time::Date;
 
-use crate::{Database, Error};
+use crate::Database;
+use crate::Error;
 
 /// Evidence of a successful sign-in, for a period of days.
 #[derive(Clone, Copy, Debug)]

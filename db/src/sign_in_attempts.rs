@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use crate::{Database, Error, Transaction};
+use crate::Database;
+use crate::Error;
+use crate::Transaction;
 
 /// A counter and its limit.
 #[derive(Clone, Copy, Debug)]

@@ -1,15 +1,28 @@
 //! Column types as the driver has them, and the insertion of rows.
 
-use phi_types::{
-    ChangeKind, IndexState, IndexToken, KeyId, KeyState, OrganizationId, OwnerKind, OwnerState,
-    PatientId, PersonId, Purpose, RowId, RowMac, Sealed, SessionId,
-};
+use phi_types::ChangeKind;
+use phi_types::IndexState;
+use phi_types::IndexToken;
+use phi_types::KeyId;
+use phi_types::KeyState;
+use phi_types::OrganizationId;
+use phi_types::OwnerKind;
+use phi_types::OwnerState;
+use phi_types::PatientId;
+use phi_types::PersonId;
+use phi_types::Purpose;
+use phi_types::RowId;
+use phi_types::RowMac;
+use phi_types::Sealed;
+use phi_types::SessionId;
+use sqlx::MySql;
+use sqlx::QueryBuilder;
 use sqlx::query_builder::Separated;
-use sqlx::{MySql, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Error, Transaction};
+use crate::Error;
+use crate::Transaction;
 
 /// One statement carries at most this many bytes of rows; a server's packet limit is at least four times that.
 const STATEMENT_BYTES: usize = 4 << 20;

@@ -12,10 +12,18 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fmt::Write as _;
 
-    use phi_types::{
-        AuthenticatedRow, ColumnType, KeyId, KeyState, OrganizationId, OwnerKind, Purpose, RowMac,
-        Table, WrappedKey, authenticated_bytes, tables,
-    };
+    use phi_types::AuthenticatedRow;
+    use phi_types::ColumnType;
+    use phi_types::KeyId;
+    use phi_types::KeyState;
+    use phi_types::OrganizationId;
+    use phi_types::OwnerKind;
+    use phi_types::Purpose;
+    use phi_types::RowMac;
+    use phi_types::Table;
+    use phi_types::WrappedKey;
+    use phi_types::authenticated_bytes;
+    use phi_types::tables;
 
     /// The columns of `keys`, whose row is declared in `phi-types`. Its encoding is read here.
     const KEYS: [(u16, &str, ColumnType); 14] = [

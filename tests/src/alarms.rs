@@ -1,6 +1,7 @@
 //! What the app reports as tampering: lines of its log that say `"security": true`, of opaque ids alone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::Value;

@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
+use http::StatusCode;
 use serde_json::Value;
 
 /// An answer, read whole.

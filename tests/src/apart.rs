@@ -3,7 +3,8 @@
 use std::fs;
 
 use anyhow::Context;
-use stack::{Settings, Stack};
+use stack::Settings;
+use stack::Stack;
 use tempfile::TempDir;
 
 use crate::running::Running;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::Method;
+use http::Request;
+use http::header;
 use serde_json::Value;
 use stack::FrontDoor;
 use url::form_urlencoded;

@@ -11,7 +11,8 @@ mod wire;
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use tokio::net::TcpStream;
@@ -19,11 +20,16 @@ use tokio_rustls::client::TlsStream;
 
 pub use certificates::Certificates;
 pub use message::Message;
-pub use origin::{Act, Origin, answer};
-pub use peers::{Peer, PeerError};
+pub use origin::Act;
+pub use origin::Origin;
+pub use origin::answer;
+pub use peers::Peer;
+pub use peers::PeerError;
 pub use record::Seen;
 pub use web::Web;
-pub use wire::{Rest, Wire, connect_from};
+pub use wire::Rest;
+pub use wire::Wire;
+pub use wire::connect_from;
 
 /// The host that an edge apart serves unless it is told otherwise.
 pub const HOST: &str = "clinic.example";

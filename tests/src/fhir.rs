@@ -1,6 +1,7 @@
 //! Resources and Bundles to send.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 use uuid::Uuid;
 
 /// A new random id.

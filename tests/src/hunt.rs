@@ -5,11 +5,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::AhoCorasick;
+use aho_corasick::AhoCorasickKind;
 use anyhow::Context;
 
 use crate::needles::Needles;
-use crate::spellings::{Spelling, spellings};
+use crate::spellings::Spelling;
+use crate::spellings::spellings;
 
 /// A search for many values at once.
 #[derive(Debug)]

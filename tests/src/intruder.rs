@@ -1,8 +1,13 @@
 //! Whoever got hold of a database account: raw SQL, no types, no manners.
 
 use anyhow::Context;
-use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
-use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection, Row as _};
+use sqlx::ConnectOptions as _;
+use sqlx::Connection as _;
+use sqlx::MySqlConnection;
+use sqlx::Row as _;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::MySqlRow;
+use sqlx::mysql::MySqlSslMode;
 use stack::Status;
 use uuid::Uuid;
 

@@ -1,13 +1,17 @@
 //! Clients that ask over and over, and note every failure.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use bytes::Bytes;
 use http::Request;
-use stack::{Connection, FrontDoor};
+use stack::Connection;
+use stack::FrontDoor;
 use tokio::task::JoinHandle;
 
 /// Makes the request of a number that no other request of the load has.

@@ -1,11 +1,19 @@
 //! A machine: systemd as the first process of a Debian system, in namespaces of its own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::process::Output;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
 use tempfile::TempDir;
 
 /// How long a machine may take to start, and anything that is waited for on it.

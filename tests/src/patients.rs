@@ -1,8 +1,10 @@
 //! The synthetic patients of `tests/data`, as the importer found them.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::io::BufReader;
+use std::io::Read as _;
+use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use flate2::bufread::GzDecoder;

@@ -3,7 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use anyhow::ensure;
 
 /// A program: in the folder that `STACK_BIN_DIR` names, or where cargo puts what it builds beside these
 /// tests.

@@ -4,12 +4,17 @@ use std::collections::HashMap;
 use std::env;
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::OnceLock;
 
 use anyhow::Context;
 use serde_json::json;
-use stack::{Account, FrontDoor, Home, Status};
+use stack::Account;
+use stack::FrontDoor;
+use stack::Home;
+use stack::Status;
 use tokio::sync::Mutex;
 
 use crate::client::Client;

@@ -1,6 +1,7 @@
 //! The actions that callers are permitted, as types.
 
-use crate::{DataClass, Operation};
+use crate::DataClass;
+use crate::Operation;
 
 mod sealed {
     /// Implemented in this crate only.

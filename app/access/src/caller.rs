@@ -9,12 +9,20 @@ use audit::Assurance;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::evidence::{
-    CallerError, CareTeamEvidence, Credential, PersonClaims, PersonEvidence, SessionClaims,
-    SessionEvidence,
-};
-use crate::ids::{OrganizationId, PatientId, Verified};
-use crate::{DataClass, Operation, Role, authorize};
+use crate::DataClass;
+use crate::Operation;
+use crate::Role;
+use crate::authorize;
+use crate::evidence::CallerError;
+use crate::evidence::CareTeamEvidence;
+use crate::evidence::Credential;
+use crate::evidence::PersonClaims;
+use crate::evidence::PersonEvidence;
+use crate::evidence::SessionClaims;
+use crate::evidence::SessionEvidence;
+use crate::ids::OrganizationId;
+use crate::ids::PatientId;
+use crate::ids::Verified;
 
 /// The origin of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,10 +2,18 @@
 
 use std::fmt;
 
-use audit::{Action, Outcome, RecordReference};
+use audit::Action;
+use audit::Outcome;
+use audit::RecordReference;
 
+use crate::CallerEvent;
+use crate::Disclosing;
+use crate::NotPhi;
+use crate::PermitError;
+use crate::Permitted;
+use crate::Record;
+use crate::Trail;
 use crate::refusals::record_refusal;
-use crate::{CallerEvent, Disclosing, NotPhi, PermitError, Permitted, Record, Trail};
 
 /// A value whose disclosure is on record. [`disclose`] makes it, and an
 /// [`AuditReceipt`](crate::AuditReceipt) for what its write has stored.

@@ -2,11 +2,15 @@
 
 use std::net::IpAddr;
 
-use audit::{Action, Event, Outcome, RecordReference};
+use audit::Action;
+use audit::Event;
+use audit::Outcome;
+use audit::RecordReference;
 use time::OffsetDateTime;
 
+use crate::Caller;
+use crate::Credential;
 use crate::ids::OrganizationId;
-use crate::{Caller, Credential};
 
 /// An audit event of a caller, not yet recorded.
 ///

@@ -8,7 +8,8 @@ use audit::Assurance;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::ids::{OrganizationId, PatientId};
+use crate::ids::OrganizationId;
+use crate::ids::PatientId;
 
 /// An adapter for the row of a session or bearer token.
 pub trait SessionEvidence {

@@ -2,11 +2,18 @@
 
 use std::marker::PhantomData;
 
+use crate::Action;
+use crate::Caller;
+use crate::Fields;
+use crate::Operation;
+use crate::Permission;
+use crate::Reach;
+use crate::Record;
+use crate::Subject;
+use crate::Trail;
+use crate::authorize;
 use crate::ids::PatientId;
 use crate::refusals::record_refusal;
-use crate::{
-    Action, Caller, Fields, Operation, Permission, Reach, Record, Subject, Trail, authorize,
-};
 
 /// Evidence that the policy allows `caller` the action `A` on a subject. [`permit`] makes it.
 ///

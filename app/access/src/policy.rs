@@ -267,7 +267,9 @@ mod tests {
 
     #[test]
     fn the_front_desk_has_demographics_and_nothing_clinical() {
-        use DataClass::{Account, Demographics, Directory};
+        use DataClass::Account;
+        use DataClass::Demographics;
+        use DataClass::Directory;
         for (operation, class) in granted(Role::FrontDesk) {
             assert!([Account, Demographics, Directory].contains(&class));
             assert!(class != Directory || operation != Operation::Write);
@@ -283,7 +285,10 @@ mod tests {
 
     #[test]
     fn the_privacy_officer_reads_no_chart() {
-        use DataClass::{Account, Audit, Disclosures, People};
+        use DataClass::Account;
+        use DataClass::Audit;
+        use DataClass::Disclosures;
+        use DataClass::People;
         for (operation, class) in granted(Role::PrivacyOfficer) {
             assert!([Account, Audit, Disclosures, People].contains(&class));
             assert!(class == Account || operation != Operation::Write);

@@ -5,13 +5,20 @@
 //! more", after the minute. The count lives in memory: a crash loses it, never the first ones.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
-use audit::{Action, Outcome, RecordReference};
-use time::{Duration, OffsetDateTime};
+use audit::Action;
+use audit::Outcome;
+use audit::RecordReference;
+use time::Duration;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Caller, CallerEvent, Trail};
+use crate::Caller;
+use crate::CallerEvent;
+use crate::Trail;
 
 /// The length of a window in which a caller's refusals are counted.
 const WINDOW: Duration = Duration::MINUTE;

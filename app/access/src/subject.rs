@@ -4,7 +4,8 @@ use audit::RecordReference;
 use uuid::Uuid;
 
 use crate::DataClass;
-use crate::ids::{OrganizationId, PatientId};
+use crate::ids::OrganizationId;
+use crate::ids::PatientId;
 
 /// The subject that a caller asks to act on. A request, not evidence: [`permit`](crate::permit)
 /// decides about it.

@@ -1,16 +1,28 @@
 //! Callers and an audit trail in memory, for tests.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
-use audit::{Assurance, Event};
-use time::{Duration, OffsetDateTime};
+use audit::Assurance;
+use audit::Event;
+use time::Duration;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::ids::{OrganizationId, PatientId};
-use crate::{
-    Caller, CallerEvent, Credential, CredentialKind, DataClass, PersonClaims, RefusalBudget,
-    RequestOrigin, Role, SessionClaims, Subject, Trail,
-};
+use crate::Caller;
+use crate::CallerEvent;
+use crate::Credential;
+use crate::CredentialKind;
+use crate::DataClass;
+use crate::PersonClaims;
+use crate::RefusalBudget;
+use crate::RequestOrigin;
+use crate::Role;
+use crate::SessionClaims;
+use crate::Subject;
+use crate::Trail;
+use crate::ids::OrganizationId;
+use crate::ids::PatientId;
 
 /// The person that all claims below are about.
 const PERSON: Uuid = Uuid::from_u128(0x5045_5253);

@@ -1,9 +1,12 @@
 //! The audit trail, as this crate needs it.
 
-use audit::{Action, Outcome};
+use audit::Action;
+use audit::Outcome;
 use time::OffsetDateTime;
 
-use crate::{Caller, CallerEvent, RefusalBudget};
+use crate::Caller;
+use crate::CallerEvent;
+use crate::RefusalBudget;
 
 /// The audit trail of an app instance.
 ///

@@ -2,12 +2,21 @@
 
 use std::ptr;
 
-use audit::{Action, Outcome, RecordReference};
+use audit::Action;
+use audit::Outcome;
+use audit::RecordReference;
 use time::OffsetDateTime;
 
+use crate::Caller;
+use crate::CallerEvent;
+use crate::Denial;
+use crate::Disclosed;
+use crate::PermitError;
+use crate::Permitted;
+use crate::Record;
+use crate::Trail;
 use crate::action;
 use crate::refusals::record_refusal;
-use crate::{Caller, CallerEvent, Denial, Disclosed, PermitError, Permitted, Record, Trail};
 
 /// A permitted write of records, whose event has yet to be committed with it.
 #[derive(Debug)]
@@ -113,9 +122,15 @@ impl AuditReceipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DataClass;
+    use crate::Role;
+    use crate::Write;
     use crate::ids::PatientId;
-    use crate::testing::{MemoryTrail, TrailDown, caller, subject};
-    use crate::{DataClass, Role, Write, permit};
+    use crate::permit;
+    use crate::testing::MemoryTrail;
+    use crate::testing::TrailDown;
+    use crate::testing::caller;
+    use crate::testing::subject;
 
     #[tokio::test]
     async fn a_bundle_is_written_with_one_event_for_all_its_permits() {

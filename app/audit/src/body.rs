@@ -2,11 +2,18 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest as _, Sha256};
+use hmac::Hmac;
+use hmac::KeyInit;
+use hmac::Mac;
+use sha2::Digest as _;
+use sha2::Sha256;
 
-use crate::part::{event_of, parts_of};
-use crate::{Event, Part, PartProof, merkle};
+use crate::Event;
+use crate::Part;
+use crate::PartProof;
+use crate::merkle;
+use crate::part::event_of;
+use crate::part::parts_of;
 
 const LABEL: &[u8] = b"audit-body/2";
 const SALT_LABEL: &[u8] = b"audit-salt/1";
@@ -221,7 +228,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::samples::{any_event, event, record};
+    use crate::samples::any_event;
+    use crate::samples::event;
+    use crate::samples::record;
 
     fn body(event: &Event) -> Body {
         Body::encode(event, Seed([7; 32])).unwrap()

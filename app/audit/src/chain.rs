@@ -1,10 +1,13 @@
 //! The hash chain: entries that each contain the hash of the entry before.
 
-use sha2::{Digest as _, Sha256};
-use time::{OffsetDateTime, UtcOffset};
+use sha2::Digest as _;
+use sha2::Sha256;
+use time::OffsetDateTime;
+use time::UtcOffset;
 use uuid::Uuid;
 
-use crate::{Commitment, RowsCommitment};
+use crate::Commitment;
+use crate::RowsCommitment;
 
 /// An event without a place in a chain.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! The event: one access to records, or one decision about access.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -164,10 +165,16 @@ impl Event {
 
 /// The one text form of an event's time: RFC 3339 in UTC with exactly six decimals.
 pub(crate) mod timestamp {
-    use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
+    use serde::Deserialize as _;
+    use serde::Deserializer;
+    use serde::Serializer;
+    use serde::de;
+    use serde::ser;
+    use time::OffsetDateTime;
+    use time::PrimitiveDateTime;
+    use time::UtcOffset;
     use time::format_description::BorrowedFormatItem;
     use time::macros::format_description;
-    use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
     const FORMAT: &[BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");

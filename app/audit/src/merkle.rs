@@ -1,6 +1,7 @@
 //! The Merkle tree hash of RFC 6962, section 2.1.
 
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
+use sha2::Sha256;
 
 /// A node of the tree.
 pub(crate) type Hash = [u8; 32];

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::Event;
+use crate::RecordReference;
 use crate::event::timestamp;
-use crate::{Event, RecordReference};
 
 /// The label of a record reference; all other labels are names of header fields.
 const RECORD: &str = "record";
@@ -160,7 +162,9 @@ mod tests {
 
     use super::*;
     use crate::Assurance;
-    use crate::samples::{any_event, event, record};
+    use crate::samples::any_event;
+    use crate::samples::event;
+    use crate::samples::record;
 
     fn encoded(event: &Event) -> Vec<String> {
         let parts = parts_of(event).unwrap();

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::Commitment;
+use crate::Part;
 use crate::body::SALT_BYTES;
-use crate::{Commitment, Part, merkle};
+use crate::merkle;
 
 const LABEL: &[u8] = b"audit-proof/1";
 
@@ -104,8 +106,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::samples::{any_event, event, record};
-    use crate::{Body, Event, Seed};
+    use crate::Body;
+    use crate::Event;
+    use crate::Seed;
+    use crate::samples::any_event;
+    use crate::samples::event;
+    use crate::samples::record;
 
     fn body(event: &Event) -> Body {
         Body::encode(event, Seed([7; 32])).unwrap()

@@ -1,6 +1,7 @@
 //! The rows that an event's transaction wrote, and the commitment to them.
 
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
+use sha2::Sha256;
 use uuid::Uuid;
 
 const LABEL: &[u8] = b"audit-rows/2";

@@ -2,10 +2,16 @@
 
 use proptest::option;
 use proptest::prelude::*;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Action, Assurance, Event, Outcome, PurposeOfUse, RecordReference};
+use crate::Action;
+use crate::Assurance;
+use crate::Event;
+use crate::Outcome;
+use crate::PurposeOfUse;
+use crate::RecordReference;
 
 /// A refused sign-in.
 pub(crate) fn event() -> Event {

@@ -10,22 +10,34 @@ use std::collections::HashSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::limits::{MAX_BATCH_ENTRIES, MAX_TRANSACTION_ENTRIES};
-use crate::{
-    Compartment, ElementPath, Issue, IssueCode, OperationOutcome, Reference, Resource,
-    ResourceType, SensitiveJson, validate,
-};
+use crate::Compartment;
+use crate::ElementPath;
+use crate::Issue;
+use crate::IssueCode;
+use crate::OperationOutcome;
+use crate::Reference;
+use crate::Resource;
+use crate::ResourceType;
+use crate::SensitiveJson;
+use crate::limits::MAX_BATCH_ENTRIES;
+use crate::limits::MAX_TRANSACTION_ENTRIES;
+use crate::validate;
 
 mod entry;
 mod full_url;
 mod response;
 mod segments;
 
-use entry::{EntryRequest, ParsedEntry, Refusal};
+use entry::EntryRequest;
+use entry::ParsedEntry;
+use entry::Refusal;
 use full_url::FullUrls;
+pub use response::EntryJson;
+pub use response::EntryResponse;
 pub(crate) use response::bundle_of;
-pub use response::{EntryJson, EntryResponse, response};
-pub use segments::{Segment, segments};
+pub use response::response;
+pub use segments::Segment;
+pub use segments::segments;
 
 /// Whether entries succeed or fail together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! `GET /fhir/metadata`: what this server can do, as it really can.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::ResourceType;

@@ -1,6 +1,7 @@
 //! Dates of R4 as spans of days: `1933` is all of that year.
 
-use time::{Date, Month};
+use time::Date;
+use time::Month;
 
 use crate::validate::primitive::partial_date;
 

@@ -1,7 +1,8 @@
 //! HL7's R4 definitions, reduced to the supported types
 //! (`definitions/extract_definitions.py`), as a lookup table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;

@@ -3,11 +3,15 @@
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::{DateSpan, Resource};
+use crate::DateSpan;
+use crate::Resource;
 
 mod parts;
 
-pub use parts::{ContactSystem, PatientContact, PatientIdentifier, PatientName};
+pub use parts::ContactSystem;
+pub use parts::PatientContact;
+pub use parts::PatientIdentifier;
+pub use parts::PatientName;
 
 /// The system of US social security numbers.
 pub const SSN_SYSTEM: &str = "http://hl7.org/fhir/sid/us-ssn";

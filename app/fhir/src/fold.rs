@@ -1,8 +1,11 @@
 //! The one folding of names: for search, for sorting and for what a person types.
 
 use any_ascii::any_ascii_char;
-use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
+use unicode_normalization::IsNormalized;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::is_nfkc_quick;
 use zeroize::Zeroizing;
 
 /// The form in which names are compared (FHIR R4 3.1.1.4.8): without case, accents, punctuation

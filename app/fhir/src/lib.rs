@@ -20,16 +20,32 @@ mod summary;
 mod validate;
 
 pub use date_span::DateSpan;
-pub use demographics::{
-    ContactSystem, Demographics, PatientContact, PatientIdentifier, PatientName, SSN_SYSTEM,
-};
+pub use demographics::ContactSystem;
+pub use demographics::Demographics;
+pub use demographics::PatientContact;
+pub use demographics::PatientIdentifier;
+pub use demographics::PatientName;
+pub use demographics::SSN_SYSTEM;
 pub use element_path::ElementPath;
-pub use fold::{FoldedName, fold_name};
-pub use operation_outcome::{
-    FHIR_JSON, Issue, IssueCode, Issues, OperationOutcome, Severity, Status,
-};
-pub use reference::{Reference, parse_id};
-pub use resource::{NotAResource, Resource, VersionMeta, instant_text};
-pub use resource_type::{Colour, Compartment, ResourceType, UnknownResourceType};
-pub use sensitive_json::{SensitiveJson, parsed_bytes};
+pub use fold::FoldedName;
+pub use fold::fold_name;
+pub use operation_outcome::FHIR_JSON;
+pub use operation_outcome::Issue;
+pub use operation_outcome::IssueCode;
+pub use operation_outcome::Issues;
+pub use operation_outcome::OperationOutcome;
+pub use operation_outcome::Severity;
+pub use operation_outcome::Status;
+pub use reference::Reference;
+pub use reference::parse_id;
+pub use resource::NotAResource;
+pub use resource::Resource;
+pub use resource::VersionMeta;
+pub use resource::instant_text;
+pub use resource_type::Colour;
+pub use resource_type::Compartment;
+pub use resource_type::ResourceType;
+pub use resource_type::UnknownResourceType;
+pub use sensitive_json::SensitiveJson;
+pub use sensitive_json::parsed_bytes;
 pub use summary::Summary;

@@ -2,10 +2,14 @@
 //! and `src`. R4 lets a transaction replace them as it replaces references; a `canonical` stays,
 //! since it names a definition, and so do `oid` and `uuid`, which a server's address would not fit.
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::definitions::{Definitions, ElementType, Type, definitions};
+use crate::definitions::Definitions;
+use crate::definitions::ElementType;
+use crate::definitions::Type;
+use crate::definitions::definitions;
 use crate::validate::primitive::Primitive;
 
 /// What a link is replaced by, if by anything.

@@ -3,7 +3,10 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{ElementPath, Issue, IssueCode, ResourceType};
+use super::ElementPath;
+use super::Issue;
+use super::IssueCode;
+use super::ResourceType;
 
 /// The resource that a relative reference (`Patient/…`) names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,16 +2,24 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::sensitive_json::{SensitiveJson, wipe};
-use super::{
-    Compartment, ElementPath, Issue, IssueCode, Issues, Reference, ResourceType, parse_id, validate,
-};
+use super::Compartment;
+use super::ElementPath;
+use super::Issue;
+use super::IssueCode;
+use super::Issues;
+use super::Reference;
+use super::ResourceType;
+use super::parse_id;
+use super::sensitive_json::SensitiveJson;
+use super::sensitive_json::wipe;
+use super::validate;
 
 /// A resource of a supported type, validated against R4.
 ///

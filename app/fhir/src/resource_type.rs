@@ -4,10 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
-use uuid::{Uuid, Variant};
+use uuid::Uuid;
+use uuid::Variant;
 
-use crate::datatypes::{human_name, words};
-use crate::{Issue, IssueCode};
+use crate::Issue;
+use crate::IssueCode;
+use crate::datatypes::human_name;
+use crate::datatypes::words;
 
 mod details;
 mod table;

@@ -4,13 +4,20 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::limits::{
-    DEFAULT_COUNT, MAX_ALTERNATIVES, MAX_COUNT, MAX_INDEXED_VALUES, MAX_PARAMETER_BYTES,
-    MAX_PARAMETERS,
-};
-use crate::{
-    ContactSystem, DateSpan, Demographics, Issue, IssueCode, Issues, OperationOutcome, Status,
-};
+use crate::ContactSystem;
+use crate::DateSpan;
+use crate::Demographics;
+use crate::Issue;
+use crate::IssueCode;
+use crate::Issues;
+use crate::OperationOutcome;
+use crate::Status;
+use crate::limits::DEFAULT_COUNT;
+use crate::limits::MAX_ALTERNATIVES;
+use crate::limits::MAX_COUNT;
+use crate::limits::MAX_INDEXED_VALUES;
+use crate::limits::MAX_PARAMETER_BYTES;
+use crate::limits::MAX_PARAMETERS;
 
 mod date;
 mod grammar;
@@ -18,11 +25,18 @@ mod searchset;
 mod text;
 mod token;
 
-pub use date::{DatePrefix, DateQuery};
+pub use date::DatePrefix;
+pub use date::DateQuery;
 use grammar::Malformed;
-pub use searchset::{searchset, searchset_entry};
-pub use text::{SearchableName, SearchableText, TextMatch, TextQuery};
-pub use token::{ContactQuery, IdentifierQuery, SystemQuery};
+pub use searchset::searchset;
+pub use searchset::searchset_entry;
+pub use text::SearchableName;
+pub use text::SearchableText;
+pub use text::TextMatch;
+pub use text::TextQuery;
+pub use token::ContactQuery;
+pub use token::IdentifierQuery;
+pub use token::SystemQuery;
 
 /// What a Patient can be searched by here.
 pub const PARAMETERS: [(&str, &str); 8] = [

@@ -3,13 +3,24 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeSeed;
+use serde::de::Deserializer;
+use serde::de::Error as _;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde_json::Map;
+use serde_json::Number;
+use serde_json::Value;
 use serde_json::error::Category;
-use serde_json::{Map, Number, Value};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
-use super::limits::{MAX_DEPTH, MAX_VALUES};
-use super::{ElementPath, Issue, IssueCode};
+use super::ElementPath;
+use super::Issue;
+use super::IssueCode;
+use super::limits::MAX_DEPTH;
+use super::limits::MAX_VALUES;
 
 mod cost;
 

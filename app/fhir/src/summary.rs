@@ -1,13 +1,16 @@
 //! One resource in a line: what a chart's timeline shows of it.
 
 use serde_json::Value;
-use time::{OffsetDateTime, Time};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use time::OffsetDateTime;
+use time::Time;
+use zeroize::Zeroize;
+use zeroize::ZeroizeOnDrop;
 
 use super::Resource;
 use super::ResourceType;
 use super::limits::MAX_SUMMARY_BYTES;
-use super::validate::primitive::{instant, partial_date};
+use super::validate::primitive::instant;
+use super::validate::primitive::partial_date;
 
 /// What a person reads of a resource: a title, a detail, a date. Long texts are cut, so that a chart of any resources
 /// has lines of bounded length.

@@ -3,10 +3,19 @@
 //! Not checked: invariants (`FHIRPath`), bindings that are not required, profiles, and what stands
 //! inside contained resources.
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 
-use super::definitions::{Definitions, Element, ElementType, Type, definitions};
-use super::{ElementPath, Issue, IssueCode, Issues, ResourceType};
+use super::ElementPath;
+use super::Issue;
+use super::IssueCode;
+use super::Issues;
+use super::ResourceType;
+use super::definitions::Definitions;
+use super::definitions::Element;
+use super::definitions::ElementType;
+use super::definitions::Type;
+use super::definitions::definitions;
 
 pub(super) mod primitive;
 

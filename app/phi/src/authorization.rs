@@ -3,7 +3,12 @@
 use std::fmt;
 use std::ops::Deref;
 
-use phi_types::{AuthenticatedRow, KeyId, KeyState, OrganizationId, RowMac, authenticated_bytes};
+use phi_types::AuthenticatedRow;
+use phi_types::KeyId;
+use phi_types::KeyState;
+use phi_types::OrganizationId;
+use phi_types::RowMac;
+use phi_types::authenticated_bytes;
 use subtle::ConstantTimeEq;
 
 use crate::secret::SecretKey;

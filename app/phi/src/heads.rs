@@ -147,7 +147,10 @@ fn negated(a: [u8; 32]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use phi_types::{KeyId, OrganizationId, Owner, PatientId};
+    use phi_types::KeyId;
+    use phi_types::OrganizationId;
+    use phi_types::Owner;
+    use phi_types::PatientId;
     use proptest::prelude::*;
 
     use super::*;

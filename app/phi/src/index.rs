@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use phi_types::{IndexParameter, IndexToken, KeyId, OrganizationId};
+use phi_types::IndexParameter;
+use phi_types::IndexToken;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
 use zeroize::Zeroizing;
 
 use crate::normalize::Normalizer;

@@ -5,12 +5,18 @@ mod aws;
 mod development;
 
 #[cfg(feature = "aws-kms")]
-pub use aws::{AwsKms, AwsKmsError, AwsKmsSettings};
-pub use development::{DevelopmentKeyring, KeyringFileError};
+pub use aws::AwsKms;
+#[cfg(feature = "aws-kms")]
+pub use aws::AwsKmsError;
+#[cfg(feature = "aws-kms")]
+pub use aws::AwsKmsSettings;
+pub use development::DevelopmentKeyring;
+pub use development::KeyringFileError;
 
 use crate::secret::SecretKey;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
 use phi_types::Purpose;
-use phi_types::{KeyId, OrganizationId};
 
 /// A provider of root keys.
 #[derive(Debug)]

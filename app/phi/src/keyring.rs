@@ -9,23 +9,35 @@ mod refresh;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use phi_types::{IndexToken, KeyId, KeyStore, OrganizationId, Owner, Purpose, WrappedKey};
+use phi_types::IndexToken;
+use phi_types::KeyId;
+use phi_types::KeyStore;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::Purpose;
+use phi_types::WrappedKey;
 use time::OffsetDateTime;
 
 use crate::authorization::AuthorizationKey;
-use crate::index::{IndexKey, IndexValue};
+use crate::index::IndexKey;
+use crate::index::IndexValue;
 use crate::key_service::KeyService;
-use crate::normalize::{Normalizer, social_security_number};
+use crate::normalize::Normalizer;
+use crate::normalize::social_security_number;
 use crate::scope::ScopeKey;
 
 use cache::SingleFlightCache;
 use open::KeyLoader;
 use read::reported;
 
-pub use make::{NewOrganization, NewScope};
-pub use read::{OpenError, Requested, Tampering};
+pub use make::NewOrganization;
+pub use make::NewScope;
+pub use read::OpenError;
+pub use read::Requested;
+pub use read::Tampering;
 
 /// How long keys stay open, and how many.
 #[derive(Clone, Copy, Debug)]

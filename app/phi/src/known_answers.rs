@@ -1,21 +1,46 @@
 //! Opens what `vectors/known_answers.py` made from the README alone, which shows that the specification is complete
 //! and that stored data stays readable: if one of these tests fails, stored data no longer opens.
 
-use std::fs::{self, Permissions};
+use std::fs;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use uuid::Uuid;
 
-use crate::columns::{Family, PersonName, ResourceBody};
-use crate::{
-    AuthenticatedRow, ColumnEncoder, DevelopmentKeyring, Head, HeadSet, IndexParameter, IndexValue,
-    KeyService, KeyState, Keyring, KeyringSettings, MemoryKeys, Normalizer, OrganizationId, Owner,
-    OwnerKind, Purpose, Requested, RowId, RowMac, Sealed, SecretToken, Table, WrappedKey, provider,
-    row_digest, tables,
-};
+use crate::AuthenticatedRow;
+use crate::ColumnEncoder;
+use crate::DevelopmentKeyring;
+use crate::Head;
+use crate::HeadSet;
+use crate::IndexParameter;
+use crate::IndexValue;
+use crate::KeyService;
+use crate::KeyState;
+use crate::Keyring;
+use crate::KeyringSettings;
+use crate::MemoryKeys;
+use crate::Normalizer;
+use crate::OrganizationId;
+use crate::Owner;
+use crate::OwnerKind;
+use crate::Purpose;
+use crate::Requested;
+use crate::RowId;
+use crate::RowMac;
+use crate::Sealed;
+use crate::SecretToken;
+use crate::Table;
+use crate::WrappedKey;
+use crate::columns::Family;
+use crate::columns::PersonName;
+use crate::columns::ResourceBody;
+use crate::provider;
+use crate::row_digest;
+use crate::tables;
 
 struct Answers(Value);
 

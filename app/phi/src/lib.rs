@@ -19,19 +19,35 @@ mod token;
 mod value;
 mod wrap;
 
-pub use authorization::{AuthorizationKey, Verified};
-pub use heads::{Head, HeadSet};
-pub use index::{IndexKey, IndexValue};
+pub use authorization::AuthorizationKey;
+pub use authorization::Verified;
+pub use heads::Head;
+pub use heads::HeadSet;
+pub use index::IndexKey;
+pub use index::IndexValue;
 #[cfg(feature = "aws-kms")]
-pub use key_service::{AwsKms, AwsKmsError, AwsKmsSettings};
-pub use key_service::{DevelopmentKeyring, KeyService, KeyringFileError};
-pub use keyring::{
-    KeyError, Keyring, KeyringSettings, NewOrganization, NewScope, OpenError, Requested, Tampering,
-};
+pub use key_service::AwsKms;
+#[cfg(feature = "aws-kms")]
+pub use key_service::AwsKmsError;
+#[cfg(feature = "aws-kms")]
+pub use key_service::AwsKmsSettings;
+pub use key_service::DevelopmentKeyring;
+pub use key_service::KeyService;
+pub use key_service::KeyringFileError;
+pub use keyring::KeyError;
+pub use keyring::Keyring;
+pub use keyring::KeyringSettings;
+pub use keyring::NewOrganization;
+pub use keyring::NewScope;
+pub use keyring::OpenError;
+pub use keyring::Requested;
+pub use keyring::Tampering;
 pub use memory::MemoryKeys;
 pub use normalize::Normalizer;
 pub use phi_types::*;
-pub use plaintext::{Plaintext, Present};
-pub use scope::{ScopeKey, SealError};
+pub use plaintext::Plaintext;
+pub use plaintext::Present;
+pub use scope::ScopeKey;
+pub use scope::SealError;
 pub use token::SecretToken;
 pub use value::Phi;

@@ -1,10 +1,17 @@
 //! A key store in memory, for tests.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
-use phi_types::{
-    KeyId, KeyState, KeyStore, OrganizationId, Owner, Purpose, StoreError, WrappedKey,
-};
+use phi_types::KeyId;
+use phi_types::KeyState;
+use phi_types::KeyStore;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::Purpose;
+use phi_types::StoreError;
+use phi_types::WrappedKey;
 
 /// A [`KeyStore`] in memory, for tests that need keys but no database.
 #[derive(Debug, Default)]

@@ -5,9 +5,15 @@
 
 use std::sync::LazyLock;
 
+use argon2::Algorithm;
+use argon2::Argon2;
+use argon2::Params;
+use argon2::PasswordHasher;
+use argon2::PasswordVerifier;
+use argon2::Version;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
 
 use crate::value::Phi;
 use phi_types::random_bytes;

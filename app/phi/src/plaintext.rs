@@ -1,6 +1,7 @@
 //! The values that can be sealed, and their bytes.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// A type that can be sealed: a type byte and a value.
 ///

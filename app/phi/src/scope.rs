@@ -2,11 +2,17 @@
 
 use std::fmt;
 
-use phi_types::{Column, KeyId, OrganizationId, Owner, RowId, Sealed};
+use phi_types::Column;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::RowId;
+use phi_types::Sealed;
 
 use crate::padding;
 use crate::plaintext::Plaintext;
-use crate::seal::{Header, Suite};
+use crate::seal::Header;
+use crate::seal::Suite;
 use crate::secret::SecretKey;
 use crate::value::Phi;
 

@@ -3,11 +3,14 @@
 mod gcm;
 mod xaes;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::secret::SecretKey;
+use phi_types::FORMAT;
+use phi_types::HEADER_LENGTH;
 use phi_types::KeyId;
-use phi_types::{FORMAT, HEADER_LENGTH, fill_random};
+use phi_types::fill_random;
 
 /// The length of the tag that ends everything sealed.
 const TAG: usize = 16;

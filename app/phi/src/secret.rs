@@ -3,8 +3,11 @@
 use std::fmt;
 
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretBox};
+use hmac::Hmac;
+use hmac::KeyInit;
+use hmac::Mac;
+use secrecy::ExposeSecret;
+use secrecy::SecretBox;
 use sha2::Sha256;
 
 use phi_types::fill_random;

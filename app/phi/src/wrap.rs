@@ -2,11 +2,13 @@
 
 use subtle::ConstantTimeEq;
 
-use crate::seal::{AeadError, Suite};
+use crate::seal::AeadError;
+use crate::seal::Suite;
 use crate::secret::SecretKey;
 use phi_types::KeyId;
+use phi_types::RowMac;
 use phi_types::WrappedKey;
-use phi_types::{RowMac, authenticated_bytes};
+use phi_types::authenticated_bytes;
 
 /// The suite of every wrap: many instances wrap under one key, and the wraps are not counted.
 const SUITE: Suite = Suite::Xaes;

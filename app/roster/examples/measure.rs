@@ -12,13 +12,24 @@
 
 use std::error::Error;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use peak_alloc::PeakAlloc;
-use roster::{
-    Condition, DateComparison, DatePrefix, DateSpan, Full, NameElements, NameFields, Order,
-    PatientFields, Roster, RosterBuilder, RosterQuery, SortKey, StringMatch,
-};
+use roster::Condition;
+use roster::DateComparison;
+use roster::DatePrefix;
+use roster::DateSpan;
+use roster::Full;
+use roster::NameElements;
+use roster::NameFields;
+use roster::Order;
+use roster::PatientFields;
+use roster::Roster;
+use roster::RosterBuilder;
+use roster::RosterQuery;
+use roster::SortKey;
+use roster::StringMatch;
 use time::Date;
 use uuid::Uuid;
 

@@ -1,6 +1,7 @@
 //! Memory of texts.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// Bytes in a page. Pages never grow, so that growth leaves no unwiped copy behind.
 const PAGE: usize = 16 * 1024;

@@ -3,21 +3,36 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::BuildHasher;
+use std::hash::BuildHasherDefault;
+use std::hash::Hasher;
 
 use uuid::Uuid;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::arena::TextArena;
-use crate::fields::{DateSpan, Full, PatientFields};
-use crate::ids::{Slot, TermId, index, number};
+use crate::fields::DateSpan;
+use crate::fields::Full;
+use crate::fields::PatientFields;
+use crate::ids::Slot;
+use crate::ids::TermId;
+use crate::ids::index;
+use crate::ids::number;
 use crate::list::ChunkedList;
 use crate::paged::Paged;
-use crate::patients::{FoldedNames, Names, Patient, PatientTable, TermUse};
+use crate::patients::FoldedNames;
+use crate::patients::Names;
+use crate::patients::Patient;
+use crate::patients::PatientTable;
+use crate::patients::TermUse;
 use crate::query::indexed;
 use crate::ranking::Ranking;
-use crate::roster::{Roster, Word};
-use crate::terms::{Dictionary, NamePart, TermTable};
+use crate::roster::Roster;
+use crate::roster::Word;
+use crate::terms::Dictionary;
+use crate::terms::NamePart;
+use crate::terms::TermTable;
 
 /// Collects patients in any order and sorts once. Several threads can fill a builder each, to be
 /// merged.

@@ -6,10 +6,14 @@ use fhir::FoldedName;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::fields::{DateSpan, PatientFields};
-use crate::ids::{Slot, TermId, number};
+use crate::fields::DateSpan;
+use crate::fields::PatientFields;
+use crate::ids::Slot;
+use crate::ids::TermId;
+use crate::ids::number;
 use crate::paged::Paged;
-use crate::terms::{NamePart, TermTable};
+use crate::terms::NamePart;
+use crate::terms::TermTable;
 
 /// Memory that a patient needs beside its terms, and a term beside its text, in bytes; both are
 /// upper bounds.

@@ -3,12 +3,14 @@
 use std::fmt;
 
 use fhir::fold_name;
-use fhir::search::{DatePrefix, DateQuery};
+use fhir::search::DatePrefix;
+use fhir::search::DateQuery;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fields::DateSpan;
-use crate::terms::{MAX_TERM_BYTES, NamePart};
+use crate::terms::MAX_TERM_BYTES;
+use crate::terms::NamePart;
 
 /// A query for patients; a patient must match every condition.
 #[derive(Default)]

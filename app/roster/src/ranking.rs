@@ -1,7 +1,10 @@
 //! Patients in an order that lists are paged in.
 
-use crate::ids::{Slot, index, number};
-use crate::list::{ChunkedList, Position};
+use crate::ids::Slot;
+use crate::ids::index;
+use crate::ids::number;
+use crate::list::ChunkedList;
+use crate::list::Position;
 use crate::paged::Paged;
 
 /// Patients in an order, with the chunk of each, so that matches are counted by chunk and any page

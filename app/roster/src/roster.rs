@@ -10,12 +10,21 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::arena::TextArena;
-use crate::fields::{Full, Order, Page, PatientFields, SortKey};
-use crate::ids::{Slot, TermId};
+use crate::fields::Full;
+use crate::fields::Order;
+use crate::fields::Page;
+use crate::fields::PatientFields;
+use crate::fields::SortKey;
+use crate::ids::Slot;
+use crate::ids::TermId;
 use crate::list::ChunkedList;
-use crate::patients::{FoldedNames, Names, Patient, PatientTable};
+use crate::patients::FoldedNames;
+use crate::patients::Names;
+use crate::patients::Patient;
+use crate::patients::PatientTable;
 use crate::ranking::Ranking;
-use crate::terms::{Dictionary, NamePart};
+use crate::terms::Dictionary;
+use crate::terms::NamePart;
 
 /// One organization's patients, sorted and searchable by name and birth date.
 pub struct Roster {

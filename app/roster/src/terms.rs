@@ -4,8 +4,10 @@ use std::cmp::Ordering;
 
 use zeroize::Zeroizing;
 
-use crate::arena::{TextArena, TextRef};
-use crate::ids::{TermId, number};
+use crate::arena::TextArena;
+use crate::arena::TextRef;
+use crate::ids::TermId;
+use crate::ids::number;
 use crate::list::ChunkedList;
 use crate::paged::Paged;
 use crate::query::indexed;

@@ -1,9 +1,19 @@
 //! Searches whose right results FHIR R4 defines.
 
-use roster::{
-    Condition, DateComparison, DatePrefix, DateSpan, Full, NameElements, NameFields, Order,
-    PatientFields, Roster, RosterBuilder, RosterQuery, SortKey, StringMatch,
-};
+use roster::Condition;
+use roster::DateComparison;
+use roster::DatePrefix;
+use roster::DateSpan;
+use roster::Full;
+use roster::NameElements;
+use roster::NameFields;
+use roster::Order;
+use roster::PatientFields;
+use roster::Roster;
+use roster::RosterBuilder;
+use roster::RosterQuery;
+use roster::SortKey;
+use roster::StringMatch;
 use time::macros::date;
 use uuid::Uuid;
 
@@ -53,8 +63,14 @@ fn named(family: &str) -> [NameFields<'_>; 1] {
 
 #[test]
 fn a_birth_date_of_a_year_or_a_month_is_a_span() {
-    use DatePrefix::{EndsBefore, StartsAfter};
-    use DatePrefix::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    use DatePrefix::EndsBefore;
+    use DatePrefix::Equal;
+    use DatePrefix::Greater;
+    use DatePrefix::GreaterOrEqual;
+    use DatePrefix::Less;
+    use DatePrefix::LessOrEqual;
+    use DatePrefix::NotEqual;
+    use DatePrefix::StartsAfter;
     let year = DateSpan::new(date!(1933 - 01 - 01), date!(1933 - 12 - 31)).unwrap();
     let month = DateSpan::new(date!(1933 - 05 - 01), date!(1933 - 05 - 31)).unwrap();
     let day = DateSpan::day(date!(1933 - 05 - 17));

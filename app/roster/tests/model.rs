@@ -6,11 +6,22 @@ use std::collections::BTreeMap;
 
 use fhir::fold_name;
 use proptest::prelude::*;
-use roster::{
-    Condition, DateComparison, DatePrefix, DateSpan, NameElements, NameFields, Order, Page,
-    PatientFields, Roster, RosterBuilder, RosterQuery, SortKey, StringMatch,
-};
-use time::{Date, Month};
+use roster::Condition;
+use roster::DateComparison;
+use roster::DatePrefix;
+use roster::DateSpan;
+use roster::NameElements;
+use roster::NameFields;
+use roster::Order;
+use roster::Page;
+use roster::PatientFields;
+use roster::Roster;
+use roster::RosterBuilder;
+use roster::RosterQuery;
+use roster::SortKey;
+use roster::StringMatch;
+use time::Date;
+use time::Month;
 use uuid::Uuid;
 
 const LIMIT: usize = 1 << 30;
@@ -82,9 +93,14 @@ fn entries() -> impl Strategy<Value = Entry> {
 }
 
 fn filters() -> impl Strategy<Value = Filter> {
-    use DatePrefix::{
-        EndsBefore, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual, StartsAfter,
-    };
+    use DatePrefix::EndsBefore;
+    use DatePrefix::Equal;
+    use DatePrefix::Greater;
+    use DatePrefix::GreaterOrEqual;
+    use DatePrefix::Less;
+    use DatePrefix::LessOrEqual;
+    use DatePrefix::NotEqual;
+    use DatePrefix::StartsAfter;
     let elements = prop::sample::select(vec![
         NameElements::Family,
         NameElements::Given,

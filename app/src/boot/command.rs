@@ -2,17 +2,23 @@
 
 use std::fmt::Display;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use clap::Subcommand;
 use phi::DevelopmentKeyring;
-use telemetry::{Collector, Guard};
+use telemetry::Collector;
+use telemetry::Guard;
 
 use crate::boot::config::Config;
-use crate::boot::{finish, provision, serve, wiring};
+use crate::boot::finish;
+use crate::boot::provision;
+use crate::boot::serve;
+use crate::boot::wiring;
 use crate::http::router;
 use crate::http::state::AppState;
 use crate::services::clock::Clock;

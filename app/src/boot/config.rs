@@ -12,7 +12,8 @@ mod sessions;
 use crate::services::callers::SessionLimits;
 use crate::services::keys::KeyServiceSettings;
 
-pub(crate) use reader::{ConfigError, Reader};
+pub(crate) use reader::ConfigError;
+pub(crate) use reader::Reader;
 pub(crate) use server::ServerConfig;
 
 /// The whole configuration of the app tier.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use telemetry::service_manager::{self, State};
-use tokio::time::{self, Instant};
+use telemetry::service_manager;
+use telemetry::service_manager::State;
+use tokio::time;
+use tokio::time::Instant;
 
 use crate::http::state::AppState;
 

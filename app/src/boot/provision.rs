@@ -11,7 +11,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use crate::http::state::AppState;
 use crate::services::identity::NewPerson;

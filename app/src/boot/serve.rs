@@ -1,11 +1,16 @@
 //! Serving: the listener, the router, and the way out.
 
 use anyhow::Context as _;
-use certs::{IdentityFiles, MutualFiles, MutualServer};
-use listener::{Http1, Limits};
-use telemetry::service_manager::{self, State};
+use certs::IdentityFiles;
+use certs::MutualFiles;
+use certs::MutualServer;
+use listener::Http1;
+use listener::Limits;
+use telemetry::service_manager;
+use telemetry::service_manager::State;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::boot::config::ServerConfig;

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use access::{Caller, CredentialKind, RequestOrigin};
-use axum::extract::{FromRequestParts, Request, State};
+use access::Caller;
+use access::CredentialKind;
+use access::RequestOrigin;
+use axum::extract::FromRequestParts;
+use axum::extract::Request;
+use axum::extract::State;
 use axum::middleware::Next;
 use axum::response::Response;
+use http::HeaderMap;
+use http::header;
 use http::request::Parts;
-use http::{HeaderMap, header};
 use phi::SecretToken;
 
 use crate::http::csrf::cookie_counts;

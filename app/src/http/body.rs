@@ -2,19 +2,24 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Context;
+use std::task::Poll;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
+use axum::body::HttpBody as _;
 use bytes::Bytes;
 use fhir::parsed_bytes;
-use http_body::{Frame, SizeHint};
+use http_body::Frame;
+use http_body::SizeHint;
 use http_body_util::BodyExt as _;
 use zeroize::Zeroizing;
 
 use crate::http::problem::Problem;
 use crate::http::unread::discard;
 use crate::limits::RESPONSE_FRAME_BYTES;
-use crate::services::budget::{Budget, Reservation, Share};
+use crate::services::budget::Budget;
+use crate::services::budget::Reservation;
+use crate::services::budget::Share;
 
 /// The body of a request, read whole.
 #[derive(Debug)]

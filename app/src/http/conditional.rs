@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_tag_of_the_current_version_is_not_modified_however_it_is_written() {
-        use Precondition::{NotModified, Passed};
+        use Precondition::NotModified;
+        use Precondition::Passed;
         for (tags, expected) in [
             ("\"7\"", NotModified),
             ("W/\"7\"", NotModified),
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_date_is_compared_to_the_second_in_all_three_formats() {
-        use Precondition::{NotModified, Passed};
+        use Precondition::NotModified;
+        use Precondition::Passed;
         for (date, expected) in [
             (BEFORE, Passed),
             (AT, NotModified),
@@ -171,7 +173,9 @@ mod tests {
 
     #[test]
     fn conditions_have_an_order() {
-        use Precondition::{Failed, NotModified, Passed};
+        use Precondition::Failed;
+        use Precondition::NotModified;
+        use Precondition::Passed;
         let (none_match, modified) = (header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE);
         let (matches, unmodified) = (header::IF_MATCH, header::IF_UNMODIFIED_SINCE);
         for (conditions, expected) in [

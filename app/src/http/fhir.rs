@@ -2,9 +2,13 @@
 
 use access::Disclosed;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use fhir::{FHIR_JSON, OperationOutcome};
-use http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::response::Response;
+use fhir::FHIR_JSON;
+use fhir::OperationOutcome;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
 
 use crate::http::body::ResponseBody;
 use crate::http::problem::Problem;

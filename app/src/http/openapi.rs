@@ -4,17 +4,28 @@
 mod closed;
 mod components;
 
+use utoipa::Modify;
+use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi as _};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::security::ApiKey;
+use utoipa::openapi::security::ApiKeyValue;
+use utoipa::openapi::security::HttpAuthScheme;
+use utoipa::openapi::security::HttpBuilder;
+use utoipa::openapi::security::SecurityScheme;
 
 use crate::http::authentication::SESSION_COOKIE;
 
 pub(crate) use closed::close;
-pub(crate) use components::{
-    FhirResource, Id, Outcome, Page, ProblemDetails, Resource, RoleName, one_of,
-};
+pub(crate) use components::FhirResource;
+pub(crate) use components::Id;
+pub(crate) use components::Outcome;
+pub(crate) use components::Page;
+pub(crate) use components::ProblemDetails;
+pub(crate) use components::Resource;
+pub(crate) use components::RoleName;
+pub(crate) use components::one_of;
 
 /// The document without paths.
 pub(crate) fn head() -> OpenApi {

@@ -8,8 +8,12 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use axum::response::{IntoResponse, Response};
-use fhir::{Issue, IssueCode, OperationOutcome, Status};
+use axum::response::IntoResponse;
+use axum::response::Response;
+use fhir::Issue;
+use fhir::IssueCode;
+use fhir::OperationOutcome;
+use fhir::Status;
 use http::StatusCode;
 use uuid::Uuid;
 

@@ -6,8 +6,15 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::Request;
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::response::Redirect;
+use axum::response::Response;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::StatusCode;
+use http::header;
 use telemetry::RequestId;
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -16,7 +23,8 @@ use crate::http::fhir::outcome_response;
 use crate::http::negotiation::accepts_html;
 use crate::http::openapi::ProblemDetails;
 use crate::http::pages;
-use crate::http::problem::{Problem, outcome};
+use crate::http::problem::Problem;
+use crate::http::problem::outcome;
 use access::RequestOrigin;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -158,8 +166,10 @@ mod tests {
     use axum::Router;
     use axum::middleware::from_fn;
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio::net::TcpStream;
 
     use super::*;
 

@@ -7,8 +7,10 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get};
+use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
+use axum::routing::MethodRouter;
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::extensions::Extensions;
@@ -17,14 +19,19 @@ use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
+use crate::http::api;
 use crate::http::authentication::authenticate;
 use crate::http::csrf::refuse_other_sites;
-use crate::http::fhir::{bundle, metadata, read, search_patients};
+use crate::http::fhir::bundle;
+use crate::http::fhir::metadata;
+use crate::http::fhir::read;
+use crate::http::fhir::search_patients;
+use crate::http::health;
 use crate::http::openapi;
+use crate::http::pages;
 use crate::http::problem::Problem;
 use crate::http::request_context::request_context;
 use crate::http::state::AppState;
-use crate::http::{api, health, pages};
 use crate::limits::MAX_FORM_BYTES;
 
 /// A path with its methods, their description, and whether callers must be signed in.

@@ -7,19 +7,31 @@
 mod evidence;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Instant;
 
-use access::{Caller, Credential, CredentialKind, RequestOrigin};
-use db::{Database, PersonRow, SessionRow};
-use phi::{OrganizationId, SecretToken, Verified};
+use access::Caller;
+use access::Credential;
+use access::CredentialKind;
+use access::RequestOrigin;
+use db::Database;
+use db::PersonRow;
+use db::SessionRow;
+use phi::OrganizationId;
+use phi::SecretToken;
+use phi::Verified;
 use time::Duration;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
-use crate::services::feed::{self, ChangeFeed};
+use crate::services::feed;
+use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
-use evidence::{StoredPerson, StoredSession};
+use evidence::StoredPerson;
+use evidence::StoredSession;
 
 pub(super) use evidence::label;
 

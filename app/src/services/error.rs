@@ -3,7 +3,10 @@
 use std::fmt::Display;
 
 use db::FloorError;
-use phi::{KeyError, OpenError, OrganizationId, Tampering};
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Tampering;
 use tokio::task::JoinError;
 
 use crate::services::feed::AppendError;

@@ -11,18 +11,27 @@ mod follow;
 mod followed;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use db::Database;
-use phi::{ChangeKind, OrganizationId, PatientId, SessionId};
+use phi::ChangeKind;
+use phi::OrganizationId;
+use phi::PatientId;
+use phi::SessionId;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::services::background::spawn_forever;
 use crate::services::keys::Keys;
 
-pub(crate) use append::{AppendError, first_counter, missing};
-pub(crate) use followed::{Batch, Followed};
+pub(crate) use append::AppendError;
+pub(crate) use append::first_counter;
+pub(crate) use append::missing;
+pub(crate) use followed::Batch;
+pub(crate) use followed::Followed;
 
 /// A change, without its place in the feed.
 #[derive(Clone, Copy, Debug)]

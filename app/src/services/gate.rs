@@ -1,6 +1,9 @@
 //! Authorization of callers: the policy table, with refusals on record.
 
-use access::{Action, Caller, Permitted, Subject};
+use access::Action;
+use access::Caller;
+use access::Permitted;
+use access::Subject;
 
 use crate::services::error::ServiceError;
 use crate::services::trail::AuditTrail;

@@ -11,10 +11,12 @@ mod people;
 mod session;
 
 use access::Role;
-use db::{Database, PersonRow};
+use db::Database;
+use db::PersonRow;
 use phi::Verified;
 
-use crate::services::callers::{Callers, SessionLimits};
+use crate::services::callers::Callers;
+use crate::services::callers::SessionLimits;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::indexes::Indexes;
@@ -25,8 +27,11 @@ use hashing::HashingQueue;
 
 pub(crate) use attempts::LimiterId;
 pub(crate) use client::ClientPrefix;
-pub(crate) use password::{Account, CheckedPassword, SignInError};
-pub(crate) use people::{NewPerson, Person};
+pub(crate) use password::Account;
+pub(crate) use password::CheckedPassword;
+pub(crate) use password::SignInError;
+pub(crate) use people::NewPerson;
+pub(crate) use people::Person;
 pub(crate) use session::NewSession;
 
 /// The identity service.

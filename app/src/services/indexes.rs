@@ -1,14 +1,23 @@
 //! The blind indexes of an organization: the versions of the registry, and the tokens made under them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
-use db::{Database, PatientToken};
-use phi::{
-    IndexParameter, IndexState, IndexToken, IndexValue, KeyId, Normalizer, OpenError,
-    OrganizationId, Tampering,
-};
+use db::Database;
+use db::PatientToken;
+use phi::IndexParameter;
+use phi::IndexState;
+use phi::IndexToken;
+use phi::IndexValue;
+use phi::KeyId;
+use phi::Normalizer;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Tampering;
 
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;

@@ -6,10 +6,17 @@ use std::time::Duration;
 
 use certs::TrustAnchors;
 use db::Database;
-use phi::{
-    AuthenticatedRow, AwsKms, AwsKmsSettings, DevelopmentKeyring, KeyError, KeyService, Keyring,
-    KeyringSettings, OpenError, OrganizationId, Verified,
-};
+use phi::AuthenticatedRow;
+use phi::AwsKms;
+use phi::AwsKmsSettings;
+use phi::DevelopmentKeyring;
+use phi::KeyError;
+use phi::KeyService;
+use phi::Keyring;
+use phi::KeyringSettings;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Verified;
 
 /// The key service, and how long what it opened may be kept.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! When something was last used.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;

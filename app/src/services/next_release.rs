@@ -2,9 +2,14 @@
 //! the upgrade is finished, and one audit action more, which is written at once. Compiled under the feature
 //! `next-release` only.
 
-use audit::{Action, Event};
-use db::{Database, DemographicsRow, RELEASE};
-use phi::{AuthorizationKey, ScopeKey, SealError};
+use audit::Action;
+use audit::Event;
+use db::Database;
+use db::DemographicsRow;
+use db::RELEASE;
+use phi::AuthorizationKey;
+use phi::ScopeKey;
+use phi::SealError;
 
 /// The row with its note, if every build that may still write understands it.
 pub(crate) fn with_note(

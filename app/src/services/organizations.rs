@@ -1,11 +1,18 @@
 //! Organizations: made with their keys, their owner, their index and their first audit year, in one transaction.
 
 use audit::Action;
-use db::{Database, IndexVersionRow, OrganizationRow};
-use phi::{
-    AuthorizationKey, IndexState, KeyError, Normalizer, OrganizationId, RowId, RowMac, Tampering,
-    Verified,
-};
+use db::Database;
+use db::IndexVersionRow;
+use db::OrganizationRow;
+use phi::AuthorizationKey;
+use phi::IndexState;
+use phi::KeyError;
+use phi::Normalizer;
+use phi::OrganizationId;
+use phi::RowId;
+use phi::RowMac;
+use phi::Tampering;
+use phi::Verified;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
@@ -13,7 +20,11 @@ use crate::services::feed::first_counter;
 use crate::services::keys::Keys;
 use crate::services::owners::new_owner_row;
 use crate::services::release::first_floor;
-use crate::services::trail::{AuditTrail, audit_year, ensure_due, seal_under, system_event};
+use crate::services::trail::AuditTrail;
+use crate::services::trail::audit_year;
+use crate::services::trail::ensure_due;
+use crate::services::trail::seal_under;
+use crate::services::trail::system_event;
 use crate::services::written::written;
 
 /// The name of the system's reserved organization.

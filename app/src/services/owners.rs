@@ -5,14 +5,28 @@ mod locked;
 use std::sync::Arc;
 
 use db::OwnerRow;
-use phi::{
-    AuthorizationKey, Head, HeadSet, KeyError, OpenError, OrganizationId, Owner, OwnerState,
-    Requested, RowId, RowMac, ScopeKey, SealError, Tampering, Verified,
-};
+use phi::AuthorizationKey;
+use phi::Head;
+use phi::HeadSet;
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::OwnerState;
+use phi::Requested;
+use phi::RowId;
+use phi::RowMac;
+use phi::ScopeKey;
+use phi::SealError;
+use phi::Tampering;
+use phi::Verified;
 
 use crate::services::keys::Keys;
 
-pub(crate) use locked::{Compared, LockError, LockedOwner, verify_newest};
+pub(crate) use locked::Compared;
+pub(crate) use locked::LockError;
+pub(crate) use locked::LockedOwner;
+pub(crate) use locked::verify_newest;
 
 /// The first version of an owner's key.
 const FIRST: u32 = 1;

@@ -17,12 +17,26 @@ mod refused;
 mod rows;
 mod search;
 
-use access::{DataClass, Fields, Permitted, Record, Subject};
-use db::{CurrentVersion, Database, ResourceKey};
-use phi::{Head, OrganizationId, Owner, PatientId, Requested, Tampering, row_digest};
+use access::DataClass;
+use access::Fields;
+use access::Permitted;
+use access::Record;
+use access::Subject;
+use db::CurrentVersion;
+use db::Database;
+use db::ResourceKey;
+use phi::Head;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PatientId;
+use phi::Requested;
+use phi::Tampering;
+use phi::row_digest;
 use uuid::Uuid;
 
-use crate::services::budget::{Budget, Reservation, Share};
+use crate::services::budget::Budget;
+use crate::services::budget::Reservation;
+use crate::services::budget::Share;
 use crate::services::clock::Clock;
 use crate::services::document;
 use crate::services::error::ServiceError;
@@ -31,11 +45,20 @@ use crate::services::indexes::Indexes;
 use crate::services::keys::Keys;
 use crate::services::roster::Rosters;
 use crate::services::trail::AuditTrail;
-use fhir::{Compartment, Resource, ResourceType, VersionMeta, parsed_bytes};
+use fhir::Compartment;
+use fhir::Resource;
+use fhir::ResourceType;
+use fhir::VersionMeta;
+use fhir::parsed_bytes;
 
-pub(crate) use apply::{Applied, ApplyError, Change, Effect};
-pub(crate) use patients::{PatientPage, PatientSummary};
-pub(crate) use refused::{Refusal, RefusalReason};
+pub(crate) use apply::Applied;
+pub(crate) use apply::ApplyError;
+pub(crate) use apply::Change;
+pub(crate) use apply::Effect;
+pub(crate) use patients::PatientPage;
+pub(crate) use patients::PatientSummary;
+pub(crate) use refused::Refusal;
+pub(crate) use refused::RefusalReason;
 
 /// The record service.
 #[derive(Clone, Debug)]

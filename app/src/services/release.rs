@@ -1,16 +1,27 @@
 //! The release floor: verified before every write, and raised when an upgrade is finished.
 
 use audit::Action;
-use db::{Database, FloorError, FloorVerifier, RELEASE, ReleaseFloorRow, Verification};
-use phi::{
-    AuthorizationKey, OpenError, OrganizationId, RowId, RowMac, Tampering, Verified, tables,
-};
+use db::Database;
+use db::FloorError;
+use db::FloorVerifier;
+use db::RELEASE;
+use db::ReleaseFloorRow;
+use db::Verification;
+use phi::AuthorizationKey;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::RowId;
+use phi::RowMac;
+use phi::Tampering;
+use phi::Verified;
+use phi::tables;
 use time::OffsetDateTime;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
-use crate::services::trail::{AuditTrail, system_event};
+use crate::services::trail::AuditTrail;
+use crate::services::trail::system_event;
 use crate::services::written::written;
 
 /// Verifies the floor with the system's authorization keys.

@@ -18,19 +18,28 @@ mod query;
 mod slot;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use db::Database;
 use fhir::search::PatientQuery;
-use phi::{OrganizationId, PatientId, Tampering};
-use roster::{Order, Page, RosterQuery};
+use phi::OrganizationId;
+use phi::PatientId;
+use phi::Tampering;
+use roster::Order;
+use roster::Page;
+use roster::RosterQuery;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::limits;
-use crate::services::budget::{Budget, BudgetLimits, Share};
+use crate::services::budget::Budget;
+use crate::services::budget::BudgetLimits;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;

@@ -13,12 +13,23 @@ mod events;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use db::{
-    ChangeCounterRow, ChangeRow, CredentialRow, Database, DemographicsRow, IndexVersionRow,
-    OrganizationRow, OwnerRow, PersonRow, ReleaseFloorRow, ResourceRow, ScrubbedRow, SessionRow,
-    VersionRow,
-};
-use phi::{Tampering, WrappedKey, row_digest};
+use db::ChangeCounterRow;
+use db::ChangeRow;
+use db::CredentialRow;
+use db::Database;
+use db::DemographicsRow;
+use db::IndexVersionRow;
+use db::OrganizationRow;
+use db::OwnerRow;
+use db::PersonRow;
+use db::ReleaseFloorRow;
+use db::ResourceRow;
+use db::ScrubbedRow;
+use db::SessionRow;
+use db::VersionRow;
+use phi::Tampering;
+use phi::WrappedKey;
+use phi::row_digest;
 use tokio::time::sleep;
 use uuid::Uuid;
 

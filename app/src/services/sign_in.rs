@@ -3,20 +3,38 @@
 mod refusals;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use access::{Caller, CredentialKind, RequestOrigin, Role};
-use audit::{Action, Assurance, Event, Outcome, PurposeOfUse};
-use phi::{OrganizationId, SessionId};
+use access::Caller;
+use access::CredentialKind;
+use access::RequestOrigin;
+use access::Role;
+use audit::Action;
+use audit::Assurance;
+use audit::Event;
+use audit::Outcome;
+use audit::PurposeOfUse;
+use phi::OrganizationId;
+use phi::SessionId;
 use secrecy::SecretString;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
-use crate::services::identity::{
-    Account, CheckedPassword, ClientPrefix, Identity, NewSession, Principal, SignInError,
-};
-use crate::services::trail::{AuditTrail, TrailError, system_event};
-use refusals::{LookedUp, RefusalLog, Refused, Throttling};
+use crate::services::identity::Account;
+use crate::services::identity::CheckedPassword;
+use crate::services::identity::ClientPrefix;
+use crate::services::identity::Identity;
+use crate::services::identity::NewSession;
+use crate::services::identity::Principal;
+use crate::services::identity::SignInError;
+use crate::services::trail::AuditTrail;
+use crate::services::trail::TrailError;
+use crate::services::trail::system_event;
+use refusals::LookedUp;
+use refusals::RefusalLog;
+use refusals::Refused;
+use refusals::Throttling;
 
 /// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug)]

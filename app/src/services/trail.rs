@@ -19,25 +19,41 @@ mod year;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::{CallerEvent, Credential, RefusalBudget};
-use audit::{Event, Outcome, RowsCommitment, UnplacedEvent, WrittenRow};
+use access::CallerEvent;
+use access::Credential;
+use access::RefusalBudget;
+use audit::Event;
+use audit::Outcome;
+use audit::RowsCommitment;
+use audit::UnplacedEvent;
+use audit::WrittenRow;
 use db::Database;
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::SealError;
+use phi::Sealed;
 use phi::columns::AuditBody;
-use phi::{KeyError, OpenError, OrganizationId, SealError, Sealed};
 use time::OffsetDateTime;
 
 use crate::limits::MAX_CALLER_REFUSALS_PER_MINUTE;
 use crate::services::callers::Callers;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
-use crate::services::feed::{self, AppendError, Change, ChangeFeed};
+use crate::services::feed;
+use crate::services::feed::AppendError;
+use crate::services::feed::Change;
+use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 use crate::services::owners::LockError;
 use chains::ChainPool;
 
 pub(crate) use read::LatestEvents;
-pub(crate) use seal::{audit_year, is_authentic, seal as seal_under};
-pub(crate) use year::{ensure_due, system_event};
+pub(crate) use seal::audit_year;
+pub(crate) use seal::is_authentic;
+pub(crate) use seal::seal as seal_under;
+pub(crate) use year::ensure_due;
+pub(crate) use year::system_event;
 
 /// An event was not written; what it would have disclosed is not disclosed.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,8 @@
 //! The list of rows that an audit event says were written.
 
 use audit::WrittenRow;
-use phi::{AuthenticatedRow, row_digest};
+use phi::AuthenticatedRow;
+use phi::row_digest;
 
 /// A row as the event of its transaction lists it: table tag, row id and digest.
 pub(crate) fn written<R: AuthenticatedRow>(row: &R) -> WrittenRow {

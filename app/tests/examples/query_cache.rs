@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest as _;
+use sha2::Sha256;
 
 /// Adds the columns of a migration to the cached queries that select whole rows of their table.
 pub(crate) fn add_columns(db: &Path, migration: &Path) {

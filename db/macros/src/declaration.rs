@@ -1,8 +1,16 @@
 //! The syntax of `table!`.
 
 use quote::ToTokens as _;
-use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, Ident, LitInt, Result, Token, Type, braced};
+use syn::Attribute;
+use syn::Error;
+use syn::Ident;
+use syn::LitInt;
+use syn::Result;
+use syn::Token;
+use syn::Type;
+use syn::braced;
+use syn::parse::Parse;
+use syn::parse::ParseStream;
 
 /// One table.
 pub(crate) struct Declaration {

@@ -1,9 +1,12 @@
 //! What `table!` makes of a declaration.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::Ident;
+use proc_macro2::TokenStream;
+use quote::format_ident;
+use quote::quote;
 
-use crate::declaration::{Column, Declaration};
+use crate::declaration::Column;
+use crate::declaration::Declaration;
 
 pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
     let parts = [

@@ -1,6 +1,7 @@
 //! Applies the migrations and grants, then exits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 

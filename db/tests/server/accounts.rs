@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
-use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
-use sqlx::{Executor as _, Row as _};
+use sqlx::Executor as _;
+use sqlx::Row as _;
+use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::MySqlDatabaseError;
 
 use super::scratch::Scratch;
 

@@ -1,11 +1,27 @@
-use audit::{Commitment, Entry, HashChain, RowsCommitment, UnplacedEvent, WrittenRow};
-use db::{AddressRow, Database, Error, EventRow};
-use phi_types::{KeyId, OrganizationId, RowId, random_bytes, tables};
+use audit::Commitment;
+use audit::Entry;
+use audit::HashChain;
+use audit::RowsCommitment;
+use audit::UnplacedEvent;
+use audit::WrittenRow;
+use db::AddressRow;
+use db::Database;
+use db::Error;
+use db::EventRow;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
+use phi_types::RowId;
+use phi_types::random_bytes;
+use phi_types::tables;
 use sqlx::Row as _;
-use time::{Date, Month, OffsetDateTime};
+use time::Date;
+use time::Month;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::rows::{id, noon, sealed};
+use super::rows::id;
+use super::rows::noon;
+use super::rows::sealed;
 use super::scratch::Scratch;
 
 fn unplaced(

@@ -1,9 +1,15 @@
 //! The change feed.
 
-use db::{ChangeCounterRow, ChangeRow, Database, Error};
+use db::ChangeCounterRow;
+use db::ChangeRow;
+use db::Database;
+use db::Error;
 use phi_types::OrganizationId;
 
-use super::rows::{assert_same, change, change_counter, mac};
+use super::rows::assert_same;
+use super::rows::change;
+use super::rows::change_counter;
+use super::rows::mac;
 use super::scratch::Scratch;
 
 async fn begin(app: &Database, end: &ChangeCounterRow) {

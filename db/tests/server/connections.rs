@@ -1,9 +1,16 @@
 use std::time::Duration;
 
-use db::{Database, Error, PatientToken, Settings};
-use phi_types::{IndexParameter, OrganizationId, PatientId};
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
-use sqlx::{ConnectOptions as _, Executor as _};
+use db::Database;
+use db::Error;
+use db::PatientToken;
+use db::Settings;
+use phi_types::IndexParameter;
+use phi_types::OrganizationId;
+use phi_types::PatientId;
+use sqlx::ConnectOptions as _;
+use sqlx::Executor as _;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::MySqlSslMode;
 
 use super::scratch::Scratch;
 

@@ -1,8 +1,18 @@
-use db::{Database, DemographicsRow, Error, RosterRow};
-use phi_types::{OrganizationId, Owner, PatientId, Purpose, RowId};
+use db::Database;
+use db::DemographicsRow;
+use db::Error;
+use db::RosterRow;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::PatientId;
+use phi_types::Purpose;
+use phi_types::RowId;
 
 use super::keys::key;
-use super::rows::{assert_same, demographics, mac, sealed};
+use super::rows::assert_same;
+use super::rows::demographics;
+use super::rows::mac;
+use super::rows::sealed;
 use super::scratch::Scratch;
 
 async fn put(app: &Database, row: &DemographicsRow) -> Result<(), Error> {

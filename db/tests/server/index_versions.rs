@@ -1,7 +1,11 @@
-use db::{Database, Error, IndexVersionRow};
-use phi_types::{IndexState, OrganizationId};
+use db::Database;
+use db::Error;
+use db::IndexVersionRow;
+use phi_types::IndexState;
+use phi_types::OrganizationId;
 
-use super::rows::{assert_same, index_version};
+use super::rows::assert_same;
+use super::rows::index_version;
 use super::scratch::Scratch;
 
 async fn add(app: &Database, row: &IndexVersionRow) -> Result<(), Error> {

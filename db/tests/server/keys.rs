@@ -1,10 +1,19 @@
-use db::{Database, Error};
-use phi_types::{
-    KeyId, KeyState, KeyStore as _, OrganizationId, Owner, PatientId, Purpose, StoreError,
-    WrappedKey, provider, random_bytes,
-};
+use db::Database;
+use db::Error;
+use phi_types::KeyId;
+use phi_types::KeyState;
+use phi_types::KeyStore as _;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::PatientId;
+use phi_types::Purpose;
+use phi_types::StoreError;
+use phi_types::WrappedKey;
+use phi_types::provider;
+use phi_types::random_bytes;
 
-use super::rows::{mac, noon};
+use super::rows::mac;
+use super::rows::noon;
 use super::scratch::Scratch;
 
 /// A key of an owner.

@@ -17,8 +17,11 @@ mod world;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use self::cases::{CLAIMS, Case, Outcome};
-use self::lies::{Liar, Source};
+use self::cases::CLAIMS;
+use self::cases::Case;
+use self::cases::Outcome;
+use self::lies::Liar;
+use self::lies::Source;
 use self::world::World;
 
 /// So many queries are made of a view that decides at random.

@@ -1,5 +1,7 @@
-use db::migrate::{self, MigrationError};
-use sqlx::{Executor as _, Row as _};
+use db::migrate;
+use db::migrate::MigrationError;
+use sqlx::Executor as _;
+use sqlx::Row as _;
 
 use super::scratch::Scratch;
 

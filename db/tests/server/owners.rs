@@ -1,7 +1,17 @@
-use db::{Database, Error, OwnerRow};
-use phi_types::{AuthenticatedRow as _, OrganizationId, Owner, OwnerState, PatientId};
+use db::Database;
+use db::Error;
+use db::OwnerRow;
+use phi_types::AuthenticatedRow as _;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::OwnerState;
+use phi_types::PatientId;
 
-use super::rows::{assert_same, id, mac, owner, sealed};
+use super::rows::assert_same;
+use super::rows::id;
+use super::rows::mac;
+use super::rows::owner;
+use super::rows::sealed;
 use super::scratch::Scratch;
 
 async fn add(app: &Database, rows: &[OwnerRow]) -> Result<(), Error> {

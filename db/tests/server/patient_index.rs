@@ -1,5 +1,9 @@
-use db::{Database, Error, PatientToken};
-use phi_types::{IndexParameter, OrganizationId, PatientId};
+use db::Database;
+use db::Error;
+use db::PatientToken;
+use phi_types::IndexParameter;
+use phi_types::OrganizationId;
+use phi_types::PatientId;
 
 use super::rows::token;
 use super::scratch::Scratch;

@@ -1,7 +1,16 @@
-use db::{Database, Error, OrganizationRow, PersonRow};
+use db::Database;
+use db::Error;
+use db::OrganizationRow;
+use db::PersonRow;
 use phi_types::OrganizationId;
 
-use super::rows::{assert_same, credential, mac, noon, organization, person, token};
+use super::rows::assert_same;
+use super::rows::credential;
+use super::rows::mac;
+use super::rows::noon;
+use super::rows::organization;
+use super::rows::person;
+use super::rows::token;
 use super::scratch::Scratch;
 
 async fn add(app: &Database, row: &PersonRow) -> Result<(), Error> {

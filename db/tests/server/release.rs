@@ -3,12 +3,24 @@
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use db::{Database, Error, FloorError, RELEASE, ReleaseFloorRow};
-use phi_types::{AuthenticatedRow as _, OrganizationId, Owner};
-use sqlx::{Executor as _, MySqlConnection};
+use db::Database;
+use db::Error;
+use db::FloorError;
+use db::RELEASE;
+use db::ReleaseFloorRow;
+use phi_types::AuthenticatedRow as _;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use sqlx::Executor as _;
+use sqlx::MySqlConnection;
 
-use super::rows::{self, assert_same, mac, noon, owner};
-use super::scratch::{Scratch, TrustedFloor};
+use super::rows;
+use super::rows::assert_same;
+use super::rows::mac;
+use super::rows::noon;
+use super::rows::owner;
+use super::scratch::Scratch;
+use super::scratch::TrustedFloor;
 
 async fn set_lowest(connection: &mut MySqlConnection, lowest: u32) {
     let sql = format!("UPDATE release_floor SET lowest = {lowest}");

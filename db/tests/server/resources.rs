@@ -1,5 +1,6 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use db::Database;
 use db::Error;
@@ -7,9 +8,18 @@ use db::OwnedPosition;
 use db::ResourceKey;
 use db::ResourceRow;
 use db::VersionRow;
-use phi_types::{OrganizationId, Owner, PatientId, RowId, Sealed};
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::PatientId;
+use phi_types::RowId;
+use phi_types::Sealed;
 
-use super::rows::{assert_same, id, mac, noon, resource, version_of};
+use super::rows::assert_same;
+use super::rows::id;
+use super::rows::mac;
+use super::rows::noon;
+use super::rows::resource;
+use super::rows::version_of;
 use super::scratch::Scratch;
 
 const KIND: &str = "Observation";

@@ -1,15 +1,38 @@
 //! Rows with every column filled, no two alike. Sealed values and MACs in them are only bytes: this crate opens and
 //! verifies nothing. (Genuine ones are in `lying_views.rs`.)
 
-use db::{
-    ChangeCounterRow, ChangeRow, CredentialRow, DemographicsRow, IndexVersionRow, OrganizationRow,
-    OwnerRow, PersonRow, RELEASE, ReleaseFloorRow, ResourceRow, SessionRow, VersionRow,
-};
-use phi_types::{
-    AuthenticatedRow, ChangeKind, IndexState, IndexToken, KeyId, OrganizationId, Owner, OwnerKind,
-    OwnerState, PatientId, PersonId, RowId, RowMac, Sealed, SessionId, random_bytes, row_digest,
-};
-use time::{Duration, OffsetDateTime};
+use db::ChangeCounterRow;
+use db::ChangeRow;
+use db::CredentialRow;
+use db::DemographicsRow;
+use db::IndexVersionRow;
+use db::OrganizationRow;
+use db::OwnerRow;
+use db::PersonRow;
+use db::RELEASE;
+use db::ReleaseFloorRow;
+use db::ResourceRow;
+use db::SessionRow;
+use db::VersionRow;
+use phi_types::AuthenticatedRow;
+use phi_types::ChangeKind;
+use phi_types::IndexState;
+use phi_types::IndexToken;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::OwnerKind;
+use phi_types::OwnerState;
+use phi_types::PatientId;
+use phi_types::PersonId;
+use phi_types::RowId;
+use phi_types::RowMac;
+use phi_types::Sealed;
+use phi_types::SessionId;
+use phi_types::random_bytes;
+use phi_types::row_digest;
+use time::Duration;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// 2026-11-23T12:13:14.123456Z, to the microsecond that a column holds.

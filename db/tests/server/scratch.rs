@@ -1,13 +1,22 @@
 //! A database of a test's own on the server that the environment names.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use db::{Database, FloorError, FloorVerifier, ReleaseFloorRow, Settings, Verification};
+use db::Database;
+use db::FloorError;
+use db::FloorVerifier;
+use db::ReleaseFloorRow;
+use db::Settings;
+use db::Verification;
 use phi_types::RowId;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
-use sqlx::{ConnectOptions as _, Executor as _};
+use sqlx::ConnectOptions as _;
+use sqlx::Executor as _;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::MySqlSslMode;
 use url::Url;
 
 use super::rows::release_floor;

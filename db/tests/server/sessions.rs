@@ -1,8 +1,17 @@
-use db::{Database, Error, SessionRow};
-use phi_types::{AuthenticatedRow as _, OrganizationId, random_bytes, row_digest};
+use db::Database;
+use db::Error;
+use db::SessionRow;
+use phi_types::AuthenticatedRow as _;
+use phi_types::OrganizationId;
+use phi_types::random_bytes;
+use phi_types::row_digest;
 use time::Duration;
 
-use super::rows::{assert_same, mac, noon, person, session};
+use super::rows::assert_same;
+use super::rows::mac;
+use super::rows::noon;
+use super::rows::person;
+use super::rows::session;
 use super::scratch::Scratch;
 
 fn any() -> SessionRow {

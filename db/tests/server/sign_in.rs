@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use db::{AddressEvidence, AttemptCounter, Database, Error};
+use db::AddressEvidence;
+use db::AttemptCounter;
+use db::Database;
+use db::Error;
 use phi_types::random_bytes;
 use time::Date;
 

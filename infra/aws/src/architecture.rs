@@ -1,6 +1,7 @@
 //! The assembled document: everything that an environment deploys, in one place.
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 
 /// All resources of an environment's templates, with every parameter, condition and reference
 /// between stacks resolved: what would stand in the accounts after a deployment.

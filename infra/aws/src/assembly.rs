@@ -4,13 +4,19 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::architecture::Architecture;
-use crate::environment::{Deployment, Environment};
-use crate::fault::{Fault, Within as _};
+use crate::environment::Deployment;
+use crate::environment::Environment;
+use crate::fault::Fault;
+use crate::fault::Within as _;
 use crate::parameters;
-use crate::scope::{NESTED, Place, Scope};
+use crate::scope::NESTED;
+use crate::scope::Place;
+use crate::scope::Scope;
 use crate::templates::Templates;
 
 /// Everything that an environment deploys, with all references between stacks resolved.

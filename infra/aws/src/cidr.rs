@@ -1,6 +1,7 @@
 //! `Fn::Cidr`: networks cut out of a network.
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
+use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
 /// The first `count` networks of `bits` host bits in `block`.

@@ -1,7 +1,8 @@
 //! Files of a folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use crate::fault::Fault;
 

@@ -19,7 +19,9 @@ mod judge;
 mod names;
 mod questions;
 
-pub use batch::{Answers, AnswersError, Batch};
+pub use batch::Answers;
+pub use batch::AnswersError;
+pub use batch::Batch;
 pub use catalogue::Catalogue;
 pub use questions::Questions;
 

@@ -24,9 +24,12 @@ mod templates;
 mod text;
 mod yaml;
 
-pub use architecture::{Architecture, Reference, Resource};
+pub use architecture::Architecture;
+pub use architecture::Reference;
+pub use architecture::Resource;
 pub use assembly::assemble;
-pub use environment::{Deployment, Environment};
+pub use environment::Deployment;
+pub use environment::Environment;
 pub use fault::Fault;
 pub use page::page;
 pub use sight::Sight;

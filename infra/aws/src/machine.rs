@@ -7,11 +7,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::controls::{Control, Mutant};
+use crate::controls::Control;
+use crate::controls::Mutant;
 use crate::fault::Fault;
 use crate::folder;
 
-pub use rules::{judge, names};
+pub use rules::judge;
+pub use rules::names;
 
 /// All units of `machine/units`, by their file names.
 #[derive(Clone, Debug, Default)]

@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::controls::{Control, Mutant};
-use crate::fault::{Fault, Within as _};
+use crate::controls::Control;
+use crate::controls::Mutant;
+use crate::fault::Fault;
+use crate::fault::Within as _;
 use crate::templates::Templates;
 
 impl Control {

@@ -4,7 +4,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::{Architecture, Environment, Reference, Templates, assemble};
+use crate::Architecture;
+use crate::Environment;
+use crate::Reference;
+use crate::Templates;
+use crate::assemble;
 
 fn architecture(environment: &str) -> Architecture {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));

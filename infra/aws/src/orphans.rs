@@ -1,12 +1,14 @@
 //! What stands alone: a sentence without a control, a control without a rule, a rule without a mutant,
 //! a resource without anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::controls::{Control, Register};
+use crate::controls::Control;
+use crate::controls::Register;
 use crate::mutants;
 use crate::rules::Cases;
 use crate::templates::Templates;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::controls::{Control, Register, Sentence};
+use crate::controls::Control;
+use crate::controls::Register;
+use crate::controls::Sentence;
 
 /// The register in Markdown: each sentence with the controls that keep it.
 #[must_use]

@@ -1,9 +1,11 @@
 //! What a template is given: its parameters, checked as CloudFormation would.
 
 use regex_lite::Regex;
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 
-use crate::fault::{Fault, Within as _};
+use crate::fault::Fault;
+use crate::fault::Within as _;
 use crate::text::Text;
 
 /// The value of each parameter: as given, or its default.

@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 
-use crate::architecture::{Architecture, Reference, Resource};
+use crate::architecture::Architecture;
+use crate::architecture::Reference;
+use crate::architecture::Resource;
 use crate::templates::Templates;
 
 /// Characters of a managed policy.
@@ -123,7 +125,8 @@ fn members(object: &serde_json::Map<String, Value>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, json};
+    use serde_json::Map;
+    use serde_json::json;
 
     use super::*;
 

@@ -38,4 +38,5 @@ mod tests;
 mod traffic;
 
 pub use picture::draw;
-pub use rules::{judge, names};
+pub use rules::judge;
+pub use rules::names;

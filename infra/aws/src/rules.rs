@@ -1,7 +1,9 @@
 //! The rules that are written for cfn-guard, and what it says of them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -2,9 +2,12 @@
 
 mod functions;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
-use crate::fault::{Fault, Within as _};
+use crate::fault::Fault;
+use crate::fault::Within as _;
 use crate::text::Text;
 
 /// Where a template is deployed.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 
-use crate::architecture::{Architecture, Reference};
+use crate::architecture::Architecture;
+use crate::architecture::Reference;
 use crate::text::Text;
 
 /// Types and ids that a rule begins from. It goes on along references alone.

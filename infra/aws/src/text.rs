@@ -1,6 +1,7 @@
 //! Text with references in it, and its one canonical form.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 /// A text in parts: what stands there, and what is only known after a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,12 @@
 //! CloudFormation's YAML as JSON: short forms (`!Ref`, `!Sub`, …) become the long ones.
 
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
-use serde_json::{Map, Number, Value, json};
+use saphyr::LoadableYamlNode as _;
+use saphyr::Scalar;
+use saphyr::Yaml;
+use serde_json::Map;
+use serde_json::Number;
+use serde_json::Value;
+use serde_json::json;
 
 /// Reads one document.
 ///

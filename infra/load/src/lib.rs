@@ -5,7 +5,10 @@ mod handshakes;
 mod stalled;
 mod steady;
 
-pub use client::{Client, Group, Protocol};
+pub use client::Client;
+pub use client::Group;
+pub use client::Protocol;
 pub use handshakes::handshakes;
 pub use stalled::StalledConnection;
-pub use steady::{Latencies, steady};
+pub use steady::Latencies;
+pub use steady::steady;

@@ -4,17 +4,25 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use hdrhistogram::Histogram;
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http::Request;
+use http::StatusCode;
+use http::Uri;
+use http::header;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper::client::conn::http2;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use crate::{Client, Protocol};
+use crate::Client;
+use crate::Protocol;
 
 /// How long answers took.
 pub struct Latencies(Histogram<u64>);

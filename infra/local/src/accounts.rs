@@ -5,11 +5,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::process::Stdio;
 
-use anyhow::{Context, bail};
-use serde::{Deserialize, Serialize};
+use anyhow::Context;
+use anyhow::bail;
+use serde::Deserialize;
+use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
-use crate::home::{Home, write_private};
+use crate::home::Home;
+use crate::home::write_private;
 use crate::process::Program;
 
 /// Letters and digits that are not mistaken for one another: 31 of them, almost 5 bits each.

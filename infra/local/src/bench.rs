@@ -16,11 +16,14 @@ mod start;
 mod web;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::accounts::Accounts;
+use crate::binaries;
 use crate::front_door::FrontDoor;
 use crate::home::Home;
 use crate::import::Importer;
@@ -30,9 +33,13 @@ use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
 use crate::supervise::StopSignals;
-use crate::{binaries, token, up, workspace};
+use crate::token;
+use crate::up;
+use crate::workspace;
 
-use figures::{Figures, median, short};
+use figures::Figures;
+use figures::median;
+use figures::short;
 
 /// The benchmarks of the whole stack, in the order they are taken.
 const NAMES: [&str; 7] = [

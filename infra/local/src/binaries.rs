@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use serde::Deserialize;
 
 use crate::workspace;

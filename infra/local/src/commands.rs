@@ -1,13 +1,27 @@
 //! The commands, and what each one calls.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::BufRead;
+use std::io::IsTerminal;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
-use stack::import::{Importer, Report};
-use stack::{Accounts, BenchOptions, FrontDoor, Home, Options, Ports, Progress, Settings, Status};
+use anyhow::Context;
+use anyhow::bail;
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use stack::Accounts;
+use stack::BenchOptions;
+use stack::FrontDoor;
+use stack::Home;
+use stack::Options;
+use stack::Ports;
+use stack::Progress;
+use stack::Settings;
+use stack::Status;
+use stack::import::Importer;
+use stack::import::Report;
 
 /// Runs the whole stack on this machine: web, app, database and keys.
 #[derive(Debug, Parser)]

@@ -4,15 +4,20 @@
 
 use std::fs;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use bytes::Bytes;
-use http::{Request, header};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use http::Request;
+use http::header;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::environment::Variables;
 use crate::front_door::FrontDoor;
-use crate::home::{Home, write_private};
+use crate::home::Home;
+use crate::home::write_private;
 use crate::process::Program;
 use crate::progress::Progress;
 use crate::settings::Settings;

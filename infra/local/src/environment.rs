@@ -7,7 +7,8 @@ use crate::emulator;
 use crate::home::Home;
 use crate::process::Program;
 use crate::server::DATABASE;
-use crate::settings::{KeyService, Settings};
+use crate::settings::KeyService;
+use crate::settings::Settings;
 
 /// Variables and their values.
 pub(crate) type Variables = Vec<(String, OsString)>;

@@ -16,7 +16,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -33,9 +34,11 @@ use chunk::Chunk;
 use index::Index;
 use kind::Wave;
 use ledger::Ledger;
-use send::{Outcome, Sender};
+use send::Outcome;
+use send::Sender;
 
-pub use report::{Refusal, Report};
+pub use report::Refusal;
+pub use report::Report;
 pub use source::Place;
 
 /// So many requests are under way at once.

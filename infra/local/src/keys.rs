@@ -3,11 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::environment;
-use crate::home::{Home, write_private};
-use crate::settings::{KeyService, Settings};
+use crate::home::Home;
+use crate::home::write_private;
+use crate::settings::KeyService;
+use crate::settings::Settings;
 
 /// Refuses to start with keys that cannot open the data which is there.
 pub(crate) fn check_same(settings: &Settings, home: &Home) -> anyhow::Result<()> {

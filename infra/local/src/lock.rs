@@ -1,12 +1,18 @@
 //! One stack per folder. The lock is the kernel's: it ends with the process that holds it, so
 //! that a lock file left behind never stands in the way.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::fs::TryLockError;
+use std::io::Read;
+use std::io::Seek;
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::home::Home;
 

@@ -2,9 +2,11 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::progress::Progress;
 

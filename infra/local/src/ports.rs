@@ -1,12 +1,15 @@
 //! Ports on the loopback interface: are they free, and if not, who has them.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
+use std::net::TcpListener;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
-use crate::settings::{KeyService, Options};
+use crate::settings::KeyService;
+use crate::settings::Options;
 
 /// Checks that every port the stack needs is free.
 ///

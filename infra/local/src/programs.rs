@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::environment;
 use crate::home::Home;

@@ -1,9 +1,11 @@
 //! What a person sees while something takes long. Goes to standard error, so that standard output
 //! stays for results.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
 
 /// Where progress is shown, if at all.
 #[derive(Clone, Copy, Debug)]

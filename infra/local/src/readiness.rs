@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::Request;
 use tokio::net::TcpStream;
 
+use crate::emulator;
 use crate::front_door::FrontDoor;
 use crate::home::Home;
+use crate::server;
 use crate::settings::Settings;
-use crate::{emulator, server};
 
 /// Whether a process is ready: the database greets, the emulator answers, the app listens, and web
 /// says that app is ready too.

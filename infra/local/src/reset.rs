@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::home::Home;
 use crate::lock::Lock;

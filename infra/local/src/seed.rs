@@ -5,7 +5,9 @@ use anyhow::Context;
 
 use crate::accounts::Accounts;
 use crate::home::Home;
-use crate::import::{Importer, Report, expand};
+use crate::import::Importer;
+use crate::import::Report;
+use crate::import::expand;
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::workspace;

@@ -10,16 +10,26 @@ mod mysql;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use serde::{Deserialize, Serialize};
+use anyhow::Context;
+use anyhow::bail;
+use serde::Deserialize;
+use serde::Serialize;
 
-use crate::home::{Home, create_private_folder, write_private};
-use crate::process::{Program, last_lines, open_log};
+use crate::home::Home;
+use crate::home::create_private_folder;
+use crate::home::write_private;
+use crate::process::Program;
+use crate::process::last_lines;
+use crate::process::open_log;
 use crate::progress::Progress;
 use crate::settings::Database;
 

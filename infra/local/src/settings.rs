@@ -1,9 +1,11 @@
 //! What a stack is made of: where it lives, its ports, its database and its key service.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::ports::free_ports;
 

@@ -12,15 +12,24 @@ use nix::sys::signal::Signal;
 use crate::accounts::Accounts;
 use crate::home::Home;
 use crate::lock::Lock;
-use crate::process::{Process, ProcessId};
+use crate::process::Process;
+use crate::process::ProcessId;
 use crate::progress::Progress;
-use crate::server::{Extras, Server};
-use crate::settings::{KeyService, Settings};
+use crate::server::Extras;
+use crate::server::Server;
+use crate::settings::KeyService;
+use crate::settings::Settings;
 use crate::state::State;
 use crate::status::Status;
 pub use beside::Beside;
 
-use crate::{binaries, certificates, emulator, environment, keys, ports, seed};
+use crate::binaries;
+use crate::certificates;
+use crate::emulator;
+use crate::environment;
+use crate::keys;
+use crate::ports;
+use crate::seed;
 
 /// The processes in the order they are stopped, with the time each has for it: web and app drain,
 /// the database writes out what it holds.

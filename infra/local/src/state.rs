@@ -6,9 +6,11 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::Serialize;
 
-use crate::home::{Home, write_private};
+use crate::home::Home;
+use crate::home::write_private;
 use crate::process::ProcessId;
 use crate::settings::Settings;
 

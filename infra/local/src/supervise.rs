@@ -2,10 +2,14 @@
 //! started again, unless it keeps ending; a signal stops everything in order.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use anyhow::Context;
+use anyhow::bail;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 use crate::process::last_lines;
 use crate::stack::Stack;

@@ -15,18 +15,23 @@ mod step;
 mod whole_stack;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
+use crate::binaries;
+use crate::compose;
 use crate::compose::Checked;
 use crate::progress::Progress;
 use crate::stack::Stack;
 use crate::supervise::StopSignals;
-use crate::{binaries, compose, workspace};
+use crate::workspace;
 
-use step::{Counts, StepResult};
+use step::Counts;
+use step::StepResult;
 
 /// The steps in the order they are taken: what is quick and often wrong comes first.
 const STEPS: [&str; 10] = [

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::Request;
+use http::StatusCode;
+use http::header;
 use serde::Deserialize;
 use serde_json::json;
 

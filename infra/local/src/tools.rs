@@ -11,16 +11,22 @@ mod python;
 mod slow;
 mod system;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 pub(crate) use crates::Crate;
+pub(crate) use judges::Judge;
+pub(crate) use judges::Said;
+pub(crate) use judges::ask;
+pub(crate) use judges::moto;
 #[cfg(test)]
 pub(crate) use judges::moto_server;
-pub(crate) use judges::{Judge, Said, ask, moto};
 pub use npm::Npm;
 pub use python::Python;
-pub use slow::{Attack, Held, Slow};
+pub use slow::Attack;
+pub use slow::Held;
+pub use slow::Slow;
 pub use system::system;
 
 use crate::packages;

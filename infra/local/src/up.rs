@@ -2,19 +2,26 @@
 //! supervisor in the background.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use nix::sys::signal::Signal;
 
 use crate::home::Home;
-use crate::process::{ProcessId, last_lines, open_log};
+use crate::process::ProcessId;
+use crate::process::last_lines;
+use crate::process::open_log;
 use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::stack::{Stack, stop_leftovers};
+use crate::stack::Stack;
+use crate::stack::stop_leftovers;
 use crate::state::State;
-use crate::supervise::{StopSignals, watch};
+use crate::supervise::StopSignals;
+use crate::supervise::watch;
 use crate::table;
 
 /// `cargo stack up`: starts a stack and stays with it, or with `detach` leaves it to a supervisor.

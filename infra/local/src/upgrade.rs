@@ -4,9 +4,10 @@
 use anyhow::Context;
 use clap::Subcommand;
 
+use crate::binaries;
+use crate::environment;
 use crate::home::Home;
 use crate::state::State;
-use crate::{binaries, environment};
 
 /// A step.
 #[derive(Clone, Copy, Debug, Subcommand)]

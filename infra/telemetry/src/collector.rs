@@ -1,19 +1,29 @@
-use std::{fmt, io, net::IpAddr, sync::Arc, time::Duration};
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response, Uri, uri::Scheme};
-use http_body_util::{BodyExt, Full, Limited};
+use http::Request;
+use http::Response;
+use http::Uri;
+use http::uri::Scheme;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use http_body_util::Limited;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use opentelemetry_http::{HttpClient, HttpError};
-use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    runtime::Handle,
-    time,
-};
+use opentelemetry_http::HttpClient;
+use opentelemetry_http::HttpError;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio::time;
 use tokio_rustls::TlsConnector;
 
 /// How long one export may take.
@@ -156,10 +166,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
 
     use super::*;
 

@@ -1,29 +1,28 @@
-use std::{
-    error::Error,
-    fmt::{self, Write},
-    sync::Arc,
-};
+use std::error::Error;
+use std::fmt;
+use std::fmt::Write;
+use std::sync::Arc;
 
 use serde::Serialize;
-use tracing::{
-    Event, Level, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
-use tracing_subscriber::{
-    Layer,
-    fmt::{
-        format::Writer,
-        time::{FormatTime, SystemTime},
-    },
-    layer::Context,
-    registry::{LookupSpan, Scope},
-};
+use tracing::Event;
+use tracing::Level;
+use tracing::Subscriber;
+use tracing::field::Field;
+use tracing::field::Visit;
+use tracing::span::Attributes;
+use tracing::span::Id;
+use tracing::span::Record;
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::Scope;
 
-use crate::{
-    output::{Output, Stdout},
-    redact,
-};
+use crate::output::Output;
+use crate::output::Stdout;
+use crate::redact;
 
 /// Writes every event as one line of JSON: time, level, service, target, message, then the fields
 /// of the spans that it happened in, from the outermost, then its own.
@@ -219,10 +218,12 @@ fn now() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, sync::Mutex};
+    use std::io;
+    use std::sync::Mutex;
 
     use serde_json::Value;
-    use tracing_subscriber::{Registry, layer::SubscriberExt};
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
 

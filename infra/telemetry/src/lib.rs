@@ -12,20 +12,27 @@ pub mod trace;
 use std::sync::Arc;
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
-use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use opentelemetry_otlp::ExporterBuildError;
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_otlp::WithHttpConfig;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter as Level;
-use tracing_subscriber::{
-    Layer, Registry,
-    filter::{Targets, filter_fn},
-    layer::SubscriberExt,
-    util::{SubscriberInitExt, TryInitError},
-};
+use tracing_subscriber::Layer;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::util::TryInitError;
 
 use output::Stdout;
 
-pub use collector::{Collector, CollectorError};
-pub use request_id::{RequestId, X_REQUEST_ID};
+pub use collector::Collector;
+pub use collector::CollectorError;
+pub use request_id::RequestId;
+pub use request_id::X_REQUEST_ID;
 pub use tracing::level_filters::LevelFilter;
 
 /// The crates whose log lines follow the configured level. All others are held at warnings: at

@@ -1,9 +1,12 @@
-use std::{
-    io::{self, Write},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::io;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::Duration;
 
 /// Gathered before it is written, in bytes.
 const FULL: usize = 16 * 1024;

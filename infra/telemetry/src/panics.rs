@@ -1,6 +1,7 @@
 //! Panics in the log: where, and in which request, never with which text.
 
-use std::panic::{self, PanicHookInfo};
+use std::panic;
+use std::panic::PanicHookInfo;
 
 /// Replaces the panic hook of the standard library. That one writes the text of the panic to standard error, past all
 /// redaction, and the text may quote what a client sent: `unwrap` on an error shows the error, and slicing shows the

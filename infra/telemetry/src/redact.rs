@@ -1,10 +1,9 @@
 use std::fmt;
 
-use opentelemetry_sdk::{
-    Resource,
-    error::OTelSdkResult,
-    trace::{SpanData, SpanExporter},
-};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_sdk::trace::SpanExporter;
 
 /// What stands in place of a value that must not be logged.
 pub(crate) const REDACTED: &str = "[redacted]";

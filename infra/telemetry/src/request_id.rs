@@ -1,6 +1,9 @@
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
 use uuid::Uuid;
 
 /// The header that carries a [`RequestId`], from web to app and back to the client.

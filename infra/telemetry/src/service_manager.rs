@@ -1,21 +1,17 @@
 //! Notifications to the service manager (`sd_notify(3)`). Without a service manager, all of this
 //! does nothing.
 
-use std::{
-    env,
-    ffi::OsStr,
-    io,
-    os::{
-        linux::net::SocketAddrExt,
-        unix::{
-            ffi::OsStrExt,
-            net::{SocketAddr, UnixDatagram},
-        },
-    },
-    time::Duration,
-};
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
-use tokio::time::{self, Instant};
+use tokio::time;
+use tokio::time::Instant;
 
 /// Time between two attempts to notify a service manager that does not read.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);

@@ -1,8 +1,12 @@
 //! The trace context of W3C (`traceparent`), between the tiers.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use opentelemetry::{propagation::TextMapPropagator, trace::TraceContextExt};
-use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_http::HeaderInjector;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;

@@ -4,12 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Settings, Subject, Usage, Validity};
+use dev_ca::DevelopmentCa;
+use dev_ca::IssuedLeaf;
+use dev_ca::Leaf;
+use dev_ca::Settings;
+use dev_ca::Subject;
+use dev_ca::Usage;
+use dev_ca::Validity;
+use rustls::ClientConfig;
+use rustls::RootCertStore;
+use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 

@@ -3,7 +3,8 @@
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
 
 /// The request line of the edge's own question whether an app is ready.
 const CHECK: &str = "GET /readyz HTTP/1.1";

@@ -3,11 +3,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
-use stack::{Progress, tools};
+use stack::Progress;
+use stack::tools;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 

@@ -1,11 +1,14 @@
 //! What an origin was told, to the byte.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use rustls::HandshakeKind;
 
-use super::message::{Message, may_be_check};
+use super::message::Message;
+use super::message::may_be_check;
 
 /// What came since the last look, without the edge's own questions.
 #[derive(Debug, Default)]

@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
-use fantoccini::{Client, ClientBuilder, Locator};
+use fantoccini::Client;
+use fantoccini::ClientBuilder;
+use fantoccini::Locator;
 use serde_json::json;
 use stack::Status;
 use tempfile::TempDir;

@@ -1,6 +1,11 @@
-use tests::{Clinic, Role, Running, fhir};
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
 
-use super::chromium::{Browser, DESKTOP, PHONE};
+use super::chromium::Browser;
+use super::chromium::DESKTOP;
+use super::chromium::PHONE;
 
 /// Signs in through the form.
 async fn sign_in(browser: &Browser, running: &Running, role: Role) {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use audit::{Commitment, Entry, RowsCommitment, verify_chain};
+use audit::Commitment;
+use audit::Entry;
+use audit::RowsCommitment;
+use audit::verify_chain;
 use sqlx::Row as _;
 use sqlx::mysql::MySqlRow;
 use tests::Intruder;

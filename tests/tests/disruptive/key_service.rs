@@ -1,11 +1,17 @@
 //! The key service by AWS KMS's protocol: everything works over it, and when it is away, what is open stays open
 //! until its deadline and nothing else is opened.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 use stack::KeyService;
-use tests::{Answer, Apart, Client, Clinic, fhir};
+use tests::Answer;
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::fhir;
 
 /// How long a key stays open: long enough to see that it does, short enough to see the end.
 const OPEN_SECONDS: u16 = 15;

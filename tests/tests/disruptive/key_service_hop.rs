@@ -2,16 +2,25 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
-use certs::{IdentityFiles, MutualClient, MutualFiles};
-use dev_ca::{DevelopmentCa, Subject, Validity};
+use certs::IdentityFiles;
+use certs::MutualClient;
+use certs::MutualFiles;
+use dev_ca::DevelopmentCa;
+use dev_ca::Subject;
+use dev_ca::Validity;
 use rustls::pki_types::ServerName;
 use stack::KeyService;
 use tests::Apart;
 use time::OffsetDateTime;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
 /// A second app of a stack; killed when dropped.

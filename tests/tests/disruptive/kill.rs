@@ -4,11 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stack::Progress;
-use stack::import::{Importer, Report};
-use tests::{Apart, Clinic, Intruder, Role, Running};
+use stack::import::Importer;
+use stack::import::Report;
+use tests::Apart;
+use tests::Clinic;
+use tests::Intruder;
+use tests::Role;
+use tests::Running;
 
 use super::chains;
-use super::writer::{SIZE, Writer};
+use super::writer::SIZE;
+use super::writer::Writer;
 
 /// A whole patient: enough for there to be a middle.
 fn whole_bundle() -> PathBuf {

@@ -1,11 +1,17 @@
 //! Automatic logoff (45 CFR 164.312(a)(2)(iii)): a session ends when nobody uses it, and ends all the same when
 //! somebody does for too long.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Request, header};
-use tests::{Apart, Client, Clinic, Role, Running};
+use http::Request;
+use http::header;
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
 
 const IDLE: Duration = Duration::from_secs(4);
 const ABSOLUTE: Duration = Duration::from_secs(12);

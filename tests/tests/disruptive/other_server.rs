@@ -3,7 +3,9 @@
 use stack::Database;
 use stack::Progress;
 use stack::import::Importer;
-use tests::{Apart, Clinic, fhir};
+use tests::Apart;
+use tests::Clinic;
+use tests::fhir;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_mysql_patients_are_imported_read_searched_and_amended() {

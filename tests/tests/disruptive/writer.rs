@@ -1,10 +1,13 @@
 //! Somebody who goes on writing whatever happens, and remembers what was acknowledged.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tests::{Client, fhir};
+use tests::Client;
+use tests::fhir;
 use tokio::task::JoinHandle;
 
 /// `Type/id` of the resources of one transaction.

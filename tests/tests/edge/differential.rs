@@ -4,9 +4,14 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use tests::edge::{Origin, Peer, PeerError, Wire};
+use tests::edge::Origin;
+use tests::edge::Peer;
+use tests::edge::PeerError;
+use tests::edge::Wire;
 
-use super::http1::{Case, Expect, cases};
+use super::http1::Case;
+use super::http1::Expect;
+use super::http1::cases;
 
 /// How long a proxy may be silent before it counts as done.
 const SILENCE: Duration = Duration::from_secs(3);

@@ -6,12 +6,19 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use load::StalledConnection;
-use tests::edge::{Act, Edge, HOST, Plan, Wire, answer};
+use tests::edge::Act;
+use tests::edge::Edge;
+use tests::edge::HOST;
+use tests::edge::Plan;
+use tests::edge::Wire;
+use tests::edge::answer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
+use tokio::time::sleep;
+use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);

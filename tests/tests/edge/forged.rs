@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use anyhow::ensure;
 use tests::edge::Message;
 
-use super::http1::{Probe, fields, is_refusal, sees_page};
+use super::http1::Probe;
+use super::http1::fields;
+use super::http1::is_refusal;
+use super::http1::sees_page;
 
 /// One attempt a line; the fields of an attempt of several are divided by `&&`. The script for HTTP/2
 /// reads the same file.

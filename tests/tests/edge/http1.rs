@@ -15,10 +15,17 @@ mod smuggling;
 
 use std::collections::BTreeSet;
 
-pub(crate) use case::{Case, Expect, Sees, sees_page};
-pub(crate) use run::{Probe, compare, fields, is_refusal};
+pub(crate) use case::Case;
+pub(crate) use case::Expect;
+pub(crate) use case::Sees;
+pub(crate) use case::sees_page;
+pub(crate) use run::Probe;
+pub(crate) use run::compare;
+pub(crate) use run::fields;
+pub(crate) use run::is_refusal;
 
-use case::{form, sees_form};
+use case::form;
+use case::sees_form;
 use run::END;
 
 /// How much web's memory may grow by all of it, in bytes.

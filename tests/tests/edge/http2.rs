@@ -8,16 +8,29 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
 use serde_json::Value;
 use stack::Progress;
 use stack::tools::Python;
-use tests::edge::{Act, Message, answer};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tests::edge::Act;
+use tests::edge::Message;
+use tests::edge::answer;
+use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::BufReader;
+use tokio::io::Lines;
+use tokio::process::Child;
+use tokio::process::ChildStdin;
+use tokio::process::ChildStdout;
+use tokio::process::Command;
 
 use super::forged::is_ours;
-use super::http1::{Expect, Probe, Sees, compare};
+use super::http1::Expect;
+use super::http1::Probe;
+use super::http1::Sees;
+use super::http1::compare;
 
 /// The libraries of the script.
 const LIBRARIES: Python = Python {

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use anyhow::ensure;
 use tests::Answer;
-use tests::edge::{Edge, HOST, Message, Plan, Wire};
+use tests::edge::Edge;
+use tests::edge::HOST;
+use tests::edge::Message;
+use tests::edge::Plan;
+use tests::edge::Wire;
 use tokio::time;
 
 const PAGE: &str = "/fhir/metadata";

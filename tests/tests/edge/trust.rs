@@ -2,12 +2,22 @@
 //! nothing. (The other side of the link, the app's, is in `hops/app.rs`.)
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::ensure;
-use dev_ca::{DevelopmentCa, Leaf, Usage};
+use dev_ca::DevelopmentCa;
+use dev_ca::Leaf;
+use dev_ca::Usage;
 use rustls::HandshakeKind;
-use tests::edge::{Act, Certificates, Edge, HOST, Origin, Plan, Wire, answer};
+use tests::edge::Act;
+use tests::edge::Certificates;
+use tests::edge::Edge;
+use tests::edge::HOST;
+use tests::edge::Origin;
+use tests::edge::Plan;
+use tests::edge::Wire;
+use tests::edge::answer;
 
 /// How long a change of files may take to be noticed.
 const NOTICED: Duration = Duration::from_secs(5);

@@ -1,7 +1,9 @@
 use tokio::task;
 
-use super::program::{Program, socket};
-use super::surroundings::{FAST, Surroundings};
+use super::program::Program;
+use super::program::socket;
+use super::surroundings::FAST;
+use super::surroundings::Surroundings;
 
 /// From 203.0.113.9:4000 to 10.0.0.1:443, in version 2.
 const HEADER: [u8; 28] =

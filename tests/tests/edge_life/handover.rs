@@ -1,12 +1,19 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::task::{self, JoinSet};
+use tokio::task;
+use tokio::task::JoinSet;
 use tokio::time;
 
-use super::program::{Program, socket};
-use super::surroundings::{Client, FAST, SLOW, Surroundings};
+use super::program::Program;
+use super::program::socket;
+use super::surroundings::Client;
+use super::surroundings::FAST;
+use super::surroundings::SLOW;
+use super::surroundings::Surroundings;
 
 /// Clients that connect all the time, each with one request after the other.
 struct Crowd {

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use tokio::task;
 
-use super::program::{Program, socket};
+use super::program::Program;
+use super::program::socket;
 use super::surroundings::Surroundings;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,13 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certs::{IdentityFiles, MutualFiles, MutualServer, TrustAnchors, policy};
+use certs::IdentityFiles;
+use certs::MutualFiles;
+use certs::MutualServer;
+use certs::TrustAnchors;
+use certs::policy;
 use dev_ca::Settings;
 use listener::Transport;
 use rustls::ClientConfig;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio::time;
 use tokio_rustls::TlsConnector;
 

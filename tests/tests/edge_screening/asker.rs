@@ -1,7 +1,8 @@
 //! Who asks, and finds out whether the app heard of it.
 
 use anyhow::Context;
-use tests::edge::{Edge, Wire};
+use tests::edge::Edge;
+use tests::edge::Wire;
 
 /// Asks on one connection for as long as the edge keeps it.
 pub(super) struct Asker<'a> {

@@ -4,11 +4,16 @@
 use std::collections::BTreeMap;
 
 use stack::Progress;
-use stack::tools::crs::{self, Case};
-use tests::edge::{Edge, Plan};
+use stack::tools::crs;
+use stack::tools::crs::Case;
+use tests::edge::Edge;
+use tests::edge::Plan;
 
 use super::asker::Asker;
-use super::cases::{REPLACED, payloads, percent_encoded, request};
+use super::cases::REPLACED;
+use super::cases::payloads;
+use super::cases::percent_encoded;
+use super::cases::request;
 
 /// The header that is text: what it says goes on to the app as it is.
 const TEXT: &str = "user-agent";

@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 use tests::Bundle;
 use url::form_urlencoded::Serializer;
 
-use super::programs::{BROWSERS, CLIENTS, Program};
+use super::programs::BROWSERS;
+use super::programs::CLIENTS;
+use super::programs::Program;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

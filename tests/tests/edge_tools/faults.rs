@@ -1,11 +1,21 @@
 //! Two apps, and a network to one of them that fails: what clients notice of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use tests::edge::{Act, answer};
-use tests::{Fault, FaultProxy, Load, Outcome};
+use tests::Fault;
+use tests::FaultProxy;
+use tests::Load;
+use tests::Outcome;
+use tests::edge::Act;
+use tests::edge::answer;
 
-use super::served::{Executed, free_port, front_door, metric, plan, request};
+use super::served::Executed;
+use super::served::free_port;
+use super::served::front_door;
+use super::served::metric;
+use super::served::plan;
+use super::served::request;
 
 /// From the fault's beginning, until it may not be noticed any more.
 const NOTICED: Duration = Duration::from_secs(2);

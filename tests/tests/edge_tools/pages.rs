@@ -1,12 +1,21 @@
 //! The headers of every page, judged by MDN's HTTP Observatory where it can ask for the page.
 
 use bytes::Bytes;
-use http::{Method, Request, header};
-use serde_json::{Value, json};
-use stack::{Progress, tools};
-use tests::{Answer, Client, Clinic, Role, Running};
+use http::Method;
+use http::Request;
+use http::header;
+use serde_json::Value;
+use serde_json::json;
+use stack::Progress;
+use stack::tools;
+use tests::Answer;
+use tests::Client;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
 
-use super::scanners::{port, run};
+use super::scanners::port;
+use super::scanners::run;
 
 /// Signs in as a browser does; gives the cookie.
 async fn sign_in(running: &Running, role: Role) -> String {

@@ -4,18 +4,33 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
+use dev_ca::DevelopmentCa;
+use dev_ca::IssuedLeaf;
+use dev_ca::Leaf;
+use dev_ca::Subject;
+use dev_ca::Usage;
+use dev_ca::Validity;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use tests::Fault;
+use tests::FaultProxy;
+use tests::Load;
 use tests::edge::Edge;
-use tests::{Fault, FaultProxy, Load};
 use time::OffsetDateTime;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::served::{Executed, assert_no_failure, free_port, front_door, metric, plan, request};
+use super::served::Executed;
+use super::served::assert_no_failure;
+use super::served::free_port;
+use super::served::front_door;
+use super::served::metric;
+use super::served::plan;
+use super::served::request;
 
 /// How often the certificate is renewed.
 const TIMES: usize = 100;

@@ -1,9 +1,11 @@
 //! What scanners of TLS say about a running stack's edge. They trust its public CA, as its users' machines do.
 
-use std::process::{Command, Output};
+use std::process::Command;
+use std::process::Output;
 
 use serde_json::Value;
-use stack::{Progress, tools};
+use stack::Progress;
+use stack::tools;
 use tests::Running;
 use tests::edge::Plan;
 

@@ -1,13 +1,18 @@
 //! An edge under load, and what of it reaches the apps.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
+use std::net::TcpListener;
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::Method;
+use http::Request;
 use stack::FrontDoor;
 use tests::Outcome;
-use tests::edge::{Edge, Message, Plan, Wire};
+use tests::edge::Edge;
+use tests::edge::Message;
+use tests::edge::Plan;
+use tests::edge::Wire;
 
 /// The way to an edge.
 pub(super) fn front_door(edge: &Edge) -> FrontDoor {

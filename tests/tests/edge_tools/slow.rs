@@ -1,20 +1,29 @@
 //! Clients that hold connections by being slow, or by saying nothing at all.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use futures::FutureExt;
 use rustls::pki_types::ServerName;
-use stack::tools::{Attack, Slow};
-use stack::{FrontDoor, Progress};
-use tests::edge::{Act, Edge, answer};
-use tests::{Load, Outcome};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use stack::FrontDoor;
+use stack::Progress;
+use stack::tools::Attack;
+use stack::tools::Slow;
+use tests::Load;
+use tests::Outcome;
+use tests::edge::Act;
+use tests::edge::Edge;
+use tests::edge::answer;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 
-use super::served::{assert_no_failure, plan, request};
+use super::served::assert_no_failure;
+use super::served::plan;
+use super::served::request;
 
 /// How many slow clients there are at once.
 const CLIENTS: u32 = 1000;

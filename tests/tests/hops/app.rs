@@ -1,10 +1,17 @@
 //! Web → app, from the side of who connects.
 
-use dev_ca::{Leaf, Usage};
+use dev_ca::Leaf;
+use dev_ca::Usage;
 use tests::Running;
 
-use super::identities::{self, Authority};
-use super::wire::{Chain, ask, ask_in_the_clear, chain, chain_of, client};
+use super::identities;
+use super::identities::Authority;
+use super::wire::Chain;
+use super::wire::ask;
+use super::wire::ask_in_the_clear;
+use super::wire::chain;
+use super::wire::chain_of;
+use super::wire::client;
 
 fn port(running: &Running) -> u16 {
     running

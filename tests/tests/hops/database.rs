@@ -3,16 +3,23 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::process::Stdio;
 
 use sqlx::ConnectOptions as _;
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
-use stack::{Home, Status};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::MySqlSslMode;
+use stack::Home;
+use stack::Status;
 use tests::Running;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 
-use super::identities::{self, Authority, Files, files_of};
+use super::identities;
+use super::identities::Authority;
+use super::identities::Files;
+use super::identities::files_of;
 
 fn options(status: &Status) -> MySqlConnectOptions {
     MySqlConnectOptions::new()

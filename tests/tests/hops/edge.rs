@@ -3,7 +3,9 @@
 use rustls::ClientConfig;
 use tests::Running;
 
-use super::wire::{ask, ask_in_the_clear, client};
+use super::wire::ask;
+use super::wire::ask_in_the_clear;
+use super::wire::client;
 
 fn port(address: &str) -> u16 {
     address.rsplit(':').next().unwrap().parse().unwrap()

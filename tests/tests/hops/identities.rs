@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
-use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
+use dev_ca::DevelopmentCa;
+use dev_ca::IssuedLeaf;
+use dev_ca::Leaf;
+use dev_ca::Subject;
+use dev_ca::Usage;
+use dev_ca::Validity;
 use stack::Status;
 use tempfile::TempDir;
 use time::OffsetDateTime;

@@ -3,16 +3,21 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Child;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
 use rustls::ClientConfig;
 use stack::Home;
 use tempfile::TempDir;
 use tests::Running;
 
-use super::identities::{self, Authority};
-use super::wire::{ask, chain_of, client};
+use super::identities;
+use super::identities::Authority;
+use super::wire::ask;
+use super::wire::chain_of;
+use super::wire::client;
 
 /// How long a change of files may take to be noticed.
 const NOTICED: Duration = Duration::from_secs(5);

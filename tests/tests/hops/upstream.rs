@@ -2,17 +2,23 @@
 //! place.
 
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Child;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
-use dev_ca::{IssuedLeaf, Usage};
+use dev_ca::IssuedLeaf;
+use dev_ca::Usage;
 use stack::Home;
 use tests::Running;
 use tokio::io::AsyncReadExt;
 
-use super::identities::{self, Authority};
+use super::identities;
+use super::identities::Authority;
 use super::impostor::Impostor;
-use super::wire::{ask, chain_of, client};
+use super::wire::ask;
+use super::wire::chain_of;
+use super::wire::client;
 
 /// A second web of the same stack; killed when dropped.
 struct Web {

@@ -3,11 +3,19 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
-use dev_ca::{DevelopmentCa, IssuedLeaf, Leaf, Subject, Usage, Validity};
-use serde_json::{Value, json};
-use stack::{Database, KeyService};
+use dev_ca::DevelopmentCa;
+use dev_ca::IssuedLeaf;
+use dev_ca::Leaf;
+use dev_ca::Subject;
+use dev_ca::Usage;
+use dev_ca::Validity;
+use serde_json::Value;
+use serde_json::json;
+use stack::Database;
+use stack::KeyService;
 use tempfile::TempDir;
 use tests::Apart;
 use time::OffsetDateTime;

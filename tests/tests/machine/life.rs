@@ -2,15 +2,22 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use dev_ca::{Leaf, Subject, Usage, Validity};
+use dev_ca::Leaf;
+use dev_ca::Subject;
+use dev_ca::Usage;
+use dev_ca::Validity;
 use serde_json::json;
 use tests::Machine;
 
-use super::around::{Around, now};
-use super::tiers::{Door, say};
+use super::around::Around;
+use super::around::now;
+use super::tiers::Door;
+use super::tiers::say;
 
 /// systemd looks after it: it said that it serves, and that it lives.
 pub(crate) fn is_watched(machine: &Machine, tier: &str) {

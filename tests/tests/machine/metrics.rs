@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
-use tests::edge::{Plan, Wire};
+use tests::edge::Plan;
+use tests::edge::Wire;
 
-use super::truth::{machine, template};
+use super::truth::machine;
+use super::truth::template;
 
 /// What web shows after a request that it refused.
 async fn shown() -> String {

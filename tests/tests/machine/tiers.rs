@@ -3,15 +3,19 @@
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 
+use rustls::ClientConfig;
+use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use tests::Machine;
 use tests::edge::Wire;
 
+use super::apart;
 use super::around::Around;
-use super::{apart, confinement, life, release};
+use super::confinement;
+use super::life;
+use super::release;
 
 /// The name of this test.
 const NAME: &str = "machine::tiers::machines_of_all_tiers_start_serve_renew_and_end";

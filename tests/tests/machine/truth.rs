@@ -1,9 +1,11 @@
 //! One truth: what the templates say to the machines is what the programs and scripts understand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
+use std::process::Output;
 
 use tempfile::TempDir;
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use stack::{Progress, tools};
+use stack::Progress;
+use stack::tools;
 use tests::Machine;
 
 use super::release;

@@ -2,7 +2,11 @@
 
 use http::Method;
 use serde_json::json;
-use tests::{Clinic, Role, Running, audited, fhir};
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
+use tests::audited;
+use tests::fhir;
 
 #[tokio::test]
 async fn a_person_of_another_organization_finds_nothing_and_is_recorded() -> anyhow::Result<()> {

@@ -5,7 +5,12 @@ use std::time::Duration;
 use anyhow::Context;
 use futures::future::LocalBoxFuture;
 use serde_json::Value;
-use tests::{Answer, Client, Clinic, Intruder, Running, fhir};
+use tests::Answer;
+use tests::Client;
+use tests::Clinic;
+use tests::Intruder;
+use tests::Running;
+use tests::fhir;
 use uuid::Uuid;
 
 /// For longer than an instance keeps verified rows: sessions, people, the registry of indexes.

@@ -1,13 +1,20 @@
 //! The budgets of the app, by what one caller can do to it and to others.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use futures::future::try_join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 use stack::KeyService;
-use tests::{Apart, Clinic, Role, Running, audited, fhir};
+use tests::Apart;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
+use tests::audited;
+use tests::fhir;
 
 /// The longest response, in bytes: `app/src/limits.rs`, with what surrounds the entries.
 const RESPONSE: usize = 17 << 20;

@@ -1,15 +1,24 @@
 //! The change feed: what one instance of the app hears of another's changes, and of a feed that was tampered with.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use futures::future::try_join_all;
 use http::Method;
 use serde_json::Value;
-use tests::{Apart, Client, Clinic, Role, Running, fhir};
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
 use uuid::Uuid;
 
-use super::attack::{Change, Scene, hexed, put};
+use super::attack::Change;
+use super::attack::Scene;
+use super::attack::hexed;
+use super::attack::put;
 
 /// The time within which one instance shows another's changes is a second; this is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tests::{Intruder, Running};
+use tests::Intruder;
+use tests::Running;
 
 #[tokio::test]
 async fn the_apps_account_can_neither_change_the_trail_nor_the_schema() -> anyhow::Result<()> {

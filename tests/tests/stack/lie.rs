@@ -3,10 +3,20 @@
 use std::pin::Pin;
 
 use serde_json::Value;
-use tests::{Answer, Apart, Client, Clinic, Intruder, Role, Running, fhir};
+use tests::Answer;
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::Intruder;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
 use uuid::Uuid;
 
-use super::attack::{Change, Chart, Scene, put};
+use super::attack::Change;
+use super::attack::Chart;
+use super::attack::Scene;
+use super::attack::put;
 
 /// What a lie makes of one genuine row: it stands in the place of another.
 pub(crate) struct Lie<'l> {

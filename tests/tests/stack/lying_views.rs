@@ -5,8 +5,14 @@ use anyhow::Context;
 use tests::fhir;
 use uuid::Uuid;
 
-use super::attack::{FORGOTTEN, Faults, hexed, put};
-use super::lie::{Cast, Lie, ask, found_out};
+use super::attack::FORGOTTEN;
+use super::attack::Faults;
+use super::attack::hexed;
+use super::attack::put;
+use super::lie::Cast;
+use super::lie::Lie;
+use super::lie::ask;
+use super::lie::found_out;
 
 /// A table that lies about a patient: what a row is known by beside its organization, which of [`paths`] show it,
 /// and the tables that may be reported.

@@ -4,8 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::{Value, json};
-use tests::{Clinic, Running, fhir};
+use serde_json::Value;
+use serde_json::json;
+use tests::Clinic;
+use tests::Running;
+use tests::fhir;
 
 /// Stands wherever a wrong value is sent, so that an echo or a log line shows it.
 const SECRET: &str = "Zyxwvutsrq-Secret";

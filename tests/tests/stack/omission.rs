@@ -1,11 +1,22 @@
 //! A row that is hidden permits nothing: on a stack of its own, since some rows are an organization's.
 
 use anyhow::Context;
-use serde_json::{Value, json};
-use tests::{Apart, Clinic, Running, fhir};
+use serde_json::Value;
+use serde_json::json;
+use tests::Apart;
+use tests::Clinic;
+use tests::Running;
+use tests::fhir;
 use uuid::Uuid;
 
-use super::attack::{Change, Chart, FORGOTTEN, Faults, Scene, amended, hexed, put};
+use super::attack::Change;
+use super::attack::Chart;
+use super::attack::FORGOTTEN;
+use super::attack::Faults;
+use super::attack::Scene;
+use super::attack::amended;
+use super::attack::hexed;
+use super::attack::put;
 
 /// What is hidden of a chart: the change, the resource that is then written, and the tables that may be reported.
 struct Omission {

@@ -1,10 +1,17 @@
 //! A patient's id is random, and what it is equal to by chance or by intent shares nothing with the patient.
 
-use serde_json::{Value, json};
-use tests::{Apart, Clinic, Role, Running, fhir};
-use uuid::{Uuid, uuid};
+use serde_json::Value;
+use serde_json::json;
+use tests::Apart;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
+use uuid::Uuid;
+use uuid::uuid;
 
-use super::attack::{Scene, put};
+use super::attack::Scene;
+use super::attack::put;
 
 /// Ids that are computed from something, or that this stack derives: its own organization, an audit year, versions
 /// 1, 3, 5, 6 and 7, no version at all, and version 4 of another variant.

@@ -4,7 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use tests::{Bundle, Clinic, Find, Hunt, Needles, Role, Running, Spelling, bundles, fhir};
+use tests::Bundle;
+use tests::Clinic;
+use tests::Find;
+use tests::Hunt;
+use tests::Needles;
+use tests::Role;
+use tests::Running;
+use tests::Spelling;
+use tests::bundles;
+use tests::fhir;
 
 fn needles(bundles: &[Bundle]) -> Needles {
     let mut needles = Needles::default();

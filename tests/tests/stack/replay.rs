@@ -1,11 +1,19 @@
 //! Rows of a chart that were genuine once, or are genuine elsewhere, do not pass for what is stored now.
 
 use anyhow::Context;
-use serde_json::{Value, json};
-use tests::{Running, fhir};
+use serde_json::Value;
+use serde_json::json;
+use tests::Running;
+use tests::fhir;
 use uuid::Uuid;
 
-use super::attack::{Change, Chart, Faults, Scene, amended, hexed, put};
+use super::attack::Change;
+use super::attack::Chart;
+use super::attack::Faults;
+use super::attack::Scene;
+use super::attack::amended;
+use super::attack::hexed;
+use super::attack::put;
 
 /// What a head says beside its key, as SQL.
 const HEAD: [&str; 5] = ["version", "version_row", "updated_at", "mac_key", "mac"];

@@ -1,8 +1,11 @@
 //! What goes in comes out whole, and no write is lost.
 
 use anyhow::Context;
-use serde_json::{Value, json};
-use tests::{Clinic, Running, fhir};
+use serde_json::Value;
+use serde_json::json;
+use tests::Clinic;
+use tests::Running;
+use tests::fhir;
 
 /// A patient with everything that a careless store would bend: extensions, a contained resource, numbers
 /// whose spelling says how exact they are, letters of many scripts, and a long text.

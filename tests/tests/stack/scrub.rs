@@ -6,9 +6,18 @@ use anyhow::Context;
 use http::Method;
 use serde_json::Value;
 use stack::Home;
-use tests::{Apart, Clinic, Role, Running};
+use tests::Apart;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
 
-use super::attack::{Change, Chart, Faults, Scene, amended, hexed, put};
+use super::attack::Change;
+use super::attack::Chart;
+use super::attack::Faults;
+use super::attack::Scene;
+use super::attack::amended;
+use super::attack::hexed;
+use super::attack::put;
 
 /// Runs a pass of the scrubber to its end.
 async fn scrub(running: &Running) -> anyhow::Result<Output> {

@@ -2,8 +2,14 @@
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Method, Request, header};
-use tests::{Answer, Client, Clinic, Role, Running};
+use http::Method;
+use http::Request;
+use http::header;
+use tests::Answer;
+use tests::Client;
+use tests::Clinic;
+use tests::Role;
+use tests::Running;
 use url::form_urlencoded;
 
 /// A form, as a browser posts it from a page of `origin`.

@@ -3,13 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use futures::future::try_join_all;
 use http::Method;
-use serde_json::{Value, json};
-use stack::{Account, FrontDoor};
-use tests::{Answer, Apart, Client, Clinic, Load, Role, Running, audited, fhir};
+use serde_json::Value;
+use serde_json::json;
+use stack::Account;
+use stack::FrontDoor;
+use tests::Answer;
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::Load;
+use tests::Role;
+use tests::Running;
+use tests::audited;
+use tests::fhir;
 
 /// The client that attacks.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

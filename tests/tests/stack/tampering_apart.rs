@@ -1,16 +1,32 @@
 //! What disturbs a whole organization when it is tampered with: tried on stacks of their own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
-use audit::{BrokenChain, Commitment, Entry, RowsCommitment, verify_chain};
+use audit::BrokenChain;
+use audit::Commitment;
+use audit::Entry;
+use audit::RowsCommitment;
+use audit::verify_chain;
 use serde_json::Value;
 use sqlx::Row as _;
 use stack::Status;
-use tests::{Apart, Client, Clinic, Hunt, Intruder, Needles, Role, Running, fhir};
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::Hunt;
+use tests::Intruder;
+use tests::Needles;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
 use uuid::Uuid;
 
-use super::attack::{Change, Scene, hexed, put};
+use super::attack::Change;
+use super::attack::Scene;
+use super::attack::hexed;
+use super::attack::put;
 
 async fn patient(client: &Client, family: &str) -> anyhow::Result<Value> {
     let mut patient = fhir::patient();

@@ -3,10 +3,18 @@
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Request, header};
+use http::Request;
+use http::header;
 use serde_json::json;
-use tests::{Answer, Client, Clinic, Intruder, Role, Running, fhir};
-use tokio::sync::{Mutex, MutexGuard};
+use tests::Answer;
+use tests::Client;
+use tests::Clinic;
+use tests::Intruder;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
+use tokio::sync::Mutex;
+use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
 use super::attack::FORGOTTEN;

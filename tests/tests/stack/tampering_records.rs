@@ -2,7 +2,12 @@
 
 use anyhow::Context;
 use serde_json::Value;
-use tests::{Answer, Client, Clinic, Intruder, Running, fhir};
+use tests::Answer;
+use tests::Client;
+use tests::Clinic;
+use tests::Intruder;
+use tests::Running;
+use tests::fhir;
 use uuid::Uuid;
 
 /// Which stored version is meant.

@@ -1,8 +1,12 @@
 //! After the upgrade is finished: the next release writes what it alone understands, and this one stops.
 
-use tests::{Role, fhir};
+use tests::Role;
+use tests::fhir;
 
-use super::scene::{Upgrade, put, renamed, until_readiness_is};
+use super::scene::Upgrade;
+use super::scene::put;
+use super::scene::renamed;
+use super::scene::until_readiness_is;
 
 #[tokio::test]
 async fn after_finish_the_new_column_is_written_and_the_older_release_stops() -> anyhow::Result<()>

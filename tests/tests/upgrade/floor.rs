@@ -1,10 +1,15 @@
 //! A release floor that is altered, put back or hidden: no write is accepted, and an alarm is raised.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use tests::{Role, Running, fhir};
+use tests::Role;
+use tests::Running;
+use tests::fhir;
 
-use super::scene::{Upgrade, put, put_when_ready};
+use super::scene::Upgrade;
+use super::scene::put;
+use super::scene::put_when_ready;
 
 /// The alarms about the floor so far.
 fn alarms(running: &Running) -> anyhow::Result<usize> {

@@ -1,9 +1,12 @@
 //! Before the upgrade is finished: both releases read and write everything.
 
 use serde_json::json;
-use tests::{Role, fhir};
+use tests::Role;
+use tests::fhir;
 
-use super::scene::{Upgrade, put, renamed};
+use super::scene::Upgrade;
+use super::scene::put;
+use super::scene::renamed;
 
 #[tokio::test]
 async fn two_releases_write_and_read_the_same_patients_in_turn_and_nothing_is_refused()

@@ -2,12 +2,20 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::Value;
 use stack::Beside;
-use tests::{Answer, Apart, Client, Clinic, Intruder, Role, Running, fhir};
+use tests::Answer;
+use tests::Apart;
+use tests::Client;
+use tests::Clinic;
+use tests::Intruder;
+use tests::Role;
+use tests::Running;
+use tests::fhir;
 
 /// The longest that a web takes to see that its app is ready again.
 const PATIENCE: Duration = Duration::from_secs(20);

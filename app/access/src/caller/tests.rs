@@ -1,5 +1,7 @@
 use super::*;
-use crate::testing::{caller, person, session};
+use crate::testing::caller;
+use crate::testing::person;
+use crate::testing::session;
 
 type Change = fn(&mut SessionClaims, &mut PersonClaims);
 

@@ -1,7 +1,14 @@
 use super::*;
+use crate::DataClass;
+use crate::Denial;
+use crate::Read;
+use crate::Role;
+use crate::Search;
 use crate::ids::PatientId;
-use crate::testing::{MemoryTrail, caller, subject};
-use crate::{DataClass, Denial, Read, Role, Search, permit};
+use crate::permit;
+use crate::testing::MemoryTrail;
+use crate::testing::caller;
+use crate::testing::subject;
 
 #[tokio::test]
 async fn a_disclosure_is_on_record_before_it_returns() {

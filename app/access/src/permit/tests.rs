@@ -1,9 +1,18 @@
-use audit::{Assurance, Outcome};
+use audit::Assurance;
+use audit::Outcome;
 
 use super::*;
+use crate::DataClass;
+use crate::List;
+use crate::Read;
+use crate::Role;
+use crate::Search;
+use crate::Write;
 use crate::ids::OrganizationId;
-use crate::testing::{MemoryTrail, caller, caller_with, subject};
-use crate::{DataClass, List, Read, Role, Search, Write};
+use crate::testing::MemoryTrail;
+use crate::testing::caller;
+use crate::testing::caller_with;
+use crate::testing::subject;
 
 fn clinical(caller: &Caller) -> Subject {
     Subject::of("Observation", DataClass::Clinical, caller.organization())

@@ -1,6 +1,11 @@
 use super::*;
-use crate::testing::{MemoryTrail, caller, subject};
-use crate::{DataClass, Read, Role, permit};
+use crate::DataClass;
+use crate::Read;
+use crate::Role;
+use crate::permit;
+use crate::testing::MemoryTrail;
+use crate::testing::caller;
+use crate::testing::subject;
 
 /// Lets `count` refusals of `caller` happen.
 async fn refuse(trail: &MemoryTrail, caller: &Caller, count: u32) {

@@ -1,6 +1,9 @@
 //! A permit, a disclosure and a receipt are not cloned.
 
-use access::{AuditReceipt, Disclosed, Permitted, Read};
+use access::AuditReceipt;
+use access::Disclosed;
+use access::Permitted;
+use access::Read;
 
 fn cloned<T: Clone>() {}
 

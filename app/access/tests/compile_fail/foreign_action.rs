@@ -1,6 +1,8 @@
 //! An action is not defined outside the crate.
 
-use access::{Action, DataClass, Operation};
+use access::Action;
+use access::DataClass;
+use access::Operation;
 
 struct ReadEverything;
 

@@ -1,6 +1,7 @@
 //! A caller has private fields.
 
-use access::{Caller, Role};
+use access::Caller;
+use access::Role;
 
 fn promote(caller: Caller) -> Caller {
     Caller {

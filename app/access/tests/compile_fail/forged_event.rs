@@ -1,6 +1,7 @@
 //! An event of a caller is made by this crate only.
 
-use access::{Caller, CallerEvent};
+use access::Caller;
+use access::CallerEvent;
 
 fn forge(caller: &Caller) -> CallerEvent {
     CallerEvent::new(

@@ -1,6 +1,7 @@
 //! A write record has private fields, so that no receipt is made without permits.
 
-use access::{Caller, WriteRecord};
+use access::Caller;
+use access::WriteRecord;
 
 fn forge(caller: &Caller) -> WriteRecord<'_> {
     WriteRecord {

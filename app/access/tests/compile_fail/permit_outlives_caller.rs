@@ -1,6 +1,8 @@
 //! A permit does not outlive its caller.
 
-use access::{Caller, Permitted, Read};
+use access::Caller;
+use access::Permitted;
+use access::Read;
 
 fn keep(caller: Caller, permit: fn(&Caller) -> Permitted<'_, Read>) -> Permitted<'static, Read> {
     permit(&caller)

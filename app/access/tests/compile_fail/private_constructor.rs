@@ -1,6 +1,10 @@
 //! The constructor from unverified claims is private.
 
-use access::{Caller, CallerError, PersonClaims, RequestOrigin, SessionClaims};
+use access::Caller;
+use access::CallerError;
+use access::PersonClaims;
+use access::RequestOrigin;
+use access::SessionClaims;
 
 fn forge(
     session: SessionClaims,

@@ -1,9 +1,12 @@
 //! A caller is made from verified rows, not from rows.
 
-use access::{
-    Caller, CallerError, PersonClaims, PersonEvidence, RequestOrigin, SessionClaims,
-    SessionEvidence,
-};
+use access::Caller;
+use access::CallerError;
+use access::PersonClaims;
+use access::PersonEvidence;
+use access::RequestOrigin;
+use access::SessionClaims;
+use access::SessionEvidence;
 
 struct Session;
 struct Person;

@@ -1,13 +1,23 @@
 //! One entry of a transaction or batch.
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Mode, entry_place};
-use crate::{
-    ElementPath, Issue, IssueCode, Issues, OperationOutcome, Reference, Resource, ResourceType,
-    SensitiveJson, Status, parse_id, validate,
-};
+use super::Mode;
+use super::entry_place;
+use crate::ElementPath;
+use crate::Issue;
+use crate::IssueCode;
+use crate::Issues;
+use crate::OperationOutcome;
+use crate::Reference;
+use crate::Resource;
+use crate::ResourceType;
+use crate::SensitiveJson;
+use crate::Status;
+use crate::parse_id;
+use crate::validate;
 
 /// An entry, before references to other entries are resolved.
 pub(super) struct ParsedEntry {

@@ -9,9 +9,14 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::ElementPath;
+use crate::Issue;
+use crate::IssueCode;
+use crate::Issues;
+use crate::Reference;
 use crate::links::replace_links;
+use crate::parse_id;
 use crate::reference::restful;
-use crate::{ElementPath, Issue, IssueCode, Issues, Reference, parse_id};
 
 /// The entries of a Bundle by `fullUrl`.
 #[derive(Default)]

@@ -1,12 +1,17 @@
 //! The Bundle that is the response to a Bundle.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::Mode;
+use crate::OperationOutcome;
+use crate::Reference;
+use crate::Resource;
 use crate::SensitiveJson;
+use crate::Status;
+use crate::VersionMeta;
 use crate::resource::instant_text;
-use crate::{OperationOutcome, Reference, Resource, Status, VersionMeta};
 
 /// The response to one entry.
 #[derive(Debug)]

@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{BatchItem, ResourceWrite, sorted};
+use super::BatchItem;
+use super::ResourceWrite;
+use super::sorted;
+use crate::OperationOutcome;
+use crate::Reference;
 use crate::limits::MAX_SEGMENT_ENTRIES;
-use crate::{OperationOutcome, Reference};
 
 /// A part of a batch, in the order in which parts are done.
 #[derive(Debug)]
@@ -63,7 +66,8 @@ mod tests {
 
     use super::*;
     use crate::Issues;
-    use crate::{Resource, ResourceType};
+    use crate::Resource;
+    use crate::ResourceType;
 
     fn write(entry: usize, resource_type: ResourceType, id: u128) -> BatchItem {
         let mut json = json!({"resourceType": resource_type.name()});

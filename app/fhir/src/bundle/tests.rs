@@ -2,7 +2,8 @@ use serde_json::json;
 use time::macros::datetime;
 
 use super::*;
-use crate::{Status, VersionMeta};
+use crate::Status;
+use crate::VersionMeta;
 
 const SERVER: &str = "https://records.example/fhir";
 const PATIENT: &str = "c757873d-ec9a-4326-a141-556f43239520";

@@ -3,7 +3,11 @@
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{SSN_SYSTEM, is, items, text, texts};
+use super::SSN_SYSTEM;
+use super::is;
+use super::items;
+use super::text;
+use super::texts;
 
 /// A name of a patient.
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! The issues of one input: listed up to a limit, and counted beyond it.
 
-use super::{Issue, IssueCode};
+use super::Issue;
+use super::IssueCode;
 use crate::limits::MAX_ISSUES;
 
 /// Issues of one input: the first [`MAX_ISSUES`], and the number of the others. An outcome so does not grow with what

@@ -2,9 +2,15 @@
 
 use serde_json::Value;
 
-use crate::datatypes::{
-    code, coding, concept, items, join_commas, join_semicolons, quantity, text, value,
-};
+use crate::datatypes::code;
+use crate::datatypes::coding;
+use crate::datatypes::concept;
+use crate::datatypes::items;
+use crate::datatypes::join_commas;
+use crate::datatypes::join_semicolons;
+use crate::datatypes::quantity;
+use crate::datatypes::text;
+use crate::datatypes::value;
 
 pub(super) fn patient(json: &Value) -> String {
     code(json, "gender").unwrap_or_default()

@@ -1,7 +1,11 @@
 //! The table of resource types. A new type is one entry here; `definitions/extract_definitions.py`
 //! reads the names and adds HL7's definition of it.
 
-use super::{Colour, Definition, Owner, Title, details};
+use super::Colour;
+use super::Definition;
+use super::Owner;
+use super::Title;
+use super::details;
 
 macro_rules! resource_types {
     ($($(#[$doc:meta])* $name:ident => $definition:expr;)*) => {

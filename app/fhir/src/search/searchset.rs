@@ -3,8 +3,15 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::bundle::{EntryJson, bundle_of};
-use crate::{Issue, IssueCode, OperationOutcome, Resource, Severity, Status, VersionMeta};
+use crate::Issue;
+use crate::IssueCode;
+use crate::OperationOutcome;
+use crate::Resource;
+use crate::Severity;
+use crate::Status;
+use crate::VersionMeta;
+use crate::bundle::EntryJson;
+use crate::bundle::bundle_of;
 
 /// A patient of a searchset. `origin` is the public address, `https://host`.
 #[must_use]

@@ -2,8 +2,12 @@
 
 use zeroize::Zeroizing;
 
-use super::grammar::{Malformed, alternatives, unescape};
-use crate::{FoldedName, PatientName, fold_name};
+use super::grammar::Malformed;
+use super::grammar::alternatives;
+use super::grammar::unescape;
+use crate::FoldedName;
+use crate::PatientName;
+use crate::fold_name;
 
 /// How a text is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,13 @@
 
 use zeroize::Zeroizing;
 
-use super::grammar::{Malformed, alternatives, split, unescape};
-use crate::{ContactSystem, PatientContact, PatientIdentifier};
+use super::grammar::Malformed;
+use super::grammar::alternatives;
+use super::grammar::split;
+use super::grammar::unescape;
+use crate::ContactSystem;
+use crate::PatientContact;
+use crate::PatientIdentifier;
 
 /// The system of an identifier that is searched for.
 pub enum SystemQuery {

@@ -1,8 +1,10 @@
 //! The primitive types of R4 and the forms that their values take.
 
 use serde_json::Value;
+use time::Date;
+use time::Month;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::{Date, Month, OffsetDateTime};
 
 /// A string may be this long, in bytes (R4: 1 MB).
 const MAX_STRING: usize = 1_048_576;

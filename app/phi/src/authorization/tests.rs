@@ -1,4 +1,6 @@
-use phi_types::{ColumnEncoder, Table, tables};
+use phi_types::ColumnEncoder;
+use phi_types::Table;
+use phi_types::tables;
 use uuid::Uuid;
 
 use super::*;

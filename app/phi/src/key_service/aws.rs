@@ -5,23 +5,29 @@ mod https_only;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
+use aws_config::Region;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_kms::Client;
-use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::error::ProvideErrorMetadata;
+use aws_sdk_kms::error::SdkError;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::MacAlgorithmSpec;
 use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::TlsContext;
+use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use self::https_only::HttpsOnly;
-use super::{BranchContext, RootWrapped, ServiceError};
+use super::BranchContext;
+use super::RootWrapped;
+use super::ServiceError;
 use crate::secret::SecretKey;
 use phi_types::provider;
 

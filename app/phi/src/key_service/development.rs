@@ -1,16 +1,25 @@
 //! A key service for development: a file that holds the root keys in the clear.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use serde::Deserialize;
+use serde::Serialize;
+use zeroize::Zeroize;
+use zeroize::ZeroizeOnDrop;
+use zeroize::Zeroizing;
 
-use super::{BranchContext, RootWrapped, ServiceError};
+use super::BranchContext;
+use super::RootWrapped;
+use super::ServiceError;
 use crate::secret::SecretKey;
 use crate::wrap;
 use phi_types::KeyId;

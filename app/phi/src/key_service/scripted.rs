@@ -1,9 +1,12 @@
 //! A key service whose failures a test decides.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
-use super::{DevelopmentKeyring, ServiceError};
+use super::DevelopmentKeyring;
+use super::ServiceError;
 
 /// A development keyring that fails on demand and counts its calls.
 #[derive(Clone, Debug)]

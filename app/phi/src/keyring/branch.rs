@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::KeyringSettings;
 use super::cache::SingleFlightCache;
@@ -11,8 +13,9 @@ use crate::authorization::AuthorizationKey;
 use crate::index::IndexKey;
 use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
+use phi_types::KeyId;
+use phi_types::OrganizationId;
 use phi_types::Owner;
-use phi_types::{KeyId, OrganizationId};
 
 /// A branch key, opened.
 pub(super) struct Branch {

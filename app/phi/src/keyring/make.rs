@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
-use phi_types::{
-    KeyId, KeyState, KeyStore, OrganizationId, Owner, Purpose, RowMac, WrappedKey, provider,
-};
+use phi_types::KeyId;
+use phi_types::KeyState;
+use phi_types::KeyStore;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::Purpose;
+use phi_types::RowMac;
+use phi_types::WrappedKey;
+use phi_types::provider;
 use time::OffsetDateTime;
 
 use super::KeyError;
-use super::branch::{Branch, OpenOrganization};
+use super::branch::Branch;
+use super::branch::OpenOrganization;
 use super::open::KeyLoader;
 use crate::authorization::AuthorizationKey;
 use crate::key_service::BranchContext;

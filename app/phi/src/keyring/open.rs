@@ -4,16 +4,28 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use phi_types::{
-    KeyId, KeyState, KeyStore, OrganizationId, Owner, Purpose, StoreError, WrappedKey, provider,
-};
+use phi_types::KeyId;
+use phi_types::KeyState;
+use phi_types::KeyStore;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::Purpose;
+use phi_types::StoreError;
+use phi_types::WrappedKey;
+use phi_types::provider;
 
-use super::branch::{Branch, OpenOrganization};
+use super::KeyError;
+use super::KeyringSettings;
+use super::branch::Branch;
+use super::branch::OpenOrganization;
 use super::cache::SingleFlightCache;
-use super::{KeyError, KeyringSettings, refresh};
+use super::refresh;
 use crate::authorization::AuthorizationKey;
 use crate::index::IndexKey;
-use crate::key_service::{BranchContext, KeyService, RootWrapped, ServiceError};
+use crate::key_service::BranchContext;
+use crate::key_service::KeyService;
+use crate::key_service::RootWrapped;
+use crate::key_service::ServiceError;
 use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
 use crate::wrap;

@@ -3,16 +3,25 @@
 //! The caller passes what it requested: organization, owner, row and column. The key is found by the id that
 //! the row or the value names, current or former. A mismatch is reported as tampering, here and nowhere else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use phi_types::{
-    AuthenticatedRow, Authority, Column, KeyId, KeyStore, OrganizationId, Owner, RowId, Sealed,
-    WrappedKey, tables,
-};
+use phi_types::AuthenticatedRow;
+use phi_types::Authority;
+use phi_types::Column;
+use phi_types::KeyId;
+use phi_types::KeyStore;
+use phi_types::OrganizationId;
+use phi_types::Owner;
+use phi_types::RowId;
+use phi_types::Sealed;
+use phi_types::WrappedKey;
+use phi_types::tables;
 use uuid::Uuid;
 
-use super::{KeyError, Keyring};
+use super::KeyError;
+use super::Keyring;
 use crate::authorization::Verified;
 use crate::plaintext::Plaintext;
 use crate::scope::ScopeKey;

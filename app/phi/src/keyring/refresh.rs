@@ -1,10 +1,12 @@
 //! Refreshing branch keys before their deadline, and closing them at it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Instant;
 
 use phi_types::KeyStore;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::sleep_until;
+use tokio::time::timeout_at;
 
 use super::KeyError;
 use super::branch::OpenOrganization;

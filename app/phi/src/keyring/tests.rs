@@ -2,10 +2,15 @@ mod lifetime;
 mod making;
 mod reading;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
+use phi_types::KeyState;
+use phi_types::PatientId;
+use phi_types::RowId;
+use phi_types::Sealed;
+use phi_types::StoreError;
 use phi_types::columns::Family;
-use phi_types::{KeyState, PatientId, RowId, Sealed, StoreError};
 
 use super::*;
 use crate::MemoryKeys;

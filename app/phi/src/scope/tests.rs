@@ -2,7 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 use phi_types::PatientId;
-use phi_types::columns::{AuditBody, Family, Given, PersonName, ResourceBody};
+use phi_types::columns::AuditBody;
+use phi_types::columns::Family;
+use phi_types::columns::Given;
+use phi_types::columns::PersonName;
+use phi_types::columns::ResourceBody;
 
 fn owners() -> [Owner; 4] {
     let patient = Owner::Patient(PatientId::random());

@@ -1,9 +1,11 @@
 //! AES-256-GCM (NIST SP 800-38D) with a 96-bit nonce and a 128-bit tag: the core of both suites.
 
 use aes_gcm::Aes256Gcm;
-use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::KeyInit;
 
-use super::{AeadError, TAG};
+use super::AeadError;
+use super::TAG;
 
 /// Encrypts `text` in place and returns the tag. It fails only beyond GCM's own 64 GiB.
 pub(super) fn encrypt(

@@ -1,11 +1,15 @@
 //! Known answers of NIST CAVP, Wycheproof and C2SP, through the core that seals and opens fields.
 
 use shake::Shake128;
-use shake::digest::{ExtendableOutput, Update, XofReader};
+use shake::digest::ExtendableOutput;
+use shake::digest::Update;
+use shake::digest::XofReader;
 use wycheproof::TestResult;
-use wycheproof::aead::{TestName, TestSet};
+use wycheproof::aead::TestName;
+use wycheproof::aead::TestSet;
 
-use super::{Suite, TAG};
+use super::Suite;
+use super::TAG;
 use crate::secret::SecretKey;
 
 struct Case<'a> {

@@ -2,8 +2,10 @@
 //! that random nonces never run out (2⁸⁰ messages for a collision risk of 2⁻³²).
 
 use aes::Aes256;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
-use zeroize::{Zeroize, Zeroizing};
+use aes::cipher::BlockCipherEncrypt;
+use aes::cipher::KeyInit;
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// The AES-256-GCM key and nonce for a message: NIST SP 800-108r1 with CMAC, counter mode.
 pub(super) fn derive(key: &[u8; 32], nonce: &[u8; 24]) -> (Zeroizing<[u8; 32]>, [u8; 12]) {

@@ -3,7 +3,8 @@
 //! Ids are permanent: an entry may be renamed or retired, but its id is never given to another column. Ids from 60,000
 //! are those of the build that the upgrade test runs.
 
-use Bucket::{Multiple, Padme};
+use Bucket::Multiple;
+use Bucket::Padme;
 
 /// A sealed column, as a type.
 ///

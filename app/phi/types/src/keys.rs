@@ -5,12 +5,17 @@ mod store;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use store::{KeyStore, StoreError};
+pub use store::KeyStore;
+pub use store::StoreError;
 
-use crate::ids::{KeyId, OrganizationId};
+use crate::ids::KeyId;
+use crate::ids::OrganizationId;
 use crate::owner::OwnerKind;
-use crate::rows::{AuthenticatedRow, ColumnEncoder, RowMac};
-use crate::tables::{self, Table};
+use crate::rows::AuthenticatedRow;
+use crate::rows::ColumnEncoder;
+use crate::rows::RowMac;
+use crate::tables;
+use crate::tables::Table;
 
 /// What a key is for. Keys of two purposes are never derived from each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

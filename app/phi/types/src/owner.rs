@@ -1,6 +1,7 @@
 //! The owner of a key and of what is sealed under it. Destroying the key destroys that data.
 
-use crate::ids::{OrganizationId, PatientId};
+use crate::ids::OrganizationId;
+use crate::ids::PatientId;
 
 /// The owner of a scope key, within an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

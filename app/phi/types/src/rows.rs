@@ -6,11 +6,13 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use sha2::Digest;
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::ids::{KeyId, OrganizationId};
+use crate::ids::KeyId;
+use crate::ids::OrganizationId;
 use crate::tables::Table;
 
 /// The length of a row's MAC, in bytes.

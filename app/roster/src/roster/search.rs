@@ -3,12 +3,20 @@
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::Roster;
+use super::Word;
 use super::slots::SlotSet;
-use super::{Roster, Word};
-use crate::fields::{Order, Page};
+use crate::fields::Order;
+use crate::fields::Page;
 use crate::ids::Slot;
-use crate::list::{ChunkedList, Position};
-use crate::query::{DateComparison, NameElements, RosterQuery, StringMatch, Test, indexed};
+use crate::list::ChunkedList;
+use crate::list::Position;
+use crate::query::DateComparison;
+use crate::query::NameElements;
+use crate::query::RosterQuery;
+use crate::query::StringMatch;
+use crate::query::Test;
+use crate::query::indexed;
 use crate::terms::NamePart;
 
 /// Testing a patient costs about as much as reading this many entries of an index.

@@ -1,6 +1,7 @@
 //! Sets of patients within a search.
 
-use crate::ids::{Slot, number};
+use crate::ids::Slot;
+use crate::ids::number;
 
 /// Most slots of a set that is kept as a sorted list.
 const FEW: usize = 4096;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Reader};
+use super::ConfigError;
+use super::Reader;
 
 pub(super) fn read(reader: &Reader) -> Result<db::Settings, ConfigError> {
     Ok(db::Settings {

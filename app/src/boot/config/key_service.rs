@@ -1,8 +1,10 @@
 //! Who holds the root keys.
 
+use super::ConfigError;
+use super::Reader;
 use super::reader::wrong;
-use super::{ConfigError, Reader};
-use crate::services::keys::{KeyServiceSettings, Provider};
+use crate::services::keys::KeyServiceSettings;
+use crate::services::keys::Provider;
 
 /// Reads the section.
 pub(super) fn read(reader: &Reader) -> Result<KeyServiceSettings, ConfigError> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use certs::SpiffeId;
 
-use super::{ConfigError, Reader};
+use super::ConfigError;
+use super::Reader;
 
 /// The tier's own end of mutual TLS.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! How long people stay signed in.
 
-use super::{ConfigError, Reader};
+use super::ConfigError;
+use super::Reader;
 use crate::services::callers::SessionLimits;
 
 /// Reads the section.

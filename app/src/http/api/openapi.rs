@@ -1,7 +1,8 @@
 //! The description of everything that is served.
 
 use axum::response::IntoResponse;
-use http::{HeaderValue, header};
+use http::HeaderValue;
+use http::header;
 
 /// The `OpenAPI` 3.1 document, as it is served. `app openapi` makes it of the
 /// handlers; the web tier holds every request against the same file.

@@ -1,6 +1,8 @@
 //! The caller's own account.
 
-use access::{DataClass, Read, Subject};
+use access::DataClass;
+use access::Read;
+use access::Subject;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -9,7 +11,8 @@ use uuid::Uuid;
 
 use super::disclosed;
 use crate::http::authentication::CurrentCaller;
-use crate::http::openapi::{ProblemDetails, RoleName};
+use crate::http::openapi::ProblemDetails;
+use crate::http::openapi::RoleName;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 

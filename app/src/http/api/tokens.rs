@@ -3,20 +3,28 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 
-use crate::http::authentication::{CurrentCaller, Origin};
-use crate::http::openapi::{ProblemDetails, RoleName, one_of};
+use crate::http::authentication::CurrentCaller;
+use crate::http::authentication::Origin;
+use crate::http::openapi::ProblemDetails;
+use crate::http::openapi::RoleName;
+use crate::http::openapi::one_of;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::sign_in::{Credentials, Refusal};
+use crate::services::sign_in::Credentials;
+use crate::services::sign_in::Refusal;
 
 /// What is sent for a token.
 #[derive(Deserialize, ToSchema)]

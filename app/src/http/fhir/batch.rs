@@ -1,22 +1,42 @@
 //! A batch: every entry stands alone.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
-use access::{Caller, Disclosed, NotPhi, Read};
+use access::Caller;
+use access::Disclosed;
+use access::NotPhi;
+use access::Read;
 
 use super::FhirError;
-use super::transaction::{EntryRef, Responses, entry_response, into_change, refusal_outcome};
+use super::transaction::EntryRef;
+use super::transaction::Responses;
+use super::transaction::entry_response;
+use super::transaction::into_change;
+use super::transaction::refusal_outcome;
 use crate::http::problem::outcome;
 use crate::http::state::AppState;
-use crate::limits::{ENTRY_RESPONSE_BYTES, MAX_OUTCOMES_BYTES, MAX_RESPONSE_BYTES};
-use crate::services::budget::{Reservation, Share};
+use crate::limits::ENTRY_RESPONSE_BYTES;
+use crate::limits::MAX_OUTCOMES_BYTES;
+use crate::limits::MAX_RESPONSE_BYTES;
+use crate::services::budget::Reservation;
+use crate::services::budget::Share;
 use crate::services::document;
 use crate::services::error::ServiceError;
-use crate::services::records::{ApplyError, Change, Refusal, subject};
-use fhir::bundle::{
-    BatchItem, EntryJson, EntryResponse, ResourceWrite, Segment, entry_place, segments,
-};
-use fhir::{OperationOutcome, Reference};
+use crate::services::records::ApplyError;
+use crate::services::records::Change;
+use crate::services::records::Refusal;
+use crate::services::records::subject;
+use fhir::OperationOutcome;
+use fhir::Reference;
+use fhir::bundle::BatchItem;
+use fhir::bundle::EntryJson;
+use fhir::bundle::EntryResponse;
+use fhir::bundle::ResourceWrite;
+use fhir::bundle::Segment;
+use fhir::bundle::entry_place;
+use fhir::bundle::segments;
 
 /// A batch that is being carried out.
 pub(super) struct BatchExecutor<'a> {

@@ -1,27 +1,38 @@
 //! `POST /fhir`: a transaction or a batch.
 
-use access::{Caller, Write};
+use access::Caller;
+use access::Write;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 
+use super::FhirError;
 use super::batch::BatchExecutor;
-use super::request::{self, FormatQuery};
+use super::json_response;
+use super::request;
+use super::request::FormatQuery;
 use super::transaction::transaction;
-use super::{FhirError, json_response};
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::RequestBody;
 use crate::http::body::ResponseBody;
-use crate::http::openapi::{FhirResource, Outcome, Resource};
+use crate::http::openapi::FhirResource;
+use crate::http::openapi::Outcome;
+use crate::http::openapi::Resource;
 use crate::http::state::AppState;
 use crate::http::unread::discard;
 use crate::limits::MAX_BUNDLE_BYTES;
 use crate::services::budget::Share;
 use crate::services::document;
 use crate::services::error::ServiceError;
-use crate::services::records::{bundle_subject, resource_subjects};
-use fhir::bundle::{BundleRequest, EntryJson, Mode, parse, response};
+use crate::services::records::bundle_subject;
+use crate::services::records::resource_subjects;
+use fhir::bundle::BundleRequest;
+use fhir::bundle::EntryJson;
+use fhir::bundle::Mode;
+use fhir::bundle::parse;
+use fhir::bundle::response;
 
 /// Carry out a transaction or a batch.
 ///

@@ -3,16 +3,21 @@
 use std::sync::OnceLock;
 
 use access::NotPhi;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
+use axum::extract::State;
 use axum::response::Response;
 use time::OffsetDateTime;
 
-use super::request::{self, FormatQuery};
-use super::{FhirError, json_response};
+use super::FhirError;
+use super::json_response;
+use super::request;
+use super::request::FormatQuery;
 use crate::http::body::ResponseBody;
-use crate::http::openapi::{FhirResource, Outcome};
+use crate::http::openapi::FhirResource;
+use crate::http::openapi::Outcome;
 use crate::http::state::AppState;
-use fhir::{SensitiveJson, capability};
+use fhir::SensitiveJson;
+use fhir::capability;
 
 /// The `CapabilityStatement`: open, because it holds no data of any person.
 ///

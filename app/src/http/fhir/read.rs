@@ -1,23 +1,43 @@
 //! `GET /fhir/{type}/{id}`.
 
-use access::{Disclosed, Read};
-use axum::extract::{Path, RawQuery, State};
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use access::Disclosed;
+use access::Read;
+use axum::extract::Path;
+use axum::extract::RawQuery;
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
 
-use super::request::{self, FormatQuery, TypePath};
-use super::{FhirError, json_response};
+use super::FhirError;
+use super::json_response;
+use super::request;
+use super::request::FormatQuery;
+use super::request::TypePath;
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::ResponseBody;
-use crate::http::conditional::{self, Precondition, Validators, http_date};
-use crate::http::openapi::{FhirResource, Id, Outcome};
+use crate::http::conditional;
+use crate::http::conditional::Precondition;
+use crate::http::conditional::Validators;
+use crate::http::conditional::http_date;
+use crate::http::openapi::FhirResource;
+use crate::http::openapi::Id;
+use crate::http::openapi::Outcome;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::records::subject;
-use fhir::{
-    Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status, VersionMeta, parse_id,
-};
+use fhir::Issue;
+use fhir::IssueCode;
+use fhir::OperationOutcome;
+use fhir::Reference;
+use fhir::ResourceType;
+use fhir::Status;
+use fhir::VersionMeta;
+use fhir::parse_id;
 
 /// The current version of a resource.
 ///

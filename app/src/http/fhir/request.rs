@@ -9,7 +9,11 @@ use utoipa::openapi::schema::Object;
 
 use crate::http::negotiation;
 use crate::http::openapi::one_of;
-use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, Status};
+use fhir::Issue;
+use fhir::IssueCode;
+use fhir::OperationOutcome;
+use fhir::ResourceType;
+use fhir::Status;
 
 /// The media type of a search form.
 const FORM: MediaType<'static> = MediaType::new(

@@ -2,25 +2,39 @@
 
 use access::Search;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
+use utoipa::IntoParams;
+use utoipa::PartialSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::Type;
 
-use super::request::{self, FormatQuery, TypePath};
-use super::{FhirError, json_response};
+use super::FhirError;
+use super::json_response;
+use super::request;
+use super::request::FormatQuery;
+use super::request::TypePath;
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::RequestBody;
 use crate::http::body::ResponseBody;
-use crate::http::openapi::{FhirResource, Outcome};
+use crate::http::openapi::FhirResource;
+use crate::http::openapi::Outcome;
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;
 use crate::services::budget::Share;
 use crate::services::records::subject;
+use fhir::Issue;
+use fhir::IssueCode;
+use fhir::OperationOutcome;
+use fhir::ResourceType;
 use fhir::limits::MAX_COUNT;
-use fhir::{Issue, IssueCode, OperationOutcome, ResourceType, search};
+use fhir::search;
 
 /// The number of patients in a response, which is no value of theirs and may stand in a URL.
 #[derive(IntoParams)]

@@ -1,15 +1,31 @@
 //! A transaction: every write or none.
 
 use super::FhirError;
-use access::{Caller, Disclosed, NotPhi, Write};
+use access::Caller;
+use access::Disclosed;
+use access::NotPhi;
+use access::Write;
 
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
-use crate::services::budget::{Reservation, Share};
+use crate::services::budget::Reservation;
+use crate::services::budget::Share;
 use crate::services::error::ServiceError;
-use crate::services::records::{Applied, ApplyError, Change, Effect, RefusalReason, subject};
-use fhir::bundle::{EntryJson, EntryResponse, ResourceWrite};
-use fhir::{Issue, IssueCode, OperationOutcome, Reference, ResourceType, Status};
+use crate::services::records::Applied;
+use crate::services::records::ApplyError;
+use crate::services::records::Change;
+use crate::services::records::Effect;
+use crate::services::records::RefusalReason;
+use crate::services::records::subject;
+use fhir::Issue;
+use fhir::IssueCode;
+use fhir::OperationOutcome;
+use fhir::Reference;
+use fhir::ResourceType;
+use fhir::Status;
+use fhir::bundle::EntryJson;
+use fhir::bundle::EntryResponse;
+use fhir::bundle::ResourceWrite;
 
 /// Which entry of the Bundle a change is, and what it writes.
 #[derive(Clone, Copy, Debug)]

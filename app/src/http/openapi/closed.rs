@@ -1,7 +1,12 @@
 //! The form of the document that the web tier reads: a closed subset of `OpenAPI` 3.1.
 
-use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
-use utoipa::openapi::{OpenApi, RefOr, Required};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::Parameter;
+use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::path::PathItem;
 
 use super::operations;
 

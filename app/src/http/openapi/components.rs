@@ -5,9 +5,20 @@ use std::borrow::Cow;
 use access::Role;
 use fhir::FHIR_JSON;
 use serde::Serialize;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
-use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoParams, PartialSchema, ToResponse, ToSchema};
+use utoipa::IntoParams;
+use utoipa::PartialSchema;
+use utoipa::ToResponse;
+use utoipa::ToSchema;
+use utoipa::openapi::Content;
+use utoipa::openapi::ContentBuilder;
+use utoipa::openapi::Ref;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::Response;
+use utoipa::openapi::ResponseBuilder;
+use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::Type;
 use uuid::Uuid;
 
 /// The schema of a closed set of texts.

@@ -5,15 +5,23 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
+use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::HeaderMap;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
 use utoipa::IntoParams;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::Type;
 
-use crate::http::conditional::{self, Precondition, Validators};
+use crate::http::conditional;
+use crate::http::conditional::Precondition;
+use crate::http::conditional::Validators;
 use crate::http::negotiation::accepts_gzip;
 
 struct Asset {

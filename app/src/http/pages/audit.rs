@@ -2,18 +2,28 @@
 
 use std::collections::HashMap;
 
-use access::{DataClass, List, Read, Subject};
+use access::DataClass;
+use access::List;
+use access::Read;
+use access::Subject;
 use askama::Template;
-use audit::{Action, Event, Outcome, PurposeOfUse};
+use audit::Action;
+use audit::Event;
+use audit::Outcome;
+use audit::PurposeOfUse;
 use axum::extract::State;
 use phi::Phi;
+use time::OffsetDateTime;
+use time::UtcOffset;
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use super::dates::Day;
 use super::html::Html;
-use super::layout::{Area, Frame, Viewer, role_in_words};
+use super::layout::Area;
+use super::layout::Frame;
+use super::layout::Viewer;
+use super::layout::role_in_words;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;

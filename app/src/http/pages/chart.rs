@@ -1,27 +1,42 @@
 //! A patient's chart: who they are, and what was recorded.
 
-use access::{DataClass, Operation, Read};
+use access::DataClass;
+use access::Operation;
+use access::Read;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::Path;
+use axum::extract::Query;
+use axum::extract::State;
 use phi::PatientId;
 use serde::Deserialize;
 use time::Date;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
-use super::dates::{Day, age};
+use super::dates::Day;
+use super::dates::age;
 use super::html::Html;
-use super::layout::{Area, Frame, Viewer};
-use super::paging::{page_number, page_numbers};
-use super::patient_table::{sex, words};
-use super::timeline::{Record, Timeline};
+use super::layout::Area;
+use super::layout::Frame;
+use super::layout::Viewer;
+use super::paging::page_number;
+use super::paging::page_numbers;
+use super::patient_table::sex;
+use super::patient_table::words;
+use super::timeline::Record;
+use super::timeline::Timeline;
 use crate::http::authentication::CurrentCaller;
-use crate::http::openapi::{Id, Page, one_of};
+use crate::http::openapi::Id;
+use crate::http::openapi::Page;
+use crate::http::openapi::one_of;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::limits::MAX_RESPONSE_BYTES;
-use crate::services::records::{chart_subject, subject};
-use fhir::{Demographics, ResourceType, parse_id};
+use crate::services::records::chart_subject;
+use crate::services::records::subject;
+use fhir::Demographics;
+use fhir::ResourceType;
+use fhir::parse_id;
 
 /// What a chart's address may say.
 #[derive(Deserialize, IntoParams)]

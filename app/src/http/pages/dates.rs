@@ -1,8 +1,9 @@
 //! Dates as people read them, and ages as clinicians say them.
 
+use time::Date;
+use time::Month;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
-use time::{Date, Month};
 
 const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 

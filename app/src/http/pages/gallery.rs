@@ -3,30 +3,50 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use audit::{Action, Event, Outcome, PurposeOfUse, RecordReference};
+use audit::Action;
+use audit::Event;
+use audit::Outcome;
+use audit::PurposeOfUse;
+use audit::RecordReference;
 use http::StatusCode;
 use phi::PatientId;
 use telemetry::RequestId;
-use time::macros::{date, datetime};
-use time::{Date, Duration};
+use time::Date;
+use time::Duration;
+use time::macros::date;
+use time::macros::datetime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::services::records::PatientSummary;
 use access::Role;
-use fhir::{Demographics, ResourceType};
+use fhir::Demographics;
+use fhir::ResourceType;
 
-use super::audit::{AuditPage, EventRow};
-use super::chart::{ChartPage, PatientHeader};
-use super::layout::{Area, Frame, Link, Viewer, role_in_words};
+use super::assets;
+use super::audit::AuditPage;
+use super::audit::EventRow;
+use super::chart::ChartPage;
+use super::chart::PatientHeader;
+use super::layout::Area;
+use super::layout::Frame;
+use super::layout::Link;
+use super::layout::Viewer;
+use super::layout::role_in_words;
 use super::paging::Paging;
-use super::patient_table::{PatientRow, Sorting, plain_headings};
+use super::patient_table::PatientRow;
+use super::patient_table::Sorting;
+use super::patient_table::plain_headings;
 use super::patients::PatientsPage;
-use super::people::{PeoplePage, PersonRow};
+use super::people::PeoplePage;
+use super::people::PersonRow;
+use super::problem;
 use super::search::SearchPage;
-use super::sign_in::{Notice, SignInPage};
-use super::timeline::{Entry, Record, Timeline};
-use super::{assets, problem};
+use super::sign_in::Notice;
+use super::sign_in::SignInPage;
+use super::timeline::Entry;
+use super::timeline::Record;
+use super::timeline::Timeline;
 
 const CLINIC: &str = "Riverside Clinic";
 const TODAY: Date = date!(2026 - 11 - 23);
@@ -159,10 +179,15 @@ fn record(kind: ResourceType, date: Option<&str>, title: &str, detail: &str) -> 
 }
 
 fn records() -> Vec<Record> {
-    use ResourceType::{
-        AllergyIntolerance, CarePlan, Condition, DiagnosticReport, Encounter, Immunization,
-        MedicationRequest, Observation, Procedure,
-    };
+    use ResourceType::AllergyIntolerance;
+    use ResourceType::CarePlan;
+    use ResourceType::Condition;
+    use ResourceType::DiagnosticReport;
+    use ResourceType::Encounter;
+    use ResourceType::Immunization;
+    use ResourceType::MedicationRequest;
+    use ResourceType::Observation;
+    use ResourceType::Procedure;
 
     let visit = Some("2026-10-02T09:30:00-04:00");
     vec![

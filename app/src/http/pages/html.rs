@@ -1,10 +1,14 @@
 //! A rendered template as an answer that no cache keeps and no script can enter.
 
-use access::{Disclosed, NotPhi};
+use access::Disclosed;
+use access::NotPhi;
 use askama::Template;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
 use zeroize::Zeroizing;
 
 use crate::http::body::ResponseBody;

@@ -1,6 +1,9 @@
 //! What surrounds every page: the title and, for who is signed in, the top bar.
 
-use access::{Caller, DataClass, Operation, Role};
+use access::Caller;
+use access::DataClass;
+use access::Operation;
+use access::Role;
 
 use crate::http::problem::Problem;
 use crate::http::state::AppState;

@@ -1,6 +1,8 @@
 //! Which slice of a list a page shows, and the way to its neighbours.
 
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::Type;
 
 use super::numbers::Count;
 

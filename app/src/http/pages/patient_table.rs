@@ -8,9 +8,11 @@ use zeroize::Zeroizing;
 use crate::http::openapi::one_of;
 use crate::services::records::PatientSummary;
 use fhir::Demographics;
-use roster::{Order, SortKey};
+use roster::Order;
+use roster::SortKey;
 
-use super::dates::{Day, age};
+use super::dates::Day;
+use super::dates::age;
 
 /// One patient in the table.
 #[derive(Clone)]

@@ -2,16 +2,23 @@
 
 use access::List;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
+use axum::extract::State;
 use fhir::ResourceType;
 use roster::SortKey;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::html::Html;
-use super::layout::{Area, Frame, Viewer};
-use super::paging::{Paging, page_number, page_numbers};
-use super::patient_table::{Heading, PatientRow, Sorting};
+use super::layout::Area;
+use super::layout::Frame;
+use super::layout::Viewer;
+use super::paging::Paging;
+use super::paging::page_number;
+use super::paging::page_numbers;
+use super::patient_table::Heading;
+use super::patient_table::PatientRow;
+use super::patient_table::Sorting;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;

@@ -1,11 +1,16 @@
 //! The people of an organization, for its security administrator.
 
-use access::{DataClass, List, Subject};
+use access::DataClass;
+use access::List;
+use access::Subject;
 use askama::Template;
 use axum::extract::State;
 
 use super::html::Html;
-use super::layout::{Area, Frame, Viewer, role_in_words};
+use super::layout::Area;
+use super::layout::Frame;
+use super::layout::Viewer;
+use super::layout::role_in_words;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;

@@ -2,19 +2,27 @@
 
 mod query;
 
-use access::{Disclosed, NotPhi, Search};
+use access::Disclosed;
+use access::NotPhi;
+use access::Search;
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::IntoResponse;
+use axum::response::Redirect;
+use axum::response::Response;
 use fhir::ResourceType;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::html::Html;
-use super::layout::{Area, Frame, Viewer};
+use super::layout::Area;
+use super::layout::Frame;
+use super::layout::Viewer;
 use super::numbers::Count;
-use super::patient_table::{Heading, PatientRow, plain_headings};
+use super::patient_table::Heading;
+use super::patient_table::PatientRow;
+use super::patient_table::plain_headings;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
@@ -22,7 +30,8 @@ use crate::http::state::AppState;
 use crate::services::budget::Share;
 use crate::services::records::PatientPage;
 use crate::services::records::subject;
-use query::{Read, read};
+use query::Read;
+use query::read;
 
 /// What a search found. The query came in a body and goes back only into the box.
 #[derive(Template)]

@@ -1,23 +1,32 @@
 //! The sign-in page.
 
-use access::{CredentialKind, NotPhi};
+use access::CredentialKind;
+use access::NotPhi;
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::response::Redirect;
+use axum::response::Response;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::html::Html;
 use super::layout::Frame;
-use crate::http::authentication::{Origin, SESSION_COOKIE, session_cookie};
+use crate::http::authentication::Origin;
+use crate::http::authentication::SESSION_COOKIE;
+use crate::http::authentication::session_cookie;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::NewSession;
-use crate::services::sign_in::{Credentials, Refusal};
+use crate::services::sign_in::Credentials;
+use crate::services::sign_in::Refusal;
 
 /// Makes the browser forget the session cookie.
 pub(crate) const FORGET_SESSION: HeaderValue = HeaderValue::from_static(

@@ -1,8 +1,12 @@
 //! Signing out: the session ends on the server, and the browser forgets what it showed.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderName, HeaderValue, header};
+use axum::response::IntoResponse;
+use axum::response::Redirect;
+use axum::response::Response;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header;
 
 use super::sign_in::FORGET_SESSION;
 use crate::http::authentication::CurrentCaller;

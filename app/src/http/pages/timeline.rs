@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use fhir::{ResourceType, Summary};
+use fhir::ResourceType;
+use fhir::Summary;
 
 use super::dates::Day;
 use super::numbers::Count;

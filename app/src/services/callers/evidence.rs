@@ -1,10 +1,14 @@
 //! What the rows of a session and a person claim, for [`access::Caller`].
 
-use access::{
-    Credential, CredentialKind, PersonClaims, PersonEvidence, SessionClaims, SessionEvidence,
-};
+use access::Credential;
+use access::CredentialKind;
+use access::PersonClaims;
+use access::PersonEvidence;
+use access::SessionClaims;
+use access::SessionEvidence;
 use audit::Assurance;
-use db::{PersonRow, SessionRow};
+use db::PersonRow;
+use db::SessionRow;
 
 /// The label of a kind of session in its token's hash and in its row.
 pub(crate) const fn label(kind: CredentialKind) -> &'static str {

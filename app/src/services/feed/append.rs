@@ -1,11 +1,20 @@
 //! Appending to a feed, within the transaction that makes the changes.
 
 use audit::WrittenRow;
-use db::{ChangeCounterRow, ChangeRow, Transaction};
-use phi::{AuthorizationKey, OpenError, OrganizationId, RowId, RowMac, Tampering, row_digest};
+use db::ChangeCounterRow;
+use db::ChangeRow;
+use db::Transaction;
+use phi::AuthorizationKey;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::RowId;
+use phi::RowMac;
+use phi::Tampering;
+use phi::row_digest;
 use uuid::Uuid;
 
-use super::{Change, ChangeFeed};
+use super::Change;
+use super::ChangeFeed;
 use crate::services::written::written;
 
 /// The digest before the first change.

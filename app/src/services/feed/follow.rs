@@ -4,13 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use db::{ChangeCounterRow, ChangeRow};
-use phi::{OpenError, OrganizationId, Tampering, row_digest};
-use tokio::time::{Instant, MissedTickBehavior};
+use db::ChangeCounterRow;
+use db::ChangeRow;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Tampering;
+use phi::row_digest;
+use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
 
+use super::AppendError;
+use super::ChangeFeed;
 use super::append::missing;
-use super::followed::{Followed, Position};
-use super::{AppendError, ChangeFeed};
+use super::followed::Followed;
+use super::followed::Position;
 
 /// The interval of readings, while nothing hastens one.
 const INTERVAL: Duration = Duration::from_millis(250);

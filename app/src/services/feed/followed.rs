@@ -1,13 +1,19 @@
 //! One organization's feed, as this instance follows it.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use db::ChangeRow;
-use phi::{ChangeKind, PatientId};
-use tokio::sync::{Notify, watch};
+use phi::ChangeKind;
+use phi::PatientId;
+use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -221,7 +227,9 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
-    use phi::{OrganizationId, RowId, RowMac};
+    use phi::OrganizationId;
+    use phi::RowId;
+    use phi::RowMac;
 
     use super::*;
 

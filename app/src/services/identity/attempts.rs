@@ -12,15 +12,21 @@
 mod evidence;
 mod memory;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use db::{AttemptCounter, Database};
-use phi::{AuthorizationKey, IndexToken, OrganizationId};
+use db::AttemptCounter;
+use db::Database;
+use phi::AuthorizationKey;
+use phi::IndexToken;
+use phi::OrganizationId;
 
 use super::client::ClientPrefix;
-use crate::limits::sign_in::{
-    BY_ADDRESS, BY_UNKNOWN_ADDRESSES, CLEANUP_PAGE, CLEANUP_PAGES, Limit,
-};
+use crate::limits::sign_in::BY_ADDRESS;
+use crate::limits::sign_in::BY_UNKNOWN_ADDRESSES;
+use crate::limits::sign_in::CLEANUP_PAGE;
+use crate::limits::sign_in::CLEANUP_PAGES;
+use crate::limits::sign_in::Limit;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;

@@ -1,6 +1,7 @@
 //! Client addresses as sign-in counts them.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 /// A client: an IPv4 address, or the /64 of an IPv6 address, in which one host has any number of addresses.
 ///

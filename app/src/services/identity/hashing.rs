@@ -3,14 +3,20 @@
 mod known;
 mod queue;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use tokio::sync::oneshot;
 
 use super::client::ClientPrefix;
 use crate::limits::sign_in::concurrent_hashes;
 use known::KnownClients;
-use queue::{FairQueue, QueueTicket, Shares, Standing};
+use queue::FairQueue;
+use queue::QueueTicket;
+use queue::Shares;
+use queue::Standing;
 
 /// The queue has no place left, or the client holds its share of places.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -4,13 +4,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phi::{OrganizationId, Owner, PersonId, Phi, Requested, password};
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PersonId;
+use phi::Phi;
+use phi::Requested;
+use phi::password;
 use secrecy::SecretString;
 
-use super::attempts::{LimiterId, Uncounted};
+use super::Identity;
+use super::Principal;
+use super::attempts::LimiterId;
+use super::attempts::Uncounted;
 use super::client::ClientPrefix;
-use super::hashing::{HashingPermit, QueueFull};
-use super::{Identity, Principal};
+use super::hashing::HashingPermit;
+use super::hashing::QueueFull;
 use crate::limits::sign_in::QUEUE_RETRY_AFTER;
 use crate::services::error::ServiceError;
 

@@ -3,16 +3,33 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use access::{
-    Caller, DataClass, Disclosed, List, Permitted, Read, Record, Role, Subject, disclose,
-};
+use access::Caller;
+use access::DataClass;
+use access::Disclosed;
+use access::List;
+use access::Permitted;
+use access::Read;
+use access::Record;
+use access::Role;
+use access::Subject;
+use access::disclose;
 use audit::Action;
-use db::{CredentialRow, PersonRow};
-use phi::{IndexToken, OrganizationId, Owner, PersonId, Phi, Requested, RowId, RowMac};
+use db::CredentialRow;
+use db::PersonRow;
+use phi::IndexToken;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PersonId;
+use phi::Phi;
+use phi::Requested;
+use phi::RowId;
+use phi::RowMac;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{Account, Identity, Principal};
+use super::Account;
+use super::Identity;
+use super::Principal;
 use crate::services::error::ServiceError;
 use crate::services::feed::Change;
 use crate::services::trail::system_event;

@@ -1,12 +1,18 @@
 //! Sessions of browsers and bearer tokens of programs: stored as a hash, with idle and absolute limits.
 
-use access::{Caller, CredentialKind, RequestOrigin};
+use access::Caller;
+use access::CredentialKind;
+use access::RequestOrigin;
 use audit::Event;
 use db::SessionRow;
-use phi::{RowMac, SecretToken, SessionId};
-use time::{Duration, OffsetDateTime};
+use phi::RowMac;
+use phi::SecretToken;
+use phi::SessionId;
+use time::Duration;
+use time::OffsetDateTime;
 
-use super::{Identity, Principal};
+use super::Identity;
+use super::Principal;
 use crate::services::callers::label;
 use crate::services::error::ServiceError;
 use crate::services::feed::Change;

@@ -14,14 +14,25 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use db::{OwnerRow, ResourceRow, StoredHead, Transaction};
-use phi::{
-    AuthenticatedRow, AuthorizationKey, Head, KeyError, OpenError, OrganizationId, Owner, ScopeKey,
-    SealError, Tampering, row_digest,
-};
+use db::OwnerRow;
+use db::ResourceRow;
+use db::StoredHead;
+use db::Transaction;
+use phi::AuthenticatedRow;
+use phi::AuthorizationKey;
+use phi::Head;
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::ScopeKey;
+use phi::SealError;
+use phi::Tampering;
+use phi::row_digest;
 use uuid::Uuid;
 
-use super::{OpenOwner, summed};
+use super::OpenOwner;
+use super::summed;
 use crate::services::keys::Keys;
 
 /// The largest number of heads of an owner that each write compares one by one: nearly every chart has fewer.

@@ -4,22 +4,34 @@
 //! here the transaction locks the owners and the heads, checks that the plan is current, and writes. A transaction
 //! that lost a race is retried whole.
 
-use access::{CallerEvent, Permitted, Write, record_write};
-use db::{PatientToken, Transaction};
-use phi::{OrganizationId, Owner};
+use access::CallerEvent;
+use access::Permitted;
+use access::Write;
+use access::record_write;
+use db::PatientToken;
+use db::Transaction;
+use phi::OrganizationId;
+use phi::Owner;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::Records;
+use super::Refusal;
+use super::RefusalReason;
+use super::key_of;
+use super::owner_of;
 use super::owners::in_the_way;
 use super::plan::Plan;
 use super::rows::Rows;
-use super::{Records, Refusal, RefusalReason, key_of, owner_of};
 use crate::services::error::ServiceError;
-use crate::services::feed::{self, AppendError};
+use crate::services::feed;
+use crate::services::feed::AppendError;
 use crate::services::trail::TrailError;
+use fhir::Resource;
+use fhir::ResourceType;
+use fhir::VersionMeta;
 use fhir::bundle::ResourceWrite;
-use fhir::{Resource, ResourceType, VersionMeta};
 
 /// Attempts before the client has to retry later.
 const ATTEMPTS: usize = 8;

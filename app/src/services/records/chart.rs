@@ -1,6 +1,12 @@
 //! Reading a patient's whole chart.
 
-use access::{Disclosed, Permitted, Read, Record, Unsuccessful, disclose, record_unsuccessful};
+use access::Disclosed;
+use access::Permitted;
+use access::Read;
+use access::Record;
+use access::Unsuccessful;
+use access::disclose;
+use access::record_unsuccessful;
 use db::OwnedPosition;
 use phi::HeadSet;
 use phi::OrganizationId;

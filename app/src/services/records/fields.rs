@@ -1,19 +1,30 @@
 //! The rows that a patient is listed and found by: fields sealed one by one, and blind index tokens.
 
-use db::{DemographicsRow, PatientToken};
-use phi::{
-    AuthorizationKey, Column, IndexParameter, IndexValue, OrganizationId, PatientId, RowId, RowMac,
-    ScopeKey, SealError, Sealed,
-};
+use db::DemographicsRow;
+use db::PatientToken;
+use phi::AuthorizationKey;
+use phi::Column;
+use phi::IndexParameter;
+use phi::IndexValue;
+use phi::OrganizationId;
+use phi::PatientId;
+use phi::RowId;
+use phi::RowMac;
+use phi::ScopeKey;
+use phi::SealError;
+use phi::Sealed;
 use zeroize::Zeroizing;
 
+use super::Change;
+use super::Effect;
+use super::Records;
 use super::plan::Step;
 use super::rows::PatientRows;
-use super::{Change, Effect, Records};
 use crate::services::error::ServiceError;
 use crate::services::indexes::Indexed;
 use crate::services::roster::RosterEntry;
-use fhir::{ContactSystem, Demographics};
+use fhir::ContactSystem;
+use fhir::Demographics;
 
 impl Records {
     /// The rows of a new version of a Patient.

@@ -1,19 +1,35 @@
 //! The owners of what a transaction writes: locked or made, with the heads that they gain and lose.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use audit::WrittenRow;
-use db::{ResourceRow, Transaction};
+use db::ResourceRow;
+use db::Transaction;
 use fhir::ResourceType;
-use phi::{AuthorizationKey, Head, HeadSet, KeyError, OpenError, OrganizationId, Owner, Tampering};
+use phi::AuthorizationKey;
+use phi::Head;
+use phi::HeadSet;
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::Tampering;
 use uuid::Uuid;
 
+use super::ApplyError;
+use super::Records;
 use super::apply::WriteError;
-use super::rows::{OwnedHead, Rows};
-use super::{ApplyError, Records, key_of, owner_of};
-use crate::services::owners::{
-    Compared, LockError, LockedOwner, OpenOwner, owner_row, verify_newest,
-};
+use super::key_of;
+use super::owner_of;
+use super::rows::OwnedHead;
+use super::rows::Rows;
+use crate::services::owners::Compared;
+use crate::services::owners::LockError;
+use crate::services::owners::LockedOwner;
+use crate::services::owners::OpenOwner;
+use crate::services::owners::owner_row;
+use crate::services::owners::verify_newest;
 use crate::services::written::written;
 
 /// What became of the owners of a transaction.

@@ -2,13 +2,24 @@
 
 use std::collections::HashMap;
 
-use access::{Disclosed, List, Permitted, Record, Search, disclose};
+use access::Disclosed;
+use access::List;
+use access::Permitted;
+use access::Record;
+use access::Search;
+use access::disclose;
 use db::DemographicsRow;
 use db::DemographicsState;
-use phi::{
-    Column, OrganizationId, Owner, PatientId, Phi, Requested, Sealed, Tampering, Verified,
-    row_digest,
-};
+use phi::Column;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PatientId;
+use phi::Phi;
+use phi::Requested;
+use phi::Sealed;
+use phi::Tampering;
+use phi::Verified;
+use phi::row_digest;
 use roster::Order;
 use zeroize::Zeroizing;
 

@@ -1,11 +1,17 @@
 //! Planning: what changes amount to, compared with what is stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use db::CurrentVersion;
 use db::ResourceKey;
 use db::ResourceRow;
-use phi::{KeyError, OpenError, OrganizationId, Owner, PatientId, Tampering};
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PatientId;
+use phi::Tampering;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -22,7 +28,8 @@ use super::reading::KeyGroup;
 use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
-use fhir::{ResourceType, VersionMeta};
+use fhir::ResourceType;
+use fhir::VersionMeta;
 
 /// What one change amounts to.
 #[derive(Clone, Debug)]

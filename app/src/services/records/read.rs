@@ -1,9 +1,17 @@
 //! Reading one resource.
 
-use access::{Disclosed, Permitted, Read, Unsuccessful, disclose, record_unsuccessful};
+use access::Disclosed;
+use access::Permitted;
+use access::Read;
+use access::Unsuccessful;
+use access::disclose;
+use access::record_unsuccessful;
 use uuid::Uuid;
 
-use super::{Records, StoredResource, ensure_whole, key_of};
+use super::Records;
+use super::StoredResource;
+use super::ensure_whole;
+use super::key_of;
 use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use fhir::ResourceType;

@@ -3,16 +3,23 @@
 //! The unique key of the index decides when tokens are stored, one patient at a time. What it would refuse is foreseen
 //! here for all changes of a request together: a request so is not tried again for each of its refusals.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use db::PatientToken;
-use fhir::{Demographics, ResourceType};
-use phi::{IndexToken, OrganizationId, PatientId};
+use fhir::Demographics;
+use fhir::ResourceType;
+use phi::IndexToken;
+use phi::OrganizationId;
+use phi::PatientId;
 
+use super::Change;
+use super::Effect;
+use super::Records;
+use super::RefusalReason;
 use super::fields::demographics_bytes;
 use super::fields::social_security_numbers;
 use super::plan::Step;
-use super::{Change, Effect, Records, RefusalReason};
 use crate::limits::MAX_DEMOGRAPHICS_BYTES;
 use crate::limits::MAX_SOCIAL_SECURITY_NUMBERS;
 use crate::services::error::ServiceError;

@@ -1,8 +1,11 @@
 //! Refused writes, on record: a refusal says something of what is stored.
 
-use access::{Record, record_refused_write};
+use access::Record;
+use access::record_refused_write;
 
-use super::{Change, Records, subject};
+use super::Change;
+use super::Records;
+use super::subject;
 use crate::services::error::ServiceError;
 
 /// Why a change cannot be made.

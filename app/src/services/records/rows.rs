@@ -3,16 +3,31 @@
 use std::collections::BTreeMap;
 
 use audit::WrittenRow;
-use db::{DemographicsRow, PatientToken, ResourceRow, VersionRow};
-use phi::{
-    AuthorizationKey, Head, KeyError, NewScope, OrganizationId, Owner, RowId, RowMac, ScopeKey,
-    Tampering, row_digest,
-};
+use db::DemographicsRow;
+use db::PatientToken;
+use db::ResourceRow;
+use db::VersionRow;
+use phi::AuthorizationKey;
+use phi::Head;
+use phi::KeyError;
+use phi::NewScope;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::RowId;
+use phi::RowMac;
+use phi::ScopeKey;
+use phi::Tampering;
+use phi::row_digest;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::plan::{Plan, Step};
-use super::{ApplyError, Change, Effect, Records, owner_of};
+use super::ApplyError;
+use super::Change;
+use super::Effect;
+use super::Records;
+use super::owner_of;
+use super::plan::Plan;
+use super::plan::Step;
 use crate::services::error::ServiceError;
 use crate::services::written::written;
 use fhir::ResourceType;

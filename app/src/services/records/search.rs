@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
-use phi::{IndexParameter, IndexValue, OrganizationId, PatientId};
-use roster::{Order, SortKey};
+use phi::IndexParameter;
+use phi::IndexValue;
+use phi::OrganizationId;
+use phi::PatientId;
+use roster::Order;
+use roster::SortKey;
 use uuid::Uuid;
 
 use super::Records;
@@ -13,8 +17,14 @@ use crate::limits::PATIENTS_PER_STATEMENT;
 use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::indexes::Indexed;
-use fhir::search::{ContactQuery, IdentifierQuery, PatientQuery, SystemQuery, TextMatch};
-use fhir::{ContactSystem, Demographics, SSN_SYSTEM};
+use fhir::ContactSystem;
+use fhir::Demographics;
+use fhir::SSN_SYSTEM;
+use fhir::search::ContactQuery;
+use fhir::search::IdentifierQuery;
+use fhir::search::PatientQuery;
+use fhir::search::SystemQuery;
+use fhir::search::TextMatch;
 
 /// The number of digits of a social security number.
 const SSN_DIGITS: usize = 9;

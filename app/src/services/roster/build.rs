@@ -6,12 +6,21 @@
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
-use db::{Database, RosterRow};
-use phi::{KeyError, OpenError, OrganizationId, Owner, PatientId, Requested};
-use roster::{Full, Roster, RosterBuilder};
+use db::Database;
+use db::RosterRow;
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PatientId;
+use phi::Requested;
+use roster::Full;
+use roster::Roster;
+use roster::RosterBuilder;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::entry::RosterEntry;

@@ -1,9 +1,13 @@
 //! What the roster finds a patient by, as it is sealed beside the patient's fields.
 
-use fhir::{DateSpan, Demographics};
+use fhir::DateSpan;
+use fhir::Demographics;
 use phi::Phi;
-use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use serde::Deserialize;
+use serde::Serialize;
+use zeroize::Zeroize;
+use zeroize::ZeroizeOnDrop;
+use zeroize::Zeroizing;
 
 use crate::services::error::ServiceError;
 

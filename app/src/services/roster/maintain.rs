@@ -4,14 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phi::{OrganizationId, PatientId};
+use phi::OrganizationId;
+use phi::PatientId;
 
 use super::Rosters;
-use super::build::{Opened, RosterReader};
-use super::slot::{Progress, Ready, SharedRoster, Slot, State};
+use super::build::Opened;
+use super::build::RosterReader;
+use super::slot::Progress;
+use super::slot::Ready;
+use super::slot::SharedRoster;
+use super::slot::Slot;
+use super::slot::State;
 use crate::limits;
 use crate::services::error::ServiceError;
-use crate::services::feed::{Batch, Followed};
+use crate::services::feed::Batch;
+use crate::services::feed::Followed;
 
 /// The interval at which the task looks whether the branch key is still open.
 const SWEEP: Duration = Duration::from_secs(5);

@@ -1,7 +1,12 @@
 //! A FHIR search as conditions of the roster.
 
-use fhir::search::{PatientQuery, TextMatch, TextQuery};
-use roster::{Condition, DateComparison, NameElements, StringMatch};
+use fhir::search::PatientQuery;
+use fhir::search::TextMatch;
+use fhir::search::TextQuery;
+use roster::Condition;
+use roster::DateComparison;
+use roster::NameElements;
+use roster::StringMatch;
 
 /// The conditions on names and birth dates. Exact matches become prefixes: the caller compares again.
 pub(super) fn conditions(query: &PatientQuery) -> Vec<Condition> {

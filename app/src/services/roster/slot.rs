@@ -1,12 +1,24 @@
 //! The shared state of one organization's roster.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::RwLockReadGuard;
+use std::sync::RwLockWriteGuard;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use phi::PatientId;
-use roster::{Order, Page, Roster, RosterQuery};
-use tokio::sync::{Notify, watch};
+use roster::Order;
+use roster::Page;
+use roster::Roster;
+use roster::RosterQuery;
+use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::services::error::ServiceError;
 use crate::services::last_use::LastUse;

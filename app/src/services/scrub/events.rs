@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use audit::RowsCommitment;
 use db::LoggedEvent;
-use phi::{KeyError, OrganizationId, Tampering};
+use phi::KeyError;
+use phi::OrganizationId;
+use phi::Tampering;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{Findings, PAGE, Scrubber};
+use super::Findings;
+use super::PAGE;
+use super::Scrubber;
 use crate::services::error::ServiceError;
 use crate::services::trail::is_authentic;
 

@@ -8,17 +8,23 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 use audit::Event;
 use phi::OrganizationId;
 
-use crate::limits::sign_in::{
-    REFUSALS_OF_ALL_PER_MINUTE, REFUSALS_PER_MINUTE, REMEMBERED_REFUSALS, SUMMARIES,
-    SUMMARY_INTERVAL,
-};
-use crate::services::identity::{Account, ClientPrefix, LimiterId};
+use crate::limits::sign_in::REFUSALS_OF_ALL_PER_MINUTE;
+use crate::limits::sign_in::REFUSALS_PER_MINUTE;
+use crate::limits::sign_in::REMEMBERED_REFUSALS;
+use crate::limits::sign_in::SUMMARIES;
+use crate::limits::sign_in::SUMMARY_INTERVAL;
+use crate::services::identity::Account;
+use crate::services::identity::ClientPrefix;
+use crate::services::identity::LimiterId;
 
 /// The length of a window in which the refusals of a client are counted.
 const WINDOW: Duration = Duration::from_mins(1);

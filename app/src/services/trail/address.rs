@@ -2,13 +2,19 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use db::AddressRow;
-use phi::{OrganizationId, RowId, ScopeKey};
-use time::{Date, OffsetDateTime};
+use phi::OrganizationId;
+use phi::RowId;
+use phi::ScopeKey;
+use time::Date;
+use time::OffsetDateTime;
 
-use super::{AuditTrail, TrailError};
+use super::AuditTrail;
+use super::TrailError;
 
 /// The number of stored pseudonyms that are remembered before all are forgotten.
 const REMEMBERED: usize = 10_000;

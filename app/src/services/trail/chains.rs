@@ -1,6 +1,8 @@
 //! The hash chains of this instance that no commit holds.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use audit::HashChain;
 use db::EventRow;

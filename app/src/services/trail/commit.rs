@@ -1,10 +1,16 @@
 //! Committing a transaction with its event: changes to the feed first, then the event in its place.
 
 use audit::RowsCommitment;
-use db::{EventRow, Transaction};
-use phi::{AuthorizationKey, OrganizationId};
+use db::EventRow;
+use db::Transaction;
+use phi::AuthorizationKey;
+use phi::OrganizationId;
 
-use super::{AuditTrail, EventCaller, SealedEvent, TrailError, seal};
+use super::AuditTrail;
+use super::EventCaller;
+use super::SealedEvent;
+use super::TrailError;
+use super::seal;
 
 impl AuditTrail {
     /// Commits a transaction together with the event that describes it, after the changes that it makes.

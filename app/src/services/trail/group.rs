@@ -1,16 +1,20 @@
 //! Group commit: events that arrive while a commit is under way share the next one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use db::Database;
 use phi::OrganizationId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
+use super::SealedEvent;
+use super::TrailError;
 use super::chains::ChainPool;
 use super::commit::place;
-use super::{SealedEvent, TrailError};
-use crate::limits::{MAX_COMMIT_EVENTS, MAX_WAITING_EVENTS};
+use crate::limits::MAX_COMMIT_EVENTS;
+use crate::limits::MAX_WAITING_EVENTS;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 

@@ -2,13 +2,23 @@
 
 use std::collections::HashSet;
 
-use access::{Disclosed, List, Permitted, disclose};
-use audit::{Body, Event};
+use access::Disclosed;
+use access::List;
+use access::Permitted;
+use access::disclose;
+use audit::Body;
+use audit::Event;
 use db::EventRow;
-use phi::{KeyError, OrganizationId, Requested, RowId, Tampering};
+use phi::KeyError;
+use phi::OrganizationId;
+use phi::Requested;
+use phi::RowId;
+use phi::Tampering;
 
-use super::seal::{audit_year, is_authentic};
-use super::{AuditTrail, TrailError};
+use super::AuditTrail;
+use super::TrailError;
+use super::seal::audit_year;
+use super::seal::is_authentic;
 use crate::limits::MAX_EVENTS_BYTES;
 use crate::services::budget::Budget;
 use crate::services::budget::Reservation;

@@ -1,9 +1,18 @@
 //! Sealing an event's body.
 
-use audit::{Body, Entry, Event, RowsCommitment, Seed, UnplacedEvent};
-use phi::{AuthorizationKey, Owner, RowId, ScopeKey};
+use audit::Body;
+use audit::Entry;
+use audit::Event;
+use audit::RowsCommitment;
+use audit::Seed;
+use audit::UnplacedEvent;
+use phi::AuthorizationKey;
+use phi::Owner;
+use phi::RowId;
+use phi::ScopeKey;
 
-use super::{SealedEvent, TrailError};
+use super::SealedEvent;
+use super::TrailError;
 
 /// The label of the MAC over an entry.
 pub(super) const ENTRY: &str = "audit-entry";

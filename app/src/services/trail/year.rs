@@ -2,15 +2,26 @@
 
 use std::sync::Arc;
 
-use audit::{Action, Event, Outcome, PurposeOfUse};
+use audit::Action;
+use audit::Event;
+use audit::Outcome;
+use audit::PurposeOfUse;
 use db::Transaction;
-use phi::{KeyError, OrganizationId, Owner, ScopeKey, Tampering};
-use time::{Duration, OffsetDateTime};
+use phi::KeyError;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::ScopeKey;
+use phi::Tampering;
+use time::Duration;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::seal::{audit_year, seal};
-use super::{AuditTrail, TrailError};
-use crate::services::owners::{LockedOwner, new_owner_row};
+use super::AuditTrail;
+use super::TrailError;
+use super::seal::audit_year;
+use super::seal::seal;
+use crate::services::owners::LockedOwner;
+use crate::services::owners::new_owner_row;
 use crate::services::written::written;
 
 /// The furthest that an instance's clock may be from the database's when a year begins.

@@ -10,10 +10,23 @@ use db::Error;
 use db::EventRow;
 use db::OwnedPosition;
 use db::ResourceKey;
-use phi::{KeyError, OpenError, OrganizationId, Owner, Purpose, Requested, StoreError, WrappedKey};
-use phi_types::{AuthenticatedRow, KeyStore as _, row_digest, tables};
+use phi::KeyError;
+use phi::OpenError;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::Purpose;
+use phi::Requested;
+use phi::StoreError;
+use phi::WrappedKey;
+use phi_types::AuthenticatedRow;
+use phi_types::KeyStore as _;
+use phi_types::row_digest;
+use phi_types::tables;
 
-use super::world::{ELSEWHERE, SAME, Subject, World};
+use super::world::ELSEWHERE;
+use super::world::SAME;
+use super::world::Subject;
+use super::world::World;
 
 /// What came of a query and of the verification of its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

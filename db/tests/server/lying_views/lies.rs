@@ -1,9 +1,11 @@
 //! Views, and tables where a query names an index, in the place of tables.
 
+use sqlx::Executor as _;
+use sqlx::Row as _;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor as _, Row as _};
 
-use super::world::{Subject, World};
+use super::world::Subject;
+use super::world::World;
 
 /// Where the value of a column comes from.
 #[derive(Clone, Copy, Debug)]

@@ -3,22 +3,52 @@
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use audit::{Commitment, HashChain, RowsCommitment, UnplacedEvent, WrittenRow};
-use db::{
-    ChangeCounterRow, ChangeRow, CredentialRow, Database, DemographicsRow, EventRow,
-    IndexVersionRow, OrganizationRow, OwnerRow, PatientToken, PersonRow, ResourceRow, SessionRow,
-    VersionRow,
-};
-use phi::{
-    AuthorizationKey, DevelopmentKeyring, IndexParameter, KeyId, KeyService, KeyStore, Keyring,
-    KeyringSettings, MemoryKeys, NewOrganization, NewScope, OrganizationId, Owner, OwnerKind,
-    PatientId, Purpose, StoreError, WrappedKey,
-};
-use phi_types::{AuthenticatedRow, random_bytes, row_digest};
+use audit::Commitment;
+use audit::HashChain;
+use audit::RowsCommitment;
+use audit::UnplacedEvent;
+use audit::WrittenRow;
+use db::ChangeCounterRow;
+use db::ChangeRow;
+use db::CredentialRow;
+use db::Database;
+use db::DemographicsRow;
+use db::EventRow;
+use db::IndexVersionRow;
+use db::OrganizationRow;
+use db::OwnerRow;
+use db::PatientToken;
+use db::PersonRow;
+use db::ResourceRow;
+use db::SessionRow;
+use db::VersionRow;
+use phi::AuthorizationKey;
+use phi::DevelopmentKeyring;
+use phi::IndexParameter;
+use phi::KeyId;
+use phi::KeyService;
+use phi::KeyStore;
+use phi::Keyring;
+use phi::KeyringSettings;
+use phi::MemoryKeys;
+use phi::NewOrganization;
+use phi::NewScope;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::OwnerKind;
+use phi::PatientId;
+use phi::Purpose;
+use phi::StoreError;
+use phi::WrappedKey;
+use phi_types::AuthenticatedRow;
+use phi_types::random_bytes;
+use phi_types::row_digest;
 use sqlx::Executor as _;
 use time::Duration;
 
-use crate::server::rows::{self, id, noon};
+use crate::server::rows;
+use crate::server::rows::id;
+use crate::server::rows::noon;
 use crate::server::scratch::Scratch;
 
 /// The subject whose rows are requested.

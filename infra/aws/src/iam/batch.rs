@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 /// Questions of one or many architectures. What mutants have in common is asked once.
 #[derive(Debug, Default)]

@@ -5,11 +5,14 @@ mod document;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use self::document::{list, plain};
+use self::document::list;
+use self::document::plain;
 use super::names::Names;
-use crate::{Architecture, Resource};
+use crate::Architecture;
+use crate::Resource;
 
 /// A policy, and what has to be said of it when it is wrong.
 #[derive(Clone, Debug)]

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::batch::Answers;
 use super::catalogue::matches;
-use super::questions::{Ban, Permitted, Questions};
+use super::questions::Ban;
+use super::questions::Permitted;
+use super::questions::Questions;
 use crate::rules::Verdict;
 
 /// Something that a role may do.

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::Value;
 
 use super::collect::label;
-use crate::{Architecture, Reference, Resource};
+use crate::Architecture;
+use crate::Reference;
+use crate::Resource;
 
 /// The names of an architecture's resources.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,9 @@ mod surface;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
 use super::UNDERSTOOD;
 use super::batch::Batch;

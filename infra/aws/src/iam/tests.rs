@@ -1,10 +1,14 @@
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
-use super::batch::{Answers, Batch};
+use super::PRODUCT;
+use super::UNDERSTOOD;
+use super::batch::Answers;
+use super::batch::Batch;
 use super::catalogue::Catalogue;
-use super::{PRODUCT, UNDERSTOOD};
 use crate::Architecture;
 use crate::rules::Verdict;
 

@@ -1,6 +1,7 @@
 //! What every service unit of an instance is held to.
 
-use super::{Machine, Unit};
+use super::Machine;
+use super::Unit;
 use crate::rules::Verdict;
 
 /// A rule: its name, and what is wrong with a unit in its eyes.

@@ -6,11 +6,17 @@ use std::collections::BTreeMap;
 use ipnet::Ipv4Net;
 use serde_json::Value;
 
-use super::group::{Direction, port};
-use super::place::{Cover, Place, Sure};
-use super::read::{Findings, number};
-use super::traffic::{Protocol, Traffic};
-use crate::{Architecture, Resource};
+use super::group::Direction;
+use super::group::port;
+use super::place::Cover;
+use super::place::Place;
+use super::place::Sure;
+use super::read::Findings;
+use super::read::number;
+use super::traffic::Protocol;
+use super::traffic::Traffic;
+use crate::Architecture;
+use crate::Resource;
 
 /// A network ACL, its entries in the order in which they are asked.
 #[derive(Debug, Default)]

@@ -2,10 +2,12 @@
 
 use super::flow::clients;
 use super::group::Direction;
-use super::listed::{self, between};
+use super::listed;
+use super::listed::between;
 use super::model::Model;
 use super::network::Subnet;
-use super::node::{Node, Role};
+use super::node::Node;
+use super::node::Role;
 use super::place::Place;
 use super::traffic::Traffic;
 

@@ -4,9 +4,12 @@ use super::group::Direction;
 use super::listed::answers;
 use super::model::Model;
 use super::network::Subnet;
-use super::node::{Node, Role};
-use super::place::{Place, Sure};
-use super::traffic::{Protocol, Traffic};
+use super::node::Node;
+use super::node::Role;
+use super::place::Place;
+use super::place::Sure;
+use super::traffic::Protocol;
+use super::traffic::Traffic;
 
 /// Which walls stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! All flows that are possible, and the ways that they make together.
 
-use super::flow::{Walls, flow};
+use super::flow::Walls;
+use super::flow::flow;
 use super::model::Model;
-use super::node::{Node, Role};
+use super::node::Node;
+use super::node::Role;
 use super::place::Sure;
 use super::traffic::Traffic;
 

@@ -6,10 +6,17 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use super::listed::S3_PREFIX_LISTS;
-use super::place::{Cover, Place, Sure, is_loopback};
-use super::read::{Findings, id, number};
-use super::traffic::{Protocol, Traffic};
-use crate::{Architecture, Resource};
+use super::place::Cover;
+use super::place::Place;
+use super::place::Sure;
+use super::place::is_loopback;
+use super::read::Findings;
+use super::read::id;
+use super::read::number;
+use super::traffic::Protocol;
+use super::traffic::Traffic;
+use crate::Architecture;
+use crate::Resource;
 
 /// A security group with all its rules, inline and of their own.
 #[derive(Debug, Default)]

@@ -1,7 +1,9 @@
 //! What may be reached from where: the one list that everything else is held against.
 
-use super::node::{Node, Role};
-use super::traffic::{Protocol, Traffic};
+use super::node::Node;
+use super::node::Role;
+use super::traffic::Protocol;
+use super::traffic::Traffic;
 
 /// A flow that the architecture needs.
 #[derive(Debug)]

@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::acl::{Acl, acls};
-use super::group::{Group, groups};
+use super::acl::Acl;
+use super::acl::acls;
+use super::group::Group;
+use super::group::groups;
 use super::known::is_known;
-use super::network::{Subnet, subnets};
-use super::node::{Node, Role, Targets, nodes};
+use super::network::Subnet;
+use super::network::subnets;
+use super::node::Node;
+use super::node::Role;
+use super::node::Targets;
+use super::node::nodes;
 use super::read::Findings;
-use super::resolver::{Resolver, resolvers};
+use super::resolver::Resolver;
+use super::resolver::resolvers;
 use crate::Architecture;
 
 /// The model, and what it could not make sense of.

@@ -7,7 +7,8 @@ use ipnet::Ipv4Net;
 use super::acl::associations;
 use super::place::is_private;
 use super::read::Findings;
-use crate::{Architecture, Resource};
+use crate::Architecture;
+use crate::Resource;
 
 /// A subnet.
 #[derive(Debug)]

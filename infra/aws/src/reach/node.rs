@@ -7,7 +7,8 @@ mod machine;
 
 use super::read::Findings;
 use crate::Architecture;
-pub(crate) use balancer::{Listener, Targets};
+pub(crate) use balancer::Listener;
+pub(crate) use balancer::Targets;
 
 /// The part that something plays, found by how it is connected and never by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,17 +3,28 @@
 mod canvas;
 mod layout;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::flow::Walls;
-use super::graph::{Edge, edges};
-use super::listed::{FLOWS, between};
+use super::graph::Edge;
+use super::graph::edges;
+use super::listed::FLOWS;
+use super::listed::between;
 use super::model::Model;
-use super::node::{Node, Role};
+use super::node::Node;
+use super::node::Role;
 use super::traffic::Traffic;
-use crate::{Architecture, Reference};
-use canvas::{Area, Canvas};
-use layout::{BUILDER, INTERNET, LEFT, Layout, TOP, WIDTH};
+use crate::Architecture;
+use crate::Reference;
+use canvas::Area;
+use canvas::Canvas;
+use layout::BUILDER;
+use layout::INTERNET;
+use layout::LEFT;
+use layout::Layout;
+use layout::TOP;
+use layout::WIDTH;
 
 const TITLE: &str = "Who can open a connection to whom, computed from the templates";
 

@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
-use crate::{Reference, Resource};
+use crate::Reference;
+use crate::Resource;
 
 /// What the model could not make sense of. While there is one, no statement about what can be
 /// reached is worth anything.

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::read::{Findings, id, number};
-use crate::{Architecture, Resource};
+use super::read::Findings;
+use super::read::id;
+use super::read::number;
+use crate::Architecture;
+use crate::Resource;
 
 /// What the resolver of a network answers.
 #[derive(Debug)]

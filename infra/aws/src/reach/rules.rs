@@ -7,7 +7,8 @@ mod reached;
 mod walls;
 
 use super::flow::Walls;
-use super::graph::{Edge, edges};
+use super::graph::Edge;
+use super::graph::edges;
 use super::model::Model;
 use crate::Architecture;
 use crate::rules::Verdict;

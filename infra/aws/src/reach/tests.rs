@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{draw, judge, names};
+use super::draw;
+use super::judge;
+use super::names;
 use crate::Architecture;
 use crate::rules::Verdict;
 use faults::FAULTS;

@@ -1,10 +1,13 @@
 //! Each intrinsic function.
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
 use super::Scope;
 use crate::cidr;
-use crate::fault::{Fault, Within as _};
+use crate::fault::Fault;
+use crate::fault::Within as _;
 use crate::text::Text;
 
 impl Scope<'_> {

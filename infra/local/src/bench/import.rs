@@ -2,14 +2,17 @@
 //! size in the same server, in the clear and without an audit trail: what durability alone costs.
 
 use std::fmt::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::process::Stdio;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use super::Place;
 use super::figures::Figures;
-use crate::import::{Importer, expand};
+use crate::import::Importer;
+use crate::import::expand;
 use crate::progress::Progress;
 use crate::server::DATABASE;
 

@@ -2,13 +2,16 @@
 //! few seconds.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use hdrhistogram::Histogram;
-use http::{Request, header};
+use http::Request;
+use http::header;
 
 use crate::front_door::FrontDoor;
 

@@ -1,7 +1,8 @@
 //! Who runs on which core. What is measured has the first one; load and origin share the second.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::process::Stdio;
 
 use anyhow::Context;
 

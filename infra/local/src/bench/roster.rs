@@ -5,18 +5,27 @@
     reason = "JSON is looked into by index, which gives null for what is absent; lists are indexed modulo their length"
 )]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
 use bytes::Bytes;
 use futures::future::try_join_all;
-use http::{Request, Response, StatusCode, header};
-use serde_json::{Value, json};
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use serde_json::Value;
+use serde_json::json;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::figures::{Figures, median};
-use super::{Place, import};
+use super::Place;
+use super::figures::Figures;
+use super::figures::median;
+use super::import;
 use crate::accounts::Accounts;
 use crate::front_door::FrontDoor;
 use crate::progress::Progress;

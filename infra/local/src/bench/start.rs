@@ -1,6 +1,7 @@
 //! From `up` to ready, everything built and the data there. The peer is the database server alone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::bail;
 

@@ -17,18 +17,24 @@ mod saturated;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use load::{Client, Group, Protocol};
+use load::Client;
+use load::Group;
+use load::Protocol;
 
-use super::{median, pin, short};
+use super::median;
+use super::pin;
+use super::short;
 use crate::progress::Progress;
 use crate::supervise::StopSignals;
 
 use contenders::Site;
-use results::{Figure, Results};
+use results::Figure;
+use results::Results;
 use running::Running;
 
 /// What is asked for: a route of ours that is open to everyone.

@@ -2,14 +2,17 @@
 
 use std::env;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
+use crate::binaries;
 use crate::home::create_private_folder;
 use crate::packages::run_quietly;
 use crate::progress::Progress;
-use crate::{binaries, workspace};
+use crate::workspace;
 
 /// What goes into the images.
 const PROGRAMS: [&str; 4] = ["web", "app", "migrate", "issue-development-certificates"];

@@ -3,9 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::Request;
+use http::StatusCode;
+use http::header;
 use serde_json::Value;
 
 use crate::accounts::Accounts;
@@ -14,12 +18,14 @@ use crate::home::Home;
 use crate::import::Importer;
 use crate::progress::Progress;
 use crate::settings::Ports;
-use crate::{token, workspace};
+use crate::token;
+use crate::workspace;
 
+use super::Checked;
 use super::binaries::Programs;
+use super::confinement;
 use super::engine::Engine;
 use super::project::Project;
-use super::{Checked, confinement};
 
 /// A project of its own, beside one that may be in use.
 const PROJECT: &str = "hipaa-stack-test";

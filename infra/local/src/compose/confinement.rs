@@ -1,7 +1,9 @@
 //! What every container is held to, as the engine reports it and as the kernel enforces it.
 
-use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use anyhow::Context;
+use anyhow::ensure;
+use serde_json::Value;
+use serde_json::json;
 
 use super::project::Project;
 

@@ -2,16 +2,22 @@
 //! in the cache folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
+use anyhow::anyhow;
 
 use crate::environment::Variables;
 use crate::home::create_private_folder;
 use crate::packages;
-use crate::process::{Process, ProcessId, Program, last_lines};
+use crate::process::Process;
+use crate::process::ProcessId;
+use crate::process::Program;
+use crate::process::last_lines;
 use crate::progress::Progress;
 use crate::workspace;
 

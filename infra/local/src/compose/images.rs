@@ -3,16 +3,21 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::environment::Variables;
-use crate::packages::{self, debian_mirror, run_quietly};
+use crate::packages;
+use crate::packages::debian_mirror;
+use crate::packages::run_quietly;
 use crate::progress::Progress;
 use crate::workspace;
 
-use super::engine::{Engine, succeeds};
+use super::engine::Engine;
+use super::engine::succeeds;
 
 /// Debian as it comes, small.
 const RUNTIME: &str = "stack.local/debian:bookworm";

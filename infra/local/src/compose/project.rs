@@ -2,20 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
 
 use crate::environment::Variables;
-use crate::home::{Home, create_private_folder, write_private};
-use crate::process::{ProcessId, last_lines, open_log};
+use crate::home::Home;
+use crate::home::create_private_folder;
+use crate::home::write_private;
+use crate::process::ProcessId;
+use crate::process::last_lines;
+use crate::process::open_log;
 use crate::progress::Progress;
-use crate::settings::{Database, KeyService, Ports, Settings};
+use crate::settings::Database;
+use crate::settings::KeyService;
+use crate::settings::Ports;
+use crate::settings::Settings;
 use crate::state::State;
 use crate::workspace;
 
-use super::binaries::{self, Programs};
+use super::binaries;
+use super::binaries::Programs;
 use super::engine::Engine;
 use super::images;
 

@@ -3,14 +3,17 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::environment::Variables;
 use crate::home::create_private_folder;
-use crate::packages::{debian_mirror, run_quietly};
+use crate::packages::debian_mirror;
+use crate::packages::run_quietly;
 use crate::progress::Progress;
 use crate::workspace;
 

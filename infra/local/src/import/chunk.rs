@@ -8,9 +8,11 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::index::{Head, References};
+use super::index::Head;
+use super::index::References;
 use super::kind::Wave;
-use super::prepare::{Prepared, prepare};
+use super::prepare::Prepared;
+use super::prepare::prepare;
 use super::source::each_item;
 
 /// A group is closed at so many entries…

@@ -1,15 +1,18 @@
 //! What a file brings: how many resources of which types, and which `urn:uuid:` names them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::kind::{Kind, Wave};
+use super::kind::Kind;
+use super::kind::Wave;
 use super::ledger::Contents;
-use super::source::{Item, each_item};
+use super::source::Item;
+use super::source::each_item;
 
 /// The first things to know of a resource.
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! The resource types that a stack stores, and the order in which they are sent.
 
-use fhir::{Compartment, ResourceType};
+use fhir::Compartment;
+use fhir::ResourceType;
 
 /// A part of a file that is sent before the next one begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,15 +1,19 @@
 //! The record of what was acknowledged, one file per imported file. It holds no name and no
 //! content: names of patients' files are often the patients' names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::Serialize;
 
 use super::kind::Wave;
-use crate::home::{create_private_folder, write_private};
+use crate::home::create_private_folder;
+use crate::home::write_private;
 
 /// Changes when groups are made differently.
 const PLAN: &str = "100 entries, 4 MiB";

@@ -1,12 +1,16 @@
 //! From an entry of a file to an entry of a transaction: `PUT Type/id`, references resolved,
 //! everything else as it came.
 
+use serde_json::Value;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
-use super::index::{Head, References, urn};
+use super::index::Head;
+use super::index::References;
+use super::index::urn;
 use super::kind::Kind;
-use super::source::{Item, Place};
+use super::source::Item;
+use super::source::Place;
 
 /// An entry that is ready to be sent.
 #[derive(Clone, Debug)]

@@ -2,11 +2,17 @@
 //! is really wrong stays out.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::HeaderMap;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
 use serde_json::Value;
 use tokio::sync::Mutex;
 

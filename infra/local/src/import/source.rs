@@ -5,13 +5,17 @@ mod bundle;
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use flate2::read::MultiGzDecoder;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
+use sha2::Digest;
+use sha2::Sha256;
 
 /// One entry may not be larger than this; the front door takes less.
 const LARGEST: u64 = 64 * 1024 * 1024;

@@ -1,16 +1,24 @@
 //! Everything about the templates that needs no account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::panic;
 use std::path::Path;
-use std::{panic, thread};
+use std::thread;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use anyhow::ensure;
+use posture::Architecture;
+use posture::machine;
 use posture::orphans::Surroundings;
-use posture::{Architecture, machine, quotas, reach, rules};
+use posture::quotas;
+use posture::reach;
+use posture::rules;
 
 use super::guard::Guard;
 use super::policies;
-use super::project::{ENVIRONMENTS, Project};
+use super::project::ENVIRONMENTS;
+use super::project::Project;
 use super::render;
 use crate::progress::Progress;
 

@@ -12,7 +12,8 @@ mod stacks;
 mod wait;
 mod way;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::ValueEnum;
 
 use super::project::Project;
 use crate::progress::Progress;

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
-use posture::rules::{self, Verdict};
-use posture::{Architecture, Sight};
+use anyhow::Context;
+use anyhow::bail;
+use posture::Architecture;
+use posture::Sight;
+use posture::rules;
+use posture::rules::Verdict;
 
 use crate::progress::Progress;
 use crate::tools::CFN_GUARD;

@@ -4,24 +4,34 @@ mod peers;
 mod report;
 
 use std::collections::BTreeMap;
+use std::panic;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::{panic, thread};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
 
-use anyhow::{Context, ensure};
-use posture::controls::{Control, Mutant};
+use anyhow::Context;
+use anyhow::ensure;
+use posture::Architecture;
+use posture::controls::Control;
+use posture::controls::Mutant;
+use posture::machine;
 use posture::machine::Machine;
+use posture::reach;
 use posture::rules::Verdict;
-use posture::{Architecture, machine, reach};
 
 use super::guard::Guard;
 use super::policies;
-use super::project::{ENVIRONMENTS, Project};
+use super::project::ENVIRONMENTS;
+use super::project::Project;
 use crate::progress::Progress;
 
 pub(super) use peers::compare;
-pub(super) use report::{End, Outcome, Study};
+pub(super) use report::End;
+pub(super) use report::Outcome;
+pub(super) use report::Study;
 
 /// So many documents are given to cfn-guard at a time.
 const BATCH: usize = 16;

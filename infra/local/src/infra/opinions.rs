@@ -6,21 +6,28 @@ mod stays;
 mod surroundings;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use posture::Architecture;
-use time::{Date, OffsetDateTime};
+use time::Date;
+use time::OffsetDateTime;
 
-pub(super) use mutants::{Mutated, Noticed, noticed};
+pub(super) use mutants::Mutated;
+pub(super) use mutants::Noticed;
+pub(super) use mutants::noticed;
 use stays::Stays;
 
 use super::check::Found;
-use super::project::{ENVIRONMENTS, Project};
+use super::project::ENVIRONMENTS;
+use super::project::Project;
 use crate::progress::Progress;
-use crate::tools::{Judge, Said};
+use crate::tools::Judge;
+use crate::tools::Said;
 
 /// Something that a public rule set does not like.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,9 +5,11 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::thread;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use anyhow::ensure;
 use posture::Architecture;
-use posture::iam::{Batch, Catalogue};
+use posture::iam::Batch;
+use posture::iam::Catalogue;
 use posture::rules::Verdict;
 
 use crate::progress::Progress;

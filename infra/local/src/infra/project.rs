@@ -1,13 +1,20 @@
 //! The folder `infra/aws`, read.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
+use posture::Architecture;
+use posture::Environment;
+use posture::Templates;
 use posture::controls::Register;
 use posture::iam::Catalogue;
-use posture::machine::{self, Machine};
-use posture::{Architecture, Environment, Templates, reach, rules};
+use posture::machine;
+use posture::machine::Machine;
+use posture::reach;
+use posture::rules;
 
 use crate::workspace;
 

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::project::{ENVIRONMENTS, Project};
+use super::project::ENVIRONMENTS;
+use super::project::Project;
 use crate::progress::Progress;
 use crate::tools;
 

@@ -1,16 +1,20 @@
 //! A database server without the rest of a stack, on which the account `migrate` may make
 //! databases of its own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::bail;
 use nix::sys::signal::Signal;
 
 use crate::settings::DATABASE_MEMORY;
 
-use super::{Extras, Server, greets};
+use super::Extras;
+use super::Server;
+use super::greets;
 use crate::home::Home;
-use crate::process::{Process, last_lines};
+use crate::process::Process;
+use crate::process::last_lines;
 
 /// A running server; killed when dropped.
 #[derive(Debug)]

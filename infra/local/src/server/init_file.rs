@@ -1,7 +1,8 @@
 //! What the server executes at each start, before it admits anyone: removes every account with a
 //! password (or without one), and sees to the four that need a certificate.
 
-use crate::server::{DATABASE, Extras};
+use crate::server::DATABASE;
+use crate::server::Extras;
 use crate::settings::Database;
 
 /// The accounts' template, kept beside the migrations and grants that rely on it.

@@ -4,12 +4,15 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::home::Home;
 use crate::packages;
 use crate::progress::Progress;
-use crate::server::{Server, release, version_of};
+use crate::server::Server;
+use crate::server::release;
+use crate::server::version_of;
 use crate::settings::Database;
 
 /// What Debian calls the server without a service, and what belongs to it.

@@ -3,15 +3,19 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 
 use crate::home::create_private_folder;
-use crate::packages::{self, run_quietly};
+use crate::packages;
+use crate::packages::run_quietly;
 use crate::progress::Progress;
-use crate::server::{Server, version_of};
+use crate::server::Server;
+use crate::server::version_of;
 use crate::settings::Database;
 use crate::workspace;
 

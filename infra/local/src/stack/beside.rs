@@ -9,7 +9,8 @@ use super::Stack;
 use super::processes::await_ready;
 use crate::environment;
 use crate::ports::free_ports;
-use crate::process::{Process, Program};
+use crate::process::Process;
+use crate::process::Program;
 use crate::settings::Settings;
 use crate::status::Status;
 

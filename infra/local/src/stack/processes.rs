@@ -1,15 +1,22 @@
 //! A stack's processes one by one: started and awaited, stopped, killed or halted by name.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use nix::sys::signal::Signal;
 
-use super::{STOPPING, Stack};
+use super::STOPPING;
+use super::Stack;
+use crate::emulator;
+use crate::environment;
 use crate::home::Home;
-use crate::process::{Process, Program, last_lines};
+use crate::process::Process;
+use crate::process::Program;
+use crate::process::last_lines;
+use crate::readiness;
 use crate::settings::Settings;
-use crate::{emulator, environment, readiness};
 
 /// How long a process may take until it is ready.
 const PATIENCE: Duration = Duration::from_mins(1);

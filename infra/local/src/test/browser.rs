@@ -1,7 +1,8 @@
 //! The pages in a real browser.
 
+use super::Shared;
 use super::step::StepResult;
-use super::{Shared, whole_stack};
+use super::whole_stack;
 use crate::packages;
 use crate::progress::Progress;
 

@@ -5,11 +5,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::{Context, bail};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use anyhow::Context;
+use anyhow::bail;
+use tokio::io::AsyncBufReadExt;
+use tokio::io::BufReader;
 use tokio::process::Command;
 
-use super::step::{Counts, StepResult};
+use super::step::Counts;
+use super::step::StepResult;
 use crate::workspace;
 
 /// Variables of a run.

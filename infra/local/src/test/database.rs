@@ -6,12 +6,14 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::cargo;
-use super::step::{Counts, StepResult};
+use super::step::Counts;
+use super::step::StepResult;
 use crate::certificates;
 use crate::home::Home;
 use crate::ports::free_ports;
 use crate::progress::Progress;
-use crate::server::{Bare, Server};
+use crate::server::Bare;
+use crate::server::Server;
 use crate::settings::Database;
 
 /// Runs them on each server in turn.

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use tokio::process::Command;
 
-use super::step::{Counts, StepResult};
+use super::step::Counts;
+use super::step::StepResult;
 use crate::progress::Progress;
 use crate::tools::Crate;
 

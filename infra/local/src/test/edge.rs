@@ -1,7 +1,8 @@
 //! The edge, tried by other people's tools and by whoever would like to get past it.
 
+use super::Shared;
 use super::step::StepResult;
-use super::{Shared, whole_stack};
+use super::whole_stack;
 use crate::progress::Progress;
 use crate::tools;
 

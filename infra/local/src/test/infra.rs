@@ -2,10 +2,13 @@
 
 use anyhow::Context;
 
-use super::step::{Counts, StepResult};
-use super::{Shared, cargo};
+use super::Shared;
+use super::cargo;
+use super::step::Counts;
+use super::step::StepResult;
+use crate::infra;
 use crate::progress::Progress;
-use crate::{infra, tools};
+use crate::tools;
 
 /// Takes every proof that needs no account.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {

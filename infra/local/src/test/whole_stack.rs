@@ -6,8 +6,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::Shared;
+use super::cargo;
 use super::step::StepResult;
-use super::{Shared, cargo};
 use crate::binaries;
 use crate::home::Home;
 use crate::progress::Progress;

@@ -1,6 +1,7 @@
 //! Programs that cargo installs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;

@@ -1,14 +1,17 @@
 //! The regression tests of the OWASP Core Rule Set, from Debian's sources of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use serde::Deserialize;
 
 use super::once::once;
 use super::python::Python;
-use crate::packages::{debian_mirror, run_quietly};
+use crate::packages::debian_mirror;
+use crate::packages::run_quietly;
 use crate::progress::Progress;
 
 /// What Debian 13 has: its place in the archive, and what its bytes add up to.

@@ -6,14 +6,20 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{CFN_GUARD, NODE, Npm, Python};
+use super::CFN_GUARD;
+use super::NODE;
+use super::Npm;
+use super::Python;
 use crate::progress::Progress;
 
 /// AWS's own linter of `CloudFormation`.

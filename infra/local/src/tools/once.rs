@@ -1,7 +1,8 @@
 //! What is made once on a machine.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 

@@ -1,13 +1,15 @@
 //! Packages of `PyPI`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;
 
 use super::once::once;
-use crate::packages::{self, run_quietly};
+use crate::packages;
+use crate::packages::run_quietly;
 use crate::progress::Progress;
 
 /// Packages in a Python environment of their own.

@@ -6,7 +6,9 @@ use std::process::Command;
 use anyhow::Context;
 
 use super::once::once;
-use crate::packages::{self, debian_mirror, run_quietly};
+use crate::packages;
+use crate::packages::debian_mirror;
+use crate::packages::run_quietly;
 use crate::progress::Progress;
 
 /// What an image of ours brings, as far as Debian has it. The AWS CLI is left out: nothing here is AWS.

@@ -1,7 +1,14 @@
 //! Bodies as large as a route takes, and larger; and those that break off, or break a rule, after a
 //! part of them had to be handed on.
 
-use super::case::{Case, Expect, Sees, cut, declined, form, passed, sees_form};
+use super::case::Case;
+use super::case::Expect;
+use super::case::Sees;
+use super::case::cut;
+use super::case::declined;
+use super::case::form;
+use super::case::passed;
+use super::case::sees_form;
 
 /// What a form may hold.
 const SMALL: usize = 64 << 10;

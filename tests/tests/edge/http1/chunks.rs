@@ -1,6 +1,15 @@
 //! Chunked bodies: sizes, extensions, line ends, trailers.
 
-use super::case::{Case, Expect, SMUGGLED, cut, form, page, passed, refused, sees_form, sees_page};
+use super::case::Case;
+use super::case::Expect;
+use super::case::SMUGGLED;
+use super::case::cut;
+use super::case::form;
+use super::case::page;
+use super::case::passed;
+use super::case::refused;
+use super::case::sees_form;
+use super::case::sees_page;
 
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 

@@ -1,6 +1,14 @@
 //! Header fields that are between two neighbours, that may come once, or that ask for something.
 
-use super::case::{Case, SMUGGLED, declined, form, page, passed, refused, sees_form, sees_page};
+use super::case::Case;
+use super::case::SMUGGLED;
+use super::case::declined;
+use super::case::form;
+use super::case::page;
+use super::case::passed;
+use super::case::refused;
+use super::case::sees_form;
+use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = hops();

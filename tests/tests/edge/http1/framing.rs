@@ -1,6 +1,12 @@
 //! The lines of a head: their ends, their names, their values, their number.
 
-use super::case::{Case, SMUGGLED, cut, page, passed, refused, sees_page};
+use super::case::Case;
+use super::case::SMUGGLED;
+use super::case::cut;
+use super::case::page;
+use super::case::passed;
+use super::case::refused;
+use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = folds();

@@ -1,6 +1,13 @@
 //! Whom a request is for: exactly one host, and ours.
 
-use super::case::{Case, Expect, SMUGGLED, declined, page, passed, refused, sees_page};
+use super::case::Case;
+use super::case::Expect;
+use super::case::SMUGGLED;
+use super::case::declined;
+use super::case::page;
+use super::case::passed;
+use super::case::refused;
+use super::case::sees_page;
 
 const HOST: &str = "clinic.example";
 

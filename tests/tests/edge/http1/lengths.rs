@@ -1,8 +1,16 @@
 //! `Content-Length` in all its spellings.
 
-use super::case::{
-    Case, Expect, SMUGGLED, cut, declined, form, page, passed, refused, sees_form, sees_page,
-};
+use super::case::Case;
+use super::case::Expect;
+use super::case::SMUGGLED;
+use super::case::cut;
+use super::case::declined;
+use super::case::form;
+use super::case::page;
+use super::case::passed;
+use super::case::refused;
+use super::case::sees_form;
+use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = values();

@@ -1,8 +1,17 @@
 //! Request lines: versions, spaces, methods, and what is no HTTP/1.1 at all.
 
-use super::case::{
-    Case, Expect, FORM, PAGE, SMUGGLED, declined, form, page, passed, refused, sees_form, sees_page,
-};
+use super::case::Case;
+use super::case::Expect;
+use super::case::FORM;
+use super::case::PAGE;
+use super::case::SMUGGLED;
+use super::case::declined;
+use super::case::form;
+use super::case::page;
+use super::case::passed;
+use super::case::refused;
+use super::case::sees_form;
+use super::case::sees_page;
 
 const HOST: &str = "Host: clinic.example\r\n\r\n";
 

@@ -1,6 +1,10 @@
 //! Paths and queries: one form, known routes, nothing that is read in two ways.
 
-use super::case::{Case, Sees, declined, passed, refused};
+use super::case::Case;
+use super::case::Sees;
+use super::case::declined;
+use super::case::passed;
+use super::case::refused;
 
 const PATIENT: &str = "/fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
 

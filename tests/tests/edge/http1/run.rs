@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use tests::edge::{Edge, Message, Plan, Rest, Seen, Wire};
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
+use tests::edge::Edge;
+use tests::edge::Message;
+use tests::edge::Plan;
+use tests::edge::Rest;
+use tests::edge::Seen;
+use tests::edge::Wire;
 use uuid::Uuid;
 
-use super::case::{Case, Expect, Sees};
+use super::case::Case;
+use super::case::Expect;
+use super::case::Sees;
 
 /// How long the end of a connection may take.
 pub(super) const END: Duration = Duration::from_secs(5);

@@ -1,9 +1,16 @@
 //! Two framings at once, and all spellings of one that somebody does not take for one. What is behind
 //! them is a second request for whoever reads the other framing.
 
-use super::case::{
-    Case, Expect, SMUGGLED, declined, form, page, passed, refused, sees_form, sees_page,
-};
+use super::case::Case;
+use super::case::Expect;
+use super::case::SMUGGLED;
+use super::case::declined;
+use super::case::form;
+use super::case::page;
+use super::case::passed;
+use super::case::refused;
+use super::case::sees_form;
+use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = both();

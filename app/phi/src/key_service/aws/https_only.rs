@@ -1,7 +1,9 @@
 //! No request in the clear.
 
+use aws_sdk_kms::config::ConfigBag;
+use aws_sdk_kms::config::Intercept;
+use aws_sdk_kms::config::RuntimeComponents;
 use aws_sdk_kms::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kms::error::BoxError;
 
 use super::AwsKmsError;

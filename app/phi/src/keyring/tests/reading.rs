@@ -1,7 +1,12 @@
 //! Verifying rows and opening values, also against a store that lies.
 
+use phi_types::AuthenticatedRow;
+use phi_types::Authority;
+use phi_types::ColumnEncoder;
+use phi_types::RowMac;
+use phi_types::Table;
 use phi_types::columns::Given;
-use phi_types::{AuthenticatedRow, Authority, ColumnEncoder, RowMac, Table, tables};
+use phi_types::tables;
 use uuid::Uuid;
 
 use super::*;

@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::future::Future;
 
-use super::{Purpose, WrappedKey};
-use crate::ids::{KeyId, OrganizationId};
+use super::Purpose;
+use super::WrappedKey;
+use crate::ids::KeyId;
+use crate::ids::OrganizationId;
 use crate::owner::Owner;
 
 /// The `keys` table, as its readers see it. Keys are inserted in the transaction that inserts their owner.

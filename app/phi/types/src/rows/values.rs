@@ -3,12 +3,21 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{ColumnType, ColumnValue};
+use super::ColumnType;
+use super::ColumnValue;
 use crate::change::ChangeKind;
-use crate::ids::{KeyId, OrganizationId, PatientId, PersonId, RowId, SessionId};
-use crate::index::{IndexState, IndexToken};
-use crate::keys::{KeyState, Purpose};
-use crate::owner::{OwnerKind, OwnerState};
+use crate::ids::KeyId;
+use crate::ids::OrganizationId;
+use crate::ids::PatientId;
+use crate::ids::PersonId;
+use crate::ids::RowId;
+use crate::ids::SessionId;
+use crate::index::IndexState;
+use crate::index::IndexToken;
+use crate::keys::KeyState;
+use crate::keys::Purpose;
+use crate::owner::OwnerKind;
+use crate::owner::OwnerState;
 use crate::sealed::Sealed;
 
 /// Implements [`ColumnValue`] for types that always have a value.

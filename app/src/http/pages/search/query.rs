@@ -5,7 +5,8 @@ use time::macros::format_description;
 use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
-use fhir::search::{self, PatientQuery};
+use fhir::search;
+use fhir::search::PatientQuery;
 
 /// Patients on a page of results; more than that ask for a narrower search.
 const COUNT: &str = "100";

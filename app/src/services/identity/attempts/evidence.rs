@@ -4,8 +4,10 @@
 //! system's authorization key. Rows are looked up by token; only a stored row has a proof to compare. Evidence expires
 //! because tokens of earlier periods are not looked up.
 
-use db::{AddressEvidence, EVIDENCE_PERIODS};
-use time::{Date, Duration};
+use db::AddressEvidence;
+use db::EVIDENCE_PERIODS;
+use time::Date;
+use time::Duration;
 
 use super::halves;
 use crate::limits::sign_in::EVIDENCE_DAYS;
@@ -67,7 +69,8 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest as _, Sha256};
+    use sha2::Digest as _;
+    use sha2::Sha256;
     use time::macros::date;
 
     use super::*;

@@ -1,8 +1,11 @@
 //! Limiters in the memory of this instance: no database can permit more than they do.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 use db::AttemptCounter;
 

@@ -1,9 +1,14 @@
 //! A bounded queue that serves clients round robin. Each client may hold a share of its places.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::collections::VecDeque;
 
-use crate::limits::sign_in::{CLIENT_PLACES, QUEUE_PLACES, RESERVED_PLACES, SITE_PLACES};
-use crate::services::identity::client::{ClientPrefix, ClientSite};
+use crate::limits::sign_in::CLIENT_PLACES;
+use crate::limits::sign_in::QUEUE_PLACES;
+use crate::limits::sign_in::RESERVED_PLACES;
+use crate::limits::sign_in::SITE_PLACES;
+use crate::services::identity::client::ClientPrefix;
+use crate::services::identity::client::ClientSite;
 
 /// The places of a queue, those reserved for known clients, and those that one client and one site may hold.
 #[derive(Clone, Copy, Debug)]

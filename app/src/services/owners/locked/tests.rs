@@ -1,9 +1,14 @@
 //! Summing the heads of an owner under another key of it.
 
-use phi::{
-    DevelopmentKeyring, KeyService, Keyring, KeyringSettings, MemoryKeys, NewOrganization,
-    NewScope, PatientId, random_bytes,
-};
+use phi::DevelopmentKeyring;
+use phi::KeyService;
+use phi::Keyring;
+use phi::KeyringSettings;
+use phi::MemoryKeys;
+use phi::NewOrganization;
+use phi::NewScope;
+use phi::PatientId;
+use phi::random_bytes;
 use time::OffsetDateTime;
 
 use super::*;

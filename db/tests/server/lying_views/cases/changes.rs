@@ -1,10 +1,19 @@
 //! The change feed, and what rosters are built from.
 
-use db::{Error, RosterRow};
-use phi::{Owner, PatientId, Requested};
+use db::Error;
+use db::RosterRow;
+use phi::Owner;
+use phi::PatientId;
+use phi::Requested;
 use uuid::Uuid;
 
-use super::{Case, Outcome, World, answered, judged, one, several};
+use super::Case;
+use super::Outcome;
+use super::World;
+use super::answered;
+use super::judged;
+use super::one;
+use super::several;
 
 /// Columns of `demographics` that rosters do not read.
 const UNREAD: &[&str] = &[

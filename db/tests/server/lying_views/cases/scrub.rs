@@ -3,10 +3,16 @@
 use audit::RowsCommitment;
 use db::LoggedEvent;
 use phi::OrganizationId;
-use phi_types::{AuthenticatedRow as _, row_digest, tables};
+use phi_types::AuthenticatedRow as _;
+use phi_types::row_digest;
+use phi_types::tables;
 use uuid::Uuid;
 
-use super::{Case, Outcome, World, answered, judged};
+use super::Case;
+use super::Outcome;
+use super::World;
+use super::answered;
+use super::judged;
 
 pub(super) fn all() -> Vec<Case> {
     vec![

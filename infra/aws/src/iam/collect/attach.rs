@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
-use super::document::{holds_policy, list};
-use super::{Collecting, Kind, label};
+use super::Collecting;
+use super::Kind;
+use super::document::holds_policy;
+use super::document::list;
+use super::label;
 use crate::Resource;
 
 impl Collecting<'_> {

@@ -1,6 +1,8 @@
 //! Policies as JSON.
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
 /// One value, several or none, as a list.
 pub(super) fn list(value: Option<&Value>) -> Vec<&Value> {

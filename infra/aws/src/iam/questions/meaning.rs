@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Asking, Principal, STRANGER, Target};
+use super::Asking;
+use super::Principal;
+use super::STRANGER;
+use super::Target;
 use crate::iam::collect::Object;
 
 /// Roles of which only some layers of their policies count: the word, whether IAM gives everything,

@@ -2,10 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
-use super::{Asking, Principal, Request, Target, asker, certain, resource};
-use crate::iam::catalogue::{Case, Expectation, Present};
+use super::Asking;
+use super::Principal;
+use super::Request;
+use super::Target;
+use super::asker;
+use super::certain;
+use super::resource;
+use crate::iam::catalogue::Case;
+use crate::iam::catalogue::Expectation;
+use crate::iam::catalogue::Present;
 
 impl Asking<'_> {
     pub(super) fn case(&mut self, case: &Case) -> Result<(), String> {

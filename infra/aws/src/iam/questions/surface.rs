@@ -1,8 +1,16 @@
 //! All that each role may do, and what must and must not be in it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::{Asking, Ban, Permitted, STRANGER, allowing, asker, certain, resource};
+use super::Asking;
+use super::Ban;
+use super::Permitted;
+use super::STRANGER;
+use super::allowing;
+use super::asker;
+use super::certain;
+use super::resource;
 use crate::iam::PRODUCT;
 use crate::iam::catalogue::Case;
 

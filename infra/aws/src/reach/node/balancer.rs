@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Node, Role};
+use super::Node;
+use super::Role;
+use crate::Architecture;
+use crate::Resource;
 use crate::reach::group::port;
-use crate::reach::read::{Findings, id};
-use crate::{Architecture, Resource};
+use crate::reach::read::Findings;
+use crate::reach::read::id;
 
 /// A listener of a load balancer.
 #[derive(Debug)]

@@ -1,8 +1,13 @@
 //! Databases, and those that are restored as a test.
 
-use super::{Node, Role};
-use crate::reach::read::{Findings, id, ids, truth};
-use crate::{Architecture, Resource};
+use super::Node;
+use super::Role;
+use crate::Architecture;
+use crate::Resource;
+use crate::reach::read::Findings;
+use crate::reach::read::id;
+use crate::reach::read::ids;
+use crate::reach::read::truth;
 
 pub(super) fn databases<'a>(
     architecture: &'a Architecture,

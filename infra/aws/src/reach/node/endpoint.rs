@@ -1,6 +1,7 @@
 //! Endpoints: the doors to services of AWS.
 
-use super::{Node, Role};
+use super::Node;
+use super::Role;
 use crate::Architecture;
 use crate::reach::listed::S3_PREFIX_LISTS;
 use crate::reach::read::Findings;

@@ -3,9 +3,14 @@
 
 use serde_json::Value;
 
-use super::{Node, Role};
-use crate::reach::read::{Findings, id, ids, truth};
-use crate::{Architecture, Resource};
+use super::Node;
+use super::Role;
+use crate::Architecture;
+use crate::Resource;
+use crate::reach::read::Findings;
+use crate::reach::read::id;
+use crate::reach::read::ids;
+use crate::reach::read::truth;
 
 /// What the model knows of a network interface.
 const INTERFACE: &[&str] = &[

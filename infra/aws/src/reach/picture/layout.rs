@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::canvas::Area;
 use crate::reach::model::Model;
-use crate::reach::node::{Node, Role};
+use crate::reach::node::Node;
+use crate::reach::node::Role;
 
 pub(super) const WIDTH: i32 = 1120;
 pub(super) const INTERNET: Area = Area::new(188, 24, 380, 50);

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::Judged;
 use crate::reach::listed::FLOWS;
 use crate::reach::model::Model;
-use crate::reach::node::{Listener, Node, Role};
+use crate::reach::node::Listener;
+use crate::reach::node::Node;
+use crate::reach::node::Role;
 
 pub(super) fn protocols(judged: &Judged<'_, '_>) -> Vec<String> {
     let mut faults = Vec::new();

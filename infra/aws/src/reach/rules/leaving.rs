@@ -3,8 +3,11 @@
 use serde_json::Value;
 
 use super::Judged;
-use crate::reach::listed::{NAMES, SERVICES, between};
-use crate::reach::node::{Node, Role};
+use crate::reach::listed::NAMES;
+use crate::reach::listed::SERVICES;
+use crate::reach::listed::between;
+use crate::reach::node::Node;
+use crate::reach::node::Role;
 
 pub(super) fn routes(judged: &Judged<'_, '_>) -> Vec<String> {
     let mut faults = Vec::new();

@@ -4,12 +4,19 @@ use ipnet::Ipv4Net;
 
 use super::Judged;
 use crate::reach::acl::Entry;
-use crate::reach::border::{directed, wanted};
-use crate::reach::group::{Direction, Peer, Rule};
+use crate::reach::border::directed;
+use crate::reach::border::wanted;
+use crate::reach::group::Direction;
+use crate::reach::group::Peer;
+use crate::reach::group::Rule;
 use crate::reach::model::Model;
 use crate::reach::network::Subnet;
-use crate::reach::node::{Node, Role};
-use crate::reach::place::{Cover, Place, Sure, is_private};
+use crate::reach::node::Node;
+use crate::reach::node::Role;
+use crate::reach::place::Cover;
+use crate::reach::place::Place;
+use crate::reach::place::Sure;
+use crate::reach::place::is_private;
 use crate::reach::traffic::Traffic;
 
 pub(super) fn excess(judged: &Judged<'_, '_>) -> Vec<String> {

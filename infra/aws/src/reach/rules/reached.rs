@@ -2,7 +2,8 @@
 
 use super::Judged;
 use crate::reach::graph::ways_to_databases;
-use crate::reach::listed::{CHAIN, between};
+use crate::reach::listed::CHAIN;
+use crate::reach::listed::between;
 use crate::reach::node::Role;
 use crate::reach::traffic::Traffic;
 

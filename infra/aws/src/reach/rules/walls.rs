@@ -2,12 +2,15 @@
 
 use super::Judged;
 use crate::reach::border::wanted;
-use crate::reach::flow::{Walls, flow};
+use crate::reach::flow::Walls;
+use crate::reach::flow::flow;
 use crate::reach::graph::edges;
 use crate::reach::group::Direction;
-use crate::reach::listed::{FLOWS, between};
+use crate::reach::listed::FLOWS;
+use crate::reach::listed::between;
 use crate::reach::node::Role;
-use crate::reach::place::{Place, Sure};
+use crate::reach::place::Place;
+use crate::reach::place::Sure;
 use crate::reach::traffic::Traffic;
 
 pub(super) fn groups_alone(judged: &Judged<'_, '_>) -> Vec<String> {

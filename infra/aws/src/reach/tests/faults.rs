@@ -1,6 +1,7 @@
 //! One fault each, and the rule that has to see it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use super::small::Small;
 

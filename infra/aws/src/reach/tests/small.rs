@@ -4,7 +4,9 @@ mod groups;
 mod outside;
 mod tiers;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::Architecture;
 

@@ -2,17 +2,19 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use load::Group;
 
 use super::peers;
 use super::pin;
+use crate::binaries;
+use crate::certificates;
 use crate::home::Home;
 use crate::ports::free_ports;
 use crate::process::Program;
-use crate::{binaries, certificates};
 
 /// Ports are taken from so many, all held at once, so that no two are the same.
 const PORTS: usize = 16;

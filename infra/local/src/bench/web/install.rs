@@ -1,8 +1,10 @@
 //! Where a peer's program is inside of what was installed, and which version it is.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
 use anyhow::Context;
 

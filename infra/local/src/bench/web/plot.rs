@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
+use plotters::style::text_anchor::Pos;
+use plotters::style::text_anchor::VPos;
 
 use super::short;
 

@@ -6,12 +6,17 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use load::{Group, Protocol};
-use serde_json::{Value, json};
+use load::Group;
+use load::Protocol;
+use serde_json::Value;
+use serde_json::json;
 
+use super::Options;
 use super::contenders::Contender;
+use super::median;
+use super::plot;
 use super::running::Running;
-use super::{Options, median, plot, short};
+use super::short;
 
 /// Something that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

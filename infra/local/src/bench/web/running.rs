@@ -2,18 +2,23 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use bytes::Bytes;
 use http::Request;
 use nix::sys::signal::Signal;
 
 use super::PATH;
-use super::contenders::{Contender, Site};
+use super::contenders::Contender;
+use super::contenders::Site;
 use super::pin;
 use crate::front_door::FrontDoor;
-use crate::process::{Process, ProcessId, last_lines};
+use crate::process::Process;
+use crate::process::ProcessId;
+use crate::process::last_lines;
 
 /// How long a proxy has to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -3,7 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use load::Protocol;
 
 use super::PATH;

@@ -3,15 +3,25 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 use std::rc::Rc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
+use anyhow::anyhow;
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de;
+use serde::de::DeserializeSeed;
+use serde::de::Deserializer;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 use serde_json::value::RawValue;
 
-use super::{Item, LARGEST, Place};
+use super::Item;
+use super::LARGEST;
+use super::Place;
 
 /// Hands every entry of a bundle to `each`, in order.
 pub(super) fn each(

@@ -1,10 +1,13 @@
 //! The `aws` command. It knows the user's profiles, single sign-on and MFA, which are not ours to
 //! handle.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use anyhow::bail;
 use serde_json::Value;
 
 use crate::packages;

@@ -2,18 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io;
+use std::io::BufRead;
+use std::io::IsTerminal;
+use std::io::Write;
 use std::process;
 use std::thread;
 
-use anyhow::{Context, bail};
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use anyhow::Context;
+use anyhow::bail;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
 
 use super::aws::Aws;
-use super::change::{self, Change};
-use super::stacks::{self, text};
-use super::wait::{self, PAUSE};
+use super::change;
+use super::change::Change;
+use super::stacks;
+use super::stacks::text;
+use super::wait;
+use super::wait::PAUSE;
 use crate::progress::Progress;
 
 /// Where the template is.

@@ -3,11 +3,14 @@
 
 use std::thread;
 
-use anyhow::{Context, bail};
-use serde_json::{Value, json};
+use anyhow::Context;
+use anyhow::bail;
+use serde_json::Value;
+use serde_json::json;
 
 use super::aws::Aws;
-use super::stacks::{Outputs, text};
+use super::stacks::Outputs;
+use super::stacks::text;
 use super::wait::PAUSE;
 use crate::progress::Progress;
 

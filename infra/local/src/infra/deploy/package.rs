@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
+use sha2::Digest;
+use sha2::Sha256;
 
 use super::aws::Aws;
 

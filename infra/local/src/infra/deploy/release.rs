@@ -3,12 +3,16 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
-use flate2::{Compression, GzBuilder};
-use sha2::{Digest, Sha256};
+use anyhow::Context;
+use anyhow::bail;
+use flate2::Compression;
+use flate2::GzBuilder;
+use sha2::Digest;
+use sha2::Sha256;
 
 use super::aws::Aws;
 use super::change_set::Parameters;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::bail;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use super::aws::Aws;
 

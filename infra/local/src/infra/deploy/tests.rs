@@ -2,18 +2,22 @@
 //! their outputs. It knows no instance refresh, and runs no machine.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use posture::Environment;
 use serde_json::json;
 
+use super::StackName;
 use super::aws::Aws;
+use super::stacks;
 use super::way::Way;
-use super::{StackName, stacks};
 use crate::progress::Progress;
 use crate::tools;
 

@@ -5,10 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::bail;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use super::aws::Aws;
-use super::stacks::{self, text};
+use super::stacks;
+use super::stacks::text;
 use crate::progress::Progress;
 
 /// Between two questions to AWS.

@@ -4,14 +4,23 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use posture::{Deployment, Environment};
-use serde_json::{Map, Value, json};
+use anyhow::Context;
+use anyhow::bail;
+use posture::Deployment;
+use posture::Environment;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
+use super::StackName;
+use super::Target;
 use super::aws::Aws;
-use super::change_set::{ChangeSet, Parameters, Template};
+use super::change_set::ChangeSet;
+use super::change_set::Parameters;
+use super::change_set::Template;
+use super::package;
 use super::release::Release;
-use super::{StackName, Target, package, stacks};
+use super::stacks;
 use crate::infra::project::Project;
 use crate::progress::Progress;
 

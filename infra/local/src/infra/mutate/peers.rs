@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use super::{Fault, batches};
-use crate::infra::opinions::{self, Mutated, Noticed};
-use crate::infra::project::{ENVIRONMENTS, Project};
+use super::Fault;
+use super::batches;
+use crate::infra::opinions;
+use crate::infra::opinions::Mutated;
+use crate::infra::opinions::Noticed;
+use crate::infra::project::ENVIRONMENTS;
+use crate::infra::project::Project;
 use crate::progress::Progress;
 use crate::tools::Judge;
 

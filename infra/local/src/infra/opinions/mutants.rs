@@ -1,8 +1,10 @@
 //! Which public rule sets notice a mutant: for the comparison in the mutation study.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use posture::Architecture;
@@ -10,7 +12,8 @@ use posture::Architecture;
 use super::stem;
 use super::surroundings::surroundings;
 use crate::progress::Progress;
-use crate::tools::{Judge, Said};
+use crate::tools::Judge;
+use crate::tools::Said;
 
 /// An environment with one fault.
 #[derive(Clone, Debug)]

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Deserialize;
-use time::{Date, Month};
+use time::Date;
+use time::Month;
 use toml::value::Datetime;
 
 use super::Finding;

@@ -59,7 +59,8 @@ fn placeholders(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, json};
+    use serde_json::Map;
+    use serde_json::json;
 
     use super::*;
 

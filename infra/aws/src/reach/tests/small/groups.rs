@@ -1,6 +1,7 @@
 //! Security groups, each naming the next.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use super::Small;
 

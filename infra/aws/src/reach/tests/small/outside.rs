@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Small, subnets};
+use super::Small;
+use super::subnets;
 
 pub(super) fn put(small: &mut Small) {
     let policy = json!({"Statement": [{"Sid": "Own", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}}]});

@@ -1,8 +1,10 @@
 //! Load balancers, machines and databases.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::{Small, subnets};
+use super::Small;
+use super::subnets;
 
 pub(super) fn put(small: &mut Small) {
     balancers(small);
