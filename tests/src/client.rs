@@ -8,7 +8,7 @@ use http::Method;
 use http::Request;
 use http::header;
 use serde_json::Value;
-use stack::FrontDoor;
+use https_client::HttpsClient;
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -17,12 +17,12 @@ use crate::answer::Answer;
 /// Sends requests to web, with a bearer token or without.
 #[derive(Clone, Debug)]
 pub struct Client {
-    door: Arc<FrontDoor>,
+    door: Arc<HttpsClient>,
     token: Option<String>,
 }
 
 impl Client {
-    pub(crate) fn new(door: Arc<FrontDoor>, token: Option<String>) -> Self {
+    pub(crate) fn new(door: Arc<HttpsClient>, token: Option<String>) -> Self {
         Self { door, token }
     }
 

@@ -21,6 +21,7 @@ mod needles;
 mod patients;
 mod program;
 mod running;
+pub mod scanners;
 mod spellings;
 
 pub use answer::Answer;

@@ -10,8 +10,8 @@ use std::time::Instant;
 use anyhow::Context;
 use bytes::Bytes;
 use http::Request;
-use stack::Connection;
-use stack::FrontDoor;
+use https_client::Connection;
+use https_client::HttpsClient;
 use tokio::task::JoinHandle;
 
 /// Makes the request of a number that no other request of the load has.
@@ -33,7 +33,7 @@ pub struct Outcome {
 }
 
 struct Shared {
-    door: FrontDoor,
+    door: HttpsClient,
     stopped: AtomicBool,
     next: AtomicUsize,
     make: Box<Make>,
@@ -46,7 +46,7 @@ struct Shared {
 impl Load {
     /// So many clients begin. A connection carries so many requests before its client makes another.
     pub fn start(
-        door: FrontDoor,
+        door: HttpsClient,
         clients: usize,
         requests: usize,
         pause: Duration,

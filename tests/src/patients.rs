@@ -43,7 +43,7 @@ impl Bundle {
 pub fn bundles() -> anyhow::Result<Vec<Bundle>> {
     let mut all = Vec::new();
     for clinic in [Clinic::Riverside, Clinic::Lakeside] {
-        let folder = stack::workspace_root()?
+        let folder = tools::workspace::root()?
             .join("tests/data")
             .join(clinic.word().to_lowercase());
         let entries = folder

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use anyhow::Context;
 use serde_json::json;
 use stack::Account;
-use stack::FrontDoor;
+use https_client::HttpsClient;
 use stack::Home;
 use stack::Status;
 use tokio::sync::Mutex;
@@ -78,7 +78,7 @@ impl fmt::Display for Role {
 pub struct Running {
     /// What `cargo stack status --json` says.
     pub status: Status,
-    door: Arc<FrontDoor>,
+    door: Arc<HttpsClient>,
 }
 
 type Tokens = Mutex<HashMap<(PathBuf, Role, Clinic), String>>;
@@ -112,7 +112,7 @@ impl Running {
     /// # Errors
     /// When its address or CA cannot be read.
     pub fn of(status: Status) -> anyhow::Result<Self> {
-        let door = Arc::new(FrontDoor::of(&status)?);
+        let door = Arc::new(status.client()?);
         Ok(Self { status, door })
     }
 
@@ -122,7 +122,7 @@ impl Running {
     /// When its address or CA cannot be read.
     pub fn seen_from(&self, source: Ipv4Addr) -> anyhow::Result<Self> {
         let status = self.status.clone();
-        let door = Arc::new(FrontDoor::of(&status)?.with_source(source));
+        let door = Arc::new(status.client()?.with_source(source));
         Ok(Self { status, door })
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context;
-use stack::Progress;
-use stack::tools;
+use progress::Progress;
+use tools::packages;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -54,7 +54,7 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Missing`] where it cannot be installed.
     pub async fn start_nginx(http: impl Fn(u16) -> String) -> Result<Self, PeerError> {
-        let program = tools::debian("nginx", &["nginx-core"], Progress::shown());
+        let program = packages::program("nginx", &["nginx-core"], Progress::shown());
         let program = program.map_err(PeerError::Missing)?;
         let [port] = free_ports()?;
         let folder = tempfile::tempdir().context("no folder")?;
@@ -80,7 +80,7 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Missing`] where it cannot be installed.
     pub async fn start_haproxy(backend: &str) -> Result<Self, PeerError> {
-        let program = tools::debian("haproxy", &["haproxy"], Progress::shown());
+        let program = packages::program("haproxy", &["haproxy"], Progress::shown());
         let program = program.map_err(PeerError::Missing)?;
         let [port] = free_ports()?;
         let folder = tempfile::tempdir().context("no folder")?;

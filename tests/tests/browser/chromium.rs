@@ -181,7 +181,7 @@ impl Drop for Browser {
 }
 
 fn screenshots() -> PathBuf {
-    stack::workspace_root().unwrap().join("target/screenshots")
+    tools::workspace::root().unwrap().join("target/screenshots")
 }
 
 /// Makes the browser of this home trust a CA, so that its checks stay on.

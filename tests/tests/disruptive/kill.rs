@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stack::Progress;
-use stack::import::Importer;
-use stack::import::Report;
+use progress::Progress;
+use import::Importer;
+use import::Report;
 use tests::Apart;
 use tests::Clinic;
 use tests::Intruder;
@@ -18,7 +18,7 @@ use super::writer::Writer;
 
 /// A whole patient: enough for there to be a middle.
 fn whole_bundle() -> PathBuf {
-    let root = stack::workspace_root().unwrap();
+    let root = tools::workspace::root().unwrap();
     root.join("tests/data/whole/timoteo-valles.json.gz")
 }
 

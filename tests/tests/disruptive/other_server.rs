@@ -1,8 +1,8 @@
 //! The same stack on the other database server.
 
 use stack::Database;
-use stack::Progress;
-use stack::import::Importer;
+use progress::Progress;
+use import::Importer;
 use tests::Apart;
 use tests::Clinic;
 use tests::fhir;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use stack::tools::crs::Case;
+use tests::scanners::core_rule_set::Case;
 
 /// What is ours to say, or of one connection alone.
 pub(super) const REPLACED: [&str; 5] = [

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use stack::Progress;
-use stack::tools::crs;
-use stack::tools::crs::Case;
+use progress::Progress;
+use tests::scanners::core_rule_set;
+use tests::scanners::core_rule_set::Case;
 use tests::edge::Edge;
 use tests::edge::Plan;
 
@@ -37,7 +37,7 @@ impl Tally {
 }
 
 async fn cases() -> anyhow::Result<Vec<Case>> {
-    tokio::task::spawn_blocking(|| crs::cases(Progress::shown())).await?
+    tokio::task::spawn_blocking(|| core_rule_set::cases(Progress::shown())).await?
 }
 
 /// An edge that has no limit for who asks two thousand times.

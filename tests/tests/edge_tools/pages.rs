@@ -6,8 +6,7 @@ use http::Request;
 use http::header;
 use serde_json::Value;
 use serde_json::json;
-use stack::Progress;
-use stack::tools;
+use tests::scanners;
 use tests::Answer;
 use tests::Client;
 use tests::Clinic;
@@ -104,7 +103,7 @@ async fn the_observatory_gives_every_page_its_best_grade() {
         "httpPort": port(&running.status.web.redirect),
         "pages": asked,
     });
-    let mut command = tools::observatory(&authority, Progress::shown()).unwrap();
+    let mut command = scanners::observatory(&authority).unwrap();
     command.arg(arguments.to_string());
     let output = run(command).await;
     let results: Value = serde_json::from_slice(&output.stdout)

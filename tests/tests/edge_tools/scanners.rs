@@ -4,8 +4,7 @@ use std::process::Command;
 use std::process::Output;
 
 use serde_json::Value;
-use stack::Progress;
-use stack::tools;
+use tests::scanners;
 use tests::Running;
 use tests::edge::Plan;
 
@@ -29,7 +28,7 @@ pub(super) async fn run(mut command: Command) -> Output {
 
 /// What `sslyze` says about a port of ours against one of Mozilla's configurations.
 async fn sslyze(port: u16, authority: std::path::PathBuf, configuration: &str) -> (bool, String) {
-    let mut command = Command::new(tools::sslyze(Progress::shown()).unwrap());
+    let mut command = Command::new(scanners::sslyze().unwrap());
     command
         .arg(format!("--mozilla_config={configuration}"))
         .arg("--certinfo_ca_file")
@@ -81,7 +80,7 @@ async fn testssl_finds_nothing_serious() {
     let running = Running::shared().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("findings.json");
-    let mut command = Command::new(tools::testssl(Progress::shown()).unwrap());
+    let mut command = Command::new(scanners::testssl().unwrap());
     command
         .args(["--quiet", "--color", "0", "--warnings", "off", "--add-ca"])
         .arg(running.status.certificates.join("public/ca.pem"))

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use bytes::Bytes;
 use http::Method;
 use http::Request;
-use stack::FrontDoor;
+use https_client::HttpsClient;
 use tests::Outcome;
 use tests::edge::Edge;
 use tests::edge::Message;
@@ -15,8 +15,8 @@ use tests::edge::Plan;
 use tests::edge::Wire;
 
 /// The way to an edge.
-pub(super) fn front_door(edge: &Edge) -> FrontDoor {
-    FrontDoor::new(edge.web.port, &edge.certificates.path("public/ca.pem")).unwrap()
+pub(super) fn front_door(edge: &Edge) -> HttpsClient {
+    HttpsClient::new(edge.web.port, &edge.certificates.path("public/ca.pem")).unwrap()
 }
 
 /// An edge that lets any load of one client through, and so many connections of one: what ends them is

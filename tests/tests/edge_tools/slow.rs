@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use rustls::pki_types::ServerName;
-use stack::FrontDoor;
-use stack::Progress;
-use stack::tools::Attack;
-use stack::tools::Slow;
+use https_client::HttpsClient;
+use tests::scanners::slow_http::Attack;
+use tests::scanners::slow_http::Slow;
 use tests::Load;
 use tests::Outcome;
 use tests::edge::Act;
@@ -54,7 +53,7 @@ async fn edge(bytes: usize) -> Edge {
 /// A client that is not slow, asking on kept connections and on new ones.
 fn healthy(edge: &Edge) -> Load {
     let authority = edge.certificates.path("public/ca.pem");
-    let door = FrontDoor::new(edge.web.port, &authority)
+    let door = HttpsClient::new(edge.web.port, &authority)
         .unwrap()
         .with_source(HEALTHY);
     Load::start(door, 4, 50, Duration::from_millis(10), request)
@@ -84,7 +83,7 @@ async fn attack(what: Slow, path: &str, answered: usize) {
         address: format!("https://{}{path}", edge.authority()),
         port: edge.web.port,
     };
-    let held = attack.run(Progress::shown()).await.unwrap();
+    let held = attack.run().await.unwrap();
     let ended = Instant::now();
     let outcome = load.stop().await.unwrap();
     let before = outcome.until(begun);

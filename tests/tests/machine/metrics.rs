@@ -68,7 +68,7 @@ async fn every_metric_that_the_agent_hands_on_is_one_that_web_shows() {
 
 /// Each alarm on a metric of web's names one that is handed on, by its dimensions and values that they can have.
 fn alarms_watch_what_is(shown: &str) {
-    let root = stack::workspace_root().unwrap();
+    let root = tools::workspace::root().unwrap();
     let reasons = fs::read_to_string(root.join("web/src/problem/reason.rs")).unwrap();
     let handed_on = handed_on();
     let monitoring = template("monitoring.yaml");

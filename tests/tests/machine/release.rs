@@ -116,7 +116,7 @@ fn executable(machine: &Machine, path: &str, text: &str) {
 
 /// The folder that every machine gets.
 pub(crate) fn source() -> PathBuf {
-    stack::workspace_root().unwrap().join("infra/aws/machine")
+    tools::workspace::root().unwrap().join("infra/aws/machine")
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -29,7 +29,7 @@ const VALUES: [(&str, &str); 10] = [
 ];
 
 pub(crate) fn template(name: &str) -> String {
-    let path = stack::workspace_root()
+    let path = tools::workspace::root()
         .unwrap()
         .join("infra/aws/templates")
         .join(name);
@@ -370,7 +370,7 @@ fn the_agent_of_every_environment_reads_the_journal() {
 
 #[test]
 fn the_key_policy_demands_exactly_the_context_that_the_app_gives() {
-    let root = stack::workspace_root().unwrap();
+    let root = tools::workspace::root().unwrap();
     let source = fs::read_to_string(root.join("app/phi/src/key_service/aws.rs")).unwrap();
     let context = source.split("fn encryption_context(").nth(1).unwrap();
     let context = context.split(".map(").next().unwrap();

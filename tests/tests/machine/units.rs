@@ -3,8 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use stack::Progress;
-use stack::tools;
+use progress::Progress;
 use tests::Machine;
 
 use super::release;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 use futures::future::join_all;
 use load::StalledConnection;
-use stack::FrontDoor;
+use https_client::HttpsClient;
 use tests::Apart;
 use tests::Client;
 use tests::Clinic;
@@ -66,7 +66,7 @@ async fn every_flood_at_once_takes_neither_the_memory_nor_the_turn_of_others() -
         Memory::of(running.status.app.pid)?,
     );
 
-    let door = FrontDoor::of(&running.status)?;
+    let door = running.status.client()?;
     let streams = stall(&door, &running).await?;
     let bodies = send_slowly(&door, here.token()).await;
     let (batch, dense) = (fhir::reads(&large, 150), fhir::dense_body());
@@ -100,7 +100,7 @@ async fn every_flood_at_once_takes_neither_the_memory_nor_the_turn_of_others() -
 }
 
 /// 18 connections with 100 streams each that are never granted credit.
-async fn stall(door: &FrontDoor, running: &Running) -> anyhow::Result<JoinSet<usize>> {
+async fn stall(door: &HttpsClient, running: &Running) -> anyhow::Result<JoinSet<usize>> {
     let page = running.nobody().get("/sign-in").await?;
     let page = String::from_utf8_lossy(&page.body).into_owned();
     let style = page
@@ -122,7 +122,7 @@ async fn stall(door: &FrontDoor, running: &Running) -> anyhow::Result<JoinSet<us
 }
 
 /// 300 requests whose bodies stop after 70 KB of 8 MB; those that web did not refuse before.
-async fn send_slowly(door: &FrontDoor, token: &str) -> Vec<impl Send> {
+async fn send_slowly(door: &HttpsClient, token: &str) -> Vec<impl Send> {
     let head = format!(
         "POST /fhir HTTP/1.1\r\nHost: {}\r\nContent-Type: application/fhir+json\r\n\
          Authorization: Bearer {token}\r\nContent-Length: 8000000\r\n\r\n",

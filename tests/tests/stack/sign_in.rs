@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::Value;
 use serde_json::json;
 use stack::Account;
-use stack::FrontDoor;
+use https_client::HttpsClient;
 use tests::Answer;
 use tests::Apart;
 use tests::Client;
@@ -126,7 +126,7 @@ async fn a_flood_of_sign_ins_with_invented_addresses_keeps_no_other_client_from_
     let id = fhir::id(&patient);
     let bundle = fhir::transaction(&[&patient]);
     clinician.bundle(&bundle).await?.expecting(200)?;
-    let door = FrontDoor::of(&victim.status)?.with_source(ATTACKER);
+    let door = victim.status.client()?.with_source(ATTACKER);
     let flood = Load::start(
         door,
         150,

@@ -342,10 +342,10 @@ async fn the_general_log_of_an_import_and_of_reads_holds_no_value() -> anyhow::R
         .await?;
     let bundles = tests::bundles()?;
     let bundle = bundles.first().context("a bundle")?;
-    let importer = stack::import::Importer::new(
+    let importer = stack::importer(
         apart.stack.home(),
         Some(bundle.clinic.word()),
-        stack::Progress::hidden(),
+        progress::Progress::hidden(),
     )?;
     let report = importer.import(&bundle.path).await?;
     assert!(report.refused.is_empty());

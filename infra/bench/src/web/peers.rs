@@ -1,0 +1,193 @@
+//! The other proxies, and the origin: how each is set up for the same work.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+
+use anyhow::Context;
+use anyhow::bail;
+use load::Group;
+
+use super::contenders::Contender;
+use super::contenders::Site;
+use super::pin;
+use progress::Progress;
+use tools::packages;
+
+/// The peers by the names that the command line has for them.
+pub(super) const NAMES: [&str; 2] = ["nginx", "haproxy"];
+
+/// The size of the origin's answers.
+pub(super) const ANSWER: usize = 1024;
+
+/// A program of the system, installed if it is missing.
+fn debian(program: &str, package: &str) -> anyhow::Result<PathBuf> {
+    packages::program(program, &[package], Progress::shown())
+}
+
+/// Installs what makes load and answers it.
+pub(super) fn provide_load() -> anyhow::Result<()> {
+    debian("h2load", "nghttp2-client")?;
+    debian("nginx", "nginx-core")?;
+    Ok(())
+}
+
+/// nginx of the system, with mutual TLS.
+pub(super) fn origin(site: &Site) -> anyhow::Result<Contender> {
+    let path = debian("nginx", "nginx-core")?;
+    let setup = Setup::new(site, "origin", 0)?;
+    let file = setup.write("origin.conf", include_str!("peers/origin.conf"))?;
+    let (title, port) = ("the origin".to_owned(), setup.port);
+    let arguments = vec!["-c".into(), file.into(), "-p".into(), setup.folder.into()];
+    Ok(Contender {
+        name: "origin",
+        title,
+        groups: Vec::new(),
+        port,
+        program: site.program("origin", pin::LOAD, &path, arguments, Vec::new()),
+    })
+}
+
+/// A peer, installed and set up.
+pub(super) fn obtain(site: &Site, name: &'static str, number: usize) -> anyhow::Result<Contender> {
+    let setup = Setup::new(site, name, number)?;
+    match name {
+        "nginx" => nginx(setup, &debian("nginx", "nginx-core")?),
+        "haproxy" => haproxy(setup),
+        _ => bail!("nothing is known of {name}"),
+    }
+}
+
+/// Where a peer has its files, and what its configuration is filled with.
+struct Setup<'a> {
+    site: &'a Site,
+    name: &'static str,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl<'a> Setup<'a> {
+    fn new(site: &'a Site, name: &'static str, number: usize) -> anyhow::Result<Self> {
+        let folder = site.home.root().join(name);
+        fs::create_dir_all(folder.join("temporary"))
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        let port = site.port(number)?;
+        Ok(Self {
+            site,
+            name,
+            folder,
+            port,
+        })
+    }
+
+    /// Fills a configuration in and writes it.
+    fn write(&self, name: &str, template: &str) -> anyhow::Result<PathBuf> {
+        let display = |path: &Path| path.display().to_string();
+        let text = template
+            .replace("@FOLDER@", &display(&self.folder))
+            .replace("@CERTS@", &display(&self.site.home.certificates()))
+            .replace(
+                "@LOG@",
+                &display(&self.site.home.log(&format!("{}-access", self.name))),
+            )
+            .replace("@PORT@", &self.port.to_string())
+            .replace("@ORIGIN@", &self.site.port(0)?.to_string())
+            .replace("@ANSWER@", &"x".repeat(ANSWER));
+        let path = self.folder.join(name);
+        fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(path)
+    }
+
+    /// Certificate and key of an identity in one file, as HAProxy wants them.
+    fn join_pem(&self, identity: &str, name: &str) -> anyhow::Result<()> {
+        let read = |suffix: &str| {
+            let path = self.site.home.certificate(&format!("{identity}.{suffix}"));
+            fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
+        };
+        let both = read("pem")? + &read("key")?;
+        stack::write_private(&self.folder.join(name), both.as_bytes())
+    }
+
+    fn contender(
+        self,
+        title: String,
+        groups: Vec<Group>,
+        path: &Path,
+        arguments: &[&str],
+        file: &Path,
+    ) -> Contender {
+        let arguments = arguments
+            .iter()
+            .map(|argument| match *argument {
+                "@FILE@" => file.into(),
+                "@FOLDER@" => self.folder.clone().into_os_string(),
+                other => other.into(),
+            })
+            .collect();
+        let program = self
+            .site
+            .program(self.name, pin::MEASURED, path, arguments, Vec::new());
+        Contender {
+            name: self.name,
+            title,
+            groups,
+            port: self.port,
+            program,
+        }
+    }
+}
+
+fn nginx(setup: Setup<'_>, path: &Path) -> anyhow::Result<Contender> {
+    let version = version(path, "nginx/")?;
+    // Since 1.25.1, HTTP/2 is a directive of its own.
+    let newer = version
+        .split('.')
+        .nth(1)
+        .and_then(|minor| minor.parse::<u16>().ok())
+        .is_some_and(|minor| minor > 25);
+    let (listen, directive) = if newer {
+        ("", "http2 on;")
+    } else {
+        (" http2", "")
+    };
+    let template = include_str!("peers/nginx.conf")
+        .replace("@LISTEN_HTTP2@", listen)
+        .replace("@HTTP2@", directive);
+    let file = setup.write("nginx.conf", &template)?;
+    let title = format!("nginx {version} (Debian)");
+    Ok(setup.contender(
+        title,
+        vec![Group::X25519],
+        path,
+        &["-c", "@FILE@", "-p", "@FOLDER@"],
+        &file,
+    ))
+}
+
+fn haproxy(setup: Setup<'_>) -> anyhow::Result<Contender> {
+    let path = debian("haproxy", "haproxy")?;
+    let version = version(&path, "version ")?;
+    let version = version.split('-').next().unwrap_or_default().to_owned();
+    setup.join_pem("public/web", "public.pem")?;
+    setup.join_pem("internal/web", "internal.pem")?;
+    let file = setup.write("haproxy.cfg", include_str!("peers/haproxy.cfg"))?;
+    let title = format!("HAProxy {version} (Debian)");
+    Ok(setup.contender(title, vec![Group::X25519], &path, &["-f", "@FILE@"], &file))
+}
+
+/// The word after `before` in what `program -v` prints.
+fn version(program: &Path, before: &str) -> anyhow::Result<String> {
+    let output = Command::new(program)
+        .arg("-v")
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{} cannot be started", program.display()))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    said.split_once(before)
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .map(str::to_owned)
+        .with_context(|| format!("{} prints no version for -v", program.display()))
+}

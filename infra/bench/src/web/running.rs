@@ -1,0 +1,188 @@
+//! A contender that runs: its CPU time and its memory, with those of the processes it started.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::bail;
+use bytes::Bytes;
+use http::Request;
+use nix::sys::signal::Signal;
+
+use super::PATH;
+use super::contenders::Contender;
+use super::contenders::Site;
+use super::pin;
+use https_client::HttpsClient;
+use stack::process::Process;
+use stack::process::ProcessId;
+use stack::process::last_lines;
+
+/// How long a proxy has to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// `USER_HZ`, the unit of CPU times in `/proc`: 100 on every architecture Linux runs on today.
+const TICKS_PER_SECOND: u32 = 100;
+
+/// A contender and its process. Dropped, it is told to end.
+pub(super) struct Running {
+    pub(super) contender: Contender,
+    /// The CA that vouches for it.
+    pub(super) authority: PathBuf,
+    process: Process,
+}
+
+impl Running {
+    /// Starts a contender and waits until it answers as all have to.
+    pub(super) async fn start(contender: Contender, site: &Site) -> anyhow::Result<Self> {
+        let process = contender.program.start()?;
+        let running = Self {
+            authority: site.home.certificate("public/ca.pem"),
+            contender,
+            process,
+        };
+        let door = HttpsClient::new(running.contender.port, &running.authority)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let request = Request::get(PATH)
+                .body(Bytes::new())
+                .context("the request cannot be made")?;
+            let answer = door.send(request).await;
+            if answer.is_ok_and(|it| it.status() == 200 && it.body().len() == super::peers::ANSWER)
+            {
+                return Ok(running);
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "{} does not answer:\n{}",
+                    running.contender.title,
+                    last_lines(&running.contender.program.log, 15)
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Starts what all of them stand before.
+    pub(super) async fn origin(site: &Site) -> anyhow::Result<Self> {
+        let contender = site.origin()?;
+        let process = contender.program.start()?;
+        let running = Self {
+            authority: site.home.certificate("internal/ca.pem"),
+            contender,
+            process,
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while tokio::net::TcpStream::connect(("127.0.0.1", running.contender.port))
+            .await
+            .is_err()
+        {
+            if Instant::now() > deadline {
+                bail!(
+                    "the origin does not start:\n{}",
+                    last_lines(&running.contender.program.log, 15)
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(running)
+    }
+
+    /// Runs a load on the other core; tells what it came to and the CPU time that it took here.
+    pub(super) async fn load<T: Send + 'static>(
+        &self,
+        load: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+    ) -> anyhow::Result<(T, Duration)> {
+        let before = self.cpu()?;
+        let result = pin::on_load_core(load).await?;
+        // What was asked is answered; closing connections takes a moment more.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok((result, self.cpu()?.saturating_sub(before)))
+    }
+
+    /// Resident memory in MiB.
+    pub(super) fn resident(&self) -> anyhow::Result<f64> {
+        self.mebibytes("VmRSS:")
+    }
+
+    /// The most it ever had, in MiB.
+    pub(super) fn peak(&self) -> anyhow::Result<f64> {
+        self.mebibytes("VmHWM:")
+    }
+
+    /// Stops it.
+    pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
+        self.process.stop(PATIENCE).await
+    }
+
+    fn mebibytes(&self, field: &str) -> anyhow::Result<f64> {
+        let mut sum = 0.0;
+        for pid in tree(self.process.id.pid) {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+            sum += kibibytes
+                .and_then(|number| number.trim().parse::<f64>().ok())
+                .with_context(|| format!("/proc does not tell the memory of process {pid}"))?;
+        }
+        Ok(sum / 1024.0)
+    }
+
+    fn cpu(&self) -> anyhow::Result<Duration> {
+        let mut ticks = 0;
+        for pid in tree(self.process.id.pid) {
+            ticks +=
+                ticks_of(pid).with_context(|| format!("{} has ended", self.contender.title))?;
+        }
+        Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        let _ = self.process.id.signal(Signal::SIGTERM);
+    }
+}
+
+/// A process and those that it started.
+fn tree(pid: i32) -> Vec<i32> {
+    let mut all = vec![pid];
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    for task in tasks.into_iter().flatten().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|it| it.parse().ok()) {
+            all.extend(tree(child));
+        }
+    }
+    all
+}
+
+/// Time in user and kernel mode, in ticks.
+fn ticks_of(pid: i32) -> Option<u64> {
+    ProcessId::of(pid)?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command's name may hold spaces and parentheses: what follows starts after the last one.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let kernel: u64 = fields.next()?.parse().ok()?;
+    Some(user + kernel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_spent_is_seen() {
+        let pid = ProcessId::own().unwrap().pid;
+        let begun = Instant::now();
+        while ticks_of(pid).unwrap() < 5 {
+            assert!(begun.elapsed() < Duration::from_mins(1));
+        }
+        assert!(tree(pid).contains(&pid));
+    }
+}

@@ -1,0 +1,211 @@
+#![doc = include_str!("../README.md")]
+
+//! FHIR R4 bundles through the front door: streamed, resumable, each resource under the id it came
+//! with.
+//!
+//! A file is read several times instead of being held: once for its fingerprint, once to learn
+//! which ids it brings, then once per wave (directory, patients, everything else), so that a
+//! patient is always there before what belongs to them.
+
+mod chunk;
+mod index;
+mod kind;
+mod journal;
+mod prepare;
+mod report;
+mod send;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use futures::StreamExt;
+use indicatif::ProgressBar;
+
+use https_client::Credentials;
+use https_client::HttpsClient;
+use progress::Progress;
+
+use chunk::Chunk;
+use index::Index;
+use kind::Wave;
+use journal::Journal;
+use send::Outcome;
+use send::Sender;
+
+pub use report::Refusal;
+pub use report::Report;
+pub use source::Place;
+
+/// So many requests are under way at once.
+const IN_FLIGHT: usize = 4;
+
+/// Imports files into one organization of a running stack.
+#[derive(Debug)]
+pub struct Importer {
+    sender: Sender,
+    account: String,
+    journals: PathBuf,
+    progress: Progress,
+    afresh: bool,
+}
+
+impl Importer {
+    /// Imports through `client` as the account of `credentials`. `journals` is the folder in which acknowledged parts
+    /// of files are recorded.
+    #[must_use]
+    pub fn new(
+        client: HttpsClient,
+        credentials: Credentials,
+        journals: PathBuf,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            account: credentials.email.clone(),
+            sender: Sender::new(client, credentials),
+            journals,
+            progress,
+            afresh: false,
+        }
+    }
+
+    /// Sends everything again, also what is recorded as acknowledged.
+    #[must_use]
+    pub fn afresh(mut self, afresh: bool) -> Self {
+        self.afresh = afresh;
+        self
+    }
+
+    /// Imports one file. What was acknowledged in an earlier run is not sent again.
+    ///
+    /// # Errors
+    /// When the file cannot be read to its end, or the stack stays away longer than is waited for.
+    /// Refused entries are no error here: the report lists them.
+    pub async fn import(&self, file: &Path) -> anyhow::Result<Report> {
+        let begun = Instant::now();
+        let path = file.to_path_buf();
+        let print = aside(move || source::fingerprint(&path)).await?;
+        let mut journal = Journal::open(&self.journals, &print, &self.account, self.afresh)?;
+        if let Some(contents) = journal.complete() {
+            return Ok(Report::already(contents.clone()));
+        }
+        let step = self
+            .progress
+            .step(&format!("looking through {}", file.display()));
+        let path = file.to_path_buf();
+        let index = aside(move || Index::of(&path)).await?;
+        drop(step);
+        let contents = index.contents();
+        let mut report = Report::skipping(contents.skipped.clone());
+        let bar = self.progress.bar(contents.kept.values().sum(), "resources");
+        for wave in Wave::ALL {
+            self.import_wave(file, wave, &index, &mut journal, &mut report, &bar)
+                .await?;
+        }
+        if report.refused.is_empty() {
+            journal.conclude(contents)?;
+        }
+        bar.finish_and_clear();
+        report.seconds = begun.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    async fn import_wave(
+        &self,
+        file: &Path,
+        wave: Wave,
+        index: &Index,
+        journal: &mut Journal,
+        report: &mut Report,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        if !index.has(wave) {
+            return Ok(());
+        }
+        let (chunks, reading) = chunk::read(file.to_path_buf(), wave, index.references());
+        let already = journal.acknowledged(wave);
+        let answers = chunks.map(|chunk| {
+            let known = already.contains(&chunk.number);
+            async move { self.import_chunk(chunk, known, bar).await }
+        });
+        let mut answers = std::pin::pin!(answers.buffer_unordered(IN_FLIGHT));
+        while let Some(answer) = answers.next().await {
+            let answer = answer?;
+            bar.inc(answer.entries);
+            if answer.refusals.is_empty() {
+                journal.acknowledge(wave, answer.chunk)?;
+            }
+            report.count(answer);
+        }
+        reading.await.context("reading the file was cut short")?
+    }
+
+    async fn import_chunk(
+        &self,
+        chunk: Chunk,
+        known: bool,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Outcome> {
+        if known {
+            return Ok(Outcome::already(&chunk));
+        }
+        self.sender
+            .send(chunk, &|words: &str| bar.set_message(words.to_owned()))
+            .await
+    }
+}
+
+/// Runs what blocks on a thread of its own.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("reading the file was cut short")?
+}
+
+/// The id of the first Patient in a file.
+///
+/// # Errors
+/// When the file cannot be read, or holds no Patient.
+pub fn first_patient(file: &Path) -> anyhow::Result<String> {
+    let mut found = None;
+    source::each_item(file, &mut |item| {
+        let head = index::Head::of(&item);
+        if found.is_none() && head.resource_type.as_deref() == Some("Patient") {
+            found = head.id;
+        }
+        Ok(())
+    })?;
+    found.with_context(|| format!("{} brings no patient", file.display()))
+}
+
+/// The files meant by what was named on the command line: a folder stands for the bundles in it.
+///
+/// # Errors
+/// When one is not there, or a folder holds none.
+pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = path
+            .read_dir()
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let mut found: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| source::Format::of(path).is_ok())
+            .collect();
+        anyhow::ensure!(!found.is_empty(), "{} holds no bundle", path.display());
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}

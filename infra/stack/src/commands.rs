@@ -1,0 +1,297 @@
+//! The commands, and what each one calls.
+
+use std::ffi::OsString;
+use std::io::BufRead;
+use std::io::IsTerminal;
+use std::io::Write;
+use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::process;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use anyhow::bail;
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use https_client::issue_token;
+use import::Report;
+use progress::Progress;
+use stack::Accounts;
+use stack::Home;
+use stack::Options;
+use stack::Ports;
+use stack::Settings;
+use stack::Status;
+use tools::binaries;
+
+/// Runs the whole stack on this machine: web, app, database and keys.
+#[derive(Debug, Parser)]
+#[command(name = "cargo stack", bin_name = "cargo stack", version)]
+pub(crate) struct Cli {
+    /// Folder of the stack's data, certificates, logs and state [default: .stack]
+    #[arg(long, env = "STACK_HOME", global = true)]
+    home: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts everything, fills it on first start, and stays until Ctrl-C
+    Up(Up),
+    /// Stops everything in order
+    Down,
+    /// Addresses, processes and sign-ins
+    Status(StatusOptions),
+    /// Removes the stack's data, keys and certificates
+    Reset(Reset),
+    /// Shows what the processes wrote
+    Logs(Logs),
+    /// Prints a bearer token of a demo account
+    Token(Token),
+    /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) through the front door
+    Import(Import),
+    /// Compares every stored row with the audit log once: fails if one is not as it was written
+    Scrub,
+    /// The steps of a rolling upgrade: the schema first, and at last the end (see db/README.md)
+    #[command(subcommand)]
+    Upgrade(stack::Upgrade),
+    /// The same stack in containers (Docker)
+    #[command(subcommand)]
+    Compose(Compose),
+    /// The reference architecture on AWS: its templates checked, mutated and deployed (`infra --help` lists how)
+    #[command(disable_help_flag = true)]
+    Infra(Elsewhere),
+    /// Takes every check that a change has to pass, and ends in one line
+    Test(Test),
+    /// Measures the stack, each figure beside a peer; writes tables and plots to target/bench/
+    #[command(disable_help_flag = true)]
+    Bench(Elsewhere),
+    /// Watches over the processes that `up --detach` started
+    #[command(hide = true)]
+    Supervise,
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    #[command(flatten)]
+    options: Options,
+    /// Come back once everything runs
+    #[arg(long, short)]
+    detach: bool,
+}
+
+#[derive(Debug, Args)]
+struct StatusOptions {
+    /// For scripts
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Reset {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Debug, Args)]
+struct Logs {
+    /// web, app, mysql, … [default: all]
+    process: Option<String>,
+    /// Go on as more is written
+    #[arg(long, short)]
+    follow: bool,
+}
+
+#[derive(Debug, Args)]
+struct Token {
+    /// A role of which `infra/demo.json` has a person
+    #[arg(long, default_value = "clinician")]
+    role: String,
+    /// An organization's name, or the beginning of it
+    #[arg(long)]
+    organization: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// Bundles, or folders of bundles
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// An organization's name, or the beginning of it
+    #[arg(long)]
+    organization: Option<String>,
+    /// Send everything again, also what was acknowledged before
+    #[arg(long)]
+    again: bool,
+}
+
+/// The arguments of a command that is a program of its own, built when it is first run.
+#[derive(Debug, Args)]
+struct Elsewhere {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Compose {
+    /// Builds the images and starts the containers; installs an engine where there is none
+    Up {
+        #[command(flatten)]
+        ports: Ports,
+        /// Build optimized binaries
+        #[arg(long)]
+        release: bool,
+    },
+    /// Stops the containers
+    Down {
+        /// Remove their data, keys and certificates as well
+        #[arg(long)]
+        volumes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Test {
+    /// Only this step: format, lints, deny, unit, infra, database, stack, edge, browser, compose
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+}
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let home = match cli.home {
+        Some(home) => Home::at(&home)?,
+        None => Home::at(&tools::workspace::root()?.join(".stack"))?,
+    };
+    match cli.command {
+        Command::Up(up) => {
+            let settings = Settings {
+                home: home.root().to_path_buf(),
+                options: up.options,
+            };
+            stack::up(settings, up.detach, |text| print!("{text}")).await?;
+        }
+        Command::Down => stack::down(&home).await?,
+        Command::Status(options) => status(&home, options.json)?,
+        Command::Reset(reset) => confirm_reset(&home, reset.yes)?,
+        Command::Logs(logs) => {
+            let only = logs.process.as_deref();
+            stack::show_logs(&home, only, logs.follow, |line| println!("{line}")).await?;
+        }
+        Command::Token(token) => print_token(&home, &token).await?,
+        Command::Import(import) => return import_files(&home, &import).await,
+        Command::Compose(Compose::Up { ports, release }) => {
+            stack::compose::up(&home, ports, release, Progress::shown()).await?;
+        }
+        Command::Compose(Compose::Down { volumes }) => {
+            stack::compose::down(volumes, Progress::shown()).await?;
+        }
+        Command::Scrub => print!("{}", stack::scrub(&home).await?),
+        Command::Upgrade(step) => print!("{}", stack::upgrade(&home, step).await?),
+        Command::Infra(command) => return Err(run_program("posture", &command.arguments)),
+        Command::Bench(command) => return Err(run_program("bench", &command.arguments)),
+        Command::Test(test) => {
+            let passed = stack::test(&test.only).await?;
+            return Ok(if passed {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+        Command::Supervise => stack::supervise(home).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds a program of the workspace and becomes it. Returns only the error that prevents this.
+fn run_program(name: &str, arguments: &[OsString]) -> anyhow::Error {
+    match binaries::obtain_only(&[name], false) {
+        Ok(folder) => {
+            let error = process::Command::new(folder.join(name))
+                .args(arguments)
+                .exec();
+            anyhow::Error::new(error).context(format!("`{name}` cannot be started"))
+        }
+        Err(error) => error,
+    }
+}
+
+fn status(home: &Home, json: bool) -> anyhow::Result<()> {
+    let status = Status::of(home)?;
+    if json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&status).context("the status in JSON")?
+        );
+    } else {
+        print!("{}", stack::status_table(&status));
+    }
+    Ok(())
+}
+
+fn confirm_reset(home: &Home, yes: bool) -> anyhow::Result<()> {
+    let folder = home.root().display();
+    if !home.root().exists() {
+        println!("There is nothing in {folder}.");
+        return Ok(());
+    }
+    if !yes {
+        if !std::io::stdin().is_terminal() {
+            bail!("reset removes {folder} with all its data: say so with --yes");
+        }
+        print!(
+            "This removes {folder} with all patients, keys and certificates in it. Sure? [y/N] "
+        );
+        std::io::stdout()
+            .flush()
+            .context("the question cannot be shown")?;
+        let mut answer = String::new();
+        std::io::stdin()
+            .lock()
+            .read_line(&mut answer)
+            .context("no answer can be read")?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            bail!("nothing was removed");
+        }
+    }
+    stack::reset(home)?;
+    println!("{folder} is removed; `cargo stack up` begins anew.");
+    Ok(())
+}
+
+async fn print_token(home: &Home, wanted: &Token) -> anyhow::Result<()> {
+    let status = Status::of(home)?;
+    let accounts = Accounts::read(home)?.context("the stack has no accounts yet")?;
+    let person = accounts.person(&wanted.role, wanted.organization.as_deref())?;
+    let client = status.client()?;
+    println!("{}", issue_token(&client, &person.credentials()).await?);
+    Ok(())
+}
+
+async fn import_files(home: &Home, import: &Import) -> anyhow::Result<ExitCode> {
+    let organization = import.organization.as_deref();
+    let importer = stack::importer(home, organization, Progress::shown())?.afresh(import.again);
+    let mut total = Report::default();
+    for file in import::expand(&import.files)? {
+        total.add(importer.import(&file).await?);
+    }
+    println!("{total}");
+    Ok(if total.refused.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

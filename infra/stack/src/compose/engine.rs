@@ -1,0 +1,218 @@
+//! The Docker engine: the one that answers, or one of our own, from Debian's package, with its data
+//! in the cache folder.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::anyhow;
+
+use crate::environment::Variables;
+use crate::home::create_private_folder;
+use tools::packages;
+use crate::process::Process;
+use crate::process::ProcessId;
+use crate::process::Program;
+use crate::process::last_lines;
+use progress::Progress;
+use tools::workspace;
+
+use super::plugins;
+
+/// Sockets and pid of an engine of our own. A socket's path may have 107 bytes at most, and the
+/// engine is root's anyway.
+const RUN: &str = "/run/hipaa-stack";
+
+/// How long the engine may take to answer after its start.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Why no engine can be had on this machine.
+#[derive(Debug)]
+pub struct Unavailable(anyhow::Error);
+
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no Docker engine can be had: {:#}", self.0)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// A Docker engine that answers.
+#[derive(Debug)]
+pub(super) struct Engine {
+    /// What `docker` must be told to reach it.
+    pub(super) environment: Variables,
+    /// Whether this call started it.
+    started: bool,
+}
+
+impl Engine {
+    /// Finds an engine, or installs and starts one.
+    pub(super) async fn obtain(progress: Progress) -> Result<Self, Unavailable> {
+        let mut engine = match Self::running() {
+            Some(engine) => engine,
+            None => Self::start(progress).await.map_err(Unavailable)?,
+        };
+        plugins::obtain(&mut engine.environment, progress).map_err(Unavailable)?;
+        Ok(engine)
+    }
+
+    /// The engine that answers: the user's own, or ours from an earlier command.
+    pub(super) fn running() -> Option<Self> {
+        let ours = vec![(
+            "DOCKER_HOST".to_owned(),
+            format!("unix://{RUN}/docker.sock").into(),
+        )];
+        [Variables::new(), ours]
+            .into_iter()
+            .find(answers)
+            .map(|mut environment| {
+                plugins::recall(&mut environment);
+                Self {
+                    environment,
+                    started: false,
+                }
+            })
+    }
+
+    /// A command that reaches this engine.
+    pub(super) fn docker(&self, arguments: &[&str]) -> Command {
+        docker(&self.environment, arguments)
+    }
+
+    /// Stops the engine, if it is one of ours.
+    pub(super) async fn stop_if_ours(&self) -> anyhow::Result<()> {
+        let ours = self
+            .environment
+            .iter()
+            .any(|(name, _)| name == "DOCKER_HOST");
+        let Some(id) = own_pid().filter(|_| ours) else {
+            return Ok(());
+        };
+        Process::adopt("dockerd", id)
+            .stop(Duration::from_secs(30))
+            .await
+    }
+
+    /// Stops the engine, if this very call started it.
+    pub(super) async fn release(self) -> anyhow::Result<()> {
+        if self.started {
+            self.stop_if_ours().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn start(progress: Progress) -> anyhow::Result<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            return Err(anyhow!(
+                "none answers, and only root can start one. Start Docker, or run this as root"
+            ));
+        }
+        if !is_on_path("dockerd") || !is_on_path("docker") {
+            packages::install(&["docker.io"], progress)?;
+            // Where a service manager runs, the package has started it.
+            if let Some(engine) = Self::running() {
+                return Ok(engine);
+            }
+        }
+        let step = progress.step("starting a Docker engine");
+        let program = daemon()?;
+        let mut process = program.start()?;
+        let engine = wait_for(&mut process, &program.log).await?;
+        step.done();
+        Ok(engine)
+    }
+}
+
+/// How our own engine is started.
+fn daemon() -> anyhow::Result<Program> {
+    let data = workspace::cache()?.join("engine");
+    create_private_folder(&data)?;
+    create_private_folder(Path::new(RUN))?;
+    let at = |flag: &str, path: PathBuf| format!("{flag}={}", path.display()).into();
+    let run = Path::new(RUN);
+    Ok(Program {
+        name: "dockerd",
+        path: "dockerd".into(),
+        arguments: vec![
+            at("--data-root", data.join("data")),
+            at("--exec-root", run.join("exec")),
+            at("--pidfile", run.join("dockerd.pid")),
+            format!("--host=unix://{RUN}/docker.sock").into(),
+        ],
+        environment: ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)))
+            .collect(),
+        log: data.join("dockerd.log"),
+    })
+}
+
+async fn wait_for(process: &mut Process, log: &Path) -> anyhow::Result<Engine> {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Some(engine) = Engine::running() {
+            return Ok(Engine {
+                started: true,
+                ..engine
+            });
+        }
+        if let Some(ending) = process.ending() {
+            return Err(anyhow!(
+                "dockerd ended at once ({ending}):\n{}",
+                last_lines(log, 8)
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    process.stop(Duration::from_secs(10)).await?;
+    Err(anyhow!("dockerd does not answer:\n{}", last_lines(log, 8)))
+}
+
+/// A `docker` command with what it must be told.
+pub(super) fn docker(environment: &Variables, arguments: &[&str]) -> Command {
+    let mut command = Command::new("docker");
+    command
+        .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// Whether a command succeeds; what it prints is not looked at.
+pub(super) fn succeeds(mut command: Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn answers(environment: &Variables) -> bool {
+    succeeds(docker(
+        environment,
+        &["version", "--format", "{{.Server.Version}}"],
+    ))
+}
+
+/// The engine that an earlier command of ours started, if it still runs.
+fn own_pid() -> Option<ProcessId> {
+    let pid = fs::read_to_string(Path::new(RUN).join("dockerd.pid")).ok()?;
+    let pid: i32 = pid.trim().parse().ok()?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"))
+        .context("gone")
+        .ok()?;
+    (name.trim() == "dockerd")
+        .then(|| ProcessId::of(pid))
+        .flatten()
+}
+
+fn is_on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}

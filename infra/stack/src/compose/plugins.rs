@@ -1,0 +1,129 @@
+//! The compose and buildx plugins. Where they are missing they are unpacked into the cache folder
+//! from the packages of a Debian release that has them; nothing of the system changes.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context;
+use anyhow::bail;
+
+use crate::environment::Variables;
+use crate::home::create_private_folder;
+use tools::packages::debian_mirror;
+use tools::packages::run_quietly;
+use progress::Progress;
+use tools::workspace;
+
+use super::engine;
+
+/// The release whose packages are used. They need no more than the C library of the one before.
+const SUITE: &str = "trixie";
+
+/// The packages, and what the plugins in them are called.
+const PLUGINS: [&str; 2] = ["docker-buildx", "docker-compose"];
+
+/// Sees to it that `docker compose` and `docker buildx` work, adding to what `docker` must be told.
+pub(super) fn obtain(environment: &mut Variables, progress: Progress) -> anyhow::Result<()> {
+    if work(environment) {
+        return Ok(());
+    }
+    let step = progress.step("fetching docker compose and buildx (26 MB)");
+    let folder = folder()?;
+    fetch(&folder).context(
+        "docker compose cannot be fetched: install the plugins `compose` and `buildx` of Docker",
+    )?;
+    recall(environment);
+    if !work(environment) {
+        bail!(
+            "the plugins in {} do not start: remove that folder",
+            folder.display()
+        );
+    }
+    step.done();
+    Ok(())
+}
+
+/// Points to the plugins that an earlier command unpacked, where the system has none.
+pub(super) fn recall(environment: &mut Variables) {
+    let Ok(folder) = folder() else { return };
+    let unpacked = PLUGINS
+        .iter()
+        .all(|plugin| folder.join("cli-plugins").join(plugin).is_file());
+    if unpacked && !work(environment) {
+        environment.push(("DOCKER_CONFIG".to_owned(), folder.into()));
+    }
+}
+
+fn folder() -> anyhow::Result<PathBuf> {
+    Ok(workspace::cache()?.join("docker"))
+}
+
+fn work(environment: &Variables) -> bool {
+    ["compose", "buildx"]
+        .iter()
+        .all(|plugin| engine::succeeds(engine::docker(environment, &[plugin, "version"])))
+}
+
+/// Lets apt find and verify the packages with a state of its own, and takes the plugins out.
+fn fetch(folder: &Path) -> anyhow::Result<()> {
+    let apt = folder.join("apt");
+    for part in ["state/lists/partial", "cache/archives/partial"] {
+        create_private_folder(&apt.join(part))?;
+    }
+    let sources = format!("deb {} {SUITE} main\n", debian_mirror()?);
+    fs::write(apt.join("sources.list"), sources).context("apt's sources cannot be written")?;
+    run_quietly(apt_get(&apt).arg("update"))?;
+    run_quietly(
+        apt_get(&apt)
+            .arg("download")
+            .args(PLUGINS)
+            .current_dir(&apt),
+    )?;
+    let plugins = folder.join("cli-plugins");
+    create_private_folder(&plugins)?;
+    for entry in fs::read_dir(&apt).context("what was downloaded cannot be read")? {
+        let archive = entry.context("what was downloaded cannot be read")?.path();
+        if archive
+            .extension()
+            .is_some_and(|extension| extension == "deb")
+        {
+            let unpack = [
+                "--extract".into(),
+                archive.into_os_string(),
+                apt.join("root").into(),
+            ];
+            run_quietly(Command::new("dpkg-deb").args(unpack))?;
+        }
+    }
+    for plugin in PLUGINS {
+        let from = apt.join("root/usr/libexec/docker/cli-plugins").join(plugin);
+        fs::rename(&from, plugins.join(plugin))
+            .with_context(|| format!("the package holds no {}", from.display()))?;
+    }
+    fs::remove_dir_all(&apt).context("what was downloaded cannot be removed")
+}
+
+fn apt_get(apt: &Path) -> Command {
+    let options = [
+        format!("Dir::State={}", apt.join("state").display()),
+        // Nothing counts as installed, and no other state is touched.
+        "Dir::State::status=/dev/null".to_owned(),
+        format!("Dir::Cache={}", apt.join("cache").display()),
+        format!(
+            "Dir::Etc::sourcelist={}",
+            apt.join("sources.list").display()
+        ),
+        "Dir::Etc::sourceparts=/dev/null".to_owned(),
+        "APT::Sandbox::User=root".to_owned(),
+        "Acquire::Languages=none".to_owned(),
+    ];
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    for option in options {
+        command.args([OsString::from("--option"), option.into()]);
+    }
+    command
+}

@@ -1,0 +1,159 @@
+//! The layout of a stack's folder. Everything in it is readable by its owner only.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// A stack's folder.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// Names the folder without touching it.
+    ///
+    /// # Errors
+    /// When the current folder, which a relative path starts from, cannot be read.
+    pub fn at(root: &Path) -> anyhow::Result<Self> {
+        let root = std::path::absolute(root)
+            .with_context(|| format!("{} is no usable path", root.display()))?;
+        Ok(Self { root })
+    }
+
+    /// Makes the folder and its parts.
+    ///
+    /// # Errors
+    /// When a folder cannot be made; says which.
+    pub fn create(&self) -> anyhow::Result<()> {
+        create_private_folder(&self.root)?;
+        fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("{} is not ours to close", self.root.display()))?;
+        for folder in [self.mysql(), self.logs(), self.kms(), self.imports()] {
+            create_private_folder(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Certificates and keys of every identity.
+    #[must_use]
+    pub fn certificates(&self) -> PathBuf {
+        self.root.join("certs")
+    }
+
+    /// A file of the certificates, such as `internal/app.pem`.
+    #[must_use]
+    pub fn certificate(&self, name: &str) -> PathBuf {
+        self.certificates().join(name)
+    }
+
+    /// The database server's folder.
+    #[must_use]
+    pub fn mysql(&self) -> PathBuf {
+        self.root.join("mysql")
+    }
+
+    /// The log files.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// The log file of one process.
+    #[must_use]
+    pub fn log(&self, process: &str) -> PathBuf {
+        self.logs().join(format!("{process}.log"))
+    }
+
+    /// The development keyring.
+    #[must_use]
+    pub fn keyring(&self) -> PathBuf {
+        self.root.join("keyring.json")
+    }
+
+    /// The key service emulator's folder.
+    #[must_use]
+    pub fn kms(&self) -> PathBuf {
+        self.root.join("kms")
+    }
+
+    /// What imports have been acknowledged.
+    #[must_use]
+    pub fn imports(&self) -> PathBuf {
+        self.root.join("import")
+    }
+
+    /// What runs, and how it was started.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state.json")
+    }
+
+    /// The demo accounts with their passwords.
+    #[must_use]
+    pub fn accounts(&self) -> PathBuf {
+        self.root.join("demo.json")
+    }
+
+    /// The lock that one running stack holds.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+}
+
+/// Makes a folder, with its parents, that only its owner can enter.
+pub(crate) fn create_private_folder(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("the folder {} cannot be made", path.display()))
+}
+
+/// Writes a file of mode 0600 so that it is either the old one or the new one, never half.
+pub fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let unfinished = PathBuf::from(unfinished);
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        file.write_all(contents)?;
+        fs::rename(&unfinished, path)
+    };
+    write().with_context(|| format!("{} cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_home_and_its_files_are_closed_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(&folder.path().join("stack")).unwrap();
+        home.create().unwrap();
+        write_private(&home.accounts(), b"{}").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(home.root()), 0o700);
+        assert_eq!(mode(&home.mysql()), 0o700);
+        assert_eq!(mode(&home.accounts()), 0o600);
+    }
+}

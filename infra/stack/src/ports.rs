@@ -1,0 +1,139 @@
+//! Ports on the loopback interface: are they free, and if not, who has them.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::net::TcpListener;
+use std::path::Path;
+
+use anyhow::Context;
+use anyhow::bail;
+
+use crate::settings::KeyService;
+use crate::settings::Options;
+
+/// Checks that every port the stack needs is free.
+///
+/// # Errors
+/// Names the port, what sets it, and who has it if that can be seen.
+pub(crate) fn check_all_free(options: &Options) -> anyhow::Result<()> {
+    let ports = options.ports;
+    check_free(ports.web, "--web-port", "STACK_WEB_PORT")?;
+    check_free(ports.redirect, "--redirect-port", "STACK_REDIRECT_PORT")?;
+    check_free(ports.app, "--app-port", "STACK_APP_PORT")?;
+    check_free(ports.database, "--database-port", "STACK_DATABASE_PORT")?;
+    if options.key_service == KeyService::Emulator {
+        check_free(ports.kms, "--kms-port", "STACK_KMS_PORT")?;
+    }
+    Ok(())
+}
+
+/// Different ports that nobody listens on at this moment.
+///
+/// # Errors
+/// When the system has none to give.
+pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port to be had")?;
+        *port = listener
+            .local_addr()
+            .context("the listener has no address")?
+            .port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+fn check_free(port: u16, flag: &str, variable: &str) -> anyhow::Result<()> {
+    let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
+        return Ok(());
+    };
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        bail!(
+            "port {port} may not be bound by this user: choose one above 1023 with {flag} or {variable}"
+        );
+    }
+    let holder = holder_of(port).map_or_else(String::new, |holder| format!(" by {holder}"));
+    bail!(
+        "port {port} is taken{holder}. Stop what has it, or choose another with {flag} PORT or \
+         {variable}=PORT. (Is another stack running? `cargo stack status` tells.)"
+    )
+}
+
+/// The process that listens on a port, as far as `/proc` tells: its own processes to anyone,
+/// everybody's to root.
+fn holder_of(port: u16) -> Option<String> {
+    let inode = listening_inode(port)?;
+    let wanted = format!("socket:[{inode}]");
+    for entry in fs::read_dir("/proc").ok()?.flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name
+            .to_str()
+            .filter(|name| name.bytes().all(|b| b.is_ascii_digit()))
+        else {
+            continue;
+        };
+        if owns_socket(&entry.path(), &wanted) {
+            let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            return Some(format!("{} (process {pid})", command.trim()));
+        }
+    }
+    None
+}
+
+fn owns_socket(process: &Path, wanted: &str) -> bool {
+    let Ok(descriptors) = fs::read_dir(process.join("fd")) else {
+        return false;
+    };
+    descriptors
+        .flatten()
+        .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
+        .any(|target| target.as_os_str() == wanted)
+}
+
+fn listening_inode(port: u16) -> Option<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    tables
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .find_map(|table| {
+            table.lines().skip(1).find_map(|line| {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+                let (_, hex) = local.rsplit_once(':')?;
+                let listens = *state == "0A" && u16::from_str_radix(hex, 16).ok()? == port;
+                listens.then(|| (*inode).to_owned())
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_its_flag_and_its_holder() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let error = check_free(port, "--web-port", "STACK_WEB_PORT")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(&port.to_string()), "{error}");
+        assert!(
+            error.contains("--web-port") && error.contains("STACK_WEB_PORT"),
+            "{error}"
+        );
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_free_port_passes() {
+        let [port] = free_ports().unwrap();
+        check_free(port, "--web-port", "STACK_WEB_PORT").unwrap();
+    }
+}

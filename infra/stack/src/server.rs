@@ -1,0 +1,250 @@
+//! The database server of a local stack: found or fetched, its data folder made once, started with
+//! TLS required.
+
+mod bare;
+mod configuration;
+mod init_file;
+mod mariadb;
+mod mysql;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::bail;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::home::Home;
+use crate::home::create_private_folder;
+use crate::home::write_private;
+use crate::process::Program;
+use crate::process::last_lines;
+use crate::process::open_log;
+use progress::Progress;
+use crate::settings::Database;
+
+pub(crate) use bare::Bare;
+
+/// The name of the one database.
+pub(crate) const DATABASE: &str = "stack";
+
+/// A database server as it is installed on this machine.
+#[derive(Clone, Debug)]
+pub struct Server {
+    kind: Database,
+    version: String,
+    /// What starts it: the program and the arguments that must come first.
+    program: PathBuf,
+    before: Vec<OsString>,
+    /// Lines of configuration that depend on where it is installed.
+    places: Vec<String>,
+}
+
+/// What is written down about a data folder: which server made it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Origin {
+    kind: Database,
+    version: String,
+}
+
+/// What a data folder is asked for beyond the ordinary.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras {
+    /// Lets the account `migrate` make databases of its own, as the database tests do.
+    pub test_databases: bool,
+}
+
+impl Server {
+    /// Finds the server, installing it when it is missing.
+    ///
+    /// # Errors
+    /// When it can neither be found nor installed; says which command to run.
+    pub fn obtain(kind: Database, progress: Progress) -> anyhow::Result<Self> {
+        match kind {
+            Database::Mariadb => mariadb::obtain(progress),
+            Database::Mysql => mysql::obtain(progress),
+        }
+    }
+
+    /// Kind and version, for a person.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} {}", self.kind.title(), self.version)
+    }
+
+    /// Makes the data folder if it is not there, and writes the configuration. `memory` is the size of the buffer pool,
+    /// in MiB.
+    ///
+    /// # Errors
+    /// When the folder belongs to another kind of server or a later version, or initialisation
+    /// fails.
+    pub fn prepare(
+        &self,
+        home: &Home,
+        port: u16,
+        memory: u16,
+        extras: Extras,
+    ) -> anyhow::Result<()> {
+        let folder = home.mysql();
+        for part in ["tmp", "files"] {
+            create_private_folder(&folder.join(part))?;
+        }
+        let origin = folder.join("server.json");
+        let made = self.check_origin(&origin)?;
+        let configuration = configuration::render(self, home, port, memory);
+        write_private(&folder.join("my.cnf"), configuration.as_bytes())?;
+        write_private(
+            &folder.join("init.sql"),
+            init_file::render(self.kind, extras).as_bytes(),
+        )?;
+        if !made {
+            self.initialise(home)?;
+            let origin_now = Origin {
+                kind: self.kind,
+                version: self.version.clone(),
+            };
+            let json = serde_json::to_vec_pretty(&origin_now).context("server.json")?;
+            write_private(&origin, &json)?;
+        }
+        Ok(())
+    }
+
+    /// How to start it.
+    #[must_use]
+    pub(crate) fn program(&self, home: &Home) -> Program {
+        let mut arguments = self.before.clone();
+        arguments.push(defaults_file(home));
+        arguments.push(file_argument(
+            "--init-file=",
+            &home.mysql().join("init.sql"),
+        ));
+        Program {
+            name: "mysql",
+            path: self.program.clone(),
+            arguments,
+            environment: vec![("TMPDIR".to_owned(), home.mysql().join("tmp").into())],
+            log: home.log("mysql"),
+        }
+    }
+
+    fn initialise(&self, home: &Home) -> anyhow::Result<()> {
+        let data = home.mysql().join("data");
+        if data.exists() {
+            // Without server.json the folder is what an interrupted first start left behind.
+            fs::remove_dir_all(&data).context("a half-made data folder cannot be removed")?;
+        }
+        create_private_folder(&data)?;
+        let command = match self.kind {
+            Database::Mariadb => mariadb::initialisation(home),
+            Database::Mysql => {
+                let mut command = Command::new(&self.program);
+                command
+                    .args(&self.before)
+                    .arg(defaults_file(home))
+                    .arg("--initialize-insecure");
+                command
+            }
+        };
+        run_logged(command, &home.log("mysql"))
+            .with_context(|| format!("the data folder of {} cannot be made", self.title()))
+    }
+
+    /// Whether a data folder was made before, and by a server that this one can follow.
+    fn check_origin(&self, path: &Path) -> anyhow::Result<bool> {
+        let Ok(bytes) = fs::read(path) else {
+            return Ok(false);
+        };
+        let origin: Origin = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} cannot be understood", path.display()))?;
+        if origin.kind != self.kind {
+            bail!(
+                "this stack's data was made by {}: start it with --database {}, or begin anew with \
+                 `cargo stack reset`",
+                origin.kind.title(),
+                origin.kind.word()
+            );
+        }
+        if release(&origin.version) > release(&self.version) {
+            bail!(
+                "this stack's data was made by {} {}, and {} is older: install that version again, \
+                 or begin anew with `cargo stack reset`",
+                origin.kind.title(),
+                origin.version,
+                self.version
+            );
+        }
+        Ok(true)
+    }
+}
+
+fn defaults_file(home: &Home) -> OsString {
+    file_argument("--defaults-file=", &home.mysql().join("my.cnf"))
+}
+
+fn file_argument(option: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push(path);
+    argument
+}
+
+/// Waits until the server greets on its port: only then has it read its accounts.
+pub(crate) fn greets(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) else {
+        return false;
+    };
+    let mut header = [0_u8; 5];
+    let greeted = stream
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .and_then(|()| stream.read_exact(&mut header));
+    // Protocol 10 is what every server of the last twenty years greets with.
+    greeted.is_ok() && header.last() == Some(&10)
+}
+
+/// Major and minor number, for comparing.
+fn release(version: &str) -> (u32, u32) {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// The first `<number>.<number>…` after `Ver ` in what `--version` prints.
+fn version_of(mut command: Command) -> Option<String> {
+    let output = command.arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (_, rest) = text.split_once("Ver ")?;
+    let version: String = rest
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == '.')
+        .collect();
+    (!version.is_empty()).then_some(version)
+}
+
+/// Runs a command whose output goes to a log, and shows its end when it fails.
+fn run_logged(mut command: Command, log: &Path) -> anyhow::Result<()> {
+    let file = open_log(log)?;
+    let errors = file.try_clone().context("the log cannot be opened twice")?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(errors)
+        .status()
+        .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
+    if !status.success() {
+        bail!(
+            "it ended with {status}; {} says:\n{}",
+            log.display(),
+            last_lines(log, 12)
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! `MariaDB` from the system's package manager.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context;
+use anyhow::bail;
+
+use crate::home::Home;
+use tools::packages;
+use progress::Progress;
+use crate::server::Server;
+use crate::server::release;
+use crate::server::version_of;
+use crate::settings::Database;
+
+/// What Debian calls the server without a service, and what belongs to it.
+const PACKAGES: [&str; 2] = ["mariadb-server-core", "mariadb-client-core"];
+
+/// The oldest release that the migrations are tested on.
+const OLDEST: (u32, u32) = (10, 11);
+
+/// Finds the server or installs it.
+pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
+    if find("mariadbd").is_none() || find("mariadb-install-db").is_none() {
+        packages::install(&PACKAGES, progress)?;
+    }
+    let program = find("mariadbd").with_context(|| {
+        format!(
+            "{} were installed, yet no mariadbd is there",
+            PACKAGES.join(" ")
+        )
+    })?;
+    let version = version_of(Command::new(&program))
+        .with_context(|| format!("{} does not tell its version", program.display()))?;
+    if release(&version) < OLDEST {
+        bail!(
+            "{} is MariaDB {version}; {}.{} or later is needed. Install a later one, or use \
+             `--database mysql`.",
+            program.display(),
+            OLDEST.0,
+            OLDEST.1
+        );
+    }
+    Ok(Server {
+        kind: Database::Mariadb,
+        version,
+        program,
+        before: Vec::new(),
+        places: Vec::new(),
+    })
+}
+
+/// The command that makes a data folder.
+pub(super) fn initialisation(home: &Home) -> Command {
+    let program = find("mariadb-install-db").unwrap_or_else(|| "mariadb-install-db".into());
+    let mut command = Command::new(program);
+    command
+        .arg("--no-defaults")
+        .arg(format!("--datadir={}", home.mysql().join("data").display()))
+        .arg(format!("--tmpdir={}", home.mysql().join("tmp").display()))
+        .args([
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+        ]);
+    if nix::unistd::geteuid().is_root() {
+        command.arg("--user=root");
+    }
+    command
+}
+
+/// A program on the path, or where Debian puts servers, which is not on everybody's path.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/bin", "/usr/local/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+}

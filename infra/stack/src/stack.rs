@@ -1,0 +1,271 @@
+//! A running stack: prepared, started in order, stopped in the opposite order.
+
+mod beside;
+mod processes;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use nix::sys::signal::Signal;
+
+use crate::accounts::Accounts;
+use crate::home::Home;
+use crate::lock::Lock;
+use crate::process::Process;
+use crate::process::ProcessId;
+use progress::Progress;
+use crate::server::Extras;
+use crate::server::Server;
+use crate::settings::KeyService;
+use crate::settings::Settings;
+use crate::state::State;
+use crate::status::Status;
+pub use beside::Beside;
+
+use tools::binaries;
+use crate::certificates;
+use crate::emulator;
+use crate::environment;
+use crate::keys;
+use crate::ports;
+use crate::seed;
+
+/// The processes in the order they are stopped, with the time each has for it: web and app drain,
+/// the database writes out what it holds.
+pub(crate) const STOPPING: [(&str, Duration); 4] = [
+    ("web", Duration::from_secs(15)),
+    ("app", Duration::from_secs(15)),
+    ("kms", Duration::from_secs(5)),
+    ("mysql", Duration::from_mins(1)),
+];
+
+/// A stack that this process started and watches over. Dropped without [`Stack::down`], its
+/// processes are killed.
+#[derive(Debug)]
+pub struct Stack {
+    settings: Settings,
+    home: Home,
+    binaries: PathBuf,
+    server: Server,
+    processes: Vec<Process>,
+    ready: bool,
+    progress: Progress,
+    lock: Option<Lock>,
+}
+
+impl Stack {
+    /// Prepares and starts a stack, showing nothing.
+    ///
+    /// # Errors
+    /// When a part is missing, a port is taken, another stack runs in the same folder, or a process
+    /// does not become ready; what was started is stopped again.
+    pub async fn up(settings: Settings) -> anyhow::Result<Self> {
+        let mut stack = Self::prepare(settings, Progress::hidden()).await?;
+        if let Err(error) = stack.start_all().await {
+            stack.down().await?;
+            return Err(error);
+        }
+        Ok(stack)
+    }
+
+    /// Sees to everything that has to be there before the first process starts.
+    ///
+    /// # Errors
+    /// See [`Stack::up`].
+    pub async fn prepare(settings: Settings, progress: Progress) -> anyhow::Result<Self> {
+        Self::prepare_with(settings, progress, None).await
+    }
+
+    /// The same, perhaps with binaries that were built before.
+    pub(crate) async fn prepare_with(
+        settings: Settings,
+        progress: Progress,
+        binaries: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
+        let home = Home::at(&settings.home)?;
+        home.create()?;
+        let lock = Lock::take(&home)?;
+        if let Some(state) = State::read(&home)?.filter(State::is_alive) {
+            progress.say("stopping what an earlier stack left behind");
+            stop_leftovers(&state).await?;
+        }
+        ports::check_all_free(&settings.options)?;
+        keys::check_same(&settings, &home)?;
+        let server = Server::obtain(settings.options.database, progress)?;
+        if settings.options.key_service == KeyService::Emulator {
+            emulator::obtain(progress)?;
+        }
+        let binaries = match binaries {
+            Some(binaries) => binaries,
+            None => binaries::obtain(settings.options.release)?,
+        };
+        let step = progress.step("issuing certificates");
+        certificates::issue(&home)?;
+        step.done();
+        let options = &settings.options;
+        let memory = options.database_memory;
+        server.prepare(&home, options.ports.database, memory, Extras::default())?;
+        let processes = Vec::new();
+        let lock = Some(lock);
+        let stack = Self {
+            settings,
+            home,
+            binaries,
+            server,
+            processes,
+            ready: false,
+            progress,
+            lock,
+        };
+        stack.write_state()?;
+        Ok(stack)
+    }
+
+    /// Takes over the processes that another command started and left.
+    pub(crate) async fn adopt(home: Home, progress: Progress) -> anyhow::Result<Self> {
+        let lock = Lock::take_within(&home, Duration::from_secs(5)).await?;
+        let state = State::read(&home)?.context("nothing was started in this folder")?;
+        let processes = STOPPING
+            .iter()
+            .rev()
+            .filter_map(|(name, _)| Some(Process::adopt(name, *state.processes.get(*name)?)))
+            .collect();
+        let stack = Self {
+            server: Server::obtain(state.settings.options.database, progress)?,
+            settings: state.settings,
+            home,
+            binaries: state.binaries,
+            processes,
+            ready: state.ready,
+            progress,
+            lock: Some(lock),
+        };
+        stack.write_state()?;
+        Ok(stack)
+    }
+
+    /// Starts every process, each when the one it leans on is ready, and fills an empty stack.
+    ///
+    /// # Errors
+    /// When one does not become ready: the error shows the end of its log.
+    pub async fn start_all(&mut self) -> anyhow::Result<()> {
+        let step = self
+            .progress
+            .step(&format!("starting {}", self.server.title()));
+        self.start("mysql").await?;
+        step.done();
+        if self.settings.options.key_service == KeyService::Emulator {
+            let step = self.progress.step("starting the key service emulator");
+            self.start("kms").await?;
+            emulator::create_keys(&self.settings, &self.home).await?;
+            step.done();
+        }
+        let step = self.progress.step("applying migrations and grants");
+        let migrate = environment::migrate(&self.settings, &self.home, &self.binaries);
+        migrate.run().await.context("the migrations failed")?;
+        step.done();
+        self.provision().await?;
+        let step = self.progress.step("starting app and web");
+        self.start("app").await?;
+        self.start("web").await?;
+        step.done();
+        if self.settings.options.patients {
+            seed::import_patients(&self.settings, &self.home, self.progress).await?;
+        }
+        self.ready = true;
+        self.write_state()
+    }
+
+    /// Stops all processes in order: web drains first, the database is last.
+    ///
+    /// # Errors
+    /// When a process does not end.
+    pub async fn down(&mut self) -> anyhow::Result<()> {
+        for (name, patience) in STOPPING {
+            let Some(process) = self.process(name) else {
+                continue;
+            };
+            if process.ending().is_none() {
+                process.stop(patience).await?;
+                self.progress.say(&format!("{name} stopped"));
+            }
+        }
+        self.processes.clear();
+        State::remove(&self.home)
+    }
+
+    /// Lets the processes live on without this one.
+    pub(crate) fn leave(&mut self) {
+        self.processes.clear();
+        self.lock = None;
+    }
+
+    /// Addresses, folders, processes and accounts.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn status(&self) -> anyhow::Result<Status> {
+        Status::of(&self.home)
+    }
+
+    /// The folder of this stack.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// How this stack was started.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    async fn provision(&self) -> anyhow::Result<()> {
+        let step = self.progress.step("seeing to keys and demo accounts");
+        keys::make(&self.settings, &self.home, &self.binaries).await?;
+        let provision = ["provision".into()];
+        let app = environment::app(&self.settings, &self.home, &self.binaries, &provision)?;
+        let mut accounts = Accounts::read_or_make(&self.home)?;
+        accounts
+            .provision(&app, &self.home)
+            .await
+            .context("the demo accounts cannot be made")?;
+        step.done();
+        Ok(())
+    }
+
+    fn write_state(&self) -> anyhow::Result<()> {
+        State {
+            settings: self.settings.clone(),
+            binaries: self.binaries.clone(),
+            supervisor: ProcessId::own()?,
+            processes: self
+                .processes
+                .iter()
+                .map(|p| (p.name.to_owned(), p.id))
+                .collect(),
+            ready: self.ready,
+        }
+        .write(&self.home)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            // Nobody is left to hear of an error.
+            let _ = process.id.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+/// Stops the processes of a stack whose supervisor is gone.
+pub(crate) async fn stop_leftovers(state: &State) -> anyhow::Result<()> {
+    for (name, patience) in STOPPING {
+        if let Some(id) = state.processes.get(name) {
+            Process::adopt(name, *id).stop(patience).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! What `cargo stack status` says, for people and for scripts.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use https_client::HttpsClient;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::accounts::Accounts;
+use crate::environment;
+use crate::home::Home;
+use crate::server::DATABASE;
+use crate::settings::KeyService;
+use crate::state::State;
+
+/// Addresses, folders, processes and demo accounts of a stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The stack's folder.
+    pub home: PathBuf,
+    /// Whether every process has been seen ready.
+    pub ready: bool,
+    /// The process that watches over the others.
+    pub supervisor: Option<i32>,
+    /// The front door.
+    pub web: Web,
+    /// The app tier.
+    pub app: App,
+    /// The database server.
+    pub database: Database,
+    /// The key service.
+    pub key_service: KeyServiceStatus,
+    /// The folder of certificates.
+    pub certificates: PathBuf,
+    /// The folder of logs.
+    pub logs: PathBuf,
+    /// Who can sign in.
+    pub accounts: Vec<Account>,
+}
+
+/// Where web is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Web {
+    /// The address for a browser.
+    pub address: String,
+    /// The address that redirects to it.
+    pub redirect: String,
+    /// Its process, if it runs.
+    pub pid: Option<i32>,
+}
+
+/// Where app is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct App {
+    /// Host and port.
+    pub address: String,
+    /// Its process, if it runs.
+    pub pid: Option<i32>,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Database {
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// The one database.
+    pub name: String,
+    /// Which server it is: `mariadb` or `mysql`.
+    pub kind: String,
+    /// The server's process, if it runs.
+    pub pid: Option<i32>,
+    /// The server's folder; its data is in `data` below it.
+    pub folder: PathBuf,
+}
+
+/// Who keeps the root keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyServiceStatus {
+    /// `development` or `emulator`.
+    pub provider: String,
+    /// Where it answers, if it is a service.
+    pub endpoint: Option<String>,
+    /// Its process, if it runs.
+    pub pid: Option<i32>,
+}
+
+/// A person who can sign in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// The organization they belong to.
+    pub organization: String,
+    /// Its id.
+    pub organization_id: Option<String>,
+    /// Their name.
+    pub name: String,
+    /// What they sign in with.
+    pub email: String,
+    /// Their password.
+    pub password: String,
+    /// Their role.
+    pub role: String,
+}
+
+impl Status {
+    /// Reads what is known of the stack in a folder.
+    ///
+    /// # Errors
+    /// When no stack runs there, or its files cannot be understood.
+    pub fn of(home: &Home) -> anyhow::Result<Self> {
+        let state = State::running(home)?;
+        let pid = |name: &str| {
+            state
+                .processes
+                .get(name)
+                .filter(|process| process.is_alive())
+                .map(|process| process.pid)
+        };
+        let ports = state.settings.options.ports;
+        Ok(Self {
+            home: home.root().to_path_buf(),
+            ready: state.ready,
+            supervisor: state.supervisor.is_alive().then_some(state.supervisor.pid),
+            web: Web {
+                address: environment::origin(&state.settings),
+                redirect: format!("http://localhost:{}", ports.redirect),
+                pid: pid("web"),
+            },
+            app: App {
+                address: format!("127.0.0.1:{}", ports.app),
+                pid: pid("app"),
+            },
+            database: Database {
+                host: "127.0.0.1".to_owned(),
+                port: ports.database,
+                name: DATABASE.to_owned(),
+                kind: state.settings.options.database.word().to_owned(),
+                pid: pid("mysql"),
+                folder: home.mysql(),
+            },
+            key_service: key_service(&state, pid("kms")),
+            certificates: home.certificates(),
+            logs: home.logs(),
+            accounts: accounts(home)?,
+        })
+    }
+
+    /// A client of web.
+    ///
+    /// # Errors
+    /// When the address of web or the CA cannot be read.
+    pub fn client(&self) -> anyhow::Result<HttpsClient> {
+        let port = self.web.address.rsplit(':').next();
+        let port = port.and_then(|port| port.parse().ok());
+        let port = port.context("the address of the stack has no port")?;
+        HttpsClient::new(port, &self.certificates.join("public/ca.pem"))
+    }
+}
+
+fn key_service(state: &State, pid: Option<i32>) -> KeyServiceStatus {
+    let (provider, endpoint) = match state.settings.options.key_service {
+        KeyService::Development => ("development", None),
+        KeyService::Emulator => (
+            "emulator",
+            Some(format!(
+                "https://localhost:{}",
+                state.settings.options.ports.kms
+            )),
+        ),
+    };
+    KeyServiceStatus {
+        provider: provider.to_owned(),
+        endpoint,
+        pid,
+    }
+}
+
+fn accounts(home: &Home) -> anyhow::Result<Vec<Account>> {
+    let organizations = Accounts::read(home)?.map(|accounts| accounts.organizations);
+    let mut list = Vec::new();
+    for organization in organizations.unwrap_or_default() {
+        for person in organization.people {
+            list.push(Account {
+                organization: organization.name.clone(),
+                organization_id: organization.id.clone(),
+                name: person.name,
+                email: person.email,
+                password: person.password,
+                role: person.role,
+            });
+        }
+    }
+    Ok(list)
+}

@@ -1,0 +1,25 @@
+//! The pages in a real browser.
+
+use super::Shared;
+use super::step::StepResult;
+use super::whole_stack;
+use tools::packages;
+use progress::Progress;
+
+/// What is started, what starts it, and what makes it trust our CA.
+const PROGRAMS: [&str; 3] = ["chromium", "chromedriver", "certutil"];
+
+/// The packages that hold them.
+const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "libnss3-tools"];
+
+/// Runs the browser's tests, where a browser can be had.
+pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
+    if !PROGRAMS
+        .iter()
+        .all(|program| packages::find(program).is_some())
+        && let Err(error) = packages::install(&PACKAGES, Progress::shown())
+    {
+        return Ok(StepResult::Skipped(format!("no browser: {error:#}")));
+    }
+    whole_stack::run(shared, |name| name.starts_with("browser")).await
+}
