@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::Method;
 use http::Request;
 use http::header;
-use serde_json::Value;
 use https_client::HttpsClient;
+use serde_json::Value;
 use url::form_urlencoded;
 use uuid::Uuid;
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use anyhow::Context;
+use https_client::HttpsClient;
 use serde_json::json;
 use stack::Account;
-use https_client::HttpsClient;
 use stack::Home;
 use stack::Status;
 use tokio::sync::Mutex;

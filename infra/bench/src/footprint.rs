@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::Place;
 use super::figures::Figures;
+use super::place::Place;
 use stack::process::ProcessId;
 
 const MIB: f64 = 1024.0 * 1024.0;

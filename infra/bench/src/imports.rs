@@ -9,8 +9,9 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::bail;
 
-use super::Place;
+use super::effort::Effort;
 use super::figures::Figures;
+use super::place::Place;
 use import::expand;
 use progress::Progress;
 use stack::server::DATABASE;
@@ -20,17 +21,28 @@ const ROWS: u64 = 100;
 /// About the size of one Synthea resource.
 const BYTES: usize = 1500;
 
-pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
+pub(super) async fn measure(
+    place: &Place,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let importer = stack::importer(place.stack.home(), None, Progress::hidden())?.afresh(true);
-    let files = expand(&[place.data.join("whole")])?;
-    let file = files.first().context("tests/data/whole is empty")?;
-    let first = importer.import(file).await?;
+    let file = if effort.is_brief() {
+        place.small_bundle()?
+    } else {
+        let whole = expand(&[place.data.join("whole")])?;
+        whole
+            .into_iter()
+            .next()
+            .context("tests/data/whole is empty")?
+    };
+    let first = importer.import(&file).await?;
     let amount = first.total_sent();
     let rate = number(amount) / first.seconds;
     let plain = number(amount) / plain_inserts(place, amount)?;
     let peer = ("plain rows, same size, same transactions", plain);
     figures.add("import of a whole record", rate, "resources/s", peer);
-    let again = importer.import(file).await?;
+    let again = importer.import(&file).await?;
     let rate = number(again.total_sent()) / again.seconds;
     figures.add("import of what is there already", rate, "resources/s", peer);
     Ok(())

@@ -22,14 +22,15 @@ use serde_json::json;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::Place;
+use super::effort::Effort;
 use super::figures::Figures;
 use super::figures::median;
 use super::imports;
-use stack::Accounts;
+use super::place::Place;
 use https_client::HttpsClient;
-use progress::Progress;
 use https_client::issue_token;
+use progress::Progress;
+use stack::Accounts;
 
 /// Patients in one transaction.
 const CHUNK: usize = 100;
@@ -68,6 +69,16 @@ pub(super) struct Sizes {
     patients: Vec<usize>,
 }
 
+impl Sizes {
+    fn of(&self, effort: Effort) -> Vec<usize> {
+        if effort.is_brief() {
+            vec![CHUNK]
+        } else {
+            self.patients.clone()
+        }
+    }
+}
+
 /// A client of the stack.
 struct Client {
     door: HttpsClient,
@@ -77,10 +88,11 @@ struct Client {
 pub(super) async fn measure(
     place: &mut Place,
     sizes: &Sizes,
+    effort: Effort,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let mut stored = 0;
-    for wanted in &sizes.patients {
+    for wanted in &sizes.of(effort) {
         let added = wanted.saturating_sub(stored);
         ensure!(added > 0, "--patients takes ascending numbers");
         let client = Client::of(place).await?;
@@ -92,13 +104,18 @@ pub(super) async fn measure(
         let plain = number(added) / imports::plain_inserts(place, amount)?;
         let peer = ("plain rows, same size, same transactions", plain);
         figures.add(&format!("new patients, up to {stored}"), rate, "/s", peer);
-        cold(place, stored, figures).await?;
+        cold(place, stored, effort, figures).await?;
     }
-    another_instance(place, figures).await
+    another_instance(place, effort, figures).await
 }
 
 /// The first page after a start of app, and what follows it.
-async fn cold(place: &mut Place, patients: usize, figures: &mut Figures) -> anyhow::Result<()> {
+async fn cold(
+    place: &mut Place,
+    patients: usize,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let read = imports::read_column(place, "demographics", "roster_entry")?;
     place.stack.stop("app").await?;
     place.stack.start("app").await?;
@@ -118,10 +135,13 @@ async fn cold(place: &mut Place, patients: usize, figures: &mut Figures) -> anyh
         "bytes",
         ("the design's bound", 450.0),
     );
-    let page = client.median(|round| client.page(round)).await?;
-    let search = client.median(|round| client.prefix(round)).await?;
+    let searches = effort.rounds(SEARCHES);
+    let page = client.median(searches, |round| client.page(round)).await?;
+    let search = client
+        .median(searches, |round| client.prefix(round))
+        .await?;
     let id = client.any_patient().await?;
-    let peer = client.median(|_| client.get(&id)).await?;
+    let peer = client.median(searches, |_| client.get(&id)).await?;
     for (name, own) in [("first page", page), ("search by a prefix", search)] {
         figures.add(&what(name), own, "ms", ("one Patient", peer));
     }
@@ -129,7 +149,11 @@ async fn cold(place: &mut Place, patients: usize, figures: &mut Figures) -> anyh
 }
 
 /// Until a second instance finds what the first one has stored.
-async fn another_instance(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
+async fn another_instance(
+    place: &Place,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let beside = place.stack.start_beside(&place.binaries).await?;
     let here = Client::of(place).await?;
     let there = Client {
@@ -138,7 +162,7 @@ async fn another_instance(place: &Place, figures: &mut Figures) -> anyhow::Resul
     };
     there.await_list().await?;
     let (mut seen, mut own) = (Vec::new(), Vec::new());
-    for round in 0..20 {
+    for round in 0..effort.rounds(20) {
         let family = format!("Sighted{round}x{}", std::process::id());
         let begun = Instant::now();
         here.put(&[patient(&family, round)]).await?;
@@ -287,12 +311,16 @@ impl Client {
     }
 
     /// The median time of an answer over one connection, in milliseconds.
-    async fn median<'c, F>(&'c self, mut ask: impl FnMut(usize) -> F) -> anyhow::Result<f64>
+    async fn median<'c, F>(
+        &'c self,
+        searches: usize,
+        mut ask: impl FnMut(usize) -> F,
+    ) -> anyhow::Result<f64>
     where
         F: Future<Output = anyhow::Result<Response<Bytes>>> + 'c,
     {
-        let mut times = Vec::with_capacity(SEARCHES);
-        for round in 0..SEARCHES {
+        let mut times = Vec::with_capacity(searches);
+        for round in 0..searches {
             let begun = Instant::now();
             let answer = ask(round).await?;
             ensure!(answer.status() == StatusCode::OK, "{answer:?}");

@@ -1,11 +1,10 @@
-//! `cargo stack bench web`: the edge beside nginx, HAProxy, Envoy and Caddy, each set up for the same
-//! work: TLS 1.3 with a P-256 certificate, HTTP/1.1 over kept connections of mutual TLS to an origin
-//! that answers 1 KiB, an access log in a file, one worker. Only web has policies on.
+//! `cargo stack bench web`: web beside nginx and HAProxy, each configured for the same work: TLS 1.3 with a P-256
+//! certificate, HTTP/1.1 over kept connections of mutual TLS to an origin whose responses have 1 KiB, an access log in
+//! a file, one worker. Only web has policies on.
 //!
-//! What is measured has a core of its own; load and origin share the other one. They cost about as
-//! much per request as a proxy does, so the rate that is reached says less than the CPU time that it
-//! took: the latter is what is compared. Rounds interleave the contenders, so that whatever else the
-//! machine does hits all of them; a ratio is the median of the rounds' ratios.
+//! The proxy that is measured has one core; load and origin share another. They cost about as much per request as a
+//! proxy does, so that the rate says less than the CPU time: the latter is compared. Rounds interleave the proxies, so
+//! that other work of the machine hits all of them; a ratio is the median of the rounds' ratios.
 
 mod contenders;
 mod peers;
@@ -25,9 +24,8 @@ use load::Client;
 use load::Group;
 use load::Protocol;
 
-use super::median;
+use super::effort::Effort;
 use super::pin;
-use super::short;
 use progress::Progress;
 use stack::StopSignals;
 
@@ -58,6 +56,9 @@ pub(super) struct Options {
     /// web: these measurements alone [default: all]
     #[arg(long, value_delimiter = ',', value_name = "WHAT", value_parser = ["h1", "h2", "handshakes", "latency"])]
     what: Vec<String>,
+    /// web: beside no other proxy
+    #[arg(long, conflicts_with = "beside")]
+    alone: bool,
     /// web: another build of web to measure beside this one
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -68,16 +69,36 @@ impl Options {
         self.what.is_empty() || self.what.iter().any(|wanted| wanted == what)
     }
 
+    /// The same, or the shortest form of it: one round, and no other proxy.
+    fn with(&self, effort: Effort) -> Self {
+        let mut options = self.clone();
+        if effort.is_brief() {
+            options.seconds = 1;
+            options.rounds = 1;
+            options.alone = true;
+        }
+        options
+    }
+
+    fn measures_beside(&self, peer: &str) -> bool {
+        !self.alone && (self.beside.is_empty() || self.beside.iter().any(|wanted| wanted == peer))
+    }
+
     fn length(&self) -> Duration {
         Duration::from_secs(self.seconds.max(1).into())
     }
 }
 
 /// Measures, writes table, numbers and plots, and returns the table.
-pub(super) async fn measure(output: &Path, options: &Options) -> anyhow::Result<String> {
+pub(super) async fn measure(
+    output: &Path,
+    options: &Options,
+    effort: Effort,
+) -> anyhow::Result<String> {
+    let options = &options.with(effort);
     let mut signals = StopSignals::listen()?;
     let site = Site::prepare(&output.join("web"), options.baseline.as_deref())?;
-    let (contenders, missing) = contenders::all(&site, &options.beside)?;
+    let (contenders, missing) = contenders::all(&site, options)?;
     let _precedence = pin::Precedence::take();
     let _origin = Running::origin(&site).await?;
     let mut running = Vec::new();

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::journal::Contents;
 use super::kind::Kind;
 use super::kind::Wave;
-use super::journal::Contents;
 use super::source::Item;
 use super::source::each_item;
 

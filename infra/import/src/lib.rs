@@ -9,8 +9,8 @@
 
 mod chunk;
 mod index;
-mod kind;
 mod journal;
+mod kind;
 mod prepare;
 mod report;
 mod send;
@@ -32,8 +32,8 @@ use progress::Progress;
 
 use chunk::Chunk;
 use index::Index;
-use kind::Wave;
 use journal::Journal;
+use kind::Wave;
 use send::Outcome;
 use send::Sender;
 

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::BufRead;
 use std::io::IsTerminal;
 use std::io::Write;
-use std::path::PathBuf;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process;
 use std::process::ExitCode;
 

@@ -9,12 +9,12 @@ mod check;
 mod confinement;
 mod engine;
 mod images;
-mod project;
 mod plugins;
+mod project;
 
 use crate::home::Home;
-use progress::Progress;
 use crate::settings::Ports;
+use progress::Progress;
 use tools::workspace;
 
 use binaries::Programs;

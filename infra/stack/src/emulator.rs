@@ -15,12 +15,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::environment::Variables;
-use https_client::HttpsClient;
 use crate::home::Home;
 use crate::home::write_private;
 use crate::process::Program;
-use progress::Progress;
 use crate::settings::Settings;
+use https_client::HttpsClient;
+use progress::Progress;
 use tools::Python;
 
 /// What is installed: moto with its server, no more of it than KMS needs.

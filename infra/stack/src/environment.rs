@@ -9,6 +9,7 @@ use crate::process::Program;
 use crate::server::DATABASE;
 use crate::settings::KeyService;
 use crate::settings::Settings;
+use crate::settings::Variable;
 
 /// Variables and their values.
 pub(crate) type Variables = Vec<(String, OsString)>;
@@ -51,6 +52,7 @@ pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program 
         home.certificate("internal/web.key").into(),
     );
     set("WEB_DRAIN_SECONDS", "10".into());
+    variables.extend(of_operator(settings, Variable::is_of_web));
     Program {
         name: "web",
         path: binaries.join("web"),
@@ -112,6 +114,7 @@ pub(crate) fn app(
         }
         KeyService::Emulator => variables.extend(emulator::variables(settings, home)?),
     }
+    variables.extend(of_operator(settings, |variable| !variable.is_of_web()));
     Ok(Program {
         name: "app",
         path: binaries.join("app"),
@@ -119,6 +122,14 @@ pub(crate) fn app(
         environment: variables,
         log: home.log("app"),
     })
+}
+
+/// The variables that the operator sets; the last one of a name counts.
+fn of_operator(settings: &Settings, wanted: impl Fn(&Variable) -> bool) -> Variables {
+    let chosen = settings.options.variables.iter().filter(|it| wanted(it));
+    chosen
+        .map(|it| (it.name.clone(), it.value.clone().into()))
+        .collect()
 }
 
 /// How the migrations are run.

@@ -46,6 +46,7 @@ pub use settings::KeyService;
 pub use settings::Options;
 pub use settings::Ports;
 pub use settings::Settings;
+pub use settings::Variable;
 pub use stack::Beside;
 pub use stack::Stack;
 pub use status::Account;

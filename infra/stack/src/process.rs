@@ -27,6 +27,7 @@ use serde::Serialize;
 /// A process that cannot be confused with a later one of the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
+    /// Process id.
     pub pid: i32,
     /// Start time in clock ticks since the machine started, as `/proc/<pid>/stat` has it.
     started: u64,
@@ -104,9 +105,13 @@ fn stat(pid: i32) -> Option<(char, u64)> {
 pub struct Program {
     /// What it is called in messages, in the state and in the name of its log.
     pub name: &'static str,
+    /// The executable file.
     pub path: PathBuf,
+    /// Arguments.
     pub arguments: Vec<OsString>,
+    /// Variables, the whole environment but for `PATH` and the like; the last one of a name counts.
     pub environment: Vec<(String, OsString)>,
+    /// The file that standard output and standard error go to.
     pub log: PathBuf,
 }
 
@@ -183,7 +188,9 @@ impl Program {
 /// A process that was started here, or taken over from the command that started it.
 #[derive(Debug)]
 pub struct Process {
+    /// [`Program::name`].
     pub name: &'static str,
+    /// Process id and start time.
     pub id: ProcessId,
     child: Option<Child>,
 }

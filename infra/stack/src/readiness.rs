@@ -7,10 +7,10 @@ use http::Request;
 use tokio::net::TcpStream;
 
 use crate::emulator;
-use https_client::HttpsClient;
 use crate::home::Home;
 use crate::server;
 use crate::settings::Settings;
+use https_client::HttpsClient;
 
 /// Whether a process is ready: the database greets, the emulator answers, the app listens, and web
 /// says that app is ready too.

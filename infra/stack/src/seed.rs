@@ -6,10 +6,10 @@ use anyhow::Context;
 use crate::accounts::Accounts;
 use crate::home::Home;
 use crate::importer::importer;
+use crate::settings::Settings;
 use import::Report;
 use import::expand;
 use progress::Progress;
-use crate::settings::Settings;
 use tools::workspace;
 
 /// Imports what was not imported yet.

@@ -30,13 +30,13 @@ use crate::home::write_private;
 use crate::process::Program;
 use crate::process::last_lines;
 use crate::process::open_log;
-use progress::Progress;
 use crate::settings::Database;
+use progress::Progress;
 
 pub(crate) use bare::Bare;
 
 /// The name of the one database.
-pub(crate) const DATABASE: &str = "stack";
+pub const DATABASE: &str = "stack";
 
 /// A database server as it is installed on this machine.
 #[derive(Clone, Debug)]

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use anyhow::Context;
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde::Serialize;
@@ -76,9 +78,45 @@ pub struct Options {
     /// Leave the synthetic patients out.
     #[arg(long = "no-patients", action = clap::ArgAction::SetFalse)]
     pub patients: bool,
+    /// A variable of web or app in place of the stack's own value, such as
+    /// `WEB_REQUESTS_PER_MINUTE=100000`. Can be repeated; the name's beginning says whose it is.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    #[serde(default)]
+    pub variables: Vec<Variable>,
     /// Build and run optimized binaries.
     #[arg(long, env = "STACK_RELEASE")]
     pub release: bool,
+}
+
+/// A variable of web or app, from the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its name, such as `WEB_REQUESTS_PER_MINUTE`.
+    pub name: String,
+    /// Its value, which the program checks.
+    pub value: String,
+}
+
+impl FromStr for Variable {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (name, value) = text
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .with_context(|| format!("`{text}` is not of the form NAME=VALUE"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl Variable {
+    /// Whether web reads it; app reads all others.
+    pub(crate) fn is_of_web(&self) -> bool {
+        self.name.starts_with("WEB_")
+    }
 }
 
 /// Enough for demo patients, in MiB.
@@ -109,6 +147,7 @@ impl Default for Options {
             database_memory: DATABASE_MEMORY,
             database_connections: DATABASE_CONNECTIONS,
             patients: true,
+            variables: Vec::new(),
             release: false,
         }
     }

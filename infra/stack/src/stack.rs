@@ -14,7 +14,6 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::process::Process;
 use crate::process::ProcessId;
-use progress::Progress;
 use crate::server::Extras;
 use crate::server::Server;
 use crate::settings::KeyService;
@@ -22,14 +21,15 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::status::Status;
 pub use beside::Beside;
+use progress::Progress;
 
-use tools::binaries;
 use crate::certificates;
 use crate::emulator;
 use crate::environment;
 use crate::keys;
 use crate::ports;
 use crate::seed;
+use tools::binaries;
 
 /// The processes in the order they are stopped, with the time each has for it: web and app drain,
 /// the database writes out what it holds.
@@ -77,8 +77,11 @@ impl Stack {
         Self::prepare_with(settings, progress, None).await
     }
 
-    /// The same, perhaps with binaries that were built before.
-    pub(crate) async fn prepare_with(
+    /// The same, with the programs of a folder if one is given.
+    ///
+    /// # Errors
+    /// See [`Stack::up`].
+    pub async fn prepare_with(
         settings: Settings,
         progress: Progress,
         binaries: Option<PathBuf>,

@@ -51,7 +51,7 @@ impl StopSignals {
 ///
 /// # Errors
 /// Always: it returns only when it gives up. To stop watching, drop it.
-pub async fn watch(stack: &mut Stack) -> anyhow::Result<()> {
+pub(crate) async fn watch(stack: &mut Stack) -> anyhow::Result<()> {
     let mut ends: VecDeque<Instant> = VecDeque::new();
     loop {
         tokio::time::sleep(Duration::from_millis(250)).await;

@@ -22,12 +22,12 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::bail;
 
-use tools::binaries;
 use crate::compose;
 use crate::compose::Checked;
-use progress::Progress;
 use crate::stack::Stack;
 use crate::supervise::StopSignals;
+use progress::Progress;
+use tools::binaries;
 use tools::workspace;
 
 use step::Counts;

@@ -15,7 +15,6 @@ use crate::home::Home;
 use crate::process::ProcessId;
 use crate::process::last_lines;
 use crate::process::open_log;
-use progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
 use crate::stack::stop_leftovers;
@@ -23,6 +22,7 @@ use crate::state::State;
 use crate::supervise::StopSignals;
 use crate::supervise::watch;
 use crate::table;
+use progress::Progress;
 
 /// `cargo stack up`: starts a stack and stays with it, or with `detach` leaves it to a supervisor.
 /// Gives what is to be printed once it is up to `show`.

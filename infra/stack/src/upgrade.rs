@@ -4,10 +4,10 @@
 use anyhow::Context;
 use clap::Subcommand;
 
-use tools::binaries;
 use crate::environment;
 use crate::home::Home;
 use crate::state::State;
+use tools::binaries;
 
 /// A step.
 #[derive(Clone, Copy, Debug, Subcommand)]

@@ -8,8 +8,8 @@ use anyhow::Context;
 
 use crate::once;
 use crate::packages::run_quietly;
-use progress::Progress;
 use crate::workspace;
+use progress::Progress;
 
 /// A program of crates.io, built once on this machine.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::once;
 use crate::Python;
+use crate::once;
 use crate::packages::run_quietly;
 use progress::Progress;
 

@@ -14,11 +14,7 @@ use progress::Progress;
 ///
 /// # Errors
 /// See [`install`].
-pub fn program(
-    name: &str,
-    packages: &[&str],
-    progress: Progress,
-) -> anyhow::Result<PathBuf> {
+pub fn program(name: &str, packages: &[&str], progress: Progress) -> anyhow::Result<PathBuf> {
     if let Some(found) = find(name) {
         return Ok(found);
     }

@@ -11,9 +11,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 use progress::Progress;
-use tools::packages;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tools::packages;
 
 use super::origin::Origin;
 use super::web::free_ports;

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use progress::Progress;
-use import::Importer;
 use import::Report;
+use progress::Progress;
 use tests::Apart;
 use tests::Clinic;
 use tests::Intruder;
@@ -26,7 +25,7 @@ fn whole_bundle() -> PathBuf {
 const TIMES: usize = 3;
 
 async fn import(apart: &Apart) -> anyhow::Result<Report> {
-    let importer = Importer::new(apart.stack.home(), Some("riverside"), Progress::hidden())?;
+    let importer = stack::importer(apart.stack.home(), Some("riverside"), Progress::hidden())?;
     importer.import(&whole_bundle()).await
 }
 
@@ -62,7 +61,7 @@ async fn a_database_killed_in_the_middle_of_an_import_loses_nothing_that_was_ack
         .unwrap();
     let home = apart.stack.home().clone();
     let first = tokio::spawn(async move {
-        let importer = Importer::new(&home, Some("riverside"), Progress::hidden())?;
+        let importer = stack::importer(&home, Some("riverside"), Progress::hidden())?;
         importer.import(&whole_bundle()).await
     });
     let writer = Writer::start(client.clone());

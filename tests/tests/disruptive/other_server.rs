@@ -1,8 +1,7 @@
 //! The same stack on the other database server.
 
-use stack::Database;
 use progress::Progress;
-use import::Importer;
+use stack::Database;
 use tests::Apart;
 use tests::Clinic;
 use tests::fhir;
@@ -17,7 +16,7 @@ async fn on_mysql_patients_are_imported_read_searched_and_amended() {
         .min_by_key(|bundle| bundle.resources.len())
         .unwrap();
     let importer =
-        Importer::new(apart.stack.home(), Some("riverside"), Progress::hidden()).unwrap();
+        stack::importer(apart.stack.home(), Some("riverside"), Progress::hidden()).unwrap();
     let report = importer.import(&smallest.path).await.unwrap();
     assert!(
         report.refused.is_empty() && report.total_sent() > 10,

@@ -11,9 +11,8 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::bail;
 use anyhow::ensure;
-use serde_json::Value;
 use progress::Progress;
-use tools::Python;
+use serde_json::Value;
 use tests::edge::Act;
 use tests::edge::Message;
 use tests::edge::answer;
@@ -25,6 +24,7 @@ use tokio::process::Child;
 use tokio::process::ChildStdin;
 use tokio::process::ChildStdout;
 use tokio::process::Command;
+use tools::Python;
 
 use super::forged::is_ours;
 use super::http1::Expect;

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use progress::Progress;
-use tests::scanners::core_rule_set;
-use tests::scanners::core_rule_set::Case;
 use tests::edge::Edge;
 use tests::edge::Plan;
+use tests::scanners::core_rule_set;
+use tests::scanners::core_rule_set::Case;
 
 use super::asker::Asker;
 use super::cases::REPLACED;

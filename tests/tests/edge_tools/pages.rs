@@ -6,12 +6,12 @@ use http::Request;
 use http::header;
 use serde_json::Value;
 use serde_json::json;
-use tests::scanners;
 use tests::Answer;
 use tests::Client;
 use tests::Clinic;
 use tests::Role;
 use tests::Running;
+use tests::scanners;
 
 use super::scanners::port;
 use super::scanners::run;

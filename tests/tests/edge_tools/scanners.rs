@@ -4,9 +4,9 @@ use std::process::Command;
 use std::process::Output;
 
 use serde_json::Value;
-use tests::scanners;
 use tests::Running;
 use tests::edge::Plan;
+use tests::scanners;
 
 /// What testssl.sh finds wrong with a certificate that names no place to ask whether it was revoked. Ours
 /// name none by decision: they are short-lived, and replaced while the edge runs.

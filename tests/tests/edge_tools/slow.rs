@@ -5,15 +5,15 @@ use std::time::Duration;
 use std::time::Instant;
 
 use futures::FutureExt;
-use rustls::pki_types::ServerName;
 use https_client::HttpsClient;
-use tests::scanners::slow_http::Attack;
-use tests::scanners::slow_http::Slow;
+use rustls::pki_types::ServerName;
 use tests::Load;
 use tests::Outcome;
 use tests::edge::Act;
 use tests::edge::Edge;
 use tests::edge::answer;
+use tests::scanners::slow_http::Attack;
+use tests::scanners::slow_http::Slow;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

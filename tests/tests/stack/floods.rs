@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use futures::future::join_all;
-use load::StalledConnection;
 use https_client::HttpsClient;
+use load::StalledConnection;
 use tests::Apart;
 use tests::Client;
 use tests::Clinic;

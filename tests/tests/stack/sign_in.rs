@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use futures::future::try_join_all;
 use http::Method;
+use https_client::HttpsClient;
 use serde_json::Value;
 use serde_json::json;
 use stack::Account;
-use https_client::HttpsClient;
 use tests::Answer;
 use tests::Apart;
 use tests::Client;

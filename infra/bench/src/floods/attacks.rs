@@ -16,9 +16,9 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use stack::Accounts;
 use https_client::HttpsClient;
 use https_client::issue_token;
+use stack::Accounts;
 
 /// The address of the client that floods.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use load::Group;
 
+use super::Options;
 use super::peers;
-use super::pin;
-use tools::binaries;
+use crate::pin;
 use stack::Home;
 use stack::free_ports;
 use stack::process::Program;
+use tools::binaries;
 
 /// Ports are taken from so many, all held at once, so that no two are the same.
 const PORTS: usize = 16;
@@ -98,7 +99,7 @@ impl Site {
 }
 
 /// All that are there, ours first; and what is missing, with the reason.
-pub(super) fn all(site: &Site, only: &[String]) -> anyhow::Result<(Vec<Contender>, Vec<String>)> {
+pub(super) fn all(site: &Site, options: &Options) -> anyhow::Result<(Vec<Contender>, Vec<String>)> {
     let mut there = vec![web(site, "web", "web".to_owned(), &site.web, 1)?];
     if let Some(baseline) = &site.baseline {
         there.push(web(
@@ -111,7 +112,7 @@ pub(super) fn all(site: &Site, only: &[String]) -> anyhow::Result<(Vec<Contender
     }
     let mut missing = Vec::new();
     for (number, name) in (5..).zip(peers::NAMES) {
-        if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
+        if !options.measures_beside(name) {
             continue;
         }
         match peers::obtain(site, name, number) {

@@ -12,7 +12,7 @@ use load::Group;
 
 use super::contenders::Contender;
 use super::contenders::Site;
-use super::pin;
+use crate::pin;
 use progress::Progress;
 use tools::packages;
 
@@ -22,21 +22,23 @@ pub(super) const NAMES: [&str; 2] = ["nginx", "haproxy"];
 /// The size of the origin's answers.
 pub(super) const ANSWER: usize = 1024;
 
-/// A program of the system, installed if it is missing.
-fn debian(program: &str, package: &str) -> anyhow::Result<PathBuf> {
-    packages::program(program, &[package], Progress::shown())
+/// Installs the load generator, and the origin that every proxy forwards to.
+pub(super) fn provide_load() -> anyhow::Result<()> {
+    packages::program("h2load", &["nghttp2-client"], Progress::shown())?;
+    packages::program("nginx", &["nginx-core"], Progress::shown())?;
+    Ok(())
 }
 
-/// Installs what makes load and answers it.
-pub(super) fn provide_load() -> anyhow::Result<()> {
-    debian("h2load", "nghttp2-client")?;
-    debian("nginx", "nginx-core")?;
-    Ok(())
+/// The program of a peer, which is never installed for a benchmark.
+fn installed(program: &str, package: &str) -> anyhow::Result<PathBuf> {
+    packages::find(program).with_context(|| {
+        format!("install it by `apt-get install --no-install-recommends {package}`")
+    })
 }
 
 /// nginx of the system, with mutual TLS.
 pub(super) fn origin(site: &Site) -> anyhow::Result<Contender> {
-    let path = debian("nginx", "nginx-core")?;
+    let path = installed("nginx", "nginx-core")?;
     let setup = Setup::new(site, "origin", 0)?;
     let file = setup.write("origin.conf", include_str!("peers/origin.conf"))?;
     let (title, port) = ("the origin".to_owned(), setup.port);
@@ -54,7 +56,7 @@ pub(super) fn origin(site: &Site) -> anyhow::Result<Contender> {
 pub(super) fn obtain(site: &Site, name: &'static str, number: usize) -> anyhow::Result<Contender> {
     let setup = Setup::new(site, name, number)?;
     match name {
-        "nginx" => nginx(setup, &debian("nginx", "nginx-core")?),
+        "nginx" => nginx(setup, &installed("nginx", "nginx-core")?),
         "haproxy" => haproxy(setup),
         _ => bail!("nothing is known of {name}"),
     }
@@ -167,7 +169,7 @@ fn nginx(setup: Setup<'_>, path: &Path) -> anyhow::Result<Contender> {
 }
 
 fn haproxy(setup: Setup<'_>) -> anyhow::Result<Contender> {
-    let path = debian("haproxy", "haproxy")?;
+    let path = installed("haproxy", "haproxy")?;
     let version = version(&path, "version ")?;
     let version = version.split('-').next().unwrap_or_default().to_owned();
     setup.join_pem("public/web", "public.pem")?;

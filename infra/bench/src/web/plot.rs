@@ -8,7 +8,7 @@ use plotters::style::text_anchor::HPos;
 use plotters::style::text_anchor::Pos;
 use plotters::style::text_anchor::VPos;
 
-use super::short;
+use crate::figures::short;
 
 const WIDTH: u32 = 900;
 const ROW: i32 = 46;

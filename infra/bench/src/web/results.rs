@@ -13,10 +13,10 @@ use serde_json::json;
 
 use super::Options;
 use super::contenders::Contender;
-use super::median;
 use super::plot;
 use super::running::Running;
-use super::short;
+use crate::figures::median;
+use crate::figures::short;
 
 /// Something that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -354,7 +354,7 @@ mod tests {
         let figure = Figure::Cpu(Protocol::Http1).key();
         Results {
             columns: vec![column("web"), column("nginx")],
-            missing: vec!["envoy is missing: nobody has it".to_owned()],
+            missing: vec!["haproxy is missing: install it".to_owned()],
             method: "Measured.".to_owned(),
             rates: Vec::new(),
             samples: BTreeMap::from([
@@ -379,6 +379,6 @@ mod tests {
             table.contains("| CPU per request, HTTP/1.1 | 1.00 × nginx | 0.50 | met |"),
             "{table}"
         );
-        assert!(table.contains("envoy is missing"), "{table}");
+        assert!(table.contains("haproxy is missing"), "{table}");
     }
 }

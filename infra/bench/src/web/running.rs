@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use super::PATH;
 use super::contenders::Contender;
 use super::contenders::Site;
-use super::pin;
+use crate::pin;
 use https_client::HttpsClient;
 use stack::process::Process;
 use stack::process::ProcessId;

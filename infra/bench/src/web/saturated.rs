@@ -8,8 +8,8 @@ use anyhow::bail;
 use load::Protocol;
 
 use super::PATH;
-use super::pin;
 use super::running::Running;
+use crate::pin;
 
 /// Requests that fill caches and pools, and tell how many make up the time that is wanted.
 const WARM_UP: u32 = 4000;

@@ -8,12 +8,12 @@ use anyhow::Context;
 use anyhow::bail;
 
 use crate::home::Home;
-use tools::packages;
-use progress::Progress;
 use crate::server::Server;
 use crate::server::release;
 use crate::server::version_of;
 use crate::settings::Database;
+use progress::Progress;
+use tools::packages;
 
 /// What Debian calls the server without a service, and what belongs to it.
 const PACKAGES: [&str; 2] = ["mariadb-server-core", "mariadb-client-core"];

@@ -11,12 +11,12 @@ use anyhow::Context;
 use anyhow::bail;
 
 use crate::home::create_private_folder;
-use tools::packages;
-use tools::packages::run_quietly;
-use progress::Progress;
 use crate::server::Server;
 use crate::server::version_of;
 use crate::settings::Database;
+use progress::Progress;
+use tools::packages;
+use tools::packages::run_quietly;
 use tools::workspace;
 
 /// The package that holds the server without a service.

@@ -3,8 +3,8 @@
 use super::Shared;
 use super::step::StepResult;
 use super::whole_stack;
-use tools::packages;
 use progress::Progress;
+use tools::packages;
 
 /// What is started, what starts it, and what makes it trust our CA.
 const PROGRAMS: [&str; 3] = ["chromium", "chromedriver", "certutil"];

@@ -11,10 +11,10 @@ use super::step::StepResult;
 use crate::certificates;
 use crate::home::Home;
 use crate::ports::free_ports;
-use progress::Progress;
 use crate::server::Bare;
 use crate::server::Server;
 use crate::settings::Database;
+use progress::Progress;
 
 /// Runs them on each server in turn.
 pub(super) async fn test_both(root: &Path) -> anyhow::Result<StepResult> {

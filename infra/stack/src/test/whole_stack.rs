@@ -9,11 +9,11 @@ use anyhow::Context;
 use super::Shared;
 use super::cargo;
 use super::step::StepResult;
-use tools::binaries;
 use crate::home::Home;
-use progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
+use progress::Progress;
+use tools::binaries;
 
 /// Runs all of them but those of other steps.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
