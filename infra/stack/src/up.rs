@@ -87,7 +87,10 @@ pub async fn down(home: &Home) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stops what an earlier run left, if anything.
+/// Stops the stack of a folder if one runs there.
+///
+/// # Errors
+/// When its state cannot be read, or a process does not end.
 pub async fn stop_if_running(home: &Home) -> anyhow::Result<()> {
     match State::read(home)? {
         Some(state) if state.is_alive() => down(home).await,

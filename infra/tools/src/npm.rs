@@ -34,8 +34,10 @@ impl Npm {
         once(self.name, |folder| self.install(folder, progress))
     }
 
-    /// A command that starts node. It trusts the CAs that this system trusts, and no other
-    /// configuration than this user's.
+    /// A command that starts node, which trusts the CAs of this system.
+    ///
+    /// # Errors
+    /// When node is not available.
     pub fn node(&self, progress: Progress) -> anyhow::Result<Command> {
         self.command("node", progress)
     }

@@ -42,7 +42,8 @@ pub fn cache() -> anyhow::Result<PathBuf> {
     Ok(base.join("hipaa-stack"))
 }
 
-/// The cargo that started us, or the one on the path.
+/// The cargo that started this process, or the one on the path.
+#[must_use]
 pub fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use futures::future::try_join_all;
 use http::Method;
-use https_client::HttpsClient;
 use serde_json::Value;
 use serde_json::json;
 use stack::Account;
