@@ -103,7 +103,12 @@ async fn main() -> ExitCode {
 
 /// Takes all benchmarks or the named one; prints the tables and writes them with their plots to `target/bench/`.
 async fn bench(options: &Options) -> anyhow::Result<()> {
-    let output = workspace::root()?.join("target/bench");
+    let folder = if options.effort.is_brief() {
+        "target/bench/brief"
+    } else {
+        "target/bench"
+    };
+    let output = workspace::root()?.join(folder);
     fs::create_dir_all(&output).with_context(|| format!("{} cannot be made", output.display()))?;
     let mut of_stack: Vec<Benchmark> = match options.name {
         Some(name) => vec![name],
@@ -162,7 +167,9 @@ async fn measure(
     let effort = options.effort;
     place.stack.start_all().await?;
     for benchmark in benchmarks {
-        let step = Progress::shown().step(&format!("measuring {benchmark:?}").to_lowercase());
+        let name = format!("{benchmark:?}").to_lowercase();
+        let step = Progress::shown().step(&format!("measuring {name}"));
+        figures.begin(&name);
         match benchmark {
             Benchmark::Start => start::measure(place, effort, figures).await?,
             Benchmark::Import => imports::measure(place, effort, figures).await?,

@@ -38,6 +38,9 @@ const STEPS: [&str; 10] = [
     "format", "lints", "deny", "unit", "infra", "database", "stack", "edge", "browser", "compose",
 ];
 
+/// The programs that tests start.
+const PROGRAMS: [&str; 5] = ["app", "bench", "migrate", "posture", "web"];
+
 /// What the steps share.
 struct Shared {
     root: PathBuf,
@@ -196,7 +199,7 @@ impl Shared {
         if let Some(binaries) = &self.binaries {
             return Ok(binaries.clone());
         }
-        let built = binaries::obtain(false)?;
+        let built = binaries::obtain_only(&PROGRAMS, false)?;
         self.binaries = Some(built.clone());
         Ok(built)
     }

@@ -246,7 +246,7 @@ impl Results {
         let samples: Vec<Value> = self
             .samples
             .iter()
-            .map(|((key, name), values)| json!({"figure": key, "who": name, "samples": values}))
+            .map(|((key, name), values)| json!({"figure": key, "proxy": name, "samples": values}))
             .collect();
         let json = serde_json::to_vec_pretty(&samples).context("web.json")?;
         fs::write(folder.join("web.json"), json).context("web.json")?;
