@@ -20,7 +20,7 @@ use certs::TrustAnchors;
 use certs::policy;
 use dev_ca::Settings;
 
-pub(crate) const DOMAIN: &str = "stack.internal";
+pub(crate) const DOMAIN: &str = "example.internal";
 
 #[expect(
     clippy::disallowed_methods,

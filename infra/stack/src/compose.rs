@@ -25,7 +25,7 @@ pub use check::check;
 pub use engine::Unavailable;
 
 /// The project of `cargo stack compose up`, as the compose file itself names it.
-const PROJECT: &str = "hipaa-stack";
+const PROJECT: &str = product::NAME;
 
 /// What the compose step found out.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program 
     set("WEB_UPSTREAM_NAME", "app.internal".into());
     set(
         "WEB_UPSTREAM_IDENTITY",
-        "spiffe://stack.internal/app".into(),
+        identity("app").into(),
     );
     set(
         "WEB_UPSTREAM_CA_FILE",
@@ -88,7 +88,7 @@ pub(crate) fn app(
     );
     set(
         "APP_TLS_CLIENT_IDENTITY",
-        "spiffe://stack.internal/web".into(),
+        identity("web").into(),
     );
     set("APP_DRAIN_SECONDS", "10".into());
     let seconds = [
@@ -164,6 +164,12 @@ fn database(settings: &Settings, home: &Home, account: &str) -> Variables {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
+}
+
+/// The SPIFFE id of a tier, as the development certificates have it.
+#[must_use]
+pub fn identity(tier: &str) -> String {
+    format!("spiffe://{}/{tier}", product::TRUST_DOMAIN)
 }
 
 /// The address that a browser sees.

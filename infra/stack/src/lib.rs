@@ -33,6 +33,7 @@ pub use accounts::Organization;
 pub use accounts::Person;
 pub use certificates::issue as issue_certificates;
 pub use emulator::obtain as obtain_key_service_emulator;
+pub use environment::identity;
 pub use home::Home;
 pub use home::write_private;
 pub use importer::importer;

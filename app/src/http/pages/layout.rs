@@ -8,8 +8,8 @@ use access::Role;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// The name on the sign-in page and in the window's title; a fork puts its own here.
-pub(crate) const PRODUCT: &str = "Health Records";
+/// The name on the sign-in page and in the window's title.
+pub(crate) const PRODUCT: &str = product::TITLE;
 
 /// What the base template shows around a page.
 #[derive(Debug, Clone)]

@@ -153,7 +153,7 @@ fn web(
         ("WEB_UPSTREAM_NAME", "app.internal".into()),
         (
             "WEB_UPSTREAM_IDENTITY",
-            "spiffe://stack.internal/app".into(),
+            stack::identity("app").into(),
         ),
         ("WEB_UPSTREAM_CA_FILE", file("internal/ca.pem")),
         ("WEB_UPSTREAM_CERTIFICATE_FILE", file("internal/web.pem")),

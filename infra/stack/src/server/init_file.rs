@@ -9,7 +9,7 @@ use crate::settings::Database;
 const ACCOUNTS: &str = include_str!("../../../../db/accounts.sql");
 
 /// The organization in the certificates of a local stack.
-const ORGANIZATION: &str = "stack.internal";
+const ORGANIZATION: &str = product::TRUST_DOMAIN;
 
 /// Renders the file: one statement a line, no comments, as both servers read it.
 pub(super) fn render(kind: Database, extras: Extras) -> String {
