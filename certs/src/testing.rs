@@ -40,7 +40,7 @@ pub(crate) struct Certificates(TempDir);
 impl Certificates {
     pub(crate) fn issue() -> Self {
         let dir = TempDir::new().unwrap();
-        dev_ca::development(&Settings::new(dir.path(), now())).unwrap();
+        dev_ca::development(&Settings::new(dir.path(), now()).in_trust_domain(DOMAIN)).unwrap();
         Self(dir)
     }
 

@@ -36,7 +36,7 @@ impl Apart {
             .prefix("stack-apart-")
             .tempdir()
             .context("no folder for a stack")?;
-        let mut settings = Settings::apart(folder.path())?;
+        let mut settings = Settings::isolated(folder.path())?;
         change(&mut settings);
         let stack = Stack::up(settings)
             .await

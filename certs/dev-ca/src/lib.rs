@@ -51,6 +51,13 @@ impl Settings {
             now,
         }
     }
+
+    /// The same in another trust domain.
+    #[must_use]
+    pub fn in_trust_domain(mut self, trust_domain: &str) -> Self {
+        trust_domain.clone_into(&mut self.trust_domain);
+        self
+    }
 }
 
 /// The validity period of a certificate.

@@ -40,7 +40,7 @@ const QUIET: Duration = Duration::from_secs(4);
 const FLOODED: Duration = Duration::from_secs(8);
 /// How long a flood lasts before it is measured.
 const LEAD: Duration = Duration::from_secs(2);
-/// How often each flood is measured. The median counts.
+/// Number of measurements of each flood, of which the median counts.
 const ROUNDS: usize = 3;
 
 /// The latencies of a victim's reads, and how many were refused.
@@ -120,7 +120,7 @@ fn attacker() -> anyhow::Result<Runtime> {
 }
 
 impl PatientRead {
-    /// Reads at a fixed rate, however long a read takes.
+    /// Reads at a fixed rate, independent of the duration of a read.
     async fn repeat_for(&self, span: Duration) -> anyhow::Result<Served> {
         let connection = self.client.connect_from(VICTIM).await?;
         let mut served = Served {

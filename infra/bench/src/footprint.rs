@@ -57,7 +57,7 @@ pub(super) fn resident(pid: Option<i32>) -> anyhow::Result<f64> {
         .context("the process does not run")?;
     let bytes = process
         .resident_bytes()
-        .context("/proc does not tell its memory")?;
+        .context("/proc does not show its memory")?;
     number(bytes)
 }
 

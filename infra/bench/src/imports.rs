@@ -1,5 +1,5 @@
-//! How fast a whole Synthea record goes in. The peer stores the same number of rows of the same
-//! size in the same server, in the clear and without an audit trail: what durability alone costs.
+//! The rate at which a whole Synthea record is imported. The peer stores the same number of rows of the same
+//! size in the same server, in the clear and without an audit trail: the cost of durability alone.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -48,7 +48,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Seconds that the server's own client needs for as many rows.
+/// Seconds in which the server's own client inserts `amount` rows.
 pub(super) fn plain_inserts(place: &Place, amount: u64) -> anyhow::Result<f64> {
     let mut sql = String::from(
         "CREATE TABLE plain_rows (id INT PRIMARY KEY AUTO_INCREMENT, body MEDIUMTEXT);\n",
@@ -73,7 +73,7 @@ pub(super) fn plain_inserts(place: &Place, amount: u64) -> anyhow::Result<f64> {
     Ok(seconds)
 }
 
-/// Seconds that the server's own client needs to read a column of a table.
+/// Seconds in which the server's own client reads a column of a table.
 pub(super) fn read_column(place: &Place, table: &str, column: &str) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let sql = format!("SELECT {column} FROM {table}");

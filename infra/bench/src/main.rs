@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![expect(clippy::print_stdout, reason = "what is measured is printed")]
+#![expect(clippy::print_stdout, reason = "results are printed")]
 
 mod closed_loop;
 mod effort;

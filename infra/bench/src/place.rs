@@ -63,7 +63,7 @@ impl Place {
         let folder = output.join("stack");
         stack::stop_if_running(&Home::at(&folder)?).await?;
         let _ = fs::remove_dir_all(&folder);
-        let mut settings = Settings::apart(&folder)?;
+        let mut settings = Settings::isolated(&folder)?;
         settings.options.release = true;
         settings.options.database_memory = DATABASE_MEMORY;
         if limits == ClientLimits::Raised {
@@ -78,7 +78,7 @@ impl Place {
         })
     }
 
-    /// Imports a patient, and signs a clinician in who may read it.
+    /// Imports a patient, and signs in a clinician who may read it.
     pub(super) async fn patient_read(&self) -> anyhow::Result<PatientRead> {
         let file = self.small_bundle()?;
         stack::importer(self.stack.home(), None, Progress::hidden())?

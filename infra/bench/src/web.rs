@@ -6,9 +6,9 @@
 //! proxy does, so that the rate says less than the CPU time: the latter is compared. Rounds interleave the proxies, so
 //! that other work of the machine hits all of them; a ratio is the median of the rounds' ratios.
 
-mod contenders;
 mod peers;
 mod plot;
+mod proxies;
 mod results;
 mod running;
 mod saturated;
@@ -29,12 +29,12 @@ use super::pin;
 use progress::Progress;
 use stack::StopSignals;
 
-use contenders::Site;
+use proxies::Site;
 use results::Figure;
 use results::Results;
 use running::Running;
 
-/// What is asked for: a route of ours that is open to everyone.
+/// The requested path: a route that needs no authentication.
 const PATH: &str = "/fhir/metadata";
 
 /// The part of the slowest's rate at which latency is taken.
@@ -47,7 +47,7 @@ pub(super) struct Options {
     /// web: about how long each load lasts
     #[arg(long, env = "STACK_BENCH_SECONDS", default_value_t = 4)]
     seconds: u16,
-    /// web: how often each contender has its turn
+    /// web: how often each proxy has its turn
     #[arg(long, env = "STACK_BENCH_ROUNDS", default_value_t = 5)]
     rounds: u16,
     /// web: beside these alone [default: all]
@@ -98,14 +98,14 @@ pub(super) async fn measure(
     let options = &options.with(effort);
     let mut signals = StopSignals::listen()?;
     let site = Site::prepare(&output.join("web"), options.baseline.as_deref())?;
-    let (contenders, missing) = contenders::all(&site, options)?;
+    let (proxies, missing) = proxies::all(&site, options)?;
     let _precedence = pin::Precedence::take();
     let _origin = Running::origin(&site).await?;
     let mut running = Vec::new();
-    for contender in contenders {
-        running.push(Running::start(contender, &site).await?);
+    for proxy in proxies {
+        running.push(Running::start(proxy, &site).await?);
     }
-    let mut results = Results::new(running.iter().map(|it| &it.contender), missing, options);
+    let mut results = Results::new(running.iter().map(|it| &it.proxy), missing, options);
     let measured = tokio::select! {
         measured = rounds(&running, options, &mut results) => measured,
         () = signals.received() => Err(anyhow::anyhow!("interrupted")),
@@ -142,19 +142,19 @@ async fn rounds(
     }
     for round in 1..=options.rounds {
         let step = Progress::shown().step(&format!("round {round} of {}", options.rounds));
-        // One thing after the other, so that those who are compared follow each other closely.
+        // The proxies are measured one right after another, so that they meet the same conditions.
         for protocol in [Protocol::Http1, Protocol::Http2] {
             for one in running.iter().filter(|_| options.wants(protocol.name())) {
                 saturate(one, protocol, options, results)
                     .await
-                    .with_context(|| one.contender.title.clone())?;
+                    .with_context(|| one.proxy.title.clone())?;
             }
         }
         for group in [Group::X25519, Group::MlKem] {
             for one in running.iter().filter(|_| options.wants("handshakes")) {
                 shake_hands(one, group, options, results)
                     .await
-                    .with_context(|| one.contender.title.clone())?;
+                    .with_context(|| one.proxy.title.clone())?;
             }
         }
         step.done();
@@ -191,7 +191,7 @@ async fn shake_hands(
     options: &Options,
     results: &mut Results,
 ) -> anyhow::Result<()> {
-    if !one.contender.groups.contains(&group) {
+    if !one.proxy.groups.contains(&group) {
         return Ok(());
     }
     let client = client(one, Protocol::Http1, group)?;
@@ -213,12 +213,12 @@ async fn latencies(
 ) -> anyhow::Result<()> {
     let rates = running
         .iter()
-        .filter_map(|one| results.median(&one.contender, Figure::Rate(protocol)));
+        .filter_map(|one| results.median(&one.proxy, Figure::Rate(protocol)));
     let slowest = rates.fold(f64::INFINITY, f64::min);
     let nginx = running
         .iter()
-        .find(|one| one.contender.name == "nginx")
-        .and_then(|one| results.median(&one.contender, Figure::Rate(protocol)));
+        .find(|one| one.proxy.name == "nginx")
+        .and_then(|one| results.median(&one.proxy, Figure::Rate(protocol)));
     // Where nginx is the slowest, one rate is both.
     let slowest = Some(slowest).filter(|slowest| nginx.is_none_or(|nginx| *slowest < nginx));
     let steps = [(slowest, false), (nginx, true)];
@@ -233,7 +233,7 @@ async fn latencies(
         ));
         for _ in 0..options.rounds {
             for one in running {
-                let bears = results.median(&one.contender, Figure::Rate(protocol));
+                let bears = results.median(&one.proxy, Figure::Rate(protocol));
                 if bears.is_none_or(|bears| bears * 0.8 < rate) {
                     continue;
                 }
@@ -251,5 +251,5 @@ async fn latencies(
 }
 
 fn client(one: &Running, protocol: Protocol, group: Group) -> anyhow::Result<Client> {
-    Client::new(one.contender.port, PATH, &one.authority, protocol, group)
+    Client::new(one.proxy.port, PATH, &one.authority, protocol, group)
 }

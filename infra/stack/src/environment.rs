@@ -35,10 +35,7 @@ pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program 
     );
     set("WEB_UPSTREAMS", format!("127.0.0.1:{}", ports.app).into());
     set("WEB_UPSTREAM_NAME", "app.internal".into());
-    set(
-        "WEB_UPSTREAM_IDENTITY",
-        identity("app").into(),
-    );
+    set("WEB_UPSTREAM_IDENTITY", identity("app").into());
     set(
         "WEB_UPSTREAM_CA_FILE",
         home.certificate("internal/ca.pem").into(),
@@ -86,10 +83,7 @@ pub(crate) fn app(
         "APP_TLS_CLIENT_CA_FILE",
         home.certificate("internal/ca.pem").into(),
     );
-    set(
-        "APP_TLS_CLIENT_IDENTITY",
-        identity("web").into(),
-    );
+    set("APP_TLS_CLIENT_IDENTITY", identity("web").into());
     set("APP_DRAIN_SECONDS", "10".into());
     let seconds = [
         ("KEY_CACHE_SECONDS", settings.options.key_cache_seconds),

@@ -34,7 +34,7 @@ impl Home {
     pub fn create(&self) -> anyhow::Result<()> {
         create_private_folder(&self.root)?;
         fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700))
-            .with_context(|| format!("{} is not ours to close", self.root.display()))?;
+            .with_context(|| format!("the mode of {} cannot be changed", self.root.display()))?;
         for folder in [self.mysql(), self.logs(), self.kms(), self.imports()] {
             create_private_folder(&folder)?;
         }

@@ -1,5 +1,4 @@
-//! The synthetic patients of an empty stack: `tests/data/<organization>/`, imported through the
-//! front door like anyone's.
+//! The synthetic patients of an empty stack: `tests/data/<organization>/`, imported through web.
 
 use anyhow::Context;
 
@@ -12,7 +11,7 @@ use import::expand;
 use progress::Progress;
 use tools::workspace;
 
-/// Imports what was not imported yet.
+/// Imports the patients that were not imported yet.
 pub(crate) async fn import_patients(
     settings: &Settings,
     home: &Home,

@@ -51,10 +51,10 @@ impl StopSignals {
     }
 }
 
-/// Watches until a process keeps ending.
+/// Supervises the processes until one of them keeps ending.
 ///
 /// # Errors
-/// Always: it returns only when it gives up. To stop watching, drop it.
+/// Always: it returns only when it gives up. Dropped, it stops supervising.
 pub(crate) async fn watch(stack: &mut Stack) -> anyhow::Result<()> {
     let mut ends: VecDeque<Instant> = VecDeque::new();
     loop {

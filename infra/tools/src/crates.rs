@@ -23,7 +23,7 @@ pub struct Crate {
 }
 
 impl Crate {
-    /// Builds it if it is not there, and tells its program.
+    /// Builds it if it is missing, and returns its program.
     ///
     /// # Errors
     /// When it cannot be built.

@@ -26,10 +26,10 @@ pub struct Npm {
 }
 
 impl Npm {
-    /// Installs them if they are missing, and tells the folder that holds `node_modules`.
+    /// Installs them if they are missing, and returns the folder that has `node_modules`.
     ///
     /// # Errors
-    /// When node or the packages cannot be had.
+    /// When node or the packages are not available.
     pub fn obtain(&self, progress: Progress) -> anyhow::Result<PathBuf> {
         once(self.name, |folder| self.install(folder, progress))
     }

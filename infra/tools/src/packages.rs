@@ -113,8 +113,8 @@ pub fn run_quietly(command: &mut Command) -> anyhow::Result<()> {
         .output()
         .with_context(|| format!("{name} cannot be started: is it installed?"))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let lines: Vec<&str> = said.lines().collect();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let lines: Vec<&str> = stderr.lines().collect();
         let tail = lines.len().saturating_sub(15);
         bail!(
             "{name} ended with {}:\n{}",

@@ -67,7 +67,10 @@ async fn alarmed(running: &Running, log: &str, table: &str) -> anyhow::Result<()
 async fn a_patient_is_found_at_once_where_it_was_written_and_soon_on_the_other_instance()
 -> anyhow::Result<()> {
     let apart = Apart::up().await?;
-    let beside = apart.stack.start_beside(apart.stack.binaries()).await?;
+    let beside = apart
+        .stack
+        .start_second_instance(apart.stack.binaries())
+        .await?;
     let (running, other) = (apart.running()?, Running::of(beside.status())?);
     let here = running.clinician(Clinic::Riverside).await?;
     let there = other.nobody().with_token(here.token());
@@ -97,7 +100,10 @@ async fn a_patient_is_found_at_once_where_it_was_written_and_soon_on_the_other_i
 async fn a_token_that_was_ended_on_one_instance_discloses_nothing_on_the_other()
 -> anyhow::Result<()> {
     let apart = Apart::up().await?;
-    let beside = apart.stack.start_beside(apart.stack.binaries()).await?;
+    let beside = apart
+        .stack
+        .start_second_instance(apart.stack.binaries())
+        .await?;
     let (running, other) = (apart.running()?, Running::of(beside.status())?);
     let clinician = running.clinician(Clinic::Riverside).await?;
     let patient = fhir::patient();

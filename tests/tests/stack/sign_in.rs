@@ -244,7 +244,10 @@ async fn guessing_at_one_account_is_stopped_before_it_is_hashed_and_locks_no_own
 async fn attempts_are_counted_by_all_instances_together_whatever_the_database_forgets()
 -> anyhow::Result<()> {
     let apart = Apart::up().await?;
-    let beside = apart.stack.start_beside(apart.stack.binaries()).await?;
+    let beside = apart
+        .stack
+        .start_second_instance(apart.stack.binaries())
+        .await?;
     let (one, other) = (apart.running()?, Running::of(beside.status())?);
     let account = one.account(Role::FrontDesk, Clinic::Riverside)?;
     let (email, password) = (account.email.as_str(), account.password.as_str());

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::Value;
-use stack::Beside;
+use stack::SecondInstance;
 use tests::Answer;
 use tests::Apart;
 use tests::Client;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// An upgrade that is not finished: the schema is the next release's, and both releases serve.
 pub(super) struct Upgrade {
     // Killed before the stack whose database it uses.
-    _beside: Beside,
+    _beside: SecondInstance,
     pub(super) apart: Apart,
     /// This release, from outside.
     pub(super) this: Running,
@@ -41,7 +41,7 @@ impl Upgrade {
         )?);
         let apart = Apart::up().await?;
         apart.stack.migrate_with(&next_release).await?;
-        let beside = apart.stack.start_beside(&next_release).await?;
+        let beside = apart.stack.start_second_instance(&next_release).await?;
         let this = apart.running()?;
         Ok(Self {
             next: Running::of(beside.status())?,

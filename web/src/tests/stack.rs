@@ -54,7 +54,8 @@ impl Certificates {
             reason = "a handshake compares with the system clock"
         )]
         let now = time::OffsetDateTime::now_utc();
-        dev_ca::development(&Settings::new(dir.path(), now)).unwrap();
+        dev_ca::development(&Settings::new(dir.path(), now).in_trust_domain("example.internal"))
+            .unwrap();
         Self(dir)
     }
 

@@ -1,5 +1,4 @@
-//! A database server without the rest of a stack, on which the account `migrate` may make
-//! databases of its own.
+//! A database server without the rest of a stack, on which the account `migrate` may create databases.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -18,11 +17,11 @@ use crate::process::last_lines;
 
 /// A running server; killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Bare {
+pub(crate) struct StandaloneServer {
     process: Process,
 }
 
-impl Bare {
+impl StandaloneServer {
     /// Starts a server in a folder that already has certificates.
     pub(crate) async fn start(server: &Server, home: &Home, port: u16) -> anyhow::Result<Self> {
         server.prepare(
@@ -33,12 +32,12 @@ impl Bare {
                 test_databases: true,
             },
         )?;
-        let mut bare = Self {
+        let mut server_process = Self {
             process: server.program(home).start()?,
         };
         let deadline = Instant::now() + Duration::from_secs(30);
         while !greets(port) {
-            if bare.process.ending().is_some() || Instant::now() > deadline {
+            if server_process.process.ending().is_some() || Instant::now() > deadline {
                 bail!(
                     "{} does not start:\n{}",
                     server.title(),
@@ -47,7 +46,7 @@ impl Bare {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(bare)
+        Ok(server_process)
     }
 
     /// Stops it.
@@ -56,9 +55,9 @@ impl Bare {
     }
 }
 
-impl Drop for Bare {
+impl Drop for StandaloneServer {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error.
+        // An error cannot be reported from here.
         let _ = self.process.id.signal(Signal::SIGKILL);
     }
 }

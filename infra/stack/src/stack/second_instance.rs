@@ -14,9 +14,9 @@ use crate::process::Program;
 use crate::settings::Settings;
 use crate::status::Status;
 
-/// A second app, and a web before it. Dropped, they are killed.
+/// A second app, and a web in front of it; killed when dropped.
 #[derive(Debug)]
-pub struct Beside {
+pub struct SecondInstance {
     processes: Vec<Process>,
     status: Status,
 }
@@ -32,31 +32,31 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts an app of this or another build on ports of its own, with this stack's web before it. Both log where this
-    /// stack's processes do.
+    /// Starts an app of this or another build on ports of its own, with this stack's web in front of it. Both write to the
+    /// logs of this stack.
     ///
     /// # Errors
     /// When one of them does not become ready.
-    pub async fn start_beside(&self, binaries: &Path) -> anyhow::Result<Beside> {
+    pub async fn start_second_instance(&self, binaries: &Path) -> anyhow::Result<SecondInstance> {
         let mut settings = self.settings.clone();
         let ports = &mut settings.options.ports;
         [ports.web, ports.redirect, ports.app] = free_ports()?;
         let mut status = self.status()?;
         status.web.address = environment::origin(&settings);
         status.app.address = format!("127.0.0.1:{}", settings.options.ports.app);
-        let mut beside = Beside {
+        let mut instance = SecondInstance {
             processes: Vec::new(),
             status,
         };
         let app = environment::app(&settings, &self.home, binaries, &[])?;
         let web = environment::web(&settings, &self.home, &self.binaries);
         for program in [app, web] {
-            beside.start(&program, &settings, self).await?;
+            instance.start(&program, &settings, self).await?;
         }
-        Ok(beside)
+        Ok(instance)
     }
 
-    /// Finishes an upgrade by the app of a build: its `app finish`. What it printed.
+    /// Runs `app finish` of a build, and returns its output.
     ///
     /// # Errors
     /// When it refuses.
@@ -73,7 +73,7 @@ impl Stack {
     }
 }
 
-impl Beside {
+impl SecondInstance {
     async fn start(
         &mut self,
         program: &Program,
@@ -93,7 +93,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for SecondInstance {
     fn drop(&mut self) {
         for process in &mut self.processes {
             // A process that has ended needs no signal.

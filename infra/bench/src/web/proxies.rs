@@ -1,4 +1,4 @@
-//! Everything that is measured, and the place where it runs.
+//! The proxies that are measured, and the folder, certificates and ports that they share.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,15 +16,15 @@ use stack::free_ports;
 use stack::process::Program;
 use tools::binaries;
 
-/// Ports are taken from so many, all held at once, so that no two are the same.
+/// Number of ports, all reserved at once so that no two are the same.
 const PORTS: usize = 16;
 
 /// One proxy that is measured.
 #[derive(Clone, Debug)]
-pub(super) struct Contender {
-    /// What it is called on the command line and in file names.
+pub(super) struct Proxy {
+    /// Its name on the command line and in file names.
     pub(super) name: &'static str,
-    /// What it is called in tables, with its version.
+    /// Its name and version in tables.
     pub(super) title: String,
     /// The key exchanges it offers.
     pub(super) groups: Vec<Group>,
@@ -42,7 +42,7 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Makes an empty folder with certificates, and sees to the programs that all contenders need.
+    /// Makes an empty folder with certificates, and installs the programs that every proxy needs.
     pub(super) fn prepare(folder: &Path, baseline: Option<&Path>) -> anyhow::Result<Self> {
         let web = binaries::obtain_only(&["web"], true)?.join("web");
         let _ = fs::remove_dir_all(folder);
@@ -60,22 +60,22 @@ impl Site {
         Ok(site)
     }
 
-    /// What stands in for app. It has the load's core.
-    pub(super) fn origin(&self) -> anyhow::Result<Contender> {
+    /// The origin in place of app, on the load's core.
+    pub(super) fn origin(&self) -> anyhow::Result<Proxy> {
         peers::origin(self)
     }
 
-    /// A port of one's own.
+    /// The reserved port of a number.
     pub(super) fn port(&self, number: usize) -> anyhow::Result<u16> {
         self.ports.get(number).copied().context("too few ports")
     }
 
-    /// Access logs are large, and nobody reads them.
+    /// Removes the access logs, which are large.
     pub(super) fn remove_logs(&self) {
         let _ = fs::remove_dir_all(self.home.logs());
     }
 
-    /// How a program is started on a core.
+    /// A program that is pinned to a core.
     pub(super) fn program(
         &self,
         name: &'static str,
@@ -98,8 +98,8 @@ impl Site {
     }
 }
 
-/// All that are there, ours first; and what is missing, with the reason.
-pub(super) fn all(site: &Site, options: &Options) -> anyhow::Result<(Vec<Contender>, Vec<String>)> {
+/// The installed proxies, web first; and the missing ones, with the reason.
+pub(super) fn all(site: &Site, options: &Options) -> anyhow::Result<(Vec<Proxy>, Vec<String>)> {
     let mut there = vec![web(site, "web", "web".to_owned(), &site.web, 1)?];
     if let Some(baseline) = &site.baseline {
         there.push(web(
@@ -116,22 +116,21 @@ pub(super) fn all(site: &Site, options: &Options) -> anyhow::Result<(Vec<Contend
             continue;
         }
         match peers::obtain(site, name, number) {
-            Ok(contender) => there.push(contender),
+            Ok(proxy) => there.push(proxy),
             Err(error) => missing.push(format!("{name} is missing: {error:#}")),
         }
     }
     Ok((there, missing))
 }
 
-/// Our own, with every policy on; only what one client may do is raised, since all load comes from
-/// one address.
+/// web with every policy on. Only the limits of one client are raised, since all load has one address.
 fn web(
     site: &Site,
     name: &'static str,
     title: String,
     path: &Path,
     port: usize,
-) -> anyhow::Result<Contender> {
+) -> anyhow::Result<Proxy> {
     let (listen, redirect) = (site.port(port)?, site.port(port + 1)?);
     let file = |name: &str| site.home.certificate(name).into_os_string();
     let variables: Vec<(&str, OsString)> = vec![
@@ -151,10 +150,7 @@ fn web(
             format!("127.0.0.1:{}", site.port(0)?).into(),
         ),
         ("WEB_UPSTREAM_NAME", "app.internal".into()),
-        (
-            "WEB_UPSTREAM_IDENTITY",
-            stack::identity("app").into(),
-        ),
+        ("WEB_UPSTREAM_IDENTITY", stack::identity("app").into()),
         ("WEB_UPSTREAM_CA_FILE", file("internal/ca.pem")),
         ("WEB_UPSTREAM_CERTIFICATE_FILE", file("internal/web.pem")),
         ("WEB_UPSTREAM_KEY_FILE", file("internal/web.key")),
@@ -168,7 +164,7 @@ fn web(
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    Ok(Contender {
+    Ok(Proxy {
         name,
         title,
         groups: vec![Group::X25519, Group::MlKem],

@@ -5,19 +5,19 @@ use fhir::ResourceType;
 
 /// A part of a file that is sent before the next one begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Wave {
-    /// What belongs to the organization.
+pub(super) enum ImportPhase {
+    /// Resources of the organization.
     Directory,
     /// The patients.
     Patients,
-    /// What belongs to a patient.
+    /// Resources of a patient's compartment.
     Charts,
 }
 
-impl Wave {
+impl ImportPhase {
     pub(super) const ALL: [Self; 3] = [Self::Directory, Self::Patients, Self::Charts];
 
-    /// Its name in the record of what was acknowledged.
+    /// Its name in the journal.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Directory => "directory",
@@ -27,25 +27,25 @@ impl Wave {
     }
 }
 
-/// One of the types that are kept.
+/// A type that the stack stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) name: &'static str,
-    pub(super) wave: Wave,
+    pub(super) phase: ImportPhase,
 }
 
 impl Kind {
-    /// The kept type of that name.
+    /// The stored type of that name.
     pub(super) fn of(name: &str) -> Option<Self> {
         let resource_type: ResourceType = name.parse().ok()?;
-        let wave = match (resource_type.compartment(), resource_type) {
-            (Compartment::Directory, _) => Wave::Directory,
-            (Compartment::Patient, ResourceType::Patient) => Wave::Patients,
-            (Compartment::Patient, _) => Wave::Charts,
+        let phase = match (resource_type.compartment(), resource_type) {
+            (Compartment::Directory, _) => ImportPhase::Directory,
+            (Compartment::Patient, ResourceType::Patient) => ImportPhase::Patients,
+            (Compartment::Patient, _) => ImportPhase::Charts,
         };
         Some(Self {
             name: resource_type.name(),
-            wave,
+            phase,
         })
     }
 }
