@@ -1,7 +1,8 @@
-//! What everybody sees of a running stack, whose folder the variable `STACK_HOME` names.
+//! The running stack in the folder `STACK_HOME`, as its clients, and attackers of its database, see
+//! it.
 #![expect(
     clippy::indexing_slicing,
-    reason = "JSON is looked into by index, which gives null for what is absent"
+    reason = "indexing a JSON value gives null for an absent member"
 )]
 
 #[path = "stack/access.rs"]
@@ -18,10 +19,6 @@ mod conditional;
 mod database_accounts;
 #[path = "stack/floods.rs"]
 mod floods;
-#[path = "stack/lie.rs"]
-mod lie;
-#[path = "stack/lying_views.rs"]
-mod lying_views;
 #[path = "stack/malformed.rs"]
 mod malformed;
 #[path = "stack/memory.rs"]
@@ -42,6 +39,10 @@ mod scrub;
 mod sessions;
 #[path = "stack/sign_in.rs"]
 mod sign_in;
+#[path = "stack/substituted_rows.rs"]
+mod substituted_rows;
+#[path = "stack/substitution.rs"]
+mod substitution;
 #[path = "stack/tampering_apart.rs"]
 mod tampering_apart;
 #[path = "stack/tampering_people.rs"]

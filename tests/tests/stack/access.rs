@@ -1,18 +1,19 @@
-//! Who may see what: by organization, by role, and with a proof that still holds.
+//! Access by organization, by role, and by valid credentials.
 
 use http::Method;
 use serde_json::json;
 use tests::Clinic;
 use tests::Role;
-use tests::Running;
-use tests::audited;
+use tests::RunningStack;
+use tests::audit_trail;
 use tests::fhir;
 
 #[tokio::test]
-async fn a_person_of_another_organization_finds_nothing_and_is_recorded() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_user_of_another_organization_finds_no_record_and_the_attempt_is_audited()
+-> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
-    let stranger = running.clinician(Clinic::Lakeside).await?;
+    let outsider = running.clinician(Clinic::Lakeside).await?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
         .await?;
@@ -23,39 +24,40 @@ async fn a_person_of_another_organization_finds_nothing_and_is_recorded() -> any
     clinician
         .bundle(&fhir::transaction(&[&patient, &observation]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     for resource in [&patient, &observation] {
-        let answer = stranger
+        let response = outsider
             .get(&format!("/fhir/{}", fhir::reference(resource)))
             .await?;
-        assert_eq!(answer.status, 404, "{}", answer.text());
-        let events = audited::latest(&officer).await?;
-        let event = audited::of_request(&events, answer.header("x-request-id"));
-        let event = event.expect("the attempt is on record");
+        assert_eq!(response.status, 404, "{}", response.text());
+        let events = audit_trail::latest_events(&officer).await?;
+        let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+        let event = event.expect("an audit event of the attempt");
         assert_eq!(event["outcome"], "not-found");
         assert_eq!(event["role"], "clinician");
         assert!(event["person"].is_string());
     }
     let id = fhir::id(&patient);
-    let chart = stranger.page(&format!("/patients/{id}")).await?;
+    let chart = outsider.page(&format!("/patients/{id}")).await?;
     assert_eq!(chart.status, 404);
     let family = format!("Only{number}");
     for fields in [[("identifier", number.as_str())], [("family", &family)]] {
         assert_eq!(clinician.found(&fields).await?.len(), 1, "{fields:?}");
-        assert!(stranger.found(&fields).await?.is_empty(), "{fields:?}");
+        assert!(outsider.found(&fields).await?.is_empty(), "{fields:?}");
     }
-    // Neither can it be written to, nor is anything of it then in the other organization.
-    let answer = stranger
+    // A user of the other organization cannot write to it, and the other organization has none of
+    // it.
+    let response = outsider
         .bundle(&fhir::transaction(&[&fhir::observation(&patient)]))
         .await?;
-    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert_eq!(response.status, 422, "{}", response.text());
     Ok(())
 }
 
 #[tokio::test]
 async fn the_same_id_and_record_number_in_two_organizations_are_two_patients() -> anyhow::Result<()>
 {
-    let running = Running::shared()?;
+    let running = RunningStack::shared()?;
     let (here, there) = (
         running.clinician(Clinic::Riverside).await?,
         running.clinician(Clinic::Lakeside).await?,
@@ -63,23 +65,23 @@ async fn the_same_id_and_record_number_in_two_organizations_are_two_patients() -
     let mut patient = fhir::patient();
     here.bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?;
-    let ours = patient.clone();
+        .expect_status(200)?;
+    let riverside_patient = patient.clone();
     patient["gender"] = json!("male");
     there
         .bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     let read = here.read("Patient", fhir::id(&patient)).await?;
-    assert_eq!(fhir::without_stamp(&read), ours);
+    assert_eq!(fhir::without_server_meta(&read), riverside_patient);
     let read = there.read("Patient", fhir::id(&patient)).await?;
-    assert_eq!(fhir::without_stamp(&read), patient);
+    assert_eq!(fhir::without_server_meta(&read), patient);
     Ok(())
 }
 
 #[tokio::test]
-async fn the_front_desk_sees_and_writes_nothing_clinical() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn the_front_desk_neither_sees_nor_writes_clinical_data() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let desk = running.sign_in(Role::FrontDesk, Clinic::Riverside).await?;
     let officer = running
@@ -89,11 +91,11 @@ async fn the_front_desk_sees_and_writes_nothing_clinical() -> anyhow::Result<()>
     let observation = fhir::observation(&patient);
     desk.bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     clinician
         .bundle(&fhir::transaction(&[&observation]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     desk.read("Patient", fhir::id(&patient)).await?;
     let read = desk
         .get(&format!("/fhir/{}", fhir::reference(&observation)))
@@ -104,29 +106,29 @@ async fn the_front_desk_sees_and_writes_nothing_clinical() -> anyhow::Result<()>
     let mixed = desk
         .bundle(&fhir::transaction(&[&neighbour, &another]))
         .await?;
-    let events = audited::latest(&officer).await?;
-    for (answer, action) in [(&read, "read"), (&write, "write"), (&mixed, "write")] {
-        assert_eq!(answer.status, 403, "{}", answer.text());
-        answer.issues()?;
-        let event = audited::of_request(&events, answer.header("x-request-id"));
-        let event = event.expect("the refusal is on record");
+    let events = audit_trail::latest_events(&officer).await?;
+    for (response, action) in [(&read, "read"), (&write, "write"), (&mixed, "write")] {
+        assert_eq!(response.status, 403, "{}", response.text());
+        response.issues()?;
+        let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+        let event = event.expect("an audit event of the refusal");
         assert_eq!(event["outcome"], "refused");
         assert_eq!(event["role"], "front_desk");
         assert_eq!(event["action"], action);
         assert_eq!(event["records"][0]["kind"], "Observation");
     }
-    let gone = clinician
+    let not_stored = clinician
         .get(&format!("/fhir/{}", fhir::reference(&neighbour)))
         .await?;
     assert_eq!(
-        gone.status, 404,
+        not_stored.status, 404,
         "half of the refused transaction was stored"
     );
-    // In a batch the refused entry stands alone.
+    // In a batch the other entry succeeds.
     let batch = desk
         .bundle(&fhir::batch(&[&neighbour, &another]))
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     assert_eq!(batch["entry"][0]["response"]["status"], "201 Created");
     assert_eq!(batch["entry"][1]["response"]["status"], "403 Forbidden");
@@ -141,8 +143,8 @@ async fn the_front_desk_sees_and_writes_nothing_clinical() -> anyhow::Result<()>
 }
 
 #[tokio::test]
-async fn who_looks_after_people_or_the_trail_sees_no_patient() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_security_admin_and_a_privacy_officer_see_no_patient() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
@@ -151,11 +153,11 @@ async fn who_looks_after_people_or_the_trail_sees_no_patient() -> anyhow::Result
     clinician
         .bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     let id = fhir::id(&patient);
     for role in [Role::SecurityAdmin, Role::PrivacyOfficer] {
         let person = running.sign_in(role, Clinic::Riverside).await?;
-        let answers = [
+        let responses = [
             person.get(&format!("/fhir/Patient/{id}")).await?,
             person.search(&[("family", "Testperson")]).await?,
             person
@@ -167,12 +169,12 @@ async fn who_looks_after_people_or_the_trail_sees_no_patient() -> anyhow::Result
                 .form("/patients/search", &[("q", "Testperson")])
                 .await?,
         ];
-        let events = audited::latest(&officer).await?;
-        for answer in answers {
-            assert_eq!(answer.status, 403, "{role}: {}", answer.text());
-            assert!(!answer.text().contains("Wilhelmina"));
-            let event = audited::of_request(&events, answer.header("x-request-id"));
-            let event = event.expect("the refusal is on record");
+        let events = audit_trail::latest_events(&officer).await?;
+        for response in responses {
+            assert_eq!(response.status, 403, "{role}: {}", response.text());
+            assert!(!response.text().contains("Wilhelmina"));
+            let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+            let event = event.expect("an audit event of the refusal");
             assert_eq!(event["outcome"], "refused");
             assert_eq!(event["role"], role.name());
             assert!(event["person"].is_string());
@@ -182,8 +184,9 @@ async fn who_looks_after_people_or_the_trail_sees_no_patient() -> anyhow::Result
 }
 
 #[tokio::test]
-async fn people_and_the_trail_are_for_those_who_look_after_them() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn accounts_are_listed_for_the_security_admin_and_the_audit_trail_for_the_privacy_officer()
+-> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     for (path, page, allowed) in [
         ("/api/v1/people", "/people", Role::SecurityAdmin),
         ("/api/v1/audit/events", "/audit", Role::PrivacyOfficer),
@@ -207,19 +210,19 @@ async fn people_and_the_trail_are_for_those_who_look_after_them() -> anyhow::Res
     let admin = running
         .sign_in(Role::SecurityAdmin, Clinic::Riverside)
         .await?;
-    let answer = admin.get("/api/v1/people").await?;
-    let people = answer.text();
+    let response = admin.get("/api/v1/people").await?;
+    let people = response.text();
     assert!(people.contains("@riverside.example") && !people.contains("@lakeside.example"));
-    // Names and addresses of people are disclosed on record, and so is a refusal to.
+    // The disclosure of names and addresses of accounts is audited, and so is its refusal.
     let clinician = running.clinician(Clinic::Riverside).await?;
     let refused = clinician.get("/api/v1/people").await?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
         .await?;
-    let events = audited::latest(&officer).await?;
-    for (answer, outcome) in [(&answer, "success"), (&refused, "refused")] {
-        let event = audited::of_request(&events, answer.header("x-request-id"));
-        let event = event.expect("it is on record");
+    let events = audit_trail::latest_events(&officer).await?;
+    for (response, outcome) in [(&response, "success"), (&refused, "refused")] {
+        let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+        let event = event.expect("an audit event");
         assert_eq!(event["outcome"], outcome);
         assert_eq!(event["action"], "list");
         assert_eq!(event["records"][0]["kind"], "person");
@@ -227,7 +230,7 @@ async fn people_and_the_trail_are_for_those_who_look_after_them() -> anyhow::Res
     Ok(())
 }
 
-/// Every route that is not open, with a method that it knows.
+/// Every route that requires authentication, with a method that it supports.
 const CLOSED: [(&str, &str); 16] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/Patient/_search"),
@@ -251,53 +254,53 @@ const CLOSED: [(&str, &str); 16] = [
 ];
 
 #[tokio::test]
-async fn nobody_gets_anything_without_a_proof_that_holds() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_client_without_valid_credentials_gets_nothing() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let ended = running
-        .sign_in_afresh(Role::Clinician, Clinic::Riverside)
+        .sign_in_with_new_token(Role::Clinician, Clinic::Riverside)
         .await?;
     ended
         .request(Method::DELETE, "/api/v1/tokens/current", "", "")
         .await?
-        .expecting(204)?;
-    let nobody = running.nobody();
+        .expect_status(204)?;
+    let anonymous = running.anonymous();
     let random = "A".repeat(43);
     let clients = [
-        ("no token", nobody.clone()),
-        ("garbage", nobody.with_token("garbage")),
-        ("a token never issued", nobody.with_token(&random)),
+        ("no token", anonymous.clone()),
+        ("garbage", anonymous.with_token("garbage")),
+        ("a token never issued", anonymous.with_token(&random)),
         ("a token given back", ended),
     ];
     for (method, path) in CLOSED {
         for (what, client) in &clients {
-            let answer = client.request(method.parse()?, path, "", "").await?;
+            let response = client.request(method.parse()?, path, "", "").await?;
             assert_eq!(
-                answer.status,
+                response.status,
                 401,
                 "{method} {path} with {what}: {}",
-                answer.text()
+                response.text()
             );
             assert_eq!(
-                answer.header("www-authenticate"),
+                response.header("www-authenticate"),
                 "Bearer",
                 "{method} {path}"
             );
         }
         if method == "GET" && !path.starts_with("/fhir") && !path.starts_with("/api") {
-            let answer = nobody.page(path).await?;
-            assert_eq!(answer.status, 303, "{path} in a browser");
-            assert_eq!(answer.header("location"), "/sign-in");
+            let response = anonymous.page(path).await?;
+            assert_eq!(response.status, 303, "{path} in a browser");
+            assert_eq!(response.header("location"), "/sign-in");
         }
     }
     for path in ["/healthz", "/readyz", "/sign-in", "/fhir/metadata"] {
-        assert_eq!(nobody.page(path).await?.status, 200, "{path}");
+        assert_eq!(anonymous.page(path).await?.status, 200, "{path}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_read_is_on_record_with_who_and_what() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_read_is_audited_with_its_user_and_record() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
@@ -305,38 +308,38 @@ async fn a_read_is_on_record_with_who_and_what() -> anyhow::Result<()> {
     let me = clinician
         .get("/api/v1/session")
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     let patient = fhir::patient();
     let id = fhir::id(&patient);
     let write = clinician
         .bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     let read = clinician
         .get(&format!("/fhir/Patient/{id}"))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     let family = ("family", "Testperson");
-    let search = clinician.search(&[family]).await?.expecting(200)?;
+    let search = clinician.search(&[family]).await?.expect_status(200)?;
     let chart = clinician
         .page(&format!("/patients/{id}"))
         .await?
-        .expecting(200)?;
-    let events = audited::latest(&officer).await?;
-    for (answer, action) in [
+        .expect_status(200)?;
+    let events = audit_trail::latest_events(&officer).await?;
+    for (response, action) in [
         (write, "write"),
         (read, "read"),
         (search, "search"),
         (chart, "read"),
     ] {
-        let event = audited::of_request(&events, answer.header("x-request-id"));
-        let event = event.unwrap_or_else(|| panic!("no event of the {action}"));
+        let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+        let event = event.unwrap_or_else(|| panic!("no audit event of the {action}"));
         assert_eq!(event["action"], action);
         assert_eq!(event["outcome"], "success");
         assert_eq!(event["person"], me["person"]["id"]);
         assert_eq!(event["role"], "clinician");
-        let named = |kind| audited::names(event, kind, id);
+        let named = |kind| audit_trail::names_record(event, kind, id);
         assert!(
             action == "search" || named("Patient") || named("chart"),
             "{event}"
@@ -351,8 +354,8 @@ async fn a_read_is_on_record_with_who_and_what() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_write_that_contradicts_what_is_stored_is_on_record() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_write_that_conflicts_with_a_stored_record_is_audited() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Lakeside).await?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
@@ -362,7 +365,7 @@ async fn a_write_that_contradicts_what_is_stored_is_on_record() -> anyhow::Resul
     clinician
         .bundle(&fhir::transaction(&[&patient, &other, &observation]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     let orphan = fhir::observation(&fhir::patient());
     let mut moved = observation.clone();
     moved["subject"]["reference"] = fhir::reference(&other).into();
@@ -377,14 +380,14 @@ async fn a_write_that_contradicts_what_is_stored_is_on_record() -> anyhow::Resul
         let transaction = clinician.bundle(&fhir::transaction(&[refused])).await?;
         assert_eq!(transaction.status, status, "{what}");
         let batch = clinician.bundle(&fhir::batch(&[refused])).await?;
-        for answer in [transaction, batch] {
-            let events = audited::latest(&officer).await?;
-            let event = audited::of_request(&events, answer.header("x-request-id"));
-            let event = event.unwrap_or_else(|| panic!("{what}: the refusal is not on record"));
+        for response in [transaction, batch] {
+            let events = audit_trail::latest_events(&officer).await?;
+            let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+            let event = event.unwrap_or_else(|| panic!("{what}: no audit event"));
             assert_eq!(event["action"], "write", "{what}");
             assert_eq!(event["outcome"], "refused", "{what}");
             assert!(
-                audited::names(event, kind, fhir::id(refused)),
+                audit_trail::names_record(event, kind, fhir::id(refused)),
                 "{what}: {event}"
             );
         }
@@ -393,15 +396,15 @@ async fn a_write_that_contradicts_what_is_stored_is_on_record() -> anyhow::Resul
 }
 
 #[tokio::test]
-async fn a_refused_sign_in_is_on_record() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_failed_sign_in_is_audited() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
         .await?;
     let account = running.account(Role::PrivacyOfficer, Clinic::Riverside)?;
     let body = json!({"email": account.email, "password": "not the password"});
-    let answer = running
-        .nobody()
+    let response = running
+        .anonymous()
         .request(
             Method::POST,
             "/api/v1/tokens",
@@ -409,16 +412,16 @@ async fn a_refused_sign_in_is_on_record() -> anyhow::Result<()> {
             body.to_string(),
         )
         .await?;
-    assert_eq!(answer.status, 401, "{}", answer.text());
-    assert!(!answer.text().contains("not the password"));
-    let events = audited::latest(&officer).await?;
-    let event = audited::of_request(&events, answer.header("x-request-id"));
-    let event = event.expect("the refusal is on record");
+    assert_eq!(response.status, 401, "{}", response.text());
+    assert!(!response.text().contains("not the password"));
+    let events = audit_trail::latest_events(&officer).await?;
+    let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+    let event = event.expect("an audit event of the refusal");
     assert_eq!(event["outcome"], "refused");
-    // An address that nobody has is answered in the same words.
+    // An unknown address gets the same message.
     let body = json!({"email": "nobody@riverside.example", "password": "not the password"});
-    let stranger = running
-        .nobody()
+    let unknown = running
+        .anonymous()
         .request(
             Method::POST,
             "/api/v1/tokens",
@@ -426,26 +429,26 @@ async fn a_refused_sign_in_is_on_record() -> anyhow::Result<()> {
             body.to_string(),
         )
         .await?;
-    assert_eq!(stranger.status, 401);
-    assert_eq!(stranger.json()?["detail"], answer.json()?["detail"]);
+    assert_eq!(unknown.status, 401);
+    assert_eq!(unknown.json()?["detail"], response.json()?["detail"]);
     Ok(())
 }
 
 #[tokio::test]
-async fn every_route_that_is_described_asks_for_a_proof_unless_it_says_that_it_is_open()
+async fn every_documented_route_requires_authentication_unless_it_is_documented_as_public()
 -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let nobody = running.nobody();
-    let described = nobody
+    let running = RunningStack::shared()?;
+    let anonymous = running.anonymous();
+    let described = anonymous
         .get("/api/v1/openapi.json")
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     let paths = described["paths"].as_object().expect("paths");
     let mut closed = 0;
     for (path, item) in paths {
         let operations = item.as_object().expect("methods").iter();
-        // What all methods of a path share stands beside them.
+        // Parameters that all methods of a path share are beside the methods.
         for (method, operation) in operations.filter(|(name, _)| *name != "parameters") {
             if operation["security"] == json!([]) {
                 continue;
@@ -455,11 +458,11 @@ async fn every_route_that_is_described_asks_for_a_proof_unless_it_says_that_it_i
             let path = path
                 .replace("{type}", "Patient")
                 .replace("{id}", "c757873d-ec9a-4326-a141-556f43239520");
-            let answer = nobody.request(method, &path, "", "").await?;
-            assert_eq!(answer.status, 401, "{path}");
-            let kind = answer.header("content-type");
+            let response = anonymous.request(method, &path, "", "").await?;
+            assert_eq!(response.status, 401, "{path}");
+            let kind = response.header("content-type");
             if path.starts_with("/fhir") {
-                answer.issues()?;
+                response.issues()?;
             } else {
                 assert_eq!(kind, "application/problem+json", "{path}");
             }

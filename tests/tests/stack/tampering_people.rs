@@ -1,118 +1,130 @@
-//! Whoever writes the database's rows gets no access by it. These tests use the accounts of Lakeside that no
-//! other test signs in with, one test at a time, and put back what they change.
+//! An attacker with write access to the database gains no access to the API. These tests use the
+//! accounts of Lakeside that are reserved for them, one test at a time, and restore what they
+//! change.
 
 use anyhow::Context;
 use bytes::Bytes;
 use http::Request;
 use http::header;
 use serde_json::json;
-use tests::Answer;
+use tests::Attacker;
 use tests::Client;
 use tests::Clinic;
-use tests::Intruder;
 use tests::Role;
-use tests::Running;
+use tests::RunningStack;
+use tests::TestResponse;
 use tests::fhir;
 use tokio::sync::Mutex;
 use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
-use super::attack::FORGOTTEN;
+use super::attack::CACHE_EXPIRY;
 
 static ACCOUNTS: Mutex<()> = Mutex::const_new(());
 
-/// What every test here begins with.
-struct Scene {
-    running: Running,
-    intruder: Intruder,
+/// The fixture of these tests.
+struct AccountFixture {
+    running: RunningStack,
+    attacker: Attacker,
     organization: Uuid,
     _alone: MutexGuard<'static, ()>,
 }
 
-impl Scene {
-    async fn set() -> anyhow::Result<Self> {
+impl AccountFixture {
+    async fn new() -> anyhow::Result<Self> {
         let alone = ACCOUNTS.lock().await;
-        let running = Running::shared()?;
-        let mut intruder = running.intruder().await?;
-        let organization = intruder.organization("Lakeside").await?;
+        let running = RunningStack::shared()?;
+        let mut attacker = running.attacker().await?;
+        let organization = attacker.organization("Lakeside").await?;
         Ok(Self {
             running,
-            intruder,
+            attacker,
             organization,
             _alone: alone,
         })
     }
 
-    /// A client with a token of its own, and its person's id.
+    /// A client with a new token, and the id of its account.
     async fn sign_in(&self, role: Role) -> anyhow::Result<(Client, Uuid)> {
-        let client = self.running.sign_in_afresh(role, Clinic::Lakeside).await?;
+        let client = self
+            .running
+            .sign_in_with_new_token(role, Clinic::Lakeside)
+            .await?;
         let me = client
             .get("/api/v1/session")
             .await?
-            .expecting(200)?
+            .expect_status(200)?
             .json()?;
         let id = me["person"]["id"].as_str().context("an id")?.parse()?;
         Ok((client, id))
     }
 
-    /// The hash of the newest row of a person, `session` or `bearer`.
+    /// The token hash of an account's newest session of a kind, `session` or `bearer`.
     async fn newest(&mut self, kind: &str, person: Uuid) -> anyhow::Result<Vec<u8>> {
         let sql = "SELECT token_hash FROM sessions WHERE kind = ? AND person = ? \
                    ORDER BY authenticated_at DESC LIMIT 1";
         let key: [&[u8]; 2] = [kind.as_bytes(), person.as_bytes()];
-        self.intruder.bytes(sql, &key).await
+        self.attacker.bytes(sql, &key).await
     }
 
-    /// Asserts that nobody is signed in by this answer, and that the row was reported.
-    async fn stays_out(&self, answer: &Answer, table: &str, what: &str) -> anyhow::Result<()> {
+    /// Requires 401, and that the row was reported.
+    async fn expect_unauthenticated(
+        &self,
+        response: &TestResponse,
+        table: &str,
+        what: &str,
+    ) -> anyhow::Result<()> {
         anyhow::ensure!(
-            answer.status == 401,
+            response.status == 401,
             "{what}: {} {}",
-            answer.status,
-            answer.text()
+            response.status,
+            response.text()
         );
         self.running
-            .reported(answer, &[table])
+            .expect_reported(response, &[table])
             .await
             .with_context(|| what.to_owned())
     }
 
-    /// Signs a browser of the front desk in and gives its cookie.
-    async fn browse(&self) -> anyhow::Result<String> {
+    /// Signs in the front desk as a browser does, and returns the cookie.
+    async fn sign_in_browser(&self) -> anyhow::Result<String> {
         let account = self.running.account(Role::FrontDesk, Clinic::Lakeside)?;
         let fields = [
             ("email", account.email.as_str()),
             ("password", &account.password),
         ];
-        let nobody = self.running.nobody();
-        let answer = nobody.form("/sign-in", &fields).await?.expecting(303)?;
-        let cookie = answer.header("set-cookie").split(';').next();
+        let anonymous = self.running.anonymous();
+        let response = anonymous
+            .form("/sign-in", &fields)
+            .await?
+            .expect_status(303)?;
+        let cookie = response.header("set-cookie").split(';').next();
         Ok(cookie.unwrap_or_default().to_owned())
     }
 
     async fn change(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<()> {
-        let touched = self.intruder.execute(sql, values).await?;
-        anyhow::ensure!(touched == 1, "{touched} rows were touched: {sql}");
+        let touched = self.attacker.execute(sql, values).await?;
+        anyhow::ensure!(touched == 1, "{touched} rows were changed: {sql}");
         Ok(())
     }
 
-    /// Makes a change, and waits until no instance keeps what it had verified before.
-    async fn change_unseen(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<()> {
+    /// Makes a change, and waits until no instance caches the row that it had verified before.
+    async fn change_and_await_expiry(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<()> {
         self.change(sql, values).await?;
-        tokio::time::sleep(FORGOTTEN).await;
+        tokio::time::sleep(CACHE_EXPIRY).await;
         Ok(())
     }
 
-    /// Tries a password at the front door.
-    async fn attempt(&self, role: Role, password_of: Role) -> anyhow::Result<Answer> {
+    /// Tries to sign in with the password of a role.
+    async fn attempt(&self, role: Role, password_of: Role) -> anyhow::Result<TestResponse> {
         let email = &self.running.account(role, Clinic::Lakeside)?.email;
         let password = &self
             .running
             .account(password_of, Clinic::Lakeside)?
             .password;
         let body = json!({"email": email, "password": password}).to_string();
-        let nobody = self.running.nobody();
-        nobody
+        let anonymous = self.running.anonymous();
+        anonymous
             .request(
                 http::Method::POST,
                 "/api/v1/tokens",
@@ -124,10 +136,10 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_role_raised_in_the_database_lets_nobody_in() -> anyhow::Result<()> {
-    let mut scene = Scene::set().await?;
-    let (desk, person) = scene.sign_in(Role::FrontDesk).await?;
-    let (organization, person) = (scene.organization, person);
+async fn a_role_that_is_raised_in_the_database_grants_no_access() -> anyhow::Result<()> {
+    let mut fixture = AccountFixture::new().await?;
+    let (desk, person) = fixture.sign_in(Role::FrontDesk).await?;
+    let (organization, person) = (fixture.organization, person);
     let sql = "UPDATE people SET role = ? WHERE organization = ? AND id = ?";
     let key = |role: &'static str| {
         [
@@ -140,22 +152,24 @@ async fn a_role_raised_in_the_database_lets_nobody_in() -> anyhow::Result<()> {
     let before = key("front_desk");
     let raised: Vec<&[u8]> = raised.iter().map(Vec::as_slice).collect();
     let before: Vec<&[u8]> = before.iter().map(Vec::as_slice).collect();
-    scene.change_unseen(sql, &raised).await?;
+    fixture.change_and_await_expiry(sql, &raised).await?;
     let with_token = desk.get("/api/v1/session").await?;
     let search = desk.search(&[("family", "Testperson")]).await?;
-    let afresh = scene.attempt(Role::FrontDesk, Role::FrontDesk).await?;
-    scene.change(sql, &before).await?;
-    for answer in [with_token, search, afresh] {
-        scene.stays_out(&answer, "people", "a role raised").await?;
+    let fresh = fixture.attempt(Role::FrontDesk, Role::FrontDesk).await?;
+    fixture.change(sql, &before).await?;
+    for response in [with_token, search, fresh] {
+        fixture
+            .expect_unauthenticated(&response, "people", "a raised role")
+            .await?;
     }
-    desk.get("/api/v1/session").await?.expecting(200)?;
+    desk.get("/api/v1/session").await?.expect_status(200)?;
     Ok(())
 }
 
 #[tokio::test]
-async fn any_other_column_of_a_person_is_bound_as_well() -> anyhow::Result<()> {
-    let mut scene = Scene::set().await?;
-    let (desk, person) = scene.sign_in(Role::FrontDesk).await?;
+async fn every_other_column_of_an_account_is_bound_as_well() -> anyhow::Result<()> {
+    let mut fixture = AccountFixture::new().await?;
+    let (desk, person) = fixture.sign_in(Role::FrontDesk).await?;
     for (change, back) in [
         ("active = 1 - active", "active = 1 - active"),
         (
@@ -172,25 +186,28 @@ async fn any_other_column_of_a_person_is_bound_as_well() -> anyhow::Result<()> {
         ("mac = REVERSE(mac)", "mac = REVERSE(mac)"),
     ] {
         let sql = |change| format!("UPDATE people SET {change} WHERE id = ?");
-        scene
-            .change_unseen(&sql(change), &[person.as_bytes()])
+        fixture
+            .change_and_await_expiry(&sql(change), &[person.as_bytes()])
             .await?;
-        let answer = desk.get("/api/v1/session").await?;
-        scene.change(&sql(back), &[person.as_bytes()]).await?;
-        scene.stays_out(&answer, "people", change).await?;
+        let response = desk.get("/api/v1/session").await?;
+        fixture.change(&sql(back), &[person.as_bytes()]).await?;
+        fixture
+            .expect_unauthenticated(&response, "people", change)
+            .await?;
     }
-    desk.get("/api/v1/session").await?.expecting(200)?;
+    desk.get("/api/v1/session").await?.expect_status(200)?;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_token_prolonged_raised_or_given_to_another_is_refused() -> anyhow::Result<()> {
-    let mut scene = Scene::set().await?;
-    let (desk, person) = scene.sign_in(Role::FrontDesk).await?;
-    let (_, admin) = scene.sign_in(Role::SecurityAdmin).await?;
-    let hash = scene.newest("bearer", person).await?;
-    let riverside = scene.intruder.organization("Riverside").await?;
-    let here = scene.organization;
+async fn a_token_that_is_prolonged_raised_or_moved_to_another_account_is_refused()
+-> anyhow::Result<()> {
+    let mut fixture = AccountFixture::new().await?;
+    let (desk, person) = fixture.sign_in(Role::FrontDesk).await?;
+    let (_, admin) = fixture.sign_in(Role::SecurityAdmin).await?;
+    let hash = fixture.newest("bearer", person).await?;
+    let riverside = fixture.attacker.organization("Riverside").await?;
+    let here = fixture.organization;
     let hexed = |id: Uuid| format!("X'{}'", id.simple());
     for (change, back) in [
         (
@@ -220,18 +237,24 @@ async fn a_token_prolonged_raised_or_given_to_another_is_refused() -> anyhow::Re
         ),
     ] {
         let sql = |change: &str| format!("UPDATE sessions SET {change} WHERE token_hash = ?");
-        scene.change_unseen(&sql(&change), &[&hash]).await?;
-        let answer = desk.get("/api/v1/session").await?;
+        fixture
+            .change_and_await_expiry(&sql(&change), &[&hash])
+            .await?;
+        let response = desk.get("/api/v1/session").await?;
         let search = desk.search(&[("family", "Testperson")]).await?;
-        scene.change(&sql(&back), &[&hash]).await?;
-        scene.stays_out(&answer, "sessions", &change).await?;
-        scene.stays_out(&search, "sessions", &change).await?;
+        fixture.change(&sql(&back), &[&hash]).await?;
+        fixture
+            .expect_unauthenticated(&response, "sessions", &change)
+            .await?;
+        fixture
+            .expect_unauthenticated(&search, "sessions", &change)
+            .await?;
     }
-    desk.get("/api/v1/session").await?.expecting(200)?;
+    desk.get("/api/v1/session").await?.expect_status(200)?;
     Ok(())
 }
 
-async fn page(client: &Client, cookie: &str) -> anyhow::Result<Answer> {
+async fn page(client: &Client, cookie: &str) -> anyhow::Result<TestResponse> {
     let request = Request::get("/patients")
         .header(header::COOKIE, cookie)
         .body(Bytes::new())?;
@@ -239,14 +262,14 @@ async fn page(client: &Client, cookie: &str) -> anyhow::Result<Answer> {
 }
 
 #[tokio::test]
-async fn a_session_moved_or_prolonged_is_refused() -> anyhow::Result<()> {
-    let mut scene = Scene::set().await?;
-    let nobody = scene.running.nobody();
-    let cookie = scene.browse().await?;
-    assert_eq!(page(&nobody, &cookie).await?.status, 200);
-    let (_, person) = scene.sign_in(Role::FrontDesk).await?;
-    let (_, admin) = scene.sign_in(Role::SecurityAdmin).await?;
-    let hash = scene.newest("session", person).await?;
+async fn a_session_that_is_moved_or_prolonged_is_refused() -> anyhow::Result<()> {
+    let mut fixture = AccountFixture::new().await?;
+    let anonymous = fixture.running.anonymous();
+    let cookie = fixture.sign_in_browser().await?;
+    assert_eq!(page(&anonymous, &cookie).await?.status, 200);
+    let (_, person) = fixture.sign_in(Role::FrontDesk).await?;
+    let (_, admin) = fixture.sign_in(Role::SecurityAdmin).await?;
+    let hash = fixture.newest("session", person).await?;
     let hexed = |id: Uuid| format!("X'{}'", id.simple());
     for (change, back) in [
         (
@@ -264,38 +287,44 @@ async fn a_session_moved_or_prolonged_is_refused() -> anyhow::Result<()> {
         ),
     ] {
         let sql = |change: &str| format!("UPDATE sessions SET {change} WHERE token_hash = ?");
-        scene.change_unseen(&sql(&change), &[&hash]).await?;
-        let answer = page(&nobody, &cookie).await?;
-        scene.change(&sql(&back), &[&hash]).await?;
-        scene.stays_out(&answer, "sessions", &change).await?;
+        fixture
+            .change_and_await_expiry(&sql(&change), &[&hash])
+            .await?;
+        let response = page(&anonymous, &cookie).await?;
+        fixture.change(&sql(&back), &[&hash]).await?;
+        fixture
+            .expect_unauthenticated(&response, "sessions", &change)
+            .await?;
     }
-    assert_eq!(page(&nobody, &cookie).await?.status, 200);
+    assert_eq!(page(&anonymous, &cookie).await?.status, 200);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_is_not_revived() -> anyhow::Result<()> {
-    let mut scene = Scene::set().await?;
-    let (desk, person) = scene.sign_in(Role::FrontDesk).await?;
-    let hash = scene.newest("bearer", person).await?;
+async fn a_session_that_has_ended_cannot_be_revived() -> anyhow::Result<()> {
+    let mut fixture = AccountFixture::new().await?;
+    let (desk, person) = fixture.sign_in(Role::FrontDesk).await?;
+    let hash = fixture.newest("bearer", person).await?;
     let current = "/api/v1/tokens/current";
     let ended = desk.request(http::Method::DELETE, current, "", "").await?;
-    ended.expecting(204)?;
+    ended.expect_status(204)?;
     assert_eq!(desk.get("/api/v1/session").await?.status, 401);
     let sql = "UPDATE sessions SET ended_at = NULL WHERE token_hash = ?";
-    scene.change_unseen(sql, &[&hash]).await?;
-    let answer = desk.get("/api/v1/session").await?;
-    scene.stays_out(&answer, "sessions", "revived").await
+    fixture.change_and_await_expiry(sql, &[&hash]).await?;
+    let response = desk.get("/api/v1/session").await?;
+    fixture
+        .expect_unauthenticated(&response, "sessions", "revived")
+        .await
 }
 
 #[tokio::test]
-async fn a_session_inserted_in_the_database_lets_nobody_in() -> anyhow::Result<()> {
-    let mut scene = Scene::set().await?;
-    let nobody = scene.running.nobody();
-    let (_, person) = scene.sign_in(Role::FrontDesk).await?;
-    scene.browse().await?;
-    let hash = scene.newest("session", person).await?;
-    // A row of one's own, with everything else as it stands in a good one.
+async fn a_session_that_is_inserted_in_the_database_grants_no_access() -> anyhow::Result<()> {
+    let mut fixture = AccountFixture::new().await?;
+    let anonymous = fixture.running.anonymous();
+    let (_, person) = fixture.sign_in(Role::FrontDesk).await?;
+    fixture.sign_in_browser().await?;
+    let hash = fixture.newest("session", person).await?;
+    // A row with the attacker's own token, and the other columns of a valid one.
     let own = "A".repeat(43);
     let raw = [0_u8; 32];
     for forged in [
@@ -305,55 +334,57 @@ async fn a_session_inserted_in_the_database_lets_nobody_in() -> anyhow::Result<(
         let sql = "INSERT INTO sessions SELECT ?, organization, ?, kind, person, role, method, authenticated_at, \
                    expires_at, seen_at, ended_at, mac_key, mac FROM sessions WHERE token_hash = ?";
         let id = fhir::random_id();
-        scene.change(sql, &[&forged, id.as_bytes(), &hash]).await?;
-        let answer = page(&nobody, &format!("__Host-session={own}")).await?;
-        scene
+        fixture
+            .change(sql, &[&forged, id.as_bytes(), &hash])
+            .await?;
+        let response = page(&anonymous, &format!("__Host-session={own}")).await?;
+        fixture
             .change("DELETE FROM sessions WHERE token_hash = ?", &[&forged])
             .await?;
-        assert_eq!(answer.status, 401);
+        assert_eq!(response.status, 401);
     }
-    // A good row under another hash: the cookie of that hash belongs to somebody else.
-    let own = scene.browse().await?;
-    let mine = scene.newest("session", person).await?;
+    // A valid row under another hash: the cookie of that hash belongs to another session.
+    let own = fixture.sign_in_browser().await?;
+    let mine = fixture.newest("session", person).await?;
     assert_ne!(mine, hash);
-    scene
+    fixture
         .change("DELETE FROM sessions WHERE token_hash = ?", &[&mine])
         .await?;
-    scene
+    fixture
         .change(
             "UPDATE sessions SET token_hash = ? WHERE token_hash = ?",
             &[&mine, &hash],
         )
         .await?;
-    let answer = page(&nobody, &own).await?;
-    scene
+    let response = page(&anonymous, &own).await?;
+    fixture
         .change("DELETE FROM sessions WHERE token_hash = ?", &[&mine])
         .await?;
-    scene
-        .stays_out(&answer, "sessions", "a row under another hash")
+    fixture
+        .expect_unauthenticated(&response, "sessions", "a row under another hash")
         .await
 }
 
-/// What a row of credentials holds beside its key.
+/// The columns of a row of credentials beside its key.
 const CREDENTIALS: [&str; 5] = ["password", "mac", "changed_at", "row_id", "mac_key"];
 
-impl Scene {
+impl AccountFixture {
     async fn credentials(&mut self, person: Uuid) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut values = Vec::new();
         for column in CREDENTIALS {
-            // A time as text, so that it can be written back.
+            // A time as text, so that it can be restored.
             let column = column.replace("changed_at", "CAST(changed_at AS CHAR)");
             let sql = format!("SELECT {column} FROM credentials WHERE person = ?");
-            values.push(self.intruder.bytes(&sql, &[person.as_bytes()]).await?);
+            values.push(self.attacker.bytes(&sql, &[person.as_bytes()]).await?);
         }
         Ok(values)
     }
 
-    /// Overwrites the first so many of [`CREDENTIALS`].
+    /// Overwrites the first columns of [`CREDENTIALS`], one for each value.
     async fn overwrite(&mut self, person: Uuid, values: &[Vec<u8>]) -> anyhow::Result<()> {
         for (column, value) in CREDENTIALS.iter().zip(values) {
             let sql = format!("UPDATE credentials SET {column} = ? WHERE person = ?");
-            self.intruder
+            self.attacker
                 .execute(&sql, &[value, person.as_bytes()])
                 .await?;
         }
@@ -362,33 +393,37 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_password_swapped_with_another_persons_opens_for_neither() -> anyhow::Result<()> {
-    let mut scene = Scene::set().await?;
-    let (_, desk) = scene.sign_in(Role::FrontDesk).await?;
-    let (_, admin) = scene.sign_in(Role::SecurityAdmin).await?;
-    let own = scene.credentials(admin).await?;
-    let stolen = scene.credentials(desk).await?;
-    // Row ids are unique, so the row that is copied gives its own up.
-    let mut bereft = stolen.clone();
-    bereft[3] = fhir::random_id().as_bytes().to_vec();
-    scene.overwrite(desk, &bereft).await?;
-    scene.overwrite(admin, &stolen[..1]).await?;
-    let part = scene.attempt(Role::SecurityAdmin, Role::FrontDesk).await?;
-    let neither = scene
+async fn a_password_hash_that_is_swapped_between_accounts_opens_neither() -> anyhow::Result<()> {
+    let mut fixture = AccountFixture::new().await?;
+    let (_, desk) = fixture.sign_in(Role::FrontDesk).await?;
+    let (_, admin) = fixture.sign_in(Role::SecurityAdmin).await?;
+    let own = fixture.credentials(admin).await?;
+    let stolen = fixture.credentials(desk).await?;
+    // Row ids are unique, so the copied row gives up its own.
+    let mut replaced = stolen.clone();
+    replaced[3] = fhir::random_id().as_bytes().to_vec();
+    fixture.overwrite(desk, &replaced).await?;
+    fixture.overwrite(admin, &stolen[..1]).await?;
+    let part = fixture
+        .attempt(Role::SecurityAdmin, Role::FrontDesk)
+        .await?;
+    let neither = fixture
         .attempt(Role::SecurityAdmin, Role::SecurityAdmin)
         .await?;
-    scene.overwrite(admin, &stolen).await?;
-    let whole = scene.attempt(Role::SecurityAdmin, Role::FrontDesk).await?;
-    let bereft = scene.attempt(Role::FrontDesk, Role::FrontDesk).await?;
-    scene.overwrite(admin, &own).await?;
-    scene.overwrite(desk, &stolen).await?;
-    for answer in [part, neither, whole, bereft] {
-        scene
-            .stays_out(&answer, "credentials", "a password swapped")
+    fixture.overwrite(admin, &stolen).await?;
+    let whole = fixture
+        .attempt(Role::SecurityAdmin, Role::FrontDesk)
+        .await?;
+    let replaced = fixture.attempt(Role::FrontDesk, Role::FrontDesk).await?;
+    fixture.overwrite(admin, &own).await?;
+    fixture.overwrite(desk, &stolen).await?;
+    for response in [part, neither, whole, replaced] {
+        fixture
+            .expect_unauthenticated(&response, "credentials", "a swapped password")
             .await?;
     }
     for role in [Role::SecurityAdmin, Role::FrontDesk] {
-        scene.attempt(role, role).await?.expecting(201)?;
+        fixture.attempt(role, role).await?.expect_status(201)?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Bodies as large as a route takes, and larger; and those that break off, or break a rule, after a
-//! part of them had to be handed on.
+//! Bodies up to the limit of a route, and above it; and bodies that end early or become malformed
+//! after a part of them was forwarded.
 
 use super::case::Case;
 use super::case::Expect;
@@ -10,10 +10,10 @@ use super::case::form;
 use super::case::passed;
 use super::case::sees_form;
 
-/// What a form may hold.
+/// The limit of a form, in bytes.
 const SMALL: usize = 64 << 10;
 
-/// What a bundle may hold.
+/// The limit of a Bundle, in bytes.
 const BULK: usize = 8 << 20;
 
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A body of so many bytes.
+/// A body of this length.
 fn body(length: usize) -> String {
     "a".repeat(length)
 }
@@ -41,7 +41,7 @@ fn length(length: usize) -> String {
     format!("Content-Length: {length}\r\n")
 }
 
-/// A form is small.
+/// Forms around their limit.
 fn small() -> Vec<Case> {
     vec![
         passed(
@@ -63,7 +63,7 @@ fn small() -> Vec<Case> {
             form(CHUNKED, &chunks(SMALL + 1)),
         ),
         declined(
-            "a form that says to be as large as a bundle",
+            "a form with the announced length of a bundle",
             form(&length(BULK), ""),
         ),
     ]
@@ -89,7 +89,7 @@ fn sees_bundle(length: usize) -> Sees {
     sees
 }
 
-/// A bundle is many resources.
+/// Bundles around their limit.
 fn bulk() -> Vec<Case> {
     vec![
         passed(
@@ -114,7 +114,7 @@ fn bulk() -> Vec<Case> {
     ]
 }
 
-/// What is found out when the beginning is with the app already: the app never sees an end.
+/// Errors after the beginning was forwarded: the app never sees the end of the body.
 fn broken() -> Vec<Case> {
     let begun = chunks(400_000);
     let begun = begun.trim_end_matches("0\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Chunked bodies: sizes, extensions, line ends, trailers.
+//! Chunked bodies: sizes, extensions, line ends and trailers.
 
 use super::case::Case;
 use super::case::Expect;
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Sizes that are none, or that wrap around somewhere.
+/// Sizes that are invalid, or that overflow in some parsers.
 fn sizes() -> Vec<Case> {
     let sizes = [
         "",
@@ -54,7 +54,7 @@ fn sizes() -> Vec<Case> {
     sizes.iter().map(case).collect()
 }
 
-/// Ends of lines, of chunks and of bodies that are not there or not the right ones.
+/// Missing or wrong ends of lines, chunks and bodies.
 fn ends() -> Vec<Case> {
     let bodies = [
         ("a bare LF after the size", "3\na=b\r\n0\r\n\r\n"),
@@ -104,7 +104,7 @@ fn ends() -> Vec<Case> {
     cases
 }
 
-/// Bodies that are well-formed, and come out in one way whatever they looked like.
+/// Well-formed bodies, all of which are forwarded in one form.
 fn whole() -> Vec<Case> {
     let bodies = [
         ("in one chunk", "3\r\na=b\r\n0\r\n\r\n", "a=b"),
@@ -164,7 +164,7 @@ fn whole() -> Vec<Case> {
     cases
 }
 
-/// Trailers: dropped where they are well-formed.
+/// Trailers: dropped if they are well-formed.
 fn trailers() -> Vec<Case> {
     let dropped = [
         "X-Checksum: 1\r\n",

@@ -1,4 +1,4 @@
-//! Header fields that are between two neighbours, that may come once, or that ask for something.
+//! Header fields: hop-by-hop fields, singleton fields, expectations, types, grammar and conditions.
 
 use super::case::Case;
 use super::case::SMUGGLED;
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What is for us alone, or listed so, goes no further.
+/// Hop-by-hop fields, and fields listed in `Connection`, are not forwarded.
 fn hops() -> Vec<Case> {
     let fields = [
         ("Keep-Alive", "Keep-Alive: timeout=600\r\n"),
@@ -52,7 +52,7 @@ fn hops() -> Vec<Case> {
             "Connection: Cookie\r\nCookie: __Host-session=abc\r\n",
         ),
         (
-            "listed fields of ours",
+            "listed fields of the edge",
             "Connection: host, x-forwarded-for, x-request-id, traceparent\r\n",
         ),
         ("Max-Forwards", "Max-Forwards: 0\r\n"),
@@ -70,7 +70,7 @@ fn hops() -> Vec<Case> {
         ));
     }
     cases.push(passed(
-        "a listed length, which is not for others to list",
+        "a listed length, which a client must not list",
         form("Connection: content-length\r\nContent-Length: 3\r\n", "a=b"),
         sees_form("a=b"),
     ));
@@ -85,7 +85,8 @@ fn hops() -> Vec<Case> {
     cases
 }
 
-/// Another protocol is never spoken. What follows may be meant as one, so the connection ends.
+/// Web never switches protocols. The bytes after an upgrade may belong to another protocol, so the
+/// connection ends.
 fn upgrades() -> Vec<Case> {
     let fields = [
         (
@@ -109,7 +110,7 @@ fn upgrades() -> Vec<Case> {
         .collect()
 }
 
-/// `Expect`: 100-continue, and nothing else.
+/// `Expect`: 100-continue is the only supported value.
 fn expectations() -> Vec<Case> {
     let mut cases = Vec::new();
     for value in ["100-continue", "100-Continue", "100-CONTINUE"] {
@@ -153,7 +154,7 @@ fn expectations() -> Vec<Case> {
     cases
 }
 
-/// Fields that mean something else when they come twice.
+/// Singleton fields that occur twice.
 fn once() -> Vec<Case> {
     let fields = [
         (
@@ -199,7 +200,7 @@ fn once() -> Vec<Case> {
     cases
 }
 
-/// Bodies of a type that a route does not take.
+/// Media types that a route does not accept.
 fn types() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in [
@@ -221,7 +222,7 @@ fn types() -> Vec<Case> {
     cases
 }
 
-/// Lists, parameters and quoted strings (RFC 9110, 5.6) go on as they came.
+/// Lists, parameters and quoted strings (RFC 9110, 5.6) are forwarded unchanged.
 fn grammar() -> Vec<Case> {
     let fields = [
         (
@@ -269,7 +270,7 @@ fn grammar() -> Vec<Case> {
     cases
 }
 
-/// Conditions (RFC 9110, 13): those of a cache are dropped where they are malformed.
+/// Conditions (RFC 9110, 13): malformed ones of a cache are dropped.
 fn conditions() -> Vec<Case> {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
     let kept = [

@@ -1,4 +1,4 @@
-//! The lines of a head: their ends, their names, their values, their number.
+//! The field lines of a head: their ends, names, values and number.
 
 use super::case::Case;
 use super::case::SMUGGLED;
@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Folded lines and wrong ends.
+/// Folded lines and wrong line ends.
 fn folds() -> Vec<Case> {
     let fields = [
         ("a fold by a space", "Accept: a\r\n b\r\n"),
@@ -68,7 +68,7 @@ fn folds() -> Vec<Case> {
     cases
 }
 
-/// Names that are no token.
+/// Names that are not tokens.
 fn names() -> Vec<Case> {
     let fields = [
         ": x",
@@ -122,12 +122,12 @@ fn names() -> Vec<Case> {
     cases
 }
 
-/// Characters that have no place in a value.
+/// Characters that a value must not contain.
 fn values() -> Vec<Case> {
     let mut cases = Vec::new();
     for byte in (0_u8..32).chain([127]) {
         let letter = char::from(byte);
-        // Tabs may stand in values, and line ends are a matter of their own.
+        // Tabs are valid in values, and line ends are covered by other cases.
         if !matches!(letter, '\t' | '\n' | '\r') {
             let text = page(&format!("X: a{letter}b\r\n")) + SMUGGLED;
             cases.push(refused(format!("a value with {letter:?}"), text));
@@ -148,7 +148,7 @@ fn values() -> Vec<Case> {
     cases
 }
 
-/// More than anybody needs.
+/// Heads around and above their limits.
 fn sizes() -> Vec<Case> {
     let many = |count: usize| -> String {
         let line = |n| format!("X-{n}: 1\r\n");

@@ -1,4 +1,4 @@
-//! `Content-Length` in all its spellings.
+//! `Content-Length` in all variants.
 
 use super::case::Case;
 use super::case::Expect;
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Values that are no number, or not one that everybody reads alike.
+/// Values that are not numbers, or that parsers read differently.
 fn values() -> Vec<Case> {
     let values = [
         "",
@@ -69,7 +69,7 @@ fn values() -> Vec<Case> {
     cases
 }
 
-/// The field more than once, or in a spelling of its own.
+/// The field more than once, or in an unusual form.
 fn fields() -> Vec<Case> {
     let fields = [
         (
@@ -111,7 +111,7 @@ fn fields() -> Vec<Case> {
         .collect()
 }
 
-/// Bodies that are as long as they say, and others.
+/// Bodies with the announced length and with other lengths.
 fn bodies() -> Vec<Case> {
     vec![
         passed(
@@ -145,12 +145,12 @@ fn bodies() -> Vec<Case> {
             Expect::Passed(vec![sees_form("a=b"), sees_page()]),
         ),
         Case::new(
-            "a body longer than it says",
+            "a body longer than announced",
             form("Content-Length: 3\r\n", "a=b&c=d\r\n\r\n"),
             Expect::PassedThenRefused(vec![sees_form("a=b")]),
         ),
         cut(
-            "a body shorter than it says",
+            "a body shorter than announced",
             form("Content-Length: 30\r\n", "a=b"),
         ),
         cut(

@@ -1,4 +1,4 @@
-//! Request lines: versions, spaces, methods, and what is no HTTP/1.1 at all.
+//! Request lines: versions, spaces, methods, and bytes that are not HTTP/1.1.
 
 use super::case::Case;
 use super::case::Expect;
@@ -84,7 +84,7 @@ const MALFORMED: &[(&str, &str)] = &[
     ("a method that is empty", " /patients?page=2 HTTP/1.1\r\n"),
 ];
 
-/// Versions that are not ours, and what only looks like one.
+/// Versions other than 1.1, and texts that only resemble it.
 const VERSIONS: &[&str] = &[
     "HTTP/0.9",
     "HTTP/1.0",
@@ -115,7 +115,7 @@ const VERSIONS: &[&str] = &[
     "HTTP/1.1;x",
 ];
 
-/// Lines that are not `method SP target SP version CRLF`.
+/// Malformed request lines and versions.
 fn malformed() -> Vec<Case> {
     let mut cases: Vec<Case> = MALFORMED
         .iter()
@@ -133,7 +133,7 @@ fn malformed() -> Vec<Case> {
     cases
 }
 
-/// Whatever else may knock.
+/// Other protocols on the port of HTTPS.
 fn other_protocols() -> Vec<Case> {
     let first = [
         ("HTTP/0.9", "GET /patients\r\n\r\n"),
@@ -147,7 +147,7 @@ fn other_protocols() -> Vec<Case> {
         ),
         ("SSH", "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
         ("SMTP", "EHLO clinic.example\r\n\r\n"),
-        ("an answer", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("a response", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
         (
             "PROXY protocol 1",
             "PROXY TCP4 6.6.6.6 7.7.7.7 1 2\r\nGET / HTTP/1.1\r\n\r\n",
@@ -166,7 +166,7 @@ fn other_protocols() -> Vec<Case> {
         .collect()
 }
 
-/// Methods that no route of ours has.
+/// Methods that no route of web has.
 const METHODS: &[&str] = &[
     "get",
     "Get",
@@ -192,7 +192,7 @@ const METHODS: &[&str] = &[
     "PRI",
 ];
 
-/// Methods that are known, and all others.
+/// Known and unknown methods.
 fn methods() -> Vec<Case> {
     let mut cases = Vec::new();
     for method in METHODS {
@@ -201,7 +201,7 @@ fn methods() -> Vec<Case> {
     }
     let long = format!("{} /patients HTTP/1.1\r\n{HOST}", "A".repeat(20_000));
     cases.push(refused("a method of 20,000 letters", long));
-    // What follows is meant for whoever the tunnel would lead to.
+    // After CONNECT the bytes would be meant for the tunnel's destination.
     for target in [
         "clinic.example:443",
         "169.254.169.254:80",
@@ -233,7 +233,7 @@ fn methods() -> Vec<Case> {
     cases
 }
 
-/// Empty lines around requests (RFC 9112, 2.2): one is skipped, and no more.
+/// Empty lines around requests (RFC 9112, 2.2): exactly one is skipped.
 fn empty_lines() -> Vec<Case> {
     vec![
         passed(
@@ -284,7 +284,7 @@ fn empty_lines() -> Vec<Case> {
     ]
 }
 
-/// What stands before a request line, and requests one behind the other.
+/// Bytes before a request line, and pipelined requests.
 fn around() -> Vec<Case> {
     let pages = |count| Expect::Passed(vec![sees_page(); count]);
     vec![

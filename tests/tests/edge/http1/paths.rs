@@ -1,4 +1,4 @@
-//! Paths and queries: one form, known routes, nothing that is read in two ways.
+//! Paths and queries: one form, known routes, no ambiguity.
 
 use super::case::Case;
 use super::case::Sees;
@@ -20,7 +20,7 @@ fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: clinic.example\r\n\r\n")
 }
 
-/// Bytes that no target may hold (RFC 3986).
+/// Targets with bytes that RFC 3986 does not allow.
 fn malformed() -> Vec<Case> {
     let targets = [
         "patients",
@@ -55,7 +55,7 @@ fn malformed() -> Vec<Case> {
         .collect()
 }
 
-/// Targets that are well-formed, and that somebody reads as another one.
+/// Well-formed targets that some server reads as another one.
 const TRICKS: &[&str] = &[
     "*",
     "//",
@@ -127,7 +127,7 @@ const TRICKS: &[&str] = &[
     "/patients/ann.archer@mail.example",
 ];
 
-/// Targets that are well-formed, and that somebody reads as another one.
+/// Well-formed targets that some server reads as another one, and long ones.
 fn tricks() -> Vec<Case> {
     let case = |target: &&str| declined(format!("the path {target:?}"), get(target));
     let mut cases: Vec<Case> = TRICKS.iter().map(case).collect();
@@ -138,7 +138,7 @@ fn tricks() -> Vec<Case> {
     cases
 }
 
-/// Queries: no parameter that may name a person, none that is unknown, none that attacks.
+/// Queries with parameters that may identify a person, with unknown parameters and with attacks.
 fn queries() -> Vec<Case> {
     let targets = [
         "/patients?q=Archer",
@@ -173,7 +173,7 @@ fn queries() -> Vec<Case> {
     cases
 }
 
-/// Every kind of route, as it is meant to be asked for.
+/// A valid target of every kind of route.
 fn good() -> Vec<Case> {
     let json = format!("{PATIENT}?_format=application%2Ffhir%2Bjson");
     let targets = [

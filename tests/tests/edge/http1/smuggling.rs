@@ -1,5 +1,5 @@
-//! Two framings at once, and all spellings of one that somebody does not take for one. What is behind
-//! them is a second request for whoever reads the other framing.
+//! Two framings at once, and variants of a framing that some parsers do not recognise. The bytes
+//! behind them are a second request for a parser that uses the other framing.
 
 use super::case::Case;
 use super::case::Expect;
@@ -15,12 +15,12 @@ use super::case::sees_page;
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = both();
     cases.extend(codings());
-    cases.extend(spellings());
+    cases.extend(variants());
     cases.extend(without_a_body());
     cases
 }
 
-/// `Content-Length` beside `Transfer-Encoding`: RFC 9112, 6.1 lets a server refuse it.
+/// `Content-Length` beside `Transfer-Encoding`: RFC 9112, 6.1 allows a server to refuse it.
 fn both() -> Vec<Case> {
     let length = 5 + SMUGGLED.len();
     let hidden = format!("0\r\n\r\n{SMUGGLED}");
@@ -120,8 +120,8 @@ fn codings() -> Vec<Case> {
         .collect()
 }
 
-/// Spellings of the field that some reader takes for it and another does not.
-const SPELLINGS: &[(&str, &str)] = &[
+/// Variants of the field that some parsers accept and others do not.
+const VARIANTS: &[(&str, &str)] = &[
     (
         "a space before the colon",
         "Transfer-Encoding : chunked\r\n",
@@ -174,10 +174,10 @@ const SPELLINGS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Spellings of the field that some reader takes for it and another does not.
-fn spellings() -> Vec<Case> {
+/// Variants of the field that some parsers accept and others do not, and equivalent ones.
+fn variants() -> Vec<Case> {
     let body = format!("0\r\n\r\n{SMUGGLED}");
-    let mut cases: Vec<Case> = SPELLINGS
+    let mut cases: Vec<Case> = VARIANTS
         .iter()
         .map(|(name, fields)| refused(format!("a coding with {name}"), form(fields, &body)))
         .collect();
@@ -198,7 +198,7 @@ fn spellings() -> Vec<Case> {
     cases
 }
 
-/// Bodies where there is none.
+/// Bodies of requests that must have none.
 fn without_a_body() -> Vec<Case> {
     let length = SMUGGLED.len();
     let fields = format!("Content-Length: {length}\r\n");

@@ -1,4 +1,4 @@
-//! A search of files for plaintext in every spelling that software gives it.
+//! A scan of files for plaintext in every encoding that software stores it in.
 
 use std::fmt;
 use std::fs;
@@ -9,13 +9,13 @@ use aho_corasick::AhoCorasick;
 use aho_corasick::AhoCorasickKind;
 use anyhow::Context;
 
-use crate::needles::Needles;
-use crate::spellings::Spelling;
-use crate::spellings::spellings;
+use crate::canaries::Canaries;
+use crate::encodings::Encoding;
+use crate::encodings::encodings;
 
-/// A search for many values at once.
+/// A scan for many values at once.
 #[derive(Debug)]
-pub struct Hunt {
+pub struct Scanner {
     automaton: AhoCorasick,
     patterns: Vec<Pattern>,
 }
@@ -24,69 +24,69 @@ pub struct Hunt {
 struct Pattern {
     kind: &'static str,
     value: String,
-    spelling: Spelling,
+    encoding: Encoding,
 }
 
-/// A value that was found.
+/// An occurrence of a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Find {
-    /// The file, or what else was searched.
-    pub place: String,
-    /// How many bytes stand before it.
+pub struct Match {
+    /// The file, or another name of the bytes that were scanned.
+    pub source: String,
+    /// The offset in bytes.
     pub offset: usize,
     /// The kind of value.
     pub kind: &'static str,
     /// The value.
     pub value: String,
-    /// How it is spelled there.
-    pub spelling: Spelling,
+    /// The encoding of this occurrence.
+    pub encoding: Encoding,
 }
 
-impl fmt::Display for Find {
+impl fmt::Display for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            place,
+            source,
             offset,
             kind,
             value,
-            spelling,
+            encoding,
         } = self;
-        write!(f, "{place} at {offset}: {kind} {value:?}, {spelling:?}")
+        write!(f, "{source} at {offset}: {kind} {value:?}, {encoding:?}")
     }
 }
 
-impl Hunt {
-    /// Prepares the search.
+impl Scanner {
+    /// Prepares the scan.
     ///
     /// # Errors
-    /// When there are too many values to search for at once.
-    pub fn for_all(needles: &Needles) -> anyhow::Result<Self> {
+    /// When there are too many values for one automaton.
+    pub fn new(canaries: &Canaries) -> anyhow::Result<Self> {
         let mut patterns = Vec::new();
         let mut texts = Vec::new();
-        for (value, kind) in needles.iter() {
-            for (spelling, bytes) in spellings(value) {
+        for (value, kind) in canaries.iter() {
+            for (encoding, bytes) in encodings(value) {
                 texts.push(bytes);
                 patterns.push(Pattern {
                     kind,
                     value: value.to_owned(),
-                    spelling,
+                    encoding,
                 });
             }
         }
         let automaton = AhoCorasick::builder()
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(&texts)
-            .context("too much to look for")?;
+            .context("too many values for one automaton")?;
         Ok(Self {
             automaton,
             patterns,
         })
     }
 
-    /// Searches bytes; the place is only a name for them.
+    /// Scans bytes; `source` names them in the result.
     #[must_use]
-    pub fn bytes(&self, place: &str, bytes: &[u8]) -> Vec<Find> {
-        let is_log = Path::new(place)
+    pub fn scan_bytes(&self, source: &str, bytes: &[u8]) -> Vec<Match> {
+        let is_log = Path::new(source)
             .extension()
             .is_some_and(|extension| extension == "log");
         self.automaton
@@ -99,24 +99,24 @@ impl Hunt {
             })
             .filter_map(|found| {
                 let pattern = self.patterns.get(found.pattern().as_usize())?;
-                Some(Find {
-                    place: place.to_owned(),
+                Some(Match {
+                    source: source.to_owned(),
                     offset: found.start(),
                     kind: pattern.kind,
                     value: pattern.value.clone(),
-                    spelling: pattern.spelling,
+                    encoding: pattern.encoding,
                 })
             })
             .collect()
     }
 
-    /// Searches every file below a folder, names of files included. Gives what was found and how
-    /// many bytes were searched.
+    /// Scans every file below a folder, and the names of files. Returns the matches, and the number
+    /// of bytes.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn folder(&self, folder: &Path) -> anyhow::Result<(Vec<Find>, u64)> {
-        let mut finds = Vec::new();
+    pub fn scan_folder(&self, folder: &Path) -> anyhow::Result<(Vec<Match>, u64)> {
+        let mut matches = Vec::new();
         let mut searched = 0;
         let mut folders = vec![folder.to_path_buf()];
         while let Some(folder) = folders.pop() {
@@ -125,36 +125,36 @@ impl Hunt {
                 .with_context(|| format!("{} cannot be read", folder.display()))?;
             for entry in entries.flatten() {
                 let path = entry.path();
-                let place = path.display().to_string();
-                finds.extend(self.bytes("the name of a file", place.as_bytes()));
+                let source = path.display().to_string();
+                matches.extend(self.scan_bytes("a file's name", source.as_bytes()));
                 let kind = entry
                     .file_type()
-                    .context("what kind of file is not to be learned")?;
+                    .context("the type of a file cannot be read")?;
                 if kind.is_dir() {
                     folders.push(path);
                 } else if kind.is_file() {
                     let bytes = read_if_there(&path)?;
                     searched += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                    finds.extend(self.bytes(&place, &bytes));
+                    matches.extend(self.scan_bytes(&source, &bytes));
                 }
             }
         }
-        Ok((finds, searched))
+        Ok((matches, searched))
     }
 
-    /// Searches what a process shows of itself: its command line, its environment, and the files that
-    /// it holds open, also those that were deleted, as temporary files are.
+    /// Scans a process: its command line, its environment, and its open files, including those that
+    /// were deleted, as temporary files are.
     ///
     /// # Errors
-    /// When there is no such process, or it may not be looked at.
-    pub fn process(&self, pid: i32) -> anyhow::Result<Vec<Find>> {
+    /// When the process does not exist or may not be inspected.
+    pub fn scan_process(&self, pid: i32) -> anyhow::Result<Vec<Match>> {
         let folder = Path::new("/proc").join(pid.to_string());
-        let mut finds = Vec::new();
+        let mut matches = Vec::new();
         for part in ["cmdline", "environ"] {
             let path = folder.join(part);
             let bytes =
                 fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-            finds.extend(self.bytes(&path.display().to_string(), &bytes));
+            matches.extend(self.scan_bytes(&path.display().to_string(), &bytes));
         }
         let open = folder.join("fd");
         let entries = open
@@ -164,16 +164,16 @@ impl Hunt {
             let regular = fs::metadata(entry.path()).is_ok_and(|about| about.is_file());
             if regular {
                 let bytes = read_if_there(&entry.path())?;
-                // By the name that the file has or had.
+                // Under the name that the file has, or had before it was deleted.
                 let name = fs::read_link(entry.path()).unwrap_or_else(|_| entry.path());
-                finds.extend(self.bytes(&name.display().to_string(), &bytes));
+                matches.extend(self.scan_bytes(&name.display().to_string(), &bytes));
             }
         }
-        Ok(finds)
+        Ok(matches)
     }
 }
 
-/// A running server makes and removes files at any time.
+/// Reads a file, or nothing if it was removed meanwhile, as a running server may do at any time.
 fn read_if_there(path: &Path) -> anyhow::Result<Vec<u8>> {
     match fs::read(path) {
         Ok(bytes) => Ok(bytes),
@@ -182,7 +182,7 @@ fn read_if_there(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Whether neither a letter nor a digit touches the range.
+/// Whether the range has no letter or digit as a neighbour.
 fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
     let before = start.checked_sub(1).and_then(|at| bytes.get(at));
     [before, bytes.get(end)]

@@ -1,4 +1,4 @@
-//! How the tiers live on a machine: watched, renewed, replaced, ended.
+//! The lifecycle of the tiers on a machine: watchdog, renewal, replacement and shutdown.
 
 use std::fs;
 use std::sync::Arc;
@@ -14,29 +14,29 @@ use dev_ca::Validity;
 use serde_json::json;
 use tests::Machine;
 
-use super::around::Around;
-use super::around::now;
-use super::tiers::Door;
-use super::tiers::say;
+use super::services::SimulatedServices;
+use super::services::now;
+use super::tiers::EdgeClient;
+use super::tiers::report;
 
-/// systemd looks after it: it said that it serves, and that it lives.
-pub(crate) fn is_watched(machine: &Machine, tier: &str) {
+/// systemd supervises the tier: it was notified of readiness, and gets watchdog notifications.
+pub(crate) fn is_supervised(machine: &Machine, tier: &str) {
     let unit = format!("{tier}.service");
     assert_eq!(machine.property(&unit, "Type").unwrap(), "notify");
     assert_eq!(machine.property(&unit, "WatchdogUSec").unwrap(), "30s");
-    let beat = machine
+    let watchdog = machine
         .property(&unit, "WatchdogTimestampMonotonic")
         .unwrap();
-    assert_ne!(beat, "0", "{tier} never said that it lives");
-    say(&format!("{tier}: READY and WATCHDOG reach systemd"));
+    assert_ne!(watchdog, "0", "{tier} sent no watchdog notification");
+    report(&format!("{tier}: READY and WATCHDOG reach systemd"));
 }
 
-/// Certificates that are due are renewed by the unit that the timer starts, and served without a restart.
-pub(crate) async fn takes_up_renewed_certificates(
-    around: &Around,
+/// Due certificates are renewed by the timer's unit, and served without a restart.
+pub(crate) async fn serves_renewed_certificates(
+    services: &SimulatedServices,
     web: &Machine,
     app: &Machine,
-    door: &Door,
+    client: &EdgeClient,
 ) {
     for (machine, tier) in [(web, "web"), (app, "app")] {
         let timer = format!("certificates@{tier}.timer");
@@ -53,7 +53,7 @@ pub(crate) async fn takes_up_renewed_certificates(
             fs::read(machine.path(&file)).unwrap(),
             "renewed before it was due"
         );
-        make_due(around, machine, tier);
+        replace_with_due_certificate(services, machine, tier);
         let due = fs::read(machine.path(&file)).unwrap();
         machine.run(&["systemctl", "start", &unit]).unwrap();
         let renewed = fs::read(machine.path(&file)).unwrap();
@@ -70,12 +70,16 @@ pub(crate) async fn takes_up_renewed_certificates(
                 .unwrap()
         );
     }
-    door.await_ready().await;
-    say("renewed certificates of both tiers are served by the processes that ran before");
+    client.await_ready().await;
+    report("renewed certificates of both tiers are served by the processes that ran before");
 }
 
-/// With a CA of one's own, what its operator puts into the secret is taken up in the same way.
-pub(crate) async fn takes_certificates_from_a_secret(around: &Around, app: &Machine, door: &Door) {
+/// Certificates of an operator's own CA are read from a secret, and served without a restart.
+pub(crate) async fn serves_certificates_of_a_secret(
+    services: &SimulatedServices,
+    app: &Machine,
+    client: &EdgeClient,
+) {
     let leaf = Leaf {
         names: vec!["app.internal".to_owned()],
         uris: vec!["spiffe://stack.internal/app".to_owned()],
@@ -85,8 +89,8 @@ pub(crate) async fn takes_certificates_from_a_secret(around: &Around, app: &Mach
             Validity::days(now(), 30),
         )
     };
-    let issued = around.issue("app", &leaf);
-    let authority = |tier: &str| fs::read_to_string(around.authority(tier)).unwrap();
+    let issued = services.issue("app", &leaf);
+    let authority = |tier: &str| fs::read_to_string(services.authority(tier)).unwrap();
     let secret = json!({
         "server": {"certificate": issued.certificate_pem, "key": issued.key_pem},
         "own": authority("app"),
@@ -100,9 +104,9 @@ pub(crate) async fn takes_certificates_from_a_secret(around: &Around, app: &Mach
         .unwrap();
     app.run(&["systemctl", "start", "certificates@app.service"])
         .unwrap();
-    let placed = fs::read_to_string(app.path("/run/stack/app/server.pem")).unwrap();
-    assert_eq!(placed, issued.certificate_pem);
-    // One that does not fit is not placed.
+    let installed = fs::read_to_string(app.path("/run/stack/app/server.pem")).unwrap();
+    assert_eq!(installed, issued.certificate_pem);
+    // A pair that does not match is not installed.
     let wrong = secret
         .to_string()
         .replace("BEGIN PRIVATE KEY", "BEGIN NO KEY");
@@ -115,7 +119,7 @@ pub(crate) async fn takes_certificates_from_a_secret(around: &Around, app: &Mach
             .success()
     );
     assert_eq!(
-        placed,
+        installed,
         fs::read_to_string(app.path("/run/stack/app/server.pem")).unwrap()
     );
     app.write("/etc/stack/install.env", &before).unwrap();
@@ -124,12 +128,14 @@ pub(crate) async fn takes_certificates_from_a_secret(around: &Around, app: &Mach
     app.run(&["systemctl", "reset-failed", "certificates@app.service"])
         .unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    door.await_ready().await;
-    say("certificates of an operator's own CA come from a secret; a wrong pair is not placed");
+    client.await_ready().await;
+    report(
+        "certificates of an operator's own CA are read from a secret; a pair that does not match is not installed",
+    );
 }
 
-/// Lets a tier's certificate be one of the same authority that has a day left.
-fn make_due(around: &Around, machine: &Machine, tier: &str) {
+/// Replaces a tier's certificate with one of the same CA that expires in a day.
+fn replace_with_due_certificate(services: &SimulatedServices, machine: &Machine, tier: &str) {
     let leaf = Leaf {
         names: vec![format!("{tier}.internal")],
         uris: vec![format!("spiffe://stack.internal/{tier}")],
@@ -139,7 +145,7 @@ fn make_due(around: &Around, machine: &Machine, tier: &str) {
             Validity::days(now(), 1),
         )
     };
-    let issued = around.issue(tier, &leaf);
+    let issued = services.issue(tier, &leaf);
     for (name, text) in [("key", issued.key_pem), ("pem", issued.certificate_pem)] {
         let file = format!("/run/stack/{tier}/server.{name}");
         let due = format!("{file}.due");
@@ -161,33 +167,34 @@ async fn await_reload(machine: &Machine, tier: &str) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!(
-        "{tier} took up nothing:\n{}",
+        "{tier} reloaded nothing:\n{}",
         machine.journal(tier).unwrap()
     );
 }
 
-/// Whether the last thing that a tier said of its files is that they can't be used.
+/// Whether the tier's last log line about a reload is a failure.
 fn is_failing(machine: &Machine, tier: &str) -> bool {
     let journal = machine.journal(tier).unwrap();
     let last = journal.lines().rfind(|line| line.contains("reload"));
     last.is_some_and(|line| line.contains("cannot reload"))
 }
 
-/// `systemctl restart web` while new connections come: systemd holds the sockets, so each of them is answered.
-pub(crate) async fn is_replaced_without_a_refused_connection(web: &Machine, door: &Door) {
-    let (done, asked) = (
+/// `systemctl restart web` during new connections: systemd holds the sockets, so each request gets
+/// a response.
+pub(crate) async fn restarts_without_a_refused_connection(web: &Machine, client: &EdgeClient) {
+    let (done, requests) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicU32::new(0)),
     );
     let pid = web.property("web.service", "MainPID").unwrap();
-    let asking = async {
+    let requesting = async {
         while !done.load(Relaxed) {
-            let (status, _) = door
+            let (status, _) = client
                 .get("/healthz")
                 .await
                 .expect("a connection was refused or cut");
             assert_eq!(status, 200);
-            asked.fetch_add(1, Relaxed);
+            requests.fetch_add(1, Relaxed);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -199,25 +206,25 @@ pub(crate) async fn is_replaced_without_a_refused_connection(web: &Machine, door
         assert!(status.unwrap().success());
         done.store(true, Relaxed);
     };
-    tokio::join!(asking, restarting);
+    tokio::join!(requesting, restarting);
     assert_ne!(pid, web.property("web.service", "MainPID").unwrap());
-    door.await_ready().await;
-    say(&format!(
+    client.await_ready().await;
+    report(&format!(
         "web was replaced under {} new connections, none refused or cut",
-        asked.load(Relaxed)
+        requests.load(Relaxed)
     ));
 }
 
-/// At SIGTERM web says that it is not ready, goes on, and answers what it has begun with.
-pub(crate) async fn answers_what_is_in_flight(web: &Machine, door: &Door) {
-    let mut waiting = door.connect().await.unwrap();
+/// At SIGTERM web reports itself as not ready, continues, and responds to requests in progress.
+pub(crate) async fn completes_requests_in_progress(web: &Machine, client: &EdgeClient) {
+    let mut waiting = client.connect().await.unwrap();
     let head = "POST /sign-in HTTP/1.1\r\nHost: clinic.example\r\nOrigin: https://clinic.example\r\n\
                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 42\r\n\r\nemail=nobody@";
     waiting.send(head.as_bytes()).await.unwrap();
     let mut stop = web.command(&["systemctl", "stop", "web.service"]);
     let stopping = tokio::task::spawn_blocking(move || stop.status());
     for _ in 0..100 {
-        if door
+        if client
             .get("/readyz")
             .await
             .is_ok_and(|(status, _)| status == 503)
@@ -226,15 +233,15 @@ pub(crate) async fn answers_what_is_in_flight(web: &Machine, door: &Door) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(door.get("/readyz").await.unwrap().0, 503);
-    // After the time for the load balancer, while the rest of its own time runs.
+    assert_eq!(client.get("/readyz").await.unwrap().0, 503);
+    // After the delay for the load balancer, within the drain time.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     waiting
         .send(b"clinic.example&password=xxxxx")
         .await
         .unwrap();
-    let (_, answer) = waiting.answer("POST").await.unwrap();
-    assert!(answer.status.as_u16() < 500, "{}", answer.status);
+    let (_, response) = waiting.response("POST").await.unwrap();
+    assert!(response.status.as_u16() < 500, "{}", response.status);
     assert!(stopping.await.unwrap().unwrap().success());
     assert_eq!(web.property("web.service", "Result").unwrap(), "success");
     assert!(
@@ -242,7 +249,7 @@ pub(crate) async fn answers_what_is_in_flight(web: &Machine, door: &Door) {
             .unwrap()
             .contains("every request was completed")
     );
-    say("at SIGTERM web says so, and answers the request that it had half of");
-    // The sockets still listen: whoever comes starts it again.
-    door.await_ready().await;
+    report("at SIGTERM web is not ready, and responds to the request that was half received");
+    // The sockets still listen: the next connection starts web again.
+    client.await_ready().await;
 }

@@ -1,4 +1,4 @@
-//! A network of one's own: machines have the ports that they have.
+//! A network namespace for a test: machines listen on fixed ports.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,21 +7,21 @@ use std::process::Command;
 use stack::Progress;
 use stack::tools;
 
-/// Says, in the process that runs apart, where the Debian system is.
+/// Passes the Debian system to the process inside the namespace.
 const SYSTEM: &str = "MACHINE_SYSTEM";
 
-/// Runs this very test once more, in a network namespace in which there is nothing yet, unless it runs there
-/// already: then says where the Debian system is that machines start from. `None`: the other process did the work,
-/// or there can be none here.
-pub(crate) fn system(test: &str) -> Option<PathBuf> {
+/// Runs the named test again in an empty network namespace, and returns `None`. Inside the
+/// namespace, returns the Debian system that machines start from. Also returns `None` where no
+/// namespace can be created.
+pub(crate) fn enter(test: &str) -> Option<PathBuf> {
     if let Some(system) = env::var_os(SYSTEM) {
         return Some(system.into());
     }
     if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
-        eprintln!("not run: only root can start a service manager apart");
+        eprintln!("not run: only root can start a service manager");
         return None;
     }
-    // What has to be fetched is fetched before there is no way out.
+    // Downloads must be complete before the process enters a namespace without a route.
     let system = tools::for_machines(Progress::hidden()).unwrap();
     let run = "ip link set lo up && ip address add 169.254.169.254/32 dev lo && exec \"$0\" --exact \"$1\" --nocapture";
     let outcome = Command::new("unshare")
@@ -31,6 +31,9 @@ pub(crate) fn system(test: &str) -> Option<PathBuf> {
         .env(SYSTEM, system)
         .status()
         .unwrap();
-    assert!(outcome.success(), "{test} failed apart: see above");
+    assert!(
+        outcome.success(),
+        "{test} failed in its namespace: see above"
+    );
     None
 }

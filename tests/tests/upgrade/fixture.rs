@@ -8,28 +8,28 @@ use std::time::Instant;
 use anyhow::Context;
 use serde_json::Value;
 use stack::Beside;
-use tests::Answer;
-use tests::Apart;
+use tests::Attacker;
 use tests::Client;
 use tests::Clinic;
-use tests::Intruder;
+use tests::IsolatedStack;
 use tests::Role;
-use tests::Running;
+use tests::RunningStack;
+use tests::TestResponse;
 use tests::fhir;
 
-/// The longest that a web takes to see that its app is ready again.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest that web may take to readmit its app.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An upgrade that is not finished: the schema is the next release's, and both releases serve.
+/// An unfinished upgrade: the schema is the next release's, and both releases serve.
 pub(super) struct Upgrade {
-    // Killed before the stack whose database it uses.
+    // Declared before the stack, hence killed before it: the app uses the stack's database.
     _beside: Beside,
-    pub(super) apart: Apart,
-    /// This release, from outside.
-    pub(super) this: Running,
-    /// The next release, from outside.
-    pub(super) next: Running,
-    pub(super) intruder: Intruder,
+    pub(super) isolated: IsolatedStack,
+    /// The stack with the app of this release.
+    pub(super) this: RunningStack,
+    /// The stack with the app of the next release.
+    pub(super) next: RunningStack,
+    pub(super) attacker: Attacker,
     next_release: PathBuf,
 }
 
@@ -39,21 +39,21 @@ impl Upgrade {
         let next_release = PathBuf::from(folder.context(
             "STACK_NEXT_BIN_DIR does not name the programs of the next release: run `cargo stack test --only stack`",
         )?);
-        let apart = Apart::up().await?;
-        apart.stack.migrate_with(&next_release).await?;
-        let beside = apart.stack.start_beside(&next_release).await?;
-        let this = apart.running()?;
+        let isolated = IsolatedStack::start().await?;
+        isolated.stack.migrate_with(&next_release).await?;
+        let beside = isolated.stack.start_beside(&next_release).await?;
+        let this = isolated.running()?;
         Ok(Self {
-            next: Running::of(beside.status())?,
-            intruder: this.intruder().await?,
+            next: RunningStack::of(beside.status())?,
+            attacker: this.attacker().await?,
             this,
-            apart,
+            isolated,
             _beside: beside,
             next_release,
         })
     }
 
-    /// A client of each release: this one's, and the next one's.
+    /// A client of this release, and one of the next release.
     pub(super) async fn clients(&self, role: Role) -> anyhow::Result<[Client; 2]> {
         let this = self.this.sign_in(role, Clinic::Riverside).await?;
         let next = self.next.sign_in(role, Clinic::Riverside).await?;
@@ -62,40 +62,40 @@ impl Upgrade {
 
     /// Runs `app finish` of the next release.
     pub(super) async fn finish(&self) -> anyhow::Result<String> {
-        self.apart.stack.finish_with(&self.next_release).await
+        self.isolated.stack.finish_with(&self.next_release).await
     }
 
     /// Runs `app finish` of this release.
     pub(super) async fn finish_by_this(&self) -> anyhow::Result<String> {
-        let stack = &self.apart.stack;
+        let stack = &self.isolated.stack;
         stack.finish_with(stack.binaries()).await
     }
 
-    /// The number of times that this release logged which release is needed.
+    /// The number of log lines of this release that name the required release.
     pub(super) fn refusals(&self) -> anyhow::Result<usize> {
         let needed = "replace this process by a build of release 2 or later";
         Ok(self.this.logs()?.matches(needed).count())
     }
 
-    /// Waits until this release has logged it more often than `before`.
+    /// Waits until there are more such log lines than `before`.
     pub(super) async fn until_refused_after(&self, before: usize) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.refusals()? <= before {
-            anyhow::ensure!(Instant::now() < deadline, "this release refuses nothing");
+            anyhow::ensure!(Instant::now() < deadline, "this release logs no refusal");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(())
     }
 
-    /// The number of demographics with a value in the column that only the next release knows.
+    /// The number of demographics with a value in the column of the next release.
     pub(super) async fn notes(&mut self) -> anyhow::Result<i64> {
         let sql = "SELECT COUNT(*) FROM demographics WHERE next_release_note IS NOT NULL";
-        self.intruder.number(sql, &[]).await
+        self.attacker.number(sql, &[]).await
     }
 }
 
 /// Stores resources under their ids, in one transaction.
-pub(super) async fn put(client: &Client, resources: &[&Value]) -> anyhow::Result<Answer> {
+pub(super) async fn put(client: &Client, resources: &[&Value]) -> anyhow::Result<TestResponse> {
     client.bundle(&fhir::transaction(resources)).await
 }
 
@@ -106,25 +106,25 @@ pub(super) fn renamed(patient: &Value, given: &str) -> Value {
     patient
 }
 
-/// Waits for a web to report this readiness, which it probes its app for.
-pub(super) async fn until_readiness_is(release: &Running, status: u16) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+/// Waits for `/readyz` of a release to have this status.
+pub(super) async fn until_readiness_is(release: &RunningStack, status: u16) -> anyhow::Result<()> {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        let answer = release.nobody().get("/readyz").await?;
-        if answer.status == status || Instant::now() > deadline {
-            return answer.expecting(status).map(|_answer| ());
+        let response = release.anonymous().get("/readyz").await?;
+        if response.status == status || Instant::now() > deadline {
+            return response.expect_status(status).map(|_answer| ());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// Stores a patient, as soon as the web before the app sees that it is ready.
+/// Stores a patient, as soon as web has readmitted the app.
 pub(super) async fn put_when_ready(client: &Client, patient: &Value) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        let answer = put(client, &[patient]).await?;
-        if answer.status == 200 || Instant::now() > deadline {
-            return answer.expecting(200).map(|_answer| ());
+        let response = put(client, &[patient]).await?;
+        if response.status == 200 || Instant::now() > deadline {
+            return response.expect_status(200).map(|_answer| ());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -1,4 +1,4 @@
-//! What came back.
+//! HTTP responses as the tests inspect them.
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -6,9 +6,9 @@ use http::HeaderMap;
 use http::StatusCode;
 use serde_json::Value;
 
-/// An answer, read whole.
+/// An HTTP response whose body was read completely.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct TestResponse {
     /// The status.
     pub status: StatusCode,
     /// The header fields.
@@ -17,8 +17,8 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
-    /// A header field's text, empty if it is absent.
+impl TestResponse {
+    /// The value of a header field, empty if the field is absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers
@@ -36,17 +36,17 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Errors
-    /// When it is none; shows the answer.
+    /// When the body is not JSON; shows the response.
     pub fn json(&self) -> anyhow::Result<Value> {
         serde_json::from_slice(&self.body)
-            .with_context(|| format!("{} and no JSON: {}", self.status, self.text()))
+            .with_context(|| format!("{} and not JSON: {}", self.status, self.text()))
     }
 
-    /// The answer itself, if its status is the one expected.
+    /// The response itself, if it has the expected status.
     ///
     /// # Errors
-    /// When it is another; shows the answer.
-    pub fn expecting(self, status: u16) -> anyhow::Result<Self> {
+    /// When the status differs; shows the response.
+    pub fn expect_status(self, status: u16) -> anyhow::Result<Self> {
         if self.status.as_u16() == status {
             return Ok(self);
         }
@@ -56,7 +56,7 @@ impl Answer {
     /// The issues of an `OperationOutcome`.
     ///
     /// # Errors
-    /// When the answer is none, or is not labelled as FHIR.
+    /// When the response is not one, or is not labelled as FHIR.
     pub fn issues(&self) -> anyhow::Result<Vec<Value>> {
         let outcome = self.json()?;
         anyhow::ensure!(
@@ -64,19 +64,19 @@ impl Answer {
                 && self
                     .header("content-type")
                     .starts_with("application/fhir+json"),
-            "{} is no OperationOutcome: {}",
+            "{} is not an OperationOutcome: {}",
             self.status,
             self.text()
         );
         let issues = outcome["issue"].as_array().cloned().unwrap_or_default();
-        anyhow::ensure!(!issues.is_empty(), "an outcome without an issue");
+        anyhow::ensure!(!issues.is_empty(), "an OperationOutcome without an issue");
         Ok(issues)
     }
 
-    /// The places that the issues of an `OperationOutcome` name.
+    /// The FHIRPath expressions of the issues of an `OperationOutcome`.
     ///
     /// # Errors
-    /// See [`Answer::issues`].
+    /// See [`TestResponse::issues`].
     pub fn places(&self) -> anyhow::Result<Vec<String>> {
         let issues = self.issues()?;
         let places = issues

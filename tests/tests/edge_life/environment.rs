@@ -1,4 +1,4 @@
-//! What stands around web: certificates, an app, clients.
+//! The environment of web: certificates, an app and clients.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,20 +23,20 @@ use tokio::net::TcpStream;
 use tokio::time;
 use tokio_rustls::TlsConnector;
 
-/// A resource that the app takes a while for.
+/// A resource for which the app takes [`DELAY`].
 pub(crate) const SLOW: &str = "/fhir/Patient/7d0e9f3a-5f0c-4f0e-9c5b-0e8a3b1c2d4e";
-/// One that it has at hand.
+/// A resource without a delay.
 pub(crate) const FAST: &str = "/fhir/metadata";
-/// How long the slow one takes.
-pub(crate) const WHILE: Duration = Duration::from_millis(1500);
+/// The delay of the slow resource.
+pub(crate) const DELAY: Duration = Duration::from_millis(1500);
 
-/// Certificates and an app. It goes when this is dropped.
-pub(crate) struct Surroundings {
+/// Certificates and an app; both stop when this is dropped.
+pub(crate) struct Environment {
     dir: TempDir,
     pub(crate) app: SocketAddr,
 }
 
-impl Surroundings {
+impl Environment {
     pub(crate) async fn new() -> Self {
         let dir = TempDir::new().unwrap();
         #[expect(
@@ -74,7 +74,7 @@ impl Surroundings {
     }
 }
 
-/// Someone who makes a new connection for each request.
+/// A client with a new connection for each request.
 #[derive(Clone)]
 pub(crate) struct Client {
     web: SocketAddr,
@@ -83,36 +83,36 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// One that says something before its handshake.
-    pub(crate) fn that_opens_with(&self, opening: &[u8]) -> Self {
+    /// The same client, which sends these bytes before its handshake.
+    pub(crate) fn opening_with(&self, opening: &[u8]) -> Self {
         Self {
             opening: opening.to_owned(),
             ..self.clone()
         }
     }
 
-    /// The status of an answer that came whole.
+    /// The status of a complete response.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<u16> {
-        let answer = self.ask(path).await?;
-        let status = answer
+        let response = self.get_text(path).await?;
+        let status = response
             .strip_prefix("HTTP/1.1 ")
             .and_then(|rest| rest.get(..3));
-        let status = status.ok_or_else(|| anyhow::anyhow!("no answer: {answer:?}"))?;
+        let status = status.ok_or_else(|| anyhow::anyhow!("no response: {response:?}"))?;
         Ok(status.parse()?)
     }
 
-    /// An answer that came whole.
-    pub(crate) async fn ask(&self, path: &str) -> anyhow::Result<String> {
+    /// A complete response.
+    pub(crate) async fn get_text(&self, path: &str) -> anyhow::Result<String> {
         let mut tcp = TcpStream::connect(self.web).await?;
         tcp.write_all(&self.opening).await?;
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let mut stream = connector.connect("localhost".try_into()?, tcp).await?;
         let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await?;
-        let mut answer = String::new();
-        // Fails unless the end is a proper one.
-        stream.read_to_string(&mut answer).await?;
-        Ok(answer)
+        let mut response = String::new();
+        // Fails without a `close_notify`.
+        stream.read_to_string(&mut response).await?;
+        Ok(response)
     }
 }
 
@@ -121,14 +121,14 @@ async fn accept(tcp: TcpListener, tls: MutualServer) {
         let tls = tls.clone();
         tokio::spawn(async move {
             if let Ok(established) = tls.establish(stream, address).await {
-                answer(established.stream).await;
+                serve(established.stream).await;
             }
         });
     }
 }
 
-/// Answers requests without a body, one after the other, with the client's address as web says it.
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+/// Serves requests without a body; the response has the client's address as web reports it.
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut read = Vec::new();
     loop {
         while !read.ends_with(b"\r\n\r\n") {
@@ -138,19 +138,19 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         }
         let head = String::from_utf8_lossy(&read).into_owned();
         if head.contains(SLOW) {
-            time::sleep(WHILE).await;
+            time::sleep(DELAY).await;
         }
         read.clear();
         let client = head
             .lines()
             .find_map(|line| line.strip_prefix("x-forwarded-for: "));
         let body = format!("{{\"client\":\"{}\"}}", client.unwrap_or_default());
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/fhir+json\r\ncontent-length: {}\r\n\r\n\
              {body}",
             body.len()
         );
-        let sent = stream.write_all(answer.as_bytes()).await;
+        let sent = stream.write_all(response.as_bytes()).await;
         if sent.is_err() || stream.flush().await.is_err() {
             return;
         }

@@ -1,55 +1,55 @@
-//! What is looked for: every value of a patient that a thief of the files must not find.
+//! The values of patients that must not be readable in any file.
 //!
-//! A value is looked for when finding it means something. Bytes that are sealed are random, and some
-//! hundred megabytes of them hold any given five bytes by accident once in a few thousand runs, and any
-//! given four almost surely; and a server's own files are full of words. Hence:
+//! A value is scanned for when an occurrence proves a leak. Sealed bytes are random: some hundred
+//! megabytes of them contain five given bytes by chance once in a few thousand runs, and four given
+//! bytes almost certainly. A server's own files are full of words. Hence:
 //!
-//! - names from six letters; shorter ones only together with the other part of the name, as they stand
-//!   in `display` and as a JSON member (`"family":"Rice"`);
-//! - record numbers (seven digits) stand alone: in a log they count only where no letter or digit
-//!   touches them, since request ids are full of digits;
-//! - birth dates as `YYYY-MM-DD` and `YYYYMMDD`: no log line and no file of a server that was made today
-//!   has a reason to hold one of the last century, or of these very days; the three bytes of a binary
-//!   `DATE` cannot be told from chance and are not looked for;
-//! - words of the record (diagnoses, orders, results, in `display`, `text` and `valueString`) from twelve
+//! - names from six letters; shorter ones only together with the other part of the name, as in
+//!   `display` and as a JSON member (`"family":"Rice"`);
+//! - record numbers (seven digits): in a log they count only without a letter or digit beside them,
+//!   since request ids are full of digits;
+//! - birth dates as `YYYY-MM-DD` and `YYYYMMDD`: no log line and no file of a server that was
+//!   installed today contains a date of a patient's birth by itself. The three bytes of a binary
+//!   `DATE` occur by chance and are not scanned for;
+//! - clinical text (diagnoses, orders, results, in `display`, `text` and `valueString`) from twelve
 //!   characters.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Values to look for, each with what it is.
+/// Values to scan for, each with its kind.
 #[derive(Clone, Debug, Default)]
-pub struct Needles(BTreeMap<String, &'static str>);
+pub struct Canaries(BTreeMap<String, &'static str>);
 
-const SHORTEST_NAME: usize = 6;
-const SHORTEST_WORDS: usize = 12;
+const MIN_NAME: usize = 6;
+const MIN_CLINICAL_TEXT: usize = 12;
 
-impl Needles {
-    /// Values of any kind, for showing that the search finds them.
+impl Canaries {
+    /// Values without a kind of their own, for tests of the scan itself.
     #[must_use]
     pub fn of_values(values: &[&str]) -> Self {
-        let mut needles = Self::default();
+        let mut canaries = Self::default();
         for value in values {
-            needles.add("a planted value", value);
+            canaries.add("a planted value", value);
         }
-        needles
+        canaries
     }
 
-    /// Adds everything that a resource tells.
+    /// Adds all identifying and clinical values of a resource.
     pub fn add_resource(&mut self, resource: &Value) {
         if resource["resourceType"] == "Patient" {
             self.add_patient(resource);
         }
-        self.add_words(resource);
+        self.add_clinical_text(resource);
     }
 
-    /// The values with what they are.
+    /// The values with their kinds.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.0.iter().map(|(value, kind)| (value.as_str(), *kind))
     }
 
-    /// How many values of a kind there are.
+    /// The number of values of a kind.
     #[must_use]
     pub fn count(&self, kind: &str) -> usize {
         self.0.values().filter(|known| **known == kind).count()
@@ -95,7 +95,7 @@ impl Needles {
         let family = text(&name["family"]);
         let given: Vec<&str> = array(&name["given"]).map(text).collect();
         for part in given.iter().copied().chain([family]) {
-            if part.len() >= SHORTEST_NAME {
+            if part.len() >= MIN_NAME {
                 self.add("name", part);
             }
         }
@@ -108,18 +108,18 @@ impl Needles {
         self.add("name", &format!("\"family\":\"{family}\""));
     }
 
-    /// Words of the record, wherever they stand.
-    fn add_words(&mut self, value: &Value) {
+    /// Adds the clinical text at any depth.
+    fn add_clinical_text(&mut self, value: &Value) {
         match value {
-            Value::Array(items) => items.iter().for_each(|item| self.add_words(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.add_clinical_text(item)),
             Value::Object(members) => {
                 for (name, member) in members {
-                    let words = matches!(name.as_str(), "display" | "text" | "valueString");
+                    let is_clinical = matches!(name.as_str(), "display" | "text" | "valueString");
                     match member.as_str() {
-                        Some(said) if words && said.chars().count() >= SHORTEST_WORDS => {
-                            self.add("words of the record", said);
+                        Some(text) if is_clinical && text.chars().count() >= MIN_CLINICAL_TEXT => {
+                            self.add("clinical text", text);
                         }
-                        _ => self.add_words(member),
+                        _ => self.add_clinical_text(member),
                     }
                 }
             }

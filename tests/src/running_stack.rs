@@ -1,4 +1,4 @@
-//! A running stack, as whoever stands outside knows it.
+//! A running stack, as its clients see it.
 
 use std::collections::HashMap;
 use std::env;
@@ -17,23 +17,23 @@ use stack::Home;
 use stack::Status;
 use tokio::sync::Mutex;
 
+use crate::attacker::Attacker;
 use crate::client::Client;
-use crate::intruder::Intruder;
 
-/// A demo organization.
+/// An organization of the demo data.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Clinic {
-    /// Riverside Clinic: where tests work, unless they need the other.
+    /// Riverside Clinic: the organization that tests use by default.
     Riverside,
-    /// Lakeside Health: the other organization. Its accounts `front_desk` and `security_admin` are for
-    /// tests that tamper with accounts, one at a time.
+    /// Lakeside Health: the other organization. Its accounts `front_desk` and `security_admin` are
+    /// reserved for tests that tamper with accounts, one at a time.
     Lakeside,
 }
 
 impl Clinic {
-    /// The first word of its name.
+    /// The first word of the organization's name.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn first_word(self) -> &'static str {
         match self {
             Self::Riverside => "Riverside",
             Self::Lakeside => "Lakeside",
@@ -48,14 +48,14 @@ pub enum Role {
     Clinician,
     /// Registers patients.
     FrontDesk,
-    /// Looks after people and keys.
+    /// Manages accounts and keys.
     SecurityAdmin,
     /// Reads the audit trail.
     PrivacyOfficer,
 }
 
 impl Role {
-    /// Its name as the stack spells it.
+    /// The name of the role in the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -73,24 +73,24 @@ impl fmt::Display for Role {
     }
 }
 
-/// A stack that runs, with a connection of this test's own to its front door.
+/// A running stack, with a connection to web for this test alone.
 #[derive(Debug)]
-pub struct Running {
-    /// What `cargo stack status --json` says.
+pub struct RunningStack {
+    /// The output of `cargo stack status --json`.
     pub status: Status,
     door: Arc<FrontDoor>,
 }
 
 type Tokens = Mutex<HashMap<(PathBuf, Role, Clinic), String>>;
 
-/// Tokens that tests of one process share: each costs a password hash.
+/// Tokens that tests of one process share, since each sign-in costs a password hash.
 static TOKENS: OnceLock<Tokens> = OnceLock::new();
 
-impl Running {
-    /// The stack that all tests of a run share, named by the variable `STACK_HOME`.
+impl RunningStack {
+    /// The stack in the folder `STACK_HOME`, which all tests of a run share.
     ///
     /// # Errors
-    /// When the variable is not set or no stack runs there; says what to do.
+    /// When the variable is not set or no stack runs there; the message states what to do.
     pub fn shared() -> anyhow::Result<Self> {
         let home = env::var_os("STACK_HOME").filter(|home| !home.is_empty()).context(
             "STACK_HOME is not set: run `cargo stack test --only stack`, or start a stack with `cargo \
@@ -99,15 +99,15 @@ impl Running {
         Self::at(Path::new(&home))
     }
 
-    /// The stack that runs in a folder.
+    /// The stack that runs in this folder.
     ///
     /// # Errors
-    /// When none does.
+    /// When none runs there.
     pub fn at(home: &Path) -> anyhow::Result<Self> {
         Self::of(Status::of(&Home::at(home)?)?)
     }
 
-    /// A stack by its status.
+    /// The stack with this status.
     ///
     /// # Errors
     /// When its address or CA cannot be read.
@@ -116,11 +116,11 @@ impl Running {
         Ok(Self { status, door })
     }
 
-    /// The same stack, as a client with another address of the loopback interface sees it.
+    /// The same stack for a client with another address of the loopback interface.
     ///
     /// # Errors
     /// When its address or CA cannot be read.
-    pub fn seen_from(&self, source: Ipv4Addr) -> anyhow::Result<Self> {
+    pub fn from_address(&self, source: Ipv4Addr) -> anyhow::Result<Self> {
         let status = self.status.clone();
         let door = Arc::new(FrontDoor::of(&status)?.with_source(source));
         Ok(Self { status, door })
@@ -135,18 +135,18 @@ impl Running {
             .accounts
             .iter()
             .find(|account| {
-                account.role == role.name() && account.organization.starts_with(clinic.word())
+                account.role == role.name() && account.organization.starts_with(clinic.first_word())
             })
             .with_context(|| format!("no demo account: {role} of {clinic:?}"))
     }
 
-    /// A client that nobody is signed in at.
+    /// A client without a token.
     #[must_use]
-    pub fn nobody(&self) -> Client {
+    pub fn anonymous(&self) -> Client {
         Client::new(Arc::clone(&self.door), None)
     }
 
-    /// A client with a token that other tests may use as well.
+    /// A client with a token that other tests may also use.
     ///
     /// # Errors
     /// When the stack issues none.
@@ -154,22 +154,26 @@ impl Running {
         let mut tokens = TOKENS.get_or_init(Tokens::default).lock().await;
         let key = (self.status.home.clone(), role, clinic);
         if let Some(token) = tokens.get(&key) {
-            return Ok(self.nobody().with_token(token));
+            return Ok(self.anonymous().with_token(token));
         }
-        let client = self.sign_in_afresh(role, clinic).await?;
+        let client = self.sign_in_with_new_token(role, clinic).await?;
         tokens.insert(key, client.token().to_owned());
         Ok(client)
     }
 
-    /// A client with a token of its own.
+    /// A client with a new token.
     ///
     /// # Errors
     /// When the stack issues none.
-    pub async fn sign_in_afresh(&self, role: Role, clinic: Clinic) -> anyhow::Result<Client> {
+    pub async fn sign_in_with_new_token(
+        &self,
+        role: Role,
+        clinic: Clinic,
+    ) -> anyhow::Result<Client> {
         let account = self.account(role, clinic)?;
         let body = json!({"email": account.email, "password": account.password});
         let issued = self
-            .nobody()
+            .anonymous()
             .request(
                 http::Method::POST,
                 "/api/v1/tokens",
@@ -177,13 +181,13 @@ impl Running {
                 body.to_string(),
             )
             .await?
-            .expecting(201)?
+            .expect_status(201)?
             .json()?;
         let token = issued["token"].as_str().context("a token is text")?;
-        Ok(self.nobody().with_token(token))
+        Ok(self.anonymous().with_token(token))
     }
 
-    /// The clinician of a clinic: who most tests are.
+    /// The clinician of an organization.
     ///
     /// # Errors
     /// When the stack issues no token.
@@ -191,15 +195,15 @@ impl Running {
         self.sign_in(Role::Clinician, clinic).await
     }
 
-    /// Someone who may write every row of the database.
+    /// An attacker with write access to every table.
     ///
     /// # Errors
-    /// When the server lets nobody in.
-    pub async fn intruder(&self) -> anyhow::Result<Intruder> {
-        Intruder::connect(&self.status, "migrate").await
+    /// When the server refuses the connection.
+    pub async fn attacker(&self) -> anyhow::Result<Attacker> {
+        Attacker::connect(&self.status, "migrate").await
     }
 
-    /// What the tiers have logged so far.
+    /// The logs of all tiers.
     ///
     /// # Errors
     /// When the logs cannot be read.

@@ -1,5 +1,5 @@
-//! Automatic logoff (45 CFR 164.312(a)(2)(iii)): a session ends when nobody uses it, and ends all the same when
-//! somebody does for too long.
+//! Automatic logoff (45 CFR 164.312(a)(2)(iii)): a session ends after a time without requests, and
+//! after an absolute time even if it is in use.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -7,33 +7,33 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::Request;
 use http::header;
-use tests::Apart;
 use tests::Client;
 use tests::Clinic;
+use tests::IsolatedStack;
 use tests::Role;
-use tests::Running;
+use tests::RunningStack;
 
 const IDLE: Duration = Duration::from_secs(4);
 const ABSOLUTE: Duration = Duration::from_secs(12);
 
-async fn up() -> Apart {
-    let changed = Apart::up_with(|settings| {
+async fn start() -> IsolatedStack {
+    let changed = IsolatedStack::start_with(|settings| {
         settings.options.session_idle_seconds = 4;
         settings.options.session_absolute_seconds = 12;
     });
     changed.await.unwrap()
 }
 
-/// Signs in as a browser does, and gives the cookie to send.
-async fn sign_in(running: &Running) -> String {
+/// Signs in as a browser does, and returns the cookie to send.
+async fn sign_in(running: &RunningStack) -> String {
     let account = running.account(Role::Clinician, Clinic::Riverside).unwrap();
     let fields = [
         ("email", account.email.as_str()),
         ("password", &account.password),
     ];
-    let answer = running.nobody().form("/sign-in", &fields).await.unwrap();
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    answer
+    let response = running.anonymous().form("/sign-in", &fields).await.unwrap();
+    assert_eq!(response.status, 303, "{}", response.text());
+    response
         .header("set-cookie")
         .split(';')
         .next()
@@ -47,19 +47,19 @@ async fn is_signed_in(client: &Client, cookie: &str) -> bool {
         .header(header::COOKIE, cookie)
         .body(Bytes::new())
         .unwrap();
-    let answer = client.send(request).await.unwrap();
-    match answer.status.as_u16() {
+    let response = client.send(request).await.unwrap();
+    match response.status.as_u16() {
         200 => true,
         303 => false,
-        other => panic!("{other}: {}", answer.text()),
+        other => panic!("{other}: {}", response.text()),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_ends_when_nobody_uses_it_and_at_the_latest_after_its_longest_time() {
-    let apart = up().await;
-    let running = apart.running().unwrap();
-    let client = running.nobody();
+async fn a_session_ends_after_its_idle_time_and_after_its_absolute_time() {
+    let isolated = start().await;
+    let running = isolated.running().unwrap();
+    let client = running.anonymous();
 
     let unused = sign_in(&running).await;
     assert!(is_signed_in(&client, &unused).await);
@@ -78,7 +78,7 @@ async fn a_session_ends_when_nobody_uses_it_and_at_the_latest_after_its_longest_
     while is_signed_in(&client, &used).await {
         assert!(
             begun.elapsed() < ABSOLUTE * 5,
-            "a session in use is never ended"
+            "a session in use does not end"
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

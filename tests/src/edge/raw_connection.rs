@@ -1,4 +1,4 @@
-//! A connection on which any bytes can be said.
+//! A connection on which a test can send any bytes.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -24,27 +24,26 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::answer::Answer;
+use crate::response::TestResponse;
 
-/// How long is waited for what has to come.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for bytes that have to arrive.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A stream of bytes in both directions.
+/// A bidirectional stream of bytes.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// The connection.
-pub struct Wire {
+/// A client's connection.
+pub struct RawConnection {
     stream: Box<dyn Stream>,
     buffer: Vec<u8>,
 }
 
-/// Connects to a port of the loopback interface from one of its addresses, which is the client's to
-/// the other side, asking for a server's name.
+/// Connects from one address of the loopback interface to a port of it, with a server name for TLS.
 ///
 /// # Errors
-/// When there is no handshake.
+/// When the handshake fails.
 pub async fn connect_from(
     source: Ipv4Addr,
     port: u16,
@@ -57,24 +56,24 @@ pub async fn connect_from(
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from(name.to_owned())?;
     let handshake = TlsConnector::from(Arc::new(tls)).connect(name, tcp);
-    let stream = timeout(PATIENCE, handshake).await;
+    let stream = timeout(TIMEOUT, handshake).await;
     Ok(stream.context("no handshake")??)
 }
 
-/// Everything that came until the end, or until nothing more came.
+/// The bytes up to the end of the connection, or up to a pause.
 #[derive(Debug)]
-pub struct Rest {
+pub struct Remainder {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Whether the other side has ended the connection.
+    /// Whether the server has ended the connection.
     pub closed: bool,
 }
 
-impl Wire {
-    /// Connects to a port of the loopback interface, asking for a server's name.
+impl RawConnection {
+    /// Connects to a port of the loopback interface, with a server name for TLS.
     ///
     /// # Errors
-    /// When there is no handshake.
+    /// When the handshake fails.
     pub async fn connect(port: u16, name: &str, tls: ClientConfig) -> anyhow::Result<Self> {
         let stream = connect_from(Ipv4Addr::LOCALHOST, port, name, tls).await?;
         Ok(Self::new(stream))
@@ -92,8 +91,8 @@ impl Wire {
     /// Connects to a port of the loopback interface without TLS.
     ///
     /// # Errors
-    /// When nobody listens there.
-    pub async fn plain(port: u16) -> anyhow::Result<Self> {
+    /// When the port refuses the connection.
+    pub async fn plaintext(port: u16) -> anyhow::Result<Self> {
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
         tcp.set_nodelay(true)?;
         Ok(Self {
@@ -102,33 +101,37 @@ impl Wire {
         })
     }
 
-    /// Says bytes.
+    /// Sends bytes.
     ///
     /// # Errors
-    /// When the other side has gone.
+    /// When the server has closed the connection.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let sent = async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        timeout(PATIENCE, sent)
+        timeout(TIMEOUT, sent)
             .await
             .map_err(|_elapsed| io::ErrorKind::TimedOut)?
     }
 
-    /// Ends its own side, so that the other one knows that no more will come.
+    /// Shuts down the sending side.
     ///
     /// # Errors
-    /// When the other side has gone.
-    pub async fn finish(&mut self) -> io::Result<()> {
+    /// When the server has closed the connection.
+    pub async fn shutdown(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
     }
 
-    /// Waits for the answer to a request of a method; interim ones are given with it.
+    /// Waits for the response to a request with this method. Returns the interim responses before
+    /// it, too.
     ///
     /// # Errors
-    /// When it does not come, or is no HTTP/1.1.
-    pub async fn answer(&mut self, method: &str) -> anyhow::Result<(Vec<StatusCode>, Answer)> {
+    /// When none arrives, or it is not HTTP/1.1.
+    pub async fn response(
+        &mut self,
+        method: &str,
+    ) -> anyhow::Result<(Vec<StatusCode>, TestResponse)> {
         let mut interim = Vec::new();
         loop {
             let head = self.until(b"\r\n\r\n").await?;
@@ -138,36 +141,36 @@ impl Wire {
                 continue;
             }
             let body = self.body(method, status, &headers).await?;
-            let answer = Answer {
+            let response = TestResponse {
                 status,
                 headers,
                 body: Bytes::from(body),
             };
-            return Ok((interim, answer));
+            return Ok((interim, response));
         }
     }
 
-    /// Waits for an interim answer.
+    /// Waits for an interim response.
     ///
     /// # Errors
-    /// When none comes.
+    /// When none arrives.
     pub async fn interim(&mut self) -> anyhow::Result<StatusCode> {
         let head = self.until(b"\r\n\r\n").await?;
         Ok(head_of(&head)?.0)
     }
 
-    /// Reads until the end, or until nothing came for a while.
-    pub async fn rest(&mut self, patience: Duration) -> Rest {
+    /// Reads until the connection ends, or no byte arrives for a while.
+    pub async fn read_rest(&mut self, pause: Duration) -> Remainder {
         let mut closed = false;
         while !closed {
-            match timeout(patience, self.more()).await {
+            match timeout(pause, self.more()).await {
                 Ok(Ok(true)) => {}
-                // An error is one way of ending a connection; what came before it counts.
+                // A connection may end with an error; the bytes before it count.
                 Ok(Ok(false) | Err(_)) => closed = true,
                 Err(_elapsed) => break,
             }
         }
-        Rest {
+        Remainder {
             bytes: std::mem::take(&mut self.buffer),
             closed,
         }
@@ -186,8 +189,8 @@ impl Wire {
             return self.exactly(length.to_str()?.parse()?).await;
         }
         if headers.get("transfer-encoding").is_none() {
-            let rest = self.rest(PATIENCE).await;
-            anyhow::ensure!(rest.closed, "an answer without an end");
+            let rest = self.read_rest(TIMEOUT).await;
+            anyhow::ensure!(rest.closed, "an response without an end");
             return Ok(rest.bytes);
         }
         let mut body = Vec::new();
@@ -222,9 +225,9 @@ impl Wire {
     }
 
     async fn wait(&mut self) -> anyhow::Result<()> {
-        if timeout(PATIENCE, self.more())
+        if timeout(TIMEOUT, self.more())
             .await
-            .context("no answer")??
+            .context("no response")??
         {
             return Ok(());
         }
@@ -243,8 +246,8 @@ impl Wire {
     }
 }
 
-impl Rest {
-    /// The statuses of the answers in it.
+impl Remainder {
+    /// The statuses of the responses among the bytes.
     #[must_use]
     pub fn statuses(&self) -> Vec<u16> {
         let text = String::from_utf8_lossy(&self.bytes);

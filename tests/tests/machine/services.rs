@@ -1,5 +1,5 @@
-//! What stands around the machines: a database server as RDS gives one, the emulator of KMS, and what the script
-//! that plays the AWS CLI answers with.
+//! The simulated services services the machines: a database server configured as by RDS, the emulator
+//! of KMS, and the data of the script that simulates the AWS CLI.
 
 use std::fmt::Write;
 use std::fs;
@@ -17,15 +17,15 @@ use serde_json::json;
 use stack::Database;
 use stack::KeyService;
 use tempfile::TempDir;
-use tests::Apart;
+use tests::IsolatedStack;
 use time::OffsetDateTime;
 
-/// The accounts' passwords, as Secrets Manager makes them.
+/// The passwords of database accounts, in the format of Secrets Manager.
 const MASTER: &str = "r7Q2mZx9LwT4vKc8BnH6yJp3DsG5fEa1";
 const APP: &str = "hV3xN8qRb6TzL1wYk5CmP9sJd2GfE7aU";
 
-/// All of it; it goes when this does.
-pub(crate) struct Around {
+/// The services; they stop when this is dropped.
+pub(crate) struct SimulatedServices {
     /// The Debian system that machines start from.
     pub(crate) system: PathBuf,
     /// What is in `/usr/share/aws`.
@@ -33,25 +33,25 @@ pub(crate) struct Around {
     /// The CA of the database.
     pub(crate) database_authority: PathBuf,
     pub(crate) database_port: u16,
-    /// Where the emulator of KMS answers.
+    /// The endpoint of the KMS emulator.
     pub(crate) key_service: String,
-    /// A former root key.
-    pub(crate) former: String,
-    pub(crate) apart: Apart,
+    /// The id of a former_key_id root key.
+    pub(crate) former_key_id: String,
+    pub(crate) isolated: IsolatedStack,
     _folder: TempDir,
 }
 
-impl Around {
-    pub(crate) async fn up(system: PathBuf) -> Self {
-        let apart = Apart::up_with(|settings| {
+impl SimulatedServices {
+    pub(crate) async fn start(system: PathBuf) -> Self {
+        let isolated = IsolatedStack::start_with(|settings| {
             settings.options.key_service = KeyService::Emulator;
             settings.options.database = Database::Mysql;
         });
-        let mut apart = apart.await.unwrap();
+        let mut isolated = isolated.await.unwrap();
         for tier in ["web", "app"] {
-            apart.stack.stop(tier).await.unwrap();
+            isolated.stack.stop(tier).await.unwrap();
         }
-        let status = apart.stack.status().unwrap();
+        let status = isolated.stack.status().unwrap();
         let folder = TempDir::new().unwrap();
         let aws = folder.path().join("aws");
         for tier in ["web", "app"] {
@@ -60,32 +60,32 @@ impl Around {
         secrets(&aws);
         let keys = fs::read(status.home.join("kms/keys.json")).unwrap();
         let keys: Value = serde_json::from_slice(&keys).unwrap();
-        let former = "0f0e0d0c-0b0a-4908-8706-050403020100".to_owned();
-        fs::write(aws.join("aliases.json"), aliases(&keys, &former)).unwrap();
+        let former_key_id = "0f0e0d0c-0b0a-4908-8706-050403020100".to_owned();
+        fs::write(aws.join("aliases.json"), aliases(&keys, &former_key_id)).unwrap();
         fs::copy(
             status.certificates.join("internal/ca.pem"),
             aws.join("kms.pem"),
         )
         .unwrap();
-        let database_authority = like_rds(&mut apart, folder.path()).await;
+        let database_authority = configure_as_rds(&mut isolated, folder.path()).await;
         Self {
             system,
             aws,
             database_authority,
             database_port: status.database.port,
             key_service: status.key_service.endpoint.unwrap(),
-            former,
-            apart,
+            former_key_id,
+            isolated,
             _folder: folder,
         }
     }
 
-    /// The certificate of the CA that issues a tier's.
+    /// The certificate of the CA that issues a tier's certificates.
     pub(crate) fn authority(&self, tier: &str) -> PathBuf {
         self.aws.join(tier).join("ca.pem")
     }
 
-    /// A certificate that the script does not issue.
+    /// Issues a certificate outside the simulated AWS CLI.
     pub(crate) fn issue(&self, tier: &str, leaf: &Leaf) -> IssuedLeaf {
         authority(&self.aws, tier).issue(leaf).unwrap()
     }
@@ -105,8 +105,8 @@ fn secrets(aws: &Path) {
     }
 }
 
-/// What KMS lists, other people's keys among it.
-fn aliases(keys: &Value, former: &str) -> String {
+/// The aliases that KMS lists, including those of other environments.
+fn aliases(keys: &Value, former_key_id: &str) -> String {
     let alias = |name: &str, id: &Value| {
         let arn = format!("arn:aws:kms:us-east-1:111122223333:alias/{name}");
         json!({"AliasName": format!("alias/{name}"), "AliasArn": arn, "TargetKeyId": id})
@@ -117,15 +117,15 @@ fn aliases(keys: &Value, former: &str) -> String {
         alias("hipaa-stack/dev/rds", &json!("the-databases")),
         alias("hipaa-stack/dev/phi/current", &keys["key_id"]),
         alias("hipaa-stack/dev/phi/2026-11", &keys["key_id"]),
-        alias("hipaa-stack/dev/phi/2026-10", &json!(former)),
+        alias("hipaa-stack/dev/phi/2026-10", &json!(former_key_id)),
         alias("hipaa-stack/dev/phi-mac", &keys["mac_key_id"]),
     ]});
     aliases.to_string()
 }
 
-/// Makes the database server one as RDS has it: a CA of a region among others, a master user with a password, no
-/// other account, no client certificates.
-async fn like_rds(apart: &mut Apart, folder: &Path) -> PathBuf {
+/// Reconfigures the database server as RDS does: a regional CA among others in a bundle, a master
+/// user with a password, no other accounts, no client certificates.
+async fn configure_as_rds(isolated: &mut IsolatedStack, folder: &Path) -> PathBuf {
     let root = |name: &str| {
         let subject = Subject::new("Amazon Web Services, Inc.", name);
         DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap()
@@ -148,7 +148,7 @@ async fn like_rds(apart: &mut Apart, folder: &Path) -> PathBuf {
     fs::write(&certificate, leaf.certificate_pem).unwrap();
     fs::write(&key, leaf.key_pem).unwrap();
 
-    let start = apart.stack.home().root().join("mysql/init.sql");
+    let start = isolated.stack.home().root().join("mysql/init.sql");
     let mut statements = fs::read_to_string(&start).unwrap();
     for account in ["app", "auditor", "backup"] {
         writeln!(statements, "DROP USER IF EXISTS '{account}'@'%';").unwrap();
@@ -163,7 +163,7 @@ async fn like_rds(apart: &mut Apart, folder: &Path) -> PathBuf {
         certificate.display(),
         key.display()
     );
-    apart.reconfigure_database(&tls).await.unwrap();
+    isolated.reconfigure_database(&tls).await.unwrap();
     bundle
 }
 

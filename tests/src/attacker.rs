@@ -1,4 +1,4 @@
-//! Whoever got hold of a database account: raw SQL, no types, no manners.
+//! An attacker with the certificate of a database account: raw SQL, without the app's rules.
 
 use anyhow::Context;
 use sqlx::ConnectOptions as _;
@@ -13,15 +13,15 @@ use uuid::Uuid;
 
 /// A connection to the database as one of its accounts.
 #[derive(Debug)]
-pub struct Intruder {
+pub struct Attacker {
     connection: MySqlConnection,
 }
 
-impl Intruder {
+impl Attacker {
     /// Connects with the certificate of an account: `app`, `migrate`, `backup` or `auditor`.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// When the server refuses the connection.
     pub async fn connect(status: &Status, account: &str) -> anyhow::Result<Self> {
         let folder = &status.certificates;
         let options = MySqlConnectOptions::new()
@@ -37,11 +37,12 @@ impl Intruder {
             .disable_statement_logging();
         let connection = MySqlConnection::connect_with(&options)
             .await
-            .with_context(|| format!("the database does not let {account} in"))?;
+            .with_context(|| format!("the database refuses {account}"))?;
         Ok(Self { connection })
     }
 
-    /// Executes a statement with bytes for its question marks; says how many rows it touched.
+    /// Executes a statement with byte strings for its parameters. Returns the number of affected
+    /// rows.
     ///
     /// # Errors
     /// When the server refuses it.
@@ -53,7 +54,7 @@ impl Intruder {
         Ok(query.execute(&mut self.connection).await?.rows_affected())
     }
 
-    /// Asks for rows.
+    /// The rows of a query.
     ///
     /// # Errors
     /// When the server refuses it.
@@ -69,30 +70,30 @@ impl Intruder {
         query.fetch_all(&mut self.connection).await
     }
 
-    /// Asks for one value of bytes.
+    /// The first column of the first row, as bytes.
     ///
     /// # Errors
-    /// When there is no such row, or the server refuses.
+    /// When there is no row, or the server refuses the query.
     pub async fn bytes(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<Vec<u8>> {
         let rows = self.rows(sql, values).await?;
         let row = rows.first().with_context(|| format!("no row: {sql}"))?;
         row.try_get_unchecked(0).context("the column has no bytes")
     }
 
-    /// Asks for one number.
+    /// The first column of the first row, as a number.
     ///
     /// # Errors
-    /// When there is no such row, or the server refuses.
+    /// When there is no row, or the server refuses the query.
     pub async fn number(&mut self, sql: &str, values: &[&[u8]]) -> anyhow::Result<i64> {
         let rows = self.rows(sql, values).await?;
         let row = rows.first().with_context(|| format!("no row: {sql}"))?;
         row.try_get_unchecked(0).context("the column has no number")
     }
 
-    /// The id of an organization, as it is stored.
+    /// The id of the organization whose name begins with `word`.
     ///
     /// # Errors
-    /// When there is none whose name begins so.
+    /// When there is none.
     pub async fn organization(&mut self, word: &str) -> anyhow::Result<Uuid> {
         let like = format!("{word}%");
         let bytes = self

@@ -1,4 +1,4 @@
-//! How a text may stand in a file.
+//! The encodings in which a text may be stored in a file.
 
 use std::collections::BTreeSet;
 
@@ -7,48 +7,48 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::form_urlencoded::byte_serialize;
 
-/// A way to write a text down.
+/// An encoding of a text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Spelling {
-    /// As it is, in UTF-8.
+pub enum Encoding {
+    /// UTF-8.
     Plain,
-    /// In small letters or in capitals, as a normalized index would hold it.
+    /// UTF-8 in lower or upper case, as in a normalized index.
     Folded,
-    /// In ISO 8859-1, as a client with the wrong character set would send it.
+    /// ISO 8859-1, as from a client with the wrong character set.
     Latin1,
-    /// In JSON, everything outside ASCII escaped.
+    /// JSON with escapes outside ASCII.
     JsonEscaped,
-    /// As a field of a form.
+    /// A field of a form.
     UrlEncoded,
-    /// In UTF-16, either way round.
+    /// UTF-16, little- or big-endian.
     Utf16,
-    /// In hexadecimal digits.
+    /// Hexadecimal digits.
     Hex,
-    /// In base64, wherever in a longer text it stands.
+    /// Base64, at any offset of a longer text.
     Base64,
 }
 
-/// Every spelling of a text, none twice.
+/// Every distinct encoding of a text.
 #[must_use]
-pub(crate) fn spellings(value: &str) -> Vec<(Spelling, Vec<u8>)> {
+pub(crate) fn encodings(value: &str) -> Vec<(Encoding, Vec<u8>)> {
     let bytes = value.as_bytes();
     let mut all = vec![
-        (Spelling::Plain, bytes.to_vec()),
-        (Spelling::Folded, value.to_lowercase().into_bytes()),
-        (Spelling::Folded, value.to_uppercase().into_bytes()),
-        (Spelling::JsonEscaped, json_escaped(value).into_bytes()),
+        (Encoding::Plain, bytes.to_vec()),
+        (Encoding::Folded, value.to_lowercase().into_bytes()),
+        (Encoding::Folded, value.to_uppercase().into_bytes()),
+        (Encoding::JsonEscaped, json_escaped(value).into_bytes()),
         (
-            Spelling::UrlEncoded,
+            Encoding::UrlEncoded,
             byte_serialize(bytes).collect::<String>().into_bytes(),
         ),
-        (Spelling::Hex, hex::encode(bytes).into_bytes()),
-        (Spelling::Hex, hex::encode_upper(bytes).into_bytes()),
+        (Encoding::Hex, hex::encode(bytes).into_bytes()),
+        (Encoding::Hex, hex::encode_upper(bytes).into_bytes()),
         (
-            Spelling::Utf16,
+            Encoding::Utf16,
             value.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         ),
         (
-            Spelling::Utf16,
+            Encoding::Utf16,
             value.encode_utf16().flat_map(u16::to_be_bytes).collect(),
         ),
     ];
@@ -56,21 +56,21 @@ pub(crate) fn spellings(value: &str) -> Vec<(Spelling, Vec<u8>)> {
         .chars()
         .map(|letter| u8::try_from(letter).ok())
         .collect();
-    all.extend(latin1.map(|bytes| (Spelling::Latin1, bytes)));
+    all.extend(latin1.map(|bytes| (Encoding::Latin1, bytes)));
     for before in 0..3 {
-        all.extend(base64(bytes, before).map(|text| (Spelling::Base64, text)));
+        all.extend(base64(bytes, before).map(|text| (Encoding::Base64, text)));
     }
     let mut seen = BTreeSet::new();
     all.retain(|(_, text)| !text.is_empty() && seen.insert(text.clone()));
     all
 }
 
-/// What base64 makes of the bytes when so many others (modulo 3) stand before them: the letters that
-/// depend on the bytes alone.
+/// The base64 characters that depend on these bytes alone, where the number of bytes before them is
+/// `before` modulo 3.
 fn base64(bytes: &[u8], before: usize) -> impl Iterator<Item = Vec<u8>> {
     let mut padded = vec![0; before];
     padded.extend(bytes);
-    // Six bits a letter: those that touch a neighbour's bits are left out.
+    // Six bits per character: characters that contain bits of a neighbour are omitted.
     let first = (before * 8).div_ceil(6);
     let last = padded.len() * 8 / 6;
     [
@@ -79,7 +79,7 @@ fn base64(bytes: &[u8], before: usize) -> impl Iterator<Item = Vec<u8>> {
     ]
     .into_iter()
     .filter_map(move |text| Some(text.get(first..last)?.as_bytes().to_vec()))
-    // Fewer would be found by accident.
+    // Shorter texts would be found by chance.
     .filter(|text| text.len() >= 7)
 }
 
@@ -103,9 +103,9 @@ mod tests {
     fn a_value_inside_a_longer_text_is_found_in_its_base64() {
         for before in ["", "a", "ab", "abc"] {
             let text = URL_SAFE_NO_PAD.encode(format!("{before}Leticia Márquez, born long ago"));
-            let found = spellings("Leticia Márquez")
+            let found = encodings("Leticia Márquez")
                 .iter()
-                .filter(|(spelling, _)| *spelling == Spelling::Base64)
+                .filter(|(encoding, _)| *encoding == Encoding::Base64)
                 .any(|(_, part)| text.contains(std::str::from_utf8(part).unwrap()));
             assert!(found, "{before:?}");
         }
@@ -113,13 +113,13 @@ mod tests {
 
     #[test]
     fn letters_outside_ascii_are_spelled_in_each_way() {
-        let all = spellings("Márquez");
-        let has = |spelling, text: &[u8]| all.contains(&(spelling, text.to_vec()));
-        assert!(has(Spelling::Plain, "Márquez".as_bytes()));
-        assert!(has(Spelling::Folded, "márquez".as_bytes()));
-        assert!(has(Spelling::Latin1, b"M\xe1rquez"));
-        assert!(has(Spelling::JsonEscaped, b"M\\u00e1rquez"));
-        assert!(has(Spelling::UrlEncoded, b"M%C3%A1rquez"));
-        assert!(has(Spelling::Hex, b"4dc3a1727175657a"));
+        let all = encodings("Márquez");
+        let has = |encoding, text: &[u8]| all.contains(&(encoding, text.to_vec()));
+        assert!(has(Encoding::Plain, "Márquez".as_bytes()));
+        assert!(has(Encoding::Folded, "márquez".as_bytes()));
+        assert!(has(Encoding::Latin1, b"M\xe1rquez"));
+        assert!(has(Encoding::JsonEscaped, b"M\\u00e1rquez"));
+        assert!(has(Encoding::UrlEncoded, b"M%C3%A1rquez"));
+        assert!(has(Encoding::Hex, b"4dc3a1727175657a"));
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes on the wire, with TLS or without.
+//! HTTP/1.1 requests as bytes, with TLS or in plaintext.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// How long is waited for an answer that may never come.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for a response that may never arrive.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A certificate chain and its key.
 pub(super) type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-/// Reads an issued leaf.
+/// The chain and key of an issued leaf.
 pub(super) fn chain_of(leaf: &IssuedLeaf) -> Chain {
     chain(leaf.certificate_pem.as_bytes(), leaf.key_pem.as_bytes())
 }
 
-/// Reads a leaf from PEM.
+/// The chain and key from PEM.
 pub(super) fn chain(certificate: &[u8], key: &[u8]) -> Chain {
     let certificates = CertificateDer::pem_slice_iter(certificate);
     (
@@ -39,7 +39,7 @@ pub(super) fn chain(certificate: &[u8], key: &[u8]) -> Chain {
     )
 }
 
-/// A TLS client that trusts one CA and shows a certificate or none.
+/// A TLS client that trusts one CA, with or without a client certificate.
 pub(super) fn client(authority: &[u8], show: Option<Chain>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots
@@ -55,8 +55,8 @@ pub(super) fn client(authority: &[u8], show: Option<Chain>) -> ClientConfig {
     }
 }
 
-/// Asks for a path over TLS; what came back, which is nothing where the server let nobody in.
-pub(super) async fn ask(tls: ClientConfig, name: &str, port: u16, path: &str) -> String {
+/// Requests a path over TLS. Returns the response, which is empty if the handshake fails.
+pub(super) async fn get(tls: ClientConfig, name: &str, port: u16, path: &str) -> String {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .await
@@ -68,8 +68,8 @@ pub(super) async fn ask(tls: ClientConfig, name: &str, port: u16, path: &str) ->
     }
 }
 
-/// Asks for a path in the clear.
-pub(super) async fn ask_in_the_clear(port: u16, path: &str) -> String {
+/// Requests a path in plaintext.
+pub(super) async fn get_plaintext(port: u16, path: &str) -> String {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .await
         .unwrap();
@@ -80,14 +80,14 @@ fn request(host: &str, path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
 }
 
-/// Sends, and reads until the other side is done or breaks off.
+/// Sends a request, and reads until the server closes or the connection fails.
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let talk = async {
         stream.write_all(request.as_bytes()).await?;
-        stream.read_to_end(&mut answer).await
+        stream.read_to_end(&mut response).await
     };
-    // An error is one way of being refused; what came before it counts.
-    let _ = tokio::time::timeout(PATIENCE, talk).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    // A connection may end with an error; the bytes before it count.
+    let _ = tokio::time::timeout(TIMEOUT, talk).await;
+    String::from_utf8_lossy(&response).into_owned()
 }

@@ -1,4 +1,4 @@
-//! The audit trail as a privacy officer reads it.
+//! The audit trail as the API shows it to a privacy officer.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -8,25 +8,25 @@ use crate::client::Client;
 /// The latest events of the officer's organization, newest first.
 ///
 /// # Errors
-/// When they are not answered with 200.
-pub async fn latest(officer: &Client) -> anyhow::Result<Vec<Value>> {
+/// When the status is not 200.
+pub async fn latest_events(officer: &Client) -> anyhow::Result<Vec<Value>> {
     let body = officer
         .get("/api/v1/audit/events")
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     Ok(body["events"].as_array().cloned().unwrap_or_default())
 }
 
-/// The event of one request, which the answer names in `x-request-id`.
+/// The event of the request with this id (`x-request-id`).
 #[must_use]
-pub fn of_request<'a>(events: &'a [Value], request: &str) -> Option<&'a Value> {
+pub fn event_of_request<'a>(events: &'a [Value], request: &str) -> Option<&'a Value> {
     events.iter().find(|event| event["request"] == request)
 }
 
 /// Whether an event names a record.
 #[must_use]
-pub fn names(event: &Value, kind: &str, id: Uuid) -> bool {
+pub fn names_record(event: &Value, kind: &str, id: Uuid) -> bool {
     let records = event["records"].as_array();
     records.is_some_and(|records| {
         records

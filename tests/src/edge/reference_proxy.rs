@@ -1,5 +1,5 @@
-//! Other proxies, Debian's nginx and `HAProxy`: in front of an origin, to compare ours with, and in
-//! front of ours, as its README says.
+//! Debian's nginx and `HAProxy`: in front of an origin, for comparison with web, and in front of
+//! web, as web's README configures them.
 
 use std::fs;
 use std::path::Path;
@@ -18,44 +18,44 @@ use tokio::net::TcpStream;
 use super::origin::Origin;
 use super::web::free_ports;
 
-/// A proxy that hands everything on to an origin, in the clear on both sides.
+/// A proxy that forwards all requests to an origin, in plaintext on both sides.
 #[derive(Debug)]
-pub struct Peer {
-    /// What it is called.
+pub struct ReferenceProxy {
+    /// The name of the program.
     pub name: &'static str,
-    /// Where it listens, on the loopback interface.
+    /// The port on the loopback interface.
     pub port: u16,
     child: Child,
     folder: TempDir,
 }
 
-/// Why there is nobody to compare with.
+/// The reason why a proxy is not available.
 #[derive(Debug, thiserror::Error)]
-pub enum PeerError {
-    /// It is not installed, and cannot be.
+pub enum ReferenceProxyError {
+    /// The program cannot be installed.
     #[error("{0:#}")]
     Missing(anyhow::Error),
-    /// It does not start.
+    /// The program does not start.
     #[error("{0:#}")]
     Start(#[from] anyhow::Error),
 }
 
-impl Peer {
+impl ReferenceProxy {
     /// nginx, installed if it is missing.
     ///
     /// # Errors
-    /// [`PeerError::Missing`] where it cannot be installed.
-    pub async fn nginx(origin: &Origin) -> Result<Self, PeerError> {
+    /// [`ReferenceProxyError::Missing`] if it cannot be installed.
+    pub async fn nginx(origin: &Origin) -> Result<Self, ReferenceProxyError> {
         Self::start_nginx(|port| nginx_server(port, origin)).await
     }
 
-    /// nginx with a configuration of its block `http`, made for the port it has to listen on.
+    /// nginx with this content of its block `http`, which gets the port to listen on.
     ///
     /// # Errors
-    /// [`PeerError::Missing`] where it cannot be installed.
-    pub async fn start_nginx(http: impl Fn(u16) -> String) -> Result<Self, PeerError> {
+    /// [`ReferenceProxyError::Missing`] if it cannot be installed.
+    pub async fn start_nginx(http: impl Fn(u16) -> String) -> Result<Self, ReferenceProxyError> {
         let program = tools::debian("nginx", &["nginx-core"], Progress::shown());
-        let program = program.map_err(PeerError::Missing)?;
+        let program = program.map_err(ReferenceProxyError::Missing)?;
         let [port] = free_ports()?;
         let folder = tempfile::tempdir().context("no folder")?;
         let configuration = folder.path().join("nginx.conf");
@@ -70,18 +70,18 @@ impl Peer {
     /// `HAProxy`, installed if it is missing.
     ///
     /// # Errors
-    /// [`PeerError::Missing`] where it cannot be installed.
-    pub async fn haproxy(origin: &Origin) -> Result<Self, PeerError> {
+    /// [`ReferenceProxyError::Missing`] if it cannot be installed.
+    pub async fn haproxy(origin: &Origin) -> Result<Self, ReferenceProxyError> {
         Self::start_haproxy(&haproxy_backend(origin)).await
     }
 
-    /// `HAProxy` with a backend of the name `web`.
+    /// `HAProxy` with a backend named `web`.
     ///
     /// # Errors
-    /// [`PeerError::Missing`] where it cannot be installed.
-    pub async fn start_haproxy(backend: &str) -> Result<Self, PeerError> {
+    /// [`ReferenceProxyError::Missing`] if it cannot be installed.
+    pub async fn start_haproxy(backend: &str) -> Result<Self, ReferenceProxyError> {
         let program = tools::debian("haproxy", &["haproxy"], Progress::shown());
-        let program = program.map_err(PeerError::Missing)?;
+        let program = program.map_err(ReferenceProxyError::Missing)?;
         let [port] = free_ports()?;
         let folder = tempfile::tempdir().context("no folder")?;
         let configuration = folder.path().join("haproxy.cfg");
@@ -97,14 +97,14 @@ impl Peer {
         mut command: Command,
         folder: TempDir,
     ) -> anyhow::Result<Self> {
-        let said = fs::File::create(folder.path().join("said"))?;
+        let output = fs::File::create(folder.path().join("output"))?;
         let child = command
             .stdin(Stdio::null())
-            .stdout(said.try_clone()?)
-            .stderr(said)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
-        let mut peer = Self {
+        let mut proxy = Self {
             name,
             port,
             child,
@@ -112,31 +112,31 @@ impl Peer {
         };
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            if peer.child.try_wait()?.is_some() || Instant::now() > deadline {
-                let said = fs::read_to_string(peer.folder.path().join("said"))?;
-                anyhow::bail!("{name} does not start: {said}");
+            if proxy.child.try_wait()?.is_some() || Instant::now() > deadline {
+                let output = fs::read_to_string(proxy.folder.path().join("output"))?;
+                anyhow::bail!("{name} does not start: {output}");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(peer)
+        Ok(proxy)
     }
 }
 
-impl Drop for Peer {
+impl Drop for ReferenceProxy {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A configuration around its block `http`.
+/// The configuration around the block `http`.
 fn nginx_conf(folder: &Path, http: &str) -> String {
     let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
         .map(|kind| format!("  {kind}_temp_path {}/{kind};\n", folder.display()))
         .collect();
     let temporary = temporary.concat();
-    // One process, so that whoever ends it ends all of it.
+    // One process, so that killing the child leaves no worker behind.
     format!(
         "daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
          events {{}}\nhttp {{\n{temporary}  access_log off;\n{http}}}\n",
@@ -144,7 +144,7 @@ fn nginx_conf(folder: &Path, http: &str) -> String {
     )
 }
 
-/// A server that hands everything on to an origin.
+/// A server that forwards all requests to an origin.
 fn nginx_server(port: u16, origin: &Origin) -> String {
     let origin = origin.port();
     format!(
@@ -156,7 +156,7 @@ fn nginx_server(port: u16, origin: &Origin) -> String {
     )
 }
 
-/// A configuration around a backend of the name `web`.
+/// The configuration around a backend named `web`.
 fn haproxy_cfg(port: u16, backend: &str) -> String {
     format!(
         "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 5s\n  \
@@ -165,7 +165,7 @@ fn haproxy_cfg(port: u16, backend: &str) -> String {
     )
 }
 
-/// A backend that hands everything on to an origin.
+/// A backend that forwards all requests to an origin.
 fn haproxy_backend(origin: &Origin) -> String {
     let origin = origin.port();
     format!(

@@ -1,4 +1,5 @@
-//! One truth: what the templates say to the machines is what the programs and scripts understand.
+//! Drift between the templates and the programs, units and scripts: each setting is understood, and
+//! stated consistently.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 use super::release::source;
 
-/// What stands in for a template's values.
+/// Values for the parameters of the templates.
 const VALUES: [(&str, &str); 10] = [
     ("DomainName", "clinic.example"),
     ("TrustDomain", "stack.internal"),
@@ -40,7 +41,7 @@ pub(crate) fn machine(name: &str) -> String {
     fs::read_to_string(source().join(name)).unwrap()
 }
 
-/// The settings that a tier's user data writes into `install.env`, with values in place of what a deployment fills in.
+/// The settings that a tier's user data writes into `install.env`, with values for parameters.
 fn settings(tier: &str) -> BTreeMap<String, String> {
     let text = template(if tier == "web" {
         "web.yaml"
@@ -57,17 +58,17 @@ fn settings(tier: &str) -> BTreeMap<String, String> {
         .unwrap();
     let lines = part.lines().filter_map(|line| line.trim().split_once('='));
     lines
-        .map(|(name, value)| (name.to_owned(), filled_in(value)))
+        .map(|(name, value)| (name.to_owned(), with_values(value)))
         .collect()
 }
 
-fn filled_in(value: &str) -> String {
+fn with_values(value: &str) -> String {
     VALUES.iter().fold(value.to_owned(), |text, (name, value)| {
         text.replace(&format!("${{{name}}}"), value)
     })
 }
 
-/// The environment of a tier's program, as `install.sh` and the unit put it together.
+/// The environment of a tier's program, as `install.sh` and the unit compose it.
 fn environment(tier: &str) -> BTreeMap<String, String> {
     let text = machine(&format!("environment/{tier}.env"));
     let lines = text
@@ -77,7 +78,7 @@ fn environment(tier: &str) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = lines
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let wanted = chosen(tier);
+    let wanted = copied_settings(tier);
     all.extend(settings(tier).into_iter().filter(|(name, _)| {
         wanted
             .iter()
@@ -89,8 +90,8 @@ fn environment(tier: &str) -> BTreeMap<String, String> {
     all
 }
 
-/// What `install.sh` takes over from `install.env`.
-fn chosen(tier: &str) -> Vec<String> {
+/// The settings that `install.sh` copies from `install.env`.
+fn copied_settings(tier: &str) -> Vec<String> {
     let text = machine("install.sh");
     let part = text.split(&format!("\n{tier})\n")).nth(1).unwrap();
     let line = part
@@ -103,7 +104,7 @@ fn chosen(tier: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs a program's `check` with nothing but these variables. Files that they name are there.
+/// Runs a program's `check` with only these variables. The files that they name are created.
 fn check(program: &str, mut variables: BTreeMap<String, String>) -> Output {
     let folder = TempDir::new().unwrap();
     for (number, value) in variables.values_mut().enumerate() {
@@ -121,9 +122,9 @@ fn check(program: &str, mut variables: BTreeMap<String, String>) -> Output {
         .unwrap()
 }
 
-/// With all of it the program is content; without one of `required` it says which is missing, and a further one of
-/// its kind it does not know.
-fn is_understood(
+/// Asserts that a program accepts these variables, that it names each of `required` when it is
+/// missing, and that it refuses the variable `unknown`.
+fn assert_accepted(
     program: &str,
     variables: &BTreeMap<String, String>,
     required: &[&str],
@@ -142,7 +143,7 @@ fn is_understood(
         assert_eq!(
             outcome.status.code(),
             Some(64),
-            "{program} does without {name}"
+            "{program} accepts a missing {name}"
         );
         assert!(String::from_utf8_lossy(&outcome.stderr).contains(name));
     }
@@ -152,7 +153,7 @@ fn is_understood(
 }
 
 #[test]
-fn web_understands_what_its_machine_is_told_and_nothing_is_missing() {
+fn web_accepts_the_settings_of_its_machine_and_requires_each() {
     let required = [
         "WEB_LISTEN",
         "WEB_REDIRECT_LISTEN",
@@ -167,14 +168,14 @@ fn web_understands_what_its_machine_is_told_and_nothing_is_missing() {
         "WEB_UPSTREAM_KEY_FILE",
     ];
     let variables = environment("web");
-    is_understood("web", &variables, &required, "WEB_BALANCER");
+    assert_accepted("web", &variables, &required, "WEB_BALANCER");
     assert!(
         !variables["WEB_BALANCERS"].is_empty() && !variables.contains_key("WEB_PROXY_PROTOCOL")
     );
 }
 
 #[test]
-fn app_understands_what_its_machine_is_told_and_nothing_is_missing() {
+fn app_accepts_the_settings_of_its_machine_and_requires_each() {
     let mut variables = environment("app");
     assert!(
         !variables.keys().any(|name| name.starts_with("KMS_")),
@@ -214,7 +215,7 @@ fn app_understands_what_its_machine_is_told_and_nothing_is_missing() {
         "KMS_MAC_KEY_ID",
         "AWS_REGION",
     ];
-    is_understood("app", &variables, &required, "KMS_FORMER_KEYS");
+    assert_accepted("app", &variables, &required, "KMS_FORMER_KEYS");
     assert!(
         variables.contains_key("KMS_FORMER_KEY_IDS")
             && variables.contains_key("DATABASE_PASSWORD_FILE")
@@ -223,7 +224,7 @@ fn app_understands_what_its_machine_is_told_and_nothing_is_missing() {
 }
 
 #[test]
-fn every_setting_of_a_machine_is_used_and_every_one_that_is_used_is_set() {
+fn every_setting_of_a_machine_is_used_and_every_used_one_is_set() {
     let used = |script: &str| -> BTreeSet<String> {
         let words = machine(script);
         let words = words
@@ -242,7 +243,7 @@ fn every_setting_of_a_machine_is_used_and_every_one_that_is_used_is_set() {
         if tier == "app" {
             wanted.remove("STACK_DATABASE_MASTER_SECRET");
         }
-        // For whoever looks at the machine.
+        // For operators who look at the machine.
         wanted.insert("STACK_RELEASE".to_owned());
         wanted.insert("STACK_PROJECT".to_owned());
         wanted.insert("STACK_ENVIRONMENT".to_owned());
@@ -255,7 +256,7 @@ fn every_setting_of_a_machine_is_used_and_every_one_that_is_used_is_set() {
 }
 
 #[test]
-fn ports_and_paths_are_the_same_everywhere() {
+fn ports_and_paths_are_consistent() {
     let web = environment("web");
     let https = machine("units/web-https.socket");
     assert!(https.contains(&format!("ListenStream={}\n", web["WEB_LISTEN"])));
@@ -295,7 +296,7 @@ fn ports_and_paths_are_the_same_everywhere() {
 }
 
 #[test]
-fn units_wait_for_as_long_as_the_tiers_take_to_end() {
+fn units_wait_for_the_longest_shutdown_of_their_tier() {
     for (tier, parameters) in [
         ("web", vec!["UnreadySeconds", "DrainSeconds"]),
         ("app", vec!["DrainSeconds"]),
@@ -319,13 +320,13 @@ fn units_wait_for_as_long_as_the_tiers_take_to_end() {
             .unwrap();
         assert!(
             stop.parse::<u32>().unwrap() > longest,
-            "{tier}: {stop} s, and it may take {longest} s"
+            "{tier}: {stop} s, and a shutdown may take {longest} s"
         );
     }
 }
 
 #[test]
-fn log_groups_that_machines_write_to_are_those_of_the_templates() {
+fn log_groups_of_the_agents_exist_in_the_templates() {
     let logs = template("logs.yaml");
     for group in ["web", "app", "migration", "system"] {
         assert!(
@@ -351,7 +352,7 @@ fn log_groups_that_machines_write_to_are_those_of_the_templates() {
     }
 }
 
-/// Since this version the agent reads the journal itself; an earlier one refuses its configuration.
+/// Older versions of the agent cannot read the journal and refuse this configuration.
 #[test]
 fn the_agent_of_every_environment_reads_the_journal() {
     for environment in ["dev", "prod"] {
@@ -369,7 +370,7 @@ fn the_agent_of_every_environment_reads_the_journal() {
 }
 
 #[test]
-fn the_key_policy_demands_exactly_the_context_that_the_app_gives() {
+fn the_key_policy_requires_exactly_the_encryption_context_of_the_app() {
     let root = stack::workspace_root().unwrap();
     let source = fs::read_to_string(root.join("app/phi/src/key_service/aws.rs")).unwrap();
     let context = source.split("fn encryption_context(").nth(1).unwrap();

@@ -1,4 +1,4 @@
-//! A stack of a test's own, for what would disturb the others.
+//! A stack for one test, for what would disturb tests that share a stack.
 
 use std::fs;
 
@@ -7,55 +7,55 @@ use stack::Settings;
 use stack::Stack;
 use tempfile::TempDir;
 
-use crate::running::Running;
+use crate::running_stack::RunningStack;
 
-/// A stack in a folder and on ports of its own; killed and removed when dropped.
+/// A stack with its own folder and ports; killed and removed when dropped.
 #[derive(Debug)]
-pub struct Apart {
-    /// The stack, whose processes can be killed, paused and started again.
+pub struct IsolatedStack {
+    /// The stack, whose processes can be killed, paused and restarted.
     pub stack: Stack,
-    // Dropped after the stack, whose processes write into it.
+    // Declared after the stack, hence dropped after it: its processes write into the folder.
     folder: TempDir,
 }
 
-impl Apart {
-    /// Brings up an ordinary stack without patients.
+impl IsolatedStack {
+    /// Starts a stack with the default settings and no patients.
     ///
     /// # Errors
-    /// When it does not come up.
-    pub async fn up() -> anyhow::Result<Self> {
-        Self::up_with(|_| ()).await
+    /// When it does not start.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(|_| ()).await
     }
 
-    /// Brings up a stack whose settings are changed first.
+    /// Starts a stack with changed settings.
     ///
     /// # Errors
-    /// When it does not come up.
-    pub async fn up_with(change: impl FnOnce(&mut Settings)) -> anyhow::Result<Self> {
+    /// When it does not start.
+    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("stack-apart-")
+            .prefix("isolated-stack-")
             .tempdir()
             .context("no folder for a stack")?;
         let mut settings = Settings::apart(folder.path())?;
         change(&mut settings);
         let stack = Stack::up(settings)
             .await
-            .context("a stack of one's own does not come up")?;
+            .context("the isolated stack does not start")?;
         Ok(Self { stack, folder })
     }
 
-    /// The stack from outside, with a new connection.
+    /// The stack as its clients see it, with a new connection.
     ///
     /// # Errors
     /// When its status cannot be read.
-    pub fn running(&self) -> anyhow::Result<Running> {
-        Running::of(self.stack.status()?)
+    pub fn running(&self) -> anyhow::Result<RunningStack> {
+        RunningStack::of(self.stack.status()?)
     }
 
     /// Stops the database server, adds lines to its configuration, and starts it again.
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When it does not start again.
     pub async fn reconfigure_database(&mut self, lines: &str) -> anyhow::Result<()> {
         self.stack.stop("mysql").await?;
         let path = self.folder.path().join("mysql/my.cnf");

@@ -1,4 +1,4 @@
-//! What people do in a clinic, drawn with a seed: nothing in it is anybody's.
+//! Ordinary requests of a clinic, drawn with a seed from synthetic data.
 
 use std::fmt::Write as _;
 
@@ -8,17 +8,17 @@ use serde_json::json;
 use tests::Bundle;
 use url::form_urlencoded::Serializer;
 
-use super::programs::BROWSERS;
-use super::programs::CLIENTS;
-use super::programs::Program;
+use super::client_headers::BROWSERS;
+use super::client_headers::CLIENTS;
+use super::client_headers::ClientHeaders;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// `SplitMix64`: enough to choose with, and the same everywhere.
-struct Dice(u64);
+/// `SplitMix64`: sufficient for choices, and the same on every platform.
+struct Random(u64);
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+impl Random {
+    fn below(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,19 +28,19 @@ impl Dice {
     }
 
     fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.roll(of.len())]
+        &of[self.below(of.len())]
     }
 }
 
-/// A request, but for what every request has.
-pub(super) struct Asked {
+/// A request without its common headers.
+pub(super) struct OrdinaryRequest {
     pub(super) method: &'static str,
     pub(super) target: String,
     kind: &'static str,
     pub(super) body: Bytes,
 }
 
-impl Asked {
+impl OrdinaryRequest {
     fn get(target: impl Into<String>) -> Self {
         Self::with("GET", target, "", Bytes::new())
     }
@@ -64,12 +64,12 @@ impl Asked {
         }
     }
 
-    fn bytes(&self, program: &Program, credentials: &str) -> Vec<u8> {
+    fn bytes(&self, headers: &ClientHeaders, credentials: &str) -> Vec<u8> {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nHost: clinic.example\r\n",
             self.method, self.target
         );
-        for line in program.0.lines().chain(credentials.lines()) {
+        for line in headers.0.lines().chain(credentials.lines()) {
             head.push_str(line);
             head.push_str("\r\n");
         }
@@ -82,33 +82,33 @@ impl Asked {
     }
 }
 
-/// What is known of patients, and what is drawn of it.
-pub(super) struct Days {
-    dice: Dice,
+/// The generator of requests, and the patients that they are drawn from.
+pub(super) struct Traffic {
+    random: Random,
     bundles: Vec<Bundle>,
 }
 
-impl Days {
-    /// The same days for the same seed.
-    pub(super) fn of_seed(seed: u64) -> anyhow::Result<Self> {
+impl Traffic {
+    /// The same requests for the same seed.
+    pub(super) fn with_seed(seed: u64) -> anyhow::Result<Self> {
         Ok(Self {
-            dice: Dice(seed),
+            random: Random(seed),
             bundles: tests::bundles()?,
         })
     }
 
     fn resource(&mut self) -> Value {
-        let bundle = self.dice.roll(self.bundles.len());
+        let bundle = self.random.below(self.bundles.len());
         let resources = &self.bundles[bundle].resources;
-        resources[self.dice.roll(resources.len())].clone()
+        resources[self.random.below(resources.len())].clone()
     }
 
     fn patient(&mut self) -> Value {
-        let bundle = self.dice.roll(self.bundles.len());
+        let bundle = self.random.below(self.bundles.len());
         self.bundles[bundle].patient().unwrap().clone()
     }
 
-    /// What a person would search this patient by.
+    /// The search parameters that a user would choose for this patient.
     fn words(&mut self, patient: &Value) -> Vec<(&'static str, String)> {
         let text = |pointer: &str| {
             patient
@@ -121,14 +121,14 @@ impl Days {
             .as_array()
             .cloned()
             .unwrap_or_default();
-        let identifier = identifiers.get(self.dice.roll(identifiers.len().max(1)));
+        let identifier = identifiers.get(self.random.below(identifiers.len().max(1)));
         let number = |name: &str| {
             identifier
                 .and_then(|it| it[name].as_str())
                 .unwrap_or("999-26-4821")
                 .to_owned()
         };
-        match self.dice.roll(6) {
+        match self.random.below(6) {
             0 => vec![
                 ("family", text("/name/0/family")),
                 ("given", text("/name/0/given/0")),
@@ -146,7 +146,7 @@ impl Days {
                 ("name", text("/name/0/given/0")),
                 ("_count", "20".to_owned()),
             ],
-            // A name, an apostrophe, and what else stands in clinical text.
+            // Punctuation of real names and clinical text.
             _ => vec![
                 ("family", "D'Angelo-Select; O\"Drop & Sons".to_owned()),
                 ("birthdate", format!("ge{}", text("/birthDate"))),
@@ -154,15 +154,15 @@ impl Days {
         }
     }
 
-    /// A request of a FHIR client or of a program of the workflow.
-    fn of_client(&mut self) -> Asked {
-        match self.dice.roll(10) {
+    /// A request of a FHIR client or of another headers.
+    fn client_request(&mut self) -> OrdinaryRequest {
+        match self.random.below(10) {
             0..=4 => self.read(),
             5 | 6 => self.search(),
             7 => self.bundle(),
             8 => {
                 let body = json!({"email": "ann.o'hara+test@example.org", "password": "' OR 1=1; -- <script>"});
-                Asked::with(
+                OrdinaryRequest::with(
                     "POST",
                     "/api/v1/tokens",
                     "application/json",
@@ -170,48 +170,50 @@ impl Days {
                 )
             }
             _ => {
-                let path = *self.dice.pick(&[
+                let path = *self.random.pick(&[
                     "/fhir/metadata",
                     "/api/v1/session",
                     "/api/v1/people",
                     "/api/v1/audit/events",
                     "/api/v1/openapi.json",
                 ]);
-                match self.dice.roll(8) {
-                    0 => Asked::with("DELETE", "/api/v1/tokens/current", "", Bytes::new()),
-                    1 => Asked::with("HEAD", path, "", Bytes::new()),
-                    _ => Asked::get(path),
+                match self.random.below(8) {
+                    0 => {
+                        OrdinaryRequest::with("DELETE", "/api/v1/tokens/current", "", Bytes::new())
+                    }
+                    1 => OrdinaryRequest::with("HEAD", path, "", Bytes::new()),
+                    _ => OrdinaryRequest::get(path),
                 }
             }
         }
     }
 
-    /// A resource is read.
-    fn read(&mut self) -> Asked {
+    /// A read of a resource.
+    fn read(&mut self) -> OrdinaryRequest {
         let resource = self.resource();
         let (kind, id) = (&resource["resourceType"], &resource["id"]);
         let path = format!("/fhir/{}/{}", kind.as_str().unwrap(), id.as_str().unwrap());
-        let query = self.dice.pick(&[
+        let query = self.random.pick(&[
             "",
             "?_format=json",
             "?_format=application%2Ffhir%2Bjson",
             "?_pretty=true&_summary=false",
         ]);
-        Asked::get(format!("{path}{query}"))
+        OrdinaryRequest::get(format!("{path}{query}"))
     }
 
-    /// A patient is searched for.
-    fn search(&mut self) -> Asked {
+    /// A search for a patient.
+    fn search(&mut self) -> OrdinaryRequest {
         let fields = |words: &[(&'static str, String)]| {
             Serializer::new(String::new()).extend_pairs(words).finish()
         };
         let patient = self.patient();
         let words = self.words(&patient);
-        let query = *self.dice.pick(&["", "?_count=50", "?_format=json"]);
+        let query = *self.random.pick(&["", "?_count=50", "?_format=json"]);
         let kind = *self
-            .dice
+            .random
             .pick(&[FORM, "application/x-www-form-urlencoded; charset=UTF-8"]);
-        Asked::with(
+        OrdinaryRequest::with(
             "POST",
             format!("/fhir/Patient/_search{query}"),
             kind,
@@ -219,9 +221,9 @@ impl Days {
         )
     }
 
-    /// Some resources are sent together.
-    fn bundle(&mut self) -> Asked {
-        let entries: Vec<Value> = (0..=self.dice.roll(20))
+    /// A batch of resources.
+    fn bundle(&mut self) -> OrdinaryRequest {
+        let entries: Vec<Value> = (0..=self.random.below(20))
             .map(|_| {
                 let resource = self.resource();
                 let url = format!(
@@ -233,28 +235,28 @@ impl Days {
             })
             .collect();
         let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": entries});
-        let kind = *self.dice.pick(&[
+        let kind = *self.random.pick(&[
             "application/fhir+json",
             "application/fhir+json; charset=utf-8",
             "application/fhir+json;fhirVersion=4.0",
             "application/json",
         ]);
-        Asked::with("POST", "/fhir", kind, bundle.to_string())
+        OrdinaryRequest::with("POST", "/fhir", kind, bundle.to_string())
     }
 
     /// A request of a browser.
-    fn of_browser(&mut self) -> Asked {
-        let page = self.dice.roll(400) + 1;
-        match self.dice.roll(8) {
+    fn browser_request(&mut self) -> OrdinaryRequest {
+        let page = self.random.below(400) + 1;
+        match self.random.below(8) {
             0 | 1 => {
-                let sort = self.dice.pick(&["family", "birth_date"]);
-                let order = self.dice.pick(&["asc", "desc"]);
-                Asked::get(format!("/patients?sort={sort}&order={order}&page={page}"))
+                let sort = self.random.pick(&["family", "birth_date"]);
+                let order = self.random.pick(&["asc", "desc"]);
+                OrdinaryRequest::get(format!("/patients?sort={sort}&order={order}&page={page}"))
             }
             2 | 3 => {
                 let patient = self.patient();
                 let kind = self
-                    .dice
+                    .random
                     .pick(&["Observation", "Condition", "CarePlan", "Encounter"]);
                 let id = patient["id"].as_str().unwrap();
                 let queries = [
@@ -262,8 +264,8 @@ impl Days {
                     format!("?kind={kind}&page={page}"),
                     format!("?page={page}"),
                 ];
-                let query = self.dice.pick(&queries);
-                Asked::get(format!("/patients/{id}{query}"))
+                let query = self.random.pick(&queries);
+                OrdinaryRequest::get(format!("/patients/{id}{query}"))
             }
             4 => {
                 let patient = self.patient();
@@ -272,17 +274,17 @@ impl Days {
                     .into_iter()
                     .map(|(_, word)| word)
                     .collect();
-                Asked::form("/patients/search", &[("q", &typed.join(" "))])
+                OrdinaryRequest::form("/patients/search", &[("q", &typed.join(" "))])
             }
-            5 => Asked::form(
+            5 => OrdinaryRequest::form(
                 "/sign-in",
                 &[
                     ("email", "ann@example.org"),
                     ("password", "1' or '1'='1 $(x) ../ 密码"),
                 ],
             ),
-            6 => Asked::form("/sign-out", &[]),
-            _ => Asked::get(*self.dice.pick(&[
+            6 => OrdinaryRequest::form("/sign-out", &[]),
+            _ => OrdinaryRequest::get(*self.random.pick(&[
                 "/",
                 "/sign-in",
                 "/patients",
@@ -295,20 +297,20 @@ impl Days {
     }
 
     /// The next request, and its bytes.
-    pub(super) fn next(&mut self) -> (Asked, Vec<u8>) {
-        if self.dice.roll(2) == 0 {
-            let asked = self.of_client();
-            let program = self.dice.pick(&CLIENTS);
-            let bytes = asked.bytes(
-                program,
+    pub(super) fn next(&mut self) -> (OrdinaryRequest, Vec<u8>) {
+        if self.random.below(2) == 0 {
+            let request = self.client_request();
+            let headers = self.random.pick(&CLIENTS);
+            let bytes = request.bytes(
+                headers,
                 "Authorization: Bearer dGhpcyBpcyBub3QgYSB0b2tlbiBvZiBhbnlib2R5-_",
             );
-            return (asked, bytes);
+            return (request, bytes);
         }
-        let asked = self.of_browser();
-        let program = self.dice.pick(&BROWSERS);
+        let request = self.browser_request();
+        let headers = self.random.pick(&BROWSERS);
         let cookies = "Cookie: _ga=GA1.1.1234567890.1700000000; prefs=%7B%22a%22%3A1%7D; __Host-session=c2Vzc2lvbi1vZi1ub2JvZHk_-";
-        let bytes = asked.bytes(program, cookies);
-        (asked, bytes)
+        let bytes = request.bytes(headers, cookies);
+        (request, bytes)
     }
 }
