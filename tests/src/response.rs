@@ -73,7 +73,7 @@ impl TestResponse {
         Ok(issues)
     }
 
-    /// The FHIRPath expressions of the issues of an `OperationOutcome`.
+    /// The `FHIRPath` expressions of the issues of an `OperationOutcome`.
     ///
     /// # Errors
     /// See [`TestResponse::issues`].

@@ -92,7 +92,7 @@ async fn open_keys_outlive_the_key_service_until_their_deadline_and_no_other_key
         .unwrap()
         .expect_status(200)
         .unwrap();
-    // A search by SSN needs the key service each time, so it await_failed at once.
+    // A search by SSN needs the key service each time, so it fails at once.
     assert_unavailable(&clinician.search(&by_ssn).await.unwrap());
     let response = status_after(200, &clinician, &path).await;
     assert_unavailable(&response);

@@ -1,4 +1,4 @@
-//! A client that writes continuously, whatever await_failed, and records which writes were acknowledged.
+//! A client that writes continuously, whatever fails, and records which writes were acknowledged.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -153,7 +153,8 @@ async fn judge(probe: &Probe, result: &Value) -> anyhow::Result<()> {
     origin
 }
 
-/// Compares the requests that the origin received with the expected ones, or with their maximum number.
+/// Compares the requests that the origin received with the expected ones, or with their maximum
+/// number.
 async fn judge_origin(probe: &Probe, result: &Value) -> anyhow::Result<()> {
     let origin = &result["origin"];
     if origin["forged"] == true {

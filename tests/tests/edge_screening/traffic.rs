@@ -154,7 +154,7 @@ impl Traffic {
         }
     }
 
-    /// A request of a FHIR client or of another headers.
+    /// A request of a FHIR client or of another program.
     fn client_request(&mut self) -> OrdinaryRequest {
         match self.random.below(10) {
             0..=4 => self.read(),

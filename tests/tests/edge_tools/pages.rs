@@ -134,6 +134,21 @@ const SAME: [&str; 7] = [
     "x-frame-options",
 ];
 
+/// Asserts that a response has the same header fields as a page that the Observatory has judged.
+fn assert_page_headers(what: &str, response: &TestResponse, good: &TestResponse) {
+    for name in SAME {
+        assert_eq!(response.header(name), good.header(name), "{what}: {name}");
+    }
+    let policy = response.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+        "{what}: {policy}"
+    );
+    for directive in ["frame-ancestors 'none'", "base-uri 'none'", "form-action"] {
+        assert!(policy.contains(directive), "{what}: {policy}");
+    }
+}
+
 #[tokio::test]
 async fn pages_that_the_observatory_cannot_request_have_the_same_headers() {
     let running = RunningStack::shared().unwrap();
@@ -185,17 +200,7 @@ async fn pages_that_the_observatory_cannot_request_have_the_same_headers() {
             "{what}: {}",
             response.text()
         );
-        for name in SAME {
-            assert_eq!(response.header(name), good.header(name), "{what}: {name}");
-        }
-        let policy = response.header("content-security-policy");
-        assert!(
-            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
-            "{what}: {policy}"
-        );
-        for directive in ["frame-ancestors 'none'", "base-uri 'none'", "form-action"] {
-            assert!(policy.contains(directive), "{what}: {policy}");
-        }
+        assert_page_headers(what, &response, &good);
         assert_eq!(response.header("cache-control"), "no-store", "{what}");
     }
 }

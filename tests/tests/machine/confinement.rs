@@ -154,7 +154,7 @@ fn no_secret_in_the_environment(machine: &Machine, tier: &str) {
     }
 }
 
-/// Asserts that the root keys are those of the environment's aliases: by id, with the former_key_id one,
+/// Asserts that the root keys are those of the environment's aliases: by id, with the former one,
 /// and without other environments' keys.
 pub(crate) fn has_its_root_keys(machine: &Machine, former_key_id: &str) {
     let environment = machine.process("app.service", "environ").unwrap();
@@ -170,6 +170,6 @@ pub(crate) fn has_its_root_keys(machine: &Machine, former_key_id: &str) {
         .unwrap();
     assert_eq!(password.trim(), "400 app");
     report(
-        "app: root keys by id, the former_key_id one too; the password is a credential, not in the environment",
+        "app: root keys by id, the former one too; the password is a credential, not in the environment",
     );
 }

@@ -1,4 +1,4 @@
-//! The simulated services services the machines: a database server configured as by RDS, the emulator
+//! The simulated services around the machines: a database server configured as by RDS, the emulator
 //! of KMS, and the data of the script that simulates the AWS CLI.
 
 use std::fmt::Write;
@@ -35,7 +35,7 @@ pub(crate) struct SimulatedServices {
     pub(crate) database_port: u16,
     /// The endpoint of the KMS emulator.
     pub(crate) key_service: String,
-    /// The id of a former_key_id root key.
+    /// The id of a former root key.
     pub(crate) former_key_id: String,
     pub(crate) isolated: IsolatedStack,
     _folder: TempDir,

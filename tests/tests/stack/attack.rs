@@ -177,6 +177,17 @@ pub(crate) fn amended(observation: &Value) -> Value {
     observation
 }
 
+/// Stores a new patient with this family name.
+pub(crate) async fn stored_patient(client: &Client, family: &str) -> anyhow::Result<Value> {
+    let mut patient = fhir::patient();
+    patient["name"][0]["family"] = family.into();
+    client
+        .bundle(&fhir::transaction(&[&patient]))
+        .await?
+        .expect_status(200)?;
+    Ok(patient)
+}
+
 /// Stores one resource.
 pub(crate) async fn put(client: &Client, resource: &Value) -> anyhow::Result<TestResponse> {
     client.bundle(&fhir::transaction(&[resource])).await

@@ -1,4 +1,4 @@
-//! The scrubber expect_found genuine rows that were reverted, and a tampered audit trail.
+//! The scrubber finds genuine rows that were reverted, and a tampered audit trail.
 
 use std::process::Output;
 
@@ -27,7 +27,7 @@ async fn scrub(running: &RunningStack) -> anyhow::Result<Output> {
     output.context("app scrub does not run")
 }
 
-/// Requires that the scrubber expect_found no tampering.
+/// Requires that the scrubber finds no tampering.
 async fn expect_nothing_found(running: &RunningStack) -> anyhow::Result<()> {
     let output = scrub(running).await?;
     let output_text = String::from_utf8_lossy(&output.stdout);

@@ -225,11 +225,8 @@ async fn an_account_row_in_another_account_s_place_grants_no_access() -> anyhow:
                 "{table}: {status} {}",
                 response.text()
             );
-            setup
-                .fixture
-                .running
-                .expect_reported(&response, &[table])
-                .await?;
+            let running = &setup.fixture.running;
+            running.expect_reported(&response, &[table]).await?;
         }
         tokio::time::sleep(CACHE_EXPIRY).await;
         assert_eq!(desk.get(&clinical).await?.status, 403, "{table}");

@@ -1,0 +1,154 @@
+//! Malformed or identifying parameters of URLs and forms are refused, neither repeated nor logged,
+//! and never markup.
+
+use anyhow::Context;
+use serde_json::json;
+use tests::Clinic;
+use tests::RunningStack;
+use tests::fhir;
+
+use super::malformed::SECRET;
+
+#[tokio::test]
+async fn an_identifying_value_in_a_url_is_refused_and_not_logged() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let patient = fhir::patient();
+    clinician
+        .bundle(&fhir::transaction(&[&patient]))
+        .await?
+        .expect_status(200)?;
+    let id = fhir::id(&patient);
+    for path in [
+        format!("/fhir/Patient?family={SECRET}"),
+        format!("/fhir/Patient?identifier={SECRET}"),
+        format!("/fhir/Patient/{id}?name={SECRET}"),
+        format!("/fhir/Patient/{id}?_count={SECRET}%20x"),
+        format!("/fhir/Patient/_search?family={SECRET}"),
+        format!("/fhir?q={SECRET}"),
+    ] {
+        let response = clinician.get(&path).await?;
+        assert_eq!(response.status, 400, "{path}");
+        response.issues().context(path)?;
+        assert!(!response.text().contains(SECRET));
+    }
+    let response = clinician
+        .form(
+            &format!("/fhir/Patient/_search?family={SECRET}"),
+            &[("given", "x")],
+        )
+        .await?;
+    assert_eq!(response.status, 400);
+    for path in [
+        format!("/patients?q={SECRET}"),
+        format!("/patients/search?q={SECRET}"),
+        format!("/sign-in?email={SECRET}"),
+        format!("/patients/{id}?family={SECRET}"),
+        "/patients/999-48-6911".to_owned(),
+    ] {
+        let response = clinician.get(&path).await?;
+        assert_eq!(response.status, 400, "{path}");
+        assert!(!response.text().contains(SECRET));
+    }
+    assert!(!running.logs()?.contains(SECRET));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invalid_search_form_is_refused_without_its_values() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    for fields in [
+        [("birthdate", SECRET)],
+        [("birthdate", "1961-13-45")],
+        [("_count", SECRET)],
+        [(SECRET, "x")],
+        [("family:exactly", SECRET)],
+        [("address-city", SECRET)],
+    ] {
+        let response = clinician.search(&fields).await?;
+        assert_eq!(response.status, 400, "{fields:?}: {}", response.text());
+        response.issues()?;
+        assert!(!response.text().contains(SECRET), "{}", response.text());
+    }
+    let kind = "application/x-www-form-urlencoded";
+    for body in [
+        b"family=%ff%fe".to_vec(),
+        b"family=%zz".to_vec(),
+        b"\xff\xfe".to_vec(),
+    ] {
+        let response = clinician
+            .request(http::Method::POST, "/fhir/Patient/_search", kind, body)
+            .await?;
+        assert!(
+            response.status == 400 || response.json()?["total"] == 0,
+            "{}: {}",
+            response.status,
+            response.text()
+        );
+    }
+    let response = clinician
+        .request(
+            http::Method::POST,
+            "/fhir/Patient/_search",
+            "application/json",
+            "{}",
+        )
+        .await?;
+    assert_eq!(response.status, 415, "{}", response.text());
+    response.issues()?;
+    let form = clinician
+        .form("/patients/search", &[("wrong", SECRET)])
+        .await?;
+    assert!(form.status.is_client_error(), "{}", form.status);
+    assert!(!form.text().contains(SECRET));
+    assert!(!running.logs()?.contains(SECRET));
+    Ok(())
+}
+
+#[tokio::test]
+async fn markup_in_a_value_is_escaped_on_every_page() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let markup = "<script>alert(1)</script>\"'><img src=x>";
+    let number = fhir::random_record_number();
+    let mut patient = fhir::patient_of(fhir::random_id(), &number);
+    patient["name"][0]["family"] = json!(markup);
+    patient["address"][0]["line"] = json!([markup]);
+    let mut observation = fhir::observation(&patient);
+    observation["code"] = json!({"text": markup});
+    clinician
+        .bundle(&fhir::transaction(&[&patient, &observation]))
+        .await?
+        .expect_status(200)?;
+    let anonymous = running.anonymous();
+    let pages = [
+        clinician
+            .page(&format!("/patients/{}", fhir::id(&patient)))
+            .await?,
+        clinician
+            .form("/patients/search", &[("q", &number)])
+            .await?,
+        clinician.form("/patients/search", &[("q", markup)]).await?,
+        anonymous
+            .form("/sign-in", &[("email", markup), ("password", markup)])
+            .await?,
+    ];
+    for page in pages {
+        let text = page.text();
+        assert!(
+            page.header("content-type").starts_with("text/html"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("<script>alert") && !text.contains("<img src=x"),
+            "{text}"
+        );
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+    }
+    Ok(())
+}
