@@ -9,8 +9,10 @@ mod machine {
     mod lifecycle;
     mod metrics;
     mod network_namespace;
+    mod programs;
     mod release;
     mod services;
+    mod settings;
     mod tiers;
     mod units;
 }

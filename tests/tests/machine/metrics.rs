@@ -7,8 +7,8 @@ use serde_json::Value;
 use tests::edge::EdgeBuilder;
 use tests::edge::RawConnection;
 
-use super::drift::machine;
-use super::drift::template;
+use super::settings::machine;
+use super::settings::template;
 
 /// The metrics of web after a refused request.
 async fn shown() -> String {
