@@ -35,7 +35,7 @@ pub use web::Web;
 pub const HOST: &str = "clinic.example";
 
 /// The longest that web may take to become ready.
-const START: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The settings of a standalone edge.
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl EdgeBuilder {
             certificates,
             host: self.host,
         };
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_TIMEOUT;
         let mut tries = 1;
         while !edge.is_listening().await {
             if edge.web.exit_status()?.is_some() && tries < 5 {
@@ -202,9 +202,9 @@ impl Edge {
     /// Waits until `/readyz` reports an origin as ready.
     ///
     /// # Errors
-    /// When it does not within [`START`].
+    /// When it does not within [`START_TIMEOUT`].
     pub async fn ready(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             let mut connection = self.connect().await?;
             let host = self.authority();

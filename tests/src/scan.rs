@@ -95,7 +95,7 @@ impl Scanner {
                 let number = bytes
                     .get(found.range())
                     .is_some_and(|text| text.iter().all(u8::is_ascii_digit));
-                !(is_log && number) || stands_alone(bytes, found.start(), found.end())
+                !(is_log && number) || is_delimited(bytes, found.start(), found.end())
             })
             .filter_map(|found| {
                 let pattern = self.patterns.get(found.pattern().as_usize())?;
@@ -183,7 +183,7 @@ fn read_if_there(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Whether the range has no letter or digit as a neighbour.
-fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
+fn is_delimited(bytes: &[u8], start: usize, end: usize) -> bool {
     let before = start.checked_sub(1).and_then(|at| bytes.get(at));
     [before, bytes.get(end)]
         .into_iter()

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 /// The trust domain of all certificates.
-const DOMAIN: &str = "stack.internal";
+const TRUST_DOMAIN: &str = "stack.internal";
 
 /// The common name of the root for mTLS between the tiers.
 const INTERNAL_CA: &str = "stack internal CA";
@@ -59,7 +59,7 @@ impl Certificates {
     /// A server certificate with app's identity, valid today.
     #[must_use]
     pub fn app() -> Leaf {
-        let subject = Subject::new(DOMAIN, "app");
+        let subject = Subject::new(TRUST_DOMAIN, "app");
         Leaf {
             names: vec!["app.internal".to_owned()],
             uris: vec![Self::spiffe("app")],
@@ -70,7 +70,7 @@ impl Certificates {
     /// The SPIFFE ID of a workload.
     #[must_use]
     pub fn spiffe(workload: &str) -> String {
-        format!("spiffe://{DOMAIN}/{workload}")
+        format!("spiffe://{TRUST_DOMAIN}/{workload}")
     }
 
     /// A validity in the past.
@@ -90,7 +90,7 @@ impl Certificates {
     /// # Errors
     /// When its files cannot be read.
     pub fn internal(&self) -> anyhow::Result<DevelopmentCa> {
-        let subject = Subject::new(DOMAIN, INTERNAL_CA);
+        let subject = Subject::new(TRUST_DOMAIN, INTERNAL_CA);
         Ok(DevelopmentCa::load_or_create(
             &self.path("internal"),
             &subject,
@@ -103,7 +103,7 @@ impl Certificates {
     /// # Errors
     /// When it cannot be created.
     pub fn other_internal() -> anyhow::Result<DevelopmentCa> {
-        let subject = Subject::new(DOMAIN, INTERNAL_CA);
+        let subject = Subject::new(TRUST_DOMAIN, INTERNAL_CA);
         Ok(DevelopmentCa::create(&subject, Validity::days(now(), 30))?)
     }
 

@@ -190,7 +190,7 @@ impl RawConnection {
         }
         if headers.get("transfer-encoding").is_none() {
             let rest = self.read_rest(TIMEOUT).await;
-            anyhow::ensure!(rest.closed, "an response without an end");
+            anyhow::ensure!(rest.closed, "a response without an end");
             return Ok(rest.bytes);
         }
         let mut body = Vec::new();

@@ -13,8 +13,8 @@ use tests::IsolatedStack;
 use tests::Role;
 use tests::RunningStack;
 
-const IDLE: Duration = Duration::from_secs(4);
-const ABSOLUTE: Duration = Duration::from_secs(12);
+const IDLE_LIMIT: Duration = Duration::from_secs(4);
+const ABSOLUTE_LIMIT: Duration = Duration::from_secs(12);
 
 async fn start() -> IsolatedStack {
     let changed = IsolatedStack::start_with(|settings| {
@@ -63,12 +63,12 @@ async fn a_session_ends_after_its_idle_time_and_after_its_absolute_time() {
 
     let unused = sign_in(&running).await;
     assert!(is_signed_in(&client, &unused).await);
-    tokio::time::sleep(IDLE + Duration::from_secs(1)).await;
+    tokio::time::sleep(IDLE_LIMIT + Duration::from_secs(1)).await;
     assert!(!is_signed_in(&client, &unused).await);
 
     let used = sign_in(&running).await;
     let begun = Instant::now();
-    while begun.elapsed() < IDLE + IDLE / 2 {
+    while begun.elapsed() < IDLE_LIMIT + IDLE_LIMIT / 2 {
         assert!(
             is_signed_in(&client, &used).await,
             "a session in use was ended"
@@ -77,10 +77,10 @@ async fn a_session_ends_after_its_idle_time_and_after_its_absolute_time() {
     }
     while is_signed_in(&client, &used).await {
         assert!(
-            begun.elapsed() < ABSOLUTE * 5,
+            begun.elapsed() < ABSOLUTE_LIMIT * 5,
             "a session in use does not end"
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert!(begun.elapsed() + Duration::from_secs(1) > ABSOLUTE);
+    assert!(begun.elapsed() + Duration::from_secs(1) > ABSOLUTE_LIMIT);
 }

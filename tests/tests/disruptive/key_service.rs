@@ -14,14 +14,14 @@ use tests::TestResponse;
 use tests::fhir;
 
 /// Lifetime of open keys in seconds: long enough to observe it, short enough to wait for its end.
-const OPEN_SECONDS: u16 = 15;
+const KEY_CACHE_SECONDS: u16 = 15;
 
 const SSN: &str = "999-12-3456";
 
 async fn start() -> IsolatedStack {
     let changed = IsolatedStack::start_with(|settings| {
         settings.options.key_service = KeyService::Emulator;
-        settings.options.key_cache_seconds = OPEN_SECONDS;
+        settings.options.key_cache_seconds = KEY_CACHE_SECONDS;
     });
     changed.await.unwrap()
 }

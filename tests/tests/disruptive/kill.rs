@@ -14,7 +14,7 @@ use tests::Role;
 use tests::RunningStack;
 
 use super::chains;
-use super::writer::SIZE;
+use super::writer::TRANSACTION_SIZE;
 use super::writer::Writer;
 
 /// A large patient record, so that an import has a middle.
@@ -24,7 +24,7 @@ fn whole_bundle() -> PathBuf {
 }
 
 /// The number of kills of the app.
-const TIMES: usize = 3;
+const KILLS: usize = 3;
 
 async fn import(isolated: &IsolatedStack) -> anyhow::Result<Report> {
     let importer = Importer::new(isolated.stack.home(), Some("riverside"), Progress::hidden())?;
@@ -86,7 +86,7 @@ async fn a_database_that_is_killed_during_an_import_loses_no_acknowledged_write(
     assert!(already > 0 && report.total_sent() > 0, "{report}");
     let committed = written.check(&client).await;
     let mut attacker = running.attacker().await.unwrap();
-    let resources = usize::try_from(kept).unwrap() + committed * SIZE;
+    let resources = usize::try_from(kept).unwrap() + committed * TRANSACTION_SIZE;
     assert_eq!(count(&mut attacker, "resources").await, resources);
     assert_eq!(count(&mut attacker, "resource_versions").await, resources);
     assert_eq!(count(&mut attacker, "demographics").await, 1 + committed);
@@ -108,7 +108,7 @@ async fn an_app_that_is_killed_during_writes_loses_no_acknowledged_write() {
         .await
         .unwrap();
     let writers = [Writer::start(client.clone()), Writer::start(other.clone())];
-    for _ in 0..TIMES {
+    for _ in 0..KILLS {
         for writer in &writers {
             writer.await_acknowledged(5).await;
         }
@@ -122,13 +122,16 @@ async fn an_app_that_is_killed_during_writes_loses_no_acknowledged_write() {
         committed += writer.stop().await.check(client).await;
     }
     let mut attacker = running.attacker().await.unwrap();
-    assert_eq!(count(&mut attacker, "resources").await, committed * SIZE);
+    assert_eq!(
+        count(&mut attacker, "resources").await,
+        committed * TRANSACTION_SIZE
+    );
     assert_eq!(
         count(&mut attacker, "resource_versions").await,
-        committed * SIZE
+        committed * TRANSACTION_SIZE
     );
     assert_eq!(count(&mut attacker, "demographics").await, committed);
     // Each start of the app begins new chains.
-    assert!(chains::verify_all(&mut attacker).await > TIMES);
+    assert!(chains::verify_all(&mut attacker).await > KILLS);
     isolated.stack.down().await.unwrap();
 }

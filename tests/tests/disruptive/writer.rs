@@ -63,7 +63,7 @@ async fn count_stored(client: &Client, references: &References) -> usize {
 }
 
 /// The number of resources of each transaction.
-pub(super) const SIZE: usize = 6;
+pub(super) const TRANSACTION_SIZE: usize = 6;
 
 /// Writes one transaction after the other until it is stopped.
 pub(super) struct Writer {
@@ -138,7 +138,7 @@ async fn wait(counter: &AtomicUsize, more: usize) {
 fn transaction() -> (References, serde_json::Value) {
     let patient = fhir::patient();
     let mut resources = vec![patient.clone()];
-    resources.extend((1..SIZE).map(|_| fhir::observation(&patient)));
+    resources.extend((1..TRANSACTION_SIZE).map(|_| fhir::observation(&patient)));
     let all: Vec<_> = resources.iter().collect();
     (
         resources.iter().map(fhir::reference).collect(),

@@ -14,7 +14,7 @@ use super::http1::Expect;
 use super::http1::cases;
 
 /// A proxy without a byte for this time has sent everything.
-const SILENCE: Duration = Duration::from_secs(3);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[tokio::test]
 async fn nginx_and_haproxy_read_forwarded_requests_as_web_does() -> anyhow::Result<()> {
@@ -49,14 +49,14 @@ async fn compare(proxy: &ReferenceProxy, origin: &Origin, case: &Case) -> anyhow
     };
     let mut connection = RawConnection::plaintext(proxy.port).await?;
     connection.send(&case.bytes).await?;
-    for sees in expected {
-        let method = sees.line.split(' ').next().unwrap_or_default();
+    for wanted in expected {
+        let method = wanted.line.split(' ').next().unwrap_or_default();
         let (_, response) = connection.response(method).await?;
         ensure!(response.status == 200, "the status is {}", response.status);
     }
     // No further response may follow, neither now nor at the end of the connection.
     let _ = connection.shutdown().await;
-    let rest = connection.read_rest(SILENCE).await;
+    let rest = connection.read_rest(IDLE_TIMEOUT).await;
     ensure!(
         rest.bytes.is_empty(),
         "further responses: {:?}",
@@ -65,7 +65,7 @@ async fn compare(proxy: &ReferenceProxy, origin: &Origin, case: &Case) -> anyhow
     let seen = origin.take_record();
     ensure!(seen.malformed.is_empty(), "malformed: {:?}", seen.malformed);
     let bodies: Vec<&[u8]> = seen.messages.iter().map(|message| &*message.body).collect();
-    let expected: Vec<&[u8]> = expected.iter().map(|sees| &*sees.body).collect();
+    let expected: Vec<&[u8]> = expected.iter().map(|wanted| &*wanted.body).collect();
     let lengths: Vec<usize> = bodies.iter().map(|body| body.len()).collect();
     ensure!(bodies == expected, "bodies of {lengths:?} bytes");
     Ok(())

@@ -23,11 +23,11 @@ use tokio_rustls::client::TlsStream;
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-const STYLE: &str = "/assets/style.0123456789abcdef.css";
+const STYLE_SHEET: &str = "/assets/style.0123456789abcdef.css";
 /// The largest permitted growth of web's memory during an attack, in bytes.
-const GROWTH: u64 = 64 << 20;
+const MAX_MEMORY_GROWTH: u64 = 64 << 20;
 /// The time after which web ends a stream without credit, or a body without progress.
-const STALLED: Duration = Duration::from_secs(10);
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An edge whose origin sends a style sheet of this size, and echoes all other requests.
 async fn edge(size: usize) -> anyhow::Result<Edge> {
@@ -35,7 +35,7 @@ async fn edge(size: usize) -> anyhow::Result<Edge> {
     edge.ready().await?;
     let style = encode_response("200 OK", &vec![b'a'; size]);
     edge.origin()?.script(move |message| {
-        if message.target() == STYLE {
+        if message.target() == STYLE_SHEET {
             return Action::Respond(style.clone());
         }
         Action::Echo
@@ -51,7 +51,7 @@ async fn stall(edge: &Edge, connections: usize) -> anyhow::Result<JoinSet<usize>
         let stream = edge.connect_from(ATTACKER, b"h2").await?;
         let connection = StalledConnection::open(stream).await?;
         attack.spawn(async move {
-            let uri = format!("https://{HOST}{STYLE}");
+            let uri = format!("https://{HOST}{STYLE_SHEET}");
             connection.stall(&uri, 100).await
         });
     }
@@ -60,7 +60,7 @@ async fn stall(edge: &Edge, connections: usize) -> anyhow::Result<JoinSet<usize>
 
 /// Sends the victim's requests one after the other for a time, and requires a 200 for each. Returns
 /// their number.
-async fn is_served(edge: &Edge, span: Duration, request: &str) -> anyhow::Result<usize> {
+async fn serve_victim(edge: &Edge, span: Duration, request: &str) -> anyhow::Result<usize> {
     let mut connection = RawConnection::new(edge.connect_from(VICTIM, b"http/1.1").await?);
     let end = Instant::now() + span;
     let mut served = 0;
@@ -89,16 +89,19 @@ fn post(body: &str) -> String {
 /// 1,800 stalled streams for a response of this size, while the victim requests the same.
 async fn streams_without_credit(size: usize) -> anyhow::Result<()> {
     let edge = edge(size).await?;
-    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    serve_victim(&edge, Duration::from_millis(200), &get(STYLE_SHEET)).await?;
     let before = edge.web.resident_bytes()?;
     let attack = stall(&edge, 18).await?;
-    is_served(&edge, STALLED / 2, &get(STYLE)).await?;
+    serve_victim(&edge, STALL_TIMEOUT / 2, &get(STYLE_SHEET)).await?;
     let grown = edge.web.resident_bytes()?.saturating_sub(before);
-    ensure!(grown < GROWTH, "{grown} bytes for stalled streams");
-    let ended = timeout(STALLED * 2, attack.join_all()).await?;
+    ensure!(
+        grown < MAX_MEMORY_GROWTH,
+        "{grown} bytes for stalled streams"
+    );
+    let ended = timeout(STALL_TIMEOUT * 2, attack.join_all()).await?;
     let reset: usize = ended.into_iter().sum();
     ensure!(reset > 500, "{reset} streams were reset");
-    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    serve_victim(&edge, Duration::from_millis(200), &get(STYLE_SHEET)).await?;
     Ok(())
 }
 
@@ -117,12 +120,12 @@ async fn streams_without_credit_for_long_responses_do_not_starve_other_clients()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifteen_thousand_open_streams_take_little_memory() -> anyhow::Result<()> {
     let edge = edge(1 << 10).await?;
-    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    serve_victim(&edge, Duration::from_millis(200), &get(STYLE_SHEET)).await?;
     let before = edge.web.resident_bytes()?;
     let _attack = stall(&edge, 150).await?;
-    is_served(&edge, STALLED / 4, &get(STYLE)).await?;
+    serve_victim(&edge, STALL_TIMEOUT / 4, &get(STYLE_SHEET)).await?;
     let grown = edge.web.resident_bytes()?.saturating_sub(before);
-    ensure!(grown < GROWTH, "{grown} bytes for open streams");
+    ensure!(grown < MAX_MEMORY_GROWTH, "{grown} bytes for open streams");
     Ok(())
 }
 
@@ -130,7 +133,7 @@ async fn fifteen_thousand_open_streams_take_little_memory() -> anyhow::Result<()
 async fn slow_bodies_do_not_starve_other_clients() -> anyhow::Result<()> {
     let edge = edge(1 << 10).await?;
     let transaction = post(r#"{"resourceType":"Bundle","type":"transaction"}"#);
-    is_served(&edge, Duration::from_millis(200), &transaction).await?;
+    serve_victim(&edge, Duration::from_millis(200), &transaction).await?;
     let before = edge.web.resident_bytes()?;
     let mut slow = Vec::new();
     for _ in 0..600 {
@@ -146,10 +149,10 @@ async fn slow_bodies_do_not_starve_other_clients() -> anyhow::Result<()> {
             slow.push(connection);
         }
     }
-    is_served(&edge, STALLED / 4, &transaction).await?;
-    is_served(&edge, STALLED / 4, &get("/fhir/metadata")).await?;
+    serve_victim(&edge, STALL_TIMEOUT / 4, &transaction).await?;
+    serve_victim(&edge, STALL_TIMEOUT / 4, &get("/fhir/metadata")).await?;
     let grown = edge.web.resident_bytes()?.saturating_sub(before);
-    ensure!(grown < GROWTH, "{grown} bytes for slow bodies");
+    ensure!(grown < MAX_MEMORY_GROWTH, "{grown} bytes for slow bodies");
     drop(slow);
     Ok(())
 }
@@ -161,7 +164,7 @@ const CHUNK: &str = "1\r\n \r\n";
 async fn bodies_in_chunks_of_one_byte_take_little_memory() -> anyhow::Result<()> {
     let edge = edge(1 << 10).await?;
     let transaction = post(r#"{"resourceType":"Bundle","type":"transaction"}"#);
-    is_served(&edge, Duration::from_millis(200), &transaction).await?;
+    serve_victim(&edge, Duration::from_millis(200), &transaction).await?;
     let before = edge.web.resident_bytes()?;
     let request = format!(
         "POST /fhir HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/fhir+json\r\n\
@@ -174,9 +177,9 @@ async fn bodies_in_chunks_of_one_byte_take_little_memory() -> anyhow::Result<()>
         connection.send(request.as_bytes()).await?;
         open.push(connection);
     }
-    is_served(&edge, STALLED / 10, &transaction).await?;
+    serve_victim(&edge, STALL_TIMEOUT / 10, &transaction).await?;
     let grown = edge.web.resident_bytes()?.saturating_sub(before);
-    ensure!(grown < GROWTH, "{grown} bytes for small chunks");
+    ensure!(grown < MAX_MEMORY_GROWTH, "{grown} bytes for small chunks");
     drop(open);
     Ok(())
 }
@@ -198,7 +201,7 @@ async fn send_on_each(edge: &Edge, alpn: &[u8], sent: &[u8]) -> Vec<TlsStream<Tc
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn field_blocks_without_an_end_take_little_memory() -> anyhow::Result<()> {
     let edge = edge(1 << 10).await?;
-    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    serve_victim(&edge, Duration::from_millis(200), &get(STYLE_SHEET)).await?;
     let before = edge.web.resident_bytes()?;
     // SETTINGS, HEADERS of 9,000 bytes without END_HEADERS, and CONTINUATION that breaks off.
     let sent = [
@@ -212,15 +215,15 @@ async fn field_blocks_without_an_end_take_little_memory() -> anyhow::Result<()> 
     let open = send_on_each(&edge, b"h2", &sent.concat()).await;
     ensure!(open.len() > 300, "{} connections", open.len());
     let grown = edge.web.resident_bytes()?.saturating_sub(before);
-    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
-    ensure!(grown < GROWTH, "{grown} bytes for field blocks");
+    serve_victim(&edge, Duration::from_millis(200), &get(STYLE_SHEET)).await?;
+    ensure!(grown < MAX_MEMORY_GROWTH, "{grown} bytes for field blocks");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handshakes_without_an_end_take_little_memory() -> anyhow::Result<()> {
     let edge = edge(1 << 10).await?;
-    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
+    serve_victim(&edge, Duration::from_millis(200), &get(STYLE_SHEET)).await?;
     let before = edge.web.resident_bytes()?;
     // A ClientHello of 65,500 bytes in four records, of which the last byte is missing.
     let hello = [vec![1, 0, 0xFF, 0xDC], vec![0; 65_500]].concat();
@@ -245,7 +248,7 @@ async fn handshakes_without_an_end_take_little_memory() -> anyhow::Result<()> {
     }
     sleep(Duration::from_millis(200)).await;
     let grown = edge.web.resident_bytes()?.saturating_sub(before);
-    is_served(&edge, Duration::from_millis(200), &get(STYLE)).await?;
-    ensure!(grown < GROWTH, "{grown} bytes for handshakes");
+    serve_victim(&edge, Duration::from_millis(200), &get(STYLE_SHEET)).await?;
+    ensure!(grown < MAX_MEMORY_GROWTH, "{grown} bytes for handshakes");
     Ok(())
 }

@@ -7,16 +7,16 @@ use anyhow::ensure;
 use tests::edge::Message;
 
 use super::http1::Probe;
+use super::http1::expected_page;
 use super::http1::fields;
 use super::http1::is_refusal;
-use super::http1::sees_page;
 
 /// One attempt per line; `&&` separates the fields of an attempt with several. The HTTP/2 script
 /// reads the same file.
 const FORGED: &str = include_str!("forged.txt");
 
 /// Values that occur only in forged fields.
-const MARKS: [&str; 5] = [
+const FORGED_MARKERS: [&str; 5] = [
     "6.6.6.6",
     "forged",
     "666",
@@ -33,7 +33,7 @@ pub(crate) fn has_only_own_values(message: &Message) -> anyhow::Result<()> {
         .split("\r\n")
         .filter(|line| !own.iter().any(|own| line.starts_with(own)));
     for line in lines {
-        let mark = MARKS.iter().find(|mark| line.contains(**mark));
+        let mark = FORGED_MARKERS.iter().find(|mark| line.contains(**mark));
         ensure!(mark.is_none(), "the origin saw {line}");
     }
     for id in [
@@ -44,7 +44,7 @@ pub(crate) fn has_only_own_values(message: &Message) -> anyhow::Result<()> {
     ] {
         ensure!(!head.contains(id), "the origin saw {id}");
     }
-    fields(&sees_page(), message)
+    fields(&expected_page(), message)
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tests::edge::ReferenceProxyError;
 const README: &str = include_str!("../../../web/README.md");
 
 /// The README's configuration of a proxy, adapted to the address and CA of this edge.
-fn guide(language: &str, edge: &Edge) -> anyhow::Result<String> {
+fn readme_configuration(language: &str, edge: &Edge) -> anyhow::Result<String> {
     let (_, rest) = README
         .split_once(&format!("```{language}\n"))
         .context("the README has no such block")?;
@@ -40,8 +40,8 @@ async fn edge() -> anyhow::Result<Edge> {
 
 /// nginx as the README configures it, with one text replaced.
 async fn nginx(edge: &Edge, from: &str, to: &str) -> anyhow::Result<Option<ReferenceProxy>> {
-    let block = guide("nginx", edge)?;
-    anyhow::ensure!(block.contains(from), "the guide has no {from}");
+    let block = readme_configuration("nginx", edge)?;
+    anyhow::ensure!(block.contains(from), "the README has no {from}");
     let block = block.replace(from, to);
     installed(
         ReferenceProxy::start_nginx(|port| {
@@ -124,7 +124,7 @@ async fn an_http_1_0_request_of_a_proxy_gets_505_with_the_required_version() -> 
 #[tokio::test]
 async fn haproxy_forwards_to_web_over_http_2_with_a_host_and_no_authority() -> anyhow::Result<()> {
     let edge = edge().await?;
-    let backend = guide("haproxy", &edge)?;
+    let backend = readme_configuration("haproxy", &edge)?;
     if let Some(proxy) = installed(ReferenceProxy::start_haproxy(&backend).await)? {
         serves(&proxy, &edge).await?;
     }

@@ -17,19 +17,19 @@ use std::collections::BTreeSet;
 
 pub(crate) use case::Case;
 pub(crate) use case::Expect;
-pub(crate) use case::Sees;
-pub(crate) use case::sees_page;
+pub(crate) use case::ExpectedMessage;
+pub(crate) use case::expected_page;
 pub(crate) use run::Probe;
 pub(crate) use run::compare;
 pub(crate) use run::fields;
 pub(crate) use run::is_refusal;
 
+use case::expected_form;
 use case::form;
-use case::sees_form;
-use run::END;
+use run::CLOSE_TIMEOUT;
 
 /// The largest permitted growth of web's memory by all cases, in bytes.
-const GROWTH: u64 = 32 << 20;
+const MAX_MEMORY_GROWTH: u64 = 32 << 20;
 
 /// All cases.
 pub(crate) fn cases() -> Vec<Case> {
@@ -76,7 +76,7 @@ async fn no_ambiguous_request_reaches_the_app() -> anyhow::Result<()> {
     );
     assert_eq!(probe.edge.web.exit_status()?, None);
     let grown = probe.edge.web.resident_bytes()?.saturating_sub(before.1);
-    assert!(grown < GROWTH, "memory grew by {grown} bytes");
+    assert!(grown < MAX_MEMORY_GROWTH, "memory grew by {grown} bytes");
     assert_eq!(probe.edge.web.pid(), before.0);
     Ok(())
 }
@@ -94,7 +94,7 @@ async fn a_client_that_expects_100_continue_gets_it_before_it_sends_the_body() -
     let (interim, response) = connection.response("POST").await?;
     assert_eq!((interim.len(), response.status.as_u16()), (0, 200));
     let seen = probe.edge.origin()?.take_record();
-    compare(&Expect::Passed(vec![sees_form("a=b")]), &seen)
+    compare(&Expect::Passed(vec![expected_form("a=b")]), &seen)
 }
 
 #[tokio::test]
@@ -111,7 +111,10 @@ async fn a_body_that_would_be_refused_gets_no_100_continue() -> anyhow::Result<(
         let (interim, response) = connection.response("POST").await?;
         assert!(is_refusal(response.status.as_u16()), "{}", response.status);
         assert!(interim.is_empty(), "{request}");
-        assert!(connection.read_rest(END).await.closed, "{request}");
+        assert!(
+            connection.read_rest(CLOSE_TIMEOUT).await.closed,
+            "{request}"
+        );
     }
     assert!(probe.edge.origin()?.take_record().is_empty());
     Ok(())

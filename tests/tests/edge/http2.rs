@@ -28,8 +28,8 @@ use tokio::process::Command;
 
 use super::forged::has_only_own_values;
 use super::http1::Expect;
+use super::http1::ExpectedMessage;
 use super::http1::Probe;
-use super::http1::Sees;
 use super::http1::compare;
 
 /// The libraries of the script.
@@ -39,7 +39,7 @@ const LIBRARIES: Python = Python {
 };
 
 /// How much the memory of `web` may grow during all cases of a kind, in bytes.
-const GROWTH: u64 = 32 << 20;
+const MAX_MEMORY_GROWTH: u64 = 32 << 20;
 
 /// How long a case may take.
 const CASE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -139,7 +139,7 @@ async fn run(kind: &str, least: usize) -> anyhow::Result<()> {
     assert_eq!(probe.edge.web.exit_status()?, None);
     let after = probe.edge.web.resident_bytes()?.max(peak);
     let grown = after.saturating_sub(before);
-    assert!(grown < GROWTH, "memory grew by {grown} bytes");
+    assert!(grown < MAX_MEMORY_GROWTH, "memory grew by {grown} bytes");
     Ok(())
 }
 
@@ -199,7 +199,7 @@ fn judge_forged(probe: &Probe, status: Option<u64>) -> anyhow::Result<()> {
 }
 
 /// A message that the origin must have received.
-fn message(value: &Value) -> anyhow::Result<Sees> {
+fn message(value: &Value) -> anyhow::Result<ExpectedMessage> {
     let text = |value: &Value| value.as_str().map(str::to_owned).context("a text");
     let fields = value["fields"].as_array().context("fields")?;
     let fields = fields
@@ -208,7 +208,7 @@ fn message(value: &Value) -> anyhow::Result<Sees> {
         .collect::<anyhow::Result<_>>()?;
     let body = text(&value["body"])?.into_bytes();
     let line = text(&value["line"])?;
-    Ok(Sees { line, fields, body })
+    Ok(ExpectedMessage { line, fields, body })
 }
 
 #[tokio::test]

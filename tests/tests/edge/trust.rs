@@ -20,7 +20,7 @@ use tests::edge::RawConnection;
 use tests::edge::encode_response;
 
 /// The longest that a change of files may take to be noticed.
-const NOTICED: Duration = Duration::from_secs(5);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The status of an ordinary request.
 async fn status(edge: &Edge) -> anyhow::Result<u16> {
@@ -31,7 +31,7 @@ async fn status(edge: &Edge) -> anyhow::Result<u16> {
 }
 
 /// An edge in front of an origin with this leaf of some CA.
-async fn before(
+async fn edge_with_origin(
     leaf: &Leaf,
     authority: impl FnOnce(&Certificates) -> anyhow::Result<DevelopmentCa>,
 ) -> anyhow::Result<Edge> {
@@ -45,7 +45,7 @@ async fn before(
 
 #[tokio::test]
 async fn web_sends_requests_to_an_origin_with_apps_name_and_identity() -> anyhow::Result<()> {
-    let edge = before(&Certificates::app(), Certificates::internal).await?;
+    let edge = edge_with_origin(&Certificates::app(), Certificates::internal).await?;
     edge.ready().await?;
     assert_eq!(status(&edge).await?, 200);
     assert_eq!(edge.origin()?.take_record().messages.len(), 1);
@@ -117,10 +117,10 @@ fn wrong_leaves() -> Vec<(&'static str, Leaf)> {
 async fn web_sends_nothing_to_an_origin_with_any_wrong_property() -> anyhow::Result<()> {
     let mut impostors = Vec::new();
     for (what, leaf) in wrong_leaves() {
-        impostors.push((what, before(&leaf, Certificates::internal).await?));
+        impostors.push((what, edge_with_origin(&leaf, Certificates::internal).await?));
     }
     let app = Certificates::app();
-    let other = before(&app, |_| Certificates::other_internal()).await?;
+    let other = edge_with_origin(&app, |_| Certificates::other_internal()).await?;
     impostors.push(("another CA of the same name", other));
     for (what, edge) in &impostors {
         assert!((500..=599).contains(&status(edge).await?), "{what}");
@@ -153,8 +153,8 @@ async fn web_sends_only_tls_records_to_an_origin() -> anyhow::Result<()> {
 }
 
 /// Sends requests until the status is a wanted one, and five more afterwards.
-async fn settles(edge: &Edge, wanted: impl Fn(u16) -> bool) -> anyhow::Result<()> {
-    let deadline = Instant::now() + NOTICED;
+async fn await_status(edge: &Edge, wanted: impl Fn(u16) -> bool) -> anyhow::Result<()> {
+    let deadline = Instant::now() + RELOAD_TIMEOUT;
     while !wanted(status(edge).await?) {
         ensure!(Instant::now() < deadline, "the change was not noticed");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -171,7 +171,7 @@ async fn settles(edge: &Edge, wanted: impl Fn(u16) -> bool) -> anyhow::Result<()
 async fn web_resumes_no_session_with_an_origin_and_no_connection_outlives_a_change_of_trust()
 -> anyhow::Result<()> {
     // The origin offers resumption, as servers do by default.
-    let edge = before(&Certificates::app(), Certificates::internal).await?;
+    let edge = edge_with_origin(&Certificates::app(), Certificates::internal).await?;
     edge.origin()?.script(|_| {
         let ok = encode_response("200 OK\r\nconnection: close", b"ok");
         Action::Respond(ok)
@@ -203,11 +203,11 @@ async fn web_resumes_no_session_with_an_origin_and_no_connection_outlives_a_chan
     let trusted = fs::read(&anchors)?;
     let other = Certificates::other_internal()?;
     fs::write(&anchors, other.certificate_pem())?;
-    settles(&edge, |status| status >= 500).await?;
+    await_status(&edge, |status| status >= 500).await?;
     assert!(edge.origin()?.take_record().messages.is_empty());
 
     fs::write(&anchors, trusted)?;
-    settles(&edge, |status| status == 200).await?;
+    await_status(&edge, |status| status == 200).await?;
     assert_eq!(edge.origin()?.take_record().messages.len(), 5);
     Ok(())
 }

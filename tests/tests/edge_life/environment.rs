@@ -24,9 +24,9 @@ use tokio::time;
 use tokio_rustls::TlsConnector;
 
 /// A resource for which the app takes [`DELAY`].
-pub(crate) const SLOW: &str = "/fhir/Patient/7d0e9f3a-5f0c-4f0e-9c5b-0e8a3b1c2d4e";
+pub(crate) const SLOW_PATH: &str = "/fhir/Patient/7d0e9f3a-5f0c-4f0e-9c5b-0e8a3b1c2d4e";
 /// A resource without a delay.
-pub(crate) const FAST: &str = "/fhir/metadata";
+pub(crate) const FAST_PATH: &str = "/fhir/metadata";
 /// The delay of the slow resource.
 pub(crate) const DELAY: Duration = Duration::from_millis(1500);
 
@@ -137,7 +137,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
             }
         }
         let head = String::from_utf8_lossy(&read).into_owned();
-        if head.contains(SLOW) {
+        if head.contains(SLOW_PATH) {
             time::sleep(DELAY).await;
         }
         read.clear();

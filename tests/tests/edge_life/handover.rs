@@ -10,8 +10,8 @@ use tokio::time;
 
 use super::environment::Client;
 use super::environment::Environment;
-use super::environment::FAST;
-use super::environment::SLOW;
+use super::environment::FAST_PATH;
+use super::environment::SLOW_PATH;
 use super::program::Program;
 use super::program::socket;
 
@@ -32,7 +32,7 @@ impl ContinuousClients {
             clients.spawn(async move {
                 let mut failures = Vec::new();
                 while !stopped.load(Relaxed) {
-                    match client.get(FAST).await {
+                    match client.get(FAST_PATH).await {
                         Ok(200) => {
                             served.fetch_add(1, Relaxed);
                         }
@@ -84,7 +84,7 @@ async fn a_new_binary_takes_over_without_a_refused_connection_or_a_failed_reques
     // This request is with the old binary, and takes longer than the handover.
     let slow = tokio::spawn({
         let client = client.clone();
-        async move { client.get(SLOW).await }
+        async move { client.get(SLOW_PATH).await }
     });
     time::sleep(Duration::from_millis(100)).await;
     for turn in 0..3 {

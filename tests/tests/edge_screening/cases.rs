@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use stack::tools::crs::Case;
 
 /// Fields that the test sets itself, and hop-by-hop fields.
-pub(super) const REPLACED: [&str; 5] = [
+pub(super) const REPLACED_HEADERS: [&str; 5] = [
     "host",
     "content-length",
     "connection",
@@ -36,7 +36,10 @@ pub(super) fn request(case: &Case, host: &str) -> Vec<u8> {
         names.any(|name| name.eq_ignore_ascii_case(wanted))
     };
     for (name, value) in &case.headers {
-        if !REPLACED.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        if !REPLACED_HEADERS
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(name))
+        {
             write!(head, "{name}: {value}\r\n").unwrap();
         }
     }
@@ -59,7 +62,8 @@ pub(super) fn payloads(cases: &[Case]) -> BTreeSet<Vec<u8>> {
         let values = values.map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
         let headers = case.headers.iter().filter(|(name, _)| {
             let name = name.to_ascii_lowercase();
-            !REPLACED.contains(&name.as_str()) && !ordinary.iter().any(|it| name.starts_with(it))
+            !REPLACED_HEADERS.contains(&name.as_str())
+                && !ordinary.iter().any(|it| name.starts_with(it))
         });
         let headers = headers.map(|(_, value)| value.as_str());
         let values = values.chain([path.trim_start_matches('/')]).chain(headers);

@@ -9,14 +9,14 @@ use stack::tools::crs::Case;
 use tests::edge::Edge;
 use tests::edge::EdgeBuilder;
 
-use super::cases::REPLACED;
+use super::cases::REPLACED_HEADERS;
 use super::cases::payloads;
 use super::cases::percent_encoded;
 use super::cases::request;
 use super::client::ScreeningClient;
 
 /// The header with free text, which is forwarded unchanged.
-const TEXT: &str = "user-agent";
+const FREE_TEXT_HEADER: &str = "user-agent";
 
 /// The number of sent and of refused requests.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +26,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn share(self) -> f64 {
+    fn refused_share(self) -> f64 {
         f64::from(self.refused) / f64::from(self.sent)
     }
 
@@ -54,9 +54,10 @@ async fn edge() -> anyhow::Result<Edge> {
 fn assert_harmless(edge: &Edge, case: &Case) -> anyhow::Result<()> {
     for message in edge.origin()?.take_record().messages {
         let dropped = case.headers.iter().filter(|(name, _)| {
-            let known = ["accept", "content-type", TEXT];
+            let known = ["accept", "content-type", FREE_TEXT_HEADER];
             let name = name.to_ascii_lowercase();
-            !REPLACED.contains(&name.as_str()) && !known.iter().any(|it| name.starts_with(it))
+            !REPLACED_HEADERS.contains(&name.as_str())
+                && !known.iter().any(|it| name.starts_with(it))
         });
         for (name, value) in dropped {
             anyhow::ensure!(
@@ -115,7 +116,7 @@ async fn no_injection_of_the_core_rule_set_reaches_the_app() -> anyhow::Result<(
         all.refused += tally.refused;
     }
     assert!(all.sent > 1_500, "{all:?}");
-    assert!(all.share() >= 0.95, "{all:?}");
+    assert!(all.refused_share() >= 0.95, "{all:?}");
     Ok(())
 }
 
@@ -148,7 +149,7 @@ fn places_of(payload: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
         header("accept-language"),
         header("authorization"),
         header("if-none-match"),
-        header(TEXT),
+        header(FREE_TEXT_HEADER),
     ]
 }
 
@@ -183,8 +184,12 @@ async fn payloads_of_the_core_rule_set_are_refused_in_every_place_that_the_app_r
     for (place, tally) in &places {
         // A user agent may contain almost any text, and parts of payloads that were split at `&`
         // are mere words.
-        let least = if *place == TEXT { 0.9 } else { 0.99 };
-        assert!(tally.share() >= least, "{place}: {tally:?}");
+        let least = if *place == FREE_TEXT_HEADER {
+            0.9
+        } else {
+            0.99
+        };
+        assert!(tally.refused_share() >= least, "{place}: {tally:?}");
     }
     Ok(())
 }

@@ -18,13 +18,13 @@ use super::served::metric;
 use super::served::request;
 
 /// The time from the beginning of a fault until clients must not notice it.
-const NOTICED: Duration = Duration::from_secs(2);
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The time from the end of a fault until the app must receive requests again.
-const READMITTED: Duration = Duration::from_secs(10);
+const READMISSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The duration of a fault.
-const LASTS: Duration = Duration::from_secs(8);
+const FAULT_DURATION: Duration = Duration::from_secs(8);
 
 /// The number of concurrent clients.
 const CLIENTS: usize = 16;
@@ -66,24 +66,24 @@ async fn run_with_fault(fault: Fault) -> FaultRun {
     let load = Load::start(front_door(&edge), CLIENTS, 100, pause, request);
     tokio::time::sleep(Duration::from_secs(2)).await;
     let mut executed = Executed::default();
-    let before = executed.more(&edge);
+    let before = executed.add_new(&edge);
     assert!(before.iter().all(|requests| *requests > 0), "{before:?}");
 
     let begun = Instant::now();
     apps[0].set(fault).await.unwrap();
-    tokio::time::sleep(LASTS).await;
+    tokio::time::sleep(FAULT_DURATION).await;
     apps[0].set(Fault::None).await.unwrap();
     let ended = Instant::now();
     // Requests that were delayed by the fault arrive first, and do not prove readmission.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    executed.more(&edge);
+    executed.add_new(&edge);
     let mut readmitted = None;
-    while readmitted.is_none() && ended.elapsed() < READMITTED {
+    while readmitted.is_none() && ended.elapsed() < READMISSION_TIMEOUT {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        readmitted = (executed.more(&edge)[0] > 0).then(|| ended.elapsed());
+        readmitted = (executed.add_new(&edge)[0] > 0).then(|| ended.elapsed());
     }
     let outcome = load.stop().await.unwrap();
-    executed.more(&edge);
+    executed.add_new(&edge);
     let mut retries = 0;
     for event in ["retry", "connect_failure"] {
         let name = format!("web_upstream_events_total{{event=\"{event}\"}}");
@@ -103,10 +103,10 @@ impl FaultRun {
     /// Asserts the promises of the upstream pool, and prints the measurements.
     fn assert_promises(&self, what: &str) {
         let during = self.outcome.since(self.begun).until(self.ended);
-        let after = self.outcome.since(self.begun + NOTICED);
+        let after = self.outcome.since(self.begun + NOTICE_TIMEOUT);
         let (repeated, requests) = self.executed.repeated();
         println!(
-            "{what}: {} of {} failed in the first {NOTICED:?}, {} of {} later; p99 {:?}, before {:?}; readmitted \
+            "{what}: {} of {} failed in the first {NOTICE_TIMEOUT:?}, {} of {} later; p99 {:?}, before {:?}; readmitted \
              after {:?}; {repeated} of {requests} repeated; {} retries",
             during.failures.len().saturating_sub(after.failures.len()),
             during.responses.len(),
@@ -125,7 +125,7 @@ impl FaultRun {
         );
         assert!(
             self.readmitted.is_some(),
-            "not readmitted within {READMITTED:?}"
+            "not readmitted within {READMISSION_TIMEOUT:?}"
         );
         self.assert_few_retries();
     }
@@ -169,7 +169,7 @@ async fn no_post_is_sent_twice_to_an_app_whose_connections_break() {
     println!("cut: {failed} failed, {} retries", run.retries);
     assert!(
         run.readmitted.is_some(),
-        "not readmitted within {READMITTED:?}"
+        "not readmitted within {READMISSION_TIMEOUT:?}"
     );
     run.assert_few_retries();
 }

@@ -124,7 +124,7 @@ async fn the_observatory_gives_every_page_its_best_grade() {
 }
 
 /// Header fields with the same value in every response.
-const SAME: [&str; 7] = [
+const COMMON_HEADERS: [&str; 7] = [
     "cross-origin-opener-policy",
     "cross-origin-resource-policy",
     "permissions-policy",
@@ -136,7 +136,7 @@ const SAME: [&str; 7] = [
 
 /// Asserts that a response has the same header fields as a page that the Observatory has judged.
 fn assert_page_headers(what: &str, response: &TestResponse, good: &TestResponse) {
-    for name in SAME {
+    for name in COMMON_HEADERS {
         assert_eq!(response.header(name), good.header(name), "{what}: {name}");
     }
     let policy = response.header("content-security-policy");

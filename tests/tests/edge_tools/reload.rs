@@ -36,7 +36,7 @@ use super::served::request;
 const RENEWALS: usize = 100;
 
 /// The longest until a new certificate is served.
-const SERVED: Duration = Duration::from_secs(2);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Issues a new certificate for web.
 fn renew(edge: &Edge) -> IssuedLeaf {
@@ -132,7 +132,7 @@ async fn a_hundred_renewed_certificates_are_served_and_no_request_fails() {
         let written = Instant::now();
         while presented_certificate(&edge).await != new {
             assert!(
-                written.elapsed() < SERVED,
+                written.elapsed() < RELOAD_TIMEOUT,
                 "the new certificate is not served"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -175,7 +175,7 @@ async fn invalid_files_leave_the_last_good_certificate_in_use() {
     for (certificate, key) in wrong {
         fs::write(folder.join("web.pem"), certificate).unwrap();
         fs::write(folder.join("web.key"), key).unwrap();
-        tokio::time::sleep(SERVED).await;
+        tokio::time::sleep(RELOAD_TIMEOUT).await;
         assert_eq!(presented_certificate(&edge).await, before, "{certificate}");
         assert_eq!(failing().await, 1, "{certificate}");
     }
@@ -186,7 +186,7 @@ async fn invalid_files_leave_the_last_good_certificate_in_use() {
             .contains("last good value stays in use")
     );
     leaf.write(&folder, "web").unwrap();
-    tokio::time::sleep(SERVED).await;
+    tokio::time::sleep(RELOAD_TIMEOUT).await;
     assert_ne!(presented_certificate(&edge).await, before);
     assert_eq!(failing().await, 0);
 }
@@ -247,6 +247,6 @@ async fn no_client_notices_five_changes_of_the_upstream_list() {
         "{served:?}"
     );
     let mut executed = Executed::default();
-    executed.more(&edge);
+    executed.add_new(&edge);
     executed.assert_no_post_twice();
 }

@@ -15,7 +15,7 @@ use tests::edge::EdgeBuilder;
 const NOT_REVOCABLE: &str = "cert_revocation";
 
 /// Severities that no finding may have.
-const SERIOUS: [&str; 4] = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
+const SERIOUS_SEVERITIES: [&str; 4] = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
 
 pub(super) fn port(address: &str) -> u16 {
     address.rsplit(':').next().unwrap().parse().unwrap()
@@ -112,7 +112,7 @@ async fn testssl_reports_no_serious_finding() {
     let serious: Vec<&Value> = findings
         .iter()
         .filter(|finding| {
-            SERIOUS
+            SERIOUS_SEVERITIES
                 .iter()
                 .any(|severity| finding["severity"] == *severity)
         })

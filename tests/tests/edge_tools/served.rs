@@ -79,7 +79,7 @@ pub(super) struct Executed {
 
 impl Executed {
     /// Adds the requests since the last call, and returns their number for each origin.
-    pub(super) fn more(&mut self, edge: &Edge) -> Vec<usize> {
+    pub(super) fn add_new(&mut self, edge: &Edge) -> Vec<usize> {
         let all = edge
             .origins
             .iter()

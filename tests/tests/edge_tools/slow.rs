@@ -29,13 +29,13 @@ use super::served::request;
 const CLIENTS: u32 = 1000;
 
 /// The longest that a slow client may hold a connection.
-const BOUND: Duration = Duration::from_secs(15);
+const MAX_SLOW_CONNECTION: Duration = Duration::from_secs(15);
 
 /// The longest that a silent client may hold a connection.
-const SILENT: Duration = Duration::from_secs(10);
+const MAX_SILENT_CONNECTION: Duration = Duration::from_secs(10);
 
 /// The address of the client that is not slow.
-const HEALTHY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const HEALTHY_CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// One attack at a time: each needs the CPU for itself.
 static ONE_ATTACK: Mutex<()> = Mutex::const_new(());
@@ -56,7 +56,7 @@ fn healthy(edge: &Edge) -> Load {
     let authority = edge.certificates.path("public/ca.pem");
     let door = FrontDoor::new(edge.web.port, &authority)
         .unwrap()
-        .with_source(HEALTHY);
+        .with_source(HEALTHY_CLIENT);
     Load::start(door, 4, 50, Duration::from_millis(10), request)
 }
 
@@ -96,7 +96,7 @@ async fn attack(what: Slow, path: &str, response_bytes: usize) {
     );
     assert_eq!(held.opened, CLIENTS, "{held:?}");
     assert!(held.seen >= CLIENTS, "{held:?}");
-    assert!(held.longest <= BOUND, "{held:?}");
+    assert!(held.longest <= MAX_SLOW_CONNECTION, "{held:?}");
     // With TLS a slow reader continues to read the record that it has received, and does not notice
     // the end of the connection: only the kernel's connection table shows it.
     assert!(
@@ -178,12 +178,17 @@ async fn connections_of_silent_clients_are_closed() {
         ),
         ("HTTP/2 without a frame", until_closed(preface).boxed()),
     ];
-    let all =
-        futures::future::join_all(silent.map(|(what, closed)| async move {
-            (what, tokio::time::timeout(SILENT, closed).await)
-        }));
+    let all = futures::future::join_all(silent.map(|(what, closed)| async move {
+        (
+            what,
+            tokio::time::timeout(MAX_SILENT_CONNECTION, closed).await,
+        )
+    }));
     for (what, closed) in all.await {
         println!("{what}: {closed:?}");
-        assert!(closed.is_ok(), "{what}: not closed within {SILENT:?}");
+        assert!(
+            closed.is_ok(),
+            "{what}: not closed within {MAX_SILENT_CONNECTION:?}"
+        );
     }
 }

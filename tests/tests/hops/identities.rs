@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 /// The trust domain of every stack.
-const DOMAIN: &str = "stack.internal";
+const TRUST_DOMAIN: &str = "stack.internal";
 
 /// One of the stack's roots, or another root with the same name.
 pub(super) struct Authority(DevelopmentCa);
@@ -41,12 +41,12 @@ impl Authority {
 
     fn own(status: &Status, folder: &str, name: &str) -> Self {
         let folder = status.certificates.join(folder);
-        let subject = Subject::new(DOMAIN, name);
+        let subject = Subject::new(TRUST_DOMAIN, name);
         Self(DevelopmentCa::load_or_create(&folder, &subject, now()).unwrap())
     }
 
     fn other(name: &str) -> Self {
-        let subject = Subject::new(DOMAIN, name);
+        let subject = Subject::new(TRUST_DOMAIN, name);
         Self(DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap())
     }
 
@@ -100,12 +100,12 @@ pub(super) fn app() -> Leaf {
 
 /// A client certificate of a database account, valid today.
 pub(super) fn account(name: &str) -> Leaf {
-    Leaf::new(Subject::new(DOMAIN, name), Usage::Client, today())
+    Leaf::new(Subject::new(TRUST_DOMAIN, name), Usage::Client, today())
 }
 
 /// The SPIFFE ID of a workload.
 pub(super) fn spiffe(workload: &str) -> String {
-    format!("spiffe://{DOMAIN}/{workload}")
+    format!("spiffe://{TRUST_DOMAIN}/{workload}")
 }
 
 /// A validity in the past.
@@ -119,7 +119,7 @@ pub(super) fn not_yet_valid() -> Validity {
 }
 
 fn identity(workload: &str, usage: Usage) -> Leaf {
-    let mut leaf = Leaf::new(Subject::new(DOMAIN, workload), usage, today());
+    let mut leaf = Leaf::new(Subject::new(TRUST_DOMAIN, workload), usage, today());
     leaf.uris.push(spiffe(workload));
     leaf
 }

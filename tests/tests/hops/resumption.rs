@@ -20,7 +20,7 @@ use super::identities;
 use super::identities::Authority;
 
 /// The longest that a change of files may take to be noticed.
-const NOTICED: Duration = Duration::from_secs(5);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A second app of the same stack; killed when dropped.
 struct App {
@@ -100,7 +100,7 @@ async fn a_client_that_is_no_longer_trusted_cannot_resume_a_session() {
     let others = app.web(&other);
     assert!(!app.responds_to(&others).await);
     app.trust(&other);
-    let deadline = Instant::now() + NOTICED;
+    let deadline = Instant::now() + RELOAD_TIMEOUT;
     while !app.responds_to(&others).await {
         assert!(Instant::now() < deadline, "the change was not noticed");
         tokio::time::sleep(Duration::from_millis(50)).await;

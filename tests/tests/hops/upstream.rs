@@ -73,7 +73,10 @@ fn free_port() -> u16 {
 }
 
 /// Web's response, and the numbers of its connections and requests to the impostor.
-async fn with(running: &RunningStack, leaf: &IssuedLeaf) -> (String, usize, usize) {
+async fn response_with_impostor(
+    running: &RunningStack,
+    leaf: &IssuedLeaf,
+) -> (String, usize, usize) {
     let impostor = Impostor::listen(chain_of(leaf)).await;
     let web = Web::start(running, impostor.port).await;
     let response = web.get("/sign-in").await;
@@ -84,7 +87,7 @@ async fn with(running: &RunningStack, leaf: &IssuedLeaf) -> (String, usize, usiz
 async fn web_sends_requests_to_a_server_with_apps_name_and_identity() {
     let running = RunningStack::shared().unwrap();
     let leaf = Authority::internal(&running.status).issue(&identities::app());
-    let (response, _, requests) = with(&running, &leaf).await;
+    let (response, _, requests) = response_with_impostor(&running, &leaf).await;
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     assert!(requests > 0);
 }
@@ -131,7 +134,7 @@ async fn web_sends_nothing_to_a_server_with_any_wrong_property() {
         ),
     ];
     for (what, leaf) in wrong {
-        let (response, connections, requests) = with(&running, &leaf).await;
+        let (response, connections, requests) = response_with_impostor(&running, &leaf).await;
         assert!(response.starts_with("HTTP/1.1 50"), "{what}: {response}");
         assert!(connections > 0, "{what}: web did not connect");
         assert_eq!(requests, 0, "{what}");

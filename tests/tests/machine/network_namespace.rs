@@ -8,13 +8,13 @@ use stack::Progress;
 use stack::tools;
 
 /// Passes the Debian system to the process inside the namespace.
-const SYSTEM: &str = "MACHINE_SYSTEM";
+const SYSTEM_VARIABLE: &str = "MACHINE_SYSTEM";
 
 /// Runs the named test again in an empty network namespace, and returns `None`. Inside the
 /// namespace, returns the Debian system that machines start from. Also returns `None` where no
 /// namespace can be created.
 pub(crate) fn enter(test: &str) -> Option<PathBuf> {
-    if let Some(system) = env::var_os(SYSTEM) {
+    if let Some(system) = env::var_os(SYSTEM_VARIABLE) {
         return Some(system.into());
     }
     if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
@@ -28,7 +28,7 @@ pub(crate) fn enter(test: &str) -> Option<PathBuf> {
         .args(["--net", "sh", "-c", run])
         .arg(env::current_exe().unwrap())
         .arg(test)
-        .env(SYSTEM, system)
+        .env(SYSTEM_VARIABLE, system)
         .status()
         .unwrap();
     assert!(

@@ -12,10 +12,10 @@ use tests::Machine;
 use super::services::SimulatedServices;
 
 /// The folder into which user data unpacks a release.
-const RELEASE: &str = "/opt/release";
+const RELEASE_FOLDER: &str = "/opt/release";
 
 /// The unit of the CloudWatch agent's package, and a program that only sleeps.
-const AGENT: &str = "[Service]\nType=simple\nExecStart=/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent\n";
+const AGENT_UNIT: &str = "[Service]\nType=simple\nExecStart=/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent\n";
 const AGENT_PROGRAM: &str =
     "#!/bin/sh\nid -un >/opt/aws/amazon-cloudwatch-agent/logs/user && exec sleep infinity\n";
 
@@ -54,21 +54,25 @@ pub(crate) fn install(
             .write(&path, &format!("[Service]\n{lines}\n"))
             .unwrap();
     }
-    let install = format!("{RELEASE}/machine/install.sh");
+    let install = format!("{RELEASE_FOLDER}/machine/install.sh");
     machine.run(&[&install, tier]).unwrap();
     machine
 }
 
 /// Installs the tier again, which must neither fail nor stop running services.
 pub(crate) fn install_again(machine: &Machine, tier: &str) {
-    let install = format!("{RELEASE}/machine/install.sh");
+    let install = format!("{RELEASE_FOLDER}/machine/install.sh");
     machine.run(&[&install, tier]).unwrap();
 }
 
 fn copy_release_and_image(machine: &Machine, services: &SimulatedServices) {
-    copy(&source(), &machine.path(&format!("{RELEASE}/machine"))).unwrap();
+    copy(
+        &source(),
+        &machine.path(&format!("{RELEASE_FOLDER}/machine")),
+    )
+    .unwrap();
     for program in ["web", "app", "migrate"] {
-        let to = machine.path(&format!("{RELEASE}/bin/{program}"));
+        let to = machine.path(&format!("{RELEASE_FOLDER}/bin/{program}"));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(tests::program(program).unwrap(), to).unwrap();
     }
@@ -94,7 +98,10 @@ fn copy_release_and_image(machine: &Machine, services: &SimulatedServices) {
     let agent = "/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent";
     executable(machine, agent, AGENT_PROGRAM);
     machine
-        .write("/etc/systemd/system/amazon-cloudwatch-agent.service", AGENT)
+        .write(
+            "/etc/systemd/system/amazon-cloudwatch-agent.service",
+            AGENT_UNIT,
+        )
         .unwrap();
     machine.run(&["useradd", "--system", "cwagent"]).unwrap();
     // Services of other users of the machine read these files, too.

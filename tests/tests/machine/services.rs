@@ -21,8 +21,8 @@ use tests::IsolatedStack;
 use time::OffsetDateTime;
 
 /// The passwords of database accounts, in the format of Secrets Manager.
-const MASTER: &str = "r7Q2mZx9LwT4vKc8BnH6yJp3DsG5fEa1";
-const APP: &str = "hV3xN8qRb6TzL1wYk5CmP9sJd2GfE7aU";
+const MASTER_PASSWORD: &str = "r7Q2mZx9LwT4vKc8BnH6yJp3DsG5fEa1";
+const APP_PASSWORD: &str = "hV3xN8qRb6TzL1wYk5CmP9sJd2GfE7aU";
 
 /// The services; they stop when this is dropped.
 pub(crate) struct SimulatedServices {
@@ -99,7 +99,10 @@ fn authority(aws: &Path, tier: &str) -> DevelopmentCa {
 fn secrets(aws: &Path) {
     let folder = aws.join("secrets");
     fs::create_dir_all(&folder).unwrap();
-    for (name, user, password) in [("master", "migrate", MASTER), ("database", "app", APP)] {
+    for (name, user, password) in [
+        ("master", "migrate", MASTER_PASSWORD),
+        ("database", "app", APP_PASSWORD),
+    ] {
         let secret = json!({"username": user, "password": password});
         fs::write(folder.join(name), secret.to_string()).unwrap();
     }
@@ -154,7 +157,7 @@ async fn configure_as_rds(isolated: &mut IsolatedStack, folder: &Path) -> PathBu
         writeln!(statements, "DROP USER IF EXISTS '{account}'@'%';").unwrap();
     }
     let master = "ALTER USER 'migrate'@'%' IDENTIFIED BY";
-    writeln!(statements, "{master} '{MASTER}' REQUIRE SSL;").unwrap();
+    writeln!(statements, "{master} '{MASTER_PASSWORD}' REQUIRE SSL;").unwrap();
     statements.push_str("GRANT ALL PRIVILEGES ON *.* TO 'migrate'@'%' WITH GRANT OPTION;\n");
     statements.push_str("DROP DATABASE stack;\nCREATE DATABASE stack CHARACTER SET utf8mb4;\n");
     fs::write(&start, statements).unwrap();

@@ -6,7 +6,7 @@ use std::fs;
 use super::release::source;
 
 /// Values for the parameters of the templates.
-const VALUES: [(&str, &str); 10] = [
+const PARAMETER_VALUES: [(&str, &str); 10] = [
     ("DomainName", "clinic.example"),
     ("TrustDomain", "stack.internal"),
     ("Balancers", "10.0.0.0/24,10.0.1.0/24"),
@@ -58,9 +58,11 @@ pub(crate) fn settings(tier: &str) -> BTreeMap<String, String> {
 }
 
 fn with_values(value: &str) -> String {
-    VALUES.iter().fold(value.to_owned(), |text, (name, value)| {
-        text.replace(&format!("${{{name}}}"), value)
-    })
+    PARAMETER_VALUES
+        .iter()
+        .fold(value.to_owned(), |text, (name, value)| {
+            text.replace(&format!("${{{name}}}"), value)
+        })
 }
 
 /// The environment of a tier's program, as `install.sh` and the unit compose it.

@@ -18,11 +18,11 @@ use super::release;
 use super::services::SimulatedServices;
 
 /// The path of this test, by which the test program finds it.
-const NAME: &str = "machine::tiers::machines_of_all_tiers_start_serve_renew_and_shut_down";
+const TEST_NAME: &str = "machine::tiers::machines_of_all_tiers_start_serve_renew_and_shut_down";
 
 #[test]
 fn machines_of_all_tiers_start_serve_renew_and_shut_down() {
-    let Some(system) = network_namespace::enter(NAME) else {
+    let Some(system) = network_namespace::enter(TEST_NAME) else {
         return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -12,7 +12,7 @@ use super::release;
 /// Services with the highest permitted exposure level by `systemd-analyze security`, in tenths. The
 /// remaining exposure is networking, some system calls for limits and priorities, and the machine's
 /// root folder.
-const EXPOSED: [(&str, u32); 6] = [
+const MAX_EXPOSURE: [(&str, u32); 6] = [
     ("web.service", 13),
     ("app.service", 13),
     ("migration.service", 13),
@@ -22,7 +22,7 @@ const EXPOSED: [(&str, u32); 6] = [
 ];
 
 /// The other units.
-const OTHERS: [&str; 4] = [
+const OTHER_UNITS: [&str; 4] = [
     "web-https.socket",
     "web-http.socket",
     "certificates@web.timer",
@@ -74,23 +74,26 @@ fn systemd_accepts_every_unit_and_rates_its_exposure_low() {
         let output_text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (output.status.success(), output_text)
     };
-    let all: Vec<&str> = EXPOSED
+    let all: Vec<&str> = MAX_EXPOSURE
         .iter()
         .map(|(unit, _)| *unit)
-        .chain(OTHERS)
+        .chain(OTHER_UNITS)
         .collect();
-    let (well, output_text) = analyze(&[&["verify", "--man=no"], &all[..]].concat());
-    assert!(well && output_text.trim().is_empty(), "{output_text}");
-    for (unit, most) in EXPOSED {
+    let (accepted, output_text) = analyze(&[&["verify", "--man=no"], &all[..]].concat());
+    assert!(accepted && output_text.trim().is_empty(), "{output_text}");
+    for (unit, most) in MAX_EXPOSURE {
         let threshold = format!("--threshold={most}");
-        let (well, output_text) =
+        let (accepted, output_text) =
             analyze(&["security", "--offline=true", "--no-pager", &threshold, unit]);
         let level = output_text
             .lines()
             .find(|line| line.contains("Overall"))
             .unwrap_or_default();
         println!("  {}", level.trim());
-        assert!(well, "{unit} is exposed more than {most}:\n{output_text}");
+        assert!(
+            accepted,
+            "{unit} is exposed more than {most}:\n{output_text}"
+        );
     }
 }
 
@@ -102,10 +105,10 @@ fn every_unit_of_the_folder_is_analysed() {
             Some((name, rest)) => format!("{name}@.{}", rest.split_once('.').unwrap().1),
             None => unit.to_owned(),
         };
-        let judged = EXPOSED
+        let judged = MAX_EXPOSURE
             .iter()
             .map(|(unit, _)| *unit)
-            .chain(OTHERS)
+            .chain(OTHER_UNITS)
             .map(instance);
         let mut judged = judged.chain(["amazon-cloudwatch-agent.service.d".to_owned()]);
         assert!(judged.any(|unit| unit == name), "{name}");

@@ -140,12 +140,12 @@ impl AccountFixture {
 }
 
 /// The columns of a row of credentials beside its key.
-const CREDENTIALS: [&str; 5] = ["password", "mac", "changed_at", "row_id", "mac_key"];
+const CREDENTIAL_COLUMNS: [&str; 5] = ["password", "mac", "changed_at", "row_id", "mac_key"];
 
 impl AccountFixture {
     pub(crate) async fn credentials(&mut self, person: Uuid) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut values = Vec::new();
-        for column in CREDENTIALS {
+        for column in CREDENTIAL_COLUMNS {
             // A time as text, so that it can be restored.
             let column = column.replace("changed_at", "CAST(changed_at AS CHAR)");
             let sql = format!("SELECT {column} FROM credentials WHERE person = ?");
@@ -154,13 +154,13 @@ impl AccountFixture {
         Ok(values)
     }
 
-    /// Overwrites the first columns of [`CREDENTIALS`], one for each value.
+    /// Overwrites the first columns of [`CREDENTIAL_COLUMNS`], one for each value.
     pub(crate) async fn overwrite(
         &mut self,
         person: Uuid,
         values: &[Vec<u8>],
     ) -> anyhow::Result<()> {
-        for (column, value) in CREDENTIALS.iter().zip(values) {
+        for (column, value) in CREDENTIAL_COLUMNS.iter().zip(values) {
             let sql = format!("UPDATE credentials SET {column} = ? WHERE person = ?");
             self.attacker
                 .execute(&sql, &[value, person.as_bytes()])

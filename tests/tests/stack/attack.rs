@@ -58,13 +58,13 @@ impl Change {
     pub(crate) fn during<'a, T: 'a>(
         &'a self,
         attacker: &'a mut Attacker,
-        tried: impl Future<Output = anyhow::Result<T>> + 'a,
+        attempt: impl Future<Output = anyhow::Result<T>> + 'a,
     ) -> LocalBoxFuture<'a, anyhow::Result<T>> {
-        let tried = Box::pin(tried);
+        let attempt = Box::pin(attempt);
         Box::pin(async move {
             let (made, whole) = self.make(attacker).await;
             let outcome = match whole {
-                Ok(()) => tried.await,
+                Ok(()) => attempt.await,
                 Err(error) => Err(error),
             };
             let made = self.0.iter().take(made).rev();
@@ -153,7 +153,7 @@ impl Chart {
     }
 
     /// Requires that the chart is complete and can be written to.
-    pub(crate) async fn is_whole(&self, client: &Client) -> anyhow::Result<()> {
+    pub(crate) async fn expect_complete(&self, client: &Client) -> anyhow::Result<()> {
         let added = fhir::observation(&self.patient);
         put(client, &added).await?.expect_status(200)?;
         let page = self.page(client).await?.expect_status(200)?;

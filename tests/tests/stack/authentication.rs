@@ -7,7 +7,7 @@ use tests::Role;
 use tests::RunningStack;
 
 /// Every route that requires authentication, with a method that it supports.
-const CLOSED: [(&str, &str); 16] = [
+const PROTECTED_ROUTES: [(&str, &str); 16] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/Patient/_search"),
     ("GET", "/fhir/Patient"),
@@ -47,7 +47,7 @@ async fn a_client_without_valid_credentials_gets_nothing() -> anyhow::Result<()>
         ("a token never issued", anonymous.with_token(&random)),
         ("a token given back", ended),
     ];
-    for (method, path) in CLOSED {
+    for (method, path) in PROTECTED_ROUTES {
         for (what, client) in &clients {
             let response = client.request(method.parse()?, path, "", "").await?;
             assert_eq!(
@@ -85,7 +85,7 @@ async fn every_documented_route_requires_authentication_unless_it_is_documented_
         .expect_status(200)?
         .json()?;
     let paths = described["paths"].as_object().expect("paths");
-    let mut closed = 0;
+    let mut protected = 0;
     for (path, item) in paths {
         let operations = item.as_object().expect("methods").iter();
         // Parameters that all methods of a path share are beside the methods.
@@ -93,7 +93,7 @@ async fn every_documented_route_requires_authentication_unless_it_is_documented_
             if operation["security"] == json!([]) {
                 continue;
             }
-            closed += 1;
+            protected += 1;
             let method: Method = method.to_uppercase().parse()?;
             let path = path
                 .replace("{type}", "Patient")
@@ -108,6 +108,6 @@ async fn every_documented_route_requires_authentication_unless_it_is_documented_
             }
         }
     }
-    assert!(closed > 12);
+    assert!(protected > 12);
     Ok(())
 }

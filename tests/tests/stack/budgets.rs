@@ -16,7 +16,7 @@ use tests::fhir;
 
 /// The limit of a response in bytes: `app/src/limits.rs`, with an allowance for what surrounds the
 /// entries.
-const RESPONSE: usize = 17 << 20;
+const MAX_RESPONSE: usize = 17 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_succeed()
@@ -40,7 +40,7 @@ async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_succ
         .context("entries")?
         .push(write);
     let response = clinician.bundle(&batch).await?.expect_status(200)?;
-    assert!(response.body.len() < RESPONSE);
+    assert!(response.body.len() < MAX_RESPONSE);
     let entries = response.json()?["entry"]
         .as_array()
         .cloned()
@@ -93,7 +93,7 @@ async fn a_search_with_too_long_a_response_is_truncated_with_a_notice() -> anyho
         .search(&[("email", &email)])
         .await?
         .expect_status(200)?;
-    assert!(response.body.len() < RESPONSE);
+    assert!(response.body.len() < MAX_RESPONSE);
     let bundle = response.json()?;
     assert_eq!(bundle["total"], 20);
     let entries = bundle["entry"].as_array().context("entries")?;

@@ -38,7 +38,7 @@ where
 }
 
 /// A patient with a unique family name.
-fn named() -> (Value, String) {
+fn uniquely_named_patient() -> (Value, String) {
     let family = format!("Feed{}", &fhir::random_id().simple().to_string()[..12]);
     let mut patient = fhir::patient();
     patient["name"][0]["family"] = family.as_str().into();
@@ -75,7 +75,7 @@ async fn a_patient_is_found_at_once_on_the_writing_instance_and_soon_on_the_othe
     let (running, other) = (isolated.running()?, RunningStack::of(beside.status())?);
     let here = running.clinician(Clinic::Riverside).await?;
     let there = other.anonymous().with_token(here.token());
-    let (mut patient, first) = named();
+    let (mut patient, first) = uniquely_named_patient();
     let id = fhir::id(&patient);
     // Both instances have loaded their rosters before the patient exists.
     assert!(found(&here, &first).await?.is_empty());
@@ -86,7 +86,7 @@ async fn a_patient_is_found_at_once_on_the_writing_instance_and_soon_on_the_othe
         Ok(found(&there, &first).await? == [id])
     })
     .await?;
-    let (_, second) = named();
+    let (_, second) = uniquely_named_patient();
     patient["name"][0]["family"] = second.as_str().into();
     put(&there, &patient).await?.expect_status(200)?;
     assert_eq!(found(&there, &second).await?, [id]);
@@ -161,7 +161,7 @@ async fn without_the_head_of_the_feed_nothing_is_disclosed_or_written() -> anyho
     client.get(&path).await?.expect_status(200)?;
     let hidden = Change::hide("change_counters", fixture.organization, "TRUE");
     let added = fhir::patient();
-    let tried = async {
+    let attempt = async {
         let observation = fhir::observation(&patient);
         Ok([
             client.get(&path).await?,
@@ -169,7 +169,7 @@ async fn without_the_head_of_the_feed_nothing_is_disclosed_or_written() -> anyho
             put(&client, &added).await?,
         ])
     };
-    for response in hidden.during(&mut fixture.attacker, tried).await? {
+    for response in hidden.during(&mut fixture.attacker, attempt).await? {
         fixture
             .running
             .expect_refused(&response, &["change_counters"])
@@ -187,7 +187,7 @@ async fn a_feed_with_a_gap_or_an_older_head_is_reported_and_caches_are_reloaded(
     let isolated = IsolatedStack::start().await?;
     let mut fixture = Fixture::on(isolated.running()?).await?;
     let client = fixture.clinician.clone();
-    let (patient, family) = named();
+    let (patient, family) = uniquely_named_patient();
     put(&client, &patient).await?.expect_status(200)?;
     assert_eq!(found(&client, &family).await?, [fhir::id(&patient)]);
     // New changes are stored in the table behind the view, which does not show them.
@@ -209,8 +209,8 @@ async fn a_feed_with_a_gap_or_an_older_head_is_reported_and_caches_are_reloaded(
         rename("changes_kept", "changes"),
     )
     .and(Change::new(view, "DROP VIEW IF EXISTS changes"));
-    let (second, another) = named();
-    let tried = async {
+    let (second, another) = uniquely_named_patient();
+    let attempt = async {
         put(&client, &second).await?.expect_status(200)?;
         // The app falls back to the tables, so the patient is found.
         eventually("the patient is found", || async {
@@ -220,7 +220,7 @@ async fn a_feed_with_a_gap_or_an_older_head_is_reported_and_caches_are_reloaded(
         .await?;
         await_alert(&fixture.running, "app.log", "changes").await
     };
-    withheld.during(&mut fixture.attacker, tried).await?;
+    withheld.during(&mut fixture.attacker, attempt).await?;
     assert_eq!(found(&client, &another).await?, [fhir::id(&second)]);
     assert_eq!(found(&client, &family).await?, [fhir::id(&patient)]);
     Ok(())

@@ -118,13 +118,13 @@ async fn one_database_connection_serves_concurrent_reads_and_writes() -> anyhow:
         .await?
         .expect_status(200)?;
     let path = format!("/fhir/{}", fhir::reference(&patient));
-    let tried = (0..12).map(|_| async {
+    let attempt = (0..12).map(|_| async {
         let added = fhir::patient();
         let write = fhir::transaction(&[&added, &fhir::observation(&patient)]);
         let (written, read) = tokio::join!(clinician.bundle(&write), clinician.get(&path));
         written?.expect_status(200)?;
         read?.expect_status(200)
     });
-    try_join_all(tried).await?;
+    try_join_all(attempt).await?;
     Ok(())
 }

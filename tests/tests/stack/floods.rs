@@ -32,13 +32,13 @@ const CALLERS: [Ipv4Addr; 4] = [
 /// The address of the client that must be served meanwhile.
 const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The largest permitted growth of each tier's memory, in bytes.
-const WEB_MEMORY: u64 = 64 << 20;
-const APP_MEMORY: u64 = 256 << 20;
+const MAX_WEB_GROWTH: u64 = 64 << 20;
+const MAX_APP_GROWTH: u64 = 256 << 20;
 /// The limit of a response in bytes: `app/src/limits.rs`, with an allowance for what surrounds the
 /// entries.
-const RESPONSE: usize = 17 << 20;
+const MAX_RESPONSE: usize = 17 << 20;
 /// The duration of the floods: a multiple of that of each request.
-const FLOOD: Duration = Duration::from_secs(5);
+const FLOOD_DURATION: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_floods_at_once_exhaust_neither_memory_nor_other_clients_share() -> anyhow::Result<()> {
@@ -94,8 +94,12 @@ async fn all_floods_at_once_exhaust_neither_memory_nor_other_clients_share() -> 
         web >> 20,
         app >> 20
     );
-    assert!(web <= WEB_MEMORY, "web has grown by {} MiB", web >> 20);
-    assert!(app <= APP_MEMORY, "the app has grown by {} MiB", app >> 20);
+    assert!(web <= MAX_WEB_GROWTH, "web has grown by {} MiB", web >> 20);
+    assert!(
+        app <= MAX_APP_GROWTH,
+        "the app has grown by {} MiB",
+        app >> 20
+    );
     Ok(())
 }
 
@@ -149,7 +153,7 @@ async fn repeat(
     body: &str,
     connections: usize,
 ) -> Vec<u16> {
-    let until = Instant::now() + FLOOD;
+    let until = Instant::now() + FLOOD_DURATION;
     let attackers = (0..connections).map(|_| async {
         let Ok(seen) = running.from_address(source) else {
             return Vec::new();
@@ -161,7 +165,7 @@ async fn repeat(
                 continue;
             };
             let length = response.body.len();
-            assert!(length < RESPONSE, "{length} bytes");
+            assert!(length < MAX_RESPONSE, "{length} bytes");
             statuses.push(response.status.as_u16());
         }
         statuses
@@ -171,7 +175,7 @@ async fn repeat(
 
 /// Reads and searches repeatedly until the flood ends. Returns the number of rounds.
 async fn serve(victim: &Client, path: &str) -> anyhow::Result<u32> {
-    let until = Instant::now() + FLOOD;
+    let until = Instant::now() + FLOOD_DURATION;
     let mut served = 0;
     while Instant::now() < until {
         victim.get(path).await?.expect_status(200)?;

@@ -11,7 +11,7 @@ use tests::RunningStack;
 use tests::fhir;
 
 /// A wrong value, which is recognised wherever it is repeated or logged.
-pub(crate) const SECRET: &str = "Zyxwvutsrq-Secret";
+pub(crate) const WRONG_VALUE: &str = "Zyxwvutsrq-Secret";
 
 /// A patient with one element replaced.
 pub(crate) fn patient_with(element: &str, value: Value) -> Value {
@@ -25,19 +25,19 @@ async fn a_wrong_value_gets_an_error_with_its_place_and_without_the_value() -> a
     let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     for (element, value, place) in [
-        ("name", json!(SECRET), "name"),
-        ("name", json!([SECRET]), "name[0]"),
-        ("name", json!([{"family": [SECRET]}]), "name[0].family"),
-        ("name", json!([{"given": SECRET}]), "name[0].given"),
+        ("name", json!(WRONG_VALUE), "name"),
+        ("name", json!([WRONG_VALUE]), "name[0]"),
+        ("name", json!([{"family": [WRONG_VALUE]}]), "name[0].family"),
+        ("name", json!([{"given": WRONG_VALUE}]), "name[0].given"),
         ("birthDate", json!(19_610_423), "birthDate"),
-        ("birthDate", json!(SECRET), "birthDate"),
+        ("birthDate", json!(WRONG_VALUE), "birthDate"),
         ("birthDate", json!("1961-02-30"), "birthDate"),
-        ("active", json!(SECRET), "active"),
+        ("active", json!(WRONG_VALUE), "active"),
         ("gender", json!(7), "gender"),
-        ("telecom", json!({"value": SECRET}), "telecom"),
-        ("contained", json!(SECRET), "contained"),
+        ("telecom", json!({"value": WRONG_VALUE}), "telecom"),
+        ("contained", json!(WRONG_VALUE), "contained"),
         ("identifier", json!([null]), "identifier[0]"),
-        (SECRET, json!(1), "?"),
+        (WRONG_VALUE, json!(1), "?"),
     ] {
         let patient = patient_with(element, value.clone());
         let response = clinician.bundle(&fhir::transaction(&[&patient])).await?;
@@ -53,13 +53,17 @@ async fn a_wrong_value_gets_an_error_with_its_place_and_without_the_value() -> a
             places.iter().any(|named| place.starts_with(named.as_str())),
             "{element} {value}: {places:?}"
         );
-        assert!(!response.text().contains(SECRET), "{}", response.text());
+        assert!(
+            !response.text().contains(WRONG_VALUE),
+            "{}",
+            response.text()
+        );
         let read = clinician
             .get(&format!("/fhir/{}", fhir::reference(&patient)))
             .await?;
         assert_eq!(read.status, 404, "{element} {value} was stored");
     }
-    assert!(!running.logs()?.contains(SECRET));
+    assert!(!running.logs()?.contains(WRONG_VALUE));
     Ok(())
 }
 
@@ -69,44 +73,46 @@ fn invalid_bundles() -> Vec<(&'static str, Vec<u8>)> {
         ("nothing", Vec::new()),
         (
             "broken",
-            format!("{{\"resourceType\":\"Bundle\",\"{SECRET}\"").into(),
+            format!("{{\"resourceType\":\"Bundle\",\"{WRONG_VALUE}\"").into(),
         ),
-        ("more than one", format!("{{}} {SECRET}").into()),
-        ("a list", format!("[\"{SECRET}\"]").into()),
-        ("text", format!("\"{SECRET}\"").into()),
+        ("more than one", format!("{{}} {WRONG_VALUE}").into()),
+        ("a list", format!("[\"{WRONG_VALUE}\"]").into()),
+        ("text", format!("\"{WRONG_VALUE}\"").into()),
         (
             "another resource",
-            json!({"resourceType": "Patient", "id": SECRET})
+            json!({"resourceType": "Patient", "id": WRONG_VALUE})
                 .to_string()
                 .into(),
         ),
         (
             "an unknown type",
-            json!({"resourceType": SECRET}).to_string().into(),
+            json!({"resourceType": WRONG_VALUE}).to_string().into(),
         ),
         (
             "a Bundle of another type",
-            json!({"resourceType": "Bundle", "type": SECRET})
+            json!({"resourceType": "Bundle", "type": WRONG_VALUE})
                 .to_string()
                 .into(),
         ),
         (
             "entries that are none",
-            json!({"resourceType": "Bundle", "type": "batch", "entry": SECRET})
+            json!({"resourceType": "Bundle", "type": "batch", "entry": WRONG_VALUE})
                 .to_string()
                 .into(),
         ),
         (
             "the same key twice",
-            format!("{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"type\":\"{SECRET}\"}}")
-                .into(),
+            format!(
+                "{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"type\":\"{WRONG_VALUE}\"}}"
+            )
+            .into(),
         ),
         (
             "no UTF-8",
             [
                 b"{\"resourceType\":\"Bundle\",\"type\":\"".as_slice(),
                 &[0xff, 0xfe],
-                SECRET.as_bytes(),
+                WRONG_VALUE.as_bytes(),
                 b"\"}",
             ]
             .concat(),
@@ -136,12 +142,12 @@ async fn a_body_that_is_not_a_valid_bundle_gets_an_operation_outcome() -> anyhow
             "{what}: {issue}"
         );
         assert!(
-            !response.text().contains(SECRET),
+            !response.text().contains(WRONG_VALUE),
             "{what}: {}",
             response.text()
         );
     }
-    assert!(!running.logs()?.contains(SECRET));
+    assert!(!running.logs()?.contains(WRONG_VALUE));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use tests::Clinic;
 use tests::RunningStack;
 use tests::fhir;
 
-use super::malformed::SECRET;
+use super::malformed::WRONG_VALUE;
 use super::malformed::patient_with;
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn one_invalid_entry_refuses_the_whole_transaction() -> anyhow::Result<()>
     let clinician = running.clinician(Clinic::Riverside).await?;
     let good = fhir::patient();
     let fine = fhir::observation(&good);
-    let wrong = patient_with("birthDate", json!(SECRET));
+    let wrong = patient_with("birthDate", json!(WRONG_VALUE));
     let orphan = fhir::observation(&fhir::patient());
     for (bad, place) in [(&wrong, "Bundle.entry[2]"), (&orphan, "Bundle.entry[2]")] {
         let bundle = fhir::transaction(&[&good, &fine, bad]);
@@ -52,14 +52,14 @@ async fn one_invalid_entry_of_a_batch_is_refused_alone() -> anyhow::Result<()> {
     let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let good = fhir::patient();
-    let wrong = patient_with("birthDate", json!(SECRET));
+    let wrong = patient_with("birthDate", json!(WRONG_VALUE));
     let mut unsupported = fhir::patient();
     unsupported["resourceType"] = json!("Claim");
     let fine = fhir::observation(&good);
     let orphan = fhir::observation(&fhir::patient());
     let bundle = fhir::batch(&[&good, &wrong, &unsupported, &fine, &orphan]);
     let response = clinician.bundle(&bundle).await?.expect_status(200)?;
-    assert!(!response.text().contains(SECRET));
+    assert!(!response.text().contains(WRONG_VALUE));
     let response = response.json()?;
     let statuses: Vec<&str> = response["entry"]
         .as_array()
@@ -127,15 +127,15 @@ async fn an_entry_with_an_unsupported_request_is_refused() -> anyhow::Result<()>
             "entry[0].request.method",
         ),
         (
-            json!([{"resource": patient, "request": {"method": "PUT", "url": url, "ifMatch": SECRET}}]),
+            json!([{"resource": patient, "request": {"method": "PUT", "url": url, "ifMatch": WRONG_VALUE}}]),
             "entry[0].request.ifMatch",
         ),
         (
-            json!([{"resource": patient, "request": {"method": "POST", "url": "Patient", "ifNoneExist": SECRET}}]),
+            json!([{"resource": patient, "request": {"method": "POST", "url": "Patient", "ifNoneExist": WRONG_VALUE}}]),
             "entry[0].request.ifNoneExist",
         ),
         (
-            json!([{"request": {"method": "GET", "url": format!("Patient?family={SECRET}")}}]),
+            json!([{"request": {"method": "GET", "url": format!("Patient?family={WRONG_VALUE}")}}]),
             "entry[0].request",
         ),
         (
@@ -160,7 +160,7 @@ async fn an_entry_with_an_unsupported_request_is_refused() -> anyhow::Result<()>
                 .all(|named| named.starts_with(&format!("Bundle.{place}"))),
             "{place}: {places:?}"
         );
-        assert!(!response.text().contains(SECRET));
+        assert!(!response.text().contains(WRONG_VALUE));
     }
     assert_eq!(clinician.get(&format!("/fhir/{url}")).await?.status, 404);
     let many: Vec<Value> = (0..1_001).map(|_| fhir::patient()).collect();
@@ -170,6 +170,6 @@ async fn an_entry_with_an_unsupported_request_is_refused() -> anyhow::Result<()>
     response.issues()?;
     let first = format!("/fhir/{}", fhir::reference(many[0]));
     assert_eq!(clinician.get(&first).await?.status, 404);
-    assert!(!running.logs()?.contains(SECRET));
+    assert!(!running.logs()?.contains(WRONG_VALUE));
     Ok(())
 }

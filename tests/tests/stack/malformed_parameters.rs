@@ -7,7 +7,7 @@ use tests::Clinic;
 use tests::RunningStack;
 use tests::fhir;
 
-use super::malformed::SECRET;
+use super::malformed::WRONG_VALUE;
 
 #[tokio::test]
 async fn an_identifying_value_in_a_url_is_refused_and_not_logged() -> anyhow::Result<()> {
@@ -20,37 +20,37 @@ async fn an_identifying_value_in_a_url_is_refused_and_not_logged() -> anyhow::Re
         .expect_status(200)?;
     let id = fhir::id(&patient);
     for path in [
-        format!("/fhir/Patient?family={SECRET}"),
-        format!("/fhir/Patient?identifier={SECRET}"),
-        format!("/fhir/Patient/{id}?name={SECRET}"),
-        format!("/fhir/Patient/{id}?_count={SECRET}%20x"),
-        format!("/fhir/Patient/_search?family={SECRET}"),
-        format!("/fhir?q={SECRET}"),
+        format!("/fhir/Patient?family={WRONG_VALUE}"),
+        format!("/fhir/Patient?identifier={WRONG_VALUE}"),
+        format!("/fhir/Patient/{id}?name={WRONG_VALUE}"),
+        format!("/fhir/Patient/{id}?_count={WRONG_VALUE}%20x"),
+        format!("/fhir/Patient/_search?family={WRONG_VALUE}"),
+        format!("/fhir?q={WRONG_VALUE}"),
     ] {
         let response = clinician.get(&path).await?;
         assert_eq!(response.status, 400, "{path}");
         response.issues().context(path)?;
-        assert!(!response.text().contains(SECRET));
+        assert!(!response.text().contains(WRONG_VALUE));
     }
     let response = clinician
         .form(
-            &format!("/fhir/Patient/_search?family={SECRET}"),
+            &format!("/fhir/Patient/_search?family={WRONG_VALUE}"),
             &[("given", "x")],
         )
         .await?;
     assert_eq!(response.status, 400);
     for path in [
-        format!("/patients?q={SECRET}"),
-        format!("/patients/search?q={SECRET}"),
-        format!("/sign-in?email={SECRET}"),
-        format!("/patients/{id}?family={SECRET}"),
+        format!("/patients?q={WRONG_VALUE}"),
+        format!("/patients/search?q={WRONG_VALUE}"),
+        format!("/sign-in?email={WRONG_VALUE}"),
+        format!("/patients/{id}?family={WRONG_VALUE}"),
         "/patients/999-48-6911".to_owned(),
     ] {
         let response = clinician.get(&path).await?;
         assert_eq!(response.status, 400, "{path}");
-        assert!(!response.text().contains(SECRET));
+        assert!(!response.text().contains(WRONG_VALUE));
     }
-    assert!(!running.logs()?.contains(SECRET));
+    assert!(!running.logs()?.contains(WRONG_VALUE));
     Ok(())
 }
 
@@ -59,17 +59,21 @@ async fn an_invalid_search_form_is_refused_without_its_values() -> anyhow::Resul
     let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     for fields in [
-        [("birthdate", SECRET)],
+        [("birthdate", WRONG_VALUE)],
         [("birthdate", "1961-13-45")],
-        [("_count", SECRET)],
-        [(SECRET, "x")],
-        [("family:exactly", SECRET)],
-        [("address-city", SECRET)],
+        [("_count", WRONG_VALUE)],
+        [(WRONG_VALUE, "x")],
+        [("family:exactly", WRONG_VALUE)],
+        [("address-city", WRONG_VALUE)],
     ] {
         let response = clinician.search(&fields).await?;
         assert_eq!(response.status, 400, "{fields:?}: {}", response.text());
         response.issues()?;
-        assert!(!response.text().contains(SECRET), "{}", response.text());
+        assert!(
+            !response.text().contains(WRONG_VALUE),
+            "{}",
+            response.text()
+        );
     }
     let kind = "application/x-www-form-urlencoded";
     for body in [
@@ -98,11 +102,11 @@ async fn an_invalid_search_form_is_refused_without_its_values() -> anyhow::Resul
     assert_eq!(response.status, 415, "{}", response.text());
     response.issues()?;
     let form = clinician
-        .form("/patients/search", &[("wrong", SECRET)])
+        .form("/patients/search", &[("wrong", WRONG_VALUE)])
         .await?;
     assert!(form.status.is_client_error(), "{}", form.status);
-    assert!(!form.text().contains(SECRET));
-    assert!(!running.logs()?.contains(SECRET));
+    assert!(!form.text().contains(WRONG_VALUE));
+    assert!(!running.logs()?.contains(WRONG_VALUE));
     Ok(())
 }
 

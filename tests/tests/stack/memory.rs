@@ -16,7 +16,7 @@ use tests::TestResponse;
 use tests::fhir;
 
 /// The largest permitted growth of the app's memory, in bytes.
-const APP_MEMORY: u64 = 256 << 20;
+const MAX_APP_GROWTH: u64 = 256 << 20;
 /// The client that sends many requests at once, and the one that must be served meanwhile.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -83,13 +83,13 @@ async fn flood(
         growth >> 20
     );
     assert!(done > 0 && done + refused == statuses.len(), "{statuses:?}");
-    assert!(growth <= APP_MEMORY, "grown by {} MiB", growth >> 20);
+    assert!(growth <= MAX_APP_GROWTH, "grown by {} MiB", growth >> 20);
     Ok(())
 }
 
 /// A transaction that changes nothing after the first time, and whose audit event names a thousand
 /// resources.
-fn thousand(patient: &Value) -> Value {
+fn thousand_resources(patient: &Value) -> Value {
     let observations: Vec<_> = (0..999).map(|_| fhir::observation(patient)).collect();
     let mut resources: Vec<_> = observations.iter().collect();
     resources.insert(0, patient);
@@ -105,7 +105,7 @@ async fn audit_events_that_name_many_resources_are_listed_within_the_memory_limi
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
         .await?;
-    let write = thousand(&fhir::patient()).to_string();
+    let write = thousand_resources(&fhir::patient()).to_string();
     for _ in 0..40 {
         clinician
             .post_fhir(write.clone())

@@ -29,26 +29,26 @@ struct Omission {
 }
 
 /// The condition for the rows of a resource.
-fn of(resource: &Value) -> String {
+fn rows_of(resource: &Value) -> String {
     format!("id = {}", hexed(fhir::id(resource)))
 }
 
 /// The condition for the rows of a patient.
-fn owned_by(patient: &Value) -> String {
+fn rows_owned_by(patient: &Value) -> String {
     format!("owner = {}", hexed(fhir::id(patient)))
 }
 
 const OMISSIONS: [Omission; 7] = [
     Omission {
         what: "the owner",
-        hidden: |chart, here| Change::hide("owners", here, &owned_by(&chart.patient)),
+        hidden: |chart, here| Change::hide("owners", here, &rows_owned_by(&chart.patient)),
         written: |chart| fhir::observation(&chart.patient),
         tables: &["owners"],
     },
     Omission {
         what: "the newest version",
         hidden: |chart, here| {
-            let newest = format!("{} AND version = 2", of(&chart.observations[0]));
+            let newest = format!("{} AND version = 2", rows_of(&chart.observations[0]));
             Change::hide("resource_versions", here, &newest)
         },
         written: |chart| amended(&chart.observations[0]),
@@ -56,14 +56,14 @@ const OMISSIONS: [Omission; 7] = [
     },
     Omission {
         what: "one of many heads",
-        hidden: |chart, here| Change::hide("resources", here, &of(&chart.observations[1])),
+        hidden: |chart, here| Change::hide("resources", here, &rows_of(&chart.observations[1])),
         written: |chart| amended(&chart.observations[1]),
         tables: &["resources", "resource_versions", "owners"],
     },
     Omission {
         what: "one of many heads and its versions",
         hidden: |chart, here| {
-            let hides = |table| Change::hide(table, here, &of(&chart.observations[1]));
+            let hides = |table| Change::hide(table, here, &rows_of(&chart.observations[1]));
             hides("resources").and(hides("resource_versions"))
         },
         written: |chart| amended(&chart.observations[1]),
@@ -71,22 +71,22 @@ const OMISSIONS: [Omission; 7] = [
     },
     Omission {
         what: "the patient's head",
-        hidden: |chart, here| Change::hide("resources", here, &of(&chart.patient)),
+        hidden: |chart, here| Change::hide("resources", here, &rows_of(&chart.patient)),
         written: |chart| chart.patient.clone(),
         tables: &["resources", "resource_versions", "owners"],
     },
     Omission {
         what: "the patient's head and the owner",
         hidden: |chart, here| {
-            let owner = Change::hide("owners", here, &owned_by(&chart.patient));
-            owner.and(Change::hide("resources", here, &of(&chart.patient)))
+            let owner = Change::hide("owners", here, &rows_owned_by(&chart.patient));
+            owner.and(Change::hide("resources", here, &rows_of(&chart.patient)))
         },
         written: |chart| chart.patient.clone(),
         tables: &["keys", "owners"],
     },
     Omission {
         what: "every head",
-        hidden: |chart, here| Change::hide("resources", here, &owned_by(&chart.patient)),
+        hidden: |chart, here| Change::hide("resources", here, &rows_owned_by(&chart.patient)),
         written: |chart| chart.patient.clone(),
         tables: &["resources", "resource_versions", "owners"],
     },
@@ -101,12 +101,12 @@ async fn a_chart_with_a_hidden_row_is_neither_shown_nor_written() -> anyhow::Res
     for omission in OMISSIONS {
         let chart = Chart::stored(&client).await?;
         let written = (omission.written)(&chart);
-        let tried = async {
+        let attempt = async {
             let page = chart.page(&client).await?;
             Ok((page, put(&client, &written).await?))
         };
         let hidden = (omission.hidden)(&chart, fixture.organization);
-        let (page, written) = hidden.during(&mut fixture.attacker, tried).await?;
+        let (page, written) = hidden.during(&mut fixture.attacker, attempt).await?;
         for (does, response) in [("chart", page), ("write", written)] {
             let refused = fixture
                 .running
@@ -114,7 +114,7 @@ async fn a_chart_with_a_hidden_row_is_neither_shown_nor_written() -> anyhow::Res
                 .await;
             failures.note(format!("{} hidden, {does}", omission.what), refused);
         }
-        let whole = chart.is_whole(&client).await;
+        let whole = chart.expect_complete(&client).await;
         failures.note(format!("{} shown again", omission.what), whole);
     }
     failures.into_result()
@@ -126,11 +126,15 @@ async fn a_hidden_key_of_a_patient_opens_nothing_and_is_not_replaced() -> anyhow
     let mut fixture = Fixture::on(isolated.running()?).await?;
     let client = fixture.clinician.clone();
     let chart = Chart::stored(&client).await?;
-    let hidden = Change::hide("`keys`", fixture.organization, &owned_by(&chart.patient));
+    let hidden = Change::hide(
+        "`keys`",
+        fixture.organization,
+        &rows_owned_by(&chart.patient),
+    );
     let added = fhir::observation(&chart.patient);
     let stack = &mut isolated.stack;
     // Open keys stay open for a while: a cold app has to read the key.
-    let tried = async {
+    let attempt = async {
         stack.stop("app").await?;
         stack.start("app").await?;
         let path = format!("/fhir/{}", fhir::reference(&chart.patient));
@@ -141,7 +145,7 @@ async fn a_hidden_key_of_a_patient_opens_nothing_and_is_not_replaced() -> anyhow
             ("write of the patient", put(&client, &chart.patient).await?),
         ])
     };
-    let responses = hidden.during(&mut fixture.attacker, tried).await?;
+    let responses = hidden.during(&mut fixture.attacker, attempt).await?;
     let tables = ["keys", "owners", "resource_versions"];
     let mut failures = Failures::default();
     for (what, response) in responses {
@@ -150,7 +154,7 @@ async fn a_hidden_key_of_a_patient_opens_nothing_and_is_not_replaced() -> anyhow
             fixture.running.expect_refused(&response, &tables).await,
         );
     }
-    failures.note("afterwards", chart.is_whole(&client).await);
+    failures.note("afterwards", chart.expect_complete(&client).await);
     failures.into_result()
 }
 
@@ -165,12 +169,12 @@ async fn a_hidden_index_registry_finds_no_patient_and_stores_none() -> anyhow::R
     assert_eq!(client.found(&by_number).await?.len(), 1);
     let hidden = Change::hide("index_versions", fixture.organization, "version = 1");
     let fresh = fhir::patient();
-    let tried = async {
+    let attempt = async {
         tokio::time::sleep(CACHE_EXPIRY).await;
         let found = client.search(&by_number).await?;
         Ok((found, put(&client, &fresh).await?))
     };
-    let (found, written) = hidden.during(&mut fixture.attacker, tried).await?;
+    let (found, written) = hidden.during(&mut fixture.attacker, attempt).await?;
     let tables = ["index_versions"];
     fixture
         .running
@@ -187,7 +191,7 @@ async fn a_hidden_index_registry_finds_no_patient_and_stores_none() -> anyhow::R
     let stored = client.get(&path).await?;
     assert_eq!(stored.status, 404, "half a patient was stored");
     assert_eq!(client.found(&by_number).await?.len(), 1);
-    chart.is_whole(&client).await
+    chart.expect_complete(&client).await
 }
 
 #[tokio::test]
@@ -225,17 +229,17 @@ async fn a_record_of_a_patient_whose_head_is_hidden_is_not_taken_as_ownerless() 
     let mut fixture = Fixture::on(isolated.running()?).await?;
     let client = fixture.clinician.clone();
     let chart = Chart::stored(&client).await?;
-    let hidden = Change::hide("resources", fixture.organization, &of(&chart.patient));
+    let hidden = Change::hide("resources", fixture.organization, &rows_of(&chart.patient));
     let added = fhir::observation(&chart.patient);
-    let tried = async { Ok((put(&client, &added).await?, client.page("/patients").await?)) };
-    let (written, listed) = hidden.during(&mut fixture.attacker, tried).await?;
+    let attempt = async { Ok((put(&client, &added).await?, client.page("/patients").await?)) };
+    let (written, listed) = hidden.during(&mut fixture.attacker, attempt).await?;
     let tables = ["resources"];
     let refused = fixture.running.expect_refused(&written, &tables).await;
     refused.context("write")?;
     let refused = fixture.running.expect_refused(&listed, &tables).await;
     refused.context("list")?;
     client.page("/patients").await?.expect_status(200)?;
-    chart.is_whole(&client).await
+    chart.expect_complete(&client).await
 }
 
 fn practitioner() -> Value {
@@ -243,7 +247,7 @@ fn practitioner() -> Value {
 }
 
 /// The condition for an organization's own row.
-fn itself(organization: Uuid) -> String {
+fn own_row(organization: Uuid) -> String {
     format!("owner_kind = 2 AND owner = {}", hexed(organization))
 }
 
@@ -254,7 +258,7 @@ async fn an_organization_s_own_row_with_a_null_column_or_hidden_permits_nothing(
     let mut fixture = Fixture::on(isolated.running()?).await?;
     let client = fixture.clinician.clone();
     let chart = Chart::stored(&client).await?;
-    let (directory, owns) = (practitioner(), itself(fixture.organization));
+    let (directory, owns) = (practitioner(), own_row(fixture.organization));
     put(&client, &directory).await?.expect_status(200)?;
     let sql = format!("SELECT CAST(audit_year AS CHAR) FROM owners WHERE {owns}");
     let year = String::from_utf8(fixture.attacker.bytes(&sql, &[]).await?)?;
@@ -266,8 +270,8 @@ async fn an_organization_s_own_row_with_a_null_column_or_hidden_permits_nothing(
     let path = format!("/fhir/{}", fhir::reference(&directory));
     for (what, change) in [("nulled", &nulled), ("hidden", &hidden)] {
         let another = practitioner();
-        let tried = put(&client, &another);
-        let written = change.during(&mut fixture.attacker, tried).await?;
+        let attempt = put(&client, &another);
+        let written = change.during(&mut fixture.attacker, attempt).await?;
         let refused = fixture.running.expect_refused(&written, &["owners"]);
         refused.await.context(what)?;
         put(&client, &practitioner()).await?.expect_status(200)?;
@@ -280,19 +284,19 @@ async fn an_organization_s_own_row_with_a_null_column_or_hidden_permits_nothing(
         ("the key and the year", of_the_year.and(nulled)),
     ] {
         let stack = &mut isolated.stack;
-        let tried = async {
+        let attempt = async {
             stack.stop("app").await?;
             stack.start("app").await?;
             Ok((client.get(&path).await?, chart.page(&client).await?))
         };
-        let (read, page) = change.during(&mut fixture.attacker, tried).await?;
+        let (read, page) = change.during(&mut fixture.attacker, attempt).await?;
         for response in [read, page] {
             let refused = fixture
                 .running
                 .expect_refused(&response, &["keys", "owners"]);
             refused.await.context(what)?;
         }
-        chart.is_whole(&client).await?;
+        chart.expect_complete(&client).await?;
     }
     Ok(())
 }

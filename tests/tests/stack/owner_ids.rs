@@ -15,7 +15,7 @@ use super::attack::put;
 
 /// Ids that are derived from other data, or that the stack itself derives: its own organization, an
 /// audit year, versions 1, 3, 5, 6 and 7, no version, and version 4 of another variant.
-const NOT_RANDOM: [Uuid; 10] = [
+const NOT_RANDOM_IDS: [Uuid; 10] = [
     uuid!("73797374-656d-8000-8000-000000000000"),
     uuid!("73797374-656d-8000-8000-000000000001"),
     uuid!("61756469-7400-8000-8000-0000000007ea"),
@@ -33,7 +33,7 @@ async fn a_patient_with_an_id_that_is_not_random_is_refused_with_the_reason() ->
 {
     let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
-    for id in NOT_RANDOM {
+    for id in NOT_RANDOM_IDS {
         let patient = fhir::patient_of(id, &fhir::random_record_number());
         let response = put(&clinician, &patient).await?;
         let status = response.status.as_u16();

@@ -17,12 +17,12 @@ use super::attack::hexed;
 use super::attack::put;
 
 /// The columns of a head beside its key.
-const HEAD: [&str; 5] = ["version", "version_row", "updated_at", "mac_key", "mac"];
+const HEAD_COLUMNS: [&str; 5] = ["version", "version_row", "updated_at", "mac_key", "mac"];
 
 /// The statement that restores the current columns of a head.
 async fn restore_head_statement(fixture: &mut Fixture, id: Uuid) -> anyhow::Result<String> {
     let mut set = Vec::new();
-    for column in HEAD {
+    for column in HEAD_COLUMNS {
         let (read, quoted) = match column {
             "version" | "updated_at" => (format!("CAST({column} AS CHAR)"), true),
             _ => (column.to_owned(), false),
@@ -62,11 +62,11 @@ async fn a_reverted_head_is_neither_read_nor_written_and_a_restored_one_works_ag
     let client = fixture.clinician.clone();
     let next = amended(&victim);
     let path = format!("/fhir/{}", fhir::reference(&victim));
-    let tried = async {
+    let attempt = async {
         let (read, written) = (client.get(&path).await?, put(&client, &next).await?);
         Ok([read, written, chart.page(&client).await?])
     };
-    let responses = replay.during(&mut fixture.attacker, tried).await?;
+    let responses = replay.during(&mut fixture.attacker, attempt).await?;
     for (what, response) in ["read", "write", "chart"].into_iter().zip(&responses) {
         let refused = fixture.running.expect_refused(response, &["resources"]);
         refused.await.context(what)?;
@@ -75,7 +75,7 @@ async fn a_reverted_head_is_neither_read_nor_written_and_a_restored_one_works_ag
     assert_eq!(fhir::without_server_meta(&read), victim);
     let written = put(&client, &next).await?.expect_status(200)?;
     assert_eq!(written.json()?["entry"][0]["response"]["etag"], "W/\"3\"");
-    chart.is_whole(&client).await
+    chart.expect_complete(&client).await
 }
 
 #[tokio::test]
@@ -86,12 +86,12 @@ async fn a_reverted_head_whose_newer_version_is_hidden_is_not_written() -> anyho
     let hidden = Change::hide("resource_versions", fixture.organization, &newest);
     let client = fixture.clinician.clone();
     let next = amended(&victim);
-    let tried = async {
+    let attempt = async {
         let page = chart.page(&client).await?;
         Ok((page, put(&client, &next).await?))
     };
     let change = replay.and(hidden);
-    let (page, written) = change.during(&mut fixture.attacker, tried).await?;
+    let (page, written) = change.during(&mut fixture.attacker, attempt).await?;
     let tables = ["resources", "resource_versions"];
     let mut failures = Failures::default();
     failures.note(
@@ -104,19 +104,19 @@ async fn a_reverted_head_whose_newer_version_is_hidden_is_not_written() -> anyho
     );
     let later = put(&client, &next).await?;
     failures.note("a later write", later.expect_status(200).map(|_answer| ()));
-    failures.note("afterwards", chart.is_whole(&client).await);
+    failures.note("afterwards", chart.expect_complete(&client).await);
     failures.into_result()
 }
 
 /// More observations than a write verifies one by one.
-const MANY: usize = 600;
+const LONG_CHART: usize = 600;
 
 #[tokio::test]
 async fn a_hidden_or_reverted_record_of_a_long_chart_is_not_written() -> anyhow::Result<()> {
     let mut fixture = Fixture::on(RunningStack::shared()?).await?;
     let (chart, victim, replay) = reverted_head(&mut fixture).await?;
     let client = fixture.clinician.clone();
-    let more: Vec<Value> = (0..MANY)
+    let more: Vec<Value> = (0..LONG_CHART)
         .map(|_| fhir::observation(&chart.patient))
         .collect();
     for some in more.chunks(100) {
@@ -135,8 +135,8 @@ async fn a_hidden_or_reverted_record_of_a_long_chart_is_not_written() -> anyhow:
         ("put back", reverted_head, amended(&victim)),
         ("hidden", hidden, amended(&more[0])),
     ] {
-        let tried = put(&client, &written);
-        let response = change.during(&mut fixture.attacker, tried).await?;
+        let attempt = put(&client, &written);
+        let response = change.during(&mut fixture.attacker, attempt).await?;
         failures.note(
             what,
             fixture
@@ -146,7 +146,10 @@ async fn a_hidden_or_reverted_record_of_a_long_chart_is_not_written() -> anyhow:
         );
         let later = put(&client, &written).await?.expect_status(200);
         failures.note(format!("{what}, later"), later.map(|_answer| ()));
-        failures.note(format!("{what}, afterwards"), chart.is_whole(&client).await);
+        failures.note(
+            format!("{what}, afterwards"),
+            chart.expect_complete(&client).await,
+        );
     }
     failures.into_result()
 }
@@ -182,12 +185,12 @@ async fn a_record_that_is_moved_to_another_owner_or_kind_of_owner_is_refused() -
             ("the head", head),
             ("the version", version),
         ] {
-            let tried = async {
+            let attempt = async {
                 let read = client.get(&path).await?;
                 let written = put(&client, &amended(victim)).await?;
                 Ok((read, written, chart.page(&client).await?))
             };
-            let (read, written, page) = change.during(&mut fixture.attacker, tried).await?;
+            let (read, written, page) = change.during(&mut fixture.attacker, attempt).await?;
             let what = format!("{part} given to {what}");
             let responses = [("read", read), ("write", written), ("chart", page)];
             for (does, response) in responses {
@@ -196,8 +199,8 @@ async fn a_record_that_is_moved_to_another_owner_or_kind_of_owner_is_refused() -
             }
         }
     }
-    failures.note("afterwards", chart.is_whole(&client).await);
-    failures.note("the other afterwards", other.is_whole(&client).await);
+    failures.note("afterwards", chart.expect_complete(&client).await);
+    failures.note("the other afterwards", other.expect_complete(&client).await);
     failures.into_result()
 }
 
@@ -225,13 +228,13 @@ async fn a_directory_record_that_is_moved_to_a_patient_is_refused() -> anyhow::R
     let moves = |table| Change::new(set(table, 1, &patient), set(table, 2, &home));
     let change = moves("resources").and(moves("resource_versions"));
     let path = format!("/fhir/{}", fhir::reference(&victim));
-    let tried = async { Ok([client.get(&path).await?, chart.page(&client).await?]) };
-    for response in change.during(&mut fixture.attacker, tried).await? {
+    let attempt = async { Ok([client.get(&path).await?, chart.page(&client).await?]) };
+    for response in change.during(&mut fixture.attacker, attempt).await? {
         fixture
             .running
             .expect_refused(&response, &["resources"])
             .await?;
     }
     client.get(&path).await?.expect_status(200)?;
-    chart.is_whole(&client).await
+    chart.expect_complete(&client).await
 }

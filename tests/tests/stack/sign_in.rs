@@ -40,7 +40,7 @@ async fn attempt(client: &Client, email: &str, password: &str) -> anyhow::Result
 }
 
 /// Requests a token, again while the queue for password hashing is full.
-async fn attempt_in_turn(
+async fn attempt_until_hashed(
     client: &Client,
     email: &str,
     password: &str,
@@ -64,7 +64,7 @@ async fn guess(
     let guesses: Vec<String> = (0..times).map(|number| format!("guess {number}")).collect();
     let responses = guesses
         .iter()
-        .map(|password| attempt_in_turn(client, email, password));
+        .map(|password| attempt_until_hashed(client, email, password));
     let mut by_status: BTreeMap<u16, Vec<TestResponse>> = BTreeMap::new();
     for response in try_join_all(responses).await? {
         let status = response.status.as_u16();
@@ -121,7 +121,7 @@ async fn stop_unknown_addresses(running: &RunningStack, account: &Account) -> an
         );
         let late = Ipv4Addr::new(127, 0, 1, last);
         let late =
-            attempt_in_turn(&running.from_address(late)?.anonymous(), email, password).await?;
+            attempt_until_hashed(&running.from_address(late)?.anonymous(), email, password).await?;
         refused_once |= late.status == 429;
     }
     anyhow::ensure!(refused_once, "unknown addresses are not stopped together");

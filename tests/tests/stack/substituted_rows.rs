@@ -100,7 +100,7 @@ async fn a_record_of_another_patient_in_a_patient_s_place_is_never_shown() -> an
             // The front desk sees no chart, so a clinician requests its owner's row.
             let is_of_chart = target.table == "owners";
             let client = if is_of_chart { &clinician } else { &desk };
-            let tried = async {
+            let attempt = async {
                 let mut responses = Vec::new();
                 for path in paths(victim) {
                     responses.push((request(client, &path).await?, path));
@@ -108,7 +108,7 @@ async fn a_record_of_another_patient_in_a_patient_s_place_is_never_shown() -> an
                 Ok(responses)
             };
             let responses = setup
-                .substitute_during(&substitution, Box::pin(tried))
+                .substitute_during(&substitution, Box::pin(attempt))
                 .await?;
             for (index, (response, path)) in responses.iter().enumerate() {
                 let what = format!("{} of {whose}: {path}", target.table);
@@ -119,7 +119,7 @@ async fn a_record_of_another_patient_in_a_patient_s_place_is_never_shown() -> an
                     failures.note(what, outcome);
                 }
             }
-            let whole = setup.chart.is_whole(&clinician).await;
+            let whole = setup.chart.expect_complete(&clinician).await;
             whole.context(target.table)?;
             desk.page("/patients").await?.expect_status(200)?;
         }
@@ -157,18 +157,18 @@ async fn a_key_of_another_patient_in_a_patient_s_place_opens_nothing() -> anyhow
         let change = substitution.change(&mut setup.fixture.attacker).await?;
         // A cold app has to read the key.
         let mut attacker = setup.fixture.running.attacker().await?;
-        let tried = async {
+        let attempt = async {
             setup.restart().await?;
             let (read, page) = (client.get(&path).await?, setup.chart.page(&client).await?);
             Ok([read, page, put(&client, &added).await?])
         };
-        let responses = change.during(&mut attacker, tried).await?;
+        let responses = change.during(&mut attacker, attempt).await?;
         for (what, response) in ["read", "chart", "write"].into_iter().zip(&responses) {
             let tables = ["keys", "owners", "resource_versions"];
             let outcome = expect_no_disclosure(&setup.fixture.running, response, &tables).await;
             failures.note(what, outcome);
         }
-        setup.chart.is_whole(&client).await?;
+        setup.chart.expect_complete(&client).await?;
     }
     failures.into_result()
 }
@@ -208,7 +208,7 @@ async fn an_account_row_in_another_account_s_place_grants_no_access() -> anyhow:
             genuine: vec![(column, genuine.clone())],
             pretended: vec![(column, pretended.clone())],
         };
-        let tried = async {
+        let attempt = async {
             tokio::time::sleep(CACHE_EXPIRY).await;
             Ok([
                 desk.get(&clinical).await?,
@@ -216,7 +216,7 @@ async fn an_account_row_in_another_account_s_place_grants_no_access() -> anyhow:
             ])
         };
         for response in setup
-            .substitute_during(&substitution, Box::pin(tried))
+            .substitute_during(&substitution, Box::pin(attempt))
             .await?
         {
             let status = response.status.as_u16();

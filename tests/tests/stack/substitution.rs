@@ -115,10 +115,10 @@ impl SubstitutionSetup {
     pub(crate) async fn substitute_during<T>(
         &mut self,
         substitution: &Substitution<'_>,
-        tried: Pin<Box<impl Future<Output = anyhow::Result<T>>>>,
+        attempt: Pin<Box<impl Future<Output = anyhow::Result<T>>>>,
     ) -> anyhow::Result<T> {
         let change = substitution.change(&mut self.fixture.attacker).await?;
-        change.during(&mut self.fixture.attacker, tried).await
+        change.during(&mut self.fixture.attacker, attempt).await
     }
 
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {

@@ -49,7 +49,7 @@ async fn chain(status: &Status) -> anyhow::Result<(Uuid, Vec<(Entry, [u8; 32])>)
 
 /// Verifies the chain. Without the MAC keys only the hashes are verified, which suffices to find a
 /// missing event.
-fn check(chain: Uuid, entries: &[(Entry, [u8; 32])]) -> Result<u64, BrokenChain> {
+fn verify(chain: Uuid, entries: &[(Entry, [u8; 32])]) -> Result<u64, BrokenChain> {
     verify_chain(
         chain,
         entries.iter().map(|(entry, mac)| (entry, mac)),
@@ -105,7 +105,7 @@ async fn an_altered_or_deleted_audit_event_is_detected() -> anyhow::Result<()> {
         .expect_status(200)?;
     let (id, entries) = chain(&running.status).await?;
     assert!(entries.len() > 5);
-    assert_eq!(check(id, &entries), Ok(u64::try_from(entries.len())?));
+    assert_eq!(verify(id, &entries), Ok(u64::try_from(entries.len())?));
     let mut attacker = running.attacker().await?;
     let middle = entries.len() / 2;
     let event = entries[middle].0.event;
@@ -116,7 +116,7 @@ async fn an_altered_or_deleted_audit_event_is_detected() -> anyhow::Result<()> {
     let (id, entries) = chain(&running.status).await?;
     let expected = u64::try_from(middle)?;
     assert_eq!(
-        check(id, &entries),
+        verify(id, &entries),
         Err(BrokenChain::Counter {
             chain: id,
             expected
@@ -129,7 +129,7 @@ async fn an_altered_or_deleted_audit_event_is_detected() -> anyhow::Result<()> {
         .await?;
     let (id, entries) = chain(&running.status).await?;
     assert_eq!(
-        check(id, &entries),
+        verify(id, &entries),
         Err(BrokenChain::Previous {
             chain: id,
             counter: expected

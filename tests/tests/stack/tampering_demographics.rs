@@ -66,7 +66,7 @@ async fn demographics_that_are_moved_to_another_column_or_patient_do_not_open() 
 }
 
 /// The columns of demographics that differ between versions.
-const FIELDS: [&str; 13] = [
+const DEMOGRAPHICS_COLUMNS: [&str; 13] = [
     "row_id",
     "version",
     "family",
@@ -88,7 +88,7 @@ async fn restore_demographics_statement(
     patient: Uuid,
 ) -> anyhow::Result<String> {
     let mut set = Vec::new();
-    for column in FIELDS {
+    for column in DEMOGRAPHICS_COLUMNS {
         let sql = format!("SELECT CAST({column} AS CHAR) FROM demographics WHERE patient = ?");
         let sql = if column == "version" {
             sql
@@ -120,14 +120,14 @@ async fn demographics_of_a_former_version_are_neither_listed_nor_found() -> anyh
     put(&client, &victim).await?.expect_status(200)?;
     let second = restore_demographics_statement(&mut fixture.attacker, id).await?;
     let replay = Change::new(first, second);
-    let tried = async {
+    let attempt = async {
         let search = [("family", "Formername")];
         Ok([
             client.page("/patients").await?,
             client.search(&search).await?,
         ])
     };
-    let [listed, searched] = replay.during(&mut fixture.attacker, tried).await?;
+    let [listed, searched] = replay.during(&mut fixture.attacker, attempt).await?;
     fixture
         .running
         .expect_refused(&listed, &["demographics"])

@@ -63,7 +63,7 @@ impl Row {
 }
 
 /// Stores a patient and an observation.
-async fn chart(client: &Client) -> anyhow::Result<(Value, Value)> {
+async fn stored_chart(client: &Client) -> anyhow::Result<(Value, Value)> {
     let patient = fhir::patient();
     let observation = fhir::observation(&patient);
     client
@@ -109,14 +109,14 @@ async fn a_sealed_record_that_is_moved_to_another_place_does_not_open() -> anyho
     let mut attacker = running.attacker().await?;
     let riverside = attacker.organization("Riverside").await?;
     let lakeside = attacker.organization("Lakeside").await?;
-    let (patient, own) = chart(&here).await?;
+    let (patient, own) = stored_chart(&here).await?;
     let sibling = fhir::observation(&patient);
     here.bundle(&fhir::transaction(&[&sibling]))
         .await?
         .expect_status(200)?;
-    let (other_patient, others) = chart(&here).await?;
-    let (_, foreign) = chart(&there).await?;
-    let (bystander, _) = chart(&here).await?;
+    let (other_patient, others) = stored_chart(&here).await?;
+    let (_, foreign) = stored_chart(&there).await?;
+    let (bystander, _) = stored_chart(&here).await?;
     let row = |organization, kind, resource: &Value| Row {
         organization,
         kind,
@@ -164,7 +164,7 @@ async fn one_changed_bit_of_a_record_is_detected() -> anyhow::Result<()> {
     let clinician = running.clinician(Clinic::Riverside).await?;
     let mut attacker = running.attacker().await?;
     let organization = attacker.organization("Riverside").await?;
-    let (_, observation) = chart(&clinician).await?;
+    let (_, observation) = stored_chart(&clinician).await?;
     let row = Row {
         organization,
         kind: "Observation",
@@ -197,8 +197,8 @@ async fn a_record_that_is_moved_to_another_patient_or_version_is_refused() -> an
     let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let mut attacker = running.attacker().await?;
-    let (patient, observation) = chart(&clinician).await?;
-    let (other, _) = chart(&clinician).await?;
+    let (patient, observation) = stored_chart(&clinician).await?;
+    let (other, _) = stored_chart(&clinician).await?;
     let (mine, theirs) = (fhir::id(&patient), fhir::id(&other));
     let id = fhir::id(&observation);
     let path = format!("/fhir/{}", fhir::reference(&observation));

@@ -3,24 +3,24 @@
 
 use super::case::Case;
 use super::case::Expect;
-use super::case::Sees;
-use super::case::cut;
+use super::case::ExpectedMessage;
 use super::case::declined;
+use super::case::expected_form;
 use super::case::form;
+use super::case::incomplete;
 use super::case::passed;
-use super::case::sees_form;
 
 /// The limit of a form, in bytes.
-const SMALL: usize = 64 << 10;
+const FORM_LIMIT: usize = 64 << 10;
 
 /// The limit of a Bundle, in bytes.
-const BULK: usize = 8 << 20;
+const BUNDLE_LIMIT: usize = 8 << 20;
 
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = small();
-    cases.extend(bulk());
+    let mut cases = forms();
+    cases.extend(bundles());
     cases.extend(broken());
     cases
 }
@@ -42,29 +42,29 @@ fn length(length: usize) -> String {
 }
 
 /// Forms around their limit.
-fn small() -> Vec<Case> {
+fn forms() -> Vec<Case> {
     vec![
         passed(
             "a form as large as may be",
-            form(&length(SMALL), &body(SMALL)),
-            sees_form(&body(SMALL)),
+            form(&length(FORM_LIMIT), &body(FORM_LIMIT)),
+            expected_form(&body(FORM_LIMIT)),
         ),
         passed(
             "a form as large as may be, in chunks",
-            form(CHUNKED, &chunks(SMALL)),
-            sees_form(&body(SMALL)),
+            form(CHUNKED, &chunks(FORM_LIMIT)),
+            expected_form(&body(FORM_LIMIT)),
         ),
         declined(
             "a form that is a byte too large",
-            form(&length(SMALL + 1), &body(SMALL + 1)),
+            form(&length(FORM_LIMIT + 1), &body(FORM_LIMIT + 1)),
         ),
         declined(
             "a form that is a byte too large, in chunks",
-            form(CHUNKED, &chunks(SMALL + 1)),
+            form(CHUNKED, &chunks(FORM_LIMIT + 1)),
         ),
         declined(
             "a form with the announced length of a bundle",
-            form(&length(BULK), ""),
+            form(&length(BUNDLE_LIMIT), ""),
         ),
     ]
 }
@@ -79,36 +79,36 @@ fn bundle(fields: &str, rest: &str) -> String {
         )
 }
 
-fn sees_bundle(length: usize) -> Sees {
-    let mut sees = sees_form(&body(length));
-    sees.line = "POST /fhir HTTP/1.1".to_owned();
-    sees.fields = vec![(
+fn expected_bundle(length: usize) -> ExpectedMessage {
+    let mut wanted = expected_form(&body(length));
+    wanted.line = "POST /fhir HTTP/1.1".to_owned();
+    wanted.fields = vec![(
         "content-type".to_owned(),
         "application/fhir+json".to_owned(),
     )];
-    sees
+    wanted
 }
 
 /// Bundles around their limit.
-fn bulk() -> Vec<Case> {
+fn bundles() -> Vec<Case> {
     vec![
         passed(
             "a bundle as large as may be",
-            bundle(&length(BULK), &body(BULK)),
-            sees_bundle(BULK),
+            bundle(&length(BUNDLE_LIMIT), &body(BUNDLE_LIMIT)),
+            expected_bundle(BUNDLE_LIMIT),
         ),
         passed(
             "a bundle as large as may be, in chunks",
-            bundle(CHUNKED, &chunks(BULK)),
-            sees_bundle(BULK),
+            bundle(CHUNKED, &chunks(BUNDLE_LIMIT)),
+            expected_bundle(BUNDLE_LIMIT),
         ),
         declined(
             "a bundle that is a byte too large",
-            bundle(&length(BULK + 1), &body(BULK + 1)),
+            bundle(&length(BUNDLE_LIMIT + 1), &body(BUNDLE_LIMIT + 1)),
         ),
         Case::new(
             "a bundle that is a byte too large, in chunks",
-            bundle(CHUNKED, &chunks(BULK + 1)),
+            bundle(CHUNKED, &chunks(BUNDLE_LIMIT + 1)),
             Expect::Broken,
         ),
     ]
@@ -131,8 +131,11 @@ fn broken() -> Vec<Case> {
             Case::new(format!("{name} late in a body"), text, Expect::Broken)
         })
         .collect();
-    cases.push(cut("an end late in a chunked body", bundle(CHUNKED, begun)));
-    cases.push(cut(
+    cases.push(incomplete(
+        "an end late in a chunked body",
+        bundle(CHUNKED, begun),
+    ));
+    cases.push(incomplete(
         "an end late in a body",
         bundle(&length(500_000), &body(400_000)),
     ));

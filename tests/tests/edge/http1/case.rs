@@ -18,19 +18,19 @@ pub(crate) enum Expect {
     /// connection continues, then with the next request.
     Declined,
     /// Incomplete: there is no successful response, and the origin receives no complete request.
-    Cut,
+    Incomplete,
     /// Malformed after a part was forwarded: as [`Expect::Refused`], except that the origin
     /// receives the beginning of a request.
     Broken,
     /// The origin receives exactly these messages, and each gets a response.
-    Passed(Vec<Sees>),
+    Passed(Vec<ExpectedMessage>),
     /// The origin receives exactly these messages, and the bytes after them are refused.
-    PassedThenRefused(Vec<Sees>),
+    PassedThenRefused(Vec<ExpectedMessage>),
 }
 
 /// A message as the origin has to receive it, without the edge's own fields.
 #[derive(Clone, Debug)]
-pub(crate) struct Sees {
+pub(crate) struct ExpectedMessage {
     pub(crate) line: String,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -70,12 +70,16 @@ pub(super) fn declined(name: impl Into<String>, text: impl AsRef<str>) -> Case {
     Case::new(name, text, Expect::Declined)
 }
 
-pub(super) fn cut(name: impl Into<String>, text: impl AsRef<str>) -> Case {
-    Case::new(name, text, Expect::Cut)
+pub(super) fn incomplete(name: impl Into<String>, text: impl AsRef<str>) -> Case {
+    Case::new(name, text, Expect::Incomplete)
 }
 
-pub(super) fn passed(name: impl Into<String>, text: impl AsRef<str>, sees: Sees) -> Case {
-    Case::new(name, text, Expect::Passed(vec![sees]))
+pub(super) fn passed(
+    name: impl Into<String>,
+    text: impl AsRef<str>,
+    wanted: ExpectedMessage,
+) -> Case {
+    Case::new(name, text, Expect::Passed(vec![wanted]))
 }
 
 /// The bytes of a text whose characters stand for bytes: `\u{80}` is the byte 0x80.
@@ -96,8 +100,8 @@ pub(super) fn form(fields: &str, rest: &str) -> String {
 }
 
 /// What the origin receives of [`page`].
-pub(crate) fn sees_page() -> Sees {
-    Sees {
+pub(crate) fn expected_page() -> ExpectedMessage {
+    ExpectedMessage {
         line: PAGE.to_owned(),
         fields: Vec::new(),
         body: Vec::new(),
@@ -105,9 +109,9 @@ pub(crate) fn sees_page() -> Sees {
 }
 
 /// What the origin receives of [`form`].
-pub(super) fn sees_form(body: &str) -> Sees {
+pub(super) fn expected_form(body: &str) -> ExpectedMessage {
     let kind = ("content-type", "application/x-www-form-urlencoded");
-    Sees {
+    ExpectedMessage {
         line: FORM.to_owned(),
         fields: Vec::new(),
         body: bytes(body),
@@ -115,7 +119,7 @@ pub(super) fn sees_form(body: &str) -> Sees {
     .with(kind.0, kind.1)
 }
 
-impl Sees {
+impl ExpectedMessage {
     /// The same with an additional field.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));

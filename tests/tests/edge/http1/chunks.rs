@@ -3,20 +3,20 @@
 use super::case::Case;
 use super::case::Expect;
 use super::case::SMUGGLED;
-use super::case::cut;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
+use super::case::incomplete;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = sizes();
     cases.extend(ends());
-    cases.extend(whole());
+    cases.extend(well_formed());
     cases.extend(trailers());
     cases
 }
@@ -96,7 +96,7 @@ fn ends() -> Vec<Case> {
         ("an end in the midst of a size", "3"),
         ("no chunk at all", ""),
     ] {
-        cases.push(cut(
+        cases.push(incomplete(
             format!("a chunked body with {name}"),
             form(CHUNKED, body),
         ));
@@ -105,7 +105,7 @@ fn ends() -> Vec<Case> {
 }
 
 /// Well-formed bodies, all of which are forwarded in one form.
-fn whole() -> Vec<Case> {
+fn well_formed() -> Vec<Case> {
     let bodies = [
         ("in one chunk", "3\r\na=b\r\n0\r\n\r\n", "a=b"),
         (
@@ -140,26 +140,26 @@ fn whole() -> Vec<Case> {
     ];
     let mut cases: Vec<Case> = bodies
         .iter()
-        .map(|(name, body, sees)| {
+        .map(|(name, body, wanted)| {
             passed(
                 format!("a body {name}"),
                 form(CHUNKED, body),
-                sees_form(sees),
+                expected_form(wanted),
             )
         })
         .collect();
     let many = "1\r\na\r\n".repeat(300) + "0\r\n\r\n";
-    let sees = sees_form(&"a".repeat(300));
-    cases.push(passed("a body in 300 chunks", form(CHUNKED, &many), sees));
+    let wanted = expected_form(&"a".repeat(300));
+    cases.push(passed("a body in 300 chunks", form(CHUNKED, &many), wanted));
     cases.push(Case::new(
         "a chunked body and a page behind it",
         form(CHUNKED, "3\r\na=b\r\n0\r\n\r\n") + &page(""),
-        Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+        Expect::Passed(vec![expected_form("a=b"), expected_page()]),
     ));
     cases.push(Case::new(
         "a chunked body and something behind it",
         form(CHUNKED, "3\r\na=b\r\n0\r\n\r\n") + "X\r\n\r\n",
-        Expect::PassedThenRefused(vec![sees_form("a=b")]),
+        Expect::PassedThenRefused(vec![expected_form("a=b")]),
     ));
     cases
 }
@@ -182,7 +182,7 @@ fn trailers() -> Vec<Case> {
             passed(
                 format!("the trailer {trailer:?}"),
                 form(CHUNKED, &body),
-                sees_form("a=b"),
+                expected_form("a=b"),
             )
         })
         .collect();

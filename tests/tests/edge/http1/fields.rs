@@ -3,18 +3,18 @@
 use super::case::Case;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = hops();
+    let mut cases = hop_by_hop();
     cases.extend(upgrades());
     cases.extend(expectations());
-    cases.extend(once());
+    cases.extend(singletons());
     cases.extend(types());
     cases.extend(grammar());
     cases.extend(conditions());
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Hop-by-hop fields, and fields listed in `Connection`, are not forwarded.
-fn hops() -> Vec<Case> {
+fn hop_by_hop() -> Vec<Case> {
     let fields = [
         ("Keep-Alive", "Keep-Alive: timeout=600\r\n"),
         ("Proxy-Connection", "Proxy-Connection: keep-alive\r\n"),
@@ -66,18 +66,18 @@ fn hops() -> Vec<Case> {
         cases.push(passed(
             format!("{name}, dropped"),
             page(fields),
-            sees_page(),
+            expected_page(),
         ));
     }
     cases.push(passed(
         "a listed length, which a client must not list",
         form("Connection: content-length\r\nContent-Length: 3\r\n", "a=b"),
-        sees_form("a=b"),
+        expected_form("a=b"),
     ));
     cases.push(passed(
         "fields that pass",
         page("Authorization: Bearer abc\r\nAccept: text/html\r\nCookie: __Host-session=abc\r\n"),
-        sees_page()
+        expected_page()
             .with("authorization", "Bearer abc")
             .with("accept", "text/html")
             .with("cookie", "__Host-session=abc"),
@@ -116,7 +116,7 @@ fn expectations() -> Vec<Case> {
     for value in ["100-continue", "100-Continue", "100-CONTINUE"] {
         let fields = format!("Expect: {value}\r\nContent-Length: 3\r\n");
         let name = format!("the expectation {value}");
-        cases.push(passed(name, form(&fields, "a=b"), sees_form("a=b")));
+        cases.push(passed(name, form(&fields, "a=b"), expected_form("a=b")));
     }
     cases.push(passed(
         "an expectation with a chunked body",
@@ -124,12 +124,12 @@ fn expectations() -> Vec<Case> {
             "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
             "3\r\na=b\r\n0\r\n\r\n",
         ),
-        sees_form("a=b"),
+        expected_form("a=b"),
     ));
     cases.push(passed(
         "an expectation without a body",
         page("Expect: 100-continue\r\n"),
-        sees_page(),
+        expected_page(),
     ));
     for value in [
         "101-continue",
@@ -155,7 +155,7 @@ fn expectations() -> Vec<Case> {
 }
 
 /// Singleton fields that occur twice.
-fn once() -> Vec<Case> {
+fn singletons() -> Vec<Case> {
     let fields = [
         (
             "Authorization",
@@ -193,7 +193,7 @@ fn once() -> Vec<Case> {
     cases.push(passed(
         "a list in two fields",
         page("Accept: text/html\r\nAccept: text/plain\r\n"),
-        sees_page()
+        expected_page()
             .with("accept", "text/html")
             .with("accept", "text/plain"),
     ));
@@ -243,7 +243,7 @@ fn grammar() -> Vec<Case> {
             passed(
                 format!("{name}: {value}"),
                 text,
-                sees_page().with(name, value),
+                expected_page().with(name, value),
             )
         })
         .collect();
@@ -263,9 +263,9 @@ fn grammar() -> Vec<Case> {
     ] {
         let text =
             form("Content-Length: 3\r\n", "a=b").replace("application/x-www-form-urlencoded", kind);
-        let mut sees = sees_form("a=b");
-        sees.fields = vec![("content-type".to_owned(), kind.to_owned())];
-        cases.push(passed(format!("a form of the type {kind}"), text, sees));
+        let mut wanted = expected_form("a=b");
+        wanted.fields = vec![("content-type".to_owned(), kind.to_owned())];
+        cases.push(passed(format!("a form of the type {kind}"), text, wanted));
     }
     cases
 }
@@ -295,12 +295,12 @@ fn conditions() -> Vec<Case> {
     let with = |(name, value): &(&str, &str)| page(&format!("{name}: {value}\r\n"));
     let mut cases = Vec::new();
     for one in &kept {
-        let sees = sees_page().with(one.0, one.1);
-        cases.push(passed(format!("{}: {}", one.0, one.1), with(one), sees));
+        let wanted = expected_page().with(one.0, one.1);
+        cases.push(passed(format!("{}: {}", one.0, one.1), with(one), wanted));
     }
     for one in &dropped {
         let name = format!("{}: {}, dropped", one.0, one.1);
-        cases.push(passed(name, with(one), sees_page()));
+        cases.push(passed(name, with(one), expected_page()));
     }
     for one in [
         ("if-match", "1"),

@@ -4,10 +4,10 @@ use super::case::Case;
 use super::case::Expect;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_page;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_page;
 
 const HOST: &str = "clinic.example";
 
@@ -159,13 +159,13 @@ fn others() -> Vec<Case> {
         })
         .collect();
     let capitals = page("").replace("clinic.example", "CLINIC.Example");
-    cases.push(passed("the host in capitals", capitals, sees_page()));
+    cases.push(passed("the host in capitals", capitals, expected_page()));
     let padded = page("").replace("Host: clinic.example", "HOST:clinic.example  ");
-    cases.push(passed("the host between spaces", padded, sees_page()));
+    cases.push(passed("the host between spaces", padded, expected_page()));
     cases.push(Case::new(
         "another host in the second request",
         page("") + &page("").replace("Host: clinic.example", "Host: a, b"),
-        Expect::PassedThenRefused(vec![sees_page()]),
+        Expect::PassedThenRefused(vec![expected_page()]),
     ));
     cases
 }
@@ -195,11 +195,11 @@ fn absolute() -> Vec<Case> {
         "https://CLINIC.example/patients?page=2",
     );
     let mut cases = vec![
-        passed("a target with the own host", to(own, HOST), sees_page()),
+        passed("a target with the own host", to(own, HOST), expected_page()),
         passed(
             "a target with the own host in capitals",
             to(capitals, HOST),
-            sees_page(),
+            expected_page(),
         ),
         refused(
             "a target with the own host, and another host",

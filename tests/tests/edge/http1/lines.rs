@@ -6,12 +6,12 @@ use super::case::FORM;
 use super::case::PAGE;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 const HOST: &str = "Host: clinic.example\r\n\r\n";
 
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = malformed();
     cases.extend(other_protocols());
     cases.extend(methods());
-    cases.extend(around());
+    cases.extend(pipelining());
     cases.extend(empty_lines());
     cases
 }
@@ -226,9 +226,9 @@ fn methods() -> Vec<Case> {
         "a POST of a page",
         PAGE.replace("GET", "POST") + "\r\n" + HOST,
     ));
-    let mut sees = sees_page();
-    sees.line = PAGE.replacen("GET", "HEAD", 1);
-    let head = passed("a HEAD", page("").replacen("GET", "HEAD", 1), sees);
+    let mut wanted = expected_page();
+    wanted.line = PAGE.replacen("GET", "HEAD", 1);
+    let head = passed("a HEAD", page("").replacen("GET", "HEAD", 1), wanted);
     cases.push(head);
     cases
 }
@@ -239,7 +239,7 @@ fn empty_lines() -> Vec<Case> {
         passed(
             "an empty line before the request",
             format!("\r\n{}", page("")),
-            sees_page(),
+            expected_page(),
         ),
         refused(
             "two empty lines before the request",
@@ -260,12 +260,12 @@ fn empty_lines() -> Vec<Case> {
         Case::new(
             "an empty line between pages",
             format!("{}\r\n{}", page(""), page("")),
-            Expect::Passed(vec![sees_page(), sees_page()]),
+            Expect::Passed(vec![expected_page(), expected_page()]),
         ),
         Case::new(
             "a form, an empty line and a page",
             format!("{}\r\n{}", form("Content-Length: 3\r\n", "a=b"), page("")),
-            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+            Expect::Passed(vec![expected_form("a=b"), expected_page()]),
         ),
         Case::new(
             "chunks, an empty line and a page",
@@ -274,19 +274,19 @@ fn empty_lines() -> Vec<Case> {
                 form("Transfer-Encoding: chunked\r\n", "3\r\na=b\r\n0\r\n\r\n"),
                 page("")
             ),
-            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+            Expect::Passed(vec![expected_form("a=b"), expected_page()]),
         ),
         Case::new(
             "two empty lines between pages",
             format!("{}\r\n\r\n{}", page(""), page("")),
-            Expect::PassedThenRefused(vec![sees_page()]),
+            Expect::PassedThenRefused(vec![expected_page()]),
         ),
     ]
 }
 
 /// Bytes before a request line, and pipelined requests.
-fn around() -> Vec<Case> {
-    let pages = |count| Expect::Passed(vec![sees_page(); count]);
+fn pipelining() -> Vec<Case> {
+    let pages = |count| Expect::Passed(vec![expected_page(); count]);
     vec![
         refused("a bare LF before the request", format!("\n{}", page(""))),
         refused("a bare CR before the request", format!("\r{}", page(""))),
@@ -308,12 +308,12 @@ fn around() -> Vec<Case> {
         Case::new(
             "a page and something behind it",
             page("") + "X\r\n\r\n",
-            Expect::PassedThenRefused(vec![sees_page()]),
+            Expect::PassedThenRefused(vec![expected_page()]),
         ),
         Case::new(
             "a page and one without a host behind it",
             page("") + "GET /patients HTTP/1.1\r\n\r\n",
-            Expect::PassedThenRefused(vec![sees_page()]),
+            Expect::PassedThenRefused(vec![expected_page()]),
         ),
         refused(
             "half a page and a page",

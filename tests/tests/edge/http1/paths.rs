@@ -1,7 +1,7 @@
 //! Paths and queries: one form, known routes, no ambiguity.
 
 use super::case::Case;
-use super::case::Sees;
+use super::case::ExpectedMessage;
 use super::case::declined;
 use super::case::passed;
 use super::case::refused;
@@ -10,9 +10,9 @@ const PATIENT: &str = "/fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = malformed();
-    cases.extend(tricks());
+    cases.extend(ambiguous());
     cases.extend(queries());
-    cases.extend(good());
+    cases.extend(valid());
     cases
 }
 
@@ -56,7 +56,7 @@ fn malformed() -> Vec<Case> {
 }
 
 /// Well-formed targets that some server reads as another one.
-const TRICKS: &[&str] = &[
+const AMBIGUOUS: &[&str] = &[
     "*",
     "//",
     "///patients",
@@ -128,9 +128,9 @@ const TRICKS: &[&str] = &[
 ];
 
 /// Well-formed targets that some server reads as another one, and long ones.
-fn tricks() -> Vec<Case> {
+fn ambiguous() -> Vec<Case> {
     let case = |target: &&str| declined(format!("the path {target:?}"), get(target));
-    let mut cases: Vec<Case> = TRICKS.iter().map(case).collect();
+    let mut cases: Vec<Case> = AMBIGUOUS.iter().map(case).collect();
     let long = get(&format!("/{}", "a".repeat(6000)));
     cases.push(declined("a path of 6,000 letters", long));
     let deep = get(&"/a".repeat(2000));
@@ -174,7 +174,7 @@ fn queries() -> Vec<Case> {
 }
 
 /// A valid target of every kind of route.
-fn good() -> Vec<Case> {
+fn valid() -> Vec<Case> {
     let json = format!("{PATIENT}?_format=application%2Ffhir%2Bjson");
     let targets = [
         "/",
@@ -190,12 +190,12 @@ fn good() -> Vec<Case> {
     targets
         .iter()
         .map(|target| {
-            let sees = Sees {
+            let wanted = ExpectedMessage {
                 line: format!("GET {target} HTTP/1.1"),
                 fields: Vec::new(),
                 body: Vec::new(),
             };
-            passed(format!("the target {target}"), get(target), sees)
+            passed(format!("the target {target}"), get(target), wanted)
         })
         .collect()
 }

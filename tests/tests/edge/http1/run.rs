@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::case::Expect;
-use super::case::Sees;
+use super::case::ExpectedMessage;
 
 /// The longest that the end of a connection may take.
-pub(super) const END: Duration = Duration::from_secs(5);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An edge with one origin, and a counter of its requests.
 pub(crate) struct Probe {
@@ -49,13 +49,15 @@ impl Probe {
         // Web may close before it has read everything.
         let _ = connection.send(&case.bytes).await;
         match &case.expect {
-            Expect::Refused | Expect::Broken => refusal(&connection.read_rest(END).await, 0),
-            Expect::PassedThenRefused(sees) => {
-                refusal(&connection.read_rest(END).await, sees.len())
+            Expect::Refused | Expect::Broken => {
+                refusal(&connection.read_rest(CLOSE_TIMEOUT).await, 0)
             }
-            Expect::Cut => {
+            Expect::PassedThenRefused(wanted) => {
+                refusal(&connection.read_rest(CLOSE_TIMEOUT).await, wanted.len())
+            }
+            Expect::Incomplete => {
                 let _ = connection.shutdown().await;
-                let rest = connection.read_rest(END).await;
+                let rest = connection.read_rest(CLOSE_TIMEOUT).await;
                 ensure!(rest.closed, "the connection is still open");
                 let statuses = rest.statuses();
                 ensure!(
@@ -65,7 +67,7 @@ impl Probe {
                 Ok(())
             }
             Expect::Declined => self.declined(connection).await,
-            Expect::Passed(sees) => self.passed(connection, sees, case.closes).await,
+            Expect::Passed(wanted) => self.passed(connection, wanted, case.closes).await,
         }
     }
 
@@ -76,7 +78,7 @@ impl Probe {
         ensure!(is_refusal(status), "the status is {status}");
         let (line, request) = self.next("Connection: close\r\n");
         let _ = connection.send(request.as_bytes()).await;
-        let rest = connection.read_rest(END).await;
+        let rest = connection.read_rest(CLOSE_TIMEOUT).await;
         ensure!(rest.closed, "the connection is still open");
         let responses = rest.statuses();
         let refused = responses.iter().filter(|&&status| is_refusal(status));
@@ -92,14 +94,14 @@ impl Probe {
     async fn passed(
         &mut self,
         mut connection: RawConnection,
-        sees: &[Sees],
+        wanted: &[ExpectedMessage],
         closes: bool,
     ) -> anyhow::Result<()> {
-        for sees in sees {
-            let method = sees.line.split(' ').next().unwrap_or_default();
+        for wanted in wanted {
+            let method = wanted.line.split(' ').next().unwrap_or_default();
             let (_, response) = connection.response(method).await?;
             ensure!(response.status == 200, "the status is {}", response.status);
-            let echo = format!("{}\n{}", sees.line, sees.body.len());
+            let echo = format!("{}\n{}", wanted.line, wanted.body.len());
             ensure!(
                 method == "HEAD" || response.text() == echo,
                 "the response to another request: {}",
@@ -107,7 +109,7 @@ impl Probe {
             );
         }
         if closes {
-            let rest = connection.read_rest(END).await;
+            let rest = connection.read_rest(CLOSE_TIMEOUT).await;
             let statuses = rest.statuses();
             ensure!(
                 rest.closed && rest.bytes.is_empty(),
@@ -117,7 +119,7 @@ impl Probe {
         }
         let (line, request) = self.next("Connection: close\r\n");
         connection.send(request.as_bytes()).await?;
-        let rest = connection.read_rest(END).await;
+        let rest = connection.read_rest(CLOSE_TIMEOUT).await;
         ensure!(
             rest.closed && rest.statuses() == [200] && ends_with_echo(&rest, &line),
             "the next request: {:?}",
@@ -154,7 +156,7 @@ impl Probe {
         let origin = self.edge.origin()?;
         let mut seen = origin.take_record();
         // Web has to abort an incomplete request soon.
-        if matches!(expect, Expect::Cut | Expect::Broken) {
+        if matches!(expect, Expect::Incomplete | Expect::Broken) {
             for _ in 0..100 {
                 if seen.incomplete.is_empty() {
                     break;
@@ -206,7 +208,7 @@ pub(crate) fn compare(expect: &Expect, seen: &OriginRecord) -> anyhow::Result<()
     let nothing = Vec::new();
     let expected = match expect {
         Expect::Passed(these) | Expect::PassedThenRefused(these) => these,
-        Expect::Refused | Expect::Declined | Expect::Cut | Expect::Broken => &nothing,
+        Expect::Refused | Expect::Declined | Expect::Incomplete | Expect::Broken => &nothing,
     };
     ensure!(
         seen.malformed.is_empty(),
@@ -235,12 +237,12 @@ pub(crate) fn compare(expect: &Expect, seen: &OriginRecord) -> anyhow::Result<()
 
 /// Asserts that the message has the client's forwarded fields and the edge's own fields, and no
 /// others.
-pub(crate) fn fields(sees: &Sees, message: &Message) -> anyhow::Result<()> {
+pub(crate) fn fields(wanted: &ExpectedMessage, message: &Message) -> anyhow::Result<()> {
     let (own, mut others): (Vec<_>, Vec<_>) = message
         .fields()
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .partition(|(name, _)| OWN.contains(&name.as_str()));
-    let mut expected = sees.fields.clone();
+        .partition(|(name, _)| EDGE_FIELDS.contains(&name.as_str()));
+    let mut expected = wanted.fields.clone();
     expected.sort();
     others.sort();
     ensure!(others == expected, "the origin saw the fields {others:?}");
@@ -266,7 +268,7 @@ pub(crate) fn fields(sees: &Sees, message: &Message) -> anyhow::Result<()> {
 }
 
 /// The fields that the edge sets itself.
-const OWN: [&str; 9] = [
+const EDGE_FIELDS: [&str; 9] = [
     "host",
     "x-forwarded-for",
     "x-forwarded-proto",

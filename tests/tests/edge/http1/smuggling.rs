@@ -5,12 +5,12 @@ use super::case::Case;
 use super::case::Expect;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = both();
@@ -192,7 +192,7 @@ fn variants() -> Vec<Case> {
         cases.push(passed(
             format!("a coding in {name}"),
             text,
-            sees_form("a=b"),
+            expected_form("a=b"),
         ));
     }
     cases
@@ -223,17 +223,17 @@ fn without_a_body() -> Vec<Case> {
         passed(
             "a page with a body of no bytes",
             page("Content-Length: 0\r\n"),
-            sees_page(),
+            expected_page(),
         ),
         passed(
             "a form whose body is a request",
             form(&fields, SMUGGLED),
-            sees_form(SMUGGLED),
+            expected_form(SMUGGLED),
         ),
         Case::new(
             "a form without a length, then a page",
             form("Content-Length: 0\r\n", "") + &page(""),
-            Expect::Passed(vec![sees_form(""), sees_page()]),
+            Expect::Passed(vec![expected_form(""), expected_page()]),
         ),
     ]
 }

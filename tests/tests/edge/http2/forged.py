@@ -2,7 +2,7 @@
 
 import pathlib
 
-from case import PAGE, Case, ask
+from case import PAGE, Case, request
 from expected import served_or_refused
 
 ATTEMPTS = pathlib.Path(__file__).parent.parent / "forged.txt"
