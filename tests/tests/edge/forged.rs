@@ -34,7 +34,7 @@ pub(crate) fn has_only_own_values(message: &Message) -> anyhow::Result<()> {
         .filter(|line| !own.iter().any(|own| line.starts_with(own)));
     for line in lines {
         let mark = FORGED_MARKERS.iter().find(|mark| line.contains(**mark));
-        ensure!(mark.is_none(), "the origin saw {line}");
+        ensure!(mark.is_none(), "the origin received {line}");
     }
     for id in [
         "0af7651916cd43dd",
@@ -42,7 +42,7 @@ pub(crate) fn has_only_own_values(message: &Message) -> anyhow::Result<()> {
         "000000000666",
         "forged",
     ] {
-        ensure!(!head.contains(id), "the origin saw {id}");
+        ensure!(!head.contains(id), "the origin received {id}");
     }
     fields(&expected_page(), message)
 }
@@ -93,7 +93,7 @@ async fn attempt_over_http1(probe: &mut Probe, attempt: &str) -> anyhow::Result<
         (200, [message]) => has_only_own_values(message).map(|()| true),
         (status, []) if is_refusal(status) => Ok(false),
         (status, messages) => {
-            anyhow::bail!("the status is {status}, and the origin saw {messages:?}")
+            anyhow::bail!("the status is {status}, and the origin received {messages:?}")
         }
     }
 }

@@ -62,34 +62,35 @@ impl Change {
     ) -> LocalBoxFuture<'a, anyhow::Result<T>> {
         let attempt = Box::pin(attempt);
         Box::pin(async move {
-            let (made, whole) = self.make(attacker).await;
-            let outcome = match whole {
+            let (executed, result) = self.execute(attacker).await;
+            let outcome = match result {
                 Ok(()) => attempt.await,
                 Err(error) => Err(error),
             };
-            let made = self.0.iter().take(made).rev();
-            let mut taken_back = Ok(());
-            for statement in made.flat_map(|(_, back)| back) {
+            let executed = self.0.iter().take(executed).rev();
+            let mut reverted = Ok(());
+            for statement in executed.flat_map(|(_, back)| back) {
                 let done = attacker.execute(statement, &[]).await;
                 let done = done.with_context(|| format!("not reverted: {statement}"));
-                taken_back = taken_back.and(done.map(|_rows| ()));
+                reverted = reverted.and(done.map(|_rows| ()));
             }
-            taken_back.and(outcome)
+            reverted.and(outcome)
         })
     }
 
     /// Executes the statements. Returns how many were executed, and the error of the next one.
-    async fn make(&self, attacker: &mut Attacker) -> (usize, anyhow::Result<()>) {
-        for (made, (there, _)) in self.0.iter().enumerate() {
-            if let Err(error) = execute(attacker, there).await {
-                return (made, Err(error));
+    async fn execute(&self, attacker: &mut Attacker) -> (usize, anyhow::Result<()>) {
+        for (executed, (there, _)) in self.0.iter().enumerate() {
+            if let Err(error) = execute_changing(attacker, there).await {
+                return (executed, Err(error));
             }
         }
         (self.0.len(), Ok(()))
     }
 }
 
-async fn execute(attacker: &mut Attacker, statement: &str) -> anyhow::Result<()> {
+/// Executes a statement; an `UPDATE` must change rows, so that no test passes without its tampering.
+async fn execute_changing(attacker: &mut Attacker, statement: &str) -> anyhow::Result<()> {
     let touched = attacker.execute(statement, &[]).await;
     let touched = touched.with_context(|| statement.to_owned())?;
     let changes_rows = statement.starts_with("UPDATE");

@@ -216,18 +216,18 @@ pub(crate) fn compare(expect: &Expect, seen: &OriginRecord) -> anyhow::Result<()
         seen.malformed
     );
     if let Some(rest) = seen.incomplete.first() {
-        bail!("the origin saw {:?}", String::from_utf8_lossy(rest));
+        bail!("the origin received {:?}", String::from_utf8_lossy(rest));
     }
     let lines: Vec<&str> = seen.messages.iter().map(Message::line).collect();
     ensure!(
         expected.len() == seen.messages.len(),
-        "the origin saw {lines:?}"
+        "the origin received {lines:?}"
     );
     for (one, message) in expected.iter().zip(&seen.messages) {
-        ensure!(message.line() == one.line, "the origin saw {lines:?}");
+        ensure!(message.line() == one.line, "the origin received {lines:?}");
         ensure!(
             message.body == one.body,
-            "the origin saw the body {:?}",
+            "the origin received the body {:?}",
             String::from_utf8_lossy(&message.body)
         );
         fields(one, message)?;
@@ -245,11 +245,17 @@ pub(crate) fn fields(wanted: &ExpectedMessage, message: &Message) -> anyhow::Res
     let mut expected = wanted.fields.clone();
     expected.sort();
     others.sort();
-    ensure!(others == expected, "the origin saw the fields {others:?}");
+    ensure!(
+        others == expected,
+        "the origin received the fields {others:?}"
+    );
     for (name, value) in &own {
-        ensure!(is_own_value(name, value), "the origin saw {name}: {value}");
+        ensure!(
+            is_own_value(name, value),
+            "the origin received {name}: {value}"
+        );
         let count = own.iter().filter(|(other, _)| other == name).count();
-        ensure!(count == 1, "the origin saw {name} {count} times");
+        ensure!(count == 1, "the origin received {name} {count} times");
     }
     let needed = [
         "host",
@@ -261,7 +267,7 @@ pub(crate) fn fields(wanted: &ExpectedMessage, message: &Message) -> anyhow::Res
     for name in needed {
         ensure!(
             own.iter().any(|(own, _)| own == name),
-            "the origin saw no {name}"
+            "the origin received no {name}"
         );
     }
     Ok(())
