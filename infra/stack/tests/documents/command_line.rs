@@ -57,7 +57,10 @@ impl CommandLine {
             if word.starts_with('-') {
                 expects_value = self.option(&path, word)?;
             } else if let Some(next) = accepted.commands.get(word) {
-                path = format!("{path} {next}").trim().to_owned();
+                if !path.is_empty() {
+                    path.push(' ');
+                }
+                path.push_str(next);
             } else if !accepted.has_arguments {
                 return Err(format!("`{path}` takes no `{word}`"));
             }

@@ -113,7 +113,7 @@ impl Document {
                 let Some((file, rest)) = after.split_once(')') else {
                     continue;
                 };
-                if !file.ends_with(".rs") || !rest.starts_with(':') {
+                if Path::new(file).extension() != Some("rs".as_ref()) || !rest.starts_with(':') {
                     continue;
                 }
                 let cell = rest.split(['|', '[']).next().unwrap_or_default();
