@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::repository::Repository;
 
-/// Commands that programs of their own carry out, and where their sources are. To ask them would build them.
+/// Commands with a program of their own, and its sources. To run it for its help would build it.
 const ELSEWHERE: [(&str, &str); 2] = [
     ("bench", "infra/bench/src"),
     ("infra", "infra/aws/posture/src"),
@@ -25,7 +25,7 @@ struct Accepted {
 pub(crate) struct CommandLine(BTreeMap<String, Accepted>);
 
 impl CommandLine {
-    /// Asks `cargo stack` for its help, and its programs' sources for theirs.
+    /// Reads the help of `cargo stack`, and the declarations in the sources of its other programs.
     pub(crate) fn read(repository: &Repository) -> Self {
         let mut known = BTreeMap::new();
         help(&[], &mut known);

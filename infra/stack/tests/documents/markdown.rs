@@ -57,7 +57,7 @@ impl Document {
         self.prose.iter().flat_map(of_line).collect()
     }
 
-    /// What stands in backticks.
+    /// The code in backticks.
     pub(crate) fn inline_code(&self) -> Vec<String> {
         let of_line = |line: &String| -> Vec<String> {
             let odd = line.split('`').skip(1).step_by(2);
@@ -66,7 +66,7 @@ impl Document {
         self.prose.iter().flat_map(of_line).collect()
     }
 
-    /// Whether a link to a heading arrives, by the rules of GitHub.
+    /// Whether a heading has this anchor, by the rules of GitHub.
     pub(crate) fn has_heading(&self, anchor: &str) -> bool {
         let mut seen: HashMap<String, u32> = HashMap::new();
         let headings = self.prose.iter().filter(|line| line.starts_with('#'));
@@ -91,7 +91,7 @@ impl Document {
         let rest = lines.flat_map(|line| line.split("cargo stack ").skip(1));
         let ends = |at: char| matches!(at, '#' | ';' | ')' | '&' | '>' | '<');
         rest.filter_map(|rest| rest.split(ends).next())
-            // A block for people says what a command does after two spaces.
+            // In some blocks an explanation follows after two spaces.
             .filter_map(|command| command.split("  ").next())
             .map(|command| command.trim().to_owned())
             .filter(|command| !command.is_empty())

@@ -71,7 +71,7 @@ impl Repository {
     }
 
     /// Whether a path that a document in `folder` names exists: below the root, or below the document's folder at any
-    /// depth, as in `screen/injection.rs`. A star stands for any file.
+    /// depth, as in `screen/injection.rs`. A star matches any file.
     pub(crate) fn has_path(&self, path: &str, folder: &Path) -> bool {
         let fixed = path.split_once('*').map_or(path, |(before, _)| {
             before.rsplit_once('/').map_or("", |(folder, _)| folder)
