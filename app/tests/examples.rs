@@ -44,6 +44,7 @@ fn every_example_applies_to_these_sources_and_touches_at_most_four_files() {
         [
             "Add a PHI field",
             "Add a resource type with a page",
+            "Add a page",
             "Add a role",
             "Add an endpoint that discloses",
         ]

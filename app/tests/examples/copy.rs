@@ -35,11 +35,17 @@ pub(crate) fn lift_workspace(folder: &Path) {
     for part in ["Cargo.lock", "Cargo.toml", ".cargo"] {
         fs::rename(crates(folder).join(part), folder.join(part)).unwrap();
     }
+    // The crate `product` reads the root manifest, which is one folder higher in the copy.
+    let product = crates(folder).join("infra/product/src/lib.rs");
+    let text = fs::read_to_string(&product).unwrap();
+    let text = text.replace("\"../../../Cargo.toml\"", "\"../../../../Cargo.toml\"");
+    fs::write(product, text).unwrap();
     let manifest = folder.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     let lines = text.lines().map(|line| {
         let item = |before: &str| (format!("{before}\""), format!("{before}\"{CRATES}/"));
-        let items = if line.starts_with("members = [") {
+        let lists_members = ["members = [", "default-members = ["];
+        let items = if lists_members.iter().any(|it| line.starts_with(it)) {
             vec![item("["), item(", ")]
         } else {
             vec![item("{ path = ")]
