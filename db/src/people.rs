@@ -1,4 +1,4 @@
-//! Table `people`: the people who can sign in.
+//! Table `people`: persons that can sign in.
 
 use db_macros::table;
 use phi_types::IndexToken;
@@ -17,7 +17,7 @@ use crate::requested::ensure;
 use crate::requested::ensure_all;
 
 table! {
-    /// A person who can sign in.
+    /// A person that can sign in.
     pub struct PersonRow: PEOPLE, row row_id, select select_people {
         /// The organization that the person works for.
         1 organization: OrganizationId,
@@ -35,13 +35,13 @@ table! {
         7 role: String,
         /// Whether the person may sign in.
         8 active: bool,
-        /// When the person was added.
+        /// The time at which the person was added.
         9 created_at: OffsetDateTime,
     }
 }
 
 impl Database {
-    /// The person of any organization who signs in with this address.
+    /// The person, of any organization, whose sign-in address has this token.
     ///
     /// # Errors
     /// See [`Error`].
@@ -98,7 +98,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds a person.
+    /// Inserts a person.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] for an e-mail address in use.

@@ -58,7 +58,7 @@ pub(super) const SAME: usize = 1;
 /// Another person and patient, of another organization.
 pub(super) const ELSEWHERE: usize = 2;
 
-/// The keys as they were made. The database cannot lie about these.
+/// A key store in memory, which the database cannot alter.
 #[derive(Clone, Default)]
 pub(super) struct Truthful(Arc<MemoryKeys>);
 
@@ -81,7 +81,7 @@ impl KeyStore for Truthful {
     }
 }
 
-/// One row of each table.
+/// A subject: one genuine row of each table.
 pub(super) struct Subject {
     pub(super) organization: OrganizationRow,
     pub(super) person: PersonRow,
@@ -96,7 +96,7 @@ pub(super) struct Subject {
     pub(super) demographics: DemographicsRow,
     /// The head of the Patient whose fields these are.
     pub(super) patient_head: ResourceRow,
-    /// The record number that is sealed in `demographics` and that `token` stands for.
+    /// The record number that is sealed in `demographics`.
     pub(super) number: String,
     pub(super) token: PatientToken,
     /// The event that wrote `head`.
@@ -116,7 +116,7 @@ impl Subject {
     }
 }
 
-/// A database with the rows of all subjects, and the keyring that knows the truth.
+/// A database with the rows of all subjects, and a keyring whose keys the database cannot alter.
 pub(super) struct World {
     pub(super) scratch: Scratch,
     pub(super) app: Database,
@@ -162,6 +162,7 @@ impl World {
     }
 }
 
+/// Generates the keys and rows of subjects.
 struct Maker {
     keyring: Keyring<Truthful>,
     store: Truthful,
@@ -223,7 +224,7 @@ impl Maker {
         let entry = scope.scope.seal(demographics.row_id, &b"{}".to_vec());
         demographics.roster_entry = entry.unwrap();
         let demographics = authorization.authenticate(demographics);
-        // Owned by another patient, so that it is no part of the chart.
+        // With another owner, so that it is not part of the chart.
         let patient_head = authorization.authenticate(ResourceRow {
             id: patient.uuid(),
             version: demographics.version,
@@ -296,7 +297,7 @@ impl Maker {
             rows: RowsCommitment::of(&rows),
         };
         let entry = HashChain::begin(id()).place(&[unplaced])[0].clone();
-        // A year of its own, since an organization has each of them once.
+        // Another year for each event, since an organization has one key for each year.
         let year = Owner::AuditYear(2026 - u16::try_from(head.version).unwrap());
         let scope = self.scope(head.organization, year).await.scope;
         EventRow {
@@ -309,12 +310,12 @@ impl Maker {
     }
 }
 
-/// Replaces the floor of the other tests, whose MAC verifies under no key, by a genuine one.
+/// Replaces the floor of `Scratch`, whose MAC verifies under no key, by a genuine one.
 async fn store_floor(scratch: &Scratch, system: &AuthorizationKey) {
     let mut owner = scratch.connect("migrate").await;
     owner.execute("DELETE FROM release_floor").await.unwrap();
     let floor = system.authenticate(rows::release_floor());
-    let first = scratch.app().begin_first(&floor).await.unwrap();
+    let first = scratch.app().begin_with_first_floor(&floor).await.unwrap();
     first.commit().await.unwrap();
 }
 
