@@ -1,4 +1,4 @@
-//! Table `people`: persons that can sign in.
+//! Table `people`: the people who can sign in.
 
 use db_macros::table;
 use phi_types::IndexToken;
@@ -17,7 +17,7 @@ use crate::requested::ensure;
 use crate::requested::ensure_all;
 
 table! {
-    /// A person that can sign in.
+    /// A person who can sign in.
     pub struct PersonRow: PEOPLE, row row_id, select select_people {
         /// The organization that the person works for.
         1 organization: OrganizationId,

@@ -154,8 +154,8 @@ impl Transaction {
     /// The heads of the resources `keys`, as far as they exist, locked until the transaction ends.
     ///
     /// The query forces the order of the join and the index: otherwise the server scans a small table, and waits for the
-    /// lock of every row that it reads. (MySQL does not lock rows for a `JSON_TABLE` outside a subquery.) The keys are in
-    /// order, so that two transactions that lock the same rows do not deadlock.
+    /// lock of every row that it reads. (`JSON_TABLE` is in a subquery because MySQL cannot lock it directly.) The keys
+    /// are in order, so that two transactions that lock the same rows do not deadlock.
     ///
     /// # Errors
     /// See [`Error`].

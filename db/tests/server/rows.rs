@@ -199,7 +199,7 @@ pub(super) fn demographics(organization: OrganizationId) -> DemographicsRow {
     }
 }
 
-/// A person that can sign in.
+/// A person who can sign in.
 pub(super) fn person(organization: OrganizationId) -> PersonRow {
     PersonRow {
         organization,

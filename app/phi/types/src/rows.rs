@@ -1,8 +1,8 @@
 //! The tagged encoding of authenticated rows.
 //!
 //! `"row/2" | organization[16] | MAC key id[16] | table tag[2] | columns`, where a column is
-//! `tag[2] | type[1] | length[4] | bytes`. Columns stand in ascending order of their permanent tags; one
-//! without a value is left out, so that a column added later changes no stored MAC.
+//! `tag[2] | type[1] | length[4] | bytes`. Columns are in ascending order of their permanent tags. A column without a
+//! value is left out, so that a column that is added later changes no stored MAC.
 
 use std::fmt;
 

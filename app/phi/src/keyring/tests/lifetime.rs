@@ -144,7 +144,7 @@ async fn a_cache_holds_no_more_than_it_may_and_keeps_what_is_used() {
     assert!((60..=80).contains(&held), "{held}");
 }
 
-/// The future of every handler holds one of these.
+/// The future of every handler contains one of these.
 #[tokio::test]
 async fn a_future_that_loads_a_key_is_small() {
     let world = World::new().await;
