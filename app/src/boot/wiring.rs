@@ -42,7 +42,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
         ..config.database.clone()
     });
     let keys = Keys::connect(&config.keys, key_store).await?;
-    database.verify_floor_with(Arc::new(SystemFloor::new(keys.clone())));
+    database.set_floor_verifier(Arc::new(SystemFloor::new(keys.clone())));
     let feed = ChangeFeed::new(database.clone(), keys.clone());
     let callers = Callers::new(
         database.clone(),

@@ -55,7 +55,7 @@ pub(crate) async fn request_context(mut request: Request, next: Next) -> Respons
     let format = error_format(request.uri().path(), headers);
     let get = request.method() == Method::GET;
     let span = tracing::info_span!("request", request_id = %id);
-    telemetry::trace::follow(headers, &span);
+    telemetry::trace::set_parent(headers, &span);
     request.extensions_mut().insert(RequestOrigin {
         request: id.uuid(),
         source,

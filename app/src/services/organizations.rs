@@ -110,7 +110,7 @@ impl Organizations {
         let mut transaction = if organization == OrganizationId::SYSTEM {
             let floor = first_floor(key, now);
             rows.push(written(&floor));
-            self.database.begin_first(&floor).await?
+            self.database.begin_with_first_floor(&floor).await?
         } else {
             self.database.begin().await?
         };

@@ -214,7 +214,7 @@ impl LoginThrottle {
         if !attempt.is_evident {
             let (current, expires_on) = evidence.current();
             self.database
-                .keep_address_evidence(current, expires_on)
+                .store_address_evidence(current, expires_on)
                 .await?;
         }
         Ok(())

@@ -136,7 +136,7 @@ impl RosterReader {
             };
             let bytes = self
                 .keys
-                .open_beside(requested, &row.entry, row.key.as_ref());
+                .open_with_key(requested, &row.entry, row.key.as_ref());
             let entry = match bytes.await {
                 Ok(bytes) => RosterEntry::from_bytes(&bytes).ok(),
                 // No row of a destroyed patient stays behind.

@@ -121,7 +121,7 @@ impl Rosters {
         feed: &Followed,
     ) -> Option<Batch> {
         loop {
-            if !self.keys.is_warm(organization) {
+            if !self.keys.is_open(organization) {
                 return None;
             }
             tokio::select! {
@@ -138,7 +138,7 @@ impl RosterReader {
     async fn read_with_retry(&self, patients: &[PatientId]) -> Result<Vec<Opened>, ServiceError> {
         loop {
             match self.read(patients).await {
-                Err(ServiceError::Unavailable(_)) if self.keys.is_warm(self.organization) => {
+                Err(ServiceError::Unavailable(_)) if self.keys.is_open(self.organization) => {
                     tokio::time::sleep(RETRY).await;
                 }
                 opened => return opened,

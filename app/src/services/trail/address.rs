@@ -70,7 +70,7 @@ impl AuditTrail {
                 row_id,
                 address: scope.seal(row_id, &address)?,
             };
-            self.database.keep_address(&row).await?;
+            self.database.store_address(&row).await?;
             self.addresses.insert(pseudonym);
         }
         Ok(format!("{:032x}", u128::from_be_bytes(pseudonym.pseudonym)))

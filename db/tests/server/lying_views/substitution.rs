@@ -1,4 +1,4 @@
-//! Views, and tables where a query names an index, in the place of tables.
+//! The replacement of tables by views that show one forged row, or by tables where a query does not work on views.
 
 use sqlx::Executor as _;
 use sqlx::Row as _;
@@ -7,19 +7,19 @@ use sqlx::mysql::MySqlConnection;
 use super::world::Subject;
 use super::world::World;
 
-/// Where the value of a column comes from.
+/// The source of a column's value in a view.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
     /// The requested row.
     Victim,
     /// The other genuine row.
     Other,
-    /// Either, decided anew at each evaluation: a row can satisfy WHERE with the requested value and be returned with
-    /// the other one.
+    /// Either row, chosen at random at each evaluation: a row can satisfy WHERE with the requested value and be returned
+    /// with the other one.
     Either,
 }
 
-/// Columns by which queries ask and that hold numbers.
+/// Columns with numbers by which queries select.
 const NUMBERS: [&str; 6] = [
     "owner_kind",
     "purpose",
@@ -29,24 +29,24 @@ const NUMBERS: [&str; 6] = [
     "table_tag",
 ];
 
-/// Changes its value at one call in six: sooner or later between the evaluation of WHERE and that of the SELECT list.
-/// Declared deterministic, so that the servers merge the view into the query and evaluate it more than once.
+/// A function that changes its value at one call in six, and so sooner or later between the evaluation of WHERE and that of
+/// the SELECT list. Declared deterministic, so that the servers merge the view into the query and evaluate it repeatedly.
 const IS_BEFORE: &str =
     "CREATE FUNCTION IF NOT EXISTS is_before(v VARBINARY(512)) RETURNS INT DETERMINISTIC NO SQL
     BEGIN SET @before = COALESCE(@before, 1) XOR (RAND() < 0.17); RETURN @before; END";
 
-/// A database in which some tables are in the hands of a liar.
-pub(super) struct Liar<'a> {
+/// Some tables of a database, replaced.
+pub(super) struct Substitution<'a> {
     world: &'a World,
     connection: MySqlConnection,
-    /// Whether tables stand in for tables: a query that names an index does not work on a view.
+    /// Whether tables replace the tables: a query that names an index does not work on a view.
     on_tables: bool,
     tables: Vec<&'static str>,
 }
 
-impl<'a> Liar<'a> {
-    /// Takes the tables over.
-    pub(super) async fn over(world: &'a World, tables: Vec<&'static str>, on_tables: bool) -> Self {
+impl<'a> Substitution<'a> {
+    /// Replaces the tables.
+    pub(super) async fn of(world: &'a World, tables: Vec<&'static str>, on_tables: bool) -> Self {
         let mut connection = world.scratch.connect("migrate").await;
         execute(&mut connection, IS_BEFORE).await;
         for table in &tables {
@@ -95,7 +95,7 @@ impl<'a> Liar<'a> {
         row.get_unchecked::<i64, _>(0) == 1
     }
 
-    /// Replaces what the table shows by one row.
+    /// Makes one row the content of a replaced table.
     pub(super) async fn show(
         &mut self,
         table: &str,
@@ -111,7 +111,7 @@ impl<'a> Liar<'a> {
             let value = match source(column) {
                 Source::Victim => v,
                 Source::Other => o,
-                // IF makes another type of a number, which the driver would refuse for that reason alone.
+                // `IF` changes the type of a number, which the driver would refuse.
                 Source::Either if NUMBERS.contains(&column.as_str()) => v,
                 Source::Either => format!("IF(is_before({v}), {v}, {o})"),
             };
@@ -134,7 +134,7 @@ impl<'a> Liar<'a> {
         }
     }
 
-    /// Replaces what `resources` shows by the requested row, with another spelling of its type that satisfies WHERE.
+    /// Makes the requested row the content of `resources`, with another spelling of its type that satisfies WHERE.
     pub(super) async fn show_another_spelling(&mut self) {
         let columns = self.columns("resources").await;
         let values: Vec<String> = columns
@@ -155,7 +155,7 @@ impl<'a> Liar<'a> {
         execute(&mut self.connection, &create).await;
     }
 
-    /// Puts the tables back.
+    /// Restores the tables.
     pub(super) async fn undo(mut self) {
         let kind = if self.on_tables { "TABLE" } else { "VIEW" };
         for table in std::mem::take(&mut self.tables) {
