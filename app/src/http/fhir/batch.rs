@@ -35,7 +35,7 @@ use fhir::bundle::EntryJson;
 use fhir::bundle::EntryResponse;
 use fhir::bundle::ResourceWrite;
 use fhir::bundle::Segment;
-use fhir::bundle::entry_place;
+use fhir::bundle::entry_path;
 use fhir::bundle::segments;
 
 /// A batch that is being carried out.
@@ -213,7 +213,7 @@ impl<'a> BatchExecutor<'a> {
         let room = self.outcomes_room.checked_sub(response.len());
         match room.filter(|_| self.reserved.grow(2 * response.len()).is_ok()) {
             Some(room) => self.outcomes_room = room,
-            None => response = EntryResponse::Unexplained(status).into(),
+            None => response = EntryResponse::StatusOnly(status).into(),
         }
         let refused = NotPhi::assert(response, "an outcome holds no value");
         self.responses.insert(entry, refused.into());
@@ -227,7 +227,7 @@ impl<'a> BatchExecutor<'a> {
             // Smaller resources might still fit; which ones are sent should not depend on their lengths.
             self.room = 0;
         }
-        let outcome = outcome(error.into(), self.caller.origin().request).at(&entry_place(entry));
+        let outcome = outcome(error.into(), self.caller.origin().request).at(&entry_path(entry));
         self.refuse(entry, outcome);
     }
 

@@ -29,8 +29,8 @@ use crate::services::error::ServiceError;
 use crate::services::records::bundle_subject;
 use crate::services::records::resource_subjects;
 use fhir::bundle::BundleRequest;
+use fhir::bundle::BundleType;
 use fhir::bundle::EntryJson;
-use fhir::bundle::Mode;
 use fhir::bundle::parse;
 use fhir::bundle::response;
 
@@ -73,21 +73,21 @@ pub(crate) async fn bundle(
     });
     let parsed = parsed.await.map_err(ServiceError::from)?;
     let (request, held) = parsed?;
-    let (mode, (entries, reserved)) = match request {
+    let (bundle_type, (entries, reserved)) = match request {
         BundleRequest::Transaction(writes) => {
             let done = transaction(&app, &caller, writes).await?;
-            (Mode::Transaction, done)
+            (BundleType::Transaction, done)
         }
         BundleRequest::Batch(items) => {
             let executor = BatchExecutor::of(&app, &caller, items.len())?;
-            (Mode::Batch, executor.carry_out(items).await?)
+            (BundleType::Batch, executor.carry_out(items).await?)
         }
     };
     // The trees are gone.
     drop(held);
     Ok(json_response(entries.map(|entries| {
         let bytes = entries.iter().map(EntryJson::len).sum();
-        let body = document::process(bytes, || response(mode, entries));
+        let body = document::process(bytes, || response(bundle_type, entries));
         ResponseBody::reserved(body, reserved)
     })))
 }

@@ -160,7 +160,7 @@ pub(super) fn refusal_outcome(reason: RefusalReason, origin: EntryRef) -> Operat
 
 /// The element that is at fault.
 fn place(reason: RefusalReason, origin: EntryRef) -> String {
-    let resource = format!("{}.resource", fhir::bundle::entry_place(origin.entry));
+    let resource = format!("{}.resource", fhir::bundle::entry_path(origin.entry));
     let Reference { resource_type, .. } = origin.target;
     match (reason, resource_type.owner_paths().first()) {
         (RefusalReason::UnknownOwner | RefusalReason::OwnerChanged, Some(path)) => {
