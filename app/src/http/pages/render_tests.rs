@@ -1,367 +1,16 @@
-//! Every page with made-up data: what must hold for all of them, and files to look at.
+//! Properties of all rendered pages.
 
-use std::collections::HashMap;
-
-use askama::Template;
-use audit::Action;
-use audit::Event;
-use audit::Outcome;
-use audit::PurposeOfUse;
-use audit::RecordReference;
-use http::StatusCode;
-use phi::PatientId;
-use telemetry::RequestId;
-use time::Date;
-use time::Duration;
-use time::macros::date;
-use time::macros::datetime;
-use uuid::Uuid;
-use zeroize::Zeroizing;
-
-use crate::services::records::PatientSummary;
-use access::Role;
-use fhir::Demographics;
-use fhir::ResourceType;
+use askama::Template as _;
 
 use super::assets;
-use super::audit::AuditPage;
-use super::audit::EventRow;
-use super::chart::ChartPage;
-use super::chart::PatientHeader;
-use super::layout::Area;
-use super::layout::Frame;
-use super::layout::Link;
-use super::layout::Viewer;
-use super::layout::role_in_words;
-use super::paging::Paging;
-use super::patient_table::PatientRow;
-use super::patient_table::Sorting;
-use super::patient_table::plain_headings;
-use super::patients::PatientsPage;
-use super::people::PeoplePage;
-use super::people::PersonRow;
-use super::problem;
-use super::search::SearchPage;
-use super::sign_in::Notice;
-use super::sign_in::SignInPage;
-use super::timeline::Entry;
-use super::timeline::Record;
-use super::timeline::Timeline;
 
-const CLINIC: &str = "Riverside Clinic";
-const TODAY: Date = date!(2026 - 11 - 23);
-const MRN: &str = "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24";
-const CHART: &str = "7d0f3c2e-5b1a-4f7e-9c55-1f0e8a6b2d94";
+mod samples;
 
-/// The areas of a role that signed in by a password.
-fn areas(role: Role) -> Vec<Area> {
-    Area::where_allowed(|operation, class| access::authorize(role, operation, class).is_some())
-}
-
-fn frame(title: &'static str, person: &str, role: Role, here: Area) -> Frame {
-    let viewer = Viewer {
-        organization: CLINIC.to_owned(),
-        person: person.to_owned(),
-        role: role_in_words(role.name()),
-        links: Link::all(areas(role), here),
-    };
-    Frame {
-        title,
-        viewer: Some(viewer),
-    }
-}
-
-fn at_the_clinic(title: &'static str) -> Frame {
-    frame(title, "Dr. Amara Okafor", Role::Clinician, Area::Patients)
-}
-
-fn demographics(family: &str, given: &str, born: &str, gender: &str, mrn: &str) -> Demographics {
-    let text = |text: &str| Some(Zeroizing::new(text.to_owned()));
-    Demographics {
-        family: text(family),
-        given: text(given),
-        birth_date: text(born),
-        gender: text(gender),
-        mrn: text(mrn),
-        ssn: text("999-26-4821"),
-        phone: text("555-830-1947"),
-        email: text("maria-elena.cruz-villanueva@example.com"),
-        address: text("418 Alder Row, Apt 7, Quincy, MA 02169"),
-        ..Demographics::default()
-    }
-}
-
-fn rows() -> Vec<PatientRow> {
-    [
-        (
-            "Abernathy",
-            "Lucille Mae",
-            "1931-07-02",
-            "female",
-            "RC-0000481",
-        ),
-        (
-            "Bergström-Hallqvist",
-            "Jón",
-            "1988-12-30",
-            "male",
-            "RC-0002210",
-        ),
-        ("Cruz", "Maria Elena", "1962-03-14", "female", MRN),
-        ("Nakamura", "Ren", "2026-09-28", "male", "RC-0003391"),
-        ("O’Connell", "Siobhán", "1999-01-08", "female", "RC-0001877"),
-        (
-            "Wolff",
-            "Theodor Maximilian Ferdinand",
-            "1950",
-            "other",
-            "RC-0000903",
-        ),
-    ]
-    .map(|(family, given, born, gender, mrn)| {
-        let patient = demographics(family, given, born, gender, mrn);
-        let id = PatientId::from_uuid(CHART.parse().unwrap());
-        PatientRow::new(
-            &PatientSummary {
-                id,
-                demographics: patient,
-            },
-            TODAY,
-        )
-    })
-    .to_vec()
-}
-
-fn patients(patients: Vec<PatientRow>, total: usize) -> PatientsPage {
-    let sorting = Sorting::read(None, None);
-    PatientsPage {
-        frame: at_the_clinic("Patients"),
-        organization: CLINIC.to_owned(),
-        caption: "Patients by family name",
-        headings: sorting.headings(),
-        patients,
-        paging: Paging::new(1, 6, total, &sorting.href()),
-        query: "",
-    }
-}
-
-fn search(patients: Vec<PatientRow>, matches: usize, query: &str) -> SearchPage {
-    SearchPage {
-        frame: at_the_clinic("Search"),
-        caption: "Patients that match",
-        headings: plain_headings(),
-        cut_at: (matches > patients.len()).then_some(patients.len()),
-        patients,
-        matches,
-        understood: "Understood as a name.".to_owned(),
-        query: query.to_owned(),
-    }
-}
-
-fn header() -> PatientHeader {
-    PatientHeader::new(
-        &demographics("Cruz", "Maria Elena", "1962-03-14", "female", MRN),
-        TODAY,
-    )
-}
-
-fn record(kind: ResourceType, date: Option<&str>, title: &str, detail: &str) -> Record {
-    let entry = Entry {
-        title: title.to_owned(),
-        detail: detail.to_owned(),
-    };
-    Record {
-        kind,
-        date: date.map(str::to_owned),
-        when: None,
-        entry,
-    }
-}
-
-fn records() -> Vec<Record> {
-    use ResourceType::AllergyIntolerance;
-    use ResourceType::CarePlan;
-    use ResourceType::Condition;
-    use ResourceType::DiagnosticReport;
-    use ResourceType::Encounter;
-    use ResourceType::Immunization;
-    use ResourceType::MedicationRequest;
-    use ResourceType::Observation;
-    use ResourceType::Procedure;
-
-    let visit = Some("2026-10-02T09:30:00-04:00");
-    vec![
-        record(
-            Encounter,
-            visit,
-            "General examination of patient",
-            "Ambulatory, finished",
-        ),
-        record(
-            Condition,
-            visit,
-            "Essential hypertension",
-            "Active, since 2 Oct 2026",
-        ),
-        record(Observation, visit, "Blood pressure", "142/91 mmHg"),
-        record(Observation, visit, "Body height", "163.4 cm"),
-        record(Observation, visit, "Body weight", "71.2 kg"),
-        record(
-            Observation,
-            visit,
-            "Hemoglobin A1c/Hemoglobin.total in Blood",
-            "5.9 %",
-        ),
-        record(
-            MedicationRequest,
-            visit,
-            "Lisinopril 10 MG oral tablet",
-            "Active, daily",
-        ),
-        record(DiagnosticReport, visit, "Lipid panel", "Final, 4 results"),
-        record(
-            Immunization,
-            Some("2026-03-11"),
-            "Influenza, seasonal",
-            "Completed",
-        ),
-        record(Procedure, Some("2024-06-20"), "Colonoscopy", "Completed"),
-        record(
-            CarePlan,
-            Some("2023-05-07"),
-            "Diabetes self management plan",
-            "Active",
-        ),
-        record(
-            AllergyIntolerance,
-            None,
-            "Allergy to penicillin",
-            "High, drug",
-        ),
-    ]
-}
-
-fn timeline(shown: Option<ResourceType>) -> Timeline {
-    Timeline::new(CHART, records(), shown, 1)
-}
-
-fn chart(clinical: Option<Timeline>) -> ChartPage {
-    ChartPage {
-        frame: at_the_clinic("Chart"),
-        patient: header(),
-        clinical,
-    }
-}
-
-fn people() -> PeoplePage {
-    let people = [
-        ("Amara Okafor", "clinician@riverside.example", "Clinician"),
-        ("Ben Castellanos", "desk@riverside.example", "Front desk"),
-        (
-            "Ingrid Solheim",
-            "security@riverside.example",
-            "Security administrator",
-        ),
-        (
-            "Priya Raman",
-            "privacy@riverside.example",
-            "Privacy officer",
-        ),
-    ]
-    .map(|(name, email, role)| PersonRow {
-        name: name.to_owned(),
-        email: email.to_owned(),
-        role: role.to_owned(),
-        organization: CLINIC.to_owned(),
-    });
-    PeoplePage {
-        frame: frame(
-            "People",
-            "Ingrid Solheim",
-            Role::SecurityAdmin,
-            Area::People,
-        ),
-        organization: CLINIC.to_owned(),
-        people: people.to_vec(),
-    }
-}
-
-fn audit() -> AuditPage {
-    let name = phi::Phi::new("Amara Okafor".to_owned());
-    let event = |second, action, outcome, records| {
-        let record = RecordReference {
-            kind: "Patient".to_owned(),
-            id: CHART.parse().ok(),
-            version: Some(1),
-            patient: None,
-        };
-        let event = Event {
-            at: datetime!(2026-11-23 15:04:00 UTC) + Duration::seconds(second),
-            request: Uuid::nil(),
-            person: Some(Uuid::nil()),
-            role: Some("clinician".to_owned()),
-            organization: Uuid::nil(),
-            session: None,
-            assurance: None,
-            suppressed: None,
-            source: Some("a81f03c95e2d7b64".to_owned()),
-            action,
-            outcome,
-            purpose: PurposeOfUse::Treatment,
-            records: vec![record; records],
-        };
-        EventRow::new(&event, &HashMap::from([(Uuid::nil(), name.clone())]))
-    };
-    AuditPage {
-        frame: frame("Audit", "Priya Raman", Role::PrivacyOfficer, Area::Audit),
-        organization: CLINIC.to_owned(),
-        events: vec![
-            event(49, Action::Read, Outcome::Success, 1),
-            event(31, Action::Search, Outcome::Success, 12),
-            event(20, Action::Read, Outcome::Refused, 0),
-            event(11, Action::Read, Outcome::NotFound, 1),
-            event(2, Action::SignIn, Outcome::Success, 0),
-        ],
-        is_cut: false,
-    }
-}
-
-fn every_page() -> Vec<(&'static str, String)> {
-    let problem = |status| problem(status, RequestId::random()).into_parts().1.render();
-    [
-        ("sign-in", SignInPage::new(None, String::new()).render()),
-        (
-            "sign-in-refused",
-            SignInPage::new(Some(Notice::Refused), "a@b.example".into()).render(),
-        ),
-        (
-            "sign-in-expired",
-            SignInPage::new(Some(Notice::Expired), String::new()).render(),
-        ),
-        ("patients", patients(rows(), 1204).render()),
-        ("patients-none", patients(Vec::new(), 0).render()),
-        ("search", search(rows(), 41, "mar").render()),
-        ("search-none", search(Vec::new(), 0, "zz").render()),
-        ("chart", chart(Some(timeline(None))).render()),
-        (
-            "chart-kind",
-            chart(Some(timeline(Some(ResourceType::Observation)))).render(),
-        ),
-        ("chart-front-desk", chart(None).render()),
-        ("people", people().render()),
-        ("audit", audit().render()),
-        ("problem-403", problem(StatusCode::FORBIDDEN)),
-        ("problem-404", problem(StatusCode::NOT_FOUND)),
-        ("problem-429", problem(StatusCode::TOO_MANY_REQUESTS)),
-        ("problem-500", problem(StatusCode::INTERNAL_SERVER_ERROR)),
-        ("problem-503", problem(StatusCode::SERVICE_UNAVAILABLE)),
-    ]
-    .map(|(name, page)| (name, page.unwrap()))
-    .to_vec()
-}
+use samples::chart;
+use samples::every_page;
 
 #[test]
-fn no_page_holds_script_or_inline_style() {
+fn no_page_contains_script_or_inline_style() {
     for (name, page) in every_page() {
         for forbidden in [
             "<script",
@@ -386,7 +35,7 @@ fn every_page_has_a_main_landmark_a_skip_link_and_one_first_heading() {
 }
 
 #[test]
-fn neither_a_title_nor_an_address_tells_who_a_patient_is() {
+fn neither_titles_nor_urls_identify_a_patient() {
     for (name, page) in every_page() {
         let title = page
             .split("<title>")
@@ -395,11 +44,11 @@ fn neither_a_title_nor_an_address_tells_who_a_patient_is() {
             .split("</title>")
             .next()
             .unwrap();
-        let addresses = page
+        let urls = page
             .split("href=\"")
             .skip(1)
             .filter_map(|rest| rest.split('"').next());
-        for text in addresses.chain([title]) {
+        for text in urls.chain([title]) {
             for phi in ["Cruz", "Maria", "1962", "RC-0", "2c9e41aa", "4821", "mar"] {
                 assert!(!text.contains(phi), "{name}: {text}");
             }
@@ -408,7 +57,7 @@ fn neither_a_title_nor_an_address_tells_who_a_patient_is() {
 }
 
 #[test]
-fn a_form_never_puts_what_is_typed_into_an_address() {
+fn no_form_sends_its_fields_in_a_url() {
     for (name, page) in every_page() {
         for form in page.split("<form").skip(1) {
             assert!(
@@ -420,15 +69,15 @@ fn a_form_never_puts_what_is_typed_into_an_address() {
 }
 
 #[test]
-fn a_front_desk_chart_holds_no_clinical_record() {
+fn a_chart_without_clinical_records_says_so() {
     let page = chart(None).render().unwrap();
     assert!(page.contains("Demographics only") && !page.contains("class=\"record\""));
 }
 
 #[test]
-#[ignore = "writes every page to target/gallery, to be looked at"]
-fn the_gallery_is_written() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/gallery");
+#[ignore = "writes every page to target/pages, to be viewed in a browser"]
+fn every_page_is_written_to_a_file() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/pages");
     std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
     for (name, page) in every_page() {
         std::fs::write(format!("{folder}/{name}.html"), page).unwrap();
