@@ -107,10 +107,12 @@ impl Caller {
         if !person.active {
             return Err(CallerError::Inactive);
         }
+        // A token must not gain the permissions of a role that its person has been given since.
         if session.role.is_some_and(|role| role != person.role) {
             return Err(CallerError::RoleChanged);
         }
         let role = person.role.parse().or(Err(CallerError::UnknownRole))?;
+        // Without a chart, the reach of a patient's permissions would be undefined.
         if role == Role::Patient && person.own_chart.is_none() {
             return Err(CallerError::ChartMissing);
         }

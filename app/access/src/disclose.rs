@@ -135,6 +135,7 @@ async fn release<T: Trail, A: Disclosing, V>(
     value: V,
 ) -> Result<Disclosed<V>, PermitError<T::Error>> {
     let (caller, action): (_, Action) = (permitted.caller(), permitted.audited());
+    // All decisions precede the event, so that a refused disclosure is never recorded as made.
     for record in records {
         if let Err(denial) = permitted.admits(record) {
             record_refusal(trail, caller, action, vec![record.reference()])

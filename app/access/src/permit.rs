@@ -105,6 +105,7 @@ pub async fn admit<T: Trail, A: Action>(
     request: Subject,
     contents: impl IntoIterator<Item = Subject>,
 ) -> Result<(), PermitError<T::Error>> {
+    // A Bundle can contain reads as well as writes.
     let operations = [Operation::Read, Operation::Write];
     let may = |subject: Subject| {
         let mut decisions = operations.iter().map(|it| decide(caller, *it, &subject));

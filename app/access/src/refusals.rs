@@ -81,6 +81,7 @@ impl RefusalBudget {
             .entry(CallerKey::of(&event))
             .or_insert_with(|| Window::begin(now));
         let mut admitted = Admitted::default();
+        // The task that ends windows may be late, so an ended window is also replaced here.
         if window.has_ended(now) {
             admitted.summary = std::mem::replace(window, Window::begin(now)).summary();
         }

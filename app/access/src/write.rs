@@ -48,6 +48,7 @@ pub async fn record_write<'caller, T: Trail>(
     };
     let (caller, action) = (first.caller(), first.audited());
     for (permitted, record) in writes {
+        // By address: the same person in another request is another caller, with its own origin.
         if !ptr::eq(permitted.caller(), caller) {
             return Err(PermitError::Refused(Denial::Permits));
         }

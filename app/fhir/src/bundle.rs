@@ -116,6 +116,7 @@ pub fn parse(
         .enumerate()
         .map(|(index, entry)| entry::parse(index, entry, bundle_type, new_id))
         .collect();
+    // All fullUrls are indexed before references are resolved: an entry may refer to a later one.
     let urls = full_urls(&mut entries, server);
     let items = entries
         .into_iter()
@@ -139,6 +140,8 @@ fn open(bundle: SensitiveJson) -> Result<(BundleType, Vec<SensitiveJson>), Issue
             "a Bundle is a JSON object",
         ));
     };
+    // The entries are removed, so that the Bundle's own elements are validated without them: each entry
+    // is validated separately, and a batch accepts invalid ones.
     let entries = members.shift_remove("entry");
     let members = SensitiveJson::new(Value::Object(members));
     let text = |name: &str| members.value().get(name).and_then(Value::as_str);
@@ -231,6 +234,7 @@ fn transaction(
     for item in items {
         match item {
             Ok(BatchItem::Write(write)) => {
+                // R4 forbids it: the result would depend on the order in which the server executes the writes.
                 if !targets.insert((write.resource_type, write.id)) {
                     let why = "an earlier entry of this transaction writes the same resource";
                     let path = format!("{}.request.url", write.path());

@@ -64,6 +64,7 @@ pub(crate) fn quantity(quantity: &Value) -> Option<String> {
     let number = rounded(quantity.get("value")?.to_string());
     let comparator = text(quantity, "comparator").unwrap_or_default();
     let unit = text(quantity, "unit").or_else(|| text(quantity, "code"));
+    // UCUM's units of dimensionless numbers, which are not displayed.
     let unit = unit.filter(|unit| unit != "1" && unit != "{score}");
     Some(unit.map_or_else(
         || format!("{comparator}{number}"),

@@ -118,6 +118,7 @@ impl Table {
             let Some((cardinality, types)) = row.split_first() else {
                 continue;
             };
+            // A choice such as `value[x]` has one JSON name for each of its types.
             let stem = name.strip_suffix("[x]");
             let mut json_names = Vec::new();
             for type_name in types.iter().filter(|name| !name.starts_with('=')) {

@@ -147,6 +147,7 @@ fn identifier(patient: &Value, code: &str, system: Option<&str>) -> Option<Zeroi
     };
     let of_system = |identifier: &&Value| system.is_some_and(|it| is(identifier, "system", it));
     let mut all = items(patient, "identifier").filter(|item| !is(item, "use", "old"));
+    // The system identifies a number with certainty; a type code is only the sender's label.
     let found = all.clone().find(of_system).or_else(|| all.find(typed));
     found.and_then(|identifier| text(identifier, "value"))
 }

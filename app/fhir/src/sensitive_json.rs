@@ -52,6 +52,7 @@ impl SensitiveJson {
             state: &state,
         };
         let parsed = seed.deserialize(&mut deserializer).map(Self);
+        // Text after the value is refused.
         let parsed = parsed.and_then(|document| deserializer.end().map(|()| document));
         parsed.map_err(|error| {
             state
@@ -263,6 +264,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                 let number: Number = digits.parse().map_err(A::Error::custom)?;
                 return Ok(Value::Number(number));
             }
+            // The nesting is counted at the first member only, because numbers are passed as maps too.
             let inner = match depth {
                 Some(inner) => inner,
                 None => *depth.insert(self.enter()?),

@@ -37,6 +37,7 @@ pub(crate) fn object(name: &str, object: &Map<String, Value>, path: &ElementPath
     let all = definitions().ok();
     match all.and_then(|all| Some((all, all.by_name(name)?))) {
         Some((definitions, defined)) => {
+            // Only a resource has `resourceType`; a name with a dot is the type of an element.
             walk(definitions, defined, object, path, !name.contains('.'))
         }
         None => unreadable().into(),

@@ -62,6 +62,7 @@ fn presented_token(app: &AppState, request: &Request) -> Result<PresentedToken, 
         .get::<RequestOrigin>()
         .ok_or(Problem::Internal)?;
     let headers = request.headers();
+    // A request with `Authorization` is never authenticated by its cookie, even if the token is invalid.
     let (token, kind) = if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(bearer);
         (token, CredentialKind::Token)

@@ -94,6 +94,7 @@ impl RequestBody {
         memory: &Budget,
         parser: impl FnOnce(&[u8]) -> Result<T, E>,
     ) -> Result<(T, Reservation), E> {
+        // Estimated and reserved before parsing, because the tree may be a hundred times as long as the body.
         let cost = parsed_bytes(&self.bytes);
         if !memory.admits(cost.saturating_add(self.bytes.len())) {
             return Err(Problem::TooLarge.into());

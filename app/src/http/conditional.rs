@@ -88,6 +88,7 @@ fn opaque_tags(list: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         let next = rest.trim_start_matches([',', ' ', '\t']);
         let quoted = next.strip_prefix("W/").unwrap_or(next).strip_prefix('"')?;
+        // Tags may contain commas, so the list is not split at them.
         let (tag, after) = quoted.split_once('"')?;
         let after = after.trim_start();
         let ends = after.is_empty() || after.starts_with(',');

@@ -63,6 +63,7 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
         {
             return is_accepted;
         }
+        // The wildcard applies only to codings that are not named.
         by_wildcard |= name == "*" && is_accepted;
     }
     by_wildcard

@@ -125,6 +125,7 @@ fn render(
     original: &HeaderMap,
 ) -> Response {
     let mut response = match format {
+        // Only for GET: a redirected form would lose its fields without a message.
         ErrorFormat::Page if is_get && problem == Problem::SignInRequired => {
             Redirect::to("/sign-in").into_response()
         }
@@ -136,9 +137,11 @@ fn render(
     if let Some(seconds) = problem.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    // RFC 9110, 15.5.2, requires it for 401. Pages authenticate by form instead.
     if problem == Problem::SignInRequired && format != ErrorFormat::Page {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    // RFC 9110, 15.5.6, requires it for 405; axum has set it.
     if let Some(allow) = original.get(header::ALLOW) {
         headers.insert(header::ALLOW, allow.clone());
     }

@@ -1,3 +1,5 @@
+//! Callers from consistent and inconsistent claims.
+
 use super::*;
 use crate::testing::caller;
 use crate::testing::person;

@@ -1,3 +1,5 @@
+//! Decisions of permits about subjects and records.
+
 use audit::Assurance;
 use audit::Outcome;
 

@@ -1,3 +1,5 @@
+//! The budget of refusals, across windows and failures of the trail.
+
 use super::*;
 use crate::DataClass;
 use crate::Read;

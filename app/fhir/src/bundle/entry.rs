@@ -110,6 +110,7 @@ pub(super) fn parse(
             "",
         ));
     };
+    // The resource is validated separately, after the request has been found to be valid.
     let resource = members.shift_remove("resource").map(SensitiveJson::new);
     let members = SensitiveJson::new(Value::Object(members));
     if let Some(object) = members.value().as_object()
@@ -166,6 +167,7 @@ fn entry_request(
         }
         (Interaction::Put(target), Some(resource)) => {
             let resource = validated(resource, target.resource_type, at)?;
+            // R4 requires that they are equal.
             if resource.id() == Some(target.id) {
                 return Ok(EntryRequest::Write {
                     target,
@@ -201,6 +203,7 @@ fn interaction(
     let refuse = |code, why: &'static str, element: &str| {
         Refusal::request(Issue::new(code, why).at(&format!("{at}.{element}")))
     };
+    // A condition is refused rather than ignored: without it the request would do something else.
     for condition in ["ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist"] {
         if request.contains_key(condition) {
             let why = "conditional requests are not supported in a Bundle";

@@ -127,6 +127,7 @@ impl<'s> FullUrlIndex<'s> {
                 "conditional references are not supported: refer to the resource by type and id";
             return Err(Unresolved(IssueCode::NotSupported, why));
         }
+        // References that are not a RESTful URL: `urn:uuid:`, URLs of other services, or malformed text.
         let Some(parts) = restful(url) else {
             if relative {
                 let why = "a reference must be absolute, or a type, a slash and an id";
@@ -144,6 +145,7 @@ impl<'s> FullUrlIndex<'s> {
         {
             return Ok(Some(found));
         }
+        // The relative reference of an entry from another server must not name a local resource.
         if !local && relative {
             let why = "this reference is relative to the base of the entry's fullUrl, and no entry \
                        of the Bundle has the resulting fullUrl";

@@ -77,6 +77,7 @@ pub fn response(bundle_type: BundleType, entries: Vec<EntryJson>) -> Zeroizing<V
 /// A Bundle with the members of `head` and these entries. FHIR forbids empty arrays in JSON, so `entry` is omitted if
 /// there are none.
 pub(crate) fn bundle_of(head: &Value, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
+    // Assembled from bytes: a tree of all entries would use several times their memory.
     let head = head.to_string();
     let length: usize = entries.iter().map(|entry| entry.len() + 1).sum();
     let mut bundle = Zeroizing::new(Vec::with_capacity(head.len() + length + 16));

@@ -32,6 +32,7 @@ pub fn segments(items: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Segment>
         match item {
             Err(outcome) => done.push(Segment::Refused(entry, outcome)),
             Ok(BatchItem::Read(target)) => {
+                // The read must see all earlier writes.
                 close(&mut done, &mut open, &mut targets);
                 done.push(Segment::Read(entry, target));
             }

@@ -1,3 +1,5 @@
+//! Bundles: valid and invalid requests, and responses.
+
 use serde_json::json;
 use time::macros::datetime;
 

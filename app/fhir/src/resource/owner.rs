@@ -28,6 +28,7 @@ impl Resource {
 
     /// The patient that the elements at these paths refer to; for no paths, the Patient itself.
     fn owner_at(&self, paths: &[&str], root: &str) -> Result<Option<Uuid>, Issue> {
+        // Without paths the resource is a Patient, which owns itself.
         let Some(first_path) = paths.first() else {
             let why = "a Patient must have an id";
             return self
@@ -68,6 +69,8 @@ impl Resource {
     /// The element in which the resource refers to a patient other than its owner.
     fn other_patient(&self, owner: Uuid) -> Option<String> {
         let object = self.document.value().as_object()?;
+        // All elements are searched, extensions and contained resources included: a resource with references to
+        // two patients would disclose one patient in the chart of the other.
         let refers = |value: &Value| refers_to_other(value, owner);
         object
             .iter()

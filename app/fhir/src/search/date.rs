@@ -47,6 +47,7 @@ impl DateQuery {
             };
             Some((prefix, date))
         });
+        // Without a known prefix the whole text must be a date.
         let (prefix, date) = prefixed.unwrap_or((DatePrefix::Equal, text));
         let span = DateSpan::parse(date)?;
         Some(Self { prefix, span })

@@ -172,6 +172,7 @@ impl PatientQuery {
                 let count = value.parse().ok().filter(|count| *count <= MAX_COUNT);
                 self.count = count.ok_or("_count must be 0 to 200").map_err(refuse)?;
             }
+            // They select the format of the response, which is the HTTP layer's concern.
             "_format" | "_pretty" => {}
             _ => return Err(unsupported(parameter)),
         }

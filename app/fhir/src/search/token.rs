@@ -89,6 +89,7 @@ impl ContactQuery {
         system: Option<ContactSystem>,
     ) -> Result<Vec<Self>, Malformed> {
         let one = |part: &str| {
+            // Contact points have no system that is a URI, so a token with a bar cannot match.
             if split(part, '|')?.len() > 1 {
                 return Err(Malformed);
             }

@@ -41,6 +41,7 @@ pub fn parsed_bytes(json: &[u8]) -> usize {
         let more = match byte {
             b'{' | b'[' => {
                 depth = depth.saturating_add(1);
+                // The commas before the second and third member, or the second to fourth item, cost nothing.
                 let (whole, spare, each) = match byte {
                     b'{' => (OBJECT, 2, MEMBER),
                     _ => (ARRAY, 3, ITEM),

@@ -1,3 +1,5 @@
+//! Summaries of each resource type.
+
 use serde_json::json;
 use time::macros::datetime;
 

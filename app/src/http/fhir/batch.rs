@@ -122,6 +122,7 @@ impl<'a> BatchExecutor<'a> {
         match response {
             Ok((response, reserved)) => {
                 self.any_success = true;
+                // The reservation is twice the length of the entry.
                 self.remaining_bytes = self.remaining_bytes.saturating_sub(reserved.amount() / 2);
                 self.reserved.absorb(reserved);
                 self.responses.insert(entry, response);

@@ -60,6 +60,7 @@ pub(crate) async fn bundle(
     mut body: Body,
 ) -> Result<Response, FhirError> {
     if let Err(error) = screen(&app, &caller, query.as_deref(), &headers).await {
+        // The web tier must be able to send the whole body before it reads the response.
         discard(&mut body, MAX_BUNDLE_BYTES).await;
         return Err(error);
     }

@@ -71,6 +71,7 @@ pub(crate) async fn show(
 ) -> Result<Html<ChartPage>, Problem> {
     let id = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
     let (patient, organization) = (PatientId::from_uuid(id), caller.organization());
+    // The check selects the page only; each branch obtains its own permit.
     let disclosed = if caller.may(Operation::Read, DataClass::Clinical) {
         let subject = chart_subject(organization).patient(patient);
         let permitted = app.gate.permit(&caller, Read, subject).await?;

@@ -91,6 +91,7 @@ impl<T: Template> IntoResponse for Html<T> {
         let Some(mut reserved) = reserved else {
             return (status, headers, body).into_response();
         };
+        // The reservation was estimated from the records, and the rendered page may be longer.
         let missing = body.len().saturating_sub(reserved.amount());
         if let Err(error) = reserved.grow(missing) {
             return Problem::from(error).into_response();

@@ -96,6 +96,7 @@ pub(crate) async fn submit(
             interpretation,
         ),
         ParsedText::Unsupported(why) => {
+            // The reason is shown like the result of a search, so that the text can be corrected in place.
             let none = PatientPage {
                 patients: Vec::new(),
                 total: 0,

@@ -115,6 +115,7 @@ fn cookie(session: &NewSession) -> Result<HeaderValue, Problem> {
     let token = session.token.expose();
     let text = format!("{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
     let mut value = HeaderValue::try_from(text).map_err(Problem::internal)?;
+    // Keeps the token out of `Debug` output and of HPACK's dynamic table.
     value.set_sensitive(true);
     Ok(value)
 }

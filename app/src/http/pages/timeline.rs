@@ -151,6 +151,7 @@ impl Timeline {
                 .then_with(|| a.when.cmp(&b.when))
                 .then_with(|| a.line.title.cmp(&b.line.title))
         });
+        // A link to a page that no longer exists leads to the last one.
         let page = page.min(records.len().div_ceil(PAGE_SIZE).max(1));
         let paging = Paging::new(page, PAGE_SIZE, records.len(), &url(patient, shown));
         let skipped = Paging::skipped(page, PAGE_SIZE);

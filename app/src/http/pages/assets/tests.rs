@@ -1,3 +1,5 @@
+//! Assets: caching, compression, and the colours of the style sheet.
+
 use std::collections::HashMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Timelines: grouping, filters and paging.
+
 use time::format_description::well_known::Rfc3339;
 
 use super::*;
