@@ -78,7 +78,6 @@ impl RequestBody {
         Ok(Self { bytes, reserved })
     }
 
-    /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -64,7 +64,6 @@ impl Problem {
         ServiceError::unavailable(cause).into()
     }
 
-    /// The HTTP status.
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::SignInRequired => StatusCode::UNAUTHORIZED,

@@ -36,7 +36,6 @@ const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-time
 enum ErrorFormat {
     /// `OperationOutcome`.
     Outcome,
-    /// A page.
     Page,
     /// RFC 9457 `problem+json`.
     ProblemJson,

@@ -109,7 +109,6 @@ impl Route {
     }
 }
 
-/// All routes.
 fn routes() -> Vec<Route> {
     vec![
         probe("/healthz", get(health::alive)),

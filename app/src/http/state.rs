@@ -22,9 +22,7 @@ pub(crate) struct AppState(Arc<Services>);
 /// The services that handlers use.
 #[derive(Debug)]
 pub(crate) struct Services {
-    /// The clock.
     pub(crate) clock: Clock,
-    /// The audit trail.
     pub(crate) trail: AuditTrail,
     /// Authorization: permits from the access policy.
     pub(crate) gate: Gate,
@@ -32,7 +30,6 @@ pub(crate) struct Services {
     pub(crate) callers: Callers,
     /// People, sessions and tokens.
     pub(crate) identity: Arc<Identity>,
-    /// Organizations.
     pub(crate) organizations: Organizations,
     /// Sign-in and sign-out.
     pub(crate) sign_in: SignIn,
@@ -40,7 +37,6 @@ pub(crate) struct Services {
     pub(crate) memory: Budget,
     /// Patients and their charts.
     pub(crate) records: Records,
-    /// The release floor.
     pub(crate) releases: Releases,
     /// The readiness of dependencies.
     pub(crate) readiness: Readiness,

@@ -15,7 +15,6 @@ use fhir::OperationOutcome;
 use fhir::ResourceType;
 use fhir::Status;
 
-/// The media type of a search form.
 const FORM: MediaType<'static> = MediaType::new(
     names::APPLICATION,
     Name::new_unchecked("x-www-form-urlencoded"),

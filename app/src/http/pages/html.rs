@@ -49,7 +49,6 @@ impl<T> Html<T> {
         }
     }
 
-    /// A page without PHI.
     pub(crate) fn not_phi(status: StatusCode, page: NotPhi<T>) -> Self {
         Self {
             status,
@@ -58,7 +57,6 @@ impl<T> Html<T> {
         }
     }
 
-    /// The status and the page.
     #[cfg(test)]
     pub(super) fn into_parts(self) -> (StatusCode, T) {
         (self.status, self.page)

@@ -23,9 +23,7 @@ pub(crate) struct Layout {
 /// The signed-in person, as the navigation bar shows them.
 #[derive(Debug, Clone)]
 pub(crate) struct CurrentUser {
-    /// The organization's name.
     pub(crate) organization: String,
-    /// The person's name.
     pub(crate) person: String,
     /// The role's display name.
     pub(crate) role: &'static str,
@@ -57,7 +55,6 @@ impl CurrentUser {
 /// A link of the navigation bar.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
-    /// The section.
     pub(crate) section: NavSection,
     /// Whether the page belongs to the section.
     pub(crate) current: bool,
@@ -115,7 +112,6 @@ impl NavSection {
         }
     }
 
-    /// The path of the section.
     pub(crate) fn href(self) -> &'static str {
         match self {
             Self::Patients => "/patients",
@@ -124,7 +120,6 @@ impl NavSection {
         }
     }
 
-    /// The label in the navigation bar.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Patients => "Patients",

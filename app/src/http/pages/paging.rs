@@ -14,7 +14,6 @@ const MAX_PAGE: usize = 100_000;
 pub(crate) struct Paging {
     /// The first row; 0 if the page has none.
     pub(crate) from: Count,
-    /// The last row.
     pub(crate) to: Count,
     /// The number of rows of the list.
     pub(crate) total: Count,

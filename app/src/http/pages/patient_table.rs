@@ -19,11 +19,8 @@ use super::dates::age;
 pub(crate) struct PatientRow {
     /// The patient's id, a random UUID.
     pub(super) id: Uuid,
-    /// Family name.
     pub(super) family: String,
-    /// Given names.
     pub(super) given: String,
-    /// Birth date.
     pub(super) born: DisplayDate,
     /// The cells of the other columns.
     pub(super) cells: Vec<Cell>,
@@ -36,7 +33,6 @@ pub(crate) struct Cell {
     pub(super) class: &'static str,
     /// The heading of the column, which narrow pages show beside the cell.
     pub(super) label: &'static str,
-    /// The display text.
     pub(super) text: String,
 }
 
@@ -120,7 +116,6 @@ pub(crate) fn administrative_gender(gender: Option<&Zeroizing<String>>) -> &'sta
 /// The heading of a column.
 #[derive(Debug, Clone)]
 pub(crate) struct Heading {
-    /// The display text.
     pub(crate) label: &'static str,
     /// The CSS class of the column.
     pub(crate) class: &'static str,

@@ -63,12 +63,10 @@ pub(crate) struct PeoplePage {
 /// The row of a person.
 #[derive(Debug, Clone)]
 pub(crate) struct PersonRow {
-    /// The name.
     pub(crate) name: String,
     /// The e-mail address for sign-in.
     pub(crate) email: String,
     /// The role's display name.
     pub(crate) role: String,
-    /// The organization's name.
     pub(crate) organization: String,
 }

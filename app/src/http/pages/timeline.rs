@@ -27,7 +27,6 @@ pub(crate) struct Timeline {
 pub(crate) struct Filter {
     /// The resource type; none for all records.
     pub(crate) resource_type: Option<ResourceType>,
-    /// The display text.
     pub(crate) label: &'static str,
     /// The number of records in the chart.
     pub(crate) count: Count,
@@ -65,7 +64,6 @@ pub(crate) struct TimelineDay {
 /// The records of one type on one day.
 #[derive(Debug, Clone)]
 pub(crate) struct TimelineGroup {
-    /// The resource type.
     pub(crate) resource_type: ResourceType,
     /// Sorted by time, then by title.
     pub(crate) lines: Vec<RecordLine>,
@@ -77,7 +75,6 @@ impl TimelineGroup {
         self.resource_type.colour().name()
     }
 
-    /// The heading.
     pub(crate) fn label(&self) -> &'static str {
         self.resource_type.plural()
     }
@@ -95,13 +92,11 @@ pub(crate) struct RecordLine {
 /// A record to be grouped into the timeline.
 #[derive(Debug, Clone)]
 pub(crate) struct TimelineRecord {
-    /// The resource type.
     pub(crate) resource_type: ResourceType,
     /// The FHIR date or dateTime, if known.
     pub(crate) date: Option<String>,
     /// The same as a time.
     pub(crate) when: Option<OffsetDateTime>,
-    /// The line.
     pub(crate) line: RecordLine,
 }
 

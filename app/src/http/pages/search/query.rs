@@ -18,7 +18,6 @@ const MAX_TEXT_BYTES: usize = 200;
 pub(super) enum ParsedText {
     /// A text without words.
     Empty,
-    /// A search.
     Query {
         /// The search: all words must match.
         query: PatientQuery,
@@ -58,7 +57,6 @@ impl WordKind {
         }
     }
 
-    /// The search parameter.
     fn parameter(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -67,7 +65,6 @@ impl WordKind {
         }
     }
 
-    /// The display name.
     fn label(self) -> &'static str {
         match self {
             Self::Name => "name",
