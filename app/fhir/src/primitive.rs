@@ -1,4 +1,4 @@
-//! The primitive types of R4 and the forms that their values take.
+//! The primitive types of R4 and the format of their values.
 
 use serde_json::Value;
 use time::Date;
@@ -6,9 +6,9 @@ use time::Month;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A string may be this long, in bytes (R4: 1 MB).
+/// The longest string, in bytes (R4: 1 MB).
 const MAX_STRING: usize = 1_048_576;
-/// A decimal may have this many characters.
+/// The longest decimal, in characters.
 const MAX_DECIMAL: usize = 64;
 
 /// A primitive type of R4.
@@ -35,7 +35,7 @@ pub(crate) enum Primitive {
 }
 
 impl Primitive {
-    /// The type of this FHIR name.
+    /// The type with this FHIR name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "base64Binary" => Self::Base64Binary,
@@ -60,13 +60,13 @@ impl Primitive {
         })
     }
 
-    /// Whether the value has the type's form.
+    /// Checks a value's format.
     ///
     /// # Errors
     ///
-    /// What the form is. The value is not repeated.
+    /// A description of the format, which does not repeat the value.
     pub(crate) fn check(self, value: &Value) -> Result<(), &'static str> {
-        let sound = match (self, value) {
+        let valid = match (self, value) {
             (Self::Boolean, Value::Bool(_)) => true,
             (Self::Integer, Value::Number(_)) => whole(value, i64::from(i32::MIN)),
             (Self::UnsignedInt, Value::Number(_)) => whole(value, 0),
@@ -75,7 +75,7 @@ impl Primitive {
             (_, Value::String(text)) => !text.is_empty() && self.matches(text),
             _ => false,
         };
-        if sound { Ok(()) } else { Err(self.form()) }
+        if valid { Ok(()) } else { Err(self.format()) }
     }
 
     fn matches(self, text: &str) -> bool {
@@ -107,33 +107,33 @@ impl Primitive {
         }
     }
 
-    const fn form(self) -> &'static str {
+    const fn format(self) -> &'static str {
         match self {
-            Self::Base64Binary => "this is not base64",
-            Self::Boolean => "this is not true or false",
-            Self::Code => "a code is text without spaces at its ends or two in a row",
-            Self::Date => "a date is YYYY, YYYY-MM or YYYY-MM-DD and a day of the calendar",
+            Self::Base64Binary => "the value must be base64",
+            Self::Boolean => "the value must be true or false",
+            Self::Code => "a code must have no space at its ends, and no two in a row",
+            Self::Date => "a date must be YYYY, YYYY-MM or YYYY-MM-DD, and a calendar date",
             Self::DateTime => {
-                "a dateTime is YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone"
+                "a dateTime must be YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone"
             }
-            Self::Decimal => "this is not a number of at most 64 characters",
-            Self::Id => "an id is 1 to 64 letters, digits, hyphens and dots",
-            Self::Instant => "an instant is YYYY-MM-DDThh:mm:ss with a time zone",
-            Self::Integer => "this is not a whole number of 32 bits",
-            Self::Oid => "this is not urn:oid: with an object identifier",
-            Self::PositiveInt => "this is not a whole number from 1 to 2147483647",
+            Self::Decimal => "the value must be a number of at most 64 characters",
+            Self::Id => "an id must be 1 to 64 letters, digits, hyphens and dots",
+            Self::Instant => "an instant must be YYYY-MM-DDThh:mm:ss with a time zone",
+            Self::Integer => "the value must be a 32-bit integer",
+            Self::Oid => "the value must be urn:oid: with an object identifier",
+            Self::PositiveInt => "the value must be an integer from 1 to 2147483647",
             Self::Text | Self::Xhtml => {
-                "this is not text, or it is empty, too long, or has control characters"
+                "the value must be text that is not empty, at most 1 MB long, and without control characters"
             }
-            Self::Time => "a time is hh:mm:ss",
-            Self::UnsignedInt => "this is not a whole number from 0 to 2147483647",
-            Self::Uri | Self::Canonical => "a URI is text without spaces",
-            Self::Uuid => "this is not urn:uuid: with a UUID",
+            Self::Time => "a time must be hh:mm:ss",
+            Self::UnsignedInt => "the value must be an integer from 0 to 2147483647",
+            Self::Uri | Self::Canonical => "a URI must be text without spaces",
+            Self::Uuid => "the value must be urn:uuid: with a UUID",
         }
     }
 }
 
-/// The date that a FHIR `date` begins with: `1980` is 1980-01-01, with the number of its parts.
+/// The first day of a FHIR `date`, and the number of its parts: 1980-01-01 and 1 for `1980`.
 pub(crate) fn partial_date(text: &str) -> Option<(Date, usize)> {
     let sized = matches!(text.len(), 4 | 7 | 10);
     let mut parts = text.split('-');
@@ -150,9 +150,9 @@ pub(crate) fn partial_date(text: &str) -> Option<(Date, usize)> {
     (sized && year > 0 && parts.next().is_none()).then_some((date, count))
 }
 
-/// The point in time that a FHIR `instant`, or a full `dateTime`, names.
+/// The time of a FHIR `instant` or a complete `dateTime`.
 pub(crate) fn instant(text: &str) -> Option<OffsetDateTime> {
-    // RFC 3339 would also take a lower-case `t` or a space.
+    // RFC 3339 also permits a lower-case `t` or a space; FHIR does not.
     let separated = text.as_bytes().get(10) == Some(&b'T') && !text.contains('z');
     separated
         .then(|| OffsetDateTime::parse(text, &Rfc3339).ok())
@@ -171,7 +171,7 @@ fn whole(value: &Value, least: i64) -> bool {
 }
 
 fn is_control(letter: char) -> bool {
-    // R4 excludes code points below 32; those of C1 are what mistaken encodings leave.
+    // R4 excludes code points below 32. C1 controls are accepted: wrongly decoded text contains them.
     letter < '\u{20}' && !matches!(letter, '\t' | '\n' | '\r')
 }
 
@@ -185,21 +185,20 @@ fn is_time(text: &str) -> bool {
             .and_then(|it| digits(it, 2))
             .is_some_and(|it| it < limit)
     };
-    let sound = below(24) && below(60) && below(61);
-    sound
+    let valid = below(24) && below(60) && below(61);
+    valid
         && parts.next().is_none()
         && !fraction.is_empty()
         && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_code(text: &str) -> bool {
-    let apart = |pair: [char; 2]| !(pair.iter().all(|letter| letter.is_whitespace()));
     text.trim() == text
         && !text.chars().any(is_control)
         && text
             .chars()
             .zip(text.chars().skip(1))
-            .all(|(first, second)| apart([first, second]))
+            .all(|(first, second)| !(first.is_whitespace() && second.is_whitespace()))
 }
 
 fn is_base64(text: &str) -> bool {
@@ -231,19 +230,19 @@ mod tests {
 
     use super::*;
 
-    fn holds(primitive: Primitive, sound: &[Value], unsound: &[Value]) {
-        for value in sound {
+    fn check(primitive: Primitive, valid: &[Value], invalid: &[Value]) {
+        for value in valid {
             assert_eq!(primitive.check(value), Ok(()), "{value}");
         }
-        for value in unsound {
+        for value in invalid {
             assert!(primitive.check(value).is_err(), "{value}");
         }
     }
 
     #[test]
-    fn dates_are_days_of_the_calendar() {
-        let sound = [json!("1980"), json!("1980-02"), json!("1980-02-29")];
-        let unsound = [
+    fn dates_are_calendar_dates() {
+        let valid = [json!("1980"), json!("1980-02"), json!("1980-02-29")];
+        let invalid = [
             "80",
             "1980-2",
             "1980-13",
@@ -252,35 +251,35 @@ mod tests {
             "0000",
             "",
         ];
-        holds(Primitive::Date, &sound, &unsound.map(|text| json!(text)));
+        check(Primitive::Date, &valid, &invalid.map(|text| json!(text)));
     }
 
     #[test]
     fn a_date_with_a_time_has_a_zone() {
-        let sound = [
+        let valid = [
             "1980",
             "2015-02-07T13:28:17-05:00",
             "2015-02-07T13:28:17.239Z",
         ]
         .map(|t| json!(t));
-        let unsound = [
+        let invalid = [
             "2015-02-07T13:28:17",
             "2015-02-07T13:28Z",
             "2015-02-07 13:28:17Z",
             "now",
         ];
-        holds(
+        check(
             Primitive::DateTime,
-            &sound,
-            &unsound.map(|text| json!(text)),
+            &valid,
+            &invalid.map(|text| json!(text)),
         );
-        holds(
+        check(
             Primitive::Instant,
             &[json!("2015-02-07T13:28:17Z")],
             &[json!("2015-02-07")],
         );
         let times = [json!("25:00:00"), json!("13:28"), json!("13:28:17Z")];
-        holds(
+        check(
             Primitive::Time,
             &[json!("13:28:17.5"), json!("00:00:00"), json!("23:59:60")],
             &times,
@@ -288,15 +287,15 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_to_their_ranges() {
-        holds(
+    fn numbers_are_within_their_ranges() {
+        check(
             Primitive::Integer,
             &[json!(-7)],
             &[json!(1.5), json!(2_147_483_648_i64), json!("1")],
         );
-        holds(Primitive::PositiveInt, &[json!(1)], &[json!(0)]);
-        holds(Primitive::UnsignedInt, &[json!(0)], &[json!(-1)]);
-        holds(
+        check(Primitive::PositiveInt, &[json!(1)], &[json!(0)]);
+        check(Primitive::UnsignedInt, &[json!(0)], &[json!(-1)]);
+        check(
             Primitive::Decimal,
             &[json!(1.50), json!(7)],
             &[json!("1.5"), json!(null)],
@@ -304,33 +303,33 @@ mod tests {
     }
 
     #[test]
-    fn text_has_its_form() {
-        holds(
+    fn text_has_the_format_of_its_type() {
+        check(
             Primitive::Text,
             &[json!("a\nb"), json!(" "), json!("O\u{92}Neal")],
             &[json!(""), json!("a\u{0}b")],
         );
         let codes = [json!(" a"), json!("a  b"), json!("a\n")];
-        holds(Primitive::Code, &[json!("a b"), json!("<=")], &codes);
-        holds(
+        check(Primitive::Code, &[json!("a b"), json!("<=")], &codes);
+        check(
             Primitive::Id,
             &[json!("a-1.b")],
             &[json!("a_b"), json!("x".repeat(65))],
         );
-        holds(
+        check(
             Primitive::Uri,
             &[json!("urn:x:y"), json!("#p1")],
             &[json!("a b")],
         );
-        holds(
+        check(
             Primitive::Base64Binary,
             &[json!("QUJD\nQQ==")],
             &[json!("QUJ"), json!("Q*==")],
         );
         let oids = [json!("urn:oid:3.1"), json!("urn:oid:1.02"), json!("1.2.3")];
-        holds(Primitive::Oid, &[json!("urn:oid:1.2.840.0")], &oids);
+        check(Primitive::Oid, &[json!("urn:oid:1.2.840.0")], &oids);
         let uuid = json!("urn:uuid:c757873d-ec9a-4326-a141-556f43239520");
-        holds(
+        check(
             Primitive::Uuid,
             &[uuid],
             &[json!("urn:uuid:c757873dec9a4326a141556f43239520")],
