@@ -27,7 +27,7 @@ use crate::http::openapi::FhirResource;
 use crate::http::openapi::Outcome;
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::records::subject;
 use fhir::Issue;
 use fhir::IssueCode;
@@ -98,7 +98,7 @@ pub(crate) async fn search_patients(
     // Before the body is read: what a role may not do costs no memory.
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, Search, subject).await?;
-    let share = Share::of(&caller);
+    let share = CallerId::of(&caller);
     let form = RequestBody::read(&app.memory, share, body, MAX_FORM_BYTES).await?;
     let query = search::parse(form.bytes(), query.as_deref())?;
     drop(form);
@@ -109,7 +109,7 @@ pub(crate) async fn search_patients(
             search::searchset_entry(origin, patient, meta)
         });
     Ok(json_response(found.await?.map(|found| {
-        let bundle = search::searchset(origin, found.total, found.entries, found.is_cut);
+        let bundle = search::searchset(origin, found.total, found.entries, found.is_truncated);
         ResponseBody::reserved(bundle, found.reserved)
     })))
 }

@@ -8,8 +8,8 @@ use access::Write;
 
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::records::Applied;
 use crate::services::records::ApplyError;
@@ -51,7 +51,7 @@ pub(super) async fn transaction(
 ) -> Result<Responses, FhirError> {
     // The responses, and their copy in the response.
     let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(writes.len());
-    let reserved = app.memory.reserve(Share::of(caller), memory)?;
+    let reserved = app.memory.reserve(CallerId::of(caller), memory)?;
     let mut origins = Vec::with_capacity(writes.len());
     let mut changes = Vec::with_capacity(writes.len());
     for write in writes {
@@ -129,8 +129,8 @@ pub(super) fn refusal_outcome(reason: RefusalReason, origin: EntryRef) -> Operat
             IssueCode::Conflict,
             "it belongs to another patient, and the patient that a resource belongs to never changes",
         ),
-        RefusalReason::AlreadyThere => (Status::Conflict, IssueCode::Duplicate, "its id is taken"),
-        RefusalReason::RecordNumberTaken => (
+        RefusalReason::AlreadyExists => (Status::Conflict, IssueCode::Duplicate, "its id is taken"),
+        RefusalReason::MedicalRecordNumberTaken => (
             Status::Conflict,
             IssueCode::Duplicate,
             "its medical record number belongs to another patient",
@@ -166,17 +166,18 @@ fn place(reason: RefusalReason, origin: EntryRef) -> String {
         (RefusalReason::UnknownOwner | RefusalReason::OwnerChanged, Some(path)) => {
             format!("{resource}.{}.reference", path.replace("[]", ""))
         }
-        (RefusalReason::RecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers, _)
-            if resource_type == ResourceType::Patient =>
-        {
+        (
+            RefusalReason::MedicalRecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers,
+            _,
+        ) if resource_type == ResourceType::Patient => {
             format!("{resource}.identifier")
         }
         (RefusalReason::DemographicsTooLong, _) => resource,
         (
             RefusalReason::UnknownOwner
             | RefusalReason::OwnerChanged
-            | RefusalReason::AlreadyThere
-            | RefusalReason::RecordNumberTaken
+            | RefusalReason::AlreadyExists
+            | RefusalReason::MedicalRecordNumberTaken
             | RefusalReason::TooManySocialSecurityNumbers
             | RefusalReason::OwnerDestroyed
             | RefusalReason::TooManyVersions,
@@ -214,7 +215,7 @@ mod tests {
         let expected = (409, "Bundle.entry[4].resource.identifier".to_owned());
         let patient = origin(4, ResourceType::Patient);
         assert_eq!(
-            rendered(RefusalReason::RecordNumberTaken, patient),
+            rendered(RefusalReason::MedicalRecordNumberTaken, patient),
             expected
         );
     }

@@ -68,7 +68,7 @@ pub(crate) async fn show(
                 viewer: Some(viewer),
             },
             events: latest.events,
-            is_cut: latest.is_cut,
+            is_cut: latest.is_truncated,
         };
         (page, latest.reserved)
     })))

@@ -40,7 +40,7 @@ impl Viewer {
     ///
     /// [`Problem::SignInRequired`] if the person is gone since the request began.
     pub(crate) async fn of(app: &AppState, caller: &Caller, here: Area) -> Result<Self, Problem> {
-        let person = app.identity.itself(caller).await?;
+        let person = app.identity.own_person(caller).await?;
         Ok(Self {
             organization: app.organizations.name(caller.organization()).await?,
             person: person.name.expose().clone(),
