@@ -1,4 +1,5 @@
-//! The worked examples of `app/README.md`: they apply to the sources as they are, touch few files, and compile.
+//! The worked examples of `app/README.md`: they apply to the current sources, touch few files, and
+//! compile.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,8 +19,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 
-/// The largest number of files that an example touches, beside its tests and what is generated.
-const MOST_FILES: usize = 4;
+/// Maximum files that an example touches, besides its tests and generated files.
+const MAX_FILES: usize = 4;
 
 /// One worked example.
 struct Example {
@@ -29,7 +30,7 @@ struct Example {
 }
 
 impl Example {
-    /// The files that it touches.
+    /// The files that the diff touches.
     fn files(&self) -> Vec<&str> {
         let lines = self.diff.lines();
         lines.filter_map(|it| it.strip_prefix("+++ b/")).collect()
@@ -51,7 +52,7 @@ fn every_example_applies_to_these_sources_and_touches_at_most_four_files() {
     for example in examples() {
         let files = example.files();
         assert!(
-            (1..=MOST_FILES).contains(&files.len()),
+            (1..=MAX_FILES).contains(&files.len()),
             "{}: {files:?}",
             example.title
         );
@@ -59,11 +60,12 @@ fn every_example_applies_to_these_sources_and_touches_at_most_four_files() {
     }
 }
 
-/// Together, in a copy of the sources. Dependencies are those of the run that this test is part of.
+/// All examples are applied to one copy of the sources. Its dependencies are built by the test run
+/// itself.
 #[test]
 fn the_examples_compile() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let (fresh, kept) = (
+    let (fresh, cached) = (
         target.join("examples/fresh"),
         target.join("examples/source"),
     );
@@ -78,17 +80,17 @@ fn the_examples_compile() {
         }
     }
     copy::lift_workspace(&fresh);
-    copy::synchronize(&fresh, &kept);
-    // A test target beside the program: features of dependencies are then those of a test run.
+    copy::synchronize(&fresh, &cached);
+    // With a test target besides the program, dependencies have the same features as in a test run.
     let checked = Command::new(env!("CARGO"))
         .args(["check", "--workspace", "--offline", "--locked", "--quiet"])
         .args(["--bin", "app", "--test", "layers"])
-        .current_dir(&kept)
+        .current_dir(&cached)
         .env("CARGO_TARGET_DIR", target)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&checked.stderr);
-    assert!(checked.status.success(), "{said}");
+    let errors = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{errors}");
 }
 
 fn root() -> PathBuf {
@@ -96,7 +98,7 @@ fn root() -> PathBuf {
     app.parent().unwrap().to_owned()
 }
 
-/// The examples of the README: a heading, and under it one block that is a diff.
+/// The examples of the README: each is a section with one diff.
 fn examples() -> Vec<Example> {
     let readme = include_str!("../README.md");
     let (_, worked) = readme.split_once("## Worked examples").unwrap();
@@ -118,7 +120,7 @@ fn apply(folder: &Path, options: &[&str], example: &Example) {
         .arg("apply")
         .args(options)
         .current_dir(folder)
-        // A copy below the repository is not taken for a part of it.
+        // Otherwise git takes a copy below the repository for a part of the repository.
         .env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap())
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())

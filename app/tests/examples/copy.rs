@@ -1,11 +1,11 @@
-//! A copy of the workspace's sources.
+//! Copies of the workspace's sources.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What cargo needs of the workspace.
+/// The parts of the workspace that cargo needs.
 const PARTS: [&str; 9] = [
     ".cargo",
     "Cargo.lock",
@@ -18,11 +18,12 @@ const PARTS: [&str; 9] = [
     "web",
 ];
 
-/// Folders that hold no source.
-const LEFT_OUT: [&str; 3] = ["target", "node_modules", "data"];
+/// Folders without sources.
+const EXCLUDED: [&str; 3] = ["target", "node_modules", "data"];
 
-/// The folder of the copy that holds the crates. Cargo knows a crate by its path below the workspace: with the same
-/// paths, the crates of the copy and the real ones would be taken for one another in the shared build folder.
+/// The folder of the crates within a copy. Cargo identifies a crate by its path below the
+/// workspace: with equal paths, it would confuse the crates of the copy with the original ones in
+/// the shared build folder.
 const CRATES: &str = "copied";
 
 /// The folder of a copy to which diffs of the sources apply.
@@ -30,7 +31,7 @@ pub(crate) fn crates(folder: &Path) -> PathBuf {
     folder.join(CRATES)
 }
 
-/// Makes a workspace of a copy whose crates stand in a folder of their own.
+/// Makes a copy a workspace, by moving the workspace's files out of the folder of the crates.
 pub(crate) fn lift_workspace(folder: &Path) {
     for part in ["Cargo.lock", "Cargo.toml", ".cargo"] {
         fs::rename(crates(folder).join(part), folder.join(part)).unwrap();
@@ -62,17 +63,18 @@ pub(crate) fn sources(root: &Path, folder: &Path) {
     }
 }
 
-/// Makes one folder like another, and writes only what differs: cargo rebuilds by time of writing.
+/// Makes the contents of one folder equal to those of another. Writes only files that differ,
+/// because cargo rebuilds by modification time.
 pub(crate) fn synchronize(from: &Path, to: &Path) {
-    let wanted = files(from);
-    for (path, bytes) in &wanted {
+    let sources = files(from);
+    for (path, bytes) in &sources {
         let path = to.join(path.strip_prefix(from).unwrap());
         if fs::read(&path).ok().as_ref() != Some(bytes) {
             write(&path, bytes);
         }
     }
     for path in files(to).keys() {
-        if !wanted.contains_key(&from.join(path.strip_prefix(to).unwrap())) {
+        if !sources.contains_key(&from.join(path.strip_prefix(to).unwrap())) {
             fs::remove_file(path).unwrap();
         }
     }
@@ -83,13 +85,13 @@ fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Every file below a path.
+/// The files below a path, with their contents.
 fn files(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![path.to_owned()];
     while let Some(path) = open.pop() {
-        let left_out = path.file_name().and_then(|it| it.to_str());
-        if path.is_dir() && !left_out.is_some_and(|it| LEFT_OUT.contains(&it)) {
+        let name = path.file_name().and_then(|it| it.to_str());
+        if path.is_dir() && !name.is_some_and(|it| EXCLUDED.contains(&it)) {
             open.extend(fs::read_dir(path).unwrap().map(|it| it.unwrap().path()));
         } else if path.is_file() {
             let bytes = fs::read(&path).unwrap();

@@ -24,9 +24,9 @@ use tests::fhir;
 
 /// The client that attacks.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Attempts for one account from one address that are hashed at once (`BY_ADDRESS` of the app).
+/// Attempts for one account from one address that are hashed at once (`LIMIT_BY_ADDRESS` of the app).
 const BY_ADDRESS: usize = 10;
-/// Attempts for one account from all unknown addresses that are hashed at once (`BY_UNKNOWN_ADDRESSES` of the app).
+/// Attempts for one account from all unknown addresses that are hashed at once (`LIMIT_BY_UNKNOWN_ADDRESSES` of the app).
 const BY_UNKNOWN_ADDRESSES: usize = 100;
 
 /// Asks for a token.

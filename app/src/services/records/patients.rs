@@ -166,8 +166,7 @@ impl Records {
             if let Some(paired) = paired.filter(|_| states.is_empty()) {
                 return Ok(paired);
             }
-            // Two attempts that differ in the same way cannot be explained by a write between the
-            // statements.
+            // The same rows a second time: no write between the statements explains the difference.
             if former_ids.replace(row_ids.clone()) == Some(row_ids) {
                 let reason = "demographics and their state are of different rows";
                 return Err(Tampering::report("demographics", reason, organization, None).into());

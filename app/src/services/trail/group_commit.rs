@@ -122,7 +122,8 @@ impl GroupWriter {
         match self.write_together(events).await {
             Ok(()) => (0..count).map(|_| Ok(())).collect(),
             Err((error, events)) if count == 1 => vec![self.resolve_in_doubt(error, events).await],
-            // One statement, all or none: each on its own would wait for the same server.
+            // All events were written by one statement, so that the first one stands for all. Writing
+            // them one by one would wait for the same server each time.
             Err((TrailError::Database(db::Error::Unavailable(why)), events)) => {
                 let first = events.into_iter().take(1).collect();
                 let unavailable = || TrailError::Database(db::Error::Unavailable(why));

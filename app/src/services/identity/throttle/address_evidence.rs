@@ -1,6 +1,6 @@
 //! Evidence of a sign-in to an account from a client address in the last 30 to 40 days.
 //!
-//! For each period, token and proof are the split of a MAC over account, client address and period,
+//! For each period, token and proof are the halves of a MAC over account, client address and period,
 //! under the system's authorization key. Rows are looked up by token, and a row counts if it
 //! contains the proof. Evidence expires because the tokens of earlier periods are not looked up.
 
