@@ -63,6 +63,25 @@ pub(crate) struct IndexedValue<'a> {
     pub(crate) unique: bool,
 }
 
+impl<'a> IndexedValue<'a> {
+    /// A value that is neither of low entropy nor unique.
+    pub(crate) const fn new(
+        parameter: IndexParameter,
+        system: Option<&'a str>,
+        value: &'a str,
+    ) -> Self {
+        Self {
+            value: IndexValue {
+                parameter,
+                system,
+                value,
+            },
+            low_entropy: false,
+            unique: false,
+        }
+    }
+}
+
 impl BlindIndexes {
     /// The indexes over these services.
     pub(crate) fn new(keys: Keys, database: Database) -> Self {
@@ -98,15 +117,9 @@ impl BlindIndexes {
 
     /// The token of a sign-in e-mail address.
     pub(crate) async fn sign_in_token(&self, email: &str) -> Result<IndexToken, ServiceError> {
-        let value = IndexValue {
-            parameter: IndexParameter::SignInEmail,
-            system: None,
-            value: email,
-        };
         let indexed = IndexedValue {
-            value,
-            low_entropy: false,
             unique: true,
+            ..IndexedValue::new(IndexParameter::SignInEmail, None, email)
         };
         let token = self.token_to_find(OrganizationId::SYSTEM, indexed).await?;
         Ok(token.token)

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use phi::IndexParameter;
-use phi::IndexValue;
 use phi::OrganizationId;
 use phi::PatientId;
 use roster::Order;
@@ -170,32 +169,23 @@ fn identifier_values(query: &IdentifierQuery) -> Vec<IndexedValue<'_>> {
         SystemQuery::None => (IndexParameter::Identifier, None),
         SystemQuery::Is(system) => (IndexParameter::Identifier, Some(system.as_str())),
     };
-    let indexed = |parameter, system, value, low_entropy| IndexedValue {
-        value: IndexValue {
-            parameter,
-            system,
-            value,
-        },
-        low_entropy,
-        unique: false,
-    };
     let Some(value) = &query.value else {
         let system = system.unwrap_or_default();
-        return vec![indexed(
-            IndexParameter::IdentifierSystem,
-            None,
-            system,
-            false,
-        )];
+        let parameter = IndexParameter::IdentifierSystem;
+        return vec![IndexedValue::new(parameter, None, system)];
     };
     let digits = value.chars().filter(char::is_ascii_digit).count();
     let may_be_ssn = match system {
         Some(system) => system == SSN_SYSTEM,
         None => digits == SSN_DIGITS,
     };
-    let mut values = vec![indexed(parameter, system, value.as_str(), false)];
+    let indexed = IndexedValue::new(parameter, system, value.as_str());
+    let mut values = vec![indexed];
     if may_be_ssn {
-        values.push(indexed(parameter, system, value.as_str(), true));
+        values.push(IndexedValue {
+            low_entropy: true,
+            ..indexed
+        });
     }
     values
 }
@@ -207,14 +197,6 @@ fn contact_values(query: &ContactQuery) -> Vec<IndexedValue<'_>> {
         Some(ContactSystem::Email) => &[IndexParameter::Email],
         Some(ContactSystem::Other) | None => &[IndexParameter::Phone, IndexParameter::Email],
     };
-    let indexed = |parameter: &IndexParameter| IndexedValue {
-        value: IndexValue {
-            parameter: *parameter,
-            system: None,
-            value: &query.value,
-        },
-        low_entropy: false,
-        unique: false,
-    };
+    let indexed = |parameter: &IndexParameter| IndexedValue::new(*parameter, None, &query.value);
     parameters.iter().map(indexed).collect()
 }

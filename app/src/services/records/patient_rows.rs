@@ -6,7 +6,6 @@ use db::PatientToken;
 use phi::AuthorizationKey;
 use phi::Column;
 use phi::IndexParameter;
-use phi::IndexValue;
 use phi::OrganizationId;
 use phi::PatientId;
 use phi::RowId;
@@ -26,6 +25,8 @@ use crate::services::error::ServiceError;
 use crate::services::roster::RosterEntry;
 use fhir::ContactSystem;
 use fhir::Demographics;
+use fhir::PatientContact;
+use fhir::PatientIdentifier;
 
 impl Records {
     /// The rows of a new version of a Patient.
@@ -133,74 +134,50 @@ where
     scope.seal(row, &*plain)
 }
 
-/// The values under which a patient is indexed: each identifier by system and value, by value alone
-/// and by system alone; each telephone number and e-mail address.
+/// The values under which a patient is indexed.
 fn indexed_values(fields: &Demographics) -> Vec<IndexedValue<'_>> {
-    let mut indexed = Vec::new();
-    for identifier in &fields.identifiers {
-        let system = identifier.system.as_ref().map(|system| system.as_str());
-        let low_entropy = identifier.is_social_security_number();
-        // HL7 v2-0203: MR is a medical record number. One of an organization is unique while it is
-        // in use.
-        let is_record_number = identifier
-            .type_codes
-            .iter()
-            .any(|code| code.as_str() == "MR");
-        let unique = is_record_number && system.is_some() && !identifier.old;
-        let value = identifier.value.as_str();
-        let forms = [
-            (
-                IndexParameter::Identifier,
-                system,
-                value,
-                low_entropy,
-                unique,
-            ),
-            (
-                IndexParameter::IdentifierValue,
-                None,
-                value,
-                low_entropy,
-                false,
-            ),
-            (
-                IndexParameter::IdentifierSystem,
-                None,
-                system.unwrap_or_default(),
-                false,
-                false,
-            ),
-        ];
-        for (parameter, system, value, low_entropy, unique) in forms {
-            let value = IndexValue {
-                parameter,
-                system,
-                value,
-            };
-            indexed.push(IndexedValue {
-                value,
-                low_entropy,
-                unique,
-            });
-        }
-    }
-    for contact in &fields.contacts {
-        let parameter = match contact.system {
-            ContactSystem::Email => IndexParameter::Email,
-            ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
-            ContactSystem::Other => continue,
-        };
-        indexed.push(IndexedValue {
-            value: IndexValue {
-                parameter,
-                system: None,
-                value: &contact.value,
-            },
-            low_entropy: false,
-            unique: false,
-        });
-    }
-    indexed
+    let identifiers = fields.identifiers.iter().flat_map(indexed_identifier);
+    let contacts = fields.contacts.iter().filter_map(indexed_contact);
+    identifiers.chain(contacts).collect()
+}
+
+/// The values of an identifier: by system and value, by value alone, and by system alone.
+fn indexed_identifier(identifier: &PatientIdentifier) -> [IndexedValue<'_>; 3] {
+    let system = identifier.system.as_ref().map(|system| system.as_str());
+    let value = identifier.value.as_str();
+    let low_entropy = identifier.is_social_security_number();
+    // HL7 v2-0203: MR is a medical record number. One of an organization is unique while it is in
+    // use.
+    let is_record_number = identifier
+        .type_codes
+        .iter()
+        .any(|code| code.as_str() == "MR");
+    [
+        IndexedValue {
+            low_entropy,
+            unique: is_record_number && system.is_some() && !identifier.old,
+            ..IndexedValue::new(IndexParameter::Identifier, system, value)
+        },
+        IndexedValue {
+            low_entropy,
+            ..IndexedValue::new(IndexParameter::IdentifierValue, None, value)
+        },
+        IndexedValue::new(
+            IndexParameter::IdentifierSystem,
+            None,
+            system.unwrap_or_default(),
+        ),
+    ]
+}
+
+/// The value of a telephone number or an e-mail address; none of other contacts.
+fn indexed_contact(contact: &PatientContact) -> Option<IndexedValue<'_>> {
+    let parameter = match contact.system {
+        ContactSystem::Email => IndexParameter::Email,
+        ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
+        ContactSystem::Other => return None,
+    };
+    Some(IndexedValue::new(parameter, None, &contact.value))
 }
 
 /// The length of a patient's fields in a list or of the entry in a roster, whichever is longer, in
