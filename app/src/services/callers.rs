@@ -44,7 +44,7 @@ pub(crate) struct SessionLimits {
     pub(crate) absolute: std::time::Duration,
 }
 
-/// Authenticates callers, with a cache of their sessions.
+/// The authentication of callers, with a cache of their sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Callers {
     database: Database,
