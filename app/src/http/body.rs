@@ -18,8 +18,8 @@ use crate::http::problem::Problem;
 use crate::http::unread::discard;
 use crate::limits::RESPONSE_FRAME_BYTES;
 use crate::services::budget::Budget;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 
 /// A completely read request body, with its memory reservation.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl RequestBody {
     /// share of the memory, or all of it, is in use.
     pub(crate) async fn read(
         memory: &Budget,
-        share: Share,
+        share: CallerId,
         mut body: Body,
         limit: usize,
     ) -> Result<Self, Problem> {
@@ -51,7 +51,7 @@ impl RequestBody {
 
     async fn read_within(
         memory: &Budget,
-        share: Share,
+        share: CallerId,
         body: &mut Body,
         limit: usize,
     ) -> Result<Self, Problem> {
@@ -177,7 +177,7 @@ mod tests {
 
     async fn read(body: Body, limit: usize) -> Result<usize, Problem> {
         let memory = Budget::of_memory();
-        let share = Share::for_tests(1);
+        let share = CallerId::for_tests(1);
         let read = RequestBody::read(&memory, share, body, limit).await;
         read.map(|body| body.bytes().len())
     }
@@ -203,7 +203,8 @@ mod tests {
     async fn a_document_that_would_be_too_large_is_refused_before_parsing() {
         let memory = Budget::of_memory();
         let many = format!("[{}1]", "[1],".repeat(400_000));
-        let body = RequestBody::read(&memory, Share::for_tests(1), Body::from(many), 8 << 20).await;
+        let body =
+            RequestBody::read(&memory, CallerId::for_tests(1), Body::from(many), 8 << 20).await;
         let parsed = body
             .unwrap()
             .parse(&memory, |_| Err::<(), _>(Problem::Internal));

@@ -23,11 +23,9 @@ use tests::fhir;
 
 /// The address of the attacking client.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// The number of attempts for one account from one address that are hashed at once (`BY_ADDRESS` of
-/// the app).
+/// Attempts for one account from one address that are hashed at once (`LIMIT_BY_ADDRESS` of the app).
 const BY_ADDRESS: usize = 10;
-/// The number of attempts for one account from all unknown addresses that are hashed at once
-/// (`BY_UNKNOWN_ADDRESSES` of the app).
+/// Attempts for one account from all unknown addresses that are hashed at once (`LIMIT_BY_UNKNOWN_ADDRESSES` of the app).
 const BY_UNKNOWN_ADDRESSES: usize = 100;
 
 /// Requests a token.

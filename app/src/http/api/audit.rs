@@ -81,7 +81,7 @@ pub(crate) async fn events(
 
 /// [`Events`] as JSON.
 fn events_json(latest: &LatestEvents<Vec<u8>>) -> Vec<u8> {
-    let suffix: &[u8] = if latest.is_cut {
+    let suffix: &[u8] = if latest.is_truncated {
         br#"],"cut":true}"#
     } else {
         br#"],"cut":false}"#

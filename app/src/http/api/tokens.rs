@@ -24,7 +24,7 @@ use crate::http::openapi::one_of;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::sign_in::Credentials;
-use crate::services::sign_in::Refusal;
+use crate::services::sign_in::SignInError;
 
 /// The request for a token.
 #[derive(Deserialize, ToSchema)]
@@ -81,8 +81,8 @@ pub(crate) async fn issue(
         .await;
     let issued = match issued {
         Ok(issued) => issued,
-        Err(Refusal::InvalidCredentials) => return Err(Problem::SignInRequired),
-        Err(Refusal::Service(error)) => return Err(error.into()),
+        Err(SignInError::InvalidCredentials) => return Err(Problem::SignInRequired),
+        Err(SignInError::Service(error)) => return Err(error.into()),
     };
     let body = Json(Issued {
         token: issued.session.token.expose(),

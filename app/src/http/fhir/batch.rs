@@ -20,8 +20,8 @@ use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
 use crate::limits::MAX_OUTCOMES_BYTES;
 use crate::limits::MAX_RESPONSE_BYTES;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::ApplyError;
@@ -79,7 +79,7 @@ impl<'a> BatchExecutor<'a> {
             app,
             caller,
             responses: BTreeMap::new(),
-            reserved: app.memory.reserve(Share::of(caller), statuses)?,
+            reserved: app.memory.reserve(CallerId::of(caller), statuses)?,
             remaining_bytes: MAX_RESPONSE_BYTES,
             remaining_outcome_bytes: MAX_OUTCOMES_BYTES,
             any_success: false,
@@ -143,7 +143,7 @@ impl<'a> BatchExecutor<'a> {
         let stored = records
             .read(&permitted, resource_type, id, self.remaining_bytes)
             .await?;
-        let mut memory = self.app.memory.reserve(Share::of(self.caller), 0)?;
+        let mut memory = self.app.memory.reserve(CallerId::of(self.caller), 0)?;
         let entry = stored.map(|stored| {
             let mut reserved = stored.reserved;
             let (resource, meta) = (stored.resource, stored.meta);

@@ -24,7 +24,7 @@ use crate::http::openapi::Resource;
 use crate::http::state::AppState;
 use crate::http::unread::discard;
 use crate::limits::MAX_BUNDLE_BYTES;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::bundle_subject;
@@ -64,7 +64,7 @@ pub(crate) async fn bundle(
         discard(&mut body, MAX_BUNDLE_BYTES).await;
         return Err(error);
     }
-    let share = Share::of(&caller);
+    let share = CallerId::of(&caller);
     let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
     let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
     // Parsing a large Bundle takes a tenth of a second, so it runs on a blocking thread.

@@ -27,7 +27,7 @@ use crate::http::openapi::FhirResource;
 use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::records::subject;
 use fhir::Issue;
 use fhir::IssueCode;
@@ -95,7 +95,7 @@ pub(crate) async fn search_patients(
     // Permitted before the body is read, so that a refused request uses no memory.
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, Search, subject).await?;
-    let share = Share::of(&caller);
+    let share = CallerId::of(&caller);
     let form = RequestBody::read(&app.memory, share, body, MAX_FORM_BYTES).await?;
     let query = search::parse(form.bytes(), query.as_deref())?;
     drop(form);
@@ -106,7 +106,7 @@ pub(crate) async fn search_patients(
             search::searchset_entry(origin, patient, meta)
         });
     Ok(json_response(found.await?.map(|found| {
-        let bundle = search::searchset(origin, found.total, found.entries, found.is_cut);
+        let bundle = search::searchset(origin, found.total, found.entries, found.is_truncated);
         ResponseBody::reserved(bundle, found.reserved)
     })))
 }

@@ -8,8 +8,8 @@ use access::Write;
 
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::records::Applied;
 use crate::services::records::ApplyError;
@@ -56,7 +56,7 @@ pub(super) async fn transaction(
 ) -> Result<BundleResponses, FhirError> {
     // The responses to entries, and their copy in the Bundle.
     let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(writes.len());
-    let reserved = app.memory.reserve(Share::of(caller), memory)?;
+    let reserved = app.memory.reserve(CallerId::of(caller), memory)?;
     let mut entries = Vec::with_capacity(writes.len());
     let mut changes = Vec::with_capacity(writes.len());
     for write in writes {
@@ -137,12 +137,12 @@ pub(super) fn refusal_outcome(reason: RefusalReason, entry: EntryRef) -> Operati
             IssueCode::Conflict,
             "the stored resource belongs to another patient, and the patient of a resource cannot be changed",
         ),
-        RefusalReason::AlreadyThere => (
+        RefusalReason::AlreadyExists => (
             Status::Conflict,
             IssueCode::Duplicate,
             "a resource with this id exists already",
         ),
-        RefusalReason::RecordNumberTaken => (
+        RefusalReason::MedicalRecordNumberTaken => (
             Status::Conflict,
             IssueCode::Duplicate,
             "the medical record number belongs to another patient",
@@ -180,17 +180,18 @@ fn element_path(reason: RefusalReason, entry: EntryRef) -> String {
         (RefusalReason::UnknownOwner | RefusalReason::OwnerChanged, Some(path)) => {
             format!("{resource}.{}.reference", path.replace("[]", ""))
         }
-        (RefusalReason::RecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers, _)
-            if resource_type == ResourceType::Patient =>
-        {
+        (
+            RefusalReason::MedicalRecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers,
+            _,
+        ) if resource_type == ResourceType::Patient => {
             format!("{resource}.identifier")
         }
         (RefusalReason::DemographicsTooLong, _) => resource,
         (
             RefusalReason::UnknownOwner
             | RefusalReason::OwnerChanged
-            | RefusalReason::AlreadyThere
-            | RefusalReason::RecordNumberTaken
+            | RefusalReason::AlreadyExists
+            | RefusalReason::MedicalRecordNumberTaken
             | RefusalReason::TooManySocialSecurityNumbers
             | RefusalReason::OwnerDestroyed
             | RefusalReason::TooManyVersions,
@@ -228,7 +229,7 @@ mod tests {
         let expected = (409, "Bundle.entry[4].resource.identifier".to_owned());
         let patient = entry(4, ResourceType::Patient);
         assert_eq!(
-            rendered(RefusalReason::RecordNumberTaken, patient),
+            rendered(RefusalReason::MedicalRecordNumberTaken, patient),
             expected
         );
     }

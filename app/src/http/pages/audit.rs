@@ -70,7 +70,7 @@ pub(crate) async fn show(
                 user: Some(user),
             },
             events: latest.events,
-            is_cut: latest.is_cut,
+            is_cut: latest.is_truncated,
         };
         (page, latest.reserved)
     })))

@@ -42,7 +42,7 @@ impl CurrentUser {
         caller: &Caller,
         current: NavSection,
     ) -> Result<Self, Problem> {
-        let person = app.identity.itself(caller).await?;
+        let person = app.identity.own_person(caller).await?;
         Ok(Self {
             organization: app.organizations.name(caller.organization()).await?,
             person: person.name.expose().clone(),

@@ -27,7 +27,7 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::records::PatientPage;
 use crate::services::records::subject;
 use query::ParsedText;
@@ -100,7 +100,7 @@ pub(crate) async fn submit(
             let none = PatientPage {
                 patients: Vec::new(),
                 total: 0,
-                reserved: app.memory.reserve(Share::of(&caller), 0)?,
+                reserved: app.memory.reserve(CallerId::of(&caller), 0)?,
             };
             let none = Disclosed::from(NotPhi::assert(none, "an empty result"));
             (none, why.to_owned())

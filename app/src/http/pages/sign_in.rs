@@ -26,7 +26,7 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::NewSession;
 use crate::services::sign_in::Credentials;
-use crate::services::sign_in::Refusal;
+use crate::services::sign_in::SignInError;
 
 /// The `Set-Cookie` that removes the session cookie.
 pub(crate) const EXPIRED_SESSION_COOKIE: HeaderValue = HeaderValue::from_static(
@@ -93,11 +93,11 @@ pub(crate) async fn submit(
             let headers = [(header::SET_COOKIE, cookie(&session)?)];
             Ok((headers, Redirect::to("/")).into_response())
         }
-        Err(Refusal::InvalidCredentials) => {
+        Err(SignInError::InvalidCredentials) => {
             let status = StatusCode::UNAUTHORIZED;
             Ok(page(status, Some(Notice::Refused), email).into_response())
         }
-        Err(Refusal::Service(error)) => Err(error.into()),
+        Err(SignInError::Service(error)) => Err(error.into()),
     }
 }
 

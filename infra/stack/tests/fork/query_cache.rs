@@ -1,4 +1,5 @@
-//! The cache of checked queries (`db/.sqlx`) as a database with the example's migration would give it.
+//! The cache of checked queries (`db/.sqlx`), updated as by a database with the example's
+//! migration.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -47,7 +48,7 @@ fn selecting(db: &Path, table: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Adds a nullable column before the MAC, where `table!` selects it.
+/// Adds a nullable column before the MAC, at its position in a query of the macro `table!`.
 fn add_column(cached: &mut Value, name: &str) {
     let query = cached["query"].as_str().unwrap();
     let selected = format!("t.{name} AS `{name}: _`, t.mac_key AS");

@@ -1,4 +1,5 @@
-//! Addresses of clients: a keyed pseudonym in the event, the original sealed once a day.
+//! Pseudonyms of client addresses: events contain a keyed pseudonym, and the sealed address is
+//! stored once a day.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -16,10 +17,10 @@ use time::OffsetDateTime;
 use super::AuditTrail;
 use super::TrailError;
 
-/// The number of stored pseudonyms that are remembered before all are forgotten.
-const REMEMBERED: usize = 10_000;
+/// Maximum number of cached pseudonyms. A full cache is emptied.
+const CACHE_CAPACITY: usize = 10_000;
 
-/// An organization's pseudonym of a day.
+/// The pseudonym of an address, of an organization and a day.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 struct AddressPseudonym {
     organization: OrganizationId,
@@ -27,7 +28,7 @@ struct AddressPseudonym {
     pseudonym: [u8; 16],
 }
 
-/// Pseudonyms that are known to be stored, so that a busy client costs one insert a day.
+/// The pseudonyms that are known to be stored, so that a client costs one insert a day.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PseudonymCache(Arc<Mutex<HashSet<AddressPseudonym>>>);
 
@@ -39,7 +40,7 @@ impl PseudonymCache {
 
     fn insert(&self, pseudonym: AddressPseudonym) {
         let mut stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if stored.len() >= REMEMBERED {
+        if stored.len() >= CACHE_CAPACITY {
             stored.clear();
         }
         stored.insert(pseudonym);
@@ -47,8 +48,8 @@ impl PseudonymCache {
 }
 
 impl AuditTrail {
-    /// The pseudonym that events contain in place of an address: the same for an address all year, different for
-    /// another organization. Stores the sealed original, for investigations.
+    /// The pseudonym that events contain in place of an address: constant within an audit year, and
+    /// different for each organization. Stores the sealed address, for investigations.
     pub(super) async fn pseudonym(
         &self,
         scope: &ScopeKey,
@@ -61,7 +62,7 @@ impl AuditTrail {
             day: at.date(),
             pseudonym: scope.pseudonym("audit-address", address.as_bytes()),
         };
-        if !self.addresses.contains(&pseudonym) {
+        if !self.pseudonyms.contains(&pseudonym) {
             let row_id = RowId::random();
             let row = AddressRow {
                 organization: pseudonym.organization,
@@ -71,7 +72,7 @@ impl AuditTrail {
                 address: scope.seal(row_id, &address)?,
             };
             self.database.store_address(&row).await?;
-            self.addresses.insert(pseudonym);
+            self.pseudonyms.insert(pseudonym);
         }
         Ok(format!("{:032x}", u128::from_be_bytes(pseudonym.pseudonym)))
     }

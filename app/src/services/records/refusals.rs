@@ -1,4 +1,4 @@
-//! Refused writes, on record: a refusal says something of what is stored.
+//! Refusals of changes, and their audit events: a refusal may disclose stored data.
 
 use access::Record;
 use access::record_refused_write;
@@ -8,28 +8,28 @@ use super::Records;
 use super::subject;
 use crate::services::error::ServiceError;
 
-/// Why a change cannot be made.
+/// The reason why a change is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum RefusalReason {
     /// The patient that owns the resource is neither stored nor written by the same request.
     UnknownOwner,
-    /// The resource belongs to another patient.
+    /// The stored resource has another owner.
     OwnerChanged,
-    /// The id is taken.
-    AlreadyThere,
-    /// Another patient has the record number.
-    RecordNumberTaken,
+    /// A resource with the id exists already.
+    AlreadyExists,
+    /// Another patient has the medical record number.
+    MedicalRecordNumberTaken,
     /// The patient has more social security numbers than are indexed.
     TooManySocialSecurityNumbers,
-    /// The patient's names and contact data are longer than lists and rosters hold.
+    /// The patient's names and contact data are too long for lists and rosters.
     DemographicsTooLong,
-    /// The patient's data was destroyed, and the id stays unused.
+    /// The patient's data was destroyed. The id cannot be used again.
     OwnerDestroyed,
-    /// The resource has as many versions as are counted.
+    /// The resource has the maximum number of versions.
     TooManyVersions,
 }
 
-/// A change that cannot be made.
+/// A refused change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Refusal {
     /// The index of the change.
@@ -39,13 +39,13 @@ pub(crate) struct Refusal {
 }
 
 impl RefusalReason {
-    /// Whether the reason says something of what is stored.
+    /// Whether the reason discloses something of stored data.
     const fn discloses(self) -> bool {
         match self {
             Self::UnknownOwner
             | Self::OwnerChanged
-            | Self::AlreadyThere
-            | Self::RecordNumberTaken
+            | Self::AlreadyExists
+            | Self::MedicalRecordNumberTaken
             | Self::OwnerDestroyed
             | Self::TooManyVersions => true,
             Self::TooManySocialSecurityNumbers | Self::DemographicsTooLong => false,
@@ -54,7 +54,7 @@ impl RefusalReason {
 }
 
 impl Change<'_> {
-    /// The resource as an event names it.
+    /// The resource as an audit event names it.
     pub(super) fn record(&self, version: Option<u32>) -> Record {
         let organization = self.permitted.caller().organization();
         let subject = subject(organization, self.resource_type).id(self.id);
@@ -65,8 +65,8 @@ impl Change<'_> {
 }
 
 impl Records {
-    /// Records the changes that were refused because they contradict what is stored, as one event within the caller's
-    /// budget.
+    /// Records the refusals that disclose something of stored data, as one event within the
+    /// caller's budget.
     pub(super) async fn record_refused(
         &self,
         changes: &[Change<'_>],

@@ -1,43 +1,43 @@
 //! Evidence of a sign-in to an account from a client address in the last 30 to 40 days.
 //!
-//! For each period of days, token and proof are the halves of a MAC over account, client address and period, under the
-//! system's authorization key. Rows are looked up by token; only a stored row has a proof to compare. Evidence expires
-//! because tokens of earlier periods are not looked up.
+//! For each period, token and proof are the halves of a MAC over account, client address and period,
+//! under the system's authorization key. Rows are looked up by token, and a row counts if it
+//! contains the proof. Evidence expires because the tokens of earlier periods are not looked up.
 
 use db::AddressEvidence;
 use db::EVIDENCE_PERIODS;
 use time::Date;
 use time::Duration;
 
-use super::halves;
-use crate::limits::sign_in::EVIDENCE_DAYS;
+use super::split;
+use crate::limits::sign_in::EVIDENCE_PERIOD_DAYS;
 
-/// The evidence of an account and a client address, by period: the current one first.
+/// The evidence of an account and a client address, by period, the current one first.
 #[derive(Debug)]
-pub(super) struct Evidence {
+pub(super) struct AccountAddressEvidence {
     periods: [AddressEvidence; EVIDENCE_PERIODS],
     expires_on: Date,
 }
 
-impl Evidence {
-    /// The evidence as of a day; `mac` is keyed and used for nothing else.
-    pub(super) fn of(
+impl AccountAddressEvidence {
+    /// The evidence as of a day. `mac` is keyed, and used for nothing else.
+    pub(super) fn new(
         mac: impl Fn(&[u8]) -> [u8; 32],
         account: &[u8; 16],
         client: &[u8; 16],
         today: Date,
     ) -> Self {
-        let current = i64::from(today.to_julian_day()) / EVIDENCE_DAYS;
+        let current = i64::from(today.to_julian_day()) / EVIDENCE_PERIOD_DAYS;
         let mut period = current;
         let periods = std::array::from_fn(|_| {
             let message = [&account[..], &client[..], &period.to_be_bytes()].concat();
-            let (token, proof) = halves(&mac(&message));
+            let (token, proof) = split(&mac(&message));
             period -= 1;
             AddressEvidence { token, proof }
         });
-        // A token of the current period is looked up until the end of the period three later.
-        let asked = i64::try_from(EVIDENCE_PERIODS).unwrap_or(i64::MAX);
-        let days = EVIDENCE_DAYS.saturating_mul(asked);
+        // A token of the current period is looked up until the end of the third period after it.
+        let periods_read = i64::try_from(EVIDENCE_PERIODS).unwrap_or(i64::MAX);
+        let days = EVIDENCE_PERIOD_DAYS.saturating_mul(periods_read);
         Self {
             periods,
             expires_on: today.saturating_add(Duration::days(days)),
@@ -49,13 +49,13 @@ impl Evidence {
         self.periods.map(|period| period.token)
     }
 
-    /// Whether one of the stored proofs is of a period that counts.
-    pub(super) fn is_proved(&self, stored: &[[u8; 16]]) -> bool {
+    /// Whether one of the stored proofs is the proof of a period.
+    pub(super) fn is_proven(&self, stored: &[[u8; 16]]) -> bool {
         self.periods.iter().any(|it| stored.contains(&it.proof))
     }
 
-    /// Whether one of the stored proofs is of the current period.
-    pub(super) fn is_proved_now(&self, stored: &[[u8; 16]]) -> bool {
+    /// Whether one of the stored proofs is that of the current period.
+    pub(super) fn is_proven_in_current_period(&self, stored: &[[u8; 16]]) -> bool {
         let [current, ..] = &self.periods;
         stored.contains(&current.proof)
     }
@@ -77,19 +77,19 @@ mod tests {
 
     const TODAY: Date = date!(2026 - 11 - 29);
 
-    fn evidence(account: u8, client: u8, days_later: i64) -> Evidence {
+    fn evidence(account: u8, client: u8, days_later: i64) -> AccountAddressEvidence {
         let today = TODAY + Duration::days(days_later);
         let mac = |message: &[u8]| Sha256::digest(message).into();
-        Evidence::of(mac, &[account; 16], &[client; 16], today)
+        AccountAddressEvidence::new(mac, &[account; 16], &[client; 16], today)
     }
 
     #[test]
     fn a_sign_in_is_evidence_for_a_month_and_at_most_ten_days_more() {
         let (stored, expires_on) = evidence(1, 2, 0).current();
-        let asks = |days| evidence(1, 2, days).tokens().contains(&stored.token);
-        let counts = |days| evidence(1, 2, days).is_proved(&[stored.proof]);
+        let reads = |days| evidence(1, 2, days).tokens().contains(&stored.token);
+        let counts = |days| evidence(1, 2, days).is_proven(&[stored.proof]);
         for days in 0..=60 {
-            assert_eq!(asks(days), counts(days), "{days}");
+            assert_eq!(reads(days), counts(days), "{days}");
             if days <= 30 {
                 assert!(counts(days), "{days}");
             }
@@ -102,12 +102,12 @@ mod tests {
     #[test]
     fn evidence_is_of_one_account_and_one_client_and_a_token_proves_nothing() {
         let (stored, _) = evidence(1, 2, 0).current();
-        assert!(evidence(1, 2, 0).is_proved_now(&[stored.proof]));
+        assert!(evidence(1, 2, 0).is_proven_in_current_period(&[stored.proof]));
         for other in [evidence(1, 3, 0), evidence(3, 2, 0)] {
-            assert!(!other.is_proved(&[stored.proof]));
+            assert!(!other.is_proven(&[stored.proof]));
             assert!(!other.tokens().contains(&stored.token));
         }
-        assert!(!evidence(1, 2, 0).is_proved(&[stored.token]));
-        assert!(!evidence(1, 2, 0).is_proved(&[]));
+        assert!(!evidence(1, 2, 0).is_proven(&[stored.token]));
+        assert!(!evidence(1, 2, 0).is_proven(&[]));
     }
 }

@@ -1,4 +1,4 @@
-//! Reading current versions in groups, whose memory is reserved before they are read.
+//! Reads of current versions in batches, whose memory is reserved before they are read.
 
 use std::ops::Range;
 
@@ -9,32 +9,32 @@ use phi::OrganizationId;
 use phi::Owner;
 
 use super::Records;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::error::ServiceError;
-use crate::services::groups;
-use crate::services::groups::Group;
+use crate::services::read_batch::ReadBatch;
 
-/// Keys whose resources are read together.
+/// Keys of resources that are read together.
 #[derive(Clone, Debug)]
-pub(super) struct KeyGroup {
-    /// Their positions among all keys.
+pub(super) struct KeyBatch {
+    /// The indexes of the keys in the list of all keys.
     pub(super) range: Range<usize>,
+    /// The total length of the resources, in bytes.
     bytes: usize,
 }
 
-/// Sealed resources that were read together.
-pub(super) struct SealedGroup {
-    /// Those that exist.
+/// Sealed resources that were read together, with their memory.
+pub(super) struct SealedBatch {
+    /// The rows of those that exist.
     pub(super) rows: Vec<CurrentVersion>,
     reserved: Reservation,
 }
 
-impl SealedGroup {
+impl SealedBatch {
     fn of(rows: Vec<CurrentVersion>, mut reserved: Reservation) -> Result<Self, ServiceError> {
         let bytes = rows.iter().map(|row| row.version.body.as_bytes().len());
         let bytes: usize = bytes.sum();
-        // A write may have replaced a row by a longer one since its length was read.
+        // A write may have replaced a row with a longer one since the lengths were read.
         reserved.grow(bytes.saturating_sub(reserved.amount()))?;
         Ok(Self { rows, reserved })
     }
@@ -46,73 +46,74 @@ impl SealedGroup {
 }
 
 impl Records {
-    /// Groups of `keys`, in the same order, each of at most `most`.
-    pub(super) async fn key_groups(
+    /// Splits `keys` into batches of at most `max_keys`, in the same order.
+    pub(super) async fn key_batches(
         &self,
         organization: OrganizationId,
         keys: &[ResourceKey],
-        most: usize,
-    ) -> Result<Vec<KeyGroup>, ServiceError> {
+        max_keys: usize,
+    ) -> Result<Vec<KeyBatch>, ServiceError> {
         let lengths = self.database.version_lengths(organization, keys).await?;
-        // What does not exist has no length.
+        // A resource that does not exist has no length.
         let length = |key: &ResourceKey| lengths.get(&(key.kind.to_owned(), key.id)).copied();
         let lengths: Vec<_> = keys.iter().map(|key| length(key).unwrap_or(0)).collect();
-        let mut found = Vec::new();
+        let mut batches = Vec::new();
         let (mut start, mut rest) = (0, lengths.as_slice());
-        while let Some(Group { rows, bytes }) = groups::first(rest, most) {
+        while let Some(ReadBatch { rows, bytes }) = ReadBatch::first(rest, max_keys) {
             let range = start..start + rows;
             start = range.end;
             rest = rest.get(rows..).unwrap_or_default();
-            found.push(KeyGroup { range, bytes });
+            batches.push(KeyBatch { range, bytes });
         }
-        Ok(found)
+        Ok(batches)
     }
 
-    /// The current versions of those resources of a group that exist, in no particular order. `keys` are all keys.
+    /// The current versions of the resources of a batch that exist, in no particular order. `keys`
+    /// are the keys of all batches.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Unavailable`] also if the caller has no memory for them.
-    pub(super) async fn read_group(
+    /// [`ServiceError::Unavailable`] also if the caller's memory budget is exhausted.
+    pub(super) async fn read_batch(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         keys: &[ResourceKey],
-        group: &KeyGroup,
-    ) -> Result<SealedGroup, ServiceError> {
-        let reserved = self.memory.reserve(share, group.bytes)?;
-        let keys = keys.get(group.range.clone()).unwrap_or_default();
+        batch: &KeyBatch,
+    ) -> Result<SealedBatch, ServiceError> {
+        let reserved = self.memory.reserve(caller, batch.bytes)?;
+        let keys = keys.get(batch.range.clone()).unwrap_or_default();
         let rows = self.database.current_versions(organization, keys).await?;
-        SealedGroup::of(rows, reserved)
+        SealedBatch::of(rows, reserved)
     }
 
-    /// The current versions of the next resources of an owner.
+    /// The current versions of the next resources of an owner, after a position.
     ///
     /// # Errors
     ///
-    /// See [`Self::read_group`].
+    /// See [`Self::read_batch`].
     pub(super) async fn read_owned(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         owner: &Owner,
         after: &OwnedPosition,
-        group: Group,
-    ) -> Result<SealedGroup, ServiceError> {
-        let reserved = self.memory.reserve(share, group.bytes)?;
-        let limit = u32::try_from(group.rows).unwrap_or(u32::MAX);
+        batch: ReadBatch,
+    ) -> Result<SealedBatch, ServiceError> {
+        let reserved = self.memory.reserve(caller, batch.bytes)?;
+        let limit = u32::try_from(batch.rows).unwrap_or(u32::MAX);
         let rows = self
             .database
             .current_versions_of(organization, owner, after, limit);
-        SealedGroup::of(rows.await?, reserved)
+        SealedBatch::of(rows.await?, reserved)
     }
 
-    /// Reserves more, where an operation that needs it all at once may never have it.
+    /// Reserves more memory for an operation that needs all of it at once.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::ResponseTooLarge`] if that is more than any caller may have; [`ServiceError::Unavailable`] if
-    /// this one has no room for it now.
+    /// [`ServiceError::ResponseTooLarge`] if no caller may use so much;
+    /// [`ServiceError::Unavailable`] if this caller cannot now.
     pub(super) fn grow(&self, reserved: &mut Reservation, by: usize) -> Result<(), ServiceError> {
         if !self.memory.admits(reserved.amount().saturating_add(by)) {
             return Err(ServiceError::ResponseTooLarge);

@@ -1,7 +1,8 @@
-//! Record numbers that other patients have, found before anything is sealed.
+//! The check that medical record numbers are unique, before anything is sealed.
 //!
-//! The unique key of the index decides when tokens are stored, one patient at a time. What it would refuse is foreseen
-//! here for all changes of a request together: a request so is not tried again for each of its refusals.
+//! The unique key of the database's index has the last word when tokens are stored, one patient at
+//! a time. This check predicts its refusals for all changes of a request together, so that a
+//! request is not repeated for each of them.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -17,24 +18,37 @@ use super::Change;
 use super::Effect;
 use super::Records;
 use super::RefusalReason;
-use super::fields::demographics_bytes;
-use super::fields::social_security_numbers;
-use super::plan::Step;
+use super::patient_rows::count_social_security_numbers;
+use super::patient_rows::demographics_bytes;
+use super::plan::PlannedChange;
 use crate::limits::MAX_DEMOGRAPHICS_BYTES;
 use crate::limits::MAX_SOCIAL_SECURITY_NUMBERS;
 use crate::services::error::ServiceError;
 
-/// A token as the unique key has it.
-type UniqueToken = (u16, IndexToken);
+/// A token as the unique key contains it.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct UniqueToken {
+    version: u16,
+    token: IndexToken,
+}
 
-/// The patients that have unique tokens, while changes are made one by one.
+impl From<&PatientToken> for UniqueToken {
+    fn from(token: &PatientToken) -> Self {
+        Self {
+            version: token.version,
+            token: token.token,
+        }
+    }
+}
+
+/// The patients that have unique tokens, while the changes of a request are applied one by one.
 #[derive(Default)]
-struct Holders {
+struct TokenHolders {
     by_token: HashMap<UniqueToken, PatientId>,
     by_patient: HashMap<PatientId, Vec<UniqueToken>>,
 }
 
-impl Holders {
+impl TokenHolders {
     fn insert(&mut self, token: UniqueToken, patient: PatientId) {
         self.by_token.insert(token, patient);
         self.by_patient.entry(patient).or_default().push(token);
@@ -42,7 +56,7 @@ impl Holders {
 
     /// Replaces a patient's tokens, unless another patient has one of them.
     fn replace(&mut self, patient: PatientId, tokens: &[PatientToken]) -> bool {
-        let tokens = || tokens.iter().map(|it| (it.version, it.token));
+        let tokens = || tokens.iter().map(UniqueToken::from);
         let has_other = |token| self.by_token.get(&token).is_some_and(|it| *it != patient);
         if tokens().any(has_other) {
             return false;
@@ -56,13 +70,13 @@ impl Holders {
 }
 
 impl Records {
-    /// Refuses the patients whose record numbers another patient has when it is their turn, and those that are too long
-    /// to be listed.
+    /// Refuses patients with a medical record number that another patient has, with too many social
+    /// security numbers, or with demographics that are too long for lists.
     pub(super) async fn refuse_taken_numbers(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
-        steps: &[Option<Step>],
+        steps: &[Option<PlannedChange>],
         refused: &mut BTreeMap<usize, RefusalReason>,
     ) -> Result<(), ServiceError> {
         let mut patients: Vec<(usize, PatientId, &[PatientToken])> = Vec::new();
@@ -74,7 +88,7 @@ impl Records {
                 continue;
             }
             let fields = Demographics::of(&change.resource);
-            if social_security_numbers(&fields) > MAX_SOCIAL_SECURITY_NUMBERS {
+            if count_social_security_numbers(&fields) > MAX_SOCIAL_SECURITY_NUMBERS {
                 refused.insert(index, RefusalReason::TooManySocialSecurityNumbers);
                 continue;
             }
@@ -96,13 +110,13 @@ impl Records {
         let stored = self
             .database
             .holders_of_unique_tokens(organization, &tokens);
-        let mut holders = Holders::default();
+        let mut holders = TokenHolders::default();
         for (token, patient) in stored.await? {
-            holders.insert((token.version, token.token), patient);
+            holders.insert((&token).into(), patient);
         }
         for (index, patient, tokens) in patients {
             if !holders.replace(patient, tokens) {
-                refused.insert(index, RefusalReason::RecordNumberTaken);
+                refused.insert(index, RefusalReason::MedicalRecordNumberTaken);
             }
         }
         Ok(())
@@ -127,8 +141,8 @@ mod tests {
     #[test]
     fn a_number_is_free_once_its_patient_has_another() {
         let (one, other) = (PatientId::random(), PatientId::random());
-        let mut holders = Holders::default();
-        holders.insert((1, token(1).token), one);
+        let mut holders = TokenHolders::default();
+        holders.insert((&token(1)).into(), one);
         assert!(!holders.replace(other, &[token(1)]));
         assert!(holders.replace(one, &[token(1), token(2)]));
         assert!(holders.replace(one, &[token(3)]));

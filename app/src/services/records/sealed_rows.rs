@@ -1,4 +1,4 @@
-//! From a plan to the rows that carry it out, sealed and authenticated.
+//! The rows of a planned write, sealed and authenticated.
 
 use std::collections::BTreeMap;
 
@@ -26,22 +26,22 @@ use super::Change;
 use super::Effect;
 use super::Records;
 use super::owner_of;
-use super::plan::Plan;
-use super::plan::Step;
+use super::plan::PlannedChange;
+use super::plan::WritePlan;
 use crate::services::error::ServiceError;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 use fhir::ResourceType;
 
-/// Everything that a transaction writes, but the owners.
+/// All rows that a transaction writes, except those of owners.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct SealedRows {
     /// Heads of new resources.
     pub(super) new_heads: Vec<ResourceRow>,
-    /// Heads that move to their next version, each with the MAC that was read.
-    pub(super) moved_heads: Vec<(ResourceRow, [u8; 32])>,
+    /// Heads of amended resources, each with the MAC of the former head.
+    pub(super) amended_heads: Vec<(ResourceRow, [u8; 32])>,
     /// New versions.
     pub(super) versions: Vec<VersionRow>,
-    /// New versions of patients.
+    /// Demographics and tokens of new versions of patients.
     pub(super) patients: Vec<PatientRows>,
     /// Keys of new patients.
     pub(super) new_owners: BTreeMap<Owner, NewScope>,
@@ -51,14 +51,14 @@ pub(super) struct Rows {
     pub(super) written: Vec<WrittenRow>,
 }
 
-/// What a new version of a Patient is found by.
+/// The rows by which a new version of a Patient is listed and found.
 #[derive(Debug)]
 pub(super) struct PatientRows {
     /// The index of the change.
     pub(super) change: usize,
     /// Whether the patient is new.
     pub(super) is_new: bool,
-    /// The fields.
+    /// The sealed fields.
     pub(super) demographics: DemographicsRow,
     /// The blind index tokens.
     pub(super) tokens: Vec<PatientToken>,
@@ -70,44 +70,24 @@ pub(super) struct HeadChange {
     /// The owning patient; none for the organization.
     pub(super) patient: Option<Uuid>,
     /// The new head.
-    pub(super) added: OwnedHead,
-    /// The former head.
-    pub(super) removed: Option<OwnedHead>,
-}
-
-/// A [`Head`] that owns nothing borrowed.
-#[derive(Debug)]
-pub(super) struct OwnedHead {
-    kind: &'static str,
-    id: Uuid,
-    version: u32,
-    digest: [u8; 32],
-}
-
-impl OwnedHead {
-    /// The head.
-    pub(super) fn head(&self) -> Head<'static> {
-        Head {
-            kind: self.kind,
-            id: self.id,
-            version: self.version,
-            digest: self.digest,
-        }
-    }
+    pub(super) added: Head<'static>,
+    /// The former head; none for a new resource.
+    pub(super) removed: Option<Head<'static>>,
 }
 
 impl Records {
-    /// Seals what the plan demands. Keys of new patients are made here, and stored with their owners.
+    /// Seals the rows of a plan. Keys of new patients are created here, and stored with their
+    /// owners.
     pub(super) async fn seal_rows(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
-        plan: &Plan,
+        plan: &WritePlan,
         now: OffsetDateTime,
-    ) -> Result<Rows, ApplyError> {
+    ) -> Result<SealedRows, ApplyError> {
         let key = self.keys.authorization(organization).await?;
-        let mut rows = Rows::default();
-        self.make_keys(organization, changes, plan, now, &mut rows)
+        let mut rows = SealedRows::default();
+        self.create_patient_keys(organization, changes, plan, now, &mut rows)
             .await?;
         for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
             if step.effect == Effect::Unchanged {
@@ -125,16 +105,17 @@ impl Records {
                 },
             };
             let (head, version) = resource_rows(&key, &scope, change, step, now)?;
-            let added = OwnedHead {
+            let added = Head {
                 kind: change.resource_type.name(),
                 id: change.id,
                 version: step.version,
                 digest: head.version_digest,
             };
-            rows.written.extend([written(&head), written(&version)]);
+            rows.written
+                .extend([written_row(&head), written_row(&version)]);
             rows.heads.push(HeadChange {
                 patient: change.owner,
-                removed: step.replaced.as_ref().map(|replaced| OwnedHead {
+                removed: step.replaced.as_ref().map(|replaced| Head {
                     version: replaced.version,
                     digest: replaced.version_digest,
                     ..added
@@ -142,27 +123,27 @@ impl Records {
                 added,
             });
             match &step.replaced {
-                Some(replaced) => rows.moved_heads.push((head, *replaced.mac.as_bytes())),
+                Some(replaced) => rows.amended_heads.push((head, *replaced.mac.as_bytes())),
                 None => rows.new_heads.push(head),
             }
             rows.versions.push(version);
             if change.resource_type == ResourceType::Patient {
                 let patient = self.patient_rows(&key, &scope, change, index, step).await?;
-                rows.written.push(written(&patient.demographics));
+                rows.written.push(written_row(&patient.demographics));
                 rows.patients.push(patient);
             }
         }
         Ok(rows)
     }
 
-    /// Makes the keys of the patients that the plan creates.
-    async fn make_keys(
+    /// Creates the keys of the patients that the plan creates.
+    async fn create_patient_keys(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
-        plan: &Plan,
+        plan: &WritePlan,
         now: OffsetDateTime,
-        rows: &mut Rows,
+        rows: &mut SealedRows,
     ) -> Result<(), ApplyError> {
         for (change, step) in changes.iter().zip(&plan.steps) {
             let is_new_patient =
@@ -182,7 +163,7 @@ fn resource_rows(
     key: &AuthorizationKey,
     scope: &ScopeKey,
     change: &Change<'_>,
-    step: &Step,
+    step: &PlannedChange,
     now: OffsetDateTime,
 ) -> Result<(ResourceRow, VersionRow), ServiceError> {
     let (organization, owner) = (scope.organization(), scope.owner());
@@ -199,14 +180,15 @@ fn resource_rows(
         body: scope.seal(row_id, &*change.resource.to_bytes())?,
         mac: RowMac::UNSET,
     });
-    let stays = step.replaced.as_ref().map(|replaced| replaced.row_id);
+    // A head keeps its row id over all versions: its newest digest in `audit_rows` is found by it.
+    let former_row_id = step.replaced.as_ref().map(|replaced| replaced.row_id);
     let head = key.authenticate(ResourceRow {
         organization,
         owner_kind: version.owner_kind,
         owner: version.owner,
         kind: version.kind.clone(),
         id: change.id,
-        row_id: stays.unwrap_or_else(RowId::random),
+        row_id: former_row_id.unwrap_or_else(RowId::random),
         version: step.version,
         version_row: row_id,
         updated_at: now,

@@ -1,4 +1,4 @@
-//! The blind indexes of an organization: the versions of the registry, and the tokens made under them.
+//! Blind indexes: the versions in an organization's registry, and the tokens computed under them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,24 +22,27 @@ use phi::Tampering;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 
-/// The time for which the registry is not read again. A new version is filled by every writer after it.
-const FRESH: Duration = Duration::from_secs(1);
+/// Time for which the versions of an organization are cached. A new version is filled by every
+/// writer once it has passed.
+const REGISTRY_TTL: Duration = Duration::from_secs(1);
 
-/// The index versions of all organizations.
+/// The blind indexes of all organizations.
 #[derive(Clone, Debug)]
-pub(crate) struct Indexes {
+pub(crate) struct BlindIndexes {
     keys: Keys,
     database: Database,
-    cache: Arc<Mutex<HashMap<OrganizationId, Cached>>>,
+    cache: Arc<Mutex<HashMap<OrganizationId, CachedVersions>>>,
 }
 
+/// The versions of one organization.
 #[derive(Clone, Debug)]
-struct Cached {
-    read: Instant,
+struct CachedVersions {
+    read_at: Instant,
     versions: Arc<[IndexVersion]>,
 }
 
-/// One version. Its key is not kept here: the keyring decides how long it stays open.
+/// A version of an organization's index. Its key is not cached here: the keyring decides how long
+/// it stays open.
 #[derive(Clone, Debug)]
 struct IndexVersion {
     version: u16,
@@ -48,19 +51,39 @@ struct IndexVersion {
     state: IndexState,
 }
 
-/// A value to index or to find.
+/// A value to index or to search for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Indexed<'a> {
-    /// The parameter, the system and the value.
+pub(crate) struct IndexedValue<'a> {
+    /// The search parameter, the identifier system and the value.
     pub(crate) value: IndexValue<'a>,
-    /// Whether the value is one of few: a social security number, whose token passes through the key service.
-    pub(crate) guessable: bool,
-    /// Whether no two patients may have it.
+    /// Whether the value has little entropy, as a social security number has: then the key service
+    /// takes part in the computation of its token.
+    pub(crate) low_entropy: bool,
+    /// Whether no two patients may have the value.
     pub(crate) unique: bool,
 }
 
-impl Indexes {
-    /// The indexes of all organizations.
+impl<'a> IndexedValue<'a> {
+    /// A value that is neither of low entropy nor unique.
+    pub(crate) const fn new(
+        parameter: IndexParameter,
+        system: Option<&'a str>,
+        value: &'a str,
+    ) -> Self {
+        Self {
+            value: IndexValue {
+                parameter,
+                system,
+                value,
+            },
+            low_entropy: false,
+            unique: false,
+        }
+    }
+}
+
+impl BlindIndexes {
+    /// The indexes over these services.
     pub(crate) fn new(keys: Keys, database: Database) -> Self {
         Self {
             keys,
@@ -73,35 +96,30 @@ impl Indexes {
     pub(crate) async fn tokens_to_store(
         &self,
         organization: OrganizationId,
-        indexed: Indexed<'_>,
+        indexed: IndexedValue<'_>,
     ) -> Result<Vec<PatientToken>, ServiceError> {
         self.tokens(organization, indexed, |_| true).await
     }
 
-    /// The token of a value under the newest version that searches read.
+    /// The token of a value under the newest live version, which searches read.
     pub(crate) async fn token_to_find(
         &self,
         organization: OrganizationId,
-        indexed: Indexed<'_>,
+        indexed: IndexedValue<'_>,
     ) -> Result<PatientToken, ServiceError> {
         let is_live = |version: &IndexVersion| version.state == IndexState::Live;
         let tokens = self.tokens(organization, indexed, is_live).await?;
-        tokens.into_iter().next_back().ok_or_else(|| {
-            ServiceError::internal("the organization has no index that searches may read")
-        })
+        tokens
+            .into_iter()
+            .next_back()
+            .ok_or_else(|| ServiceError::internal("the organization has no live index"))
     }
 
-    /// The token of an address that a person signs in with.
+    /// The token of a sign-in e-mail address.
     pub(crate) async fn sign_in_token(&self, email: &str) -> Result<IndexToken, ServiceError> {
-        let value = IndexValue {
-            parameter: IndexParameter::SignInEmail,
-            system: None,
-            value: email,
-        };
-        let indexed = Indexed {
-            value,
-            guessable: false,
+        let indexed = IndexedValue {
             unique: true,
+            ..IndexedValue::new(IndexParameter::SignInEmail, None, email)
         };
         let token = self.token_to_find(OrganizationId::SYSTEM, indexed).await?;
         Ok(token.token)
@@ -110,7 +128,7 @@ impl Indexes {
     async fn tokens(
         &self,
         organization: OrganizationId,
-        indexed: Indexed<'_>,
+        indexed: IndexedValue<'_>,
         wanted: impl Fn(&IndexVersion) -> bool,
     ) -> Result<Vec<PatientToken>, ServiceError> {
         let versions = self.versions(organization).await?;
@@ -118,7 +136,7 @@ impl Indexes {
         for version in versions.iter().filter(|version| wanted(version)) {
             let key = self.keys.index(organization, version.key).await?;
             let normalizer = version.normalizer;
-            let token = if indexed.guessable {
+            let token = if indexed.low_entropy {
                 let token = self.keys.service_token(&key, normalizer, indexed.value);
                 token.await?
             } else {
@@ -134,14 +152,14 @@ impl Indexes {
         Ok(tokens)
     }
 
-    /// The versions that are not retired, the oldest first. There is always one.
+    /// The versions that are not retired, oldest first. There is always one.
     async fn versions(
         &self,
         organization: OrganizationId,
     ) -> Result<Arc<[IndexVersion]>, ServiceError> {
         let now = Instant::now();
         let cached = self.lock().get(&organization).cloned();
-        if let Some(cached) = cached.filter(|cached| cached.read + FRESH > now) {
+        if let Some(cached) = cached.filter(|cached| cached.read_at + REGISTRY_TTL > now) {
             return Ok(cached.versions);
         }
         let mut versions = Vec::new();
@@ -151,7 +169,7 @@ impl Indexes {
                 continue;
             }
             let normalizer = Normalizer::from_code(row.normalizer)
-                .ok_or_else(|| ServiceError::internal("an index names an unknown normalizer"))?;
+                .ok_or_else(|| ServiceError::internal("an index has an unknown normalizer"))?;
             versions.push(IndexVersion {
                 version: row.version,
                 key: row.index_key,
@@ -160,29 +178,30 @@ impl Indexes {
             });
         }
         if versions.is_empty() {
-            return Err(self.missing(organization).await.into());
+            return Err(self.empty_registry(organization).await.into());
         }
         let versions: Arc<[IndexVersion]> = versions.into();
-        let cached = Cached {
-            read: now,
+        let cached = CachedVersions {
+            read_at: now,
             versions: Arc::clone(&versions),
         };
         self.lock().insert(organization, cached);
         Ok(versions)
     }
 
-    /// An organization without keys is not set up yet; one with keys has had its registry hidden.
-    async fn missing(&self, organization: OrganizationId) -> OpenError {
+    /// The error for an empty registry. An organization without keys is not set up yet; one with
+    /// keys has had its registry hidden.
+    async fn empty_registry(&self, organization: OrganizationId) -> OpenError {
         match self.keys.authorization(organization).await {
             Ok(_) => {
-                let reason = "the registry of indexes is missing";
+                let reason = "the index registry is missing";
                 Tampering::report("index_versions", reason, organization, None).into()
             }
             Err(error) => error.into(),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrganizationId, Cached>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrganizationId, CachedVersions>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

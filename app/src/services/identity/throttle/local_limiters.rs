@@ -1,4 +1,5 @@
-//! Limiters in the memory of this instance: no database can permit more than they do.
+//! Limiters in the memory of this instance. They bound attempts even if the database loses or hides
+//! its counters.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,19 +10,20 @@ use std::time::Instant;
 
 use db::AttemptCounter;
 
-use crate::limits::sign_in::REMEMBERED_LIMITERS;
+use crate::limits::sign_in::MAX_LOCAL_LIMITERS;
 
-/// The time at which each limiter is empty, as in the database.
+/// The time at which each limiter will be empty: the same representation as in the database.
 #[derive(Debug, Default)]
-pub(super) struct LimiterMemory(Mutex<HashMap<[u8; 16], Instant>>);
+pub(super) struct LocalLimiters(Mutex<HashMap<[u8; 16], Instant>>);
 
-impl LimiterMemory {
-    /// The wait until an attempt would be counted; none if it would be now.
+impl LocalLimiters {
+    /// The wait until the next attempt is allowed; none if it is allowed now.
     pub(super) fn wait(&self, counter: &AttemptCounter, now: Instant) -> Option<Duration> {
         wait(&self.lock(), counter, now)
     }
 
-    /// Counts an attempt in all of the counters or, if one is full, in none: then the result is the wait.
+    /// Counts an attempt in all of the counters or, if one is full, in none: then the result is the
+    /// wait.
     pub(super) fn count(&self, counters: &[AttemptCounter], now: Instant) -> Option<Duration> {
         let mut limiters = self.lock();
         let longest = counters
@@ -31,31 +33,30 @@ impl LimiterMemory {
         if longest.is_some() {
             return longest;
         }
-        if limiters.len() >= REMEMBERED_LIMITERS {
+        if limiters.len() >= MAX_LOCAL_LIMITERS {
             make_room(&mut limiters, now);
         }
         for counter in counters {
-            let free_at = limiters.entry(counter.limiter).or_insert(now);
-            *free_at = (*free_at).max(now) + counter.interval;
+            let empty_at = limiters.entry(counter.limiter).or_insert(now);
+            *empty_at = (*empty_at).max(now) + counter.interval;
         }
         None
     }
 
-    /// Takes one attempt back.
+    /// Subtracts one attempt from each counter.
     pub(super) fn uncount(&self, counters: &[AttemptCounter]) {
         let mut limiters = self.lock();
         for counter in counters {
-            let free_at = limiters.get_mut(&counter.limiter);
-            if let Some((free_at, earlier)) =
-                free_at.and_then(|it| Some((it.checked_sub(counter.interval)?, it)))
+            if let Some(empty_at) = limiters.get_mut(&counter.limiter)
+                && let Some(earlier) = empty_at.checked_sub(counter.interval)
             {
-                *earlier = free_at;
+                *empty_at = earlier;
             }
         }
     }
 
-    /// Forgets every attempt.
-    pub(super) fn forget(&self, counter: &AttemptCounter) {
+    /// Subtracts all attempts.
+    pub(super) fn reset(&self, counter: &AttemptCounter) {
         self.lock().remove(&counter.limiter);
     }
 
@@ -69,25 +70,27 @@ fn wait(
     counter: &AttemptCounter,
     now: Instant,
 ) -> Option<Duration> {
-    let free_at = *limiters.get(&counter.limiter)?;
-    let slack = counter.interval * counter.burst.saturating_sub(1);
-    free_at
-        .checked_duration_since(now + slack)
+    let empty_at = *limiters.get(&counter.limiter)?;
+    // One more attempt fits while at most `burst - 1` are counted.
+    let allowance = counter.interval * counter.burst.saturating_sub(1);
+    empty_at
+        .checked_duration_since(now + allowance)
         .filter(|wait| !wait.is_zero())
 }
 
-/// Drops the limiters that are empty and, if these are few, the half that would be first: a flood of invented accounts
-/// counts one attempt in each, and displaces none that is nearly full.
+/// Drops the empty limiters and, if these are few, the half that would be empty next. A flood of
+/// invented accounts counts one attempt in each, so that it displaces no limiter that is nearly
+/// full.
 fn make_room(limiters: &mut HashMap<[u8; 16], Instant>, now: Instant) {
-    limiters.retain(|_, free_at| *free_at > now);
-    if limiters.len() <= REMEMBERED_LIMITERS / 2 {
+    limiters.retain(|_, empty_at| *empty_at > now);
+    if limiters.len() <= MAX_LOCAL_LIMITERS / 2 {
         return;
     }
     let mut times: Vec<_> = limiters.values().copied().collect();
     let middle = times.len() / 2;
     let (_, median, _) = times.select_nth_unstable(middle);
     let median = *median;
-    limiters.retain(|_, free_at| *free_at > median);
+    limiters.retain(|_, empty_at| *empty_at > median);
 }
 
 #[cfg(test)]
@@ -108,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_burst_is_counted_and_then_one_attempt_in_each_interval() {
-        let (memory, now) = (LimiterMemory::default(), Instant::now());
-        let count = |seconds| memory.count(&[LIMITER], now + Duration::from_secs(seconds));
+        let (local, now) = (LocalLimiters::default(), Instant::now());
+        let count = |seconds| local.count(&[LIMITER], now + Duration::from_secs(seconds));
         assert_eq!([count(0), count(0), count(0)], [None; 3]);
         assert_eq!(count(0), Some(Duration::from_mins(1)));
         assert_eq!(count(59), Some(Duration::from_secs(1)));
@@ -120,34 +123,34 @@ mod tests {
 
     #[test]
     fn an_attempt_that_is_refused_by_one_limiter_is_counted_in_no_other() {
-        let (memory, now) = (LimiterMemory::default(), Instant::now());
+        let (local, now) = (LocalLimiters::default(), Instant::now());
         let other = numbered(7);
         for _ in 0..3 {
-            assert_eq!(memory.count(&[LIMITER], now), None);
+            assert_eq!(local.count(&[LIMITER], now), None);
         }
         for _ in 0..9 {
-            assert!(memory.count(&[other, LIMITER], now).is_some());
+            assert!(local.count(&[other, LIMITER], now).is_some());
         }
         for _ in 0..3 {
-            assert_eq!(memory.count(&[other], now), None);
+            assert_eq!(local.count(&[other], now), None);
         }
-        memory.uncount(&[LIMITER]);
-        assert_eq!(memory.wait(&LIMITER, now), None);
-        memory.count(&[LIMITER], now);
-        memory.forget(&LIMITER);
-        assert_eq!(memory.wait(&LIMITER, now), None);
+        local.uncount(&[LIMITER]);
+        assert_eq!(local.wait(&LIMITER, now), None);
+        local.count(&[LIMITER], now);
+        local.reset(&LIMITER);
+        assert_eq!(local.wait(&LIMITER, now), None);
     }
 
     #[test]
     fn a_flood_of_accounts_displaces_no_limiter_that_is_full() {
-        let (memory, now) = (LimiterMemory::default(), Instant::now());
+        let (local, now) = (LocalLimiters::default(), Instant::now());
         for _ in 0..3 {
-            assert_eq!(memory.count(&[LIMITER], now), None);
+            assert_eq!(local.count(&[LIMITER], now), None);
         }
-        for number in 0..3 * REMEMBERED_LIMITERS {
-            assert_eq!(memory.count(&[numbered(number + 1)], now), None);
+        for number in 0..3 * MAX_LOCAL_LIMITERS {
+            assert_eq!(local.count(&[numbered(number + 1)], now), None);
         }
-        assert!(memory.lock().len() <= REMEMBERED_LIMITERS + 1);
-        assert_eq!(memory.wait(&LIMITER, now), Some(Duration::from_mins(1)));
+        assert!(local.lock().len() <= MAX_LOCAL_LIMITERS + 1);
+        assert_eq!(local.wait(&LIMITER, now), Some(Duration::from_mins(1)));
     }
 }

@@ -1,11 +1,11 @@
-//! The rows that a patient is listed and found by: fields sealed one by one, and blind index tokens.
+//! The rows by which a patient is listed and found: individually sealed fields, and blind index
+//! tokens.
 
 use db::DemographicsRow;
 use db::PatientToken;
 use phi::AuthorizationKey;
 use phi::Column;
 use phi::IndexParameter;
-use phi::IndexValue;
 use phi::OrganizationId;
 use phi::PatientId;
 use phi::RowId;
@@ -18,13 +18,15 @@ use zeroize::Zeroizing;
 use super::Change;
 use super::Effect;
 use super::Records;
-use super::plan::Step;
-use super::rows::PatientRows;
+use super::plan::PlannedChange;
+use super::sealed_rows::PatientRows;
+use crate::services::blind_indexes::IndexedValue;
 use crate::services::error::ServiceError;
-use crate::services::indexes::Indexed;
 use crate::services::roster::RosterEntry;
 use fhir::ContactSystem;
 use fhir::Demographics;
+use fhir::PatientContact;
+use fhir::PatientIdentifier;
 
 impl Records {
     /// The rows of a new version of a Patient.
@@ -34,17 +36,18 @@ impl Records {
         scope: &ScopeKey,
         change: &Change<'_>,
         index: usize,
-        step: &Step,
+        step: &PlannedChange,
     ) -> Result<PatientRows, ServiceError> {
         let fields = Demographics::of(&change.resource);
         let organization = scope.organization();
-        // Made once for each change: they may cost calls of the key service, and an attempt may have to be repeated.
+        // Computed once for each change: tokens may cost calls of the key service, and an attempt
+        // may be repeated.
         let tokens = change
             .tokens
-            .get_or_try_init(|| self.tokens_of(organization, indexed(&fields)));
+            .get_or_try_init(|| self.tokens_of(organization, indexed_values(&fields)));
         let tokens = tokens.await?.clone();
         let patient = PatientId::from_uuid(change.id);
-        let row = demographics(key, scope, patient, step.version, fields)?;
+        let row = demographics_row(key, scope, patient, step.version, fields)?;
         #[cfg(feature = "next-release")]
         let row = crate::services::next_release::with_note(&self.database, key, scope, row)?;
         Ok(PatientRows {
@@ -62,31 +65,32 @@ impl Records {
         change: &'c Change<'_>,
         fields: &Demographics,
     ) -> Result<&'c [PatientToken], ServiceError> {
-        let unique = indexed(fields).into_iter().filter(|it| it.unique);
+        let unique = indexed_values(fields).into_iter().filter(|it| it.unique);
         let tokens = change
             .unique_tokens
             .get_or_try_init(|| self.tokens_of(organization, unique.collect()));
         Ok(tokens.await?)
     }
 
-    /// The tokens of values; equal values have one token.
+    /// The tokens of values, without duplicates.
     async fn tokens_of(
         &self,
         organization: OrganizationId,
-        values: Vec<Indexed<'_>>,
+        values: Vec<IndexedValue<'_>>,
     ) -> Result<Vec<PatientToken>, ServiceError> {
         let mut tokens = Vec::new();
         for value in values {
             tokens.extend(self.indexes.tokens_to_store(organization, value).await?);
         }
+        // Of equal tokens the unique one is first, and stays.
         tokens.sort_unstable_by_key(|it| (it.parameter, it.version, it.token, !it.unique));
         tokens.dedup_by_key(|it| (it.parameter, it.version, it.token));
         Ok(tokens)
     }
 }
 
-/// A patient's fields, each sealed alone.
-fn demographics(
+/// The row with a patient's fields, each sealed individually.
+fn demographics_row(
     key: &AuthorizationKey,
     scope: &ScopeKey,
     patient: PatientId,
@@ -105,9 +109,9 @@ fn demographics(
                 patient,
                 row_id,
                 version,
-                $($first: sealed(scope, row_id, fields.$first)?,)*
+                $($first: seal_field(scope, row_id, fields.$first)?,)*
                 roster_entry: scope.seal(row_id, &*entry)?,
-                $($later: Some(sealed(scope, row_id, fields.$later)?),)*
+                $($later: Some(seal_field(scope, row_id, fields.$later)?),)*
                 #[cfg(feature = "next-release")]
                 next_release_note: None,
                 mac: RowMac::UNSET,
@@ -117,8 +121,8 @@ fn demographics(
     Ok(key.authenticate(phi::patient_fields!(row)))
 }
 
-/// Seals a field, and wipes it.
-fn sealed<C>(
+/// Seals a field, and wipes the plaintext.
+fn seal_field<C>(
     scope: &ScopeKey,
     row: RowId,
     field: Option<Zeroizing<String>>,
@@ -130,69 +134,54 @@ where
     scope.seal(row, &*plain)
 }
 
-/// Every value by which a patient is found exactly: each identifier by system and value and by value alone, each
-/// telephone number and e-mail address.
-fn indexed(fields: &Demographics) -> Vec<Indexed<'_>> {
-    let mut indexed = Vec::new();
-    for identifier in &fields.identifiers {
-        let system = identifier.system.as_ref().map(|system| system.as_str());
-        let guessable = identifier.is_social_security_number();
-        let is_record_number = identifier
-            .type_codes
-            .iter()
-            .any(|code| code.as_str() == "MR");
-        let unique = is_record_number && system.is_some() && !identifier.old;
-        let value = identifier.value.as_str();
-        let forms = [
-            (IndexParameter::Identifier, system, value, guessable, unique),
-            (
-                IndexParameter::IdentifierValue,
-                None,
-                value,
-                guessable,
-                false,
-            ),
-            (
-                IndexParameter::IdentifierSystem,
-                None,
-                system.unwrap_or_default(),
-                false,
-                false,
-            ),
-        ];
-        for (parameter, system, value, guessable, unique) in forms {
-            let value = IndexValue {
-                parameter,
-                system,
-                value,
-            };
-            indexed.push(Indexed {
-                value,
-                guessable,
-                unique,
-            });
-        }
-    }
-    for contact in &fields.contacts {
-        let parameter = match contact.system {
-            ContactSystem::Email => IndexParameter::Email,
-            ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
-            ContactSystem::Other => continue,
-        };
-        indexed.push(Indexed {
-            value: IndexValue {
-                parameter,
-                system: None,
-                value: &contact.value,
-            },
-            guessable: false,
-            unique: false,
-        });
-    }
-    indexed
+/// The values under which a patient is indexed.
+fn indexed_values(fields: &Demographics) -> Vec<IndexedValue<'_>> {
+    let identifiers = fields.identifiers.iter().flat_map(indexed_identifier);
+    let contacts = fields.contacts.iter().filter_map(indexed_contact);
+    identifiers.chain(contacts).collect()
 }
 
-/// The length of what a list shows of a patient and a roster indexes, in bytes.
+/// The values of an identifier: by system and value, by value alone, and by system alone.
+fn indexed_identifier(identifier: &PatientIdentifier) -> [IndexedValue<'_>; 3] {
+    let system = identifier.system.as_ref().map(|system| system.as_str());
+    let value = identifier.value.as_str();
+    let low_entropy = identifier.is_social_security_number();
+    // HL7 v2-0203: MR is a medical record number. One of an organization is unique while it is in
+    // use.
+    let is_record_number = identifier
+        .type_codes
+        .iter()
+        .any(|code| code.as_str() == "MR");
+    [
+        IndexedValue {
+            low_entropy,
+            unique: is_record_number && system.is_some() && !identifier.old,
+            ..IndexedValue::new(IndexParameter::Identifier, system, value)
+        },
+        IndexedValue {
+            low_entropy,
+            ..IndexedValue::new(IndexParameter::IdentifierValue, None, value)
+        },
+        IndexedValue::new(
+            IndexParameter::IdentifierSystem,
+            None,
+            system.unwrap_or_default(),
+        ),
+    ]
+}
+
+/// The value of a telephone number or an e-mail address; none of other contacts.
+fn indexed_contact(contact: &PatientContact) -> Option<IndexedValue<'_>> {
+    let parameter = match contact.system {
+        ContactSystem::Email => IndexParameter::Email,
+        ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
+        ContactSystem::Other => return None,
+    };
+    Some(IndexedValue::new(parameter, None, &contact.value))
+}
+
+/// The length of a patient's fields in a list or of the entry in a roster, whichever is longer, in
+/// bytes.
 pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, ServiceError> {
     let shown = [
         &fields.family,
@@ -210,8 +199,8 @@ pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, Service
     Ok(RosterEntry::of(fields).bytes()?.max(shown.sum()))
 }
 
-/// The number of identifiers whose tokens pass through the key service.
-pub(super) fn social_security_numbers(fields: &Demographics) -> usize {
+/// The number of a patient's social security numbers.
+pub(super) fn count_social_security_numbers(fields: &Demographics) -> usize {
     let identifiers = fields.identifiers.iter();
     identifiers
         .filter(|it| it.is_social_security_number())

@@ -1,9 +1,9 @@
-//! Matching patients: exact values by blind index, names and birth dates by the roster.
+//! Matching of patients with a query: exact values by blind index, names and birth dates by the
+//! roster.
 
 use std::collections::HashSet;
 
 use phi::IndexParameter;
-use phi::IndexValue;
 use phi::OrganizationId;
 use phi::PatientId;
 use roster::Order;
@@ -11,12 +11,12 @@ use roster::SortKey;
 use uuid::Uuid;
 
 use super::Records;
-use super::found::patient_keys;
+use super::search_resources::patient_keys;
 use crate::limits::MAX_COMPARED_PATIENTS;
 use crate::limits::PATIENTS_PER_STATEMENT;
-use crate::services::budget::Share;
+use crate::services::blind_indexes::IndexedValue;
+use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
-use crate::services::indexes::Indexed;
 use fhir::ContactSystem;
 use fhir::Demographics;
 use fhir::SSN_SYSTEM;
@@ -26,9 +26,9 @@ use fhir::search::PatientQuery;
 use fhir::search::SystemQuery;
 use fhir::search::TextMatch;
 
-/// The number of digits of a social security number.
+/// Number of digits of a social security number.
 const SSN_DIGITS: usize = 9;
-/// The reason why a search that would open more patients is refused.
+/// Message for a search that would open more than [`MAX_COMPARED_PATIENTS`].
 const TOO_BROAD: &str = "too many patients match: add another parameter";
 /// The order of results.
 const BY_NAME: Order = Order {
@@ -37,21 +37,23 @@ const BY_NAME: Order = Order {
 };
 
 impl Records {
-    /// The ids that match, by name, at most as many as the query requests, and the number of all.
-    pub(super) async fn matches(
+    /// The ids of the matching patients by name, at most as many as the query requests, and the
+    /// number of all matches.
+    pub(super) async fn match_patients(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         query: &PatientQuery,
     ) -> Result<(Vec<PatientId>, usize), ServiceError> {
-        let roster = self.rosters.of(organization).await?;
-        let candidates = match self.with_tokens(organization, query).await? {
+        let roster = self.rosters.current(organization).await?;
+        let candidates = match self.patients_with_tokens(organization, query).await? {
             Some(candidates) => Some(candidates),
             None if has_exact_text(query) => {
-                let most = MAX_COMPARED_PATIENTS + 1;
+                // One more than is allowed, to detect a query that is too broad.
+                let limit = MAX_COMPARED_PATIENTS + 1;
                 let page = self
                     .rosters
-                    .search(&roster, share, query, None, BY_NAME, most);
+                    .search(&roster, caller, query, None, BY_NAME, limit);
                 let page = page.await?;
                 Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
             }
@@ -59,24 +61,25 @@ impl Records {
         };
         let among = match candidates {
             Some(candidates) => Some(
-                self.compared(organization, share, query, candidates)
+                self.open_and_compare(organization, caller, query, candidates)
                     .await?,
             ),
             None => None,
         };
         let page = self
             .rosters
-            .search(&roster, share, query, among, BY_NAME, query.count)
+            .search(&roster, caller, query, among, BY_NAME, query.count)
             .await?;
         let ids = page.ids.into_iter().map(PatientId::from_uuid).collect();
         Ok((ids, page.total))
     }
 
-    /// Those of `candidates` that match when their records are opened: a token is the database's claim.
-    async fn compared(
+    /// Those of `candidates` whose opened resources match: tokens are not authenticated, so the
+    /// database may claim any match.
+    async fn open_and_compare(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         query: &PatientQuery,
         candidates: Vec<PatientId>,
     ) -> Result<Vec<Uuid>, ServiceError> {
@@ -85,13 +88,13 @@ impl Records {
         }
         let mut matching = Vec::new();
         let keys = patient_keys(&candidates);
-        let groups = self.key_groups(organization, &keys, PATIENTS_PER_STATEMENT);
-        for group in groups.await? {
-            let patients = candidates.get(group.range.clone()).unwrap_or_default();
-            let sealed = self.read_group(organization, share, &keys, &group).await?;
-            let rows = self.in_order(organization, patients, sealed).await?;
-            for (id, row) in rows.found {
-                let stored = self.open(organization, share, row).await?;
+        let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
+        for batch in batches.await? {
+            let patients = candidates.get(batch.range.clone()).unwrap_or_default();
+            let sealed = self.read_batch(organization, caller, &keys, &batch).await?;
+            let sealed = self.order_by_ids(organization, patients, sealed).await?;
+            for (id, row) in sealed.rows {
+                let stored = self.open(organization, caller, row).await?;
                 if query.matches(&Demographics::of(&stored.resource)) {
                     matching.push(id.uuid());
                 }
@@ -100,10 +103,12 @@ impl Records {
         Ok(matching)
     }
 
-    /// The patients that have a token of each condition on identifiers and contacts; nothing without such conditions.
+    /// The patients with a token of each condition on identifiers and contacts; none without such
+    /// conditions.
     ///
-    /// A condition that too many patients meet is left out here, and applied when the others' patients are opened.
-    async fn with_tokens(
+    /// A condition that too many patients meet is left out here, and applied when the matches of
+    /// the other conditions are opened.
+    async fn patients_with_tokens(
         &self,
         organization: OrganizationId,
         query: &PatientQuery,
@@ -124,7 +129,7 @@ impl Records {
         for any_of in conditions {
             let mut found = HashSet::new();
             for value in any_of {
-                found.extend(self.with_token(organization, value).await?);
+                found.extend(self.patients_with_token(organization, value).await?);
             }
             if found.len() <= MAX_COMPARED_PATIENTS {
                 all = Some(match all {
@@ -137,10 +142,10 @@ impl Records {
         Ok(Some(all.into_iter().collect()))
     }
 
-    async fn with_token(
+    async fn patients_with_token(
         &self,
         organization: OrganizationId,
-        indexed: Indexed<'_>,
+        indexed: IndexedValue<'_>,
     ) -> Result<Vec<PatientId>, ServiceError> {
         let token = self.indexes.token_to_find(organization, indexed).await?;
         let limit = u32::try_from(MAX_COMPARED_PATIENTS + 1).unwrap_or(u32::MAX);
@@ -156,58 +161,42 @@ fn has_exact_text(query: &PatientQuery) -> bool {
     texts.into_iter().any(|text| text.how() == TextMatch::Exact)
 }
 
-/// The values under which an identifier may be indexed: as a social security number too, where it may be one.
-fn identifier_values(query: &IdentifierQuery) -> Vec<Indexed<'_>> {
+/// The values under which an identifier may be indexed; also those of a social security number, if
+/// it may be one.
+fn identifier_values(query: &IdentifierQuery) -> Vec<IndexedValue<'_>> {
     let (parameter, system) = match &query.system {
         SystemQuery::Any => (IndexParameter::IdentifierValue, None),
         SystemQuery::None => (IndexParameter::Identifier, None),
         SystemQuery::Is(system) => (IndexParameter::Identifier, Some(system.as_str())),
     };
-    let indexed = |parameter, system, value, guessable| Indexed {
-        value: IndexValue {
-            parameter,
-            system,
-            value,
-        },
-        guessable,
-        unique: false,
-    };
     let Some(value) = &query.value else {
         let system = system.unwrap_or_default();
-        return vec![indexed(
-            IndexParameter::IdentifierSystem,
-            None,
-            system,
-            false,
-        )];
+        let parameter = IndexParameter::IdentifierSystem;
+        return vec![IndexedValue::new(parameter, None, system)];
     };
     let digits = value.chars().filter(char::is_ascii_digit).count();
     let may_be_ssn = match system {
         Some(system) => system == SSN_SYSTEM,
         None => digits == SSN_DIGITS,
     };
-    let mut values = vec![indexed(parameter, system, value.as_str(), false)];
+    let indexed = IndexedValue::new(parameter, system, value.as_str());
+    let mut values = vec![indexed];
     if may_be_ssn {
-        values.push(indexed(parameter, system, value.as_str(), true));
+        values.push(IndexedValue {
+            low_entropy: true,
+            ..indexed
+        });
     }
     values
 }
 
 /// The values under which a contact may be indexed.
-fn contact_values(query: &ContactQuery) -> Vec<Indexed<'_>> {
+fn contact_values(query: &ContactQuery) -> Vec<IndexedValue<'_>> {
     let parameters: &[IndexParameter] = match query.system {
         Some(ContactSystem::Phone | ContactSystem::OtherNumber) => &[IndexParameter::Phone],
         Some(ContactSystem::Email) => &[IndexParameter::Email],
         Some(ContactSystem::Other) | None => &[IndexParameter::Phone, IndexParameter::Email],
     };
-    let indexed = |parameter: &IndexParameter| Indexed {
-        value: IndexValue {
-            parameter: *parameter,
-            system: None,
-            value: &query.value,
-        },
-        guessable: false,
-        unique: false,
-    };
+    let indexed = |parameter: &IndexParameter| IndexedValue::new(*parameter, None, &query.value);
     parameters.iter().map(indexed).collect()
 }

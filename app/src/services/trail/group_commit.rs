@@ -1,4 +1,4 @@
-//! Group commit: events that arrive while a commit is under way share the next one.
+//! Group commit: events that arrive during a commit share the next one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,28 +11,30 @@ use tokio::sync::oneshot;
 
 use super::SealedEvent;
 use super::TrailError;
-use super::chains::ChainPool;
-use super::commit::place;
+use super::chain_pool::ChainPool;
+use super::commit::place_events;
 use crate::limits::MAX_COMMIT_EVENTS;
 use crate::limits::MAX_WAITING_EVENTS;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 
-/// A commit that took longer than this is followed by another reading of the change feeds.
-const PROMPT: Duration = Duration::from_millis(200);
+/// Maximum age of the access sequence numbers that are read during a commit. After a longer commit
+/// they are read again.
+const MAX_SEQUENCE_AGE: Duration = Duration::from_millis(200);
 
 /// An event that waits for its commit.
-struct Waiting {
+struct PendingEvent {
     event: SealedEvent,
-    answer: oneshot::Sender<Result<Option<u64>, TrailError>>,
+    reply: oneshot::Sender<Result<Option<u64>, TrailError>>,
 }
 
-/// The queue of the task that commits.
+/// The queue of events for the committing task.
 #[derive(Clone, Debug)]
-pub(super) struct GroupCommit(mpsc::Sender<Waiting>);
+pub(super) struct GroupCommit(mpsc::Sender<PendingEvent>);
 
 impl GroupCommit {
-    pub(super) fn start(writer: Writer) -> Self {
+    /// Starts the committing task.
+    pub(super) fn start(writer: GroupWriter) -> Self {
         let (sender, receiver) = mpsc::channel(MAX_WAITING_EVENTS);
         let writer = Arc::new(writer);
         tokio::spawn(run(receiver, move |group| {
@@ -41,34 +43,34 @@ impl GroupCommit {
         Self(sender)
     }
 
-    /// Whether the task that commits has not ended.
+    /// Whether the committing task is running.
     pub(super) fn is_running(&self) -> bool {
         !self.0.is_closed()
     }
 
-    /// Returns once the event is durable, or is known not to be. The result is the newest change of its organization
-    /// that concerns access, read since the event was handed over; nothing for an organization without a feed.
+    /// Commits an event. The result is the sequence number of its organization's newest change that
+    /// concerns access, read after this call began; none for an organization without a feed.
     pub(super) async fn commit(&self, event: SealedEvent) -> Result<Option<u64>, TrailError> {
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { event, answer };
+        let (reply, replied) = oneshot::channel();
+        let pending = PendingEvent { event, reply };
         self.0
-            .send(waiting)
+            .send(pending)
             .await
             .map_err(|_closed| TrailError::Stopped)?;
-        answered.await.unwrap_or(Err(TrailError::Stopped))
+        replied.await.unwrap_or(Err(TrailError::Stopped))
     }
 }
 
-/// Writes groups of events.
-pub(super) struct Writer {
+/// The writer of groups of events.
+pub(super) struct GroupWriter {
     pub(super) keys: Keys,
     pub(super) database: Database,
     pub(super) feed: ChangeFeed,
     pub(super) chains: ChainPool,
 }
 
-/// Commits groups one after another. Each is a task of its own: one that panics fails its events, for which nothing is
-/// disclosed then, and no others.
+/// Commits groups one after another. Each is a task of its own, so that a panic fails the events of
+/// one group alone: for these nothing is disclosed.
 async fn run<T, F>(mut receiver: mpsc::Receiver<T>, commit: impl Fn(Vec<T>) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -82,43 +84,46 @@ where
     }
 }
 
-impl Writer {
-    async fn commit(self: Arc<Self>, group: Vec<Waiting>) {
-        let (events, answers): (Vec<_>, Vec<_>) = group
+impl GroupWriter {
+    async fn commit(self: Arc<Self>, group: Vec<PendingEvent>) {
+        let (events, replies): (Vec<_>, Vec<_>) = group
             .into_iter()
-            .map(|waiting| (waiting.event, waiting.answer))
+            .map(|pending| (pending.event, pending.reply))
             .unzip();
         let organizations: Vec<_> = events
             .iter()
             .map(|event| OrganizationId::from_uuid(event.unplaced.organization))
             .collect();
-        // At once, on two connections: what counts is that access is read after it was decided.
+        // Concurrently, on two connections: the sequence numbers need not be read after the commit,
+        // only after the callers were authorized.
         let begun = Instant::now();
-        let access = self.feed.access_now(&organizations);
-        let (outcomes, mut access) = tokio::join!(self.write(events), access);
-        if begun.elapsed() > PROMPT {
-            access = self.feed.access_now(&organizations).await;
+        let sequences = self.feed.read_access_sequences(&organizations);
+        let (outcomes, mut sequences) = tokio::join!(self.write(events), sequences);
+        if begun.elapsed() > MAX_SEQUENCE_AGE {
+            sequences = self.feed.read_access_sequences(&organizations).await;
         }
-        let access = access.inspect_err(|error| tracing::warn!(%error, "change feeds unread"));
-        for ((answer, organization), outcome) in
-            answers.into_iter().zip(organizations).zip(outcomes)
+        let sequences = sequences
+            .inspect_err(|error| tracing::warn!(%error, "the change feeds cannot be read"));
+        for ((reply, organization), outcome) in replies.into_iter().zip(organizations).zip(outcomes)
         {
-            let outcome = outcome.and_then(|()| match &access {
-                Ok(access) => Ok(access.get(&organization).copied()),
-                Err(_) => Err(TrailError::Unread),
+            let outcome = outcome.and_then(|()| match &sequences {
+                Ok(sequences) => Ok(sequences.get(&organization).copied()),
+                Err(_) => Err(TrailError::FeedUnavailable),
             });
-            // A caller may have disconnected; the event stays.
-            let _ = answer.send(outcome);
+            // The client may have disconnected. The event stays.
+            let _ = reply.send(outcome);
         }
     }
 
-    /// Writes a group; one that fails is tried again one by one, so that one bad event spoils no other.
+    /// Writes a group. If that fails, writes its events one by one, so that an event that cannot be
+    /// written fails alone.
     async fn write(&self, events: Vec<SealedEvent>) -> Vec<Result<(), TrailError>> {
         let count = events.len();
         match self.write_together(events).await {
             Ok(()) => (0..count).map(|_| Ok(())).collect(),
             Err((error, events)) if count == 1 => vec![self.resolve_in_doubt(error, events).await],
-            // One statement, all or none: each on its own would wait for the same server.
+            // All events were written by one statement, so that the first one stands for all. Writing
+            // them one by one would wait for the same server each time.
             Err((TrailError::Database(db::Error::Unavailable(why)), events)) => {
                 let first = events.into_iter().take(1).collect();
                 let unavailable = || TrailError::Database(db::Error::Unavailable(why));
@@ -141,7 +146,8 @@ impl Writer {
         }
     }
 
-    /// A failed event may be stored all the same: its commit was done, and the confirmation was lost.
+    /// Resolves events whose commit has failed: they may be stored all the same, if only the
+    /// confirmation was lost.
     async fn resolve_in_doubt(
         &self,
         error: TrailError,
@@ -170,7 +176,7 @@ impl Writer {
         };
         let chain = self.chains.checkout();
         let unplaced: Vec<_> = events.iter().map(|event| event.unplaced).collect();
-        let rows = place(&chain, &system, events);
+        let rows = place_events(&chain, &system, events);
         match self.database.insert_reads(&rows).await {
             Ok(()) => {
                 self.chains.checkin(chain, &rows);
@@ -199,21 +205,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_group_whose_task_panics_fails_alone_and_the_writer_goes_on() {
+    async fn a_group_whose_task_panics_fails_alone_and_later_groups_are_committed() {
         let (sender, receiver) = mpsc::channel::<(bool, oneshot::Sender<()>)>(8);
         let commit = |group: Vec<(bool, oneshot::Sender<()>)>| async {
-            for (is_sound, answer) in group {
-                assert!(is_sound, "unsound");
-                answer.send(()).unwrap();
+            for (is_valid, reply) in group {
+                assert!(is_valid, "invalid");
+                reply.send(()).unwrap();
             }
         };
         tokio::spawn(run(receiver, commit));
-        for is_sound in [true, false, true] {
-            let (answer, answered) = oneshot::channel();
-            sender.send((is_sound, answer)).await.unwrap();
-            assert_eq!(answered.await.is_ok(), is_sound);
+        for is_valid in [true, false, true] {
+            let (reply, replied) = oneshot::channel();
+            sender.send((is_valid, reply)).await.unwrap();
+            assert_eq!(replied.await.is_ok(), is_valid);
         }
-        let group = GroupCommit(mpsc::channel(1).0);
-        assert!(!group.is_running(), "its receiver is gone");
+        let group_commit = GroupCommit(mpsc::channel(1).0);
+        assert!(!group_commit.is_running(), "the receiver was dropped");
     }
 }
