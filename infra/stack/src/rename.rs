@@ -90,7 +90,7 @@ pub fn rename(root: &Path, names: &Names) -> anyhow::Result<Vec<String>> {
         "the repository has uncommitted changes: commit them first, so that the renaming can be undone"
     );
     let replacements = Names::current().replacements(names);
-    let mut changed = Vec::new();
+    let mut renamed_files = Vec::new();
     for file in git(root, &["ls-files", "-z"])?.split_terminator('\0') {
         let path = root.join(file);
         // What is no text has no name in it.
@@ -103,10 +103,10 @@ pub fn rename(root: &Path, names: &Names) -> anyhow::Result<Vec<String>> {
         if renamed != text {
             fs::write(&path, renamed)
                 .with_context(|| format!("{} cannot be written", path.display()))?;
-            changed.push(file.to_owned());
+            renamed_files.push(file.to_owned());
         }
     }
-    Ok(changed)
+    Ok(renamed_files)
 }
 
 fn git(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
