@@ -1,83 +1,140 @@
-//! `cargo stack infra`: the templates of `infra/aws`, checked, mutated, drawn and deployed.
-#![expect(clippy::print_stdout, reason = "what is found is printed as it comes")]
+//! The command line: `cargo stack infra`.
+#![expect(
+    clippy::print_stdout,
+    reason = "the results of a command go to standard output"
+)]
 
-mod check;
+mod cfn_guard;
 mod deploy;
-mod guard;
+mod findings;
+mod lint;
 mod mutate;
-mod opinions;
 mod policies;
 mod project;
 mod render;
-mod smoke;
+mod third_party_lints;
 
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::Parser;
 use clap::Subcommand;
 
 use progress::Progress;
 
-pub(crate) use check::check;
-pub(crate) use project::Project;
+use project::Project;
 
-/// What can be done with the templates.
+/// Checks, proves and deploys the templates of infra/aws
+#[derive(Debug, Parser)]
+#[command(name = "posture", bin_name = "cargo stack infra", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum Infra {
-    /// Checks everything that needs no account: orphans, our own rules on every environment, the page
+enum Command {
+    /// Checks the templates against the rules of this repository; needs no AWS account
+    ///
+    /// Runs the rules of rules/ and their unit cases, the policy questions of iam.toml, the reachability rules and the
+    /// rules on systemd units, for every environment; checks CloudFormation's quotas, that every resource, rule and
+    /// HIPAA sentence belongs to a control, and that CONTROLS.md and reachability.svg are current.
+    #[command(after_help = "Example: cargo stack infra lint network")]
     Lint {
-        /// Only the rules of this file of `rules/`
+        /// Run only the rules of rules/AREA.guard
         area: Option<String>,
     },
-    /// Makes each single fault of `controls/`, and tells which rule notices it
+    /// Runs cfn-lint and cdk-nag's HIPAA pack; findings.toml lists the suppressed findings
+    #[command(after_help = "Example: cargo stack infra linters")]
+    Linters,
+    /// Introduces each fault that controls/ lists, one at a time, and reports faults that no rule detects
+    #[command(after_help = "Example: cargo stack infra mutate keys- logs-trail")]
     Mutate {
-        /// Only faults of controls whose id begins so
+        /// Only faults of controls whose id begins with one of these
         controls: Vec<String>,
     },
-    /// Prints everything that an environment deploys as one JSON document
+    /// Prints all resources of an environment as one JSON document, with parameters and conditions resolved
+    #[command(after_help = "Example: cargo stack infra assemble prod | jq '.Resources | keys'")]
     Assemble {
         /// `dev` or `prod`
         environment: String,
     },
-    /// Deploys a stack of an environment, after showing what changes
+    /// Shows the changes to a stack, asks for confirmation, and deploys it
+    #[command(after_help = "Example: cargo stack infra deploy --environment dev --stack image")]
     Deploy(deploy::Options),
-    /// Shows what a deployment would change, and changes nothing
+    /// Shows the changes that a deployment would make, and makes none
+    #[command(after_help = "Example: cargo stack infra diff --environment prod")]
     Diff(deploy::Target),
-    /// Asks cfn-lint, checkov and cdk-nag, and holds what they find against `findings.toml`
-    Opinions,
-    /// Creates the environments in an emulator, as far as it knows what is in them
-    Smoke,
-    /// Tells which public rule sets notice the faults of `mutate`
-    Compare {
-        /// Only faults of controls whose id begins so
-        controls: Vec<String>,
-        /// Only the first fault of each control: minutes instead of most of an hour
-        #[arg(long)]
-        first: bool,
-    },
-    /// Writes the pages that are made from the templates: `CONTROLS.md`, `reachability.svg`
+    /// Writes the files that are generated from templates and controls: CONTROLS.md and reachability.svg
+    #[command(after_help = "Example: cargo stack infra render && git diff --stat infra/aws")]
     Render,
+    /// Runs every proof that needs no AWS account: lint, mutate and linters
+    ///
+    /// The last line has the form of cargo's test summary.
+    #[command(after_help = "Example: cargo stack infra prove")]
+    Prove,
 }
 
-/// Takes every proof that needs no account, one after the other: how much was shown, and how much was not.
+/// Runs a command. The exit code is a failure when a proof found a fault or a deployment was declined.
 ///
 /// # Errors
-/// When the templates cannot be read, or a tool cannot be had.
-pub(crate) fn prove(progress: Progress) -> anyhow::Result<(u64, u64)> {
+/// When the templates cannot be read, a program cannot be installed, or AWS refuses a call.
+pub(crate) fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let progress = Progress::shown();
     let project = Project::read()?;
-    let mut total = (0, 0);
-    let mut add = |(shown, not): (u64, u64)| total = (total.0 + shown, total.1 + not);
-    add(lint(&project, None, progress)?);
-    add(mutate(&project, &[], progress)?);
-    add(opinions(&project, progress)?);
-    add(smoke(&project, progress)?);
-    Ok(total)
+    let succeeded = match &cli.command {
+        Command::Lint { area } => lint(&project, area.as_deref(), progress)?.1 == 0,
+        Command::Linters => linters(&project, progress)?.1 == 0,
+        Command::Mutate { controls } => mutate(&project, controls, progress)?.1 == 0,
+        Command::Assemble { environment } => {
+            let document = project.architecture(environment)?.document();
+            let text = serde_json::to_string_pretty(&document)
+                .context("the document cannot be written as JSON")?;
+            println!("{text}");
+            true
+        }
+        Command::Deploy(options) => deploy::deploy(&project, options, progress)?,
+        Command::Diff(target) => {
+            deploy::diff(&project, target, progress)?;
+            true
+        }
+        Command::Render => {
+            render::write(&project)?;
+            true
+        }
+        Command::Prove => prove(&project, progress)?,
+    };
+    Ok(if succeeded {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs every proof that needs no account, and prints a summary that `cargo stack test` counts.
+fn prove(project: &Project, progress: Progress) -> anyhow::Result<bool> {
+    let counts = [
+        lint(project, None, progress)?,
+        mutate(project, &[], progress)?,
+        linters(project, progress)?,
+    ];
+    let passed: u64 = counts.iter().map(|(passed, _)| passed).sum();
+    let failed: u64 = counts.iter().map(|(_, failed)| failed).sum();
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {verdict}. {passed} passed; {failed} failed");
+    Ok(failed == 0)
 }
 
 fn lint(project: &Project, area: Option<&str>, progress: Progress) -> anyhow::Result<(u64, u64)> {
-    let found = check(project, area, progress)?;
-    found.print("our own rules hold or are proved by unit cases");
-    found.counts()
+    let findings = lint::check(project, area, progress)?;
+    findings.print("rules and their unit cases");
+    findings.counts()
+}
+
+fn linters(project: &Project, progress: Progress) -> anyhow::Result<(u64, u64)> {
+    let findings = third_party_lints::check(project, progress)?;
+    findings.print("suppressed findings of third-party linters");
+    findings.counts()
 }
 
 fn mutate(
@@ -85,65 +142,7 @@ fn mutate(
     controls: &[String],
     progress: Progress,
 ) -> anyhow::Result<(u64, u64)> {
-    let study = mutate::study(project, controls, progress)?;
-    print!("{study}");
-    Ok(study.counts())
-}
-
-fn opinions(project: &Project, progress: Progress) -> anyhow::Result<(u64, u64)> {
-    let found = opinions::weigh(project, progress)?;
-    found.print("findings of others stay, each with its reason");
-    found.counts()
-}
-
-fn smoke(project: &Project, progress: Progress) -> anyhow::Result<(u64, u64)> {
-    let mut total = (0, 0);
-    for (environment, smoke) in smoke::smoke(project, progress)? {
-        print!("{environment}: {smoke}");
-        if smoke.faults.is_empty() {
-            total.0 += 1;
-        } else {
-            total.1 += 1;
-        }
-    }
-    Ok(total)
-}
-
-/// Does it. The exit code tells whether nothing was found.
-///
-/// # Errors
-/// When the templates cannot be read, or a tool cannot be had.
-pub fn run(command: &Infra) -> anyhow::Result<ExitCode> {
-    let progress = Progress::shown();
-    let project = Project::read()?;
-    let is_good = match command {
-        Infra::Lint { area } => lint(&project, area.as_deref(), progress)?.1 == 0,
-        Infra::Mutate { controls } => mutate(&project, controls, progress)?.1 == 0,
-        Infra::Assemble { environment } => {
-            let document = project.architecture(environment)?.document();
-            let text = serde_json::to_string_pretty(&document).context("the document in JSON")?;
-            println!("{text}");
-            true
-        }
-        Infra::Deploy(options) => deploy::deploy(&project, options, progress)?,
-        Infra::Diff(target) => {
-            deploy::diff(&project, target, progress)?;
-            true
-        }
-        Infra::Opinions => opinions(&project, progress)?.1 == 0,
-        Infra::Smoke => smoke(&project, progress)?.1 == 0,
-        Infra::Compare { controls, first } => {
-            print!("{}", mutate::compare(&project, controls, *first, progress)?);
-            true
-        }
-        Infra::Render => {
-            render::write(&project)?;
-            true
-        }
-    };
-    Ok(if is_good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let report = mutate::run(project, controls, progress)?;
+    print!("{report}");
+    Ok(report.counts())
 }

@@ -1,4 +1,4 @@
-//! `cargo stack infra`: the templates of `infra/aws`, checked, mutated, drawn and deployed.
+//! The binary `posture`, which `cargo stack infra` builds and runs.
 
 mod commands;
 

@@ -22,7 +22,7 @@ use way::Way;
 
 /// What is deployed, and where.
 #[derive(Clone, Debug, Args)]
-pub struct Target {
+pub(super) struct Target {
     /// `dev` or `prod`
     #[arg(long)]
     environment: String,
@@ -46,7 +46,7 @@ enum StackName {
 
 /// How far a deployment goes.
 #[derive(Clone, Debug, Args)]
-pub struct Options {
+pub(super) struct Options {
     #[command(flatten)]
     target: Target,
     /// Do not ask before the changes are made; what would lose data is asked for all the same

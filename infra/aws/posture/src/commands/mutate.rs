@@ -1,6 +1,5 @@
 //! The mutation study: every control is proved by a fault that its rule notices.
 
-mod peers;
 mod report;
 
 use std::collections::BTreeMap;
@@ -22,15 +21,14 @@ use posture::machine::Machine;
 use posture::reach;
 use posture::rules::Verdict;
 
-use super::guard::Guard;
+use super::cfn_guard::Guard;
 use super::policies;
 use super::project::ENVIRONMENTS;
 use super::project::Project;
 use progress::Progress;
 
-pub(super) use peers::compare;
-pub(super) use report::End;
-pub(super) use report::Outcome;
+use report::End;
+use report::Outcome;
 pub(super) use report::Study;
 
 /// So many documents are given to cfn-guard at a time.
@@ -45,11 +43,7 @@ struct Fault<'p> {
 }
 
 /// Makes the faults of the controls whose ids begin with one of `only`, or all.
-pub(super) fn study(
-    project: &Project,
-    only: &[String],
-    progress: Progress,
-) -> anyhow::Result<Study> {
+pub(super) fn run(project: &Project, only: &[String], progress: Progress) -> anyhow::Result<Study> {
     let judges = Judges {
         project,
         guard: Guard::obtain(progress)?,

@@ -1,7 +1,8 @@
-//! The rules about what policies allow, which a simulator answers.
+//! The rules on IAM policies. A policy simulator evaluates them.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::process::Command;
 use std::process::Stdio;
 use std::thread;
 
@@ -13,9 +14,31 @@ use posture::iam::Catalogue;
 use posture::rules::Verdict;
 
 use progress::Progress;
-use tools;
+use tools::NODE;
+use tools::Npm;
 
-/// What they say of each architecture. All are asked about at once: mutants have most in common.
+/// A simulator of IAM policy evaluation. Its licence is the AGPL: it runs unmodified in a process of its own, and is
+/// not part of anything that is shipped.
+const IAM_SIMULATE: Npm = Npm {
+    name: "iam-simulate-0.1.173",
+    node: NODE,
+    files: &[
+        (
+            "package.json",
+            include_str!("../../programs/iam-simulate/package.json"),
+        ),
+        (
+            "package-lock.json",
+            include_str!("../../programs/iam-simulate/package-lock.json"),
+        ),
+    ],
+};
+
+/// The script that drives the simulator. Not installed with it, so that it is never an outdated copy.
+const SCRIPT: &str = include_str!("../../programs/iam-simulate/answer.mjs");
+
+/// The verdicts of the policy rules on each architecture. One run of the simulator evaluates all architectures, because
+/// mutants share most of their requests.
 pub(super) fn judge(
     catalogue: &Catalogue,
     architectures: &BTreeMap<String, Architecture>,
@@ -29,30 +52,42 @@ pub(super) fn judge(
     for (name, architecture) in architectures {
         asked.push((name.clone(), catalogue.questions(architecture, &mut batch)));
     }
-    let answers = batch.answers(&answered(&batch, progress)?)?;
+    let answers = batch.answers(&simulated(&batch, progress)?)?;
     let judged = asked.into_iter();
     Ok(judged
         .map(|(name, questions)| (name, questions.judge(&answers)))
         .collect())
 }
 
-fn answered(batch: &Batch, progress: Progress) -> anyhow::Result<Vec<u8>> {
-    let mut simulator = tools::iam_simulate(progress)?
+/// The simulator's output for a batch.
+fn simulated(batch: &Batch, progress: Progress) -> anyhow::Result<Vec<u8>> {
+    let mut simulator = simulator(progress)?
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .context("node cannot be started")?;
     let questions = batch.document().to_string();
     let input = simulator.stdin.take();
-    let writing =
+    // A thread of its own writes, so that two full pipes cannot block both processes.
+    let writer =
         thread::spawn(move || input.map(|mut input| input.write_all(questions.as_bytes())));
-    let ended = simulator.wait_with_output()?;
+    let output = simulator.wait_with_output()?;
     ensure!(
-        ended.status.success(),
+        output.status.success(),
         "the policy simulator ended with {}",
-        ended.status
+        output.status
     );
-    // It read all, or it would have failed.
-    drop(writing.join());
-    Ok(ended.stdout)
+    // A write error needs no report: the simulator fails on incomplete input.
+    drop(writer.join());
+    Ok(output.stdout)
+}
+
+/// A command that starts the simulator. It reads requests from standard input and prints the results.
+fn simulator(progress: Progress) -> anyhow::Result<Command> {
+    let folder = IAM_SIMULATE.obtain(progress)?;
+    let mut command = IAM_SIMULATE.node(progress)?;
+    command
+        .current_dir(folder)
+        .args(["--input-type=module", "--eval", SCRIPT]);
+    Ok(command)
 }

@@ -10,9 +10,15 @@ use anyhow::Context;
 use anyhow::bail;
 use serde_json::Value;
 
-use tools::packages;
 use progress::Progress;
-use tools::AWS_CLI;
+use tools::Python;
+use tools::packages;
+
+/// The AWS CLI for users without one.
+const AWS_CLI: Python = Python {
+    name: "awscli-1.46.3",
+    packages: &["awscli==1.46.3"],
+};
 
 /// The command, for one region.
 #[derive(Clone, Debug)]

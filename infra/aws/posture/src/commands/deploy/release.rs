@@ -17,8 +17,8 @@ use sha2::Sha256;
 use super::aws::Aws;
 use super::change_set::Parameters;
 use super::elf;
-use tools::binaries;
 use progress::Progress;
+use tools::binaries;
 
 /// The tiers and their programs.
 const TIERS: [(&str, &[&str]); 2] = [("web", &["web"]), ("app", &["app", "migrate"])];

@@ -19,7 +19,13 @@ use super::aws::Aws;
 use super::stacks;
 use super::way::Way;
 use progress::Progress;
-use tools;
+use tools::Python;
+
+/// The emulator of AWS.
+const MOTO: Python = Python {
+    name: "moto-cloudformation-5.2.5",
+    packages: &["moto[all]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+};
 
 const IMAGE: &str = "
 Resources:
@@ -75,13 +81,17 @@ impl Moto {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let server = Command::new(tools::moto_server(Progress::hidden()).unwrap())
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
-            .env("MOTO_ACCOUNT_ID", "111122223333")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let server = Command::new(
+            MOTO.obtain(Progress::hidden())
+                .unwrap()
+                .join("bin/moto_server"),
+        )
+        .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+        .env("MOTO_ACCOUNT_ID", "111122223333")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
         while TcpStream::connect(address).is_err() {
             thread::sleep(Duration::from_millis(100));
         }

@@ -6,7 +6,6 @@ use std::panic;
 use std::path::Path;
 use std::thread;
 
-use anyhow::Context;
 use anyhow::ensure;
 use posture::Architecture;
 use posture::machine;
@@ -15,46 +14,22 @@ use posture::quotas;
 use posture::reach;
 use posture::rules;
 
-use super::guard::Guard;
+use super::cfn_guard::Guard;
+use super::findings::Findings;
 use super::policies;
 use super::project::ENVIRONMENTS;
 use super::project::Project;
 use super::render;
 use progress::Progress;
 
-/// What a check found.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// So many rules hold, each counted once for each environment.
-    pub(crate) passed: u64,
-    /// What is wrong, each in a sentence.
-    pub(crate) faults: Vec<String>,
-}
-
-impl Found {
-    /// Prints what is wrong, and how much of what is not.
-    pub(super) fn print(&self, what: &str) {
-        for fault in &self.faults {
-            println!("{fault}");
-        }
-        println!("{} {what}, {} are wrong", self.passed, self.faults.len());
-    }
-
-    /// How much is right, and how much is not.
-    pub(super) fn counts(&self) -> anyhow::Result<(u64, u64)> {
-        let wrong = u64::try_from(self.faults.len()).context("too many to count")?;
-        Ok((self.passed, wrong))
-    }
-}
-
 /// Checks all of it, or only the rules of one file.
-pub(crate) fn check(
+pub(super) fn check(
     project: &Project,
     area: Option<&str>,
     progress: Progress,
-) -> anyhow::Result<Found> {
+) -> anyhow::Result<Findings> {
     let guard = Guard::obtain(progress)?;
-    let mut found = Found::default();
+    let mut found = Findings::default();
     let mut documents = BTreeMap::new();
     for environment in ENVIRONMENTS {
         documents.insert(environment.to_owned(), project.architecture(environment)?);
@@ -156,7 +131,7 @@ fn ask(
 }
 
 /// Every rule has to hold wherever a control asks for it.
-fn weigh(project: &Project, environment: &str, said: &[rules::Verdict], found: &mut Found) {
+fn weigh(project: &Project, environment: &str, said: &[rules::Verdict], found: &mut Findings) {
     let excused = |rule: &str| {
         let mut controls = project
             .register
