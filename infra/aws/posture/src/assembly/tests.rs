@@ -53,7 +53,7 @@ Resources:
     Properties: {TemplateURL: ./network.yaml, Parameters: {Cidr: 10.0.0.0/16}}
 ";
 
-fn assembled(main: &str) -> Result<Architecture, Fault> {
+fn assembled(main: &str) -> Result<Architecture, InputError> {
     let environment = Environment {
         name: "dev".to_owned(),
         deployments: vec![Deployment {
@@ -87,7 +87,7 @@ fn stacks_are_linked_whatever_their_order() {
     assert!(architecture.resource("DatabaseReplica").is_some());
     let second = architecture.resource("NetworkSecond").unwrap();
     assert_eq!(
-        second.whole.get("DependsOn"),
+        second.definition.get("DependsOn"),
         Some(&json!(["NetworkFirst"]))
     );
     assert_eq!((second.stack(), second.region()), ("network", "us-east-1"));
@@ -113,9 +113,9 @@ fn what_leads_nowhere_is_told_with_its_place() {
         ),
         ("./network.yaml", "./net.yaml", "there is no template net"),
     ];
-    for (from, to, told) in faults {
+    for (from, to, message) in faults {
         let fault = assembled(&MAIN.replace(from, to)).unwrap_err().to_string();
-        assert!(fault.contains(told), "{fault}");
+        assert!(fault.contains(message), "{fault}");
     }
 }
 
