@@ -33,8 +33,8 @@ mod tests {
 
     #[test]
     fn networks_follow_each_other_and_stay_inside() {
-        let subnets = subnets("10.0.0.0/16", 3, 8).unwrap();
-        assert_eq!(subnets, ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]);
+        let first = subnets("10.0.0.0/16", 3, 8).unwrap();
+        assert_eq!(first, ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]);
         assert!(subnets("10.0.0.0/24", 3, 7).is_err());
     }
 }
