@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 
-/// Two stacks, of which one hands its network to the other.
+/// Two stacks: an output of one is a parameter of the other.
 fn templates(main: &str) -> Templates {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -68,7 +68,7 @@ fn assembled(main: &str) -> Result<Architecture, InputError> {
 }
 
 #[test]
-fn stacks_are_linked_whatever_their_order() {
+fn stacks_are_linked_in_any_order() {
     let architecture = assembled(MAIN).unwrap();
     let property =
         |id: &str, path: &str| architecture.resource(id).unwrap().property(path).cloned();
@@ -94,7 +94,7 @@ fn stacks_are_linked_whatever_their_order() {
 }
 
 #[test]
-fn what_leads_nowhere_is_told_with_its_place() {
+fn an_unresolved_name_is_reported_with_its_location() {
     let faults = [
         (
             "Outputs.Subnets",
@@ -120,8 +120,8 @@ fn what_leads_nowhere_is_told_with_its_place() {
 }
 
 #[test]
-fn stacks_that_need_each_other_are_refused() {
+fn a_circle_between_stacks_is_refused() {
     let main = MAIN.replace("10.0.0.0/16", "!GetAtt Database.Outputs.X");
     let fault = assembled(&main).unwrap_err().to_string();
-    assert!(fault.contains("needs itself"), "{fault}");
+    assert!(fault.contains("depends on itself"), "{fault}");
 }

@@ -23,8 +23,12 @@ use tools::Python;
 
 /// The emulator of AWS.
 const MOTO: Python = Python {
-    name: "moto-cloudformation-5.2.5",
-    packages: &["moto[all]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+    name: "moto-deploy-5.2.5",
+    packages: &[
+        "moto[cloudformation,s3]==5.2.5",
+        "flask==3.1.3",
+        "flask-cors==6.0.5",
+    ],
 };
 
 const IMAGE: &str = "
