@@ -23,7 +23,7 @@ use tools::Python;
 
 /// The emulator of AWS.
 const MOTO: Python = Python {
-    name: "moto-deploy-5.2.5",
+    name: "moto-cloudformation-5.2.5",
     packages: &[
         "moto[cloudformation,s3]==5.2.5",
         "flask==3.1.3",
