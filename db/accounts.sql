@@ -1,5 +1,5 @@
--- The database and its accounts, as the server's owner makes them once. Every account authenticates by a client
--- certificate of the database's own client CA, named by subject and issuer; none has a password.
+-- The database and its accounts, to be created once by the server's administrator. Every account authenticates by a
+-- client certificate of the database's own client CA, with this subject and issuer; none has a password.
 -- {{database}}, {{organization}} (O= of the certificates) and {{issuer}} (the client CA's DN) are filled in.
 CREATE DATABASE IF NOT EXISTS {{database}} CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS 'migrate'@'%' REQUIRE SUBJECT '/O={{organization}}/CN=migrate' AND ISSUER '{{issuer}}';

@@ -1,4 +1,4 @@
-//! Makes Cargo rebuild the crate when a migration is added: `sqlx::migrate!` embeds the folder.
+//! Tells Cargo to rebuild the crate when a migration is added, because `sqlx::migrate!` embeds the folder.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

@@ -1,4 +1,4 @@
-//! Startup: the command line, the configuration, the wiring of services, and the life of the process.
+//! Startup: command line, configuration, construction of the services, and the process lifecycle.
 
 pub(crate) mod allocator;
 pub(crate) mod command;

@@ -1,4 +1,4 @@
-//! Everything that speaks HTTP: the router, authentication, errors, pages and APIs.
+//! The HTTP layer: router, authentication, errors, pages and APIs.
 
 mod api;
 mod authentication;

@@ -1,84 +1,104 @@
-//! The limits of this tier, each with its reason. Limits of parsing stand in `fhir::limits`.
+//! Limits of the app tier, each with its reason. The limits of parsing are in `fhir::limits`.
 //!
-//! A process stays within 256 MiB of its idle size, whatever callers send: memory for documents and responses is
-//! reserved before it is used ([`MAX_MEMORY_BYTES`]); the remaining memory is a few times the largest row, for each
-//! connection of the pool.
+//! A process stays within 256 MiB of its idle size, whatever callers send: memory for documents and
+//! responses is reserved before it is used ([`MAX_MEMORY_BYTES`]); the remaining memory is a few
+//! times the largest row, for each connection of the pool.
 
 pub(crate) mod sign_in;
 
 use std::time::Duration;
 
-/// Maximum body of a form or of a workflow request, in bytes: twice a search form with the longest allowed values.
+/// Maximum body of a form or of a workflow request, in bytes: twice a search form with the longest
+/// allowed values.
 pub(crate) const MAX_FORM_BYTES: usize = 64 << 10;
-/// Maximum body of a Bundle, in bytes: a patient's whole history in one request. The web tier admits as much.
+/// Maximum body of a Bundle, in bytes: a patient's whole history in one request. The web tier
+/// admits as much.
 pub(crate) const MAX_BUNDLE_BYTES: usize = 8 << 20;
 
-/// Memory for documents, in bytes: received bodies, JSON trees, and responses until they were sent. Together with the
-/// memory that is not reserved, the process stays below 256 MiB.
+/// Maximum memory for documents, in bytes: received bodies, JSON trees, and responses until they
+/// were sent. Together with the memory that is not reserved, the process stays below 256 MiB.
 pub(crate) const MAX_MEMORY_BYTES: usize = 176 << 20;
-/// Maximum memory of one caller, in bytes: the largest Bundle (8 MiB, whose tree takes 97 MiB for ordinary records) and
-/// its response. Beside it, 32 MiB are left to other callers with more than [`MAX_SMALL_CALLER_BYTES`] in use.
+/// Maximum memory of one caller, in bytes: the largest Bundle (8 MiB, whose tree takes 97 MiB for
+/// ordinary records) and its response. Beside it, 32 MiB are left to other callers with more than
+/// [`MAX_SMALL_CALLER_BYTES`] in use.
 pub(crate) const MAX_CALLER_MEMORY_BYTES: usize = 112 << 20;
-/// The part of the memory, in bytes, that is reserved for callers with little in use, so that a few callers with much
-/// cannot exclude the others.
+/// Memory reserved for callers with little in use, in bytes, so that a few callers with much cannot
+/// exclude the others.
 pub(crate) const SMALL_CALLERS_MEMORY_BYTES: usize = 32 << 20;
-/// Maximum memory in use of a caller that counts as one with little in use, in bytes: a search, or a few reads of
-/// ordinary records at once.
+/// Maximum memory in use of a caller that counts as one with little in use, in bytes: a search, or
+/// a few reads of ordinary records at once.
 pub(crate) const MAX_SMALL_CALLER_BYTES: usize = 4 << 20;
 /// `Retry-After` of a request above a budget, in seconds: longer than nearly every request takes.
-pub(crate) const BUSY_RETRY_AFTER: u32 = 1;
-/// Maximum document that is parsed on an async worker, in bytes: a larger one takes more than half a millisecond.
-pub(crate) const MAX_INLINE_PARSE_BYTES: usize = 64 << 10;
+pub(crate) const BUSY_RETRY_AFTER_SECONDS: u32 = 1;
+/// Maximum document that is parsed on an async worker, in bytes: a larger one takes more than half
+/// a millisecond.
+pub(crate) const MAX_INLINE_DOCUMENT_BYTES: usize = 64 << 10;
 
-/// Maximum response, in bytes: twice the largest request, so that the resources written by one Bundle can be read by
-/// one or two requests. A batch or a search with a larger result gets a part of it.
+/// Maximum number of larger documents that are processed at once on a machine with this many cores:
+/// half of the cores, so that the others serve short requests.
+pub(crate) fn concurrent_documents(cores: usize) -> usize {
+    (cores / 2).max(1)
+}
+
+/// Maximum response, in bytes: twice the largest request, so that the resources written by one
+/// Bundle can be read by one or two requests. A batch or a search with a larger result gets a part
+/// of it.
 pub(crate) const MAX_RESPONSE_BYTES: usize = 16 << 20;
-/// Maximum frame of a response under `/fhir`, in bytes: four TLS records.
+/// Maximum body frame of a response under `/fhir`, in bytes: four TLS records.
 pub(crate) const RESPONSE_FRAME_BYTES: usize = 64 << 10;
-/// Maximum size of the `OperationOutcome`s in the response to a batch, in bytes: enough for a thousand refused entries.
-/// Further refused entries have only their status.
+/// Maximum size of the `OperationOutcome`s in the response to a batch, in bytes: enough for a
+/// thousand refused entries. Further refused entries have only their status.
 pub(crate) const MAX_OUTCOMES_BYTES: usize = 512 << 10;
-/// Reserved for an entry of a response besides its resource, in bytes: status, location and time take 250.
+/// Memory reserved for an entry of a response besides its resource, in bytes: status, location and
+/// time take 250.
 pub(crate) const ENTRY_RESPONSE_BYTES: usize = 512;
 
-/// Sealed bodies that are read by one statement, in bytes; a longer one is read alone. The memory of a group is reserved
-/// before it is read, and a caller with little in use has room for one.
-pub(crate) const READ_GROUP_BYTES: usize = 1 << 20;
-/// Resources of a chart whose lengths are read by one statement.
+/// Maximum sealed bodies that one statement reads, in bytes; a longer body is read alone. The
+/// memory of a batch is reserved before it is read, and a caller with little in use has room for
+/// one.
+pub(crate) const READ_BATCH_BYTES: usize = 1 << 20;
+/// Maximum resources of a chart whose lengths one statement reads.
 pub(crate) const LENGTHS_PER_STATEMENT: u32 = 1_000;
-/// A response with audit events, in bytes: five times the 200 events of ordinary requests. An event of a transaction names
-/// a thousand resources, and a response has thirty of these.
+/// Maximum response with audit events, in bytes: five times the 200 events of ordinary requests. An
+/// event of a transaction names a thousand resources, and a response has room for thirty of these.
 pub(crate) const MAX_EVENTS_BYTES: usize = 4 << 20;
 
 /// Maximum patients that one search opens to compare them.
 pub(crate) const MAX_COMPARED_PATIENTS: usize = 1_000;
-/// Patients whose rows are read by one statement, before they are opened individually.
+/// Maximum patients whose rows one statement reads, before they are opened individually.
 pub(crate) const PATIENTS_PER_STATEMENT: usize = 16;
-/// Maximum social security numbers of one patient: each costs a call of the key service for each index.
+/// Maximum social security numbers of one patient: each costs a call of the key service for each
+/// index.
 pub(crate) const MAX_SOCIAL_SECURITY_NUMBERS: usize = 10;
 
-/// Maximum searches of rosters that run at once: each takes a core, and on most machines other work keeps at least one.
+/// Maximum roster searches that run at once: each takes a core, and on most machines at least one
+/// is left to other work.
 pub(crate) const MAX_RUNNING_SEARCHES: usize = 2;
-/// Maximum searches of rosters that run or wait: at 50 ms each, the slowest search of a million names, all are complete
-/// after about three seconds.
+/// Maximum roster searches that run or wait: at 50 ms each, the slowest search of a million names,
+/// all are complete after about three seconds.
 pub(crate) const MAX_SEARCHES: usize = 128;
-/// Maximum searches of one caller that run or wait: a quarter, which delays another caller's search by less than a second.
+/// Maximum searches of one caller that run or wait: a quarter, which delays another caller's search
+/// by less than a second.
 pub(crate) const MAX_CALLER_SEARCHES: usize = 32;
 
-/// Names and contact data of one patient, in bytes: ten full names take half of it. It bounds a row of a list, and the
-/// patient's part of a roster, of which a roster so has room for 65,000 at least.
+/// Maximum names and contact data of one patient, in bytes: ten full names take half of it. It
+/// bounds a row of a list and an entry of a roster, which therefore has room for at least 65,000
+/// patients.
 pub(crate) const MAX_DEMOGRAPHICS_BYTES: usize = 16 << 10;
 /// Maximum size of a roster, in bytes: one million patients take less than half of it.
 pub(crate) const MAX_ROSTER_BYTES: usize = 1 << 30;
-/// Maximum size of all rosters, in bytes; above it, the least recently used ones are discarded. Rosters are no part of
-/// [`MAX_MEMORY_BYTES`]: their size depends on the organizations, not on callers.
+/// Maximum size of all rosters, in bytes; above it, the least recently used ones are evicted. They
+/// are not counted in [`MAX_MEMORY_BYTES`], since their size depends on the organizations, not on
+/// callers.
 pub(crate) const MAX_ROSTERS_BYTES: usize = 2 << 30;
 /// Maximum rosters that are built at once.
-pub(crate) const MAX_BUILDING_ROSTERS: usize = 2;
-/// Timeout of each of the two waits of a request for a roster: for a current one, and for patients that are read again.
+pub(crate) const MAX_ROSTER_BUILDS: usize = 2;
+/// Timeout of each of the two waits of a request for a roster: for a current roster, and for
+/// patients that are read again.
 pub(crate) const ROSTER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Refusals of one caller that are recorded individually, per minute: more than a person causes by mistake.
+/// Maximum refusals of one caller that are recorded individually, per minute: more than a person
+/// causes by mistake.
 pub(crate) const MAX_CALLER_REFUSALS_PER_MINUTE: u32 = 20;
 /// Maximum audit events in one commit.
 pub(crate) const MAX_COMMIT_EVENTS: usize = 256;

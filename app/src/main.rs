@@ -18,7 +18,7 @@ use boot::config::Reader;
 
 fn main() -> ExitCode {
     if let Err(error) = certs::protect_memory() {
-        eprintln!("app: core dumps cannot be forbidden: {error}");
+        eprintln!("app: core dumps cannot be disabled: {error}");
         return ExitCode::FAILURE;
     }
     let command = Arguments::parse().command();
@@ -26,14 +26,16 @@ fn main() -> ExitCode {
         allocator::configure();
     }
     if let Command::Keyring { out } = &command {
-        return command::make_keyring(out);
+        return command::create_keyring(out);
     }
     if let Command::Openapi { out } = &command {
-        return command::write_description(out);
+        return command::write_openapi(out);
     }
     let reader = Reader::environment();
     match Config::read(&reader) {
-        Ok(_config) if matches!(command, Command::Check) => command::check(&reader.unknown()),
+        Ok(_config) if matches!(command, Command::Check) => {
+            command::report_unknown_variables(&reader.unknown())
+        }
         Ok(config) => command::run(&command, &config),
         Err(error) => {
             eprintln!("app: {error}");

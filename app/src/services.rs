@@ -1,6 +1,8 @@
-//! The services: callers, identity, records, change feed, rosters, audit trail, scrubber. No HTTP types.
+//! The services: callers, identity, records, change feed, rosters, audit trail, scrubber. No HTTP
+//! types.
 
 pub(crate) mod background;
+pub(crate) mod blind_indexes;
 pub(crate) mod budget;
 pub(crate) mod callers;
 pub(crate) mod clock;
@@ -8,15 +10,14 @@ pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod feed;
 pub(crate) mod gate;
-pub(crate) mod groups;
 pub(crate) mod identity;
-mod indexes;
 pub(crate) mod keys;
 mod last_use;
 #[cfg(feature = "next-release")]
 mod next_release;
 pub(crate) mod organizations;
 mod owners;
+pub(crate) mod read_batch;
 pub(crate) mod readiness;
 pub(crate) mod records;
 pub(crate) mod release;
@@ -24,6 +25,4 @@ mod roster;
 pub(crate) mod scrub;
 pub(crate) mod sign_in;
 pub(crate) mod trail;
-mod written;
-
-pub(crate) use indexes::Indexes;
+mod written_row;

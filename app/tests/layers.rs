@@ -1,4 +1,5 @@
-//! The layers of `app/src`: imports point down, and no two modules import each other.
+//! The architecture of `app/src`: imports point to lower layers, and no modules import each other
+//! in a circle.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,7 +18,7 @@ use syn::visit::Visit;
 /// The layers from the bottom up.
 const LAYERS: [&str; 4] = ["limits", "services", "http", "boot"];
 
-/// Imports between modules, each with the files that have it.
+/// Imports between modules, by importing and imported module, each with the files that contain it.
 type Imports = BTreeMap<(String, String), BTreeSet<String>>;
 
 #[test]
@@ -43,7 +44,7 @@ fn imports_point_down_and_never_in_a_circle() {
 }
 
 #[test]
-fn a_nested_import_a_path_and_a_macro_are_seen() {
+fn imports_in_nested_modules_paths_and_macros_are_found() {
     let source = "
         use crate::http::problem::Problem;
         use crate::http::state;
@@ -68,7 +69,7 @@ fn rank(module: &str) -> Option<usize> {
     LAYERS.iter().position(|name| Some(*name) == layer)
 }
 
-/// Whether imports lead from one module to another.
+/// Whether a module imports another one, directly or through others.
 fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
     let mut seen = BTreeSet::from([from]);
     let mut open = vec![from];
@@ -85,7 +86,7 @@ fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
     false
 }
 
-/// The imports of every file below a folder.
+/// The imports of all files below a folder.
 fn imports(root: &Path) -> Imports {
     let mut imports = Imports::new();
     let mut folders = vec![root.to_owned()];
@@ -119,25 +120,26 @@ fn read(source: &str, name: &str, imports: &mut Imports) {
         .split('/')
         .map(str::to_owned)
         .collect();
-    let mut walk = Walk {
+    let mut visitor = ImportVisitor {
         name,
         module,
         imports,
     };
-    walk.visit_file(&file);
+    visitor.visit_file(&file);
 }
 
-/// A walk through one file.
-struct Walk<'a> {
+/// A visitor that collects the imports of one file.
+struct ImportVisitor<'a> {
+    /// The name of the file.
     name: &'a str,
-    /// The path of the module that is being walked through.
+    /// The path of the module that is being visited.
     module: Vec<String>,
     imports: &'a mut Imports,
 }
 
-impl Walk<'_> {
-    /// Notes a path, if it is one of this crate.
-    fn note(&mut self, path: &[String]) {
+impl ImportVisitor<'_> {
+    /// Adds a path, if it is one of this crate.
+    fn add_path(&mut self, path: &[String]) {
         let mut target = match path.first().map(String::as_str) {
             Some("crate") => Vec::new(),
             Some("self" | "super") => self.module.clone(),
@@ -152,50 +154,50 @@ impl Walk<'_> {
         }
         let module = |path: &[String]| path.iter().take(2).cloned().collect::<Vec<_>>().join("::");
         let (from, to) = (module(&self.module), module(&target));
-        // A layer's own file only lists its modules.
+        // The file of a layer itself only lists its modules.
         if from != to && from.contains("::") && rank(&to).is_some() && to.contains("::") {
             let files = self.imports.entry((from, to)).or_default();
             files.insert(self.name.to_owned());
         }
     }
 
-    fn note_tree(&mut self, before: &[String], tree: &syn::UseTree) {
+    fn add_tree(&mut self, before: &[String], tree: &syn::UseTree) {
         let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
         match tree {
-            syn::UseTree::Path(path) => self.note_tree(&with(&path.ident), &path.tree),
-            syn::UseTree::Name(name) => self.note(&with(&name.ident)),
-            syn::UseTree::Rename(name) => self.note(&with(&name.ident)),
-            syn::UseTree::Glob(_) => self.note(before),
+            syn::UseTree::Path(path) => self.add_tree(&with(&path.ident), &path.tree),
+            syn::UseTree::Name(name) => self.add_path(&with(&name.ident)),
+            syn::UseTree::Rename(name) => self.add_path(&with(&name.ident)),
+            syn::UseTree::Glob(_) => self.add_path(before),
             syn::UseTree::Group(group) => {
                 for tree in &group.items {
-                    self.note_tree(before, tree);
+                    self.add_tree(before, tree);
                 }
             }
         }
     }
 
-    /// Paths in the arguments of a macro, which `syn` does not parse.
-    fn note_tokens(&mut self, tokens: TokenStream) {
+    /// Adds the paths in the arguments of a macro, which `syn` does not parse.
+    fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         for token in tokens {
             match token {
                 TokenTree::Ident(name) => path.push(name.to_string()),
                 TokenTree::Punct(punct) if punct.as_char() == ':' => {}
                 other @ (TokenTree::Punct(_) | TokenTree::Literal(_) | TokenTree::Group(_)) => {
-                    self.note(&std::mem::take(&mut path));
+                    self.add_path(&std::mem::take(&mut path));
                     if let TokenTree::Group(group) = other {
-                        self.note_tokens(group.stream());
+                        self.add_tokens(group.stream());
                     }
                 }
             }
         }
-        self.note(&path);
+        self.add_path(&path);
     }
 }
 
-impl<'ast> Visit<'ast> for Walk<'_> {
+impl<'ast> Visit<'ast> for ImportVisitor<'_> {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.note_tree(&[], &item.tree);
+        self.add_tree(&[], &item.tree);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -204,12 +206,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             .iter()
             .map(|it| it.ident.to_string())
             .collect();
-        self.note(&segments);
+        self.add_path(&segments);
         visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, item: &'ast syn::Macro) {
-        self.note_tokens(item.tokens.clone());
+        self.add_tokens(item.tokens.clone());
         visit::visit_macro(self, item);
     }
 

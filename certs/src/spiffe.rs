@@ -15,7 +15,7 @@ pub struct SpiffeId(String);
 const MAX_LENGTH: usize = 2048;
 
 impl SpiffeId {
-    /// The id of `workload` in `trust_domain`: `spiffe://stack.internal/app`.
+    /// The id of `workload` in `trust_domain`: `spiffe://example.internal/app`.
     ///
     /// # Errors
     /// [`SpiffeIdError`], if the trust domain or the workload has a character that an id must not
@@ -93,32 +93,32 @@ mod tests {
 
     #[test]
     fn an_id_survives_a_round_trip_through_text() {
-        let id = SpiffeId::new("stack.internal", "app").unwrap();
-        assert_eq!(id.to_string(), "spiffe://stack.internal/app");
+        let id = SpiffeId::new("example.internal", "app").unwrap();
+        assert_eq!(id.to_string(), "spiffe://example.internal/app");
         assert_eq!(id.to_string().parse(), Ok(id));
     }
 
     #[test]
     fn a_second_spelling_of_a_name_is_refused() {
         for (text, expected) in [
-            ("https://stack.internal/app", SpiffeIdError::Scheme),
-            ("SPIFFE://stack.internal/app", SpiffeIdError::Scheme),
+            ("https://example.internal/app", SpiffeIdError::Scheme),
+            ("SPIFFE://example.internal/app", SpiffeIdError::Scheme),
             ("spiffe:///app", SpiffeIdError::TrustDomain),
             ("spiffe://Stack.Internal/app", SpiffeIdError::TrustDomain),
             (
-                "spiffe://user@stack.internal/app",
+                "spiffe://user@example.internal/app",
                 SpiffeIdError::TrustDomain,
             ),
             (
-                "spiffe://stack.internal:443/app",
+                "spiffe://example.internal:443/app",
                 SpiffeIdError::TrustDomain,
             ),
-            ("spiffe://stack.internal", SpiffeIdError::Path),
-            ("spiffe://stack.internal/", SpiffeIdError::Path),
-            ("spiffe://stack.internal/app/", SpiffeIdError::Path),
-            ("spiffe://stack.internal/web/../app", SpiffeIdError::Path),
-            ("spiffe://stack.internal/app?x", SpiffeIdError::Path),
-            ("spiffe://stack.internal/%61pp", SpiffeIdError::Path),
+            ("spiffe://example.internal", SpiffeIdError::Path),
+            ("spiffe://example.internal/", SpiffeIdError::Path),
+            ("spiffe://example.internal/app/", SpiffeIdError::Path),
+            ("spiffe://example.internal/web/../app", SpiffeIdError::Path),
+            ("spiffe://example.internal/app?x", SpiffeIdError::Path),
+            ("spiffe://example.internal/%61pp", SpiffeIdError::Path),
         ] {
             assert_eq!(text.parse::<SpiffeId>(), Err(expected), "{text}");
         }

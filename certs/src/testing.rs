@@ -20,7 +20,7 @@ use certs::TrustAnchors;
 use certs::policy;
 use dev_ca::Settings;
 
-pub(crate) const DOMAIN: &str = "stack.internal";
+pub(crate) const DOMAIN: &str = "example.internal";
 
 #[expect(
     clippy::disallowed_methods,
@@ -40,7 +40,7 @@ pub(crate) struct Certificates(TempDir);
 impl Certificates {
     pub(crate) fn issue() -> Self {
         let dir = TempDir::new().unwrap();
-        dev_ca::development(&Settings::new(dir.path(), now())).unwrap();
+        dev_ca::development(&Settings::new(dir.path(), now()).in_trust_domain(DOMAIN)).unwrap();
         Self(dir)
     }
 

@@ -1,6 +1,6 @@
--- The app tier: nothing on the schema, and nothing but insert and read on the audit trail. UPDATE names columns: a row
--- keeps its key columns and its row id for ever, so that it cannot become the row of another owner, person or
--- session. DELETE is granted only where rows are replaced or expire.
+-- The app tier: no right on the schema, and only SELECT and INSERT on the audit trail. UPDATE is granted by column: key
+-- columns and row ids cannot change, so that no row can become the row of another owner, person or session. DELETE is
+-- granted only where rows are replaced or expire.
 GRANT SELECT, INSERT ON {{database}}.organizations TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.`keys` TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (state, holds, key_version, tombstone, audit_year, heads, mac_key, mac) ON {{database}}.owners TO 'app'@'%';

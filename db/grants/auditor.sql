@@ -1,4 +1,4 @@
--- The auditor reads the trail's evidence: no record, no key.
+-- The auditor reads the audit log, and no record and no key.
 GRANT SELECT ON {{database}}.organizations TO 'auditor'@'%';
 GRANT SELECT ON {{database}}.audit_events TO 'auditor'@'%';
 GRANT SELECT ON {{database}}.audit_rows TO 'auditor'@'%';

@@ -1,2 +1,2 @@
--- The backup reads everything, all of it ciphertext, and writes nothing.
+-- The backup reads every table (PHI in them is sealed) and writes nothing.
 GRANT SELECT, LOCK TABLES, SHOW VIEW, TRIGGER ON {{database}}.* TO 'backup'@'%';

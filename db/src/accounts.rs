@@ -1,5 +1,5 @@
-//! Accounts on a server that cannot check client certificates, such as Amazon RDS. Elsewhere the server's owner
-//! makes them, bound to certificates: `accounts.sql`.
+//! Accounts on a server that cannot verify client certificates, such as Amazon RDS. On other servers, the server's
+//! administrator creates the accounts, bound to certificates, with `accounts.sql`.
 
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
@@ -10,33 +10,33 @@ use sqlx::Executor as _;
 use crate::Error;
 use crate::Settings;
 
-/// Why an account could not be made.
+/// The accounts could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// The password would have to be quoted, or is short enough to be found.
-    #[error("the app's password is not one of at least 32 letters and digits")]
+    /// The password would have to be quoted in SQL, or is short enough to be guessed.
+    #[error(
+        "the app's password must have at least 32 characters, all of them ASCII letters and digits"
+    )]
     Password,
     /// A statement failed.
     #[error(transparent)]
     Database(#[from] Error),
 }
 
-/// Sees to the accounts that grants are given to: `app` with this password, over TLS alone; `auditor` and `backup`
-/// locked, until somebody needs them. Run again with another password, the app has that one.
+/// Creates the accounts that the grants name: `app` with this password and over TLS only, `auditor` and `backup` locked.
+/// Run again with another password, it changes the password of `app`.
 ///
 /// # Errors
 /// See [`AccountError`].
-pub async fn with_password(
-    settings: &Settings,
-    password: &SecretString,
-) -> Result<(), AccountError> {
-    let word = password.expose_secret();
-    if word.len() < 32 || !word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+pub async fn create(settings: &Settings, password: &SecretString) -> Result<(), AccountError> {
+    let password = password.expose_secret();
+    // The check makes the statements below safe: a `CREATE USER` cannot bind its password.
+    if password.len() < 32 || !password.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(AccountError::Password);
     }
     let options = settings.connect_options().disable_statement_logging();
     let mut connection = options.connect().await.map_err(Error::from)?;
-    let app = format!("'app'@'%' IDENTIFIED BY '{word}' REQUIRE SSL");
+    let app = format!("'app'@'%' IDENTIFIED BY '{password}' REQUIRE SSL");
     let statements = [
         format!("CREATE USER IF NOT EXISTS {app}"),
         format!("ALTER USER {app}"),
@@ -72,7 +72,7 @@ mod tests {
             acquire_timeout: Duration::from_secs(1),
         };
         for password in ["short", "it's a quote and long enough to be a password", ""] {
-            let outcome = with_password(&settings, &password.to_owned().into()).await;
+            let outcome = create(&settings, &password.to_owned().into()).await;
             assert!(matches!(outcome, Err(AccountError::Password)), "{password}");
         }
     }

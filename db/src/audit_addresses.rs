@@ -1,4 +1,4 @@
-//! Table `audit_addresses`: the addresses behind the pseudonyms of the audit trail, by day.
+//! Table `audit_addresses`: the client addresses of the audit trail's pseudonyms, by day.
 
 use phi_types::OrganizationId;
 use phi_types::RowId;
@@ -9,14 +9,14 @@ use time::Date;
 use crate::Database;
 use crate::Error;
 
-/// An address behind its pseudonym, as stored.
+/// A client address and its pseudonym.
 #[derive(Clone, Debug)]
 pub struct AddressRow {
     /// The organization.
     pub organization: OrganizationId,
     /// The day, in UTC.
     pub day: Date,
-    /// What events contain in place of the address.
+    /// The pseudonym, which events contain instead of the address.
     pub pseudonym: [u8; 16],
     /// The row's id, to which the sealed column is bound.
     pub row_id: RowId,
@@ -25,11 +25,11 @@ pub struct AddressRow {
 }
 
 impl Database {
-    /// Stores an address, unless it is stored for that day.
+    /// Stores an address, unless it is already stored for that day.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn keep_address(&self, row: &AddressRow) -> Result<(), Error> {
+    pub async fn store_address(&self, row: &AddressRow) -> Result<(), Error> {
         let inserted = sqlx::query!(
             "INSERT INTO audit_addresses (organization, day, pseudonym, row_id, address) VALUES (?, ?, ?, ?, ?)",
             row.organization.uuid(),

@@ -1,4 +1,4 @@
-//! Tables `audit_events` and `audit_rows`: insert and read, never update or delete.
+//! Tables `audit_events` and `audit_rows`: the audit log. This account inserts and reads, and cannot update or delete.
 
 use audit::Entry;
 use audit::WrittenRow;
@@ -19,7 +19,7 @@ use crate::stored::StoredValue;
 
 const TABLE: &str = "audit_events";
 
-/// The entry of a record of `audit_events`: each query's records are of a type of their own, with the same columns.
+/// The entry of a record of `audit_events`. A macro, because `query!` makes a record type for each query.
 macro_rules! entry_of {
     ($row:expr) => {
         audit::Entry {
@@ -43,23 +43,23 @@ macro_rules! entry_of {
 }
 pub(crate) use entry_of;
 
-/// An event in its place, with its sealed body and the rows that were written with it.
+/// An audit event: its log entry, its sealed body, and the list of rows that its transaction wrote.
 #[derive(Clone, Debug)]
 pub struct EventRow {
-    /// Its place in its chain, and its commitments.
+    /// The log entry: the place in a chain, and the commitments.
     pub entry: Entry,
-    /// The authorization key of the system that the MAC was made with.
+    /// The id of the system's authorization key with which the MAC was made.
     pub mac_key: KeyId,
-    /// The MAC over the entry's bytes.
+    /// The MAC over the encoded entry.
     pub mac: [u8; 32],
-    /// The body, sealed in audit-year scope, bound to the event's id as row id.
+    /// The body, sealed in audit-year scope with the event's id as row id.
     pub body: Sealed<AuditBody>,
-    /// The rows that the event's transaction wrote. Not read back with the event.
+    /// The rows that the event's transaction wrote. Empty for an event that was read.
     pub rows: Vec<WrittenRow>,
 }
 
 impl Transaction {
-    /// Adds events and the rows that they list. One statement for many: a literal cannot vary in length.
+    /// Inserts events and the rows that they list.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] if the place in the chain is taken, which means that two writers share one chain.
@@ -96,6 +96,7 @@ impl Transaction {
     }
 }
 
+/// One statement for all events. Built, because a `query!` literal cannot vary in length.
 fn insert_entries(events: &[EventRow]) -> QueryBuilder<'_, MySql> {
     let mut query = QueryBuilder::new(
         "INSERT INTO audit_events \
@@ -121,18 +122,18 @@ fn insert_entries(events: &[EventRow]) -> QueryBuilder<'_, MySql> {
 }
 
 impl Database {
-    /// Adds events that list no rows, all or none: one statement, one round trip.
+    /// Inserts events that list no rows, all or none of them: one statement, one round trip.
     ///
     /// # Errors
-    /// As [`Transaction::insert_events`]. After [`Error::Unavailable`] it is unknown whether they are stored: see
-    /// [`Database::has_event`].
+    /// As [`Transaction::insert_events`]. After [`Error::Unavailable`] it is unknown whether they are stored:
+    /// [`Database::has_event`] decides.
     pub async fn insert_reads(&self, events: &[EventRow]) -> Result<(), Error> {
         let pool = self.writable().await?;
         insert_entries(events).build().execute(pool).await?;
         Ok(())
     }
 
-    /// Whether an event is stored: decides a commit whose result was lost.
+    /// Whether an event is stored: resolves a commit whose result was lost.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -147,8 +148,8 @@ impl Database {
         Ok(found.is_some())
     }
 
-    /// The lengths of the sealed bodies of an organization's latest events, in bytes, the newest first. Memory for the
-    /// events is reserved by it.
+    /// The lengths of the sealed bodies of an organization's latest events, in bytes, the newest first: the caller
+    /// reserves memory by them before it reads the events.
     ///
     /// # Errors
     /// See [`Error`].
@@ -170,7 +171,7 @@ impl Database {
         lengths.into_iter().map(bytes).collect()
     }
 
-    /// An organization's latest events without the `skipped` latest of all, the newest first.
+    /// An organization's latest events after the `skipped` newest ones, the newest first.
     ///
     /// # Errors
     /// See [`Error`].
@@ -210,8 +211,8 @@ impl Database {
 }
 
 impl Transaction {
-    /// The newest digest that an event lists for a row, with the event's month and id. A hint: which of two is newer
-    /// is the database's claim.
+    /// The newest digest that an event lists for a row, with the event's month and id. A hint: the order of digests is
+    /// the database's claim.
     ///
     /// # Errors
     /// See [`Error`].

@@ -1,7 +1,7 @@
 //! Tables `changes` and `change_counters`: the change feed of each organization, and its end.
 //!
-//! A transaction locks the counter as its last statement before the audit event, so that the order of sequence
-//! numbers is the order of commits.
+//! A transaction locks the counter in its last statement before the audit event, so that sequence numbers are in the
+//! order of commits.
 
 use db_macros::table;
 use phi_types::ChangeKind;
@@ -17,21 +17,21 @@ use crate::requested::ensure_all;
 use crate::requested::json_ids;
 
 table! {
-    /// One change.
+    /// An entry of the change feed.
     pub struct ChangeRow: CHANGES, row row_id, select select_changes {
         /// The organization.
         1 organization: OrganizationId,
         /// The row's id.
         2 row_id: RowId,
-        /// The incarnation of the feed: random, made with the organization. A restored backup needs another one.
+        /// The incarnation of the feed: a random id, made with the organization. A restored backup needs a new one.
         3 incarnation: Uuid,
-        /// The place in the feed: from 1, without gaps.
+        /// The position in the feed: from 1, without gaps.
         4 sequence: u64,
-        /// The digest of the row before; zeros for the first.
+        /// The digest of the entry before; zeros for the first.
         5 previous: [u8; 32],
-        /// What was changed.
+        /// The kind of thing that was changed.
         6 kind: ChangeKind,
-        /// The id of what was changed.
+        /// The id of the changed thing.
         7 subject: Uuid,
     }
 }
@@ -43,17 +43,17 @@ table! {
         1 organization: OrganizationId,
         /// The incarnation of the feed.
         2 incarnation: Uuid,
-        /// The newest change; 0 for none.
+        /// The sequence number of the newest change; 0 for none.
         volatile 3 sequence: u64,
         /// The digest of the newest change; zeros for none.
         volatile 4 digest: [u8; 32],
-        /// The newest change that concerns access; 0 for none.
+        /// The sequence number of the newest change that concerns access; 0 for none.
         volatile 5 access: u64,
     }
 }
 
 impl Database {
-    /// The ends of the feeds of those of `organizations` that have one, in no particular order.
+    /// The ends of the feeds of `organizations`, as far as they have one, in no particular order.
     ///
     /// # Errors
     /// See [`Error`].
@@ -124,7 +124,7 @@ impl Transaction {
             select_change_counters!("WHERE t.organization = ? FOR UPDATE", organization.uuid(),)
                 .fetch_optional(&mut *self.inner)
                 .await?;
-        of(organization, record.map(ChangeCounterRow::try_from))
+        ensure_counter(organization, record.map(ChangeCounterRow::try_from))
     }
 
     /// The end of an organization's feed, as last committed.
@@ -138,7 +138,7 @@ impl Transaction {
         let record = select_change_counters!("WHERE t.organization = ?", organization.uuid())
             .fetch_optional(&mut *self.inner)
             .await?;
-        of(organization, record.map(ChangeCounterRow::try_from))
+        ensure_counter(organization, record.map(ChangeCounterRow::try_from))
     }
 
     /// Begins an organization's feed.
@@ -149,11 +149,11 @@ impl Transaction {
         self.insert(std::slice::from_ref(row)).await
     }
 
-    /// Adds changes and moves the feed's end to the last of them, if the counter is as it was read: `before` is its
-    /// MAC then.
+    /// Inserts changes and moves the feed's end to the last of them. Guarded: `before` is the MAC of the counter as it
+    /// was read.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not; [`Error::UniqueViolation`] if a place in the feed is taken.
+    /// [`Error::Conflict`] if the counter has changed; [`Error::UniqueViolation`] if a position in the feed is taken.
     pub async fn append_changes(
         &mut self,
         rows: &[ChangeRow],
@@ -178,7 +178,7 @@ impl Transaction {
     }
 }
 
-fn of(
+fn ensure_counter(
     organization: OrganizationId,
     row: Option<Result<ChangeCounterRow, Error>>,
 ) -> Result<Option<ChangeCounterRow>, Error> {

@@ -24,7 +24,7 @@ table! {
         3 row_id: RowId,
         /// Argon2id PHC string, sealed in organization scope.
         4 password: Sealed<CredentialPassword>,
-        /// When it was set.
+        /// The time at which the password was set.
         5 changed_at: OffsetDateTime,
     }
 }
@@ -57,7 +57,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds a person's credential.
+    /// Inserts a person's credential.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] if the person has one.

@@ -1,4 +1,4 @@
-//! The pool, and transactions over it. They begin in `floor`.
+//! The connection pool, and transactions. (`floor.rs` has the functions that begin one.)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,55 +15,56 @@ use time::OffsetDateTime;
 use crate::Error;
 use crate::Settings;
 use crate::demotion;
-use crate::floor::Gate;
+use crate::floor::FloorGate;
 
-/// Every row lock is named by a key that the statement names, so `READ COMMITTED` suffices and spares gap locks,
-/// on which two imports of one chart would deadlock. Times are UTC.
-const SESSION: [&str; 2] = [
+/// Statements that every new connection executes.
+///
+/// `READ COMMITTED` suffices, since every statement that locks rows names their keys; it avoids gap locks, on which two
+/// imports of one chart would deadlock. Times are UTC.
+const SESSION_SETUP: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION time_zone = '+00:00', SESSION innodb_lock_wait_timeout = 10",
 ];
 
-/// For so long after its last use a connection is taken to live.
-const TRUSTED: Duration = Duration::from_secs(1);
+/// Idle time up to which a connection is used without a ping.
+const MAX_IDLE_WITHOUT_PING: Duration = Duration::from_secs(1);
 
 /// A pool of verified TLS connections to the database.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// For statements that read. One that writes takes [`Self::writable`].
+    /// The pool, for statements that read. Statements that write use [`Self::writable`].
     pub(crate) pool: MySqlPool,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) gate: Arc<FloorGate>,
 }
 
 impl Database {
-    /// Makes the pool. Connections are opened when first needed, so a server that is away does not keep a
-    /// process from starting.
+    /// Makes the pool. Connections are opened at first use, so that a process can start while the server is unavailable.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let options: MySqlConnectOptions = settings.connect_options().disable_statement_logging();
         let pool = MySqlPoolOptions::new()
             .max_connections(settings.connections)
             .acquire_timeout(settings.acquire_timeout)
-            // A connection that was in use just now is not asked whether it lives: that would double
-            // the ways to the server. One that died since fails its next statement, and is replaced.
+            // A connection that was used a moment ago is not pinged, since that would double the round trips. If
+            // it was closed since, its next statement fails and the pool replaces it.
             .test_before_acquire(false)
             .before_acquire(|connection, state| {
                 Box::pin(async move {
-                    if demotion::outdates(state.age) {
+                    if demotion::is_outdated(state.age) {
                         return Ok(false);
                     }
-                    if state.idle_for > TRUSTED {
+                    if state.idle_for > MAX_IDLE_WITHOUT_PING {
                         connection.ping().await?;
                     }
                     Ok(true)
                 })
             })
             .after_release(|_connection, state| {
-                Box::pin(std::future::ready(Ok(!demotion::outdates(state.age))))
+                Box::pin(std::future::ready(Ok(!demotion::is_outdated(state.age))))
             })
             .after_connect(|connection, _| {
                 Box::pin(async move {
-                    for statement in SESSION {
+                    for statement in SESSION_SETUP {
                         connection.execute(statement).await?;
                     }
                     Ok(())
@@ -76,7 +77,7 @@ impl Database {
         }
     }
 
-    /// Asks the server for an answer.
+    /// Tests whether the server responds.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -85,20 +86,20 @@ impl Database {
         Ok(())
     }
 
-    /// Closes every connection once its current statement is done.
+    /// Closes every connection after its current statement.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// A transaction, durable once committed (`innodb_flush_log_at_trx_commit=1`, `sync_binlog=1`).
+/// A transaction. A commit is durable (`innodb_flush_log_at_trx_commit=1`, `sync_binlog=1`).
 #[derive(Debug)]
 pub struct Transaction {
     pub(crate) inner: sqlx::Transaction<'static, MySql>,
 }
 
 impl Transaction {
-    /// Commits. After an error nobody knows whether the server did: the caller must ask.
+    /// Commits. After an error it is unknown whether the transaction is committed: the caller must read to find out.
     ///
     /// # Errors
     /// Any of [`Error`].
@@ -106,7 +107,7 @@ impl Transaction {
         Ok(self.inner.commit().await?)
     }
 
-    /// The database's clock, UTC.
+    /// The time by the database's clock, in UTC.
     ///
     /// # Errors
     /// See [`Error`].
@@ -115,10 +116,10 @@ impl Transaction {
         Ok(now.fetch_one(&mut *self.inner).await?)
     }
 
-    /// Gives everything back.
+    /// Rolls back.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: the server then rolls back by itself.
+    /// [`Error::Unavailable`]. The server then rolls back when it closes the connection.
     pub async fn rollback(self) -> Result<(), Error> {
         Ok(self.inner.rollback().await?)
     }

@@ -1,4 +1,4 @@
-//! Table `demographics`: a patient's identifying fields, sealed one by one, for lists and search.
+//! Table `demographics`: the identifying fields of each patient, sealed one by one, for lists and search.
 
 use db_macros::table;
 use phi_types::OrganizationId;
@@ -13,7 +13,7 @@ use crate::Transaction;
 use crate::requested::ensure_all;
 use crate::requested::json_ids;
 
-/// Declares the table with `more` columns after a Patient's fields.
+/// Declares the table: the fields of a Patient from the registry, then the columns `more`.
 macro_rules! declare_table {
     (
         first { $($(#[$($doc:tt)*])* $tag:literal $first:ident: $column:ident;)* }
@@ -23,7 +23,7 @@ macro_rules! declare_table {
         table! {
             /// The fields of the current version of a Patient. Absence is sealed like a value.
             ///
-            /// A field takes what was sealed for its column:
+            /// A field accepts a value that was sealed for its column:
             ///
             /// ```
             /// # use db::DemographicsRow;
@@ -43,7 +43,7 @@ macro_rules! declare_table {
             /// }
             /// ```
             ///
-            /// Nor does one in the clear:
+            /// Neither does a value in the clear:
             ///
             /// ```compile_fail,E0308
             /// # use db::DemographicsRow;
@@ -124,7 +124,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Replaces the patient's demographics, if there were any.
+    /// Inserts a patient's demographics, in place of former ones unless `is_new`.
     ///
     /// # Errors
     /// See [`Error`].

@@ -1,5 +1,5 @@
-//! Whether demographics are the current ones: what table `demographics` says together with the head of the Patient and
-//! the audit log.
+//! The query by which the app tier checks that demographics are the current ones: rows of `demographics` with the heads
+//! of their Patients and the newest digests in the audit log.
 
 use phi_types::OrganizationId;
 use phi_types::OwnerKind;
@@ -17,20 +17,20 @@ use crate::requested::json_ids;
 use crate::stored::StoredValue;
 use crate::stored::row_mac;
 
-/// What shows a patient's demographics to be the current ones, or not: everything but the fields.
+/// The data by which a patient's demographics are shown to be the current ones: all but the fields themselves.
 #[derive(Clone, Debug)]
 pub struct DemographicsState {
     /// The patient.
     pub patient: PatientId,
-    /// The row of the fields.
+    /// The row of `demographics`.
     pub row_id: RowId,
-    /// The newest digest on record of that row.
+    /// The newest digest that the audit log lists for that row.
     pub recorded: Option<[u8; 32]>,
     /// The head of the Patient.
     pub head: ResourceRow,
-    /// The newest digest on record of the head.
+    /// The newest digest that the audit log lists for the head.
     pub head_recorded: Option<[u8; 32]>,
-    /// The newest stored version of the Patient.
+    /// The number of the newest stored version of the Patient.
     pub newest: u32,
 }
 
@@ -57,7 +57,7 @@ struct StateRecord {
 }
 
 impl StateRecord {
-    /// The head; nothing without one.
+    /// The head; `None` if there is none.
     fn head(&self) -> Option<Result<ResourceRow, Error>> {
         let (mac_key, mac) = (self.head_mac_key?, self.head_mac.as_ref()?);
         Some(Ok(ResourceRow {
@@ -84,7 +84,7 @@ impl TryFrom<StateRecord> for DemographicsState {
 
     fn try_from(record: StateRecord) -> Result<Self, Error> {
         const CORRUPT: Error = Error::Corrupt("audit_rows");
-        // Demographics without a head or without versions: these are hidden.
+        // Demographics without a head, or without versions, mean that these rows are hidden.
         let head = record.head().ok_or(Error::NotRequested("resources"))??;
         let newest = record.newest;
         Ok(Self {
@@ -99,8 +99,8 @@ impl TryFrom<StateRecord> for DemographicsState {
 }
 
 impl Database {
-    /// What shows the demographics of those of `patients` that have any to be the current ones, in no particular order.
-    /// One statement: what is compared was committed at once.
+    /// The states of the demographics of `patients`, as far as they have any, in no particular order. One statement, so
+    /// that the compared rows are of one moment.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::NotRequested`] also for demographics without a head.

@@ -1,15 +1,15 @@
-//! Errors of the database, as callers distinguish them.
+//! The error type of all database operations.
 
 use crate::FloorError;
 use crate::demotion;
 
-/// A failed statement. Server messages are dropped here: they quote values.
+/// A failed database operation. It never contains a message of the server, because those quote values.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server cannot be reached, or no connection became free in time. A retry may help.
-    #[error("the database cannot be reached ({0})")]
+    #[error("the database is unavailable ({0})")]
     Unavailable(&'static str),
-    /// A concurrent transaction changed the same rows, or the server ended this one in favour of it. The whole
+    /// A concurrent transaction changed the same rows, or the server rolled this one back in its favour. The whole
     /// transaction may be retried at once.
     #[error("a concurrent transaction changed the same rows")]
     Conflict,
@@ -25,12 +25,12 @@ pub enum Error {
     /// The release floor does not let this process write.
     #[error(transparent)]
     Floor(#[from] FloorError),
-    /// Anything else: a programming error, or a schema that does not fit.
+    /// Any other error: a programming error, or a schema that does not fit this build.
     #[error("the database refused a statement (server error {0:?})")]
     Unexpected(Option<u16>),
 }
 
-/// The unique keys that callers tell apart, as both servers spell them at the end of their messages.
+/// The unique keys that callers distinguish, as both servers name them at the end of their messages.
 const UNIQUE_KEYS: [&str; 5] = [
     "patient_index_unique",
     "people_email",
@@ -40,7 +40,7 @@ const UNIQUE_KEYS: [&str; 5] = [
 ];
 
 impl Error {
-    /// [`Error::Conflict`] unless a guarded update met its row.
+    /// [`Error::Conflict`] unless a guarded update has changed exactly one row.
     pub(crate) fn unless_updated(rows: u64) -> Result<(), Self> {
         if rows == 1 {
             Ok(())
@@ -50,17 +50,19 @@ impl Error {
     }
 }
 
+// Error numbers of MySQL and MariaDB.
 const DUPLICATE_ENTRY: u16 = 1062;
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
-/// Errors of a server that was demoted. Its connections are closed: see [`demotion`].
+/// A server that was demoted to read-only. Its connections are closed: see [`demotion`].
 const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
+/// A server that shuts down, or accepts no more connections.
 const SHUTTING_DOWN: [u16; 5] = [1040, 1053, 1077, 1152, 1927];
 
 impl From<sqlx::Error> for Error {
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the driver's list of errors is open, and callers treat the rest alike"
+        reason = "the driver's error is non-exhaustive, and callers treat all others alike"
     )]
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(server) = &error {
@@ -71,21 +73,25 @@ impl From<sqlx::Error> for Error {
                 Some(DUPLICATE_ENTRY) => Self::UniqueViolation(unique_key(server.message())),
                 Some(DEADLOCK | LOCK_WAIT_TIMEOUT) => Self::Conflict,
                 Some(n) if READ_ONLY.contains(&n) => {
-                    demotion::notice();
+                    demotion::record();
                     Self::Unavailable("the server is read-only")
                 }
-                Some(n) if SHUTTING_DOWN.contains(&n) => Self::Unavailable("shutting down"),
+                Some(n) if SHUTTING_DOWN.contains(&n) => {
+                    Self::Unavailable("the server is shutting down")
+                }
                 other => Self::Unexpected(other),
             };
         }
         match error {
-            sqlx::Error::Io(_) => Self::Unavailable("connection lost"),
-            sqlx::Error::Tls(_) => Self::Unavailable("TLS refused"),
-            sqlx::Error::PoolTimedOut => Self::Unavailable("no connection came free"),
+            sqlx::Error::Io(_) => Self::Unavailable("the connection was lost"),
+            sqlx::Error::Tls(_) => Self::Unavailable("the TLS handshake failed"),
+            sqlx::Error::PoolTimedOut => Self::Unavailable("no connection became free in time"),
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable("pool closed")
+                Self::Unavailable("the pool is closed")
             }
-            sqlx::Error::Protocol(_) => Self::Unavailable("connection out of step"),
+            sqlx::Error::Protocol(_) => {
+                Self::Unavailable("the connection received an unexpected packet")
+            }
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt("a table"),
             _ => Self::Unexpected(None),
         }

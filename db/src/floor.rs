@@ -1,8 +1,8 @@
-//! The gate before every write: no build below the release floor writes.
+//! The check before every write: a build below the release floor does not write.
 //!
-//! A transaction reads the floor when it begins and holds it in share mode, so that a floor is raised only after all
-//! writes that began under the lower one have ended. The app tier verifies the row; a row that was verified is known
-//! again by its MAC. Single statements outside transactions rely on a floor that was verified within [`FRESH`].
+//! A transaction reads the floor when it begins and locks it in share mode, so that a floor is raised only after all
+//! transactions that began under the lower one have ended. The app tier verifies the row; a row that was verified before
+//! is recognized by its MAC. Single statements outside transactions rely on a floor that was verified within [`MAX_AGE`].
 
 use std::fmt;
 use std::pin::Pin;
@@ -24,15 +24,16 @@ use crate::ReleaseFloorRow;
 use crate::Transaction;
 use crate::release::lock_floor;
 
-/// The age at which the floor is read and verified again: the longest that an outdated build goes on recording reads.
-const FRESH: Duration = Duration::from_secs(1);
-/// Attempts to begin a transaction while the floor changes.
-const ATTEMPTS: usize = 3;
+/// Age at which the verified floor is read and verified again: the maximum time for which an outdated build still records
+/// reads.
+const MAX_AGE: Duration = Duration::from_secs(1);
+/// Maximum number of attempts to begin a transaction while the floor changes.
+const MAX_ATTEMPTS: usize = 3;
 
-/// The release floor does not let this process write.
+/// The release floor does not permit this process to write.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum FloorError {
-    /// The floor is above this build. There is no way back: this process has to be replaced.
+    /// The floor is above the release of this build. Floors only rise, so this process has to be replaced.
     #[error(
         "the release floor is {needed}, and this build is release {RELEASE}: replace this process by a build of release \
          {needed} or later"
@@ -41,43 +42,45 @@ pub enum FloorError {
         /// The lowest release that may write.
         needed: u32,
     },
-    /// The floor is missing, does not verify, or was put back; it was reported as tampering.
+    /// The floor is missing, does not verify, or is below one verified before. It was reported as tampering.
     #[error("the release floor was tampered with")]
     Tampered,
-    /// The floor cannot be verified now: the keys are not there yet, or the key service is unavailable.
+    /// The floor cannot be verified now: no keys exist yet, or the key service is unavailable.
     #[error("the release floor cannot be verified now")]
     Unverifiable,
 }
 
-/// The result of verifying a floor, to come.
+/// The future of a [`FloorVerifier`].
 pub type Verification<'a> =
     Pin<Box<dyn Future<Output = Result<ReleaseFloorRow, FloorError>> + Send + 'a>>;
 
-/// Verifies release floors: the app tier, which has the system's authorization key.
+/// A verifier of release floors. The app tier implements it, since it has the system's authorization key.
 pub trait FloorVerifier: fmt::Debug + Send + Sync {
-    /// The stored floor, if its MAC verifies and it is not below `known`, the highest one verified before. Otherwise,
-    /// as for a missing one, tampering is reported.
+    /// Returns the stored floor if its MAC verifies and it is not below `known`, the highest one verified before.
+    /// Otherwise, and if the floor is missing, the implementation reports tampering.
     fn verify(&self, stored: Option<ReleaseFloorRow>, known: u32) -> Verification<'_>;
 }
 
-/// What a process knows of the floor.
+/// The state of the check: the verifier, and the last floor that it verified.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct FloorGate {
     verifier: OnceLock<Arc<dyn FloorVerifier>>,
-    known: Mutex<Option<Known>>,
-    /// Held while the floor is read and verified, so that concurrent writes do it once.
+    known: Mutex<Option<VerifiedFloor>>,
+    /// Locked while the floor is read and verified, so that concurrent writes share the result.
     refresh: AsyncMutex<()>,
 }
 
-/// The last floor that was verified: the highest one, since a lower one is refused.
+/// The last floor that was verified, which is the highest: lower ones are refused.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct VerifiedFloor {
     lowest: u32,
     mac: RowMac,
+    /// The time at which the row was read.
     at: Instant,
 }
 
-impl Known {
+impl VerifiedFloor {
+    /// Whether this build may write under the floor.
     fn admits(self) -> Result<(), FloorError> {
         if self.lowest <= RELEASE {
             Ok(())
@@ -89,44 +92,44 @@ impl Known {
     }
 }
 
-impl Gate {
-    fn known(&self) -> Option<Known> {
+impl FloorGate {
+    fn known(&self) -> Option<VerifiedFloor> {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh(&self) -> Option<Known> {
-        self.known().filter(|known| known.at.elapsed() < FRESH)
+    /// The last verified floor, unless it is older than [`MAX_AGE`].
+    fn fresh(&self) -> Option<VerifiedFloor> {
+        self.known().filter(|known| known.at.elapsed() < MAX_AGE)
     }
 
-    /// Whether this is the row that was verified last.
-    fn is_known(&self, stored: Option<&ReleaseFloorRow>) -> Option<Known> {
+    /// The last verified floor, if `stored` is that row.
+    fn recognize(&self, stored: Option<&ReleaseFloorRow>) -> Option<VerifiedFloor> {
         let stored = stored?;
         self.known()
             .filter(|known| known.mac == stored.mac && known.lowest == stored.lowest)
     }
 
-    /// Remembers a floor that was verified after it was read at `at`. One that was raised meanwhile, and verified by
-    /// another task, is not replaced.
+    /// Stores a floor that was read at `at` and then verified, unless another task has verified a higher one meanwhile.
     fn remember(&self, row: &ReleaseFloorRow, at: Instant) -> Result<(), FloorError> {
-        let mut held = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = Known {
+        let mut current = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = VerifiedFloor {
             lowest: row.lowest,
             mac: row.mac,
             at,
         };
-        let known = held
-            .filter(|held| held.lowest > read.lowest)
+        let known = current
+            .filter(|current| current.lowest > read.lowest)
             .unwrap_or(read);
-        *held = Some(known);
+        *current = Some(known);
         known.admits()
     }
 }
 
 impl Database {
-    /// Sets the verifier of floors, once. Without one, nothing is written.
-    pub fn verify_floor_with(&self, verifier: Arc<dyn FloorVerifier>) {
-        // A second verifier is ignored: the first one is in use.
-        let _second = self.gate.verifier.set(verifier);
+    /// Sets the verifier of floors. Without one, every write is refused.
+    pub fn set_floor_verifier(&self, verifier: Arc<dyn FloorVerifier>) {
+        // A second call is ignored: writes may already rely on the first verifier.
+        let _ignored = self.gate.verifier.set(verifier);
     }
 
     /// Reads and verifies the release floor.
@@ -136,7 +139,7 @@ impl Database {
     pub async fn check_floor(&self) -> Result<(), Error> {
         let verifier = self.gate.verifier.get();
         let verifier = verifier.ok_or(FloorError::Unverifiable)?;
-        // Taken before the row is read: a floor that is raised in between was not put back.
+        // Read before the row: a floor that another task verifies in between must not make this row look lowered.
         let highest = self.gate.known().map_or(0, |known| known.lowest);
         let at = Instant::now();
         let stored = self.release_floor().await?;
@@ -144,8 +147,8 @@ impl Database {
         Ok(self.gate.remember(&row, at)?)
     }
 
-    /// Whether all builds that may still write are of this release or a later one, as far as this process knows. The
-    /// floor only rises, so `true` stays true: what only that release understands may be written.
+    /// Whether all builds that may still write are of `release` or later, as far as this process knows. The floor only
+    /// rises, so `true` remains true, and formats that only that release understands may be written.
     #[must_use]
     pub fn floor_is_at_least(&self, release: u32) -> bool {
         self.gate
@@ -167,31 +170,34 @@ impl Database {
         Ok(&self.pool)
     }
 
-    /// Begins a transaction, which the release floor has to admit; dropped without [`Transaction::commit`], it is
-    /// rolled back.
+    /// Begins a transaction, if the release floor permits. It is rolled back when it is dropped without
+    /// [`Transaction::commit`].
     ///
     /// # Errors
     /// [`Error::Floor`], [`Error::Unavailable`].
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             let mut inner = self.writable().await?.begin().await?;
             let locked = lock_floor(&mut inner).await?;
-            if let Some(known) = self.gate.is_known(locked.as_ref()) {
+            if let Some(known) = self.gate.recognize(locked.as_ref()) {
                 known.admits()?;
                 return Ok(Transaction { inner });
             }
-            // Verified without holding the connection: a key may have to be loaded over another one.
+            // Verified without a connection in use: the verifier may need one to load a key.
             inner.rollback().await?;
             self.check_floor().await?;
         }
         Err(Error::Conflict)
     }
 
-    /// Begins the transaction that makes the first floor. Every later one needs a floor that verifies.
+    /// Begins the transaction that inserts the first floor: the only one that needs no verified floor.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] if there is a floor.
-    pub async fn begin_first(&self, floor: &ReleaseFloorRow) -> Result<Transaction, Error> {
+    pub async fn begin_with_first_floor(
+        &self,
+        floor: &ReleaseFloorRow,
+    ) -> Result<Transaction, Error> {
         let inner = self.pool.begin().await?;
         let mut transaction = Transaction { inner };
         transaction.insert_release_floor(floor).await?;

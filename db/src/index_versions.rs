@@ -1,4 +1,4 @@
-//! Table `index_versions`: the registry of blind indexes. Each names its key and its normalizer.
+//! Table `index_versions`: the registry of blind index versions, each with its key and its normalizer.
 
 use db_macros::table;
 use phi_types::IndexState;
@@ -20,11 +20,11 @@ table! {
         2 version: u16,
         /// The row's id.
         3 row_id: RowId,
-        /// The index key of its tokens.
+        /// The id of the index key of its tokens.
         4 index_key: KeyId,
-        /// The normalizer of its tokens.
+        /// The number of the normalizer of its tokens.
         5 normalizer: u16,
-        /// Whether it is written and read.
+        /// The state: whether the version is written and searched.
         6 state: IndexState,
     }
 }
@@ -52,10 +52,10 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds an index version.
+    /// Inserts an index version.
     ///
     /// # Errors
-    /// [`Error::UniqueViolation`] if it is there.
+    /// [`Error::UniqueViolation`] if it exists.
     pub async fn insert_index_version(&mut self, row: &IndexVersionRow) -> Result<(), Error> {
         self.insert(std::slice::from_ref(row)).await
     }

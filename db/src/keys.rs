@@ -26,8 +26,7 @@ use crate::stored::StoredRow;
 use crate::stored::StoredValue;
 use crate::stored::row_mac;
 
-/// A wrapped key as the driver returns it. (`WrappedKey` is no row of this crate's making, so the declaration is
-/// written out here.)
+/// A [`WrappedKey`] as the driver returns it. Written by hand, because `phi-types` declares the row and not `table!`.
 pub(crate) struct KeyRecord {
     pub(crate) id: Uuid,
     pub(crate) organization: Uuid,
@@ -180,7 +179,7 @@ impl ScrubbedRow for WrappedKey {
 }
 
 impl Transaction {
-    /// Adds keys, in the transaction that adds their owner.
+    /// Inserts keys. The same transaction inserts their owner.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] if an owner has a key of the same purpose and version.

@@ -67,5 +67,5 @@ pub use sign_in_addresses::AddressEvidence;
 pub use sign_in_addresses::EVIDENCE_PERIODS;
 pub use sign_in_attempts::AttemptCounter;
 
-/// The accounts of the database, as SQL for the server's owner: see `accounts.sql`.
+/// The SQL that creates the database and its accounts, to be run by the server's administrator: `accounts.sql`.
 pub const ACCOUNTS_SQL: &str = include_str!("../accounts.sql");

@@ -1,4 +1,4 @@
-//! Brings the schema and the grants to what this build expects, as the `migrate` account.
+//! Migrations and grants, applied under the account `migrate`.
 
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
@@ -10,14 +10,14 @@ use sqlx::mysql::MySqlConnection;
 use crate::Error;
 use crate::Settings;
 
-/// `sqlx`'s own lock is none on MariaDB, and on MySQL outlives a failed run on a pooled connection: this module
-/// takes one itself, on a connection that it closes.
+/// The migrations of this release. Without the lock of `sqlx`, which has no effect on MariaDB and on MySQL remains after a
+/// failed run on a pooled connection: [`run`] takes one itself, on a connection that it closes.
 static MIGRATIONS: Migrator = Migrator {
     locking: false,
     ..sqlx::migrate!("./migrations")
 };
 
-/// The migration of the next release, which the upgrade test applies.
+/// The migrations of the next release, which the upgrade test applies.
 #[cfg(feature = "next-release")]
 static NEXT_RELEASE: Migrator = sqlx::migrate!("./next-release");
 
@@ -38,17 +38,17 @@ fn migrations() -> Migrator {
     }
 }
 
-/// One file per account, `{{database}}` standing for the database's name.
+/// The grants, one file per account. `{{database}}` is replaced by the name of the database.
 const GRANTS: [&str; 3] = [
     include_str!("../grants/app.sql"),
     include_str!("../grants/auditor.sql"),
     include_str!("../grants/backup.sql"),
 ];
 
-/// Why the schema could not be brought up to date. Nothing that was acknowledged is lost by trying again.
+/// The schema or the grants could not be brought up to date. It is safe to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// Another process has been migrating for half a minute.
+    /// Another process has held the lock for 30 seconds.
     #[error("another migration holds the lock: wait for it, or end it")]
     Locked,
     /// A statement failed.
@@ -57,12 +57,12 @@ pub enum MigrationError {
     /// A migration failed, or the database was migrated by another version of this program.
     #[error("the schema cannot be migrated: {0}")]
     Schema(#[from] MigrateError),
-    /// The database's name would have to be quoted.
-    #[error("a database's name is made of a-z, 0-9 and _")]
+    /// The name of the database would have to be quoted in SQL.
+    #[error("the name of a database consists of a-z, 0-9 and _")]
     Name,
 }
 
-/// Applies what is missing of the migrations, then all grants. May be run at any time, also twice at once.
+/// Applies all pending migrations, then all grants. May be run at any time, also twice at once.
 ///
 /// # Errors
 /// See [`MigrationError`].
@@ -78,7 +78,7 @@ pub async fn run(settings: &Settings) -> Result<(), MigrationError> {
     let mut connection = connect(settings).await?;
     lock(&mut connection).await?;
     let outcome = migrate_and_grant(&mut connection, name).await;
-    // Closing the connection gives the lock back, whatever became of it.
+    // Closing the connection releases the lock, also after a failure.
     connection.close().await.map_err(Error::from)?;
     outcome
 }
@@ -119,7 +119,7 @@ async fn migrate_and_grant(
     Ok(())
 }
 
-/// The statements of a file that has comments on lines of their own and no semicolon within a statement.
+/// The statements of a file. Its comments must be lines of their own, and no statement may contain a semicolon.
 fn statements(file: &str, database: &str) -> Vec<String> {
     let text: String = file
         .lines()

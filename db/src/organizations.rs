@@ -12,17 +12,17 @@ use crate::requested::ensure;
 table! {
     /// An organization: the tenant that every other row belongs to.
     pub struct OrganizationRow: ORGANIZATIONS, row organization, select select_organizations {
-        /// Its id.
+        /// The organization's id.
         1 organization: OrganizationId,
-        /// Its public name.
+        /// The public name.
         2 name: String,
-        /// When it was made.
+        /// The time at which the organization was added.
         3 created_at: OffsetDateTime,
     }
 }
 
 impl Database {
-    /// The organization of exactly this name, but for spaces at its end.
+    /// The organization of exactly this name, except for trailing spaces.
     ///
     /// # Errors
     /// See [`Error`].
@@ -31,7 +31,7 @@ impl Database {
             .fetch_optional(&self.pool)
             .await?;
         let row = record.map(OrganizationRow::try_from).transpose()?;
-        // The column's collation compares code points and ignores spaces at the end, on both servers.
+        // The column's collation compares code points and ignores trailing spaces, on both servers.
         row.map(|row| {
             ensure("organizations", row, |row| {
                 row.name.trim_end_matches(' ') == name.trim_end_matches(' ')
@@ -58,7 +58,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds an organization.
+    /// Inserts an organization.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] for a name in use.

@@ -1,4 +1,4 @@
-//! Table `owners`: one row for each scope, made with it and locked by every write to it.
+//! Table `owners`: one row for each scope, inserted with its key and locked by every write to the scope.
 
 use db_macros::table;
 use phi_types::OrganizationId;
@@ -16,7 +16,7 @@ use crate::Transaction;
 use crate::requested::ensure;
 
 table! {
-    /// The owner of a scope. A missing row means *refuse*, never "new".
+    /// The owner of a scope. A caller refuses if the row is missing, and never treats the owner as new.
     pub struct OwnerRow: OWNERS, row row_id, select select_owners {
         /// The organization.
         1 organization: OrganizationId,
@@ -26,22 +26,23 @@ table! {
         3 owner: [u8; 16],
         /// The row's id, to which the sealed column is bound.
         4 row_id: RowId,
-        /// Live, or destroyed.
+        /// The state: live or destroyed.
         5 state: OwnerState,
         /// The number of legal holds.
         6 holds: u32,
         /// The version of the current scope key.
         7 key_version: u32,
-        /// The event of the destruction.
+        /// The id of the event that recorded the destruction.
         8 tombstone: Option<Uuid>,
-        /// Of an organization: the latest audit year that has a key.
+        /// The latest audit year that has a key; only of an organization.
         9 audit_year: Option<u16>,
-        /// Sealed: for each resource type the count and multiset hash of the current heads.
+        /// For each resource type the count and multiset hash of the current heads, sealed in the owner's scope.
         10 heads: Sealed<OwnerHeads>,
     }
 }
 
 impl OwnerRow {
+    /// Whether this is the row of `owner`.
     fn is(&self, organization: OrganizationId, owner: &Owner) -> bool {
         self.organization == organization
             && self.owner_kind == owner.kind()
@@ -96,18 +97,18 @@ impl Transaction {
             .transpose()
     }
 
-    /// Adds owners.
+    /// Inserts owners.
     ///
     /// # Errors
-    /// [`Error::UniqueViolation`] if one is there.
+    /// [`Error::UniqueViolation`] if one of them exists.
     pub async fn insert_owners(&mut self, rows: &[OwnerRow]) -> Result<(), Error> {
         self.insert(rows).await
     }
 
-    /// Replaces what an owner has, if the row is as it was read: `before` is its MAC then.
+    /// Updates an owner. Guarded: `before` is the MAC of the row as it was read.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not.
+    /// [`Error::Conflict`] if the row has changed.
     pub async fn update_owner(&mut self, row: &OwnerRow, before: &[u8; 32]) -> Result<(), Error> {
         let updated = sqlx::query!(
             "UPDATE owners SET state = ?, holds = ?, key_version = ?, tombstone = ?, audit_year = ?, heads = ?,

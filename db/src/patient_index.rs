@@ -16,10 +16,10 @@ use crate::Error;
 use crate::Transaction;
 use crate::stored::StoredValue as _;
 
-/// One statement carries at most this many rows of six placeholders: the protocol's limit is 65,535 placeholders.
-const STATEMENT_ROWS: usize = 5_000;
+/// Maximum number of rows in one statement. Each has six placeholders; the protocol's limit is 65,535.
+const MAX_STATEMENT_ROWS: usize = 5_000;
 
-/// A token under which a patient is found.
+/// A blind index token of a patient.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PatientToken {
     /// The search parameter.
@@ -28,12 +28,12 @@ pub struct PatientToken {
     pub version: u16,
     /// The token.
     pub token: IndexToken,
-    /// Whether no other patient may have the same token: for record numbers with a system.
+    /// Whether no other patient of the organization may have the same token: set for record numbers with a system.
     pub unique: bool,
 }
 
 impl Database {
-    /// The patients under a token. A hint: whether a patient has the value shows when its record is opened.
+    /// The patients with a token. A hint: the caller opens each record and compares the value.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -58,8 +58,8 @@ impl Database {
         Ok(rows.into_iter().map(PatientId::from_uuid).collect())
     }
 
-    /// The patients that have those of `tokens` which no two patients may have. A hint, like every row of the index: the
-    /// unique key decides when the tokens are stored.
+    /// The patients that have any of `tokens` as a unique token. A hint, like every row of the index: the unique key
+    /// decides when the tokens are stored.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::NotRequested`] for a row of another token.
@@ -129,7 +129,7 @@ impl Transaction {
             *distinct.entry(key).or_default() |= token.unique;
         }
         let distinct: Vec<_> = distinct.into_iter().collect();
-        for rows in distinct.chunks(STATEMENT_ROWS) {
+        for rows in distinct.chunks(MAX_STATEMENT_ROWS) {
             let mut query = QueryBuilder::<MySql>::new(
                 "INSERT INTO patient_index (organization, parameter, version, token, patient, unique_token) ",
             );

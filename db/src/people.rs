@@ -35,13 +35,13 @@ table! {
         7 role: String,
         /// Whether the person may sign in.
         8 active: bool,
-        /// When the person was added.
+        /// The time at which the person was added.
         9 created_at: OffsetDateTime,
     }
 }
 
 impl Database {
-    /// The person of any organization who signs in with this address.
+    /// The person, of any organization, whose sign-in address has this token.
     ///
     /// # Errors
     /// See [`Error`].
@@ -98,7 +98,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds a person.
+    /// Inserts a person.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] for an e-mail address in use.

@@ -11,12 +11,12 @@ use crate::Error;
 use crate::Transaction;
 use crate::requested::ensure;
 
-/// The number of this build's release. A release that writes what the one before does not understand has a higher
-/// one; see the README, "Upgrades roll".
+/// The number of this build's release. It is higher than that of the release before if this one writes anything that
+/// the former does not understand: see "Rolling upgrades" in the README.
 pub const RELEASE: u32 = if cfg!(feature = "next-release") { 2 } else { 1 };
 
 table! {
-    /// The release floor: the only row of its table. A missing row means *refuse*.
+    /// The release floor: the only row of its table. A missing row refuses every write.
     pub struct ReleaseFloorRow: RELEASE_FLOOR, row row_id, select select_release_floor {
         /// The system's reserved organization.
         1 organization: OrganizationId,
@@ -24,18 +24,18 @@ table! {
         2 row_id: RowId,
         /// The lowest release that may write.
         3 lowest: u32,
-        /// When it was raised to that.
+        /// The time at which the floor was raised to that.
         4 raised_at: OffsetDateTime,
     }
 }
 
-fn requested(record: ReleaseFloorRowRecord) -> Result<ReleaseFloorRow, Error> {
+fn ensure_systems(record: ReleaseFloorRowRecord) -> Result<ReleaseFloorRow, Error> {
     let row = ReleaseFloorRow::try_from(record)?;
     let is_systems = |row: &ReleaseFloorRow| row.organization == OrganizationId::SYSTEM;
     ensure("release_floor", row, is_systems)
 }
 
-/// The floor, which nothing can raise until the transaction of `connection` ends.
+/// The floor, locked in share mode: it cannot be raised until the transaction of `connection` ends.
 pub(crate) async fn lock_floor(
     connection: &mut MySqlConnection,
 ) -> Result<Option<ReleaseFloorRow>, Error> {
@@ -45,7 +45,7 @@ pub(crate) async fn lock_floor(
     )
     .fetch_optional(connection)
     .await?;
-    record.map(requested).transpose()
+    record.map(ensure_systems).transpose()
 }
 
 impl Database {
@@ -58,12 +58,12 @@ impl Database {
             select_release_floor!("WHERE t.organization = ?", OrganizationId::SYSTEM.uuid())
                 .fetch_optional(&self.pool)
                 .await?;
-        record.map(requested).transpose()
+        record.map(ensure_systems).transpose()
     }
 }
 
 impl Transaction {
-    /// Adds the first floor.
+    /// Inserts the first floor.
     pub(crate) async fn insert_release_floor(
         &mut self,
         row: &ReleaseFloorRow,
@@ -71,11 +71,11 @@ impl Transaction {
         self.insert(std::slice::from_ref(row)).await
     }
 
-    /// Raises the floor, once every transaction that read the lower one has ended, if the row is as it was read:
-    /// `before` is its MAC then.
+    /// Raises the floor. Waits until every transaction that has locked the lower one has ended. Guarded: `before` is the
+    /// MAC of the row as it was read.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not, or is as high already.
+    /// [`Error::Conflict`] if the row has changed, or is as high already.
     pub async fn raise_release_floor(
         &mut self,
         row: &ReleaseFloorRow,

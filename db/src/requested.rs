@@ -1,4 +1,4 @@
-//! Binding answers to questions: a row that was not requested is never returned.
+//! The check that the rows of a result are those that were requested: the database is not trusted to filter.
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ pub(crate) fn ensure<R>(
     }
 }
 
-/// The rows, if each of them was requested and none is there twice: `key` is what a row is requested by.
+/// The rows, if each of them was requested and no two have the same `key`.
 pub(crate) fn ensure_all<R, K: Hash + Eq>(
     table: &'static str,
     rows: Vec<R>,
@@ -41,8 +41,8 @@ pub(crate) fn ensure_all<R, K: Hash + Eq>(
 
 /// A list of ids as a JSON array of hexadecimal strings, for `JSON_TABLE`.
 ///
-/// Each id stands in it once: a join with the list would otherwise return one row twice, which [`ensure_all`]
-/// cannot tell from a database that repeats a row.
+/// The list contains each id once: a join with a repeated id would return one row twice, which [`ensure_all`] cannot
+/// distinguish from a database that repeats a row.
 pub(crate) fn json_ids(ids: impl IntoIterator<Item = Uuid>) -> String {
     let distinct: BTreeSet<Uuid> = ids.into_iter().collect();
     let list: Vec<String> = distinct

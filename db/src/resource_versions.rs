@@ -1,4 +1,4 @@
-//! Table `resource_versions`: every version of every resource, sealed whole.
+//! Table `resource_versions`: every version of every resource, each sealed as one value.
 
 use db_macros::table;
 use phi_types::OrganizationId;
@@ -25,21 +25,21 @@ table! {
     pub struct VersionRow: RESOURCE_VERSIONS, row row_id {
         /// The organization.
         1 organization: OrganizationId,
-        /// The kind of its owner.
+        /// The kind of the owner.
         2 owner_kind: OwnerKind,
-        /// Its owner.
+        /// The owner's id.
         3 owner: [u8; 16],
         /// FHIR resource type.
         4 kind: String,
         /// The resource's id.
         5 id: Uuid,
-        /// From 1.
+        /// The version, from 1.
         6 version: u32,
         /// The row's id, to which the sealed column is bound.
         7 row_id: RowId,
-        /// When it was stored.
+        /// The time at which the version was stored.
         8 at: OffsetDateTime,
-        /// The resource as JSON, sealed in its owner's scope.
+        /// The resource as JSON, sealed in the owner's scope.
         9 body: Sealed<ResourceBody>,
     }
 }
@@ -49,14 +49,14 @@ table! {
 pub struct CurrentVersion {
     /// The head.
     pub head: ResourceRow,
-    /// The version that the head names. Its key columns are the head's.
+    /// The version that the head names. Its key columns are copied from the head.
     pub version: VersionRow,
-    /// The newest stored version: a head below it was put back.
+    /// The number of the newest stored version. A head below it was replaced by an older one.
     pub newest: u32,
 }
 
-/// A position among the resources of one owner, which are read in the order of type and id. The default is the one before
-/// the first.
+/// A position in the list of one owner's resources, which is ordered by type and id. The default is before the first
+/// resource.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct OwnedPosition {
     /// FHIR resource type.
@@ -116,7 +116,7 @@ impl TryFrom<CurrentRecord> for CurrentVersion {
             version_digest: StoredValue::from_raw(record.version_digest).ok_or(CORRUPT)?,
             mac: row_mac("resources", record.head_mac_key, &record.head_mac)?,
         };
-        // A head without the version that it names: the version is hidden, or the head was moved.
+        // A head without the version that it names means that the version is hidden, or the head is another one's.
         let missing = || Error::NotRequested("resource_versions");
         let version = VersionRow {
             organization: head.organization,
@@ -145,7 +145,7 @@ impl TryFrom<CurrentRecord> for CurrentVersion {
     }
 }
 
-/// A query for [`CurrentRecord`]s: the FROM clause binds `r` to heads and `v` to their versions.
+/// A query of [`CurrentRecord`]s. The FROM clause that is passed in names the heads `r` and their versions `v`.
 macro_rules! select_current {
     ($rest:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -193,7 +193,7 @@ impl Database {
             .transpose()
     }
 
-    /// The current versions of those of `keys` that exist, in no particular order.
+    /// The current versions of the resources `keys`, as far as they exist, in no particular order.
     ///
     /// # Errors
     /// See [`Error`].
@@ -225,8 +225,7 @@ impl Database {
         ensure_all("resources", current, key, is_requested)
     }
 
-    /// The current versions of at most `limit` resources of an owner: the next ones after a position, in the order of
-    /// type and id.
+    /// The current versions of at most `limit` resources of an owner, from a position on, in the order of type and id.
     ///
     /// # Errors
     /// See [`Error`].
@@ -269,7 +268,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds versions.
+    /// Inserts versions.
     ///
     /// # Errors
     /// See [`Error`].

@@ -18,7 +18,7 @@ use crate::requested::ensure;
 use crate::requested::ensure_all;
 use crate::stored::StoredValue;
 
-/// A resource's name within its organization.
+/// The type and id of a resource, which identify it within its organization.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ResourceKey {
     /// FHIR resource type.
@@ -28,7 +28,7 @@ pub struct ResourceKey {
 }
 
 impl ResourceKey {
-    /// Keys as a JSON array, for `JSON_TABLE`: each once, in ascending order.
+    /// Keys as a JSON array for `JSON_TABLE`: without repetitions, in ascending order.
     pub(crate) fn json(keys: &[Self]) -> String {
         let keys: BTreeSet<&Self> = keys.iter().collect();
         let keys: Vec<String> = keys
@@ -38,7 +38,7 @@ impl ResourceKey {
         format!("[{}]", keys.join(","))
     }
 
-    /// Whether `row` is a head that was requested by one of `keys`.
+    /// A test whether a head was requested by one of `keys`.
     pub(crate) fn requested(keys: &[Self]) -> impl Fn(&ResourceRow) -> bool {
         let keys: HashSet<_> = keys.iter().map(|key| (key.kind, key.id)).collect();
         move |row| keys.contains(&(row.kind.as_str(), row.id))
@@ -50,21 +50,21 @@ table! {
     pub struct ResourceRow: RESOURCES, row row_id, select select_resources {
         /// The organization.
         1 organization: OrganizationId,
-        /// The kind of its owner.
+        /// The kind of the owner.
         2 owner_kind: OwnerKind,
-        /// Its owner.
+        /// The owner's id.
         3 owner: [u8; 16],
         /// FHIR resource type.
         4 kind: String,
-        /// Its id.
+        /// The resource's id.
         5 id: Uuid,
-        /// The row's id, which stays when the head moves.
+        /// The row's id, which later versions keep.
         6 row_id: RowId,
         /// The current version, from 1.
         7 version: u32,
         /// The row of that version.
         8 version_row: RowId,
-        /// When that version was stored.
+        /// The time at which that version was stored.
         9 updated_at: OffsetDateTime,
         /// The digest of the row of that version.
         10 version_digest: [u8; 32],
@@ -72,17 +72,17 @@ table! {
 }
 
 impl ResourceRow {
-    /// The owner, if the columns name one.
+    /// The owner.
     ///
     /// # Errors
-    /// [`Error::Corrupt`].
+    /// [`Error::Corrupt`] if the columns name no owner.
     pub fn owner(&self) -> Result<Owner, Error> {
         Owner::from_parts(self.organization, self.owner_kind, self.owner)
             .ok_or(Error::Corrupt("resources"))
     }
 }
 
-/// A head as its owner's sealed set has it. Not verified by itself: it is compared with that set.
+/// The columns of a head that its owner's head set covers. Not verified: the caller compares it with that set.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoredHead {
     /// FHIR resource type.
@@ -96,7 +96,7 @@ pub struct StoredHead {
 }
 
 impl Transaction {
-    /// At most `limit` heads of an owner, in no particular order: read from the head rows alone.
+    /// At most `limit` heads of an owner, in no particular order.
     ///
     /// # Errors
     /// See [`Error`].
@@ -151,11 +151,11 @@ impl Transaction {
         u64::try_from(count).ok().ok_or(Error::Corrupt("resources"))
     }
 
-    /// The heads of those of `keys` that exist, locked until the transaction ends.
+    /// The heads of the resources `keys`, as far as they exist, locked until the transaction ends.
     ///
-    /// The list of keys leads the join and the unique key serves it: otherwise a small table is read through, which
-    /// waits for every row that it passes. (MySQL does not lock a `JSON_TABLE` that stands by itself.) The list is
-    /// in order, so that two transactions that want the same rows do not deadlock.
+    /// The query forces the order of the join and the index: otherwise the server scans a small table, and waits for the
+    /// lock of every row that it reads. (`JSON_TABLE` is in a subquery because MySQL cannot lock it directly.) The keys
+    /// are in order, so that two transactions that lock the same rows do not deadlock.
     ///
     /// # Errors
     /// See [`Error`].
@@ -191,18 +191,18 @@ impl Transaction {
         ensure_all("resources", rows, key, is_requested)
     }
 
-    /// Adds the heads of new resources.
+    /// Inserts the heads of new resources.
     ///
     /// # Errors
-    /// [`Error::UniqueViolation`] if one was added since [`Transaction::lock_resources`]: retry.
+    /// [`Error::UniqueViolation`] if one was inserted since [`Transaction::lock_resources`]: retry.
     pub async fn insert_resources(&mut self, rows: &[ResourceRow]) -> Result<(), Error> {
         self.insert(rows).await
     }
 
-    /// Moves a resource to its next version, if its head is as it was read: `before` is its MAC then.
+    /// Updates the head of a resource to its next version. Guarded: `before` is the MAC of the head as it was read.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not.
+    /// [`Error::Conflict`] if the head has changed.
     pub async fn update_resource(
         &mut self,
         row: &ResourceRow,

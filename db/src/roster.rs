@@ -1,4 +1,4 @@
-//! What rosters are built from: the roster entries of table `demographics`, each with the key that seals it.
+//! The queries by which rosters are built: roster entries of `demographics`, each joined with its wrapped key.
 
 use phi_types::OrganizationId;
 use phi_types::PatientId;
@@ -17,21 +17,21 @@ use crate::requested::json_ids;
 
 const TABLE: &str = "demographics";
 
-/// A patient's roster entry. Not authenticated: the seal of the entry binds it to its patient and row, and what a list
-/// shows is read from the whole row.
+/// A patient's roster entry with its key. It carries no MAC: the entry's associated data bind it to its patient and row,
+/// and lists show data of the whole row, which is verified.
 #[derive(Clone, Debug)]
 pub struct RosterRow {
     /// The patient.
     pub patient: PatientId,
-    /// The row; a new one for each version.
+    /// The id of the row, new for each version.
     pub row_id: RowId,
-    /// Every name and the birth date.
+    /// Every name and the birth date, sealed in the patient's scope.
     pub entry: Sealed<RosterEntry>,
-    /// The key that the entry names, if it is there.
+    /// The wrapped key that the entry's header names, if it exists.
     pub key: Option<WrappedKey>,
 }
 
-/// A row of the join as the driver returns it.
+/// A [`RosterRow`] as the driver returns it.
 struct RosterRecord {
     organization: Uuid,
     patient: Uuid,
@@ -92,7 +92,7 @@ impl RosterRecord {
     }
 }
 
-/// Selects roster entries with their keys. The key is found by the id in the entry's header.
+/// A query of [`RosterRecord`]s. Joins the key by the id in the entry's header.
 macro_rules! select_roster {
     ($rest:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -111,7 +111,7 @@ macro_rules! select_roster {
 }
 
 impl Database {
-    /// A page of an organization's roster entries, in the order of their patients' ids: those after `after`.
+    /// At most `limit` of an organization's roster entries, of the patients after `after`, in the order of patient ids.
     ///
     /// # Errors
     /// See [`Error`].
@@ -135,7 +135,7 @@ impl Database {
         rows(records, is_requested)
     }
 
-    /// The roster entries of those of `patients` that have one, in no particular order.
+    /// The roster entries of `patients`, as far as they have one, in no particular order.
     ///
     /// # Errors
     /// See [`Error`].
@@ -162,7 +162,7 @@ impl Database {
         rows(records, is_requested)
     }
 
-    /// The number of an organization's patients: a hint, for progress.
+    /// The number of an organization's patients. A hint, to show progress.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -1,4 +1,4 @@
-//! What a scrubber reads: all rows of each table, and what the audit log says of them.
+//! The queries of the scrubber: all rows of each authenticated table, and the audit log's digests of them.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -21,9 +21,9 @@ use crate::stored::StoredValue;
 const EVENTS: &str = "audit_events";
 const ROWS: &str = "audit_rows";
 
-/// A table whose rows are compared with the audit log. `table!` implements it.
+/// A row of a table that the scrubber compares with the audit log. `table!` implements the trait.
 pub trait ScrubbedRow: AuthenticatedRow + Send + Sync + Sized {
-    /// The rows of all organizations from the id `from` on, at most `limit`, in ascending order of their ids.
+    /// At most `limit` rows of all organizations, from the id `from` on, in ascending order of their ids.
     ///
     /// # Errors
     /// See [`Error`].
@@ -34,27 +34,27 @@ pub trait ScrubbedRow: AuthenticatedRow + Send + Sync + Sized {
     ) -> impl Future<Output = Result<Vec<Self>, Error>> + Send;
 }
 
-/// The newest digest of a row that an event lists. Which of two is newer is the database's claim.
+/// The newest digest that an event lists for a row. A hint: the order of digests is the database's claim.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedRow {
-    /// The row.
+    /// The row's id.
     pub row: Uuid,
     /// The digest.
     pub digest: [u8; 32],
 }
 
-/// An event's entry and MAC, without its body.
+/// A log entry and its MAC, without the body of the event.
 #[derive(Clone, Debug)]
 pub struct LoggedEvent {
     /// The entry.
     pub entry: Entry,
-    /// The authorization key of the system that the MAC was made with.
+    /// The id of the system's authorization key with which the MAC was made.
     pub mac_key: KeyId,
-    /// The MAC over the entry's bytes.
+    /// The MAC over the encoded entry.
     pub mac: [u8; 32],
 }
 
-/// The rows of a page, if they are in ascending order of their ids, from `from` on.
+/// The rows, if their ids ascend and none is below `from`.
 pub(crate) fn in_order<R: AuthenticatedRow>(rows: Vec<R>, from: Uuid) -> Result<Vec<R>, Error> {
     let is_ascending = rows.is_sorted_by(|a, b| a.row_id() < b.row_id());
     let is_after = rows.first().is_none_or(|first| first.row_id() >= from);
@@ -66,8 +66,7 @@ pub(crate) fn in_order<R: AuthenticatedRow>(rows: Vec<R>, from: Uuid) -> Result<
 }
 
 impl Database {
-    /// The newest digest on record of each of `rows`, of one table, that an event lists, in no particular order. Lists
-    /// of events that are not stored do not count.
+    /// The newest digest that a stored event lists for each of `rows`, all of one table, in no particular order.
     ///
     /// # Errors
     /// See [`Error`].
@@ -105,7 +104,7 @@ impl Database {
         ensure_all(ROWS, found, |it| it.row, |it| requested.contains(&it.row))
     }
 
-    /// The events after a place, at most `limit`, by month, chain and counter.
+    /// At most `limit` events of all organizations after a position, in the order of month, chain and counter.
     ///
     /// # Errors
     /// See [`Error`].
@@ -146,7 +145,7 @@ impl Database {
         })
     }
 
-    /// The rows that each of `events`, of one month, lists, in the order of its commitment.
+    /// The rows that each of `events`, all of one month, lists, in the order of its commitment.
     ///
     /// # Errors
     /// See [`Error`].

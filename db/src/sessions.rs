@@ -1,7 +1,7 @@
-//! Table `sessions`: sessions of browsers and bearer tokens of programs.
+//! Table `sessions`: browser sessions and bearer tokens.
 //!
-//! A session ends by a state in its row, not by the row's removal, so that putting an older row back is found by
-//! its digest. Rows are removed once their absolute limit has passed: after that an old row is worth nothing.
+//! A session is ended by a column of its row, not by deleting the row, so that the scrubber finds by its digest a row that
+//! was replaced by an older state. Rows are deleted after their absolute limit, when an older state grants nothing.
 
 use db_macros::table;
 use phi_types::OrganizationId;
@@ -15,7 +15,7 @@ use crate::Transaction;
 use crate::requested::ensure;
 
 table! {
-    /// A session of a browser, or a bearer token.
+    /// A browser session or a bearer token.
     pub struct SessionRow: SESSIONS, row id, select select_sessions {
         /// Labelled SHA-256 of the cookie or bearer token.
         1 token_hash: [u8; 32],
@@ -27,17 +27,17 @@ table! {
         4 kind: String,
         /// The person.
         5 person: PersonId,
-        /// The role that it was begun in.
+        /// The person's role at the beginning of the session.
         6 role: String,
-        /// How the person was authenticated, as the audit trail names it.
+        /// The method of authentication, by its name in the audit trail.
         7 method: String,
-        /// When the person was authenticated.
+        /// The time of authentication.
         8 authenticated_at: OffsetDateTime,
-        /// The absolute limit.
+        /// The absolute limit of the session.
         9 expires_at: OffsetDateTime,
-        /// When it was last used: the idle limit counts from here.
+        /// The time of the last use, from which the idle limit counts.
         volatile 10 seen_at: OffsetDateTime,
-        /// When it was revoked.
+        /// The time of revocation.
         11 ended_at: Option<OffsetDateTime>,
     }
 }
@@ -56,11 +56,11 @@ impl Database {
             .transpose()
     }
 
-    /// Stores that a session was used, if the row is as it was read: `before` is its MAC then. A session that has
-    /// ended meanwhile stays ended.
+    /// Stores the time of a session's last use. Guarded: `before` is the MAC of the row as it was read, so that a
+    /// session that was ended meanwhile remains ended.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not.
+    /// [`Error::Conflict`] if the row has changed.
     pub async fn touch_session(&self, row: &SessionRow, before: &[u8; 32]) -> Result<(), Error> {
         let updated = sqlx::query!(
             "UPDATE sessions SET seen_at = ?, mac_key = ?, mac = ? WHERE token_hash = ? AND mac = ?",
@@ -75,7 +75,7 @@ impl Database {
         Error::unless_updated(updated.rows_affected())
     }
 
-    /// Removes sessions whose absolute limit passed before `before`.
+    /// Deletes up to 1,000 sessions whose absolute limit is before `before`.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -94,7 +94,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds a session.
+    /// Inserts a session.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -118,10 +118,10 @@ impl Transaction {
             .transpose()
     }
 
-    /// Ends a session, if the row is as it was read: `before` is its MAC then.
+    /// Ends a session. Guarded: `before` is the MAC of the row as it was read.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not.
+    /// [`Error::Conflict`] if the row has changed.
     pub async fn end_session(&mut self, row: &SessionRow, before: &[u8; 32]) -> Result<(), Error> {
         let updated = sqlx::query!(
             "UPDATE sessions SET ended_at = ?, mac_key = ?, mac = ? WHERE token_hash = ? AND mac = ?",

@@ -1,4 +1,4 @@
-//! How to reach the server.
+//! The settings of a connection to the database server.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use secrecy::SecretString;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::mysql::MySqlSslMode;
 
-/// Where the database is and who connects to it. TLS with `VERIFY_IDENTITY` is not a setting.
+/// The server, the database and the account of a connection. TLS with `VERIFY_IDENTITY` is not optional.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Host name or address, as it stands in the server's certificate.
+    /// Host name or address, as in the server's certificate.
     pub host: String,
     /// TCP port.
     pub port: u16,
@@ -25,11 +25,11 @@ pub struct Settings {
     pub certificate_file: Option<PathBuf>,
     /// PEM file with the account's private key.
     pub key_file: Option<PathBuf>,
-    /// Only where the server cannot check client certificates.
+    /// The account's password. Only for a server that cannot verify client certificates.
     pub password: Option<SecretString>,
-    /// The most connections that one process holds.
+    /// Maximum number of connections of the pool.
     pub connections: u32,
-    /// How long a caller waits for a connection.
+    /// Maximum time that a caller waits for a connection.
     pub acquire_timeout: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Settings {
         if let Some(file) = &self.key_file {
             options = options.ssl_client_key(file);
         }
-        // An X.509 account has no password, and an empty one is refused by MariaDB: none is sent at all.
+        // `password` is not called for an X.509 account: MariaDB rejects even an empty password.
         if let Some(password) = &self.password {
             options = options.password(password.expose_secret());
         }

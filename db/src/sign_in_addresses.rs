@@ -1,27 +1,28 @@
-//! Table `sign_in_addresses`: evidence that an account was signed in to from a client address.
+//! Table `sign_in_addresses`: evidence that a sign-in to an account from a client address has succeeded.
 //!
-//! A row authenticates itself: token and proof are the halves of one keyed MAC, and only the token is ever sent before
-//! the row is stored. A writer to the database can remove evidence, not make any.
+//! Token and proof are the halves of one keyed MAC, and the app sends the proof to the database only in order to store
+//! it. So a writer to the database can remove evidence and cannot make any.
 
 use time::Date;
 
 use crate::Database;
 use crate::Error;
 
-/// Evidence of a successful sign-in, for a period of days.
+/// Evidence of a successful sign-in from an address within a period of days.
 #[derive(Clone, Copy, Debug)]
 pub struct AddressEvidence {
-    /// The half of the MAC by which the row is found.
+    /// The half of the MAC by which the row is looked up.
     pub token: [u8; 16],
-    /// The other half.
+    /// The other half of the MAC.
     pub proof: [u8; 16],
 }
 
-/// The periods that are asked for at once: the current one and those before that still count.
+/// Number of periods that one lookup covers: the current one, and the earlier ones that still count.
 pub const EVIDENCE_PERIODS: usize = 4;
 
 impl Database {
-    /// The stored proofs of these tokens, in no order. They are claims: the caller compares them with its own.
+    /// The stored proofs of these tokens, in no particular order. Claims of the database: the caller compares them with
+    /// the proofs that it computes.
     ///
     /// # Errors
     /// See [`Error`].
@@ -47,11 +48,11 @@ impl Database {
             .collect()
     }
 
-    /// Stores evidence, unless it is stored.
+    /// Stores evidence, unless it is already stored.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn keep_address_evidence(
+    pub async fn store_address_evidence(
         &self,
         evidence: AddressEvidence,
         expires_on: Date,
@@ -71,7 +72,7 @@ impl Database {
         }
     }
 
-    /// Removes up to `page` rows that no query asks for any more. The result is their number.
+    /// Deletes up to `page` expired rows. Returns their number.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

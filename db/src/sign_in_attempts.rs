@@ -1,8 +1,8 @@
 //! Table `sign_in_attempts`: counters of sign-in attempts, shared by all instances of the app.
 //!
 //! A counter is a leaky bucket, stored as the time at which it is empty (the "theoretical arrival time" of GCRA, ITU-T
-//! I.371): an attempt moves that time by the counter's interval, and is refused if it is too far ahead. Times are those
-//! of the database's clock, so that the clocks of instances need not agree.
+//! I.371): an attempt moves that time by the counter's interval, and is refused if the time is too far ahead. Times are
+//! those of the database's clock, so that the clocks of instances need not agree.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::Database;
 use crate::Error;
 use crate::Transaction;
 
-/// A counter and its limit.
+/// A counter of attempts and its limit.
 #[derive(Clone, Copy, Debug)]
 pub struct AttemptCounter {
-    /// The name of the limiter: a keyed MAC.
+    /// The id of the limiter: a keyed MAC of what it limits.
     pub limiter: [u8; 16],
-    /// The time after which one counted attempt is forgotten.
+    /// The time after which one counted attempt no longer counts.
     pub interval: Duration,
-    /// The attempts that may be counted at once, at least one.
+    /// The maximum number of counted attempts, at least one.
     pub burst: u32,
 }
 
@@ -26,15 +26,15 @@ impl AttemptCounter {
         i64::try_from(self.interval.as_micros()).unwrap_or(i64::MAX)
     }
 
-    /// How far ahead the counter's time may be for another attempt, in microseconds.
+    /// The maximum of the counter's time before another attempt is refused, in microseconds from now.
     fn slack_micros(&self) -> i64 {
-        let others = i64::from(self.burst.saturating_sub(1));
-        self.interval_micros().saturating_mul(others)
+        let earlier = i64::from(self.burst.saturating_sub(1));
+        self.interval_micros().saturating_mul(earlier)
     }
 }
 
 impl Database {
-    /// Removes up to `page` counters in which nothing is counted any more. The result is their number.
+    /// Deletes up to `page` empty counters. Returns their number.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -50,12 +50,12 @@ impl Database {
 }
 
 impl Transaction {
-    /// Counts an attempt, unless the counter is full: then the result is the wait until it would be counted. The
-    /// counter's row is locked until the transaction ends.
+    /// Counts an attempt, and returns `None`; if the counter is full, returns the wait until an attempt would be counted.
+    /// The counter's row is locked until the transaction ends.
     ///
     /// # Errors
-    /// See [`Error`]; [`Error::Conflict`] if a concurrent transaction made the row: the whole transaction may be
-    /// retried at once.
+    /// See [`Error`]; [`Error::Conflict`] if a concurrent transaction inserted the row: the whole transaction may
+    /// be retried at once.
     pub async fn count_attempt(
         &mut self,
         counter: &AttemptCounter,
@@ -85,12 +85,12 @@ impl Transaction {
             return Ok(None);
         };
         let micros = u64::try_from(ahead.saturating_sub(counter.slack_micros())).unwrap_or(0);
-        // Not zero: the attempt was refused a moment ago.
+        // Not zero, since the attempt was refused a moment ago by the same clock.
         Ok(Some(Duration::from_micros(micros.max(1))))
     }
 
-    /// Makes the row of a counter with its first attempt. `ON DUPLICATE KEY UPDATE` would need the right to change the
-    /// key column, which the app does not have.
+    /// Inserts the row of a counter with its first attempt. Not by `ON DUPLICATE KEY UPDATE`, which would need the right
+    /// to update the key column, and the app's account does not have it.
     async fn insert_attempt_counter(&mut self, counter: &AttemptCounter) -> Result<(), Error> {
         let inserted = sqlx::query!(
             "INSERT INTO sign_in_attempts (limiter, free_at)
@@ -103,13 +103,13 @@ impl Transaction {
         .map_err(Error::from);
         match inserted {
             Ok(_) => Ok(()),
-            // A concurrent attempt was first: the transaction is tried again, and finds the row.
+            // A concurrent attempt inserted the row: a retry of the transaction updates it.
             Err(Error::UniqueViolation(_)) => Err(Error::Conflict),
             Err(error) => Err(error),
         }
     }
 
-    /// Takes one attempt back that was counted.
+    /// Subtracts one attempt that was counted.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -124,7 +124,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Forgets every attempt that was counted.
+    /// Deletes the counter, and with it all counted attempts.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

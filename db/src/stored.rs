@@ -1,4 +1,4 @@
-//! Column types as the driver has them, and the insertion of rows.
+//! Conversions between column values and the driver's types, and the insertion of rows.
 
 use phi_types::ChangeKind;
 use phi_types::IndexState;
@@ -24,31 +24,31 @@ use uuid::Uuid;
 use crate::Error;
 use crate::Transaction;
 
-/// One statement carries at most this many bytes of rows; a server's packet limit is at least four times that.
-const STATEMENT_BYTES: usize = 4 << 20;
-/// One statement carries at most this many placeholders: the protocol's limit is 65,535.
-const STATEMENT_PLACEHOLDERS: usize = 30_000;
+/// Maximum size of the rows in one statement, in bytes. The packet limit of a server is at least four times that.
+const MAX_STATEMENT_BYTES: usize = 4 << 20;
+/// Maximum number of placeholders in one statement. The protocol's limit is 65,535.
+const MAX_STATEMENT_PLACEHOLDERS: usize = 30_000;
 
-/// A value that a column holds, and the type that the driver knows for it.
+/// A type of column values, with its conversions from and to a type of the driver.
 pub(crate) trait StoredValue: Sized {
     /// The driver's type.
     type Raw;
 
-    /// The value, unless the stored one does not have the form that the schema promises.
+    /// Converts a stored value; `None` if it does not have the form that the schema promises.
     fn from_raw(raw: Self::Raw) -> Option<Self>;
 
-    /// The value to store.
+    /// Converts a value to be stored.
     fn to_raw(&self) -> Self::Raw;
 
-    /// About how many bytes the value takes in a statement.
+    /// The approximate size of the value in a statement, in bytes.
     fn size(&self) -> usize {
         32
     }
 }
 
-/// An id by which the audit log can name a row.
+/// An id that can identify a row in the audit log.
 pub(crate) trait RowIdentity {
-    /// The id.
+    /// The id as a UUID.
     fn uuid(self) -> Uuid;
 }
 
@@ -100,7 +100,8 @@ codes!(
     ChangeKind, IndexState, KeyState, OwnerKind, OwnerState, Purpose
 );
 
-macro_rules! themselves {
+/// Types that the driver supports without conversion.
+macro_rules! unconverted {
     ($($plain:ty),*) => {
         $(
             impl StoredValue for $plain {
@@ -118,7 +119,7 @@ macro_rules! themselves {
     };
 }
 
-themselves!(Uuid, String, Vec<u8>, bool, u16, u32, u64, OffsetDateTime);
+unconverted!(Uuid, String, Vec<u8>, bool, u16, u32, u64, OffsetDateTime);
 
 macro_rules! fixed {
     ($($length:literal),*) => {
@@ -180,7 +181,7 @@ impl<V: StoredValue> StoredValue for Option<V> {
     }
 }
 
-/// A stored MAC.
+/// The MAC of a stored row.
 pub(crate) fn row_mac(table: &'static str, key: Uuid, mac: &[u8]) -> Result<RowMac, Error> {
     let mac = mac.try_into().ok().ok_or(Error::Corrupt(table))?;
     Ok(RowMac::new(key.into(), mac))
@@ -188,7 +189,7 @@ pub(crate) fn row_mac(table: &'static str, key: Uuid, mac: &[u8]) -> Result<RowM
 
 /// A row that can be inserted. `table!` implements it.
 pub(crate) trait StoredRow {
-    /// `INSERT INTO table (columns) `.
+    /// The beginning of the statement: `INSERT INTO table (columns) `.
     const INSERT: &'static str;
     /// The number of columns.
     const COLUMNS: usize;
@@ -196,27 +197,27 @@ pub(crate) trait StoredRow {
     /// Binds the columns' values, in the order of [`Self::INSERT`].
     fn bind<'a>(&'a self, values: &mut Separated<'_, 'a, MySql, &'static str>);
 
-    /// About how many bytes the row takes in a statement.
+    /// The approximate size of the row in a statement, in bytes.
     fn size(&self) -> usize;
 }
 
 impl Transaction {
-    /// Inserts rows, in as few statements as fit. A literal cannot vary in length.
+    /// Inserts rows in as few statements as their limits permit. Built, because a `query!` literal cannot vary in length.
     pub(crate) async fn insert<R: StoredRow>(&mut self, rows: &[R]) -> Result<(), Error> {
         let mut rest = rows;
         while !rest.is_empty() {
             let mut bytes = 0;
             let fits = rest
                 .iter()
-                .take(STATEMENT_PLACEHOLDERS / R::COLUMNS)
+                .take(MAX_STATEMENT_PLACEHOLDERS / R::COLUMNS)
                 .take_while(|row| {
                     bytes += row.size();
-                    bytes <= STATEMENT_BYTES
+                    bytes <= MAX_STATEMENT_BYTES
                 })
                 .count();
-            let (now, later) = rest.split_at(fits.max(1));
+            let (batch, later) = rest.split_at(fits.max(1));
             QueryBuilder::<MySql>::new(R::INSERT)
-                .push_values(now, |mut values, row| row.bind(&mut values))
+                .push_values(batch, |mut values, row| row.bind(&mut values))
                 .build()
                 .execute(&mut *self.inner)
                 .await?;

@@ -1,6 +1,6 @@
-//! The lengths of current versions, read before the versions themselves: memory for them is reserved by length.
+//! The lengths of current versions. Callers read them first, and reserve memory before they read the versions.
 //!
-//! A length is the database's claim. It decides how many rows are read at once, and nothing else.
+//! A length is the database's claim. It determines only how many rows are read at once.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::Error;
 use crate::OwnedPosition;
 use crate::ResourceKey;
 
-/// A length as the driver returns it. A head without the version that it names has none: reading it fails.
+/// Converts a length of the driver. It is NULL for a head without the version that it names, which cannot be read anyway.
 fn bytes(length: Option<i64>) -> usize {
     usize::try_from(length.unwrap_or_default()).unwrap_or_default()
 }

@@ -1,11 +1,11 @@
-//! What the library may know of `phi`: types and encodings, nothing that opens.
+//! The dependencies of the library: of `phi` only its types and encodings, which cannot open a value.
 
 #[cfg(test)]
 mod tests {
     use std::process::Command;
 
-    /// The tests make genuine rows with `phi` itself, so a ban in `.cargo/deny.toml`, which sees the dependencies of
-    /// tests as well, cannot say this.
+    /// A test, because `.cargo/deny.toml` does not distinguish the dependencies of the library from those of its tests,
+    /// which use `phi`.
     #[test]
     fn the_library_depends_on_the_types_of_phi_and_on_nothing_that_opens() {
         let output = Command::new(env!("CARGO"))

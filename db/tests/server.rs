@@ -1,7 +1,7 @@
-//! The crate against a real server: schema, accounts, and every table, written and read.
+//! Tests on a real server: schema, accounts, and every table, written and read.
 //!
-//! `cargo stack test --only database` runs this once on MariaDB and once on MySQL; without a server every test fails
-//! and says so. Each test works in a database of its own.
+//! `cargo stack test --only database` runs them on MariaDB and on MySQL; without a server every test fails with a message
+//! that says so. Each test has a database of its own.
 
 #[cfg(test)]
 mod server {

@@ -1,7 +1,7 @@
-//! Tags, names and types of all authenticated columns, against the checked-in list `tags.txt`.
+//! The tags, names and types of all authenticated columns are those of the checked-in list `tags.txt`.
 //!
-//! A tag and its type enter every stored MAC. A line of the list is never changed and never removed: a new column is a
-//! new line with a new tag.
+//! A tag and its type enter every stored MAC, so a line of the list is never changed or removed. A new column is a new
+//! line with a new tag.
 
 #[cfg(test)]
 #[path = "tags/schema.rs"]
@@ -25,7 +25,7 @@ mod tests {
     use phi_types::authenticated_bytes;
     use phi_types::tables;
 
-    /// The columns of `keys`, whose row is declared in `phi-types`. Its encoding is read here.
+    /// The columns of `keys`, whose row is declared in `phi-types`, without a list of its columns.
     const KEYS: [(u16, &str, ColumnType); 14] = [
         (1, "id", ColumnType::Uuid),
         (2, "organization", ColumnType::Uuid),
@@ -135,7 +135,7 @@ mod tests {
             mac: RowMac::UNSET,
         };
         let bytes = authenticated_bytes(&key, key.id);
-        // "row/2", the organization, the key's id and the table's tag stand before the columns.
+        // The prefix: "row/2", the organization, the key's id and the table's tag.
         let mut rest = &bytes[5 + 16 + 16 + 2..];
         let mut found = Vec::new();
         while let [a, b, kind, c, d, e, f, after @ ..] = rest {
@@ -148,8 +148,7 @@ mod tests {
         assert_eq!(found, listed);
     }
 
-    /// Nothing in an authenticated table is outside the MAC, but the MAC, its key id, and `kid`, which the server
-    /// derives from a sealed column.
+    /// The MAC covers every column except the MAC, its key id, and `kid`, which the server derives from a sealed column.
     #[test]
     fn every_stored_column_of_an_authenticated_table_is_authenticated() {
         let stored = super::schema::columns();

@@ -1,4 +1,4 @@
-//! A client of the front door, as one person or as nobody.
+//! An HTTPS client of web, signed in or anonymous.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use bytes::Bytes;
 use http::Method;
 use http::Request;
 use http::header;
-use serde_json::Value;
 use https_client::HttpsClient;
+use serde_json::Value;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::answer::Answer;
+use crate::response::TestResponse;
 
-/// Sends requests to web, with a bearer token or without.
+/// Sends requests to web, with or without a bearer token.
 #[derive(Clone, Debug)]
 pub struct Client {
     door: Arc<HttpsClient>,
@@ -26,23 +26,23 @@ impl Client {
         Self { door, token }
     }
 
-    /// The same client with another token, good or not.
+    /// The same client with another token, valid or not.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self::new(Arc::clone(&self.door), Some(token.to_owned()))
     }
 
-    /// The token it sends, empty if it sends none.
+    /// The bearer token, empty if there is none.
     #[must_use]
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }
 
-    /// Sends any request whose address is a path; the token is added.
+    /// Sends a request whose URI is a path, and adds the token.
     ///
     /// # Errors
-    /// When no answer comes.
-    pub async fn send(&self, mut request: Request<Bytes>) -> anyhow::Result<Answer> {
+    /// When no response is received.
+    pub async fn send(&self, mut request: Request<Bytes>) -> anyhow::Result<TestResponse> {
         if let Some(token) = &self.token {
             let value = format!("Bearer {token}")
                 .parse()
@@ -50,24 +50,24 @@ impl Client {
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
         let (head, body) = self.door.send(request).await?.into_parts();
-        Ok(Answer {
+        Ok(TestResponse {
             status: head.status,
             headers: head.headers,
             body,
         })
     }
 
-    /// Sends a request with a body of a type.
+    /// Sends a request with a body of this media type.
     ///
     /// # Errors
-    /// When no answer comes.
+    /// When no response is received.
     pub async fn request(
         &self,
         method: Method,
         path: &str,
         kind: &str,
         body: impl Into<Bytes>,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<TestResponse> {
         let mut request = Request::builder().method(method).uri(path);
         if !kind.is_empty() {
             request = request.header(header::CONTENT_TYPE, kind);
@@ -81,16 +81,16 @@ impl Client {
     /// `GET`.
     ///
     /// # Errors
-    /// When no answer comes.
-    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+    /// When no response is received.
+    pub async fn get(&self, path: &str) -> anyhow::Result<TestResponse> {
         self.request(Method::GET, path, "", Bytes::new()).await
     }
 
-    /// `GET` as a browser asks: for a page.
+    /// `GET` that accepts HTML, as a browser sends it.
     ///
     /// # Errors
-    /// When no answer comes.
-    pub async fn page(&self, path: &str) -> anyhow::Result<Answer> {
+    /// When no response is received.
+    pub async fn page(&self, path: &str) -> anyhow::Result<TestResponse> {
         let request = Request::get(path)
             .header(header::ACCEPT, "text/html")
             .body(Bytes::new())
@@ -98,11 +98,11 @@ impl Client {
         self.send(request).await
     }
 
-    /// `POST /fhir` with bytes, whatever they are.
+    /// `POST /fhir` with any bytes.
     ///
     /// # Errors
-    /// When no answer comes.
-    pub async fn post_fhir(&self, body: impl Into<Bytes>) -> anyhow::Result<Answer> {
+    /// When no response is received.
+    pub async fn post_fhir(&self, body: impl Into<Bytes>) -> anyhow::Result<TestResponse> {
         self.request(Method::POST, "/fhir", "application/fhir+json", body)
             .await
     }
@@ -110,27 +110,27 @@ impl Client {
     /// `POST /fhir` with a Bundle.
     ///
     /// # Errors
-    /// When no answer comes.
-    pub async fn bundle(&self, bundle: &Value) -> anyhow::Result<Answer> {
+    /// When no response is received.
+    pub async fn bundle(&self, bundle: &Value) -> anyhow::Result<TestResponse> {
         self.post_fhir(bundle.to_string()).await
     }
 
-    /// Reads a resource that is expected to be there.
+    /// Reads a resource that exists.
     ///
     /// # Errors
-    /// When it is not answered with 200.
+    /// When the status is not 200.
     pub async fn read(&self, kind: &str, id: Uuid) -> anyhow::Result<Value> {
         self.get(&format!("/fhir/{kind}/{id}"))
             .await?
-            .expecting(200)?
+            .expect_status(200)?
             .json()
     }
 
     /// `POST` of a form.
     ///
     /// # Errors
-    /// When no answer comes.
-    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+    /// When no response is received.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<TestResponse> {
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
@@ -146,17 +146,17 @@ impl Client {
     /// `POST /fhir/Patient/_search`.
     ///
     /// # Errors
-    /// When no answer comes.
-    pub async fn search(&self, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+    /// When no response is received.
+    pub async fn search(&self, fields: &[(&str, &str)]) -> anyhow::Result<TestResponse> {
         self.form("/fhir/Patient/_search", fields).await
     }
 
     /// The patients that a search finds.
     ///
     /// # Errors
-    /// When it is not answered with 200.
+    /// When the status is not 200.
     pub async fn found(&self, fields: &[(&str, &str)]) -> anyhow::Result<Vec<Value>> {
-        let bundle = self.search(fields).await?.expecting(200)?.json()?;
+        let bundle = self.search(fields).await?.expect_status(200)?.json()?;
         let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
         Ok(entries
             .into_iter()

@@ -1,13 +1,13 @@
-//! An edge apart: the real `web` with recording origins in the app's place, for what only the edge
-//! has to show. It needs no database and no app, and is up in a moment.
+//! A standalone edge: the real `web`, with recording origins in the place of app, for what concerns
+//! only the edge. It needs neither a database nor an app, and starts in a moment.
 
 mod certificates;
 mod message;
 mod origin;
-mod peers;
+mod raw_connection;
 mod record;
+mod reference_proxy;
 mod web;
-mod wire;
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
@@ -20,46 +20,46 @@ use tokio_rustls::client::TlsStream;
 
 pub use certificates::Certificates;
 pub use message::Message;
-pub use origin::Act;
+pub use origin::Action;
 pub use origin::Origin;
-pub use origin::answer;
-pub use peers::Peer;
-pub use peers::PeerError;
-pub use record::Seen;
+pub use origin::encode_response;
+pub use raw_connection::RawConnection;
+pub use raw_connection::Remainder;
+pub use raw_connection::connect_from;
+pub use record::OriginRecord;
+pub use reference_proxy::ReferenceProxy;
+pub use reference_proxy::ReferenceProxyError;
 pub use web::Web;
-pub use wire::Rest;
-pub use wire::Wire;
-pub use wire::connect_from;
 
-/// The host that an edge apart serves unless it is told otherwise.
+/// The host that a standalone edge serves by default.
 pub const HOST: &str = "clinic.example";
 
-/// How long web may take to be ready.
-const START: Duration = Duration::from_secs(30);
+/// The longest that web may take to become ready.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How an edge apart is set up.
+/// The settings of a standalone edge.
 #[derive(Debug)]
-pub struct Plan {
+pub struct EdgeBuilder {
     origins: usize,
     host: String,
     variables: Vec<(String, OsString)>,
 }
 
-/// The edge and what stands behind it. All of it goes when it is dropped.
+/// A running edge and its origins. All of them stop when it is dropped.
 pub struct Edge {
-    /// The process.
+    /// The web process.
     pub web: Web,
-    /// What stands in the app's place.
+    /// The servers in the place of app.
     pub origins: Vec<Origin>,
-    /// The folder that both read their certificates from.
+    /// The folder with the certificates of web and of the origins.
     pub certificates: Certificates,
     host: String,
 }
 
-impl Plan {
-    /// An edge that serves [`HOST`] from so many origins.
+impl EdgeBuilder {
+    /// An edge that serves [`HOST`], with this number of origins.
     #[must_use]
-    pub fn of(origins: usize) -> Self {
+    pub fn with_origins(origins: usize) -> Self {
         Self {
             origins,
             host: HOST.to_owned(),
@@ -67,31 +67,32 @@ impl Plan {
         }
     }
 
-    /// Serves another host; `localhost`, with the port, for tools that connect by that name.
+    /// Serves another host. Tools that connect by name need `localhost`, to which the port is
+    /// added.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
         self
     }
 
-    /// Sets a variable of web, also one that is set otherwise here.
+    /// Sets an environment variable of web, also in place of a default.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Sets the rates of one client out of reach, for a test that asks in haste for another reason.
+    /// Raises the rate limits of one client out of reach, for tests of something else.
     #[must_use]
     pub fn without_rate_limits(self) -> Self {
         self.variable("WEB_REQUESTS_PER_MINUTE", "6000000")
             .variable("WEB_HANDSHAKES_PER_SECOND", "1000000")
     }
 
-    /// Starts all of it, and waits until web is ready.
+    /// Starts web and its origins, and waits until web is ready.
     ///
     /// # Errors
-    /// When web does not start; shows what it said.
+    /// When web does not start; shows its log.
     pub async fn start(self) -> anyhow::Result<Edge> {
         let certificates = Certificates::issue(&self.host)?;
         let leaf = certificates.internal()?.issue(&Certificates::app())?;
@@ -103,10 +104,10 @@ impl Plan {
         self.start_with(certificates, origins).await
     }
 
-    /// Starts web with certificates and origins that are there already.
+    /// Starts web with existing certificates and origins.
     ///
     /// # Errors
-    /// See [`Plan::start`].
+    /// See [`EdgeBuilder::start`].
     pub async fn start_with(
         self,
         certificates: Certificates,
@@ -121,15 +122,15 @@ impl Plan {
             certificates,
             host: self.host,
         };
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_TIMEOUT;
         let mut tries = 1;
         while !edge.is_listening().await {
-            if edge.web.ended()?.is_some() && tries < 5 {
-                // Somebody may have taken a port between the look and the start.
+            if edge.web.exit_status()?.is_some() && tries < 5 {
+                // Another process may have taken a port between its selection and the start.
                 tries += 1;
                 edge.web = Web::start(&variables, &log)?;
             }
-            if edge.web.ended()?.is_some() || Instant::now() > deadline {
+            if edge.web.exit_status()?.is_some() || Instant::now() > deadline {
                 anyhow::bail!("web does not start:\n{}", edge.web.log()?);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -139,19 +140,19 @@ impl Plan {
 }
 
 impl Edge {
-    /// A connection that speaks HTTP/1.1.
+    /// A connection for HTTP/1.1.
     ///
     /// # Errors
-    /// When there is none.
-    pub async fn connect(&self) -> anyhow::Result<Wire> {
+    /// When it cannot be established.
+    pub async fn connect(&self) -> anyhow::Result<RawConnection> {
         let tls = self.certificates.browser(b"http/1.1")?;
-        Wire::connect(self.web.port, &self.host, tls).await
+        RawConnection::connect(self.web.port, &self.host, tls).await
     }
 
-    /// A TLS stream of a client at an address of the loopback interface, for a protocol of ALPN.
+    /// A TLS stream from an address of the loopback interface, with a protocol of ALPN.
     ///
     /// # Errors
-    /// When there is no handshake.
+    /// When the handshake fails.
     pub async fn connect_from(
         &self,
         source: Ipv4Addr,
@@ -161,7 +162,7 @@ impl Edge {
         connect_from(source, self.web.port, &self.host, tls).await
     }
 
-    /// The one origin, or the first.
+    /// The first origin.
     ///
     /// # Errors
     /// When there is none.
@@ -169,7 +170,7 @@ impl Edge {
         self.origins.first().context("no origin")
     }
 
-    /// What a client of it says in `Host`.
+    /// The value of a client's `Host` field.
     #[must_use]
     pub fn authority(&self) -> String {
         if self.host == "localhost" {
@@ -178,45 +179,47 @@ impl Edge {
         self.host.clone()
     }
 
-    /// The host that it serves.
+    /// The host that the edge serves.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether web is there, whatever is behind it.
+    /// Whether web serves `/healthz`, which does not depend on its origins.
     async fn is_listening(&self) -> bool {
-        let asked = async {
-            let mut wire = self.connect().await?;
+        let probe = async {
+            let mut connection = self.connect().await?;
             let host = self.authority();
             let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            wire.send(request.as_bytes()).await?;
-            wire.answer("GET").await
+            connection.send(request.as_bytes()).await?;
+            connection.response("GET").await
         };
-        asked.await.is_ok_and(|(_, answer)| answer.status == 200)
+        probe
+            .await
+            .is_ok_and(|(_, response)| response.status == 200)
     }
 
-    /// Waits until web says that an app behind it is ready.
+    /// Waits until `/readyz` reports an origin as ready.
     ///
     /// # Errors
-    /// When it does not within some seconds.
+    /// When it does not within [`START_TIMEOUT`].
     pub async fn ready(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            let mut wire = self.connect().await?;
+            let mut connection = self.connect().await?;
             let host = self.authority();
             let request = format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            wire.send(request.as_bytes()).await?;
-            if wire.answer("GET").await?.1.status == 200 {
+            connection.send(request.as_bytes()).await?;
+            if connection.response("GET").await?.1.status == 200 {
                 return Ok(());
             }
-            anyhow::ensure!(Instant::now() < deadline, "no app gets ready");
+            anyhow::ensure!(Instant::now() < deadline, "no origin becomes ready");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }
 
-/// What web is configured by, but for its ports.
+/// The environment of web, without its ports.
 fn variables(
     certificates: &Certificates,
     origins: &[Origin],

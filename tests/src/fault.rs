@@ -1,4 +1,4 @@
-//! A network that fails on demand: it stands between the edge and one app, and only relays bytes.
+//! A network that fails on demand: a relay of bytes between the edge and one origin.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -20,25 +20,25 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 
-/// What is wrong. It holds for connections that are open as well as for new ones.
+/// A fault of the network. It applies to open connections and to new ones.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// Nothing: bytes are relayed as they come.
+    /// No fault: bytes are relayed as they arrive.
     None,
-    /// Connections are reset, and new ones refused, as when the app's process was killed.
+    /// Connections are reset and new ones refused, as after the app's process was killed.
     Killed,
-    /// Connections are made, and nothing that is said on them arrives until this is over. (A kernel
-    /// that has no netem answers every SYN by itself, so this begins after it.)
+    /// Connections are established, and no byte passes until the fault ends. (Without netem the
+    /// kernel still completes every TCP handshake, so the fault begins after it.)
     Blackhole,
-    /// What the app says arrives so much later.
-    Slow(Duration),
-    /// What the app says arrives at so many bytes a second.
+    /// Bytes of the app arrive later by this time.
+    Delay(Duration),
+    /// Bytes of the app arrive at this rate, in bytes per second.
     Throttled(usize),
-    /// Connections are reset when the app has said so many bytes from now on.
-    Cut(usize),
+    /// Connections are reset after this number of bytes of the app, counted from now.
+    ResetAfter(usize),
 }
 
-/// The relay. Its port refuses, and its connections end, when it is dropped.
+/// The relay. When it is dropped, its connections end and its port refuses new ones.
 pub struct FaultProxy {
     port: u16,
     shared: Arc<Shared>,
@@ -52,10 +52,10 @@ struct Shared {
 }
 
 impl FaultProxy {
-    /// Listens on a port of its own; leads nowhere yet.
+    /// Listens on a free port, without an upstream yet.
     ///
     /// # Errors
-    /// When there is no port.
+    /// When no port is free.
     pub async fn start() -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
             app: AtomicU16::new(0),
@@ -71,27 +71,27 @@ impl FaultProxy {
         Ok(proxy)
     }
 
-    /// Where it listens, on the loopback interface.
+    /// The port on the loopback interface.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Leads to an app's port from now on.
-    pub fn lead_to(&self, app: u16) {
+    /// Relays to this port of the loopback interface from now on.
+    pub fn set_upstream(&self, app: u16) {
         self.shared.app.store(app, Ordering::SeqCst);
     }
 
-    /// How many connections were made through it, or tried.
+    /// The number of connections that were accepted.
     #[must_use]
     pub fn opened(&self) -> usize {
         self.shared.opened.load(Ordering::SeqCst)
     }
 
-    /// Goes wrong, or right again.
+    /// Starts a fault, or ends it with [`Fault::None`].
     ///
     /// # Errors
-    /// When its port was taken by somebody else meanwhile.
+    /// When another process has taken the port meanwhile.
     pub async fn set(&mut self, fault: Fault) -> anyhow::Result<()> {
         if fault == Fault::Killed {
             self.refuse();
@@ -133,8 +133,8 @@ impl Drop for FaultProxy {
 }
 
 impl Shared {
-    /// One connection, to its end. Every end but the app's own is a reset: a process that is killed
-    /// says no goodbye either.
+    /// Relays one connection until either side ends it. Except for the app's own end of stream, the
+    /// connection is reset: a killed process sends no `close_notify`.
     async fn relay(self: Arc<Self>, edge: TcpStream) -> io::Result<()> {
         let app = (Ipv4Addr::LOCALHOST, self.app.load(Ordering::SeqCst));
         let app = TcpStream::connect(app).await?;
@@ -147,12 +147,12 @@ impl Shared {
         let mut ends = JoinSet::new();
         ends.spawn(pass(from_edge, to_app, self.fault.subscribe(), Side::Edge));
         ends.spawn(pass(from_app, to_edge, self.fault.subscribe(), Side::App));
-        // The first end is the end of both; dropping the set ends the other.
+        // When one direction ends, the other does too: dropping the set aborts it.
         ends.join_next().await.unwrap_or(Ok(Ok(())))?
     }
 }
 
-/// Whose words are passed on.
+/// The sender of the bytes that are relayed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Side {
     Edge,
@@ -166,7 +166,7 @@ async fn pass(
     side: Side,
 ) -> io::Result<()> {
     let mut bytes = vec![0; 64 << 10];
-    let mut said = 0;
+    let mut relayed = 0;
     loop {
         let fault = *faults.borrow_and_update();
         if fault == Fault::Killed {
@@ -188,27 +188,28 @@ async fn pass(
         if length == 0 {
             return Ok(());
         }
-        let heard = bytes.get(..length).unwrap_or_default();
+        let received = bytes.get(..length).unwrap_or_default();
         match fault {
-            // Only what the app says is spoiled.
-            _ if side == Side::Edge => to.write_all(heard).await?,
-            Fault::None | Fault::Killed | Fault::Blackhole => to.write_all(heard).await?,
-            Fault::Slow(by) => {
+            // Only bytes of the app are delayed, throttled or cut.
+            _ if side == Side::Edge => to.write_all(received).await?,
+            Fault::None | Fault::Killed | Fault::Blackhole => to.write_all(received).await?,
+            Fault::Delay(by) => {
                 tokio::time::sleep(by).await;
-                to.write_all(heard).await?;
+                to.write_all(received).await?;
             }
             Fault::Throttled(rate) => {
                 let piece = rate.div_ceil(20).max(1);
-                for piece in heard.chunks(piece) {
+                for piece in received.chunks(piece) {
                     to.write_all(piece).await?;
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
-            Fault::Cut(after) => {
-                let left = after.saturating_sub(said).min(length);
-                to.write_all(heard.get(..left).unwrap_or_default()).await?;
-                said += length;
-                if said >= after {
+            Fault::ResetAfter(after) => {
+                let left = after.saturating_sub(relayed).min(length);
+                to.write_all(received.get(..left).unwrap_or_default())
+                    .await?;
+                relayed += length;
+                if relayed >= after {
                     return Ok(());
                 }
             }
@@ -222,7 +223,7 @@ mod tests {
 
     use super::*;
 
-    /// Echoes whatever it is told, on every connection.
+    /// An origin that echoes all bytes of every connection.
     async fn app() -> u16 {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -237,61 +238,61 @@ mod tests {
         port
     }
 
-    /// Says four bytes and waits a moment for as many.
-    async fn says(stream: &mut TcpStream) -> Option<io::Result<usize>> {
+    /// Sends four bytes and waits a moment for their echo.
+    async fn exchange(stream: &mut TcpStream) -> Option<io::Result<usize>> {
         let mut bytes = [0; 4];
-        let talk = async {
+        let exchange = async {
             stream.write_all(b"ping").await?;
             stream.read_exact(&mut bytes).await
         };
-        timeout(Duration::from_millis(300), talk).await.ok()
+        timeout(Duration::from_millis(300), exchange).await.ok()
     }
 
     #[tokio::test]
     async fn open_connections_and_new_ones_meet_the_fault_of_the_moment() {
         let mut proxy = FaultProxy::start().await.unwrap();
-        proxy.lead_to(app().await);
+        proxy.set_upstream(app().await);
         let connect = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port));
         let mut open = connect(proxy.port()).await.unwrap();
-        assert!(says(&mut open).await.unwrap().is_ok());
+        assert!(exchange(&mut open).await.unwrap().is_ok());
 
         proxy.set(Fault::Blackhole).await.unwrap();
-        assert!(says(&mut open).await.is_none());
+        assert!(exchange(&mut open).await.is_none());
         assert!(
-            says(&mut connect(proxy.port()).await.unwrap())
+            exchange(&mut connect(proxy.port()).await.unwrap())
                 .await
                 .is_none()
         );
 
         proxy
-            .set(Fault::Slow(Duration::from_secs(5)))
+            .set(Fault::Delay(Duration::from_secs(5)))
             .await
             .unwrap();
         assert!(
-            says(&mut connect(proxy.port()).await.unwrap())
+            exchange(&mut connect(proxy.port()).await.unwrap())
                 .await
                 .is_none()
         );
 
-        proxy.set(Fault::Cut(2)).await.unwrap();
+        proxy.set(Fault::ResetAfter(2)).await.unwrap();
         let mut cut = connect(proxy.port()).await.unwrap();
-        assert!(says(&mut cut).await.unwrap().is_err());
+        assert!(exchange(&mut cut).await.unwrap().is_err());
 
         proxy.set(Fault::Killed).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(says(&mut open).await.unwrap().is_err());
+        assert!(exchange(&mut open).await.unwrap().is_err());
         assert!(connect(proxy.port()).await.is_err());
 
         proxy.set(Fault::Throttled(1000)).await.unwrap();
         assert!(
-            says(&mut connect(proxy.port()).await.unwrap())
+            exchange(&mut connect(proxy.port()).await.unwrap())
                 .await
                 .unwrap()
                 .is_ok()
         );
         proxy.set(Fault::None).await.unwrap();
         assert!(
-            says(&mut connect(proxy.port()).await.unwrap())
+            exchange(&mut connect(proxy.port()).await.unwrap())
                 .await
                 .unwrap()
                 .is_ok()

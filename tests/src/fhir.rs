@@ -1,4 +1,4 @@
-//! Resources and Bundles to send.
+//! FHIR resources and Bundles for requests.
 
 use serde_json::Value;
 use serde_json::json;
@@ -14,7 +14,7 @@ pub fn random_id() -> Uuid {
     Uuid::new_v4()
 }
 
-/// A record number that no other patient has.
+/// A medical record number that no other patient has.
 #[must_use]
 pub fn random_record_number() -> String {
     format!("T{}", &random_id().simple().to_string()[..12])
@@ -26,7 +26,7 @@ pub fn patient() -> Value {
     patient_of(random_id(), &random_record_number())
 }
 
-/// The same with a given id and record number.
+/// The same with this id and record number.
 #[must_use]
 pub fn patient_of(id: Uuid, record_number: &str) -> Value {
     json!({
@@ -75,16 +75,16 @@ pub fn observation(patient: &Value) -> Value {
 #[must_use]
 pub fn large_patient() -> Value {
     let mut patient = patient();
-    // Not names of the patient, which the server bounds.
+    // Not the patient's names, whose length the server limits.
     let contact = json!({"name": {"use": "old", "text": "x".repeat(200)}});
     patient["contact"] = (0..4_000).map(|_| contact.clone()).collect();
     patient
 }
 
-/// The id of a resource made here.
+/// The id of a resource.
 ///
 /// # Panics
-/// When it has none.
+/// When it has none, or one that is not a UUID.
 #[must_use]
 #[expect(
     clippy::expect_used,
@@ -102,13 +102,13 @@ pub fn reference(resource: &Value) -> String {
     format!("{kind}/{}", id(resource))
 }
 
-/// A transaction that puts resources under their ids.
+/// A transaction that creates or replaces each resource by its id.
 #[must_use]
 pub fn transaction(resources: &[&Value]) -> Value {
     bundle("transaction", resources)
 }
 
-/// A batch that puts resources under their ids.
+/// A batch that creates or replaces each resource by its id.
 #[must_use]
 pub fn batch(resources: &[&Value]) -> Value {
     bundle("batch", resources)
@@ -127,25 +127,25 @@ fn bundle(kind: &str, resources: &[&Value]) -> Value {
     json!({"resourceType": "Bundle", "type": kind, "entry": entries})
 }
 
-/// A batch that reads one resource many times.
+/// A batch that reads one resource `count` times.
 #[must_use]
-pub fn reads(resource: &Value, count: usize) -> String {
+pub fn repeated_reads(resource: &Value, count: usize) -> String {
     let url = reference(resource);
     let entry = json!({"request": {"method": "GET", "url": url}});
     let entries = vec![entry; count];
     json!({"resourceType": "Bundle", "type": "batch", "entry": entries}).to_string()
 }
 
-/// A body of 3.9 MB that would become a tree of 250 MB.
+/// A body of 3.9 MB that would take 250 MB as a tree of JSON values.
 #[must_use]
 pub fn dense_body() -> String {
     let objects = r#"{"a":1},"#.repeat(490_000);
     format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{objects}{{}}]}}"#)
 }
 
-/// A resource as it was sent: without what the server adds to `meta`.
+/// A resource without the `meta` elements that the server adds.
 #[must_use]
-pub fn without_stamp(resource: &Value) -> Value {
+pub fn without_server_meta(resource: &Value) -> Value {
     let mut resource = resource.clone();
     if let Some(meta) = resource["meta"].as_object_mut() {
         meta.shift_remove("versionId");

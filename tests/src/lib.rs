@@ -1,46 +1,46 @@
 #![doc = include_str!("../README.md")]
 #![expect(
     clippy::indexing_slicing,
-    reason = "JSON is looked into by index, which gives null for what is absent"
+    reason = "indexing a JSON value gives null for an absent member"
 )]
 
-mod alarms;
-mod answer;
-mod apart;
-pub mod audited;
+mod attacker;
+pub mod audit_trail;
+mod canaries;
 mod client;
 pub mod edge;
+mod encodings;
 mod fault;
 pub mod fhir;
-mod hunt;
-mod intruder;
+mod isolated_stack;
 mod load;
 mod machine;
 mod memory;
-mod needles;
 mod patients;
 mod program;
-mod running;
+mod response;
+mod running_stack;
+mod scan;
 pub mod scanners;
-mod spellings;
+mod security_alerts;
 
-pub use answer::Answer;
-pub use apart::Apart;
+pub use attacker::Attacker;
+pub use canaries::Canaries;
 pub use client::Client;
+pub use encodings::Encoding;
 pub use fault::Fault;
 pub use fault::FaultProxy;
-pub use hunt::Find;
-pub use hunt::Hunt;
-pub use intruder::Intruder;
+pub use isolated_stack::IsolatedStack;
 pub use load::Load;
-pub use load::Outcome;
+pub use load::LoadReport;
 pub use machine::Machine;
-pub use memory::Memory;
-pub use needles::Needles;
+pub use memory::MemoryMeter;
 pub use patients::Bundle;
 pub use patients::bundles;
 pub use program::program;
-pub use running::Clinic;
-pub use running::Role;
-pub use running::Running;
-pub use spellings::Spelling;
+pub use response::TestResponse;
+pub use running_stack::Clinic;
+pub use running_stack::Role;
+pub use running_stack::RunningStack;
+pub use scan::Match;
+pub use scan::Scanner;

@@ -1,4 +1,4 @@
-//! Clients that ask over and over, and note every failure.
+//! Clients that send requests continuously and record every failure.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,21 +14,21 @@ use https_client::Connection;
 use https_client::HttpsClient;
 use tokio::task::JoinHandle;
 
-/// Makes the request of a number that no other request of the load has.
+/// Makes the request with this number; numbers are unique within a load.
 type Make = dyn Fn(usize) -> Request<Bytes> + Send + Sync;
 
-/// Clients at work, each asking again when it was answered.
+/// Running clients, each of which sends its next request after a response.
 pub struct Load {
-    clients: Vec<JoinHandle<anyhow::Result<Outcome>>>,
+    clients: Vec<JoinHandle<anyhow::Result<LoadReport>>>,
     shared: Arc<Shared>,
 }
 
-/// What a load came to.
+/// The result of a load.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// How long each answer took, good or not, and when it came.
-    pub answers: Vec<(Instant, Duration)>,
-    /// When something failed, and how: an error status, or no answer.
+pub struct LoadReport {
+    /// When each response arrived, whatever its status, and how long it took.
+    pub responses: Vec<(Instant, Duration)>,
+    /// When a request failed and how: an error status, or no response.
     pub failures: Vec<(Instant, String)>,
 }
 
@@ -37,14 +37,14 @@ struct Shared {
     stopped: AtomicBool,
     next: AtomicUsize,
     make: Box<Make>,
-    /// Between an answer and the next request.
+    /// The pause between a response and the next request.
     pause: Duration,
-    /// How many requests a connection carries.
+    /// The number of requests per connection.
     requests: usize,
 }
 
 impl Load {
-    /// So many clients begin. A connection carries so many requests before its client makes another.
+    /// Starts `clients` clients, each with a new connection after `requests` requests.
     pub fn start(
         door: HttpsClient,
         clients: usize,
@@ -60,23 +60,23 @@ impl Load {
             pause,
             requests,
         });
-        let clients = (0..clients).map(|_| tokio::spawn(Arc::clone(&shared).ask()));
+        let clients = (0..clients).map(|_| tokio::spawn(Arc::clone(&shared).run()));
         Self {
             clients: clients.collect(),
             shared,
         }
     }
 
-    /// Lets every client finish what it is at.
+    /// Lets every client complete its current request, and stops.
     ///
     /// # Errors
-    /// When a client could not even make a request.
-    pub async fn stop(self) -> anyhow::Result<Outcome> {
+    /// When a client could not send requests at all.
+    pub async fn stop(self) -> anyhow::Result<LoadReport> {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        let mut all = Outcome::default();
+        let mut all = LoadReport::default();
         for client in self.clients {
-            let one = client.await.context("a client broke")??;
-            all.answers.extend(one.answers);
+            let one = client.await.context("a client panicked")??;
+            all.responses.extend(one.responses);
             all.failures.extend(one.failures);
         }
         all.failures.sort_by_key(|(at, _)| *at);
@@ -85,8 +85,8 @@ impl Load {
 }
 
 impl Shared {
-    async fn ask(self: Arc<Self>) -> anyhow::Result<Outcome> {
-        let mut outcome = Outcome::default();
+    async fn run(self: Arc<Self>) -> anyhow::Result<LoadReport> {
+        let mut outcome = LoadReport::default();
         let mut connection: Option<(Connection, usize)> = None;
         while !self.stopped.load(Ordering::SeqCst) {
             let (mut open, carried) = match connection.take() {
@@ -102,13 +102,13 @@ impl Shared {
             };
             let request = (self.make)(self.next.fetch_add(1, Ordering::SeqCst));
             let what = format!("{} {}", request.method(), request.uri());
-            let asked = Instant::now();
+            let sent = Instant::now();
             match open.send(request).await {
-                Ok(answer) => {
+                Ok(response) => {
                     let now = Instant::now();
-                    outcome.answers.push((now, now - asked));
-                    if !answer.status().is_success() {
-                        outcome.failed(format!("{what}: {}", answer.status()));
+                    outcome.responses.push((now, now - sent));
+                    if !response.status().is_success() {
+                        outcome.failed(format!("{what}: {}", response.status()));
                     }
                     connection = Some((open, carried + 1));
                 }
@@ -120,32 +120,32 @@ impl Shared {
     }
 }
 
-impl Outcome {
-    /// The part of it that came from a moment on.
+impl LoadReport {
+    /// The part from this moment on.
     #[must_use]
     pub fn since(&self, moment: Instant) -> Self {
         self.part(|at| at >= moment)
     }
 
-    /// The part of it that came before a moment.
+    /// The part before this moment.
     #[must_use]
     pub fn until(&self, moment: Instant) -> Self {
         self.part(|at| at < moment)
     }
 
     fn part(&self, wanted: impl Fn(Instant) -> bool) -> Self {
-        let answers = self.answers.iter().filter(|(at, _)| wanted(*at));
+        let responses = self.responses.iter().filter(|(at, _)| wanted(*at));
         let failures = self.failures.iter().filter(|(at, _)| wanted(*at));
         Self {
-            answers: answers.copied().collect(),
+            responses: responses.copied().collect(),
             failures: failures.cloned().collect(),
         }
     }
 
-    /// A percentile of the times that answers took.
+    /// A percentile of the response times.
     #[must_use]
     pub fn percentile(&self, percent: usize) -> Duration {
-        let mut times: Vec<Duration> = self.answers.iter().map(|(_, took)| *took).collect();
+        let mut times: Vec<Duration> = self.responses.iter().map(|(_, took)| *took).collect();
         times.sort();
         let at = times.len().saturating_sub(1) * percent / 100;
         times.get(at).copied().unwrap_or_default()

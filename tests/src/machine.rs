@@ -1,4 +1,4 @@
-//! A machine: systemd as the first process of a Debian system, in namespaces of its own.
+//! A machine in namespaces: systemd as the first process of a Debian system.
 
 use std::fs;
 use std::path::Path;
@@ -16,13 +16,14 @@ use anyhow::bail;
 use anyhow::ensure;
 use tempfile::TempDir;
 
-/// How long a machine may take to start, and anything that is waited for on it.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The limit for a start, and for every other state that is waited for.
+const STATE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a program on a machine finds in its environment.
+/// `PATH` of programs on a machine.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A running machine; switched off when dropped. It shares the network of whoever started it.
+/// A running machine; powered off when dropped. It shares the network of the process that started
+/// it.
 #[derive(Debug)]
 pub struct Machine {
     outer: Child,
@@ -32,10 +33,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts one on top of the system in `root`, which stays as it is.
+    /// Starts a machine on top of the system in `root`, which stays unchanged.
     ///
     /// # Errors
-    /// When it does not start; shows what it said.
+    /// When it does not start; shows its console.
     pub fn boot(root: &Path, name: &str) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix(&format!("machine-{name}-"))
@@ -46,7 +47,8 @@ impl Machine {
         fs::write(&boot, include_str!("machine/boot.sh"))?;
         let control_group = control_group(folder.path())?;
         let console = fs::File::create(folder.path().join("console"))?;
-        // Within its control group before that becomes the root of what it sees.
+        // The shell enters the control group before `unshare` makes that the root of a control
+        // group namespace.
         let outer = Command::new("sh")
             .args(["-c", "echo 0 >\"$0\"/cgroup.procs && exec \"$@\""])
             .arg(&control_group)
@@ -71,14 +73,14 @@ impl Machine {
     }
 
     fn await_start(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STATE_TIMEOUT;
         loop {
             self.init = self.first_child().unwrap_or(0);
             let running = self.init != 0 && self.run(&["systemctl", "is-system-running"]).is_ok();
             if running {
                 return Ok(());
             }
-            if self.ended()?.is_some() || Instant::now() > deadline {
+            if self.exit_status()?.is_some() || Instant::now() > deadline {
                 bail!("the machine does not start:\n{}", self.console()?);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -91,13 +93,13 @@ impl Machine {
         children.split_whitespace().next()?.parse().ok()
     }
 
-    /// A file of it, as it is found from outside.
+    /// A file of the machine, as a path of the host.
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{path}", self.init))
     }
 
-    /// Writes a file, and the folders that lead to it.
+    /// Writes a file, and creates its parent folders.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -108,7 +110,7 @@ impl Machine {
         fs::write(&file, text).with_context(|| format!("{path} cannot be written"))
     }
 
-    /// A command that runs on it, as root.
+    /// A command that runs on the machine as root.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
@@ -123,10 +125,10 @@ impl Machine {
         command
     }
 
-    /// Runs a command on it, and gives what it printed.
+    /// Runs a command on the machine and returns its standard output.
     ///
     /// # Errors
-    /// When it fails; shows what it said.
+    /// When it fails; shows its output.
     pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.output(arguments)?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -140,7 +142,7 @@ impl Machine {
         Ok(printed)
     }
 
-    /// Runs a command on it, whatever comes of it.
+    /// Runs a command on the machine, whatever its exit status.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -152,28 +154,28 @@ impl Machine {
     /// A property of a unit.
     ///
     /// # Errors
-    /// When systemd does not say.
+    /// When systemd does not report it.
     pub fn property(&self, unit: &str, property: &str) -> anyhow::Result<String> {
         let value = self.run(&["systemctl", "show", "--value", "--property", property, unit])?;
         Ok(value.trim().to_owned())
     }
 
-    /// Waits until a unit is in a state, such as `active`.
+    /// Waits until a unit is in this state, such as `active`.
     ///
     /// # Errors
-    /// When it does not get there; shows its journal.
+    /// When it is not within [`STATE_TIMEOUT`]; shows its journal.
     pub fn await_state(&self, unit: &str, state: &str) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STATE_TIMEOUT;
         while self.property(unit, "ActiveState")? != state {
             if Instant::now() > deadline {
-                bail!("{unit} does not get {state}:\n{}", self.journal(unit)?);
+                bail!("{unit} does not become {state}:\n{}", self.journal(unit)?);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())
     }
 
-    /// What a unit has logged, and systemd about it.
+    /// The journal of a unit.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -181,7 +183,7 @@ impl Machine {
         self.run(&["journalctl", "--no-pager", "--output=cat", "--unit", unit])
     }
 
-    /// What the kernel says of a unit's main process: the lines of a file such as `status`.
+    /// A file of the unit's main process in `/proc`, such as `status`.
     ///
     /// # Errors
     /// When there is no such process.
@@ -192,29 +194,29 @@ impl Machine {
         fs::read_to_string(path).with_context(|| format!("{file} of {unit}"))
     }
 
-    /// Waits until it has switched itself off.
+    /// Waits until the machine has powered itself off.
     ///
     /// # Errors
-    /// When it goes on.
+    /// When it continues to run.
     pub fn await_end(&mut self) -> anyhow::Result<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STATE_TIMEOUT;
         loop {
-            if let Some(status) = self.ended()? {
+            if let Some(status) = self.exit_status()? {
                 return Ok(status);
             }
-            ensure!(Instant::now() < deadline, "the machine does not end");
+            ensure!(Instant::now() < deadline, "the machine does not power off");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    fn exit_status(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.outer.try_wait()?)
     }
 
-    /// What it has written to its console.
+    /// The output of its console.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// When it cannot be read.
     pub fn console(&self) -> anyhow::Result<String> {
         Ok(fs::read_to_string(self.folder.path().join("console"))?)
     }
@@ -222,7 +224,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // With the first process of a process namespace, all of it ends.
+        // When the first process of a PID namespace ends, the kernel kills the others.
         drop(fs::write(self.control_group.join("cgroup.kill"), "1"));
         drop(self.outer.kill());
         drop(self.outer.wait());
@@ -235,7 +237,7 @@ impl Drop for Machine {
     }
 }
 
-/// A control group of its own, below this process's.
+/// Creates a control group below that of this process.
 fn control_group(folder: &Path) -> anyhow::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let unified = mounts.lines().find_map(|line| {

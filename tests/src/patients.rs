@@ -1,4 +1,4 @@
-//! The synthetic patients of `tests/data`, as the importer found them.
+//! The synthetic patients of `tests/data`, as they were imported.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -10,24 +10,24 @@ use anyhow::Context;
 use flate2::bufread::GzDecoder;
 use serde_json::Value;
 
-use crate::running::Clinic;
+use crate::running_stack::Clinic;
 
-/// One patient's file.
+/// The file of one patient.
 #[derive(Debug)]
 pub struct Bundle {
-    /// Where it lies.
+    /// The path of the file.
     pub path: PathBuf,
-    /// The organization that it was imported into.
+    /// The organization that the file was imported into.
     pub clinic: Clinic,
-    /// The resources, in the file's order.
+    /// The resources, in the order of the file.
     pub resources: Vec<Value>,
 }
 
 impl Bundle {
-    /// The patient.
+    /// The Patient resource.
     ///
     /// # Errors
-    /// When the file holds none.
+    /// When the file has none.
     pub fn patient(&self) -> anyhow::Result<&Value> {
         self.resources
             .iter()
@@ -36,7 +36,7 @@ impl Bundle {
     }
 }
 
-/// All files of both clinics.
+/// The files of both organizations.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -45,7 +45,7 @@ pub fn bundles() -> anyhow::Result<Vec<Bundle>> {
     for clinic in [Clinic::Riverside, Clinic::Lakeside] {
         let folder = tools::workspace::root()?
             .join("tests/data")
-            .join(clinic.word().to_lowercase());
+            .join(clinic.first_word().to_lowercase());
         let entries = folder
             .read_dir()
             .with_context(|| format!("{} cannot be read", folder.display()))?;

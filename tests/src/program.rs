@@ -1,4 +1,4 @@
-//! Where the programs of this build are.
+//! The programs of this build.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use anyhow::ensure;
 
-/// A program: in the folder that `STACK_BIN_DIR` names, or where cargo puts what it builds beside these
+/// The path of a program: in the folder `STACK_BIN_DIR`, or in cargo's output folder of these
 /// tests.
 ///
 /// # Errors
-/// When it is not there: says how to build it.
+/// When it is missing; the message states how to build it.
 pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let named = env::var_os("STACK_BIN_DIR").filter(|folder| !folder.is_empty());
     let folder = match named {
@@ -18,7 +18,7 @@ pub fn program(name: &str) -> anyhow::Result<PathBuf> {
         None => env::current_exe()?
             .ancestors()
             .nth(2)
-            .context("these tests are in no folder")?
+            .context("the test program has no folder")?
             .to_path_buf(),
     };
     let program = folder.join(name);

@@ -1,4 +1,5 @@
-//! The pages in headless Chromium, which trusts the development CA and verifies as usual.
+//! The pages in headless Chromium, which trusts the development CA and verifies certificates as
+//! usual.
 
 #[cfg(test)]
 mod browser {

@@ -1,13 +1,13 @@
-//! What would disturb whoever shares a stack: each test here brings up one of its own, and kills, halts or starves
-//! parts of it.
+//! Tests that would disturb others on a shared stack: each starts an isolated stack, and kills,
+//! pauses or starves parts of it.
 
 #[cfg(test)]
 mod disruptive {
+    mod automatic_logoff;
     mod chains;
     mod key_service;
     mod key_service_hop;
     mod kill;
-    mod logoff;
-    mod other_server;
+    mod mysql;
     mod writer;
 }

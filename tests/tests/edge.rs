@@ -1,5 +1,5 @@
-//! What only the edge has to show: the real `web` with origins behind it that record every byte. Needs
-//! no stack: each test starts an edge of its own.
+//! The real `web` with recording origins in the place of app. No stack is needed: each test starts
+//! a standalone edge.
 
 #[cfg(test)]
 mod edge {

@@ -1,11 +1,11 @@
-//! How web begins and ends, as the service manager, a load balancer and the clients see it: the real
-//! program, with sockets that the test holds, and an app that only answers.
+//! The lifecycle of web as the service manager, a load balancer and clients see it: the real
+//! program, with sockets that the test holds, and an app that only echoes the client's address.
 
 #[cfg(test)]
 mod edge_life {
-    mod balancer;
+    mod environment;
     mod handover;
-    mod manager;
     mod program;
-    mod surroundings;
+    mod proxy_protocol;
+    mod service_manager;
 }

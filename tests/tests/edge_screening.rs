@@ -1,12 +1,12 @@
-//! What the edge lets through and what not: the attacks that the OWASP Core Rule Set is tested with,
-//! and ten thousand requests of ordinary days in a clinic.
+//! What web screens out and what it forwards: the attacks of the OWASP Core Rule Set's tests, and
+//! ten thousand ordinary requests of a clinic.
 
 #[cfg(test)]
 mod edge_screening {
-    mod asker;
     mod cases;
-    mod clinical;
+    mod client;
+    mod client_headers;
     mod corpus;
-    mod days;
-    mod programs;
+    mod ordinary;
+    mod traffic;
 }

@@ -1,4 +1,4 @@
-//! The edge as other people's tools find it, and as it takes slowness, reloads and faults.
+//! Web under third-party tools, slow clients, reloads and network faults.
 
 #[cfg(test)]
 mod edge_tools {

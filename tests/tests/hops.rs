@@ -1,9 +1,10 @@
-//! Every hop of the way of a request, tried by whoever should not be let in, and by whoever should. All of it
-//! leaves the running stack as it was.
+//! Every hop of a request, with peers that must be refused and with peers that must be accepted.
+//! The running stack stays unchanged.
 
 #[cfg(test)]
 mod hops {
     mod app;
+    mod connection;
     mod database;
     mod edge;
     mod identities;
@@ -11,5 +12,4 @@ mod hops {
     mod key_service;
     mod resumption;
     mod upstream;
-    mod wire;
 }

@@ -1,16 +1,18 @@
-//! The machines of the architecture on AWS: the units of `infra/aws/machine`, installed by its own
-//! `install.sh` from a release of this build, under a real systemd. AWS itself is played: its CLI by a script,
-//! KMS by the emulator, RDS by a local server that knows passwords alone.
+//! The machines of the AWS deployment: the units of `infra/aws/machine`, installed by its
+//! `install.sh` from a release of this build, under a real systemd. AWS is simulated: its CLI by a
+//! script, KMS by the emulator, RDS by a local server with password authentication alone.
 
 #[cfg(test)]
 mod machine {
-    mod apart;
-    mod around;
     mod confinement;
-    mod life;
+    mod drift;
+    mod lifecycle;
     mod metrics;
+    mod network_namespace;
+    mod programs;
     mod release;
+    mod services;
+    mod settings;
     mod tiers;
-    mod truth;
     mod units;
 }

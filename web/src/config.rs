@@ -108,7 +108,7 @@ mod tests {
         ("WEB_TLS_KEY_FILE", "web.key"),
         ("WEB_UPSTREAMS", "127.0.0.1:9443, app:9443"),
         ("WEB_UPSTREAM_NAME", "app.internal"),
-        ("WEB_UPSTREAM_IDENTITY", "spiffe://stack.internal/app"),
+        ("WEB_UPSTREAM_IDENTITY", "spiffe://example.internal/app"),
         ("WEB_UPSTREAM_CERTIFICATE_FILE", "internal.pem"),
         ("WEB_UPSTREAM_KEY_FILE", "internal.key"),
     ];

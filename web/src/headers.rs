@@ -105,7 +105,7 @@ pub(crate) fn to_upstream(
     to.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     to.insert(X_FORWARDED_HOST, origin.header());
     to.insert(X_REQUEST_ID, request.header_value());
-    telemetry::trace::hand_on(&Span::current(), request, &mut to);
+    telemetry::trace::inject(&Span::current(), request, &mut to);
     Ok(to)
 }
 

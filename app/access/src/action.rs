@@ -1,16 +1,16 @@
-//! The actions that callers are permitted, as types.
+//! The actions of callers, as types.
 
 use crate::DataClass;
 use crate::Operation;
 
 mod sealed {
-    /// Implemented in this crate only.
+    /// A supertrait that other crates cannot name.
     pub trait Sealed {}
 }
 
-/// An action. Sealed: the actions are those of this crate.
+/// An action that [`permit`](crate::permit) decides about. Sealed: only this crate defines actions.
 pub trait Action: sealed::Sealed + Send + Sync {
-    /// The operation that the policy must permit.
+    /// The operation of the policy.
     const OPERATION: Operation;
 
     /// The action's name in the audit trail, for a subject of this class.

@@ -1,4 +1,4 @@
-//! The caller: an authenticated person or machine client, made from verified rows only.
+//! The caller: an authenticated person or machine client, constructed from verified rows only.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -51,9 +51,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller that a session or token and its person's row stand for.
+    /// The caller that the row of a session or token and the row of its person identify.
     ///
-    /// Expiry is not checked here: it depends on settings, and the identity service has checked it.
+    /// Expiry is not checked here: the identity service, which has the settings, has checked it.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl Caller {
         Self::consistent(S::claims(session), &P::claims(person), origin)
     }
 
-    /// The same caller with the patients whose care team includes it.
+    /// The caller with the patients whose care teams include it.
     ///
     /// # Errors
     ///
@@ -92,6 +92,7 @@ impl Caller {
         })
     }
 
+    /// The caller of claims that agree with each other.
     pub(crate) fn consistent(
         session: SessionClaims,
         person: &PersonClaims,
@@ -106,10 +107,12 @@ impl Caller {
         if !person.active {
             return Err(CallerError::Inactive);
         }
+        // A token must not gain the permissions of a role that its person has been given since.
         if session.role.is_some_and(|role| role != person.role) {
             return Err(CallerError::RoleChanged);
         }
         let role = person.role.parse().or(Err(CallerError::UnknownRole))?;
+        // Without a chart, the reach of a patient's permissions would be undefined.
         if role == Role::Patient && person.own_chart.is_none() {
             return Err(CallerError::ChartMissing);
         }
@@ -127,8 +130,9 @@ impl Caller {
         })
     }
 
-    /// Whether the policy grants the caller an operation on some records of a class: what a page may
-    /// offer. Only [`permit`](crate::permit) decides about an action.
+    /// Whether the policy grants the caller an operation on some records of a class, for example to
+    /// decide which links a page has. It is not evidence: [`permit`](crate::permit) decides about
+    /// actions.
     #[must_use]
     pub fn may(&self, operation: Operation, class: DataClass) -> bool {
         authorize(self.role, operation, class)
@@ -159,7 +163,7 @@ impl Caller {
         self.session
     }
 
-    /// The session's or token's stored credential, needed to end it.
+    /// The stored credential of the session or token, by which it is ended.
     #[must_use]
     pub const fn credential(&self) -> Credential {
         self.credential
@@ -183,13 +187,13 @@ impl Caller {
         self.origin
     }
 
-    /// The caller's own chart, for a patient.
+    /// The caller's own chart; none unless the caller is a patient.
     #[must_use]
     pub const fn own_chart(&self) -> Option<PatientId> {
         self.own_chart
     }
 
-    /// Whether the patient's care team includes the caller; no, while memberships are not loaded.
+    /// Whether the patient's care team includes the caller; false if memberships are not loaded.
     #[must_use]
     pub fn cares_for(&self, patient: PatientId) -> bool {
         self.care_team

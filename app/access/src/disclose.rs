@@ -1,4 +1,4 @@
-//! Disclosure: a value that may leave the process, because its event is on record.
+//! Disclosure: the release of values after their audit events are recorded.
 
 use std::fmt;
 
@@ -15,19 +15,22 @@ use crate::Record;
 use crate::Trail;
 use crate::refusals::record_refusal;
 
-/// A value whose disclosure is on record. [`disclose`] makes it, and an
-/// [`AuditReceipt`](crate::AuditReceipt) for what its write has stored.
-#[must_use = "a disclosure that is on record but not sent misleads its readers"]
+/// A value that may be sent to the caller: its disclosure is recorded, or it contains no PHI.
+///
+/// [`disclose`] and [`disclose_partial`] return it, [`AuditReceipt::disclose`](crate::AuditReceipt::disclose)
+/// for the records of a write, and `From<NotPhi<T>>` for a value without PHI. Closures given to
+/// [`Self::map`] and callers of [`Self::into_inner`] are trusted.
+#[must_use = "the audit trail lists a recorded disclosure even if it is not sent"]
 pub struct Disclosed<T>(T);
 
 impl<T> Disclosed<T> {
-    /// For the receipt of a write, whose event names the records.
+    /// The value of a disclosure that is recorded already: by the event of a write.
     pub(crate) const fn of_recorded(value: T) -> Self {
         Self(value)
     }
 
-    /// The value in another form, such as a page or a document: `form` adds nothing but what is on
-    /// record too.
+    /// The value in another form, such as a page or a document. `form` must add no PHI whose disclosure
+    /// is not recorded.
     pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Disclosed<U> {
         Disclosed(form(self.0))
     }
@@ -48,7 +51,7 @@ impl<T> Disclosed<T> {
     }
 }
 
-/// What is no PHI may leave the process without a record.
+/// A value without PHI may be sent without an audit event.
 impl<T> From<NotPhi<T>> for Disclosed<T> {
     fn from(value: NotPhi<T>) -> Self {
         Self(value.into_inner())
@@ -61,15 +64,15 @@ impl<T> fmt::Debug for Disclosed<T> {
     }
 }
 
-/// Records the disclosure of `records`, durably, and only then releases `value`.
+/// Records the disclosure of `records` durably, then returns `value`.
 ///
-/// `records` are all records that `value` was made from. Without any (a search without matches) the
-/// event names the permit's subject.
+/// `records` must be all records that `value` contains data of. If there are none, as for a search
+/// without matches, the event names the permit's subject.
 ///
 /// # Errors
 ///
-/// [`PermitError::Refused`] if one of the records is outside the permit; this is recorded too.
-/// [`PermitError::Trail`] if the event could not be recorded. Then `value` is dropped.
+/// [`PermitError::Refused`] if a record is outside the permit; the refusal is recorded.
+/// [`PermitError::Trail`] if the event could not be recorded. In both cases `value` is dropped.
 pub async fn disclose<T: Trail, A: Disclosing, V>(
     trail: &T,
     permitted: &Permitted<'_, A>,
@@ -79,8 +82,8 @@ pub async fn disclose<T: Trail, A: Disclosing, V>(
     release(trail, permitted, Outcome::Success, records, value).await
 }
 
-/// Like [`disclose`], for a value that lacks records which could not be opened. `records` includes
-/// these.
+/// Like [`disclose`], for a value without some records because they could not be opened. `records`
+/// includes these.
 ///
 /// # Errors
 ///
@@ -94,12 +97,12 @@ pub async fn disclose_partial<T: Trail, A: Disclosing, V>(
     release(trail, permitted, Outcome::Partial, records, value).await
 }
 
-/// The outcome of a permitted action that discloses and changes nothing.
+/// The outcome of a permitted action that neither disclosed nor changed a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unsuccessful {
-    /// No such record, or none of the caller's organization.
+    /// The caller's organization has no such record.
     NotFound,
-    /// An error.
+    /// The action failed.
     Failed,
 }
 
@@ -123,6 +126,7 @@ pub async fn record_unsuccessful<T: Trail, A: crate::Action>(
     trail.commit(event).await
 }
 
+/// Decides about each record, records the disclosure, and returns the value.
 async fn release<T: Trail, A: Disclosing, V>(
     trail: &T,
     permitted: &Permitted<'_, A>,
@@ -131,6 +135,7 @@ async fn release<T: Trail, A: Disclosing, V>(
     value: V,
 ) -> Result<Disclosed<V>, PermitError<T::Error>> {
     let (caller, action): (_, Action) = (permitted.caller(), permitted.audited());
+    // All decisions precede the event, so that a refused disclosure is never recorded as made.
     for record in records {
         if let Err(denial) = permitted.admits(record) {
             record_refusal(trail, caller, action, vec![record.reference()])

@@ -1,4 +1,4 @@
-//! Audit events of callers: made here and nowhere else.
+//! Audit events of callers. Only this crate constructs them.
 
 use std::net::IpAddr;
 
@@ -14,8 +14,8 @@ use crate::ids::OrganizationId;
 
 /// An audit event of a caller, not yet recorded.
 ///
-/// The event's `source` is empty: the client's address is beside it, because its pseudonym needs a
-/// key of the organization.
+/// The event's `source` is empty. The client's address is a separate field, because its pseudonym
+/// requires a key of the organization, which this crate does not have.
 #[derive(Clone, Debug)]
 pub struct CallerEvent {
     event: Event,
@@ -54,8 +54,8 @@ impl CallerEvent {
         }
     }
 
-    /// The event that stands for `suppressed` more like this one, about records it does not name.
-    pub(crate) fn standing_for(mut self, suppressed: u32) -> Self {
+    /// The event as the summary of `suppressed` further events like it, whose records it does not name.
+    pub(crate) fn into_summary(mut self, suppressed: u32) -> Self {
         self.event.suppressed = Some(suppressed);
         self.event.records = Vec::new();
         self
@@ -67,13 +67,13 @@ impl CallerEvent {
         &self.event
     }
 
-    /// The credential of the caller, by which a trail checks that it is still in force.
+    /// The caller's credential, by which a trail verifies that it is not revoked.
     #[must_use]
     pub const fn credential(&self) -> Credential {
         self.credential
     }
 
-    /// The event, the organization whose log it enters, and the client's address.
+    /// The event, the organization whose log records it, and the client's address.
     #[must_use]
     pub fn into_parts(self) -> (Event, OrganizationId, Option<IpAddr>) {
         (self.event, self.organization, self.source)

@@ -1,8 +1,7 @@
-//! The evidence that a [`Caller`](crate::Caller) is made from.
+//! The evidence from which a [`Caller`](crate::Caller) is constructed.
 //!
-//! The rows themselves belong to the database crate. An adapter names the row's type and reads the
-//! claims out of it; that the row was written by this stack is shown by `Verified`, which only the
-//! crate `phi` makes.
+//! The row types belong to the database crate. An adapter names a row type and reads its claims.
+//! `phi::Verified` is the evidence that this stack wrote the row; only the crate `phi` constructs it.
 
 use audit::Assurance;
 use time::OffsetDateTime;
@@ -16,14 +15,14 @@ pub trait SessionEvidence {
     /// The stored row.
     type Row;
 
-    /// The claims that the row makes.
+    /// The claims of the row.
     fn claims(row: &Self::Row) -> SessionClaims;
 }
 
 /// The claims of a session or token row.
 #[derive(Clone, Debug)]
 pub struct SessionClaims {
-    /// The organization that the session is confined to.
+    /// The organization of the session.
     pub organization: OrganizationId,
     /// The person who authenticated.
     pub person: Uuid,
@@ -44,7 +43,7 @@ pub trait PersonEvidence {
     /// The stored row.
     type Row;
 
-    /// The claims that the row makes.
+    /// The claims of the row.
     fn claims(row: &Self::Row) -> PersonClaims;
 }
 
@@ -57,9 +56,9 @@ pub struct PersonClaims {
     pub id: Uuid,
     /// The name of the person's role.
     pub role: String,
-    /// Whether the person may act at all.
+    /// Whether the person may sign in and act.
     pub active: bool,
-    /// The person's own chart, for a patient.
+    /// The person's own chart; none unless the person is a patient.
     pub own_chart: Option<PatientId>,
 }
 
@@ -68,7 +67,7 @@ pub trait CareTeamEvidence {
     /// The stored row.
     type Row;
 
-    /// The claims that the row makes.
+    /// The claims of the row.
     fn claims(row: &Self::Row) -> CareTeamClaims;
 }
 
@@ -79,16 +78,16 @@ pub struct CareTeamClaims {
     pub organization: OrganizationId,
     /// The member.
     pub person: Uuid,
-    /// The patient cared for.
+    /// The patient.
     pub patient: PatientId,
 }
 
-/// A session's or token's credential as stored: needed to end it, worthless to authenticate with.
+/// The stored credential of a session or token: sufficient to end it, useless to authenticate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Credential {
     /// The kind of credential.
     pub kind: CredentialKind,
-    /// The hash that the row is found by.
+    /// The hash by which the row is looked up.
     pub hash: [u8; 32],
 }
 
@@ -101,7 +100,7 @@ pub enum CredentialKind {
     Token,
 }
 
-/// The reason why verified rows do not make a caller.
+/// The reason why verified rows do not identify a caller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CallerError {
     /// The rows belong to different organizations.
@@ -110,7 +109,7 @@ pub enum CallerError {
     /// The rows are about different people.
     #[error("the rows are about different people")]
     OtherPerson,
-    /// The person may not act.
+    /// The person is deactivated.
     #[error("the person is not active")]
     Inactive,
     /// The person's role is not one of this release.

@@ -1,4 +1,4 @@
-//! The types of the crate `phi` that this crate is built on, imported in this one place.
+//! The types of the crate `phi` that this crate uses.
 
 pub(crate) use phi::OrganizationId;
 pub(crate) use phi::PatientId;

@@ -1,13 +1,13 @@
-//! The other value that may leave the process: one that is no PHI.
+//! Values without PHI, which may be sent without an audit event.
 
-/// A value without PHI, for a response that no event records.
+/// A value without PHI, for a response without an audit event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NotPhi<T>(T);
 
-/// A type whose every value is free of PHI.
+/// A type whose values cannot contain PHI.
 ///
-/// Implement it for a type that has no field for PHI, such as a sign-in page or a capability
-/// statement. Never for a type that holds any text or any bytes.
+/// Implement it only for types without a field for PHI, such as a status; never for types that contain
+/// arbitrary text or bytes.
 pub trait NotPhiData {}
 
 impl NotPhiData for () {}
@@ -28,8 +28,8 @@ impl<T> NotPhi<T> {
         Self(value)
     }
 
-    /// A value that could hold PHI and does not, for the `_reason` that the code states. Reviews
-    /// search for this name.
+    /// A value whose type could contain PHI. The caller asserts that the value does not, for the stated
+    /// `_reason`; the assertion is not checked, so reviews search for this name.
     #[must_use]
     pub const fn assert(value: T, _reason: &'static str) -> Self {
         Self(value)
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_without_phi_is_released_as_it_is() {
+    fn a_value_without_phi_is_returned_unchanged() {
         assert_eq!(NotPhi::new((404, "not found")).into_inner().0, 404);
         let asset = NotPhi::assert(vec![1], "an asset of the build");
         assert_eq!(asset.into_inner(), [1]);

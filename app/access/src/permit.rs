@@ -15,10 +15,10 @@ use crate::authorize;
 use crate::ids::PatientId;
 use crate::refusals::record_refusal;
 
-/// Evidence that the policy allows `caller` the action `A` on a subject. [`permit`] makes it.
+/// Evidence that the policy allows `caller` the action `A` on a subject. Only [`permit`] constructs it.
 ///
-/// A subject may leave the patient open, because a record's patient is known only once its row is
-/// read. Disclosing and writing decide again, about each record.
+/// The subject may have no patient, because the patient of a record is known only after its row is
+/// read. Disclosures and writes therefore decide again about each record.
 #[derive(Debug)]
 #[must_use = "a permit is what allows an action"]
 pub struct Permitted<'caller, A> {
@@ -32,37 +32,37 @@ pub struct Permitted<'caller, A> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Denial {
     /// The role has no permission for the operation on this class.
-    #[error("the role does not permit it")]
+    #[error("the role does not permit the action")]
     Role,
     /// The subject belongs to another organization.
     #[error("the subject belongs to another organization")]
     Organization,
-    /// The subject is not among the records that the permission reaches.
-    #[error("the subject is out of the permission's reach")]
+    /// The permission does not reach the subject.
+    #[error("the permission does not reach the subject")]
     Reach,
     /// A stronger authentication is required.
     #[error("a stronger authentication is required")]
     Assurance,
-    /// A record is not of the patient that the permit is about.
-    #[error("the record belongs to another patient than the permit")]
+    /// A record belongs to another patient than the permit's.
+    #[error("the record belongs to another patient than the permit's")]
     Patient,
-    /// The permits of one write are none, or of several callers.
-    #[error("a write needs permits, all of one caller")]
+    /// A write has no permits, or permits of several callers.
+    #[error("a write requires permits of one caller")]
     Permits,
 }
 
 /// The reason why an action is not allowed.
 #[derive(Debug, thiserror::Error)]
 pub enum PermitError<E> {
-    /// The policy refuses it. The refusal is recorded, or counted against the caller's budget.
+    /// The policy refuses the action. The refusal is recorded, or counted in the caller's budget.
     #[error("refused: {0}")]
     Refused(Denial),
-    /// The event could not be recorded; so nothing may be done or disclosed.
+    /// The event could not be recorded, so the action must not be done and nothing be disclosed.
     #[error("the audit trail is unavailable")]
     Trail(#[source] E),
 }
 
-/// Decides whether `caller` may do the action on `subject`, and records a refusal.
+/// Decides whether `caller` may do an action on `subject`; records a refusal.
 ///
 /// # Errors
 ///
@@ -90,10 +90,10 @@ pub async fn permit<'caller, T: Trail, A: Action>(
     }
 }
 
-/// Decides whether `caller` may read or write some of `contents`: what is decided before it is known what a request
-/// contains. A refusal is recorded as one of the action on `request`.
+/// Decides whether `caller` may read or write any of `contents`, before the body of a request is read. A refusal is
+/// recorded as a refusal of the action on `request`.
 ///
-/// It permits nothing by itself: each record in the request needs its own permit.
+/// Permits nothing: each record of the request requires its own permit.
 ///
 /// # Errors
 ///
@@ -105,6 +105,7 @@ pub async fn admit<T: Trail, A: Action>(
     request: Subject,
     contents: impl IntoIterator<Item = Subject>,
 ) -> Result<(), PermitError<T::Error>> {
+    // A Bundle can contain reads as well as writes.
     let operations = [Operation::Read, Operation::Write];
     let may = |subject: Subject| {
         let mut decisions = operations.iter().map(|it| decide(caller, *it, &subject));
@@ -121,7 +122,7 @@ pub async fn admit<T: Trail, A: Action>(
 }
 
 impl<'caller, A: Action> Permitted<'caller, A> {
-    /// The caller that the permit is bound to.
+    /// The caller of the permit.
     #[must_use]
     pub const fn caller(&self) -> &'caller Caller {
         self.caller
@@ -133,7 +134,7 @@ impl<'caller, A: Action> Permitted<'caller, A> {
         &self.subject
     }
 
-    /// The fields that may be disclosed or written; the service removes the others.
+    /// The fields that may be disclosed or written. The service must remove the others.
     #[must_use]
     pub const fn fields(&self) -> Fields {
         self.permission.fields
@@ -145,8 +146,8 @@ impl<'caller, A: Action> Permitted<'caller, A> {
         self.permission.reach
     }
 
-    /// Whether records of this patient may be disclosed or written under the permit: a service can
-    /// leave out the others before it opens anything.
+    /// Whether records of this patient may be disclosed or written under the permit, so that a service
+    /// can omit the others before it opens them.
     #[must_use]
     pub fn includes(&self, patient: PatientId) -> bool {
         self.admits(&Record::from(self.subject.patient(patient)))
@@ -159,8 +160,9 @@ impl<'caller, A: Action> Permitted<'caller, A> {
 
     /// Decides about one record that is disclosed or written under the permit.
     ///
-    /// A record of another class is admitted if the caller may act on it in the same way, or read it
-    /// by itself: a chart contains records of several classes, and a list may name people.
+    /// A record of another class is admitted if the policy allows the same operation on it, or, unless
+    /// the action is a write, reading it: a chart contains records of several classes, and the audit
+    /// trail names people.
     pub(crate) fn admits(&self, record: &Record) -> Result<(), Denial> {
         let subject = &record.subject;
         if let (Some(permitted), Some(patient)) = (self.subject.patient, subject.patient)
@@ -182,7 +184,7 @@ impl<'caller, A: Action> Permitted<'caller, A> {
     }
 }
 
-/// The policy's decision about a caller and a subject, which may leave patient and id open.
+/// The policy's decision about a caller and a subject, which may have no patient and no id.
 fn decide(caller: &Caller, operation: Operation, subject: &Subject) -> Result<Permission, Denial> {
     if subject.organization != caller.organization() {
         return Err(Denial::Organization);
@@ -197,7 +199,7 @@ fn decide(caller: &Caller, operation: Operation, subject: &Subject) -> Result<Pe
     Ok(permission)
 }
 
-/// Whether the reach includes the subject; none if the subject leaves it open.
+/// Whether the reach includes the subject; none if the subject lacks the patient or id that decides.
 fn reaches(caller: &Caller, reach: Reach, subject: &Subject) -> Option<bool> {
     match reach {
         Reach::Organization => Some(true),

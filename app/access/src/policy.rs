@@ -15,12 +15,12 @@ pub enum Operation {
     Write,
 }
 
-/// Records that are granted together.
+/// A class of records that the policy grants together.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum DataClass {
     /// Patients: names, birth dates, identifiers, addresses.
     Demographics,
-    /// Everything else in a chart.
+    /// All other records of a chart.
     Clinical,
     /// Practitioners, organizations, locations.
     Directory,
@@ -34,7 +34,7 @@ pub enum DataClass {
     Audit,
     /// The accounting of disclosures of charts (45 CFR 164.528).
     Disclosures,
-    /// The states of keys, and operations on them. Never key material.
+    /// The states of keys, and operations on keys; never key material.
     Keys,
     /// Evidence of controls: checkpoints, test reports, drills.
     Evidence,
@@ -82,13 +82,13 @@ pub enum Reach {
     OwnAccount,
 }
 
-/// The fields of a record that a permission covers. The service that discloses the record removes
+/// The fields of a record that a permission covers. The service that discloses the record must remove
 /// the others.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Fields {
     /// All fields.
     All,
-    /// Of a patient: name, birth date, medical record number and address; nothing else.
+    /// Name, birth date, medical record number and address of a patient only.
     Minimum,
     /// Names only.
     Names,
@@ -106,7 +106,7 @@ pub enum AssuranceLevel {
 impl From<Assurance> for AssuranceLevel {
     fn from(assurance: Assurance) -> Self {
         match assurance {
-            // A method of a later release counts as the weakest.
+            // A method that this release does not know counts as the weakest.
             Assurance::Password
             | Assurance::Token
             | Assurance::ClientAssertion
@@ -151,7 +151,7 @@ macro_rules! policy {
     };
 }
 
-// The whole policy. Anything that no row grants is refused.
+// The complete policy. What no row grants is refused.
 policy! {
 // roles             operations          data classes                         reach         fields   assurance
   [Clinician]        [Read List Write]   [Demographics Clinical Directory]    Organization  All      SingleFactor;
@@ -179,7 +179,7 @@ policy! {
                      [Read List Write]   [Account]                            OwnAccount    All      SingleFactor;
 }
 
-/// Roles that the policy grants nothing: a machine client gets rows here once its scopes are stored.
+/// Roles without permissions: machine clients are granted rows when their scopes are stored.
 #[cfg(test)]
 const WITHOUT_PERMISSIONS: &[Role] = &[Role::Service];
 

@@ -1,8 +1,8 @@
-//! The budget of refusals that are recorded one by one.
+//! The budget of individually recorded refusals.
 //!
-//! A caller that is refused a thousand times a minute would fill the trail. The first refusals of a
-//! minute are recorded each; the others are counted and recorded together as one event, "and n
-//! more", after the minute. The count lives in memory: a crash loses it, never the first ones.
+//! A caller that is refused a thousand times a minute must not fill the trail. The first refusals of a
+//! minute are recorded individually. The others are counted, and after the minute one event records
+//! their number. The counts are kept in memory: a crash loses them, but no recorded refusal.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -27,22 +27,27 @@ const WINDOW: Duration = Duration::MINUTE;
 #[derive(Debug)]
 pub struct RefusalBudget {
     per_minute: u32,
-    windows: Mutex<HashMap<Key, Window>>,
+    windows: Mutex<HashMap<CallerKey, Window>>,
 }
 
-/// A caller across requests: organization and person.
-type Key = (Uuid, Option<Uuid>);
+/// The identity of a caller across requests.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct CallerKey {
+    organization: Uuid,
+    person: Option<Uuid>,
+}
 
+/// The refusals of one caller in one window.
 #[derive(Debug)]
 struct Window {
     began: OffsetDateTime,
     recorded: u32,
     suppressed: u32,
-    /// The latest suppressed event, which the summary is made of.
+    /// The latest suppressed event, from which the summary is made.
     latest: Option<CallerEvent>,
 }
 
-/// The events to record now: at most the summary of an ended window and the refusal itself.
+/// The events to record after a refusal: the summary of an ended window, and the refusal itself.
 #[derive(Debug, Default)]
 struct Admitted {
     summary: Option<CallerEvent>,
@@ -52,9 +57,9 @@ struct Admitted {
 /// The windows that [`flush_refusals`] ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Windows {
-    /// Those whose minute is over: for a task that runs every minute.
+    /// Windows that are over, for a task that runs every minute.
     Ended,
-    /// All: for the shutdown.
+    /// All windows, for the shutdown.
     All,
 }
 
@@ -68,14 +73,15 @@ impl RefusalBudget {
         }
     }
 
-    /// Counts a refusal, at the time of its event.
+    /// Counts a refusal at the time of its event.
     fn admit(&self, event: CallerEvent) -> Admitted {
         let now = event.event().at;
         let mut windows = self.lock();
         let window = windows
-            .entry(key(&event))
+            .entry(CallerKey::of(&event))
             .or_insert_with(|| Window::begin(now));
         let mut admitted = Admitted::default();
+        // The task that ends windows may be late, so an ended window is also replaced here.
         if window.has_ended(now) {
             admitted.summary = std::mem::replace(window, Window::begin(now)).summary();
         }
@@ -96,17 +102,17 @@ impl RefusalBudget {
             .collect()
     }
 
-    /// Counts a summary again that could not be recorded.
+    /// Restores the count of a summary that could not be recorded.
     fn restore(&self, summary: CallerEvent) {
         let (at, count) = (summary.event().at, summary.event().suppressed);
         self.lock()
-            .entry(key(&summary))
+            .entry(CallerKey::of(&summary))
             .or_insert_with(|| Window::begin(at))
             .suppress(count.unwrap_or_default(), summary);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Window>> {
-        // A panic elsewhere leaves counts that are off by one at most.
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallerKey, Window>> {
+        // Poisoning is ignored: after a panic, a count is off by one at most.
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,12 +137,17 @@ impl Window {
     }
 
     fn summary(self) -> Option<CallerEvent> {
-        Some(self.latest?.standing_for(self.suppressed))
+        Some(self.latest?.into_summary(self.suppressed))
     }
 }
 
-fn key(event: &CallerEvent) -> Key {
-    (event.event().organization, event.event().person)
+impl CallerKey {
+    fn of(event: &CallerEvent) -> Self {
+        Self {
+            organization: event.event().organization,
+            person: event.event().person,
+        }
+    }
 }
 
 /// Records a refusal within the caller's budget.
@@ -157,11 +168,11 @@ pub(crate) async fn record_refusal<T: Trail>(
     Ok(())
 }
 
-/// Records the refusals that were counted but not recorded, one event for each caller.
+/// Records the counted refusals, one summary event for each caller.
 ///
 /// # Errors
 ///
-/// The trail's error; the counts that were not recorded are kept.
+/// The trail's error. Counts that were not recorded are kept.
 pub async fn flush_refusals<T: Trail>(trail: &T, which: Windows) -> Result<(), T::Error> {
     let mut result = Ok(());
     for summary in trail.refusals().take(which, trail.now()) {

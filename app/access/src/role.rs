@@ -5,8 +5,7 @@ use std::str::FromStr;
 
 use audit::PurposeOfUse;
 
-/// Declares each role once: its name as stored and sent, its name for people, and its default
-/// purpose of use.
+/// Declares the roles: each with its stored name, its display name and its default purpose of use.
 macro_rules! roles {
     ($($(#[$doc:meta])* $role:ident $name:literal $label:literal $purpose:ident;)*) => {
         /// A caller's role in its organization (45 CFR 164.308(a)(4)(ii)).
@@ -19,7 +18,7 @@ macro_rules! roles {
             /// Every role.
             pub const ALL: &[Self] = &[$(Self::$role),*];
 
-            /// The role's name, as stored and as sent.
+            /// The name in storage and in APIs.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -27,7 +26,7 @@ macro_rules! roles {
                 }
             }
 
-            /// The role's name for people.
+            /// The display name.
             #[must_use]
             pub const fn label(self) -> &'static str {
                 match self {
@@ -35,7 +34,7 @@ macro_rules! roles {
                 }
             }
 
-            /// The purpose for which callers in this role access records unless they state another.
+            /// The purpose of use of callers in this role.
             #[must_use]
             pub const fn purpose(self) -> PurposeOfUse {
                 match self {
@@ -59,7 +58,7 @@ roles! {
     SecurityAdmin "security_admin" "Security administrator" Administration;
     /// Reads evidence of the stack's controls; no PHI.
     Auditor "auditor" "Auditor" Operations;
-    /// A patient: the own chart, and the list of its disclosures.
+    /// A patient: the own chart, and the accounting of its disclosures.
     Patient "patient" "Patient" PatientRequest;
     /// A machine client.
     Service "service" "Service" Operations;
@@ -71,13 +70,13 @@ impl fmt::Display for Role {
     }
 }
 
-/// The error for a name that is no role's.
+/// The error for an unknown role name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UnknownRole;
 
 impl fmt::Display for UnknownRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a role is one of ")?;
+        f.write_str("a role must be one of ")?;
         for (index, role) in Role::ALL.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{role}")?;

@@ -1,4 +1,4 @@
-//! The subject of an action, and the records that it touches.
+//! The subject of an action, and the records concerned.
 
 use audit::RecordReference;
 use uuid::Uuid;
@@ -7,24 +7,24 @@ use crate::DataClass;
 use crate::ids::OrganizationId;
 use crate::ids::PatientId;
 
-/// The subject that a caller asks to act on. A request, not evidence: [`permit`](crate::permit)
+/// The subject on which a caller requests an action. It is not evidence: [`permit`](crate::permit)
 /// decides about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Subject {
-    /// The FHIR resource type, or another kind of record in lower case (`chart`, `person`, `audit`).
+    /// The kind of record: a FHIR resource type, or `chart`, `person`, `audit`.
     pub kind: &'static str,
-    /// The class that the policy decides by.
+    /// The data class, by which the policy decides.
     pub class: DataClass,
     /// The organization that the records belong to.
     pub organization: OrganizationId,
-    /// The patient that the records belong to; none if there is none, or while it is unknown.
+    /// The patient that the records belong to; none if they belong to no patient, or if it is unknown.
     pub patient: Option<PatientId>,
-    /// The record's id; none for more than one record.
+    /// The record's id; none for several records.
     pub id: Option<Uuid>,
 }
 
 impl Subject {
-    /// The records of a kind and class in an organization.
+    /// All records of a kind and class in an organization.
     #[must_use]
     pub const fn of(kind: &'static str, class: DataClass, organization: OrganizationId) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Subject {
         }
     }
 
-    /// Those that belong to a patient.
+    /// The records of the subject that belong to a patient.
     #[must_use]
     pub const fn patient(self, patient: PatientId) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Subject {
         }
     }
 
-    /// The one with this id.
+    /// The record of the subject with this id.
     #[must_use]
     pub const fn id(self, id: Uuid) -> Self {
         Self {
@@ -64,10 +64,10 @@ impl Subject {
     }
 }
 
-/// A record that is disclosed or written: the subject that it is, at one version.
+/// A record that is disclosed or written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Record {
-    /// The record as a subject: its own class, patient and id.
+    /// The record's kind, class, organization, patient and id.
     pub subject: Subject,
     /// The version; none for records without versions.
     pub version: Option<u32>,

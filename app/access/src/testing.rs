@@ -24,7 +24,7 @@ use crate::Trail;
 use crate::ids::OrganizationId;
 use crate::ids::PatientId;
 
-/// The person that all claims below are about.
+/// The person of all claims below.
 const PERSON: Uuid = Uuid::from_u128(0x5045_5253);
 
 /// The claims of a session of [`person`].
@@ -114,7 +114,7 @@ impl MemoryTrail {
         }
     }
 
-    /// A trail that records nothing.
+    /// A trail whose commits fail.
     pub(crate) fn failing() -> Self {
         let trail = Self::default();
         trail.fail(true);
@@ -126,12 +126,12 @@ impl MemoryTrail {
         self.with(|state| state.fails = fails);
     }
 
-    /// Moves the clock.
+    /// Advances the clock.
     pub(crate) fn advance(&self, by: Duration) {
         self.with(|state| state.now += by);
     }
 
-    /// The events recorded.
+    /// The recorded events.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.with(|state| state.events.clone())
     }

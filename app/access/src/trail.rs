@@ -1,4 +1,4 @@
-//! The audit trail, as this crate needs it.
+//! The interface of the audit trail.
 
 use audit::Action;
 use audit::Outcome;
@@ -18,14 +18,14 @@ pub trait Trail: Sync {
     /// Records an event durably.
     fn commit(&self, event: CallerEvent) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// The current time: the time of events.
+    /// The current time, which events get.
     fn now(&self) -> OffsetDateTime;
 
     /// The budget of individually recorded refusals.
     fn refusals(&self) -> &RefusalBudget;
 }
 
-/// The event of a caller that ends its session or revokes its token, for the transaction that does so.
+/// The event of a caller that ends its own session or token, for the transaction that does so.
 #[must_use]
 pub fn sign_out_event(caller: &Caller, at: OffsetDateTime) -> CallerEvent {
     CallerEvent::new(caller, at, Action::SignOut, Outcome::Success, Vec::new())

@@ -1,4 +1,4 @@
-//! Writes: the event that a write's transaction commits, and the receipt for it.
+//! Writes: the audit event that the transaction of a write commits, and the receipt.
 
 use std::ptr;
 
@@ -18,9 +18,9 @@ use crate::Trail;
 use crate::action;
 use crate::refusals::record_refusal;
 
-/// A permitted write of records, whose event has yet to be committed with it.
+/// A permitted write whose event is not committed yet.
 #[derive(Debug)]
-#[must_use = "a write is done by committing it"]
+#[must_use = "a write has no effect until it is committed"]
 pub struct WriteRecord<'caller> {
     caller: &'caller Caller,
     at: OffsetDateTime,
@@ -28,17 +28,17 @@ pub struct WriteRecord<'caller> {
     records: Vec<RecordReference>,
 }
 
-/// Evidence that a write is durable together with its audit event.
+/// Evidence that a write and its audit event are durable.
 #[derive(Debug)]
-#[must_use = "a receipt is what allows a disclosure"]
+#[must_use = "a receipt permits the disclosure of the written records"]
 pub struct AuditReceipt(());
 
 /// Decides about each record under its permit, and prepares one event for all of them.
 ///
 /// # Errors
 ///
-/// [`PermitError::Refused`] if a record is outside its permit, which is recorded, or if the permits
-/// are none or of several callers. [`PermitError::Trail`] if a refusal could not be recorded.
+/// [`PermitError::Refused`] if a record is outside its permit, which is recorded, or if there are no
+/// permits or permits of several callers. [`PermitError::Trail`] if a refusal could not be recorded.
 pub async fn record_write<'caller, T: Trail>(
     trail: &T,
     writes: &[(&Permitted<'caller, action::Write>, Record)],
@@ -48,6 +48,7 @@ pub async fn record_write<'caller, T: Trail>(
     };
     let (caller, action) = (first.caller(), first.audited());
     for (permitted, record) in writes {
+        // By address: the same person in another request is another caller, with its own origin.
         if !ptr::eq(permitted.caller(), caller) {
             return Err(PermitError::Refused(Denial::Permits));
         }
@@ -69,8 +70,9 @@ pub async fn record_write<'caller, T: Trail>(
     })
 }
 
-/// Records that a permitted write was refused because it contradicts what is stored. Counts against the caller's
-/// budget of refusals: the answer says something of what is stored, and could be asked for a thousand times a minute.
+/// Records that a permitted write was refused because it conflicts with stored records. It counts in the caller's budget
+/// of refusals: the response discloses something about stored records, and a client may repeat the request a thousand
+/// times a minute.
 ///
 /// # Errors
 ///
@@ -85,13 +87,13 @@ pub async fn record_refused_write<T: Trail>(
 }
 
 impl WriteRecord<'_> {
-    /// Runs `transaction`, which writes the records and commits this event with them.
+    /// Runs `transaction`, which must commit the records together with the event.
     ///
     /// `transaction` is trusted to return `Ok` only after the commit.
     ///
     /// # Errors
     ///
-    /// The transaction's error; then there is no receipt.
+    /// The error of the transaction.
     pub async fn commit<V, E, F>(
         self,
         transaction: impl FnOnce(CallerEvent) -> F,
@@ -113,7 +115,7 @@ impl WriteRecord<'_> {
 }
 
 impl AuditReceipt {
-    /// Releases the written records themselves, for the response to the write.
+    /// The written records as a disclosure, for the response to the write.
     pub fn disclose<V>(self, written: V) -> Disclosed<V> {
         Disclosed::of_recorded(written)
     }
@@ -133,7 +135,7 @@ mod tests {
     use crate::testing::subject;
 
     #[tokio::test]
-    async fn a_bundle_is_written_with_one_event_for_all_its_permits() {
+    async fn a_write_of_several_permits_has_one_event() {
         let trail = MemoryTrail::default();
         let caller = caller(Role::Clinician);
         let patient = subject(&caller, DataClass::Demographics).patient(PatientId::random());
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_transaction_gives_no_receipt() {
+    async fn a_failed_transaction_returns_no_receipt() {
         let trail = MemoryTrail::default();
         let caller = caller(Role::Clinician);
         let note = subject(&caller, DataClass::Clinical);
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_contradicts_what_is_stored_is_recorded_as_refused() {
+    async fn a_write_that_conflicts_with_stored_records_is_recorded_as_refused() {
         let trail = MemoryTrail::default();
         let caller = caller(Role::Clinician);
         let note = subject(&caller, DataClass::Clinical).patient(PatientId::random());
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_readable_record_is_not_therefore_writable() {
+    async fn a_record_that_may_be_read_may_not_be_written() {
         let trail = MemoryTrail::default();
         let caller = caller(Role::FrontDesk);
         let patient = subject(&caller, DataClass::Demographics);
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn permits_of_two_callers_or_none_make_no_write() {
+    async fn a_write_requires_permits_of_one_caller() {
         let trail = MemoryTrail::default();
         let (one, other) = (caller(Role::Clinician), caller(Role::Clinician));
         let (first, second) = (

@@ -1,4 +1,4 @@
-//! The part of an event that is sealed, and the commitment that stands for it in the log.
+//! The body of an event, which is sealed, and the commitment to it, which the log contains.
 
 use std::fmt;
 
@@ -21,21 +21,19 @@ const SALT_LABEL: &[u8] = b"audit-salt/1";
 /// The length of a seed or a salt, in bytes.
 pub(crate) const SALT_BYTES: usize = 32;
 
-/// 32 random bytes that all salts of one body are derived from.
+/// The random bytes from which all salts of one body are derived.
 ///
 /// Without salts, a reader of the log could confirm a guessed part. The seed is sealed with the
-/// body and stands in no proof.
+/// body, and no proof contains it.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Seed(pub [u8; SALT_BYTES]);
 
 impl Seed {
     /// The salt of one part: `HMAC-SHA-256(seed, "audit-salt/1" | index u32)`.
     fn salt(&self, index: u32) -> [u8; SALT_BYTES] {
-        // HMAC pads a key with zeros to its block; padding it here makes the call infallible.
-        let mut block = [0; 64];
-        let (start, _) = block.split_at_mut(SALT_BYTES);
-        start.copy_from_slice(&self.0);
-        let mut mac = Hmac::<Sha256>::new((&block).into());
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
+            unreachable!("HMAC takes keys of any length");
+        };
         mac.update(SALT_LABEL);
         mac.update(&index.to_be_bytes());
         mac.finalize().into_bytes().into()
@@ -78,16 +76,16 @@ struct EncodedPart {
     bytes: Vec<u8>,
 }
 
-/// The reason why an event has no body, or bytes are not one.
+/// An event has no body, or bytes are not the expected body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BodyError {
     /// The event cannot be encoded: its time lies outside the years 0 to 9999, or it has a code of a later release.
     #[error("this audit event has no encoding")]
     Unencodable,
-    /// The bytes are not the body of an event.
+    /// The bytes are not a body.
     #[error("these bytes are not the body of an audit event")]
     Malformed,
-    /// A well-formed body, but not the one that was committed to.
+    /// The body is well-formed, and not the one that the log entry commits to.
     #[error("the body is not the one that its log entry commits to")]
     Uncommitted,
 }
@@ -123,7 +121,7 @@ impl Body {
         bytes
     }
 
-    /// Reads an opened body back and checks it against its log entry.
+    /// Decodes an opened body and verifies it against the commitment in its log entry.
     ///
     /// # Errors
     ///
@@ -137,7 +135,7 @@ impl Body {
         }
     }
 
-    /// The event of an opened body, checked against its log entry.
+    /// The event of an opened body, verified against the commitment in its log entry.
     ///
     /// # Errors
     ///
@@ -151,21 +149,21 @@ impl Body {
         event_of(&parts).ok_or(BodyError::Malformed)
     }
 
-    /// The commitment that enters the log in the body's place.
+    /// The commitment to the body, which the log entry contains.
     #[must_use]
     pub fn commitment(&self) -> Commitment {
         let leaves = self.leaves();
         Commitment::of_root(index_u32(leaves.len()), &merkle::root(&leaves))
     }
 
-    /// The proof of the record reference at `record`; none if the event names fewer records.
+    /// The proof of the record reference at index `record`; `None` if the event names fewer records.
     #[must_use]
     pub fn prove(&self, record: usize) -> Option<PartProof> {
         let header = self.parts.iter().take_while(|it| !it.part.is_record());
         self.prove_part(header.count().checked_add(record)?)
     }
 
-    /// The proof of the header field with this label; none if it has no value.
+    /// The proof of the header field with this label; `None` if it has no value.
     #[must_use]
     pub fn prove_field(&self, label: &str) -> Option<PartProof> {
         let named = |it: &EncodedPart| !it.part.is_record() && it.part.label() == label;

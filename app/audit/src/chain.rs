@@ -1,4 +1,4 @@
-//! The hash chain: entries that each contain the hash of the entry before.
+//! The hash chain: log entries that each contain the hash of the entry before.
 
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::Commitment;
 use crate::RowsCommitment;
 
-/// An event without a place in a chain.
+/// An event that has no place in a chain yet.
 #[derive(Clone, Copy, Debug)]
 pub struct UnplacedEvent {
     /// The event's own id; also the row id under which its body is sealed.
@@ -24,12 +24,12 @@ pub struct UnplacedEvent {
     pub rows: RowsCommitment,
 }
 
-/// An event in its place in a chain: the part of it that is stored in the clear.
+/// A log entry: an event's place in a chain and its commitments, stored in the clear.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
     /// The chain's id.
     pub chain: Uuid,
-    /// 0, 1, 2, … without gaps.
+    /// The entry's position in the chain: from 0, without gaps.
     pub counter: u64,
     /// The hash of the entry before; zeros for the first.
     pub previous: [u8; 32],
@@ -46,7 +46,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The bytes that are hashed and authenticated.
+    /// The encoding, which is hashed and authenticated.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = b"audit-entry/2".to_vec();
@@ -61,7 +61,7 @@ impl Entry {
         bytes
     }
 
-    /// The event's time; none for a number outside the calendar.
+    /// The event's time; `None` for a number outside the calendar.
     #[must_use]
     pub fn at(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.at_micros) * 1_000).ok()
@@ -81,7 +81,7 @@ impl Entry {
     }
 }
 
-/// The end of one chain. It advances only when the caller reports that an entry is committed.
+/// The end of one chain: what the next entry follows. It advances only when the caller reports a commit.
 #[derive(Clone, Debug)]
 pub struct HashChain {
     id: Uuid,

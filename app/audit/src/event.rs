@@ -1,4 +1,4 @@
-//! The event: one access to records, or one decision about access.
+//! The audit event and its codes.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -6,20 +6,20 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// One access to records, or one decision about access (45 CFR 164.312(b), 164.528).
+/// An audit event: one access to records, or one decision about access (45 CFR 164.312(b), 164.528).
 ///
 /// Every field but the records is a *header field*: a part of its own in the event's commitment,
 /// labelled with the field's name.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Event {
-    /// The time, in UTC, to the microsecond: what is finer is cut off when the event is encoded.
+    /// The time, in UTC. The encoding truncates it to microseconds.
     #[serde(with = "timestamp")]
     pub at: OffsetDateTime,
-    /// The request id that the web tier assigned, also found in both tiers' logs.
+    /// The request id, which the logs of both tiers contain, too.
     pub request: Uuid,
     /// The organization that the event's records belong to, and whose log it enters.
     pub organization: Uuid,
-    /// The person: of a refused sign-in, the one whose account it concerns. Absent if there is no such account.
+    /// The person; for a refused sign-in, the one whose account it concerns. Absent if there is no such account.
     pub person: Option<Uuid>,
     /// The person's role.
     pub role: Option<String>,
@@ -29,20 +29,20 @@ pub struct Event {
     pub assurance: Option<Assurance>,
     /// A keyed pseudonym of the client's address, in hex.
     pub source: Option<String>,
-    /// The action done or attempted.
+    /// The action, done or attempted.
     pub action: Action,
-    /// The action's result.
+    /// The result of the action.
     pub outcome: Outcome,
     /// The reason for the access (HL7 v3 `PurposeOfUse`).
     pub purpose: PurposeOfUse,
-    /// The number of further refusals that this one event stands for ("and n more").
+    /// The number of further refusals that this event represents ("and n more").
     pub suppressed: Option<u32>,
-    /// The records concerned, in the order they were touched.
+    /// The records concerned, in the order of access.
     pub records: Vec<RecordReference>,
 }
 
-/// A record's identity, without any of its content.
-// The fields stand in the order of their names: the encoding of RFC 8785 takes it from here.
+/// The identity of a record, without its content.
+// The fields are in the order of their names: the encoding takes the member order of RFC 8785 from here.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct RecordReference {
     /// The record's id; absent for an access to the kind as a whole.
@@ -69,12 +69,12 @@ pub enum Assurance {
     Token,
     /// A signed assertion of a machine client (RFC 7523).
     ClientAssertion,
-    /// A method that this release does not know: read, and never written.
+    /// A method that this release does not know. Decoded, and never written.
     #[serde(other)]
     Unknown,
 }
 
-/// An action done or attempted.
+/// An action, done or attempted.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -94,7 +94,7 @@ pub enum Action {
     Search,
     /// An organization, a person or a client was set up or changed by an operator.
     Provision,
-    /// The digests of living rows were carried forward into a newer part of the log.
+    /// The digests of stored rows were repeated in a newer part of the log.
     Attest,
     /// A key was made, rotated, retired or destroyed.
     KeyOperation,
@@ -105,12 +105,12 @@ pub enum Action {
     /// An action of the build that the upgrade test runs beside this one.
     #[cfg(feature = "next-release")]
     NextRelease,
-    /// An action that this release does not know: read, and never written.
+    /// An action that this release does not know. Decoded, and never written.
     #[serde(other)]
     Unknown,
 }
 
-/// An action's result.
+/// The result of an action.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -120,11 +120,11 @@ pub enum Outcome {
     Partial,
     /// Refused: the access policy does not allow it.
     Refused,
-    /// No such record, or none of this organization.
+    /// The organization has no such record.
     NotFound,
     /// Allowed, but not done because of an error.
     Failed,
-    /// A result that this release does not know: read, and never written.
+    /// A result that this release does not know. Decoded, and never written.
     #[serde(other)]
     Unknown,
 }
@@ -147,14 +147,14 @@ pub enum PurposeOfUse {
     /// A patient's request about the patient's own records.
     #[serde(rename = "PATRQT")]
     PatientRequest,
-    /// A reason that this release does not know: read, and never written.
+    /// A reason that this release does not know. Decoded, and never written.
     #[serde(other, rename = "unknown")]
     Unknown,
 }
 
 impl Event {
-    /// Whether this release knows every code of the event. A code that it does not know was written by a later
-    /// release; encoded again, it would be another event.
+    /// Whether this release knows every code of the event. An unknown code was written by a later release; encoded
+    /// again, the event would be another one.
     pub(crate) fn is_known(&self) -> bool {
         self.action != Action::Unknown
             && self.outcome != Outcome::Unknown
@@ -163,7 +163,7 @@ impl Event {
     }
 }
 
-/// The one text form of an event's time: RFC 3339 in UTC with exactly six decimals.
+/// The text form of an event's time: RFC 3339 in UTC with exactly six decimals.
 pub(crate) mod timestamp {
     use serde::Deserialize as _;
     use serde::Deserializer;

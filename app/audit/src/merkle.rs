@@ -25,7 +25,7 @@ fn node(left: &Hash, right: &Hash) -> Hash {
         .into()
 }
 
-/// The tree's root; for no leaves, the hash of nothing.
+/// The root of the tree; of no leaves, the hash of the empty string.
 pub(crate) fn root(leaves: &[Hash]) -> Hash {
     match leaves {
         [] => Sha256::digest([]).into(),
@@ -37,7 +37,7 @@ pub(crate) fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// The audit path of the leaf at `index`, from the leaf to the root; none if there is no such leaf.
+/// The audit path of the leaf at `index`, from the leaf to the root; `None` if there is no such leaf.
 pub(crate) fn path(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     if index >= leaves.len() {
         return None;
@@ -56,8 +56,8 @@ pub(crate) fn path(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     Some(path)
 }
 
-/// The root of the tree of `size` leaves that has `leaf` at `index` and this audit path; none if
-/// the path's length is not that of the index and the size.
+/// The root of the tree of `size` leaves that has `leaf` at `index` and this audit path; `None` if
+/// the path's length does not fit the index and the size.
 pub(crate) fn root_from_path(leaf: Hash, index: u32, size: u32, path: &[Hash]) -> Option<Hash> {
     if index >= size {
         return None;

@@ -1,4 +1,4 @@
-//! The parts that an event is committed to: each header field, then each record reference.
+//! The parts of an event, which its commitment covers: each header field, then each record reference.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,7 +33,7 @@ impl Part {
         &self.value
     }
 
-    /// The record reference; none if the part is a header field.
+    /// The record reference; `None` for a header field.
     #[must_use]
     pub fn record(&self) -> Option<RecordReference> {
         self.is_record().then(|| self.read()).flatten()
@@ -43,7 +43,7 @@ impl Part {
         self.label == RECORD
     }
 
-    /// `length of label u8 | label | JSON`; none if the label is too long.
+    /// The encoding `length of label u8 | label | JSON`; `None` if the label is too long.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let length = u8::try_from(self.label.len()).ok()?;
         let mut bytes = vec![length];
@@ -72,13 +72,13 @@ impl std::fmt::Debug for Part {
     }
 }
 
-/// The parts of `event`, in the order of its commitment; none if its time has no text form, or if it has a code that
+/// The parts of `event`, in the order of its commitment; `None` if its time has no text form, or if it has a code that
 /// this release does not know.
 pub(crate) fn parts_of(event: &Event) -> Option<Vec<Part>> {
     if !event.is_known() {
         return None;
     }
-    // Without `..`: a new field does not compile until it is a part.
+    // Without `..`, so that a new field does not compile until it is a part.
     let Event {
         at,
         request,
@@ -113,10 +113,10 @@ pub(crate) fn parts_of(event: &Event) -> Option<Vec<Part>> {
     Some(parts.0)
 }
 
-/// The event whose parts these are; none if they are not those of one event.
+/// The event with these parts; `None` if they are not the parts of one event.
 ///
-/// Header fields that this release does not know are skipped, and unknown codes are read as `Unknown`: the next
-/// release may write them.
+/// Header fields that this release does not know are skipped, and unknown codes are decoded as `Unknown`, because the
+/// next release may write both.
 pub(crate) fn event_of(parts: &[Part]) -> Option<Event> {
     let mut fields = Map::new();
     let mut records = Vec::new();
@@ -141,7 +141,7 @@ pub(crate) fn event_of(parts: &[Part]) -> Option<Event> {
 struct Parts(Vec<Part>);
 
 impl Parts {
-    /// Adds a part, or nothing for a field without a value.
+    /// Adds a part, unless the field has no value. `None` if the value has no JSON form.
     fn add<T: Serialize>(&mut self, label: &str, value: Option<&T>) -> Option<()> {
         if let Some(value) = value {
             self.0.push(Part {

@@ -1,4 +1,4 @@
-//! The proof that one part, and nothing else, belongs to a committed event.
+//! The proof that one part belongs to a committed event. It discloses no other part.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::merkle;
 
 const LABEL: &[u8] = b"audit-proof/1";
 
-/// One part of an event, with the salt and the audit path that lead to the event's commitment.
+/// The proof of one part of an event: the part, its salt, and the audit path to the event's commitment.
 ///
-/// It discloses the number of the event's parts and the index of this one; of the other parts it
-/// contains salted hashes only.
+/// It discloses the number of the event's parts and the index of this one. Of the other parts it
+/// contains only salted hashes.
 #[derive(Clone, Eq, PartialEq)]
 pub struct PartProof {
     pub(crate) index: u32,
@@ -22,7 +22,7 @@ pub struct PartProof {
     pub(crate) path: Vec<merkle::Hash>,
 }
 
-/// The reason why a proof proves nothing.
+/// A proof is not valid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ProofError {
     /// The bytes are not a proof.
@@ -34,11 +34,11 @@ pub enum ProofError {
 }
 
 impl PartProof {
-    /// The part, if it belongs to the event with this commitment.
+    /// Verifies the proof and returns the part.
     ///
     /// # Errors
     ///
-    /// See [`ProofError`].
+    /// [`ProofError`] unless the part belongs to the event with this commitment.
     pub fn verify(&self, committed: Commitment) -> Result<Part, ProofError> {
         let leaf = merkle::leaf(&[&self.salt, &self.part]);
         let root = merkle::root_from_path(leaf, self.index, self.count, &self.path)
@@ -49,7 +49,7 @@ impl PartProof {
         Part::decode(&self.part).ok_or(ProofError::Malformed)
     }
 
-    /// The proof as handed out:
+    /// The encoding:
     /// `"audit-proof/1" | index u32 | count u32 | salt[32] | length u32 | part | path[32]…`.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -67,7 +67,7 @@ impl PartProof {
         bytes
     }
 
-    /// Reads a proof. Only [`Self::verify`] says whether it proves anything.
+    /// Decodes a proof, which [`Self::verify`] then has to verify.
     ///
     /// # Errors
     ///

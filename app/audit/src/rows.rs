@@ -1,4 +1,4 @@
-//! The rows that an event's transaction wrote, and the commitment to them.
+//! The list of rows that an event's transaction wrote, and the commitment to it.
 
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 const LABEL: &[u8] = b"audit-rows/2";
 
-/// One written row: its table, its id and the digest of its columns.
+/// A written row: its table, its id and the digest of its columns.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct WrittenRow {
     /// The table's permanent tag.
     pub table: u16,
     /// The row's id.
     pub row: Uuid,
-    /// SHA-256 over the row's columns, as the row encoding specifies it.
+    /// SHA-256 over the row's columns, as `phi_types::row_digest` computes it.
     pub digest: [u8; 32],
 }
 
@@ -21,7 +21,7 @@ impl WrittenRow {
     /// The length of an encoded row, in bytes.
     pub const BYTES: usize = 2 + 16 + 32;
 
-    /// The row as stored and exported: `table u16 | row[16] | digest[32]`.
+    /// The encoding, as stored and exported: `table u16 | row[16] | digest[32]`.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::BYTES);
@@ -31,7 +31,7 @@ impl WrittenRow {
         bytes
     }
 
-    /// Reads an encoded row; none if the length is another.
+    /// Decodes a row; `None` if the bytes have another length.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (table, rest) = bytes.split_first_chunk()?;
@@ -44,7 +44,7 @@ impl WrittenRow {
     }
 }
 
-/// SHA-256 over the list of rows that an event's transaction wrote.
+/// The commitment to the list of rows that an event's transaction wrote.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct RowsCommitment(pub [u8; 32]);
 

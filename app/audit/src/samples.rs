@@ -1,4 +1,4 @@
-//! Events for tests.
+//! Sample events and strategies for tests.
 
 use proptest::option;
 use proptest::prelude::*;

@@ -1,19 +1,18 @@
-//! `GET /fhir/metadata`: what this server can do, as it really can.
+//! The `CapabilityStatement` that `GET /fhir/metadata` returns.
 
 use serde_json::Value;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::ResourceType;
+use super::instant_text;
 use super::limits;
-use super::resource::instant_text;
 use super::search::PARAMETERS;
 
-/// The `CapabilityStatement`. It holds nothing of anyone, so it may be serialized and needs no
-/// sign-in.
+/// The `CapabilityStatement`. It contains no PHI and requires no authentication.
 ///
-/// `origin` is the public address, `https://host`; `version` is the software's; `started` is when
-/// the process started.
+/// `origin` is the public address, `https://host`; `version` is the software's; `started` is the
+/// start time of the process.
 pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value {
     let resources: Vec<Value> = ResourceType::ALL.into_iter().map(resource).collect();
     let limits = format!(
@@ -24,7 +23,7 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
         limits::MAX_BATCH_ENTRIES
     );
     let authorization = "A bearer token of this server, from POST /api/v1/tokens, or the session's \
-                         cookie. No value that tells of a person stands in a URL: search with POST.";
+                         cookie. URLs contain no identifying values: search with POST.";
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -46,13 +45,13 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
 
 fn resource(resource_type: ResourceType) -> Value {
     let mut interactions = vec![json!({ "code": "read" })];
-    let created = json!({
-        "code": "create", "documentation": "In a transaction or batch; the server makes the id."
+    let create = json!({
+        "code": "create", "documentation": "In a transaction or batch; the server assigns the id."
     });
-    let updated = json!({
+    let update = json!({
         "code": "update", "documentation": "In a transaction or batch, with a UUID as id."
     });
-    interactions.extend([created, updated]);
+    interactions.extend([create, update]);
     let mut declared = json!({
         "type": resource_type.name(),
         "profile": format!("http://hl7.org/fhir/StructureDefinition/{resource_type}"),
@@ -67,9 +66,7 @@ fn resource(resource_type: ResourceType) -> Value {
     let mut parameters = Vec::new();
     if resource_type == ResourceType::Patient {
         interactions.push(json!({ "code": "search-type", "documentation": "By POST only." }));
-        parameters.extend(
-            PARAMETERS.map(|(name, resource_type)| json!({ "name": name, "type": resource_type })),
-        );
+        parameters.extend(PARAMETERS.map(|(name, kind)| json!({ "name": name, "type": kind })));
     }
     if let Some(declared) = declared.as_object_mut() {
         declared.insert("interaction".to_owned(), Value::Array(interactions));
@@ -87,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kept_kind_is_declared_and_only_patients_are_searched() {
+    fn every_supported_type_is_declared_and_only_patients_are_searchable() {
         let at = datetime!(2026-11-23 15:00 UTC);
         let statement = statement("https://localhost:8443", "0.1.0", at);
         assert_eq!(statement["fhirVersion"], "4.0.1");
@@ -104,7 +101,7 @@ mod tests {
             .filter_map(|it| it["type"].as_str())
             .collect();
         assert_eq!(names, ResourceType::ALL.map(ResourceType::name));
-        let searched = |it: &&Value| it.get("searchParam").is_some();
-        assert_eq!(resources.iter().filter(searched).count(), 1);
+        let searchable = |it: &&Value| it.get("searchParam").is_some();
+        assert_eq!(resources.iter().filter(searchable).count(), 1);
     }
 }

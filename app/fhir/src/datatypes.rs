@@ -1,8 +1,8 @@
-//! R4's data types in words.
+//! R4 data types as display text.
 
 use serde_json::Value;
 
-/// The items of a list.
+/// The items of an array element; none if it is absent.
 pub(crate) fn items<'v>(object: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     object
         .get(name)
@@ -11,39 +11,39 @@ pub(crate) fn items<'v>(object: &'v Value, name: &str) -> impl Iterator<Item = &
         .flatten()
 }
 
-/// A text.
+/// A string element.
 pub(crate) fn text(object: &Value, name: &str) -> Option<String> {
     object.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// A code as words: `not-done` is "not done".
+/// A code with its hyphens replaced by spaces: `not-done` is "not done".
 pub(crate) fn code(object: &Value, name: &str) -> Option<String> {
     text(object, name).map(|code| code.replace('-', " "))
 }
 
-/// A `CodeableConcept`: what it says itself, or what its first coding says.
+/// A `CodeableConcept`: its text, or its first coding that has one.
 pub(crate) fn concept(concept: &Value) -> Option<String> {
     text(concept, "text").or_else(|| items(concept, "coding").find_map(coding))
 }
 
-/// An element in words, whatever its type is: a text, a `CodeableConcept`, a `Coding`, a reference
-/// with a display, or the first of a list that has words.
-pub(crate) fn words(element: &Value) -> Option<String> {
+/// The display text of an element of any type: a string, a `CodeableConcept`, a `Coding`, a
+/// `Reference` with a display, or the first item of an array that has one.
+pub(crate) fn display_text(element: &Value) -> Option<String> {
     match element {
         Value::String(text) => Some(text.clone()),
-        Value::Array(items) => items.iter().find_map(words),
+        Value::Array(items) => items.iter().find_map(display_text),
         Value::Object(_) => concept(element).or_else(|| coding(element)),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
-/// A `Coding`: its words, or its code.
+/// A `Coding`: its display, or its code.
 pub(crate) fn coding(coding: &Value) -> Option<String> {
-    let words = text(coding, "display").as_deref().map(without_hierarchy);
-    words.or_else(|| text(coding, "code"))
+    let display = text(coding, "display").as_deref().map(without_hierarchy);
+    display.or_else(|| text(coding, "code"))
 }
 
-/// SNOMED CT ends its names in what they are, `… (procedure)`; the timeline's headings say that.
+/// A SNOMED CT name without its semantic tag, `… (procedure)`: the headings of a chart repeat it.
 fn without_hierarchy(display: &str) -> String {
     const HIERARCHIES: [&str; 8] = [
         " (disorder)",
@@ -61,9 +61,10 @@ fn without_hierarchy(display: &str) -> String {
 
 /// A `Quantity`, with its unit.
 pub(crate) fn quantity(quantity: &Value) -> Option<String> {
-    let number = readable(quantity.get("value")?.to_string());
+    let number = rounded(quantity.get("value")?.to_string());
     let comparator = text(quantity, "comparator").unwrap_or_default();
     let unit = text(quantity, "unit").or_else(|| text(quantity, "code"));
+    // UCUM's units of dimensionless numbers, which are not displayed.
     let unit = unit.filter(|unit| unit != "1" && unit != "{score}");
     Some(unit.map_or_else(
         || format!("{comparator}{number}"),
@@ -71,9 +72,9 @@ pub(crate) fn quantity(quantity: &Value) -> Option<String> {
     ))
 }
 
-/// A number as it was sent, or, where it claims more decimals than any instrument has, rounded to
-/// three. The resource itself keeps them all.
-fn readable(number: String) -> String {
+/// A number as sent; with more than four decimals, which exceed the precision of instruments, rounded
+/// to three. The stored resource keeps all digits.
+fn rounded(number: String) -> String {
     let decimals = number
         .split_once('.')
         .map_or(0, |(_, decimals)| decimals.len());
@@ -84,7 +85,7 @@ fn readable(number: String) -> String {
     }
 }
 
-/// The `value[x]` of an observation or of a component of one.
+/// The `value[x]` of an Observation or of one of its components.
 pub(crate) fn value(of: &Value) -> Option<String> {
     let field = |name: &str| of.get(name);
     let span = |low: Option<String>, high: Option<String>| match (low, high) {
@@ -120,7 +121,7 @@ pub(crate) fn value(of: &Value) -> Option<String> {
         .or_else(|| field("valueSampledData").map(|_| "recorded curve".to_owned()))
 }
 
-/// The first name that is not old: `Dr. Jane Davis`.
+/// The first name that is neither old nor a maiden name: `Dr. Jane Davis`.
 pub(crate) fn human_name(of: &Value) -> Option<String> {
     let old = |name: &Value| matches!(text(name, "use").as_deref(), Some("old" | "maiden"));
     let name = items(of, "name")
@@ -139,13 +140,13 @@ pub(crate) fn human_name(of: &Value) -> Option<String> {
     }
 }
 
-/// Several of the same, with commas.
-pub(crate) fn join_commas(words: impl Iterator<Item = String>) -> Option<String> {
-    let words: Vec<String> = words.collect();
-    (!words.is_empty()).then(|| words.join(", "))
+/// Texts joined by commas; `None` without any.
+pub(crate) fn join_commas(texts: impl Iterator<Item = String>) -> Option<String> {
+    let texts: Vec<String> = texts.collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
-/// The parts that are there, with semicolons.
+/// The present parts joined by semicolons.
 pub(crate) fn join_semicolons(parts: impl IntoIterator<Item = Option<String>>) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

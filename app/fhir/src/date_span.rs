@@ -1,11 +1,11 @@
-//! Dates of R4 as spans of days: `1933` is all of that year.
+//! R4 dates as spans of days: `1933` is the whole year.
 
 use time::Date;
 use time::Month;
 
-use crate::validate::primitive::partial_date;
+use crate::primitive::partial_date;
 
-/// The days that a FHIR date may mean, both ends included.
+/// The days that a FHIR date denotes, both ends included.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct DateSpan {
     first: Date,
@@ -13,7 +13,7 @@ pub struct DateSpan {
 }
 
 impl DateSpan {
-    /// Reads `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    /// Parses `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (first, parts) = partial_date(text)?;
@@ -37,7 +37,7 @@ impl DateSpan {
         self.last
     }
 
-    /// Whether every day of `other` is one of these.
+    /// Whether the span contains every day of `other`.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.first <= other.first && other.last <= self.last

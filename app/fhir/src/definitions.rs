@@ -1,5 +1,5 @@
-//! HL7's R4 definitions, reduced to the supported types
-//! (`definitions/extract_definitions.py`), as a lookup table.
+//! HL7's R4 definitions as a lookup table, reduced to the supported types by
+//! `definitions/extract_definitions.py`.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -7,68 +7,68 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::validate::primitive::Primitive;
+use super::primitive::Primitive;
 
-/// The definitions of the supported types and of every data type that they use.
+/// The definitions of the supported types and of all data types that they use.
 ///
 /// # Errors
 ///
-/// The embedded table is not sound; a test shows that it is.
+/// The embedded table is invalid; a test verifies that it is not.
 pub(super) fn definitions() -> Result<&'static Definitions, &'static InvalidDefinitions> {
     static LOADED: LazyLock<Result<Definitions, InvalidDefinitions>> =
         LazyLock::new(|| Definitions::load(include_str!("definitions/r4.json")));
     LOADED.as_ref()
 }
 
-/// The embedded table is not sound.
+/// The embedded table is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InvalidDefinitions {
-    #[error("the embedded FHIR definitions are no JSON of the expected shape")]
+    #[error("the embedded FHIR definitions are not JSON of the expected structure")]
     Syntax(#[from] serde_json::Error),
-    #[error("the embedded FHIR definitions name what they do not define: {0}")]
+    #[error("the embedded FHIR definitions use a type or code set that they do not define: {0}")]
     Missing(String),
 }
 
-/// All types, found by name.
+/// The type definitions by name.
 pub(super) struct Definitions {
-    types: Vec<Type>,
+    types: Vec<TypeDefinition>,
     names: HashMap<String, TypeId>,
 }
 
-/// A type's place in the table.
+/// The index of a type in the table.
 #[derive(Clone, Copy)]
 pub(super) struct TypeId(usize);
 
-/// A complex type: its elements under the names that JSON gives them.
+/// The definition of a complex type.
 #[derive(Default)]
-pub(super) struct Type {
-    /// By JSON name; a choice (`value[x]`) stands under each of its names.
-    pub(super) elements: HashMap<String, Element>,
-    /// What must be there: one of the names each.
-    pub(super) required: Vec<Required>,
+pub(super) struct TypeDefinition {
+    /// Elements by JSON name; a choice (`value[x]`) has an entry for each of its names.
+    pub(super) elements: HashMap<String, ElementDefinition>,
+    /// The elements that must be present.
+    pub(super) required: Vec<RequiredElement>,
 }
 
-/// An element that must be there.
-pub(super) struct Required {
-    /// The element's name, `value[x]` for a choice.
+/// An element that must be present.
+pub(super) struct RequiredElement {
+    /// The element name, `value[x]` for a choice.
     pub(super) name: String,
-    /// Its JSON names.
+    /// The JSON names, one of which must be present.
     pub(super) names: Vec<String>,
 }
 
-/// One element of a type.
-pub(super) struct Element {
-    /// What it holds.
-    pub(super) holds: ElementType,
+/// The definition of one element.
+pub(super) struct ElementDefinition {
+    /// The type of its values.
+    pub(super) element_type: ElementType,
     /// Whether it is an array.
-    pub(super) list: bool,
-    /// Which choice of its type it belongs to: only one name of a choice may be there.
+    pub(super) is_array: bool,
+    /// The choice that it belongs to: only one name of a choice may be present.
     pub(super) choice: Option<usize>,
 }
 
-/// What an element holds.
+/// The type of an element's values.
 pub(super) enum ElementType {
-    /// A JSON string, number or boolean.
+    /// A JSON string, number or boolean, with the codes of a required binding.
     Primitive(Primitive, Option<Vec<String>>),
     /// An object of a type of the table.
     Complex(TypeId),
@@ -77,60 +77,63 @@ pub(super) enum ElementType {
 }
 
 impl Definitions {
-    /// The type of this name.
-    pub(super) fn named(&self, name: &str) -> Option<&Type> {
-        self.names.get(name).and_then(|id| self.find(*id))
+    /// The definition with this name.
+    pub(super) fn by_name(&self, name: &str) -> Option<&TypeDefinition> {
+        self.names.get(name).and_then(|id| self.get(*id))
     }
 
-    /// The type at this place.
-    pub(super) fn find(&self, id: TypeId) -> Option<&Type> {
+    /// The definition at this index.
+    pub(super) fn get(&self, id: TypeId) -> Option<&TypeDefinition> {
         self.types.get(id.0)
     }
 
     fn load(json: &str) -> Result<Self, InvalidDefinitions> {
-        let raw: Raw = serde_json::from_str(json)?;
+        let table: Table = serde_json::from_str(json)?;
         let ids = (0..).map(TypeId);
-        let names: HashMap<String, TypeId> = raw.types.keys().cloned().zip(ids).collect();
-        let types = raw
+        let names: HashMap<String, TypeId> = table.types.keys().cloned().zip(ids).collect();
+        let types = table
             .types
             .values()
-            .map(|rows| raw.build(rows, &names))
+            .map(|rows| table.build(rows, &names))
             .collect::<Result<_, _>>()?;
         Ok(Self { types, names })
     }
 }
 
+/// The embedded table as it is stored.
 #[derive(Deserialize)]
-struct Raw {
+struct Table {
     codes: HashMap<String, Vec<String>>,
     types: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
-impl Raw {
+impl Table {
     fn build(
         &self,
         rows: &BTreeMap<String, Vec<String>>,
         names: &HashMap<String, TypeId>,
-    ) -> Result<Type, InvalidDefinitions> {
-        let mut built = Type::default();
+    ) -> Result<TypeDefinition, InvalidDefinitions> {
+        let mut built = TypeDefinition::default();
         for (choice, (name, row)) in rows.iter().enumerate() {
-            let Some((cardinality, held)) = row.split_first() else {
+            let Some((cardinality, types)) = row.split_first() else {
                 continue;
             };
+            // A choice such as `value[x]` has one JSON name for each of its types.
             let stem = name.strip_suffix("[x]");
             let mut json_names = Vec::new();
-            for type_name in held.iter().filter(|held| !held.starts_with('=')) {
-                let element = Element {
-                    holds: self.element_type(type_name, held, names)?,
-                    list: cardinality.ends_with('*'),
+            for type_name in types.iter().filter(|name| !name.starts_with('=')) {
+                let element = ElementDefinition {
+                    element_type: self.element_type(type_name, types, names)?,
+                    is_array: cardinality.ends_with('*'),
                     choice: stem.map(|_| choice),
                 };
-                let json_name = stem.map_or_else(|| name.clone(), |stem| joined(stem, type_name));
+                let json_name =
+                    stem.map_or_else(|| name.clone(), |stem| choice_name(stem, type_name));
                 json_names.push(json_name.clone());
                 built.elements.insert(json_name, element);
             }
             if !cardinality.starts_with('0') {
-                built.required.push(Required {
+                built.required.push(RequiredElement {
                     name: name.clone(),
                     names: json_names,
                 });
@@ -142,7 +145,7 @@ impl Raw {
     fn element_type(
         &self,
         type_name: &str,
-        held: &[String],
+        types: &[String],
         names: &HashMap<String, TypeId>,
     ) -> Result<ElementType, InvalidDefinitions> {
         if type_name == "Resource" {
@@ -153,8 +156,8 @@ impl Raw {
         }
         let missing = || InvalidDefinitions::Missing(type_name.to_owned());
         let primitive = Primitive::named(type_name).ok_or_else(missing)?;
-        let bound = held.iter().find_map(|held| held.strip_prefix("= "));
-        let codes = match bound {
+        let binding = types.iter().find_map(|name| name.strip_prefix("= "));
+        let codes = match binding {
             Some(set) => Some(self.codes.get(set).cloned().ok_or_else(missing)?),
             None => None,
         };
@@ -162,8 +165,8 @@ impl Raw {
     }
 }
 
-/// `value` and `dateTime` give `valueDateTime`.
-fn joined(stem: &str, type_name: &str) -> String {
+/// The JSON name of a choice: `value` and `dateTime` give `valueDateTime`.
+fn choice_name(stem: &str, type_name: &str) -> String {
     let mut letters = type_name.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     stem.chars().chain(first).chain(letters).collect()
@@ -175,21 +178,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kept_kind_is_defined() {
-        let definitions = definitions().expect("sound");
+    fn every_supported_type_is_defined() {
+        let definitions = definitions().expect("valid");
         for resource_type in ResourceType::ALL {
             assert!(
-                definitions.named(resource_type.name()).is_some(),
+                definitions.by_name(resource_type.name()).is_some(),
                 "{resource_type}"
             );
         }
-        assert!(definitions.named("Element").is_some());
+        assert!(definitions.by_name("Element").is_some());
     }
 
     #[test]
-    fn a_choice_stands_under_each_of_its_names() {
-        let definitions = definitions().expect("sound");
-        let patient = definitions.named("Patient").expect("defined");
+    fn a_choice_has_an_entry_for_each_of_its_names() {
+        let definitions = definitions().expect("valid");
+        let patient = definitions.by_name("Patient").expect("defined");
         let boolean = patient.elements["deceasedBoolean"].choice;
         assert!(boolean.is_some());
         assert_eq!(boolean, patient.elements["deceasedDateTime"].choice);
@@ -198,17 +201,17 @@ mod tests {
 
     #[test]
     fn every_owner_path_leads_to_a_reference() {
-        let definitions = definitions().expect("sound");
+        let definitions = definitions().expect("valid");
         for resource_type in ResourceType::ALL {
             for path in resource_type.owner_paths() {
-                let mut of = definitions.named(resource_type.name());
+                let mut of = definitions.by_name(resource_type.name());
                 let mut last = None;
                 for segment in path.split('.') {
                     let name = segment.trim_end_matches("[]");
                     let element = &of.expect("a complex type").elements[name];
-                    assert_eq!(element.list, segment.ends_with("[]"), "{path}");
-                    of = match element.holds {
-                        ElementType::Complex(id) => definitions.find(id),
+                    assert_eq!(element.is_array, segment.ends_with("[]"), "{path}");
+                    of = match element.element_type {
+                        ElementType::Complex(id) => definitions.get(id),
                         ElementType::Primitive(..) | ElementType::Resource => None,
                     };
                     last = of;

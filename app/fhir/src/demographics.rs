@@ -1,4 +1,4 @@
-//! Demographics: the fields of a Patient that are sealed, shown and searched on their own.
+//! The demographics of a Patient: fields that are sealed, displayed and searched individually.
 
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -13,27 +13,27 @@ pub use parts::PatientContact;
 pub use parts::PatientIdentifier;
 pub use parts::PatientName;
 
-/// The system of US social security numbers.
+/// The identifier system of US social security numbers.
 pub const SSN_SYSTEM: &str = "http://hl7.org/fhir/sid/us-ssn";
 
-/// The demographics of a Patient, as they were sent; nothing is normalized here.
+/// The demographics of a Patient as sent, without normalization.
 ///
-/// All of it is PHI: it is wiped when dropped and has no `Debug`.
+/// All fields are PHI: they are zeroized on drop, and there is no `Debug`.
 #[derive(Default)]
 pub struct Demographics {
-    /// Every name, in the order sent.
+    /// All names, in the order sent.
     pub names: Vec<PatientName>,
-    /// Every identifier that has a value, also old ones.
+    /// All identifiers that have a value, old ones included.
     pub identifiers: Vec<PatientIdentifier>,
-    /// Every phone number, e-mail address and the like, also old ones.
+    /// All contact points that have a value, old ones included.
     pub contacts: Vec<PatientContact>,
-    /// The day of birth as a span of days.
+    /// The birth date as a span of days.
     pub born: Option<DateSpan>,
-    /// Family name of the current name; its text, if it has neither family nor given names.
+    /// Family name of the current name; the text of a name that has neither family nor given names.
     pub family: Option<Zeroizing<String>>,
     /// Given names, joined by spaces.
     pub given: Option<Zeroizing<String>>,
-    /// Day of birth: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    /// Birth date: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
     pub birth_date: Option<Zeroizing<String>>,
     /// `male`, `female`, `other` or `unknown`.
     pub gender: Option<Zeroizing<String>>,
@@ -41,30 +41,30 @@ pub struct Demographics {
     pub mrn: Option<Zeroizing<String>>,
     /// Social security number: the identifier of type SS, or of the system of social security numbers.
     pub ssn: Option<Zeroizing<String>>,
-    /// A phone number; the one at home if there are several.
+    /// Phone number; the home number if there are several.
     pub phone: Option<Zeroizing<String>>,
-    /// An e-mail address.
+    /// E-mail address.
     pub email: Option<Zeroizing<String>>,
-    /// An address in one line; the one at home if there are several.
+    /// Postal address in one line; the home address if there are several.
     pub address: Option<Zeroizing<String>>,
     /// Whether the patient has died.
     pub deceased: bool,
-    /// When the patient died, if it is known: a FHIR date, perhaps with a time.
+    /// Date of death if known: a FHIR date or dateTime.
     pub died: Option<Zeroizing<String>>,
 }
 
 impl Demographics {
-    /// Reads a Patient; of any other resource nothing is read.
+    /// The demographics of a Patient; empty for a resource of another type.
     pub fn of(patient: &Resource) -> Self {
         let patient = patient.value();
         if patient.get("resourceType").and_then(Value::as_str) != Some("Patient") {
             return Self::default();
         }
-        let name = best(patient, "name", &["official", "usual", ""]);
+        let name = preferred(patient, "name", &["official", "usual", ""]);
         let given = name.and_then(|name| joined(name.get("given")?, " "));
         let family = name.and_then(|name| text(name, "family"));
-        // A name of nothing but a text is shown by it.
-        let whole = || {
+        // A name without parts is displayed by its text.
+        let name_text = || {
             name.filter(|_| given.is_none())
                 .and_then(|name| text(name, "text"))
         };
@@ -78,7 +78,7 @@ impl Demographics {
                 .filter_map(PatientContact::of)
                 .collect(),
             born: birth_date.as_ref().and_then(|date| DateSpan::parse(date)),
-            family: family.or_else(whole),
+            family: family.or_else(name_text),
             given,
             birth_date,
             gender: text(patient, "gender"),
@@ -86,7 +86,7 @@ impl Demographics {
             ssn: identifier(patient, "SS", Some(SSN_SYSTEM)),
             phone: contact(patient, "phone"),
             email: contact(patient, "email"),
-            address: best(patient, "address", &["home", ""]).and_then(address),
+            address: preferred(patient, "address", &["home", ""]).and_then(address),
             deceased: patient.get("deceasedDateTime").is_some()
                 || patient.get("deceasedBoolean") == Some(&Value::Bool(true)),
             died: text(patient, "deceasedDateTime"),
@@ -118,27 +118,28 @@ fn is(object: &Value, name: &str, value: &str) -> bool {
     object.get(name).and_then(Value::as_str).unwrap_or_default() == value
 }
 
-/// The item of the first of these uses (`""`: none said), then any that is not old, then any.
-fn best<'v>(object: &'v Value, name: &str, uses: &[&str]) -> Option<&'v Value> {
+/// The item with the first of these uses (`""`: without a use), otherwise one that is not old, otherwise
+/// any.
+fn preferred<'v>(object: &'v Value, name: &str, uses: &[&str]) -> Option<&'v Value> {
     let all = items(object, name);
-    let wanted = uses
+    let of_use = uses
         .iter()
-        .find_map(|wanted| all.clone().find(|item| is(item, "use", wanted)));
-    wanted
+        .find_map(|code| all.clone().find(|item| is(item, "use", code)));
+    of_use
         .or_else(|| all.clone().find(|item| !is(item, "use", "old")))
         .or_else(|| items(object, name).next())
 }
 
-fn joined(texts: &Value, between: &str) -> Option<Zeroizing<String>> {
+fn joined(texts: &Value, separator: &str) -> Option<Zeroizing<String>> {
     let texts: Vec<&str> = texts.as_array()?.iter().filter_map(Value::as_str).collect();
-    (!texts.is_empty()).then(|| Zeroizing::new(texts.join(between)))
+    (!texts.is_empty()).then(|| Zeroizing::new(texts.join(separator)))
 }
 
 fn identifier(patient: &Value, code: &str, system: Option<&str>) -> Option<Zeroizing<String>> {
     let typed = |identifier: &&Value| {
         let codings = identifier
             .get("type")
-            .map(|resource_type| items(resource_type, "coding"));
+            .map(|concept| items(concept, "coding"));
         codings
             .into_iter()
             .flatten()
@@ -146,6 +147,7 @@ fn identifier(patient: &Value, code: &str, system: Option<&str>) -> Option<Zeroi
     };
     let of_system = |identifier: &&Value| system.is_some_and(|it| is(identifier, "system", it));
     let mut all = items(patient, "identifier").filter(|item| !is(item, "use", "old"));
+    // The system identifies a number with certainty; a type code is only the sender's label.
     let found = all.clone().find(of_system).or_else(|| all.find(typed));
     found.and_then(|identifier| text(identifier, "value"))
 }
@@ -160,10 +162,10 @@ fn contact(patient: &Value, system: &str) -> Option<Zeroizing<String>> {
 
 fn address(address: &Value) -> Option<Zeroizing<String>> {
     let mut line = joined(address.get("line").unwrap_or(&Value::Null), ", ").unwrap_or_default();
-    let mut add = |between: &str, name: &str| {
+    let mut add = |separator: &str, name: &str| {
         if let Some(part) = address.get(name).and_then(Value::as_str) {
             if !line.is_empty() {
-                line.push_str(between);
+                line.push_str(separator);
             }
             line.push_str(part);
         }
@@ -186,7 +188,7 @@ mod tests {
     use super::*;
 
     fn of(patient: &Value) -> Demographics {
-        Demographics::of(&Resource::parse(patient.to_string().as_bytes()).expect("sound"))
+        Demographics::of(&Resource::parse(patient.to_string().as_bytes()).expect("valid"))
     }
 
     fn shown(text: Option<&Zeroizing<String>>) -> &str {
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_found_where_a_patient_has_it() {
+    fn every_field_is_read_from_its_element() {
         let found = of(&json!({
             "resourceType": "Patient",
             "identifier": [
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_absent_and_a_name_of_a_text_is_shown_by_it() {
+    fn missing_elements_are_absent_and_a_name_without_parts_is_its_text() {
         let found = of(&json!({"resourceType": "Patient", "name": [{"text": "A B"}]}));
         assert_eq!(shown(found.family.as_ref()), "A B");
         assert!(found.given.is_none() && found.address.is_none());
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_name_is_taken_only_if_there_is_no_other() {
+    fn an_old_name_is_used_only_if_there_is_no_other() {
         let old = json!({"use": "old", "family": "Old"});
         let both =
             of(&json!({"resourceType": "Patient", "name": [old, {"use": "temp", "family": "N"}]}));

@@ -1,17 +1,17 @@
-//! Where in a resource something stands.
+//! Paths of elements, as `FHIRPath`.
 
 use std::fmt;
 
-/// A place in a resource, written as `FHIRPath`: `Patient.name[0].given[1]`.
+/// The path of an element as `FHIRPath`: `Patient.name[0].given[1]`.
 ///
-/// It is a list on the stack, so that walking a sound resource allocates nothing.
+/// A linked list on the stack: walking a valid resource allocates nothing.
 #[derive(Clone, Copy)]
 pub enum ElementPath<'a> {
-    /// Where the walk begins: a type name, or a place in a Bundle.
+    /// The root: a type name, or the path of a resource in a Bundle.
     Root(&'a str),
-    /// An element of the place before it.
+    /// A named element of the path before it.
     Field(&'a ElementPath<'a>, &'a str),
-    /// One of several at the place before it.
+    /// An item of the array at the path before it.
     Item(&'a ElementPath<'a>, usize),
 }
 
@@ -20,9 +20,9 @@ impl fmt::Display for ElementPath<'_> {
         match self {
             Self::Root(name) => f.write_str(name),
             Self::Field(before, name) => match before {
-                Self::Root("") => f.write_str(shown(name)),
+                Self::Root("") => f.write_str(redacted(name)),
                 Self::Root(_) | Self::Field(..) | Self::Item(..) => {
-                    write!(f, "{before}.{}", shown(name))
+                    write!(f, "{before}.{}", redacted(name))
                 }
             },
             Self::Item(before, index) => write!(f, "{before}[{index}]"),
@@ -30,11 +30,12 @@ impl fmt::Display for ElementPath<'_> {
     }
 }
 
-/// The name, if it is built like a FHIR element's; otherwise a question mark, because a name
-/// that was sent may be anything.
-fn shown(name: &str) -> &str {
+/// The name if it has the form of a FHIR element name, otherwise a question mark: a name from a request
+/// may contain PHI.
+fn redacted(name: &str) -> &str {
     let letters = name.strip_prefix('_').unwrap_or(name);
     let plain = letters.len() <= 40 && letters.bytes().all(|byte| byte.is_ascii_alphabetic());
+    // The only element names with digits.
     let known = matches!(letters, "valueBase64Binary" | "defaultValueBase64Binary");
     if (plain && !letters.is_empty()) || known {
         name
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_reads_as_fhirpath() {
+    fn a_path_is_written_as_fhirpath() {
         let root = ElementPath::Root("Patient");
         let name = ElementPath::Field(&root, "name");
         let first = ElementPath::Item(&name, 0);
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_element_name_is_not_repeated() {
+    fn a_name_that_is_not_an_element_name_is_redacted() {
         let root = ElementPath::Root("Patient");
         assert_eq!(
             ElementPath::Field(&root, "ssn 999-12-3456").to_string(),

@@ -1,4 +1,4 @@
-//! The one folding of names: for search, for sorting and for what a person types.
+//! The folding of names for search and sorting, applied to stored names and search values alike.
 
 use any_ascii::any_ascii_char;
 use unicode_normalization::IsNormalized;
@@ -20,7 +20,7 @@ pub fn fold_name(name: &str) -> Zeroizing<String> {
     FoldedName::new(name).text
 }
 
-/// A folded name, and where its words begin. Wiped when dropped.
+/// A folded name with the offsets of its words. Zeroized on drop.
 pub struct FoldedName {
     text: Zeroizing<String>,
     /// Byte offsets into `text` of the words after the first, ascending.
@@ -53,7 +53,7 @@ impl FoldedName {
         &self.text
     }
 
-    /// The name from each of its words on: `annamaria` and `maria` of `Anna-Maria`.
+    /// The suffixes that begin at a word: `annamaria` and `maria` for `Anna-Maria`.
     pub fn suffixes(&self) -> impl Iterator<Item = &str> {
         std::iter::once(0)
             .chain(self.later_words.iter().copied())
@@ -102,7 +102,7 @@ impl FoldedName {
         self.is_within_word = true;
     }
 
-    /// Appends; a text that has to grow moves, and is wiped where it was.
+    /// Appends a character. A text that must grow is copied, and its old buffer is zeroized.
     #[inline]
     fn append(&mut self, c: char) {
         if self.text.capacity() - self.text.len() < c.len_utf8() {
@@ -116,12 +116,12 @@ impl FoldedName {
 
 /// Whether a character belongs to a name's spelling. Accents do not; vowel signs do.
 fn is_letter(c: char) -> bool {
-    // No mark stands before U+0300.
+    // No combining mark is below U+0300.
     let is_accent = || c >= '\u{300}' && is_combining_mark(c) && canonical_combining_class(c) != 0;
     c.is_alphanumeric() && !is_accent()
 }
 
-/// Whether a character stands within a word without being a letter of it: an accent, a soft hyphen,
+/// Whether a character is part of a word without being one of its letters: an accent, a soft hyphen,
 /// a joiner or a direction mark.
 fn is_ignorable(c: char) -> bool {
     is_combining_mark(c)
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_of_the_world_fold_to_the_letters_that_are_typed_for_them() {
+    fn letters_of_many_scripts_fold_to_ascii() {
         for (name, folded) in [
             ("Dvořák", "dvorak"),
             ("Nguyễn", "nguyen"),

@@ -1,6 +1,7 @@
-//! Links of a resource that are no references: `uri` and `url` elements, and the narrative's `href`
-//! and `src`. R4 lets a transaction replace them as it replaces references; a `canonical` stays,
-//! since it names a definition, and so do `oid` and `uuid`, which a server's address would not fit.
+//! Replacement of links that are not references: `uri` and `url` elements, and the narrative's `href`
+//! and `src`. R4 requires that a transaction replaces them like references. A `canonical` is kept,
+//! because it names a definition; `oid` and `uuid` are kept, although R4 lists them, because an address is
+//! not a valid value of these types.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -8,17 +9,14 @@ use zeroize::Zeroizing;
 
 use crate::definitions::Definitions;
 use crate::definitions::ElementType;
-use crate::definitions::Type;
+use crate::definitions::TypeDefinition;
 use crate::definitions::definitions;
-use crate::validate::primitive::Primitive;
+use crate::primitive::Primitive;
 
-/// What a link is replaced by, if by anything.
-type Replace<'r> = &'r dyn Fn(&str) -> Option<String>;
-
-/// Replaces the links of a resource.
-pub(crate) fn replace_links(resource: &mut Value, replace: Replace<'_>) {
+/// Replaces each link of a resource for which `replace` returns another.
+pub(crate) fn replace_links(resource: &mut Value, replace: &dyn Fn(&str) -> Option<String>) {
     if let Ok(definitions) = definitions() {
-        Walk {
+        LinkReplacer {
             definitions,
             replace,
         }
@@ -26,49 +24,53 @@ pub(crate) fn replace_links(resource: &mut Value, replace: Replace<'_>) {
     }
 }
 
-struct Walk<'d, 'r> {
+struct LinkReplacer<'d, 'r> {
     definitions: &'d Definitions,
-    replace: Replace<'r>,
+    replace: &'r dyn Fn(&str) -> Option<String>,
 }
 
-impl Walk<'_, '_> {
+impl LinkReplacer<'_, '_> {
     fn resource(&self, value: &mut Value) {
         let name = value.get("resourceType").and_then(Value::as_str);
-        // Contained resources of other types have no definition here; their links stay.
-        let of = name.and_then(|name| self.definitions.named(name));
-        if let (Some(of), Some(object)) = (of, value.as_object_mut()) {
-            self.object(of, object);
+        // A contained resource of another type has no definition here; its links are kept.
+        let definition = name.and_then(|name| self.definitions.by_name(name));
+        if let (Some(definition), Some(object)) = (definition, value.as_object_mut()) {
+            self.object(definition, object);
         }
     }
 
-    fn object(&self, of: &Type, object: &mut Map<String, Value>) {
+    fn object(&self, definition: &TypeDefinition, object: &mut Map<String, Value>) {
         for (name, value) in object {
-            if let Some(element) = of.elements.get(name.as_str()) {
-                self.each(&element.holds, value);
+            if let Some(element) = definition.elements.get(name.as_str()) {
+                self.element(&element.element_type, value);
             } else if name.starts_with('_')
-                && let Some(of) = self.definitions.named("Element")
+                && let Some(extension) = self.definitions.by_name("Element")
             {
-                self.complex(of, value);
+                self.complex(extension, value);
             }
         }
     }
 
-    fn complex(&self, of: &Type, value: &mut Value) {
+    fn complex(&self, definition: &TypeDefinition, value: &mut Value) {
         match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.complex(of, item)),
-            Value::Object(object) => self.object(of, object),
+            Value::Array(items) => items
+                .iter_mut()
+                .for_each(|item| self.complex(definition, item)),
+            Value::Object(object) => self.object(definition, object),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 
-    fn each(&self, holds: &ElementType, value: &mut Value) {
-        match (holds, value) {
+    fn element(&self, element_type: &ElementType, value: &mut Value) {
+        match (element_type, value) {
             (ElementType::Complex(id), value) => {
-                if let Some(of) = self.definitions.find(*id) {
-                    self.complex(of, value);
+                if let Some(definition) = self.definitions.get(*id) {
+                    self.complex(definition, value);
                 }
             }
-            (_, Value::Array(items)) => items.iter_mut().for_each(|item| self.each(holds, item)),
+            (_, Value::Array(items)) => items
+                .iter_mut()
+                .for_each(|item| self.element(element_type, item)),
             (ElementType::Resource, value) => self.resource(value),
             (ElementType::Primitive(Primitive::Uri, _), Value::String(text)) => {
                 if let Some(other) = (self.replace)(text) {
@@ -85,29 +87,29 @@ impl Walk<'_, '_> {
     }
 }
 
-/// A narrative with its links replaced; `None` if it has none of them.
-fn narrative(text: &str, replace: Replace<'_>) -> Option<String> {
-    let mut done = Zeroizing::new(String::with_capacity(text.len().saturating_mul(2)));
+/// A narrative with its links replaced; `None` if no link changes.
+fn narrative(text: &str, replace: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let mut output = Zeroizing::new(String::with_capacity(text.len().saturating_mul(2)));
     let mut rest = text;
     let mut changed = false;
     while let Some((before, quote)) = next_link(rest) {
         let (head, tail) = rest.split_at(before);
         let end = tail.find(quote)?;
         let (link, tail) = tail.split_at(end);
-        done.push_str(head);
+        output.push_str(head);
         if let Some(other) = replace(link) {
             changed = true;
-            done.push_str(&other);
+            output.push_str(&other);
         } else {
-            done.push_str(link);
+            output.push_str(link);
         }
         rest = tail;
     }
-    done.push_str(rest);
-    changed.then(|| std::mem::take(&mut *done))
+    output.push_str(rest);
+    changed.then(|| std::mem::take(&mut *output))
 }
 
-/// Where the value of the next `href` or `src` begins, and its quotation mark.
+/// The offset of the value of the next `href` or `src`, and its quotation mark.
 fn next_link(text: &str) -> Option<(usize, char)> {
     [
         ("href=\"", '"'),

@@ -1,4 +1,4 @@
-//! `OperationOutcome`: the issues of a refused or failed request, and its status.
+//! `OperationOutcome`: the issues of a refused or failed request, with its HTTP status.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,17 +13,17 @@ mod issues;
 
 pub use issues::Issues;
 
-/// The media type of every FHIR answer.
+/// The media type of FHIR responses.
 pub const FHIR_JSON: &str = "application/fhir+json";
 
-/// How bad an issue is (`issue-severity`).
+/// The severity of an issue (`issue-severity`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The server failed.
     Fatal,
     /// The request was refused.
     Error,
-    /// The request was done, in part.
+    /// The request succeeded in part.
     Warning,
 }
 
@@ -37,14 +37,14 @@ impl Severity {
     }
 }
 
-/// What sort of issue it is (`issue-type`); only the codes that this server gives.
+/// The code of an issue (`issue-type`), reduced to those that this server returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueCode {
-    /// The JSON or its shape is wrong.
+    /// The JSON or its structure is invalid.
     Structure,
     /// An element is missing.
     Required,
-    /// A value is not of its type.
+    /// A value is not valid for its type.
     Value,
     /// Elements contradict each other.
     Invariant,
@@ -52,25 +52,25 @@ pub enum IssueCode {
     CodeInvalid,
     /// The client is not authenticated.
     Login,
-    /// The caller may not do this.
+    /// The policy does not permit this.
     Forbidden,
     /// The server does not support this.
     NotSupported,
-    /// It exists already.
+    /// The resource exists already.
     Duplicate,
-    /// More than one resource is meant.
+    /// A reference matches several resources.
     MultipleMatches,
-    /// It does not exist.
+    /// The resource does not exist.
     NotFound,
-    /// It is too large.
+    /// The content is too long.
     TooLong,
-    /// It would cost the server too much.
+    /// The request would use too many resources of the server.
     TooCostly,
     /// A rule of this server forbids it.
     BusinessRule,
-    /// It was changed in between.
+    /// The request conflicts with the stored state.
     Conflict,
-    /// It may work later.
+    /// The failure is temporary.
     Transient,
     /// The server failed.
     Exception,
@@ -100,36 +100,37 @@ impl IssueCode {
     }
 }
 
-/// One thing that is wrong: a reason, and the place where it stands.
+/// An issue of an outcome.
 ///
-/// Neither ever holds a value that was sent: reasons are sentences of this program.
+/// Diagnostics and expression contain no value from the request: diagnostics are fixed sentences of
+/// this program, and names that are not element names are redacted from the expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What sort it is.
+    /// The code.
     pub code: IssueCode,
-    /// Why, as a sentence for a person.
+    /// The reason, for people.
     pub diagnostics: Cow<'static, str>,
-    /// Where, as `FHIRPath`, if it stands in what was sent.
+    /// The `FHIRPath` of the element concerned, if the issue concerns one.
     pub expression: Option<String>,
 }
 
 impl Issue {
-    /// An error at no particular place.
+    /// An error without an expression.
     pub fn new(code: IssueCode, diagnostics: impl Into<Cow<'static, str>>) -> Self {
         Self {
             severity: Severity::Error,
             code,
-            diagnostics: shortened(diagnostics.into()),
+            diagnostics: truncated(diagnostics.into()),
             expression: None,
         }
     }
 
-    /// The same at a place.
+    /// The issue at a path.
     #[must_use]
-    pub fn at(mut self, place: &(impl ToString + ?Sized)) -> Self {
-        self.expression = Some(place.to_string());
+    pub fn at(mut self, path: &(impl ToString + ?Sized)) -> Self {
+        self.expression = Some(path.to_string());
         self
     }
 
@@ -146,14 +147,14 @@ impl Issue {
     }
 }
 
-/// A text of at most [`MAX_DIAGNOSTICS_BYTES`].
-fn shortened(text: Cow<'static, str>) -> Cow<'static, str> {
+/// The text, truncated to [`MAX_DIAGNOSTICS_BYTES`].
+fn truncated(text: Cow<'static, str>) -> Cow<'static, str> {
     if text.len() <= MAX_DIAGNOSTICS_BYTES {
         return text;
     }
     let end = text.floor_char_boundary(MAX_DIAGNOSTICS_BYTES);
-    let kept = text.get(..end).unwrap_or_default();
-    format!("{kept} …").into()
+    let beginning = text.get(..end).unwrap_or_default();
+    format!("{beginning} …").into()
 }
 
 /// The HTTP status of an outcome.
@@ -163,23 +164,23 @@ pub enum Status {
     BadRequest,
     /// 401: the client is not authenticated.
     Unauthorized,
-    /// 403: the caller may not do this.
+    /// 403: the policy does not permit this.
     Forbidden,
     /// 404: there is no such resource.
     NotFound,
     /// 405: the address does not support the method.
     MethodNotAllowed,
-    /// 406: no media type that the client accepts can be written.
+    /// 406: the client accepts no media type of the response.
     NotAcceptable,
-    /// 409: the request contradicts what is stored.
+    /// 409: the request conflicts with the stored state.
     Conflict,
-    /// 412: the resource is not in the version that the request demands.
+    /// 412: the current version is not the one that the request requires.
     PreconditionFailed,
-    /// 413: the request, or what it asks for, is too long.
+    /// 413: the request or its response is too long.
     ContentTooLarge,
-    /// 415: the body's media type is not read.
+    /// 415: the media type of the body is not supported.
     UnsupportedMediaType,
-    /// 422: the resource breaks a rule of FHIR or of this server.
+    /// 422: the resource violates a rule of FHIR or of this server.
     UnprocessableEntity,
     /// 429: too many attempts.
     TooManyRequests,
@@ -196,7 +197,7 @@ impl Status {
         self.parts().0
     }
 
-    /// The code and its reason phrase, and what `Bundle.entry.response.status` begins with.
+    /// The status code and its reason phrase.
     const fn parts(self) -> (u16, &'static str) {
         match self {
             Self::BadRequest => (400, "Bad Request"),
@@ -217,6 +218,7 @@ impl Status {
     }
 }
 
+/// The form of `Bundle.entry.response.status`: `404 Not Found`.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (code, reason) = self.parts();
@@ -224,7 +226,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// A refusal or a failure: an HTTP status with the issues that explain it.
+/// The outcome of a refused or failed request: an HTTP status and issues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationOutcome {
     status: Status,
@@ -232,33 +234,34 @@ pub struct OperationOutcome {
 }
 
 impl OperationOutcome {
-    /// An outcome of one issue or several.
+    /// An outcome with one or more issues.
     #[must_use]
     pub fn new(status: Status, issues: impl Into<Issues>) -> Self {
         let issues = issues.into();
         Self { status, issues }
     }
 
-    /// 400: what was sent is not what the interaction takes.
+    /// 400: the request is malformed.
     #[must_use]
     pub fn bad_request(issues: impl Into<Issues>) -> Self {
         Self::new(Status::BadRequest, issues)
     }
 
-    /// 415: the body is not of a media type that is read here.
+    /// 415: the body must have the media type `expected`.
     #[must_use]
     pub fn unsupported_media_type(expected: &'static str) -> Self {
         let issue = Issue::new(IssueCode::NotSupported, format!("send {expected}"));
         Self::new(Status::UnsupportedMediaType, issue)
     }
 
-    /// 500: the server failed; the cause stands in the log under the request's id.
+    /// 500: the server failed; the log has the cause under the request id.
     #[must_use]
     pub fn internal(request_id: Uuid) -> Self {
-        let reason = format!("the server failed; it is logged under request id {request_id}");
+        let diagnostics =
+            format!("the server failed; the log has the cause under request id {request_id}");
         let issue = Issue {
             severity: Severity::Fatal,
-            ..Issue::new(IssueCode::Exception, reason)
+            ..Issue::new(IssueCode::Exception, diagnostics)
         };
         Self::new(Status::InternalServerError, issue)
     }
@@ -269,22 +272,22 @@ impl OperationOutcome {
         self.status
     }
 
-    /// What is wrong, as far as it is listed.
+    /// The listed issues.
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         self.issues.listed()
     }
 
-    /// The same refusal, said of another place: of an entry of a Bundle, for instance.
+    /// The outcome with this path for issues that have none, such as the path of a Bundle's entry.
     #[must_use]
-    pub fn at(mut self, place: &str) -> Self {
+    pub fn at(mut self, path: &str) -> Self {
         for issue in self.issues.listed_mut() {
-            issue.expression.get_or_insert_with(|| place.to_owned());
+            issue.expression.get_or_insert_with(|| path.to_owned());
         }
         self
     }
 
-    /// The `OperationOutcome` resource. It holds nothing that was sent, so it may be serialized.
+    /// The `OperationOutcome` resource. It contains no value from the request.
     pub fn to_json(&self) -> Value {
         let remainder = self.issues.remainder();
         let issues = self.issues().iter().chain(&remainder);
@@ -298,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_issue_is_written_with_its_place() {
+    fn an_issue_is_written_with_its_expression() {
         let issue = Issue::new(IssueCode::Required, "is required").at("Patient.name[0]");
         let outcome = OperationOutcome::bad_request(issue).to_json();
         assert_eq!(outcome["resourceType"], "OperationOutcome");
@@ -325,20 +328,20 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_s_place_does_not_replace_a_closer_one() {
-        let near =
+    fn an_entry_s_path_does_not_replace_a_more_specific_one() {
+        let specific =
             Issue::new(IssueCode::Value, "is no date").at("Bundle.entry[1].resource.birthDate");
-        let far = Issue::new(IssueCode::NotFound, "there is no such patient");
-        let mut issues = Issues::from(near);
-        issues.append(far.into());
+        let general = Issue::new(IssueCode::NotFound, "there is no such patient");
+        let mut issues = Issues::from(specific);
+        issues.append(general.into());
         let outcome = OperationOutcome::bad_request(issues).at("Bundle.entry[1]");
-        let places: Vec<_> = outcome
+        let paths: Vec<_> = outcome
             .issues()
             .iter()
             .filter_map(|i| i.expression.as_deref())
             .collect();
         assert_eq!(
-            places,
+            paths,
             ["Bundle.entry[1].resource.birthDate", "Bundle.entry[1]"]
         );
     }

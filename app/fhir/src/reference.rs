@@ -8,17 +8,17 @@ use super::Issue;
 use super::IssueCode;
 use super::ResourceType;
 
-/// The resource that a relative reference (`Patient/…`) names.
+/// A relative reference: `Patient/` and an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// Its type.
+    /// The resource type.
     pub resource_type: ResourceType,
-    /// Its id.
+    /// The id.
     pub id: Uuid,
 }
 
 impl Reference {
-    /// Reads `Type/uuid` of a supported type, perhaps with a version or a fragment.
+    /// Parses `Type/uuid` of a supported type; a version and a fragment are ignored.
     #[must_use]
     pub fn parse(reference: &str) -> Option<Self> {
         let url = reference.split('#').next()?;
@@ -36,19 +36,19 @@ impl std::fmt::Display for Reference {
     }
 }
 
-/// Reads a resource's id: a UUID in lower case with hyphens, in exactly one spelling.
+/// Parses a resource's id: a UUID in its canonical form, lower case with hyphens.
 ///
 /// # Errors
 ///
-/// Why it is refused.
+/// An issue that says why the id is refused.
 pub fn parse_id(id: &str) -> Result<Uuid, Issue> {
-    let spelled = |uuid: &Uuid| {
+    let is_canonical = |uuid: &Uuid| {
         let mut buffer = Uuid::encode_buffer();
         *uuid.hyphenated().encode_lower(&mut buffer) == *id
     };
-    Uuid::try_parse(id).ok().filter(spelled).ok_or_else(|| {
-        let why = "ids are UUIDs in lower case here: an id stands in URLs and logs, so it must not be \
-                   a record number or any other value that tells of a person";
+    Uuid::try_parse(id).ok().filter(is_canonical).ok_or_else(|| {
+        let why = "an id must be a UUID in lower case: ids appear in URLs and logs, so they must not be \
+                   a record number or another value that identifies a person";
         Issue::new(IssueCode::Value, why)
     })
 }
@@ -59,15 +59,15 @@ pub fn parse_id(id: &str) -> Result<Uuid, Issue> {
 pub(crate) struct RestfulUrl<'u> {
     /// `https://host/fhir`; `None` for a relative reference.
     pub(crate) base: Option<&'u str>,
-    /// The resource type, of any FHIR type.
+    /// The name of any FHIR resource type.
     pub(crate) resource_type: &'u str,
     /// The logical id: 1 to 64 letters, digits, hyphens and dots.
     pub(crate) id: &'u str,
-    /// The version's id.
+    /// The version id.
     pub(crate) version: Option<&'u str>,
 }
 
-/// Splits a `RESTful` URL; `None` for any other text.
+/// Parses a `RESTful` URL; `None` for other texts.
 pub(crate) fn restful(url: &str) -> Option<RestfulUrl<'_>> {
     let (plain, version) = match url.split_once("/_history/") {
         Some((plain, version)) => (plain, Some(version)),
@@ -86,8 +86,8 @@ pub(crate) fn restful(url: &str) -> Option<RestfulUrl<'_>> {
     };
     let is_name = resource_type.starts_with(|letter: char| letter.is_ascii_uppercase())
         && resource_type.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let sound = base.is_none_or(is_base) && is_name && is_id(id) && version.is_none_or(is_id);
-    sound.then_some(RestfulUrl {
+    let is_valid = base.is_none_or(is_base) && is_name && is_id(id) && version.is_none_or(is_id);
+    is_valid.then_some(RestfulUrl {
         base,
         resource_type,
         id,
@@ -100,7 +100,7 @@ fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(allowed)
 }
 
-/// Calls `change` with every reference (a string named `reference`) of a resource and its path.
+/// Calls `change` with each reference of a resource (a string named `reference`) and its path.
 pub(crate) fn each_reference_mut(
     value: &mut Value,
     path: &ElementPath<'_>,
@@ -135,9 +135,9 @@ mod tests {
     const ID: &str = "c757873d-ec9a-4326-a141-556f43239520";
 
     #[test]
-    fn only_a_kept_type_with_a_uuid_is_a_target() {
-        let target = Reference::parse(&format!("Patient/{ID}")).expect("a target");
-        assert_eq!(target.to_string(), format!("Patient/{ID}"));
+    fn only_a_supported_type_with_a_uuid_is_a_reference() {
+        let reference = Reference::parse(&format!("Patient/{ID}")).expect("a reference");
+        assert_eq!(reference.to_string(), format!("Patient/{ID}"));
         for other in [
             format!("Claim/{ID}"),
             "Patient/123".to_owned(),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_has_one_spelling() {
+    fn an_id_has_one_form() {
         assert!(parse_id(ID).is_ok());
         for other in [
             ID.to_uppercase(),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_found_wherever_they_stand() {
+    fn references_are_found_at_any_depth() {
         let mut value = json!({
             "subject": {"reference": "a"},
             "extension": [{"valueReference": {"reference": "b"}}],

@@ -1,4 +1,5 @@
-//! The supported resource types: one table (`resource_type/table.rs`), and what is derived from it.
+//! The supported resource types. `resource_type/table.rs` has the table; everything else is derived
+//! from it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,56 +10,56 @@ use uuid::Variant;
 
 use crate::Issue;
 use crate::IssueCode;
+use crate::datatypes::display_text;
 use crate::datatypes::human_name;
-use crate::datatypes::words;
 
 mod details;
 mod table;
 
 pub use table::ResourceType;
 
-/// One row of the table: everything that differs between resource types.
+/// The properties of a resource type: one row of the table.
 struct Definition {
-    /// Which compartment owns resources of this type.
+    /// The owner of resources of this type.
     owner: Owner,
     /// The title of the one-line summary.
     title: Title,
     /// The detail of the one-line summary.
     detail: fn(&Value) -> String,
-    /// The elements with the clinical date, the best first: when it happened before when it was
-    /// recorded.
+    /// The elements that may have the clinical date, in order of preference: the time of the event
+    /// before the time of recording.
     dates: &'static [&'static str],
-    /// The heading of several of them on a page.
+    /// The plural of the type's name, as a heading of pages.
     plural: &'static str,
-    /// The colour on a page.
+    /// The colour on pages.
     colour: Colour,
 }
 
-/// Which compartment owns resources of a type.
+/// The owner of the resources of a type.
 enum Owner {
-    /// A Patient owns itself.
+    /// The resource itself: a Patient.
     Itself,
     /// The organization.
     Organization,
-    /// The one patient that these elements refer to. `participant[].actor` is the `actor` of any
-    /// `participant`; of such a list only the references to patients count.
+    /// The one patient that the elements at these paths refer to. `participant[].actor` is the `actor`
+    /// of each `participant`; in such an array, references to other types are ignored.
     Patient(&'static [&'static str]),
 }
 
 /// The title of a one-line summary.
 enum Title {
-    /// The current name of a person.
+    /// The person's current name.
     HumanName,
-    /// The first of these elements that has words.
+    /// The first of these elements that has a display text.
     Elements(&'static [&'static str]),
-    /// Computed.
-    Of(fn(&Value) -> Option<String>),
+    /// The result of a function.
+    Computed(fn(&Value) -> Option<String>),
 }
 
-/// The colour that a type shares with similar ones; the icon tells them apart.
+/// The colour of a group of similar types; icons distinguish the types of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// No chart shows it.
+    /// None: charts do not contain the type.
     None,
     /// Encounters and procedures.
     Event,
@@ -71,7 +72,7 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// The name of its class in style sheets.
+    /// The colour's class in the style sheet.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -87,32 +88,39 @@ impl Colour {
 /// The compartment that owns a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compartment {
-    /// Exactly one patient: the resource is sealed under that patient's keys.
+    /// One patient's compartment: the resource is sealed under that patient's keys.
     Patient,
-    /// The organization.
+    /// The organization's directory.
     Directory,
 }
 
-/// The name is not one of the supported resource types.
+/// The error for a name that is not a supported resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a supported resource type")]
 pub struct UnknownResourceType;
 
+impl From<UnknownResourceType> for Issue {
+    fn from(_: UnknownResourceType) -> Self {
+        let why = format!("supported types are: {}", ResourceType::names());
+        Self::new(IssueCode::NotSupported, why)
+    }
+}
+
 impl ResourceType {
-    /// The types that a chart shows, in the order of its filters.
+    /// The types that a chart contains, in the order of its filters.
     pub fn in_charts() -> impl Iterator<Item = Self> {
         Self::ALL
             .into_iter()
             .filter(|it| !it.owner_paths().is_empty())
     }
 
-    /// The names of all supported types, for messages.
+    /// The names of all supported types, separated by commas.
     #[must_use]
     pub fn names() -> String {
         Self::ALL.map(Self::name).join(", ")
     }
 
-    /// Which compartment owns resources of this type.
+    /// The compartment that owns resources of this type.
     #[must_use]
     pub const fn compartment(self) -> Compartment {
         match self.definition().owner {
@@ -121,8 +129,8 @@ impl ResourceType {
         }
     }
 
-    /// The elements that refer to the owning patient, such as `subject` or `participant[].actor`;
-    /// none for a Patient, which owns itself, and for what belongs to the organization.
+    /// The paths of the elements that refer to the owning patient, such as `subject` or
+    /// `participant[].actor`; none for a Patient and for the types of the directory.
     #[must_use]
     pub const fn owner_paths(self) -> &'static [&'static str] {
         match self.definition().owner {
@@ -131,46 +139,46 @@ impl ResourceType {
         }
     }
 
-    /// The heading of several of them: `Care plans`.
+    /// The plural of the type's name, as a heading: `Care plans`.
     #[must_use]
     pub const fn plural(self) -> &'static str {
         self.definition().plural
     }
 
-    /// The colour on a page.
+    /// The colour on pages.
     #[must_use]
     pub const fn colour(self) -> Colour {
         self.definition().colour
     }
 
-    /// The elements with the clinical date, the best first.
+    /// The elements that may have the clinical date, in order of preference.
     pub(crate) const fn date_elements(self) -> &'static [&'static str] {
         self.definition().dates
     }
 
-    /// The title and the detail of a resource in one line.
-    pub(crate) fn line(self, resource: &Value) -> (Option<String>, String) {
+    /// The title and the detail of a resource's summary.
+    pub(crate) fn summary(self, resource: &Value) -> (Option<String>, String) {
         let definition = self.definition();
         let title = match definition.title {
             Title::HumanName => human_name(resource),
             Title::Elements(names) => {
                 let mut found = names.iter().filter_map(|name| resource.get(*name));
-                found.find_map(words)
+                found.find_map(display_text)
             }
-            Title::Of(title) => title(resource),
+            Title::Computed(title) => title(resource),
         };
         (title, (definition.detail)(resource))
     }
 
     /// Checks the id of a resource of this type.
     ///
-    /// A Patient's id is a random UUID (version 4, RFC 9562), since it stands in URLs and logs:
-    /// other versions are computed from names, times or machines. Version 8 is reserved for ids
-    /// that this stack derives.
+    /// A Patient's id must be a random UUID (version 4, RFC 9562), because it appears in URLs and logs:
+    /// other versions are computed from names, times or machines. Version 8 is reserved for ids that
+    /// this stack derives.
     ///
     /// # Errors
     ///
-    /// The id of a Patient is not random.
+    /// The id of a Patient is not a random UUID.
     pub fn check_id(self, id: Uuid) -> Result<(), Issue> {
         let random = id.get_version_num() == 4 && id.get_variant() == Variant::RFC4122;
         if self != Self::Patient || random {
@@ -179,8 +187,8 @@ impl ResourceType {
         let why = if id.get_version_num() == 8 {
             "UUIDs of version 8 are reserved: a Patient's id is a random UUID (version 4)"
         } else {
-            "a Patient's id is a random UUID (version 4): any other may be computed from what tells \
-             of a person"
+            "a Patient's id is a random UUID (version 4): other versions may be derived from \
+             identifying values"
         };
         Err(Issue::new(IssueCode::BusinessRule, why))
     }
@@ -217,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_shows_what_a_patient_owns_but_not_the_patient() {
+    fn a_chart_contains_the_types_that_a_patient_owns_but_not_the_patient() {
         let shown: Vec<_> = ResourceType::in_charts().collect();
         assert_eq!(shown.len(), 9);
         assert!(!shown.contains(&ResourceType::Patient));
@@ -236,7 +244,7 @@ mod tests {
             "c757873d-ec9a-1326-a141-556f43239520",
             "c757873d-ec9a-5326-a141-556f43239520",
             "c757873d-ec9a-7326-a141-556f43239520",
-            // The variant of Microsoft.
+            // The Microsoft variant.
             "c757873d-ec9a-4326-c141-556f43239520",
             "00000000-0000-0000-0000-000000000000",
             "ffffffff-ffff-ffff-ffff-ffffffffffff",

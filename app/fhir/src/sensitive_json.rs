@@ -1,4 +1,4 @@
-//! A JSON document that is read strictly and leaves nothing behind.
+//! JSON documents with PHI: strict parsing, and memory that is zeroized.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -26,37 +26,43 @@ mod cost;
 
 pub use cost::parsed_bytes;
 
-/// A parsed JSON document whose strings are wiped when it is dropped.
+/// A parsed JSON document whose strings are zeroized on drop.
 ///
-/// Numbers keep the digits that were sent, objects keep their order. What it cannot wipe: digits
-/// of numbers and names of elements (`serde_json` gives no access to them), and what a parse that
-/// fails has read until then.
+/// Numbers keep their digits as sent, and objects keep the order of their members. Not zeroized: the
+/// digits of numbers and the names of members, to which `serde_json` gives no access, and the values
+/// that a failed parse has read.
 pub struct SensitiveJson(Value);
 
 impl SensitiveJson {
-    /// Reads a document: one JSON value, no key twice in an object, within the limits.
+    /// Parses a document: one JSON value within the limits, without duplicate members.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with its place or, if it is no JSON, its line and column.
+    /// The first issue, with its path or, for malformed JSON, its line and column.
     pub fn parse(bytes: &[u8]) -> Result<Self, Issue> {
         let root = ElementPath::Root("");
         let state = RefCell::new(State {
-            fault: None,
+            issue: None,
             values: 0,
         });
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let node = Node {
-            place: &root,
+        let seed = ValueSeed {
+            path: &root,
             depth: 0,
             state: &state,
         };
-        let parsed = node.deserialize(&mut deserializer).map(Self);
+        let parsed = seed.deserialize(&mut deserializer).map(Self);
+        // Text after the value is refused.
         let parsed = parsed.and_then(|document| deserializer.end().map(|()| document));
-        parsed.map_err(|error| state.into_inner().fault.unwrap_or_else(|| syntax(&error)))
+        parsed.map_err(|error| {
+            state
+                .into_inner()
+                .issue
+                .unwrap_or_else(|| syntax_issue(&error))
+        })
     }
 
-    /// Takes a value that was made by this program.
+    /// A document from a value of this program, which is not checked.
     #[must_use]
     pub fn new(value: Value) -> Self {
         Self(value)
@@ -68,22 +74,23 @@ impl SensitiveJson {
         &self.0
     }
 
-    /// The document's value, to be changed.
+    /// The document's value, mutable.
     pub fn value_mut(&mut self) -> &mut Value {
         &mut self.0
     }
 
-    /// Takes the value out; the taker must wipe it.
+    /// The value itself. The caller must zeroize it.
     #[must_use]
-    pub fn take(mut self) -> Value {
+    pub fn into_value(mut self) -> Value {
         self.0.take()
     }
 
-    /// The document as JSON, in a buffer that is allocated once and wiped when dropped.
+    /// The document as JSON, in a buffer that is allocated once and zeroized on drop.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut length = Length(0);
-        // Writing a `Value` into memory cannot fail: its keys are strings.
+        // A first pass counts the bytes: a buffer that grew would leave copies that are not zeroized.
+        let mut length = ByteCounter(0);
+        // Serializing a `Value` into memory cannot fail: its keys are strings.
         let _counted = serde_json::to_writer(&mut length, &self.0);
         let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
         let _written = serde_json::to_writer(&mut *bytes, &self.0);
@@ -93,7 +100,7 @@ impl SensitiveJson {
 
 impl Drop for SensitiveJson {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        zeroize_strings(&mut self.0);
     }
 }
 
@@ -103,19 +110,20 @@ impl fmt::Debug for SensitiveJson {
     }
 }
 
-/// Overwrites every string of the value.
-pub(crate) fn wipe(value: &mut Value) {
+/// Zeroizes all strings of a value.
+pub(crate) fn zeroize_strings(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Array(items) => items.iter_mut().for_each(zeroize_strings),
+        Value::Object(members) => members.values_mut().for_each(zeroize_strings),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-struct Length(usize);
+/// A writer that counts bytes.
+struct ByteCounter(usize);
 
-impl std::io::Write for Length {
+impl std::io::Write for ByteCounter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0 = self.0.saturating_add(bytes.len());
         Ok(bytes.len())
@@ -126,52 +134,55 @@ impl std::io::Write for Length {
     }
 }
 
-fn syntax(error: &serde_json::Error) -> Issue {
+/// The issue for malformed JSON.
+fn syntax_issue(error: &serde_json::Error) -> Issue {
     let (line, column) = (error.line(), error.column());
-    let reason = match error.classify() {
+    let diagnostics = match error.classify() {
         Category::Eof => format!("the JSON ends too early, at line {line} column {column}"),
         Category::Syntax | Category::Data | Category::Io => {
             format!("this is not well-formed JSON, at line {line} column {column}")
         }
     };
-    Issue::new(IssueCode::Structure, reason)
+    Issue::new(IssueCode::Structure, diagnostics)
 }
 
+/// The state of a parse.
 struct State {
-    fault: Option<Issue>,
+    /// The issue that ended it.
+    issue: Option<Issue>,
+    /// The values read so far.
     values: usize,
 }
 
-/// Reads the value at one place.
+/// The deserializer of the value at one path.
 #[derive(Clone, Copy)]
-struct Node<'a> {
-    place: &'a ElementPath<'a>,
+struct ValueSeed<'a> {
+    path: &'a ElementPath<'a>,
     depth: usize,
     state: &'a RefCell<State>,
 }
 
-/// The name under which `serde_json` hands over a number that keeps its digits.
+/// The member name by which `serde_json` passes a number with its digits. Private to that crate; the test
+/// of round trips fails if it changes.
 const NUMBER: &str = "$serde_json::private::Number";
 
-impl Node<'_> {
-    fn refuse<E: serde::de::Error>(
-        &self,
-        place: &ElementPath<'_>,
-        code: IssueCode,
-        why: &str,
-    ) -> E {
-        self.state.borrow_mut().fault = Some(Issue::new(code, why.to_owned()).at(place));
+impl ValueSeed<'_> {
+    /// Records the issue, which the parse returns instead of serde's error.
+    fn refuse<E: serde::de::Error>(&self, path: &ElementPath<'_>, code: IssueCode, why: &str) -> E {
+        self.state.borrow_mut().issue = Some(Issue::new(code, why.to_owned()).at(path));
         E::custom("refused")
     }
 
+    /// The depth inside this object or array.
     fn enter<E: serde::de::Error>(&self) -> Result<usize, E> {
         if self.depth >= MAX_DEPTH {
-            let why = "objects and arrays stand too deep inside each other (at most 64)";
-            return Err(self.refuse(self.place, IssueCode::TooLong, why));
+            let why = "objects and arrays are nested too deeply (at most 64 levels)";
+            return Err(self.refuse(self.path, IssueCode::TooLong, why));
         }
         Ok(self.depth.saturating_add(1))
     }
 
+    /// Counts this value.
     fn count<E: serde::de::Error>(&self) -> Result<(), E> {
         let values = {
             let mut state = self.state.borrow_mut();
@@ -179,15 +190,14 @@ impl Node<'_> {
             state.values
         };
         if values > MAX_VALUES {
-            let why =
-                "there are too many values in one body (at most 1,000,000); send less at a time";
-            return Err(self.refuse(self.place, IssueCode::TooLong, why));
+            let why = "the body has too many values (at most 1,000,000): send fewer at a time";
+            return Err(self.refuse(self.path, IssueCode::TooLong, why));
         }
         Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -196,7 +206,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Node<'_> {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,13 +241,13 @@ impl<'de> Visitor<'de> for Node<'_> {
         let depth = self.enter()?;
         let mut array = Vec::new();
         loop {
-            let place = ElementPath::Item(self.place, array.len());
-            let node = Node {
-                place: &place,
+            let path = ElementPath::Item(self.path, array.len());
+            let seed = ValueSeed {
+                path: &path,
                 depth,
                 state: self.state,
             };
-            match items.next_element_seed(node)? {
+            match items.next_element_seed(seed)? {
                 Some(item) => array.push(item),
                 None => return Ok(Value::Array(array)),
             }
@@ -249,26 +259,27 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut depth = None;
         while let Some(name) = members.next_key::<String>()? {
             if name == NUMBER {
-                // A number, or an object that imitates one: either way its text must be a number.
+                // A number, or an object of a client that imitates one: its text must be a number.
                 let digits: Zeroizing<String> = Zeroizing::new(members.next_value()?);
                 let number: Number = digits.parse().map_err(A::Error::custom)?;
                 return Ok(Value::Number(number));
             }
+            // The nesting is counted at the first member only, because numbers are passed as maps too.
             let inner = match depth {
                 Some(inner) => inner,
                 None => *depth.insert(self.enter()?),
             };
-            let place = ElementPath::Field(self.place, &name);
+            let path = ElementPath::Field(self.path, &name);
             if object.contains_key(&name) {
-                let why = "the same element stands here twice";
-                return Err(self.refuse(&place, IssueCode::Structure, why));
+                let why = "this element occurs twice";
+                return Err(self.refuse(&path, IssueCode::Structure, why));
             }
-            let node = Node {
-                place: &place,
+            let seed = ValueSeed {
+                path: &path,
                 depth: inner,
                 state: self.state,
             };
-            let value = members.next_value_seed(node)?;
+            let value = members.next_value_seed(seed)?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -284,9 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_in_goes_out_whole() {
+    fn a_document_is_serialized_as_it_was_parsed() {
         let json = r#"{"z":1.50,"a":[1,-7,1e+2,-0.0,12345678901234567890.10],"m":{"t":"ü\n","n":null,"b":true}}"#;
-        let document = SensitiveJson::parse(json.as_bytes()).expect("sound");
+        let document = SensitiveJson::parse(json.as_bytes()).expect("valid");
         assert_eq!(
             std::str::from_utf8(&document.to_bytes()).expect("text"),
             json
@@ -294,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_refused_with_its_place() {
+    fn a_duplicate_member_is_refused_with_its_path() {
         let issue = refused(r#"{"name":[{"family":"A"},{"family":"B","family":"C"}]}"#);
         assert_eq!(issue.expression.as_deref(), Some("name[1].family"));
     }
@@ -317,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_json_is_refused_with_its_line() {
+    fn malformed_json_is_refused_with_its_line() {
         assert!(refused("{\n  \"a\": }").diagnostics.contains("line 2"));
         let early = refused("{\"a\":1");
         assert!(early.diagnostics.contains("too early"), "{early:?}");
@@ -325,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_imitates_a_number_cannot_be_anything_else() {
+    fn an_object_that_imitates_a_number_must_be_a_number() {
         let imitation = format!(r#"{{"{NUMBER}":"12"}}"#);
         let document = SensitiveJson::parse(imitation.as_bytes());
         assert!(document.is_ok_and(|document| document.value().is_number()));
@@ -334,9 +345,9 @@ mod tests {
     }
 
     #[test]
-    fn wiping_reaches_every_string() {
+    fn all_strings_are_zeroized() {
         let mut value = serde_json::json!({"a": ["secret", {"b": "secret"}]});
-        wipe(&mut value);
+        zeroize_strings(&mut value);
         assert_eq!(value, serde_json::json!({"a": ["", {"b": ""}]}));
     }
 }

@@ -1,4 +1,4 @@
-//! One resource in a line: what a chart's timeline shows of it.
+//! One-line summaries of resources, for the timeline of a chart.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -9,64 +9,64 @@ use zeroize::ZeroizeOnDrop;
 use super::Resource;
 use super::ResourceType;
 use super::limits::MAX_SUMMARY_BYTES;
-use super::validate::primitive::instant;
-use super::validate::primitive::partial_date;
+use super::primitive::instant;
+use super::primitive::partial_date;
 
-/// What a person reads of a resource: a title, a detail, a date. Long texts are cut, so that a chart of any resources
-/// has lines of bounded length.
+/// The summary of a resource: title, detail and date. Long texts are truncated, so that the length of a chart's lines is
+/// bounded.
 ///
-/// All of it is PHI: it is wiped when dropped and has no `Debug`.
+/// All fields are PHI: they are zeroized on drop, and there is no `Debug`.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Summary {
-    /// What it is: the code's words.
+    /// The display text of its code.
     pub title: String,
-    /// Its value, status or reason; may be empty.
+    /// The value, status or reason; may be empty.
     pub detail: String,
-    /// Its clinical date as it was sent: a FHIR date, perhaps with a time.
+    /// The clinical date as sent: a FHIR date or dateTime.
     pub date: Option<String>,
-    /// The same as a point in time, to sort by; a date without a time is its beginning, in UTC.
+    /// The same as a time, for sorting; for a date without a time its start, in UTC.
     #[zeroize(skip)]
     pub when: Option<OffsetDateTime>,
 }
 
 impl Summary {
-    /// Reads a resource.
+    /// The summary of a resource.
     pub fn of(resource: &Resource) -> Self {
         let json = resource.value();
-        let (title, detail) = resource.resource_type().line(json);
+        let (title, detail) = resource.resource_type().summary(json);
         let date = date(resource.resource_type(), json);
-        let when = date.and_then(moment);
+        let when = date.and_then(start_time);
         let title = title.unwrap_or_else(|| resource.resource_type().name().to_owned());
         Self {
-            title: cut(title),
-            detail: cut(detail),
+            title: truncated(title),
+            detail: truncated(detail),
             date: date.map(str::to_owned),
             when,
         }
     }
 }
 
-/// The text, or its beginning and an ellipsis.
-fn cut(mut text: String) -> String {
+/// The text, or its beginning with an ellipsis.
+fn truncated(mut text: String) -> String {
     if text.len() <= MAX_SUMMARY_BYTES {
         return text;
     }
     let ends = (0..=MAX_SUMMARY_BYTES).rev();
     let end = ends.into_iter().find(|end| text.is_char_boundary(*end));
     let beginning = end.and_then(|end| text.get(..end)).unwrap_or_default();
-    // A new string, because a truncated one keeps its memory.
+    // A new string, because `String::truncate` keeps the memory.
     let short = format!("{beginning}…");
     text.zeroize();
     short
 }
 
-/// The point in time that a FHIR date or dateTime begins with.
-fn moment(text: &str) -> Option<OffsetDateTime> {
+/// The start of a FHIR date or dateTime.
+fn start_time(text: &str) -> Option<OffsetDateTime> {
     let day = || partial_date(text).map(|(day, _)| day.with_time(Time::MIDNIGHT).assume_utc());
     instant(text).or_else(day)
 }
 
-/// The element that says when it happened: what happened before when it was written down.
+/// The clinical date: the first date element that is present, or the start of a period.
 fn date(resource_type: ResourceType, json: &Value) -> Option<&str> {
     resource_type.date_elements().iter().find_map(|name| {
         let element = json.get(*name)?;

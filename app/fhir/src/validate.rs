@@ -1,7 +1,7 @@
-//! Whether a JSON value is a resource of R4: elements, cardinalities, types and required codes.
+//! Validation of JSON against R4: elements, cardinalities, types and required codes.
 //!
-//! Not checked: invariants (`FHIRPath`), bindings that are not required, profiles, and what stands
-//! inside contained resources.
+//! Not checked: invariants (`FHIRPath`), bindings that are not required, profiles, and the content of
+//! contained resources.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -12,39 +12,39 @@ use super::IssueCode;
 use super::Issues;
 use super::ResourceType;
 use super::definitions::Definitions;
-use super::definitions::Element;
+use super::definitions::ElementDefinition;
 use super::definitions::ElementType;
-use super::definitions::Type;
+use super::definitions::TypeDefinition;
 use super::definitions::definitions;
 
-pub(super) mod primitive;
-
-/// What is wrong with a resource of a resource type; nothing, if it is sound.
+/// The issues of a resource; none if it is valid.
 pub(super) fn check(
     resource_type: ResourceType,
     resource: &Map<String, Value>,
     root: &ElementPath<'_>,
 ) -> Issues {
-    let defined = definitions().ok();
+    let all = definitions().ok();
     let Some((definitions, defined)) =
-        defined.and_then(|all| Some((all, all.named(resource_type.name())?)))
+        all.and_then(|all| Some((all, all.by_name(resource_type.name())?)))
     else {
         return unreadable().into();
     };
     walk(definitions, defined, resource, root, true)
 }
 
-/// What is wrong with an object of any type of the definitions, such as `Bundle.entry`.
+/// The issues of an object of any defined type, such as `Bundle.entry`.
 pub(crate) fn object(name: &str, object: &Map<String, Value>, path: &ElementPath<'_>) -> Issues {
-    let defined = definitions().ok();
-    match defined.and_then(|all| Some((all, all.named(name)?))) {
+    let all = definitions().ok();
+    match all.and_then(|all| Some((all, all.by_name(name)?))) {
         Some((definitions, defined)) => {
+            // Only a resource has `resourceType`; a name with a dot is the type of an element.
             walk(definitions, defined, object, path, !name.contains('.'))
         }
         None => unreadable().into(),
     }
 }
 
+/// The issue for definitions that cannot be loaded.
 fn unreadable() -> Issue {
     Issue::new(
         IssueCode::Exception,
@@ -54,135 +54,145 @@ fn unreadable() -> Issue {
 
 fn walk(
     definitions: &Definitions,
-    defined: &Type,
+    definition: &TypeDefinition,
     object: &Map<String, Value>,
     path: &ElementPath<'_>,
-    root: bool,
+    is_resource: bool,
 ) -> Issues {
-    let mut walk = Walk {
+    let mut validator = Validator {
         definitions,
         issues: Issues::default(),
     };
-    walk.object(defined, object, path, root);
-    walk.issues
+    validator.object(definition, object, path, is_resource);
+    validator.issues
 }
 
-struct Walk<'d> {
+struct Validator<'d> {
     definitions: &'d Definitions,
     issues: Issues,
 }
 
-impl Walk<'_> {
-    fn report(&mut self, place: &ElementPath<'_>, code: IssueCode, why: impl Into<String>) {
-        self.issues.add(|| Issue::new(code, why.into()).at(place));
+impl Validator<'_> {
+    fn report(&mut self, path: &ElementPath<'_>, code: IssueCode, why: impl Into<String>) {
+        self.issues.add(|| Issue::new(code, why.into()).at(path));
     }
 
     fn object(
         &mut self,
-        of: &Type,
+        definition: &TypeDefinition,
         object: &Map<String, Value>,
-        place: &ElementPath<'_>,
-        root: bool,
+        path: &ElementPath<'_>,
+        is_resource: bool,
     ) {
         if object.is_empty() {
-            self.report(place, IssueCode::Structure, "an object is never empty");
+            self.report(path, IssueCode::Structure, "an object must not be empty");
         }
-        let mut chosen: Vec<(usize, &str)> = Vec::new();
+        let mut choices: Vec<(usize, &str)> = Vec::new();
         for (name, value) in object {
-            if root && name == "resourceType" {
+            if is_resource && name == "resourceType" {
                 continue;
             }
-            let here = ElementPath::Field(place, name);
+            let element_path = ElementPath::Field(path, name);
             let plain = name.strip_prefix('_').unwrap_or(name);
-            let Some(element) = of.elements.get(plain) else {
-                self.report(&here, IssueCode::Structure, "there is no such element here");
+            let Some(element) = definition.elements.get(plain) else {
+                self.report(
+                    &element_path,
+                    IssueCode::Structure,
+                    "this element is not defined here",
+                );
                 continue;
             };
             if let Some(choice) = element.choice {
-                if chosen
+                if choices
                     .iter()
-                    .any(|(earlier, taken)| *earlier == choice && *taken != plain)
+                    .any(|(other, other_name)| *other == choice && *other_name != plain)
                 {
-                    let why = "only one type of this element may be there";
-                    self.report(&here, IssueCode::Invariant, why);
+                    let why = "only one type of this element may be present";
+                    self.report(&element_path, IssueCode::Invariant, why);
                 }
-                chosen.push((choice, plain));
+                choices.push((choice, plain));
             }
             if plain.len() == name.len() {
-                self.element(element, value, object.get(&format!("_{name}")), &here);
+                self.element(
+                    element,
+                    value,
+                    object.get(&format!("_{name}")),
+                    &element_path,
+                );
             } else {
-                self.primitive_extension(element, value, object.get(plain), &here);
+                self.primitive_extension(element, value, object.get(plain), &element_path);
             }
         }
-        for required in &of.required {
-            let there = |name: &String| {
+        for required in &definition.required {
+            let is_present = |name: &String| {
                 object.contains_key(name) || object.contains_key(&format!("_{name}"))
             };
-            if !required.names.iter().any(there) {
-                let here = ElementPath::Field(place, required.name.trim_end_matches("[x]"));
-                self.report(&here, IssueCode::Required, "this element is required");
+            if !required.names.iter().any(is_present) {
+                let missing = ElementPath::Field(path, required.name.trim_end_matches("[x]"));
+                self.report(&missing, IssueCode::Required, "this element is required");
             }
         }
     }
 
-    /// An element: one value, or an array of at least one.
+    /// An element: one value, or an array of at least one. `sibling` has the extensions of a primitive.
     fn element(
         &mut self,
-        element: &Element,
+        element: &ElementDefinition,
         value: &Value,
         sibling: Option<&Value>,
-        place: &ElementPath<'_>,
+        path: &ElementPath<'_>,
     ) {
-        match (value, element.list) {
+        match (value, element.is_array) {
             (Value::Array(items), true) => {
                 if items.is_empty() {
-                    self.report(place, IssueCode::Structure, "an array is never empty");
+                    self.report(path, IssueCode::Structure, "an array must not be empty");
                 }
                 for (index, item) in items.iter().enumerate() {
-                    let extended = sibling.and_then(|sibling| sibling.get(index));
-                    let excused = item.is_null() && extended.is_some_and(Value::is_object);
-                    if !excused {
-                        self.value(element, item, &ElementPath::Item(place, index));
+                    let extension = sibling.and_then(|sibling| sibling.get(index));
+                    // `null` stands for an item that has extensions only.
+                    let is_placeholder = item.is_null() && extension.is_some_and(Value::is_object);
+                    if !is_placeholder {
+                        self.value(element, item, &ElementPath::Item(path, index));
                     }
                 }
             }
             (_, true) => {
-                self.report(place, IssueCode::Structure, "this element is an array");
+                self.report(path, IssueCode::Structure, "this element must be an array");
             }
             (Value::Array(_), false) => {
-                let why = "this element occurs once and is no array";
-                self.report(place, IssueCode::Structure, why);
+                let why = "this element must not be an array";
+                self.report(path, IssueCode::Structure, why);
             }
-            (_, false) => self.value(element, value, place),
+            (_, false) => self.value(element, value, path),
         }
     }
 
-    fn value(&mut self, element: &Element, value: &Value, place: &ElementPath<'_>) {
-        match (&element.holds, value) {
+    fn value(&mut self, element: &ElementDefinition, value: &Value, path: &ElementPath<'_>) {
+        match (&element.element_type, value) {
             (ElementType::Primitive(primitive, codes), _) => {
                 if let Err(why) = primitive.check(value) {
-                    self.report(place, IssueCode::Value, why);
+                    self.report(path, IssueCode::Value, why);
                 } else if let (Some(codes), Some(code)) = (codes, value.as_str())
                     && !codes.iter().any(|known| known == code)
                 {
-                    let why = || format!("this code is none of: {}", codes.join(", "));
-                    let issue = || Issue::new(IssueCode::CodeInvalid, why()).at(place);
+                    let why = || format!("this code is not one of: {}", codes.join(", "));
+                    let issue = || Issue::new(IssueCode::CodeInvalid, why()).at(path);
                     self.issues.add(issue);
                 }
             }
             (ElementType::Complex(id), Value::Object(object)) => {
-                if let Some(of) = self.definitions.find(*id) {
-                    self.object(of, object, place, false);
+                if let Some(definition) = self.definitions.get(*id) {
+                    self.object(definition, object, path, false);
                 }
             }
             (ElementType::Resource, Value::Object(object)) => {
                 if !object.get("resourceType").is_some_and(Value::is_string) {
-                    let here = ElementPath::Field(place, "resourceType");
-                    self.report(&here, IssueCode::Required, "this element is required");
+                    let missing = ElementPath::Field(path, "resourceType");
+                    self.report(&missing, IssueCode::Required, "this element is required");
                 }
             }
             (ElementType::Complex(_) | ElementType::Resource, _) => {
-                self.report(place, IssueCode::Structure, "this element is an object");
+                self.report(path, IssueCode::Structure, "this element must be an object");
             }
         }
     }
@@ -190,39 +200,46 @@ impl Walk<'_> {
     /// `_birthDate` beside `birthDate`: the id and the extensions of a primitive.
     fn primitive_extension(
         &mut self,
-        element: &Element,
+        element: &ElementDefinition,
         value: &Value,
         sibling: Option<&Value>,
-        place: &ElementPath<'_>,
+        path: &ElementPath<'_>,
     ) {
-        let ElementType::Primitive(..) = element.holds else {
-            self.report(place, IssueCode::Structure, "there is no such element here");
+        let ElementType::Primitive(..) = element.element_type else {
+            self.report(
+                path,
+                IssueCode::Structure,
+                "this element is not defined here",
+            );
             return;
         };
-        match (value, element.list) {
+        match (value, element.is_array) {
             (Value::Array(items), true) => {
-                let longest = sibling
+                let max_length = sibling
                     .and_then(Value::as_array)
                     .map_or(usize::MAX, Vec::len);
-                if items.is_empty() || items.len() > longest {
-                    let why = "this array is empty or longer than the element's";
-                    self.report(place, IssueCode::Structure, why);
+                if items.is_empty() || items.len() > max_length {
+                    let why = "this array must not be empty or longer than the element's";
+                    self.report(path, IssueCode::Structure, why);
                 }
                 for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_null()) {
-                    self.extended(item, &ElementPath::Item(place, index));
+                    self.extension(item, &ElementPath::Item(path, index));
                 }
             }
             (_, true) => {
-                self.report(place, IssueCode::Structure, "this element is an array");
+                self.report(path, IssueCode::Structure, "this element must be an array");
             }
-            (_, false) => self.extended(value, place),
+            (_, false) => self.extension(value, path),
         }
     }
 
-    fn extended(&mut self, value: &Value, place: &ElementPath<'_>) {
-        match (value, self.definitions.named("Element")) {
-            (Value::Object(object), Some(of)) => self.object(of, object, place, false),
-            _ => self.report(place, IssueCode::Structure, "this element is an object"),
+    /// The id and the extensions of one primitive value.
+    fn extension(&mut self, value: &Value, path: &ElementPath<'_>) {
+        match (value, self.definitions.by_name("Element")) {
+            (Value::Object(object), Some(definition)) => {
+                self.object(definition, object, path, false);
+            }
+            _ => self.report(path, IssueCode::Structure, "this element must be an object"),
         }
     }
 }
@@ -238,7 +255,7 @@ mod tests {
             .as_str()
             .expect("named")
             .parse()
-            .expect("kept");
+            .expect("supported");
         check(
             resource_type,
             value.as_object().expect("an object"),
@@ -246,18 +263,18 @@ mod tests {
         )
         .listed()
         .iter()
-        .map(|issue| (issue.expression.clone().expect("a place"), issue.code))
+        .map(|issue| (issue.expression.clone().expect("a path"), issue.code))
         .collect()
     }
 
-    fn place_of(value: &Value) -> String {
+    fn path_of(value: &Value) -> String {
         let mut found = issues(value);
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0).0
     }
 
     #[test]
-    fn a_sound_patient_passes() {
+    fn a_valid_patient_has_no_issues() {
         let patient = json!({
             "resourceType": "Patient",
             "extension": [{"url": "http://example.org/any", "valueDecimal": 1.50}],
@@ -272,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_element_is_refused_at_its_place() {
+    fn an_undefined_element_is_refused_with_its_path() {
         let patient = json!({"resourceType": "Patient", "name": [{}, {"nick": "x"}]});
         let found = issues(&patient);
         assert_eq!(found[0].0, "Patient.name[0]");
@@ -280,56 +297,56 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_refused_at_its_place() {
+    fn a_wrong_type_is_refused_with_its_path() {
         let given = json!({"resourceType": "Patient", "name": [{"given": ["A", 7]}]});
-        assert_eq!(place_of(&given), "Patient.name[0].given[1]");
+        assert_eq!(path_of(&given), "Patient.name[0].given[1]");
         let name = json!({"resourceType": "Patient", "name": {"family": "A"}});
-        assert_eq!(place_of(&name), "Patient.name");
+        assert_eq!(path_of(&name), "Patient.name");
         let date = json!({"resourceType": "Patient", "birthDate": "1981-02-29"});
-        assert_eq!(place_of(&date), "Patient.birthDate");
+        assert_eq!(path_of(&date), "Patient.birthDate");
         let gender = json!({"resourceType": "Patient", "gender": ["female"]});
-        assert_eq!(place_of(&gender), "Patient.gender");
+        assert_eq!(path_of(&gender), "Patient.gender");
         let null = json!({"resourceType": "Patient", "name": [{"given": ["A", null]}]});
-        assert_eq!(place_of(&null), "Patient.name[0].given[1]");
+        assert_eq!(path_of(&null), "Patient.name[0].given[1]");
     }
 
     #[test]
-    fn what_is_required_is_missed() {
+    fn a_missing_required_element_is_refused() {
         let condition = json!({"resourceType": "Condition"});
-        assert_eq!(place_of(&condition), "Condition.subject");
+        assert_eq!(path_of(&condition), "Condition.subject");
         let request = json!({
             "resourceType": "MedicationRequest", "status": "active", "intent": "order",
             "subject": {"reference": "Patient/1"}
         });
-        assert_eq!(place_of(&request), "MedicationRequest.medication");
+        assert_eq!(path_of(&request), "MedicationRequest.medication");
     }
 
     #[test]
-    fn the_extensions_of_a_list_are_a_list_no_longer_than_it() {
-        let name = |given: Value, extended: Value| json!({"resourceType": "Patient", "name": [{"given": given, "_given": extended}]});
+    fn the_extensions_of_an_array_are_an_array_that_is_not_longer() {
+        let name = |given: Value, extension: Value| json!({"resourceType": "Patient", "name": [{"given": given, "_given": extension}]});
         let extension = json!({"extension": [{"url": "x", "valueCode": "u"}]});
-        let sound = name(json!(["A", null]), json!([null, extension]));
-        assert_eq!(issues(&sound), []);
-        for extended in [extension.clone(), json!([]), json!([null, extension])] {
-            let unsound = name(json!(["A"]), extended);
-            assert_eq!(place_of(&unsound), "Patient.name[0]._given");
+        let valid = name(json!(["A", null]), json!([null, extension]));
+        assert_eq!(issues(&valid), []);
+        for extension in [extension.clone(), json!([]), json!([null, extension])] {
+            let invalid = name(json!(["A"]), extension);
+            assert_eq!(path_of(&invalid), "Patient.name[0]._given");
         }
         let single = json!({"resourceType": "Patient", "_birthDate": [{"id": "x"}]});
-        assert_eq!(place_of(&single), "Patient._birthDate");
+        assert_eq!(path_of(&single), "Patient._birthDate");
         let alone = json!({"resourceType": "Patient", "name": [{"_given": [extension]}]});
         assert_eq!(issues(&alone), []);
     }
 
     #[test]
-    fn a_choice_is_made_once() {
+    fn a_choice_has_one_type() {
         let patient = json!({
             "resourceType": "Patient", "deceasedBoolean": true, "deceasedDateTime": "2020"
         });
         assert_eq!(issues(&patient)[0].1, IssueCode::Invariant);
-        let extended = json!({
+        let extension = json!({
             "resourceType": "Patient", "deceasedBoolean": true, "_deceasedBoolean": {"id": "x"}
         });
-        assert_eq!(issues(&extended), []);
+        assert_eq!(issues(&extension), []);
     }
 
     #[test]
@@ -350,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_issues_ends() {
+    fn the_number_of_issues_is_limited() {
         let names: Vec<Value> = (0..1000).map(|_| json!({"nick": 1})).collect();
         let patient = json!({"resourceType": "Patient", "name": names});
         assert_eq!(issues(&patient).len(), crate::limits::MAX_ISSUES);

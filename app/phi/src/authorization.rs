@@ -13,11 +13,11 @@ use subtle::ConstantTimeEq;
 
 use crate::secret::SecretKey;
 
-/// An open authorization key of an organization or the system. A writer to the database without it cannot make
-/// a row that verifies.
+/// An open authorization key of an organization or the system. A writer to the database without the key cannot
+/// make a row that verifies.
 ///
-/// Limit: an old row with its old MAC verifies. The audit log, which lists the digest of each row that was
-/// written, reveals it.
+/// Limit: an old row with its old MAC verifies. This crate cannot detect such a replay; a caller that compares the
+/// row with the newest digest in the audit log can, except in volatile columns, which enter no digest.
 pub struct AuthorizationKey {
     organization: OrganizationId,
     id: KeyId,
@@ -49,7 +49,8 @@ impl AuthorizationKey {
         row
     }
 
-    /// The evidence that `row` is as this key authenticated it, or nothing.
+    /// The row with the evidence that it is as this key authenticated it; `None` if it is not, or if the key is
+    /// retired.
     pub(crate) fn verify<R: AuthenticatedRow>(&self, row: R) -> Option<Verified<R>> {
         let may_verify = matches!(self.state, KeyState::Current | KeyState::Former);
         (may_verify && self.mac_of(&row) == *row.mac()).then_some(Verified(row))
@@ -62,7 +63,7 @@ impl AuthorizationKey {
         )
     }
 
-    /// A MAC over a message that is no row. `label` names its kind.
+    /// The MAC over a message that is no row. `label` names the kind of message.
     #[must_use]
     pub fn message_mac(&self, label: &str, message: &[u8]) -> [u8; 32] {
         let length = u32::try_from(label.len()).unwrap_or(u32::MAX).to_be_bytes();
@@ -71,7 +72,7 @@ impl AuthorizationKey {
             .hmac(&[organization, &length, label.as_bytes(), message])
     }
 
-    /// Whether `mac` is the MAC of this message. Constant time.
+    /// Whether `mac` is the MAC of this message. Runs in constant time.
     #[must_use]
     pub fn verify_message(&self, label: &str, message: &[u8], mac: &[u8; 32]) -> bool {
         self.message_mac(label, message).ct_eq(mac).into()

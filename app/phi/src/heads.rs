@@ -1,11 +1,11 @@
-//! The heads that an owner has: for each resource type a count and a multiset hash.
+//! Completeness of an owner's resources: for each resource type the number and a multiset hash of the heads.
 //!
 //! The hash is the sum modulo 2²⁵⁶ of one keyed MAC per head, so that a head is added or removed without the
-//! others being read. A reader of all heads compares: one that was left out or put back to an older version
+//! others being read. A reader of all heads recomputes and compares it: an omitted head, or one of an older version,
 //! changes the sum.
 //!
-//! The sums are made under the scope key that seals them. They cannot be carried over to another key, so after a
-//! rotation all heads are compared once more and summed again: a former key verifies, and sums nothing new.
+//! The MACs are made under the scope key that seals the sums. Sums cannot be converted to another key: after a
+//! rotation, the first write compares all heads with the sums of the former key and sums them under the current one.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::scope::ScopeKey;
 
-/// The current version of a resource.
+/// The head of a resource: its current version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head<'a> {
     /// The resource type.
@@ -26,7 +26,7 @@ pub struct Head<'a> {
     pub digest: [u8; 32],
 }
 
-/// The heads of an owner: counts and multiset hashes by resource type.
+/// The counts and multiset hashes of an owner's heads, by resource type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadSet(BTreeMap<String, Sum>);
 
@@ -47,12 +47,12 @@ impl HeadSet {
         self.change(head.kind, u32::MAX, negated(mac(key, head)));
     }
 
-    /// Adds to the count and the hash of a type, both with wrapping.
+    /// Adds to the count and the hash of a type. Both wrap.
     fn change(&mut self, kind: &str, count: u32, hash: [u8; 32]) {
         let mut sum = self.0.get(kind).copied().unwrap_or_default();
         sum.count = sum.count.wrapping_add(count);
         sum.hash = added(sum.hash, hash);
-        // A type without heads is left out, so that sets of the same heads are equal whatever the order of changes.
+        // A type without heads has no entry, so that sets of the same heads are equal whatever the order of changes.
         if sum == Sum::default() {
             self.0.remove(kind);
         } else {
@@ -78,7 +78,7 @@ impl HeadSet {
         self.0.get(kind) == other.0.get(kind)
     }
 
-    /// For each type in ascending order: `length of the name[1] | name | count[4] | hash[32]`.
+    /// The encoding: for each type in ascending order `length of the name[1] | name | count[4] | hash[32]`.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -91,7 +91,7 @@ impl HeadSet {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] wrote; nothing for bytes that it never writes.
+    /// Decodes the bytes of [`Self::to_bytes`]; `None` for bytes that it never makes.
     #[must_use]
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let mut sums = BTreeMap::new();

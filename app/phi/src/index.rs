@@ -1,4 +1,4 @@
-//! Blind index keys: exact match without the value.
+//! Blind index keys: tokens for exact search without the value.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct IndexKey {
     outer: SecretKey,
 }
 
-/// A value to make a token of: the parameter, and its parts in the clear.
+/// The input of a token: a search parameter and a value in the clear.
 #[derive(Clone, Copy)]
 pub struct IndexValue<'a> {
     /// The search parameter.
@@ -55,8 +55,7 @@ impl IndexKey {
         truncated(&self.plain.hmac(&[&message]))
     }
 
-    /// The message of which the key service takes its MAC: itself a MAC, so that the service never receives a
-    /// value.
+    /// The message that the key service authenticates: itself a MAC, so that the service never receives a value.
     pub(crate) fn blinded(
         &self,
         normalizer: Normalizer,
@@ -66,7 +65,7 @@ impl IndexKey {
         Zeroizing::new(self.inner.hmac(&[&message]))
     }
 
-    /// The token made of the key service's MAC.
+    /// The token that is derived from the key service's MAC.
     pub(crate) fn unblinded(
         &self,
         normalizer: Normalizer,

@@ -21,12 +21,12 @@ use phi_types::Purpose;
 /// A provider of root keys.
 #[derive(Debug)]
 pub enum KeyService {
-    /// A file on this machine, for development: a reader of the file can open everything.
+    /// A file on this machine, for development: a reader of the file and the database can open everything.
     Development(DevelopmentKeyring),
     /// AWS KMS.
     #[cfg(feature = "aws-kms")]
     Aws(AwsKms),
-    /// A service whose failures a test decides.
+    /// A service whose failures a test controls.
     #[cfg(test)]
     Scripted(scripted::Scripted),
 }
@@ -40,16 +40,16 @@ pub(crate) struct BranchContext {
 }
 
 impl BranchContext {
-    /// Only branch keys are wrapped by the service.
+    /// The purpose of every key that the service wraps.
     pub(crate) const PURPOSE: Purpose = Purpose::Branch;
 }
 
-/// A branch key as the service wrapped it.
+/// A branch key, wrapped by the service.
 #[derive(Debug)]
 pub(crate) struct RootWrapped {
     /// The root key, by the service's name for it.
     pub(crate) root: String,
-    /// The service's own tag.
+    /// The service's permanent tag.
     pub(crate) provider: u8,
     /// The wrapped key.
     pub(crate) bytes: Vec<u8>,
@@ -68,7 +68,7 @@ pub(crate) enum ServiceError {
     /// The service cannot be reached or is overloaded.
     #[error("the key service is not available")]
     Unavailable,
-    /// The service refuses: the key is disabled or deleted, or this service may not use it.
+    /// The service refuses: its key is disabled or deleted, or this process may not use it.
     #[error("the key service refuses")]
     Denied,
     /// The service cannot unwrap the bytes.
@@ -76,8 +76,8 @@ pub(crate) enum ServiceError {
     Corrupt,
 }
 
-/// The SDK's futures have tens of kilobytes. They are boxed, or every future that may load a key would be as
-/// large.
+// The SDK's futures take tens of kilobytes. They are boxed, since otherwise every future that may load a key would be as
+// large.
 impl KeyService {
     /// Wraps a branch key under the current root key.
     pub(crate) async fn wrap(

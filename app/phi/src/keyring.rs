@@ -6,6 +6,7 @@ mod make;
 mod open;
 mod read;
 mod refresh;
+mod settings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,53 +39,24 @@ pub use make::NewScope;
 pub use read::OpenError;
 pub use read::Requested;
 pub use read::Tampering;
-
-/// How long keys stay open, and how many.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyringSettings {
-    /// The life of an opened branch key, and of all that was opened with it. Never over
-    /// [`KeyringSettings::LONGEST`], even if a longer one is set here.
-    pub cache: Duration,
-    /// The wait before a retry, while the key service or the store cannot be reached.
-    pub retry_after: Duration,
-    /// How many organizations' keys are open at once.
-    pub organizations: usize,
-    /// How many scopes are open at once in each organization.
-    pub scopes: usize,
-}
-
-impl KeyringSettings {
-    /// The longest life of an opened key. A refusal of the key service takes effect within it.
-    pub const LONGEST: Duration = Duration::from_mins(5);
-}
-
-impl Default for KeyringSettings {
-    fn default() -> Self {
-        Self {
-            cache: Self::LONGEST,
-            retry_after: Duration::from_secs(5),
-            organizations: 1_000,
-            scopes: 10_000,
-        }
-    }
-}
+pub use settings::KeyringSettings;
 
 /// A key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The key service or the key store cannot be reached. Keys that are open still serve to their deadline.
+    /// The key service or the key store cannot be reached. Keys that are open remain usable until their deadline.
     #[error("the keys are not available now")]
     Unavailable {
-        /// The wait before a retry.
+        /// The delay before a retry.
         retry_after: Duration,
     },
-    /// The key service refuses: its key is disabled or deleted, or this service may not use it.
+    /// The key service refuses: its key is disabled or deleted, or this process may not use it.
     #[error("the key service refuses")]
     Denied,
     /// There is no such key, or it is retired.
     #[error("there is no such key")]
     Missing,
-    /// The key was destroyed, and with it what it sealed.
+    /// The key was destroyed: what it sealed cannot be opened any more.
     #[error("the key was destroyed")]
     Destroyed,
     /// The key's row is not as it was written, or not the one that was requested.
@@ -92,18 +64,17 @@ pub enum KeyError {
     Corrupt,
 }
 
-/// Opens keys, keeps them open for a short while, and makes new ones.
+/// A cache of open keys, and the maker of new ones.
 ///
-/// One call of the key service opens an organization's branch key; everything below it is opened here,
-/// and closed with it: at the latest [`KeyringSettings::cache`] after the branch key's *opening began*.
-/// A branch key in use is refreshed in the background when 4/5 of its life are over. Cloning is
-/// cheap, and clones share all keys.
+/// One call of the key service opens an organization's branch key; all keys under it are opened in this process, and
+/// closed with it: at the latest [`KeyringSettings::cache`] after the call of the key service *began*. A branch key in
+/// use is refreshed in the background after 4/5 of its lifetime. Clones are cheap and share all keys.
 pub struct Keyring<S>(Arc<KeyLoader<S>>);
 
 impl<S: KeyStore> Keyring<S> {
-    /// A keyring with nothing open. It must be used within a tokio runtime.
+    /// A keyring without open keys. It must be used within a tokio runtime, which runs the refreshes.
     pub fn new(service: KeyService, store: S, settings: KeyringSettings) -> Self {
-        let cache = settings.cache.min(KeyringSettings::LONGEST);
+        let cache = settings.cache.min(KeyringSettings::MAX_CACHE);
         let organizations = SingleFlightCache::new(settings.organizations);
         Self(Arc::new(KeyLoader {
             service,
@@ -113,7 +84,7 @@ impl<S: KeyStore> Keyring<S> {
         }))
     }
 
-    /// The scope key that seals what `owner` has: its current one.
+    /// The current scope key of `owner`, which seals new values.
     ///
     /// # Errors
     ///
@@ -127,7 +98,7 @@ impl<S: KeyStore> Keyring<S> {
         let load = async || {
             let row = self.0.current(organization, owner, Purpose::Seal).await?;
             let scope = self.0.scope_of_row(&open, owner, &row).await?;
-            // What it seals is opened by its id: a write that seals needs no second load to open.
+            // Values are opened by key id: a writer that reads its values back needs no second load.
             let by_id = (owner, Some(scope.key_id()));
             open.scopes.insert(&by_id, Arc::clone(&scope));
             Ok(scope)
@@ -154,8 +125,8 @@ impl<S: KeyStore> Keyring<S> {
         open.scopes.load((owner, Some(id)), load).await
     }
 
-    /// Opens a scope key from a row that was read together with other rows, without keeping it open: for
-    /// passes over all patients.
+    /// Opens a scope key from a row that the caller has read, without caching it: for passes over all patients, which
+    /// would evict the keys in use.
     ///
     /// # Errors
     ///
@@ -214,8 +185,8 @@ impl<S: KeyStore> Keyring<S> {
     }
 
     /// The token of a social security number, by one call of the key service. A leaked database and a leaked
-    /// index key together do not reveal the numbers; the key service never receives one. All but the number's
-    /// ASCII letters and digits is ignored.
+    /// index key together do not reveal the numbers; the key service never receives one. Only the ASCII letters and
+    /// digits of the value count.
     ///
     /// # Errors
     ///
@@ -236,7 +207,7 @@ impl<S: KeyStore> Keyring<S> {
         Ok(index.unblinded(normalizer, value.parameter, &mac))
     }
 
-    /// The organization's current authorization key: what authenticates new rows.
+    /// The organization's current authorization key, which authenticates new rows.
     ///
     /// # Errors
     ///
@@ -257,7 +228,7 @@ impl<S: KeyStore> Keyring<S> {
         reported(organization, open.authorization.load((), load).await)
     }
 
-    /// An authorization key of the organization by its id, current or former: what verifies.
+    /// An authorization key of the organization by its id, current or former, which verifies rows.
     ///
     /// # Errors
     ///
@@ -275,8 +246,8 @@ impl<S: KeyStore> Keyring<S> {
         open.authorizations.load(id, load).await
     }
 
-    /// When the organization's branch key closes, if it is open. What is kept of opened values, such as a
-    /// roster, must be discarded with it. This does not count as use.
+    /// The time at which the organization's branch key closes, if it is open. Caches of opened values, such as a
+    /// roster, must be discarded by then. This call does not count as use of the key.
     #[must_use]
     pub fn branch_deadline(&self, organization: OrganizationId) -> Option<Instant> {
         let open = self.0.organizations.peek(&organization)?;
@@ -285,7 +256,7 @@ impl<S: KeyStore> Keyring<S> {
 
     /// Whether the organization's branch key is open.
     #[must_use]
-    pub fn is_warm(&self, organization: OrganizationId) -> bool {
+    pub fn is_open(&self, organization: OrganizationId) -> bool {
         self.branch_deadline(organization).is_some()
     }
 

@@ -1,5 +1,7 @@
-//! Opens what `vectors/known_answers.py` made from the README alone, which shows that the specification is complete
-//! and that stored data stays readable: if one of these tests fails, stored data no longer opens.
+//! Known-answer tests against `vectors/known_answers.py`, which was written from the README alone.
+//!
+//! They show that the specification is complete, and that stored data remains readable: if one of them fails, stored
+//! data no longer opens.
 
 use std::fs;
 use std::fs::Permissions;
@@ -8,7 +10,6 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 use serde_json::json;
 use time::OffsetDateTime;
-
 use uuid::Uuid;
 
 use crate::AuthenticatedRow;

@@ -1,4 +1,4 @@
-//! A key store in memory, for tests.
+//! The key store of tests.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -18,7 +18,7 @@ use phi_types::WrappedKey;
 pub struct MemoryKeys(Mutex<Vec<WrappedKey>>);
 
 impl MemoryKeys {
-    /// Alters what is stored, as a writer to the database could.
+    /// Alters the stored rows, as a writer to the database could.
     pub fn alter(&self, change: impl FnOnce(&mut Vec<WrappedKey>)) {
         change(&mut self.rows());
     }

@@ -1,12 +1,12 @@
-//! Normalizers: which spellings count as the same value in a blind index.
+//! Normalizers: the spellings that are the same value in a blind index.
 
 use phi_types::IndexParameter;
 use zeroize::Zeroizing;
 
-/// A version of the normalization of all parameters. What a version does never changes; an index version names
-/// the one that its tokens were made with.
+/// A version of the normalization of all parameters. A version never changes; an index version names the normalizer
+/// of its tokens.
 ///
-/// Only ASCII letters change case: Unicode's tables grow, and an index must not.
+/// Only ASCII letters change case: Unicode's tables change with its versions, and stored tokens cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalizer {
     /// The first version.
@@ -31,11 +31,10 @@ impl Normalizer {
         }
     }
 
-    /// The normalized spelling of `value`: an e-mail address without outer white space and in lower case; an
-    /// identifier without outer white space and in upper case; of a telephone number the digits;
-    /// a system as it is.
+    /// The normalized value: an e-mail address without outer white space and in lower case; an identifier without
+    /// outer white space and in upper case; the digits of a telephone number; a system without outer white space.
     pub(crate) fn apply(self, parameter: IndexParameter, value: &str) -> Zeroizing<String> {
-        // Reserved whole, so that growing leaves no copies behind.
+        // Reserved at once, since a growing buffer leaves unwiped copies.
         let mut text = Zeroizing::new(String::with_capacity(value.len() + 1));
         let value = value.trim();
         match (self, parameter) {
@@ -57,7 +56,7 @@ impl Normalizer {
     }
 }
 
-/// The digits and letters of a social security number, in upper case.
+/// The ASCII letters and digits of a social security number, in upper case.
 pub(crate) fn social_security_number(value: &str) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(value.len()));
     text.extend(value.chars().filter(char::is_ascii_alphanumeric));

@@ -1,9 +1,9 @@
-//! Padding of a value to its column's bucket before it is sealed, since lengths reveal values.
+//! Padding of a value to its column's bucket before it is sealed, because a length can reveal the value.
 
 use phi_types::Bucket;
 use zeroize::Zeroizing;
 
-/// The padded length of `length` bytes.
+/// The smallest length of the bucket that is at least `length`, in bytes.
 fn padded(bucket: Bucket, length: usize) -> usize {
     match bucket {
         Bucket::Multiple(step) => length.next_multiple_of(usize::from(step.max(1))),
@@ -24,7 +24,7 @@ const fn padme(length: usize) -> usize {
     (length + mask) & !mask
 }
 
-/// Appends `kind | value | 0x80 | 0x00…`, with a length of the bucket.
+/// Appends `kind | value | 0x80 | 0x00…`, padded to a length of the bucket.
 pub(crate) fn pad(kind: u8, value: &[u8], bucket: Bucket, out: &mut Vec<u8>) {
     let end = out.len() + padded_length(value, bucket);
     out.push(kind);
@@ -38,8 +38,8 @@ pub(crate) fn padded_length(value: &[u8], bucket: Bucket) -> usize {
     padded(bucket, value.len() + 2)
 }
 
-/// The type byte and the value of a padded plaintext, if it is one. The value is moved within the plaintext's
-/// own buffer.
+/// The type byte and the value of a padded plaintext; `None` for bytes that are not one. The value stays in the same
+/// buffer, so that no second copy has to be zeroized.
 pub(crate) fn unpad(mut padded: Zeroizing<Vec<u8>>) -> Option<(u8, Zeroizing<Vec<u8>>)> {
     let mark = padded.iter().rposition(|byte| *byte != 0)?;
     let kind = *padded.first()?;

@@ -1,7 +1,7 @@
-//! Password strings: argon2id in PHC form, with the parameters OWASP recommends (19 MiB, 2 passes,
-//! 1 lane). A string is sealed before it is stored.
+//! Password hashing: argon2id, with the parameters that OWASP recommends (19 MiB, 2 passes, 1 lane), in PHC string
+//! format. A PHC string is sealed before it is stored.
 //!
-//! Hashing takes tens of milliseconds of one core: call it from a thread for blocking work.
+//! A hash takes one core for tens of milliseconds: call these functions on a thread for blocking work.
 
 use std::sync::LazyLock;
 
@@ -21,12 +21,12 @@ use phi_types::random_bytes;
 /// A password was not hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// The password is longer than argon2 takes.
+    /// The password is longer than the maximum of argon2.
     #[error("the password is too long")]
     TooLong,
 }
 
-/// The string to seal and store for a password.
+/// The PHC string of a password, to be sealed and stored.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub fn hash(password: &SecretString) -> Result<Phi<String>, PasswordError> {
         .ok_or(PasswordError::TooLong)
 }
 
-/// Whether `stored` is a password string of `password`.
+/// Whether `stored` is a PHC string of `password`.
 #[must_use]
 pub fn verify(password: &SecretString, stored: &str) -> bool {
     let Ok(stored) = PasswordHash::new(stored) else {
@@ -50,8 +50,8 @@ pub fn verify(password: &SecretString, stored: &str) -> bool {
         .is_ok()
 }
 
-/// Does the work of [`verify`] for an account that does not exist, so that the response time does not reveal
-/// which accounts exist.
+/// Performs the work of [`verify`] for an account that does not exist, so that the response time does not reveal
+/// whether an account exists.
 pub fn verify_without_account(password: &SecretString) {
     static DECOY: LazyLock<Option<Phi<String>>> =
         LazyLock::new(|| hash(&SecretString::from("decoy")).ok());

@@ -1,21 +1,21 @@
-//! The values that can be sealed, and their bytes.
+//! The types of values that can be sealed, and their encoding.
 
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
-/// A type that can be sealed: a type byte and a value.
+/// A type whose values can be sealed, as a type byte and bytes.
 ///
 /// Type bytes are permanent: `0` absent, `1` UTF-8 text, `2` bytes.
 pub trait Plaintext: Zeroize + Sized {
     /// The type byte and the value's bytes.
     fn encoded(&self) -> (u8, &[u8]);
 
-    /// The value whose type byte and bytes these are, if they are a value of this type. The bytes are passed by
-    /// value, so that opening makes no second copy that would have to be zeroized.
+    /// The value with this type byte and these bytes; `None` if they are not a value of this type. Takes ownership of
+    /// the bytes, so that opening makes no second copy that would have to be zeroized.
     fn decode(kind: u8, value: Zeroizing<Vec<u8>>) -> Option<Self>;
 }
 
-/// A [`Plaintext`] that is never absent, so that an `Option` of it reads back as it was.
+/// A [`Plaintext`] that is never absent, so that an `Option` of it has one encoding for `None`.
 pub trait Present: Plaintext {}
 
 const ABSENT: u8 = 0;
@@ -47,7 +47,7 @@ impl Plaintext for Vec<u8> {
 
 impl Present for Vec<u8> {}
 
-/// Absence is sealed like a value in columns where it would reveal something.
+/// In an optional column, absence is sealed like a value, because it would reveal something.
 impl<T: Present> Plaintext for Option<T> {
     fn encoded(&self) -> (u8, &[u8]) {
         self.as_ref().map_or((ABSENT, &[]), Plaintext::encoded)

@@ -1,4 +1,4 @@
-//! An open scope key: seals and opens the fields of one owner.
+//! Scope keys: sealing and opening of one owner's fields.
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ use crate::seal::Suite;
 use crate::secret::SecretKey;
 use crate::value::Phi;
 
-/// The longest value that can be sealed: 64 MiB.
-const LONGEST: usize = 64 << 20;
+/// Maximum length of a value, in bytes: 64 MiB.
+const MAX_VALUE_BYTES: usize = 64 << 20;
 
-/// An open scope key. It seals and opens the fields of its owner, and of no other.
+/// An open scope key, which seals and opens the fields of its owner and of no other.
 pub struct ScopeKey {
     organization: OrganizationId,
     owner: Owner,
@@ -69,7 +69,7 @@ impl ScopeKey {
         C: Column<Value: Plaintext>,
     {
         let (kind, value) = value.encoded();
-        if value.len() > LONGEST {
+        if value.len() > MAX_VALUE_BYTES {
             return Err(SealError::TooLong);
         }
         let suite = self.header.suite;
@@ -106,15 +106,15 @@ impl ScopeKey {
         C::Value::decode(kind, value).map(Phi::new)
     }
 
-    /// A MAC under this scope's key over the head of a resource: the summand of a [`HeadSet`].
+    /// The MAC over the head of a resource under a subkey of this key: a summand of a [`HeadSet`].
     ///
     /// [`HeadSet`]: crate::HeadSet
     pub(crate) fn head_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         self.heads.hmac(parts)
     }
 
-    /// A keyed pseudonym of `value` that is constant for the life of this scope's key: the first 16 bytes of a
-    /// MAC. `label` separates uses.
+    /// A keyed pseudonym of `value`, constant for the lifetime of this key: the first 16 bytes of a MAC. `label`
+    /// separates uses.
     #[must_use]
     pub fn pseudonym(&self, label: &str, value: &[u8]) -> [u8; 16] {
         let subkey = self.key.derive(&[b"phi-pseudonym/1", label.as_bytes()]);
@@ -124,19 +124,19 @@ impl ScopeKey {
         pseudonym
     }
 
-    /// The id of the key, as in the header of what it seals.
+    /// The id of the key, which is in the header of each value that it seals.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
         self.header.key
     }
 
-    /// The organization that the scope belongs to.
+    /// The organization of the owner.
     #[must_use]
     pub const fn organization(&self) -> OrganizationId {
         self.organization
     }
 
-    /// The owner of what the key seals.
+    /// The owner of the values that the key seals.
     #[must_use]
     pub const fn owner(&self) -> Owner {
         self.owner
@@ -162,7 +162,8 @@ impl ScopeKey {
     }
 }
 
-/// Suite 1 for a patient alone: the size of a chart bounds the number of messages under its key.
+/// The suite of an owner's fields: suite 1 for a patient only, because the size of a chart bounds the number of messages
+/// under one key.
 const fn suite_of(owner: &Owner) -> Suite {
     match owner {
         Owner::Patient(_) => Suite::Gcm,

@@ -1,4 +1,4 @@
-//! The two cipher suites, and the header that names one of them.
+//! The two AEAD suites, and the header of a sealed value.
 
 mod gcm;
 mod xaes;
@@ -12,10 +12,10 @@ use phi_types::HEADER_LENGTH;
 use phi_types::KeyId;
 use phi_types::fill_random;
 
-/// The length of the tag that ends everything sealed.
+/// Length of the authentication tag, in bytes.
 const TAG: usize = 16;
 
-/// How a value is encrypted.
+/// An AEAD suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suite {
     /// Suite 1: AES-256-GCM with a random 96-bit nonce, where the number of messages is bounded.
@@ -24,7 +24,7 @@ pub(crate) enum Suite {
     Xaes,
 }
 
-/// An AEAD operation failed. The cause is not distinguished: it would help an attacker alone.
+/// An AEAD operation failed. Causes are not distinguished: the distinction would help only an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AeadError;
 
@@ -67,7 +67,7 @@ impl Suite {
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), AeadError> {
-        // Reserved whole, so that growing leaves no plaintext behind.
+        // Reserved at once, since a growing buffer leaves copies of the plaintext.
         out.reserve_exact(self.overhead() + length);
         let start = out.len();
         out.resize(start + self.nonce_length(), 0);
@@ -98,7 +98,7 @@ impl Suite {
         Ok(text)
     }
 
-    /// Encrypts `text` in place under a given nonce.
+    /// Encrypts `text` in place. The nonce is a parameter for the known-answer tests; [`Self::seal_into`] generates it.
     fn encrypt(
         self,
         key: &SecretKey,
@@ -157,7 +157,7 @@ impl Header {
         bytes
     }
 
-    /// The header that `sealed` begins with, if it does.
+    /// The header of a sealed value; `None` if the bytes do not begin with one.
     pub(crate) fn read(sealed: &[u8]) -> Option<Self> {
         let [FORMAT, suite, key @ ..] = sealed.first_chunk::<{ Self::LENGTH }>()? else {
             return None;

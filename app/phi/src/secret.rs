@@ -1,4 +1,4 @@
-//! 256-bit keys, and the two functions of them: HMAC-SHA256 and HKDF-Expand.
+//! 256-bit keys, with HMAC-SHA256 and HKDF-Expand.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use phi_types::fill_random;
 pub(crate) struct SecretKey(SecretBox<[u8; 32]>);
 
 impl SecretKey {
-    /// A new key of the system's randomness.
+    /// A new key from the operating system's generator.
     pub(crate) fn random() -> Self {
         Self(SecretBox::init_with_mut(|bytes: &mut [u8; 32]| {
             fill_random(bytes);
@@ -47,7 +47,7 @@ impl SecretKey {
         Self(SecretBox::init_with_mut(|subkey: &mut [u8; 32]| {
             let expanded = Hkdf::<Sha256>::from_prk(self.expose())
                 .is_ok_and(|hkdf| hkdf.expand_multi_info(parts, subkey).is_ok());
-            // HKDF fails for a key below 32 bytes or an output over 255 blocks; neither can be here.
+            // HKDF fails for a key below 32 bytes or an output over 255 blocks; the types exclude both.
             assert!(
                 expanded,
                 "HKDF-Expand derives 32 bytes from a key of 32 bytes"
@@ -117,7 +117,7 @@ mod tests {
         }
     }
 
-    /// RFC 4231, test case 1, with its key of 20 bytes filled up with zeros, as HMAC does.
+    /// RFC 4231, test case 1. Its key of 20 bytes is padded with zeros, as HMAC does.
     #[test]
     fn hmac_agrees_with_rfc_4231() {
         let mut key = [0; 32];

@@ -1,4 +1,4 @@
-//! Random tokens for sessions and machine clients.
+//! Session tokens and bearer tokens.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use zeroize::Zeroizing;
 
 use crate::secret::SecretKey;
 
-/// A 256-bit random token, 43 characters of URL-safe base64. It is shown once, to the client that it is issued
-/// to; its [hash](Self::hash) is stored.
+/// A 256-bit random token: 43 characters of URL-safe base64. The client receives it once; its [hash](Self::hash) is
+/// stored.
 pub struct SecretToken(Zeroizing<String>);
 
 impl SecretToken {
-    /// A new token of the system's randomness.
+    /// A new token from the operating system's generator.
     #[must_use]
     pub fn random() -> Self {
         Self(Zeroizing::new(
@@ -23,7 +23,7 @@ impl SecretToken {
         ))
     }
 
-    /// A token received from a client, if it has a token's form.
+    /// A token received from a client; `None` if the text does not have the form of a token.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
@@ -31,7 +31,7 @@ impl SecretToken {
     }
 
     /// The hash to store: `SHA-256("phi-token/2" | length of the label[4] | label | token)`, where `label` names
-    /// the kind of token. It needs no key: 256 random bits cannot be guessed, and the hash outlives rotations.
+    /// the kind of token. It needs no key, because 256 random bits cannot be guessed, and so outlives key rotations.
     #[must_use]
     pub fn hash(&self, label: &str) -> [u8; 32] {
         let length = u32::try_from(label.len()).unwrap_or(u32::MAX).to_be_bytes();
@@ -44,7 +44,7 @@ impl SecretToken {
             .into()
     }
 
-    /// The token's characters, to send.
+    /// The token's characters, to be sent to the client.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

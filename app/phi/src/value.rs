@@ -1,10 +1,10 @@
-//! PHI in the clear.
+//! The wrapper of PHI in the clear.
 
 use std::fmt;
 
 use zeroize::Zeroize;
 
-/// A PHI value in the clear. It cannot be serialized, its `Debug` reveals nothing, and it is zeroized on drop.
+/// A PHI value in the clear: it cannot be serialized, its `Debug` reveals nothing, and it is zeroized on drop.
 pub struct Phi<T: Zeroize>(T);
 
 impl<T: Zeroize> Phi<T> {

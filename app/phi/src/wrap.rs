@@ -1,4 +1,4 @@
-//! Wrapping keys under keys, and the commitment and MAC that an opened key is checked against.
+//! Key wrapping under a branch or root key, and the commitment and MAC against which an opened key is checked.
 
 use subtle::ConstantTimeEq;
 
@@ -10,7 +10,7 @@ use phi_types::RowMac;
 use phi_types::WrappedKey;
 use phi_types::authenticated_bytes;
 
-/// The suite of every wrap: many instances wrap under one key, and the wraps are not counted.
+/// The suite of every wrap: suite 2, because several instances wrap under one key and nothing counts the messages.
 const SUITE: Suite = Suite::Xaes;
 
 /// Wraps `key`: `nonce[24] | ciphertext[32] | tag[16]`.
@@ -56,7 +56,7 @@ pub(crate) fn context(row: &WrappedKey, branch: KeyId, branch_version: u32) -> V
     .concat()
 }
 
-/// The commitment to a key, stored beside its wrap: AES-GCM by itself does not commit to the wrapped key.
+/// The commitment to a key, stored beside its wrap, because AES-GCM does not commit to its key.
 pub(crate) fn commitment(key: &SecretKey, id: KeyId) -> [u8; 32] {
     *key.derive(&[b"phi-commit/1", id.as_bytes()]).expose()
 }

@@ -4,7 +4,7 @@
 //! cargo run --release -p roster --example measure [-- <patients> …]
 //! ```
 
-#![expect(clippy::print_stdout, reason = "the figures are its result")]
+#![expect(clippy::print_stdout, reason = "the measurements are the output")]
 #![expect(
     clippy::indexing_slicing,
     reason = "all indexes are remainders of lengths"
@@ -62,7 +62,7 @@ impl Random {
         (z ^ (z >> 31)) % below
     }
 
-    /// Small numbers are more frequent, as some names are.
+    /// A number below `below`; small ones are more frequent, as some names are.
     fn skewed(&mut self, below: u64) -> u64 {
         let bound = self.next(below) + 1;
         let bound = self.next(bound) + 1;
@@ -181,7 +181,7 @@ fn build(patients: &[Patient]) -> Result<Roster, Box<dyn Error>> {
     let used = ALLOCATOR.current_usage() - before;
     let peak = ALLOCATOR.peak_usage() - before;
     println!(
-        "{} patients: built in {elapsed:.2?} (adding {added:.2?}; on the processor {cpu:.2?}); {} bytes a patient (counted by itself: {}), peak {}",
+        "{} patients: built in {elapsed:.2?} (adding {added:.2?}; on the processor {cpu:.2?}); {} bytes a patient ({} by `Roster::bytes`), peak {}",
         patients.len(),
         used / patients.len(),
         roster.bytes() / patients.len(),
@@ -190,7 +190,7 @@ fn build(patients: &[Patient]) -> Result<Roster, Box<dyn Error>> {
     Ok(roster)
 }
 
-/// Time that this thread has run, as Linux counts it: other processes do not lengthen it.
+/// The processor time of this thread, which does not depend on other processes.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
@@ -309,7 +309,7 @@ fn measure_updates(roster: &mut Roster, patients: &[Patient]) {
     };
     let pick = |round: u64| usize::try_from(round * 104_729).unwrap_or(0) % patients.len();
     let mut ids = Random(11);
-    measure("whether a patient is there", |round| {
+    measure("contains a patient", |round| {
         Ok(usize::from(roster.contains(known[pick(round)])))
     });
     measure("upsert, new patient", |round| {

@@ -1,24 +1,24 @@
-//! Memory of texts.
+//! An arena for short texts.
 
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
-/// Bytes in a page. Pages never grow, so that growth leaves no unwiped copy behind.
+/// Size of a page, in bytes. A page never grows, since growing would leave an unwiped copy.
 const PAGE: usize = 16 * 1024;
-/// Allocations are multiples of this many bytes, so that freed ones fit texts of similar length.
+/// Granularity of allocations, in bytes, so that freed ones fit texts of similar length.
 const GRAIN: usize = 4;
 
-/// Short texts in pages that are wiped: a text when it is freed, a page when it is dropped.
+/// An arena of short texts in pages. A text is zeroized when it is freed, a page when it is dropped.
 #[derive(Default)]
 pub(crate) struct TextArena {
     pages: Vec<Zeroizing<Box<[u8]>>>,
-    /// Bytes in use of the last page.
+    /// Allocated bytes of the last page.
     used: usize,
-    /// Starts of freed allocations, by their number of grains.
+    /// Addresses of freed allocations, by their number of grains.
     free: Vec<Vec<u32>>,
 }
 
-/// Where a text is stored. An empty text has no memory.
+/// The address and length of a stored text. An empty text has no memory.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct TextRef {
     start: u32,
@@ -26,40 +26,40 @@ pub(crate) struct TextRef {
 }
 
 impl TextArena {
-    /// Largest address space of an arena, in bytes: addresses have 32 bits.
+    /// Maximum size of an arena, in bytes: addresses have 32 bits.
     pub(crate) const MAX_BYTES: usize = 4 << 30;
 
-    /// Stores a text of at most 255 bytes; the rest of a longer one is left out.
+    /// Stores a text, truncated to 255 bytes.
     pub(crate) fn store(&mut self, text: &[u8]) -> TextRef {
         let len = u8::try_from(text.len()).unwrap_or(u8::MAX);
         let text = text.get(..usize::from(len)).unwrap_or(text);
         if text.is_empty() {
             return TextRef::default();
         }
-        let place = TextRef {
+        let stored = TextRef {
             start: self.allocate(text.len().div_ceil(GRAIN)),
             len,
         };
-        if let Some(memory) = self.memory_mut(place) {
+        if let Some(memory) = self.memory_mut(stored) {
             memory.copy_from_slice(text);
         }
-        place
+        stored
     }
 
-    /// The text stored there.
-    pub(crate) fn text(&self, place: TextRef) -> &[u8] {
-        let (page, start) = address(place);
+    /// A stored text.
+    pub(crate) fn text(&self, stored: TextRef) -> &[u8] {
+        let (page, start) = address(stored);
         let page = self.pages.get(page);
-        page.and_then(|page| page.get(start..start + usize::from(place.len)))
+        page.and_then(|page| page.get(start..start + usize::from(stored.len)))
             .unwrap_or_default()
     }
 
-    /// Wipes a text and makes its memory available.
-    pub(crate) fn free(&mut self, place: TextRef) {
-        if let Some(memory) = self.memory_mut(place) {
+    /// Zeroizes a text and makes its memory available.
+    pub(crate) fn free(&mut self, stored: TextRef) {
+        if let Some(memory) = self.memory_mut(stored) {
             memory.zeroize();
         }
-        let grains = usize::from(place.len).div_ceil(GRAIN);
+        let grains = usize::from(stored.len).div_ceil(GRAIN);
         if grains == 0 {
             return;
         }
@@ -67,11 +67,11 @@ impl TextArena {
             self.free.resize_with(grains + 1, Vec::new);
         }
         if let Some(free) = self.free.get_mut(grains) {
-            free.push(place.start);
+            free.push(stored.start);
         }
     }
 
-    /// Memory of the texts.
+    /// Memory of the arena, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.pages.len() * (PAGE + size_of::<Box<[u8]>>())
     }
@@ -91,16 +91,16 @@ impl TextArena {
         u32::try_from(start).unwrap_or(u32::MAX)
     }
 
-    fn memory_mut(&mut self, place: TextRef) -> Option<&mut [u8]> {
-        let (page, start) = address(place);
+    fn memory_mut(&mut self, stored: TextRef) -> Option<&mut [u8]> {
+        let (page, start) = address(stored);
         let page = self.pages.get_mut(page)?;
-        page.get_mut(start..start + usize::from(place.len))
+        page.get_mut(start..start + usize::from(stored.len))
     }
 }
 
-/// Page, and offset within it.
-fn address(place: TextRef) -> (usize, usize) {
-    let start = crate::ids::index(place.start);
+/// The page of a text, and the offset within it.
+fn address(stored: TextRef) -> (usize, usize) {
+    let start = crate::ids::index(stored.start);
     (start / PAGE, start % PAGE)
 }
 

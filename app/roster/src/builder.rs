@@ -1,4 +1,4 @@
-//! Building a roster at once.
+//! The builder of a roster from many patients at once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -34,21 +34,21 @@ use crate::terms::Dictionary;
 use crate::terms::NamePart;
 use crate::terms::TermTable;
 
-/// Collects patients in any order and sorts once. Several threads can fill a builder each, to be
-/// merged.
+/// A builder that collects patients in any order and sorts once. Several threads can each fill a
+/// builder, to be merged.
 ///
-/// While it builds it needs about as much memory again as the roster.
+/// During the build it needs about as much memory as the roster in addition.
 pub struct RosterBuilder {
     limit_bytes: usize,
     terms: TermTable,
-    /// Terms by the keyed hash of their text; one whose hash is taken has the next free one.
+    /// Terms by the keyed hash of their text, with linear probing.
     by_hash: HashMap<u64, TermId, BuildHasherDefault<KeyedHash>>,
     hasher: RandomState,
     patients: PatientTable,
 }
 
 impl RosterBuilder {
-    /// An empty builder of a roster with this limit.
+    /// An empty builder of a roster with this limit, in bytes.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl RosterBuilder {
         }
     }
 
-    /// Adds a patient. If it was added before, the later fields count.
+    /// Adds a patient, or replaces the fields of one that was added before.
     ///
     /// # Errors
     ///
@@ -76,13 +76,13 @@ impl RosterBuilder {
         Ok(())
     }
 
-    /// Adds the patients of another builder, and its limit. If both have a patient, the other's fields count.
+    /// Adds the patients of another builder, and its limit. Of a patient in both, the other's fields remain.
     ///
     /// # Errors
     ///
     /// The roster would exceed its limit.
     pub fn merge(&mut self, other: Self) -> Result<(), Full> {
-        // Each part has a part of the limit: with that of one part alone, a merged roster would be full too early.
+        // Each builder has a share of the limit: with one share alone, the merged roster would be full too early.
         let limit_bytes = self.limit_bytes.saturating_add(other.limit_bytes);
         self.limit_bytes = limit_bytes.min(TextArena::MAX_BYTES);
         let numbers = (0..number(other.terms.len())).map(TermId);
@@ -97,7 +97,7 @@ impl RosterBuilder {
         Ok(())
     }
 
-    /// Sorts.
+    /// Sorts the patients and builds the indexes.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl RosterBuilder {
     pub fn build(self) -> Result<Roster, Full> {
         let limit_bytes = self.limit_bytes;
         let (terms, patients) = self.with_terms_in_order();
-        // From here on, texts compare as the numbers of their terms, and ids as slots.
+        // From here on, term numbers are in the order of texts, and slots in the order of ids.
         let roster = Roster {
             limit_bytes,
             by_id: ChunkedList::from_sorted(&slots(&patients)),
@@ -169,7 +169,7 @@ impl RosterBuilder {
     }
 }
 
-/// The hasher of keys that are keyed hashes already.
+/// A hasher for keys that are keyed hashes already: it returns the key.
 #[derive(Default)]
 struct KeyedHash(u64);
 

@@ -1,4 +1,4 @@
-//! What is indexed of a patient.
+//! The fields by which a patient is indexed, and the pages and orders of lists.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use crate::patients::FoldedNames;
 
-/// The demographics of one patient, as they stand in the record.
+/// The demographics of one patient, as in the record.
 #[derive(Clone, Copy, Default)]
 pub struct PatientFields<'a> {
     /// Every name, former and alternative ones included: search considers all of them.
@@ -17,7 +17,7 @@ pub struct PatientFields<'a> {
     pub sort_family: &'a str,
     /// Given names by which lists are sorted within a family name.
     pub sort_given: &'a str,
-    /// Days on which the patient may have been born, if any birth date is recorded.
+    /// The birth date, if one is recorded: the days on which the patient may have been born.
     pub birth: Option<DateSpan>,
 }
 
@@ -40,12 +40,13 @@ pub struct NameFields<'a> {
     pub other: &'a [&'a str],
 }
 
-/// A span of days, both ends included: what a date of FHIR stands for (R4 3.1.1.4.7), since it may
-/// leave out its day, or its month and day.
+/// A span of days, both ends included: the meaning of a FHIR date (R4 3.1.1.4.7), which may lack its
+/// day, or its month and day.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DateSpan {
-    /// Julian day numbers.
+    /// Julian day number.
     pub(crate) first: i32,
+    /// Julian day number.
     pub(crate) last: i32,
 }
 
@@ -85,10 +86,10 @@ impl Zeroize for DateSpan {
     }
 }
 
-/// A part of a list of patients.
+/// A page of a list of patients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The patients of this part, in order.
+    /// The patients of the page, in order.
     pub ids: Vec<Uuid>,
     /// Exact number of patients in the whole list.
     pub total: usize,
@@ -105,16 +106,16 @@ pub enum SortKey {
     BirthDate,
 }
 
-/// How a list is sorted.
+/// The sort order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// What the list is sorted by.
+    /// The sort key.
     pub key: SortKey,
     /// The exact reverse of the ascending order, patients without the key included.
     pub descending: bool,
 }
 
-/// The index would need more memory than its limit allows. It is unchanged.
+/// The index would need more memory than its limit allows. It is left unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the roster has reached its memory limit")]
 pub struct Full;

@@ -1,13 +1,13 @@
-//! A sorted list in chunks.
+//! A sorted list that is stored in chunks.
 
-/// Most items in a chunk: what an insertion moves at most.
-const CHUNK: usize = 1024;
-/// Items in a chunk of a list that is built at once: leaves room for insertions.
+/// Maximum number of items in a chunk, and so of items that an insertion moves.
+const MAX_CHUNK: usize = 1024;
+/// Number of items in each chunk of a list that is built at once. It leaves room for insertions.
 const BUILT_CHUNK: usize = 768;
 
-/// A sorted list: a sequence of chunks, each with at most [`CHUNK`] items and none empty.
+/// A sorted list: a sequence of chunks, each with at most [`MAX_CHUNK`] items and none empty.
 ///
-/// The list does not know its order: the caller finds positions with a predicate, as in
+/// The caller defines the order and finds positions with a predicate, as in
 /// `slice::partition_point`. An insertion or removal moves the items of one chunk and, seldom, the
 /// headers of all (24 bytes for each 512 items or more).
 pub(crate) struct ChunkedList<T> {
@@ -24,11 +24,11 @@ pub(crate) struct Position {
     pub(crate) offset: usize,
 }
 
-/// What an insertion did.
+/// The result of an insertion.
 pub(crate) struct Insertion {
-    /// Chunk that has the item now.
+    /// The chunk that contains the item.
     pub(crate) chunk: usize,
-    /// Chunk that was made for the insertion, if any: the first, or the upper half of a full one.
+    /// The chunk that the insertion made, if any: the first, or the upper half of a full one.
     pub(crate) new_chunk: Option<usize>,
 }
 
@@ -113,7 +113,7 @@ impl<T: Copy> ChunkedList<T> {
         if self
             .chunks
             .get(at.chunk)
-            .is_some_and(|chunk| chunk.len() >= CHUNK)
+            .is_some_and(|chunk| chunk.len() >= MAX_CHUNK)
         {
             new_chunk = Some(at.chunk + 1);
             at = self.split(at);
@@ -121,7 +121,7 @@ impl<T: Copy> ChunkedList<T> {
         if let Some(chunk) = self.chunks.get_mut(at.chunk) {
             let before = chunk.capacity();
             if chunk.len() == before {
-                let target = (2 * before).clamp(4, CHUNK);
+                let target = (2 * before).clamp(4, MAX_CHUNK);
                 chunk.reserve_exact(target.saturating_sub(before).max(1));
             }
             chunk.insert(at.offset.min(chunk.len()), item);
@@ -157,14 +157,14 @@ impl<T: Copy> ChunkedList<T> {
         false
     }
 
-    /// Memory of the items.
+    /// Memory of the list, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.capacity * size_of::<T>() + self.chunks.capacity() * size_of::<Vec<T>>()
     }
 
-    /// Moves the upper half of a chunk to a new one; returns where the position is now.
+    /// Moves the upper half of a chunk to a new one; returns the new position of `at`.
     fn split(&mut self, at: Position) -> Position {
-        let half = CHUNK / 2;
+        let half = MAX_CHUNK / 2;
         if let Some(chunk) = self.chunks.get_mut(at.chunk) {
             let before = chunk.capacity();
             let upper = chunk.split_off(half);

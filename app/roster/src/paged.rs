@@ -1,10 +1,10 @@
 //! A growable array in pages of fixed size.
 
-/// Elements in a page.
+/// Number of elements in a page.
 const PAGE: usize = 512;
 
-/// A growable array of which no element moves when it grows: growth takes constant time and leaves
-/// no unwiped copy behind.
+/// A growable array whose elements do not move when it grows: growth takes constant time and leaves
+/// no unwiped copy.
 pub(crate) struct Paged<T> {
     pages: Vec<Vec<T>>,
 }
@@ -38,7 +38,7 @@ impl<T> Paged<T> {
         }
     }
 
-    /// Sets an element, appending defaults up to it as needed.
+    /// Sets an element, and appends defaults before it as needed.
     pub(crate) fn set(&mut self, index: usize, element: T)
     where
         T: Default,
@@ -46,8 +46,8 @@ impl<T> Paged<T> {
         while self.len() <= index {
             self.push(T::default());
         }
-        if let Some(place) = self.get_mut(index) {
-            *place = element;
+        if let Some(slot) = self.get_mut(index) {
+            *slot = element;
         }
     }
 
@@ -59,7 +59,7 @@ impl<T> Paged<T> {
         self.pages.iter_mut().flatten()
     }
 
-    /// Memory of the elements.
+    /// Memory of the array, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.pages.len() * PAGE * size_of::<T>() + self.pages.capacity() * size_of::<Vec<T>>()
     }

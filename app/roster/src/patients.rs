@@ -1,4 +1,4 @@
-//! The patients of a roster.
+//! The table of a roster's patients.
 
 use std::cmp::Ordering;
 
@@ -15,9 +15,9 @@ use crate::paged::Paged;
 use crate::terms::NamePart;
 use crate::terms::TermTable;
 
-/// Memory that a patient needs beside its terms, and a term beside its text, in bytes; both are
-/// upper bounds.
+/// Upper bound of the memory of a patient without its terms, in bytes.
 const PATIENT_BYTES: usize = 160;
+/// Upper bound of the memory of a term without its text, in bytes.
 const TERM_BYTES: usize = 64;
 
 /// One patient.
@@ -71,15 +71,15 @@ impl FoldedNames {
         }
     }
 
-    /// Upper bound of the memory that the patient needs.
+    /// Upper bound of the memory that the patient needs, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let sort_keys = self.sort_family.text().len() + self.sort_given.text().len();
         let terms: usize = self.terms().map(|(_, term)| term.len() + TERM_BYTES).sum();
         PATIENT_BYTES + sort_keys + 2 * TERM_BYTES + terms
     }
 
-    /// Replaces texts by terms. A term occurs once for each part of a name that it is of; the second
-    /// result has the acquired terms that are not in the first.
+    /// Replaces texts by terms. A term occurs once for each part of a name that contains it; the second
+    /// result is the acquired terms that do not occur in the first.
     pub(crate) fn intern(&self, mut acquire: impl FnMut(&[u8]) -> TermId) -> (Names, Vec<TermId>) {
         let mut uses: Vec<_> = self
             .terms()
@@ -120,7 +120,7 @@ impl Names {
             .chain(self.uses.iter().map(|name| name.term))
     }
 
-    /// Memory on the heap.
+    /// Memory on the heap, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.uses)
     }
@@ -174,15 +174,15 @@ impl PatientTable {
     }
 
     pub(crate) fn replace(&mut self, slot: Slot, patient: Patient) -> Patient {
-        let Some(place) = self.patients.get_mut(slot.index()) else {
+        let Some(current) = self.patients.get_mut(slot.index()) else {
             return patient;
         };
         self.names_bytes += patient.names.bytes();
-        self.names_bytes -= place.names.bytes();
-        std::mem::replace(place, patient)
+        self.names_bytes -= current.names.bytes();
+        std::mem::replace(current, patient)
     }
 
-    /// Order by name.
+    /// The order of two patients by name.
     pub(crate) fn compare_by_family(&self, terms: &TermTable, a: Slot, b: Slot) -> Ordering {
         let (Some(a), Some(b)) = (self.get(a), self.get(b)) else {
             return Ordering::Equal;
@@ -193,7 +193,7 @@ impl PatientTable {
             .then_with(|| a.id.cmp(&b.id))
     }
 
-    /// Order by birth date, then name.
+    /// The order of two patients by birth date, then name.
     pub(crate) fn compare_by_birth(&self, terms: &TermTable, a: Slot, b: Slot) -> Ordering {
         let by_birth = self.birth(a).cmp(&self.birth(b));
         by_birth.then_with(|| self.compare_by_family(terms, a, b))

@@ -17,7 +17,7 @@ use crate::terms::NamePart;
 pub struct RosterQuery<'a> {
     /// Conditions on names and birth dates.
     pub conditions: Vec<Condition>,
-    /// The only patients that are considered, if given; repeated and unknown ids have no effect.
+    /// If given, only these patients are considered; repeated and unknown ids have no effect.
     pub among: Option<&'a [Uuid]>,
 }
 
@@ -25,11 +25,11 @@ pub struct RosterQuery<'a> {
 /// match.
 pub struct Condition(pub(crate) Test);
 
-/// What a condition tests.
+/// The test of a condition.
 pub(crate) enum Test {
     Name {
         elements: NameElements,
-        manner: StringMatch,
+        matching: StringMatch,
         /// Folded.
         values: Vec<Zeroizing<String>>,
     },
@@ -47,8 +47,7 @@ pub enum NameElements {
     Any,
 }
 
-/// How a string is compared with an element of a name. Both are folded before
-/// ([`fold_name`]).
+/// The comparison of a string with an element of a name, both of them folded ([`fold_name`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StringMatch {
     /// The element, or what follows the beginning of one of its words, begins with the string.
@@ -57,12 +56,12 @@ pub enum StringMatch {
     Contains,
 }
 
-/// Comparison of a birth date with a date, both of them spans of days (R4 3.1.1.4.7).
+/// The comparison of a birth date with a date, both of them spans of days (R4 3.1.1.4.7).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct DateComparison {
-    /// How the spans are compared.
+    /// The comparison operator.
     pub prefix: DatePrefix,
-    /// The span of the date in the query.
+    /// The date in the query, as a span.
     pub span: DateSpan,
 }
 
@@ -70,10 +69,10 @@ impl Condition {
     /// A condition on names. A value that folds to nothing, such as a hyphen, matches every patient
     /// that has one of the elements.
     #[must_use]
-    pub fn name(elements: NameElements, manner: StringMatch, values: &[&str]) -> Self {
+    pub fn name(elements: NameElements, matching: StringMatch, values: &[&str]) -> Self {
         Self(Test::Name {
             elements,
-            manner,
+            matching,
             values: values.iter().map(|value| fold_name(value)).collect(),
         })
     }
@@ -86,7 +85,7 @@ impl Condition {
 }
 
 impl NameElements {
-    /// The indexes that hold these elements.
+    /// The parts of names, each with an index of its own, that these elements are.
     pub(crate) fn parts(self) -> &'static [NamePart] {
         match self {
             Self::Family => &[NamePart::Family],
@@ -136,8 +135,8 @@ impl DateComparison {
         }
     }
 
-    /// First and last of some days such that every birth date that begins on them matches.
-    pub(crate) fn sure_first_days(self, longest: i32) -> (i32, i32) {
+    /// A range of days, such that every birth date that begins in it matches.
+    pub(crate) fn certain_first_days(self, longest: i32) -> (i32, i32) {
         let span = self.span;
         let before = span.first.saturating_sub(1);
         match self.prefix {
@@ -151,9 +150,9 @@ impl DateComparison {
         }
     }
 
-    /// First and last of the days on which the birth date of every match begins, if no birth date
-    /// spans more than `longest` days.
-    pub(crate) fn first_days(self, longest: i32) -> (i32, i32) {
+    /// The range of days in which the birth date of every match begins, if no birth date spans more
+    /// than `longest` days.
+    pub(crate) fn possible_first_days(self, longest: i32) -> (i32, i32) {
         let span = self.span;
         let reaching_beyond = span.last.saturating_sub(longest).saturating_add(1);
         match self.prefix {
@@ -168,7 +167,7 @@ impl DateComparison {
     }
 }
 
-/// As much of a folded text as is indexed.
+/// The indexed part of a folded text: its first bytes.
 pub(crate) fn indexed(folded: &[u8]) -> &[u8] {
     folded.get(..MAX_TERM_BYTES).unwrap_or(folded)
 }

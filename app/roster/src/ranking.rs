@@ -1,4 +1,4 @@
-//! Patients in an order that lists are paged in.
+//! A sort order of all patients, by which lists are paged.
 
 use crate::ids::Slot;
 use crate::ids::index;
@@ -7,15 +7,15 @@ use crate::list::ChunkedList;
 use crate::list::Position;
 use crate::paged::Paged;
 
-/// Patients in an order, with the chunk of each, so that matches are counted by chunk and any page
-/// of them is found without sorting.
+/// The patients in one sort order, with the chunk of each, so that matches are counted by chunk and
+/// any page of them is found without sorting.
 pub(crate) struct Ranking {
     list: ChunkedList<Slot>,
     /// Permanent number of each chunk, in order.
     chunk_numbers: Vec<u32>,
     /// Position of each chunk by its number.
     chunk_positions: Vec<u32>,
-    /// Number of the chunk that holds a patient, by slot.
+    /// Number of the chunk that contains a patient, by slot.
     chunk_of: Paged<u32>,
     free_numbers: Vec<u32>,
 }
@@ -77,11 +77,11 @@ impl Ranking {
         self.list.chunks().iter().map(Vec::len).collect()
     }
 
-    /// How many of some patients are in each chunk, in order.
+    /// The number of the given patients in each chunk, in order.
     pub(crate) fn count_by_chunk(&self, slots: impl Iterator<Item = Slot>) -> Vec<usize> {
-        // By the number of the chunk first, which is at hand, then by its position.
+        // Counted by the number of the chunk, which is stored for each patient, then put in order.
         let mut by_number = vec![0; self.chunk_positions.len()];
-        // Faster than a loop for iterators that are chained.
+        // `for_each` is faster than a loop for chained iterators.
         slots.for_each(|slot| {
             let number = self.chunk_of.get(slot.index()).copied();
             if let Some(count) = number.and_then(|number| by_number.get_mut(index(number))) {
@@ -93,7 +93,7 @@ impl Ranking {
         counts.map(Option::unwrap_or_default).collect()
     }
 
-    /// A page of the patients that match, given how many do in each chunk.
+    /// A page of the matching patients, given their number in each chunk.
     pub(crate) fn page(
         &self,
         descending: bool,
@@ -146,7 +146,7 @@ impl Ranking {
         page
     }
 
-    /// A page of some patients: for few of them faster than counting.
+    /// A page of the given patients. For few of them this is faster than counting by chunk.
     pub(crate) fn page_of_few(
         &self,
         descending: bool,
@@ -164,7 +164,7 @@ impl Ranking {
         page.map(|(_, slot)| slot).collect()
     }
 
-    /// Memory of the ranking.
+    /// Memory of the ranking, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let chunk_numbers = self.chunk_numbers.capacity() + self.chunk_positions.capacity();
         self.list.bytes() + self.chunk_of.bytes() + chunk_numbers * size_of::<u32>()
@@ -199,15 +199,15 @@ impl Ranking {
         }
     }
 
-    /// Records the positions of the chunks from one on.
+    /// Updates the positions of the chunks from `from` on.
     fn renumber(&mut self, from: usize) {
         for (position, chunk) in self.chunk_numbers.iter().enumerate().skip(from) {
             let chunk = index(*chunk);
             if self.chunk_positions.len() <= chunk {
                 self.chunk_positions.resize(chunk + 1, 0);
             }
-            if let Some(place) = self.chunk_positions.get_mut(chunk) {
-                *place = number(position);
+            if let Some(entry) = self.chunk_positions.get_mut(chunk) {
+                *entry = number(position);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The index.
+//! The roster: updates, and pages of all patients.
 
 mod search;
 mod slots;
@@ -34,9 +34,9 @@ pub struct Roster {
     pub(crate) by_id: ChunkedList<Slot>,
     pub(crate) by_family: Ranking,
     pub(crate) by_birth: Ranking,
-    /// The terms of each part of a name, by text, then slot.
+    /// For each part of a name the terms with their patients, by text, then slot.
     pub(crate) words: [ChunkedList<Word>; 3],
-    /// Most days between the ends of a birth date; does not shrink with removals.
+    /// Maximum number of days between the ends of a birth date. Removals do not lower it.
     pub(crate) longest_birth: i32,
 }
 
@@ -48,8 +48,8 @@ pub(crate) struct Word {
 }
 
 impl Roster {
-    /// An empty roster that may use as much memory, in bytes; at most 4 GiB. See [`Roster::bytes`]
-    /// for what is counted.
+    /// An empty roster with a memory limit in bytes, at most 4 GiB. [`Roster::bytes`] says what is
+    /// counted.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
         Self {
@@ -64,12 +64,12 @@ impl Roster {
         }
     }
 
-    /// Indexes a patient, or replaces what is indexed of it.
+    /// Adds a patient, or replaces its fields.
     ///
     /// # Errors
     ///
-    /// The roster is full. It still has the patient as before, if it had it: a caller that cannot
-    /// make room must discard the roster rather than serve from it.
+    /// The roster is full and unchanged. It may contain outdated fields of the patient: a caller that
+    /// cannot make room must discard the roster rather than serve from it.
     pub fn upsert(&mut self, patient: Uuid, fields: &PatientFields<'_>) -> Result<(), Full> {
         let folded = FoldedNames::new(fields);
         if self.bytes().saturating_add(folded.bytes()) > self.limit_bytes {
@@ -91,7 +91,7 @@ impl Roster {
         Ok(())
     }
 
-    /// Removes a patient. Returns whether the roster had it.
+    /// Removes a patient. Returns whether the roster contained it.
     pub fn remove(&mut self, patient: Uuid) -> bool {
         let Some(slot) = self.slot(patient) else {
             return false;
@@ -104,7 +104,7 @@ impl Roster {
         true
     }
 
-    /// Whether the roster has a patient.
+    /// Whether the roster contains a patient.
     #[must_use]
     pub fn contains(&self, patient: Uuid) -> bool {
         self.slot(patient).is_some()
@@ -184,7 +184,7 @@ impl Roster {
     fn replace(&mut self, slot: Slot, new: Patient) {
         let old = self.patients.get(slot);
         if old.is_some_and(|old| old.names == new.names && old.birth == new.birth) {
-            // Most changes of demographics are of neither name nor birth date.
+            // Most changes of demographics concern neither name nor birth date: no index changes.
             self.release(&new.names);
             return;
         }
@@ -221,7 +221,7 @@ impl Roster {
         });
     }
 
-    /// Calls back for each term of a patient with its index and its position there.
+    /// Calls `change` for each term of a patient, with the term's index and the position in it.
     fn for_each_word(
         &mut self,
         slot: Slot,

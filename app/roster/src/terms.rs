@@ -1,4 +1,4 @@
-//! The distinct texts of names.
+//! Terms: the distinct texts of names, stored once.
 
 use std::cmp::Ordering;
 
@@ -12,11 +12,11 @@ use crate::list::ChunkedList;
 use crate::paged::Paged;
 use crate::query::indexed;
 
-/// Most bytes of a folded text that are indexed. Texts that begin with the same bytes are not
-/// distinguished; a name of this length is not known to exist.
+/// Maximum number of indexed bytes of a folded text. Longer texts with the same first bytes are not
+/// distinguished; no name of this length is known.
 pub(crate) const MAX_TERM_BYTES: usize = 96;
 
-/// The part of a name that a term is of.
+/// The part of a name to which a term belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum NamePart {
     Family,
@@ -28,7 +28,7 @@ impl NamePart {
     pub(crate) const ALL: [Self; 3] = [Self::Family, Self::Given, Self::Other];
 }
 
-/// Each distinct text once, with the number of its uses.
+/// The table of terms: each distinct text once, with the number of its uses.
 pub(crate) struct TermTable {
     arena: TextArena,
     terms: Paged<Term>,
@@ -38,7 +38,7 @@ pub(crate) struct TermTable {
 #[derive(Default)]
 struct Term {
     text: TextRef,
-    /// The first bytes of the text: they decide most comparisons without a look at the text.
+    /// The first bytes of the text, which decide most comparisons without reading the text.
     first_bytes: Zeroizing<u64>,
     uses: u32,
 }
@@ -81,7 +81,7 @@ impl TermTable {
         }
     }
 
-    /// Removes one use; removes the term with its last. Returns whether it did.
+    /// Removes one use, and with the last one the term. Returns whether the term was removed.
     pub(crate) fn remove_use(&mut self, id: TermId) -> bool {
         let Some(term) = self.terms.get_mut(id.index()) else {
             return false;
@@ -102,8 +102,8 @@ impl TermTable {
             .is_some_and(|term| term.uses == 1)
     }
 
-    /// The same texts in an order, with numbers of uses: the first has the number 0, and so on.
-    /// Texts that are left out are wiped.
+    /// The table of the terms in `order`, renumbered from 0, with these numbers of uses. Other texts are
+    /// zeroized.
     pub(crate) fn reordered(mut self, order: &[TermId], uses: &[u32]) -> Self {
         let mut terms = Paged::new();
         for id in order {
@@ -133,7 +133,7 @@ impl TermTable {
             .then_with(|| self.text(a).cmp(self.text(b)))
     }
 
-    /// Order of a term's text and another.
+    /// The order of a term's text and another text.
     pub(crate) fn compare_text(&self, term: TermId, text: &[u8]) -> Ordering {
         self.first_bytes(term)
             .cmp(&first_bytes(text))
@@ -145,14 +145,15 @@ impl TermTable {
         self.first_bytes(term) == first_bytes(text) && self.text(term) == text
     }
 
-    /// The first eight bytes of a text as a number, zeros after a shorter one: in the order of texts.
+    /// The first eight bytes of a text as a number, padded with zeros. The numbers are in the order of
+    /// texts.
     fn first_bytes(&self, term: TermId) -> u64 {
         self.terms
             .get(term.index())
             .map_or(0, |term| *term.first_bytes)
     }
 
-    /// Memory of the terms and their texts.
+    /// Memory of the terms and their texts, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.arena.bytes() + self.terms.bytes() + self.free.capacity() * size_of::<TermId>()
     }
@@ -167,7 +168,7 @@ fn first_bytes(text: &[u8]) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The terms and their order, in which a text is found.
+/// The terms with their sort order, by which a text is found.
 pub(crate) struct Dictionary {
     terms: TermTable,
     sorted: ChunkedList<TermId>,
@@ -178,7 +179,7 @@ impl Dictionary {
         Self::from_sorted(TermTable::new())
     }
 
-    /// The dictionary of these terms, whose numbers are in the order of their texts.
+    /// The dictionary of a table whose term numbers are in the order of texts.
     pub(crate) fn from_sorted(terms: TermTable) -> Self {
         let sorted: Vec<_> = (0..number(terms.len())).map(TermId).collect();
         Self {
@@ -191,7 +192,7 @@ impl Dictionary {
         &self.terms
     }
 
-    /// The term of a text, with one use more.
+    /// The term of a text, with one more use.
     pub(crate) fn acquire(&mut self, text: &[u8]) -> TermId {
         let text = indexed(text);
         let at = self

@@ -1,4 +1,4 @@
-//! Rosters against a list that is filtered and sorted.
+//! Property tests: a roster returns what filtering and sorting a plain list returns.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 const LIMIT: usize = 1 << 30;
 
-/// Few letters, so that names coincide.
+/// A regular expression of names, with few letters, so that names coincide.
 const NAME: &str = "[abÁł]{0,3}([ '-][aßB]{1,2}){0,2}";
 
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ fn filters() -> impl Strategy<Value = Filter> {
         NameElements::Given,
         NameElements::Any,
     ]);
-    let manner = prop::sample::select(vec![StringMatch::Prefix, StringMatch::Contains]);
+    let matching = prop::sample::select(vec![StringMatch::Prefix, StringMatch::Contains]);
     let prefix = prop::sample::select(vec![
         Equal,
         NotEqual,
@@ -118,8 +118,8 @@ fn filters() -> impl Strategy<Value = Filter> {
         EndsBefore,
     ]);
     prop_oneof![
-        (elements, manner, prop::collection::vec(NAME, 0..3))
-            .prop_map(|(elements, manner, values)| Filter::Name(elements, manner, values)),
+        (elements, matching, prop::collection::vec(NAME, 0..3))
+            .prop_map(|(elements, matching, values)| Filter::Name(elements, matching, values)),
         prop::collection::vec((prefix, spans()), 0..3).prop_map(Filter::Birth),
     ]
 }
@@ -157,7 +157,7 @@ fn suffixes(element: &str) -> Vec<String> {
 
 fn matches(entry: &Entry, filter: &Filter) -> bool {
     match filter {
-        Filter::Name(elements, manner, values) => {
+        Filter::Name(elements, matching, values) => {
             let mut found = Vec::new();
             for name in &entry.names {
                 if *elements != NameElements::Given {
@@ -171,7 +171,7 @@ fn matches(entry: &Entry, filter: &Filter) -> bool {
                 }
             }
             values.iter().map(|value| fold_name(value)).any(|value| {
-                found.iter().any(|element| match manner {
+                found.iter().any(|element| match matching {
                     StringMatch::Prefix => element.starts_with(value.as_str()),
                     StringMatch::Contains => element.contains(value.as_str()),
                 })
@@ -229,9 +229,9 @@ fn expected(
 
 fn condition(filter: &Filter) -> Condition {
     match filter {
-        Filter::Name(elements, manner, values) => {
+        Filter::Name(elements, matching, values) => {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
-            Condition::name(*elements, *manner, &values)
+            Condition::name(*elements, *matching, &values)
         }
         Filter::Birth(comparisons) => {
             let comparison = |(prefix, wanted): &_| DateComparison {
@@ -300,7 +300,7 @@ proptest! {
     }
 }
 
-/// Sizes at which sets become bitmaps and chunks split.
+/// With sizes at which sets become bitmaps and chunks are split.
 #[test]
 fn a_roster_of_many_is_a_list_that_is_filtered_and_sorted() {
     let mut random = 1_u64;

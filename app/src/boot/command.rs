@@ -1,4 +1,4 @@
-//! What the binary can be told to do.
+//! The command line and its commands.
 
 use std::fmt::Display;
 use std::io::Read as _;
@@ -24,10 +24,11 @@ use crate::http::state::AppState;
 use crate::services::clock::Clock;
 use crate::services::scrub::Findings;
 
-/// `EX_USAGE` of `sysexits.h`: the configuration is wrong.
+/// `EX_USAGE` of `sysexits.h`: the configuration is invalid.
 pub(crate) const EX_USAGE: u8 = 64;
 
-/// The app tier: FHIR and workflow API, pages, sealing, audit. Everything else is set by environment variables.
+/// The app tier: FHIR and workflow API, pages, sealing, audit. Everything else is set by
+/// environment variables.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
@@ -36,44 +37,46 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The command; to serve, if none is named.
+    /// The command; [`Command::Serve`] if none is named.
     pub(crate) fn command(self) -> Command {
         self.command.unwrap_or(Command::Serve)
     }
 }
 
-/// What to do.
+/// A command of the program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve requests until SIGTERM or SIGINT (the default).
     Serve,
-    /// Read the configuration, say what is wrong with it, and end: with 0 if nothing is, with 64 otherwise.
+    /// Check the configuration. Exits with 0 if it is valid, with 64 and a reason otherwise.
     Check,
-    /// Make organizations and people, as standard input says in JSON; may be repeated.
+    /// Create organizations and people from JSON on standard input. May be repeated.
     Provision,
-    /// Compare every stored row with the audit log once, and end: with 0 if all are as they were written.
+    /// Compare every stored row with the audit log once. Exits with 0 if all are as they were
+    /// written.
     Scrub,
-    /// End an upgrade: raise the release floor to this build's release. Builds of earlier releases stop writing, and
-    /// there is no way back; run it once none of them serves any more. May be repeated.
+    /// Finish an upgrade: raise the release floor to this build's release. Builds of earlier
+    /// releases can no longer write, and this cannot be undone: run it once none of them serves any
+    /// more. May be repeated.
     ///
     /// Example: `cargo stack upgrade finish`, or `docker compose run --rm app finish`
     Finish,
-    /// Write the description of the whole surface (`OpenAPI` 3.1), made of the handlers.
+    /// Write the `OpenAPI` 3.1 document, generated from the handlers.
     Openapi {
         /// The file to write: `app/openapi.json`, which is compiled into both tiers.
         #[arg(long)]
         out: PathBuf,
     },
-    /// Make a development keyring: root keys in a file, for machines without a key service.
+    /// Create a development keyring: root keys in a file, for machines without a key service.
     Keyring {
-        /// The file to make; it must not be there.
+        /// The file to create; it must not exist.
         #[arg(long)]
         out: PathBuf,
     },
 }
 
-/// Makes a development keyring.
-pub(crate) fn make_keyring(out: &Path) -> ExitCode {
+/// `app keyring`: creates a development keyring.
+pub(crate) fn create_keyring(out: &Path) -> ExitCode {
     match DevelopmentKeyring::create(out) {
         Ok(_keyring) => ExitCode::SUCCESS,
         Err(error) => {
@@ -83,8 +86,8 @@ pub(crate) fn make_keyring(out: &Path) -> ExitCode {
     }
 }
 
-/// Writes the description of the surface.
-pub(crate) fn write_description(out: &Path) -> ExitCode {
+/// `app openapi`: writes the `OpenAPI` document.
+pub(crate) fn write_openapi(out: &Path) -> ExitCode {
     let written = router::description().and_then(|document| Ok(std::fs::write(out, document)?));
     match written {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,10 +98,11 @@ pub(crate) fn write_description(out: &Path) -> ExitCode {
     }
 }
 
-/// Says what of the environment is ours by its name, and nothing that this program reads.
-pub(crate) fn check(unknown: &[String]) -> ExitCode {
+/// `app check`, after the configuration was read: reports variables that this program does not
+/// read, although their prefix is one of its own.
+pub(crate) fn report_unknown_variables(unknown: &[String]) -> ExitCode {
     for variable in unknown {
-        eprintln!("app: {variable} is not a variable of this program: is it misspelt?");
+        eprintln!("app: {variable} is not a variable of this program: check its spelling");
     }
     if unknown.is_empty() {
         ExitCode::SUCCESS
@@ -107,12 +111,12 @@ pub(crate) fn check(unknown: &[String]) -> ExitCode {
     }
 }
 
-/// Runs what needs a configuration.
+/// Runs a command that needs a configuration.
 pub(crate) fn run(command: &Command, config: &Config) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("app: the runtime does not start: {error}");
+            eprintln!("app: the async runtime cannot be started: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -126,7 +130,7 @@ pub(crate) fn run(command: &Command, config: &Config) -> ExitCode {
 }
 
 async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
-    let _telemetry = observe(config)?;
+    let _telemetry = init_telemetry(config)?;
     let app = wiring::build(config, Clock).await?;
     match command {
         Command::Serve => serve::serve(app, &config.server).await,
@@ -134,7 +138,7 @@ async fn run_async(command: &Command, config: &Config) -> anyhow::Result<()> {
             let mut input = String::new();
             std::io::stdin()
                 .read_to_string(&mut input)
-                .context("standard input")?;
+                .context("standard input cannot be read")?;
             print(provision::provision(&app, &input).await?);
             Ok(())
         }
@@ -157,7 +161,7 @@ async fn scrub(app: &AppState) -> anyhow::Result<()> {
     print(format!("{events} events and {rows} rows were compared"));
     anyhow::ensure!(
         tampered == 0,
-        "{tampered} of them are not as they were written: each is in the log, with \"security\": true"
+        "{tampered} of them are not as they were written: each is logged with \"security\": true"
     );
     Ok(())
 }
@@ -168,7 +172,7 @@ fn print(result: impl Display) {
     println!("{result}");
 }
 
-fn observe(config: &Config) -> anyhow::Result<Guard> {
+fn init_telemetry(config: &Config) -> anyhow::Result<Guard> {
     let collector = match &config.otlp_endpoint {
         Some(endpoint) => {
             Some(Collector::new(endpoint, None).context("OTEL_EXPORTER_OTLP_ENDPOINT")?)

@@ -1,7 +1,7 @@
-//! Everything that can be set, read from the environment once, before any port opens.
+//! The configuration of the app tier, read from the environment once, before any port opens.
 //!
-//! One section per file; each field names its variable. There is no setting that turns encryption,
-//! peer checks or auditing off.
+//! One section per file; each field names its variable. No setting disables encryption, peer checks
+//! or auditing.
 
 mod database;
 mod key_service;
@@ -16,29 +16,29 @@ pub(crate) use reader::ConfigError;
 pub(crate) use reader::Reader;
 pub(crate) use server::ServerConfig;
 
-/// The whole configuration of the app tier.
+/// The configuration of the app tier.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// How the tier listens, and whom it lets in.
+    /// The listener and its mutual TLS.
     pub(crate) server: ServerConfig,
-    /// Where the database is.
+    /// The connection to the database.
     pub(crate) database: db::Settings,
-    /// Who holds the root keys.
+    /// The key service, which holds the root keys.
     pub(crate) keys: KeyServiceSettings,
-    /// How long people stay signed in.
+    /// The limits of sessions.
     pub(crate) sessions: SessionLimits,
-    /// `LOG`: how much is logged.
+    /// `LOG`: the log level.
     pub(crate) log: telemetry::LevelFilter,
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where spans go, if anywhere.
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector to which spans are exported, if any.
     pub(crate) otlp_endpoint: Option<String>,
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Reads and checks every variable.
     ///
     /// # Errors
     ///
-    /// The first variable that is missing or wrong, with what was expected.
+    /// The first variable that is missing or invalid, with the expected value.
     pub(crate) fn read(reader: &Reader) -> Result<Self, ConfigError> {
         Ok(Self {
             server: ServerConfig::read(reader)?,

@@ -1,20 +1,23 @@
-//! `app finish`: ends an upgrade, so that only this build's release and later ones write from then on.
+//! `app finish`: finishes an upgrade. From then on only builds of this release and later ones can
+//! write.
 
 use db::RELEASE;
 
 use crate::http::state::AppState;
-use crate::services::release::Finished;
+use crate::services::release::FinishOutcome;
 
-/// Raises the release floor and says what changed.
+/// Raises the release floor and describes the change.
 ///
 /// # Errors
 ///
-/// A floor above this build, or that cannot be verified or raised now; nothing changed then.
+/// The floor is above this build, or cannot be verified or raised now; then nothing has changed.
 pub(crate) async fn finish(app: &AppState) -> anyhow::Result<String> {
     Ok(match app.releases.finish().await? {
-        Finished::Raised(from) => format!(
-            "the release floor is raised from {from} to {RELEASE}: older builds write no more, and there is no way back"
+        FinishOutcome::Raised(from) => format!(
+            "the release floor is raised from {from} to {RELEASE}: older builds can no longer write"
         ),
-        Finished::Before => format!("the release floor is {RELEASE} already: nothing to do"),
+        FinishOutcome::AlreadyRaised => {
+            format!("the release floor is {RELEASE} already: nothing to do")
+        }
     })
 }

@@ -1,4 +1,4 @@
-//! What a service manager hears of this process.
+//! Notifications to the service manager: readiness and the watchdog.
 
 use std::time::Duration;
 
@@ -9,39 +9,41 @@ use tokio::time::Instant;
 
 use crate::http::state::AppState;
 
-/// How often the database and the keys are asked until they answer.
-const LOOK: Duration = Duration::from_millis(200);
-/// Without them we are of little use, but the health checks say so: after so long, whoever started us
-/// should go on.
-const GRACE: Duration = Duration::from_secs(10);
+/// Interval at which readiness is polled at the start.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Time after which a process that is not ready is reported as started. Health checks still report
+/// that it is not ready, and a service manager that waits for dependencies would delay everything
+/// else.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Says that we serve: we listen, and what we lean on answers or has been waited for long enough.
-pub(crate) async fn announce(app: AppState) {
-    let deadline = Instant::now() + GRACE;
+/// Notifies the service manager of readiness: once the database and the system's keys are
+/// available, or after [`READY_TIMEOUT`].
+pub(crate) async fn notify_ready(app: AppState) {
+    let deadline = Instant::now() + READY_TIMEOUT;
     while !is_ready(&app).await {
         if Instant::now() >= deadline {
-            tracing::warn!("the database or the key service does not answer yet");
+            tracing::warn!("the database or the key service is not available yet");
             break;
         }
-        time::sleep(LOOK).await;
+        time::sleep(POLL_INTERVAL).await;
     }
     service_manager::notify_reliably(State::Ready).await;
 }
 
-/// Whether requests can be served: the database answers and the system's keys are open.
+/// Whether requests can be served.
 async fn is_ready(app: &AppState) -> bool {
     app.readiness.check().await.is_ok()
 }
 
-/// Says that the runtime turns, twice as often as the service manager wants to hear it; ends at once
-/// if it does not.
+/// Notifies the service manager's watchdog twice in each of its intervals, which proves that the
+/// async runtime makes progress. Returns at once if no watchdog is configured.
 pub(crate) async fn watchdog() {
     let Some(limit) = service_manager::watchdog_interval() else {
         return;
     };
-    let mut beat = time::interval(limit / 2);
+    let mut interval = time::interval(limit / 2);
     loop {
-        beat.tick().await;
+        interval.tick().await;
         service_manager::notify(State::Watchdog);
     }
 }

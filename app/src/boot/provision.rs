@@ -1,6 +1,6 @@
-//! `app provision`: makes organizations and people, for a first start.
+//! `app provision`: creates organizations and people, for a first start.
 //!
-//! Reads JSON from standard input; what is there already stays as it is, so it may be run again:
+//! The input is JSON. Organizations and people that exist stay as they are, so it may be run again:
 //!
 //! ```text
 //! {"organizations": [{"name": "…", "people": [{"name": "…", "email": "…", "password": "…", "role": "…"}]}]}
@@ -19,38 +19,41 @@ use crate::services::identity::NewPerson;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
-    organizations: Vec<WantedOrganization>,
+struct ProvisionInput {
+    organizations: Vec<OrganizationInput>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WantedOrganization {
+struct OrganizationInput {
     name: String,
-    people: Vec<WantedPerson>,
+    people: Vec<PersonInput>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WantedPerson {
+struct PersonInput {
     name: String,
     email: String,
     password: SecretString,
     role: String,
 }
 
-/// Makes what `input` asks for and tells the organizations' ids.
+/// Creates the organizations and people of `input` that do not exist. The result contains the
+/// organizations' ids.
 ///
 /// # Errors
 ///
-/// What cannot be read or done; what was made before stays.
+/// Input that is malformed, or an organization or person that cannot be created; those created
+/// before stay.
 pub(crate) async fn provision(app: &AppState, input: &str) -> anyhow::Result<Value> {
-    let wanted: Wanted = serde_json::from_str(input)
+    // The parser's own message may quote the input, which contains passwords.
+    let input: ProvisionInput = serde_json::from_str(input)
         .map_err(|error| anyhow::anyhow!("line {}, column {}", error.line(), error.column()))
-        .context("standard input is not the JSON that `app provision` reads")?;
+        .context("standard input does not have the JSON form that `app provision` reads")?;
     app.organizations.ensure_system().await?;
-    let mut made = Vec::new();
-    for organization in wanted.organizations {
+    let mut organizations = Vec::new();
+    for organization in input.organizations {
         let id = app.organizations.ensure(&organization.name).await?;
         for person in organization.people {
             let role = person.role.parse()?;
@@ -62,7 +65,7 @@ pub(crate) async fn provision(app: &AppState, input: &str) -> anyhow::Result<Val
             };
             app.identity.add(id, new).await?;
         }
-        made.push(json!({ "id": id, "name": organization.name }));
+        organizations.push(json!({ "id": id, "name": organization.name }));
     }
-    Ok(json!({ "organizations": made }))
+    Ok(json!({ "organizations": organizations }))
 }

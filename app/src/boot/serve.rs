@@ -1,4 +1,4 @@
-//! Serving: the listener, the router, and the way out.
+//! Serving: listener, router, background tasks, and shutdown.
 
 use anyhow::Context as _;
 use certs::IdentityFiles;
@@ -19,11 +19,11 @@ use crate::http::router::router;
 use crate::http::state::AppState;
 use crate::services::background::spawn_forever;
 
-/// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
+/// Serves until SIGTERM or SIGINT, then drains requests in flight.
 ///
 /// # Errors
 ///
-/// Certificates that do not load, or an address that is taken.
+/// Certificates that cannot be loaded, or an address that cannot be bound.
 pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Result<()> {
     let identity = IdentityFiles {
         certificate: config.certificate_file.clone(),
@@ -36,12 +36,12 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     let server = MutualServer::reloading(files, config.client_identity.clone())?;
     let socket = TcpListener::bind(config.listen)
         .await
-        .with_context(|| format!("APP_LISTEN {} cannot be listened on", config.listen))?;
+        .with_context(|| format!("APP_LISTEN {} cannot be bound", config.listen))?;
     tracing::info!(address = %config.listen, "listening");
     let shutdown = CancellationToken::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     tokio::spawn(lifecycle::watchdog());
-    tokio::spawn(lifecycle::announce(app.clone()));
+    tokio::spawn(lifecycle::notify_ready(app.clone()));
     let trail = app.trail.clone();
     spawn_forever("refusals", move || trail.clone().flush_refusals());
     let scrubber = app.scrubber.clone();
@@ -55,10 +55,10 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     let drained = listener::serve(socket, server, Http1(router(&app)), limits, shutdown).await;
     tracing::info!(?drained, "stopped");
     if let Err(error) = access::flush_refusals(&app.trail, access::Windows::All).await {
-        tracing::warn!(%error, "counted refusals are not recorded");
+        tracing::warn!(%error, "suppressed refusals cannot be recorded");
     }
     if let Err(error) = app.sign_in.record_summaries(true).await {
-        tracing::warn!(%error, "counted sign-ins are not recorded");
+        tracing::warn!(%error, "counted sign-in refusals cannot be recorded");
     }
     app.readiness.close().await;
     Ok(())
@@ -69,7 +69,7 @@ async fn cancel_on_signal(shutdown: CancellationToken) {
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
     ) else {
-        tracing::error!("signals cannot be listened to");
+        tracing::error!("signal handlers cannot be installed");
         return;
     };
     tokio::select! {

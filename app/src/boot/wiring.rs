@@ -1,4 +1,4 @@
-//! The services of this process, built from the configuration.
+//! Construction of the services from the configuration.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use db::Database;
 use crate::boot::config::Config;
 use crate::http::state::AppState;
 use crate::http::state::Services;
-use crate::services::Indexes;
+use crate::services::blind_indexes::BlindIndexes;
 use crate::services::budget::Budget;
 use crate::services::callers::Callers;
 use crate::services::clock::Clock;
@@ -19,30 +19,30 @@ use crate::services::organizations::Organizations;
 use crate::services::readiness::Readiness;
 use crate::services::records::Records;
 use crate::services::release::Releases;
-use crate::services::release::SystemFloor;
+use crate::services::release::SystemFloorVerifier;
 use crate::services::scrub::Scrubber;
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
 
-/// The connections over which keys are read.
-const KEY_CONNECTIONS: u32 = 2;
+/// Number of database connections over which keys are read.
+const KEY_STORE_CONNECTIONS: u32 = 2;
 
-/// Builds the services. Neither the database nor the key service has to answer yet. Must be called within a tokio
-/// runtime.
+/// Builds the services. Neither the database nor the key service has to be available yet. Must be
+/// called within a tokio runtime.
 ///
 /// # Errors
 ///
-/// Settings of the key service that are wrong.
+/// Invalid settings of the key service.
 pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppState> {
     let database = Database::new(&config.database);
-    // Connections of their own: a transaction may need a key, and would otherwise wait for a connection while it holds
-    // one that others wait for.
+    // Separate connections: a transaction that needs a key would otherwise hold a connection while
+    // it waits for another one, and enough of these transactions would wait for each other.
     let key_store = Database::new(&db::Settings {
-        connections: KEY_CONNECTIONS,
+        connections: KEY_STORE_CONNECTIONS,
         ..config.database.clone()
     });
     let keys = Keys::connect(&config.keys, key_store).await?;
-    database.verify_floor_with(Arc::new(SystemFloor::new(keys.clone())));
+    database.set_floor_verifier(Arc::new(SystemFloorVerifier::new(keys.clone())));
     let feed = ChangeFeed::new(database.clone(), keys.clone());
     let callers = Callers::new(
         database.clone(),
@@ -59,7 +59,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
         clock,
     );
     let memory = Budget::of_memory();
-    let indexes = Indexes::new(keys.clone(), database.clone());
+    let indexes = BlindIndexes::new(keys.clone(), database.clone());
     let identity = Arc::new(Identity::new(
         database.clone(),
         keys.clone(),

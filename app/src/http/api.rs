@@ -1,4 +1,4 @@
-//! `/api/v1`: the workflow around the clinical records, in JSON. One endpoint per file.
+//! `/api/v1`: JSON endpoints for tokens, people and the audit trail, one per file.
 
 pub(crate) mod audit;
 pub(crate) mod openapi;
@@ -9,7 +9,7 @@ pub(crate) mod tokens;
 use access::Disclosed;
 use axum::Json;
 
-/// A JSON response with what was disclosed.
+/// A JSON response with a disclosed value.
 fn disclosed<T>(value: Disclosed<T>) -> Json<T> {
     Json(value.into_inner())
 }

@@ -1,4 +1,4 @@
-//! Authentication: from a request to its [`Caller`], before any handler runs.
+//! Authentication: the [`Caller`] of a request, determined before a handler runs.
 
 use std::sync::Arc;
 
@@ -15,87 +15,88 @@ use http::header;
 use http::request::Parts;
 use phi::SecretToken;
 
-use crate::http::csrf::cookie_counts;
+use crate::http::csrf::accepts_cookie;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::unread::discard;
 use crate::limits::MAX_FORM_BYTES;
 
-/// The session cookie. The prefix makes browsers demand `Secure`, `Path=/` and no `Domain`.
+/// The name of the session cookie. For the prefix, browsers require `Secure`, `Path=/` and no `Domain`.
 pub(crate) const SESSION_COOKIE: &str = "__Host-session";
 
-/// Lets only signed-in callers through.
+/// Middleware that rejects requests without an authenticated caller.
 ///
 /// # Errors
 ///
-/// [`Problem::SignInRequired`]; [`Problem::Forbidden`] for a form sent from another site.
+/// [`Problem::SignInRequired`]; [`Problem::Forbidden`] for a cookie in a cross-site request.
 pub(crate) async fn authenticate(
     State(app): State<AppState>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let credentials = credentials(&app, &request);
-    match identify(&app, credentials).await {
+    let presented = presented_token(&app, &request);
+    match identify(&app, presented).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             Ok(next.run(request).await)
         }
         Err(problem) => {
-            // As much as the web tier sends before it waits for a response.
+            // At most as much as the web tier sends before it waits for a response.
             discard(request.body_mut(), MAX_FORM_BYTES).await;
             Err(problem)
         }
     }
 }
 
-/// What a request presents to be authenticated by.
-struct Credentials {
+/// The session or bearer token that a request presents.
+struct PresentedToken {
     token: SecretToken,
     kind: CredentialKind,
     origin: RequestOrigin,
 }
 
-/// The credentials that a request presents.
-fn credentials(app: &AppState, request: &Request) -> Result<Credentials, Problem> {
+/// The token that a request presents, from `Authorization` or the cookie.
+fn presented_token(app: &AppState, request: &Request) -> Result<PresentedToken, Problem> {
     let origin = *request
         .extensions()
         .get::<RequestOrigin>()
         .ok_or(Problem::Internal)?;
     let headers = request.headers();
+    // A request with `Authorization` is never authenticated by its cookie, even if the token is invalid.
     let (token, kind) = if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(bearer);
         (token, CredentialKind::Token)
     } else {
         let cookie = session_cookie(headers);
-        if cookie.is_some() && !cookie_counts(request.method(), headers, &app.public_origin) {
+        if cookie.is_some() && !accepts_cookie(request.method(), headers, &app.public_origin) {
             return Err(Problem::Forbidden);
         }
         (cookie, CredentialKind::Session)
     };
-    Ok(Credentials {
+    Ok(PresentedToken {
         token: token.ok_or(Problem::SignInRequired)?,
         kind,
         origin,
     })
 }
 
-/// The caller that credentials prove.
+/// The caller that a token authenticates.
 async fn identify(
     app: &AppState,
-    credentials: Result<Credentials, Problem>,
+    presented: Result<PresentedToken, Problem>,
 ) -> Result<CurrentCaller, Problem> {
-    let Credentials {
+    let PresentedToken {
         token,
         kind,
         origin,
-    } = credentials?;
+    } = presented?;
     let caller = app.callers.authenticate(&token, kind, origin).await?;
     Ok(CurrentCaller(Arc::new(
         caller.ok_or(Problem::SignInRequired)?,
     )))
 }
 
-/// The caller of a request, for handlers of routes behind [`authenticate`].
+/// Extractor of the caller, for handlers of routes with [`authenticate`].
 #[derive(Clone, Debug)]
 pub(crate) struct CurrentCaller(Arc<Caller>);
 
@@ -110,23 +111,23 @@ impl std::ops::Deref for CurrentCaller {
 impl<S: Sync> FromRequestParts<S> for CurrentCaller {
     type Rejection = Problem;
 
-    /// Fails on a route that is not behind [`authenticate`].
+    /// Fails on a route without [`authenticate`].
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get().cloned();
-        caller.ok_or_else(|| Problem::internal("a handler needs a caller on an open route"))
+        caller.ok_or_else(|| Problem::internal("a handler of an open route requires a caller"))
     }
 }
 
-/// The origin of a request, for handlers.
+/// Extractor of the request's origin, for handlers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin(pub(crate) RequestOrigin);
+pub(crate) struct CurrentOrigin(pub(crate) RequestOrigin);
 
-impl<S: Sync> FromRequestParts<S> for Origin {
+impl<S: Sync> FromRequestParts<S> for CurrentOrigin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let origin = parts.extensions.get().copied().map(Self);
-        origin.ok_or_else(|| Problem::internal("a request has no origin"))
+        origin.ok_or_else(|| Problem::internal("the request has no origin"))
     }
 }
 
@@ -138,7 +139,7 @@ fn bearer(value: &str) -> Option<SecretToken> {
         .then(|| SecretToken::parse(token.trim_start_matches(' ')))?
 }
 
-/// The session cookie's value; none if there are two.
+/// The token of the session cookie; none if the request has two.
 pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<SecretToken> {
     let mut found = headers
         .get_all(header::COOKIE)
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bearer_token_stands_behind_its_scheme_in_any_case_and_one_space_or_more() {
+    fn a_bearer_token_follows_its_scheme_in_any_case_and_one_space_or_more() {
         let token = SecretToken::random();
         for scheme in ["Bearer ", "bearer ", "BEARER   "] {
             let value = format!("{scheme}{}", token.expose());
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_session_cookies_neither_counts() {
+    fn two_session_cookies_are_both_ignored() {
         let token = SecretToken::random();
         let one = format!("{SESSION_COOKIE}={}", token.expose());
         let mut headers = HeaderMap::new();

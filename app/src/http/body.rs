@@ -1,4 +1,4 @@
-//! Bodies of requests and responses with the memory that they take: all under `/fhir`, and what shows stored records.
+//! Bodies whose memory is reserved: requests under `/fhir`, and responses with stored records.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,10 +18,10 @@ use crate::http::problem::Problem;
 use crate::http::unread::discard;
 use crate::limits::RESPONSE_FRAME_BYTES;
 use crate::services::budget::Budget;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 
-/// The body of a request, read whole.
+/// A completely read request body, with its memory reservation.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     bytes: Zeroizing<Vec<u8>>,
@@ -29,16 +29,16 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    /// Reads a body of at most `limit` bytes. Memory is reserved for what has arrived, not for what is announced: a
-    /// client that sends slowly holds little.
+    /// Reads a body of at most `limit` bytes. Memory is reserved for the bytes received, not for the announced length, so
+    /// that a slow client occupies little.
     ///
     /// # Errors
     ///
-    /// [`Problem::TooLarge`], [`Problem::BadRequest`] for a body that ends early, [`Problem::Unavailable`] if the
-    /// caller's share of the memory, or all of it, is in use.
+    /// [`Problem::TooLarge`]; [`Problem::BadRequest`] for an incomplete body; [`Problem::Unavailable`] if the caller's
+    /// share of the memory, or all of it, is in use.
     pub(crate) async fn read(
         memory: &Budget,
-        share: Share,
+        share: CallerId,
         mut body: Body,
         limit: usize,
     ) -> Result<Self, Problem> {
@@ -51,7 +51,7 @@ impl RequestBody {
 
     async fn read_within(
         memory: &Budget,
-        share: Share,
+        share: CallerId,
         body: &mut Body,
         limit: usize,
     ) -> Result<Self, Problem> {
@@ -60,12 +60,12 @@ impl RequestBody {
             return Err(Problem::TooLarge);
         }
         let mut reserved = memory.reserve(share, 0)?;
-        // The allocator gives pages when they are written.
+        // Capacity costs nothing yet: the kernel provides pages when they are written.
         let mut bytes = Zeroizing::new(Vec::with_capacity(announced));
         while let Some(frame) = body.frame().await {
             let frame =
-                frame.map_err(|_ended| Problem::BadRequest("The request cannot be read."))?;
-            // Trailers say nothing here.
+                frame.map_err(|_incomplete| Problem::BadRequest("The request cannot be read."))?;
+            // Trailers are ignored.
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -78,23 +78,22 @@ impl RequestBody {
         Ok(Self { bytes, reserved })
     }
 
-    /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Reserves the memory of the document that the body becomes, parses it, and keeps only the document's memory
-    /// reserved.
+    /// Reserves the memory of the parsed document, parses the body, and releases the memory of its bytes.
     ///
     /// # Errors
     ///
-    /// [`Problem::TooLarge`] for a document that no caller has room for, [`Problem::Unavailable`] if this one has none
-    /// now; the parser's error.
+    /// [`Problem::TooLarge`] for a document that exceeds any caller's share; [`Problem::Unavailable`] if the memory is in
+    /// use; the parser's error.
     pub(crate) fn parse<T, E: From<Problem>>(
         mut self,
         memory: &Budget,
         parser: impl FnOnce(&[u8]) -> Result<T, E>,
     ) -> Result<(T, Reservation), E> {
+        // Estimated and reserved before parsing, because the tree may be a hundred times as long as the body.
         let cost = parsed_bytes(&self.bytes);
         if !memory.admits(cost.saturating_add(self.bytes.len())) {
             return Err(Problem::TooLarge.into());
@@ -107,7 +106,7 @@ impl RequestBody {
     }
 }
 
-/// The body of a response. What is reserved for it is free again once it was sent.
+/// A response body, whose reservation is released after it is sent.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
     bytes: Zeroizing<Vec<u8>>,
@@ -115,7 +114,7 @@ pub(crate) struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// A body whose memory is reserved.
+    /// A body with a reservation, which is reduced to its length.
     pub(crate) fn reserved(bytes: Zeroizing<Vec<u8>>, mut reserved: Reservation) -> Self {
         reserved.shrink_to(bytes.len());
         Self {
@@ -124,7 +123,7 @@ impl ResponseBody {
         }
     }
 
-    /// A body of a few kilobytes, which no caller's share needs to cover.
+    /// A body of a few kilobytes, without a reservation.
     pub(crate) fn small(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self {
             bytes,
@@ -141,15 +140,15 @@ impl AsRef<[u8]> for ResponseBody {
 
 impl From<ResponseBody> for Body {
     fn from(body: ResponseBody) -> Self {
-        Self::new(Frames(Bytes::from_owner(body)))
+        Self::new(FramedBody(Bytes::from_owner(body)))
     }
 }
 
-/// A body in frames of a length: hyper copies each frame before it encrypts it, and a whole response would take its
-/// memory twice.
-struct Frames(Bytes);
+/// A body that is sent in frames of limited length: hyper copies each frame before encryption, so a single frame would
+/// use the memory of the response twice.
+struct FramedBody(Bytes);
 
-impl http_body::Body for Frames {
+impl http_body::Body for FramedBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -178,13 +177,13 @@ mod tests {
 
     async fn read(body: Body, limit: usize) -> Result<usize, Problem> {
         let memory = Budget::of_memory();
-        let share = Share::for_tests(1);
+        let share = CallerId::for_tests(1);
         let read = RequestBody::read(&memory, share, body, limit).await;
         read.map(|body| body.bytes().len())
     }
 
     #[tokio::test]
-    async fn a_body_is_read_to_its_limit_whether_its_length_is_announced_or_not() {
+    async fn the_limit_applies_with_and_without_an_announced_length() {
         let chunks = |count: usize| {
             let chunk = || Ok::<_, ServiceError>(Bytes::from_static(b"12345"));
             Body::from_stream(futures::stream::iter(
@@ -201,10 +200,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_document_that_becomes_too_large_is_refused_before_it_is_parsed() {
+    async fn a_document_that_would_be_too_large_is_refused_before_parsing() {
         let memory = Budget::of_memory();
         let many = format!("[{}1]", "[1],".repeat(400_000));
-        let body = RequestBody::read(&memory, Share::for_tests(1), Body::from(many), 8 << 20).await;
+        let body =
+            RequestBody::read(&memory, CallerId::for_tests(1), Body::from(many), 8 << 20).await;
         let parsed = body
             .unwrap()
             .parse(&memory, |_| Err::<(), _>(Problem::Internal));

@@ -1,5 +1,4 @@
-//! Conditional requests for reads (RFC 9110, 13): whether a client's copy is current, and whether
-//! a version is the one that the client means.
+//! Conditional reads (RFC 9110, 13): revalidation of a client's copy, and preconditions on the version.
 
 use std::time::SystemTime;
 
@@ -11,27 +10,27 @@ use time::OffsetDateTime;
 /// The validators of the current representation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Validators<'a> {
-    /// The entity tag as `ETag` has it: `W/"1"`.
+    /// The value of `ETag`: `W/"1"`.
     pub(crate) etag: &'a str,
-    /// When it was last changed; `None` where that is unknown.
+    /// The time of the last change, if known.
     pub(crate) last_modified: Option<OffsetDateTime>,
 }
 
-/// What a condition makes of a `GET` or a `HEAD`.
+/// The result of the conditions of a `GET` or `HEAD`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Precondition {
-    /// The request is answered as if it had none.
+    /// The conditions hold: the response is that of an unconditional request.
     Passed,
-    /// 304: the client has this representation.
+    /// 304: the client has the current representation.
     NotModified,
-    /// 412: this is not the representation that the client means.
+    /// 412: the current representation is not the required one.
     Failed,
 }
 
-/// Evaluates the conditions of a `GET` or a `HEAD` in their order (RFC 9110, 13.2.2).
+/// Evaluates the conditions of a `GET` or `HEAD` in the order of RFC 9110, 13.2.2.
 ///
-/// Entity tags are compared weakly, those of `If-Match` too, as FHIR demands (R4, 3.1.0.6): all
-/// that a version has is a weak tag. Malformed tags match nothing, and malformed dates are ignored.
+/// Entity tags are compared weakly, including those of `If-Match`, as FHIR requires (R4, 3.1.0.6): a
+/// version has a weak tag only. Malformed tags match nothing, and malformed dates are ignored.
 pub(crate) fn evaluate(headers: &HeaderMap, current: Validators<'_>) -> Precondition {
     if headers.contains_key(header::IF_MATCH) {
         if !is_matched(headers, &header::IF_MATCH, current.etag) {
@@ -40,7 +39,7 @@ pub(crate) fn evaluate(headers: &HeaderMap, current: Validators<'_>) -> Precondi
     } else if is_changed_since(headers, &header::IF_UNMODIFIED_SINCE, current) == Some(true) {
         return Precondition::Failed;
     }
-    // A date counts only where there is no tag.
+    // `If-Modified-Since` is ignored beside `If-None-Match`.
     let is_current = if headers.contains_key(header::IF_NONE_MATCH) {
         is_matched(headers, &header::IF_NONE_MATCH, current.etag)
     } else {
@@ -53,14 +52,14 @@ pub(crate) fn evaluate(headers: &HeaderMap, current: Validators<'_>) -> Precondi
     }
 }
 
-/// A point in time as `Last-Modified` has it, rounded down to the second; `None` before 1970.
+/// A time as HTTP date, rounded down to the second; `None` before 1970.
 pub(crate) fn http_date(at: OffsetDateTime) -> Option<String> {
     let is_known = at.unix_timestamp() >= 0;
     is_known.then(|| httpdate::fmt_http_date(SystemTime::from(at)))
 }
 
-/// Whether a representation was changed after the date of a header; `None` without such a date or
-/// without a known change. To the second, as dates are sent.
+/// Whether the representation was changed after the date of a header, compared to the second; `None` if
+/// either time is missing or malformed.
 fn is_changed_since(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -71,24 +70,25 @@ fn is_changed_since(
     Some(changed.unix_timestamp() > OffsetDateTime::from(since).unix_timestamp())
 }
 
-/// Whether a list of entity tags contains one, or is `*`.
+/// Whether a header is `*`, or a list of entity tags that contains `etag`.
 fn is_matched(headers: &HeaderMap, name: &HeaderName, etag: &str) -> bool {
     let values = headers.get_all(name).into_iter();
     let mut lists = values.filter_map(|value| value.to_str().ok());
     lists.any(|list| list.trim() == "*" || opaque_tags(list).any(|tag| Some(tag) == opaque(etag)))
 }
 
-/// The content of an entity tag: what the weak comparison compares (RFC 9110, 8.8.3.2).
+/// The opaque tag of an entity tag, which the weak comparison uses (RFC 9110, 8.8.3.2).
 fn opaque(etag: &str) -> Option<&str> {
     opaque_tags(etag).next()
 }
 
-/// The contents of the entity tags of a list, up to the first part that is none.
+/// The opaque tags of a list, up to the first malformed one.
 fn opaque_tags(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list;
     std::iter::from_fn(move || {
         let next = rest.trim_start_matches([',', ' ', '\t']);
         let quoted = next.strip_prefix("W/").unwrap_or(next).strip_prefix('"')?;
+        // Tags may contain commas, so the list is not split at them.
         let (tag, after) = quoted.split_once('"')?;
         let after = after.trim_start();
         let ends = after.is_empty() || after.starts_with(',');
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_of_the_current_version_is_not_modified_however_it_is_written() {
+    fn a_tag_of_the_current_version_matches_in_every_valid_form() {
         use Precondition::NotModified;
         use Precondition::Passed;
         for (tags, expected) in [
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn conditions_have_an_order() {
+    fn conditions_are_evaluated_in_the_order_of_the_rfc() {
         use Precondition::Failed;
         use Precondition::NotModified;
         use Precondition::Passed;
         let (none_match, modified) = (header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE);
         let (matches, unmodified) = (header::IF_MATCH, header::IF_UNMODIFIED_SINCE);
         for (conditions, expected) in [
-            // A date does not count beside a tag, also one that is malformed.
+            // A date is ignored beside a tag, even a malformed one.
             (vec![(&none_match, "\"6\""), (&modified, AFTER)], Passed),
             (vec![(&none_match, "6"), (&modified, AFTER)], Passed),
             (
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_date_is_not_compared_with_one() {
+    fn a_representation_without_a_date_ignores_dates() {
         let headers =
             HeaderMap::from_iter([(header::IF_MODIFIED_SINCE, HeaderValue::from_static(AFTER))]);
         let current = Validators {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_written_as_a_date() {
+    fn a_time_is_formatted_as_an_http_date() {
         assert_eq!(http_date(CHANGED).as_deref(), Some(AT));
         assert_eq!(http_date(datetime!(1969-12-31 23:59 UTC)), None);
     }

@@ -1,9 +1,9 @@
-//! Cross-site request forgery: what changes something and comes from a browser comes from a page of
-//! this origin.
+//! Protection against cross-site request forgery: an unsafe request from a browser must be initiated by
+//! a page of this origin.
 //!
-//! The one check of it in the stack. `tower_http::csrf` is the like, and three degrees too lenient
-//! here: it takes an `Origin` of ours before it asks `Sec-Fetch-Site`, takes `Sec-Fetch-Site: none`,
-//! and takes a session's cookie from a client that sends neither.
+//! The stack has no other check of it. `tower_http::csrf` is more lenient in three respects: it accepts
+//! a matching `Origin` before it reads `Sec-Fetch-Site`, it accepts `Sec-Fetch-Site: none`, and it
+//! accepts a session cookie from a client that sends neither header.
 
 use axum::extract::Request;
 use axum::extract::State;
@@ -16,43 +16,43 @@ use http::header;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// Where a request comes from, as far as a browser states it.
+/// The initiator of a request, as the browser states it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Initiator {
     /// A page of this origin.
-    OwnPage,
-    /// A page of another site, or a browser that does not say so clearly.
-    OtherSite,
-    /// The request states nothing, as those of programs and of very old browsers.
+    SameOrigin,
+    /// A page of another origin, or an ambiguous statement.
+    OtherOrigin,
+    /// No statement: a program or a very old browser.
     Unstated,
 }
 
-/// Refuses a request of another site that would change something, on every route.
+/// Middleware that refuses unsafe requests initiated by another origin, on all routes.
 ///
 /// # Errors
 ///
 /// [`Problem::Forbidden`].
-pub(crate) async fn refuse_other_sites(
+pub(crate) async fn refuse_other_origins(
     State(app): State<AppState>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let (method, headers) = (request.method(), request.headers());
-    if !method.is_safe() && initiator(headers, &app.public_origin) == Initiator::OtherSite {
+    if !method.is_safe() && initiator(headers, &app.public_origin) == Initiator::OtherOrigin {
         return Err(Problem::Forbidden);
     }
     Ok(next.run(request).await)
 }
 
-/// Whether a session's cookie counts with a request: it may change something only where the browser
-/// states that a page of this origin sent it. A client that shows a cookie and states nothing is no
-/// browser of these years.
-pub(crate) fn cookie_counts(method: &Method, headers: &HeaderMap, own_origin: &str) -> bool {
-    method.is_safe() || initiator(headers, own_origin) == Initiator::OwnPage
+/// Whether the session cookie of a request is accepted: for an unsafe method, only if the browser states
+/// that a page of this origin initiated the request. A client that sends a cookie without such a
+/// statement is not a current browser.
+pub(crate) fn accepts_cookie(method: &Method, headers: &HeaderMap, own_origin: &str) -> bool {
+    method.is_safe() || initiator(headers, own_origin) == Initiator::SameOrigin
 }
 
-/// No page can forge `Sec-Fetch-Site`. The `Origin` of a form is `null` under `Referrer-Policy:
-/// no-referrer`, so it counts only where the other is missing.
+/// The initiator of a request. `Origin` is used only without `Sec-Fetch-Site`, which pages cannot forge:
+/// the `Origin` of a form is `null` under `Referrer-Policy: no-referrer`.
 fn initiator(headers: &HeaderMap, own_origin: &str) -> Initiator {
     let is_own = match (headers.get("sec-fetch-site"), headers.get(header::ORIGIN)) {
         (Some(site), _) => site.as_bytes() == b"same-origin",
@@ -60,9 +60,9 @@ fn initiator(headers: &HeaderMap, own_origin: &str) -> Initiator {
         (None, None) => return Initiator::Unstated,
     };
     if is_own {
-        Initiator::OwnPage
+        Initiator::SameOrigin
     } else {
-        Initiator::OtherSite
+        Initiator::OtherOrigin
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_of_another_site_is_not_from_our_pages() {
+    fn only_a_page_of_this_origin_is_the_same_origin() {
         for headers in [
             &[("origin", "https://evil.example")][..],
             &[("origin", "null")],
@@ -97,20 +97,20 @@ mod tests {
             &[("sec-fetch-site", "none")],
             &[("sec-fetch-site", "same-site"), ("origin", OWN)],
         ] {
-            assert_eq!(of(headers), Initiator::OtherSite, "{headers:?}");
+            assert_eq!(of(headers), Initiator::OtherOrigin, "{headers:?}");
         }
         for headers in [
             &[("origin", OWN)][..],
             &[("sec-fetch-site", "same-origin")],
             &[("sec-fetch-site", "same-origin"), ("origin", "null")],
         ] {
-            assert_eq!(of(headers), Initiator::OwnPage, "{headers:?}");
+            assert_eq!(of(headers), Initiator::SameOrigin, "{headers:?}");
         }
         assert_eq!(of(&[]), Initiator::Unstated);
     }
 
     #[test]
-    fn a_cookie_changes_something_only_from_our_own_pages() {
+    fn a_cookie_with_an_unsafe_method_is_accepted_from_this_origin_only() {
         let with = |name, value| {
             HeaderMap::from_iter([(
                 HeaderName::from_static(name),
@@ -119,12 +119,12 @@ mod tests {
         };
         let own = with("sec-fetch-site", "same-origin");
         let other = with("sec-fetch-site", "cross-site");
-        assert!(cookie_counts(&Method::POST, &own, OWN));
-        assert!(!cookie_counts(&Method::POST, &other, OWN));
-        assert!(!cookie_counts(&Method::POST, &HeaderMap::new(), OWN));
-        assert!(!cookie_counts(&Method::DELETE, &HeaderMap::new(), OWN));
+        assert!(accepts_cookie(&Method::POST, &own, OWN));
+        assert!(!accepts_cookie(&Method::POST, &other, OWN));
+        assert!(!accepts_cookie(&Method::POST, &HeaderMap::new(), OWN));
+        assert!(!accepts_cookie(&Method::DELETE, &HeaderMap::new(), OWN));
         for headers in [own, other, HeaderMap::new()] {
-            assert!(cookie_counts(&Method::GET, &headers, OWN));
+            assert!(accepts_cookie(&Method::GET, &headers, OWN));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The FHIR API: each handler permits, acts and discloses.
+//! The FHIR API, one interaction per file: each handler obtains a permit, acts and discloses.
 
 use access::Disclosed;
 use axum::body::Body;
@@ -22,12 +22,12 @@ mod request;
 pub(crate) mod search_patients;
 mod transaction;
 
-/// Why a FHIR request was not done.
+/// The error of a FHIR handler.
 #[derive(Debug)]
 pub(crate) enum FhirError {
-    /// The request is refused; the outcome says where and why.
+    /// The request is refused with this outcome.
     Refused(OperationOutcome),
-    /// Any other problem, rendered as for every API.
+    /// Another problem, which `request_context` renders.
     Failed(Problem),
 }
 
@@ -58,12 +58,12 @@ impl IntoResponse for FhirError {
     }
 }
 
-/// A response of 200 with what was disclosed, in a buffer that is wiped once it was sent.
+/// 200 with a disclosed body, whose buffer is zeroized after it is sent.
 fn json_response(body: Disclosed<ResponseBody>) -> Response {
     fhir_response(StatusCode::OK, body.into_inner())
 }
 
-/// An `OperationOutcome` with its status. It holds no value that was sent.
+/// The response with an `OperationOutcome` and its status.
 pub(crate) fn outcome_response(outcome: &OperationOutcome) -> Response {
     let status =
         StatusCode::from_u16(outcome.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,16 +1,16 @@
-//! `/healthz` and `/readyz`.
+//! Liveness and readiness probes: `/healthz` and `/readyz`.
 
 use axum::extract::State;
 
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// The process runs.
+/// Liveness: the process handles requests.
 pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// The process can serve: the database answers, the system's keys are open, and the audit trail is written.
+/// Readiness: the database responds, the system's keys are open, and the audit trail can be written.
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<&'static str, Problem> {
     app.readiness.check().await?;
     Ok("ready\n")

@@ -1,5 +1,5 @@
-//! The `OpenAPI` document: its head, and what operations share. The operations themselves are
-//! described at their handlers; [`crate::http::router`] puts the two together.
+//! The `OpenAPI` document without its operations: info, security schemes and shared components.
+//! Handlers describe their operations; [`crate::http::router`] assembles the document.
 
 mod closed;
 mod components;
@@ -20,7 +20,7 @@ use crate::http::authentication::SESSION_COOKIE;
 pub(crate) use closed::close;
 pub(crate) use components::FhirResource;
 pub(crate) use components::Id;
-pub(crate) use components::Outcome;
+pub(crate) use components::OutcomeResponse;
 pub(crate) use components::Page;
 pub(crate) use components::ProblemDetails;
 pub(crate) use components::Resource;
@@ -30,7 +30,7 @@ pub(crate) use components::one_of;
 /// The document without paths.
 pub(crate) fn head() -> OpenApi {
     let mut head = Head::openapi();
-    // The manifest's licence is that of the source, not of the interface.
+    // utoipa copies license and contact from the manifest; they concern the source, not the API.
     head.info.license = None;
     head.info.contact = None;
     head
@@ -39,19 +39,19 @@ pub(crate) fn head() -> OpenApi {
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
-        title = "Clinical records: pages, FHIR, and the workflow around them",
+        title = "Clinical records: pages, FHIR API and workflow API",
         version = "1",
-        description = "The whole surface. The web tier refuses what is not described here: an \
-            unknown path, method, content type or query parameter, and a value that does not fit \
-            its schema. Resources of FHIR R4 are described by /fhir/metadata. Errors are an \
+        description = "All endpoints. The web tier refuses requests that are not described here: \
+            unknown paths, methods, content types and query parameters, and values that do not \
+            match their schema. /fhir/metadata describes the resources of FHIR R4. Errors are an \
             OperationOutcome under /fhir, RFC 9457 problem documents under /api, and pages for \
-            browsers elsewhere; each carries a request id. Nothing that tells of a person stands \
-            in a URL."
+            browsers elsewhere; each has a request id. URLs contain no values that identify a \
+            person."
     ),
     security(("bearer" = []), ("session" = [])),
     components(
         schemas(Resource, ProblemDetails),
-        responses(Page, FhirResource, Outcome, ProblemDetails)
+        responses(Page, FhirResource, OutcomeResponse, ProblemDetails)
     ),
     modifiers(&Schemes)
 )]

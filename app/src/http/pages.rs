@@ -1,8 +1,8 @@
-//! The pages for people, rendered here and useful without script.
+//! The pages, rendered on the server and without script.
 //!
-//! One file per page: it permits, acts and renders. What surrounds a page is in [`layout`], what
-//! makes it an answer (status, `Content-Security-Policy`, `no-store`) in [`html`]. Text that tells
-//! who a patient is never enters a URL, nor a title: browsers write both to their history on disk.
+//! One file per page: its handler obtains a permit, acts and renders. [`layout`] has what surrounds a
+//! page, [`html`] the response (status, `Content-Security-Policy`, `no-store`). URLs and titles never
+//! contain text that identifies a patient: browsers store both in their history on disk.
 
 pub(crate) mod assets;
 pub(crate) mod audit;
@@ -23,6 +23,6 @@ pub(crate) mod sign_out;
 mod timeline;
 
 #[cfg(test)]
-mod gallery;
+mod render_tests;
 
 pub(crate) use problem::problem;

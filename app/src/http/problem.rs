@@ -1,9 +1,9 @@
-//! What a client is told when something is not done: one type for every surface.
+//! The error type of handlers.
 //!
-//! A handler returns a [`Problem`] and nothing else; `request_context` writes it as the surface speaks:
-//! `OperationOutcome` under `/fhir`, a page for a browser, RFC 9457 `problem+json` everywhere else,
-//! each with the request id, none with an inner message or a value that was sent. The cause goes to
-//! the log, under the same request id.
+//! FHIR handlers can also return an `OperationOutcome` of their own; all other errors are a [`Problem`].
+//! `request_context` renders it in the format of the route: `OperationOutcome` under `/fhir`, a page for
+//! browsers, RFC 9457 `problem+json` otherwise. It contains neither internal messages nor values from
+//! the request. The log has the cause, under the request id.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -19,52 +19,51 @@ use uuid::Uuid;
 
 use crate::services::error::ServiceError;
 
-/// Seconds until a list of patients that is being prepared is worth another request.
-const PREPARING: u32 = 2;
+/// `Retry-After` while the list of patients is being prepared, in seconds.
+const PREPARING_RETRY_SECONDS: u32 = 2;
 
-/// Why something was not done.
+/// The reason why a request failed or was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Problem {
-    /// Nobody is signed in, or the session or token has ended.
+    /// The request is not authenticated, or its session or token has expired.
     SignInRequired,
-    /// The role or the organization does not allow it.
+    /// The policy does not permit the request, or it is cross-site.
     Forbidden,
-    /// It is not there, or not there for this organization.
+    /// The caller's organization has no such record, or there is no such route.
     NotFound,
-    /// The address knows other methods.
+    /// The route does not support the method.
     MethodNotAllowed,
-    /// The request does not say what is needed; the text says what to send.
+    /// The request is malformed; the text says what to send.
     BadRequest(&'static str),
-    /// The body is of another type than this address reads; the text names the type.
+    /// The route does not support the media type of the body; the text says so.
     UnsupportedMediaType(&'static str),
-    /// The body is too long, or what it becomes when it is parsed.
+    /// The body is too long, or its parsed document would use too much memory.
     TooLarge,
     /// The response would be too long.
     ResponseTooLarge,
-    /// Too many attempts: try again after so many seconds.
+    /// Too many sign-in attempts; the seconds after which to retry.
     TooManyAttempts(u32),
-    /// The list of patients is being prepared: how much of it is read, in percent.
+    /// The list of patients is being prepared; its progress in percent.
     Preparing(u8),
     /// The organization has more patients than its list holds.
     RosterFull,
-    /// Something that this needs is away: try again after so many seconds.
+    /// A dependency is unavailable; the seconds after which to retry.
     Unavailable(u32),
-    /// A fault of ours.
+    /// The server failed.
     Internal,
 }
 
 impl Problem {
-    /// A failure of the server: logs the cause, which no client sees.
+    /// A failure of the server. Logs the cause, which is not sent.
     pub(crate) fn internal(cause: impl Display) -> Self {
         ServiceError::internal(cause).into()
     }
 
-    /// An unavailable dependency: logs which, which no client sees.
+    /// An unavailable dependency. Logs the cause, which is not sent.
     pub(crate) fn unavailable(cause: impl Display) -> Self {
         ServiceError::unavailable(cause).into()
     }
 
-    /// The HTTP status.
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::SignInRequired => StatusCode::UNAUTHORIZED,
@@ -82,7 +81,7 @@ impl Problem {
         }
     }
 
-    /// What happened, and what to do, in one sentence.
+    /// A description of the problem and what to do, for people.
     pub(crate) fn detail(self) -> Cow<'static, str> {
         let detail = match self {
             Self::SignInRequired => "Sign in, or send a bearer token that has not expired.",
@@ -109,11 +108,11 @@ impl Problem {
         detail.into()
     }
 
-    /// Seconds to wait before trying again, where that helps.
+    /// The seconds after which to retry, if a retry may succeed.
     pub(crate) fn retry_after(self) -> Option<u32> {
         match self {
             Self::TooManyAttempts(seconds) | Self::Unavailable(seconds) => Some(seconds),
-            Self::Preparing(_) => Some(PREPARING),
+            Self::Preparing(_) => Some(PREPARING_RETRY_SECONDS),
             Self::SignInRequired
             | Self::Forbidden
             | Self::NotFound
@@ -149,7 +148,7 @@ pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
     OperationOutcome::new(status, Issue::new(code, problem.detail()))
 }
 
-/// Only marks the response: `request_context` writes the body.
+/// Marks the response with the problem; `request_context` writes the body.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();

@@ -1,4 +1,4 @@
-//! What surrounds every handler: where the request comes from, its span, and how a problem is told.
+//! The context of a request: its origin, its span, its deadline, and the format of errors.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -28,22 +28,21 @@ use crate::http::problem::outcome;
 use access::RequestOrigin;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// For so many milliseconds the web tier waits for an answer.
+/// The time for which the web tier waits for the response, in milliseconds.
 const X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// The forms in which problems are told.
+/// The format of an error response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ErrorFormat {
     /// `OperationOutcome`.
-    Fhir,
-    /// A page.
+    Outcome,
     Page,
-    /// RFC 9457.
-    Api,
+    /// RFC 9457 `problem+json`.
+    ProblemJson,
 }
 
-/// Notes where a request comes from, segments it in its span, and writes what went wrong as its format
-/// speaks. The headers read here are the web tier's, whose identity TLS has proved.
+/// Middleware that adds the [`RequestOrigin`], runs the request in its span and within the client's
+/// deadline, and renders problems. The headers read here are trusted: mutual TLS admits the web tier only.
 pub(crate) async fn request_context(mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let id = RequestId::from_headers(headers).unwrap_or_else(RequestId::random);
@@ -53,14 +52,14 @@ pub(crate) async fn request_context(mut request: Request, next: Next) -> Respons
         .and_then(|value| value.parse::<IpAddr>().ok());
     let deadline = client_deadline(headers);
     let format = error_format(request.uri().path(), headers);
-    let get = request.method() == Method::GET;
+    let is_get = request.method() == Method::GET;
     let span = tracing::info_span!("request", request_id = %id);
-    telemetry::trace::follow(headers, &span);
+    telemetry::trace::set_parent(headers, &span);
     request.extensions_mut().insert(RequestOrigin {
         request: id.uuid(),
         source,
     });
-    let answer = async {
+    let handled = async {
         match deadline {
             Some(deadline) => timeout(deadline, next.run(request))
                 .await
@@ -68,15 +67,15 @@ pub(crate) async fn request_context(mut request: Request, next: Next) -> Respons
             None => next.run(request).await,
         }
     };
-    let response = answer.instrument(span).await;
+    let response = handled.instrument(span).await;
     match problem_of(&response) {
-        Some(problem) => render(problem, format, get, id, response.headers()),
+        Some(problem) => render(problem, format, is_get, id, response.headers()),
         None => response,
     }
 }
 
-/// How long anyone waits for the answer. After that the handler is dropped, as it is when the one
-/// who asked goes unavailable: what it has not committed is not done.
+/// The time for which the client waits for the response. Afterwards the handler is dropped, as it is when
+/// the client disconnects: a transaction that is not committed by then is rolled back.
 fn client_deadline(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(X_REQUEST_TIMEOUT_MS)?.to_str().ok()?;
     text.parse().ok().map(Duration::from_millis)
@@ -84,28 +83,29 @@ fn client_deadline(headers: &HeaderMap) -> Option<Duration> {
 
 fn error_format(path: &str, headers: &HeaderMap) -> ErrorFormat {
     if path == "/fhir" || path.starts_with("/fhir/") {
-        ErrorFormat::Fhir
+        ErrorFormat::Outcome
     } else if !path.starts_with("/api/") && accepts_html(headers) {
         ErrorFormat::Page
     } else {
-        ErrorFormat::Api
+        ErrorFormat::ProblemJson
     }
 }
 
-/// The problem that a response stands for: one of ours, or what axum answers by itself.
+/// The problem of a response: the handler's, or the equivalent of an error response of axum.
 fn problem_of(response: &Response) -> Option<Problem> {
     if let Some(problem) = response.extensions().get() {
         return Some(*problem);
     }
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    let written = kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
+    // axum's own error responses are plain text.
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    let is_final = media_type.is_some_and(|it| !it.as_bytes().starts_with(b"text/plain"));
     match response.status() {
-        _ if written => None,
+        _ if is_final => None,
         StatusCode::NOT_FOUND => Some(Problem::NotFound),
         StatusCode::METHOD_NOT_ALLOWED => Some(Problem::MethodNotAllowed),
         StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::TooLarge),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::UnsupportedMediaType(
-            "The body is of another type than is read here.",
+            "The media type of the body is not supported here.",
         )),
         status if status.is_client_error() => {
             Some(Problem::BadRequest("The request cannot be read."))
@@ -115,36 +115,40 @@ fn problem_of(response: &Response) -> Option<Problem> {
     }
 }
 
+/// The response to a problem; `original` are the headers of the response that it replaces.
 fn render(
     problem: Problem,
     format: ErrorFormat,
-    get: bool,
+    is_get: bool,
     id: RequestId,
-    before: &HeaderMap,
+    original: &HeaderMap,
 ) -> Response {
     let mut response = match format {
-        ErrorFormat::Page if get && problem == Problem::SignInRequired => {
+        // Only for GET: a redirected form would lose its fields without a message.
+        ErrorFormat::Page if is_get && problem == Problem::SignInRequired => {
             Redirect::to("/sign-in").into_response()
         }
         ErrorFormat::Page => pages::problem(problem.status(), id).into_response(),
-        ErrorFormat::Fhir => outcome_response(&outcome(problem, id.uuid())),
-        ErrorFormat::Api => api(problem, id),
+        ErrorFormat::Outcome => outcome_response(&outcome(problem, id.uuid())),
+        ErrorFormat::ProblemJson => problem_json(problem, id),
     };
     let headers = response.headers_mut();
     if let Some(seconds) = problem.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    // RFC 9110, 15.5.2, requires it for 401. Pages authenticate by form instead.
     if problem == Problem::SignInRequired && format != ErrorFormat::Page {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    if let Some(allow) = before.get(header::ALLOW) {
+    // RFC 9110, 15.5.6, requires it for 405; axum has set it.
+    if let Some(allow) = original.get(header::ALLOW) {
         headers.insert(header::ALLOW, allow.clone());
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn api(problem: Problem, id: RequestId) -> Response {
+fn problem_json(problem: Problem, id: RequestId) -> Response {
     let status = problem.status();
     let body = ProblemDetails {
         r#type: "about:blank",
@@ -154,8 +158,9 @@ fn api(problem: Problem, id: RequestId) -> Response {
         request_id: id.uuid(),
     };
     let mut response = (status, Json(body)).into_response();
-    let kind = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let media_type = HeaderValue::from_static("application/problem+json");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type);
     response
 }
 
@@ -174,7 +179,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_handler_that_nobody_waits_for_any_more_ends() {
+    async fn a_handler_is_dropped_at_the_client_s_deadline() {
         let running = Arc::new(());
         let held = Arc::clone(&running);
         let endless = move || {
@@ -196,10 +201,10 @@ mod tests {
         let request =
             "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-request-timeout-ms: 50\r\n\r\n";
         client.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        assert!(answer.contains("application/problem+json"), "{answer}");
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
+        assert!(response.contains("application/problem+json"), "{response}");
         assert_eq!(Arc::strong_count(&running), before);
     }
 }

@@ -1,9 +1,9 @@
-//! The whole surface of the app tier, as one list. Each handler describes its own path and method;
-//! `openapi.json` is made of the list.
+//! The routes of the app tier, as one list. Each handler describes its path and method; `openapi.json` is
+//! generated from the list.
 //!
-//! Every route says whether it is open or for signed-in callers; there is no third way to add one.
-//! What a caller may do beyond being signed in is asked of `access`, whose evidence the services
-//! demand.
+//! Each route is declared open or for authenticated callers; there is no other way to add one.
+//! Authorization is not the router's: handlers obtain permits from `access`, which the services that
+//! disclose or write records require.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use crate::http::api;
 use crate::http::authentication::authenticate;
-use crate::http::csrf::refuse_other_sites;
+use crate::http::csrf::refuse_other_origins;
 use crate::http::fhir::bundle;
 use crate::http::fhir::metadata;
 use crate::http::fhir::read;
@@ -34,7 +34,7 @@ use crate::http::request_context::request_context;
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;
 
-/// A path with its methods, their description, and whether callers must be signed in.
+/// A path with its handlers, their description, and whether callers must be authenticated.
 struct Route {
     path: String,
     open: bool,
@@ -42,23 +42,23 @@ struct Route {
     description: Option<Description>,
 }
 
-/// What handlers say of themselves.
+/// The `OpenAPI` description of a route.
 struct Description {
     paths: Paths,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
 
-/// A route for everybody.
+/// A route without authentication.
 fn open(handlers: UtoipaMethodRouter<AppState>) -> Route {
     described(handlers, true)
 }
 
-/// A route for signed-in callers.
+/// A route for authenticated callers.
 fn signed_in(handlers: UtoipaMethodRouter<AppState>) -> Route {
     described(handlers, false)
 }
 
-/// An open route that is not described: the web tier answers its path itself.
+/// An open route without a description: the web tier handles its path itself.
 fn probe(path: &str, methods: MethodRouter<AppState>) -> Route {
     Route {
         path: path.to_owned(),
@@ -84,13 +84,14 @@ fn described(handlers: UtoipaMethodRouter<AppState>, open: bool) -> Route {
 }
 
 impl Route {
-    /// Takes bodies of up to [`MAX_BUNDLE_BYTES`](crate::limits::MAX_BUNDLE_BYTES), which the
-    /// handler reads by itself. The web tier treats such a route as a large one.
+    /// The route with bodies of up to [`MAX_BUNDLE_BYTES`](crate::limits::MAX_BUNDLE_BYTES), which its
+    /// handler reads. The web tier has separate limits for such routes.
     fn bulk(self) -> Self {
         self.extend_bodies("x-bulk", &true.into())
     }
 
-    /// Takes passwords, whose hashing is a class of requests of its own in both tiers.
+    /// The route with passwords in its bodies. Both tiers limit these requests separately, because
+    /// hashing a password is expensive.
     fn sign_in(self) -> Self {
         self.extend_bodies("x-class", &"sign-in".into())
     }
@@ -112,8 +113,8 @@ fn routes() -> Vec<Route> {
     vec![
         probe("/healthz", get(health::alive)),
         probe("/readyz", get(health::ready)),
-        // Pages for people.
-        signed_in(routes!(pages::home::go)),
+        // Pages.
+        signed_in(routes!(pages::home::redirect)),
         open(routes!(pages::sign_in::show, pages::sign_in::submit)).sign_in(),
         signed_in(routes!(pages::sign_out::submit)),
         signed_in(routes!(pages::patients::show)),
@@ -122,7 +123,7 @@ fn routes() -> Vec<Route> {
         signed_in(routes!(pages::people::show)),
         signed_in(routes!(pages::audit::show)),
         open(routes!(pages::assets::get)),
-        // The clinical API.
+        // The FHIR API.
         signed_in(routes!(bundle::bundle)).bulk(),
         open(routes!(metadata::metadata)),
         signed_in(routes!(search_patients::search_patients)),
@@ -138,11 +139,11 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-/// The description of every route, as it stands in `openapi.json`.
+/// The `OpenAPI` document of all routes: the content of `openapi.json`.
 ///
 /// # Errors
 ///
-/// None in practice: every part of the document can be written as JSON.
+/// None in practice: all parts of the document can be serialized.
 pub(crate) fn description() -> anyhow::Result<String> {
     let mut document = openapi::head();
     for description in routes().into_iter().filter_map(|route| route.description) {
@@ -153,7 +154,7 @@ pub(crate) fn description() -> anyhow::Result<String> {
     Ok(openapi::close(document).to_pretty_json()? + "\n")
 }
 
-/// The app tier as a service.
+/// The router with its middleware.
 pub(crate) fn router(state: &AppState) -> Router {
     let authenticated = from_fn_with_state(state.clone(), authenticate);
     let router = routes().into_iter().fold(Router::new(), |router, route| {
@@ -166,18 +167,18 @@ pub(crate) fn router(state: &AppState) -> Router {
     });
     router
         .fallback(async || Problem::NotFound)
-        // From the inside out: a body is bounded before a handler reads it,
+        // Layers from the inside out. The default limit of bodies:
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
-        // a form comes from our own pages,
-        .layer(from_fn_with_state(state.clone(), refuse_other_sites))
-        // a panic ends one request and no more,
+        // Cross-site request forgery:
+        .layer(from_fn_with_state(state.clone(), refuse_other_origins))
+        // A panic of a handler fails its request only:
         .layer(CatchPanicLayer::custom(
             |_panic: Box<dyn std::any::Any + Send>| {
                 tracing::error!("a handler panicked");
                 axum::response::IntoResponse::into_response(Problem::Internal)
             },
         ))
-        // and whatever went wrong is told as the surface speaks.
+        // Origin, span, deadline and the format of errors:
         .layer(from_fn(request_context))
         .with_state(state.clone())
 }

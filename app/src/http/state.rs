@@ -1,4 +1,4 @@
-//! The state that every handler receives. It exposes neither the database nor the keys.
+//! The state of handlers: the services, but neither the database nor the keys.
 
 use std::sync::Arc;
 
@@ -15,34 +15,30 @@ use crate::services::scrub::Scrubber;
 use crate::services::sign_in::SignIn;
 use crate::services::trail::AuditTrail;
 
-/// The services of this process; cloning shares them.
+/// The services of the process, shared by clones.
 #[derive(Clone, Debug)]
 pub(crate) struct AppState(Arc<Services>);
 
-/// The services themselves.
+/// The services that handlers use.
 #[derive(Debug)]
 pub(crate) struct Services {
-    /// The clock.
     pub(crate) clock: Clock,
-    /// The audit trail.
     pub(crate) trail: AuditTrail,
-    /// Authorization of callers.
+    /// Authorization: permits from the access policy.
     pub(crate) gate: Gate,
-    /// Sessions and the people behind them.
+    /// Authentication: sessions, tokens and their people.
     pub(crate) callers: Callers,
     /// People, sessions and tokens.
     pub(crate) identity: Arc<Identity>,
-    /// Organizations.
     pub(crate) organizations: Organizations,
     /// Sign-in and sign-out.
     pub(crate) sign_in: SignIn,
-    /// The memory for documents.
+    /// The budget of memory for documents.
     pub(crate) memory: Budget,
     /// Patients and their charts.
     pub(crate) records: Records,
-    /// The release floor.
     pub(crate) releases: Releases,
-    /// Whether dependencies answer.
+    /// The readiness of dependencies.
     pub(crate) readiness: Readiness,
     /// The comparison of stored rows with the audit log.
     pub(crate) scrubber: Scrubber,
@@ -51,7 +47,7 @@ pub(crate) struct Services {
 }
 
 impl AppState {
-    /// State over these services.
+    /// The state of these services.
     pub(crate) fn new(services: Services) -> Self {
         Self(Arc::new(services))
     }

@@ -1,73 +1,84 @@
-//! The limits of sign-in, each with its reason: hashing, attempts, and recorded refusals.
+//! Limits of sign-in, each with its reason: password hashing, attempts, and recorded refusals.
 
 use std::time::Duration;
 
-/// The limit of a limiter: a leaky bucket.
+/// A rate limit, as a leaky bucket.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    /// The attempts that may be counted at once, at least one.
+pub(crate) struct RateLimit {
+    /// The number of attempts that may be counted at once, at least one.
     pub(crate) burst: u32,
     /// The time after which one counted attempt is forgotten.
     pub(crate) interval: Duration,
 }
 
-/// Places in the queue for hashing, for each concurrent hash. One hash takes 25 to 80 ms of a core, so the last request
-/// of a full queue waits 2 to 5 s: as long as a person waits for a page.
-pub(crate) const QUEUE_PLACES: usize = 64;
-/// Maximum places of one client address (an IPv4 address, an IPv6 /64), for each concurrent hash: enough for a clinic
-/// behind one address of which nine people sign in within the same third of a second.
-pub(crate) const CLIENT_PLACES: usize = 8;
-/// Maximum places of one IPv6 /48, for each concurrent hash. Subscribers have a /56 or a /48, so that one of them counts
-/// as at most four clients.
-pub(crate) const SITE_PLACES: usize = 32;
-/// Places, for each concurrent hash, that are reserved for known clients: those of which a sign-in has succeeded on this
-/// instance. A quarter, so that people can sign in from their usual places while any number of addresses flood the rest.
-pub(crate) const RESERVED_PLACES: usize = 16;
-/// Minimum number of known clients that are remembered, more than a hospital has networks; at most twice as many, 1 MB.
-pub(crate) const KNOWN_CLIENTS: usize = 10_000;
-/// `Retry-After` of a sign-in that finds no place, in seconds: half of a full queue has been served by then.
-pub(crate) const QUEUE_RETRY_AFTER: u32 = 2;
+/// Maximum queued requests, for each concurrent hash. One hash takes 25 to 80 ms of a core, so the
+/// last request of a full queue waits 2 to 5 s: as long as a person waits for a page.
+pub(crate) const MAX_QUEUED: usize = 64;
+/// Maximum queued requests of one client address (an IPv4 address, an IPv6 /64), for each
+/// concurrent hash: enough for a clinic behind one address of which nine people sign in within the
+/// same third of a second.
+pub(crate) const MAX_QUEUED_PER_CLIENT: usize = 8;
+/// Maximum queued requests of one IPv6 /48, for each concurrent hash. Subscribers have a /56 or a
+/// /48, so that one of them counts as at most four clients.
+pub(crate) const MAX_QUEUED_PER_SITE: usize = 32;
+/// The part of the queue, for each concurrent hash, that is reserved for known clients: those of
+/// which a sign-in has succeeded on this instance. A quarter, so that people can sign in from their
+/// usual networks while any number of addresses floods the rest.
+pub(crate) const RESERVED_FOR_KNOWN_CLIENTS: usize = 16;
+/// Minimum number of known clients that are remembered: more than a hospital has networks. The
+/// maximum is twice as many, 1 MB.
+pub(crate) const MIN_KNOWN_CLIENTS: usize = 10_000;
+/// `Retry-After` of a sign-in that finds the queue full, in seconds: half of a full queue has been
+/// served by then.
+pub(crate) const QUEUE_RETRY_AFTER_SECONDS: u32 = 2;
 
-/// Concurrent hashes on this many cores. Argon2id takes 19 MiB and a whole core: half of the cores are left to requests
-/// of people who have signed in.
+/// Maximum number of concurrent hashes on a machine with this many cores. Argon2id takes 19 MiB and
+/// a whole core: half of the cores are left to requests of signed-in callers.
 pub(crate) fn concurrent_hashes(cores: usize) -> usize {
     (cores / 2).max(1)
 }
 
-/// Attempts for one account from one client address. Ten at once, since people mistype; then one in five minutes, 288 a
-/// day: too few to guess a password of NIST SP 800-63B's minimum length.
-pub(crate) const BY_ADDRESS: Limit = Limit {
+/// Rate limit of attempts for one account from one client address. Ten at once, since people
+/// mistype; then one in five minutes, 288 a day: too few to guess a password of NIST SP 800-63B's
+/// minimum length.
+pub(crate) const LIMIT_BY_ADDRESS: RateLimit = RateLimit {
     burst: 10,
     interval: Duration::from_mins(5),
 };
-/// Attempts for one account from all unknown addresses together: those without a recent sign-in to it. A hundred is the
-/// number of failures that NIST SP 800-63B allows. Ten addresses exhaust it at once, six in a little more than three
-/// hours (`6 × (10 + t/5) − t ≥ 100` minutes `t`), five never.
-pub(crate) const BY_UNKNOWN_ADDRESSES: Limit = Limit {
+/// Rate limit of attempts for one account from all unknown addresses together: those without a
+/// recent sign-in to it. A hundred is the number of failures that NIST SP 800-63B allows. Ten
+/// addresses exhaust it at once, six in a little more than three hours (`6 × (10 + t/5) − t ≥ 100`
+/// minutes `t`), five never.
+pub(crate) const LIMIT_BY_UNKNOWN_ADDRESSES: RateLimit = RateLimit {
     burst: 100,
     interval: Duration::from_mins(1),
 };
-/// Maximum limiters in the memory of this instance: 5 MB. At the maximum, the half that is empty first is dropped.
-pub(crate) const REMEMBERED_LIMITERS: usize = 65_536;
+/// Maximum number of limiters in the memory of this instance: 5 MB. At the maximum, the half that
+/// drains first is dropped.
+pub(crate) const MAX_LOCAL_LIMITERS: usize = 65_536;
 
-/// The length of a period in which a sign-in from an address is evidence, in days. Evidence of the current period and
-/// of three before it counts: from a month after the sign-in to ten days more.
-pub(crate) const EVIDENCE_DAYS: i64 = 10;
+/// Length of an evidence period, in days. A sign-in from an address is evidence in its own period
+/// and in the three after it: for 30 to 40 days.
+pub(crate) const EVIDENCE_PERIOD_DAYS: i64 = 10;
 
-/// Rows that one statement of the clean-up removes: some milliseconds of the database.
-pub(crate) const CLEANUP_PAGE: u32 = 1_000;
-/// Maximum statements of the clean-up for each table, each minute: more rows than a minute's hashes can add.
-pub(crate) const CLEANUP_PAGES: u32 = 100;
+/// Maximum rows that one statement of the clean-up removes: some milliseconds of the database.
+pub(crate) const CLEANUP_ROWS_PER_STATEMENT: u32 = 1_000;
+/// Maximum statements of the clean-up for each table, each minute: more rows than a minute's hashes
+/// can add.
+pub(crate) const MAX_CLEANUP_STATEMENTS: u32 = 100;
 
-/// Refused attempts of one client address that are recorded individually, per minute: as many as of a caller.
-pub(crate) const REFUSALS_PER_MINUTE: u32 = super::MAX_CALLER_REFUSALS_PER_MINUTE;
-/// Refused attempts that an instance records individually, per minute. An event takes 3.5 KB of the database: at most
-/// 1.5 GB a day, while any number of addresses guess.
-pub(crate) const REFUSALS_OF_ALL_PER_MINUTE: u32 = 300;
-/// Interval at which refusals that were only counted are recorded together: the wait of a throttled attempt.
-pub(crate) const SUMMARY_INTERVAL: Duration = BY_ADDRESS.interval;
-/// Maximum summaries by account and client, and as many by account alone: at most 2 GB of events a day. Further refusals
-/// are counted together.
-pub(crate) const SUMMARIES: usize = 1_000;
-/// Maximum waits, and maximum client addresses, that are remembered: 1 MB each. Further refusals are only counted.
-pub(crate) const REMEMBERED_REFUSALS: usize = 10_000;
+/// Maximum refused attempts of one client address that are recorded individually, per minute: as
+/// many as of a caller.
+pub(crate) const MAX_CLIENT_REFUSALS_PER_MINUTE: u32 = super::MAX_CALLER_REFUSALS_PER_MINUTE;
+/// Maximum refused attempts that an instance records individually, per minute. An event takes 3.5
+/// KB of the database: at most 1.5 GB a day, while any number of addresses guesses.
+pub(crate) const MAX_REFUSALS_PER_MINUTE: u32 = 300;
+/// Interval at which refusals that were only counted are recorded as summaries: the wait of a
+/// throttled attempt.
+pub(crate) const SUMMARY_INTERVAL: Duration = LIMIT_BY_ADDRESS.interval;
+/// Maximum summaries by account and client, and as many by account alone: at most 2 GB of events a
+/// day. Further refusals are counted together.
+pub(crate) const MAX_SUMMARIES: usize = 1_000;
+/// Maximum waits, and maximum client addresses, that are tracked: 1 MB each. Further refusals are
+/// only counted.
+pub(crate) const MAX_TRACKED_REFUSALS: usize = 10_000;

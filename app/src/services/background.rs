@@ -1,20 +1,21 @@
-//! Tasks that run for the life of the process.
+//! Background tasks that run until the process ends.
 
 use std::time::Duration;
 
-/// The wait before a task that has panicked begins again: a defect that panics at once does not take a core.
-const RESTART: Duration = Duration::from_secs(1);
+/// Wait before a task that has panicked is restarted, so that one that panics at once does not
+/// occupy a core.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs a task that has no end; one that panics begins again, and the log says so. Must be called within a tokio
+/// Spawns a task without an end, and restarts it after a panic. Must be called within a tokio
 /// runtime.
-pub(crate) fn spawn_forever<F>(what: &'static str, task: impl Fn() -> F + Send + 'static)
+pub(crate) fn spawn_forever<F>(name: &'static str, task: impl Fn() -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     tokio::spawn(async move {
         while tokio::spawn(task()).await.is_err() {
-            tracing::error!(what, "a background task panicked: it begins again");
-            tokio::time::sleep(RESTART).await;
+            tracing::error!(name, "a background task panicked: restarting it");
+            tokio::time::sleep(RESTART_DELAY).await;
         }
     });
 }
@@ -30,7 +31,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_panicked_runs_again() {
+    async fn a_task_that_panicked_is_restarted() {
         let (runs, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let noted = Arc::clone(&done);
         spawn_forever("a test", move || {

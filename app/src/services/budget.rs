@@ -1,6 +1,8 @@
-//! Budgets: limits of what is in use at once, by all callers together and by each of them.
+//! Budgets: limits on the amount of a resource, such as memory, that is in use at once, by all
+//! callers together and by each caller.
 //!
-//! A reservation above a budget is refused at once. No request waits for one, because a waiting request takes memory.
+//! A reservation above a budget is refused at once. No request waits for one, because a waiting
+//! request takes memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,15 +18,15 @@ use uuid::Uuid;
 use crate::limits;
 use crate::services::error::ServiceError;
 
-/// A caller, as budgets count it: a person of an organization, over all sessions.
+/// The identity of a caller in budgets: a person of an organization, over all sessions.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Share {
+pub(crate) struct CallerId {
     organization: OrganizationId,
     person: Uuid,
 }
 
-impl Share {
-    /// The share of a caller.
+impl CallerId {
+    /// The identity of an authenticated caller.
     pub(crate) const fn of(caller: &Caller) -> Self {
         Self {
             organization: caller.organization(),
@@ -32,7 +34,7 @@ impl Share {
         }
     }
 
-    /// The share of a caller that a test makes up.
+    /// An arbitrary identity.
     #[cfg(test)]
     pub(crate) const fn for_tests(person: u128) -> Self {
         Self {
@@ -45,48 +47,50 @@ impl Share {
 /// The limits of a budget, in its unit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BudgetLimits {
-    /// In use by all callers.
+    /// Maximum in use by all callers.
     pub(crate) total: usize,
-    /// In use by one caller.
+    /// Maximum in use by one caller.
     pub(crate) per_caller: usize,
     /// The part of the total that is reserved for small callers.
-    pub(crate) for_small: usize,
-    /// Maximum in use of a caller that counts as small.
-    pub(crate) small: usize,
+    pub(crate) reserved_for_small: usize,
+    /// Maximum in use by a caller that counts as small.
+    pub(crate) max_small: usize,
 }
 
 impl BudgetLimits {
-    /// What all callers together may have in use, after a reservation of a caller that then has `of_caller` in use.
+    /// The maximum in use by all callers, after a reservation of a caller that then has `of_caller`
+    /// in use.
     const fn available(&self, of_caller: usize) -> usize {
-        if of_caller <= self.small {
+        if of_caller <= self.max_small {
             self.total
         } else {
-            self.total.saturating_sub(self.for_small)
+            self.total.saturating_sub(self.reserved_for_small)
         }
     }
 }
 
-/// A budget. Cloning shares it.
+/// A budget. Its clones share one usage.
 #[derive(Clone)]
 pub(crate) struct Budget(Arc<Inner>);
 
 struct Inner {
     limits: BudgetLimits,
-    used: Mutex<Used>,
+    usage: Mutex<Usage>,
 }
 
+/// The amounts in use.
 #[derive(Default)]
-struct Used {
+struct Usage {
     total: usize,
-    by_caller: HashMap<Share, usize>,
+    by_caller: HashMap<CallerId, usize>,
 }
 
-/// A part of a budget, in use until this is dropped.
+/// An amount of a budget, in use until the reservation is dropped.
 #[derive(Debug)]
 #[must_use = "dropping the reservation releases it"]
 pub(crate) struct Reservation {
     budget: Budget,
-    share: Share,
+    caller: CallerId,
     amount: usize,
 }
 
@@ -95,7 +99,7 @@ impl Budget {
     pub(crate) fn new(limits: BudgetLimits) -> Self {
         Self(Arc::new(Inner {
             limits,
-            used: Mutex::default(),
+            usage: Mutex::default(),
         }))
     }
 
@@ -104,60 +108,67 @@ impl Budget {
         Self::new(BudgetLimits {
             total: limits::MAX_MEMORY_BYTES,
             per_caller: limits::MAX_CALLER_MEMORY_BYTES,
-            for_small: limits::SMALL_CALLERS_MEMORY_BYTES,
-            small: limits::MAX_SMALL_CALLER_BYTES,
+            reserved_for_small: limits::SMALL_CALLERS_MEMORY_BYTES,
+            max_small: limits::MAX_SMALL_CALLER_BYTES,
         })
     }
 
-    /// Whether a caller may have `amount` in use while nothing else is: otherwise no retry can succeed.
+    /// Whether `amount` can be reserved while nothing else is in use. Otherwise no retry can
+    /// succeed.
     pub(crate) fn admits(&self, amount: usize) -> bool {
         let limits = &self.0.limits;
         amount <= limits.per_caller.min(limits.available(amount))
     }
 
-    /// Reserves a part for a caller.
+    /// Reserves an amount for a caller.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Unavailable`] if too much of the caller's part or of the budget is in use.
-    pub(crate) fn reserve(&self, share: Share, amount: usize) -> Result<Reservation, ServiceError> {
+    /// [`ServiceError::Unavailable`] if the caller, or all callers together, would exceed their
+    /// limit.
+    pub(crate) fn reserve(
+        &self,
+        caller: CallerId,
+        amount: usize,
+    ) -> Result<Reservation, ServiceError> {
         let mut reservation = Reservation {
             budget: self.clone(),
-            share,
+            caller,
             amount: 0,
         };
         reservation.grow(amount)?;
         Ok(reservation)
     }
 
-    fn take(&self, share: Share, amount: usize) -> Result<(), ServiceError> {
+    fn acquire(&self, caller: CallerId, amount: usize) -> Result<(), ServiceError> {
         let limits = self.0.limits;
-        let mut used = self.used();
-        let total = used.total.saturating_add(amount);
-        let before = used.by_caller.get(&share).copied().unwrap_or_default();
+        let mut usage = self.lock();
+        let total = usage.total.saturating_add(amount);
+        let before = usage.by_caller.get(&caller).copied().unwrap_or_default();
         let of_caller = before.saturating_add(amount);
         if total > limits.available(of_caller) || of_caller > limits.per_caller {
-            return Err(ServiceError::Unavailable(limits::BUSY_RETRY_AFTER));
+            return Err(ServiceError::Unavailable(limits::BUSY_RETRY_AFTER_SECONDS));
         }
-        used.total = total;
-        used.by_caller.insert(share, of_caller);
+        usage.total = total;
+        usage.by_caller.insert(caller, of_caller);
         Ok(())
     }
 
-    fn release(&self, share: Share, amount: usize) {
-        let mut used = self.used();
-        used.total = used.total.saturating_sub(amount);
-        if let Some(of_caller) = used.by_caller.get_mut(&share) {
+    fn release(&self, caller: CallerId, amount: usize) {
+        let mut usage = self.lock();
+        usage.total = usage.total.saturating_sub(amount);
+        if let Some(of_caller) = usage.by_caller.get_mut(&caller) {
             *of_caller = of_caller.saturating_sub(amount);
+            // Without this, the map would grow with every caller there ever was.
             if *of_caller == 0 {
-                used.by_caller.remove(&share);
+                usage.by_caller.remove(&caller);
             }
         }
     }
 
-    fn used(&self) -> MutexGuard<'_, Used> {
+    fn lock(&self) -> MutexGuard<'_, Usage> {
         // No code panics while it holds the lock, so that poisoning can be ignored.
-        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,7 +179,7 @@ impl Reservation {
     ///
     /// See [`Budget::reserve`]; the previous amount stays reserved.
     pub(crate) fn grow(&mut self, by: usize) -> Result<(), ServiceError> {
-        self.budget.take(self.share, by)?;
+        self.budget.acquire(self.caller, by)?;
         self.amount = self.amount.saturating_add(by);
         Ok(())
     }
@@ -181,13 +192,14 @@ impl Reservation {
     /// Releases all but `amount`.
     pub(crate) fn shrink_to(&mut self, amount: usize) {
         let surplus = self.amount.saturating_sub(amount);
-        self.budget.release(self.share, surplus);
+        self.budget.release(self.caller, surplus);
         self.amount -= surplus;
     }
 
     /// Adds the amount of another reservation, of the same caller and budget.
     pub(crate) fn absorb(&mut self, mut other: Self) {
-        debug_assert!(self.share == other.share && Arc::ptr_eq(&self.budget.0, &other.budget.0));
+        debug_assert!(self.caller == other.caller && Arc::ptr_eq(&self.budget.0, &other.budget.0));
+        // `other` keeps nothing: its drop would release the amount again.
         self.amount = self
             .amount
             .saturating_add(std::mem::take(&mut other.amount));
@@ -215,24 +227,24 @@ mod tests {
     const LIMITS: BudgetLimits = BudgetLimits {
         total: 100,
         per_caller: 60,
-        for_small: 20,
-        small: 10,
+        reserved_for_small: 20,
+        max_small: 10,
     };
 
-    fn share(person: u128) -> Share {
-        Share::for_tests(person)
+    fn caller(person: u128) -> CallerId {
+        CallerId::for_tests(person)
     }
 
     #[test]
     fn one_caller_gets_no_more_than_its_maximum() {
         let budget = Budget::new(LIMITS);
-        let mut one = budget.reserve(share(1), 50).unwrap();
-        assert!(budget.reserve(share(1), 11).is_err());
+        let mut one = budget.reserve(caller(1), 50).unwrap();
+        assert!(budget.reserve(caller(1), 11).is_err());
         assert!(one.grow(11).is_err());
         one.grow(10).unwrap();
         drop(one);
-        assert!(budget.reserve(share(1), 60).is_ok());
-        assert!(budget.reserve(share(1), 61).is_err());
+        assert!(budget.reserve(caller(1), 60).is_ok());
+        assert!(budget.reserve(caller(1), 61).is_err());
     }
 
     #[test]
@@ -246,8 +258,8 @@ mod tests {
             },
             // Every caller is small.
             BudgetLimits {
-                for_small: 0,
-                small: 60,
+                reserved_for_small: 0,
+                max_small: 60,
                 ..LIMITS
             },
         ];
@@ -256,7 +268,7 @@ mod tests {
             for amount in 0..=110 {
                 let admitted = budget.admits(amount);
                 assert_eq!(admitted, amount <= max, "{amount} of {limits:?}");
-                assert_eq!(admitted, budget.reserve(share(1), amount).is_ok());
+                assert_eq!(admitted, budget.reserve(caller(1), amount).is_ok());
             }
         }
     }
@@ -265,29 +277,29 @@ mod tests {
     fn large_callers_together_leave_room_for_small_ones() {
         let budget = Budget::new(LIMITS);
         let large = [
-            budget.reserve(share(1), 60).unwrap(),
-            budget.reserve(share(2), 20).unwrap(),
+            budget.reserve(caller(1), 60).unwrap(),
+            budget.reserve(caller(2), 20).unwrap(),
         ];
-        assert!(budget.reserve(share(3), 11).is_err());
+        assert!(budget.reserve(caller(3), 11).is_err());
         let small = [
-            budget.reserve(share(3), 10).unwrap(),
-            budget.reserve(share(4), 10).unwrap(),
+            budget.reserve(caller(3), 10).unwrap(),
+            budget.reserve(caller(4), 10).unwrap(),
         ];
-        assert!(budget.reserve(share(5), 1).is_err());
+        assert!(budget.reserve(caller(5), 1).is_err());
         drop(large);
-        assert!(budget.reserve(share(3), 50).is_ok());
+        assert!(budget.reserve(caller(3), 50).is_ok());
         drop(small);
     }
 
     #[test]
     fn nothing_stays_in_use_when_all_reservations_are_dropped() {
         let budget = Budget::new(LIMITS);
-        let mut one = budget.reserve(share(1), 30).unwrap();
-        one.absorb(budget.reserve(share(1), 20).unwrap());
+        let mut one = budget.reserve(caller(1), 30).unwrap();
+        one.absorb(budget.reserve(caller(1), 20).unwrap());
         one.shrink_to(40);
-        assert_eq!(budget.used().total, 40);
+        assert_eq!(budget.lock().total, 40);
         drop(one);
-        assert_eq!(budget.used().total, 0);
-        assert!(budget.used().by_caller.is_empty());
+        assert_eq!(budget.lock().total, 0);
+        assert!(budget.lock().by_caller.is_empty());
     }
 }

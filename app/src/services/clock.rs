@@ -1,16 +1,17 @@
-//! The one place that reads the system's clock.
+//! The system clock, which no other module reads.
 
 use time::OffsetDateTime;
 
-/// Tells the time.
+/// The system clock. Services receive it as an argument.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock;
 
 impl Clock {
-    /// Now, in UTC, to the microsecond: what is authenticated must be what the database can hold.
+    /// The current time in UTC. Its resolution is that of the database, a microsecond, so that a
+    /// row's MAC still verifies when the row is read back.
     #[expect(
         clippy::unused_self,
-        reason = "time is had from a clock that was handed over"
+        reason = "only a clock that was passed gives the time"
     )]
     pub(crate) fn now(self) -> OffsetDateTime {
         #[expect(clippy::disallowed_methods, reason = "this is the clock")]

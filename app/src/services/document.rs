@@ -1,4 +1,4 @@
-//! CPU work on documents.
+//! CPU work on documents, kept off the async workers where it is long.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -7,23 +7,24 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
-use crate::limits::MAX_INLINE_PARSE_BYTES;
+use crate::limits::MAX_INLINE_DOCUMENT_BYTES;
+use crate::limits::concurrent_documents;
 
-/// Long documents that are worked on at once: half of the cores, and the others are left to short requests.
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+/// The permits for work on long documents.
+static PERMITS: LazyLock<Semaphore> = LazyLock::new(|| {
     let cores = available_parallelism().map_or(1, usize::from);
-    Semaphore::new((cores / 2).max(1))
+    Semaphore::new(concurrent_documents(cores))
 });
 
-/// Does the work on a document of this length, in bytes. A long one leaves the async workers to other requests meanwhile,
-/// and waits for its turn.
+/// Runs `work` on a document of this length, in bytes. Work on a long document waits for a permit,
+/// and its thread is no async worker meanwhile.
 pub(crate) fn process<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    if bytes <= MAX_INLINE_PARSE_BYTES {
+    if bytes <= MAX_INLINE_DOCUMENT_BYTES {
         return work();
     }
     block_in_place(|| {
         // The semaphore is never closed.
-        let _turn = Handle::current().block_on(TURNS.acquire());
+        let _permit = Handle::current().block_on(PERMITS.acquire());
         work()
     })
 }

@@ -1,4 +1,4 @@
-//! Why a service did not do what was requested, without HTTP.
+//! The error of the services, free of HTTP.
 
 use std::fmt::Display;
 
@@ -11,59 +11,59 @@ use tokio::task::JoinError;
 
 use crate::services::feed::AppendError;
 
-/// Why something was not done.
+/// The error of an operation of a service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum ServiceError {
-    /// The session, token or person is no longer valid.
+    /// The session or token has ended, or the person may no longer act.
     #[error("sign-in is required")]
     SignInRequired,
-    /// The role or the organization does not allow it.
+    /// The policy does not permit the operation.
     #[error("the role does not allow this")]
     Forbidden,
-    /// There is no such thing in the caller's organization.
+    /// The resource does not exist in the caller's organization.
     #[error("not found")]
     NotFound,
-    /// The service cannot do this yet; the text is for the client.
+    /// The operation is not supported; the text is for the client.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// What was requested does not fit into the response.
+    /// The result does not fit into a response.
     #[error("the response would be too long")]
     ResponseTooLarge,
     /// Too many attempts: seconds until the next one is allowed.
     #[error("too many attempts: wait {0} seconds")]
     TooManyAttempts(u32),
-    /// The list of patients is being read into memory: how much of it is, in percent.
+    /// The roster of patients is being built.
     #[error("the list of patients is being prepared: {percent} % are read")]
     Preparing {
-        /// From 0 to 99.
+        /// The part that is read, in percent from 0 to 99.
         percent: u8,
     },
-    /// The organization has more patients, or longer names, than a roster holds: its lists and searches do not work until
-    /// there are fewer.
+    /// The organization has more patients, or longer names, than fit into a roster: its lists and
+    /// searches fail until it has fewer.
     #[error("the organization has more patients than a roster holds")]
     RosterFull,
-    /// A dependency is unavailable: seconds until a retry makes sense.
+    /// A dependency or a budget is unavailable: seconds until a retry makes sense.
     #[error("unavailable: retry in {0} seconds")]
     Unavailable(u32),
-    /// The server failed; the cause is in the log.
+    /// A failure of the server; the cause is in the log.
     #[error("the server failed")]
     Internal,
 }
 
-/// Seconds until clients retry, where nothing better is known.
-const RETRY_AFTER: u32 = 5;
+/// `Retry-After` of an unavailable dependency that names no time itself, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 impl ServiceError {
-    /// A failure of the server: logs the cause, which no client sees.
+    /// A failure of the server. Logs the cause, which the client does not see.
     pub(crate) fn internal(cause: impl Display) -> Self {
         tracing::error!(%cause, "request failed");
         Self::Internal
     }
 
-    /// An unavailable dependency: logs which, which no client sees.
+    /// An unavailable dependency. Logs the cause, which the client does not see.
     pub(crate) fn unavailable(cause: impl Display) -> Self {
         tracing::warn!(%cause, "request cannot be served now");
-        Self::Unavailable(RETRY_AFTER)
+        Self::Unavailable(RETRY_AFTER_SECONDS)
     }
 }
 
@@ -76,7 +76,7 @@ impl From<db::Error> for ServiceError {
                 Tampering::report(table, reason, OrganizationId::SYSTEM, None).into()
             }
             db::Error::Corrupt(table) => {
-                let reason = "a row does not have the form that this stack writes";
+                let reason = "a row is malformed";
                 Tampering::report(table, reason, OrganizationId::SYSTEM, None).into()
             }
             db::Error::Floor(FloorError::Outdated { .. } | FloorError::Unverifiable) => {
@@ -97,7 +97,7 @@ impl From<KeyError> for ServiceError {
                 tracing::warn!(%error, "request cannot be served now");
                 Self::Unavailable(
                     u32::try_from(retry_after.as_secs())
-                        .unwrap_or(RETRY_AFTER)
+                        .unwrap_or(RETRY_AFTER_SECONDS)
                         .max(1),
                 )
             }
@@ -133,10 +133,11 @@ impl From<Tampering> for ServiceError {
 }
 
 impl From<JoinError> for ServiceError {
-    /// The text of a panic may contain what was sent: the log says that there was one, and the panic hook where.
+    /// The message of a panic may contain PHI, and is not logged here. The panic hook logs its
+    /// location.
     fn from(error: JoinError) -> Self {
         let is_panic = error.is_panic();
-        tracing::error!(is_panic, "a task did not end by itself");
+        tracing::error!(is_panic, "a task panicked or was cancelled");
         Self::Internal
     }
 }

@@ -1,14 +1,14 @@
-//! The change feed of each organization: an append-only, hash-linked list of changes, by which the instances of the app
-//! keep what they hold in memory current.
+//! The change feed of each organization: an append-only, hash-linked list of changes, by which the
+//! instances of the app invalidate what they have cached.
 //!
-//! A transaction that changes people, sessions or demographics appends to the feed of its organization (`append`), as
-//! its last statement before its audit event. Every instance polls the feeds of the organizations that it serves
-//! (`follow`), a few times a second. What it keeps of an organization, such as a roster or a verified
-//! session, is valid only while that succeeds.
+//! A transaction that changes people, sessions or demographics appends to the feed of its
+//! organization (`append`), as its last statement before its audit event. Every instance polls the
+//! feeds of the organizations that it serves (`follow`), a few times a second. Cached data of an
+//! organization, such as its roster or verified sessions, is valid only while polling succeeds.
 
 mod append;
 mod follow;
-mod followed;
+mod followed_feed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ use crate::services::keys::Keys;
 
 pub(crate) use append::AppendError;
 pub(crate) use append::first_counter;
-pub(crate) use append::missing;
-pub(crate) use followed::Batch;
-pub(crate) use followed::Followed;
+pub(crate) use append::missing_counter;
+pub(crate) use followed_feed::ChangeBatch;
+pub(crate) use followed_feed::FollowedFeed;
 
-/// A change, without its place in the feed.
+/// A change, without its position in the feed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change {
     kind: ChangeKind,
@@ -41,7 +41,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// A patient's demographics were written.
+    /// A write of a patient's demographics.
     pub(crate) fn demographics(patient: PatientId) -> Self {
         Self {
             kind: ChangeKind::Demographics,
@@ -49,7 +49,7 @@ impl Change {
         }
     }
 
-    /// A person was added or altered.
+    /// A write of a person.
     pub(crate) fn person(person: phi::PersonId) -> Self {
         Self {
             kind: ChangeKind::Person,
@@ -57,7 +57,7 @@ impl Change {
         }
     }
 
-    /// A session was revoked.
+    /// The revocation of a session.
     pub(crate) fn session(session: SessionId) -> Self {
         Self {
             kind: ChangeKind::Session,
@@ -71,13 +71,14 @@ impl Change {
 pub(crate) struct ChangeFeed {
     database: Database,
     keys: Keys,
-    followed: Arc<Mutex<HashMap<OrganizationId, Arc<Followed>>>>,
-    /// Wakes the task that follows, before its interval has passed.
+    followed: Arc<Mutex<HashMap<OrganizationId, Arc<FollowedFeed>>>>,
+    /// Wakes the polling task before its interval has passed.
     wake: Arc<Notify>,
 }
 
 impl ChangeFeed {
-    /// The feeds over these services, none of them followed yet. Must be called within a tokio runtime.
+    /// The feeds over these services, none of them followed yet. Must be called within a tokio
+    /// runtime.
     pub(crate) fn new(database: Database, keys: Keys) -> Self {
         let feed = Self {
             database,
@@ -86,55 +87,56 @@ impl ChangeFeed {
             wake: Arc::default(),
         };
         let followed = feed.clone();
-        spawn_forever("change feeds", move || followed.clone().follow_all());
+        spawn_forever("change feeds", move || followed.clone().poll_all());
         feed
     }
 
-    /// Polls an organization's feed from now on, until nothing has used it for ten minutes.
-    pub(crate) fn follow(&self, organization: OrganizationId) -> Arc<Followed> {
+    /// Starts to poll an organization's feed, until it is idle.
+    pub(crate) fn follow(&self, organization: OrganizationId) -> Arc<FollowedFeed> {
         let mut all = self.followed();
         let followed = all.entry(organization).or_insert_with(|| {
             self.wake.notify_one();
             Arc::default()
         });
-        followed.used.touch();
+        followed.last_use.touch();
         Arc::clone(followed)
     }
 
-    /// The newest change of an organization that concerns access, as far as it is known now; nothing while the feed
-    /// is not followed, or was not read within a second.
-    pub(crate) fn access(&self, organization: OrganizationId) -> Option<u64> {
-        self.follow(organization).access()
+    /// The sequence number of an organization's newest change that concerns access, as of the last
+    /// poll; none unless the feed was polled within a second.
+    pub(crate) fn access_sequence(&self, organization: OrganizationId) -> Option<u64> {
+        self.follow(organization).access_sequence()
     }
 
-    /// The newest change that concerns access, of each of `organizations` that has a feed, as the database has it now.
-    /// Not verified: the task that follows verifies it within its interval.
+    /// The sequence numbers of the newest changes that concern access, read from the database now,
+    /// of each of `organizations` that has a feed. Not verified here: the polling task verifies
+    /// them within its interval.
     ///
     /// # Errors
     ///
     /// See [`db::Error`].
-    pub(crate) async fn access_now(
+    pub(crate) async fn read_access_sequences(
         &self,
         organizations: &[OrganizationId],
     ) -> Result<HashMap<OrganizationId, u64>, db::Error> {
         let ends = self.database.change_counters(organizations).await?;
-        let access = ends.iter().map(|end| (end.organization, end.access));
-        Ok(access.collect())
+        let sequences = ends.iter().map(|end| (end.organization, end.access));
+        Ok(sequences.collect())
     }
 
-    /// Polls the feeds now, rather than when the interval has passed.
+    /// Polls the feeds now, rather than after the interval.
     pub(crate) fn poll_now(&self) {
         self.wake.notify_one();
     }
 
-    /// Notes the place of a change that this instance committed: its own reads wait for that.
-    pub(crate) fn committed(&self, organization: OrganizationId, sequence: u64) {
+    /// Notes a change that this instance has committed: its reads wait for that change.
+    pub(crate) fn on_committed(&self, organization: OrganizationId, sequence: u64) {
         if let Some(followed) = self.followed().get(&organization) {
-            followed.committed(sequence);
+            followed.on_committed(sequence);
         }
     }
 
-    fn followed(&self) -> MutexGuard<'_, HashMap<OrganizationId, Arc<Followed>>> {
+    fn followed(&self) -> MutexGuard<'_, HashMap<OrganizationId, Arc<FollowedFeed>>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

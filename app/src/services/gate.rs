@@ -1,4 +1,4 @@
-//! Authorization of callers: the policy table, with refusals on record.
+//! Authorization of callers by the policy table; refusals are recorded in the audit trail.
 
 use access::Action;
 use access::Caller;
@@ -8,21 +8,21 @@ use access::Subject;
 use crate::services::error::ServiceError;
 use crate::services::trail::AuditTrail;
 
-/// Authorizes callers.
+/// The authorization service.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate(AuditTrail);
 
 impl Gate {
-    /// A gate that records refusals in `trail`.
+    /// An authorization service that records refusals in `trail`.
     pub(crate) const fn new(trail: AuditTrail) -> Self {
         Self(trail)
     }
 
-    /// Decides whether `caller` may do `action` on `subject`. A refusal is recorded before it is returned.
+    /// Authorizes `caller` for `action` on `subject`. A refusal is recorded before it is returned.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Forbidden`], or why the refusal could not be recorded.
+    /// [`ServiceError::Forbidden`] for a refusal; another error if the refusal cannot be recorded.
     pub(crate) async fn permit<'caller, A: Action>(
         &self,
         caller: &'caller Caller,
@@ -32,8 +32,9 @@ impl Gate {
         Ok(access::permit(&self.0, caller, action, subject).await?)
     }
 
-    /// Decides whether `caller` may do anything with some of `contents`, before it is known what a request contains. A
-    /// refusal is recorded as one of `action` on `request` before it is returned.
+    /// Refuses a caller that may do `action` on none of `contents`, before the contents of a
+    /// request are known. A refusal is recorded as one of `action` on `request` before it is
+    /// returned.
     ///
     /// # Errors
     ///

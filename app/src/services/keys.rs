@@ -1,4 +1,4 @@
-//! The keyring of this process: the key service of the configuration over the `keys` table.
+//! The keyring of this process: the configured key service, and the `keys` table.
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -18,16 +18,16 @@ use phi::OpenError;
 use phi::OrganizationId;
 use phi::Verified;
 
-/// The key service, and how long what it opened may be kept.
+/// The settings of the key service and of the cache of opened keys.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyServiceSettings {
     /// `KEY_SERVICE`.
     pub(crate) provider: Provider,
-    /// `KEY_CACHE_SECONDS`: at most 300, counted from a branch key's opening.
+    /// `KEY_CACHE_SECONDS`: the time for which an opened branch key is used, at most 300 seconds.
     pub(crate) cache: Duration,
 }
 
-/// Which key service.
+/// A key service.
 #[derive(Clone, Debug)]
 pub(crate) enum Provider {
     /// `development`: a keyring file.
@@ -37,31 +37,31 @@ pub(crate) enum Provider {
     },
     /// `aws-kms`.
     AwsKms {
-        /// `KMS_ENDPOINT`, where it is not the region's own.
+        /// `KMS_ENDPOINT`, unless it is the region's own.
         endpoint: Option<String>,
-        /// `KMS_CA_FILE`, where the endpoint's CA is not a public one.
+        /// `KMS_CA_FILE`, unless the endpoint's CA is a public one.
         ca_file: Option<PathBuf>,
-        /// `KMS_KEY_ID`: the root key, symmetric.
+        /// `KMS_KEY_ID`: the symmetric root key.
         key_id: String,
-        /// `KMS_FORMER_KEY_IDS`: root keys of earlier epochs, which still open what they wrapped.
+        /// `KMS_FORMER_KEY_IDS`: root keys of earlier epochs, which still unwrap keys.
         former_key_ids: Vec<String>,
-        /// `KMS_MAC_KEY_ID`: the HMAC key for social security numbers.
+        /// `KMS_MAC_KEY_ID`: the HMAC key for the index tokens of social security numbers.
         mac_key_id: String,
         /// `AWS_REGION`.
         region: String,
     },
 }
 
-/// The keyring, to be cloned freely.
+/// The keyring. Its clones share one cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys(Keyring<Database>);
 
 impl Keys {
-    /// Connects to the key service. It need not answer yet: what is not open stays closed until it does.
+    /// A keyring over the configured key service, which does not have to be available yet.
     ///
     /// # Errors
     ///
-    /// What is wrong with the keyring file or the endpoint.
+    /// An invalid keyring file, CA file or endpoint.
     pub(crate) async fn connect(
         config: &KeyServiceSettings,
         database: Database,
@@ -78,7 +78,7 @@ impl Keys {
                 mac_key_id,
                 region,
             } => {
-                // The SDK panics on a file that holds no certificate.
+                // Checked here, since the SDK panics on a file without a certificate.
                 ca_file
                     .as_deref()
                     .map(TrustAnchors::from_pem_file)
@@ -102,12 +102,12 @@ impl Keys {
         Ok(Self(Keyring::new(service, database, settings)))
     }
 
-    /// A verified row; nothing for one that was tampered with, which was reported and authenticates no one.
+    /// A verified row; none if it was tampered with, which is reported.
     ///
     /// # Errors
     ///
-    /// The key cannot be had.
-    pub(crate) async fn verified<R: AuthenticatedRow>(
+    /// The key is unavailable.
+    pub(crate) async fn verify_untampered<R: AuthenticatedRow>(
         &self,
         organization: OrganizationId,
         row: R,

@@ -1,4 +1,4 @@
-//! When something was last used.
+//! The time since a shared value was last used, by which idle ones are dropped.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time of the last use.
+/// The time of a value's last use; at first, of its creation.
 #[derive(Debug)]
 pub(crate) struct LastUse(Mutex<Instant>);
 
@@ -22,7 +22,7 @@ impl LastUse {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// The time since then.
+    /// The time since the last use.
     pub(crate) fn idle(&self) -> Duration {
         self.0
             .lock()

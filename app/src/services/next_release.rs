@@ -1,6 +1,6 @@
-//! What the build of the upgrade test does and this release does not: one sealed column more, which is written once
-//! the upgrade is finished, and one audit action more, which is written at once. Compiled under the feature
-//! `next-release` only.
+//! A simulated next release, for the upgrade test. It has one more sealed column, which is written
+//! once the upgrade is finished, and one more audit action, which is written at once. Compiled
+//! under the feature `next-release` only.
 
 use audit::Action;
 use audit::Event;
@@ -11,7 +11,7 @@ use phi::AuthorizationKey;
 use phi::ScopeKey;
 use phi::SealError;
 
-/// The row with its note, if every build that may still write understands it.
+/// The row with the new column, if every build that may still write knows that column.
 pub(crate) fn with_note(
     database: &Database,
     key: &AuthorizationKey,
@@ -28,7 +28,7 @@ pub(crate) fn with_note(
     }))
 }
 
-/// Records a search under the action that only the next release knows.
+/// Replaces the action of a search by the one that only the next release knows.
 pub(crate) fn rename(event: &mut Event) {
     if event.action == Action::Search {
         event.action = Action::NextRelease;

@@ -1,4 +1,4 @@
-//! Organizations: made with their keys, their owner, their index and their first audit year, in one transaction.
+//! Organizations: created with their keys, owner, index and first audit year in one transaction.
 
 use audit::Action;
 use db::Database;
@@ -22,15 +22,15 @@ use crate::services::owners::new_owner_row;
 use crate::services::release::first_floor;
 use crate::services::trail::AuditTrail;
 use crate::services::trail::audit_year;
-use crate::services::trail::ensure_due;
-use crate::services::trail::seal_under;
+use crate::services::trail::ensure_year_is_current;
+use crate::services::trail::seal_event_under;
 use crate::services::trail::system_event;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 
-/// The name of the system's reserved organization.
+/// The name of the reserved organization of the system itself.
 const SYSTEM_NAME: &str = "(system)";
-/// The first version of an index.
-const FIRST_INDEX: u16 = 1;
+/// The first version of an organization's index.
+const FIRST_INDEX_VERSION: u16 = 1;
 
 /// The organization service.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Organizations {
 }
 
 impl Organizations {
-    /// Organizations over these services.
+    /// The service over these services.
     pub(crate) fn new(database: Database, keys: Keys, trail: AuditTrail, clock: Clock) -> Self {
         Self {
             database,
@@ -52,7 +52,7 @@ impl Organizations {
         }
     }
 
-    /// The name of an organization. It is public.
+    /// The name of an organization, which is no PHI.
     pub(crate) async fn name(&self, organization: OrganizationId) -> Result<String, ServiceError> {
         let row = self.database.organization(organization).await?;
         let row = row.ok_or_else(|| {
@@ -63,15 +63,15 @@ impl Organizations {
         Ok(Verified::into_inner(row).name)
     }
 
-    /// Makes the system's reserved organization, unless it exists.
+    /// Creates the system's reserved organization, unless it exists.
     pub(crate) async fn ensure_system(&self) -> Result<(), ServiceError> {
         match self.keys.authorization(OrganizationId::SYSTEM).await {
-            Err(KeyError::Missing) => self.make(OrganizationId::SYSTEM, SYSTEM_NAME).await,
+            Err(KeyError::Missing) => self.create(OrganizationId::SYSTEM, SYSTEM_NAME).await,
             found => Ok(found.map(drop)?),
         }
     }
 
-    /// The organization of this name, made unless it exists.
+    /// The organization of this name; it is created unless it exists.
     pub(crate) async fn ensure(&self, name: &str) -> Result<OrganizationId, ServiceError> {
         if let Some(row) = self.database.organization_named(name).await? {
             let organization = row.organization;
@@ -79,11 +79,11 @@ impl Organizations {
             return Ok(organization);
         }
         let organization = OrganizationId::random();
-        self.make(organization, name).await?;
+        self.create(organization, name).await?;
         Ok(organization)
     }
 
-    async fn make(&self, organization: OrganizationId, name: &str) -> Result<(), ServiceError> {
+    async fn create(&self, organization: OrganizationId, name: &str) -> Result<(), ServiceError> {
         let now = self.clock.now();
         let new = self.keys.new_organization(organization, now).await?;
         let key = &new.authorization;
@@ -103,28 +103,29 @@ impl Organizations {
         let mut keys = new.rows.clone();
         keys.push(year.row.clone());
         let feed = first_counter(key, organization);
-        let mut rows = vec![written(&row), written(&index), written(&feed)];
-        rows.extend(owners.iter().map(written));
-        rows.extend(keys.iter().map(written));
+        let mut rows = vec![written_row(&row), written_row(&index), written_row(&feed)];
+        rows.extend(owners.iter().map(written_row));
+        rows.extend(keys.iter().map(written_row));
 
         let mut transaction = if organization == OrganizationId::SYSTEM {
             let floor = first_floor(key, now);
-            rows.push(written(&floor));
-            self.database.begin_first(&floor).await?
+            rows.push(written_row(&floor));
+            self.database.begin_with_first_floor(&floor).await?
         } else {
             self.database.begin().await?
         };
-        ensure_due(&mut transaction, now).await?;
+        ensure_year_is_current(&mut transaction, now).await?;
         transaction.insert_organization(&row).await?;
         transaction.insert_keys(&keys).await?;
         transaction.insert_owners(&owners).await?;
         transaction.insert_index_version(&index).await?;
         transaction.insert_change_counter(&feed).await?;
         let event = system_event(organization, now, Action::Provision);
-        let event = seal_under(&year.scope, &event)?.listing(rows);
+        let event = seal_event_under(&year.scope, &event)?.with_rows(rows);
         if organization == OrganizationId::SYSTEM {
-            // The key that authenticates the log is stored by this very transaction.
-            self.trail.commit_under(key, transaction, event).await?;
+            // This transaction stores the very key that authenticates its event, so it cannot be
+            // read from the database.
+            self.trail.commit_with_key(key, transaction, event).await?;
         } else {
             self.trail.commit_with(transaction, event).await?;
         }
@@ -139,7 +140,7 @@ fn first_index(
 ) -> IndexVersionRow {
     key.authenticate(IndexVersionRow {
         organization,
-        version: FIRST_INDEX,
+        version: FIRST_INDEX_VERSION,
         row_id: RowId::random(),
         index_key,
         normalizer: Normalizer::V1.code(),

@@ -1,4 +1,5 @@
-//! Owners: the row of each scope, with what it has. A missing row refuses.
+//! Owners of stored data: patients, organizations and audit years. The row of an owner has the set
+//! of its resources' heads. An owner whose row is missing is refused, never taken for a new one.
 
 mod locked;
 
@@ -23,24 +24,25 @@ use phi::Verified;
 
 use crate::services::keys::Keys;
 
-pub(crate) use locked::Compared;
+pub(crate) use locked::HeadComparison;
 pub(crate) use locked::LockError;
 pub(crate) use locked::LockedOwner;
 pub(crate) use locked::verify_newest;
 
-/// The first version of an owner's key.
-const FIRST: u32 = 1;
+/// The first version of an owner's scope key.
+const FIRST_KEY_VERSION: u32 = 1;
 
-/// A verified owner row, opened.
+/// A verified owner row with its opened set of heads.
 #[derive(Debug)]
 pub(crate) struct OpenOwner {
     row: OwnerRow,
     heads: HeadSet,
-    /// The key that the heads are sealed and summed under.
+    /// The key under which the set is sealed and its hashes are computed.
     key: Arc<ScopeKey>,
 }
 
-/// The row of a new owner, which has nothing yet. `audit_year` is the latest audit year of an organization.
+/// The row of a new owner without resources. `audit_year` is the latest audit year of an
+/// organization.
 pub(crate) fn new_owner_row(
     authorization: &AuthorizationKey,
     scope: &ScopeKey,
@@ -49,7 +51,7 @@ pub(crate) fn new_owner_row(
     owner_row(authorization, scope, &HeadSet::default(), audit_year)
 }
 
-/// The row of a new owner that has `heads`.
+/// The row of a new owner with these heads.
 pub(crate) fn owner_row(
     authorization: &AuthorizationKey,
     scope: &ScopeKey,
@@ -64,7 +66,7 @@ pub(crate) fn owner_row(
         row_id,
         state: OwnerState::Live,
         holds: 0,
-        key_version: FIRST,
+        key_version: FIRST_KEY_VERSION,
         tombstone: None,
         audit_year,
         heads: scope.seal(row_id, &heads.to_bytes())?,
@@ -73,11 +75,12 @@ pub(crate) fn owner_row(
 }
 
 impl OpenOwner {
-    /// Verifies and opens the row of an owner that has to exist and be live.
+    /// Verifies and opens the row of an owner, which must exist and be live.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Tampered`] without a row; [`KeyError::Destroyed`] for an owner whose data was destroyed.
+    /// [`OpenError::Tampered`] without a row; [`KeyError::Destroyed`] for an owner whose data was
+    /// destroyed.
     pub(crate) async fn open(
         keys: &Keys,
         organization: OrganizationId,
@@ -107,24 +110,24 @@ impl OpenOwner {
         Ok(Self { row, heads, key })
     }
 
-    /// Whether `heads` are all heads that the owner has.
+    /// Whether `heads` are exactly the heads of the owner.
     pub(crate) fn has_exactly<'h>(&self, heads: impl IntoIterator<Item = Head<'h>>) -> bool {
-        self.has_counted(&summed(&self.key, heads))
+        self.has_set(&head_set(&self.key, heads))
     }
 
-    /// Adds a head to a set of those that were read of the owner.
-    pub(crate) fn count(&self, read: &mut HeadSet, head: Head<'_>) {
-        read.add(&self.key, head);
+    /// Adds a head to a set that is to be compared with the owner's.
+    pub(crate) fn add_head(&self, set: &mut HeadSet, head: Head<'_>) {
+        set.add(&self.key, head);
     }
 
-    /// Whether the heads that were counted are all heads that the owner has.
-    pub(crate) fn has_counted(&self, read: &HeadSet) -> bool {
-        *read == self.heads
+    /// Whether a set is the owner's.
+    pub(crate) fn has_set(&self, set: &HeadSet) -> bool {
+        *set == self.heads
     }
 }
 
-/// The set of `heads`, summed under `key`.
-fn summed<'h>(key: &ScopeKey, heads: impl IntoIterator<Item = Head<'h>>) -> HeadSet {
+/// The set of `heads`, hashed under `key`.
+fn head_set<'h>(key: &ScopeKey, heads: impl IntoIterator<Item = Head<'h>>) -> HeadSet {
     let mut set = HeadSet::default();
     for head in heads {
         set.add(key, head);

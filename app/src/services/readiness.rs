@@ -1,4 +1,4 @@
-//! Readiness: whether what every request needs answers.
+//! Readiness: whether the dependencies of every request are available.
 
 use db::Database;
 use phi::OrganizationId;
@@ -7,7 +7,7 @@ use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 use crate::services::trail::AuditTrail;
 
-/// Checks dependencies, and closes them at the end.
+/// The readiness check. Also closes the database connections at shutdown.
 #[derive(Clone, Debug)]
 pub(crate) struct Readiness {
     database: Database,
@@ -16,7 +16,7 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Readiness of these dependencies.
+    /// A check of these dependencies.
     pub(crate) const fn new(database: Database, keys: Keys, trail: AuditTrail) -> Self {
         Self {
             database,
@@ -25,18 +25,18 @@ impl Readiness {
         }
     }
 
-    /// Checks that the database answers, that the release floor lets this build write, that the system's keys are open,
-    /// and that the audit trail is written.
+    /// Checks that the database is available, that the release floor lets this build write, that
+    /// the system's keys can be opened, and that the audit trail is running.
     pub(crate) async fn check(&self) -> Result<(), ServiceError> {
         if !self.trail.is_running() {
-            return Err(ServiceError::unavailable("the audit trail is not written"));
+            return Err(ServiceError::unavailable("the audit trail is stopped"));
         }
         self.database.check_floor().await?;
         self.keys.authorization(OrganizationId::SYSTEM).await?;
         Ok(())
     }
 
-    /// Closes every connection to the database once its current statement is done.
+    /// Closes every database connection after its current statement.
     pub(crate) async fn close(&self) {
         self.database.close().await;
     }

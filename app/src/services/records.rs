@@ -1,21 +1,23 @@
-//! Patients and their charts: read, written and found, always within one organization, always on record.
+//! The record service: reads, writes and searches of patients and their charts, each within one
+//! organization.
 //!
-//! Every function takes the [`Permitted`](access::Permitted) of its caller, and what it discloses is returned as
-//! [`Disclosed`](access::Disclosed): verified and opened as what was requested, and recorded first.
+//! Every public function takes the [`Permitted`](access::Permitted) of its caller. What it
+//! discloses is returned as [`Disclosed`](access::Disclosed): verified and opened as what was
+//! requested, and recorded in the audit trail first.
 
 mod apply;
+mod batch_read;
 mod chart;
-mod fields;
-mod found;
+mod matching;
+mod medical_record_numbers;
 mod owners;
+mod patient_rows;
 mod patients;
 mod plan;
 mod read;
-mod reading;
-mod record_numbers;
-mod refused;
-mod rows;
-mod search;
+mod refusals;
+mod sealed_rows;
+mod search_resources;
 
 use access::DataClass;
 use access::Fields;
@@ -34,14 +36,14 @@ use phi::Tampering;
 use phi::row_digest;
 use uuid::Uuid;
 
+use crate::services::blind_indexes::BlindIndexes;
 use crate::services::budget::Budget;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::clock::Clock;
 use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
-use crate::services::indexes::Indexes;
 use crate::services::keys::Keys;
 use crate::services::roster::Rosters;
 use crate::services::trail::AuditTrail;
@@ -57,8 +59,8 @@ pub(crate) use apply::Change;
 pub(crate) use apply::Effect;
 pub(crate) use patients::PatientPage;
 pub(crate) use patients::PatientSummary;
-pub(crate) use refused::Refusal;
-pub(crate) use refused::RefusalReason;
+pub(crate) use refusals::Refusal;
+pub(crate) use refusals::RefusalReason;
 
 /// The record service.
 #[derive(Clone, Debug)]
@@ -66,7 +68,7 @@ pub(crate) struct Records {
     database: Database,
     keys: Keys,
     trail: AuditTrail,
-    indexes: Indexes,
+    indexes: BlindIndexes,
     clock: Clock,
     rosters: Rosters,
     memory: Budget,
@@ -77,20 +79,20 @@ pub(crate) struct Records {
 pub(crate) struct StoredResource {
     /// The resource.
     pub(crate) resource: Resource,
-    /// Its version, and when that was stored.
+    /// Its version, and the time at which that was stored.
     pub(crate) meta: VersionMeta,
     /// The owner.
     pub(crate) owner: Owner,
-    /// Its length as it is stored, in bytes.
+    /// Its length in its stored form, in bytes.
     pub(crate) bytes: usize,
-    /// The memory of the resource, and of the response that it becomes.
+    /// The memory of the resource, and of the response with it.
     pub(crate) reserved: Reservation,
     /// The digest of the row that holds it.
     digest: [u8; 32],
 }
 
 impl StoredResource {
-    /// The resource as the disclosure's event names it.
+    /// The resource as a disclosure's event names it.
     pub(crate) fn record(&self, organization: OrganizationId, id: Uuid) -> Record {
         let resource_type = self.resource.resource_type();
         let subject = subject(organization, resource_type).id(id);
@@ -104,7 +106,7 @@ impl StoredResource {
     }
 }
 
-/// The head of a stored version, as its owner's [`HeadSet`](phi::HeadSet) contains it.
+/// The head of a stored version, as an element of its owner's [`HeadSet`](phi::HeadSet).
 fn head_of(kind: &'static str, id: Uuid, stored: &StoredResource) -> Head<'static> {
     Head {
         kind,
@@ -120,7 +122,7 @@ impl Records {
         database: Database,
         keys: Keys,
         trail: AuditTrail,
-        indexes: Indexes,
+        indexes: BlindIndexes,
         feed: ChangeFeed,
         clock: Clock,
         memory: Budget,
@@ -137,18 +139,19 @@ impl Records {
         }
     }
 
-    /// Verifies and opens the current version of a resource that was requested from `organization`, in a caller's share
-    /// of the memory.
+    /// Verifies and opens the current version of a resource that was requested of `organization`,
+    /// within a caller's memory budget.
     async fn open(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         current: CurrentVersion,
     ) -> Result<StoredResource, ServiceError> {
-        // The body in the clear, as long as the sealed one: reserved before anything else is waited for.
+        // The body in the clear is as long as the sealed one. It is reserved first, before anything
+        // is awaited.
         let mut reserved = self
             .memory
-            .reserve(share, current.version.body.as_bytes().len())?;
+            .reserve(caller, current.version.body.as_bytes().len())?;
         let head = self.keys.verify(organization, current.head).await?;
         let version = self.keys.verify(organization, current.version).await?;
         if head.version != current.newest {
@@ -170,10 +173,10 @@ impl Records {
         };
         let body = self.keys.open(requested, &version.body).await?;
         let bytes = body.expose().len();
-        // The body's part is the response's later, which is about as long.
+        // The part that is reserved for the body serves the response later, which is about as long.
         self.grow(&mut reserved, parsed_bytes(body.expose()))?;
         Ok(StoredResource {
-            resource: parsed(body.expose())?,
+            resource: parse_stored(body.expose())?,
             bytes,
             reserved,
             meta: VersionMeta {
@@ -186,15 +189,15 @@ impl Records {
     }
 }
 
-/// A stored resource, parsed.
-fn parsed(bytes: &[u8]) -> Result<Resource, ServiceError> {
+/// Parses a stored resource.
+fn parse_stored(bytes: &[u8]) -> Result<Resource, ServiceError> {
     document::process(bytes.len(), || {
         Resource::from_stored_bytes(bytes).map_err(ServiceError::internal)
     })
 }
 
-/// Refuses a permission for some fields: resources are disclosed whole.
-fn ensure_whole<A: access::Action>(permitted: &Permitted<'_, A>) -> Result<(), ServiceError> {
+/// Refuses a permission that is limited to some fields: resources are disclosed whole.
+fn ensure_all_fields<A: access::Action>(permitted: &Permitted<'_, A>) -> Result<(), ServiceError> {
     if permitted.fields() == Fields::All {
         Ok(())
     } else {
@@ -202,7 +205,7 @@ fn ensure_whole<A: access::Action>(permitted: &Permitted<'_, A>) -> Result<(), S
     }
 }
 
-/// The class by which the policy decides about resources of a type.
+/// The data class of a resource type, by which the policy decides.
 pub(crate) fn class_of(resource_type: ResourceType) -> DataClass {
     match (resource_type, resource_type.compartment()) {
         (ResourceType::Patient, _) => DataClass::Demographics,
@@ -216,13 +219,13 @@ pub(crate) fn subject(organization: OrganizationId, resource_type: ResourceType)
     Subject::of(resource_type.name(), class_of(resource_type), organization)
 }
 
-/// Resources of every type: what a Bundle may contain.
+/// Resources of every type, each as a subject of the policy: the possible contents of a Bundle.
 pub(crate) fn resource_subjects(organization: OrganizationId) -> impl Iterator<Item = Subject> {
     let types = ResourceType::ALL.into_iter();
     types.map(move |resource_type| subject(organization, resource_type))
 }
 
-/// A Bundle before its content is known, as a subject of the policy.
+/// A Bundle whose content is not known yet, as a subject of the policy.
 pub(crate) fn bundle_subject(organization: OrganizationId) -> Subject {
     Subject::of("Bundle", DataClass::Clinical, organization)
 }
@@ -232,7 +235,7 @@ pub(crate) fn chart_subject(organization: OrganizationId) -> Subject {
     Subject::of("chart", DataClass::Clinical, organization)
 }
 
-/// The owner of a resource: the patient that it names, or the organization.
+/// The owner of a resource: a patient, or the organization.
 fn owner_of(organization: OrganizationId, patient: Option<Uuid>) -> Owner {
     match patient {
         Some(patient) => Owner::Patient(PatientId::from_uuid(patient)),
@@ -240,7 +243,7 @@ fn owner_of(organization: OrganizationId, patient: Option<Uuid>) -> Owner {
     }
 }
 
-fn key_of(resource_type: ResourceType, id: Uuid) -> ResourceKey {
+fn resource_key(resource_type: ResourceType, id: Uuid) -> ResourceKey {
     ResourceKey {
         kind: resource_type.name(),
         id,

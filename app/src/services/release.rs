@@ -22,20 +22,21 @@ use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 use crate::services::trail::AuditTrail;
 use crate::services::trail::system_event;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 
-/// Verifies the floor with the system's authorization keys.
+/// The verifier of the release floor, with the system's authorization keys.
 #[derive(Debug)]
-pub(crate) struct SystemFloor(Keys);
+pub(crate) struct SystemFloorVerifier(Keys);
 
-impl SystemFloor {
+impl SystemFloorVerifier {
     /// The verifier with these keys.
     pub(crate) const fn new(keys: Keys) -> Self {
         Self(keys)
     }
 
-    /// A stack without keys is not set up yet; in one with keys the floor was hidden.
-    async fn missing(&self) -> FloorError {
+    /// The error for a missing floor. A stack without keys is not set up yet; in one with keys the
+    /// floor was hidden.
+    async fn missing_floor(&self) -> FloorError {
         match self.0.authorization(OrganizationId::SYSTEM).await {
             Ok(_) => tampered("the release floor is missing", None),
             Err(_) => FloorError::Unverifiable,
@@ -43,11 +44,11 @@ impl SystemFloor {
     }
 }
 
-impl FloorVerifier for SystemFloor {
+impl FloorVerifier for SystemFloorVerifier {
     fn verify(&self, stored: Option<ReleaseFloorRow>, known: u32) -> Verification<'_> {
         Box::pin(async move {
             let Some(row) = stored else {
-                return Err(self.missing().await);
+                return Err(self.missing_floor().await);
             };
             let row = match self.0.verify(OrganizationId::SYSTEM, row).await {
                 Ok(row) => Verified::into_inner(row),
@@ -73,7 +74,7 @@ fn tampered(reason: &'static str, row: Option<RowId>) -> FloorError {
     FloorError::Tampered
 }
 
-/// The floor of a new system: this build's release, since no other has written anything.
+/// The floor of a new system: this build's release, since no other build has written anything.
 pub(crate) fn first_floor(key: &AuthorizationKey, now: OffsetDateTime) -> ReleaseFloorRow {
     key.authenticate(ReleaseFloorRow {
         organization: OrganizationId::SYSTEM,
@@ -93,17 +94,17 @@ pub(crate) struct Releases {
     clock: Clock,
 }
 
-/// What finishing an upgrade changed.
+/// The outcome of finishing an upgrade.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Finished {
-    /// The floor was raised to this build's release, from this one.
+pub(crate) enum FinishOutcome {
+    /// The floor was raised from this release to this build's.
     Raised(u32),
-    /// The floor is this build's release already.
-    Before,
+    /// The floor was this build's release already.
+    AlreadyRaised,
 }
 
 impl Releases {
-    /// Releases over these services.
+    /// The service over these services.
     pub(crate) const fn new(
         database: Database,
         keys: Keys,
@@ -118,20 +119,22 @@ impl Releases {
         }
     }
 
-    /// Raises the floor to this build's release, on record. Builds of earlier releases stop; there is no way back.
+    /// Raises the floor to this build's release, and records that. Builds of earlier releases can
+    /// no longer write; this cannot be undone.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Unavailable`] if the floor is above this build, or another process raises it now.
-    pub(crate) async fn finish(&self) -> Result<Finished, ServiceError> {
+    /// [`ServiceError::Unavailable`] if the floor is above this build, or another process raises it
+    /// now.
+    pub(crate) async fn finish(&self) -> Result<FinishOutcome, ServiceError> {
         self.database.check_floor().await?;
         let row = self.database.release_floor().await?;
         let row = row.ok_or_else(|| ServiceError::unavailable(FloorError::Tampered))?;
         let row = self.keys.verify(OrganizationId::SYSTEM, row).await?;
         if row.lowest >= RELEASE {
-            return Ok(Finished::Before);
+            return Ok(FinishOutcome::AlreadyRaised);
         }
-        let (before, lowest) = (*row.mac.as_bytes(), row.lowest);
+        let (former_mac, former) = (*row.mac.as_bytes(), row.lowest);
         let now = self.clock.now();
         let key = self.keys.authorization(OrganizationId::SYSTEM).await?;
         let raised = key.authenticate(ReleaseFloorRow {
@@ -141,10 +144,12 @@ impl Releases {
         });
         let event = system_event(OrganizationId::SYSTEM, now, Action::FinishUpgrade);
         let event = self.trail.seal(OrganizationId::SYSTEM, None, event).await?;
-        let event = event.listing(vec![written(&raised)]);
+        let event = event.with_rows(vec![written_row(&raised)]);
         let mut transaction = self.database.begin().await?;
-        transaction.raise_release_floor(&raised, &before).await?;
+        transaction
+            .raise_release_floor(&raised, &former_mac)
+            .await?;
         self.trail.commit_with(transaction, event).await?;
-        Ok(Finished::Raised(lowest))
+        Ok(FinishOutcome::Raised(former))
     }
 }

@@ -1,15 +1,17 @@
-//! The rosters: each organization's patients in memory, sorted, for lists and for search by name and birth date.
+//! Rosters: the patients of each organization in memory, sorted, for lists and for searches by name
+//! and birth date.
 //!
-//! Names and birth dates have too few values to be indexed in the database: its reader could build the dictionary.
-//! They are indexed in the app tier's memory instead, for no longer than the organization's branch key is open.
+//! Names and birth dates have too little entropy for an index in the database, whose reader could
+//! build a dictionary. They are indexed in the memory of the app tier instead, only while the
+//! organization's branch key is open.
 //!
-//! A task for each organization in use builds the roster from the table of demographics (`build`) and keeps it current
-//! from the change feed (`maintain`). Requests only read it: they wait a moment for a roster that is not there yet,
-//! and never build one.
+//! A task for each organization in use builds the roster from the table of demographics (`build`)
+//! and updates it from the change feed (`maintain`). Requests only read it: they wait for a short
+//! time for a roster that is being built.
 //!
-//! Limit: an entry of the roster is bound to its patient and row by its seal, not by the row's MAC. A writer to the
-//! database can put an older genuine row back, which misleads the order of a list and the matches of a search until
-//! a list is to show the patient: then the row is verified.
+//! Limit: an entry of the roster is bound to its patient and row by its seal, not by the row's MAC.
+//! A writer to the database can put an older genuine row back, which misleads the order of lists
+//! and the matches of searches until a list is to show the patient: then the row is verified.
 
 mod build;
 mod entry;
@@ -39,11 +41,11 @@ use uuid::Uuid;
 use crate::limits;
 use crate::services::budget::Budget;
 use crate::services::budget::BudgetLimits;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
-use slot::Slot;
+use slot::OrganizationSlot;
 
 pub(crate) use entry::RosterEntry;
 pub(crate) use slot::SharedRoster;
@@ -54,13 +56,13 @@ pub(crate) struct Rosters {
     database: Database,
     keys: Keys,
     feed: ChangeFeed,
-    slots: Arc<Mutex<HashMap<OrganizationId, Arc<Slot>>>>,
-    /// Held by a task that builds, whose memory is not counted yet.
-    building: Arc<Semaphore>,
-    /// Searches that run or wait for their turn.
+    slots: Arc<Mutex<HashMap<OrganizationId, Arc<OrganizationSlot>>>>,
+    /// Permits for rosters that are being built, whose memory is not counted yet.
+    build_permits: Arc<Semaphore>,
+    /// The budget of searches that run or wait.
     searches: Budget,
-    /// Held by searches that run.
-    searching: Arc<Semaphore>,
+    /// Permits for searches that run.
+    search_permits: Arc<Semaphore>,
 }
 
 impl Rosters {
@@ -71,20 +73,20 @@ impl Rosters {
             keys,
             feed,
             slots: Arc::default(),
-            building: Arc::new(Semaphore::new(limits::MAX_BUILDING_ROSTERS)),
+            build_permits: Arc::new(Semaphore::new(limits::MAX_ROSTER_BUILDS)),
             searches: Budget::new(BudgetLimits {
                 total: limits::MAX_SEARCHES,
                 per_caller: limits::MAX_CALLER_SEARCHES,
-                // The last places are for callers with one search.
-                for_small: limits::MAX_CALLER_SEARCHES,
-                small: 1,
+                // The last quarter is for callers with one search.
+                reserved_for_small: limits::MAX_CALLER_SEARCHES,
+                max_small: 1,
             }),
-            searching: Arc::new(Semaphore::new(limits::MAX_RUNNING_SEARCHES)),
+            search_permits: Arc::new(Semaphore::new(limits::MAX_RUNNING_SEARCHES)),
         }
     }
 
-    /// A page of the patients that match a query. It is found on a thread of its own, because the work grows with the
-    /// number of patients; a caller's searches wait for their turn, a few at once.
+    /// The first `take` patients that match a query. The search runs on a blocking thread, because
+    /// its time grows with the number of patients, and waits for a permit.
     ///
     /// # Errors
     ///
@@ -92,76 +94,84 @@ impl Rosters {
     pub(crate) async fn search(
         &self,
         roster: &SharedRoster,
-        share: Share,
+        caller: CallerId,
         query: &PatientQuery,
         among: Option<Vec<Uuid>>,
         order: Order,
         take: usize,
     ) -> Result<Page, ServiceError> {
-        let place = self.searches.reserve(share, 1)?;
-        let turn = Arc::clone(&self.searching).acquire_owned().await;
+        let reservation = self.searches.reserve(caller, 1)?;
+        let permit = Arc::clone(&self.search_permits).acquire_owned().await;
         let (roster, conditions) = (roster.clone(), query::conditions(query));
         let page = spawn_blocking(move || {
-            // Held until the search is done, also after the client has disconnected.
-            let _held = (place, turn);
+            // Held until the search ends, also if the client disconnects.
+            let _held = (reservation, permit);
             let among = among.as_deref();
             roster.search(&RosterQuery { conditions, among }, order, take)
         });
         Ok(page.await?)
     }
 
-    /// The organization's roster: with everything that this instance has written, and at most a second behind other
-    /// instances.
+    /// The organization's current roster: with all changes of this instance, and at most a second
+    /// behind those of other instances.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Preparing`] while it is being built; [`ServiceError::Unavailable`] while the feed, the keys or the
-    /// database are; [`ServiceError::RosterFull`] if it does not fit into memory; [`ServiceError::Internal`] if an entry does not open.
-    pub(crate) async fn of(
+    /// [`ServiceError::Preparing`] while the roster is being built; [`ServiceError::Unavailable`]
+    /// while the feed, the keys or the database are unavailable; [`ServiceError::RosterFull`] if
+    /// the roster does not fit into memory; [`ServiceError::Internal`] if an entry cannot be
+    /// opened.
+    pub(crate) async fn current(
         &self,
         organization: OrganizationId,
     ) -> Result<SharedRoster, ServiceError> {
-        // Without the branch key nothing below may be used.
+        // Without the branch key the roster must not be used.
         self.keys.authorization(organization).await?;
         let slot = self.slot(organization);
         let feed = self.feed.follow(organization);
-        let own = feed.own();
-        if !slot.is_through(own) {
+        let own_sequence = feed.own_sequence();
+        if !slot.contains_change(own_sequence) {
             self.feed.poll_now();
         }
         let ready = async {
-            let needed = feed.current().await.max(own);
-            slot.ready(|ready| ready.through >= needed).await
+            let needed = feed.current_sequence().await.max(own_sequence);
+            slot.wait_for(|ready| ready.through >= needed).await
         };
         let ready = match timeout(limits::ROSTER_TIMEOUT, ready).await {
             Ok(ready) => ready?,
-            Err(_elapsed) => return Err(slot.unready()),
+            Err(_elapsed) => return Err(slot.unready_error()),
         };
-        let mut doubtful: Vec<_> = slot.suspects().iter().copied().collect();
-        doubtful.extend(ready.damaged.iter());
-        if doubtful.is_empty() {
+        let mut reread: Vec<_> = slot.suspects().iter().copied().collect();
+        reread.extend(ready.unopened.iter());
+        if reread.is_empty() {
             return Ok(ready.roster);
         }
-        // What was damaged may have been put right: no change of the feed says so.
-        feed.redeliver(doubtful);
-        let again = slot.ready(|state| state.round > ready.round);
-        let again = match timeout(limits::ROSTER_TIMEOUT, again).await {
-            Ok(again) => again?,
-            Err(_elapsed) => return Err(slot.unready()),
+        // A damaged row may have been repaired, which appends no change to the feed.
+        feed.redeliver(reread);
+        let updated = slot.wait_for(|state| state.generation > ready.generation);
+        let updated = match timeout(limits::ROSTER_TIMEOUT, updated).await {
+            Ok(updated) => updated?,
+            Err(_elapsed) => return Err(slot.unready_error()),
         };
-        match again.damaged.first() {
-            None => Ok(again.roster),
+        match updated.unopened.first() {
+            None => Ok(updated.roster),
             Some(patient) => {
-                let reason = "a roster entry does not open";
+                let reason = "a roster entry cannot be opened";
                 let patient = Some(patient.uuid());
                 Err(Tampering::report("demographics", reason, organization, patient).into())
             }
         }
     }
 
-    /// Notes whether the row by which a list showed a patient was the current one. While it was not, the roster may have
-    /// been built from another one too: it reads the patient again at each use.
-    pub(crate) fn note(&self, organization: OrganizationId, patient: PatientId, is_current: bool) {
+    /// Notes whether the row of a patient was current when a list was to show it. If it was not,
+    /// the roster may have been built from an older row, too: it reads the patient again at each
+    /// use, until a list finds the current row.
+    pub(crate) fn on_listed(
+        &self,
+        organization: OrganizationId,
+        patient: PatientId,
+        is_current: bool,
+    ) {
         let Some(slot) = self.slots().get(&organization).map(Arc::clone) else {
             return;
         };
@@ -173,34 +183,34 @@ impl Rosters {
         }
     }
 
-    /// The slot of an organization, whose task is started if there is none.
-    fn slot(&self, organization: OrganizationId) -> Arc<Slot> {
+    /// The slot of an organization. Its task is started if there is none.
+    fn slot(&self, organization: OrganizationId) -> Arc<OrganizationSlot> {
         let mut slots = self.slots();
         let slot = slots.entry(organization).or_insert_with(|| {
-            let slot = Arc::new(Slot::default());
+            let slot = Arc::new(OrganizationSlot::default());
             tokio::spawn(self.clone().supervise(organization, Arc::clone(&slot)));
             slot
         });
-        slot.used.touch();
+        slot.last_use.touch();
         Arc::clone(slot)
     }
 
     /// Removes a slot whose task has ended.
-    fn remove(&self, organization: OrganizationId, slot: &Arc<Slot>) {
+    fn remove(&self, organization: OrganizationId, slot: &Arc<OrganizationSlot>) {
         let mut slots = self.slots();
         if slots
             .get(&organization)
-            .is_some_and(|open| Arc::ptr_eq(open, slot))
+            .is_some_and(|current| Arc::ptr_eq(current, slot))
         {
             slots.remove(&organization);
         }
     }
 
-    /// Discards the rosters that were not used for the longest time, until the others fit into memory.
-    fn make_room(&self, kept: OrganizationId) {
+    /// Evicts the least recently used rosters, except one, until the others fit into memory.
+    fn evict_except(&self, exempt: OrganizationId) {
         let slots = self.slots();
-        let mut others: Vec<_> = slots.iter().filter(|(id, _)| **id != kept).collect();
-        others.sort_unstable_by_key(|(_, slot)| std::cmp::Reverse(slot.used.idle()));
+        let mut others: Vec<_> = slots.iter().filter(|(id, _)| **id != exempt).collect();
+        others.sort_unstable_by_key(|(_, slot)| std::cmp::Reverse(slot.last_use.idle()));
         let mut bytes: usize = slots.values().map(|slot| slot.bytes()).sum();
         for (_, slot) in others {
             if bytes <= limits::MAX_ROSTERS_BYTES {
@@ -211,7 +221,7 @@ impl Rosters {
         }
     }
 
-    fn slots(&self) -> MutexGuard<'_, HashMap<OrganizationId, Arc<Slot>>> {
+    fn slots(&self) -> MutexGuard<'_, HashMap<OrganizationId, Arc<OrganizationSlot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

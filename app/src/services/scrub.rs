@@ -1,12 +1,14 @@
-//! The scrubber: compares what is stored with what the audit log says was written.
+//! The scrubber: compares the stored rows with the audit log.
 //!
-//! A genuine row that was put back after a newer one carries a MAC that verifies. What reveals it is the log: every
-//! event lists the digests of the rows that its transaction wrote. A pass verifies each event's MAC, its list against
-//! the commitment in its entry, and that the chains of events have no gap; then it compares every row of every
-//! authenticated table with the newest digest on record.
+//! A genuine older row that replaced a newer one has a MAC that verifies. The log reveals it: every
+//! event lists the digests of the rows that its transaction wrote. A pass verifies the MAC of each
+//! event, its list against the commitment in its entry, and that the chains of events have no gap;
+//! then it compares every row of every authenticated table with the newest digest that is recorded
+//! for it.
 //!
-//! Limits: a log whose newest events were removed is not found, nor is a row that was put back together with that. Rows
-//! that are hidden are not found here: hidden resources are by the counts of their owner, when a chart is read.
+//! Limits: the removal of the newest events is not found, nor is an older row that was put back
+//! together with that. Hidden rows are not found here: those of resources are found when the chart
+//! is read, by the set of their owner's heads.
 
 mod events;
 
@@ -37,14 +39,14 @@ use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 
-/// Rows that are read at once.
-const PAGE: u32 = 200;
-/// The time between the end of a pass and the next one.
+/// Maximum rows that one statement reads.
+const ROWS_PER_STATEMENT: u32 = 200;
+/// Time between the end of a pass and the next one.
 const PASS_INTERVAL: Duration = Duration::from_hours(1);
-/// The pause after each page of a pass in the background: at most 1,000 rows a second.
-const PAGE_PAUSE: Duration = Duration::from_millis(200);
+/// Pause after each statement of a pass in the background: at most 1,000 rows a second.
+const PAUSE: Duration = Duration::from_millis(200);
 
-/// Compares stored rows with the audit log.
+/// The scrubber.
 #[derive(Clone, Debug)]
 pub(crate) struct Scrubber {
     database: Database,
@@ -52,19 +54,19 @@ pub(crate) struct Scrubber {
     clock: Clock,
 }
 
-/// What a pass has compared and found. Each finding was reported as tampering.
+/// The result of a pass. Each event or row that was tampered with was reported.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Findings {
-    /// Events whose MAC and list were verified.
+    /// The number of verified events.
     pub(crate) events: u64,
-    /// Rows that were compared.
+    /// The number of compared rows.
     pub(crate) rows: u64,
-    /// Events and rows that are not as they were written.
+    /// The number of events, chains and rows that are not as they were written.
     pub(crate) tampered: u64,
 }
 
 impl Scrubber {
-    /// A scrubber of this database.
+    /// A scrubber over these services.
     pub(crate) const fn new(database: Database, keys: Keys, clock: Clock) -> Self {
         Self {
             database,
@@ -73,11 +75,11 @@ impl Scrubber {
         }
     }
 
-    /// Makes passes for the life of the process.
+    /// Runs passes until the process ends.
     pub(crate) async fn run(self) {
         loop {
             sleep(PASS_INTERVAL).await;
-            match self.pass(PAGE_PAUSE).await {
+            match self.pass(PAUSE).await {
                 Ok(findings) => tracing::info!(
                     events = findings.events,
                     rows = findings.rows,
@@ -89,38 +91,46 @@ impl Scrubber {
         }
     }
 
-    /// One pass over the log and all tables, with a wait after each page.
+    /// Runs one pass over the log and all tables, with a pause after each statement.
     ///
     /// # Errors
     ///
     /// The database or the keys are unavailable.
     pub(crate) async fn pass(&self, pause: Duration) -> Result<Findings, ServiceError> {
         let mut findings = Findings::default();
-        self.events(pause, &mut findings).await?;
-        self.table::<OrganizationRow>(pause, &mut findings).await?;
-        self.table::<ReleaseFloorRow>(pause, &mut findings).await?;
-        self.table::<WrappedKey>(pause, &mut findings).await?;
-        self.table::<OwnerRow>(pause, &mut findings).await?;
-        self.table::<IndexVersionRow>(pause, &mut findings).await?;
-        self.table::<PersonRow>(pause, &mut findings).await?;
-        self.table::<CredentialRow>(pause, &mut findings).await?;
-        self.table::<SessionRow>(pause, &mut findings).await?;
-        self.table::<ResourceRow>(pause, &mut findings).await?;
-        self.table::<VersionRow>(pause, &mut findings).await?;
-        self.table::<DemographicsRow>(pause, &mut findings).await?;
-        self.table::<ChangeRow>(pause, &mut findings).await?;
-        self.table::<ChangeCounterRow>(pause, &mut findings).await?;
+        self.scrub_events(pause, &mut findings).await?;
+        self.scrub_table::<OrganizationRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<ReleaseFloorRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<WrappedKey>(pause, &mut findings).await?;
+        self.scrub_table::<OwnerRow>(pause, &mut findings).await?;
+        self.scrub_table::<IndexVersionRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<PersonRow>(pause, &mut findings).await?;
+        self.scrub_table::<CredentialRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<SessionRow>(pause, &mut findings).await?;
+        self.scrub_table::<ResourceRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<VersionRow>(pause, &mut findings).await?;
+        self.scrub_table::<DemographicsRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<ChangeRow>(pause, &mut findings).await?;
+        self.scrub_table::<ChangeCounterRow>(pause, &mut findings)
+            .await?;
         Ok(findings)
     }
 
-    /// Compares every row of a table. A row that has not the form that this stack writes ends the comparison of its table
-    /// and counts as tampered with; it was reported.
-    async fn table<R: ScrubbedRow>(
+    /// Compares every row of a table. A malformed row counts as tampered with, and ends the
+    /// comparison of its table.
+    async fn scrub_table<R: ScrubbedRow>(
         &self,
         pause: Duration,
         findings: &mut Findings,
     ) -> Result<(), ServiceError> {
-        match self.rows::<R>(pause, findings).await {
+        match self.scrub_rows::<R>(pause, findings).await {
+            // Reported where the row was read.
             Err(ServiceError::Internal) => {
                 findings.tampered += 1;
                 Ok(())
@@ -129,21 +139,21 @@ impl Scrubber {
         }
     }
 
-    async fn rows<R: ScrubbedRow>(
+    async fn scrub_rows<R: ScrubbedRow>(
         &self,
         pause: Duration,
         findings: &mut Findings,
     ) -> Result<(), ServiceError> {
         let mut from = Some(Uuid::nil());
         while let Some(first) = from {
-            let rows = R::page(&self.database, first, PAGE).await?;
+            let rows = R::page(&self.database, first, ROWS_PER_STATEMENT).await?;
             let next = rows
                 .last()
                 .and_then(|last| last.row_id().as_u128().checked_add(1));
             from = next.map(Uuid::from_u128);
             findings.rows += u64::try_from(rows.len()).unwrap_or_default();
             for row in self.differing(&rows).await? {
-                // Written since it was read: it is read again, once.
+                // A write between the two statements explains a difference once, not twice.
                 if self.still_differs::<R>(row).await? {
                     findings.tampered += 1;
                 }
@@ -153,7 +163,7 @@ impl Scrubber {
         Ok(())
     }
 
-    /// The ids of those rows whose newest digest on record is another one.
+    /// The ids of those rows that differ from their newest recorded digest.
     async fn differing<R: ScrubbedRow>(&self, rows: &[R]) -> Result<Vec<Uuid>, ServiceError> {
         let ids: Vec<_> = rows
             .iter()
@@ -170,7 +180,8 @@ impl Scrubber {
         Ok(differing.map(R::row_id).collect())
     }
 
-    /// Whether a row that differed still does; reports it then. A row that is gone was replaced or has expired.
+    /// Reads a row that differed again, and reports it if it still differs. A row that is missing
+    /// now was replaced or has expired.
     async fn still_differs<R: ScrubbedRow>(&self, id: Uuid) -> Result<bool, ServiceError> {
         let rows = R::page(&self.database, id, 1).await?;
         let Some(row) = rows.first().filter(|row| row.row_id() == id) else {
@@ -179,7 +190,7 @@ impl Scrubber {
         if self.differing(&rows).await?.is_empty() {
             return Ok(false);
         }
-        let reason = "the row is not the newest one that the audit log lists";
+        let reason = "the row is not the newest one in the audit log";
         let _reported = Tampering::report(R::TABLE.name, reason, row.organization(), Some(id));
         Ok(true)
     }

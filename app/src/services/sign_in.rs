@@ -1,4 +1,4 @@
-//! Sign-in and sign-out, on record, for pages and API alike.
+//! Sign-in and sign-out of pages and the API, each recorded in the audit trail.
 
 mod refusals;
 
@@ -22,52 +22,52 @@ use secrecy::SecretString;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::identity::Account;
-use crate::services::identity::CheckedPassword;
 use crate::services::identity::ClientPrefix;
 use crate::services::identity::Identity;
 use crate::services::identity::NewSession;
+use crate::services::identity::PasswordError;
 use crate::services::identity::Principal;
-use crate::services::identity::SignInError;
+use crate::services::identity::VerifiedPassword;
 use crate::services::trail::AuditTrail;
 use crate::services::trail::TrailError;
 use crate::services::trail::system_event;
-use refusals::LookedUp;
+use refusals::AccountLookup;
 use refusals::RefusalLog;
-use refusals::Refused;
+use refusals::RefusedAttempt;
 use refusals::Throttling;
 
-/// The reason why a sign-in failed.
+/// The error of a sign-in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Refusal {
-    /// The e-mail address or the password is wrong; the response does not say which.
+pub(crate) enum SignInError {
+    /// The e-mail address or the password is wrong. Responses do not distinguish the two.
     InvalidCredentials,
-    /// Something else.
+    /// Another failure.
     Service(ServiceError),
 }
 
-impl<E: Into<ServiceError>> From<E> for Refusal {
+impl<E: Into<ServiceError>> From<E> for SignInError {
     fn from(error: E) -> Self {
         Self::Service(error.into())
     }
 }
 
-/// An e-mail address and a password, as typed.
+/// The credentials of a sign-in.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    /// The e-mail address.
+    /// The e-mail address, not normalized.
     pub(crate) email: String,
     /// The password.
     pub(crate) password: SecretString,
 }
 
-/// A bearer token just issued.
+/// A new bearer token.
 #[derive(Debug)]
 pub(crate) struct IssuedToken {
-    /// The token.
+    /// The token, with its lifetime.
     pub(crate) session: NewSession,
-    /// The role that it is bound to.
+    /// The role of its caller.
     pub(crate) role: Role,
-    /// The organization that it is confined to.
+    /// The organization of its caller.
     pub(crate) organization: OrganizationId,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    /// Sign-in over these services.
+    /// The service over these services.
     pub(crate) fn new(identity: Arc<Identity>, trail: AuditTrail, clock: Clock) -> Self {
         Self {
             identity,
@@ -96,10 +96,10 @@ impl SignIn {
         &self,
         origin: RequestOrigin,
         credentials: Credentials,
-    ) -> Result<NewSession, Refusal> {
-        let checked = self.check(origin, credentials).await?;
+    ) -> Result<NewSession, SignInError> {
+        let verified = self.verify(origin, credentials).await?;
         let kind = CredentialKind::Session;
-        Ok(self.begin(checked.principal(), kind, origin).await?)
+        Ok(self.begin(verified.principal(), kind, origin).await?)
     }
 
     /// Issues a bearer token.
@@ -107,9 +107,9 @@ impl SignIn {
         &self,
         origin: RequestOrigin,
         credentials: Credentials,
-    ) -> Result<IssuedToken, Refusal> {
-        let checked = self.check(origin, credentials).await?;
-        let principal = checked.principal();
+    ) -> Result<IssuedToken, SignInError> {
+        let verified = self.verify(origin, credentials).await?;
+        let principal = verified.principal();
         let session = self.begin(principal, CredentialKind::Token, origin).await?;
         Ok(IssuedToken {
             session,
@@ -118,7 +118,7 @@ impl SignIn {
         })
     }
 
-    /// Ends the caller's session or token.
+    /// Ends the caller's session or bearer token.
     pub(crate) async fn sign_out(&self, caller: &Caller) -> Result<(), ServiceError> {
         self.identity.end_session(caller).await
     }
@@ -145,23 +145,29 @@ impl SignIn {
             .await
     }
 
-    async fn check(
+    /// Verifies credentials, and records or counts a refusal.
+    async fn verify(
         &self,
         origin: RequestOrigin,
         credentials: Credentials,
-    ) -> Result<CheckedPassword, Refusal> {
+    ) -> Result<VerifiedPassword, SignInError> {
         let Credentials { email, password } = credentials;
         let source = origin.source;
-        match self.identity.check_password(&email, password, source).await {
-            Ok(checked) => Ok(checked),
-            Err(SignInError::InvalidCredentials { account }) => {
+        match self
+            .identity
+            .verify_password(&email, password, source)
+            .await
+        {
+            Ok(verified) => Ok(verified),
+            Err(PasswordError::InvalidCredentials { account }) => {
                 self.record_refusal(origin, account, None).await?;
-                Err(Refusal::InvalidCredentials)
+                Err(SignInError::InvalidCredentials)
             }
-            Err(SignInError::Throttled { limiter, wait }) => {
-                // Known from the first refusal of this wait, or looked up for it.
-                let account = match self.refusals.looked_up(limiter) {
-                    Some(LookedUp(account)) => account,
+            Err(PasswordError::Throttled { limiter, wait }) => {
+                // Looked up once for each wait, so that a throttled flood costs no statement for
+                // each attempt.
+                let account = match self.refusals.known_account(limiter) {
+                    Some(AccountLookup(account)) => account,
                     None => self.identity.account_by_email(&email).await?,
                 };
                 let throttling = Throttling { limiter, wait };
@@ -170,11 +176,11 @@ impl SignIn {
                 let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
                 Err(ServiceError::TooManyAttempts(seconds.saturating_add(1)).into())
             }
-            Err(SignInError::Service(error)) => Err(error.into()),
+            Err(PasswordError::Service(error)) => Err(error.into()),
         }
     }
 
-    /// Records a refused attempt with the account that it concerns, or counts it for a summary.
+    /// Records a refused attempt, or counts it for a summary.
     async fn record_refusal(
         &self,
         origin: RequestOrigin,
@@ -183,7 +189,7 @@ impl SignIn {
     ) -> Result<(), TrailError> {
         let organization = account.map_or(OrganizationId::SYSTEM, |it| it.organization);
         let event = self.event(organization, origin, Action::SignIn, Outcome::Refused);
-        let refused = Refused {
+        let attempt = RefusedAttempt {
             account,
             client: ClientPrefix::of(origin.source),
             source: origin.source,
@@ -192,29 +198,30 @@ impl SignIn {
                 ..event
             },
         };
-        match self.refusals.admit(refused, throttling, Instant::now()) {
-            Some(refused) => self.record(refused).await,
+        match self.refusals.admit(attempt, throttling, Instant::now()) {
+            Some(attempt) => self.record(attempt).await,
             None => Ok(()),
         }
     }
 
-    async fn record(&self, refused: Refused) -> Result<(), TrailError> {
-        let organization = refused.organization();
+    async fn record(&self, attempt: RefusedAttempt) -> Result<(), TrailError> {
+        let organization = attempt.organization();
         self.trail
-            .record(organization, refused.source, refused.event)
+            .record(organization, attempt.source, attempt.event)
             .await
     }
 
-    /// Records summaries of refusals that were only counted: those whose time has come, or all for the shutdown.
+    /// Records summaries of refusals that were only counted: those that are due, or all at
+    /// shutdown.
     ///
     /// # Errors
     ///
-    /// See [`TrailError`]; what could not be recorded stays counted.
+    /// See [`TrailError`]; refusals that could not be recorded stay counted.
     pub(crate) async fn record_summaries(&self, all: bool) -> Result<(), TrailError> {
         let mut result = Ok(());
-        for summary in self.refusals.take(all, Instant::now()) {
+        for summary in self.refusals.take_summaries(all, Instant::now()) {
             if result.is_ok() {
-                result = self.record(summary.refused()).await;
+                result = self.record(summary.to_attempt()).await;
             }
             if result.is_err() {
                 self.refusals.restore(summary);
@@ -223,21 +230,21 @@ impl SignIn {
         result
     }
 
-    /// Each minute, records summaries of refusals and removes what sign-in no longer asks for.
+    /// Each minute, records summaries of refusals and deletes rows that sign-in no longer reads.
     pub(crate) async fn maintain(self) {
         let mut interval = tokio::time::interval(Duration::from_mins(1));
         loop {
             interval.tick().await;
             if let Err(error) = self.record_summaries(false).await {
-                tracing::warn!(%error, "counted sign-ins are not recorded yet");
+                tracing::warn!(%error, "counted sign-in refusals cannot be recorded yet");
             }
             if let Err(error) = self.identity.clean_up().await {
-                tracing::warn!(%error, "counters of sign-in are not cleaned up yet");
+                tracing::warn!(%error, "expired sign-in rows cannot be deleted yet");
             }
         }
     }
 
-    /// The event of a sign-in, which has no caller yet.
+    /// The event of a sign-in, which has no caller.
     fn event(
         &self,
         organization: OrganizationId,

@@ -1,17 +1,17 @@
-//! The audit trail: writes events durably, before anything is disclosed.
+//! The audit trail: events are durable before anything is disclosed (45 CFR 164.312(b)).
 //!
-//! - A read's event is committed before the response leaves, through [`access::Trail`]. Concurrent events share
-//!   commits (`group`).
-//! - A write's event commits in the write's own transaction: [`AuditTrail::commit_with`].
+//! - The event of a read is committed before the response is sent, through [`access::Trail`].
+//!   Concurrent events share commits (`group_commit`).
+//! - The event of a write is committed in the write's own transaction: [`AuditTrail::commit_with`].
 //!
-//! Either way the event takes the next place in a hash chain of this instance (`chains`), and its body is sealed
-//! under the organization's audit-year key (`seal`), which is made with its owner when a year's first event is
-//! written (`year`).
+//! In both cases the event is appended to a hash chain of this instance (`chain_pool`), and its
+//! body is sealed under the organization's audit-year key (`seal`), which is created together with
+//! its owner for the first event of a year (`year`).
 
-mod address;
-mod chains;
+mod address_pseudonym;
+mod chain_pool;
 mod commit;
-mod group;
+mod group_commit;
 mod read;
 mod seal;
 mod year;
@@ -46,28 +46,31 @@ use crate::services::feed::Change;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 use crate::services::owners::LockError;
-use chains::ChainPool;
+use address_pseudonym::PseudonymCache;
+use chain_pool::ChainPool;
+use group_commit::GroupCommit;
+use group_commit::GroupWriter;
 
 pub(crate) use read::LatestEvents;
 pub(crate) use seal::audit_year;
 pub(crate) use seal::is_authentic;
-pub(crate) use seal::seal as seal_under;
-pub(crate) use year::ensure_due;
+pub(crate) use seal::seal_event_under;
+pub(crate) use year::ensure_year_is_current;
 pub(crate) use year::system_event;
 
-/// An event was not written; what it would have disclosed is not disclosed.
+/// The error of an event that was not written. Then its data is not disclosed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrailError {
-    /// The audit keys cannot be had.
+    /// An audit key is unavailable.
     #[error("audit keys: {0}")]
     Keys(#[from] KeyError),
     /// A row that the trail depends on was tampered with.
-    #[error("audit owner: {0}")]
+    #[error("audit keys or owner: {0}")]
     Open(#[from] OpenError),
     /// The event could not be stored.
     #[error("audit events: {0}")]
     Database(#[from] db::Error),
-    /// The event has no encoding.
+    /// The event cannot be encoded.
     #[error("audit body: {0}")]
     Body(#[from] audit::BodyError),
     /// The event could not be sealed.
@@ -76,16 +79,16 @@ pub(crate) enum TrailError {
     /// The change feed could not be appended to.
     #[error("change feed: {0}")]
     Feed(#[from] AppendError),
-    /// The change feed could not be read: whether the caller may still act is unknown.
+    /// The change feed could not be read, so that it is unknown whether the caller may still act.
     #[error("the change feed cannot be read")]
-    Unread,
+    FeedUnavailable,
     /// The caller's session has ended, or the role has changed.
     #[error("the caller may no longer act: {0}")]
     Caller(ServiceError),
-    /// The event's time is in a year that the database's clock is not near to.
+    /// The event's time is in a year that is more than a day from the database's time.
     #[error("the clock of this instance or of the database is wrong")]
     Clock,
-    /// The writer of the trail has ended: the process is shutting down.
+    /// The task that writes events has ended: the process is shutting down.
     #[error("the audit trail is closed")]
     Stopped,
 }
@@ -99,7 +102,7 @@ impl From<LockError> for TrailError {
     }
 }
 
-/// A sealed event without a place in a chain.
+/// A sealed event without a position in a chain.
 #[derive(Debug)]
 pub(crate) struct SealedEvent {
     unplaced: UnplacedEvent,
@@ -109,7 +112,7 @@ pub(crate) struct SealedEvent {
     caller: Option<EventCaller>,
 }
 
-/// The caller of an event, as access was decided.
+/// The caller of an event, as it was authorized.
 #[derive(Debug)]
 struct EventCaller {
     credential: Credential,
@@ -117,15 +120,15 @@ struct EventCaller {
 }
 
 impl SealedEvent {
-    /// The same event, which lists the rows written with it.
-    pub(crate) fn listing(mut self, rows: Vec<WrittenRow>) -> Self {
+    /// The same event with the list of the rows that its transaction writes.
+    pub(crate) fn with_rows(mut self, rows: Vec<WrittenRow>) -> Self {
         self.unplaced.rows = RowsCommitment::of(&rows);
         self.rows = rows;
         self
     }
 
-    /// The same event, whose transaction makes these changes: they are appended to the change feed with it.
-    pub(crate) fn changing(mut self, changes: Vec<Change>) -> Self {
+    /// The same event with the changes of its transaction, which are appended to the change feed.
+    pub(crate) fn with_changes(mut self, changes: Vec<Change>) -> Self {
         self.changes = changes;
         self
     }
@@ -140,15 +143,15 @@ pub(crate) struct AuditTrail {
     callers: Callers,
     clock: Clock,
     chains: ChainPool,
-    group: group::GroupCommit,
-    addresses: address::PseudonymCache,
+    group_commit: GroupCommit,
+    pseudonyms: PseudonymCache,
     /// Held by the request that begins an audit year.
-    beginning: Arc<tokio::sync::Mutex<()>>,
+    year_lock: Arc<tokio::sync::Mutex<()>>,
     refusals: Arc<RefusalBudget>,
 }
 
 impl AuditTrail {
-    /// The trail of this instance. Must be called within a tokio runtime.
+    /// A trail over these services, with its writing task. Must be called within a tokio runtime.
     pub(crate) fn new(
         keys: Keys,
         database: Database,
@@ -157,16 +160,16 @@ impl AuditTrail {
         clock: Clock,
     ) -> Self {
         let chains = ChainPool::default();
-        let writer = group::Writer {
+        let writer = GroupWriter {
             keys: keys.clone(),
             database: database.clone(),
             feed: feed.clone(),
             chains: chains.clone(),
         };
         Self {
-            group: group::GroupCommit::start(writer),
-            addresses: address::PseudonymCache::default(),
-            beginning: Arc::default(),
+            group_commit: GroupCommit::start(writer),
+            pseudonyms: PseudonymCache::default(),
+            year_lock: Arc::default(),
             refusals: Arc::new(RefusalBudget::new(MAX_CALLER_REFUSALS_PER_MINUTE)),
             keys,
             database,
@@ -177,12 +180,12 @@ impl AuditTrail {
         }
     }
 
-    /// Whether events are written: without it nothing is disclosed and nothing changes.
+    /// Whether events can be written. Otherwise every disclosure fails.
     pub(crate) fn is_running(&self) -> bool {
-        self.group.is_running()
+        self.group_commit.is_running()
     }
 
-    /// Records an event that has no caller, durably.
+    /// Records an event without a caller, durably.
     pub(crate) async fn record(
         &self,
         organization: OrganizationId,
@@ -190,11 +193,11 @@ impl AuditTrail {
         event: Event,
     ) -> Result<(), TrailError> {
         let event = self.seal(organization, source, event).await?;
-        self.group.commit(event).await?;
+        self.group_commit.commit(event).await?;
         Ok(())
     }
 
-    /// Seals a caller's event, for [`Self::commit_with`].
+    /// Seals the event of a caller, for [`Self::commit_with`].
     pub(crate) async fn seal_event(&self, event: CallerEvent) -> Result<SealedEvent, TrailError> {
         let caller = EventCaller {
             credential: event.credential(),
@@ -208,7 +211,7 @@ impl AuditTrail {
         })
     }
 
-    /// Seals an event, for [`Self::commit_with`].
+    /// Seals an event without a caller, for [`Self::commit_with`].
     pub(crate) async fn seal(
         &self,
         organization: OrganizationId,
@@ -218,22 +221,23 @@ impl AuditTrail {
         #[cfg(feature = "next-release")]
         crate::services::next_release::rename(&mut event);
         let scope = self.audit_scope(organization, event.at).await?;
-        // Opened before the caller's transaction holds a connection: a load would take a second one.
+        // Loaded into the cache before the transaction holds a connection: loading needs another
+        // one.
         self.keys.authorization(OrganizationId::SYSTEM).await?;
         self.keys.authorization(organization).await?;
         if let Some(address) = source {
             event.source = Some(self.pseudonym(&scope, address, event.at).await?);
         }
-        seal::seal(&scope, &event)
+        seal_event_under(&scope, &event)
     }
 
-    /// Records summaries of suppressed refusals: see [`access::flush_refusals`].
+    /// Each minute, records summaries of suppressed refusals: see [`access::flush_refusals`].
     pub(crate) async fn flush_refusals(self) {
         let mut interval = tokio::time::interval(std::time::Duration::from_mins(1));
         loop {
             interval.tick().await;
             if let Err(error) = access::flush_refusals(&self, access::Windows::Ended).await {
-                tracing::warn!(%error, "suppressed refusals are not recorded yet");
+                tracing::warn!(%error, "suppressed refusals cannot be recorded yet");
             }
         }
     }
@@ -252,14 +256,14 @@ impl access::Trail for AuditTrail {
             caller: None,
             ..event
         };
-        let access = self.group.commit(event).await?;
+        let access_sequence = self.group_commit.commit(event).await?;
         let Some(EventCaller { credential, role }) = caller else {
             return Ok(());
         };
-        let access = access.ok_or_else(|| feed::missing(organization))?;
+        let access_sequence = access_sequence.ok_or_else(|| feed::missing_counter(organization))?;
         let checked = self
             .callers
-            .ensure_current(organization, credential, &role, access);
+            .ensure_current(organization, credential, &role, access_sequence);
         checked.await.map_err(TrailError::Caller)
     }
 

@@ -40,16 +40,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings for leaves of 30 days in the trust domain `stack.internal`, written to `out`.
+    /// Settings for leaves of 30 days in the trust domain of the product, written to `out`.
     #[must_use]
     pub fn new(out: impl Into<PathBuf>, now: OffsetDateTime) -> Self {
         Self {
             out: out.into(),
-            trust_domain: "stack.internal".to_owned(),
+            trust_domain: product::TRUST_DOMAIN.to_owned(),
             public_names: Vec::new(),
             days: 30,
             now,
         }
+    }
+
+    /// The same in another trust domain.
+    #[must_use]
+    pub fn in_trust_domain(mut self, trust_domain: &str) -> Self {
+        trust_domain.clone_into(&mut self.trust_domain);
+        self
     }
 }
 
@@ -150,7 +157,7 @@ pub fn development(settings: &Settings) -> Result<(), IssueError> {
     database(settings)
 }
 
-/// The subject that MySQL requires of a client's certificate: `/O=stack.internal/CN=app`.
+/// The subject that MySQL requires of a client's certificate: `/O=example.internal/CN=app`.
 #[must_use]
 pub fn database_subject(trust_domain: &str, account: &str) -> String {
     format!("/O={trust_domain}/CN={account}")

@@ -91,14 +91,14 @@ fn a_database_client_has_the_subject_and_the_issuer_that_its_account_requires() 
     let slashes = |name: String| format!("/{}", name.replace(", ", "/"));
     assert_eq!(
         slashes(leaf.subject().to_string()),
-        database_subject("stack.internal", "app")
+        database_subject("example.internal", "app")
     );
     assert_eq!(
         slashes(leaf.issuer().to_string()),
-        database_issuer("stack.internal")
+        database_issuer("example.internal")
     );
     assert_eq!(
-        database_issuer("stack.internal"),
-        "/O=stack.internal/CN=stack database client CA"
+        database_issuer("example.internal"),
+        "/O=example.internal/CN=stack database client CA"
     );
 }

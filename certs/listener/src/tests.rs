@@ -130,7 +130,7 @@ async fn the_expected_client_is_served_and_named() {
     assert!(
         response
             .unwrap()
-            .ends_with("spiffe://stack.internal/web from 127.0.0.1")
+            .ends_with("spiffe://example.internal/web from 127.0.0.1")
     );
 }
 

@@ -20,6 +20,7 @@ use crate::PublicServer;
 use crate::Versions;
 use crate::policy;
 use crate::testing::Certificates;
+use crate::testing::DOMAIN;
 use crate::testing::get;
 use crate::testing::now;
 use crate::testing::spiffe;
@@ -76,7 +77,8 @@ async fn a_new_certificate_is_served_without_a_restart() {
     let certificates = Certificates::issue();
     let address = start(&certificates).await;
     let before = presented(&certificates, address).await;
-    dev_ca::development(&Settings::new(certificates.path(""), now())).unwrap();
+    dev_ca::development(&Settings::new(certificates.path(""), now()).in_trust_domain(DOMAIN))
+        .unwrap();
     checks(10).await;
     assert_ne!(presented(&certificates, address).await, before);
 }
@@ -97,7 +99,8 @@ async fn a_half_written_file_leaves_the_last_good_certificate_in_use() {
     fs::remove_file(certificates.path("public/web.pem")).unwrap();
     checks(10).await;
     assert_eq!(presented(&certificates, address).await, before);
-    dev_ca::development(&Settings::new(certificates.path(""), now())).unwrap();
+    dev_ca::development(&Settings::new(certificates.path(""), now()).in_trust_domain(DOMAIN))
+        .unwrap();
     checks(10).await;
     assert_ne!(presented(&certificates, address).await, before);
 }

@@ -1,4 +1,4 @@
-//! The syntax of `table!`.
+//! The parser of `table!`.
 
 use quote::ToTokens as _;
 use syn::Attribute;
@@ -12,21 +12,21 @@ use syn::braced;
 use syn::parse::Parse;
 use syn::parse::ParseStream;
 
-/// One table.
+/// The declaration of a table.
 pub(crate) struct Declaration {
     pub(crate) docs: Vec<Attribute>,
-    /// The row's struct.
+    /// The name of the row struct.
     pub(crate) row: Ident,
     /// The constant in `phi_types::tables`.
     pub(crate) table: Ident,
-    /// The column that identifies the row in the audit log.
+    /// The column whose id identifies the row in the audit log.
     pub(crate) identity: Ident,
-    /// The name of the macro that selects rows, if it is selected by itself.
+    /// The name of the macro that selects rows; `None` for a table that is only read in joins.
     pub(crate) select: Option<Ident>,
     pub(crate) columns: Vec<Column>,
 }
 
-/// One column.
+/// The declaration of a column.
 pub(crate) struct Column {
     pub(crate) docs: Vec<Attribute>,
     pub(crate) volatile: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// Whether the column holds text: `String`, or `Option<String>`.
+    /// Whether the column's type is `String` or `Option<String>`.
     pub(crate) fn is_text(&self) -> bool {
         let value = self.value.to_token_stream().to_string();
         matches!(value.as_str(), "String" | "Option < String >")
@@ -67,10 +67,7 @@ impl Parse for Declaration {
             let before = columns.last().map_or(0, |column| column.tag);
             if column.tag <= before {
                 let name = &column.name;
-                return Err(Error::new(
-                    name.span(),
-                    "tags ascend, and none is used twice",
-                ));
+                return Err(Error::new(name.span(), "tags must ascend"));
             }
             columns.push(column);
             if !content.is_empty() {
@@ -88,13 +85,16 @@ impl Parse for Declaration {
     }
 }
 
-/// `keyword name`.
+/// Parses `keyword name`.
 fn named(input: ParseStream<'_>, keyword: &str) -> Result<Ident> {
     let found: Ident = input.parse()?;
     if found == keyword {
         input.parse()
     } else {
-        Err(Error::new(found.span(), format!("`{keyword}` and a name")))
+        Err(Error::new(
+            found.span(),
+            format!("expected `{keyword}` and a name"),
+        ))
     }
 }
 
@@ -105,7 +105,10 @@ impl Parse for Column {
         if volatile {
             let word: Ident = input.parse()?;
             if word != "volatile" {
-                return Err(Error::new(word.span(), "a tag, or `volatile` and a tag"));
+                return Err(Error::new(
+                    word.span(),
+                    "expected a tag, or `volatile` and a tag",
+                ));
             }
         }
         let tag = input.parse::<LitInt>()?.base10_parse()?;

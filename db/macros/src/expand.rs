@@ -1,4 +1,4 @@
-//! What `table!` makes of a declaration.
+//! The expansion of `table!`.
 
 use proc_macro2::Ident;
 use proc_macro2::TokenStream;
@@ -20,7 +20,7 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
     parts.into_iter().collect()
 }
 
-/// The struct that callers see.
+/// The public row struct.
 fn row_struct(declaration: &Declaration) -> TokenStream {
     let Declaration { docs, row, .. } = declaration;
     let fields = declaration.columns.iter().map(|column| {
@@ -40,7 +40,7 @@ fn row_struct(declaration: &Declaration) -> TokenStream {
     }
 }
 
-/// `AuthenticatedRow`, and the list of columns for the test that holds tags and types.
+/// `AuthenticatedRow`, and the list of columns by which a test holds tags and types constant.
 fn authenticated(declaration: &Declaration) -> TokenStream {
     let Declaration {
         row,
@@ -105,7 +105,7 @@ fn record_name(declaration: &Declaration) -> Ident {
     format_ident!("{}Record", declaration.row)
 }
 
-/// A row as the driver returns it.
+/// The struct of a row as the driver returns it.
 fn record(declaration: &Declaration) -> TokenStream {
     let row = &declaration.row;
     let record = record_name(declaration);
@@ -142,7 +142,7 @@ fn record(declaration: &Declaration) -> TokenStream {
     }
 }
 
-/// `StoredRow`: how a row is inserted.
+/// `StoredRow`: insertion.
 fn stored(declaration: &Declaration) -> TokenStream {
     let row = &declaration.row;
     let names: Vec<String> = declaration
@@ -184,7 +184,7 @@ fn stored(declaration: &Declaration) -> TokenStream {
     }
 }
 
-/// `sqlx::query_as!` with the SELECT list filled in, where one is declared.
+/// The macro that is `sqlx::query_as!` with the SELECT list filled in, if one is declared.
 fn select(declaration: &Declaration) -> TokenStream {
     let Some(macro_name) = &declaration.select else {
         return TokenStream::new();
@@ -200,7 +200,7 @@ fn select(declaration: &Declaration) -> TokenStream {
     }
 }
 
-/// `ScrubbedRow`: how all rows of the table are read, page by page.
+/// `ScrubbedRow`: reading all rows of the table, page by page.
 fn scrubbed(declaration: &Declaration) -> TokenStream {
     let Declaration { row, identity, .. } = declaration;
     let record = record_name(declaration);
@@ -225,10 +225,10 @@ fn scrubbed(declaration: &Declaration) -> TokenStream {
     }
 }
 
-/// The SELECT list and the table, which is `t`.
+/// The beginning of a SELECT statement: the list, and the table under the name `t`.
 fn select_text(declaration: &Declaration) -> String {
     let selected = declaration.columns.iter().map(|column| {
-        // The driver takes text of a binary collation for bytes, and refuses to read it as text unless told to.
+        // The driver treats text of a binary collation as bytes, and decodes it as text only with this override.
         let text = column.is_text();
         (column.name.to_string(), if text { "String" } else { "_" })
     });

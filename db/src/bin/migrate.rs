@@ -1,4 +1,4 @@
-//! Applies the migrations and grants, then exits.
+//! The command `migrate`: applies the migrations and the grants, then exits.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Host name or address of the server, as it stands in its certificate.
+    /// Host name or address of the server, as in its certificate.
     #[arg(long, env = "DATABASE_HOST")]
     host: String,
     /// TCP port of the server.
@@ -35,11 +35,11 @@ struct Arguments {
     /// PEM file with the account's private key.
     #[arg(long, env = "DATABASE_KEY_FILE")]
     key_file: Option<PathBuf>,
-    /// File with the account's password, only where the server cannot check client certificates.
+    /// File with the account's password. Only for a server that cannot verify client certificates.
     #[arg(long, env = "DATABASE_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
-    /// File with the password that the app's account is to have: makes that account, and locked ones
-    /// for the auditor and the backup. Only where the server cannot check client certificates.
+    /// File with the password of the app's account: creates that account, and locked ones for the
+    /// auditor and the backup. Only for a server that cannot verify client certificates.
     #[arg(long, env = "DATABASE_APP_PASSWORD_FILE")]
     app_password_file: Option<PathBuf>,
 }
@@ -48,8 +48,8 @@ struct Arguments {
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => {
-            // `cargo stack infra deploy` looks for the first two words in the log.
-            eprintln!("migrate: done: the schema and the grants are as this build expects them");
+            // `cargo stack infra deploy` searches the log for the first two words.
+            eprintln!("migrate: done: the schema and the grants are those of this build");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -75,7 +75,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         acquire_timeout: Duration::from_secs(30),
     };
     if let Some(password) = app_password {
-        db::accounts::with_password(&settings, &password).await?;
+        db::accounts::create(&settings, &password).await?;
     }
     Ok(db::migrate::run(&settings).await?)
 }

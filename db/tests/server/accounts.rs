@@ -1,3 +1,5 @@
+//! The rights of each account, as the server enforces them.
+
 use std::collections::BTreeMap;
 
 use sqlx::Executor as _;
@@ -7,8 +9,8 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use super::scratch::Scratch;
 
-/// What a server answers to a statement that an account has no right to: on a database, a table, a
-/// column, or as an administrator.
+/// Error numbers for a statement that an account has no right to: on a database, a table, a column, or as an
+/// administrator.
 const DENIED: [u16; 5] = [1044, 1142, 1143, 1227, 1410];
 
 async fn denied(connection: &mut MySqlConnection, statement: &str) {
@@ -29,7 +31,7 @@ async fn allowed(connection: &mut MySqlConnection, statement: &str) {
     }
 }
 
-/// Every table of the schema and its columns, as the server has them.
+/// Every table of the schema with its columns, as the server lists them.
 async fn schema(scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
     let mut connection = scratch.connect("migrate").await;
     let rows = connection
@@ -50,7 +52,7 @@ async fn schema(scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
     tables
 }
 
-/// The columns that the app may change. Of any other table it may change none.
+/// The columns that the app may update, by table. It may update none of any other table.
 const CHANGEABLE: [(&str, &[&str]); 6] = [
     (
         "owners",
@@ -104,7 +106,7 @@ async fn the_app_changes_no_key_column_and_deletes_only_what_expires_or_is_repla
         let changeable = CHANGEABLE.iter().find(|(name, _)| name == table);
         let changeable = changeable.map_or(&[][..], |(_, columns)| *columns);
         for column in columns {
-            // A column that is set to itself: nothing changes, and the right is needed all the same.
+            // Sets the column to itself, which changes nothing and needs the right nevertheless.
             let update = format!("UPDATE `{table}` SET `{column}` = `{column}`");
             if changeable.contains(&column.as_str()) {
                 allowed(&mut app, &update).await;

@@ -1,3 +1,5 @@
+//! The audit log: events, their lists of rows, and addresses.
+
 use audit::Commitment;
 use audit::Entry;
 use audit::HashChain;
@@ -56,7 +58,7 @@ fn event(entry: &Entry, rows: Vec<WrittenRow>) -> EventRow {
     }
 }
 
-/// The event of a write, first in a chain of its own.
+/// The event of a write, the first one in a new chain.
 fn write_of(organization: OrganizationId, at: OffsetDateTime, rows: Vec<WrittenRow>) -> EventRow {
     let entries = HashChain::begin(id()).place(&[unplaced(organization, at, &rows)]);
     event(&entries[0], rows)
@@ -126,7 +128,7 @@ async fn a_place_in_a_chain_is_taken_once() {
             "{refused:?}"
         );
     }
-    // Neither of the two is stored: a group is added whole or not at all.
+    // Neither of the two is stored: a statement inserts all of its events or none.
     assert_eq!(
         app.latest_events(organization, 0, 10).await.unwrap().len(),
         1
@@ -143,7 +145,7 @@ async fn listed(app: &Database, month: u32, event: uuid::Uuid) -> Vec<WrittenRow
 async fn the_rows_of_an_event_are_listed_in_the_order_of_its_commitment() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    // More than one statement carries.
+    // More rows than fit in one statement.
     let rows: Vec<_> = (0..4_500).map(|_| written(id())).collect();
     let (one, other) = (
         write_of(organization, noon(), rows.clone()),
@@ -186,7 +188,7 @@ async fn the_newest_digest_of_a_row_is_that_of_the_latest_insertion() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let row = id();
-    // The second event's own time is the earlier one: clocks of two instances may differ.
+    // The second event has the earlier time, since the clocks of two instances may differ.
     let earlier = noon() - time::Duration::days(40);
     let first = write_of(organization, noon(), vec![written(id()), written(row)]);
     let second = write_of(organization, earlier, vec![written(row), written(id())]);
@@ -239,18 +241,18 @@ async fn an_address_is_stored_once_a_day() {
         row_id: RowId::random(),
         address: sealed(),
     };
-    app.keep_address(&row).await.unwrap();
+    app.store_address(&row).await.unwrap();
     let again = AddressRow {
         row_id: RowId::random(),
         address: sealed(),
         ..row.clone()
     };
-    app.keep_address(&again).await.unwrap();
+    app.store_address(&again).await.unwrap();
     let tomorrow = AddressRow {
         day: row.day.next_day().unwrap(),
         ..again
     };
-    app.keep_address(&tomorrow).await.unwrap();
+    app.store_address(&tomorrow).await.unwrap();
     let mut connection = scratch.connect("app").await;
     let kept = sqlx::query("SELECT address FROM audit_addresses ORDER BY day")
         .fetch_all(&mut connection)

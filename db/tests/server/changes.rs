@@ -1,4 +1,4 @@
-//! The change feed.
+//! The change feed and its end.
 
 use db::ChangeCounterRow;
 use db::ChangeRow;
@@ -75,7 +75,7 @@ async fn an_end_that_has_moved_takes_no_change() {
     begin(&app, &end).await;
     append(&app, &end).await.unwrap();
     let refused = append(&app, &end).await;
-    // The place is taken, which is noticed before the end is compared.
+    // The position in the feed is taken, which the server notices before the guard is compared.
     assert!(
         matches!(refused, Err(Error::UniqueViolation(_) | Error::Conflict)),
         "{refused:?}"

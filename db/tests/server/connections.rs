@@ -1,3 +1,5 @@
+//! Connections: TLS, client certificates, and servers that became read-only.
+
 use std::time::Duration;
 
 use db::Database;
@@ -15,7 +17,11 @@ use sqlx::mysql::MySqlSslMode;
 use super::scratch::Scratch;
 
 async fn refused(options: MySqlConnectOptions) -> String {
-    options.connect().await.expect_err("let in").to_string()
+    options
+        .connect()
+        .await
+        .expect_err("the connection was accepted")
+        .to_string()
 }
 
 async fn ping(settings: &Settings) -> Result<(), Error> {
@@ -27,7 +33,7 @@ async fn ping(settings: &Settings) -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn an_account_with_its_own_certificate_is_let_in() {
+async fn an_account_with_its_own_certificate_is_accepted() {
     let scratch = Scratch::migrated().await;
     for account in ["app", "migrate", "backup", "auditor"] {
         scratch.connect(account).await;
@@ -68,14 +74,14 @@ async fn the_certificate_of_one_account_does_not_open_another() {
 }
 
 #[tokio::test]
-async fn a_server_whose_ca_or_name_is_another_is_not_spoken_to() {
+async fn a_server_with_another_ca_or_name_is_refused() {
     let scratch = Scratch::migrated().await;
     let other_ca = Settings {
         ca_file: scratch.file("public/ca.pem"),
         ..scratch.settings("app")
     };
     assert!(ping(&other_ca).await.is_err());
-    // 127.0.0.2 reaches nothing or the same server, but stands in no certificate.
+    // 127.0.0.2 is no server or the same one, and is in no certificate.
     let other_name = Settings {
         host: "127.0.0.2".to_owned(),
         ..scratch.settings("app")

@@ -1,3 +1,5 @@
+//! Demographics, and the roster entries in them.
+
 use db::Database;
 use db::DemographicsRow;
 use db::Error;
@@ -23,11 +25,12 @@ async fn put(app: &Database, row: &DemographicsRow) -> Result<(), Error> {
     transaction.commit().await
 }
 
-/// The patient, the row and the entry of what a roster reads.
+/// Patient, row id and entry, as the roster reads them.
 fn read_of(row: &RosterRow) -> (PatientId, RowId, Vec<u8>) {
     (row.patient, row.row_id, row.entry.as_bytes().to_vec())
 }
 
+/// Patient, row id and entry, as they were stored.
 fn stored_of(row: &DemographicsRow) -> (PatientId, RowId, Vec<u8>) {
     (
         row.patient,
@@ -64,7 +67,7 @@ async fn demographics_are_returned_once_for_each_requested_patient_of_that_organ
 }
 
 #[tokio::test]
-async fn a_new_version_takes_the_old_ones_place_and_the_roster_can_tell() {
+async fn a_new_version_replaces_the_old_one_also_for_the_roster() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let first = demographics(organization);
@@ -109,7 +112,7 @@ async fn a_roster_reads_each_patient_of_its_organization_once_in_pages() {
 }
 
 #[tokio::test]
-async fn an_entry_comes_with_the_key_that_it_names() {
+async fn an_entry_is_returned_with_the_key_that_it_names() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let row = demographics(organization);

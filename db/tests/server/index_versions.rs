@@ -1,3 +1,5 @@
+//! The registry of blind index versions.
+
 use db::Database;
 use db::Error;
 use db::IndexVersionRow;

@@ -1,3 +1,5 @@
+//! Wrapped keys, through the trait `KeyStore`.
+
 use db::Database;
 use db::Error;
 use phi_types::KeyId;
@@ -109,7 +111,7 @@ async fn the_current_key_is_found_and_without_one_the_newest_usable_state() {
     let store = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let owner = Owner::Organization;
-    // In the order in which each takes precedence over those before it.
+    // Each has precedence over those before it.
     let states = [
         (4, KeyState::Destroyed),
         (3, KeyState::Retired),

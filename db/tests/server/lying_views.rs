@@ -1,17 +1,17 @@
-//! Every query that returns rows, against a database that lies.
+//! Every query that returns rows, against a database that returns other genuine rows.
 //!
-//! The account `migrate` puts a view in the place of a table. The view returns another genuine row: of another
-//! organization, patient or person, authenticated with real keys. Whatever the view does to it, no query may return a
-//! row that verifies as the requested one:
+//! The account `migrate` replaces a table by a view. The view returns another genuine row: of another organization,
+//! patient or person, authenticated with real keys. The view alters it in three ways, and no query may return a row that
+//! verifies as the requested one:
 //!
-//! - the columns that the query is asked by are those of the requested row, all others the other row's;
-//! - the same columns satisfy WHERE with the requested values and are returned with the other row's;
-//! - one other column is the other row's, all else is the requested row.
+//! - the columns by which the query selects are those of the requested row, all others those of the other row;
+//! - the same columns satisfy WHERE with the requested values, and are returned with the other row's;
+//! - one other column is the other row's, all others are the requested row's.
 //!
-//! Omission is no subject here: a row that is missing is found by what `owners` has.
+//! Omitted rows are not tested here: the app tier finds them by the counts in `owners`.
 
 mod cases;
-mod lies;
+mod substitution;
 mod world;
 
 use std::collections::BTreeSet;
@@ -20,68 +20,67 @@ use std::path::Path;
 use self::cases::CLAIMS;
 use self::cases::Case;
 use self::cases::Outcome;
-use self::lies::Liar;
-use self::lies::Source;
+use self::substitution::Source;
+use self::substitution::Substitution;
 use self::world::World;
 
-/// So many queries are made of a view that decides at random.
+/// Number of queries of a view that chooses at random.
 const ATTEMPTS: u32 = 400;
 
 #[tokio::test]
 async fn no_query_returns_a_genuine_row_that_was_not_requested() {
     let world = World::new().await;
     for case in cases::all() {
-        let truth = (case.ask)(&world).await;
-        assert_eq!(truth, Outcome::Genuine, "{} before any lie", case.query);
+        let outcome = (case.run)(&world).await;
+        assert_eq!(outcome, Outcome::Genuine, "{} before", case.query);
         for other in case.others {
             substituted(&world, &case, *other).await;
             mixed(&world, &case, *other).await;
         }
-        let truth = (case.ask)(&world).await;
-        assert_eq!(truth, Outcome::Genuine, "{} after all lies", case.query);
+        let outcome = (case.run)(&world).await;
+        assert_eq!(outcome, Outcome::Genuine, "{} after", case.query);
     }
 }
 
-/// The other row with the columns that the query is asked by: as constants of the view, and changing under the query.
+/// The other row with the requested values of the columns by which the query selects: as constants, and changing during the
+/// query.
 async fn substituted(world: &World, case: &Case, other: usize) {
-    let what = format!("{} of {:?} by subject {other}", case.query, case.lies);
+    let what = format!("{} of {:?} by subject {other}", case.query, case.views);
     let subject = &world.subjects[other];
-    let tables: Vec<_> = case.lies.iter().map(|(table, _)| *table).collect();
-    let mut liar = Liar::over(world, tables, case.on_tables).await;
-    for (table, asked) in case.lies {
-        let asked = |column: &str| asked.contains(&column);
+    let tables: Vec<_> = case.views.iter().map(|(table, _)| *table).collect();
+    let mut substitution = Substitution::of(world, tables, case.on_tables).await;
+    for (table, selected_by) in case.views {
         let source = |column: &str| {
-            if asked(column) {
+            if selected_by.contains(&column) {
                 Source::Victim
             } else {
                 Source::Other
             }
         };
-        liar.show(table, subject, source).await;
+        substitution.show(table, subject, source).await;
     }
-    let outcome = (case.ask)(world).await;
-    // A version without the head's row is refused, a head without a version is no answer.
+    let outcome = (case.run)(world).await;
+    // A version that is not the head's is refused, and a head without a version is no row.
     assert_ne!(outcome, Outcome::Genuine, "{what}");
-    let joined = case.lies[0].0 == "resource_versions" || case.lies == [("resources", KEY)];
+    let joined = case.views[0].0 == "resource_versions" || case.views == [("resources", KEY)];
     if !joined || case.on_tables {
         assert_eq!(outcome, Outcome::Unverified, "{what}");
     }
     if !case.on_tables {
-        let (table, asked) = case.lies[0];
-        let asked = |column: &str| asked.contains(&column);
+        let (table, selected_by) = case.views[0];
         let source = |column: &str| {
-            if asked(column) {
+            if selected_by.contains(&column) {
                 Source::Either
             } else {
                 Source::Other
             }
         };
-        liar.show(table, subject, source).await;
+        substitution.show(table, subject, source).await;
         let mut outcomes = BTreeSet::new();
         let is_unbound = UNBOUND.contains(&case.query);
         let attempts = if is_unbound { ATTEMPTS / 8 } else { ATTEMPTS };
         for _ in 0..attempts {
-            let outcome = (case.ask)(world).await;
+            let outcome = (case.run)(world).await;
             assert_ne!(outcome, Outcome::Genuine, "{what}, changing");
             outcomes.insert(format!("{outcome:?}"));
             if outcomes.contains("Refused") {
@@ -91,14 +90,14 @@ async fn substituted(world: &World, case: &Case, other: usize) {
         let is_bound = outcomes.contains("Refused") || is_unbound;
         assert!(is_bound, "{what}: {outcomes:?}");
     }
-    liar.undo().await;
+    substitution.undo().await;
 }
 
-/// What a resource is asked by: the head alone, which then names a version that is not there.
+/// The columns by which a head is selected.
 const KEY: &[&str] = &["organization", "kind", "id"];
 
-/// Queries that no changing view makes refuse a row: those whose answer does not contain what they were asked by, pages
-/// of all organizations' rows, and those that join a head with its version, for which a changing head has none.
+/// Queries that do not refuse the rows of a changing view: those whose result lacks the columns by which they select, pages
+/// of all organizations' rows, and joins of a head with its version, in which a changing head has no version.
 const UNBOUND: [&str; 6] = [
     "logged_events",
     "patients_with_token",
@@ -111,15 +110,20 @@ const UNBOUND: [&str; 6] = [
 /// The requested row with one column of the other one.
 async fn mixed(world: &World, case: &Case, other: usize) {
     let subject = &world.subjects[other];
-    let tables: Vec<_> = case.lies.iter().map(|(table, _)| *table).collect();
-    let mut liar = Liar::over(world, tables, case.on_tables).await;
-    for (table, _) in case.lies {
-        liar.show(table, subject, |_| Source::Victim).await;
+    let tables: Vec<_> = case.views.iter().map(|(table, _)| *table).collect();
+    let mut substitution = Substitution::of(world, tables, case.on_tables).await;
+    for (table, _) in case.views {
+        substitution.show(table, subject, |_| Source::Victim).await;
     }
-    let (table, asked) = case.lies[0];
-    for column in liar.columns(table).await {
-        let is_skipped = asked.contains(&column.as_str()) || case.unread.contains(&column.as_str());
-        if is_skipped || !liar.differ(table, &column, world.victim(), subject).await {
+    let (table, selected_by) = case.views[0];
+    for column in substitution.columns(table).await {
+        let is_skipped =
+            selected_by.contains(&column.as_str()) || case.unread.contains(&column.as_str());
+        if is_skipped
+            || !substitution
+                .differ(table, &column, world.victim(), subject)
+                .await
+        {
             continue;
         }
         let source = |name: &str| {
@@ -129,8 +133,8 @@ async fn mixed(world: &World, case: &Case, other: usize) {
                 Source::Victim
             }
         };
-        liar.show(table, subject, source).await;
-        let outcome = (case.ask)(world).await;
+        substitution.show(table, subject, source).await;
+        let outcome = (case.run)(world).await;
         assert_ne!(
             outcome,
             Outcome::Genuine,
@@ -138,27 +142,27 @@ async fn mixed(world: &World, case: &Case, other: usize) {
             case.query
         );
     }
-    liar.undo().await;
+    substitution.undo().await;
 }
 
-/// The queries that no changing view reaches are bound to their question, too: here by another spelling of the type.
+/// The queries of heads compare the type with the request, too. (A changing view does not show it: see [`UNBOUND`].)
 #[tokio::test]
 async fn a_head_of_another_spelling_is_not_the_requested_one() {
     let world = World::new().await;
-    let mut liar = Liar::over(&world, vec!["resources"], false).await;
-    liar.show_another_spelling().await;
-    let asked_by_key = ["resource", "current_version", "current_versions"];
+    let mut substitution = Substitution::of(&world, vec!["resources"], false).await;
+    substitution.show_another_spelling().await;
+    let by_key = ["resource", "current_version", "current_versions"];
     for case in cases::all() {
-        if asked_by_key.contains(&case.query) {
-            let outcome = (case.ask)(&world).await;
+        if by_key.contains(&case.query) {
+            let outcome = (case.run)(&world).await;
             assert_eq!(outcome, Outcome::Refused, "{}", case.query);
         }
     }
-    liar.undo().await;
+    substitution.undo().await;
 }
 
 #[test]
-fn every_query_that_returns_rows_is_lied_to() {
+fn every_query_that_returns_rows_has_a_case() {
     let mut queries = BTreeSet::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in std::fs::read_dir(source).unwrap() {

@@ -1,3 +1,5 @@
+//! Migrations: repeated, concurrent and failed runs.
+
 use db::migrate;
 use db::migrate::MigrationError;
 use sqlx::Executor as _;

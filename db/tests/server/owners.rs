@@ -1,3 +1,5 @@
+//! Owners: guarded updates and locks.
+
 use db::Database;
 use db::Error;
 use db::OwnerRow;

@@ -1,3 +1,5 @@
+//! Blind index tokens of patients.
+
 use db::Database;
 use db::Error;
 use db::PatientToken;
@@ -101,7 +103,7 @@ async fn a_unique_token_belongs_to_one_patient_of_an_organization() {
         matches!(refused, Err(Error::UniqueViolation("patient_index_unique"))),
         "{refused:?}"
     );
-    // Its own patient may have it again, another organization's patient too, and so may another index version.
+    // The same patient may have it again; so may a patient of another organization, and another index version.
     put(&app, organization, patient, &[number], false)
         .await
         .unwrap();
@@ -125,7 +127,7 @@ async fn a_unique_token_belongs_to_one_patient_of_an_organization() {
 }
 
 #[tokio::test]
-async fn replacing_removes_the_tokens_that_a_patient_has_no_longer() {
+async fn replacing_removes_the_tokens_that_a_patient_no_longer_has() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let [before, kept, after] = [(); 3].map(|()| of(IndexParameter::Email));

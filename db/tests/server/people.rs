@@ -1,3 +1,5 @@
+//! Organizations, people and credentials.
+
 use db::Database;
 use db::Error;
 use db::OrganizationRow;

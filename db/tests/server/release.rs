@@ -1,4 +1,4 @@
-//! The release floor: how it is made and raised, and what it refuses.
+//! The release floor: insertion, raising, and the writes that it refuses.
 
 use std::slice::from_ref;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ async fn raise(app: &Database, to: &ReleaseFloorRow, from: &ReleaseFloorRow) -> 
     transaction.commit().await
 }
 
-/// Every way in which rows are written.
+/// One write of each kind: a transaction, a guarded statement, a deletion.
 async fn writes(app: &Database) -> [Result<(), Error>; 3] {
     let organization = OrganizationId::random();
     let session = rows::session(&rows::person(organization));
@@ -164,8 +164,8 @@ async fn the_floor_is_not_raised_while_a_transaction_that_began_under_it_is_open
 async fn there_is_one_first_floor() {
     let scratch = Scratch::migrated().await;
     let app = Database::new(&scratch.settings("app"));
-    app.verify_floor_with(Arc::new(TrustedFloor));
+    app.set_floor_verifier(Arc::new(TrustedFloor));
     let floor = app.release_floor().await.unwrap().unwrap();
-    let again = app.begin_first(&floor).await.map(drop);
+    let again = app.begin_with_first_floor(&floor).await.map(drop);
     assert!(matches!(again, Err(Error::UniqueViolation(_))), "{again:?}");
 }

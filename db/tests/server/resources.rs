@@ -1,3 +1,5 @@
+//! Resources and their versions.
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -47,7 +49,7 @@ fn several(organization: OrganizationId, owner: PatientId, count: usize) -> Vec<
 }
 
 #[tokio::test]
-async fn a_resource_comes_back_with_its_head_and_only_to_its_organization() {
+async fn a_resource_is_returned_with_its_head_and_only_to_its_organization() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let heads = several(organization, PatientId::random(), 3);
@@ -127,7 +129,7 @@ async fn several_are_read_at_once_and_those_that_do_not_exist_are_left_out() {
         kind: KIND,
         id: id(),
     });
-    // One that is requested twice is returned once.
+    // A resource that is requested twice is returned once.
     keys.push(key(&heads[1]));
     let found = app.current_versions(organization, &keys).await.unwrap();
     assert_eq!(found.len(), 3);
@@ -259,7 +261,7 @@ async fn bodies_larger_than_one_statement_carries_are_stored_whole() {
 }
 
 #[tokio::test]
-async fn what_is_locked_keeps_a_second_writer_waiting_until_the_first_is_done() {
+async fn a_lock_makes_a_second_writer_wait_for_the_first() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
     let heads = several(organization, PatientId::random(), 2);

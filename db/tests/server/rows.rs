@@ -1,5 +1,5 @@
-//! Rows with every column filled, no two alike. Sealed values and MACs in them are only bytes: this crate opens and
-//! verifies nothing. (Genuine ones are in `lying_views.rs`.)
+//! Sample rows with every column filled, no two alike. Their sealed values and MACs are random bytes, since this crate
+//! opens and verifies nothing. (Genuine ones are in `lying_views/world.rs`.)
 
 use db::ChangeCounterRow;
 use db::ChangeRow;
@@ -35,12 +35,12 @@ use time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// 2026-11-23T12:13:14.123456Z, to the microsecond that a column holds.
+/// 2026-11-23T12:13:14.123456Z: a time with the precision of a column.
 pub(super) fn noon() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(1_795_435_994_123_456_000).unwrap()
 }
 
-/// An id that was never used.
+/// A new random id.
 pub(super) fn id() -> Uuid {
     RowId::random().uuid()
 }
@@ -91,7 +91,7 @@ pub(super) fn owner(organization: OrganizationId, owner: &Owner) -> OwnerRow {
     }
 }
 
-/// A version of the blind index.
+/// A release floor at the release of this build.
 pub(super) fn release_floor() -> ReleaseFloorRow {
     ReleaseFloorRow {
         organization: OrganizationId::SYSTEM,
@@ -102,6 +102,7 @@ pub(super) fn release_floor() -> ReleaseFloorRow {
     }
 }
 
+/// A live version of the blind index.
 pub(super) fn index_version(organization: OrganizationId, version: u16) -> IndexVersionRow {
     IndexVersionRow {
         organization,
@@ -244,7 +245,7 @@ pub(super) fn session(person: &PersonRow) -> SessionRow {
     }
 }
 
-/// Asserts that two rows agree in every column, volatile ones and the MAC too.
+/// Asserts that two rows are equal in every column, including volatile ones and the MAC.
 #[track_caller]
 pub(super) fn assert_same<R: AuthenticatedRow>(found: &R, stored: &R) {
     let bytes = |row: &R| phi_types::authenticated_bytes(row, row.mac().key());

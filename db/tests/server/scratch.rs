@@ -1,4 +1,4 @@
-//! A database of a test's own on the server that the environment names.
+//! A database for one test, on the server that `DATABASE_URL` names.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use url::Url;
 
 use super::rows::release_floor;
 
-/// Verifies every floor that is there and not below the highest one seen.
+/// A verifier that accepts every floor that exists and is not below the highest one verified.
 #[derive(Debug)]
 pub(super) struct TrustedFloor;
 
@@ -32,7 +32,7 @@ impl FloorVerifier for TrustedFloor {
     }
 }
 
-/// A database that no other test uses. It stays until the server is thrown away.
+/// A database that no other test uses. It exists until the server is removed.
 pub(super) struct Scratch {
     name: String,
     host: String,
@@ -73,12 +73,16 @@ impl Scratch {
         db::migrate::run(&scratch.settings("migrate"))
             .await
             .unwrap();
-        let first = scratch.app().begin_first(&release_floor()).await.unwrap();
+        let first = scratch
+            .app()
+            .begin_with_first_floor(&release_floor())
+            .await
+            .unwrap();
         first.commit().await.unwrap();
         scratch
     }
 
-    /// The pool of the account `app`, as the app tier has it, but that every floor verifies.
+    /// The database under the account `app`, with a verifier that accepts every floor.
     pub(super) fn app(&self) -> Database {
         self.app_with(self.settings("app").connections)
     }
@@ -89,11 +93,11 @@ impl Scratch {
             connections,
             ..self.settings("app")
         });
-        database.verify_floor_with(Arc::new(TrustedFloor));
+        database.set_floor_verifier(Arc::new(TrustedFloor));
         database
     }
 
-    /// How an account reaches this database.
+    /// The settings of an account for this database.
     pub(super) fn settings(&self, account: &str) -> Settings {
         Settings {
             host: self.host.clone(),
@@ -109,7 +113,7 @@ impl Scratch {
         }
     }
 
-    /// The same for statements that this crate does not have.
+    /// The driver's options of an account, for statements that this crate does not have.
     pub(super) fn options(&self, account: &str) -> MySqlConnectOptions {
         MySqlConnectOptions::new()
             .host(&self.host)
@@ -127,7 +131,7 @@ impl Scratch {
         self.options(account).connect().await.unwrap()
     }
 
-    /// A file of the certificates.
+    /// A file in the folder of certificates.
     pub(super) fn file(&self, name: impl AsRef<Path>) -> PathBuf {
         self.certificates.join(name)
     }

@@ -1,3 +1,5 @@
+//! Sessions: use, end and expiry.
+
 use db::Database;
 use db::Error;
 use db::SessionRow;
@@ -67,7 +69,7 @@ async fn a_session_is_found_by_its_hash() {
 }
 
 #[tokio::test]
-async fn an_ended_session_stays_as_a_row_that_says_so() {
+async fn an_ended_session_remains_as_a_row_with_its_end() {
     let app = Scratch::migrated().await.app();
     let row = any();
     add(&app, &row).await.unwrap();
@@ -92,7 +94,7 @@ async fn a_use_is_stored_once_for_the_row_as_it_was_read() {
         .await;
     assert!(matches!(late, Err(Error::Conflict)), "{late:?}");
     assert_same(&stored(&app, &row).await.unwrap(), &later);
-    // A use is no event of the audit log.
+    // The time of use is a volatile column, which the digest does not cover.
     assert_eq!(row_digest(&later), row_digest(&row));
 }
 
@@ -111,7 +113,7 @@ async fn a_use_does_not_revive_a_session_that_ended_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_locked_session_is_the_newest_and_keeps_a_use_waiting() {
+async fn a_locked_session_is_the_newest_and_makes_a_use_wait() {
     let app = Scratch::migrated().await.app();
     let row = any();
     add(&app, &row).await.unwrap();
@@ -144,7 +146,7 @@ async fn only_sessions_past_their_absolute_limit_are_removed() {
         expires_at: expired.expires_at + Duration::microseconds(1),
         ..valid
     };
-    // An ended session is kept until then, too.
+    // An ended session is not deleted before its limit either.
     let over = SessionRow {
         expires_at: valid.expires_at,
         ..ended(&any())

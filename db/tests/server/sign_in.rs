@@ -1,4 +1,4 @@
-//! Counters of sign-in attempts and evidence of addresses, on both servers.
+//! Counters of sign-in attempts, and evidence of addresses.
 
 use std::time::Duration;
 
@@ -54,9 +54,9 @@ async fn a_burst_is_counted_and_the_next_attempt_waits_for_an_interval() {
 async fn of_many_attempts_at_once_no_more_are_counted_than_the_burst() {
     let scratch = Scratch::migrated().await;
     let app = scratch.app();
-    let strangers = counter();
+    let shared = counter();
     let attempts = (0..24).map(|_| {
-        let (app, counters) = (app.clone(), [counter(), strangers]);
+        let (app, counters) = (app.clone(), [counter(), shared]);
         tokio::spawn(async move {
             loop {
                 match count(&app, &counters).await {
@@ -70,7 +70,7 @@ async fn of_many_attempts_at_once_no_more_are_counted_than_the_burst() {
     for attempt in attempts.collect::<Vec<_>>() {
         counted += u32::from(attempt.await.unwrap().is_none());
     }
-    assert_eq!(counted, strangers.burst);
+    assert_eq!(counted, shared.burst);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn an_attempt_that_a_second_limiter_refuses_is_not_counted_in_the_first() 
 }
 
 #[tokio::test]
-async fn attempts_are_taken_back_one_by_one_or_all() {
+async fn counted_attempts_are_subtracted_one_by_one_or_all() {
     let app = Scratch::migrated().await.app();
     let counter = counter();
     for _ in 0..counter.burst {
@@ -140,8 +140,8 @@ async fn evidence_is_found_by_its_token_and_removed_when_it_has_expired() {
     let today = today(&app).await;
     let tomorrow = today.next_day().unwrap();
     for _ in 0..2 {
-        app.keep_address_evidence(kept, tomorrow).await.unwrap();
-        app.keep_address_evidence(expired, today).await.unwrap();
+        app.store_address_evidence(kept, tomorrow).await.unwrap();
+        app.store_address_evidence(expired, today).await.unwrap();
     }
     let tokens = [random_bytes(), kept.token, expired.token, random_bytes()];
     let mut proofs = app.address_proofs(tokens).await.unwrap();

@@ -1,9 +1,9 @@
-//! The columns that the migrations make, and the README's table of those in the clear.
+//! The columns that the migrations create, and the README's table of those in the clear.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Table and column of all `CREATE TABLE` and `ALTER TABLE … ADD COLUMN` of the migrations.
+/// The table and the name of each column in `CREATE TABLE` and `ALTER TABLE … ADD COLUMN` of the migrations.
 pub(crate) fn columns() -> BTreeSet<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut columns = BTreeSet::new();
@@ -39,7 +39,7 @@ pub(crate) fn columns() -> BTreeSet<(String, String)> {
 fn documented() -> BTreeSet<String> {
     let readme = include_str!("../../README.md");
     let section = readme
-        .split("## What the columns in the clear tell")
+        .split("## What the columns in the clear reveal")
         .nth(1)
         .unwrap();
     let section = section.split("\n## ").next().unwrap();
@@ -50,7 +50,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readme_says_of_every_column_in_the_clear_what_it_tells() {
+fn the_readme_says_of_every_column_in_the_clear_what_it_reveals() {
     let documented = documented();
     let mut used = BTreeSet::new();
     for (table, column) in columns() {

@@ -1,7 +1,5 @@
-//! Load on the front door: so many connections, each asking again as soon as it was answered, for a
-//! few seconds.
+//! A closed loop of requests: each connection sends the next request when the response to the last one is there.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -15,14 +13,10 @@ use http::header;
 
 use https_client::HttpsClient;
 
-/// Answered but not counted: connections are made, caches filled.
+/// Time in which connections are opened and caches are filled; its responses do not count.
 const WARM_UP: Duration = Duration::from_secs(1);
-const DURATION: Duration = Duration::from_secs(6);
 
-/// The address of the first client, `127.0.1.1`; the next ones follow it.
-const FIRST_CLIENT: u32 = 0x7F00_0101;
-
-/// What a load came to.
+/// The responses of a load.
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) name: String,
@@ -33,18 +27,17 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Asks for a path over and over.
+    /// Requests a path over `connections` connections for `span` after the warm-up.
     pub(super) async fn run(
         name: &str,
-        door: &HttpsClient,
+        client: &HttpsClient,
         path: &str,
         token: &str,
         connections: u32,
+        span: Duration,
     ) -> anyhow::Result<Self> {
         let start = Instant::now() + WARM_UP;
-        // Clients of their own: web bounds the requests of each.
-        let clients = (0..connections).map(|number| Ipv4Addr::from_bits(FIRST_CLIENT + number));
-        let loops = clients.map(|client| ask(door, client, path, token, start));
+        let loops = (0..connections).map(|_| repeat(client, path, token, start, span));
         let all = try_join_all(loops)
             .await
             .with_context(|| format!("{name} under load"))?;
@@ -57,11 +50,11 @@ impl Load {
             name,
             connections,
             latencies,
-            seconds: DURATION.as_secs_f64(),
+            seconds: span.as_secs_f64(),
         })
     }
 
-    /// How many connections, in words.
+    /// Number of connections, for a table.
     pub(super) fn connections(&self) -> String {
         match self.connections {
             1 => "1 connection".to_owned(),
@@ -69,7 +62,7 @@ impl Load {
         }
     }
 
-    /// Answers per second.
+    /// Responses per second.
     pub(super) fn rate(&self) -> f64 {
         u32::try_from(self.latencies.len()).map_or(f64::NAN, f64::from) / self.seconds
     }
@@ -81,27 +74,27 @@ impl Load {
     }
 }
 
-async fn ask(
-    door: &HttpsClient,
-    client: Ipv4Addr,
+async fn repeat(
+    client: &HttpsClient,
     path: &str,
     token: &str,
     start: Instant,
+    span: Duration,
 ) -> anyhow::Result<Histogram<u64>> {
-    let mut connection = door.connect_from(client).await?;
+    let mut connection = client.connect().await?;
     let mut latencies = empty()?;
-    while start.elapsed() < DURATION {
+    while start.elapsed() < span {
         let request = Request::get(path)
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .body(Bytes::new())
             .context("the request cannot be made")?;
-        let asked = Instant::now();
-        let answer = connection.send(request).await?;
-        if !answer.status().is_success() {
-            bail!("answered {}", answer.status());
+        let sent = Instant::now();
+        let response = connection.send(request).await?;
+        if !response.status().is_success() {
+            bail!("{path} was refused: {}", response.status());
         }
-        if asked >= start {
-            let micros = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if sent >= start {
+            let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
             latencies.saturating_record(micros);
         }
     }

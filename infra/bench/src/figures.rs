@@ -1,4 +1,4 @@
-//! What was measured, as a table.
+//! Measured numbers, each beside a peer's, as a table.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,6 +13,7 @@ use super::plot;
 /// One measured number beside its peer.
 #[derive(Clone, Debug, Serialize)]
 struct Figure {
+    benchmark: String,
     what: String,
     value: f64,
     unit: &'static str,
@@ -20,18 +21,25 @@ struct Figure {
     peer_value: f64,
 }
 
-/// All that was measured in a run.
+/// All figures of a run.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
+    benchmark: String,
     rows: Vec<Figure>,
     loads: Vec<Load>,
 }
 
 impl Figures {
+    /// Names the benchmark of the numbers that follow.
+    pub(super) fn begin(&mut self, benchmark: &str) {
+        benchmark.clone_into(&mut self.benchmark);
+    }
+
     /// Adds a number with the peer's.
     pub(super) fn add(&mut self, what: &str, value: f64, unit: &'static str, peer: (&str, f64)) {
         let (peer, peer_value) = (peer.0.to_owned(), peer.1);
         self.rows.push(Figure {
+            benchmark: self.benchmark.clone(),
             what: what.to_owned(),
             value,
             unit,

@@ -19,13 +19,13 @@ use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-use super::PatientRead;
-use super::Place;
+use super::effort::Effort;
 use super::figures::Figures;
-use super::median;
+use super::figures::median;
 use super::pin;
+use super::place::PatientRead;
+use super::place::Place;
 use https_client::Connection;
-use https_client::HttpsClient;
 use progress::Progress;
 
 use attacks::Attack;
@@ -40,8 +40,8 @@ const QUIET: Duration = Duration::from_secs(4);
 const FLOODED: Duration = Duration::from_secs(8);
 /// How long a flood lasts before it is measured.
 const LEAD: Duration = Duration::from_secs(2);
-/// How often each flood is measured. The median counts.
-const ROUNDS: u32 = 3;
+/// Number of measurements of each flood, of which the median counts.
+const ROUNDS: usize = 3;
 
 /// The latencies of a victim's reads, and how many were refused.
 struct Served {
@@ -68,11 +68,11 @@ impl Options {
 pub(super) async fn measure(
     place: &Place,
     options: &Options,
+    effort: Effort,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let victim = place.patient_read().await?;
-    let target =
-        Target::prepare(&place.accounts()?, place.stack.status()?.client()?).await?;
+    let target = Target::prepare(&place.accounts()?, place.stack.status()?.client()?).await?;
     let attacker = attacker()?;
     for attack in Attack::ALL
         .into_iter()
@@ -81,11 +81,11 @@ pub(super) async fn measure(
         let step = Progress::shown().step(attack.title());
         let (mut quiet, mut flooded) = (Vec::new(), Vec::new());
         let (mut refused, mut reads) = (0, 0);
-        for _ in 0..ROUNDS {
-            quiet.push(victim.repeat_for(QUIET).await?.p99());
+        for _ in 0..effort.rounds(ROUNDS) {
+            quiet.push(victim.repeat_for(effort.span(QUIET)).await?.p99());
             let flood = attacker.spawn(attack.run(target.clone()));
-            tokio::time::sleep(LEAD).await;
-            let served = victim.repeat_for(FLOODED).await;
+            tokio::time::sleep(effort.span(LEAD)).await;
+            let served = victim.repeat_for(effort.span(FLOODED)).await;
             flood.abort();
             let served = served?;
             flooded.push(served.p99());
@@ -120,9 +120,9 @@ fn attacker() -> anyhow::Result<Runtime> {
 }
 
 impl PatientRead {
-    /// Reads at a fixed rate, however long a read takes.
+    /// Reads at a fixed rate, independent of the duration of a read.
     async fn repeat_for(&self, span: Duration) -> anyhow::Result<Served> {
-        let connection = self.door.connect_from(VICTIM).await?;
+        let connection = self.client.connect_from(VICTIM).await?;
         let mut served = Served {
             latencies: Histogram::new_with_bounds(1, 60_000_000, 3).context("a histogram")?,
             refused: 0,

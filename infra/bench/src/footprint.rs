@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::Place;
 use super::figures::Figures;
+use super::place::Place;
 use stack::process::ProcessId;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -57,7 +57,7 @@ pub(super) fn resident(pid: Option<i32>) -> anyhow::Result<f64> {
         .context("the process does not run")?;
     let bytes = process
         .resident_bytes()
-        .context("/proc does not tell its memory")?;
+        .context("/proc does not show its memory")?;
     number(bytes)
 }
 

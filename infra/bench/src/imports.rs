@@ -1,5 +1,5 @@
-//! How fast a whole Synthea record goes in. The peer stores the same number of rows of the same
-//! size in the same server, in the clear and without an audit trail: what durability alone costs.
+//! The rate at which a whole Synthea record is imported. The peer stores the same number of rows of the same
+//! size in the same server, in the clear and without an audit trail: the cost of durability alone.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -9,8 +9,9 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::bail;
 
-use super::Place;
+use super::effort::Effort;
 use super::figures::Figures;
+use super::place::Place;
 use import::expand;
 use progress::Progress;
 use stack::server::DATABASE;
@@ -20,23 +21,34 @@ const ROWS: u64 = 100;
 /// About the size of one Synthea resource.
 const BYTES: usize = 1500;
 
-pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
+pub(super) async fn measure(
+    place: &Place,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let importer = stack::importer(place.stack.home(), None, Progress::hidden())?.afresh(true);
-    let files = expand(&[place.data.join("whole")])?;
-    let file = files.first().context("tests/data/whole is empty")?;
-    let first = importer.import(file).await?;
+    let file = if effort.is_brief() {
+        place.small_bundle()?
+    } else {
+        let whole = expand(&[place.data.join("whole")])?;
+        whole
+            .into_iter()
+            .next()
+            .context("tests/data/whole is empty")?
+    };
+    let first = importer.import(&file).await?;
     let amount = first.total_sent();
     let rate = number(amount) / first.seconds;
     let plain = number(amount) / plain_inserts(place, amount)?;
     let peer = ("plain rows, same size, same transactions", plain);
     figures.add("import of a whole record", rate, "resources/s", peer);
-    let again = importer.import(file).await?;
+    let again = importer.import(&file).await?;
     let rate = number(again.total_sent()) / again.seconds;
     figures.add("import of what is there already", rate, "resources/s", peer);
     Ok(())
 }
 
-/// Seconds that the server's own client needs for as many rows.
+/// Seconds in which the server's own client inserts `amount` rows.
 pub(super) fn plain_inserts(place: &Place, amount: u64) -> anyhow::Result<f64> {
     let mut sql = String::from(
         "CREATE TABLE plain_rows (id INT PRIMARY KEY AUTO_INCREMENT, body MEDIUMTEXT);\n",
@@ -61,7 +73,7 @@ pub(super) fn plain_inserts(place: &Place, amount: u64) -> anyhow::Result<f64> {
     Ok(seconds)
 }
 
-/// Seconds that the server's own client needs to read a column of a table.
+/// Seconds in which the server's own client reads a column of a table.
 pub(super) fn read_column(place: &Place, table: &str, column: &str) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let sql = format!("SELECT {column} FROM {table}");

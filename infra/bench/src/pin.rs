@@ -1,4 +1,4 @@
-//! Who runs on which core. What is measured has the first one; load and origin share the second.
+//! The cores: the measured proxy has the first one, load and origin share the second.
 
 use std::fs;
 use std::process::Command;
@@ -11,18 +11,18 @@ pub(super) const MEASURED: &str = "0";
 /// The core of load and origin.
 pub(super) const LOAD: &str = "1";
 
-/// Before everything else that runs on the machine, where this user may ask for that.
+/// Niceness of the benchmark, ahead of other processes, where this user may set it.
 const NICENESS: &str = "-15";
 
-/// Where the kernel groups processes by session, niceness counts only within one; this is the
-/// niceness of the group.
+/// The niceness of this session: where the kernel groups processes by session, a process's niceness counts only within
+/// its group.
 const GROUP: &str = "/proc/self/autogroup";
 
-/// As long as it lives, what was started from here goes before other sessions.
+/// Precedence of this session over others; given up when dropped.
 pub(super) struct Precedence(());
 
 impl Precedence {
-    /// Without the rights for it, nothing changes.
+    /// Takes precedence, where this user may.
     pub(super) fn take() -> Self {
         let _ = fs::write(GROUP, NICENESS);
         Self(())
@@ -35,12 +35,12 @@ impl Drop for Precedence {
     }
 }
 
-/// What stands before a command so that it runs on a core.
+/// The arguments before a command that pin it to a core.
 pub(super) fn prefix(core: &str) -> [&str; 6] {
     ["nice", "-n", NICENESS, "taskset", "--cpu-list", core]
 }
 
-/// A command that runs on a core.
+/// A command that is pinned to a core.
 pub(super) fn command(core: &str) -> Command {
     let [program, arguments @ ..] = prefix(core);
     let mut command = Command::new(program);
@@ -68,12 +68,12 @@ where
 fn move_this_thread() -> anyhow::Result<()> {
     let taskset = ["taskset", "--cpu-list", "--pid", LOAD];
     for_this_thread(&taskset).context("taskset cannot be started")?;
-    // Without the rights for it, the load has the priority that it has.
+    // A user without the right keeps the default priority.
     let _ = for_this_thread(&["renice", "-n", NICENESS, "-p"]);
     Ok(())
 }
 
-/// Lets everything else on the machine run before this thread.
+/// Gives this thread the lowest priority.
 pub(super) fn yield_this_thread() -> anyhow::Result<()> {
     for_this_thread(&["renice", "-n", "19", "-p"])
 }

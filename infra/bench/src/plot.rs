@@ -1,4 +1,4 @@
-//! The loads as pictures.
+//! Plots of the loads.
 
 use std::path::Path;
 
@@ -66,7 +66,7 @@ fn draw_rates(loads: &[Load], path: &Path) -> Drawn {
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption("answers per second", ("sans-serif", 22))
+        .caption("responses per second", ("sans-serif", 22))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(60)
@@ -75,7 +75,7 @@ fn draw_rates(loads: &[Load], path: &Path) -> Drawn {
         .configure_mesh()
         .disable_x_mesh()
         .disable_x_axis()
-        .y_desc("answers/s")
+        .y_desc("responses/s")
         .draw()?;
     for (number, load) in loads.iter().enumerate() {
         let left = i32::try_from(number)?;

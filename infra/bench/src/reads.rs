@@ -1,21 +1,31 @@
-//! Reads of one Patient through web, app and database, at 1 and 32 connections. The peers take part
-//! of the same way: `/fhir/metadata` ends in app and touches no database, `/healthz` ends in web.
+//! Reads of one Patient through web, app and database, at 1 and 32 connections. The peers are requests that end
+//! earlier: `/fhir/metadata` in app, without the database, and `/healthz` in web.
 
-use super::PatientRead;
-use super::Place;
-use super::figures::Figures;
+use std::time::Duration;
+
 use super::closed_loop::Load;
+use super::effort::Effort;
+use super::figures::Figures;
+use super::place::PatientRead;
+use super::place::Place;
 
-pub(super) async fn measure(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
+/// Duration of each load.
+const SPAN: Duration = Duration::from_secs(6);
+
+pub(super) async fn measure(
+    place: &Place,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let PatientRead {
-        door,
+        client,
         path: patient,
         token,
     } = place.patient_read().await?;
     for connections in [1, 32] {
         let load = |name: &'static str, path: &str| {
-            let (path, door, token) = (path.to_owned(), &door, token.as_str());
-            async move { Load::run(name, door, &path, token, connections).await }
+            let (path, client, token) = (path.to_owned(), &client, token.as_str());
+            async move { Load::run(name, client, &path, token, connections, effort.span(SPAN)).await }
         };
         let whole = load("one Patient", &patient).await?;
         let app = load("/fhir/metadata", "/fhir/metadata").await?;

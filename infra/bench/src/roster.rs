@@ -22,24 +22,25 @@ use serde_json::json;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::Place;
+use super::effort::Effort;
 use super::figures::Figures;
 use super::figures::median;
 use super::imports;
-use stack::Accounts;
+use super::place::Place;
 use https_client::HttpsClient;
-use progress::Progress;
 use https_client::issue_token;
+use progress::Progress;
+use stack::Accounts;
 
 /// Patients in one transaction.
 const CHUNK: usize = 100;
-/// Transactions at once.
+/// Transactions in flight.
 const WRITERS: usize = 8;
-/// Searches of which the median is taken.
+/// Number of searches, of which the median counts.
 const SEARCHES: usize = 200;
-/// The longest time until a roster is there.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// The longest time until another instance shows a patient.
+/// Upper bound of the time until a roster is built.
+const TIMEOUT: Duration = Duration::from_mins(5);
+/// Upper bound of the time until another instance finds a patient.
 const SEEN: Duration = Duration::from_secs(10);
 
 const FAMILIES: [&str; 12] = [
@@ -60,7 +61,7 @@ const GIVEN: [&str; 10] = [
     "Ana", "Björn", "Chidi", "Dolores", "Émile", "Fatima", "Grace", "Hiro", "Ingrid", "José",
 ];
 
-/// What to measure with.
+/// The sizes to measure.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Sizes {
     /// `roster`: the numbers of patients, ascending
@@ -68,19 +69,30 @@ pub(super) struct Sizes {
     patients: Vec<usize>,
 }
 
+impl Sizes {
+    fn of(&self, effort: Effort) -> Vec<usize> {
+        if effort.is_brief() {
+            vec![CHUNK]
+        } else {
+            self.patients.clone()
+        }
+    }
+}
+
 /// A client of the stack.
 struct Client {
-    door: HttpsClient,
+    client: HttpsClient,
     token: String,
 }
 
 pub(super) async fn measure(
     place: &mut Place,
     sizes: &Sizes,
+    effort: Effort,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let mut stored = 0;
-    for wanted in &sizes.patients {
+    for wanted in &sizes.of(effort) {
         let added = wanted.saturating_sub(stored);
         ensure!(added > 0, "--patients takes ascending numbers");
         let client = Client::of(place).await?;
@@ -92,13 +104,18 @@ pub(super) async fn measure(
         let plain = number(added) / imports::plain_inserts(place, amount)?;
         let peer = ("plain rows, same size, same transactions", plain);
         figures.add(&format!("new patients, up to {stored}"), rate, "/s", peer);
-        cold(place, stored, figures).await?;
+        cold(place, stored, effort, figures).await?;
     }
-    another_instance(place, figures).await
+    another_instance(place, effort, figures).await
 }
 
-/// The first page after a start of app, and what follows it.
-async fn cold(place: &mut Place, patients: usize, figures: &mut Figures) -> anyhow::Result<()> {
+/// The first page after a start of app, and the requests after it.
+async fn cold(
+    place: &mut Place,
+    patients: usize,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let read = imports::read_column(place, "demographics", "roster_entry")?;
     place.stack.stop("app").await?;
     place.stack.start("app").await?;
@@ -118,27 +135,34 @@ async fn cold(place: &mut Place, patients: usize, figures: &mut Figures) -> anyh
         "bytes",
         ("the design's bound", 450.0),
     );
-    let page = client.median(|round| client.page(round)).await?;
-    let search = client.median(|round| client.prefix(round)).await?;
+    let searches = effort.rounds(SEARCHES);
+    let page = client.median(searches, |round| client.page(round)).await?;
+    let search = client
+        .median(searches, |round| client.prefix(round))
+        .await?;
     let id = client.any_patient().await?;
-    let peer = client.median(|_| client.get(&id)).await?;
+    let peer = client.median(searches, |_| client.get(&id)).await?;
     for (name, own) in [("first page", page), ("search by a prefix", search)] {
         figures.add(&what(name), own, "ms", ("one Patient", peer));
     }
     Ok(())
 }
 
-/// Until a second instance finds what the first one has stored.
-async fn another_instance(place: &Place, figures: &mut Figures) -> anyhow::Result<()> {
-    let beside = place.stack.start_beside(&place.binaries).await?;
+/// The time until a second instance finds a patient that the first one stored.
+async fn another_instance(
+    place: &Place,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let beside = place.stack.start_second_instance(&place.binaries).await?;
     let here = Client::of(place).await?;
     let there = Client {
-        door: beside.status().client()?,
+        client: beside.status().client()?,
         token: here.token.clone(),
     };
     there.await_list().await?;
     let (mut seen, mut own) = (Vec::new(), Vec::new());
-    for round in 0..20 {
+    for round in 0..effort.rounds(20) {
         let family = format!("Sighted{round}x{}", std::process::id());
         let begun = Instant::now();
         here.put(&[patient(&family, round)]).await?;
@@ -159,7 +183,7 @@ async fn another_instance(place: &Place, figures: &mut Figures) -> anyhow::Resul
     Ok(())
 }
 
-/// Stores new patients, in transactions of many, several at once.
+/// Stores new patients in transactions, several of them at a time.
 async fn store(client: &Client, first: usize, amount: usize) -> anyhow::Result<()> {
     let progress = Progress::shown().step(&format!("storing {amount} patients"));
     let next = std::sync::atomic::AtomicUsize::new(0);
@@ -205,9 +229,10 @@ fn patient(family: &str, number: usize) -> Value {
 impl Client {
     async fn of(place: &Place) -> anyhow::Result<Self> {
         let accounts = Accounts::read(place.stack.home())?.context("the stack has no accounts")?;
-        let door = place.stack.status()?.client()?;
-        let token = issue_token(&door, &accounts.person("clinician", None)?.credentials()).await?;
-        Ok(Self { door, token })
+        let client = place.stack.status()?.client()?;
+        let token =
+            issue_token(&client, &accounts.person("clinician", None)?.credentials()).await?;
+        Ok(Self { client, token })
     }
 
     async fn send(&self, path: &str, kind: &str, body: String) -> anyhow::Result<Response<Bytes>> {
@@ -217,7 +242,7 @@ impl Client {
             Request::post(path).header(header::CONTENT_TYPE, kind)
         };
         let request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
-        self.door.send(request.body(Bytes::from(body))?).await
+        self.client.send(request.body(Bytes::from(body))?).await
     }
 
     async fn put(&self, patients: &[Value]) -> anyhow::Result<()> {
@@ -231,8 +256,8 @@ impl Client {
             .collect();
         let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
         let kind = "application/fhir+json";
-        let answer = self.send("/fhir", kind, bundle.to_string()).await?;
-        ensure!(answer.status() == StatusCode::OK, "{answer:?}");
+        let response = self.send("/fhir", kind, bundle.to_string()).await?;
+        ensure!(response.status() == StatusCode::OK, "{response:?}");
         Ok(())
     }
 
@@ -244,15 +269,15 @@ impl Client {
         self.send("/fhir/Patient/_search", kind, form).await
     }
 
-    /// Returns once the list of patients is there.
+    /// Waits until the list of patients is available.
     async fn await_list(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
-            let answer = self.page(0).await?;
-            match answer.status() {
+            let response = self.page(0).await?;
+            match response.status() {
                 StatusCode::OK => return Ok(()),
-                StatusCode::SERVICE_UNAVAILABLE if begun.elapsed() < PATIENCE => {}
-                _ => bail!("the list of patients is not there: {answer:?}"),
+                StatusCode::SERVICE_UNAVAILABLE if begun.elapsed() < TIMEOUT => {}
+                _ => bail!("the list of patients is not available: {response:?}"),
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -286,16 +311,20 @@ impl Client {
         Ok(format!("/fhir/Patient/{}", id.context("a patient")?))
     }
 
-    /// The median time of an answer over one connection, in milliseconds.
-    async fn median<'c, F>(&'c self, mut ask: impl FnMut(usize) -> F) -> anyhow::Result<f64>
+    /// The median latency over one connection, in milliseconds.
+    async fn median<'c, F>(
+        &'c self,
+        searches: usize,
+        mut ask: impl FnMut(usize) -> F,
+    ) -> anyhow::Result<f64>
     where
         F: Future<Output = anyhow::Result<Response<Bytes>>> + 'c,
     {
-        let mut times = Vec::with_capacity(SEARCHES);
-        for round in 0..SEARCHES {
+        let mut times = Vec::with_capacity(searches);
+        for round in 0..searches {
             let begun = Instant::now();
-            let answer = ask(round).await?;
-            ensure!(answer.status() == StatusCode::OK, "{answer:?}");
+            let response = ask(round).await?;
+            ensure!(response.status() == StatusCode::OK, "{response:?}");
             times.push(begun.elapsed().as_secs_f64() * 1e3);
         }
         median(&times).context("nothing was measured")

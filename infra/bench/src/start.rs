@@ -5,16 +5,21 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use super::Place;
+use super::effort::Effort;
 use super::figures::Figures;
+use super::place::Place;
 
-/// The median of so many starts.
+/// Number of starts, of which the median counts.
 const STARTS: usize = 5;
 
-pub(super) async fn measure(place: &mut Place, figures: &mut Figures) -> anyhow::Result<()> {
+pub(super) async fn measure(
+    place: &mut Place,
+    effort: Effort,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let mut whole = Vec::new();
     let mut database = Vec::new();
-    for _ in 0..STARTS {
+    for _ in 0..effort.rounds(STARTS) {
         place.stack.down().await?;
         let begun = Instant::now();
         place.stack.start_all().await?;

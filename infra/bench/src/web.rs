@@ -1,15 +1,14 @@
-//! `cargo stack bench web`: the edge beside nginx, HAProxy, Envoy and Caddy, each set up for the same
-//! work: TLS 1.3 with a P-256 certificate, HTTP/1.1 over kept connections of mutual TLS to an origin
-//! that answers 1 KiB, an access log in a file, one worker. Only web has policies on.
+//! `cargo stack bench web`: web beside nginx and HAProxy, each configured for the same work: TLS 1.3 with a P-256
+//! certificate, HTTP/1.1 over kept connections of mutual TLS to an origin whose responses have 1 KiB, an access log in
+//! a file, one worker. Only web has policies on.
 //!
-//! What is measured has a core of its own; load and origin share the other one. They cost about as
-//! much per request as a proxy does, so the rate that is reached says less than the CPU time that it
-//! took: the latter is what is compared. Rounds interleave the contenders, so that whatever else the
-//! machine does hits all of them; a ratio is the median of the rounds' ratios.
+//! The proxy that is measured has one core; load and origin share another. They cost about as much per request as a
+//! proxy does, so that the rate says less than the CPU time: the latter is compared. Rounds interleave the proxies, so
+//! that other work of the machine hits all of them; a ratio is the median of the rounds' ratios.
 
-mod contenders;
 mod peers;
 mod plot;
+mod proxies;
 mod results;
 mod running;
 mod saturated;
@@ -25,18 +24,17 @@ use load::Client;
 use load::Group;
 use load::Protocol;
 
-use super::median;
+use super::effort::Effort;
 use super::pin;
-use super::short;
 use progress::Progress;
 use stack::StopSignals;
 
-use contenders::Site;
+use proxies::Site;
 use results::Figure;
 use results::Results;
 use running::Running;
 
-/// What is asked for: a route of ours that is open to everyone.
+/// The requested path: a route that needs no authentication.
 const PATH: &str = "/fhir/metadata";
 
 /// The part of the slowest's rate at which latency is taken.
@@ -49,7 +47,7 @@ pub(super) struct Options {
     /// web: about how long each load lasts
     #[arg(long, env = "STACK_BENCH_SECONDS", default_value_t = 4)]
     seconds: u16,
-    /// web: how often each contender has its turn
+    /// web: how often each proxy has its turn
     #[arg(long, env = "STACK_BENCH_ROUNDS", default_value_t = 5)]
     rounds: u16,
     /// web: beside these alone [default: all]
@@ -58,6 +56,9 @@ pub(super) struct Options {
     /// web: these measurements alone [default: all]
     #[arg(long, value_delimiter = ',', value_name = "WHAT", value_parser = ["h1", "h2", "handshakes", "latency"])]
     what: Vec<String>,
+    /// web: beside no other proxy
+    #[arg(long, conflicts_with = "beside")]
+    alone: bool,
     /// web: another build of web to measure beside this one
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -68,23 +69,43 @@ impl Options {
         self.what.is_empty() || self.what.iter().any(|wanted| wanted == what)
     }
 
+    /// The same, or the shortest form of it: one round, and no other proxy.
+    fn with(&self, effort: Effort) -> Self {
+        let mut options = self.clone();
+        if effort.is_brief() {
+            options.seconds = 1;
+            options.rounds = 1;
+            options.alone = true;
+        }
+        options
+    }
+
+    fn measures_beside(&self, peer: &str) -> bool {
+        !self.alone && (self.beside.is_empty() || self.beside.iter().any(|wanted| wanted == peer))
+    }
+
     fn length(&self) -> Duration {
         Duration::from_secs(self.seconds.max(1).into())
     }
 }
 
 /// Measures, writes table, numbers and plots, and returns the table.
-pub(super) async fn measure(output: &Path, options: &Options) -> anyhow::Result<String> {
+pub(super) async fn measure(
+    output: &Path,
+    options: &Options,
+    effort: Effort,
+) -> anyhow::Result<String> {
+    let options = &options.with(effort);
     let mut signals = StopSignals::listen()?;
     let site = Site::prepare(&output.join("web"), options.baseline.as_deref())?;
-    let (contenders, missing) = contenders::all(&site, &options.beside)?;
+    let (proxies, missing) = proxies::all(&site, options)?;
     let _precedence = pin::Precedence::take();
     let _origin = Running::origin(&site).await?;
     let mut running = Vec::new();
-    for contender in contenders {
-        running.push(Running::start(contender, &site).await?);
+    for proxy in proxies {
+        running.push(Running::start(proxy, &site).await?);
     }
-    let mut results = Results::new(running.iter().map(|it| &it.contender), missing, options);
+    let mut results = Results::new(running.iter().map(|it| &it.proxy), missing, options);
     let measured = tokio::select! {
         measured = rounds(&running, options, &mut results) => measured,
         () = signals.received() => Err(anyhow::anyhow!("interrupted")),
@@ -121,19 +142,19 @@ async fn rounds(
     }
     for round in 1..=options.rounds {
         let step = Progress::shown().step(&format!("round {round} of {}", options.rounds));
-        // One thing after the other, so that those who are compared follow each other closely.
+        // The proxies are measured one right after another, so that they meet the same conditions.
         for protocol in [Protocol::Http1, Protocol::Http2] {
             for one in running.iter().filter(|_| options.wants(protocol.name())) {
                 saturate(one, protocol, options, results)
                     .await
-                    .with_context(|| one.contender.title.clone())?;
+                    .with_context(|| one.proxy.title.clone())?;
             }
         }
         for group in [Group::X25519, Group::MlKem] {
             for one in running.iter().filter(|_| options.wants("handshakes")) {
                 shake_hands(one, group, options, results)
                     .await
-                    .with_context(|| one.contender.title.clone())?;
+                    .with_context(|| one.proxy.title.clone())?;
             }
         }
         step.done();
@@ -170,7 +191,7 @@ async fn shake_hands(
     options: &Options,
     results: &mut Results,
 ) -> anyhow::Result<()> {
-    if !one.contender.groups.contains(&group) {
+    if !one.proxy.groups.contains(&group) {
         return Ok(());
     }
     let client = client(one, Protocol::Http1, group)?;
@@ -192,12 +213,12 @@ async fn latencies(
 ) -> anyhow::Result<()> {
     let rates = running
         .iter()
-        .filter_map(|one| results.median(&one.contender, Figure::Rate(protocol)));
+        .filter_map(|one| results.median(&one.proxy, Figure::Rate(protocol)));
     let slowest = rates.fold(f64::INFINITY, f64::min);
     let nginx = running
         .iter()
-        .find(|one| one.contender.name == "nginx")
-        .and_then(|one| results.median(&one.contender, Figure::Rate(protocol)));
+        .find(|one| one.proxy.name == "nginx")
+        .and_then(|one| results.median(&one.proxy, Figure::Rate(protocol)));
     // Where nginx is the slowest, one rate is both.
     let slowest = Some(slowest).filter(|slowest| nginx.is_none_or(|nginx| *slowest < nginx));
     let steps = [(slowest, false), (nginx, true)];
@@ -212,7 +233,7 @@ async fn latencies(
         ));
         for _ in 0..options.rounds {
             for one in running {
-                let bears = results.median(&one.contender, Figure::Rate(protocol));
+                let bears = results.median(&one.proxy, Figure::Rate(protocol));
                 if bears.is_none_or(|bears| bears * 0.8 < rate) {
                     continue;
                 }
@@ -230,5 +251,5 @@ async fn latencies(
 }
 
 fn client(one: &Running, protocol: Protocol, group: Group) -> anyhow::Result<Client> {
-    Client::new(one.contender.port, PATH, &one.authority, protocol, group)
+    Client::new(one.proxy.port, PATH, &one.authority, protocol, group)
 }

@@ -1,5 +1,5 @@
-//! Entries in groups that one transaction carries. The grouping depends only on the file, so that a
-//! later run finds the same groups.
+//! Groups of entries, each sent as one transaction. The grouping depends only on the file, so that a later run makes
+//! the same groups.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use tokio::task::JoinHandle;
 
 use super::index::Head;
 use super::index::References;
-use super::kind::Wave;
+use super::phase::ImportPhase;
 use super::prepare::Prepared;
 use super::prepare::prepare;
 use super::source::each_item;
 
-/// A group is closed at so many entries…
+/// Upper bound of the entries in a group.
 const ENTRIES: usize = 100;
-/// …or when it would grow beyond so many bytes: half of what the front door takes.
+/// Upper bound of a group in bytes: half of the largest request body that web accepts.
 const BYTES: usize = 4 * 1024 * 1024;
 
 /// A group of entries.
@@ -27,10 +27,10 @@ pub(super) struct Chunk {
     pub(super) entries: Vec<Prepared>,
 }
 
-/// Reads the groups of one wave on a thread of its own, never far ahead of who takes them.
+/// Reads the groups of one phase on a thread of its own, which a bounded channel keeps from reading far ahead.
 pub(super) fn read(
     path: PathBuf,
-    wave: Wave,
+    phase: ImportPhase,
     names: Arc<References>,
 ) -> (impl Stream<Item = Chunk>, JoinHandle<anyhow::Result<()>>) {
     let (sender, receiver) = mpsc::channel(1);
@@ -38,10 +38,10 @@ pub(super) fn read(
         let mut grouping = Grouping::default();
         each_item(&path, &mut |item| {
             let head = Head::of(&item);
-            if let Some(kind) = head.kind().filter(|kind| kind.wave == wave)
+            if let Some(kind) = head.kind().filter(|kind| kind.phase == phase)
                 && let Some(chunk) = grouping.add(prepare(&item, &head, kind, &names))
             {
-                // Nobody takes it any more: the error that stopped them is the one to report.
+                // The receiver was dropped: the error that ended it is the one to report.
                 sender
                     .blocking_send(chunk)
                     .map_err(|_stopped| anyhow::anyhow!("stopped"))?;
@@ -70,7 +70,7 @@ struct Grouping {
 }
 
 impl Grouping {
-    /// Adds an entry; gives the group before it when it is full.
+    /// Adds an entry; returns the group before it when that one is full.
     fn add(&mut self, entry: Prepared) -> Option<Chunk> {
         let full = self.entries.len() >= ENTRIES || self.bytes + entry.json.len() > BYTES;
         let closed = if full { self.close() } else { None };
@@ -96,11 +96,11 @@ impl Grouping {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Place;
+    use crate::source::EntryPosition;
 
     fn entry(size: usize) -> Prepared {
         Prepared {
-            place: Place { entry: 0, byte: 0 },
+            place: EntryPosition { entry: 0, byte: 0 },
             kind: "Patient",
             json: "x".repeat(size),
         }

@@ -1,4 +1,4 @@
-//! What a file brings: how many resources of which types, and which `urn:uuid:` names them.
+//! The contents of a file: the number of resources of each type, and the `urn:uuid:` names of resources.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -8,13 +8,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::kind::Kind;
-use super::kind::Wave;
 use super::journal::Contents;
+use super::phase::ImportPhase;
+use super::phase::Kind;
 use super::source::Item;
 use super::source::each_item;
 
-/// The first things to know of a resource.
+/// Type, id and name of an entry.
 #[derive(Deserialize)]
 pub(super) struct Head {
     #[serde(rename = "resourceType")]
@@ -23,7 +23,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads an entry's head; what is no object at all has neither type nor id.
+    /// Reads an entry's type, id and name; what is not an object has none of them.
     pub(super) fn of(item: &Item<'_>) -> Self {
         let read = item
             .resource
@@ -34,13 +34,13 @@ impl Head {
         })
     }
 
-    /// The type, if it is one that is kept.
+    /// The type, if the stack stores it.
     pub(super) fn kind(&self) -> Option<Kind> {
         Kind::of(self.resource_type.as_deref()?)
     }
 }
 
-/// Where a `urn:uuid:` of the file leads: type and id of a kept resource.
+/// The target of a `urn:uuid:` of the file: type and id of a stored resource.
 #[derive(Debug, Default)]
 pub(super) struct References {
     targets: HashMap<Uuid, Target>,
@@ -54,7 +54,7 @@ struct Target {
 }
 
 impl References {
-    /// `Type/id` of what a reference names, if the file brings it and it is kept.
+    /// `Type/id` of the resource that a reference names, if the file has it and the stack stores its type.
     pub(super) fn resolve(&self, reference: &str) -> Option<String> {
         let uuid = urn(reference)?;
         let target = self.targets.get(&uuid)?;
@@ -79,7 +79,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Looks through a file.
+    /// Reads a file once.
     pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         let mut references = References::default();
@@ -110,7 +110,7 @@ impl Index {
         })
     }
 
-    /// How many there are of each type, those that are kept apart from those that are not.
+    /// The number of resources of each type: those that are stored, and those that are skipped.
     pub(super) fn contents(&self) -> Contents {
         let (kept, skipped) = self
             .counts
@@ -120,14 +120,14 @@ impl Index {
         Contents { kept, skipped }
     }
 
-    /// Whether anything is to be sent in a wave.
-    pub(super) fn has(&self, wave: Wave) -> bool {
+    /// Whether a phase has entries.
+    pub(super) fn has(&self, phase: ImportPhase) -> bool {
         self.counts
             .keys()
-            .any(|name| Kind::of(name).is_some_and(|kind| kind.wave == wave))
+            .any(|name| Kind::of(name).is_some_and(|kind| kind.phase == phase))
     }
 
-    /// Where the names lead.
+    /// The targets of the names.
     pub(super) fn references(&self) -> Arc<References> {
         Arc::clone(&self.references)
     }

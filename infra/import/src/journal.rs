@@ -1,5 +1,5 @@
-//! The record of what was acknowledged, one file per imported file. It holds no name and no
-//! content: names of patients' files are often the patients' names.
+//! The journal of an import: the groups that the server acknowledged, in one file per imported file. It has no file name
+//! and no content, because the names of patients' files are often the patients' names.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -14,12 +14,12 @@ use serde::Deserialize;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::kind::Wave;
+use super::phase::ImportPhase;
 
-/// Changes when groups are made differently.
+/// Names the grouping; another grouping makes a journal void.
 const PLAN: &str = "100 entries, 4 MiB";
 
-/// What was acknowledged of one file.
+/// The acknowledged groups of one file.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -29,9 +29,9 @@ pub(super) struct Journal {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
     plan: String,
-    /// Per account, since each organization has its own copy; then per wave.
+    /// By account, since each organization has a copy of its own; then by phase.
     acknowledged: BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>,
-    /// Per account: what was in the file, once all of it was acknowledged.
+    /// By account: the contents of the file, once all of it was acknowledged.
     #[serde(default)]
     complete: BTreeMap<String, Contents>,
     #[serde(skip)]
@@ -46,7 +46,7 @@ pub(super) struct Contents {
 }
 
 impl Journal {
-    /// Opens the record of a file, or begins one.
+    /// Opens the journal of a file, or creates it.
     pub(super) fn open(
         folder: &Path,
         print: &str,
@@ -74,16 +74,16 @@ impl Journal {
         Ok(Self { path, record })
     }
 
-    /// The groups of a wave that were acknowledged before.
-    pub(super) fn acknowledged(&self, wave: Wave) -> BTreeSet<u32> {
-        let waves = self.record.acknowledged.get(&self.record.account);
-        waves
-            .and_then(|waves| waves.get(wave.word()))
+    /// The groups of a phase that earlier runs acknowledged.
+    pub(super) fn acknowledged(&self, phase: ImportPhase) -> BTreeSet<u32> {
+        let phases = self.record.acknowledged.get(&self.record.account);
+        phases
+            .and_then(|phases| phases.get(phase.word()))
             .cloned()
             .unwrap_or_default()
     }
 
-    /// What the file holds, if all of it was acknowledged before.
+    /// The contents of the file, if all of it was acknowledged.
     pub(super) fn complete(&self) -> Option<&Contents> {
         self.record.complete.get(&self.record.account)
     }
@@ -97,14 +97,14 @@ impl Journal {
     }
 
     /// Records a group as acknowledged.
-    pub(super) fn acknowledge(&mut self, wave: Wave, chunk: u32) -> anyhow::Result<()> {
-        let waves = self
+    pub(super) fn acknowledge(&mut self, phase: ImportPhase, chunk: u32) -> anyhow::Result<()> {
+        let phases = self
             .record
             .acknowledged
             .entry(self.record.account.clone())
             .or_default();
-        if !waves
-            .entry(wave.word().to_owned())
+        if !phases
+            .entry(phase.word().to_owned())
             .or_default()
             .insert(chunk)
         {
@@ -114,7 +114,7 @@ impl Journal {
     }
 
     fn write(&self) -> anyhow::Result<()> {
-        let json = serde_json::to_vec(&self.record).context("the import's record")?;
+        let json = serde_json::to_vec(&self.record).context("the journal in JSON")?;
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let write = || -> std::io::Result<()> {
             // Mode 0600, and renamed when whole: a journal is either the old one or the new one.
@@ -132,16 +132,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_account_imported_is_not_taken_for_anothers() {
+    fn a_group_that_one_account_imported_is_not_acknowledged_for_another() {
         let folder = tempfile::tempdir().unwrap();
         let open = |account, afresh| Journal::open(folder.path(), "ab12", account, afresh).unwrap();
-        open("a@x", false).acknowledge(Wave::Charts, 3).unwrap();
+        open("a@x", false)
+            .acknowledge(ImportPhase::Charts, 3)
+            .unwrap();
         assert_eq!(
-            open("a@x", false).acknowledged(Wave::Charts),
+            open("a@x", false).acknowledged(ImportPhase::Charts),
             BTreeSet::from([3])
         );
-        assert!(open("a@x", false).acknowledged(Wave::Patients).is_empty());
-        assert!(open("b@x", false).acknowledged(Wave::Charts).is_empty());
-        assert!(open("a@x", true).acknowledged(Wave::Charts).is_empty());
+        assert!(
+            open("a@x", false)
+                .acknowledged(ImportPhase::Patients)
+                .is_empty()
+        );
+        assert!(
+            open("b@x", false)
+                .acknowledged(ImportPhase::Charts)
+                .is_empty()
+        );
+        assert!(
+            open("a@x", true)
+                .acknowledged(ImportPhase::Charts)
+                .is_empty()
+        );
     }
 }

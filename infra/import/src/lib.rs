@@ -1,16 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-//! FHIR R4 bundles through the front door: streamed, resumable, each resource under the id it came
-//! with.
-//!
-//! A file is read several times instead of being held: once for its fingerprint, once to learn
-//! which ids it brings, then once per wave (directory, patients, everything else), so that a
-//! patient is always there before what belongs to them.
-
 mod chunk;
 mod index;
-mod kind;
 mod journal;
+mod phase;
 mod prepare;
 mod report;
 mod send;
@@ -32,16 +25,16 @@ use progress::Progress;
 
 use chunk::Chunk;
 use index::Index;
-use kind::Wave;
 use journal::Journal;
+use phase::ImportPhase;
 use send::Outcome;
 use send::Sender;
 
 pub use report::Refusal;
 pub use report::Report;
-pub use source::Place;
+pub use source::EntryPosition;
 
-/// So many requests are under way at once.
+/// Number of requests in flight.
 const IN_FLIGHT: usize = 4;
 
 /// Imports files into one organization of a running stack.
@@ -73,18 +66,18 @@ impl Importer {
         }
     }
 
-    /// Sends everything again, also what is recorded as acknowledged.
+    /// Sends everything again, including what the journal has as acknowledged.
     #[must_use]
     pub fn afresh(mut self, afresh: bool) -> Self {
         self.afresh = afresh;
         self
     }
 
-    /// Imports one file. What was acknowledged in an earlier run is not sent again.
+    /// Imports one file. What the journal has as acknowledged is not sent again.
     ///
     /// # Errors
-    /// When the file cannot be read to its end, or the stack stays away longer than is waited for.
-    /// Refused entries are no error here: the report lists them.
+    /// When the file cannot be read to its end, or the stack is unavailable for longer than five minutes. A refused entry
+    /// is not an error: the report lists it.
     pub async fn import(&self, file: &Path) -> anyhow::Result<Report> {
         let begun = Instant::now();
         let path = file.to_path_buf();
@@ -93,17 +86,15 @@ impl Importer {
         if let Some(contents) = journal.complete() {
             return Ok(Report::already(contents.clone()));
         }
-        let step = self
-            .progress
-            .step(&format!("looking through {}", file.display()));
+        let step = self.progress.step(&format!("reading {}", file.display()));
         let path = file.to_path_buf();
         let index = aside(move || Index::of(&path)).await?;
         drop(step);
         let contents = index.contents();
         let mut report = Report::skipping(contents.skipped.clone());
         let bar = self.progress.bar(contents.kept.values().sum(), "resources");
-        for wave in Wave::ALL {
-            self.import_wave(file, wave, &index, &mut journal, &mut report, &bar)
+        for phase in ImportPhase::ALL {
+            self.import_phase(file, phase, &index, &mut journal, &mut report, &bar)
                 .await?;
         }
         if report.refused.is_empty() {
@@ -114,34 +105,34 @@ impl Importer {
         Ok(report)
     }
 
-    async fn import_wave(
+    async fn import_phase(
         &self,
         file: &Path,
-        wave: Wave,
+        phase: ImportPhase,
         index: &Index,
         journal: &mut Journal,
         report: &mut Report,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        if !index.has(wave) {
+        if !index.has(phase) {
             return Ok(());
         }
-        let (chunks, reading) = chunk::read(file.to_path_buf(), wave, index.references());
-        let already = journal.acknowledged(wave);
-        let answers = chunks.map(|chunk| {
+        let (chunks, reading) = chunk::read(file.to_path_buf(), phase, index.references());
+        let already = journal.acknowledged(phase);
+        let responses = chunks.map(|chunk| {
             let known = already.contains(&chunk.number);
             async move { self.import_chunk(chunk, known, bar).await }
         });
-        let mut answers = std::pin::pin!(answers.buffer_unordered(IN_FLIGHT));
-        while let Some(answer) = answers.next().await {
-            let answer = answer?;
-            bar.inc(answer.entries);
-            if answer.refusals.is_empty() {
-                journal.acknowledge(wave, answer.chunk)?;
+        let mut responses = std::pin::pin!(responses.buffer_unordered(IN_FLIGHT));
+        while let Some(response) = responses.next().await {
+            let response = response?;
+            bar.inc(response.entries);
+            if response.refusals.is_empty() {
+                journal.acknowledge(phase, response.chunk)?;
             }
-            report.count(answer);
+            report.count(response);
         }
-        reading.await.context("reading the file was cut short")?
+        reading.await.context("reading the file was cancelled")?
     }
 
     async fn import_chunk(
@@ -159,13 +150,13 @@ impl Importer {
     }
 }
 
-/// Runs what blocks on a thread of its own.
+/// Runs blocking work on a thread of its own.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .context("reading the file was cut short")?
+        .context("reading the file was cancelled")?
 }
 
 /// The id of the first Patient in a file.
@@ -181,13 +172,13 @@ pub fn first_patient(file: &Path) -> anyhow::Result<String> {
         }
         Ok(())
     })?;
-    found.with_context(|| format!("{} brings no patient", file.display()))
+    found.with_context(|| format!("{} has no Patient", file.display()))
 }
 
-/// The files meant by what was named on the command line: a folder stands for the bundles in it.
+/// The files of the paths on the command line: a folder stands for the Bundles in it.
 ///
 /// # Errors
-/// When one is not there, or a folder holds none.
+/// When one does not exist, or a folder has no Bundle.
 pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
@@ -203,7 +194,7 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             .map(|entry| entry.path())
             .filter(|path| source::Format::of(path).is_ok())
             .collect();
-        anyhow::ensure!(!found.is_empty(), "{} holds no bundle", path.display());
+        anyhow::ensure!(!found.is_empty(), "{} has no Bundle", path.display());
         found.sort();
         files.extend(found);
     }

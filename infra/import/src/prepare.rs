@@ -1,5 +1,5 @@
-//! From an entry of a file to an entry of a transaction: `PUT Type/id`, references resolved,
-//! everything else as it came.
+//! The entry of a transaction that is made of an entry of a file: `PUT Type/id`, with references to the file resolved and
+//! everything else unchanged.
 
 use serde_json::Value;
 use serde_json::json;
@@ -8,26 +8,26 @@ use serde_json::value::RawValue;
 use super::index::Head;
 use super::index::References;
 use super::index::urn;
-use super::kind::Kind;
+use super::phase::Kind;
+use super::source::EntryPosition;
 use super::source::Item;
-use super::source::Place;
 
 /// An entry that is ready to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct Prepared {
-    pub(super) place: Place,
+    pub(super) place: EntryPosition,
     pub(super) kind: &'static str,
     pub(super) json: String,
 }
 
-/// Prepares an entry of a kept type.
+/// Prepares an entry of a stored type.
 pub(super) fn prepare(item: &Item<'_>, head: &Head, kind: Kind, names: &References) -> Prepared {
     let urn_id = item
         .full_url
         .as_deref()
         .and_then(urn)
         .map(|uuid| uuid.to_string());
-    // Without any id the address ends in a slash, and the server says what it thinks of that.
+    // Without any id the URL ends in a slash, which the server refuses with a reason.
     let id = head.id.clone().or(urn_id).unwrap_or_default();
     let text = item.resource.map_or("null", RawValue::get);
     let resource = if head.id.is_none() || text.contains("urn:uuid:") {
@@ -40,8 +40,8 @@ pub(super) fn prepare(item: &Item<'_>, head: &Head, kind: Kind, names: &Referenc
         text.to_owned()
     };
     let request = json!({"method": "PUT", "url": format!("{}/{id}", kind.name)});
-    // A server's address is not sent: it would make relative references those of that server, while
-    // here every resource keeps its id and so becomes this server's own.
+    // The fullUrl is not sent: with another server's URL there, relative references would name that server's
+    // resources, while every resource keeps its id here.
     let full_url = item
         .full_url
         .as_deref()
@@ -98,7 +98,7 @@ mod tests {
     fn prepared(resource: &str, names: &References) -> Value {
         let raw: Box<RawValue> = serde_json::from_str(resource).unwrap();
         let item = Item {
-            place: Place { entry: 0, byte: 0 },
+            place: EntryPosition { entry: 0, byte: 0 },
             full_url: Some(format!("urn:uuid:{B}").into()),
             resource: Some(&raw),
         };

@@ -1,13 +1,13 @@
-//! What an import came to.
+//! The report of an import.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::journal::Contents;
 use super::send::Outcome;
-use super::source::Place;
+use super::source::EntryPosition;
 
-/// What became of one file.
+/// The results of one file.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Sent and acknowledged in this run, by type.
@@ -18,18 +18,18 @@ pub struct Report {
     pub skipped: BTreeMap<String, u64>,
     /// What the server refused, with its reasons.
     pub refused: Vec<Refusal>,
-    /// How long it took.
+    /// Duration, in seconds.
     pub seconds: f64,
 }
 
 /// An entry that the server refused.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// Where it stands in the file.
-    pub place: Place,
+    /// Its position in the file.
+    pub place: EntryPosition,
     /// Its type.
     pub kind: &'static str,
-    /// The server's `OperationOutcome`, in words.
+    /// The issues of the server's `OperationOutcome`.
     pub reason: String,
 }
 
@@ -41,7 +41,7 @@ impl Report {
         }
     }
 
-    /// Of a file that was imported before as a whole.
+    /// The report of a file that an earlier run imported completely.
     pub(super) fn already(contents: Contents) -> Self {
         Self {
             already: contents.kept,
@@ -61,7 +61,7 @@ impl Report {
         self.refused.extend(outcome.refusals);
     }
 
-    /// Adds what became of another file.
+    /// Adds the results of another file.
     pub fn add(&mut self, other: Self) {
         let pairs = [
             (&mut self.sent, other.sent),
@@ -77,13 +77,13 @@ impl Report {
         self.seconds += other.seconds;
     }
 
-    /// How many resources were sent and acknowledged.
+    /// The number of resources that were sent and acknowledged.
     #[must_use]
     pub fn total_sent(&self) -> u64 {
         self.sent.values().sum()
     }
 
-    /// Whether nothing new was in the file.
+    /// Whether the file had nothing new.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sent.is_empty() && self.refused.is_empty()

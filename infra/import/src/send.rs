@@ -1,5 +1,5 @@
-//! Sending one group: retried while the stack is away, split when it is refused, so that only what
-//! is really wrong stays out.
+//! Sends one group: again while the stack is unavailable, and in halves when it is refused, so that only the entries at
+//! fault are left out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,12 +24,14 @@ use super::chunk::Chunk;
 use super::prepare::Prepared;
 use super::report::Refusal;
 
-/// So long a stack may be away before the import gives up; it resumes where it was.
-const ENDURANCE: Duration = Duration::from_mins(5);
+/// Time that the stack may be unavailable before the import ends; a later run resumes.
+const OUTAGE_LIMIT: Duration = Duration::from_mins(5);
+/// Pause before the first retry; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Upper bound of the pause between retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What became of a group.
+/// The results of a group.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) chunk: u32,
@@ -40,7 +42,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// A group that an earlier run has sent.
+    /// The results of a group that an earlier run sent.
     pub(super) fn already(chunk: &Chunk) -> Self {
         let mut outcome = Self::none(chunk);
         outcome.already = true;
@@ -65,7 +67,7 @@ impl Outcome {
     }
 }
 
-/// Sends groups as one person.
+/// Sends groups with the token of one account.
 #[derive(Debug)]
 pub(super) struct Sender {
     client: HttpsClient,
@@ -82,29 +84,28 @@ impl Sender {
         }
     }
 
-    /// Sends a group as a transaction. One that is refused is halved until the entries that are at
-    /// fault stand alone.
+    /// Sends a group as a transaction. A refused one is halved until each entry at fault is alone.
     pub(super) async fn send(&self, chunk: Chunk, say: &Say<'_>) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome::none(&chunk);
         let mut rest: Vec<&[Prepared]> = vec![&chunk.entries];
         while let Some(entries) = rest.pop() {
-            let answer = self.transact(entries, say).await?;
-            let status = answer.status();
+            let response = self.transact(entries, say).await?;
+            let status = response.status();
             match (status, entries) {
                 (status, entries) if status.is_success() => outcome.accept(entries),
                 (status, [entry]) if is_refusal(status) => outcome.refusals.push(Refusal {
                     place: entry.place,
                     kind: entry.kind,
-                    reason: reason(&answer),
+                    reason: reason(&response),
                 }),
                 (status, entries) if is_refusal(status) => {
                     let (first, second) = entries.split_at(entries.len() / 2);
                     rest.extend([second, first]);
                 }
                 (status, _) => bail!(
-                    "the stack answers {status}: {}. What was acknowledged is recorded; run the \
+                    "the stack responded {status}: {}. What was acknowledged is recorded; run the \
                      same command again to go on.",
-                    reason(&answer)
+                    reason(&response)
                 ),
             }
         }
@@ -123,19 +124,19 @@ impl Sender {
         loop {
             let attempt = self.attempt(body.clone(), renewed).await;
             let wanted = match &attempt {
-                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !renewed => {
+                Ok(response) if response.status() == StatusCode::UNAUTHORIZED && !renewed => {
                     renewed = true;
                     continue;
                 }
-                Ok(answer) if !is_transient(answer.status()) => return attempt,
-                Ok(answer) => retry_after(answer.headers()),
+                Ok(response) if !is_transient(response.status()) => return attempt,
+                Ok(response) => retry_after(response.headers()),
                 Err(error) if error.is::<InvalidCredentials>() => return attempt,
                 Err(_) => None,
             };
-            if begun.elapsed() > ENDURANCE {
+            if begun.elapsed() > OUTAGE_LIMIT {
                 return attempt.context(
-                    "the stack stayed away. What was acknowledged is recorded; run the same \
-                     command again to go on",
+                    "the stack was unavailable for five minutes. Acknowledged groups are in the journal; run the same \
+                     command again to resume",
                 );
             }
             say("(waiting for the stack)");
@@ -153,13 +154,13 @@ impl Sender {
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .body(body)
             .context("the request cannot be made")?;
-        let answer = self.client.send(request).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED && !renewed {
+        let response = self.client.send(request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED && !renewed {
             // Another request may have renewed it meanwhile.
             let mut slot = self.token.lock().await;
             *slot = slot.take().filter(|current| *current != token);
         }
-        Ok(answer)
+        Ok(response)
     }
 
     async fn token(&self) -> anyhow::Result<String> {
@@ -173,7 +174,7 @@ impl Sender {
     }
 }
 
-/// Where passing remarks go.
+/// Shows a remark on the progress bar.
 pub(super) type Say<'a> = dyn Fn(&str) + Sync + 'a;
 
 fn transaction(entries: &[Prepared]) -> Bytes {
@@ -182,7 +183,7 @@ fn transaction(entries: &[Prepared]) -> Bytes {
     Bytes::from(format!("{head}{}]}}", entries.join(",")))
 }
 
-/// The stack, or something in it, is away for now.
+/// Whether the stack or one of its dependencies is unavailable.
 fn is_transient(status: StatusCode) -> bool {
     matches!(
         status,
@@ -193,7 +194,7 @@ fn is_transient(status: StatusCode) -> bool {
     )
 }
 
-/// The fault is in what was sent.
+/// Whether the request itself is at fault.
 fn is_refusal(status: StatusCode) -> bool {
     matches!(
         status,
@@ -219,13 +220,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The issues of an `OperationOutcome`, or the body as it is.
-fn reason(answer: &Response<Bytes>) -> String {
-    let outcome: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+fn reason(response: &Response<Bytes>) -> String {
+    let outcome: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let Some(issues) = outcome.get("issue").and_then(Value::as_array) else {
         return format!(
             "{} {}",
-            answer.status(),
-            String::from_utf8_lossy(answer.body())
+            response.status(),
+            String::from_utf8_lossy(response.body())
         );
     };
     let words = |issue: &Value| {
@@ -237,7 +238,7 @@ fn reason(answer: &Response<Bytes>) -> String {
         };
         let what = text("/diagnostics").or_else(|| text("/details/text"));
         let code = text("/code").unwrap_or_default();
-        // The entry stood alone in its Bundle; where it stands in the file is said beside this.
+        // The entry was alone in its Bundle; the report has its position in the file.
         let place = text("/expression/0").map(|place| place.replace("Bundle.entry[0]", "entry"));
         let place = place.map_or_else(String::new, |place| format!(" ({place})"));
         format!("{}{place}", what.unwrap_or(code))
@@ -250,18 +251,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outcome_is_told_with_its_place() {
+    fn the_reason_of_a_refusal_has_its_expression() {
         let body = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error",
             "code":"invalid","diagnostics":"not a date","expression":["Patient.birthDate"]}]}"#;
-        let answer = Response::builder()
+        let response = Response::builder()
             .status(422)
             .body(Bytes::from(body))
             .unwrap();
-        assert_eq!(reason(&answer), "not a date (Patient.birthDate)");
+        assert_eq!(reason(&response), "not a date (Patient.birthDate)");
     }
 
     #[test]
-    fn a_server_that_says_when_to_come_back_is_heeded_within_reason() {
+    fn retry_after_is_followed_up_to_a_minute() {
         let mut headers = HeaderMap::new();
         headers.insert(header::RETRY_AFTER, "7".parse().unwrap());
         assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));

@@ -1,4 +1,4 @@
-//! Reading a file entry by entry: never more than one of them is in memory.
+//! Reads a file entry by entry, with one entry in memory at a time.
 
 mod bundle;
 
@@ -17,33 +17,33 @@ use serde_json::value::RawValue;
 use sha2::Digest;
 use sha2::Sha256;
 
-/// One entry may not be larger than this; the front door takes less.
+/// Upper bound of one entry in bytes; web accepts less.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// Where something stands in a file.
+/// The position of an entry in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EntryPosition {
     /// The number of the entry (or line), from 0, as FHIR paths count.
     pub entry: u64,
     /// The byte it begins at, after decompression.
     pub byte: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for EntryPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "entry[{}], at byte {}", self.entry, self.byte)
     }
 }
 
-/// An entry as it stands in the file.
+/// An entry of the file, unchanged.
 #[derive(Debug)]
 pub(super) struct Item<'a> {
-    pub(super) place: Place,
+    pub(super) place: EntryPosition,
     pub(super) full_url: Option<Cow<'a, str>>,
     pub(super) resource: Option<&'a RawValue>,
 }
 
-/// How a file is laid out.
+/// The layout of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Bundle,
@@ -51,7 +51,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Tells the layout from the file's name.
+    /// The layout that the file's name stands for.
     pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
         let name = path
             .file_name()
@@ -70,7 +70,7 @@ impl Format {
     }
 }
 
-/// SHA-256 of the file as it lies there, in hexadecimal.
+/// SHA-256 of the file, in hexadecimal.
 pub(super) fn fingerprint(path: &Path) -> anyhow::Result<String> {
     let mut file =
         File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
@@ -86,10 +86,10 @@ pub(super) fn fingerprint(path: &Path) -> anyhow::Result<String> {
     Ok(hex::encode(hash.finalize()))
 }
 
-/// Hands every entry of a file to `each`, in order.
+/// Passes every entry of a file to `each`, in order.
 ///
 /// # Errors
-/// When the file cannot be read or is not what its name says, with the place; or what `each` says.
+/// When the file cannot be read or is not what its name says, with the place; or the error of `each`.
 pub(super) fn each_item(
     path: &Path,
     each: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
@@ -113,7 +113,7 @@ fn each_of_lines(
     mut reader: impl BufRead,
     each: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut place = Place { entry: 0, byte: 0 };
+    let mut place = EntryPosition { entry: 0, byte: 0 };
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -131,7 +131,7 @@ fn each_of_lines(
                 resource: Some(resource),
             })?;
         }
-        place = Place {
+        place = EntryPosition {
             entry: place.entry + 1,
             byte: place.byte + length,
         };
@@ -142,7 +142,7 @@ fn each_of_lines(
 mod tests {
     use super::*;
 
-    fn items_of(name: &str, text: &[u8]) -> anyhow::Result<Vec<(Place, String)>> {
+    fn items_of(name: &str, text: &[u8]) -> anyhow::Result<Vec<(EntryPosition, String)>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -183,7 +183,7 @@ mod tests {
         let items = items_of("b.ndjson", b"{\"a\":1}\n\n{\"b\":2}").unwrap();
         assert_eq!(
             items[1],
-            (Place { entry: 2, byte: 9 }, "{\"b\":2}".to_owned())
+            (EntryPosition { entry: 2, byte: 9 }, "{\"b\":2}".to_owned())
         );
     }
 

@@ -1,4 +1,4 @@
-//! The importer against a front door of the tests' own: real TLS, and as moody as wanted.
+//! The importer against a TLS server of the tests, which fails on demand.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -96,7 +96,7 @@ impl Door {
         let mind = Arc::new(Mutex::new(Mind::default()));
         let service = tower::service_fn({
             let mind = Arc::clone(&mind);
-            move |request| answer(Arc::clone(&mind), request)
+            move |request| response(Arc::clone(&mind), request)
         });
         let end = CancellationToken::new();
         tokio::spawn(serve(
@@ -138,7 +138,7 @@ impl Door {
     }
 }
 
-async fn answer(
+async fn response(
     mind: Arc<Mutex<Mind>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -146,9 +146,9 @@ async fn answer(
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let (status, value) = mind.lock().unwrap().decide(&path, token.as_ref(), &body);
-    let mut answer = Response::new(Full::new(Bytes::from(value.to_string())));
-    *answer.status_mut() = status;
-    Ok(answer)
+    let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
+    *response.status_mut() = status;
+    Ok(response)
 }
 
 impl Mind {

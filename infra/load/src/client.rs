@@ -36,7 +36,7 @@ impl Protocol {
         }
     }
 
-    /// What people call it.
+    /// Its name.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ pub enum Group {
 }
 
 impl Group {
-    /// What TLS calls it.
+    /// Its name in TLS.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -89,8 +89,8 @@ impl Group {
     }
 }
 
-/// Connects to one server on the loopback interface, each time by a full handshake, and asks it for
-/// one path.
+/// A client of one server on the loopback interface that makes a full handshake for each connection and requests one
+/// path.
 #[derive(Clone)]
 pub struct Client {
     port: u16,
@@ -101,7 +101,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Names the server, what to ask it for, and the only CA that may vouch for it.
+    /// A client of the server on `port` that trusts only the CA in the PEM file `authority`.
     ///
     /// # Errors
     /// When the CA's certificate cannot be read.
@@ -114,7 +114,9 @@ impl Client {
     ) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
         let root = CertificateDer::from_pem_file(authority).context("the CA cannot be read")?;
-        roots.add(root).context("the CA is no CA")?;
+        roots
+            .add(root)
+            .context("the file of the CA has no certificate")?;
         let provider = CryptoProvider {
             kx_groups: vec![group.supported()],
             cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
@@ -140,7 +142,7 @@ impl Client {
     pub(crate) async fn connect(&self) -> anyhow::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
             .await
-            .context("nobody accepts connections")?;
+            .context("the server accepts no connections")?;
         stream.set_nodelay(true).context("TCP_NODELAY")?;
         let name = ServerName::try_from("localhost").context("localhost is a name")?;
         let stream = self

@@ -12,10 +12,10 @@ use crate::Client;
 /// Handshakes under way at a time.
 const AT_A_TIME: usize = 8;
 
-/// Connects, asks and is closed to, over and over; tells how often.
+/// Opens connections with one request each for a while, and returns their number.
 ///
 /// # Errors
-/// When a connection fails or an answer is not `200`.
+/// When a connection fails or a response is not `200`.
 pub async fn handshakes(client: Client, length: Duration) -> anyhow::Result<u32> {
     let end = Instant::now() + length;
     let loops = (0..AT_A_TIME).map(|_| async {
@@ -40,17 +40,17 @@ async fn connection(client: &Client) -> anyhow::Result<()> {
         .write_all(request.as_bytes())
         .await
         .context("the request cannot be sent")?;
-    let mut answer = Vec::with_capacity(4096);
+    let mut response = Vec::with_capacity(4096);
     stream
-        .read_to_end(&mut answer)
+        .read_to_end(&mut response)
         .await
-        .context("the answer broke off")?;
-    if !answer.starts_with(b"HTTP/1.1 200 ") {
-        let line = answer
+        .context("the response was cut off")?;
+    if !response.starts_with(b"HTTP/1.1 200 ") {
+        let line = response
             .split(|byte| *byte == b'\r')
             .next()
             .unwrap_or_default();
-        bail!("answered {:?}", String::from_utf8_lossy(line));
+        bail!("the response is {:?}", String::from_utf8_lossy(line));
     }
     Ok(())
 }

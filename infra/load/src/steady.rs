@@ -1,6 +1,5 @@
-//! Requests are due at fixed times; one that could not leave in time
-//! because the answer before it was late counts from when it was due, so that a proxy that stalls
-//! does not hide it.
+//! Each request is due at a fixed time, from which its latency counts, so that a stall of the proxy is not hidden
+//! (coordinated omission).
 
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use tokio::time::Instant;
 use crate::Client;
 use crate::Protocol;
 
-/// How long answers took.
+/// Latencies of responses.
 pub struct Latencies(Histogram<u64>);
 
 impl Latencies {
@@ -36,10 +35,10 @@ impl Latencies {
     }
 }
 
-/// Asks `rate` times per second.
+/// Sends `rate` requests per second.
 ///
 /// # Errors
-/// When a connection is lost or an answer is not `200`.
+/// When a connection is lost or a response is not `200`.
 pub async fn steady(client: Client, rate: f64, length: Duration) -> anyhow::Result<Latencies> {
     let protocol = client.protocol;
     let (connections, streams) = protocol.shape();
@@ -115,7 +114,7 @@ impl Sender {
     async fn ask(&mut self, client: &Client) -> anyhow::Result<()> {
         let lost = "the connection was lost";
         let authority = client.authority();
-        let answer = match self {
+        let response = match self {
             Self::One(sender) => {
                 let request = Request::get(client.path)
                     .header(header::HOST, authority)
@@ -134,14 +133,14 @@ impl Sender {
                 sender.send_request(request).await.context(lost)?
             }
         };
-        if answer.status() != StatusCode::OK {
-            bail!("answered {}", answer.status());
+        if response.status() != StatusCode::OK {
+            bail!("the response is {}", response.status());
         }
-        answer
+        response
             .into_body()
             .collect()
             .await
-            .context("the answer broke off")?;
+            .context("the response was cut off")?;
         Ok(())
     }
 }

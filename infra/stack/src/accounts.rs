@@ -1,5 +1,5 @@
-//! The demo organizations with one person per role. Passwords are random, made at the first start,
-//! and kept in a file that only the stack's owner can read.
+//! The demo organizations with one person per role. Passwords are random, generated at the first start, and kept in a
+//! file of mode 0600.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,7 +16,7 @@ use crate::home::Home;
 use crate::home::write_private;
 use crate::process::Program;
 
-/// Letters and digits that are not mistaken for one another: 31 of them, almost 5 bits each.
+/// The 31 characters of passwords, almost 5 bits each: without those that look alike.
 const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
 /// The demo organizations and their people, without passwords. Compose reads the same file.
@@ -148,10 +148,10 @@ impl Accounts {
         let output = child
             .wait_with_output()
             .await
-            .context("the app's answer cannot be read")?;
+            .context("the output of `app provision` cannot be read")?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            bail!("`app provision` ended with {}:\n{said}", output.status);
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!("`app provision` failed ({}):\n{stderr}", output.status);
         }
         let made: Provisioned = serde_json::from_slice(&output.stdout)
             .context("what `app provision` printed cannot be understood")?;

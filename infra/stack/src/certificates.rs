@@ -1,5 +1,5 @@
-//! The identities of a local stack: issued at each start, so that leaves may be short-lived; the
-//! roots are kept, so that a browser that trusts them goes on doing so.
+//! The certificates of a local stack. Leaves are issued at each start, so that they may be short-lived; roots are kept,
+//! so that a browser that trusts them need not import them again.
 
 use anyhow::Context;
 use time::OffsetDateTime;
@@ -22,7 +22,7 @@ pub fn issue(home: &Home) -> anyhow::Result<()> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place of this crate that asks for the date"
+    reason = "the one place of this crate that reads the clock"
 )]
 fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()

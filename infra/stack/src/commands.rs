@@ -1,11 +1,11 @@
-//! The commands, and what each one calls.
+//! The command line.
 
 use std::ffi::OsString;
 use std::io::BufRead;
 use std::io::IsTerminal;
 use std::io::Write;
-use std::path::PathBuf;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process;
 use std::process::ExitCode;
 
@@ -19,6 +19,7 @@ use import::Report;
 use progress::Progress;
 use stack::Accounts;
 use stack::Home;
+use stack::Names;
 use stack::Options;
 use stack::Ports;
 use stack::Settings;
@@ -68,6 +69,11 @@ enum Command {
     /// Measures the stack, each figure beside a peer; writes tables and plots to target/bench/
     #[command(disable_help_flag = true)]
     Bench(Elsewhere),
+    /// Gives a fork its own title, name and trust domain, in every file
+    #[command(
+        after_help = "Example: cargo stack rename \"Acme Health\" --trust-domain acme.internal"
+    )]
+    Rename(Rename),
     /// Watches over the processes that `up --detach` started
     #[command(hide = true)]
     Supervise,
@@ -126,6 +132,18 @@ struct Import {
     /// Send everything again, also what was acknowledged before
     #[arg(long)]
     again: bool,
+}
+
+#[derive(Debug, Args)]
+struct Rename {
+    /// The title on the pages
+    title: String,
+    /// The name of folders, containers and cloud resources [default: from the title]
+    #[arg(long)]
+    name: Option<String>,
+    /// The SPIFFE trust domain [default: NAME.internal]
+    #[arg(long)]
+    trust_domain: Option<String>,
 }
 
 /// The arguments of a command that is a program of its own, built when it is first run.
@@ -201,6 +219,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 ExitCode::FAILURE
             });
         }
+        Command::Rename(rename) => print_renamed(rename)?,
         Command::Supervise => stack::supervise(home).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -248,17 +267,33 @@ fn confirm_reset(home: &Home, yes: bool) -> anyhow::Result<()> {
         std::io::stdout()
             .flush()
             .context("the question cannot be shown")?;
-        let mut answer = String::new();
+        let mut reply = String::new();
         std::io::stdin()
             .lock()
-            .read_line(&mut answer)
-            .context("no answer can be read")?;
-        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            .read_line(&mut reply)
+            .context("the reply cannot be read")?;
+        if !matches!(reply.trim(), "y" | "Y" | "yes") {
             bail!("nothing was removed");
         }
     }
     stack::reset(home)?;
-    println!("{folder} is removed; `cargo stack up` begins anew.");
+    println!("{folder} is removed; `cargo stack up` makes a new stack.");
+    Ok(())
+}
+
+fn print_renamed(rename: Rename) -> anyhow::Result<()> {
+    let names = Names::from_title(&rename.title, rename.name, rename.trust_domain)?;
+    let changed = stack::rename(&tools::workspace::root()?, &names)?;
+    println!(
+        "{} files now name the product \"{}\" ({}, trust domain {}).",
+        changed.len(),
+        names.title,
+        names.name,
+        names.trust_domain
+    );
+    println!(
+        "Next: `cargo stack test`, then commit. A stack that runs must be reset: its certificates name the old trust domain."
+    );
     Ok(())
 }
 

@@ -9,12 +9,12 @@ mod check;
 mod confinement;
 mod engine;
 mod images;
-mod project;
 mod plugins;
+mod project;
 
 use crate::home::Home;
-use progress::Progress;
 use crate::settings::Ports;
+use progress::Progress;
 use tools::workspace;
 
 use binaries::Programs;
@@ -25,7 +25,7 @@ pub use check::check;
 pub use engine::Unavailable;
 
 /// The project of `cargo stack compose up`, as the compose file itself names it.
-const PROJECT: &str = "hipaa-stack";
+const PROJECT: &str = product::NAME;
 
 /// What the compose step found out.
 #[derive(Debug)]

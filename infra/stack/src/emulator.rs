@@ -15,12 +15,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::environment::Variables;
-use https_client::HttpsClient;
 use crate::home::Home;
 use crate::home::write_private;
 use crate::process::Program;
-use progress::Progress;
 use crate::settings::Settings;
+use https_client::HttpsClient;
+use progress::Progress;
 use tools::Python;
 
 /// What is installed: moto with its server, no more of it than KMS needs.
@@ -29,7 +29,7 @@ const MOTO: Python = Python {
     packages: &["moto[kms]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
 };
 
-/// The region that the emulator is asked to be in.
+/// The AWS region of the emulator.
 const REGION: &str = "us-east-1";
 
 /// What stands in for a signature. The emulator reads service and region from it and checks
@@ -50,7 +50,7 @@ struct Keys {
 /// When Python or `PyPI` is not available.
 pub fn obtain(progress: Progress) -> anyhow::Result<()> {
     MOTO.obtain(progress).context(
-        "the key service emulator cannot be had; `--key-service development` does without",
+        "the key service emulator cannot be installed; `--key-service development` needs none",
     )?;
     Ok(())
 }
@@ -122,11 +122,11 @@ async fn create_key(client: &HttpsClient, spec: &str, usage: &str) -> anyhow::Re
         .header("x-amz-target", "TrentService.CreateKey")
         .body(Bytes::from(body.to_string()))
         .context("the request cannot be made")?;
-    let answer = client
+    let response = client
         .send(request)
         .await
-        .context("the emulator does not answer")?;
-    let (head, body) = answer.into_parts();
+        .context("the emulator does not respond")?;
+    let (head, body) = response.into_parts();
     let value: Value = serde_json::from_slice(&body).unwrap_or_default();
     let id = value.pointer("/KeyMetadata/KeyId").and_then(Value::as_str);
     let Some(id) = id.filter(|_| head.status.is_success()) else {

@@ -9,6 +9,7 @@ use crate::process::Program;
 use crate::server::DATABASE;
 use crate::settings::KeyService;
 use crate::settings::Settings;
+use crate::settings::Variable;
 
 /// Variables and their values.
 pub(crate) type Variables = Vec<(String, OsString)>;
@@ -34,10 +35,7 @@ pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program 
     );
     set("WEB_UPSTREAMS", format!("127.0.0.1:{}", ports.app).into());
     set("WEB_UPSTREAM_NAME", "app.internal".into());
-    set(
-        "WEB_UPSTREAM_IDENTITY",
-        "spiffe://stack.internal/app".into(),
-    );
+    set("WEB_UPSTREAM_IDENTITY", identity("app").into());
     set(
         "WEB_UPSTREAM_CA_FILE",
         home.certificate("internal/ca.pem").into(),
@@ -51,6 +49,7 @@ pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program 
         home.certificate("internal/web.key").into(),
     );
     set("WEB_DRAIN_SECONDS", "10".into());
+    variables.extend(of_operator(settings, Variable::is_of_web));
     Program {
         name: "web",
         path: binaries.join("web"),
@@ -84,10 +83,7 @@ pub(crate) fn app(
         "APP_TLS_CLIENT_CA_FILE",
         home.certificate("internal/ca.pem").into(),
     );
-    set(
-        "APP_TLS_CLIENT_IDENTITY",
-        "spiffe://stack.internal/web".into(),
-    );
+    set("APP_TLS_CLIENT_IDENTITY", identity("web").into());
     set("APP_DRAIN_SECONDS", "10".into());
     let seconds = [
         ("KEY_CACHE_SECONDS", settings.options.key_cache_seconds),
@@ -112,6 +108,7 @@ pub(crate) fn app(
         }
         KeyService::Emulator => variables.extend(emulator::variables(settings, home)?),
     }
+    variables.extend(of_operator(settings, |variable| !variable.is_of_web()));
     Ok(Program {
         name: "app",
         path: binaries.join("app"),
@@ -119,6 +116,14 @@ pub(crate) fn app(
         environment: variables,
         log: home.log("app"),
     })
+}
+
+/// The variables that the operator sets; the last one of a name counts.
+fn of_operator(settings: &Settings, wanted: impl Fn(&Variable) -> bool) -> Variables {
+    let chosen = settings.options.variables.iter().filter(|it| wanted(it));
+    chosen
+        .map(|it| (it.name.clone(), it.value.clone().into()))
+        .collect()
 }
 
 /// How the migrations are run.
@@ -153,6 +158,12 @@ fn database(settings: &Settings, home: &Home, account: &str) -> Variables {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
+}
+
+/// The SPIFFE id of a tier, as the development certificates have it.
+#[must_use]
+pub fn identity(tier: &str) -> String {
+    format!("spiffe://{}/{tier}", product::TRUST_DOMAIN)
 }
 
 /// The address that a browser sees.

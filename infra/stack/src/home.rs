@@ -34,7 +34,7 @@ impl Home {
     pub fn create(&self) -> anyhow::Result<()> {
         create_private_folder(&self.root)?;
         fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700))
-            .with_context(|| format!("{} is not ours to close", self.root.display()))?;
+            .with_context(|| format!("the mode of {} cannot be changed", self.root.display()))?;
         for folder in [self.mysql(), self.logs(), self.kms(), self.imports()] {
             create_private_folder(&folder)?;
         }
@@ -123,7 +123,10 @@ pub(crate) fn create_private_folder(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("the folder {} cannot be made", path.display()))
 }
 
-/// Writes a file of mode 0600 so that it is either the old one or the new one, never half.
+/// Writes a file of mode 0600 by renaming: a reader sees the old contents or the new ones, never a part.
+///
+/// # Errors
+/// When the folder cannot be written.
 pub fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".new");

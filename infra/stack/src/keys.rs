@@ -1,4 +1,4 @@
-//! The root keys of a local stack: whose they are, and that they stay the same as long as the data.
+//! The root keys of a local stack, which must stay the same as long as the data that they seal.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::home::write_private;
 use crate::settings::KeyService;
 use crate::settings::Settings;
 
-/// Refuses to start with keys that cannot open the data which is there.
+/// Refuses a key service that cannot open the existing data.
 pub(crate) fn check_same(settings: &Settings, home: &Home) -> anyhow::Result<()> {
     let path = home.root().join("key-service.json");
     let now = settings.options.key_service;
@@ -24,11 +24,11 @@ pub(crate) fn check_same(settings: &Settings, home: &Home) -> anyhow::Result<()>
         match (before, now) {
             (KeyService::Development, KeyService::Emulator) => bail!(
                 "this stack's data is sealed under its development keyring: start it without \
-                 `--key-service emulator`, or begin anew with `cargo stack reset`"
+                 `--key-service emulator`, or make a new stack with `cargo stack reset`"
             ),
             (KeyService::Emulator, _) => bail!(
-                "this stack's data is sealed under keys of the emulator, which forgot them when \
-                 it stopped: begin anew with `cargo stack reset`"
+                "this stack's data is sealed under keys of the emulator, which lost them when \
+                 it stopped: make a new stack with `cargo stack reset`"
             ),
             (KeyService::Development, KeyService::Development) => {}
         }
@@ -37,7 +37,7 @@ pub(crate) fn check_same(settings: &Settings, home: &Home) -> anyhow::Result<()>
     write_private(&path, &json)
 }
 
-/// Makes the development keyring at the first start.
+/// Generates the development keyring at the first start.
 pub(crate) async fn make(settings: &Settings, home: &Home, binaries: &Path) -> anyhow::Result<()> {
     let keyring = home.keyring();
     if settings.options.key_service != KeyService::Development || keyring.exists() {

@@ -1,5 +1,5 @@
-//! One stack per folder. The lock is the kernel's: it ends with the process that holds it, so
-//! that a lock file left behind never stands in the way.
+//! The lock of a stack's folder. The kernel holds it, and releases it when the process ends: a file that is left behind
+//! locks nothing.
 
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -16,7 +16,7 @@ use anyhow::bail;
 
 use crate::home::Home;
 
-/// The right to run the stack of one folder, for as long as it lives.
+/// The exclusive right to run the stack of one folder; released when dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
@@ -62,7 +62,7 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// Takes the lock, waiting a while for the holder to let go.
+    /// Takes the lock, waiting up to `patience` for its holder to release it.
     pub(crate) async fn take_within(home: &Home, patience: Duration) -> anyhow::Result<Self> {
         let deadline = Instant::now() + patience;
         loop {

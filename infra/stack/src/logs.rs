@@ -1,4 +1,4 @@
-//! `cargo stack logs`: what the processes wrote, and what they go on writing.
+//! `cargo stack logs`: the lines that the processes log.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,7 +12,7 @@ use anyhow::bail;
 
 use crate::home::Home;
 
-/// So much of the end of a log is shown.
+/// How much of the end of a log is shown, in bytes.
 const TAIL: i64 = 16 * 1024;
 
 struct Log {
@@ -22,7 +22,7 @@ struct Log {
     unfinished: Vec<u8>,
 }
 
-/// Hands the lines of one log, or of all, to `show`; with `follow` goes on until dropped.
+/// Passes the lines of one log, or of all, to `show`; with `follow` continues with new lines until dropped.
 ///
 /// # Errors
 /// When there is no such log.

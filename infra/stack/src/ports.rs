@@ -1,4 +1,4 @@
-//! Ports on the loopback interface: are they free, and if not, who has them.
+//! Ports of the loopback interface: whether they are free, and the process that holds one.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ use crate::settings::Options;
 /// Checks that every port the stack needs is free.
 ///
 /// # Errors
-/// Names the port, what sets it, and who has it if that can be seen.
+/// Names the port, the option that sets it, and the process that listens on it if `/proc` shows it.
 pub(crate) fn check_all_free(options: &Options) -> anyhow::Result<()> {
     let ports = options.ports;
     check_free(ports.web, "--web-port", "STACK_WEB_PORT")?;
@@ -27,7 +27,7 @@ pub(crate) fn check_all_free(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Different ports that nobody listens on at this moment.
+/// Different ports on which no process listens at this moment.
 ///
 /// # Errors
 /// When the system has none to give.
@@ -35,8 +35,7 @@ pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     let mut ports = [0; N];
     let mut held = Vec::new();
     for port in &mut ports {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port to be had")?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
         *port = listener
             .local_addr()
             .context("the listener has no address")?
@@ -58,12 +57,11 @@ fn check_free(port: u16, flag: &str, variable: &str) -> anyhow::Result<()> {
     let holder = holder_of(port).map_or_else(String::new, |holder| format!(" by {holder}"));
     bail!(
         "port {port} is taken{holder}. Stop what has it, or choose another with {flag} PORT or \
-         {variable}=PORT. (Is another stack running? `cargo stack status` tells.)"
+         {variable}=PORT. (`cargo stack status` shows whether another stack runs.)"
     )
 }
 
-/// The process that listens on a port, as far as `/proc` tells: its own processes to anyone,
-/// everybody's to root.
+/// The process that listens on a port, as far as `/proc` shows it: to root every process, to others their own.
 fn holder_of(port: u16) -> Option<String> {
     let inode = listening_inode(port)?;
     let wanted = format!("socket:[{inode}]");

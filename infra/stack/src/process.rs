@@ -1,5 +1,5 @@
-//! One process: started with its own environment and log file, recognised by pid *and* start time
-//! (pids are used again), stopped first politely and then for good.
+//! A child process: its environment and log file, its identity by pid *and* start time (the kernel reuses pids), and
+//! its end by SIGTERM, then SIGKILL.
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,6 +27,7 @@ use serde::Serialize;
 /// A process that cannot be confused with a later one of the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
+    /// Process id.
     pub pid: i32,
     /// Start time in clock ticks since the machine started, as `/proc/<pid>/stat` has it.
     started: u64,
@@ -34,22 +35,30 @@ pub struct ProcessId {
 
 impl ProcessId {
     /// The running process of a pid.
+    #[must_use]
     pub fn of(pid: i32) -> Option<Self> {
         let (state, started) = stat(pid)?;
         (state != 'Z').then_some(Self { pid, started })
     }
 
     /// This process.
+    ///
+    /// # Errors
+    /// When `/proc` is not mounted.
     pub fn own() -> anyhow::Result<Self> {
         Self::of(Pid::this().as_raw()).context("/proc does not show this process: is it mounted?")
     }
 
     /// Whether it still runs. A zombie does not.
+    #[must_use]
     pub fn is_alive(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
 
-    /// Sends a signal, unless the process is gone.
+    /// Sends a signal, unless the process has ended.
+    ///
+    /// # Errors
+    /// When this user may not signal it.
     pub fn signal(self, signal: Signal) -> anyhow::Result<()> {
         if !self.is_alive() {
             return Ok(());
@@ -65,7 +74,7 @@ impl ProcessId {
         }
     }
 
-    /// Waits until it is gone; false when it is still there after `patience`.
+    /// Waits until it has ended; false when it still runs after `patience`.
     pub async fn gone_within(self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         while self.is_alive() {
@@ -78,6 +87,7 @@ impl ProcessId {
     }
 
     /// Resident memory in bytes.
+    #[must_use]
     pub fn resident_bytes(self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         let line = status
@@ -104,14 +114,19 @@ fn stat(pid: i32) -> Option<(char, u64)> {
 pub struct Program {
     /// What it is called in messages, in the state and in the name of its log.
     pub name: &'static str,
+    /// The executable file.
     pub path: PathBuf,
+    /// Arguments.
     pub arguments: Vec<OsString>,
+    /// Variables, the whole environment but for `PATH` and the like; the last one of a name counts.
     pub environment: Vec<(String, OsString)>,
+    /// The file that standard output and standard error go to.
     pub log: PathBuf,
 }
 
 impl Program {
-    /// The command, with only the environment that it is meant to see.
+    /// The command with its environment, which inherits only a few variables of this process.
+    #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).env_clear();
@@ -131,8 +146,10 @@ impl Program {
         command
     }
 
-    /// Runs it to its end; what it printed on standard output. That, and standard error, go to its log as well as into
-    /// the error.
+    /// Runs it to its end and returns its standard output, which is written to its log too, with standard error.
+    ///
+    /// # Errors
+    /// When it cannot be started, or fails: the end of its log.
     pub async fn run(&self) -> anyhow::Result<String> {
         let mut command = tokio::process::Command::from(self.command());
         let output = command
@@ -156,8 +173,11 @@ impl Program {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Starts it in a process group of its own, so that Ctrl-C reaches only the supervisor, which
-    /// stops the others in order.
+    /// Starts it in a process group of its own, so that Ctrl-C reaches only the supervisor, which stops the processes
+    /// in order.
+    ///
+    /// # Errors
+    /// When it cannot be started, or its log cannot be opened.
     pub fn start(&self) -> anyhow::Result<Process> {
         let log = open_log(&self.log)?;
         let errors = log.try_clone().context("the log cannot be opened twice")?;
@@ -183,13 +203,16 @@ impl Program {
 /// A process that was started here, or taken over from the command that started it.
 #[derive(Debug)]
 pub struct Process {
+    /// [`Program::name`].
     pub name: &'static str,
+    /// Process id and start time.
     pub id: ProcessId,
     child: Option<Child>,
 }
 
 impl Process {
-    /// Takes over a process that another command started.
+    /// A process that another command started.
+    #[must_use]
     pub fn adopt(name: &'static str, id: ProcessId) -> Self {
         Self {
             name,
@@ -208,7 +231,10 @@ impl Process {
         (!self.id.is_alive()).then(|| "gone".to_owned())
     }
 
-    /// Asks it to stop and waits; kills it when `patience` is over.
+    /// Sends SIGTERM and waits; sends SIGKILL after `patience`.
+    ///
+    /// # Errors
+    /// When it cannot be signalled, or does not end.
     pub async fn stop(&mut self, patience: Duration) -> anyhow::Result<()> {
         self.id.signal(Signal::SIGCONT)?;
         self.id.signal(Signal::SIGTERM)?;
@@ -219,7 +245,10 @@ impl Process {
         Ok(())
     }
 
-    /// Kills it and waits until it is gone.
+    /// Kills it and waits until it has ended.
+    ///
+    /// # Errors
+    /// When it cannot be signalled, or does not end.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.id.signal(Signal::SIGKILL)?;
         if !self.id.gone_within(Duration::from_secs(10)).await {
@@ -234,8 +263,8 @@ impl Process {
     }
 }
 
-/// Opens a log, readable by its owner only, to write at its end.
-pub fn open_log(path: &Path) -> anyhow::Result<File> {
+/// Opens a log of mode 0600 to append to it.
+pub(crate) fn open_log(path: &Path) -> anyhow::Result<File> {
     OpenOptions::new()
         .create(true)
         .append(true)
@@ -245,6 +274,7 @@ pub fn open_log(path: &Path) -> anyhow::Result<File> {
 }
 
 /// The last lines of a log, for a message.
+#[must_use]
 pub fn last_lines(path: &Path, count: usize) -> String {
     let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let text = text.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The programs of a running stack, to be started by somebody else in another way.
+//! The commands of a running stack's programs, for tests that start one with other variables.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -10,8 +10,7 @@ use crate::environment;
 use crate::home::Home;
 use crate::state::State;
 
-/// The command that starts `web`, `app` or `migrate` of the stack that runs in a folder, with its variables. Tests
-/// change some of them, and see what the program makes of it.
+/// The command that starts `web`, `app` or `migrate` of the stack that runs in a folder, with its variables.
 ///
 /// # Errors
 /// When no stack runs there, or there is no such program.

@@ -1,4 +1,4 @@
-//! Beginning anew.
+//! `cargo stack reset`: the removal of a stack's folder.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::state::State;
 /// Removes a stack's folder with everything in it.
 ///
 /// # Errors
-/// When a stack runs there, or the folder is not one of ours.
+/// When a stack runs there, or the folder is not that of a stack.
 pub fn reset(home: &Home) -> anyhow::Result<()> {
     if !home.root().exists() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Comparing what a running stack has stored with its audit log.
+//! `cargo stack scrub`: the comparison of every stored row with the audit log.
 
 use anyhow::Context;
 
@@ -6,14 +6,14 @@ use crate::environment;
 use crate::home::Home;
 use crate::state::State;
 
-/// Runs `app scrub` on the stack that runs in a folder; what is to be printed.
+/// Runs `app scrub` on the stack that runs in a folder and returns its output.
 ///
 /// # Errors
-/// When none runs there, when rows are not as they were written, or when they cannot be compared.
+/// When none runs there, when a row differs from the log, or when rows cannot be compared.
 pub async fn scrub(home: &Home) -> anyhow::Result<String> {
     let state = State::running(home)?;
     let arguments = ["scrub".into()];
     let app = environment::app(&state.settings, home, &state.binaries, &arguments)?;
     let compared = app.run().await;
-    compared.context("rows are not as they were written, or cannot be compared")
+    compared.context("a row differs from the audit log, or rows cannot be compared")
 }

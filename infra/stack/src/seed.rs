@@ -1,18 +1,17 @@
-//! The synthetic patients of an empty stack: `tests/data/<organization>/`, imported through the
-//! front door like anyone's.
+//! The synthetic patients of an empty stack: `tests/data/<organization>/`, imported through web.
 
 use anyhow::Context;
 
 use crate::accounts::Accounts;
 use crate::home::Home;
 use crate::importer::importer;
+use crate::settings::Settings;
 use import::Report;
 use import::expand;
 use progress::Progress;
-use crate::settings::Settings;
 use tools::workspace;
 
-/// Imports what was not imported yet.
+/// Imports the patients that were not imported yet.
 pub(crate) async fn import_patients(
     settings: &Settings,
     home: &Home,

@@ -1,11 +1,11 @@
-//! The database server of a local stack: found or fetched, its data folder made once, started with
+//! The database server of a local stack: installed when it is missing, with a data folder that is made once, and with
 //! TLS required.
 
-mod bare;
 mod configuration;
 mod init_file;
 mod mariadb;
 mod mysql;
+mod standalone;
 
 use std::ffi::OsString;
 use std::fs;
@@ -30,34 +30,35 @@ use crate::home::write_private;
 use crate::process::Program;
 use crate::process::last_lines;
 use crate::process::open_log;
-use progress::Progress;
 use crate::settings::Database;
+use progress::Progress;
 
-pub(crate) use bare::Bare;
+pub(crate) use standalone::StandaloneServer;
 
 /// The name of the one database.
-pub(crate) const DATABASE: &str = "stack";
+pub const DATABASE: &str = "stack";
 
 /// A database server as it is installed on this machine.
 #[derive(Clone, Debug)]
 pub struct Server {
     kind: Database,
     version: String,
-    /// What starts it: the program and the arguments that must come first.
+    /// The program that starts it.
     program: PathBuf,
-    before: Vec<OsString>,
+    /// The arguments that must come first.
+    leading_arguments: Vec<OsString>,
     /// Lines of configuration that depend on where it is installed.
-    places: Vec<String>,
+    path_options: Vec<String>,
 }
 
-/// What is written down about a data folder: which server made it.
+/// The kind and version of the server that made a data folder, kept beside it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Origin {
+struct DataOrigin {
     kind: Database,
     version: String,
 }
 
-/// What a data folder is asked for beyond the ordinary.
+/// Options of a data folder.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras {
     /// Lets the account `migrate` make databases of its own, as the database tests do.
@@ -68,7 +69,7 @@ impl Server {
     /// Finds the server, installing it when it is missing.
     ///
     /// # Errors
-    /// When it can neither be found nor installed; says which command to run.
+    /// When it can neither be found nor installed; names the command that installs it.
     pub fn obtain(kind: Database, progress: Progress) -> anyhow::Result<Self> {
         match kind {
             Database::Mariadb => mariadb::obtain(progress),
@@ -76,7 +77,7 @@ impl Server {
         }
     }
 
-    /// Kind and version, for a person.
+    /// Kind and version, for messages.
     #[must_use]
     pub fn title(&self) -> String {
         format!("{} {}", self.kind.title(), self.version)
@@ -109,7 +110,7 @@ impl Server {
         )?;
         if !made {
             self.initialise(home)?;
-            let origin_now = Origin {
+            let origin_now = DataOrigin {
                 kind: self.kind,
                 version: self.version.clone(),
             };
@@ -122,7 +123,7 @@ impl Server {
     /// How to start it.
     #[must_use]
     pub(crate) fn program(&self, home: &Home) -> Program {
-        let mut arguments = self.before.clone();
+        let mut arguments = self.leading_arguments.clone();
         arguments.push(defaults_file(home));
         arguments.push(file_argument(
             "--init-file=",
@@ -149,7 +150,7 @@ impl Server {
             Database::Mysql => {
                 let mut command = Command::new(&self.program);
                 command
-                    .args(&self.before)
+                    .args(&self.leading_arguments)
                     .arg(defaults_file(home))
                     .arg("--initialize-insecure");
                 command
@@ -159,16 +160,16 @@ impl Server {
             .with_context(|| format!("the data folder of {} cannot be made", self.title()))
     }
 
-    /// Whether a data folder was made before, and by a server that this one can follow.
+    /// Whether the data folder exists; an error when this server cannot use it.
     fn check_origin(&self, path: &Path) -> anyhow::Result<bool> {
         let Ok(bytes) = fs::read(path) else {
             return Ok(false);
         };
-        let origin: Origin = serde_json::from_slice(&bytes)
+        let origin: DataOrigin = serde_json::from_slice(&bytes)
             .with_context(|| format!("{} cannot be understood", path.display()))?;
         if origin.kind != self.kind {
             bail!(
-                "this stack's data was made by {}: start it with --database {}, or begin anew with \
+                "this stack's data was made by {}: start it with --database {}, or make a new stack with \
                  `cargo stack reset`",
                 origin.kind.title(),
                 origin.kind.word()
@@ -177,7 +178,7 @@ impl Server {
         if release(&origin.version) > release(&self.version) {
             bail!(
                 "this stack's data was made by {} {}, and {} is older: install that version again, \
-                 or begin anew with `cargo stack reset`",
+                 or make a new stack with `cargo stack reset`",
                 origin.kind.title(),
                 origin.version,
                 self.version
@@ -197,7 +198,7 @@ fn file_argument(option: &str, path: &Path) -> OsString {
     argument
 }
 
-/// Waits until the server greets on its port: only then has it read its accounts.
+/// Whether the server sends its greeting on a port, which it does once it has read its accounts.
 pub(crate) fn greets(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) else {
@@ -217,7 +218,7 @@ fn release(version: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// The first `<number>.<number>…` after `Ver ` in what `--version` prints.
+/// The first `<number>.<number>…` after `Ver ` in the output of `--version`.
 fn version_of(mut command: Command) -> Option<String> {
     let output = command.arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -229,7 +230,7 @@ fn version_of(mut command: Command) -> Option<String> {
     (!version.is_empty()).then_some(version)
 }
 
-/// Runs a command whose output goes to a log, and shows its end when it fails.
+/// Runs a command with its output in a log; an error shows the end of the log.
 fn run_logged(mut command: Command, log: &Path) -> anyhow::Result<()> {
     let file = open_log(log)?;
     let errors = file.try_clone().context("the log cannot be opened twice")?;
@@ -241,7 +242,7 @@ fn run_logged(mut command: Command, log: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
     if !status.success() {
         bail!(
-            "it ended with {status}; {} says:\n{}",
+            "it failed ({status}). The end of {}:\n{}",
             log.display(),
             last_lines(log, 12)
         );

@@ -1,8 +1,10 @@
-//! What a stack is made of: where it lives, its ports, its database and its key service.
+//! The settings of a stack: its folder, ports, database and key service.
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use anyhow::Context;
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde::Serialize;
@@ -28,12 +30,11 @@ impl Settings {
         }
     }
 
-    /// A stack in `home` on ports that are free now, without patients: for tests that need one of
-    /// their own.
+    /// A stack in `home` on ports that are free now, without patients: for tests that need a stack of their own.
     ///
     /// # Errors
     /// When the system has no free port to give.
-    pub fn apart(home: &Path) -> anyhow::Result<Self> {
+    pub fn isolated(home: &Path) -> anyhow::Result<Self> {
         let mut settings = Self::new(home);
         settings.options.patients = false;
         settings.options.ports = Ports::free()?;
@@ -41,44 +42,80 @@ impl Settings {
     }
 }
 
-/// What `cargo stack up` can be told.
+/// The options of `cargo stack up`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
 pub struct Options {
-    /// Where each part listens.
+    /// Ports of the parts.
     #[command(flatten)]
     pub ports: Ports,
-    /// Who keeps the root keys.
+    /// The key service, which holds the root keys.
     #[arg(long, env = "STACK_KEY_SERVICE", value_enum, default_value_t)]
     pub key_service: KeyService,
-    /// How long an unwrapped branch key may serve (1 to 300 seconds).
+    /// Lifetime of an unwrapped branch key in the cache (1 to 300 seconds).
     #[arg(long, env = "STACK_KEY_CACHE_SECONDS", default_value_t = 300,
           value_parser = clap::value_parser!(u16).range(1..=300))]
     pub key_cache_seconds: u16,
-    /// How long a browser's session lasts without use (1 to 900 seconds).
+    /// Idle timeout of a browser's session (1 to 900 seconds).
     #[arg(long, env = "STACK_SESSION_IDLE_SECONDS", default_value_t = 900,
           value_parser = clap::value_parser!(u16).range(1..=900))]
     pub session_idle_seconds: u16,
-    /// How long a browser's session lasts at most (1 to 43200 seconds).
+    /// Absolute lifetime of a browser's session (1 to 43200 seconds).
     #[arg(long, env = "STACK_SESSION_ABSOLUTE_SECONDS", default_value_t = 43_200,
           value_parser = clap::value_parser!(u16).range(1..=43_200))]
     pub session_absolute_seconds: u16,
     /// Which database server to run.
     #[arg(long, env = "STACK_DATABASE", value_enum, default_value_t)]
     pub database: Database,
-    /// How much of its data the database keeps in memory, in MiB.
+    /// The database's buffer pool, in MiB.
     #[arg(long, env = "STACK_DATABASE_MEMORY", default_value_t = DATABASE_MEMORY)]
     #[serde(default = "database_memory")]
     pub database_memory: u16,
-    /// How many connections to the database the app holds at most.
+    /// Upper bound of app's connections to the database.
     #[arg(long, env = "STACK_DATABASE_CONNECTIONS", default_value_t = DATABASE_CONNECTIONS)]
     #[serde(default = "database_connections")]
     pub database_connections: u16,
     /// Leave the synthetic patients out.
     #[arg(long = "no-patients", action = clap::ArgAction::SetFalse)]
     pub patients: bool,
+    /// A variable of web or app in place of the stack's own value, such as
+    /// `WEB_REQUESTS_PER_MINUTE=100000`. Can be repeated; the name's beginning says whose it is.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    #[serde(default)]
+    pub variables: Vec<Variable>,
     /// Build and run optimized binaries.
     #[arg(long, env = "STACK_RELEASE")]
     pub release: bool,
+}
+
+/// A variable of web or app, from the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its name, such as `WEB_REQUESTS_PER_MINUTE`.
+    pub name: String,
+    /// Its value, which the program checks.
+    pub value: String,
+}
+
+impl FromStr for Variable {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (name, value) = text
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .with_context(|| format!("`{text}` is not of the form NAME=VALUE"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl Variable {
+    /// Whether web reads it; app reads all others.
+    pub(crate) fn is_of_web(&self) -> bool {
+        self.name.starts_with("WEB_")
+    }
 }
 
 /// Enough for demo patients, in MiB.
@@ -109,18 +146,19 @@ impl Default for Options {
             database_memory: DATABASE_MEMORY,
             database_connections: DATABASE_CONNECTIONS,
             patients: true,
+            variables: Vec::new(),
             release: false,
         }
     }
 }
 
-/// Where each part listens on the loopback interface.
+/// The ports of each part on the loopback interface.
 #[derive(Clone, Copy, Debug, clap::Args, Serialize, Deserialize)]
 pub struct Ports {
-    /// Port of the front door (HTTPS).
+    /// Port of web (HTTPS).
     #[arg(id = "web_port", long = "web-port", env = "STACK_WEB_PORT", default_value_t = Ports::default().web)]
     pub web: u16,
-    /// Port that only redirects to the front door (HTTP).
+    /// Port of web that redirects to HTTPS (HTTP).
     #[arg(id = "redirect_port", long = "redirect-port", env = "STACK_REDIRECT_PORT", default_value_t = Ports::default().redirect)]
     pub redirect: u16,
     /// Port of the app tier (mutual TLS).
@@ -135,7 +173,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Ports that nobody listens on at this moment.
+    /// Ports on which no process listens at this moment.
     ///
     /// # Errors
     /// When the system has no free port to give.
@@ -163,14 +201,14 @@ impl Default for Ports {
     }
 }
 
-/// Who keeps the root keys of a local stack.
+/// The key service of a local stack, which holds its root keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyService {
     /// A keyring file in the stack's folder.
     #[default]
     Development,
-    /// An emulator of AWS KMS, over HTTPS. It forgets its keys when it stops.
+    /// An emulator of AWS KMS, over HTTPS. Its keys are lost when it stops.
     Emulator,
 }
 
@@ -186,7 +224,7 @@ pub enum Database {
 }
 
 impl Database {
-    /// The name a person knows it by.
+    /// The name of the product.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! A running stack: prepared, started in order, stopped in the opposite order.
+//! A running stack: its processes are started in order and stopped in the opposite order.
 
-mod beside;
 mod processes;
+mod second_instance;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::process::Process;
 use crate::process::ProcessId;
-use progress::Progress;
 use crate::server::Extras;
 use crate::server::Server;
 use crate::settings::KeyService;
 use crate::settings::Settings;
 use crate::state::State;
 use crate::status::Status;
-pub use beside::Beside;
+use progress::Progress;
+pub use second_instance::SecondInstance;
 
-use tools::binaries;
 use crate::certificates;
 use crate::emulator;
 use crate::environment;
 use crate::keys;
 use crate::ports;
 use crate::seed;
+use tools::binaries;
 
-/// The processes in the order they are stopped, with the time each has for it: web and app drain,
-/// the database writes out what it holds.
+/// The processes in the order in which they are stopped, with the time each has to end: web and app drain, the
+/// database flushes.
 pub(crate) const STOPPING: [(&str, Duration); 4] = [
     ("web", Duration::from_secs(15)),
     ("app", Duration::from_secs(15)),
@@ -40,8 +40,7 @@ pub(crate) const STOPPING: [(&str, Duration); 4] = [
     ("mysql", Duration::from_mins(1)),
 ];
 
-/// A stack that this process started and watches over. Dropped without [`Stack::down`], its
-/// processes are killed.
+/// A stack that this process started and supervises. Dropped without [`Stack::down`], its processes are killed.
 #[derive(Debug)]
 pub struct Stack {
     settings: Settings,
@@ -69,7 +68,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Sees to everything that has to be there before the first process starts.
+    /// Prepares everything that the first process needs: folder, server, programs, certificates.
     ///
     /// # Errors
     /// See [`Stack::up`].
@@ -77,8 +76,11 @@ impl Stack {
         Self::prepare_with(settings, progress, None).await
     }
 
-    /// The same, perhaps with binaries that were built before.
-    pub(crate) async fn prepare_with(
+    /// The same, with the programs of a folder if one is given.
+    ///
+    /// # Errors
+    /// See [`Stack::up`].
+    pub async fn prepare_with(
         settings: Settings,
         progress: Progress,
         binaries: Option<PathBuf>,
@@ -87,7 +89,7 @@ impl Stack {
         home.create()?;
         let lock = Lock::take(&home)?;
         if let Some(state) = State::read(&home)?.filter(State::is_alive) {
-            progress.say("stopping what an earlier stack left behind");
+            progress.say("stopping the processes of an earlier stack");
             stop_leftovers(&state).await?;
         }
         ports::check_all_free(&settings.options)?;
@@ -122,7 +124,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Takes over the processes that another command started and left.
+    /// Takes over the processes that another command started.
     pub(crate) async fn adopt(home: Home, progress: Progress) -> anyhow::Result<Self> {
         let lock = Lock::take_within(&home, Duration::from_secs(5)).await?;
         let state = State::read(&home)?.context("nothing was started in this folder")?;
@@ -145,7 +147,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Starts every process, each when the one it leans on is ready, and fills an empty stack.
+    /// Starts every process once the one that it depends on is ready, and provisions an empty stack.
     ///
     /// # Errors
     /// When one does not become ready: the error shows the end of its log.
@@ -195,7 +197,7 @@ impl Stack {
         State::remove(&self.home)
     }
 
-    /// Lets the processes live on without this one.
+    /// Leaves the processes running when this is dropped.
     pub(crate) fn leave(&mut self) {
         self.processes.clear();
         self.lock = None;
@@ -222,7 +224,7 @@ impl Stack {
     }
 
     async fn provision(&self) -> anyhow::Result<()> {
-        let step = self.progress.step("seeing to keys and demo accounts");
+        let step = self.progress.step("provisioning keys and demo accounts");
         keys::make(&self.settings, &self.home, &self.binaries).await?;
         let provision = ["provision".into()];
         let app = environment::app(&self.settings, &self.home, &self.binaries, &provision)?;
@@ -254,13 +256,13 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         for process in &mut self.processes {
-            // Nobody is left to hear of an error.
+            // An error cannot be reported from here.
             let _ = process.id.signal(Signal::SIGKILL);
         }
     }
 }
 
-/// Stops the processes of a stack whose supervisor is gone.
+/// Stops the processes of a stack whose supervisor has ended.
 pub(crate) async fn stop_leftovers(state: &State) -> anyhow::Result<()> {
     for (name, patience) in STOPPING {
         if let Some(id) = state.processes.get(name) {

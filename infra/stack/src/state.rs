@@ -1,4 +1,4 @@
-//! What is written down about a running stack, so that other commands find it.
+//! The state file of a running stack, by which other commands find it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     /// Where its binaries are.
     pub(crate) binaries: PathBuf,
-    /// The process that watches over the others.
+    /// The supervising process.
     pub(crate) supervisor: ProcessId,
     /// The processes by name.
     pub(crate) processes: BTreeMap<String, ProcessId>,
@@ -54,7 +54,7 @@ impl State {
         write_private(&home.state(), &bytes)
     }
 
-    /// Removes it: nothing runs any more.
+    /// Removes it.
     pub(crate) fn remove(home: &Home) -> anyhow::Result<()> {
         match fs::remove_file(home.state()) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -67,7 +67,7 @@ impl State {
     /// The state of the stack that runs in a folder.
     ///
     /// # Errors
-    /// When none does; says what to do.
+    /// When none runs there; names the command that starts one.
     pub(crate) fn running(home: &Home) -> anyhow::Result<Self> {
         let state = Self::read(home)?.filter(Self::is_alive);
         state.with_context(|| {
@@ -78,7 +78,7 @@ impl State {
         })
     }
 
-    /// Whether anything of it still runs.
+    /// Whether a process of it still runs.
     pub(crate) fn is_alive(&self) -> bool {
         self.supervisor.is_alive() || self.processes.values().any(|process| process.is_alive())
     }

@@ -1,4 +1,4 @@
-//! What `cargo stack status` says, for people and for scripts.
+//! `cargo stack status`: addresses, processes and accounts of a stack.
 
 use std::path::PathBuf;
 
@@ -21,9 +21,9 @@ pub struct Status {
     pub home: PathBuf,
     /// Whether every process has been seen ready.
     pub ready: bool,
-    /// The process that watches over the others.
+    /// The supervising process.
     pub supervisor: Option<i32>,
-    /// The front door.
+    /// The TLS edge.
     pub web: Web,
     /// The app tier.
     pub app: App,
@@ -35,11 +35,11 @@ pub struct Status {
     pub certificates: PathBuf,
     /// The folder of logs.
     pub logs: PathBuf,
-    /// Who can sign in.
+    /// The demo accounts.
     pub accounts: Vec<Account>,
 }
 
-/// Where web is.
+/// web's addresses and process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Web {
     /// The address for a browser.
@@ -50,7 +50,7 @@ pub struct Web {
     pub pid: Option<i32>,
 }
 
-/// Where app is.
+/// app's address and process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct App {
     /// Host and port.
@@ -59,7 +59,7 @@ pub struct App {
     pub pid: Option<i32>,
 }
 
-/// Where the database is.
+/// The database's address, kind and process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Database {
     /// Host.
@@ -76,36 +76,36 @@ pub struct Database {
     pub folder: PathBuf,
 }
 
-/// Who keeps the root keys.
+/// The key service, which holds the root keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyServiceStatus {
     /// `development` or `emulator`.
     pub provider: String,
-    /// Where it answers, if it is a service.
+    /// Its URL, if it is a service.
     pub endpoint: Option<String>,
     /// Its process, if it runs.
     pub pid: Option<i32>,
 }
 
-/// A person who can sign in.
+/// A demo account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
-    /// The organization they belong to.
+    /// The organization's name.
     pub organization: String,
-    /// Its id.
+    /// The organization's id.
     pub organization_id: Option<String>,
-    /// Their name.
+    /// The person's name.
     pub name: String,
-    /// What they sign in with.
+    /// E-mail address, for signing in.
     pub email: String,
-    /// Their password.
+    /// Password.
     pub password: String,
-    /// Their role.
+    /// Role.
     pub role: String,
 }
 
 impl Status {
-    /// Reads what is known of the stack in a folder.
+    /// The status of the stack in a folder.
     ///
     /// # Errors
     /// When no stack runs there, or its files cannot be understood.

@@ -1,5 +1,5 @@
-//! Watching over a running stack: what ends unexpectedly is reported with the end of its log and
-//! started again, unless it keeps ending; a signal stops everything in order.
+//! The supervisor of a running stack: it reports a process that ended unexpectedly with the end of its log and starts
+//! it again, unless it keeps ending; on a signal it stops all processes in order.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use tokio::signal::unix::signal;
 use crate::process::last_lines;
 use crate::stack::Stack;
 
-/// So many ends within [`WINDOW`] are too many.
+/// Unexpected ends within [`WINDOW`] after which the supervisor gives up.
 const LIMIT: usize = 5;
+/// Time in which unexpected ends are counted.
 const WINDOW: Duration = Duration::from_mins(1);
 
 /// The signals that mean "stop".
@@ -27,7 +28,10 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// From here on, they no longer end this process by themselves.
+    /// Registers the handlers: from here on, the signals do not end this process.
+    ///
+    /// # Errors
+    /// When a handler cannot be registered.
     pub fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals cannot be received");
         Ok(Self {
@@ -47,11 +51,11 @@ impl StopSignals {
     }
 }
 
-/// Watches until a process keeps ending.
+/// Supervises the processes until one of them keeps ending.
 ///
 /// # Errors
-/// Always: it returns only when it gives up. To stop watching, drop it.
-pub async fn watch(stack: &mut Stack) -> anyhow::Result<()> {
+/// Always: it returns only when it gives up. Dropped, it stops supervising.
+pub(crate) async fn watch(stack: &mut Stack) -> anyhow::Result<()> {
     let mut ends: VecDeque<Instant> = VecDeque::new();
     loop {
         tokio::time::sleep(Duration::from_millis(250)).await;

@@ -1,10 +1,10 @@
-//! What a person reads about a running stack.
+//! A stack's status as text for people.
 
 use std::fmt::Write;
 
 use crate::status::Status;
 
-/// Shown when a stack has come up: where to go, and who to be.
+/// The text that `up` prints when the stack is ready: its address and the demo accounts.
 pub(crate) fn welcome(status: &Status) -> String {
     let mut text = format!("\nThe stack is up: {}\n\n", status.web.address);
     text.push_str(&accounts(status));
@@ -17,7 +17,7 @@ pub(crate) fn welcome(status: &Status) -> String {
     text
 }
 
-/// Shown by `cargo stack status`.
+/// The text that `cargo stack status` prints.
 #[must_use]
 pub fn status(status: &Status) -> String {
     let mut text = String::new();
@@ -41,7 +41,7 @@ pub fn status(status: &Status) -> String {
     line("supervisor", "", pid(status.supervisor));
     line("folder", &status.home.display().to_string(), String::new());
     if !status.ready {
-        text.push_str("It is not ready (yet).\n");
+        text.push_str("It is not ready yet.\n");
     }
     text.push('\n');
     text.push_str(&accounts(status));

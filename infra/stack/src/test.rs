@@ -1,8 +1,7 @@
-//! `cargo stack test`: everything that is checked before a change may land, in one run, ending in
-//! one line.
+//! `cargo stack test`: every check that a change has to pass, in one run that ends in one line.
 #![expect(
     clippy::print_stdout,
-    reason = "what the steps find is printed as it comes"
+    reason = "the output of the steps is printed as it is written"
 )]
 
 mod browser;
@@ -22,33 +21,36 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::bail;
 
-use tools::binaries;
 use crate::compose;
 use crate::compose::Checked;
-use progress::Progress;
 use crate::stack::Stack;
 use crate::supervise::StopSignals;
+use progress::Progress;
+use tools::binaries;
 use tools::workspace;
 
 use step::Counts;
 use step::StepResult;
 
-/// The steps in the order they are taken: what is quick and often wrong comes first.
+/// The steps in the order in which they run: quick ones that often fail come first.
 const STEPS: [&str; 10] = [
     "format", "lints", "deny", "unit", "infra", "database", "stack", "edge", "browser", "compose",
 ];
 
-/// What the steps share.
+/// The programs that tests start.
+const PROGRAMS: [&str; 5] = ["app", "bench", "migrate", "posture", "web"];
+
+/// The state that the steps share.
 struct Shared {
     root: PathBuf,
     binaries: Option<PathBuf>,
     stack: Option<Stack>,
 }
 
-/// Takes the steps, or only the named ones. True when nothing failed.
+/// Runs all steps or the named ones. True when none failed.
 ///
 /// # Errors
-/// When a step is named that there is not, or the run is interrupted.
+/// When a named step does not exist, or the run is interrupted.
 pub async fn test(only: &[String]) -> anyhow::Result<bool> {
     if let Some(unknown) = only.iter().find(|name| !STEPS.contains(&name.as_str())) {
         bail!(
@@ -71,7 +73,7 @@ pub async fn test(only: &[String]) -> anyhow::Result<bool> {
         () = signals.received() => None,
     };
     if let Some(mut stack) = shared.stack.take() {
-        // Before the closing line, which has to be the last one.
+        // Before the closing line, which must be the last one.
         stack.down().await?;
     }
     let (lines, total) = outcome.context("interrupted")?;
@@ -79,7 +81,7 @@ pub async fn test(only: &[String]) -> anyhow::Result<bool> {
     Ok(total.failed == 0)
 }
 
-/// Takes the steps one by one; gives a line for each, and the sum of their tests.
+/// Runs the steps one by one; returns a line for each, and the sum of their tests.
 async fn take(shared: &mut Shared, steps: &[&str]) -> (Vec<String>, Counts) {
     let mut total = Counts::default();
     let mut lines = Vec::new();
@@ -114,7 +116,7 @@ async fn take(shared: &mut Shared, steps: &[&str]) -> (Vec<String>, Counts) {
     (lines, total)
 }
 
-/// Brings the containers up and drives them, where there is an engine.
+/// Starts the containers and tests them, where a Docker engine is available.
 async fn compose_check() -> anyhow::Result<StepResult> {
     match compose::check(Progress::shown()).await? {
         Checked::Passed(sentences) => {
@@ -168,12 +170,12 @@ impl Shared {
             "deny" => deny::check(&self.root).await,
             "unit" => {
                 // Other tests in files of their own need a server or a stack: they are the next steps. No step
-                // names a package, for then cargo would build the dependencies anew with other features.
+                // names a package, for then cargo would build the dependencies again with other features.
                 let alone = alone(&self.root)?;
                 let mut targets = vec!["--lib", "--bins"];
                 targets.extend(cargo::only(&alone));
                 let mut total = Counts::default();
-                // What must not compile is shown in the documentation too.
+                // Examples that must not compile stand in the documentation.
                 for kind in [&targets[..], &["--doc"]] {
                     if let StepResult::Done(counts) = cargo::test(&self.root, kind, &[]).await? {
                         total.add(counts);
@@ -196,7 +198,7 @@ impl Shared {
         if let Some(binaries) = &self.binaries {
             return Ok(binaries.clone());
         }
-        let built = binaries::obtain(false)?;
+        let built = binaries::obtain_only(&PROGRAMS, false)?;
         self.binaries = Some(built.clone());
         Ok(built)
     }

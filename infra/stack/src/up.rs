@@ -1,5 +1,4 @@
-//! Bringing a stack up and down as commands: in the foreground until Ctrl-C, or left to a
-//! supervisor in the background.
+//! `cargo stack up` and `down`: a stack in the foreground until Ctrl-C, or in the background under a supervisor.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -15,7 +14,6 @@ use crate::home::Home;
 use crate::process::ProcessId;
 use crate::process::last_lines;
 use crate::process::open_log;
-use progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
 use crate::stack::stop_leftovers;
@@ -23,9 +21,10 @@ use crate::state::State;
 use crate::supervise::StopSignals;
 use crate::supervise::watch;
 use crate::table;
+use progress::Progress;
 
-/// `cargo stack up`: starts a stack and stays with it, or with `detach` leaves it to a supervisor.
-/// Gives what is to be printed once it is up to `show`.
+/// `cargo stack up`: starts a stack and supervises it, or with `detach` starts a supervisor in the background. Passes
+/// the text for the terminal to `show`.
 ///
 /// # Errors
 /// When it cannot be started, or a process of it keeps ending.
@@ -48,7 +47,7 @@ pub async fn up(settings: Settings, detach: bool, show: impl Fn(&str)) -> anyhow
         return hand_over(&mut stack).await;
     }
     show("Ctrl-C stops it.\n");
-    stay(&mut stack, &mut signals).await
+    supervise_until_stopped(&mut stack, &mut signals).await
 }
 
 /// `cargo stack supervise`: takes over the processes that `up --detach` started.
@@ -58,7 +57,7 @@ pub async fn up(settings: Settings, detach: bool, show: impl Fn(&str)) -> anyhow
 pub async fn supervise(home: Home) -> anyhow::Result<()> {
     let mut signals = StopSignals::listen()?;
     let mut stack = Stack::adopt(home, Progress::shown()).await?;
-    stay(&mut stack, &mut signals).await
+    supervise_until_stopped(&mut stack, &mut signals).await
 }
 
 /// `cargo stack down`: stops what runs in a folder, in order.
@@ -75,7 +74,7 @@ pub async fn down(home: &Home) -> anyhow::Result<()> {
         state.supervisor.signal(Signal::SIGTERM)?;
         if !state.supervisor.gone_within(Duration::from_mins(2)).await {
             bail!(
-                "the supervisor (process {}) does not end: look at it",
+                "the supervisor (process {}) does not end; its log is in the stack's folder under logs/",
                 state.supervisor.pid
             );
         }
@@ -87,7 +86,10 @@ pub async fn down(home: &Home) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stops what an earlier run left, if anything.
+/// Stops the stack of a folder if one runs there.
+///
+/// # Errors
+/// When its state cannot be read, or a process does not end.
 pub async fn stop_if_running(home: &Home) -> anyhow::Result<()> {
     match State::read(home)? {
         Some(state) if state.is_alive() => down(home).await,
@@ -95,7 +97,10 @@ pub async fn stop_if_running(home: &Home) -> anyhow::Result<()> {
     }
 }
 
-async fn stay(stack: &mut Stack, signals: &mut StopSignals) -> anyhow::Result<()> {
+async fn supervise_until_stopped(
+    stack: &mut Stack,
+    signals: &mut StopSignals,
+) -> anyhow::Result<()> {
     let outcome = tokio::select! {
         given_up = watch(stack) => given_up,
         () = signals.received() => Ok(()),

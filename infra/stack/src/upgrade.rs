@@ -1,29 +1,29 @@
-//! The steps of a rolling upgrade that are commands: the schema first, and at last the end. In between, the instances
-//! of app and then of web are replaced one at a time.
+//! `cargo stack upgrade`: the first and the last step of a rolling upgrade. Between them, the instances of app and then
+//! of web are replaced one at a time.
 
 use anyhow::Context;
 use clap::Subcommand;
 
-use tools::binaries;
 use crate::environment;
 use crate::home::Home;
 use crate::state::State;
+use tools::binaries;
 
-/// A step.
+/// A step of a rolling upgrade.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum Upgrade {
-    /// Applies the migrations of this tree to the running stack, whose app goes on serving
+    /// Applies the migrations of this tree to the running stack, whose app keeps serving
     ///
     /// Example: `cargo stack upgrade schema`, then `cargo stack down` and `cargo stack up`
     Schema,
-    /// Raises the release floor to the release of the running app: older builds write no more, and there is no way
-    /// back
+    /// Raises the release floor to the release of the running app: older builds cannot write any more, and this cannot be
+    /// undone
     ///
     /// Example: `cargo stack upgrade finish`; may be repeated
     Finish,
 }
 
-/// Takes a step on the stack that runs in a folder; what is to be printed.
+/// Takes a step on the stack that runs in a folder and returns the text for the terminal.
 ///
 /// # Errors
 /// When none runs there, or the step fails: then nothing changed, or the step may be repeated.

@@ -1,3 +1,5 @@
+//! The OTLP collector that traces are exported to, and the HTTP client of the exporter.
+
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -26,15 +28,15 @@ use tokio::runtime::Handle;
 use tokio::time;
 use tokio_rustls::TlsConnector;
 
-/// How long one export may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Timeout of one export, from connecting to the end of the response.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest answer that is read: a collector says little.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// Maximum length of a response body, in bytes. A collector returns a short status.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Where traces are sent: an OpenTelemetry collector that speaks OTLP over HTTP.
+/// An OpenTelemetry collector that receives traces by OTLP over HTTP.
 ///
-/// Each batch has a connection of its own, so there is no pool to keep and no stale connection.
+/// Each batch has a connection of its own, so that there is no pool and no stale connection.
 pub struct Collector {
     host: String,
     port: u16,
@@ -43,23 +45,26 @@ pub struct Collector {
     runtime: Handle,
 }
 
-/// Why an endpoint can't be used.
+/// A collector's endpoint cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CollectorError {
-    /// It is not `https://host[:port]`, or `http://` of this machine.
-    #[error("expected https://host[:port], or http://localhost[:port] for a collector beside us")]
+    /// The endpoint is neither `https://host[:port]` nor `http://` with a loopback address.
+    #[error(
+        "expected https://host[:port], or http://localhost[:port] for a collector on this machine"
+    )]
     Endpoint,
-    /// It is `https://`, and there is nothing to check its certificate with.
+    /// The endpoint is `https://`, and there are no trust anchors to verify its certificate.
     #[error("an https:// endpoint needs the CA of its certificate")]
     Anchors,
-    /// There is no tokio runtime to send on.
-    #[error("there is no runtime to send on")]
+    /// The constructor was called outside a tokio runtime.
+    #[error("a collector needs a tokio runtime")]
     Runtime,
 }
 
 impl Collector {
-    /// A collector at `endpoint`, without `/v1/traces`. Plain HTTP goes to this machine only; for
-    /// HTTPS, `tls` says whom to trust. Call it within a tokio runtime, which will do the sending.
+    /// A collector at `endpoint`, which is given without `/v1/traces`. Plain HTTP is allowed to a
+    /// loopback address only; HTTPS needs a `tls` configuration. Must be called within a tokio
+    /// runtime, on which exports then run.
     ///
     /// # Errors
     /// [`CollectorError`].
@@ -73,7 +78,7 @@ impl Collector {
             .trim_matches(['[', ']'])
             .to_owned();
         let secure = uri.scheme() == Some(&Scheme::HTTPS);
-        let plain = uri.scheme() == Some(&Scheme::HTTP) && is_this_machine(&host);
+        let plain = uri.scheme() == Some(&Scheme::HTTP) && is_loopback(&host);
         if !(secure || plain) || uri.query().is_some() {
             return Err(CollectorError::Endpoint);
         }
@@ -101,7 +106,7 @@ impl Collector {
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
+fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host
             .parse()
@@ -117,10 +122,10 @@ impl fmt::Debug for Collector {
 #[async_trait]
 impl HttpClient for Collector {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        // The exporter has a thread of its own, without a runtime.
+        // The exporter calls this on a thread of its own, which has no runtime.
         let (host, port, tls) = (self.host.clone(), self.port, self.tls.clone());
-        let sending = self.runtime.spawn(async move {
-            time::timeout(DEADLINE, async {
+        let export = self.runtime.spawn(async move {
+            time::timeout(EXPORT_TIMEOUT, async {
                 let tcp = TcpStream::connect((host, port)).await?;
                 match tls {
                     None => exchange(tcp, request).await,
@@ -132,11 +137,11 @@ impl HttpClient for Collector {
             .await
             .map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
         });
-        sending.await?
+        export.await?
     }
 }
 
-/// Sends one request on a connection made for it.
+/// Sends one request on a new connection, and reads the response.
 async fn exchange<S>(stream: S, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -152,11 +157,11 @@ where
         parts.headers.insert(http::header::HOST, host);
     }
     parts.uri = Uri::from_static("/v1/traces");
-    let answer = sender
+    let response = sender
         .send_request(Request::from_parts(parts, Full::new(body)))
         .await?;
-    let (parts, body) = answer.into_parts();
-    let body = Limited::new(body, LONGEST_ANSWER)
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, MAX_RESPONSE_BYTES)
         .collect()
         .await?
         .to_bytes();
@@ -173,7 +178,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn plain_http_goes_to_this_machine_only() {
+    async fn plain_http_is_allowed_to_loopback_only() {
         for endpoint in [
             "http://127.0.0.1:4318",
             "http://localhost",

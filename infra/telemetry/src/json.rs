@@ -1,3 +1,5 @@
+//! The log's format: one line of JSON for each event.
+
 use std::error::Error;
 use std::fmt;
 use std::fmt::Write;
@@ -24,8 +26,8 @@ use crate::output::Output;
 use crate::output::Stdout;
 use crate::redact;
 
-/// Writes every event as one line of JSON: time, level, service, target, message, then the fields
-/// of the spans that it happened in, from the outermost, then its own.
+/// A subscriber layer that writes every event as one line of JSON: time, level, service, target,
+/// message, then the fields of the enclosing spans, from the outermost, then the event's own.
 pub(crate) struct JsonLines<W = Arc<Stdout>> {
     service: &'static str,
     output: W,
@@ -37,20 +39,20 @@ impl<W> JsonLines<W> {
     }
 }
 
-/// The fields of a span or an event, redacted, as they will stand in the line. One buffer for all:
-/// every request is a line.
+/// The redacted fields of a span or an event, as JSON. All values share one buffer, since every
+/// request logs a line and each value would otherwise be an allocation.
 #[derive(Default)]
 struct Fields {
     text: Vec<u8>,
-    /// A value that has yet to become text.
+    /// Buffer for values that are formatted before they are redacted; reused.
     scratch: String,
-    /// Name, and where in the text its value ends.
+    /// For each field its name, and the end of its value in `text`.
     ends: Vec<(&'static str, usize)>,
 }
 
 impl Fields {
     fn put(&mut self, field: &Field, value: &(impl Serialize + ?Sized)) {
-        if redact::forbids(field.name()) {
+        if redact::is_forbidden(field.name()) {
             self.write(field, redact::REDACTED);
         } else {
             self.write(field, value);
@@ -62,7 +64,7 @@ impl Fields {
         self.ends.push((field.name(), self.text.len()));
     }
 
-    fn each(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+    fn iter(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         let mut start = 0;
         self.ends.iter().filter_map(move |(name, end)| {
             let value = self.text.get(start..*end);
@@ -76,8 +78,8 @@ impl Fields {
     }
 }
 
-/// Nothing that is logged can't be written as JSON, and a buffer takes it all.
 fn write_json(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Does not fail: a `Vec` accepts every write, and all logged types have a JSON form.
     drop(serde_json::to_writer(text, value));
 }
 
@@ -99,7 +101,7 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let value = if redact::suspects(value) {
+        let value = if redact::looks_like_identifier(value) {
             redact::REDACTED
         } else {
             value
@@ -114,7 +116,7 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
-        // A text takes it all.
+        // Does not fail: a `String` accepts every write.
         let _ = write!(text, "{value:?}");
         self.record_str(field, &text);
         self.scratch = text;
@@ -149,7 +151,7 @@ where
         line.put("level", metadata.level().as_str());
         line.put("service", self.service);
         line.put("target", metadata.target());
-        for (name, value) in own.each().filter(|(name, _)| *name == "message") {
+        for (name, value) in own.iter().filter(|(name, _)| *name == "message") {
             line.field(name, value);
         }
         for span in context
@@ -158,12 +160,12 @@ where
             .flat_map(Scope::from_root)
         {
             if let Some(fields) = span.extensions().get::<Fields>() {
-                for (name, value) in fields.each().filter(|(name, _)| !own.has(name)) {
+                for (name, value) in fields.iter().filter(|(name, _)| !own.has(name)) {
                     line.field(name, value);
                 }
             }
         }
-        for (name, value) in own.each().filter(|(name, _)| *name != "message") {
+        for (name, value) in own.iter().filter(|(name, _)| *name != "message") {
             line.field(name, value);
         }
         let urgent = *metadata.level() <= Level::WARN;
@@ -171,7 +173,7 @@ where
     }
 }
 
-/// A JSON object that is being written.
+/// A JSON object under construction.
 struct Line(Vec<u8>);
 
 impl Line {
@@ -191,8 +193,8 @@ impl Line {
         self.0.extend_from_slice(value);
     }
 
-    /// Names are identifiers of ours: there is nothing in them to escape.
     fn name(&mut self, name: &str) {
+        // Not escaped: field names are identifiers in the source of these crates.
         if self.0.len() > 1 {
             self.0.push(b',');
         }
@@ -207,7 +209,7 @@ impl Line {
     }
 }
 
-/// RFC 3339, UTC, microseconds.
+/// The current time in RFC 3339, UTC, with microseconds.
 fn now() -> String {
     let mut text = String::new();
     match SystemTime.format_time(&mut Writer::new(&mut text)) {
@@ -236,7 +238,7 @@ mod tests {
         }
     }
 
-    /// What `body` logs.
+    /// The lines that `body` logs.
     fn logged(body: impl FnOnce()) -> Vec<Value> {
         let lines = Lines::default();
         let layer = JsonLines::new("test", lines.clone());

@@ -35,9 +35,9 @@ pub use request_id::RequestId;
 pub use request_id::X_REQUEST_ID;
 pub use tracing::level_filters::LevelFilter;
 
-/// The crates whose log lines follow the configured level. All others are held at warnings: at
+/// The crates whose log lines follow the configured level. All others are limited to warnings: at
 /// finer levels HTTP and SQL libraries log headers and statements.
-const OWN: [&str; 9] = [
+const CONFIGURED_CRATES: [&str; 9] = [
     "app",
     "audit",
     "certs",
@@ -49,22 +49,21 @@ const OWN: [&str; 9] = [
     "web",
 ];
 
-/// Why logging could not be set up.
+/// Logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// The exporter refuses its settings.
-    #[error("can't export traces: {0}")]
+    /// The exporter rejects its settings.
+    #[error("traces cannot be exported: {0}")]
     Exporter(#[from] ExporterBuildError),
-    /// The thread that writes the log did not start.
-    #[error("can't write the log: {0}")]
+    /// The thread that writes the log cannot be started.
+    #[error("the log cannot be written: {0}")]
     Output(#[from] std::io::Error),
-    /// The process has a logger already.
+    /// The process already has a global subscriber.
     #[error("logging was set up twice: {0}")]
     Twice(#[from] TryInitError),
 }
 
-/// Sends the last spans and writes the last lines when it is dropped: keep it until the end of
-/// `main`.
+/// Exports the last spans and writes the last lines on drop: held until the end of `main`.
 #[must_use = "dropping it ends the export of traces"]
 pub struct Guard {
     provider: Option<SdkTracerProvider>,
@@ -80,8 +79,8 @@ impl Drop for Guard {
     }
 }
 
-/// Sets up this process's log (JSON lines on standard output, from `level` up) and, if there is a
-/// `collector`, the export of its traces. Panics are logged from then on without their texts.
+/// Sets up this process's log (JSON lines on standard output, from `level` up) and, with a
+/// `collector`, the export of its traces. From then on panics are logged without their messages.
 ///
 /// # Errors
 /// [`InitError`].
@@ -101,7 +100,7 @@ pub fn init(
             .with_location(false)
             .with_threads(false)
             .with_target(false)
-            // Events are log lines; what is exported is where the time went.
+            // Events are log lines; spans are exported for their durations.
             .with_filter(filter_fn(|metadata| !metadata.is_event()))
     });
     Registry::default()
@@ -116,7 +115,7 @@ fn targets(level: LevelFilter) -> Targets {
     let others = level.min(Level::WARN);
     Targets::new()
         .with_default(others)
-        .with_targets(OWN.map(|name| (name, level)))
+        .with_targets(CONFIGURED_CRATES.map(|name| (name, level)))
 }
 
 fn provider(

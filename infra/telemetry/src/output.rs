@@ -1,3 +1,5 @@
+//! The buffered writer of log lines to standard output.
+
 use std::io;
 use std::io::Write;
 use std::sync::Arc;
@@ -8,77 +10,78 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
-/// Gathered before it is written, in bytes.
-const FULL: usize = 16 * 1024;
-/// How long a line may wait for others.
-const WAIT: Duration = Duration::from_millis(50);
+/// Buffered bytes at which the buffer is written at once.
+const MAX_BUFFERED_BYTES: usize = 16 * 1024;
+/// Maximum time that a line stays in the buffer.
+const MAX_DELAY: Duration = Duration::from_millis(50);
 
-/// Where lines go.
+/// A destination of log lines.
 pub(crate) trait Output: Send + Sync + 'static {
-    /// Writes a line, or loses it: a full disk must not stop a tier. One that is urgent is written
-    /// before this returns, with all that came before it.
+    /// Writes a line. An urgent line is written before this returns, together with all earlier
+    /// ones. A failed write is ignored: a full disk must not stop a tier.
     fn line(&self, line: &[u8], urgent: bool);
 }
 
-/// Standard output. Every request is a line, and every write a call into the kernel: so ordinary
-/// lines wait a moment for others, and whoever is killed loses those of that moment. (What must not
-/// be lost is in the audit trail.)
+/// Standard output, buffered: every request logs a line, and each write is a system call. A process
+/// that is killed loses the lines of the last [`MAX_DELAY`]. (What must not be lost is in the audit
+/// trail.)
 #[derive(Default)]
 pub(crate) struct Stdout {
-    lines: Mutex<Vec<u8>>,
-    some: Condvar,
+    buffer: Mutex<Vec<u8>>,
+    /// Notified when the buffer is no longer empty.
+    filled: Condvar,
 }
 
 impl Stdout {
-    /// Begins to write.
+    /// Starts the thread that writes the buffer.
     ///
     /// # Errors
-    /// The thread that does it can't be started.
+    /// The thread cannot be started.
     pub(crate) fn start() -> io::Result<Arc<Self>> {
         let output = Arc::new(Self::default());
-        let writing = Arc::clone(&output);
+        let writer = Arc::clone(&output);
         thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || {
                 loop {
-                    writing.await_some();
-                    thread::sleep(WAIT);
-                    writing.flush();
+                    writer.wait_until_filled();
+                    thread::sleep(MAX_DELAY);
+                    writer.flush();
                 }
             })?;
         Ok(output)
     }
 
-    /// Writes what has been gathered.
+    /// Writes the buffer.
     pub(crate) fn flush(&self) {
-        write(&mut self.gathered());
+        write(&mut self.buffer());
     }
 
-    fn await_some(&self) {
-        let lines = self.gathered();
-        drop(self.some.wait_while(lines, |lines| lines.is_empty()));
+    fn wait_until_filled(&self) {
+        let buffer = self.buffer();
+        drop(self.filled.wait_while(buffer, |buffer| buffer.is_empty()));
     }
 
-    fn gathered(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffer(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Output for Arc<Stdout> {
     fn line(&self, line: &[u8], urgent: bool) {
-        let mut lines = self.gathered();
-        let first = lines.is_empty();
-        lines.extend_from_slice(line);
-        if urgent || lines.len() >= FULL {
-            write(&mut lines);
-        } else if first {
-            self.some.notify_one();
+        let mut buffer = self.buffer();
+        let was_empty = buffer.is_empty();
+        buffer.extend_from_slice(line);
+        if urgent || buffer.len() >= MAX_BUFFERED_BYTES {
+            write(&mut buffer);
+        } else if was_empty {
+            self.filled.notify_one();
         }
     }
 }
 
-fn write(lines: &mut Vec<u8>) {
+fn write(buffer: &mut Vec<u8>) {
     let mut stdout = io::stdout().lock();
-    drop(stdout.write_all(lines).and_then(|()| stdout.flush()));
-    lines.clear();
+    drop(stdout.write_all(buffer).and_then(|()| stdout.flush()));
+    buffer.clear();
 }

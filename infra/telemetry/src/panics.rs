@@ -1,10 +1,10 @@
-//! Panics in the log: where, and in which request, never with which text.
+//! The panic hook: logs the place of a panic under the request id, never its message.
 
 use std::panic;
 use std::panic::PanicHookInfo;
 
-/// Replaces the panic hook of the standard library. That one writes the text of the panic to standard error, past all
-/// redaction, and the text may quote what a client sent: `unwrap` on an error shows the error, and slicing shows the
+/// Replaces the panic hook of the standard library. That hook writes the message of the panic to standard error without
+/// redaction, and the message may quote what a client sent: `unwrap` on an error shows the error, and slicing shows the
 /// string.
 pub(crate) fn install() {
     panic::set_hook(Box::new(log));

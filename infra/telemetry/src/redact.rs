@@ -1,3 +1,5 @@
+//! Redaction: fields and texts that are neither logged nor exported.
+
 use std::fmt;
 
 use opentelemetry_sdk::Resource;
@@ -5,11 +7,11 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
 use opentelemetry_sdk::trace::SpanExporter;
 
-/// What stands in place of a value that must not be logged.
+/// The text that replaces a value that must not be logged.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// A field is not logged if one of these is its name, or a part of it (`patient_name`). In order.
-const NEVER: [&str; 27] = [
+/// Names of fields that are never logged; also as a part of a name (`patient_name`). Sorted.
+const FORBIDDEN_NAMES: [&str; 27] = [
     "authorization",
     "birth",
     "birthdate",
@@ -40,19 +42,19 @@ const NEVER: [&str; 27] = [
 ];
 
 /// Whether a field of this name is never logged.
-pub(crate) fn forbids(field: &str) -> bool {
+pub(crate) fn is_forbidden(field: &str) -> bool {
     field.split(['_', '.', '-']).any(|part| {
-        // Every log line asks for each of its fields: few words are as long, and begin alike.
-        NEVER
+        // Runs for each field of every line: the comparison of lengths rules out most names.
+        FORBIDDEN_NAMES
             .iter()
             .any(|word| word.len() == part.len() && word.bytes().eq(part.bytes()))
     })
 }
 
-/// Whether a text holds what looks like a social security number or an e-mail address.
-pub(crate) fn suspects(text: &str) -> bool {
+/// Whether a text contains what looks like a social security number or an e-mail address.
+pub(crate) fn looks_like_identifier(text: &str) -> bool {
     let bytes = text.as_bytes();
-    // Most texts have neither, and are read once.
+    // Most texts have neither character, and are read once.
     let (mut dash, mut at_sign) = (false, false);
     for byte in bytes {
         dash |= *byte == b'-';
@@ -77,7 +79,8 @@ fn is_at_sign_within_words(window: &[u8]) -> bool {
     matches!(window, [before, b'@', after] if word(before) && word(after))
 }
 
-/// Exports spans without the attributes that [`forbids`] or [`suspects`] finds.
+/// A span exporter that removes the attributes for which [`is_forbidden`] or
+/// [`looks_like_identifier`] is true.
 pub(crate) struct Redacting<E>(pub(crate) E);
 
 impl<E> fmt::Debug for Redacting<E> {
@@ -90,9 +93,10 @@ impl<E: SpanExporter> SpanExporter for Redacting<E> {
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
         for span in &mut batch {
             span.attributes.retain(|attribute| {
-                !forbids(attribute.key.as_str()) && !suspects(&attribute.value.as_str())
+                !is_forbidden(attribute.key.as_str())
+                    && !looks_like_identifier(&attribute.value.as_str())
             });
-            // Errors keep their status, and leave their text to the log.
+            // The status remains; the description may quote input and is in the log, redacted.
             if let opentelemetry::trace::Status::Error { description } = &mut span.status {
                 *description = "".into();
             }
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_forbidden_names_are_in_order() {
-        assert!(NEVER.is_sorted());
+        assert!(FORBIDDEN_NAMES.is_sorted());
     }
 
     #[test]
@@ -131,10 +135,10 @@ mod tests {
             "x-session",
             "session_id",
         ] {
-            assert!(forbids(name), "{name}");
+            assert!(is_forbidden(name), "{name}");
         }
         for name in ["status", "request_id", "route", "names", "elapsed_ms"] {
-            assert!(!forbids(name), "{name}");
+            assert!(!is_forbidden(name), "{name}");
         }
     }
 
@@ -145,7 +149,7 @@ mod tests {
             "for ann@example.org",
             "999-00-1111",
         ] {
-            assert!(suspects(text), "{text}");
+            assert!(looks_like_identifier(text), "{text}");
         }
         for text in [
             "",
@@ -154,7 +158,7 @@ mod tests {
             "spiffe://stack.internal/app",
             "a @ b",
         ] {
-            assert!(!suspects(text), "{text}");
+            assert!(!looks_like_identifier(text), "{text}");
         }
     }
 }

@@ -1,3 +1,5 @@
+//! The id of one request, in both tiers.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -6,23 +8,23 @@ use http::HeaderName;
 use http::HeaderValue;
 use uuid::Uuid;
 
-/// The header that carries a [`RequestId`], from web to app and back to the client.
+/// The header that carries a [`RequestId`]: in the request to the app tier, and in the response to the client.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The name of one request on its way through the tiers: in every log line, in every error that a
-/// client is shown, in the audit event. Random, so that it tells nothing.
+/// The id of one request in both tiers: in every log line, in every error response, in the audit
+/// event. Random, so that it reveals nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(Uuid);
 
 impl RequestId {
-    /// A new id. Web makes one for every request, and takes none from outside.
+    /// A new id. The web tier generates one for every request, and ignores a client's.
     #[must_use]
     pub fn random() -> Self {
         #[expect(clippy::disallowed_methods, reason = "nothing depends on its value")]
         Self(Uuid::new_v4())
     }
 
-    /// The id that another tier set, if there is exactly one and it is one.
+    /// The id that the web tier set, if the header occurs exactly once and contains a UUID.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(X_REQUEST_ID).iter();
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_survives_the_way_through_a_header() {
+    fn an_id_reads_back_from_its_header() {
         let id = RequestId::random();
         let headers = HeaderMap::from_iter([(X_REQUEST_ID, id.header_value())]);
         assert_eq!(RequestId::from_headers(&headers), Some(id));

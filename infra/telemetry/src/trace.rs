@@ -1,4 +1,4 @@
-//! The trace context of W3C (`traceparent`), between the tiers.
+//! Propagation of the trace context (W3C `traceparent`) between the tiers.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -16,19 +16,19 @@ use crate::RequestId;
 /// The header that carries the trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Makes `span` a child of the trace that another tier is in, according to `headers`. For headers
-/// of a verified tier only: a stranger's trace is not continued.
-pub fn follow(headers: &HeaderMap, span: &Span) {
+/// Sets the parent of `span` to the trace context in `headers`. Call it only for headers of a
+/// verified tier: a client's trace is not continued.
+pub fn set_parent(headers: &HeaderMap, span: &Span) {
     let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
     if context.span().span_context().is_valid() {
-        // Fails if traces are not exported: then there is nothing to be a child of.
+        // Fails if traces are not exported: then no parent is needed.
         drop(span.set_parent(context));
     }
 }
 
-/// Sets the one `traceparent` of an outgoing request: that of `span`; if traces are not exported,
-/// one made of the request's id, so that every request has one in any case.
-pub fn hand_on(span: &Span, request: RequestId, headers: &mut HeaderMap) {
+/// Sets the only `traceparent` of a request to another tier: the context of `span`, or, if traces are
+/// not exported, one derived from the request's id, so that every request has one.
+pub fn inject(span: &Span, request: RequestId, headers: &mut HeaderMap) {
     headers.remove(TRACEPARENT);
     let context = span.context();
     if context.span().span_context().is_valid() {
@@ -38,9 +38,9 @@ pub fn hand_on(span: &Span, request: RequestId, headers: &mut HeaderMap) {
     }
 }
 
-/// Version 00, trace id, parent id, flags 00 (not recorded).
+/// A `traceparent` of version 00, with the request's id as trace id and flags 00 (not sampled).
 fn unsampled(request: RequestId) -> String {
-    // The lower half of a UUID is never zero: it holds the variant. So it is a valid parent id.
+    // Valid as parent id, which must not be zero: the lower half of a UUID contains its variant.
     let (_, lower) = request.uuid().as_u64_pair();
     format!("00-{}-{lower:016x}-00", request.uuid().simple())
 }
@@ -55,7 +55,7 @@ mod tests {
         headers.append(TRACEPARENT, HeaderValue::from_static("00-forged-forged-01"));
         headers.append(TRACEPARENT, HeaderValue::from_static("00-forged-forged-01"));
         let request = RequestId::random();
-        hand_on(&Span::none(), request, &mut headers);
+        inject(&Span::none(), request, &mut headers);
         assert_eq!(headers.get_all(TRACEPARENT).iter().count(), 1);
         let context = TraceContextPropagator::new().extract(&HeaderExtractor(&headers));
         let context = context.span().span_context().clone();

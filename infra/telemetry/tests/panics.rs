@@ -1,10 +1,10 @@
-//! What a panic leaves in the output of a process.
+//! The output of a process that panics.
 
 use std::process::Command;
 
-/// Set in the process that panics.
+/// Environment variable that is set in the process that panics.
 const PANICS: &str = "TELEMETRY_TEST_PANICS";
-/// What a panic's text may quote.
+/// PHI that a panic's message may quote.
 const SECRET: &str = "Testperson 999-12-3456";
 
 #[test]

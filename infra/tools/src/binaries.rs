@@ -85,7 +85,11 @@ fn build_with(programs: &[&str], options: &[&str]) -> anyhow::Result<PathBuf> {
     let mut command = Command::new(workspace::cargo());
     command
         .current_dir(workspace::root()?)
-        .args(["build", "--message-format=json-render-diagnostics"])
+        .args([
+            "build",
+            "--workspace",
+            "--message-format=json-render-diagnostics",
+        ])
         .args(programs.iter().flat_map(|program| ["--bin", program]))
         .args(options)
         .stdin(Stdio::null())

@@ -8,8 +8,8 @@ use anyhow::Context;
 
 use crate::once;
 use crate::packages::run_quietly;
-use progress::Progress;
 use crate::workspace;
+use progress::Progress;
 
 /// A program of crates.io, built once on this machine.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub struct Crate {
 }
 
 impl Crate {
-    /// Builds it if it is not there, and tells its program.
+    /// Builds it if it is missing, and returns its program.
     ///
     /// # Errors
     /// When it cannot be built.

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::once;
 use crate::Python;
+use crate::once;
 use crate::packages::run_quietly;
 use progress::Progress;
 
@@ -26,16 +26,18 @@ pub struct Npm {
 }
 
 impl Npm {
-    /// Installs them if they are missing, and tells the folder that holds `node_modules`.
+    /// Installs them if they are missing, and returns the folder that has `node_modules`.
     ///
     /// # Errors
-    /// When node or the packages cannot be had.
+    /// When node or the packages are not available.
     pub fn obtain(&self, progress: Progress) -> anyhow::Result<PathBuf> {
         once(self.name, |folder| self.install(folder, progress))
     }
 
-    /// A command that starts node. It trusts the CAs that this system trusts, and no other
-    /// configuration than this user's.
+    /// A command that starts node, which trusts the CAs of this system.
+    ///
+    /// # Errors
+    /// When node is not available.
     pub fn node(&self, progress: Progress) -> anyhow::Result<Command> {
         self.command("node", progress)
     }

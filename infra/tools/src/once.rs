@@ -17,10 +17,7 @@ const COMPLETE: &str = "complete";
 ///
 /// # Errors
 /// When the cache folder cannot be written, or `make` fails.
-pub fn once(
-    name: &str,
-    make: impl FnOnce(&Path) -> anyhow::Result<()>,
-) -> anyhow::Result<PathBuf> {
+pub fn once(name: &str, make: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
     let cache = workspace::cache()?;
     let folder = cache.join(name);
     fs::DirBuilder::new()

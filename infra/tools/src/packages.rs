@@ -14,11 +14,7 @@ use progress::Progress;
 ///
 /// # Errors
 /// See [`install`].
-pub fn program(
-    name: &str,
-    packages: &[&str],
-    progress: Progress,
-) -> anyhow::Result<PathBuf> {
+pub fn program(name: &str, packages: &[&str], progress: Progress) -> anyhow::Result<PathBuf> {
     if let Some(found) = find(name) {
         return Ok(found);
     }
@@ -26,7 +22,8 @@ pub fn program(
     find(name).with_context(|| format!("{} brings no `{name}`", packages.join(" and ")))
 }
 
-/// Where a program is: on the path, or where programs for administrators are.
+/// The path of a program, if `PATH` or `/usr/sbin` has it.
+#[must_use]
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -105,7 +102,10 @@ pub fn debian_mirror() -> anyhow::Result<String> {
         .context("apt knows no Debian mirror: add one to its sources, then run `apt-get update`")
 }
 
-/// Runs a command and shows what it printed only when it fails.
+/// Runs a command and shows its output only when it fails.
+///
+/// # Errors
+/// When it cannot be started, or fails: the last lines of its standard error.
 pub fn run_quietly(command: &mut Command) -> anyhow::Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -113,8 +113,8 @@ pub fn run_quietly(command: &mut Command) -> anyhow::Result<()> {
         .output()
         .with_context(|| format!("{name} cannot be started: is it installed?"))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let lines: Vec<&str> = said.lines().collect();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let lines: Vec<&str> = stderr.lines().collect();
         let tail = lines.len().saturating_sub(15);
         bail!(
             "{name} ended with {}:\n{}",

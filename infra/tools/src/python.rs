@@ -23,11 +23,11 @@ pub struct Python {
 }
 
 impl Python {
-    /// Installs them if they are missing, and tells the environment's folder, whose `bin` holds their
+    /// Installs them if they are missing, and returns the environment's folder, whose `bin` has their
     /// programs.
     ///
     /// # Errors
-    /// When Python or the packages cannot be had.
+    /// When Python or the packages are not available.
     pub fn obtain(&self, progress: Progress) -> anyhow::Result<PathBuf> {
         once(self.name, |folder| self.install(folder, progress))
     }

@@ -11,17 +11,17 @@ use crate::packages::debian_mirror;
 use crate::packages::run_quietly;
 use progress::Progress;
 
-/// What an image of ours brings, as far as Debian has it. The AWS CLI is left out: nothing here is AWS.
+/// The packages of a machine image, as far as Debian has them; without the AWS CLI.
 const PACKAGES: &str = "ca-certificates,dbus,e2fsprogs,jq,libseccomp2,openssl,systemd,systemd-sysv";
 
 /// The release that machines run, where this machine's own is not another: what is built here needs the
 /// C library that it is built with.
 const SUITE: &str = "bookworm";
 
-/// The root of a Debian system with systemd, made once. Nobody should write into it: put a layer over it.
+/// The root of a Debian system with systemd, made once. It must not be changed: use it as the lower layer of an overlay.
 ///
 /// # Errors
-/// When the packages cannot be had; `debootstrap` needs root's rights.
+/// When the packages are not available; `debootstrap` needs root's rights.
 pub fn system(progress: Progress) -> anyhow::Result<PathBuf> {
     let suite = own_suite().unwrap_or_else(|| SUITE.to_owned());
     let folder = once(&format!("system-{suite}-1"), |folder| {

@@ -29,7 +29,7 @@ fn is_root(folder: &Path) -> bool {
 }
 
 /// The folder for what is expensive to fetch and the same for every stack of this machine:
-/// `$XDG_CACHE_HOME/hipaa-stack` or `~/.cache/hipaa-stack`.
+/// `$XDG_CACHE_HOME/<product>` or `~/.cache/<product>`.
 ///
 /// # Errors
 /// When the user has no home folder.
@@ -39,10 +39,11 @@ pub fn cache() -> anyhow::Result<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| env::home_dir().map(|home| home.join(".cache")))
         .context("no home folder is known: set XDG_CACHE_HOME to a folder for downloads")?;
-    Ok(base.join("hipaa-stack"))
+    Ok(base.join(product::NAME))
 }
 
-/// The cargo that started us, or the one on the path.
+/// The cargo that started this process, or the one on the path.
+#[must_use]
 pub fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

@@ -1,4 +1,4 @@
-//! The certificates of an edge apart, right ones and others.
+//! The certificates of a standalone edge, valid and invalid.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,24 +22,24 @@ use rustls::server::WebPkiClientVerifier;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-/// The trust domain of what is issued.
-const DOMAIN: &str = "stack.internal";
+/// The trust domain of all certificates.
+const TRUST_DOMAIN: &str = product::TRUST_DOMAIN;
 
-/// The common name of the root between the tiers.
+/// The common name of the root for mTLS between the tiers.
 const INTERNAL_CA: &str = "stack internal CA";
 
-/// Everything that `dev_ca` makes, in a folder that goes when this does.
+/// The certificates of `dev_ca`, in a folder that is removed when this is dropped.
 #[derive(Debug)]
 pub struct Certificates(TempDir);
 
 impl Certificates {
-    /// Issues all of them; the public certificate also holds `name`.
+    /// Issues all certificates; the public one also has the DNS name `name`.
     ///
     /// # Errors
     /// When they cannot be written.
     pub fn issue(name: &str) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("edge-apart-")
+            .prefix("standalone-edge-")
             .tempdir()
             .context("no folder for certificates")?;
         let mut settings = Settings::new(folder.path(), now());
@@ -50,16 +50,16 @@ impl Certificates {
         Ok(Self(folder))
     }
 
-    /// A file, such as `internal/app.pem`.
+    /// The path of a file, such as `internal/app.pem`.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// The app's identity towards web, valid today.
+    /// A server certificate with app's identity, valid today.
     #[must_use]
     pub fn app() -> Leaf {
-        let subject = Subject::new(DOMAIN, "app");
+        let subject = Subject::new(TRUST_DOMAIN, "app");
         Leaf {
             names: vec!["app.internal".to_owned()],
             uris: vec![Self::spiffe("app")],
@@ -67,30 +67,30 @@ impl Certificates {
         }
     }
 
-    /// The spelling of an identity.
+    /// The SPIFFE ID of a workload.
     #[must_use]
     pub fn spiffe(workload: &str) -> String {
-        format!("spiffe://{DOMAIN}/{workload}")
+        format!("spiffe://{TRUST_DOMAIN}/{workload}")
     }
 
-    /// A time that is over.
+    /// A validity in the past.
     #[must_use]
     pub fn expired() -> Validity {
         Validity::expired(now())
     }
 
-    /// A time to come.
+    /// A validity in the future.
     #[must_use]
     pub fn not_yet_valid() -> Validity {
         Validity::not_yet(now())
     }
 
-    /// The root between the tiers.
+    /// The root for mTLS between the tiers.
     ///
     /// # Errors
     /// When its files cannot be read.
     pub fn internal(&self) -> anyhow::Result<DevelopmentCa> {
-        let subject = Subject::new(DOMAIN, INTERNAL_CA);
+        let subject = Subject::new(TRUST_DOMAIN, INTERNAL_CA);
         Ok(DevelopmentCa::load_or_create(
             &self.path("internal"),
             &subject,
@@ -98,17 +98,17 @@ impl Certificates {
         )?)
     }
 
-    /// Another root of the very same name.
+    /// Another root with the same name.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn other_internal() -> anyhow::Result<DevelopmentCa> {
-        let subject = Subject::new(DOMAIN, INTERNAL_CA);
+        let subject = Subject::new(TRUST_DOMAIN, INTERNAL_CA);
         Ok(DevelopmentCa::create(&subject, Validity::days(now(), 30))?)
     }
 
-    /// The TLS of a server that only the holder of a certificate of the root between the tiers may
-    /// connect to, with a leaf for an identity.
+    /// The TLS configuration of a server with this leaf, which requires a client certificate of the
+    /// internal root.
     ///
     /// # Errors
     /// When the TLS library refuses the leaf.
@@ -128,7 +128,8 @@ impl Certificates {
         Ok(config)
     }
 
-    /// The TLS of a browser that trusts the public root and offers one protocol.
+    /// The TLS configuration of a browser that trusts the public root and offers one protocol of
+    /// ALPN.
     ///
     /// # Errors
     /// When the root cannot be read.
@@ -142,7 +143,7 @@ impl Certificates {
         Ok(config)
     }
 
-    /// The TLS of a client between the tiers that shows web's certificate, and resumes where it can.
+    /// The TLS configuration of a client with web's certificate, which resumes sessions.
     ///
     /// # Errors
     /// When the files cannot be read.

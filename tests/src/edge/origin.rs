@@ -1,4 +1,4 @@
-//! A server in the app's place that records every byte it is told, and answers by a script.
+//! A recording server in the place of app, whose responses are scripted.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -26,32 +26,31 @@ use super::message::Framing;
 use super::message::Message;
 use super::message::Reader;
 use super::message::framing;
+use super::record::OriginRecord;
 use super::record::Record;
-use super::record::Seen;
 
-/// What an origin does when the head of a request has come.
+/// The reaction of an origin to the head of a request.
 #[derive(Clone, Debug)]
-pub enum Act {
-    /// Reads the body, and answers 200 with what was understood: the request line, and the length
-    /// of the body.
+pub enum Action {
+    /// Reads the body, and responds 200 with the request line and the length of the body.
     Echo,
-    /// Reads the body, and answers these bytes; closes if they say `connection: close`.
-    Answer(Vec<u8>),
-    /// Answers these bytes at once, and then reads the body.
-    Early(Vec<u8>),
-    /// Reads the body, and answers in pieces, each after a pause.
-    Pieces(Vec<(Duration, Vec<u8>)>),
+    /// Reads the body, and sends this response; closes if it has `connection: close`.
+    Respond(Vec<u8>),
+    /// Sends this response before it reads the body.
+    RespondEarly(Vec<u8>),
+    /// Reads the body, and sends a response in pieces, each after a pause.
+    RespondInPieces(Vec<(Duration, Vec<u8>)>),
     /// Waits, then acts.
-    After(Duration, Box<Act>),
-    /// Closes without a word.
+    Delay(Duration, Box<Action>),
+    /// Closes the connection without a response.
     Close,
-    /// Reads the body, and says nothing for ever.
-    Silence,
+    /// Reads the body, and never responds.
+    NoResponse,
 }
 
-type Script = Arc<dyn Fn(&Message) -> Act + Send + Sync>;
+type Script = Arc<dyn Fn(&Message) -> Action + Send + Sync>;
 
-/// What the connections of an origin share.
+/// The shared state of an origin's connections.
 struct Shared {
     tls: Option<Arc<ServerConfig>>,
     record: Record,
@@ -59,7 +58,7 @@ struct Shared {
     ready: AtomicBool,
 }
 
-/// The origin. Its port refuses, and its connections end, when it is stopped or dropped.
+/// The origin. When it is stopped or dropped, its connections end and its port refuses new ones.
 pub struct Origin {
     port: u16,
     shared: Arc<Shared>,
@@ -67,16 +66,16 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Listens on a port of its own, behind TLS or in the clear. Answers [`Act::Echo`], and that it
-    /// is ready.
+    /// Listens on a free port, with TLS or in plaintext. By default it reports itself as ready and
+    /// acts by [`Action::Echo`].
     ///
     /// # Errors
-    /// When there is no port.
+    /// When no port is free.
     pub async fn start(tls: Option<ServerConfig>) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
             tls: tls.map(Arc::new),
             record: Record::default(),
-            script: Mutex::new(Arc::new(|_| Act::Echo)),
+            script: Mutex::new(Arc::new(|_| Action::Echo)),
             ready: AtomicBool::new(true),
         });
         let mut origin = Self {
@@ -88,7 +87,7 @@ impl Origin {
         Ok(origin)
     }
 
-    /// Listens on its port, again if it was stopped.
+    /// Listens on its port, also after it was stopped.
     ///
     /// # Errors
     /// When the port is taken.
@@ -101,28 +100,28 @@ impl Origin {
         self.task = Some(tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((tcp, _)) = listener.accept().await {
-                connections.spawn(Arc::clone(&shared).attend(tcp));
+                connections.spawn(Arc::clone(&shared).serve_connection(tcp));
                 while connections.try_join_next().is_some() {}
             }
         }));
         Ok(())
     }
 
-    /// Closes its port and all its connections.
+    /// Closes the port and all connections.
     pub fn stop(&mut self) {
         if let Some(task) = self.task.take() {
             task.abort();
         }
     }
 
-    /// Where it listens, on the loopback interface.
+    /// The port on the loopback interface.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Acts by another script from now on. The edge's own questions are not put to it.
-    pub fn script(&self, script: impl Fn(&Message) -> Act + Send + Sync + 'static) {
+    /// Acts by another script from now on. Readiness probes are not passed to scripts.
+    pub fn script(&self, script: impl Fn(&Message) -> Action + Send + Sync + 'static) {
         let script: Script = Arc::new(script);
         *self
             .shared
@@ -131,30 +130,30 @@ impl Origin {
             .unwrap_or_else(PoisonError::into_inner) = script;
     }
 
-    /// Whether it says that it is ready when the edge asks.
+    /// Sets the response to readiness probes.
     pub fn ready(&self, ready: bool) {
         self.shared.ready.store(ready, Ordering::SeqCst);
     }
 
-    /// What it was told since it was asked last.
+    /// Takes the record since the last call.
     #[must_use]
-    pub fn take(&self) -> Seen {
+    pub fn take_record(&self) -> OriginRecord {
         self.shared.record.take()
     }
 
-    /// How often the edge asked whether it is ready.
+    /// The number of readiness probes.
     #[must_use]
-    pub fn checks(&self) -> usize {
-        self.shared.record.checks()
+    pub fn readiness_probes(&self) -> usize {
+        self.shared.record.readiness_probes()
     }
 
-    /// How often somebody connected.
+    /// The number of TCP connections.
     #[must_use]
-    pub fn attempts(&self) -> usize {
-        self.shared.record.attempts()
+    pub fn connections(&self) -> usize {
+        self.shared.record.connections()
     }
 
-    /// The handshakes that were completed.
+    /// The completed TLS handshakes.
     #[must_use]
     pub fn handshakes(&self) -> Vec<HandshakeKind> {
         self.shared.record.handshakes()
@@ -168,18 +167,18 @@ impl Drop for Origin {
 }
 
 impl Shared {
-    /// One connection, from its handshake to its end.
-    async fn attend(self: Arc<Self>, tcp: TcpStream) {
-        let connection = self.record.attempt();
-        // Small answers are not held back for the sake of larger packets.
+    /// Serves one connection from its handshake to its end.
+    async fn serve_connection(self: Arc<Self>, tcp: TcpStream) {
+        let connection = self.record.open();
+        // Small responses must not be delayed by Nagle's algorithm.
         let _ = tcp.set_nodelay(true);
         let ended = match &self.tls {
-            None => self.talk(connection, tcp).await,
+            None => self.serve_requests(connection, tcp).await,
             Some(tls) => match TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await {
                 Ok(stream) => {
                     let kind = stream.get_ref().1.handshake_kind();
                     self.record.handshake(kind.unwrap_or(HandshakeKind::Full));
-                    self.talk(connection, stream).await
+                    self.serve_requests(connection, stream).await
                 }
                 Err(_) => Ok(()),
             },
@@ -187,20 +186,20 @@ impl Shared {
         if let Err(error) = ended
             && error.kind() == io::ErrorKind::InvalidData
         {
-            self.record.wrong(error.to_string());
+            self.record.malformed(error.to_string());
         }
-        self.record.ended(connection);
+        self.record.close(connection);
     }
 
-    async fn talk<S>(&self, connection: usize, stream: S) -> io::Result<()>
+    async fn serve_requests<S>(&self, connection: usize, stream: S) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut reader = Reader::new(stream);
-        let heard = |bytes: &[u8]| self.record.heard(connection, bytes);
-        // Only the edge knows TLS, and only it has to keep to one form.
+        let on_bytes = |bytes: &[u8]| self.record.receive(connection, bytes);
+        // Only the edge connects with TLS, and only the edge has to send canonical requests.
         let is_strict = self.tls.is_some();
-        while let Some(head) = reader.until(b"\r\n\r\n", heard).await? {
+        while let Some(head) = reader.until(b"\r\n\r\n", on_bytes).await? {
             let mut message = Message {
                 connection,
                 head: text(&head),
@@ -209,52 +208,52 @@ impl Shared {
             let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
             let framing = framing(&message, is_strict)
                 .map_err(|what| invalid(format!("{what}: {:?}", message.head)))?;
-            let mut act = self.act(&message);
-            while let Act::After(pause, then) = act {
+            let mut action = self.action(&message);
+            while let Action::Delay(pause, then) = action {
                 tokio::time::sleep(pause).await;
-                act = *then;
+                action = *then;
             }
-            if matches!(act, Act::Close) {
+            if matches!(action, Action::Close) {
                 return Ok(());
             }
-            if let Act::Early(answer) = &act {
-                say(&mut reader, answer).await?;
+            if let Action::RespondEarly(response) = &action {
+                send(&mut reader, response).await?;
             }
             message.body = match framing {
-                Framing::Length(length) => reader.exactly(length, heard).await?,
-                Framing::Chunked => chunks(&mut reader, is_strict, heard).await?,
+                Framing::Length(length) => reader.exactly(length, on_bytes).await?,
+                Framing::Chunked => chunks(&mut reader, is_strict, on_bytes).await?,
             };
-            self.record.whole(&message, reader.left());
-            let answer = match act {
-                Act::Echo => echo(&message),
-                Act::Answer(answer) => answer,
-                Act::Pieces(pieces) => {
+            self.record.complete(&message, reader.unread());
+            let response = match action {
+                Action::Echo => echo(&message),
+                Action::Respond(response) => response,
+                Action::RespondInPieces(pieces) => {
                     for (pause, piece) in pieces {
                         tokio::time::sleep(pause).await;
-                        say(&mut reader, &piece).await?;
+                        send(&mut reader, &piece).await?;
                     }
                     Vec::new()
                 }
-                Act::Silence => return std::future::pending().await,
-                Act::Early(_) | Act::After(..) | Act::Close => Vec::new(),
+                Action::NoResponse => return std::future::pending().await,
+                Action::RespondEarly(_) | Action::Delay(..) | Action::Close => Vec::new(),
             };
-            say(&mut reader, &answer).await?;
-            let answer = answer.to_ascii_lowercase();
-            if answer.windows(17).any(|at| at == b"connection: close") {
+            send(&mut reader, &response).await?;
+            let response = response.to_ascii_lowercase();
+            if response.windows(17).any(|at| at == b"connection: close") {
                 return reader.stream.shutdown().await;
             }
         }
         Ok(())
     }
 
-    fn act(&self, message: &Message) -> Act {
-        if message.is_check() {
+    fn action(&self, message: &Message) -> Action {
+        if message.is_readiness_probe() {
             let (status, body) = if self.ready.load(Ordering::SeqCst) {
                 ("200 OK", "ready")
             } else {
                 ("503 Service Unavailable", "not ready")
             };
-            return Act::Answer(answer(status, body.as_bytes()));
+            return Action::Respond(encode_response(status, body.as_bytes()));
         }
         let script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         let script = Arc::clone(&script);
@@ -262,31 +261,32 @@ impl Shared {
     }
 }
 
-async fn say<S: AsyncWrite + Unpin>(reader: &mut Reader<S>, bytes: &[u8]) -> io::Result<()> {
+async fn send<S: AsyncWrite + Unpin>(reader: &mut Reader<S>, bytes: &[u8]) -> io::Result<()> {
     reader.stream.write_all(bytes).await?;
     reader.stream.flush().await
 }
 
-/// A chunked body. The edge has to write it without extensions and trailers; others need not.
+/// Reads a chunked body. The edge must write it without extensions and trailers; other proxies may
+/// use them.
 async fn chunks<S: AsyncRead + Unpin>(
     reader: &mut Reader<S>,
     is_strict: bool,
-    mut heard: impl FnMut(&[u8]),
+    mut on_bytes: impl FnMut(&[u8]),
 ) -> io::Result<Vec<u8>> {
-    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "a chunk");
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "an invalid chunk");
     let mut body = Vec::new();
     loop {
-        let line = reader.until(b"\r\n", &mut heard).await?;
+        let line = reader.until(b"\r\n", &mut on_bytes).await?;
         let line = text(&line.ok_or(io::ErrorKind::UnexpectedEof)?);
         let digits = match line.split_once(';') {
             Some((digits, _)) if !is_strict => digits,
             _ => &line,
         };
         let length = usize::from_str_radix(digits, 16).map_err(|_none| invalid())?;
-        body.extend(reader.exactly(length, &mut heard).await?);
-        let mut end = reader.until(b"\r\n", &mut heard).await?;
+        body.extend(reader.exactly(length, &mut on_bytes).await?);
+        let mut end = reader.until(b"\r\n", &mut on_bytes).await?;
         while length == 0 && !is_strict && end.as_deref().is_some_and(|line| line != b"\r\n") {
-            end = reader.until(b"\r\n", &mut heard).await?;
+            end = reader.until(b"\r\n", &mut on_bytes).await?;
         }
         if end.as_deref() != Some(b"\r\n") {
             return Err(invalid());
@@ -304,19 +304,19 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What [`Act::Echo`] answers.
+/// The response of [`Action::Echo`].
 fn echo(message: &Message) -> Vec<u8> {
     let body = format!("{}\n{}", message.line(), message.body.len());
-    let mut answer = answer("200 OK", body.as_bytes());
+    let mut response = encode_response("200 OK", body.as_bytes());
     if message.method() == "HEAD" {
-        answer.truncate(answer.len().saturating_sub(body.len()));
+        response.truncate(response.len().saturating_sub(body.len()));
     }
-    answer
+    response
 }
 
-/// The bytes of an answer with a body of a known length.
+/// The bytes of a response with `content-length`.
 #[must_use]
-pub fn answer(status: &str, body: &[u8]) -> Vec<u8> {
+pub fn encode_response(status: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n"

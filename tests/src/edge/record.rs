@@ -1,4 +1,4 @@
-//! What an origin was told, to the byte.
+//! The record of all bytes that an origin received.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,24 +8,24 @@ use std::sync::PoisonError;
 use rustls::HandshakeKind;
 
 use super::message::Message;
-use super::message::may_be_check;
+use super::message::may_be_readiness_probe;
 
-/// What came since the last look, without the edge's own questions.
+/// The record since the last call, without readiness probes.
 #[derive(Debug, Default)]
-pub struct Seen {
-    /// Requests that came whole, in the order of their last bytes.
+pub struct OriginRecord {
+    /// Complete requests, in the order of their last bytes.
     pub messages: Vec<Message>,
-    /// Bytes, by connection, that belong to no whole request.
-    pub rest: Vec<Vec<u8>>,
-    /// What was not as the edge has to write it.
-    pub wrong: Vec<String>,
+    /// The bytes of each connection that do not belong to a complete request.
+    pub incomplete: Vec<Vec<u8>>,
+    /// Violations of the canonical form.
+    pub malformed: Vec<String>,
 }
 
-impl Seen {
-    /// Whether nothing came at all.
+impl OriginRecord {
+    /// Whether nothing was received.
     #[must_use]
-    pub fn is_nothing(&self) -> bool {
-        self.messages.is_empty() && self.rest.is_empty() && self.wrong.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.incomplete.is_empty() && self.malformed.is_empty()
     }
 }
 
@@ -36,74 +36,75 @@ pub(super) struct Record(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     messages: Vec<Message>,
-    wrong: Vec<String>,
-    /// What each connection said that is no whole request yet; and whether it has ended.
-    rest: BTreeMap<usize, (Vec<u8>, bool)>,
+    malformed: Vec<String>,
+    /// By connection: bytes after the last complete request, and whether the connection has ended.
+    pending: BTreeMap<usize, (Vec<u8>, bool)>,
     handshakes: Vec<HandshakeKind>,
-    attempts: usize,
-    checks: usize,
+    connections: usize,
+    readiness_probes: usize,
 }
 
 impl Record {
-    /// Somebody came; gives the number of the connection.
-    pub(super) fn attempt(&self) -> usize {
+    /// Notes a new connection and returns its number.
+    pub(super) fn open(&self) -> usize {
         let mut state = self.state();
-        state.attempts += 1;
-        state.attempts
+        state.connections += 1;
+        state.connections
     }
 
     pub(super) fn handshake(&self, kind: HandshakeKind) {
         self.state().handshakes.push(kind);
     }
 
-    pub(super) fn heard(&self, connection: usize, bytes: &[u8]) {
+    pub(super) fn receive(&self, connection: usize, bytes: &[u8]) {
         let mut state = self.state();
-        state.rest.entry(connection).or_default().0.extend(bytes);
+        state.pending.entry(connection).or_default().0.extend(bytes);
     }
 
-    /// What was heard before `left` bytes is a whole message.
-    pub(super) fn whole(&self, message: &Message, left: usize) {
+    /// Notes a complete message: all recorded bytes except the last `left` belong to it.
+    pub(super) fn complete(&self, message: &Message, left: usize) {
         let mut state = self.state();
-        if let Some((rest, _)) = state.rest.get_mut(&message.connection) {
-            let read = rest.len().saturating_sub(left);
-            rest.drain(..read);
+        if let Some((bytes, _)) = state.pending.get_mut(&message.connection) {
+            let read = bytes.len().saturating_sub(left);
+            bytes.drain(..read);
         }
-        if message.is_check() {
-            state.checks += 1;
+        if message.is_readiness_probe() {
+            state.readiness_probes += 1;
         } else {
             state.messages.push(message.clone());
         }
     }
 
-    pub(super) fn wrong(&self, what: String) {
-        self.state().wrong.push(what);
+    pub(super) fn malformed(&self, what: String) {
+        self.state().malformed.push(what);
     }
 
-    pub(super) fn ended(&self, connection: usize) {
-        if let Some((_, ended)) = self.state().rest.get_mut(&connection) {
-            *ended = true;
+    pub(super) fn close(&self, connection: usize) {
+        if let Some((_, closed)) = self.state().pending.get_mut(&connection) {
+            *closed = true;
         }
     }
 
-    pub(super) fn take(&self) -> Seen {
+    pub(super) fn take(&self) -> OriginRecord {
         let mut state = self.state();
-        let strange = |(rest, _): &&(Vec<u8>, bool)| !rest.is_empty() && !may_be_check(rest);
-        let rest = state.rest.values().filter(strange);
-        let rest = rest.map(|(bytes, _)| bytes.clone()).collect();
-        state.rest.retain(|_, (_, ended)| !*ended);
-        Seen {
+        let incomplete =
+            |(bytes, _): &&(Vec<u8>, bool)| !bytes.is_empty() && !may_be_readiness_probe(bytes);
+        let incomplete = state.pending.values().filter(incomplete);
+        let incomplete = incomplete.map(|(bytes, _)| bytes.clone()).collect();
+        state.pending.retain(|_, (_, closed)| !*closed);
+        OriginRecord {
             messages: std::mem::take(&mut state.messages),
-            rest,
-            wrong: std::mem::take(&mut state.wrong),
+            incomplete,
+            malformed: std::mem::take(&mut state.malformed),
         }
     }
 
-    pub(super) fn checks(&self) -> usize {
-        self.state().checks
+    pub(super) fn readiness_probes(&self) -> usize {
+        self.state().readiness_probes
     }
 
-    pub(super) fn attempts(&self) -> usize {
-        self.state().attempts
+    pub(super) fn connections(&self) -> usize {
+        self.state().connections
     }
 
     pub(super) fn handshakes(&self) -> Vec<HandshakeKind> {

@@ -1,4 +1,4 @@
-//! A web process with an environment of its own.
+//! A web process with its own environment.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +16,7 @@ use anyhow::Context;
 
 use crate::program;
 
-/// Stands for the port in the public origin: it is known when the process starts.
+/// Placeholder for the port in the public origin: the port is known only at the start.
 pub(super) const PORT: &str = ":{port}";
 
 /// The process; killed when dropped.
@@ -24,17 +24,17 @@ pub(super) const PORT: &str = ":{port}";
 pub struct Web {
     child: Child,
     log: PathBuf,
-    /// Where it serves HTTPS, on the loopback interface.
+    /// The HTTPS port on the loopback interface.
     pub port: u16,
-    /// Where it sends plain HTTP on.
+    /// The port of plain HTTP, which redirects.
     pub redirect_port: u16,
 }
 
 impl Web {
-    /// Starts it on ports that are free now; what it says is appended to a file.
+    /// Starts web on free ports, and appends its output to `log`.
     pub(super) fn start(variables: &[(String, OsString)], log: &Path) -> anyhow::Result<Self> {
         let [port, redirect_port] = free_ports()?;
-        let said = File::options().create(true).append(true).open(log)?;
+        let output = File::options().create(true).append(true).open(log)?;
         let program = program("web")?;
         let child = Command::new(&program)
             .env_clear()
@@ -45,8 +45,8 @@ impl Web {
                 None => (name, value.clone()),
             }))
             .stdin(Stdio::null())
-            .stdout(said.try_clone()?)
-            .stderr(said)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .spawn()
             .with_context(|| format!("{} cannot be started", program.display()))?;
         Ok(Self {
@@ -57,31 +57,31 @@ impl Web {
         })
     }
 
-    /// Its process id.
+    /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// How it ended, if it has.
+    /// The exit status, if the process has ended.
     ///
     /// # Errors
-    /// When the system does not say.
-    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    /// When the kernel does not report it.
+    pub fn exit_status(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    /// Asks it to end, as a service manager does.
+    /// Sends SIGTERM, as a service manager does.
     ///
     /// # Errors
-    /// When `kill` is not there.
+    /// When `kill` is not installed.
     pub fn terminate(&self) -> anyhow::Result<()> {
         let pid = self.pid().to_string();
         Command::new("kill").args(["-TERM", &pid]).status()?;
         Ok(())
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -90,11 +90,11 @@ impl Web {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Its resident memory, in bytes.
+    /// The resident memory, in bytes.
     ///
     /// # Errors
-    /// When it does not run.
-    pub fn resident(&self) -> anyhow::Result<u64> {
+    /// When the process does not run.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kibibytes = line.and_then(|line| line.split_whitespace().next());
@@ -110,7 +110,7 @@ impl Drop for Web {
     }
 }
 
-/// Different ports that nobody listens on at this moment.
+/// Different ports that were free at the time of the call.
 pub(super) fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     let mut ports = [0; N];
     let mut held = Vec::new();

@@ -1,6 +1,6 @@
 #!/bin/sh
 # boot.sh LOWER WORK: in namespaces of its own, starts systemd as the first process of a Debian system.
-# What it writes goes to memory; the data volume is a file system of its own, as on AWS.
+# Writes are kept in memory; the data volume is a separate file system, as on AWS.
 set -eu
 lower=$1 work=$2
 
@@ -11,7 +11,7 @@ mount -t overlay -o "lowerdir=$lower,upperdir=$work/upper,workdir=$work/work" ov
 cd "$work/root"
 
 mount -t proc -o nosuid,noexec,nodev proc proc
-# Settings of the kernel are everybody's: nobody in here may change one.
+# Kernel settings are shared with the host: the machine may not change them.
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro,nosuid,noexec,nodev sysfs sys
@@ -32,7 +32,7 @@ mount -t tmpfs -o mode=0755,nosuid,nodev,noexec data var/lib/stack
 
 pivot_root . mnt
 umount --lazy /mnt
-# As systemd has it outside of containers: what it mounts for a unit is seen by the unit.
+# As systemd does outside of containers: its mounts for a unit are visible to the unit.
 mount --make-rshared /
 export container=stack
 exec /lib/systemd/systemd --log-target=console --show-status=no

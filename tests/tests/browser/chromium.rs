@@ -1,4 +1,4 @@
-//! Chromium and its driver, with a home of their own in which our public CA is trusted.
+//! Chromium and its driver, with a home folder in which the public CA of the stack is trusted.
 
 use std::fs;
 use std::net::TcpListener;
@@ -17,14 +17,14 @@ use serde_json::json;
 use stack::Status;
 use tempfile::TempDir;
 
-/// Sizes of windows: a desktop's, and a phone's.
+/// Window sizes in pixels, of a desktop and of a phone.
 pub(super) const DESKTOP: (u32, u32) = (1280, 900);
 pub(super) const PHONE: (u32, u32) = (390, 844);
 
-/// How long a page may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest that a page may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A browser window. Its driver is killed when this is dropped.
+/// A browser window; its driver is killed when it is dropped.
 pub(super) struct Browser {
     client: Client,
     driver: Child,
@@ -50,7 +50,7 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver is installed by `cargo stack test --only browser`");
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "chromedriver does not start");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -82,21 +82,21 @@ impl Browser {
         }
     }
 
-    /// Goes to an address of the stack, as if typed.
-    pub(super) async fn go(&self, path: &str) {
+    /// Navigates to a path of the stack.
+    pub(super) async fn navigate(&self, path: &str) {
         self.client
             .goto(&format!("{}{path}", self.origin))
             .await
             .unwrap();
     }
 
-    /// Where the window is now, without the origin.
+    /// The path of the current page.
     pub(super) async fn path(&self) -> String {
         let url = self.client.current_url().await.unwrap().to_string();
         url.strip_prefix(&self.origin).unwrap_or(&url).to_owned()
     }
 
-    /// Everything that can be read on the page.
+    /// The visible text of the page.
     pub(super) async fn text(&self) -> String {
         self.client
             .find(Locator::Css("body"))
@@ -107,27 +107,27 @@ impl Browser {
             .unwrap()
     }
 
-    /// Types into a field.
+    /// Replaces the text of a field.
     pub(super) async fn fill(&self, css: &str, text: &str) {
         let field = self.element(css).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// Presses something that leads to another page, and waits until that one is there.
-    pub(super) async fn press(&self, css: &str) {
+    /// Clicks an element that navigates, and waits for the new page.
+    pub(super) async fn click(&self, css: &str) {
         let before = self.client.find(Locator::Css("html")).await.unwrap();
         self.element(css).await.click().await.unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        // An element of a page that was left can no longer be asked.
+        let deadline = Instant::now() + TIMEOUT;
+        // Requests for an element fail once its page has been left.
         while before.attr("lang").await.is_ok() {
-            assert!(Instant::now() < deadline, "{css} leads nowhere");
+            assert!(Instant::now() < deadline, "{css} does not navigate");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.element("body").await;
     }
 
-    /// The texts of all that match.
+    /// The texts of all matching elements.
     pub(super) async fn texts(&self, css: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for element in self.client.find_all(Locator::Css(css)).await.unwrap() {
@@ -136,25 +136,25 @@ impl Browser {
         texts
     }
 
-    /// How many elements match.
+    /// The number of matching elements.
     pub(super) async fn count(&self, css: &str) -> usize {
         self.client.find_all(Locator::Css(css)).await.unwrap().len()
     }
 
-    /// Goes back, as the browser's own button does.
+    /// Navigates back in the history.
     pub(super) async fn back(&self) {
         self.client.back().await.unwrap();
     }
 
-    /// Keeps a picture of the whole window in `target/screenshots`.
-    pub(super) async fn picture(&self, name: &str) {
+    /// Saves a screenshot of the window in `target/screenshots`.
+    pub(super) async fn screenshot(&self, name: &str) {
         let folder = screenshots();
         fs::create_dir_all(&folder).unwrap();
         let png = self.client.screenshot().await.unwrap();
         fs::write(folder.join(format!("{name}.png")), png).unwrap();
     }
 
-    /// How much wider than the window the page is, and how many scripts it has.
+    /// The horizontal overflow of the page in pixels, and its number of scripts.
     pub(super) async fn overflow_and_scripts(&self) -> (i64, i64) {
         let script = "const page = document.documentElement; \
                       return [page.scrollWidth - page.clientWidth, document.scripts.length]";
@@ -168,7 +168,7 @@ impl Browser {
     }
 
     async fn element(&self, css: &str) -> fantoccini::elements::Element {
-        let wait = self.client.wait().at_most(PATIENCE);
+        let wait = self.client.wait().at_most(TIMEOUT);
         wait.for_element(Locator::Css(css)).await.unwrap()
     }
 }
@@ -184,7 +184,7 @@ fn screenshots() -> PathBuf {
     tools::workspace::root().unwrap().join("target/screenshots")
 }
 
-/// Makes the browser of this home trust a CA, so that its checks stay on.
+/// Adds a CA to the NSS database of this home folder, so that certificate checks stay enabled.
 fn trust(home: &Path, authority: &Path) {
     let store = home.join(".pki/nssdb");
     fs::create_dir_all(&store).unwrap();

@@ -1,4 +1,5 @@
-//! The chains of the audit trail, as whoever has the database and no key can check them.
+//! Verification of the audit trail's hash chains without the MAC keys, as a reader of the database
+//! can do it.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +9,13 @@ use audit::RowsCommitment;
 use audit::verify_chain;
 use sqlx::Row as _;
 use sqlx::mysql::MySqlRow;
-use tests::Intruder;
+use tests::Attacker;
 use uuid::Uuid;
 
-/// How many chains there are. Asserts that in each of them the counters have no gap and every entry names the one
-/// before it.
-pub(super) async fn verify_all(intruder: &mut Intruder) -> usize {
-    let rows = intruder
+/// Asserts that the counters of each chain have no gap and that each entry has the hash of its
+/// predecessor. Returns the number of chains.
+pub(super) async fn verify_all(attacker: &mut Attacker) -> usize {
+    let rows = attacker
         .rows(
             "SELECT chain, counter, previous, organization, event, \
                     CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', at) AS SIGNED) AS micros, \

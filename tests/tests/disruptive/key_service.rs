@@ -1,5 +1,5 @@
-//! The key service by AWS KMS's protocol: everything works over it, and when it is away, what is open stays open
-//! until its deadline and nothing else is opened.
+//! The key service over AWS KMS's protocol: the stack works with it, and during an outage open keys
+//! stay open until their deadline and no other key is opened.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -7,21 +7,21 @@ use std::time::Instant;
 use serde_json::Value;
 use serde_json::json;
 use stack::KeyService;
-use tests::Answer;
-use tests::Apart;
 use tests::Client;
 use tests::Clinic;
+use tests::IsolatedStack;
+use tests::TestResponse;
 use tests::fhir;
 
-/// How long a key stays open: long enough to see that it does, short enough to see the end.
-const OPEN_SECONDS: u16 = 15;
+/// Lifetime of open keys in seconds: long enough to observe it, short enough to wait for its end.
+const KEY_CACHE_SECONDS: u16 = 15;
 
 const SSN: &str = "999-12-3456";
 
-async fn up() -> Apart {
-    let changed = Apart::up_with(|settings| {
+async fn start() -> IsolatedStack {
+    let changed = IsolatedStack::start_with(|settings| {
         settings.options.key_service = KeyService::Emulator;
-        settings.options.key_cache_seconds = OPEN_SECONDS;
+        settings.options.key_cache_seconds = KEY_CACHE_SECONDS;
     });
     changed.await.unwrap()
 }
@@ -39,33 +39,37 @@ fn patient_with_ssn() -> Value {
     patient
 }
 
-/// A service that is away: says so, says when to try again, and tells nothing else.
+/// Asserts 503 with `Retry-After`, and that the response discloses nothing.
 #[track_caller]
-fn assert_away(answer: &Answer) {
-    assert_eq!(answer.status.as_u16(), 503, "{}", answer.text());
-    assert!(answer.header("retry-after").parse::<u32>().is_ok());
-    for told in ["Testperson", "Wilhelmina", "1961-04-23", "999123456", SSN] {
-        assert!(!answer.text().contains(told), "{}", answer.text());
+fn assert_unavailable(response: &TestResponse) {
+    assert_eq!(response.status.as_u16(), 503, "{}", response.text());
+    assert!(response.header("retry-after").parse::<u32>().is_ok());
+    for value in ["Testperson", "Wilhelmina", "1961-04-23", "999123456", SSN] {
+        assert!(!response.text().contains(value), "{}", response.text());
     }
 }
 
-/// Asks until the status is another than `from`.
-async fn status_after(from: u16, client: &Client, path: &str) -> Answer {
+/// Requests a path until its status differs from `from`.
+async fn status_after(from: u16, client: &Client, path: &str) -> TestResponse {
     let deadline = Instant::now() + Duration::from_mins(3);
     loop {
-        let answer = client.get(path).await.unwrap();
-        if answer.status.as_u16() != from {
-            return answer;
+        let response = client.get(path).await.unwrap();
+        if response.status.as_u16() != from {
+            return response;
         }
-        assert!(Instant::now() < deadline, "still {from}: {}", answer.text());
+        assert!(
+            Instant::now() < deadline,
+            "still {from}: {}",
+            response.text()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_open_outlives_the_key_service_to_its_deadline_and_nothing_else_is_opened() {
-    let mut apart = up().await;
-    let running = apart.running().unwrap();
+async fn open_keys_outlive_the_key_service_until_their_deadline_and_no_other_key_is_opened() {
+    let mut isolated = start().await;
+    let running = isolated.running().unwrap();
     let clinician = running.clinician(Clinic::Riverside).await.unwrap();
     let patient = patient_with_ssn();
     let bundle = fhir::transaction(&[&patient]);
@@ -73,7 +77,7 @@ async fn what_is_open_outlives_the_key_service_to_its_deadline_and_nothing_else_
         .bundle(&bundle)
         .await
         .unwrap()
-        .expecting(200)
+        .expect_status(200)
         .unwrap();
     let path = format!("/fhir/{}", fhir::reference(&patient));
     let by_ssn = [("identifier", SSN)];
@@ -81,37 +85,42 @@ async fn what_is_open_outlives_the_key_service_to_its_deadline_and_nothing_else_
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["id"], patient["id"]);
 
-    apart.stack.pause("kms").unwrap();
-    clinician.get(&path).await.unwrap().expecting(200).unwrap();
-    // What has to ask the key service each time is away at once.
-    assert_away(&clinician.search(&by_ssn).await.unwrap());
-    let answer = status_after(200, &clinician, &path).await;
-    assert_away(&answer);
+    isolated.stack.pause("kms").unwrap();
+    clinician
+        .get(&path)
+        .await
+        .unwrap()
+        .expect_status(200)
+        .unwrap();
+    // A search by SSN needs the key service each time, so it fails at once.
+    assert_unavailable(&clinician.search(&by_ssn).await.unwrap());
+    let response = status_after(200, &clinician, &path).await;
+    assert_unavailable(&response);
     for _ in 0..5 {
-        assert_away(&clinician.get(&path).await.unwrap());
+        assert_unavailable(&clinician.get(&path).await.unwrap());
     }
-    assert_away(
+    assert_unavailable(
         &clinician
             .bundle(&fhir::transaction(&[&fhir::patient()]))
             .await
             .unwrap(),
     );
-    assert_away(&clinician.search(&[("family", "Testperson")]).await.unwrap());
+    assert_unavailable(&clinician.search(&[("family", "Testperson")]).await.unwrap());
 
-    apart.stack.resume("kms").unwrap();
-    let answer = status_after(503, &clinician, &path).await;
-    let read = answer.expecting(200).unwrap().json().unwrap();
-    assert_eq!(fhir::without_stamp(&read), patient);
+    isolated.stack.resume("kms").unwrap();
+    let response = status_after(503, &clinician, &path).await;
+    let read = response.expect_status(200).unwrap().json().unwrap();
+    assert_eq!(fhir::without_server_meta(&read), patient);
     assert_eq!(clinician.found(&by_ssn).await.unwrap().len(), 1);
     let logs = running.logs().unwrap();
     assert!(!logs.contains("Testperson") && !logs.contains(SSN));
-    apart.stack.down().await.unwrap();
+    isolated.stack.down().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_without_the_key_service_opens_nothing_and_recovers_by_itself() {
-    let mut apart = up().await;
-    let running = apart.running().unwrap();
+async fn an_app_that_starts_without_the_key_service_opens_nothing_and_recovers() {
+    let mut isolated = start().await;
+    let running = isolated.running().unwrap();
     let clinician = running.clinician(Clinic::Riverside).await.unwrap();
     let patient = fhir::patient();
     let bundle = fhir::transaction(&[&patient]);
@@ -119,20 +128,20 @@ async fn a_start_without_the_key_service_opens_nothing_and_recovers_by_itself() 
         .bundle(&bundle)
         .await
         .unwrap()
-        .expecting(200)
+        .expect_status(200)
         .unwrap();
     let path = format!("/fhir/{}", fhir::reference(&patient));
 
-    apart.stack.pause("kms").unwrap();
-    apart.stack.kill("app").await.unwrap();
-    apart.stack.start("app").await.unwrap();
-    assert_away(&clinician.get(&path).await.unwrap());
-    // Web asks the app once a second, and believes the second refusal.
-    let unready = status_after(200, &running.nobody(), "/readyz").await;
+    isolated.stack.pause("kms").unwrap();
+    isolated.stack.kill("app").await.unwrap();
+    isolated.stack.start("app").await.unwrap();
+    assert_unavailable(&clinician.get(&path).await.unwrap());
+    // Web probes the app once a second, and ejects it after the second failure.
+    let unready = status_after(200, &running.anonymous(), "/readyz").await;
     assert_eq!(unready.status.as_u16(), 503);
 
-    apart.stack.resume("kms").unwrap();
-    let answer = status_after(503, &clinician, &path).await;
-    answer.expecting(200).unwrap();
-    apart.stack.down().await.unwrap();
+    isolated.stack.resume("kms").unwrap();
+    let response = status_after(503, &clinician, &path).await;
+    response.expect_status(200).unwrap();
+    isolated.stack.down().await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! App → key service: an app that is told another CA or another name does not speak to it.
+//! App → key service: an app with another CA or another server name sends the key service no
+//! request.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -16,7 +17,7 @@ use dev_ca::Subject;
 use dev_ca::Validity;
 use rustls::pki_types::ServerName;
 use stack::KeyService;
-use tests::Apart;
+use tests::IsolatedStack;
 use time::OffsetDateTime;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -33,7 +34,7 @@ impl Drop for App {
     }
 }
 
-/// What a second app says of its readiness to its web.
+/// The response of a second app to web's readiness probe.
 async fn readiness(certificates: &Path, command: &mut Command) -> String {
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -59,9 +60,9 @@ async fn readiness(certificates: &Path, command: &mut Command) -> String {
         .write_all(b"GET /readyz HTTP/1.1\r\nhost: app.internal\r\nconnection: close\r\n\r\n")
         .await
         .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 fn web(certificates: &Path) -> MutualClient {
@@ -73,11 +74,11 @@ fn web(certificates: &Path) -> MutualClient {
         anchors: certificates.join("internal/ca.pem"),
     };
     let name = ServerName::try_from("app.internal").unwrap();
-    let identity = "spiffe://stack.internal/app".parse().unwrap();
+    let identity = stack::identity("app").parse().unwrap();
     MutualClient::reloading(files, name, identity).unwrap()
 }
 
-/// Hands every connection on to the key service, so that it can be reached by another name.
+/// Forwards connections to the key service, which is thus reachable under another address.
 async fn forwarder(address: &str, to: u16) -> u16 {
     let listener = tokio::net::TcpListener::bind((address, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -101,29 +102,30 @@ fn now() -> OffsetDateTime {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_speaks_only_to_the_key_service_that_its_ca_vouches_for_by_name() {
-    let mut apart = Apart::up_with(|settings| settings.options.key_service = KeyService::Emulator)
-        .await
-        .unwrap();
-    let home = apart.stack.home().clone();
+async fn an_app_uses_only_the_key_service_with_a_certificate_of_its_ca_and_name() {
+    let mut isolated =
+        IsolatedStack::start_with(|settings| settings.options.key_service = KeyService::Emulator)
+            .await
+            .unwrap();
+    let home = isolated.stack.home().clone();
     let certificates = home.certificates();
     let app = || stack::command(&home, "app", &[]).unwrap();
     let right = readiness(&certificates, &mut app()).await;
     assert!(right.starts_with("HTTP/1.1 200"), "{right}");
 
-    let subject = Subject::new("stack.internal", "stack internal CA");
+    let subject = Subject::new(product::TRUST_DOMAIN, "stack internal CA");
     let other = DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap();
     let file = home.root().join("other-ca.pem");
     std::fs::write(&file, other.certificate_pem()).unwrap();
     let wrong_ca = readiness(&certificates, app().env("KMS_CA_FILE", &file)).await;
     assert!(wrong_ca.starts_with("HTTP/1.1 503"), "{wrong_ca}");
 
-    let kms = apart.stack.settings().options.ports.kms;
-    for (address, answer) in [("127.0.0.1", "HTTP/1.1 200"), ("127.0.0.2", "HTTP/1.1 503")] {
+    let kms = isolated.stack.settings().options.ports.kms;
+    for (address, response) in [("127.0.0.1", "HTTP/1.1 200"), ("127.0.0.2", "HTTP/1.1 503")] {
         let port = forwarder(address, kms).await;
         let endpoint = format!("https://{address}:{port}");
-        let said = readiness(&certificates, app().env("KMS_ENDPOINT", endpoint)).await;
-        assert!(said.starts_with(answer), "{address}: {said}");
+        let received = readiness(&certificates, app().env("KMS_ENDPOINT", endpoint)).await;
+        assert!(received.starts_with(response), "{address}: {received}");
     }
-    apart.stack.down().await.unwrap();
+    isolated.stack.down().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Somebody who goes on writing whatever happens, and remembers what was acknowledged.
+//! A client that writes continuously, whatever fails, and records which writes were acknowledged.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,40 +13,41 @@ use tokio::task::JoinHandle;
 /// `Type/id` of the resources of one transaction.
 type References = Vec<String>;
 
-/// What was written, by what came back.
+/// The transactions of a writer, by their responses.
 #[derive(Default)]
 pub(super) struct Written {
-    /// Answered with 200.
+    /// The response was 200.
     pub(super) acknowledged: Vec<References>,
-    /// Answered with an error or not at all: there as a whole, or not at all.
-    pub(super) doubtful: Vec<References>,
+    /// The response was an error, or there was none: either all resources are stored, or none.
+    pub(super) unacknowledged: Vec<References>,
 }
 
 impl Written {
-    /// Asserts that what was acknowledged is there, and that nothing is half there; how many transactions are.
+    /// Asserts that acknowledged transactions are stored and that no transaction is partial.
+    /// Returns the number of stored transactions.
     pub(super) async fn check(&self, client: &Client) -> usize {
         for references in &self.acknowledged {
             assert_eq!(
-                there(client, references).await,
+                count_stored(client, references).await,
                 references.len(),
                 "an acknowledged write is lost"
             );
         }
         let mut committed = self.acknowledged.len();
-        for references in &self.doubtful {
-            let there = there(client, references).await;
+        for references in &self.unacknowledged {
+            let stored = count_stored(client, references).await;
             assert!(
-                there == 0 || there == references.len(),
-                "{there} of {}",
+                stored == 0 || stored == references.len(),
+                "{stored} of {}",
                 references.len()
             );
-            committed += usize::from(there > 0);
+            committed += usize::from(stored > 0);
         }
         committed
     }
 }
 
-async fn there(client: &Client, references: &References) -> usize {
+async fn count_stored(client: &Client, references: &References) -> usize {
     let mut count = 0;
     for reference in references {
         let status = client
@@ -61,10 +62,10 @@ async fn there(client: &Client, references: &References) -> usize {
     count
 }
 
-/// How many resources each transaction brings.
-pub(super) const SIZE: usize = 6;
+/// The number of resources of each transaction.
+pub(super) const TRANSACTION_SIZE: usize = 6;
 
-/// Writes transactions one after the other until it is stopped.
+/// Writes one transaction after the other until it is stopped.
 pub(super) struct Writer {
     acknowledged: Arc<AtomicUsize>,
     failed: Arc<AtomicUsize>,
@@ -86,12 +87,12 @@ impl Writer {
             let mut written = Written::default();
             while !end.load(Ordering::SeqCst) {
                 let (references, bundle) = transaction();
-                let answer = client.bundle(&bundle).await;
-                if answer.is_ok_and(|answer| answer.status.as_u16() == 200) {
+                let response = client.bundle(&bundle).await;
+                if response.is_ok_and(|response| response.status.as_u16() == 200) {
                     written.acknowledged.push(references);
                     good.fetch_add(1, Ordering::SeqCst);
                 } else {
-                    written.doubtful.push(references);
+                    written.unacknowledged.push(references);
                     bad.fetch_add(1, Ordering::SeqCst);
                 }
             }
@@ -105,17 +106,17 @@ impl Writer {
         }
     }
 
-    /// Waits until so many more were acknowledged.
-    pub(super) async fn acknowledges(&self, more: usize) {
+    /// Waits for this number of further acknowledgements.
+    pub(super) async fn await_acknowledged(&self, more: usize) {
         wait(&self.acknowledged, more).await;
     }
 
-    /// Waits until so many more failed.
-    pub(super) async fn fails(&self, more: usize) {
+    /// Waits for this number of further failures.
+    pub(super) async fn await_failed(&self, more: usize) {
         wait(&self.failed, more).await;
     }
 
-    /// Lets it finish what it is at.
+    /// Stops after the current transaction.
     pub(super) async fn stop(self) -> Written {
         self.stop.store(true, Ordering::SeqCst);
         self.task.await.unwrap()
@@ -137,7 +138,7 @@ async fn wait(counter: &AtomicUsize, more: usize) {
 fn transaction() -> (References, serde_json::Value) {
     let patient = fhir::patient();
     let mut resources = vec![patient.clone()];
-    resources.extend((1..SIZE).map(|_| fhir::observation(&patient)));
+    resources.extend((1..TRANSACTION_SIZE).map(|_| fhir::observation(&patient)));
     let all: Vec<_> = resources.iter().collect();
     (
         resources.iter().map(fhir::reference).collect(),

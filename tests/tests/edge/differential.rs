@@ -1,64 +1,71 @@
-//! Whatever we let pass, nginx and `HAProxy` read as the same messages with the same bodies: nobody
-//! behind us can be made to see more of them, or other ones.
+//! Whatever web forwards, nginx and `HAProxy` read as the same messages with the same bodies: no
+//! proxy behind web can be made to see more messages, or others.
 
 use std::time::Duration;
 
 use anyhow::ensure;
 use tests::edge::Origin;
-use tests::edge::Peer;
-use tests::edge::PeerError;
-use tests::edge::Wire;
+use tests::edge::RawConnection;
+use tests::edge::ReferenceProxy;
+use tests::edge::ReferenceProxyError;
 
 use super::http1::Case;
 use super::http1::Expect;
 use super::http1::cases;
 
-/// How long a proxy may be silent before it counts as done.
-const SILENCE: Duration = Duration::from_secs(3);
+/// A proxy without a byte for this time has sent everything.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[tokio::test]
-async fn nginx_and_haproxy_read_what_we_let_pass_as_we_do() -> anyhow::Result<()> {
+async fn nginx_and_haproxy_read_forwarded_requests_as_web_does() -> anyhow::Result<()> {
     let origin = Origin::start(None).await?;
     let mut wrong = Vec::new();
-    for peer in [Peer::nginx(&origin).await, Peer::haproxy(&origin).await] {
-        let peer = match peer {
-            Err(PeerError::Missing(why)) => {
+    for proxy in [
+        ReferenceProxy::nginx(&origin).await,
+        ReferenceProxy::haproxy(&origin).await,
+    ] {
+        let proxy = match proxy {
+            Err(ReferenceProxyError::Missing(why)) => {
                 eprintln!("SKIPPED, not compared with another proxy: {why:#}");
                 continue;
             }
             other => other?,
         };
         for case in cases() {
-            if let Err(error) = compare(&peer, &origin, &case).await {
-                wrong.push(format!("{}: {}: {error:#}", peer.name, case.name));
+            if let Err(error) = compare(&proxy, &origin, &case).await {
+                wrong.push(format!("{}: {}: {error:#}", proxy.name, case.name));
             }
-            let _ = origin.take();
+            let _ = origin.take_record();
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
 
-/// Whether a proxy hands the same messages on as we do.
-async fn compare(peer: &Peer, origin: &Origin, case: &Case) -> anyhow::Result<()> {
+/// Compares the messages that a proxy forwards with those that web forwards.
+async fn compare(proxy: &ReferenceProxy, origin: &Origin, case: &Case) -> anyhow::Result<()> {
     let Expect::Passed(expected) = &case.expect else {
         return Ok(());
     };
-    let mut wire = Wire::plain(peer.port).await?;
-    wire.send(&case.bytes).await?;
-    for sees in expected {
-        let method = sees.line.split(' ').next().unwrap_or_default();
-        let (_, answer) = wire.answer(method).await?;
-        ensure!(answer.status == 200, "answered {}", answer.status);
+    let mut connection = RawConnection::plaintext(proxy.port).await?;
+    connection.send(&case.bytes).await?;
+    for wanted in expected {
+        let method = wanted.line.split(' ').next().unwrap_or_default();
+        let (_, response) = connection.response(method).await?;
+        ensure!(response.status == 200, "the status is {}", response.status);
     }
-    // Nothing more may come of it, now or when the connection ends.
-    let _ = wire.finish().await;
-    let rest = wire.rest(SILENCE).await;
-    ensure!(rest.bytes.is_empty(), "and then {:?}", rest.statuses());
-    let seen = origin.take();
-    ensure!(seen.wrong.is_empty(), "told {:?}", seen.wrong);
+    // No further response may follow, neither now nor at the end of the connection.
+    let _ = connection.shutdown().await;
+    let rest = connection.read_rest(IDLE_TIMEOUT).await;
+    ensure!(
+        rest.bytes.is_empty(),
+        "further responses: {:?}",
+        rest.statuses()
+    );
+    let seen = origin.take_record();
+    ensure!(seen.malformed.is_empty(), "malformed: {:?}", seen.malformed);
     let bodies: Vec<&[u8]> = seen.messages.iter().map(|message| &*message.body).collect();
-    let expected: Vec<&[u8]> = expected.iter().map(|sees| &*sees.body).collect();
+    let expected: Vec<&[u8]> = expected.iter().map(|wanted| &*wanted.body).collect();
     let lengths: Vec<usize> = bodies.iter().map(|body| body.len()).collect();
     ensure!(bodies == expected, "bodies of {lengths:?} bytes");
     Ok(())

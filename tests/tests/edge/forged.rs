@@ -1,5 +1,5 @@
-//! Who somebody says they are, where they say they come from, and what they say was asked: the app
-//! hears of it from the edge alone, whatever the spelling.
+//! Forged claims of a client about its identity, its address and its request: the app learns these
+//! from the edge alone, in whatever form the client forges them.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,16 @@ use anyhow::ensure;
 use tests::edge::Message;
 
 use super::http1::Probe;
+use super::http1::expected_page;
 use super::http1::fields;
 use super::http1::is_refusal;
-use super::http1::sees_page;
 
-/// One attempt a line; the fields of an attempt of several are divided by `&&`. The script for HTTP/2
+/// One attempt per line; `&&` separates the fields of an attempt with several. The HTTP/2 script
 /// reads the same file.
 const FORGED: &str = include_str!("forged.txt");
 
-/// What only forged values hold.
-const MARKS: [&str; 5] = [
+/// Values that occur only in forged fields.
+const FORGED_MARKERS: [&str; 5] = [
     "6.6.6.6",
     "forged",
     "666",
@@ -24,17 +24,17 @@ const MARKS: [&str; 5] = [
     "b7ad6b7169203331",
 ];
 
-/// Whether the app sees nothing but the edge's own word.
-pub(crate) fn is_ours(message: &Message) -> anyhow::Result<()> {
+/// Asserts that the message has only the edge's own values.
+pub(crate) fn has_only_own_values(message: &Message) -> anyhow::Result<()> {
     let head = message.head.to_ascii_lowercase();
-    // The edge's own ids are random, and may hold three digits of any kind.
+    // The edge's own ids are random and may contain "666" by chance.
     let own = ["x-request-id: ", "traceparent: "];
-    let told = head
+    let lines = head
         .split("\r\n")
         .filter(|line| !own.iter().any(|own| line.starts_with(own)));
-    for line in told {
-        let mark = MARKS.iter().find(|mark| line.contains(**mark));
-        ensure!(mark.is_none(), "the origin saw {line}");
+    for line in lines {
+        let mark = FORGED_MARKERS.iter().find(|mark| line.contains(**mark));
+        ensure!(mark.is_none(), "the origin received {line}");
     }
     for id in [
         "0af7651916cd43dd",
@@ -42,13 +42,13 @@ pub(crate) fn is_ours(message: &Message) -> anyhow::Result<()> {
         "000000000666",
         "forged",
     ] {
-        ensure!(!head.contains(id), "the origin saw {id}");
+        ensure!(!head.contains(id), "the origin received {id}");
     }
-    fields(&sees_page(), message)
+    fields(&expected_page(), message)
 }
 
 #[test]
-fn there_are_more_than_fifty_spellings() {
+fn there_are_more_than_fifty_forged_field_names() {
     let names: BTreeSet<String> = FORGED
         .lines()
         .filter_map(|line| Some(line.split_once(':')?.0.trim().to_ascii_lowercase()))
@@ -68,26 +68,32 @@ async fn no_forged_header_is_honoured_over_http1() -> anyhow::Result<()> {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // Dropping is the rule, refusing the exception: a proxy before us may have put them there.
-    assert!(served > 100, "only {served} were served");
+    // Forged fields are normally dropped and seldom refused, since a proxy in front may have added
+    // them.
+    assert!(served > 100, "only {served} requests were served");
     let log = probe.edge.web.log()?;
     assert!(!log.contains("6.6.6.6") && !log.contains("forged"), "{log}");
     Ok(())
 }
 
-/// Whether the request was served, in which case all that the app saw was ours.
+/// Whether the request was served; if it was, the app received only the edge's values.
 async fn attempt_over_http1(probe: &mut Probe, attempt: &str) -> anyhow::Result<bool> {
     let lines = attempt.replace(" && ", "\r\n");
     let host = probe.edge.host();
     let request = format!("GET /patients?page=2 HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n\r\n");
-    let mut wire = probe.edge.connect().await?;
-    wire.send(request.as_bytes()).await?;
-    let (_, answer) = wire.answer("GET").await?;
-    let seen = probe.edge.origin()?.take();
-    ensure!(seen.rest.is_empty() && seen.wrong.is_empty(), "{seen:?}");
-    match (answer.status.as_u16(), seen.messages.as_slice()) {
-        (200, [message]) => is_ours(message).map(|()| true),
+    let mut connection = probe.edge.connect().await?;
+    connection.send(request.as_bytes()).await?;
+    let (_, response) = connection.response("GET").await?;
+    let seen = probe.edge.origin()?.take_record();
+    ensure!(
+        seen.incomplete.is_empty() && seen.malformed.is_empty(),
+        "{seen:?}"
+    );
+    match (response.status.as_u16(), seen.messages.as_slice()) {
+        (200, [message]) => has_only_own_values(message).map(|()| true),
         (status, []) if is_refusal(status) => Ok(false),
-        (status, messages) => anyhow::bail!("answered {status}, and the origin saw {messages:?}"),
+        (status, messages) => {
+            anyhow::bail!("the status is {status}, and the origin received {messages:?}")
+        }
     }
 }

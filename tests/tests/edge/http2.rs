@@ -1,7 +1,7 @@
-//! HTTP/2 by section of its RFCs. A Python client on `hyperframe` and `hpack`, which can send any
-//! frame, runs the cases of `http2/*_cases.py`, each with the section that it violates and the error
-//! that the section demands. The script judges what the client sees, this module what the origin
-//! receives, and whether other clients are served meanwhile.
+//! HTTP/2 by section of its RFCs. A Python client based on `hyperframe` and `hpack`, which can send
+//! any frame, runs the cases of `http2/*_cases.py`, each with the section that it violates and the
+//! error that the section demands. The script judges the client's side; this module judges what the
+//! origin receives, and that other clients are served meanwhile.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -11,12 +11,11 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::bail;
 use anyhow::ensure;
-use serde_json::Value;
 use progress::Progress;
-use tools::Python;
-use tests::edge::Act;
+use serde_json::Value;
+use tests::edge::Action;
 use tests::edge::Message;
-use tests::edge::answer;
+use tests::edge::encode_response;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
@@ -25,11 +24,12 @@ use tokio::process::Child;
 use tokio::process::ChildStdin;
 use tokio::process::ChildStdout;
 use tokio::process::Command;
+use tools::Python;
 
-use super::forged::is_ours;
+use super::forged::has_only_own_values;
 use super::http1::Expect;
+use super::http1::ExpectedMessage;
 use super::http1::Probe;
-use super::http1::Sees;
 use super::http1::compare;
 
 /// The libraries of the script.
@@ -39,7 +39,7 @@ const LIBRARIES: Python = Python {
 };
 
 /// How much the memory of `web` may grow during all cases of a kind, in bytes.
-const GROWTH: u64 = 32 << 20;
+const MAX_MEMORY_GROWTH: u64 = 32 << 20;
 
 /// How long a case may take.
 const CASE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -100,14 +100,14 @@ async fn run(kind: &str, least: usize) -> anyhow::Result<()> {
     let large: Arc<[u8]> = vec![b'a'; 1 << 20].into();
     probe.edge.origin()?.script(move |message| {
         if message.target() == "/assets/style.0123456789abcdef.css" {
-            return Act::Answer(answer("200 OK", &large));
+            return Action::Respond(encode_response("200 OK", &large));
         }
-        Act::Echo
+        Action::Echo
     });
     for _ in 0..20 {
         probe.healthy().await?;
     }
-    let before = probe.edge.web.resident()?;
+    let before = probe.edge.web.resident_bytes()?;
     let mut script = Script::start(&probe, kind)?;
     let (mut count, mut wrong, mut peak) = (0, Vec::new(), before);
     while let Some(begins) = script.next().await? {
@@ -119,7 +119,7 @@ async fn run(kind: &str, least: usize) -> anyhow::Result<()> {
                 () = tokio::time::sleep(Duration::from_millis(50)) => {}
             }
             healthy = healthy.and(probe.healthy().await);
-            peak = peak.max(probe.edge.web.resident()?);
+            peak = peak.max(probe.edge.web.resident_bytes()?);
         };
         healthy = healthy.and(probe.healthy().await);
         let judged = judge(&probe, &result).await.and(healthy);
@@ -136,10 +136,10 @@ async fn run(kind: &str, least: usize) -> anyhow::Result<()> {
         wrong.len(),
         wrong.join("\n")
     );
-    assert_eq!(probe.edge.web.ended()?, None);
-    let after = probe.edge.web.resident()?.max(peak);
+    assert_eq!(probe.edge.web.exit_status()?, None);
+    let after = probe.edge.web.resident_bytes()?.max(peak);
     let grown = after.saturating_sub(before);
-    assert!(grown < GROWTH, "memory grew by {grown} bytes");
+    assert!(grown < MAX_MEMORY_GROWTH, "memory grew by {grown} bytes");
     Ok(())
 }
 
@@ -153,7 +153,8 @@ async fn judge(probe: &Probe, result: &Value) -> anyhow::Result<()> {
     origin
 }
 
-/// Compares the requests that the origin received with the expected ones, or with their maximum number.
+/// Compares the requests that the origin received with the expected ones, or with their maximum
+/// number.
 async fn judge_origin(probe: &Probe, result: &Value) -> anyhow::Result<()> {
     let origin = &result["origin"];
     if origin["forged"] == true {
@@ -184,18 +185,21 @@ async fn judge_origin(probe: &Probe, result: &Value) -> anyhow::Result<()> {
 
 /// Whether a forged field was dropped, or its request refused.
 fn judge_forged(probe: &Probe, status: Option<u64>) -> anyhow::Result<()> {
-    let seen = probe.edge.origin()?.take();
-    ensure!(seen.rest.is_empty() && seen.wrong.is_empty(), "{seen:?}");
+    let seen = probe.edge.origin()?.take_record();
+    ensure!(
+        seen.incomplete.is_empty() && seen.malformed.is_empty(),
+        "{seen:?}"
+    );
     let page = |message: &&Message| message.target() == TARGETS[0];
     if let Some(message) = seen.messages.iter().find(page) {
-        return is_ours(message);
+        return has_only_own_values(message);
     }
     ensure!(status != Some(200), "neither refused nor served");
     Ok(())
 }
 
 /// A message that the origin must have received.
-fn message(value: &Value) -> anyhow::Result<Sees> {
+fn message(value: &Value) -> anyhow::Result<ExpectedMessage> {
     let text = |value: &Value| value.as_str().map(str::to_owned).context("a text");
     let fields = value["fields"].as_array().context("fields")?;
     let fields = fields
@@ -204,7 +208,7 @@ fn message(value: &Value) -> anyhow::Result<Sees> {
         .collect::<anyhow::Result<_>>()?;
     let body = text(&value["body"])?.into_bytes();
     let line = text(&value["line"])?;
-    Ok(Sees { line, fields, body })
+    Ok(ExpectedMessage { line, fields, body })
 }
 
 #[tokio::test]

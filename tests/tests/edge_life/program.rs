@@ -1,4 +1,4 @@
-//! The program web, started as a service manager does.
+//! The program web, started as a service manager starts it.
 
 use std::env;
 use std::net::SocketAddr;
@@ -12,42 +12,43 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-use super::surroundings::Surroundings;
+use super::environment::Environment;
 
-/// Makes standard input descriptor 3, as `sd_listen_fds(3)` has it, and becomes the program.
+/// Makes standard input file descriptor 3, as `sd_listen_fds(3)` requires, and executes the
+/// program.
 const AS_SERVICE: &str = r#"exec 3<&0 </dev/null
 LISTEN_PID=$$ LISTEN_FDS=1
 export LISTEN_PID LISTEN_FDS
 exec "$0""#;
 
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit of every wait.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A listening socket that outlives each program that serves it.
+/// A listening socket that outlives the programs that serve it.
 pub(crate) fn socket() -> (TcpListener, SocketAddr) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
 }
 
-/// A running program; killed when it is dropped.
+/// A running web; killed when dropped.
 pub(crate) struct Program {
     child: Child,
     notifications: UnixDatagram,
 }
 
 impl Program {
-    /// Starts web with a socket to serve. `name` tells it from others of the test.
+    /// Starts web with a socket to serve. `name` distinguishes it from others of the test.
     pub(crate) fn start(
-        surroundings: &Surroundings,
+        environment: &Environment,
         name: &str,
         socket: &TcpListener,
         variables: &[(&str, &str)],
     ) -> Self {
-        let path = surroundings.path(&format!("{name}.notify"));
+        let path = environment.path(&format!("{name}.notify"));
         let notifications = UnixDatagram::bind(&path).unwrap();
-        notifications.set_read_timeout(Some(PATIENCE)).unwrap();
-        let file = |name: &str| surroundings.path(name).into_os_string();
+        notifications.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let file = |name: &str| environment.path(name).into_os_string();
         let child = Command::new("sh")
             .args(["-c", AS_SERVICE])
             .arg(tests::program("web").unwrap())
@@ -63,9 +64,9 @@ impl Program {
             .env("WEB_PUBLIC_ORIGIN", "https://localhost")
             .env("WEB_TLS_CERTIFICATE_FILE", file("public/web.pem"))
             .env("WEB_TLS_KEY_FILE", file("public/web.key"))
-            .env("WEB_UPSTREAMS", surroundings.app.to_string())
+            .env("WEB_UPSTREAMS", environment.app.to_string())
             .env("WEB_UPSTREAM_NAME", "app.internal")
-            .env("WEB_UPSTREAM_IDENTITY", "spiffe://stack.internal/app")
+            .env("WEB_UPSTREAM_IDENTITY", stack::identity("app"))
             .env("WEB_UPSTREAM_CA_FILE", file("internal/ca.pem"))
             .env("WEB_UPSTREAM_CERTIFICATE_FILE", file("internal/web.pem"))
             .env("WEB_UPSTREAM_KEY_FILE", file("internal/web.key"))
@@ -78,10 +79,10 @@ impl Program {
         }
     }
 
-    /// Waits until the service manager is told this.
-    pub(crate) fn tells(&self, state: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut heard = Vec::new();
+    /// Waits for a notification of the service manager with this line.
+    pub(crate) fn await_notification(&self, state: &str) {
+        let deadline = Instant::now() + TIMEOUT;
+        let mut received = Vec::new();
         while Instant::now() < deadline {
             let mut message = [0; 1024];
             let length = self.notifications.recv(&mut message).unwrap_or(0);
@@ -89,9 +90,9 @@ impl Program {
             if message.lines().any(|line| line == state) {
                 return;
             }
-            heard.push(message);
+            received.push(message);
         }
-        panic!("{state} is not among {heard:?}");
+        panic!("{state} is not among {received:?}");
     }
 
     pub(crate) fn terminate(&self) {
@@ -100,9 +101,9 @@ impl Program {
         assert!(killed.unwrap().success());
     }
 
-    /// Waits for the end.
-    pub(crate) fn ends(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits for the exit status.
+    pub(crate) fn await_exit(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + TIMEOUT;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;

@@ -1,12 +1,12 @@
-//! A case of the Core Rule Set as a request, and what it carries.
+//! The requests of the Core Rule Set's test cases, and their payloads.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use tests::scanners::core_rule_set::Case;
 
-/// What is ours to say, or of one connection alone.
-pub(super) const REPLACED: [&str; 5] = [
+/// Fields that the test sets itself, and hop-by-hop fields.
+pub(super) const REPLACED_HEADERS: [&str; 5] = [
     "host",
     "content-length",
     "connection",
@@ -14,7 +14,7 @@ pub(super) const REPLACED: [&str; 5] = [
     "proxy-connection",
 ];
 
-/// The request of a case, for our host.
+/// The request of a case, for this host.
 pub(super) fn request(case: &Case, host: &str) -> Vec<u8> {
     if let Some(raw) = &case.raw {
         let raw = raw
@@ -36,7 +36,10 @@ pub(super) fn request(case: &Case, host: &str) -> Vec<u8> {
         names.any(|name| name.eq_ignore_ascii_case(wanted))
     };
     for (name, value) in &case.headers {
-        if !REPLACED.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+        if !REPLACED_HEADERS
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(name))
+        {
             write!(head, "{name}: {value}\r\n").unwrap();
         }
     }
@@ -49,7 +52,7 @@ pub(super) fn request(case: &Case, host: &str) -> Vec<u8> {
     format!("{head}\r\n{}", case.body).into_bytes()
 }
 
-/// What a case carries: values of its query, its form, its headers, and its path.
+/// The payloads of the cases: values of queries, forms and headers, and paths.
 pub(super) fn payloads(cases: &[Case]) -> BTreeSet<Vec<u8>> {
     let mut payloads = BTreeSet::new();
     let ordinary = ["accept", "content-", "cache-control"];
@@ -59,7 +62,8 @@ pub(super) fn payloads(cases: &[Case]) -> BTreeSet<Vec<u8>> {
         let values = values.map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
         let headers = case.headers.iter().filter(|(name, _)| {
             let name = name.to_ascii_lowercase();
-            !REPLACED.contains(&name.as_str()) && !ordinary.iter().any(|it| name.starts_with(it))
+            !REPLACED_HEADERS.contains(&name.as_str())
+                && !ordinary.iter().any(|it| name.starts_with(it))
         });
         let headers = headers.map(|(_, value)| value.as_str());
         let values = values.chain([path.trim_start_matches('/')]).chain(headers);
@@ -72,7 +76,7 @@ pub(super) fn payloads(cases: &[Case]) -> BTreeSet<Vec<u8>> {
     payloads
 }
 
-/// A word alone is no code, whatever it means to whom: `eval`, `upload1`, `index.php`.
+/// Whether a payload has syntax: a word alone is not an attack (`eval`, `upload1`, `index.php`).
 fn is_code(value: &[u8]) -> bool {
     let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./ ".contains(byte);
     value.len() > 3 && !value.iter().all(in_word)

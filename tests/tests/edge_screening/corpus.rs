@@ -1,24 +1,24 @@
-//! The regression tests of the OWASP Core Rule Set, its injections: first as they are written, but
-//! for the host, which is ours; then what they carry, put where the app would read it.
+//! The injection tests of the OWASP Core Rule Set: as they are written, with web's host; and their
+//! payloads in the places that the app reads.
 
 use std::collections::BTreeMap;
 
 use progress::Progress;
+use tests::edge::Edge;
+use tests::edge::EdgeBuilder;
 use tests::scanners::core_rule_set;
 use tests::scanners::core_rule_set::Case;
-use tests::edge::Edge;
-use tests::edge::Plan;
 
-use super::asker::Asker;
-use super::cases::REPLACED;
+use super::cases::REPLACED_HEADERS;
 use super::cases::payloads;
 use super::cases::percent_encoded;
 use super::cases::request;
+use super::client::ScreeningClient;
 
-/// The header that is text: what it says goes on to the app as it is.
-const TEXT: &str = "user-agent";
+/// The header with free text, which is forwarded unchanged.
+const FREE_TEXT_HEADER: &str = "user-agent";
 
-/// How many were sent, and how many refused.
+/// The number of sent and of refused requests.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     sent: u32,
@@ -26,7 +26,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn share(self) -> f64 {
+    fn refused_share(self) -> f64 {
         f64::from(self.refused) / f64::from(self.sent)
     }
 
@@ -40,20 +40,24 @@ async fn cases() -> anyhow::Result<Vec<Case>> {
     tokio::task::spawn_blocking(|| core_rule_set::cases(Progress::shown())).await?
 }
 
-/// An edge that has no limit for who asks two thousand times.
+/// An edge whose rate limits do not apply to the thousands of requests of one client.
 async fn edge() -> anyhow::Result<Edge> {
-    let edge = Plan::of(1).without_rate_limits().start().await?;
+    let edge = EdgeBuilder::with_origins(1)
+        .without_rate_limits()
+        .start()
+        .await?;
     edge.ready().await?;
     Ok(edge)
 }
 
-/// What came to the app of a request that was not refused must hold nothing of what attacks.
-fn harmless(edge: &Edge, case: &Case) -> anyhow::Result<()> {
-    for message in edge.origin()?.take().messages {
+/// Asserts that a forwarded request has nothing of its case's attack.
+fn assert_harmless(edge: &Edge, case: &Case) -> anyhow::Result<()> {
+    for message in edge.origin()?.take_record().messages {
         let dropped = case.headers.iter().filter(|(name, _)| {
-            let known = ["accept", "content-type", TEXT];
+            let known = ["accept", "content-type", FREE_TEXT_HEADER];
             let name = name.to_ascii_lowercase();
-            !REPLACED.contains(&name.as_str()) && !known.iter().any(|it| name.starts_with(it))
+            !REPLACED_HEADERS.contains(&name.as_str())
+                && !known.iter().any(|it| name.starts_with(it))
         });
         for (name, value) in dropped {
             anyhow::ensure!(
@@ -73,7 +77,7 @@ fn harmless(edge: &Edge, case: &Case) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How often the edge gave which reason.
+/// The number of refusals by reason.
 fn reasons(edge: &Edge) -> anyhow::Result<BTreeMap<String, usize>> {
     let mut reasons = BTreeMap::new();
     for line in edge.web.log()?.lines() {
@@ -93,17 +97,17 @@ async fn no_injection_of_the_core_rule_set_reaches_the_app() -> anyhow::Result<(
     let (cases, edge) = (cases().await?, edge().await?);
     let mut families: BTreeMap<&str, Tally> = BTreeMap::new();
     let mut passed = Vec::new();
-    let mut asker = Asker::of(&edge);
+    let mut client = ScreeningClient::new(&edge);
     for case in &cases {
-        let refused = asker.is_refused(&request(case, edge.host())).await?;
+        let refused = client.is_refused(&request(case, edge.host())).await?;
         families.entry(&case.family).or_default().add(refused);
         if !refused {
-            harmless(&edge, case)?;
+            assert_harmless(&edge, case)?;
             passed.push(case.title.as_str());
         }
     }
     println!(
-        "by family: {families:#?}\nby reason: {:?}\nwithout what attacks: {passed:?}",
+        "by family: {families:#?}\nby reason: {:?}\nforwarded without the attack: {passed:?}",
         reasons(&edge)?
     );
     let mut all = Tally::default();
@@ -112,11 +116,11 @@ async fn no_injection_of_the_core_rule_set_reaches_the_app() -> anyhow::Result<(
         all.refused += tally.refused;
     }
     assert!(all.sent > 1_500, "{all:?}");
-    assert!(all.share() >= 0.95, "{all:?}");
+    assert!(all.refused_share() >= 0.95, "{all:?}");
     Ok(())
 }
 
-/// Where the app would read a payload: the target and the header of each place.
+/// The places in which the app would read a payload, each with a target and a header line.
 fn places_of(payload: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
     let encoded = percent_encoded(payload);
     let line: Vec<u8> = payload
@@ -145,26 +149,26 @@ fn places_of(payload: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
         header("accept-language"),
         header("authorization"),
         header("if-none-match"),
-        header(TEXT),
+        header(FREE_TEXT_HEADER),
     ]
 }
 
 #[tokio::test]
-async fn payloads_of_the_core_rule_set_are_refused_in_the_places_that_the_app_reads()
+async fn payloads_of_the_core_rule_set_are_refused_in_every_place_that_the_app_reads()
 -> anyhow::Result<()> {
     let (cases, edge) = (cases().await?, edge().await?);
     let payloads = payloads(&cases);
     let mut places: BTreeMap<&str, Tally> = BTreeMap::new();
     let mut passed: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut asker = Asker::of(&edge);
+    let mut client = ScreeningClient::new(&edge);
     for payload in &payloads {
         for (place, target, header) in places_of(payload) {
             let head = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n", edge.host());
             let request = [head.as_bytes(), &header, b"\r\n"].concat();
-            let refused = asker.is_refused(&request).await?;
+            let refused = client.is_refused(&request).await?;
             places.entry(place).or_default().add(refused);
             if !refused {
-                drop(edge.origin()?.take());
+                drop(edge.origin()?.take_record());
                 passed
                     .entry(place)
                     .or_default()
@@ -178,9 +182,14 @@ async fn payloads_of_the_core_rule_set_are_refused_in_the_places_that_the_app_re
     );
     assert!(payloads.len() > 500, "{}", payloads.len());
     for (place, tally) in &places {
-        // Programs may call themselves much: of what is cut at its `&` some pieces are mere words.
-        let least = if *place == TEXT { 0.9 } else { 0.99 };
-        assert!(tally.share() >= least, "{place}: {tally:?}");
+        // A user agent may contain almost any text, and parts of payloads that were split at `&`
+        // are mere words.
+        let least = if *place == FREE_TEXT_HEADER {
+            0.9
+        } else {
+            0.99
+        };
+        assert!(tally.refused_share() >= least, "{place}: {tally:?}");
     }
     Ok(())
 }

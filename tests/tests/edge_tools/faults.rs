@@ -1,4 +1,4 @@
-//! Two apps, and a network to one of them that fails: what clients notice of it.
+//! Two apps, one behind a network that fails: the effect on clients.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -6,43 +6,43 @@ use std::time::Instant;
 use tests::Fault;
 use tests::FaultProxy;
 use tests::Load;
-use tests::Outcome;
-use tests::edge::Act;
-use tests::edge::answer;
+use tests::LoadReport;
+use tests::edge::Action;
+use tests::edge::encode_response;
 
 use super::served::Executed;
+use super::served::builder;
 use super::served::free_port;
 use super::served::front_door;
 use super::served::metric;
-use super::served::plan;
 use super::served::request;
 
-/// From the fault's beginning, until it may not be noticed any more.
-const NOTICED: Duration = Duration::from_secs(2);
+/// The time from the beginning of a fault until clients must not notice it.
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// From the fault's end, until the app has to be asked again.
-const READMITTED: Duration = Duration::from_secs(10);
+/// The time from the end of a fault until the app must receive requests again.
+const READMISSION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a fault lasts.
-const LASTS: Duration = Duration::from_secs(8);
+/// The duration of a fault.
+const FAULT_DURATION: Duration = Duration::from_secs(8);
 
-/// Clients at once.
+/// The number of concurrent clients.
 const CLIENTS: usize = 16;
 
-/// What came of a fault.
-struct Seen {
+/// The observations of a run with a fault.
+struct FaultRun {
     executed: Executed,
-    outcome: Outcome,
+    outcome: LoadReport,
     begun: Instant,
     ended: Instant,
     readmitted: Option<Duration>,
-    /// How often the edge asked a second time: after a lost connection, after one that could not be
-    /// made, or because an app took long.
+    /// The number of requests that web sent again: after a lost connection, after a failed connect,
+    /// or as a hedge of a slow response.
     retries: u64,
 }
 
-/// Lets one of two apps be away for a while, under load.
-async fn suffer(fault: Fault) -> Seen {
+/// Runs a load while the network of one of two apps fails for a while.
+async fn run_with_fault(fault: Fault) -> FaultRun {
     let mut apps = [
         FaultProxy::start().await.unwrap(),
         FaultProxy::start().await.unwrap(),
@@ -51,45 +51,45 @@ async fn suffer(fault: Fault) -> Seen {
         .each_ref()
         .map(|app| format!("127.0.0.1:{}", app.port()));
     let metrics = free_port();
-    let edge = plan(2)
+    let edge = builder(2)
         .variable("WEB_UPSTREAMS", ports.join(","))
         .variable("WEB_METRICS_LISTEN", format!("127.0.0.1:{metrics}"))
         .start()
         .await
         .unwrap();
     for (app, origin) in apps.iter().zip(&edge.origins) {
-        app.lead_to(origin.port());
-        origin.script(|_| Act::Answer(answer("200 OK", &[b'x'; 1024])));
+        app.set_upstream(origin.port());
+        origin.script(|_| Action::Respond(encode_response("200 OK", &[b'x'; 1024])));
     }
     edge.ready().await.unwrap();
     let pause = Duration::from_millis(10);
     let load = Load::start(front_door(&edge), CLIENTS, 100, pause, request);
     tokio::time::sleep(Duration::from_secs(2)).await;
     let mut executed = Executed::default();
-    let before = executed.more(&edge);
+    let before = executed.add_new(&edge);
     assert!(before.iter().all(|requests| *requests > 0), "{before:?}");
 
     let begun = Instant::now();
     apps[0].set(fault).await.unwrap();
-    tokio::time::sleep(LASTS).await;
+    tokio::time::sleep(FAULT_DURATION).await;
     apps[0].set(Fault::None).await.unwrap();
     let ended = Instant::now();
-    // What was on its way when the fault ended arrives first, and proves nothing.
+    // Requests that were delayed by the fault arrive first, and do not prove readmission.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    executed.more(&edge);
+    executed.add_new(&edge);
     let mut readmitted = None;
-    while readmitted.is_none() && ended.elapsed() < READMITTED {
+    while readmitted.is_none() && ended.elapsed() < READMISSION_TIMEOUT {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        readmitted = (executed.more(&edge)[0] > 0).then(|| ended.elapsed());
+        readmitted = (executed.add_new(&edge)[0] > 0).then(|| ended.elapsed());
     }
     let outcome = load.stop().await.unwrap();
-    executed.more(&edge);
+    executed.add_new(&edge);
     let mut retries = 0;
     for event in ["retry", "connect_failure"] {
         let name = format!("web_upstream_events_total{{event=\"{event}\"}}");
         retries += metric(metrics, &name).await;
     }
-    Seen {
+    FaultRun {
         executed,
         outcome,
         begun,
@@ -99,72 +99,77 @@ async fn suffer(fault: Fault) -> Seen {
     }
 }
 
-impl Seen {
-    /// What the issue asks for, with the figures that it is judged by.
-    fn judge(&self, what: &str) {
+impl FaultRun {
+    /// Asserts the promises of the upstream pool, and prints the measurements.
+    fn assert_promises(&self, what: &str) {
         let during = self.outcome.since(self.begun).until(self.ended);
-        let after = self.outcome.since(self.begun + NOTICED);
+        let after = self.outcome.since(self.begun + NOTICE_TIMEOUT);
         let (repeated, requests) = self.executed.repeated();
         println!(
-            "{what}: {} of {} failed in the first {NOTICED:?}, {} of {} later; p99 {:?}, before {:?}; asked again \
+            "{what}: {} of {} failed in the first {NOTICE_TIMEOUT:?}, {} of {} later; p99 {:?}, before {:?}; readmitted \
              after {:?}; {repeated} of {requests} repeated; {} retries",
             during.failures.len().saturating_sub(after.failures.len()),
-            during.answers.len(),
+            during.responses.len(),
             after.failures.len(),
-            after.answers.len(),
+            after.responses.len(),
             during.percentile(99),
             self.outcome.until(self.begun).percentile(99),
             self.readmitted,
             self.retries,
         );
-        assert!(after.answers.len() > 1000, "{}", after.answers.len());
+        assert!(after.responses.len() > 1000, "{}", after.responses.len());
         assert!(
-            after.failures.len() * 1000 < after.answers.len(),
+            after.failures.len() * 1000 < after.responses.len(),
             "{:?}",
             after.failures.first()
         );
         assert!(
             self.readmitted.is_some(),
-            "not asked again within {READMITTED:?}"
+            "not readmitted within {READMISSION_TIMEOUT:?}"
         );
         self.assert_few_retries();
     }
 
-    /// Fewer than one in five, counted by the edge as well as by the apps; and never a `POST`.
+    /// Fewer than one request in five is repeated, by web's count and by the apps' count, and never
+    /// a `POST`.
     fn assert_few_retries(&self) {
         let (repeated, requests) = self.executed.repeated();
         assert!(repeated * 5 < requests, "{repeated} of {requests} repeated");
-        let answers = u64::try_from(self.outcome.answers.len()).unwrap();
-        assert!(self.retries * 5 < answers, "{} retries", self.retries);
+        let responses = u64::try_from(self.outcome.responses.len()).unwrap();
+        assert!(self.retries * 5 < responses, "{} retries", self.retries);
         self.executed.assert_no_post_twice();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_that_is_killed_is_hardly_missed() {
-    suffer(Fault::Killed).await.judge("killed");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_app_that_is_blackholed_is_hardly_missed() {
-    suffer(Fault::Blackhole).await.judge("blackholed");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_app_that_is_slow_is_hardly_missed() {
-    suffer(Fault::Slow(Duration::from_secs(1)))
+async fn clients_hardly_notice_an_app_that_is_killed() {
+    run_with_fault(Fault::Killed)
         .await
-        .judge("slow");
+        .assert_promises("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_whose_connections_break_midway_is_never_sent_a_post_twice() {
-    let seen = suffer(Fault::Cut(2000)).await;
-    let failed = seen.outcome.failures.len();
-    println!("cut: {failed} failed, {} retries", seen.retries);
+async fn clients_hardly_notice_an_app_that_is_blackholed() {
+    run_with_fault(Fault::Blackhole)
+        .await
+        .assert_promises("blackholed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_hardly_notice_an_app_that_is_slow() {
+    run_with_fault(Fault::Delay(Duration::from_secs(1)))
+        .await
+        .assert_promises("slow");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_post_is_sent_twice_to_an_app_whose_connections_break() {
+    let run = run_with_fault(Fault::ResetAfter(2000)).await;
+    let failed = run.outcome.failures.len();
+    println!("cut: {failed} failed, {} retries", run.retries);
     assert!(
-        seen.readmitted.is_some(),
-        "not asked again within {READMITTED:?}"
+        run.readmitted.is_some(),
+        "not readmitted within {READMISSION_TIMEOUT:?}"
     );
-    seen.assert_few_retries();
+    run.assert_few_retries();
 }

@@ -1,4 +1,4 @@
-//! The headers of every page, judged by MDN's HTTP Observatory where it can ask for the page.
+//! The headers of every page: judged by MDN's HTTP Observatory where it can request the page.
 
 use bytes::Bytes;
 use http::Method;
@@ -6,18 +6,18 @@ use http::Request;
 use http::header;
 use serde_json::Value;
 use serde_json::json;
-use tests::scanners;
-use tests::Answer;
 use tests::Client;
 use tests::Clinic;
 use tests::Role;
-use tests::Running;
+use tests::RunningStack;
+use tests::TestResponse;
+use tests::scanners;
 
 use super::scanners::port;
 use super::scanners::run;
 
-/// Signs in as a browser does; gives the cookie.
-async fn sign_in(running: &Running, role: Role) -> String {
+/// Signs in as a browser does, and returns the cookie.
+async fn sign_in(running: &RunningStack, role: Role) -> String {
     let account = running.account(role, Clinic::Riverside).unwrap();
     let fields = [
         ("email", account.email.as_str()),
@@ -31,14 +31,14 @@ async fn sign_in(running: &Running, role: Role) -> String {
         .header(header::ORIGIN, &running.status.web.address)
         .body(Bytes::from(body))
         .unwrap();
-    let answer = running
-        .nobody()
+    let response = running
+        .anonymous()
         .send(request)
         .await
         .unwrap()
-        .expecting(303)
+        .expect_status(303)
         .unwrap();
-    answer
+    response
         .header("set-cookie")
         .split(';')
         .next()
@@ -46,8 +46,8 @@ async fn sign_in(running: &Running, role: Role) -> String {
         .to_owned()
 }
 
-/// `GET` as a browser that holds a cookie.
-async fn browse(client: &Client, path: &str, cookie: &str) -> Answer {
+/// `GET` of a browser with a cookie.
+async fn browse(client: &Client, path: &str, cookie: &str) -> TestResponse {
     let mut request = Request::get(path).header(header::ACCEPT, "text/html");
     if !cookie.is_empty() {
         request = request.header(header::COOKIE, cookie);
@@ -58,10 +58,10 @@ async fn browse(client: &Client, path: &str, cookie: &str) -> Answer {
         .unwrap()
 }
 
-/// Every page that answers 200 to `GET`: its path, and the cookie of somebody who may see it.
-async fn pages(running: &Running) -> Vec<(String, String)> {
+/// Every page with status 200 for `GET`: its path, and the cookie of an account that may see it.
+async fn pages(running: &RunningStack) -> Vec<(String, String)> {
     let clinician = sign_in(running, Role::Clinician).await;
-    let patients = browse(&running.nobody(), "/patients", &clinician)
+    let patients = browse(&running.anonymous(), "/patients", &clinician)
         .await
         .text();
     let chart = patients
@@ -90,18 +90,18 @@ async fn pages(running: &Running) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn the_observatory_gives_every_page_its_best_grade() {
-    let running = Running::shared().unwrap();
+    let running = RunningStack::shared().unwrap();
     let authority = running.status.certificates.join("public/ca.pem");
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     for (path, cookie) in pages(&running).await {
-        let answer = browse(&running.nobody(), &path, &cookie).await;
-        assert_eq!(answer.status, 200, "{path}");
-        asked.push(json!({"path": path, "cookie": cookie}));
+        let response = browse(&running.anonymous(), &path, &cookie).await;
+        assert_eq!(response.status, 200, "{path}");
+        requested.push(json!({"path": path, "cookie": cookie}));
     }
     let arguments = json!({
         "httpsPort": port(&running.status.web.address),
         "httpPort": port(&running.status.web.redirect),
-        "pages": asked,
+        "pages": requested,
     });
     let mut command = scanners::observatory(&authority).unwrap();
     command.arg(arguments.to_string());
@@ -109,21 +109,21 @@ async fn the_observatory_gives_every_page_its_best_grade() {
     let results: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     let results = results.as_array().unwrap();
-    assert_eq!(results.len(), asked.len());
+    assert_eq!(results.len(), requested.len());
     for result in results {
         println!(
             "{}: {} ({})",
             result["path"], result["grade"], result["score"]
         );
-        // 200: the page itself was judged, and not where somebody without a cookie is sent.
+        // 200: the page itself was judged, and not the redirect of a client without a cookie.
         assert_eq!(result["statusCode"], 200, "{result:#}");
         assert_eq!(result["grade"], "A+", "{result:#}");
         assert_eq!(result["testsFailed"], 0, "{result:#}");
     }
 }
 
-/// What every answer carries with the same value.
-const SAME: [&str; 7] = [
+/// Header fields with the same value in every response.
+const COMMON_HEADERS: [&str; 7] = [
     "cross-origin-opener-policy",
     "cross-origin-resource-policy",
     "permissions-policy",
@@ -133,11 +133,26 @@ const SAME: [&str; 7] = [
     "x-frame-options",
 ];
 
+/// Asserts that a response has the same header fields as a page that the Observatory has judged.
+fn assert_page_headers(what: &str, response: &TestResponse, good: &TestResponse) {
+    for name in COMMON_HEADERS {
+        assert_eq!(response.header(name), good.header(name), "{what}: {name}");
+    }
+    let policy = response.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+        "{what}: {policy}"
+    );
+    for directive in ["frame-ancestors 'none'", "base-uri 'none'", "form-action"] {
+        assert!(policy.contains(directive), "{what}: {policy}");
+    }
+}
+
 #[tokio::test]
-async fn pages_that_the_observatory_cannot_ask_for_carry_the_same_headers() {
-    let running = Running::shared().unwrap();
+async fn pages_that_the_observatory_cannot_request_have_the_same_headers() {
+    let running = RunningStack::shared().unwrap();
     let cookie = sign_in(&running, Role::Clinician).await;
-    let client = running.nobody();
+    let client = running.anonymous();
     let good = browse(&client, "/sign-in", "").await;
     let search = Request::post("/patients/search")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -177,19 +192,14 @@ async fn pages_that_the_observatory_cannot_ask_for_carry_the_same_headers() {
             405,
         ),
     ];
-    for (what, answer, status) in others {
-        assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.text());
-        for name in SAME {
-            assert_eq!(answer.header(name), good.header(name), "{what}: {name}");
-        }
-        let policy = answer.header("content-security-policy");
-        assert!(
-            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
-            "{what}: {policy}"
+    for (what, response, status) in others {
+        assert_eq!(
+            response.status.as_u16(),
+            status,
+            "{what}: {}",
+            response.text()
         );
-        for directive in ["frame-ancestors 'none'", "base-uri 'none'", "form-action"] {
-            assert!(policy.contains(directive), "{what}: {policy}");
-        }
-        assert_eq!(answer.header("cache-control"), "no-store", "{what}");
+        assert_page_headers(what, &response, &good);
+        assert_eq!(response.header("cache-control"), "no-store", "{what}");
     }
 }

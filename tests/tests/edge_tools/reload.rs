@@ -26,21 +26,21 @@ use tokio_rustls::TlsConnector;
 
 use super::served::Executed;
 use super::served::assert_no_failure;
+use super::served::builder;
 use super::served::free_port;
 use super::served::front_door;
 use super::served::metric;
-use super::served::plan;
 use super::served::request;
 
-/// How often the certificate is renewed.
-const TIMES: usize = 100;
+/// The number of renewals.
+const RENEWALS: usize = 100;
 
-/// After this time a new certificate is served.
-const SERVED: Duration = Duration::from_secs(2);
+/// The longest until a new certificate is served.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A new certificate of the edge.
+/// Issues a new certificate for web.
 fn renew(edge: &Edge) -> IssuedLeaf {
-    let subject = |name| Subject::new("stack.internal", name);
+    let subject = |name| Subject::new(product::TRUST_DOMAIN, name);
     let folder = edge.certificates.path("public");
     let authority =
         DevelopmentCa::load_or_create(&folder, &subject("stack public CA"), now()).unwrap();
@@ -63,8 +63,8 @@ fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// The certificate that a new client is shown.
-async fn shown(edge: &Edge) -> CertificateDer<'static> {
+/// The certificate that a new client receives.
+async fn presented_certificate(edge: &Edge) -> CertificateDer<'static> {
     let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, edge.web.port))
         .await
         .unwrap();
@@ -75,26 +75,26 @@ async fn shown(edge: &Edge) -> CertificateDer<'static> {
     chain.first().unwrap().clone().into_owned()
 }
 
-/// Ways of putting the new files where the old ones were.
+/// The ways in which an operator's tool may replace the files.
 #[derive(Clone, Copy, Debug)]
-enum Writing {
-    /// Each at once, by a new name that replaces the old one.
+enum Replacement {
+    /// Each file is replaced atomically by a rename.
     Replaced,
-    /// Where the old bytes stood, in two halves with a moment between.
-    InHalves,
-    /// Nonsense first, then a certificate without its key, then both.
-    AfterNonsense,
+    /// Each file is overwritten in two halves, with a pause between them.
+    InTwoHalves,
+    /// An invalid file first, then a certificate without its key, then both.
+    AfterInvalid,
 }
 
-impl Writing {
-    const ALL: [Self; 3] = [Self::Replaced, Self::InHalves, Self::AfterNonsense];
+impl Replacement {
+    const ALL: [Self; 3] = [Self::Replaced, Self::InTwoHalves, Self::AfterInvalid];
 
     async fn write(self, leaf: &IssuedLeaf, folder: &Path) {
         let (certificate, key) = (folder.join("web.pem"), folder.join("web.key"));
         let texts = [(&key, &leaf.key_pem), (&certificate, &leaf.certificate_pem)];
         match self {
             Self::Replaced => leaf.write(folder, "web").unwrap(),
-            Self::InHalves => {
+            Self::InTwoHalves => {
                 for (path, text) in texts {
                     let (half, _) = text.split_at(text.len() / 2);
                     fs::write(path, half).unwrap();
@@ -102,7 +102,7 @@ impl Writing {
                     fs::write(path, text).unwrap();
                 }
             }
-            Self::AfterNonsense => {
+            Self::AfterInvalid => {
                 fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nnonsense\n").unwrap();
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 fs::write(&certificate, &leaf.certificate_pem).unwrap();
@@ -114,44 +114,46 @@ impl Writing {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_new_certificates_are_served_and_no_request_fails() {
-    let edge = plan(1).start().await.unwrap();
+async fn a_hundred_renewed_certificates_are_served_and_no_request_fails() {
+    let edge = builder(1).start().await.unwrap();
     edge.ready().await.unwrap();
     let folder = edge.certificates.path("public");
-    // Some clients keep their connection, others come anew every time.
+    // Some clients keep their connection, others open a new one for each request.
     let pause = Duration::from_millis(20);
     let loads = [
         Load::start(front_door(&edge), 2, usize::MAX, pause, request),
         Load::start(front_door(&edge), 2, 1, pause, request),
     ];
     let mut slowest = Duration::ZERO;
-    for time in 0..TIMES {
+    for time in 0..RENEWALS {
         let leaf = renew(&edge);
         let new = CertificateDer::from_pem_slice(leaf.certificate_pem.as_bytes()).unwrap();
-        Writing::ALL[time % 3].write(&leaf, &folder).await;
+        Replacement::ALL[time % 3].write(&leaf, &folder).await;
         let written = Instant::now();
-        while shown(&edge).await != new {
+        while presented_certificate(&edge).await != new {
             assert!(
-                written.elapsed() < SERVED,
+                written.elapsed() < RELOAD_TIMEOUT,
                 "the new certificate is not served"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         slowest = slowest.max(written.elapsed());
     }
-    let mut answers = 0;
+    let mut responses = 0;
     for load in loads {
         let outcome = load.stop().await.unwrap();
         assert_no_failure(&outcome);
-        answers += outcome.answers.len();
+        responses += outcome.responses.len();
     }
-    println!("{TIMES} certificates, each served within {slowest:?}; {answers} answers, no failure");
+    println!(
+        "{RENEWALS} certificates, each served within {slowest:?}; {responses} responses, no failure"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_cannot_be_used_leave_the_last_good_certificate() {
+async fn invalid_files_leave_the_last_good_certificate_in_use() {
     let metrics = free_port();
-    let edge = plan(1)
+    let edge = builder(1)
         .variable("WEB_METRICS_LISTEN", format!("127.0.0.1:{metrics}"))
         .start()
         .await
@@ -160,7 +162,7 @@ async fn files_that_cannot_be_used_leave_the_last_good_certificate() {
         let failing = "web_reload_failing{what=\"public certificate\"}";
         metric(metrics, failing).await
     };
-    let before = shown(&edge).await;
+    let before = presented_certificate(&edge).await;
     assert_eq!(failing().await, 0);
     let folder = edge.certificates.path("public");
     let leaf = renew(&edge);
@@ -173,8 +175,8 @@ async fn files_that_cannot_be_used_leave_the_last_good_certificate() {
     for (certificate, key) in wrong {
         fs::write(folder.join("web.pem"), certificate).unwrap();
         fs::write(folder.join("web.key"), key).unwrap();
-        tokio::time::sleep(SERVED).await;
-        assert_eq!(shown(&edge).await, before, "{certificate}");
+        tokio::time::sleep(RELOAD_TIMEOUT).await;
+        assert_eq!(presented_certificate(&edge).await, before, "{certificate}");
         assert_eq!(failing().await, 1, "{certificate}");
     }
     assert!(
@@ -184,13 +186,13 @@ async fn files_that_cannot_be_used_leave_the_last_good_certificate() {
             .contains("last good value stays in use")
     );
     leaf.write(&folder, "web").unwrap();
-    tokio::time::sleep(SERVED).await;
-    assert_ne!(shown(&edge).await, before);
+    tokio::time::sleep(RELOAD_TIMEOUT).await;
+    assert_ne!(presented_certificate(&edge).await, before);
     assert_eq!(failing().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_lists_of_apps_in_eight_seconds_are_seen_by_no_client() {
+async fn no_client_notices_five_changes_of_the_upstream_list() {
     let mut apps = Vec::new();
     for _ in 0..3 {
         apps.push(FaultProxy::start().await.unwrap());
@@ -204,15 +206,15 @@ async fn five_lists_of_apps_in_eight_seconds_are_seen_by_no_client() {
         fs::write(&list, lines.collect::<String>()).unwrap();
     };
     write(&[0, 1], &apps);
-    let edge = plan(3)
-        // Instead of the list in `WEB_UPSTREAMS`.
+    let edge = builder(3)
+        // In the place of the list in `WEB_UPSTREAMS`.
         .variable("WEB_UPSTREAMS", "")
         .variable("WEB_UPSTREAMS_FILE", &list)
         .start()
         .await
         .unwrap();
     for (app, origin) in apps.iter().zip(&edge.origins) {
-        app.lead_to(origin.port());
+        app.set_upstream(origin.port());
     }
     edge.ready().await.unwrap();
     let load = Load::start(
@@ -229,22 +231,22 @@ async fn five_lists_of_apps_in_eight_seconds_are_seen_by_no_client() {
         tokio::time::sleep(Duration::from_millis(1600)).await;
         served.push(apps.iter().map(FaultProxy::opened).collect::<Vec<_>>());
     }
-    // What is not in the list any more may go.
+    // Apps that are no longer listed may stop.
     apps[0].set(Fault::Killed).await.unwrap();
     apps[2].set(Fault::Killed).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let outcome = load.stop().await.unwrap();
     println!(
-        "{} answers, connections by app after each list: {served:?}",
-        outcome.answers.len()
+        "{} responses, connections by app after each list: {served:?}",
+        outcome.responses.len()
     );
     assert_no_failure(&outcome);
-    // An app that came with a new list was asked.
+    // Each app of a new list received connections.
     assert!(
         served.last().unwrap().iter().all(|opened| *opened > 0),
         "{served:?}"
     );
     let mut executed = Executed::default();
-    executed.more(&edge);
+    executed.add_new(&edge);
     executed.assert_no_post_twice();
 }

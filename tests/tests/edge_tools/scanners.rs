@@ -1,32 +1,33 @@
-//! What scanners of TLS say about a running stack's edge. They trust its public CA, as its users' machines do.
+//! TLS scanners against the edge of a running stack. They trust its public CA, as the computers of
+//! its users do.
 
 use std::process::Command;
 use std::process::Output;
 
 use serde_json::Value;
+use tests::RunningStack;
+use tests::edge::EdgeBuilder;
 use tests::scanners;
-use tests::Running;
-use tests::edge::Plan;
 
-/// What testssl.sh finds wrong with a certificate that names no place to ask whether it was revoked. Ours
-/// name none by decision: they are short-lived, and replaced while the edge runs.
+/// The finding of testssl.sh that a certificate names no revocation service. Certificates of the
+/// stack name none by decision: they are short-lived, and renewed without a restart.
 const NOT_REVOCABLE: &str = "cert_revocation";
 
-/// Severities that nothing may have.
-const SERIOUS: [&str; 4] = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
+/// Severities that no finding may have.
+const SERIOUS_SEVERITIES: [&str; 4] = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
 
 pub(super) fn port(address: &str) -> u16 {
     address.rsplit(':').next().unwrap().parse().unwrap()
 }
 
-/// Runs a scanner to its end without blocking the others.
+/// Runs a scanner without blocking the other tests.
 pub(super) async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
 }
 
-/// What `sslyze` says about a port of ours against one of Mozilla's configurations.
+/// Whether a port complies with one of Mozilla's configurations by `sslyze`, and its output.
 async fn sslyze(port: u16, authority: std::path::PathBuf, configuration: &str) -> (bool, String) {
     let mut command = Command::new(scanners::sslyze().unwrap());
     command
@@ -35,49 +36,52 @@ async fn sslyze(port: u16, authority: std::path::PathBuf, configuration: &str) -
         .arg(authority)
         .arg(format!("localhost:{port}"));
     let output = run(command).await;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.success(), said)
+    let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.success(), output_text)
 }
 
 #[tokio::test]
-async fn sslyze_finds_mozillas_modern_configuration() {
-    let running = Running::shared().unwrap();
+async fn sslyze_reports_mozillas_modern_configuration() {
+    let running = RunningStack::shared().unwrap();
     let authority = running.status.certificates.join("public/ca.pem");
     let port = port(&running.status.web.address);
-    let (passed, said) = sslyze(port, authority, "modern").await;
+    let (passed, output_text) = sslyze(port, authority, "modern").await;
     let compliant = format!("localhost:{port}: OK - Compliant.");
-    assert!(passed && said.contains(&compliant), "{said}");
-    // It would call a certificate compliant that nobody trusts.
-    let own = said
+    assert!(passed && output_text.contains(&compliant), "{output_text}");
+    // A certificate that no CA vouches for would also be called compliant.
+    let own = output_text
         .lines()
         .find(|line| line.trim_start().starts_with("Supplied CA file"));
     assert!(
         own.is_some_and(|line| line.ends_with("OK - Certificate is trusted")),
-        "{said}"
+        "{output_text}"
     );
 }
 
 #[tokio::test]
-async fn sslyze_sees_that_tls_1_2_is_not_modern_and_that_ours_is_intermediate() {
-    let edge = Plan::of(1)
+async fn sslyze_reports_tls_1_2_as_intermediate_and_not_as_modern() {
+    let edge = EdgeBuilder::with_origins(1)
         .host("localhost")
         .variable("WEB_TLS12", "true")
         .start()
         .await
         .unwrap();
     let authority = edge.certificates.path("public/ca.pem");
-    let (passed, said) = sslyze(edge.web.port, authority.clone(), "modern").await;
+    let (passed, output_text) = sslyze(edge.web.port, authority.clone(), "modern").await;
     assert!(
-        !passed && said.contains("FAILED - Not compliant."),
-        "{said}"
+        !passed && output_text.contains("FAILED - Not compliant."),
+        "{output_text}"
     );
-    let (passed, said) = sslyze(edge.web.port, authority, "intermediate").await;
-    assert!(passed && said.contains("OK - Compliant."), "{said}");
+    let (passed, output_text) = sslyze(edge.web.port, authority, "intermediate").await;
+    assert!(
+        passed && output_text.contains("OK - Compliant."),
+        "{output_text}"
+    );
 }
 
 #[tokio::test]
-async fn testssl_finds_nothing_serious() {
-    let running = Running::shared().unwrap();
+async fn testssl_reports_no_serious_finding() {
+    let running = RunningStack::shared().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("findings.json");
     let mut command = Command::new(scanners::testssl().unwrap());
@@ -87,27 +91,27 @@ async fn testssl_finds_nothing_serious() {
         .arg("--jsonfile")
         .arg(&file)
         .arg(format!("localhost:{}", port(&running.status.web.address)))
-        // Its thresholds, 60 and 30 days, are for certificates of a year; ours last 30 days.
+        // The tool's thresholds, 60 and 30 days, assume certificates of a year; these last 30 days.
         .env("DAYS2WARN1", "10")
         .env("DAYS2WARN2", "5");
     let output = run(command).await;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
     let findings: Value = serde_json::from_slice(&std::fs::read(&file).unwrap())
-        .unwrap_or_else(|error| panic!("{error}: {said}"));
+        .unwrap_or_else(|error| panic!("{error}: {output_text}"));
     let findings = findings.as_array().unwrap();
     let found = |id: &str| findings.iter().find(|finding| finding["id"] == id);
-    // It went to its end, and spoke TLS 1.3 with us.
-    assert!(found("scanTime").is_some(), "{said}");
-    assert_eq!(found("TLS1_3").unwrap()["severity"], "OK", "{said}");
+    // The scan was complete, and used TLS 1.3.
+    assert!(found("scanTime").is_some(), "{output_text}");
+    assert_eq!(found("TLS1_3").unwrap()["severity"], "OK", "{output_text}");
     assert_eq!(
         found("cert_chain_of_trust").unwrap()["severity"],
         "OK",
-        "{said}"
+        "{output_text}"
     );
     let serious: Vec<&Value> = findings
         .iter()
         .filter(|finding| {
-            SERIOUS
+            SERIOUS_SEVERITIES
                 .iter()
                 .any(|severity| finding["severity"] == *severity)
         })

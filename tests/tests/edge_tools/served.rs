@@ -1,4 +1,4 @@
-//! An edge under load, and what of it reaches the apps.
+//! An edge under load, and the requests that reach its origins.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -8,44 +8,43 @@ use bytes::Bytes;
 use http::Method;
 use http::Request;
 use https_client::HttpsClient;
-use tests::Outcome;
+use tests::LoadReport;
 use tests::edge::Edge;
+use tests::edge::EdgeBuilder;
 use tests::edge::Message;
-use tests::edge::Plan;
-use tests::edge::Wire;
+use tests::edge::RawConnection;
 
-/// The way to an edge.
+/// An HTTPS client of an edge.
 pub(super) fn front_door(edge: &Edge) -> HttpsClient {
     HttpsClient::new(edge.web.port, &edge.certificates.path("public/ca.pem")).unwrap()
 }
 
-/// An edge that lets any load of one client through, and so many connections of one: what ends them is
-/// not their number.
-pub(super) fn plan(origins: usize) -> Plan {
-    Plan::of(origins)
+/// An edge whose limits of rates and connections do not apply to a load from one client.
+pub(super) fn builder(origins: usize) -> EdgeBuilder {
+    EdgeBuilder::with_origins(origins)
         .host("localhost")
         .variable("WEB_CONNECTIONS_PER_CLIENT", "5000")
         .without_rate_limits()
 }
 
-/// A port that nobody listens on at this moment, for the edge's metrics.
+/// A port for web's metrics that was free at the time of the call.
 pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// A metric of an edge: `name{label="value"}` as it stands in the text that a port gives.
+/// The value of a metric, `name{label="value"}`, at a metrics port.
 pub(super) async fn metric(port: u16, name: &str) -> u64 {
-    let mut wire = Wire::plain(port).await.unwrap();
+    let mut connection = RawConnection::plaintext(port).await.unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
-    wire.send(request.as_bytes()).await.unwrap();
-    let text = wire.answer("GET").await.unwrap().1.text();
+    connection.send(request.as_bytes()).await.unwrap();
+    let text = connection.response("GET").await.unwrap().1.text();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let value = line.unwrap_or_else(|| panic!("no {name} in {text}"));
     value.trim().parse().unwrap()
 }
 
-/// A request that is told apart from every other one: each fourth is a `POST`.
+/// A request with a unique id: each fourth is a `POST`.
 pub(super) fn request(number: usize) -> Request<Bytes> {
     let request = Request::builder();
     let id = format!("00000000-0000-4000-8000-{number:012x}");
@@ -63,15 +62,15 @@ pub(super) fn request(number: usize) -> Request<Bytes> {
     request.unwrap()
 }
 
-/// No client noticed anything.
-pub(super) fn assert_no_failure(outcome: &Outcome) {
+/// Asserts that no client noticed a failure.
+pub(super) fn assert_no_failure(outcome: &LoadReport) {
     let some: Vec<_> = outcome.failures.iter().take(5).collect();
-    let (failed, answered) = (outcome.failures.len(), outcome.answers.len());
-    assert!(some.is_empty(), "{failed} of {answered} failed: {some:?}");
-    assert!(answered > 100, "{answered}");
+    let (failed, responses) = (outcome.failures.len(), outcome.responses.len());
+    assert!(some.is_empty(), "{failed} of {responses} failed: {some:?}");
+    assert!(responses > 100, "{responses}");
 }
 
-/// What reached the apps.
+/// The requests that reached the origins, by id.
 #[derive(Debug, Default)]
 pub(super) struct Executed {
     posts: BTreeMap<String, usize>,
@@ -79,9 +78,12 @@ pub(super) struct Executed {
 }
 
 impl Executed {
-    /// Adds what came since the last time; gives how many requests came to each app.
-    pub(super) fn more(&mut self, edge: &Edge) -> Vec<usize> {
-        let all = edge.origins.iter().map(|origin| origin.take().messages);
+    /// Adds the requests since the last call, and returns their number for each origin.
+    pub(super) fn add_new(&mut self, edge: &Edge) -> Vec<usize> {
+        let all = edge
+            .origins
+            .iter()
+            .map(|origin| origin.take_record().messages);
         let count = |messages: Vec<Message>| {
             for message in &messages {
                 let (counts, id) = if message.method() == "POST" {
@@ -99,13 +101,13 @@ impl Executed {
         all.map(count).collect()
     }
 
-    /// No `POST` reached an app a second time.
+    /// Asserts that no `POST` reached an origin twice.
     pub(super) fn assert_no_post_twice(&self) {
         let twice: Vec<_> = self.posts.iter().filter(|(_, times)| **times > 1).collect();
         assert!(!self.posts.is_empty() && twice.is_empty(), "{twice:?}");
     }
 
-    /// How many requests came again, of how many.
+    /// The number of repeated requests, and the number of different ones.
     pub(super) fn repeated(&self) -> (usize, usize) {
         let all: usize = self.posts.values().chain(self.gets.values()).sum();
         let once = self.posts.len() + self.gets.len();

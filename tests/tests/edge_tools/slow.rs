@@ -1,19 +1,19 @@
-//! Clients that hold connections by being slow, or by saying nothing at all.
+//! Clients that hold connections by sending or reading slowly, or by sending nothing.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use std::time::Instant;
 
 use futures::FutureExt;
-use rustls::pki_types::ServerName;
 use https_client::HttpsClient;
+use rustls::pki_types::ServerName;
+use tests::Load;
+use tests::LoadReport;
+use tests::edge::Action;
+use tests::edge::Edge;
+use tests::edge::encode_response;
 use tests::scanners::slow_http::Attack;
 use tests::scanners::slow_http::Slow;
-use tests::Load;
-use tests::Outcome;
-use tests::edge::Act;
-use tests::edge::Edge;
-use tests::edge::answer;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -21,64 +21,64 @@ use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 
 use super::served::assert_no_failure;
-use super::served::plan;
+use super::served::builder;
 use super::served::request;
 
-/// How many slow clients there are at once.
+/// The number of concurrent slow clients.
 const CLIENTS: u32 = 1000;
 
-/// The longest that one of them may hold a connection.
-const BOUND: Duration = Duration::from_secs(15);
+/// The longest that a slow client may hold a connection.
+const MAX_SLOW_CONNECTION: Duration = Duration::from_secs(15);
 
-/// The longest that somebody may who says nothing.
-const SILENT: Duration = Duration::from_secs(10);
+/// The longest that a silent client may hold a connection.
+const MAX_SILENT_CONNECTION: Duration = Duration::from_secs(10);
 
-/// Where the client comes from that is not slow.
-const HEALTHY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// The address of the client that is not slow.
+const HEALTHY_CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// One attack at a time: each is to have the machine for itself.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// One attack at a time: each needs the CPU for itself.
+static ONE_ATTACK: Mutex<()> = Mutex::const_new(());
 
-/// An edge whose one app answers with this much.
+/// An edge whose origin responds with this number of bytes.
 async fn edge(bytes: usize) -> Edge {
-    let edge = plan(1).start().await.unwrap();
-    let said = answer("200 OK", &vec![b'x'; bytes]);
+    let edge = builder(1).start().await.unwrap();
+    let body = encode_response("200 OK", &vec![b'x'; bytes]);
     edge.origin()
         .unwrap()
-        .script(move |_| Act::Answer(said.clone()));
+        .script(move |_| Action::Respond(body.clone()));
     edge.ready().await.unwrap();
     edge
 }
 
-/// A client that is not slow, asking on kept connections and on new ones.
+/// Clients that are not slow, on kept and on new connections.
 fn healthy(edge: &Edge) -> Load {
     let authority = edge.certificates.path("public/ca.pem");
     let door = HttpsClient::new(edge.web.port, &authority)
         .unwrap()
-        .with_source(HEALTHY);
+        .with_source(HEALTHY_CLIENT);
     Load::start(door, 4, 50, Duration::from_millis(10), request)
 }
 
-fn said(load: &Outcome) -> String {
+fn summary(load: &LoadReport) -> String {
     format!(
-        "{} answers, p99 {:?}",
-        load.answers.len(),
+        "{} responses, p99 {:?}",
+        load.responses.len(),
         load.percentile(99)
     )
 }
 
-/// Attacks an edge while a healthy client goes on; none of the attackers keeps its connection.
-async fn attack(what: Slow, path: &str, answered: usize) {
-    let _alone = ALONE.lock().await;
-    let edge = edge(answered).await;
+/// Attacks an edge while healthy clients continue; no attacker may keep its connection.
+async fn attack(what: Slow, path: &str, response_bytes: usize) {
+    let _alone = ONE_ATTACK.lock().await;
+    let edge = edge(response_bytes).await;
     let load = healthy(&edge);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let begun = Instant::now();
     let attack = Attack {
         what,
         connections: CLIENTS,
-        // The tool ends by itself when none is left, except where it does not notice. On a busy
-        // machine it needs a while to make a thousand connections through a small window.
+        // The tool ends when all connections are closed, unless it does not notice that. On a busy
+        // machine it takes a while to open a thousand connections with a small window.
         seconds: 45,
         address: format!("https://{}{path}", edge.authority()),
         port: edge.web.port,
@@ -90,38 +90,38 @@ async fn attack(what: Slow, path: &str, answered: usize) {
     let during = outcome.since(begun).until(ended);
     println!(
         "{what:?}: {held:?}\nbefore: {}\nduring: {}",
-        said(&before),
-        said(&during)
+        summary(&before),
+        summary(&during)
     );
     assert_eq!(held.opened, CLIENTS, "{held:?}");
     assert!(held.seen >= CLIENTS, "{held:?}");
-    assert!(held.longest <= BOUND, "{held:?}");
-    // Behind TLS a slow reader goes on reading what it was sent in one record, and does not look
-    // whether there is a connection any more: only the kernel knows.
+    assert!(held.longest <= MAX_SLOW_CONNECTION, "{held:?}");
+    // With TLS a slow reader continues to read the record that it has received, and does not notice
+    // the end of the connection: only the kernel's connection table shows it.
     assert!(
         what == Slow::Reading || held.all_closed_after.is_some(),
         "{held:?}"
     );
     assert_no_failure(&outcome);
-    assert!(!during.answers.is_empty());
+    assert!(!during.responses.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_slow_heads_are_all_closed() {
+async fn all_connections_with_slow_heads_are_closed() {
     attack(Slow::Head, "/sign-in", 1024).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_slow_bodies_are_all_closed() {
+async fn all_connections_with_slow_bodies_are_closed() {
     attack(Slow::Body, "/sign-in", 1024).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_slow_readers_are_all_closed() {
+async fn all_connections_of_slow_readers_are_closed() {
     attack(Slow::Reading, "/sign-in", 32 << 10).await;
 }
 
-/// Reads until the other side ends it; how long that took.
+/// Reads until the server closes; returns the time until then.
 async fn until_closed(mut stream: impl AsyncReadExt + Unpin) -> Duration {
     let begun = Instant::now();
     let mut bytes = [0; 1024];
@@ -142,14 +142,14 @@ async fn tls(edge: &Edge, protocol: &[u8]) -> tokio_rustls::client::TlsStream<Tc
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_says_nothing_is_closed() {
+async fn connections_of_silent_clients_are_closed() {
     let edge = edge(1024).await;
     let tcp = || async {
         TcpStream::connect((Ipv4Addr::LOCALHOST, edge.web.port))
             .await
             .unwrap()
     };
-    // The first bytes of a handshake whose rest never comes.
+    // The beginning of a ClientHello.
     let mut begun = tcp().await;
     begun
         .write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00])
@@ -177,12 +177,17 @@ async fn whoever_says_nothing_is_closed() {
         ),
         ("HTTP/2 without a frame", until_closed(preface).boxed()),
     ];
-    let all =
-        futures::future::join_all(silent.map(|(what, closed)| async move {
-            (what, tokio::time::timeout(SILENT, closed).await)
-        }));
+    let all = futures::future::join_all(silent.map(|(what, closed)| async move {
+        (
+            what,
+            tokio::time::timeout(MAX_SILENT_CONNECTION, closed).await,
+        )
+    }));
     for (what, closed) in all.await {
         println!("{what}: {closed:?}");
-        assert!(closed.is_ok(), "{what}: not closed within {SILENT:?}");
+        assert!(
+            closed.is_ok(),
+            "{what}: not closed within {MAX_SILENT_CONNECTION:?}"
+        );
     }
 }

@@ -1,19 +1,19 @@
-//! Web → app, from the side of who connects.
+//! Web → app, from the client's side.
 
 use dev_ca::Leaf;
 use dev_ca::Usage;
-use tests::Running;
+use tests::RunningStack;
 
+use super::connection::Chain;
+use super::connection::chain;
+use super::connection::chain_of;
+use super::connection::client;
+use super::connection::get;
+use super::connection::get_plaintext;
 use super::identities;
 use super::identities::Authority;
-use super::wire::Chain;
-use super::wire::ask;
-use super::wire::ask_in_the_clear;
-use super::wire::chain;
-use super::wire::chain_of;
-use super::wire::client;
 
-fn port(running: &Running) -> u16 {
+fn port(running: &RunningStack) -> u16 {
     running
         .status
         .app
@@ -25,16 +25,16 @@ fn port(running: &Running) -> u16 {
         .unwrap()
 }
 
-fn stored(running: &Running, name: &str) -> Chain {
+fn stored(running: &RunningStack, name: &str) -> Chain {
     let file = |suffix| {
         std::fs::read(running.status.certificates.join(format!("{name}.{suffix}"))).unwrap()
     };
     chain(&file("pem"), &file("key"))
 }
 
-async fn ask_app(running: &Running, show: Option<Chain>, path: &str) -> String {
+async fn get_from_app(running: &RunningStack, show: Option<Chain>, path: &str) -> String {
     let authority = std::fs::read(running.status.certificates.join("internal/ca.pem")).unwrap();
-    ask(
+    get(
         client(&authority, show),
         "app.internal",
         port(running),
@@ -50,28 +50,28 @@ fn changed(change: impl FnOnce(&mut Leaf)) -> Leaf {
 }
 
 #[tokio::test]
-async fn web_is_let_in() {
-    let running = Running::shared().unwrap();
-    let own = ask_app(&running, Some(stored(&running, "internal/web")), "/healthz").await;
+async fn web_is_accepted() {
+    let running = RunningStack::shared().unwrap();
+    let own = get_from_app(&running, Some(stored(&running, "internal/web")), "/healthz").await;
     assert!(own.starts_with("HTTP/1.1 200"), "{own}");
     let renewed = Authority::internal(&running.status).issue(&identities::web());
-    let answer = ask_app(&running, Some(chain_of(&renewed)), "/healthz").await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let response = get_from_app(&running, Some(chain_of(&renewed)), "/healthz").await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
 }
 
 #[tokio::test]
-async fn whoever_speaks_plainly_or_shows_no_certificate_gets_no_answer() {
-    let running = Running::shared().unwrap();
+async fn a_client_without_tls_or_without_a_certificate_gets_no_response() {
+    let running = RunningStack::shared().unwrap();
     for path in ["/healthz", "/sign-in"] {
-        let plain = ask_in_the_clear(port(&running), path).await;
+        let plain = get_plaintext(port(&running), path).await;
         assert!(!plain.contains("HTTP/"), "{plain}");
-        assert_eq!(ask_app(&running, None, path).await, "");
+        assert_eq!(get_from_app(&running, None, path).await, "");
     }
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_wrong_in_any_one_respect_gets_no_answer() {
-    let running = Running::shared().unwrap();
+async fn a_client_certificate_with_any_wrong_property_gets_no_response() {
+    let running = RunningStack::shared().unwrap();
     let internal = Authority::internal(&running.status);
     let other = Authority::other_internal();
     let wrong = [
@@ -84,7 +84,7 @@ async fn a_certificate_that_is_wrong_in_any_one_respect_gets_no_answer() {
             internal.issue(&changed(|l| l.uris = vec![identities::spiffe("app")])),
         ),
         (
-            "an identity that begins like web's",
+            "an identity with web's as its prefix",
             internal.issue(&changed(|l| l.uris = vec![identities::spiffe("web2")])),
         ),
         (
@@ -94,7 +94,7 @@ async fn a_certificate_that_is_wrong_in_any_one_respect_gets_no_answer() {
             })),
         ),
         (
-            "no identity but the right common name",
+            "only a common name",
             internal.issue(&changed(|l| l.uris.clear())),
         ),
         (
@@ -106,23 +106,23 @@ async fn a_certificate_that_is_wrong_in_any_one_respect_gets_no_answer() {
             internal.issue(&changed(|l| l.usage = Usage::Server)),
         ),
         (
-            "a time that is over",
+            "an expired validity",
             internal.issue(&changed(|l| l.validity = identities::expired())),
         ),
         (
-            "a time to come",
+            "a future validity",
             internal.issue(&changed(|l| l.validity = identities::not_yet_valid())),
         ),
     ];
     for (what, leaf) in wrong {
-        let answer = ask_app(&running, Some(chain_of(&leaf)), "/healthz").await;
-        assert_eq!(answer, "", "{what}");
+        let response = get_from_app(&running, Some(chain_of(&leaf)), "/healthz").await;
+        assert_eq!(response, "", "{what}");
     }
 }
 
 #[tokio::test]
-async fn the_stacks_other_identities_get_no_answer_either() {
-    let running = Running::shared().unwrap();
+async fn the_stack_s_other_identities_get_no_response() {
+    let running = RunningStack::shared().unwrap();
     for name in [
         "public/web",
         "internal/app",
@@ -131,7 +131,7 @@ async fn the_stacks_other_identities_get_no_answer_either() {
         "database/app",
         "database/migrate",
     ] {
-        let answer = ask_app(&running, Some(stored(&running, name)), "/healthz").await;
-        assert_eq!(answer, "", "{name}");
+        let response = get_from_app(&running, Some(stored(&running, name)), "/healthz").await;
+        assert_eq!(response, "", "{name}");
     }
 }

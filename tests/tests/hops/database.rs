@@ -11,7 +11,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::mysql::MySqlSslMode;
 use stack::Home;
 use stack::Status;
-use tests::Running;
+use tests::RunningStack;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -31,7 +31,7 @@ fn options(status: &Status) -> MySqlConnectOptions {
         .ssl_ca(status.certificates.join("internal/ca.pem"))
 }
 
-async fn is_let_in(status: &Status, certificate: &Path, key: &Path) -> bool {
+async fn is_accepted(status: &Status, certificate: &Path, key: &Path) -> bool {
     let options = options(status)
         .ssl_client_cert(certificate)
         .ssl_client_key(key);
@@ -39,25 +39,25 @@ async fn is_let_in(status: &Status, certificate: &Path, key: &Path) -> bool {
 }
 
 #[tokio::test]
-async fn the_apps_account_is_let_in_with_the_apps_certificate() {
-    let status = Running::shared().unwrap().status;
+async fn the_app_s_account_is_accepted_with_its_certificate() {
+    let status = RunningStack::shared().unwrap().status;
     let own = |suffix: &str| status.certificates.join(format!("database/app.{suffix}"));
-    assert!(is_let_in(&status, &own("pem"), &own("key")).await);
+    assert!(is_accepted(&status, &own("pem"), &own("key")).await);
     let renewed = files_of(&Authority::database(&status).issue(&identities::account("app")));
-    assert!(is_let_in(&status, &renewed.certificate, &renewed.key).await);
+    assert!(is_accepted(&status, &renewed.certificate, &renewed.key).await);
 }
 
 #[tokio::test]
-async fn the_apps_account_is_refused_without_tls_and_without_a_certificate() {
-    let status = Running::shared().unwrap().status;
+async fn the_app_s_account_is_refused_without_tls_and_without_a_certificate() {
+    let status = RunningStack::shared().unwrap().status;
     assert!(options(&status).connect().await.is_err());
     let plain = options(&status).ssl_mode(MySqlSslMode::Disabled);
     assert!(plain.connect().await.is_err());
 }
 
 #[tokio::test]
-async fn the_apps_account_is_refused_with_a_certificate_that_is_wrong_in_any_one_respect() {
-    let status = Running::shared().unwrap().status;
+async fn the_app_s_account_is_refused_with_a_certificate_with_any_wrong_property() {
+    let status = RunningStack::shared().unwrap().status;
     let database = Authority::database(&status);
     let timed = |validity| {
         let mut leaf = identities::account("app");
@@ -70,20 +70,20 @@ async fn the_apps_account_is_refused_with_a_certificate_that_is_wrong_in_any_one
             Authority::other_database().issue(&identities::account("app")),
         ),
         (
-            "the CA between the tiers",
+            "the internal CA",
             Authority::internal(&status).issue(&identities::account("app")),
         ),
         (
             "another account",
             database.issue(&identities::account("auditor")),
         ),
-        ("a time that is over", timed(identities::expired())),
-        ("a time to come", timed(identities::not_yet_valid())),
+        ("an expired validity", timed(identities::expired())),
+        ("a future validity", timed(identities::not_yet_valid())),
     ];
     for (what, leaf) in wrong {
         let files = files_of(&leaf);
         assert!(
-            !is_let_in(&status, &files.certificate, &files.key).await,
+            !is_accepted(&status, &files.certificate, &files.key).await,
             "{what}"
         );
     }
@@ -95,13 +95,13 @@ async fn the_apps_account_is_refused_with_a_certificate_that_is_wrong_in_any_one
     ] {
         let file = |suffix: &str| status.certificates.join(format!("{name}.{suffix}"));
         assert!(
-            !is_let_in(&status, &file("pem"), &file("key")).await,
+            !is_accepted(&status, &file("pem"), &file("key")).await,
             "{name}"
         );
     }
 }
 
-/// What connects: the migrations, and the app as it is started.
+/// The programs that connect: the migrations, and the app's provisioning.
 fn programs(status: &Status) -> [(&'static str, Command); 2] {
     let home = Home::at(&status.home).unwrap();
     let provision = [OsString::from("provision")];
@@ -118,7 +118,7 @@ fn succeeds(command: &mut Command) -> bool {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // A program that gave up already does not read.
+    // A program that has already ended does not read.
     let _ = child
         .stdin
         .take()
@@ -129,7 +129,7 @@ fn succeeds(command: &mut Command) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn app_and_migrations_connect_to_their_own_server() {
-    let status = Running::shared().unwrap().status;
+    let status = RunningStack::shared().unwrap().status;
     for (name, mut command) in programs(&status) {
         assert!(succeeds(&mut command), "{name}");
     }
@@ -137,7 +137,7 @@ async fn app_and_migrations_connect_to_their_own_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn app_and_migrations_refuse_a_server_of_another_ca() {
-    let status = Running::shared().unwrap().status;
+    let status = RunningStack::shared().unwrap().status;
     let other: Files = Authority::other_internal().file();
     for (name, mut command) in programs(&status) {
         command.env("DATABASE_CA_FILE", &other.certificate);
@@ -145,7 +145,7 @@ async fn app_and_migrations_refuse_a_server_of_another_ca() {
     }
 }
 
-/// Hands every connection on to the database, so that it can be reached by another name.
+/// Forwards connections to the database, which is thus reachable under another address.
 async fn forwarder(address: &str, database: u16) -> u16 {
     let listener = TcpListener::bind((address, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -162,7 +162,7 @@ async fn forwarder(address: &str, database: u16) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn app_and_migrations_refuse_a_server_by_another_name() {
-    let status = Running::shared().unwrap().status;
+    let status = RunningStack::shared().unwrap().status;
     for (address, right) in [("127.0.0.1", true), ("127.0.0.2", false)] {
         let port = forwarder(address, status.database.port).await;
         for (name, mut command) in programs(&status) {

@@ -1,47 +1,47 @@
-//! Browser → web.
+//! Client → web.
 
 use rustls::ClientConfig;
-use tests::Running;
+use tests::RunningStack;
 
-use super::wire::ask;
-use super::wire::ask_in_the_clear;
-use super::wire::client;
+use super::connection::client;
+use super::connection::get;
+use super::connection::get_plaintext;
 
 fn port(address: &str) -> u16 {
     address.rsplit(':').next().unwrap().parse().unwrap()
 }
 
-fn public_ca(running: &Running) -> Vec<u8> {
+fn public_ca(running: &RunningStack) -> Vec<u8> {
     std::fs::read(running.status.certificates.join("public/ca.pem")).unwrap()
 }
 
 #[tokio::test]
-async fn a_browser_that_trusts_the_public_ca_is_answered() {
-    let running = Running::shared().unwrap();
+async fn a_client_that_trusts_the_public_ca_gets_a_response() {
+    let running = RunningStack::shared().unwrap();
     let tls = client(&public_ca(&running), None);
-    let answer = ask(
+    let response = get(
         tls,
         "localhost",
         port(&running.status.web.address),
         "/healthz",
     )
     .await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
 }
 
 #[tokio::test]
-async fn plain_http_on_the_tls_port_gets_no_answer() {
-    let running = Running::shared().unwrap();
-    let answer = ask_in_the_clear(port(&running.status.web.address), "/sign-in").await;
+async fn a_plain_http_request_to_the_tls_port_gets_no_response() {
+    let running = RunningStack::shared().unwrap();
+    let response = get_plaintext(port(&running.status.web.address), "/sign-in").await;
     assert!(
-        !answer.contains("HTTP/") && !answer.contains("html"),
-        "{answer}"
+        !response.contains("HTTP/") && !response.contains("html"),
+        "{response}"
     );
 }
 
 #[tokio::test]
-async fn plain_http_on_the_other_port_is_only_ever_sent_to_https() {
-    let running = Running::shared().unwrap();
+async fn a_plain_http_request_to_the_redirect_port_is_redirected_to_https() {
+    let running = RunningStack::shared().unwrap();
     let plain = port(&running.status.web.redirect);
     for path in [
         "/",
@@ -51,43 +51,43 @@ async fn plain_http_on_the_other_port_is_only_ever_sent_to_https() {
         "/fhir/metadata",
         "/api/v1/session",
     ] {
-        let answer = ask_in_the_clear(plain, path).await;
+        let response = get_plaintext(plain, path).await;
         assert!(
-            answer.starts_with("HTTP/1.1 308") || answer.starts_with("HTTP/1.1 301"),
-            "{answer}"
+            response.starts_with("HTTP/1.1 308") || response.starts_with("HTTP/1.1 301"),
+            "{response}"
         );
         let location = format!("location: {}{path}\r\n", running.status.web.address);
         assert!(
-            answer.to_lowercase().contains(&location.to_lowercase()),
-            "{answer}"
+            response.to_lowercase().contains(&location.to_lowercase()),
+            "{response}"
         );
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
         assert!(body.len() < 100, "{body}");
     }
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_another_name_or_trusts_another_ca_finds_no_web() {
-    let running = Running::shared().unwrap();
+async fn a_client_with_another_server_name_or_another_ca_refuses_web() {
+    let running = RunningStack::shared().unwrap();
     let port = port(&running.status.web.address);
-    let answer = ask(
+    let response = get(
         client(&public_ca(&running), None),
         "app.internal",
         port,
         "/healthz",
     )
     .await;
-    assert_eq!(answer, "");
+    assert_eq!(response, "");
     let internal = std::fs::read(running.status.certificates.join("internal/ca.pem")).unwrap();
     assert_eq!(
-        ask(client(&internal, None), "localhost", port, "/healthz").await,
+        get(client(&internal, None), "localhost", port, "/healthz").await,
         ""
     );
 }
 
 #[tokio::test]
 async fn tls_before_1_3_is_refused() {
-    let running = Running::shared().unwrap();
+    let running = RunningStack::shared().unwrap();
     let authority =
         rustls::pki_types::pem::PemObject::from_pem_slice(&public_ca(&running)).unwrap();
     let mut roots = rustls::RootCertStore::empty();
@@ -98,12 +98,12 @@ async fn tls_before_1_3_is_refused() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let answer = ask(
+    let response = get(
         old,
         "localhost",
         port(&running.status.web.address),
         "/healthz",
     )
     .await;
-    assert_eq!(answer, "");
+    assert_eq!(response, "");
 }

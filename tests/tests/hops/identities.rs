@@ -1,4 +1,4 @@
-//! Certificates, right and deliberately wrong.
+//! Certificates, valid and deliberately invalid.
 
 use std::path::PathBuf;
 
@@ -13,40 +13,40 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 /// The trust domain of every stack.
-const DOMAIN: &str = "stack.internal";
+const TRUST_DOMAIN: &str = product::TRUST_DOMAIN;
 
-/// One of the stack's own roots, or another of the very same name.
+/// One of the stack's roots, or another root with the same name.
 pub(super) struct Authority(DevelopmentCa);
 
 impl Authority {
-    /// The root of the identities between the tiers.
+    /// The root for mTLS between the tiers.
     pub(super) fn internal(status: &Status) -> Self {
         Self::own(status, "internal", "stack internal CA")
     }
 
-    /// The root of the database's accounts.
+    /// The root of database accounts.
     pub(super) fn database(status: &Status) -> Self {
         Self::own(status, "database", "stack database client CA")
     }
 
-    /// A root of the same name as the one between the tiers, made by somebody else.
+    /// Another root with the name of the internal one.
     pub(super) fn other_internal() -> Self {
         Self::other("stack internal CA")
     }
 
-    /// A root of the same name as that of the database's accounts, made by somebody else.
+    /// Another root with the name of that of the database accounts.
     pub(super) fn other_database() -> Self {
         Self::other("stack database client CA")
     }
 
     fn own(status: &Status, folder: &str, name: &str) -> Self {
         let folder = status.certificates.join(folder);
-        let subject = Subject::new(DOMAIN, name);
+        let subject = Subject::new(TRUST_DOMAIN, name);
         Self(DevelopmentCa::load_or_create(&folder, &subject, now()).unwrap())
     }
 
     fn other(name: &str) -> Self {
-        let subject = Subject::new(DOMAIN, name);
+        let subject = Subject::new(TRUST_DOMAIN, name);
         Self(DevelopmentCa::create(&subject, Validity::days(now(), 30)).unwrap())
     }
 
@@ -55,7 +55,7 @@ impl Authority {
         self.0.issue(leaf).unwrap()
     }
 
-    /// The root's certificate as a file.
+    /// The root certificate as a file.
     pub(super) fn file(&self) -> Files {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
@@ -68,14 +68,14 @@ impl Authority {
     }
 }
 
-/// A certificate and its key, as files that go when this does.
+/// The files of a certificate and its key, which are removed when this is dropped.
 pub(super) struct Files {
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
     _folder: TempDir,
 }
 
-/// Writes a leaf for a program that reads files.
+/// Writes a leaf to files.
 pub(super) fn files_of(leaf: &IssuedLeaf) -> Files {
     let folder = tempfile::tempdir().unwrap();
     leaf.write(folder.path(), "leaf").unwrap();
@@ -86,40 +86,40 @@ pub(super) fn files_of(leaf: &IssuedLeaf) -> Files {
     }
 }
 
-/// Web's identity towards app, valid today.
+/// A client certificate with web's identity, valid today.
 pub(super) fn web() -> Leaf {
     identity("web", Usage::Client)
 }
 
-/// App's identity towards web, valid today.
+/// A server certificate with app's identity, valid today.
 pub(super) fn app() -> Leaf {
     let mut leaf = identity("app", Usage::Server);
     leaf.names.push("app.internal".to_owned());
     leaf
 }
 
-/// A database account's identity, valid today.
+/// A client certificate of a database account, valid today.
 pub(super) fn account(name: &str) -> Leaf {
-    Leaf::new(Subject::new(DOMAIN, name), Usage::Client, today())
+    Leaf::new(Subject::new(TRUST_DOMAIN, name), Usage::Client, today())
 }
 
-/// The spelling of an identity.
+/// The SPIFFE ID of a workload.
 pub(super) fn spiffe(workload: &str) -> String {
-    format!("spiffe://{DOMAIN}/{workload}")
+    format!("spiffe://{TRUST_DOMAIN}/{workload}")
 }
 
-/// What is wrong with a leaf's time.
+/// A validity in the past.
 pub(super) fn expired() -> Validity {
     Validity::expired(now())
 }
 
-/// The other way of being wrong about time.
+/// A validity in the future.
 pub(super) fn not_yet_valid() -> Validity {
     Validity::not_yet(now())
 }
 
 fn identity(workload: &str, usage: Usage) -> Leaf {
-    let mut leaf = Leaf::new(Subject::new(DOMAIN, workload), usage, today());
+    let mut leaf = Leaf::new(Subject::new(TRUST_DOMAIN, workload), usage, today());
     leaf.uris.push(spiffe(workload));
     leaf
 }

@@ -1,4 +1,4 @@
-//! A server in somebody's place, which notes what it is told.
+//! A server in the place of app that counts connections and requests.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -12,11 +12,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::wire::Chain;
+use super::connection::Chain;
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
 
-/// Answers every request with 200, behind TLS.
+/// The server, which responds 200 to every request over TLS.
 pub(super) struct Impostor {
     pub(super) port: u16,
     connections: Arc<AtomicUsize>,
@@ -25,7 +25,7 @@ pub(super) struct Impostor {
 }
 
 impl Impostor {
-    /// Listens with a certificate.
+    /// Listens with this certificate.
     pub(super) async fn listen((chain, key): Chain) -> Self {
         let tls = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -50,7 +50,7 @@ impl Impostor {
                     let mut buffer = [0; 4096];
                     while matches!(stream.read(&mut buffer).await, Ok(length) if length > 0) {
                         requests.fetch_add(1, Ordering::SeqCst);
-                        let _ = stream.write_all(ANSWER).await;
+                        let _ = stream.write_all(RESPONSE).await;
                         let _ = stream.shutdown().await;
                     }
                 });
@@ -64,12 +64,12 @@ impl Impostor {
         }
     }
 
-    /// How often somebody came.
+    /// The number of connections.
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// How often somebody said anything to it after the handshake.
+    /// The number of reads with data after a handshake.
     pub(super) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }

@@ -1,13 +1,14 @@
-//! App → key service, as far as it shows without one; `disruptive/key_service.rs` has the rest.
+//! App → key service, without a key service; `disruptive/key_service.rs` and `key_service_hop.rs`
+//! have the rest.
 
 use std::process::Stdio;
 
 use stack::Home;
-use tests::Running;
+use tests::RunningStack;
 
 #[tokio::test]
-async fn an_endpoint_without_tls_is_a_bad_configuration() {
-    let running = Running::shared().unwrap();
+async fn an_endpoint_without_tls_is_an_invalid_configuration() {
+    let running = RunningStack::shared().unwrap();
     let home = Home::at(&running.status.home).unwrap();
     for endpoint in [
         "http://localhost:4566",
@@ -25,12 +26,12 @@ async fn an_endpoint_without_tls_is_a_bad_configuration() {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(64), "{endpoint}: {said}");
+        let output_text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(64), "{endpoint}: {output_text}");
         assert!(
-            said.contains("KMS_ENDPOINT") && said.contains("https://"),
-            "{said}"
+            output_text.contains("KMS_ENDPOINT") && output_text.contains("https://"),
+            "{output_text}"
         );
-        assert!(!said.contains(endpoint), "{said}");
+        assert!(!output_text.contains(endpoint), "{output_text}");
     }
 }

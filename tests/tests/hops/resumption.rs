@@ -1,5 +1,5 @@
-//! Web → app: no session is resumed, so that what the app trusts counts anew for each connection. An
-//! app of our own beside the stack's, with a trust of its own that can be changed.
+//! Web → app: no session is resumed, so the app's trust anchors apply to each connection. The test
+//! starts a second app, whose trust anchors it can change.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,16 +11,16 @@ use std::time::Instant;
 use rustls::ClientConfig;
 use stack::Home;
 use tempfile::TempDir;
-use tests::Running;
+use tests::RunningStack;
 
+use super::connection::chain_of;
+use super::connection::client;
+use super::connection::get;
 use super::identities;
 use super::identities::Authority;
-use super::wire::ask;
-use super::wire::chain_of;
-use super::wire::client;
 
-/// How long a change of files may take to be noticed.
-const NOTICED: Duration = Duration::from_secs(5);
+/// The longest that a change of files may take to be noticed.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A second app of the same stack; killed when dropped.
 struct App {
@@ -31,7 +31,7 @@ struct App {
 }
 
 impl App {
-    async fn start(running: &Running) -> Self {
+    async fn start(running: &RunningStack) -> Self {
         let home = Home::at(&running.status.home).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let authority = fs::read(running.status.certificates.join("internal/ca.pem")).unwrap();
@@ -61,20 +61,20 @@ impl App {
         }
     }
 
-    /// Trusts another CA from now on.
+    /// Replaces the trust anchors.
     fn trust(&self, authority: &Authority) {
         let file = authority.file();
         let pem = fs::read(&file.certificate).unwrap();
         fs::write(self.folder.path().join("trusted.pem"), pem).unwrap();
     }
 
-    /// Whether somebody gets an answer; sessions that `tls` remembers may be resumed.
-    async fn answers(&self, tls: &ClientConfig) -> bool {
-        let answer = ask(tls.clone(), "app.internal", self.port, "/healthz").await;
-        answer.starts_with("HTTP/1.1 200")
+    /// Whether a client gets a response; it resumes the sessions of `tls` if the app permits it.
+    async fn responds_to(&self, tls: &ClientConfig) -> bool {
+        let response = get(tls.clone(), "app.internal", self.port, "/healthz").await;
+        response.starts_with("HTTP/1.1 200")
     }
 
-    /// A client that shows web's certificate, issued by some CA, and remembers sessions.
+    /// A client with web's certificate of some CA, which stores sessions for resumption.
     fn web(&self, authority: &Authority) -> ClientConfig {
         let leaf = authority.issue(&identities::web());
         client(&self.authority, Some(chain_of(&leaf)))
@@ -89,23 +89,23 @@ impl Drop for App {
 }
 
 #[tokio::test]
-async fn whoever_is_trusted_no_more_does_not_get_in_by_an_earlier_session() {
-    let running = Running::shared().unwrap();
+async fn a_client_that_is_no_longer_trusted_cannot_resume_a_session() {
+    let running = RunningStack::shared().unwrap();
     let app = App::start(&running).await;
     let web = app.web(&Authority::internal(&running.status));
     for _ in 0..3 {
-        assert!(app.answers(&web).await);
+        assert!(app.responds_to(&web).await);
     }
     let other = Authority::other_internal();
     let others = app.web(&other);
-    assert!(!app.answers(&others).await);
+    assert!(!app.responds_to(&others).await);
     app.trust(&other);
-    let deadline = Instant::now() + NOTICED;
-    while !app.answers(&others).await {
+    let deadline = Instant::now() + RELOAD_TIMEOUT;
+    while !app.responds_to(&others).await {
         assert!(Instant::now() < deadline, "the change was not noticed");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for _ in 0..5 {
-        assert!(!app.answers(&web).await, "let in by what it had before");
+        assert!(!app.responds_to(&web).await, "accepted by resumption");
     }
 }

@@ -1,5 +1,5 @@
-//! Web → app, from the side of who is connected to: a web process of our own, with another server in the app's
-//! place.
+//! Web → app, from the server's side: a second web process, with another server in the place of
+//! app.
 
 use std::net::TcpListener;
 use std::process::Child;
@@ -10,15 +10,15 @@ use std::time::Instant;
 use dev_ca::IssuedLeaf;
 use dev_ca::Usage;
 use stack::Home;
-use tests::Running;
+use tests::RunningStack;
 use tokio::io::AsyncReadExt;
 
+use super::connection::chain_of;
+use super::connection::client;
+use super::connection::get;
 use super::identities;
 use super::identities::Authority;
 use super::impostor::Impostor;
-use super::wire::ask;
-use super::wire::chain_of;
-use super::wire::client;
 
 /// A second web of the same stack; killed when dropped.
 struct Web {
@@ -28,7 +28,7 @@ struct Web {
 }
 
 impl Web {
-    async fn start(running: &Running, upstream: u16) -> Self {
+    async fn start(running: &RunningStack, upstream: u16) -> Self {
         let home = Home::at(&running.status.home).unwrap();
         let (port, redirect) = (free_port(), free_port());
         let process = stack::command(&home, "web", &[])
@@ -55,8 +55,8 @@ impl Web {
         web
     }
 
-    async fn ask(&self, path: &str) -> String {
-        ask(client(&self.authority, None), "localhost", self.port, path).await
+    async fn get(&self, path: &str) -> String {
+        get(client(&self.authority, None), "localhost", self.port, path).await
     }
 }
 
@@ -72,26 +72,29 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// What web answers, and whether it came to the impostor and said anything to it.
-async fn with(running: &Running, leaf: &IssuedLeaf) -> (String, usize, usize) {
+/// Web's response, and the numbers of its connections and requests to the impostor.
+async fn response_with_impostor(
+    running: &RunningStack,
+    leaf: &IssuedLeaf,
+) -> (String, usize, usize) {
     let impostor = Impostor::listen(chain_of(leaf)).await;
     let web = Web::start(running, impostor.port).await;
-    let answer = web.ask("/sign-in").await;
-    (answer, impostor.connections(), impostor.requests())
+    let response = web.get("/sign-in").await;
+    (response, impostor.connections(), impostor.requests())
 }
 
 #[tokio::test]
-async fn web_hands_requests_to_a_server_with_apps_name_and_identity() {
-    let running = Running::shared().unwrap();
+async fn web_sends_requests_to_a_server_with_apps_name_and_identity() {
+    let running = RunningStack::shared().unwrap();
     let leaf = Authority::internal(&running.status).issue(&identities::app());
-    let (answer, _, requests) = with(&running, &leaf).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let (response, _, requests) = response_with_impostor(&running, &leaf).await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     assert!(requests > 0);
 }
 
 #[tokio::test]
-async fn web_says_nothing_to_a_server_that_is_wrong_in_any_one_respect() {
-    let running = Running::shared().unwrap();
+async fn web_sends_nothing_to_a_server_with_any_wrong_property() {
+    let running = RunningStack::shared().unwrap();
     let internal = Authority::internal(&running.status);
     let changed = |change: &dyn Fn(&mut dev_ca::Leaf)| {
         let mut leaf = identities::app();
@@ -122,28 +125,28 @@ async fn web_says_nothing_to_a_server_that_is_wrong_in_any_one_respect() {
         ),
         ("a client's usage", changed(&|l| l.usage = Usage::Client)),
         (
-            "a time that is over",
+            "an expired validity",
             changed(&|l| l.validity = identities::expired()),
         ),
         (
-            "a time to come",
+            "a future validity",
             changed(&|l| l.validity = identities::not_yet_valid()),
         ),
     ];
     for (what, leaf) in wrong {
-        let (answer, connections, requests) = with(&running, &leaf).await;
-        assert!(answer.starts_with("HTTP/1.1 50"), "{what}: {answer}");
-        assert!(connections > 0, "{what}: web did not even try");
+        let (response, connections, requests) = response_with_impostor(&running, &leaf).await;
+        assert!(response.starts_with("HTTP/1.1 50"), "{what}: {response}");
+        assert!(connections > 0, "{what}: web did not connect");
         assert_eq!(requests, 0, "{what}");
     }
 }
 
 #[tokio::test]
-async fn web_speaks_tls_or_not_at_all() {
-    let running = Running::shared().unwrap();
+async fn web_sends_only_tls_records_to_a_server() {
+    let running = RunningStack::shared().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let heard = tokio::spawn(async move {
+    let received = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut bytes = vec![0; 16 << 10];
         let length = stream.read(&mut bytes).await.unwrap();
@@ -151,10 +154,10 @@ async fn web_speaks_tls_or_not_at_all() {
         bytes
     });
     let web = Web::start(&running, port).await;
-    let answer = web.ask("/sign-in").await;
-    assert!(answer.starts_with("HTTP/1.1 50"), "{answer}");
-    let heard = heard.await.unwrap();
-    // A TLS record with a handshake in it, and no word of HTTP.
-    assert_eq!(heard.first(), Some(&0x16));
-    assert!(!String::from_utf8_lossy(&heard).contains("HTTP/1.1"));
+    let response = web.get("/sign-in").await;
+    assert!(response.starts_with("HTTP/1.1 50"), "{response}");
+    let received = received.await.unwrap();
+    // The bytes are a TLS record with a handshake, without any HTTP.
+    assert_eq!(received.first(), Some(&0x16));
+    assert!(!String::from_utf8_lossy(&received).contains("HTTP/1.1"));
 }

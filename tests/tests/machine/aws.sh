@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the AWS CLI answers in a test: the few calls that a machine makes, each with exactly the arguments that
-# it makes them with. Authorities and secrets are in /usr/share/aws.
+# A simulated AWS CLI: the few calls of a machine, each with exactly the arguments that the machine passes.
+# Authorities and secrets are in /usr/share/aws.
 set -eu
 here=/usr/share/aws
 call="$1 $2"

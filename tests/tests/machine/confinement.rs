@@ -1,4 +1,5 @@
-//! What a unit's process is held to, as the kernel says and as whoever owns it would find.
+//! The confinement of a unit's process, as the kernel reports it and as the process's owner could
+//! test it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,9 +8,9 @@ use std::process::Command;
 
 use tests::Machine;
 
-use super::tiers::say;
+use super::tiers::report;
 
-/// Looks at a tier's process.
+/// Checks the process of a tier.
 pub(crate) fn check(machine: &Machine, tier: &str) {
     let unit = format!("{tier}.service");
     let status = machine.process(&unit, "status").unwrap();
@@ -36,14 +37,14 @@ pub(crate) fn check(machine: &Machine, tier: &str) {
         core.split_whitespace().skip(4).collect::<Vec<_>>(),
         ["0", "0", "bytes"]
     );
-    say(&format!(
+    report(&format!(
         "{tier}: no new privileges, seccomp, no capability, no core file; {memory}"
     ));
     file_system(machine, tier);
     no_secret_in_the_environment(machine, tier);
 }
 
-/// All of its memory is locked, where anybody may lift the limit to that.
+/// Asserts that all memory is locked, where root may raise that limit.
 fn memory(machine: &Machine, tier: &str, status: &str) -> String {
     assert_eq!(
         machine
@@ -55,7 +56,7 @@ fn memory(machine: &Machine, tier: &str, status: &str) -> String {
         .args(["--memlock=unlimited:unlimited", "true"])
         .output();
     if !lifted.unwrap().status.success() {
-        return "whether its memory is locked is not seen here: root may not lift the limit to that".to_owned();
+        return "memory locking is not checked here: root may not raise its limit".to_owned();
     }
     let locked = status
         .lines()
@@ -66,8 +67,9 @@ fn memory(machine: &Machine, tier: &str, status: &str) -> String {
     format!("{locked} KiB locked")
 }
 
-/// Nothing can be written but the tier's folder of the data volume, and what is private and in memory; whoever the
-/// process is, for this is asked as root through its own view of the file system.
+/// Asserts that only the tier's folder of the data volume, and private folders in memory, are
+/// writable. The checks run as root through the process's own view of the file system, so file
+/// permissions do not matter.
 fn file_system(machine: &Machine, tier: &str) {
     let pid = machine
         .property(&format!("{tier}.service"), "MainPID")
@@ -109,13 +111,13 @@ fn file_system(machine: &Machine, tier: &str) {
         .lines()
         .any(|line| line.contains(" /proc ") && line.contains("hidepid=invisible"));
     assert!(alone, "{tier} sees the processes of others:\n{mounts}");
-    say(&format!(
+    report(&format!(
         "{tier}: writes to /var/lib/stack/{tier} and nowhere else"
     ));
 }
 
-/// Whether a tier reaches the metadata service, which hands out the credentials of the machine's role: asked from
-/// within its control group, of a listener at that address.
+/// Whether a tier reaches the metadata service, which issues the credentials of the machine's role:
+/// checked from inside its control group, with a listener at that address.
 pub(crate) fn reaches_credentials(machine: &Machine, tier: &str, expected: bool) {
     let listener = TcpListener::bind(("169.254.169.254", 80)).unwrap();
     let group = machine
@@ -128,18 +130,18 @@ pub(crate) fn reaches_credentials(machine: &Machine, tier: &str, expected: bool)
         .output(&["timeout", "2", "bash", "-c", &script])
         .unwrap();
     drop(listener);
-    let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
-    assert_eq!(outcome.status.success(), expected, "{tier}: {said}");
-    assert!(!said.contains("cgroup"), "{said}");
+    let output_text = String::from_utf8_lossy(&outcome.stderr).into_owned();
+    assert_eq!(outcome.status.success(), expected, "{tier}: {output_text}");
+    assert!(!output_text.contains("cgroup"), "{output_text}");
     let does = if expected {
         "reaches"
     } else {
         "does not reach"
     };
-    say(&format!("{tier} {does} the metadata service"));
+    report(&format!("{tier} {does} the metadata service"));
 }
 
-/// Nothing that the secrets hold, and no key of AWS but the test's own.
+/// Asserts that the environment has no content of a secret.
 fn no_secret_in_the_environment(machine: &Machine, tier: &str) {
     let environment = machine
         .process(&format!("{tier}.service"), "environ")
@@ -152,21 +154,22 @@ fn no_secret_in_the_environment(machine: &Machine, tier: &str) {
     }
 }
 
-/// The root keys are those that the aliases name: by id, the former one too, and no other environment's.
-pub(crate) fn knows_its_keys(machine: &Machine, former: &str) {
+/// Asserts that the root keys are those of the environment's aliases: by id, with the former one,
+/// and without other environments' keys.
+pub(crate) fn has_its_root_keys(machine: &Machine, former_key_id: &str) {
     let environment = machine.process("app.service", "environ").unwrap();
     let value = |name: &str| {
         let mut all = environment.split('\0');
         all.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
             .unwrap_or_default()
     };
-    assert_eq!(value("KMS_FORMER_KEY_IDS"), former);
+    assert_eq!(value("KMS_FORMER_KEY_IDS"), former_key_id);
     assert!(!value("KMS_KEY_ID").is_empty() && !value("KMS_KEY_ID").contains("alias"));
     let password = machine
         .run(&["stat", "--format=%a %U", "/run/stack/app/database-password"])
         .unwrap();
     assert_eq!(password.trim(), "400 app");
-    say(
+    report(
         "app: root keys by id, the former one too; the password is a credential, not in the environment",
     );
 }

@@ -1,33 +1,34 @@
-//! Metrics that somebody watches are metrics that the real web shows.
+//! Metrics that are collected or watched exist in the real web.
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
-use tests::edge::Plan;
-use tests::edge::Wire;
+use tests::edge::EdgeBuilder;
+use tests::edge::RawConnection;
 
-use super::truth::machine;
-use super::truth::template;
+use super::settings::machine;
+use super::settings::template;
 
-/// What web shows after a request that it refused.
+/// The metrics of web after a refused request.
 async fn shown() -> String {
-    let plan = Plan::of(1).variable("WEB_METRICS_LISTEN", "127.0.0.1:19100");
-    let edge = plan.start().await.unwrap();
+    let builder = EdgeBuilder::with_origins(1).variable("WEB_METRICS_LISTEN", "127.0.0.1:19100");
+    let edge = builder.start().await.unwrap();
     edge.ready().await.unwrap();
-    let mut wire = edge.connect().await.unwrap();
+    let mut connection = edge.connect().await.unwrap();
     let refused = b"GET /nowhere HTTP/1.1\r\nHost: clinic.example\r\n\r\n";
-    wire.send(refused).await.unwrap();
-    wire.answer("GET").await.unwrap();
-    let mut wire = Wire::plain(19100).await.unwrap();
-    let asked = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    wire.send(asked).await.unwrap();
-    let (_, answer) = wire.answer("GET").await.unwrap();
-    String::from_utf8(answer.body.to_vec()).unwrap()
+    connection.send(refused).await.unwrap();
+    connection.response("GET").await.unwrap();
+    let mut connection = RawConnection::plaintext(19100).await.unwrap();
+    let scrape = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    connection.send(scrape).await.unwrap();
+    let (_, response) = connection.response("GET").await.unwrap();
+    String::from_utf8(response.body.to_vec()).unwrap()
 }
 
-/// The metrics that the agent hands on, each with its dimensions. The first is the agent's own, the job.
-fn handed_on() -> BTreeMap<String, Vec<String>> {
+/// The metrics that the CloudWatch agent forwards, each with its dimensions. The first dimension is
+/// the agent's own `job`.
+fn forwarded_metrics() -> BTreeMap<String, Vec<String>> {
     let agent: Value = serde_json::from_str(&machine("agent/web.json")).unwrap();
     let processor = &agent["logs"]["metrics_collected"]["prometheus"]["emf_processor"];
     let mut all = BTreeMap::new();
@@ -47,9 +48,9 @@ fn handed_on() -> BTreeMap<String, Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_that_the_agent_hands_on_is_one_that_web_shows() {
+async fn every_metric_that_the_agent_forwards_exists_in_web() {
     let shown = shown().await;
-    for (metric, labels) in handed_on() {
+    for (metric, labels) in forwarded_metrics() {
         let is_it = |line: &str| {
             let rest = line.strip_prefix(&metric);
             let named = rest.is_some_and(|rest| rest.starts_with(['{', ' ']));
@@ -60,17 +61,18 @@ async fn every_metric_that_the_agent_hands_on_is_one_that_web_shows() {
         };
         assert!(
             shown.lines().any(is_it),
-            "web shows no {metric} by {labels:?}:\n{shown}"
+            "web has no {metric} by {labels:?}:\n{shown}"
         );
     }
-    alarms_watch_what_is(&shown);
+    assert_alarms_watch_existing_metrics(&shown);
 }
 
-/// Each alarm on a metric of web's names one that is handed on, by its dimensions and values that they can have.
-fn alarms_watch_what_is(shown: &str) {
+/// Asserts that each alarm on a metric of web names a forwarded one, with its dimensions and
+/// possible values.
+fn assert_alarms_watch_existing_metrics(shown: &str) {
     let root = tools::workspace::root().unwrap();
     let reasons = fs::read_to_string(root.join("web/src/problem/reason.rs")).unwrap();
-    let handed_on = handed_on();
+    let forwarded_metrics = forwarded_metrics();
     let monitoring = template("monitoring.yaml");
     let parts = monitoring.split("\n      MetricName: ").skip(1);
     let watched: Vec<&str> = parts.filter(|part| part.starts_with("web_")).collect();
@@ -84,7 +86,11 @@ fn alarms_watch_what_is(shown: &str) {
                 .collect()
         };
         let (labels, values) = (all("- Name: "), all("Value: "));
-        assert_eq!(labels, handed_on[alarm.lines().next().unwrap()], "{alarm}");
+        assert_eq!(
+            labels,
+            forwarded_metrics[alarm.lines().next().unwrap()],
+            "{alarm}"
+        );
         assert_eq!(values[0], "web");
         for (label, value) in labels.iter().zip(&values).skip(1) {
             let known = shown.contains(&format!("{label}=\"{value}\""));

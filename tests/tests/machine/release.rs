@@ -1,4 +1,4 @@
-//! A release, and a machine that it is installed on.
+//! A release, and the machine that it is installed on.
 
 use std::fs;
 use std::io;
@@ -9,35 +9,35 @@ use std::process::Command;
 
 use tests::Machine;
 
-use super::around::Around;
+use super::services::SimulatedServices;
 
-/// Where user data unpacks a release.
-const RELEASE: &str = "/opt/release";
+/// The folder into which user data unpacks a release.
+const RELEASE_FOLDER: &str = "/opt/release";
 
-/// The agent's unit as its package brings it, and a program that only stays.
-const AGENT: &str = "[Service]\nType=simple\nExecStart=/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent\n";
+/// The unit of the CloudWatch agent's package, and a program that only sleeps.
+const AGENT_UNIT: &str = "[Service]\nType=simple\nExecStart=/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent\n";
 const AGENT_PROGRAM: &str =
     "#!/bin/sh\nid -un >/opt/aws/amazon-cloudwatch-agent/logs/user && exec sleep infinity\n";
 
-/// Starts a machine, puts a release of this build and what an image brings onto it, and installs a tier. `settings`
-/// are what user data writes into `install.env` besides what all machines have; `drop_ins` what a test needs
-/// otherwise: units, and lines of theirs.
+/// Starts a machine, copies a release of this build and the content of the image onto it, and
+/// installs a tier. `settings` are added to the common ones of `install.env`; `drop_ins` change
+/// units for a test.
 pub(crate) fn install(
-    around: &Around,
+    services: &SimulatedServices,
     tier: &str,
     settings: &[(&str, String)],
     drop_ins: &[(&str, String)],
 ) -> Machine {
-    let machine = Machine::boot(&around.system, tier).unwrap();
-    bring(&machine, around);
+    let machine = Machine::boot(&services.system, tier).unwrap();
+    copy_release_and_image(&machine, services);
     let common = [
-        ("STACK_PROJECT", "hipaa-stack"),
+        ("STACK_PROJECT", "example"),
         ("STACK_ENVIRONMENT", "dev"),
         ("STACK_TIER", tier),
         ("STACK_DATA_DEVICE", "/dev/sdf"),
-        ("STACK_LOG_GROUP", "/hipaa-stack/dev/tier"),
-        ("STACK_SYSTEM_LOG_GROUP", "/hipaa-stack/dev/system"),
-        ("STACK_METRIC_NAMESPACE", "hipaa-stack/dev"),
+        ("STACK_LOG_GROUP", "/example/dev/tier"),
+        ("STACK_SYSTEM_LOG_GROUP", "/example/dev/system"),
+        ("STACK_METRIC_NAMESPACE", "example/dev"),
         ("AWS_REGION", "us-east-1"),
     ];
     let lines = common
@@ -54,36 +54,40 @@ pub(crate) fn install(
             .write(&path, &format!("[Service]\n{lines}\n"))
             .unwrap();
     }
-    let install = format!("{RELEASE}/machine/install.sh");
+    let install = format!("{RELEASE_FOLDER}/machine/install.sh");
     machine.run(&[&install, tier]).unwrap();
     machine
 }
 
-/// Installs the tier once more: nothing of it may fail or stop what runs.
+/// Installs the tier again, which must neither fail nor stop running services.
 pub(crate) fn install_again(machine: &Machine, tier: &str) {
-    let install = format!("{RELEASE}/machine/install.sh");
+    let install = format!("{RELEASE_FOLDER}/machine/install.sh");
     machine.run(&[&install, tier]).unwrap();
 }
 
-fn bring(machine: &Machine, around: &Around) {
-    copy(&source(), &machine.path(&format!("{RELEASE}/machine"))).unwrap();
+fn copy_release_and_image(machine: &Machine, services: &SimulatedServices) {
+    copy(
+        &source(),
+        &machine.path(&format!("{RELEASE_FOLDER}/machine")),
+    )
+    .unwrap();
     for program in ["web", "app", "migrate"] {
-        let to = machine.path(&format!("{RELEASE}/bin/{program}"));
+        let to = machine.path(&format!("{RELEASE_FOLDER}/bin/{program}"));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(tests::program(program).unwrap(), to).unwrap();
     }
     machine
         .write("/etc/hosts", "127.0.0.1 localhost\n")
         .unwrap();
-    copy(&around.aws, &machine.path("/usr/share/aws")).unwrap();
+    copy(&services.aws, &machine.path("/usr/share/aws")).unwrap();
     executable(machine, "/usr/bin/aws", include_str!("aws.sh"));
-    // Swap is everybody's on this computer, not the machine's.
+    // Swap belongs to the host, not to the machine.
     executable(
         machine,
         "/usr/local/sbin/swapoff",
         "#!/bin/sh\n[ \"$*\" = --all ]\n",
     );
-    let database = fs::read_to_string(&around.database_authority).unwrap();
+    let database = fs::read_to_string(&services.database_authority).unwrap();
     machine
         .write("/usr/local/share/stack/rds-ca.pem", &database)
         .unwrap();
@@ -94,10 +98,13 @@ fn bring(machine: &Machine, around: &Around) {
     let agent = "/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent";
     executable(machine, agent, AGENT_PROGRAM);
     machine
-        .write("/etc/systemd/system/amazon-cloudwatch-agent.service", AGENT)
+        .write(
+            "/etc/systemd/system/amazon-cloudwatch-agent.service",
+            AGENT_UNIT,
+        )
         .unwrap();
     machine.run(&["useradd", "--system", "cwagent"]).unwrap();
-    // Others of the machine's own users read it as well.
+    // Services of other users of the machine read these files, too.
     machine
         .run(&[
             "chmod",

@@ -1,4 +1,4 @@
-//! The units as systemd judges them, without running them.
+//! Systemd's analysis of the units; no unit is started.
 
 use std::fs;
 use std::process::Command;
@@ -8,9 +8,10 @@ use tests::Machine;
 
 use super::release;
 
-/// Services, and how exposed each may be by systemd's own account, in tenths. What is left: networks, its own
-/// system calls for limits and priorities, the root folder of the machine.
-const EXPOSED: [(&str, u32); 6] = [
+/// Services with the highest permitted exposure level by `systemd-analyze security`, in tenths. The
+/// remaining exposure is networking, some system calls for limits and priorities, and the machine's
+/// root folder.
+const MAX_EXPOSURE: [(&str, u32); 6] = [
     ("web.service", 13),
     ("app.service", 13),
     ("migration.service", 13),
@@ -19,18 +20,18 @@ const EXPOSED: [(&str, u32); 6] = [
     ("amazon-cloudwatch-agent.service", 17),
 ];
 
-/// What else there is.
-const OTHERS: [&str; 4] = [
+/// The other units.
+const OTHER_UNITS: [&str; 4] = [
     "web-https.socket",
     "web-http.socket",
     "certificates@web.timer",
     "var-lib-stack.mount",
 ];
 
-/// A machine on which the units lie, and stand-ins for the programs that they name; none is started.
-fn with_units() -> Option<Machine> {
+/// A machine with the units, and with placeholders for their programs.
+fn machine_with_units() -> Option<Machine> {
     if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
-        eprintln!("not run: only root can start a service manager apart");
+        eprintln!("not run: only root can start a service manager");
         return None;
     }
     let system = tools::system(Progress::hidden()).unwrap();
@@ -61,48 +62,52 @@ fn with_units() -> Option<Machine> {
 }
 
 #[test]
-fn systemd_understands_every_unit_and_exposes_little() {
-    let Some(machine) = with_units() else {
+fn systemd_accepts_every_unit_and_rates_its_exposure_low() {
+    let Some(machine) = machine_with_units() else {
         return;
     };
     let analyze = |arguments: &[&str]| {
         let output = machine
             .output(&[&["systemd-analyze"], arguments].concat())
             .unwrap();
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (output.status.success(), said)
+        let output_text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.success(), output_text)
     };
-    let all: Vec<&str> = EXPOSED
+    let all: Vec<&str> = MAX_EXPOSURE
         .iter()
         .map(|(unit, _)| *unit)
-        .chain(OTHERS)
+        .chain(OTHER_UNITS)
         .collect();
-    let (well, said) = analyze(&[&["verify", "--man=no"], &all[..]].concat());
-    assert!(well && said.trim().is_empty(), "{said}");
-    for (unit, most) in EXPOSED {
+    let (accepted, output_text) = analyze(&[&["verify", "--man=no"], &all[..]].concat());
+    assert!(accepted && output_text.trim().is_empty(), "{output_text}");
+    for (unit, most) in MAX_EXPOSURE {
         let threshold = format!("--threshold={most}");
-        let (well, said) = analyze(&["security", "--offline=true", "--no-pager", &threshold, unit]);
-        let level = said
+        let (accepted, output_text) =
+            analyze(&["security", "--offline=true", "--no-pager", &threshold, unit]);
+        let level = output_text
             .lines()
             .find(|line| line.contains("Overall"))
             .unwrap_or_default();
         println!("  {}", level.trim());
-        assert!(well, "{unit} is exposed more than {most}:\n{said}");
+        assert!(
+            accepted,
+            "{unit} is exposed more than {most}:\n{output_text}"
+        );
     }
 }
 
 #[test]
-fn every_unit_of_the_folder_is_judged() {
+fn every_unit_of_the_folder_is_analysed() {
     for entry in fs::read_dir(release::source().join("units")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let instance = |unit: &str| match unit.split_once('@') {
             Some((name, rest)) => format!("{name}@.{}", rest.split_once('.').unwrap().1),
             None => unit.to_owned(),
         };
-        let judged = EXPOSED
+        let judged = MAX_EXPOSURE
             .iter()
             .map(|(unit, _)| *unit)
-            .chain(OTHERS)
+            .chain(OTHER_UNITS)
             .map(instance);
         let mut judged = judged.chain(["amazon-cloudwatch-agent.service.d".to_owned()]);
         assert!(judged.any(|unit| unit == name), "{name}");

@@ -1,39 +1,40 @@
-//! What the attacks of a writer to the database share: who is there, and changes that are always taken back.
+//! Common parts of attacks with write access to the database: fixtures, and changes that are always
+//! reverted.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::LocalBoxFuture;
 use serde_json::Value;
-use tests::Answer;
+use tests::Attacker;
 use tests::Client;
 use tests::Clinic;
-use tests::Intruder;
-use tests::Running;
+use tests::RunningStack;
+use tests::TestResponse;
 use tests::fhir;
 use uuid::Uuid;
 
-/// For longer than an instance keeps verified rows: sessions, people, the registry of indexes.
-pub(crate) const FORGOTTEN: Duration = Duration::from_millis(1_200);
+/// Longer than an instance caches verified rows: sessions, people, the registry of indexes.
+pub(crate) const CACHE_EXPIRY: Duration = Duration::from_millis(1_200);
 
-/// Bytes as SQL spells them.
+/// Bytes as a literal of SQL.
 pub(crate) fn hexed(bytes: impl AsRef<[u8]>) -> String {
     format!("X'{}'", hex::encode(bytes))
 }
 
-/// A change to the database: statements, each with what takes it back.
+/// A change of the database: statements, each with those that revert it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Change(Vec<(String, Vec<String>)>);
 
 impl Change {
-    /// A change that `there` makes and `back` takes back.
+    /// A change by one statement, which another one reverts.
     pub(crate) fn new(there: impl Into<String>, back: impl Into<String>) -> Self {
         Self(vec![(there.into(), vec![back.into()])])
     }
 
-    /// Hides the rows of a table that meet a condition: they are another organization's, which nobody asks for.
-    /// What is written in their place meanwhile gives way to them.
-    pub(crate) fn hides(table: &str, organization: Uuid, condition: &str) -> Self {
+    /// Hides the rows of a table that meet a condition: it assigns them to an organization that
+    /// does not exist. The reversal deletes rows that were written in their place.
+    pub(crate) fn hide(table: &str, organization: Uuid, condition: &str) -> Self {
         let moved = |from: &str, to: &str| {
             format!(
                 "UPDATE {table} SET organization = {to} WHERE organization = {from} AND {condition}"
@@ -47,61 +48,65 @@ impl Change {
         )])
     }
 
-    /// This change and then another.
+    /// This change, followed by another.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
 
-    /// Makes the change, tries something, and takes the change back whatever came of it.
+    /// Makes the change, runs a future, and reverts the change whatever its result.
     pub(crate) fn during<'a, T: 'a>(
         &'a self,
-        intruder: &'a mut Intruder,
-        tried: impl Future<Output = anyhow::Result<T>> + 'a,
+        attacker: &'a mut Attacker,
+        attempt: impl Future<Output = anyhow::Result<T>> + 'a,
     ) -> LocalBoxFuture<'a, anyhow::Result<T>> {
-        let tried = Box::pin(tried);
+        let attempt = Box::pin(attempt);
         Box::pin(async move {
-            let (made, whole) = self.make(intruder).await;
-            let outcome = match whole {
-                Ok(()) => tried.await,
+            let (executed, result) = self.execute(attacker).await;
+            let outcome = match result {
+                Ok(()) => attempt.await,
                 Err(error) => Err(error),
             };
-            let made = self.0.iter().take(made).rev();
-            let mut taken_back = Ok(());
-            for statement in made.flat_map(|(_, back)| back) {
-                let done = intruder.execute(statement, &[]).await;
-                let done = done.with_context(|| format!("not taken back: {statement}"));
-                taken_back = taken_back.and(done.map(|_rows| ()));
+            let executed = self.0.iter().take(executed).rev();
+            let mut reverted = Ok(());
+            for statement in executed.flat_map(|(_, back)| back) {
+                let done = attacker.execute(statement, &[]).await;
+                let done = done.with_context(|| format!("not reverted: {statement}"));
+                reverted = reverted.and(done.map(|_rows| ()));
             }
-            taken_back.and(outcome)
+            reverted.and(outcome)
         })
     }
 
-    /// How many of the statements were executed, and what ended it if these are not all.
-    async fn make(&self, intruder: &mut Intruder) -> (usize, anyhow::Result<()>) {
-        for (made, (there, _)) in self.0.iter().enumerate() {
-            if let Err(error) = execute(intruder, there).await {
-                return (made, Err(error));
+    /// Executes the statements. Returns how many were executed, and the error of the next one.
+    async fn execute(&self, attacker: &mut Attacker) -> (usize, anyhow::Result<()>) {
+        for (executed, (there, _)) in self.0.iter().enumerate() {
+            if let Err(error) = execute_changing(attacker, there).await {
+                return (executed, Err(error));
             }
         }
         (self.0.len(), Ok(()))
     }
 }
 
-async fn execute(intruder: &mut Intruder, statement: &str) -> anyhow::Result<()> {
-    let touched = intruder.execute(statement, &[]).await;
+/// Executes a statement; an `UPDATE` must change rows, so that no test passes without its tampering.
+async fn execute_changing(attacker: &mut Attacker, statement: &str) -> anyhow::Result<()> {
+    let touched = attacker.execute(statement, &[]).await;
     let touched = touched.with_context(|| statement.to_owned())?;
     let changes_rows = statement.starts_with("UPDATE");
-    anyhow::ensure!(touched > 0 || !changes_rows, "no row: {statement}");
+    anyhow::ensure!(
+        touched > 0 || !changes_rows,
+        "no row was changed: {statement}"
+    );
     Ok(())
 }
 
-/// What went wrong, of many things that are tried: all of it is shown in the end.
+/// The failures of a series of attempts, which are reported together at the end.
 #[derive(Default)]
-pub(crate) struct Faults(Vec<String>);
+pub(crate) struct Failures(Vec<String>);
 
-impl Faults {
-    /// Notes what went wrong, if something did.
+impl Failures {
+    /// Notes the failure of an attempt, if it failed.
     pub(crate) fn note(&mut self, what: impl std::fmt::Display, outcome: anyhow::Result<()>) {
         if let Err(error) = outcome {
             let why: String = format!("{error:#}").chars().take(900).collect();
@@ -109,21 +114,21 @@ impl Faults {
         }
     }
 
-    /// Fails if anything went wrong.
-    pub(crate) fn none(self) -> anyhow::Result<()> {
+    /// Fails if any attempt failed.
+    pub(crate) fn into_result(self) -> anyhow::Result<()> {
         anyhow::ensure!(self.0.is_empty(), "{}", self.0.join("\n"));
         Ok(())
     }
 }
 
-/// A patient with observations, the first of which was amended once.
+/// A patient with three observations, the first of which was amended once.
 pub(crate) struct Chart {
     pub(crate) patient: Value,
     pub(crate) observations: Vec<Value>,
 }
 
 impl Chart {
-    /// Stores one.
+    /// Stores a new patient with observations.
     pub(crate) async fn stored(client: &Client) -> anyhow::Result<Self> {
         let patient = fhir::patient();
         let mut observations: Vec<Value> = (0..3).map(|_| fhir::observation(&patient)).collect();
@@ -132,32 +137,32 @@ impl Chart {
         client
             .bundle(&fhir::transaction(&all))
             .await?
-            .expecting(200)?;
+            .expect_status(200)?;
         observations[0] = amended(&observations[0]);
-        put(client, &observations[0]).await?.expecting(200)?;
+        put(client, &observations[0]).await?.expect_status(200)?;
         Ok(Self {
             patient,
             observations,
         })
     }
 
-    /// Its page.
-    pub(crate) async fn page(&self, client: &Client) -> anyhow::Result<Answer> {
+    /// The page of the chart.
+    pub(crate) async fn page(&self, client: &Client) -> anyhow::Result<TestResponse> {
         client
             .page(&format!("/patients/{}", fhir::id(&self.patient)))
             .await
     }
 
-    /// Asserts that nothing of it is lost, and that it can be written to.
-    pub(crate) async fn is_whole(&self, client: &Client) -> anyhow::Result<()> {
+    /// Requires that the chart is complete and can be written to.
+    pub(crate) async fn expect_complete(&self, client: &Client) -> anyhow::Result<()> {
         let added = fhir::observation(&self.patient);
-        put(client, &added).await?.expecting(200)?;
-        let page = self.page(client).await?.expecting(200)?;
+        put(client, &added).await?.expect_status(200)?;
+        let page = self.page(client).await?.expect_status(200)?;
         anyhow::ensure!(page.text().contains("Heart rate"), "{}", page.text());
         for resource in self.observations.iter().chain([&self.patient]) {
             let kind = resource["resourceType"].as_str().context("a type")?;
             let read = client.read(kind, fhir::id(resource)).await?;
-            anyhow::ensure!(fhir::without_stamp(&read) == *resource, "{read}");
+            anyhow::ensure!(fhir::without_server_meta(&read) == *resource, "{read}");
         }
         Ok(())
     }
@@ -173,27 +178,40 @@ pub(crate) fn amended(observation: &Value) -> Value {
     observation
 }
 
-/// Writes one resource.
-pub(crate) async fn put(client: &Client, resource: &Value) -> anyhow::Result<Answer> {
+/// Stores a new patient with this family name.
+pub(crate) async fn stored_patient(client: &Client, family: &str) -> anyhow::Result<Value> {
+    let mut patient = fhir::patient();
+    patient["name"][0]["family"] = family.into();
+    client
+        .bundle(&fhir::transaction(&[&patient]))
+        .await?
+        .expect_status(200)?;
+    Ok(patient)
+}
+
+/// Stores one resource.
+pub(crate) async fn put(client: &Client, resource: &Value) -> anyhow::Result<TestResponse> {
     client.bundle(&fhir::transaction(&[resource])).await
 }
 
-/// A clinician of Riverside, and someone who may write every row.
-pub(crate) struct Scene {
-    pub(crate) running: Running,
-    pub(crate) intruder: Intruder,
+/// A clinician of Riverside, and an attacker with write access to every table.
+pub(crate) struct Fixture {
+    pub(crate) running: RunningStack,
+    pub(crate) attacker: Attacker,
     pub(crate) clinician: Client,
     pub(crate) organization: Uuid,
 }
 
-impl Scene {
-    /// The scene on a stack.
-    pub(crate) async fn on(running: Running) -> anyhow::Result<Self> {
-        let mut intruder = running.intruder().await?;
+impl Fixture {
+    /// The fixture on this stack.
+    pub(crate) async fn on(running: RunningStack) -> anyhow::Result<Self> {
+        let mut attacker = running.attacker().await?;
         Ok(Self {
             clinician: running.clinician(Clinic::Riverside).await?,
-            organization: intruder.organization(Clinic::Riverside.word()).await?,
-            intruder,
+            organization: attacker
+                .organization(Clinic::Riverside.first_word())
+                .await?,
+            attacker,
             running,
         })
     }

@@ -1,6 +1,5 @@
-//! The budgets of the app, by what one caller can do to it and to others.
+//! The budgets of the app per caller, which protect it and the other callers.
 
-use std::fs;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -8,29 +7,30 @@ use anyhow::Context;
 use futures::future::try_join_all;
 use serde_json::Value;
 use serde_json::json;
-use stack::KeyService;
-use tests::Apart;
 use tests::Clinic;
+use tests::IsolatedStack;
 use tests::Role;
-use tests::Running;
-use tests::audited;
+use tests::RunningStack;
+use tests::audit_trail;
 use tests::fhir;
 
-/// The longest response, in bytes: `app/src/limits.rs`, with what surrounds the entries.
-const RESPONSE: usize = 17 << 20;
+/// The limit of a response in bytes: `app/src/limits.rs`, with an allowance for what surrounds the
+/// entries.
+const MAX_RESPONSE: usize = 17 << 20;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_are_done()
+async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_succeed()
 -> anyhow::Result<()> {
-    // Apart, because it takes the share of a caller that other tests are, too.
-    let apart = Apart::up().await?;
-    let running = apart.running()?;
+    // Isolated, because the test uses up the share of a caller that other tests use, too.
+    let isolated = IsolatedStack::start().await?;
+    let running = isolated.running()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let (large, small) = (fhir::large_patient(), fhir::patient());
     clinician
         .bundle(&fhir::transaction(&[&large]))
         .await?
-        .expecting(200)?;
-    let mut batch: Value = serde_json::from_str(&fhir::reads(&large, 30))?;
+        .expect_status(200)?;
+    let mut batch: Value = serde_json::from_str(&fhir::repeated_reads(&large, 30))?;
     let write = json!({
         "resource": small,
         "request": {"method": "PUT", "url": fhir::reference(&small)}
@@ -39,9 +39,9 @@ async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_are_
         .as_array_mut()
         .context("entries")?
         .push(write);
-    let answer = clinician.bundle(&batch).await?.expecting(200)?;
-    assert!(answer.body.len() < RESPONSE);
-    let entries = answer.json()?["entry"]
+    let response = clinician.bundle(&batch).await?.expect_status(200)?;
+    assert!(response.body.len() < MAX_RESPONSE);
+    let entries = response.json()?["entry"]
         .as_array()
         .cloned()
         .context("entries")?;
@@ -56,7 +56,7 @@ async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_are_
         .iter()
         .take_while(|it| status(it) == "200 OK")
         .count();
-    assert!((10..20).contains(&read), "{read} were read");
+    assert!((10..20).contains(&read), "{read} entries were read");
     for entry in &entries[read..30] {
         assert_eq!(status(entry), "413 Content Too Large");
         let issue = &entry["response"]["outcome"]["issue"][0];
@@ -67,10 +67,10 @@ async fn entries_beyond_the_length_of_a_response_are_refused_and_the_others_are_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_whose_response_would_be_too_long_is_cut_and_says_so() -> anyhow::Result<()> {
-    // Apart, because it takes the share of a caller that other tests are, too.
-    let apart = Apart::up().await?;
-    let running = apart.running()?;
+async fn a_search_with_too_long_a_response_is_truncated_with_a_notice() -> anyhow::Result<()> {
+    // Isolated, because the test uses up the share of a caller that other tests use, too.
+    let isolated = IsolatedStack::start().await?;
+    let running = isolated.running()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let number = fhir::random_record_number();
     let patients: Vec<Value> = (0..20)
@@ -86,21 +86,21 @@ async fn a_search_whose_response_would_be_too_long_is_cut_and_says_so() -> anyho
         clinician
             .bundle(&fhir::transaction(&resources))
             .await?
-            .expecting(200)?;
+            .expect_status(200)?;
     }
     let email = format!("{number}@example.org");
-    let answer = clinician
+    let response = clinician
         .search(&[("email", &email)])
         .await?
-        .expecting(200)?;
-    assert!(answer.body.len() < RESPONSE);
-    let bundle = answer.json()?;
+        .expect_status(200)?;
+    assert!(response.body.len() < MAX_RESPONSE);
+    let bundle = response.json()?;
     assert_eq!(bundle["total"], 20);
     let entries = bundle["entry"].as_array().context("entries")?;
     let (outcome, found) = entries.split_last().context("entries")?;
     assert!(
         (10..20).contains(&found.len()),
-        "{} were found",
+        "{} patients were returned",
         found.len()
     );
     assert_eq!(outcome["search"]["mode"], "outcome");
@@ -108,46 +108,46 @@ async fn a_search_whose_response_would_be_too_long_is_cut_and_says_so() -> anyho
 }
 
 #[tokio::test]
-async fn a_role_without_rights_is_refused_before_its_body_is_read() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_role_without_permission_is_refused_before_its_body_is_read() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Lakeside).await?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Lakeside)
         .await?;
     for body in ["{".to_owned(), fhir::dense_body()] {
-        // Of a role that may send Bundles, the body is refused.
-        let answer = clinician.post_fhir(body.clone()).await?;
+        // For a role that may send Bundles, the body itself is refused.
+        let response = clinician.post_fhir(body.clone()).await?;
         assert!(
-            [400, 413].contains(&answer.status.as_u16()),
+            [400, 413].contains(&response.status.as_u16()),
             "{}",
-            answer.status
+            response.status
         );
-        let answer = officer.post_fhir(body).await?.expecting(403)?;
-        let events = audited::latest(&officer).await?;
-        let event = audited::of_request(&events, answer.header("x-request-id"));
-        let event = event.context("the refusal is on record")?;
+        let response = officer.post_fhir(body).await?.expect_status(403)?;
+        let events = audit_trail::latest_events(&officer).await?;
+        let event = audit_trail::event_of_request(&events, response.header("x-request-id"));
+        let event = event.context("an audit event of the refusal")?;
         assert_eq!(event["outcome"], "refused");
         assert_eq!(event["records"][0]["kind"], "Bundle");
     }
     let path = "/fhir/Patient/_search";
     let form = "application/x-www-form-urlencoded";
     let search = officer.request(http::Method::POST, path, form, "nothing=that+is+known");
-    search.await?.expecting(403)?;
+    search.await?.expect_status(403)?;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_search_has_few_parameters_and_values() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_search_is_limited_to_few_parameters_and_values() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     for (parameter, count) in [("identifier=a", 4_500), ("birthdate=ne1980", 3_700)] {
         let form = vec![parameter; count].join("&");
         let path = "/fhir/Patient/_search";
         let kind = "application/x-www-form-urlencoded";
-        let answer = clinician
+        let response = clinician
             .request(http::Method::POST, path, kind, form)
             .await?;
-        let issues = answer.expecting(413)?.issues()?;
+        let issues = response.expect_status(413)?.issues()?;
         let why = issues[0]["diagnostics"].as_str().unwrap_or_default();
         assert!(why.contains("at most 32 parameters"), "{why}");
     }
@@ -155,19 +155,19 @@ async fn a_search_has_few_parameters_and_values() -> anyhow::Result<()> {
     clinician
         .search(&[("birthdate", &values)])
         .await?
-        .expecting(413)?;
+        .expect_status(413)?;
     let values = vec!["999-12-3456"; 21].join(",");
     clinician
         .search(&[("identifier", &values)])
         .await?
-        .expecting(413)?;
+        .expect_status(413)?;
     let values = vec!["ne1980"; 64].join(",");
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let answer = clinician.search(&[("birthdate", &values)]).await?;
-        // The list of patients of a stack that was just started is being prepared.
-        if answer.status != 503 || Instant::now() > deadline {
-            answer.expecting(200)?;
+        let response = clinician.search(&[("birthdate", &values)]).await?;
+        // A new stack may still be building the list of patients.
+        if response.status != 503 || Instant::now() > deadline {
+            response.expect_status(200)?;
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -175,31 +175,39 @@ async fn a_search_has_few_parameters_and_values() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn an_outcome_does_not_grow_with_what_was_sent() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn an_operation_outcome_does_not_grow_with_the_request() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let form = "x=&".repeat(21_000);
     let kind = "application/x-www-form-urlencoded";
     let path = "/fhir/Patient/_search";
-    let answer = clinician
+    let response = clinician
         .request(http::Method::POST, path, kind, form)
         .await?;
-    assert!(answer.body.len() < 2_000, "{} bytes", answer.body.len());
+    assert!(response.body.len() < 2_000, "{} bytes", response.body.len());
     let mut patient = fhir::patient();
     patient["name"] = (0..20_000).map(|_| json!({"nick": 1})).collect();
-    let answer = clinician.bundle(&fhir::transaction(&[&patient])).await?;
-    assert_eq!(answer.status, 422);
-    assert!(answer.body.len() < 20_000, "{} bytes", answer.body.len());
-    let issues = answer.issues()?;
+    let response = clinician.bundle(&fhir::transaction(&[&patient])).await?;
+    assert_eq!(response.status, 422);
+    assert!(
+        response.body.len() < 20_000,
+        "{} bytes",
+        response.body.len()
+    );
+    let issues = response.issues()?;
     assert_eq!(issues.len(), 51);
     let last = issues[50]["diagnostics"].as_str().unwrap_or_default();
     assert!(last.contains("19950 more"), "{last}");
-    // Each entry of a batch has a response of its own; not each of them says why.
+    // Each entry of a batch has a response, but not each of them has an OperationOutcome.
     let entries = vec!["{}"; 20_000].join(",");
     let body = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entries}]}}"#);
-    let answer = clinician.post_fhir(body).await?.expecting(200)?;
-    assert!(answer.body.len() < 2_000_000, "{} bytes", answer.body.len());
-    let entries = answer.json()?["entry"]
+    let response = clinician.post_fhir(body).await?.expect_status(200)?;
+    assert!(
+        response.body.len() < 2_000_000,
+        "{} bytes",
+        response.body.len()
+    );
+    let entries = response.json()?["entry"]
         .as_array()
         .cloned()
         .context("entries")?;
@@ -212,143 +220,29 @@ async fn an_outcome_does_not_grow_with_what_was_sent() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A patient with a social security number, and the record number of another.
-fn with_number_of(other: &Value, number: usize) -> Value {
-    let mut patient = fhir::patient();
-    patient["identifier"] = json!([
-        other["identifier"][0],
-        {"system": "http://hl7.org/fhir/sid/us-ssn", "value": format!("999-12-{number:04}")}
-    ]);
-    patient
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_writes_of_a_batch_are_found_together_and_leave_nothing() -> anyhow::Result<()> {
-    let changed = Apart::up_with(|settings| {
-        settings.options.key_service = KeyService::Emulator;
-    });
-    let apart = changed.await?;
-    let running = apart.running()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let taken = fhir::patient();
-    clinician
-        .bundle(&fhir::transaction(&[&taken]))
-        .await?
-        .expecting(200)?;
-    let mut entries: Vec<Value> = (0..150).map(|it| with_number_of(&taken, it)).collect();
-    let of_refused = fhir::observation(&entries[0]);
-    let orphans = (0..48).map(|_| fhir::observation(&fhir::patient()));
-    entries.extend(orphans);
-    entries.push(of_refused);
-    let accepted = fhir::patient();
-    entries.push(accepted.clone());
-    let mut intruder = running.intruder().await?;
-    let keys = "SELECT COUNT(*) FROM `keys`";
-    let stored = intruder.number(keys, &[]).await?;
-    let calls = || -> anyhow::Result<usize> {
-        let log = fs::read_to_string(running.status.logs.join("kms.log"))?;
-        Ok(log.matches("POST /").count())
-    };
-    let called = calls()?;
-    let resources: Vec<&Value> = entries.iter().collect();
-    let answer = clinician
-        .bundle(&fhir::batch(&resources))
-        .await?
-        .expecting(200)?;
-    let responses = answer.json()?["entry"]
-        .as_array()
-        .cloned()
-        .context("entries")?;
-    for (index, response) in responses.iter().enumerate() {
-        let expected = match index {
-            0..150 => "409 Conflict",
-            150..199 => "422 Unprocessable Entity",
-            _ => "201 Created",
-        };
-        assert_eq!(
-            response["response"]["status"], expected,
-            "entry {index}: {response}"
-        );
-    }
-    assert!(
-        calls()? <= called + 2,
-        "{} calls of the key service",
-        calls()? - called
-    );
-    assert_eq!(intruder.number(keys, &[]).await?, stored + 1);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_record_number_goes_to_the_first_of_a_batch_for_which_it_is_free() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    // Two that want one new number: the first has it.
-    let (first, mut second) = (fhir::patient(), fhir::patient());
-    second["identifier"] = first["identifier"].clone();
-    let answer = clinician
-        .bundle(&fhir::batch(&[&first, &second]))
-        .await?
-        .json()?;
-    assert_eq!(answer["entry"][0]["response"]["status"], "201 Created");
-    assert_eq!(answer["entry"][1]["response"]["status"], "409 Conflict");
-    // A number that its patient gives up in the same batch is free for the next one.
-    let mut gives_up = first.clone();
-    gives_up["identifier"][0]["value"] = json!(fhir::random_record_number());
-    let answer = clinician
-        .bundle(&fhir::batch(&[&gives_up, &second]))
-        .await?
-        .json()?;
-    assert_eq!(answer["entry"][0]["response"]["status"], "200 OK");
-    assert_eq!(answer["entry"][1]["response"]["status"], "201 Created");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn refusals_beyond_a_caller_s_budget_leave_one_event() -> anyhow::Result<()> {
-    let apart = Apart::up().await?;
-    let running = apart.running()?;
+async fn refusals_beyond_a_caller_s_budget_leave_one_summary_event() -> anyhow::Result<()> {
+    let isolated = IsolatedStack::start().await?;
+    let running = isolated.running()?;
     let officer = running
         .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
         .await?;
-    let mut intruder = running.intruder().await?;
+    let mut attacker = running.attacker().await?;
     let events = "SELECT COUNT(*) FROM audit_events";
-    let before = intruder.number(events, &[]).await?;
+    let before = attacker.number(events, &[]).await?;
     let patient = fhir::patient();
     let path = format!("/fhir/{}", fhir::reference(&patient));
     let body = fhir::batch(&[&patient]);
     for _ in 0..25 {
         let refused = (0..10).map(|_| async {
-            officer.get(&path).await?.expecting(403)?;
-            officer.bundle(&body).await?.expecting(403)
+            officer.get(&path).await?.expect_status(403)?;
+            officer.bundle(&body).await?.expect_status(403)
         });
         try_join_all(refused).await?;
     }
-    // 500 refusals: 20 of a minute, and at most one minute more with the summary of the first.
-    let recorded = intruder.number(events, &[]).await? - before;
+    // 500 refusals: 20 events per minute, and at most one more minute with the summary of the
+    // first.
+    let recorded = attacker.number(events, &[]).await? - before;
     assert!((20..=41).contains(&recorded), "{recorded} events");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_connection_to_the_database_serves_writes_and_reads_at_once() -> anyhow::Result<()> {
-    let changed = Apart::up_with(|settings| settings.options.database_connections = 1);
-    let apart = changed.await?;
-    let running = apart.running()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let patient = fhir::patient();
-    clinician
-        .bundle(&fhir::transaction(&[&patient]))
-        .await?
-        .expecting(200)?;
-    let path = format!("/fhir/{}", fhir::reference(&patient));
-    let tried = (0..12).map(|_| async {
-        let added = fhir::patient();
-        let write = fhir::transaction(&[&added, &fhir::observation(&patient)]);
-        let (written, read) = tokio::join!(clinician.bundle(&write), clinician.get(&path));
-        written?.expecting(200)?;
-        read?.expecting(200)
-    });
-    try_join_all(tried).await?;
     Ok(())
 }

@@ -1,14 +1,15 @@
-//! What the accounts of the database may do.
+//! The privileges of the database accounts.
 
 use std::time::Duration;
 
-use tests::Intruder;
-use tests::Running;
+use tests::Attacker;
+use tests::RunningStack;
 
 #[tokio::test]
-async fn the_apps_account_can_neither_change_the_trail_nor_the_schema() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let mut app = Intruder::connect(&running.status, "app").await?;
+async fn the_app_s_account_can_change_neither_the_audit_trail_nor_the_schema() -> anyhow::Result<()>
+{
+    let running = RunningStack::shared()?;
+    let mut app = Attacker::connect(&running.status, "app").await?;
     assert!(app.number("SELECT COUNT(*) FROM audit_events", &[]).await? > 0);
     for sql in [
         "UPDATE audit_events SET at = at",
@@ -18,8 +19,8 @@ async fn the_apps_account_can_neither_change_the_trail_nor_the_schema() -> anyho
         "TRUNCATE TABLE audit_events",
         "DROP TABLE audit_events",
         "ALTER TABLE audit_events DROP COLUMN mac",
-        "CREATE TABLE intruder (id INT)",
-        "CREATE TRIGGER intruder BEFORE INSERT ON audit_events FOR EACH ROW SET NEW.at = NOW()",
+        "CREATE TABLE attacker (id INT)",
+        "CREATE TRIGGER attacker BEFORE INSERT ON audit_events FOR EACH ROW SET NEW.at = NOW()",
         "UPDATE audit_events SET mac = mac",
         "UPDATE audit_rows SET digest = digest",
         "DELETE FROM audit_rows",
@@ -38,14 +39,15 @@ async fn the_apps_account_can_neither_change_the_trail_nor_the_schema() -> anyho
         "DELETE FROM credentials",
         "DELETE FROM people",
         "RENAME TABLE people TO others",
-        "CREATE VIEW intruder AS SELECT * FROM people",
+        "CREATE VIEW attacker AS SELECT * FROM people",
         "GRANT ALL ON stack.* TO 'app'@'%'",
         "SELECT * FROM mysql.user",
         "SET GLOBAL general_log = 1",
-        "SELECT LOAD_FILE('/etc/passwd') INTO OUTFILE '/tmp/intruder'",
+        "SELECT LOAD_FILE('/etc/passwd') INTO OUTFILE '/tmp/attacker'",
     ] {
-        // A connection each: after some of these refusals the client waits for what never comes.
-        let mut app = Intruder::connect(&running.status, "app").await?;
+        // A connection for each statement: after some of these refusals the client waits for a
+        // packet that never arrives.
+        let mut app = Attacker::connect(&running.status, "app").await?;
         let done = tokio::time::timeout(Duration::from_secs(10), app.execute(sql, &[])).await;
         assert!(!matches!(done, Ok(Ok(_))), "{sql}");
     }
@@ -53,10 +55,10 @@ async fn the_apps_account_can_neither_change_the_trail_nor_the_schema() -> anyho
 }
 
 #[tokio::test]
-async fn the_auditor_and_the_backup_read_what_they_are_for_and_write_nothing() -> anyhow::Result<()>
+async fn the_auditor_and_backup_accounts_read_their_tables_and_write_nothing() -> anyhow::Result<()>
 {
-    let running = Running::shared()?;
-    let mut auditor = Intruder::connect(&running.status, "auditor").await?;
+    let running = RunningStack::shared()?;
+    let mut auditor = Attacker::connect(&running.status, "auditor").await?;
     assert!(
         auditor
             .number("SELECT COUNT(*) FROM audit_events", &[])
@@ -83,7 +85,7 @@ async fn the_auditor_and_the_backup_read_what_they_are_for_and_write_nothing() -
             .await
             .is_err()
     );
-    let mut backup = Intruder::connect(&running.status, "backup").await?;
+    let mut backup = Attacker::connect(&running.status, "backup").await?;
     assert!(
         backup
             .number("SELECT COUNT(*) FROM resource_versions", &[])

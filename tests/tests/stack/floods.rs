@@ -1,6 +1,6 @@
-//! Every flood at once: a client takes connections, streams, bodies and memory, callers send what is
-//! expensive, one of them without permission, and another client reads and searches meanwhile. The
-//! limits are those of production.
+//! All floods at once: a client takes connections, streams, bodies and memory, callers send
+//! expensive requests, one of them without permission, and another client reads and searches
+//! meanwhile. Production limits apply.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use std::time::Instant;
 
 use anyhow::Context;
 use futures::future::join_all;
-use load::StalledConnection;
 use https_client::HttpsClient;
-use tests::Apart;
+use load::StalledConnection;
 use tests::Client;
 use tests::Clinic;
-use tests::Memory;
+use tests::IsolatedStack;
+use tests::MemoryMeter;
 use tests::Role;
-use tests::Running;
+use tests::RunningStack;
 use tests::fhir;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
-/// The client that floods web, and those that send what is expensive for the app. They would keep each
-/// other from being served if they were one.
+/// The addresses of the client that floods web, and of those that send expensive requests to the
+/// app. With one address they would exhaust each other's share.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const CALLERS: [Ipv4Addr; 4] = [
     Ipv4Addr::new(127, 0, 0, 67),
@@ -29,20 +29,20 @@ const CALLERS: [Ipv4Addr; 4] = [
     Ipv4Addr::new(127, 0, 0, 69),
     Ipv4Addr::new(127, 0, 0, 70),
 ];
-/// The client that is served meanwhile.
+/// The address of the client that must be served meanwhile.
 const VICTIM: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// What each tier may hold beyond its idle memory, in bytes.
-const WEB_MEMORY: u64 = 64 << 20;
-const APP_MEMORY: u64 = 256 << 20;
-/// The longest response, in bytes: `app/src/limits.rs`, with what surrounds the entries.
-const RESPONSE: usize = 17 << 20;
-/// How long the floods last: many times as long as one of their requests.
-const FLOOD: Duration = Duration::from_secs(5);
+/// The largest permitted growth of each tier's memory, in bytes.
+const MAX_WEB_GROWTH: u64 = 64 << 20;
+const MAX_APP_GROWTH: u64 = 256 << 20;
+/// The limit of a response in bytes: `app/src/limits.rs`, with an allowance for what surrounds the
+/// entries.
+const MAX_RESPONSE: usize = 17 << 20;
+/// The duration of the floods: a multiple of that of each request.
+const FLOOD_DURATION: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_flood_at_once_takes_neither_the_memory_nor_the_turn_of_others() -> anyhow::Result<()>
-{
-    let isolated = Apart::up().await?;
+async fn all_floods_at_once_exhaust_neither_memory_nor_other_clients_share() -> anyhow::Result<()> {
+    let isolated = IsolatedStack::start().await?;
     let running = isolated.running()?;
     let here = running.clinician(Clinic::Riverside).await?;
     let there = running.clinician(Clinic::Lakeside).await?;
@@ -52,24 +52,24 @@ async fn every_flood_at_once_takes_neither_the_memory_nor_the_turn_of_others() -
     let (large, small) = (fhir::large_patient(), fhir::patient());
     for client in [&here, &there] {
         let write = fhir::transaction(&[&large]);
-        client.bundle(&write).await?.expecting(200)?;
+        client.bundle(&write).await?.expect_status(200)?;
     }
     let write = fhir::transaction(&[&small]);
-    here.bundle(&write).await?.expecting(200)?;
-    let victim = running.seen_from(VICTIM)?;
+    here.bundle(&write).await?.expect_status(200)?;
+    let victim = running.from_address(VICTIM)?;
     let victim = victim
-        .sign_in_afresh(Role::FrontDesk, Clinic::Riverside)
+        .sign_in_with_new_token(Role::FrontDesk, Clinic::Riverside)
         .await?;
     let path = format!("/fhir/{}", fhir::reference(&small));
     let (web, app) = (
-        Memory::of(running.status.web.pid)?,
-        Memory::of(running.status.app.pid)?,
+        MemoryMeter::of(running.status.web.pid)?,
+        MemoryMeter::of(running.status.app.pid)?,
     );
 
     let door = running.status.client()?;
     let streams = stall(&door, &running).await?;
     let bodies = send_slowly(&door, here.token()).await;
-    let (batch, dense) = (fhir::reads(&large, 150), fhir::dense_body());
+    let (batch, dense) = (fhir::repeated_reads(&large, 150), fhir::dense_body());
     let [first, second, third, fourth] = CALLERS;
     let (served, here, there, trees, refused) = tokio::join!(
         serve(&victim, &path),
@@ -94,14 +94,18 @@ async fn every_flood_at_once_takes_neither_the_memory_nor_the_turn_of_others() -
         web >> 20,
         app >> 20
     );
-    assert!(web <= WEB_MEMORY, "web has grown by {} MiB", web >> 20);
-    assert!(app <= APP_MEMORY, "the app has grown by {} MiB", app >> 20);
+    assert!(web <= MAX_WEB_GROWTH, "web has grown by {} MiB", web >> 20);
+    assert!(
+        app <= MAX_APP_GROWTH,
+        "the app has grown by {} MiB",
+        app >> 20
+    );
     Ok(())
 }
 
 /// 18 connections with 100 streams each that are never granted credit.
-async fn stall(door: &HttpsClient, running: &Running) -> anyhow::Result<JoinSet<usize>> {
-    let page = running.nobody().get("/sign-in").await?;
+async fn stall(door: &HttpsClient, running: &RunningStack) -> anyhow::Result<JoinSet<usize>> {
+    let page = running.anonymous().get("/sign-in").await?;
     let page = String::from_utf8_lossy(&page.body).into_owned();
     let style = page
         .split('"')
@@ -121,7 +125,7 @@ async fn stall(door: &HttpsClient, running: &Running) -> anyhow::Result<JoinSet<
     Ok(streams)
 }
 
-/// 300 requests whose bodies stop after 70 KB of 8 MB; those that web did not refuse before.
+/// Up to 300 requests whose bodies stop after 70 KB of 8 MB: those that web did not refuse.
 async fn send_slowly(door: &HttpsClient, token: &str) -> Vec<impl Send> {
     let head = format!(
         "POST /fhir HTTP/1.1\r\nHost: {}\r\nContent-Type: application/fhir+json\r\n\
@@ -140,28 +144,28 @@ async fn send_slowly(door: &HttpsClient, token: &str) -> Vec<impl Send> {
     bodies
 }
 
-/// Sends a body again and again, on several connections of an address, until the flood is over.
-/// Returns the statuses.
+/// Sends a body repeatedly, on several connections from one address, until the flood ends. Returns
+/// the statuses.
 async fn repeat(
-    running: &Running,
+    running: &RunningStack,
     source: Ipv4Addr,
     client: &Client,
     body: &str,
     connections: usize,
 ) -> Vec<u16> {
-    let until = Instant::now() + FLOOD;
+    let until = Instant::now() + FLOOD_DURATION;
     let attackers = (0..connections).map(|_| async {
-        let Ok(seen) = running.seen_from(source) else {
+        let Ok(seen) = running.from_address(source) else {
             return Vec::new();
         };
-        let client = seen.nobody().with_token(client.token());
+        let client = seen.anonymous().with_token(client.token());
         let mut statuses = Vec::new();
         while Instant::now() < until {
             let Ok(response) = client.post_fhir(body.to_owned()).await else {
                 continue;
             };
             let length = response.body.len();
-            assert!(length < RESPONSE, "{length} bytes");
+            assert!(length < MAX_RESPONSE, "{length} bytes");
             statuses.push(response.status.as_u16());
         }
         statuses
@@ -169,14 +173,14 @@ async fn repeat(
     join_all(attackers).await.concat()
 }
 
-/// Reads and searches again and again, until the flood is over. Returns the number of rounds.
+/// Reads and searches repeatedly until the flood ends. Returns the number of rounds.
 async fn serve(victim: &Client, path: &str) -> anyhow::Result<u32> {
-    let until = Instant::now() + FLOOD;
+    let until = Instant::now() + FLOOD_DURATION;
     let mut served = 0;
     while Instant::now() < until {
-        victim.get(path).await?.expecting(200)?;
+        victim.get(path).await?.expect_status(200)?;
         let search = victim.search(&[("family", "Missing")]);
-        search.await?.expecting(200)?;
+        search.await?.expect_status(200)?;
         served += 1;
     }
     Ok(served)

@@ -1,4 +1,4 @@
-//! What cannot be understood is refused with its place, is never repeated, and changes nothing.
+//! Malformed bodies are refused with the place of the error, and without repeating the value.
 
 use std::fs;
 use std::time::Duration;
@@ -7,106 +7,112 @@ use anyhow::Context;
 use serde_json::Value;
 use serde_json::json;
 use tests::Clinic;
-use tests::Running;
+use tests::RunningStack;
 use tests::fhir;
 
-/// Stands wherever a wrong value is sent, so that an echo or a log line shows it.
-const SECRET: &str = "Zyxwvutsrq-Secret";
+/// A wrong value, which is recognised wherever it is repeated or logged.
+pub(crate) const WRONG_VALUE: &str = "Zyxwvutsrq-Secret";
 
 /// A patient with one element replaced.
-fn patient_with(element: &str, value: Value) -> Value {
+pub(crate) fn patient_with(element: &str, value: Value) -> Value {
     let mut patient = fhir::patient();
     patient[element] = value;
     patient
 }
 
 #[tokio::test]
-async fn a_wrong_value_is_answered_with_its_place_and_not_repeated() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_wrong_value_gets_an_error_with_its_place_and_without_the_value() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     for (element, value, place) in [
-        ("name", json!(SECRET), "name"),
-        ("name", json!([SECRET]), "name[0]"),
-        ("name", json!([{"family": [SECRET]}]), "name[0].family"),
-        ("name", json!([{"given": SECRET}]), "name[0].given"),
+        ("name", json!(WRONG_VALUE), "name"),
+        ("name", json!([WRONG_VALUE]), "name[0]"),
+        ("name", json!([{"family": [WRONG_VALUE]}]), "name[0].family"),
+        ("name", json!([{"given": WRONG_VALUE}]), "name[0].given"),
         ("birthDate", json!(19_610_423), "birthDate"),
-        ("birthDate", json!(SECRET), "birthDate"),
+        ("birthDate", json!(WRONG_VALUE), "birthDate"),
         ("birthDate", json!("1961-02-30"), "birthDate"),
-        ("active", json!(SECRET), "active"),
+        ("active", json!(WRONG_VALUE), "active"),
         ("gender", json!(7), "gender"),
-        ("telecom", json!({"value": SECRET}), "telecom"),
-        ("contained", json!(SECRET), "contained"),
+        ("telecom", json!({"value": WRONG_VALUE}), "telecom"),
+        ("contained", json!(WRONG_VALUE), "contained"),
         ("identifier", json!([null]), "identifier[0]"),
-        (SECRET, json!(1), "?"),
+        (WRONG_VALUE, json!(1), "?"),
     ] {
         let patient = patient_with(element, value.clone());
-        let answer = clinician.bundle(&fhir::transaction(&[&patient])).await?;
+        let response = clinician.bundle(&fhir::transaction(&[&patient])).await?;
         assert!(
-            matches!(answer.status.as_u16(), 400 | 422),
+            matches!(response.status.as_u16(), 400 | 422),
             "{element} {value}: {} {}",
-            answer.status,
-            answer.text()
+            response.status,
+            response.text()
         );
         let place = format!("Bundle.entry[0].resource.{place}");
-        let places = answer.places()?;
+        let places = response.places()?;
         assert!(
             places.iter().any(|named| place.starts_with(named.as_str())),
             "{element} {value}: {places:?}"
         );
-        assert!(!answer.text().contains(SECRET), "{}", answer.text());
+        assert!(
+            !response.text().contains(WRONG_VALUE),
+            "{}",
+            response.text()
+        );
         let read = clinician
             .get(&format!("/fhir/{}", fhir::reference(&patient)))
             .await?;
         assert_eq!(read.status, 404, "{element} {value} was stored");
     }
-    assert!(!running.logs()?.contains(SECRET));
+    assert!(!running.logs()?.contains(WRONG_VALUE));
     Ok(())
 }
 
-/// What is no Bundle, with a word on why.
-fn bodies_that_are_none() -> Vec<(&'static str, Vec<u8>)> {
+/// Bodies that are not valid Bundles, each with its defect.
+fn invalid_bundles() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("nothing", Vec::new()),
         (
             "broken",
-            format!("{{\"resourceType\":\"Bundle\",\"{SECRET}\"").into(),
+            format!("{{\"resourceType\":\"Bundle\",\"{WRONG_VALUE}\"").into(),
         ),
-        ("more than one", format!("{{}} {SECRET}").into()),
-        ("a list", format!("[\"{SECRET}\"]").into()),
-        ("text", format!("\"{SECRET}\"").into()),
+        ("more than one", format!("{{}} {WRONG_VALUE}").into()),
+        ("a list", format!("[\"{WRONG_VALUE}\"]").into()),
+        ("text", format!("\"{WRONG_VALUE}\"").into()),
         (
             "another resource",
-            json!({"resourceType": "Patient", "id": SECRET})
+            json!({"resourceType": "Patient", "id": WRONG_VALUE})
                 .to_string()
                 .into(),
         ),
         (
-            "a type unknown",
-            json!({"resourceType": SECRET}).to_string().into(),
+            "an unknown type",
+            json!({"resourceType": WRONG_VALUE}).to_string().into(),
         ),
         (
             "a Bundle of another type",
-            json!({"resourceType": "Bundle", "type": SECRET})
+            json!({"resourceType": "Bundle", "type": WRONG_VALUE})
                 .to_string()
                 .into(),
         ),
         (
             "entries that are none",
-            json!({"resourceType": "Bundle", "type": "batch", "entry": SECRET})
+            json!({"resourceType": "Bundle", "type": "batch", "entry": WRONG_VALUE})
                 .to_string()
                 .into(),
         ),
         (
             "the same key twice",
-            format!("{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"type\":\"{SECRET}\"}}")
-                .into(),
+            format!(
+                "{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"type\":\"{WRONG_VALUE}\"}}"
+            )
+            .into(),
         ),
         (
             "no UTF-8",
             [
                 b"{\"resourceType\":\"Bundle\",\"type\":\"".as_slice(),
                 &[0xff, 0xfe],
-                SECRET.as_bytes(),
+                WRONG_VALUE.as_bytes(),
                 b"\"}",
             ]
             .concat(),
@@ -123,42 +129,46 @@ fn bodies_that_are_none() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn a_bundle_that_is_none_is_refused_as_an_outcome() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_body_that_is_not_a_valid_bundle_gets_an_operation_outcome() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
-    for (what, body) in bodies_that_are_none() {
-        let answer = clinician.post_fhir(body).await?;
-        assert_eq!(answer.status, 400, "{what}: {}", answer.text());
-        let issues = answer.issues().context(what)?;
-        let told = &issues[0];
+    for (what, body) in invalid_bundles() {
+        let response = clinician.post_fhir(body).await?;
+        assert_eq!(response.status, 400, "{what}: {}", response.text());
+        let issues = response.issues().context(what)?;
+        let issue = &issues[0];
         assert!(
-            told["diagnostics"].is_string() || told["expression"].is_array(),
-            "{what}: {told}"
+            issue["diagnostics"].is_string() || issue["expression"].is_array(),
+            "{what}: {issue}"
         );
-        assert!(!answer.text().contains(SECRET), "{what}: {}", answer.text());
+        assert!(
+            !response.text().contains(WRONG_VALUE),
+            "{what}: {}",
+            response.text()
+        );
     }
-    assert!(!running.logs()?.contains(SECRET));
+    assert!(!running.logs()?.contains(WRONG_VALUE));
     Ok(())
 }
 
 #[tokio::test]
 async fn ten_thousand_levels_of_nesting_are_refused() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
     let body = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":{open}{close}}}"#);
-    let answer = clinician.post_fhir(body).await?;
-    assert_eq!(answer.status, 400, "{}", answer.text());
-    answer.issues()?;
+    let response = clinician.post_fhir(body).await?;
+    assert_eq!(response.status, 400, "{}", response.text());
+    response.issues()?;
     let open = r#"{"a":"#.repeat(10_000);
-    let answer = clinician.post_fhir(open).await?;
-    assert_eq!(answer.status, 400, "{}", answer.text());
+    let response = clinician.post_fhir(open).await?;
+    assert_eq!(response.status, 400, "{}", response.text());
     assert_eq!(clinician.get("/readyz").await?.status, 200);
     Ok(())
 }
 
-/// Resident memory of a process in kilobytes.
-fn resident(pid: Option<i32>) -> anyhow::Result<u64> {
+/// The resident memory of a process, in kilobytes.
+fn resident_kilobytes(pid: Option<i32>) -> anyhow::Result<u64> {
     let pid = pid.context("the process does not run")?;
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -167,341 +177,36 @@ fn resident(pid: Option<i32>) -> anyhow::Result<u64> {
 }
 
 #[tokio::test]
-async fn a_body_of_fifty_megabytes_is_refused_and_not_kept() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_body_of_fifty_megabytes_is_refused_and_not_kept_in_memory() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let before = (
-        resident(running.status.web.pid)?,
-        resident(running.status.app.pid)?,
+        resident_kilobytes(running.status.web.pid)?,
+        resident_kilobytes(running.status.app.pid)?,
     );
     let body = format!(
         r#"{{"resourceType":"Bundle","note":"{}"}}"#,
         "x".repeat(50_000_000)
     );
-    let answer = clinician.post_fhir(body).await?;
-    assert_eq!(answer.status, 413);
-    answer.issues()?;
-    let status = Running::shared()?.status;
+    let response = clinician.post_fhir(body).await?;
+    assert_eq!(response.status, 413);
+    response.issues()?;
+    let status = RunningStack::shared()?.status;
     assert_eq!(status.web.pid, running.status.web.pid, "web was replaced");
-    // Other tests run beside this one and need memory for a while; a body that was kept stays.
+    // Concurrent tests need memory for a while; only a kept body would stay.
     let mut grown = true;
     for _ in 0..50 {
-        let after = (resident(status.web.pid)?, resident(status.app.pid)?);
+        let after = (
+            resident_kilobytes(status.web.pid)?,
+            resident_kilobytes(status.app.pid)?,
+        );
         grown = after.0 > before.0 + 40_000 || after.1 > before.1 + 40_000;
         if !grown {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(!grown, "a tier keeps what it refused");
+    assert!(!grown, "a tier keeps the refused body in memory");
     assert_eq!(clinician.get("/readyz").await?.status, 200);
-    Ok(())
-}
-
-#[tokio::test]
-async fn one_bad_entry_leaves_nothing_of_a_transaction() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let good = fhir::patient();
-    let fine = fhir::observation(&good);
-    let wrong = patient_with("birthDate", json!(SECRET));
-    let orphan = fhir::observation(&fhir::patient());
-    for (bad, place) in [(&wrong, "Bundle.entry[2]"), (&orphan, "Bundle.entry[2]")] {
-        let bundle = fhir::transaction(&[&good, &fine, bad]);
-        let answer = clinician.bundle(&bundle).await?;
-        assert!(
-            matches!(answer.status.as_u16(), 400 | 422),
-            "{}",
-            answer.text()
-        );
-        let places = answer.places()?;
-        assert!(
-            places.iter().all(|named| named.starts_with(place)),
-            "{places:?}"
-        );
-        for resource in [&good, &fine, bad] {
-            let read = clinician
-                .get(&format!("/fhir/{}", fhir::reference(resource)))
-                .await?;
-            assert_eq!(read.status, 404);
-        }
-    }
-    // Each of them could be stored without the other.
-    clinician
-        .bundle(&fhir::transaction(&[&good, &fine]))
-        .await?
-        .expecting(200)?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn one_bad_entry_of_a_batch_is_refused_alone() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let good = fhir::patient();
-    let wrong = patient_with("birthDate", json!(SECRET));
-    let mut unkept = fhir::patient();
-    unkept["resourceType"] = json!("Claim");
-    let fine = fhir::observation(&good);
-    let orphan = fhir::observation(&fhir::patient());
-    let bundle = fhir::batch(&[&good, &wrong, &unkept, &fine, &orphan]);
-    let answer = clinician.bundle(&bundle).await?.expecting(200)?;
-    assert!(!answer.text().contains(SECRET));
-    let answer = answer.json()?;
-    let statuses: Vec<&str> = answer["entry"]
-        .as_array()
-        .context("entries")?
-        .iter()
-        .filter_map(|entry| entry["response"]["status"].as_str()?.get(..3))
-        .collect();
-    assert_eq!(statuses.len(), 5);
-    assert_eq!((statuses[0], statuses[3]), ("201", "201"));
-    for index in [1, 2, 4] {
-        assert!(statuses[index].starts_with('4'), "{statuses:?}");
-        let outcome = &answer["entry"][index]["response"]["outcome"];
-        let place = outcome["issue"][0]["expression"][0]
-            .as_str()
-            .unwrap_or_default();
-        assert!(
-            place.starts_with(&format!("Bundle.entry[{index}]")),
-            "{outcome}"
-        );
-    }
-    clinician.read("Patient", fhir::id(&good)).await?;
-    clinician.read("Observation", fhir::id(&fine)).await?;
-    let read = clinician
-        .get(&format!("/fhir/{}", fhir::reference(&orphan)))
-        .await?;
-    assert_eq!(read.status, 404);
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_id_that_tells_of_a_person_is_refused() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    for id in [
-        "M-12345",
-        "1",
-        "Testperson.Wilhelmina",
-        "AAAAAAAA-BBBB-4CCC-8DDD-EEEEEEEEEEEE",
-    ] {
-        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [{
-            "resource": {"resourceType": "Patient", "id": id},
-            "request": {"method": "PUT", "url": format!("Patient/{id}")}
-        }]});
-        let answer = clinician.bundle(&bundle).await?;
-        assert_eq!(answer.status, 400, "{id}: {}", answer.text());
-        assert!(answer.places()?[0].starts_with("Bundle.entry[0]"));
-        assert!(!answer.text().contains(id), "{}", answer.text());
-        let read = clinician.get(&format!("/fhir/Patient/{id}")).await?;
-        assert!(read.status.is_client_error(), "{id}: {}", read.status);
-        read.issues()?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_identifies_a_person_is_refused_in_a_url_and_not_logged() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let patient = fhir::patient();
-    clinician
-        .bundle(&fhir::transaction(&[&patient]))
-        .await?
-        .expecting(200)?;
-    let id = fhir::id(&patient);
-    for path in [
-        format!("/fhir/Patient?family={SECRET}"),
-        format!("/fhir/Patient?identifier={SECRET}"),
-        format!("/fhir/Patient/{id}?name={SECRET}"),
-        format!("/fhir/Patient/{id}?_count={SECRET}%20x"),
-        format!("/fhir/Patient/_search?family={SECRET}"),
-        format!("/fhir?q={SECRET}"),
-    ] {
-        let answer = clinician.get(&path).await?;
-        assert_eq!(answer.status, 400, "{path}");
-        answer.issues().context(path)?;
-        assert!(!answer.text().contains(SECRET));
-    }
-    let answer = clinician
-        .form(
-            &format!("/fhir/Patient/_search?family={SECRET}"),
-            &[("given", "x")],
-        )
-        .await?;
-    assert_eq!(answer.status, 400);
-    for path in [
-        format!("/patients?q={SECRET}"),
-        format!("/patients/search?q={SECRET}"),
-        format!("/sign-in?email={SECRET}"),
-        format!("/patients/{id}?family={SECRET}"),
-        "/patients/999-48-6911".to_owned(),
-    ] {
-        let answer = clinician.get(&path).await?;
-        assert_eq!(answer.status, 400, "{path}");
-        assert!(!answer.text().contains(SECRET));
-    }
-    assert!(!running.logs()?.contains(SECRET));
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_search_form_that_cannot_be_understood_is_refused_and_not_repeated() -> anyhow::Result<()>
-{
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    for fields in [
-        [("birthdate", SECRET)],
-        [("birthdate", "1961-13-45")],
-        [("_count", SECRET)],
-        [(SECRET, "x")],
-        [("family:exactly", SECRET)],
-        [("address-city", SECRET)],
-    ] {
-        let answer = clinician.search(&fields).await?;
-        assert_eq!(answer.status, 400, "{fields:?}: {}", answer.text());
-        answer.issues()?;
-        assert!(!answer.text().contains(SECRET), "{}", answer.text());
-    }
-    let kind = "application/x-www-form-urlencoded";
-    for body in [
-        b"family=%ff%fe".to_vec(),
-        b"family=%zz".to_vec(),
-        b"\xff\xfe".to_vec(),
-    ] {
-        let answer = clinician
-            .request(http::Method::POST, "/fhir/Patient/_search", kind, body)
-            .await?;
-        assert!(
-            answer.status == 400 || answer.json()?["total"] == 0,
-            "{}: {}",
-            answer.status,
-            answer.text()
-        );
-    }
-    let answer = clinician
-        .request(
-            http::Method::POST,
-            "/fhir/Patient/_search",
-            "application/json",
-            "{}",
-        )
-        .await?;
-    assert_eq!(answer.status, 415, "{}", answer.text());
-    answer.issues()?;
-    let form = clinician
-        .form("/patients/search", &[("wrong", SECRET)])
-        .await?;
-    assert!(form.status.is_client_error(), "{}", form.status);
-    assert!(!form.text().contains(SECRET));
-    assert!(!running.logs()?.contains(SECRET));
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_entry_that_asks_for_what_is_not_done_here_is_refused() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let patient = fhir::patient();
-    let url = fhir::reference(&patient);
-    let put = json!({"method": "PUT", "url": url});
-    let entries = [
-        (
-            json!([{"request": {"method": "DELETE", "url": url}}]),
-            "entry[0].request.method",
-        ),
-        (
-            json!([{"resource": patient, "request": {"method": "PUT", "url": url, "ifMatch": SECRET}}]),
-            "entry[0].request.ifMatch",
-        ),
-        (
-            json!([{"resource": patient, "request": {"method": "POST", "url": "Patient", "ifNoneExist": SECRET}}]),
-            "entry[0].request.ifNoneExist",
-        ),
-        (
-            json!([{"request": {"method": "GET", "url": format!("Patient?family={SECRET}")}}]),
-            "entry[0].request",
-        ),
-        (
-            json!([{"resource": patient, "request": {"method": "PUT", "url": "Observation/11111111-2222-4333-8444-555555555555"}}]),
-            "entry[0]",
-        ),
-        (
-            json!([{"resource": patient, "request": put}, {"resource": patient, "request": put}]),
-            "entry[1].request.url",
-        ),
-        (json!([{"resource": patient}]), "entry[0]"),
-        (json!([{"request": put}]), "entry[0].resource"),
-    ];
-    for (entry, place) in entries {
-        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entry});
-        let answer = clinician.bundle(&bundle).await?;
-        assert_eq!(answer.status, 400, "{place}: {}", answer.text());
-        let places = answer.places()?;
-        assert!(
-            places
-                .iter()
-                .all(|named| named.starts_with(&format!("Bundle.{place}"))),
-            "{place}: {places:?}"
-        );
-        assert!(!answer.text().contains(SECRET));
-    }
-    assert_eq!(clinician.get(&format!("/fhir/{url}")).await?.status, 404);
-    let many: Vec<Value> = (0..1_001).map(|_| fhir::patient()).collect();
-    let many: Vec<&Value> = many.iter().collect();
-    let answer = clinician.bundle(&fhir::transaction(&many)).await?;
-    assert!(answer.status.is_client_error(), "{}", answer.status);
-    answer.issues()?;
-    let first = format!("/fhir/{}", fhir::reference(many[0]));
-    assert_eq!(clinician.get(&first).await?.status, 404);
-    assert!(!running.logs()?.contains(SECRET));
-    Ok(())
-}
-
-#[tokio::test]
-async fn markup_in_a_value_stays_text_on_every_page() -> anyhow::Result<()> {
-    let running = Running::shared()?;
-    let clinician = running.clinician(Clinic::Riverside).await?;
-    let markup = "<script>alert(1)</script>\"'><img src=x>";
-    let number = fhir::random_record_number();
-    let mut patient = fhir::patient_of(fhir::random_id(), &number);
-    patient["name"][0]["family"] = json!(markup);
-    patient["address"][0]["line"] = json!([markup]);
-    let mut observation = fhir::observation(&patient);
-    observation["code"] = json!({"text": markup});
-    clinician
-        .bundle(&fhir::transaction(&[&patient, &observation]))
-        .await?
-        .expecting(200)?;
-    let nobody = running.nobody();
-    let pages = [
-        clinician
-            .page(&format!("/patients/{}", fhir::id(&patient)))
-            .await?,
-        clinician
-            .form("/patients/search", &[("q", &number)])
-            .await?,
-        clinician.form("/patients/search", &[("q", markup)]).await?,
-        nobody
-            .form("/sign-in", &[("email", markup), ("password", markup)])
-            .await?,
-    ];
-    for page in pages {
-        let text = page.text();
-        assert!(
-            page.header("content-type").starts_with("text/html"),
-            "{text}"
-        );
-        assert!(
-            !text.contains("<script>alert") && !text.contains("<img src=x"),
-            "{text}"
-        );
-        let policy = page.header("content-security-policy");
-        assert!(
-            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
-            "{policy}"
-        );
-    }
     Ok(())
 }

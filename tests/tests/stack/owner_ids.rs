@@ -1,21 +1,21 @@
-//! A patient's id is random, and what it is equal to by chance or by intent shares nothing with the patient.
+//! The ids of patients are random, and a patient shares nothing with an owner that has the same id.
 
 use serde_json::Value;
 use serde_json::json;
-use tests::Apart;
 use tests::Clinic;
+use tests::IsolatedStack;
 use tests::Role;
-use tests::Running;
+use tests::RunningStack;
 use tests::fhir;
 use uuid::Uuid;
 use uuid::uuid;
 
-use super::attack::Scene;
+use super::attack::Fixture;
 use super::attack::put;
 
-/// Ids that are computed from something, or that this stack derives: its own organization, an audit year, versions
-/// 1, 3, 5, 6 and 7, no version at all, and version 4 of another variant.
-const NOT_RANDOM: [Uuid; 10] = [
+/// Ids that are derived from other data, or that the stack itself derives: its own organization, an
+/// audit year, versions 1, 3, 5, 6 and 7, no version, and version 4 of another variant.
+const NOT_RANDOM_IDS: [Uuid; 10] = [
     uuid!("73797374-656d-8000-8000-000000000000"),
     uuid!("73797374-656d-8000-8000-000000000001"),
     uuid!("61756469-7400-8000-8000-0000000007ea"),
@@ -29,25 +29,30 @@ const NOT_RANDOM: [Uuid; 10] = [
 ];
 
 #[tokio::test]
-async fn a_patient_whose_id_is_not_random_is_refused_and_told_why() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_patient_with_an_id_that_is_not_random_is_refused_with_the_reason() -> anyhow::Result<()>
+{
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
-    for id in NOT_RANDOM {
+    for id in NOT_RANDOM_IDS {
         let patient = fhir::patient_of(id, &fhir::random_record_number());
-        let answer = put(&clinician, &patient).await?;
-        let status = answer.status.as_u16();
+        let response = put(&clinician, &patient).await?;
+        let status = response.status.as_u16();
         assert!(
             matches!(status, 400 | 422),
             "{id}: {status} {}",
-            answer.text()
+            response.text()
         );
-        let issues = answer.issues()?;
-        let told = issues.iter().any(|issue| {
+        let issues = response.issues()?;
+        let states_reason = issues.iter().any(|issue| {
             let details = issue.to_string();
             details.contains("random UUID (version 4)")
         });
-        assert!(told, "{id}: {}", answer.text());
-        assert!(!answer.text().contains("Wilhelmina"), "{}", answer.text());
+        assert!(states_reason, "{id}: {}", response.text());
+        assert!(
+            !response.text().contains("Wilhelmina"),
+            "{}",
+            response.text()
+        );
         let read = clinician.get(&format!("/fhir/Patient/{id}")).await?;
         assert!(read.status.is_client_error(), "{id}: {}", read.status);
     }
@@ -59,47 +64,47 @@ fn practitioner() -> Value {
 }
 
 #[tokio::test]
-async fn a_patient_with_the_organizations_own_id_shares_nothing_with_it() -> anyhow::Result<()> {
-    let apart = Apart::up().await?;
-    let scene = Scene::on(apart.running()?).await?;
-    let client = &scene.clinician;
+async fn a_patient_with_the_organization_s_own_id_shares_nothing_with_it() -> anyhow::Result<()> {
+    let isolated = IsolatedStack::start().await?;
+    let fixture = Fixture::on(isolated.running()?).await?;
+    let client = &fixture.clinician;
     let before = practitioner();
-    put(client, &before).await?.expecting(200)?;
-    let patient = fhir::patient_of(scene.organization, &fhir::random_record_number());
+    put(client, &before).await?.expect_status(200)?;
+    let patient = fhir::patient_of(fixture.organization, &fhir::random_record_number());
     let observation = fhir::observation(&patient);
-    let answer = client
+    let response = client
         .bundle(&fhir::transaction(&[&patient, &observation]))
         .await?;
-    let accepted = answer.status == 200;
+    let accepted = response.status == 200;
     if !accepted {
-        // Refused is right too, if it says so.
-        assert!(answer.status.is_client_error(), "{}", answer.text());
-        answer.issues()?;
+        // A refusal with an OperationOutcome is correct, too.
+        assert!(response.status.is_client_error(), "{}", response.text());
+        response.issues()?;
     }
-    // The directory is the organization's as before,
+    // The organization's directory is unchanged,
     let after = practitioner();
-    put(client, &after).await?.expecting(200)?;
+    put(client, &after).await?.expect_status(200)?;
     for resource in [&before, &after] {
         let read = client.read("Practitioner", fhir::id(resource)).await?;
-        assert_eq!(fhir::without_stamp(&read), *resource);
+        assert_eq!(fhir::without_server_meta(&read), *resource);
     }
-    // people sign in, and lists are shown,
-    let running = &scene.running;
+    // accounts can sign in, and lists are shown,
+    let running = &fixture.running;
     running
-        .sign_in_afresh(Role::FrontDesk, Clinic::Riverside)
+        .sign_in_with_new_token(Role::FrontDesk, Clinic::Riverside)
         .await?;
-    let list = client.page("/patients").await?.expecting(200)?;
+    let list = client.page("/patients").await?.expect_status(200)?;
     assert_eq!(list.text().contains("Testperson"), accepted);
-    // and a chart, if there is one, is the patient's alone.
+    // and a chart, if there is one, has only the patient's records.
     let chart = client
-        .page(&format!("/patients/{}", scene.organization))
+        .page(&format!("/patients/{}", fixture.organization))
         .await?;
     if accepted {
-        let chart = chart.expecting(200)?;
+        let chart = chart.expect_status(200)?;
         assert!(chart.text().contains("Heart rate"), "{}", chart.text());
         assert!(!chart.text().contains("Practice"), "{}", chart.text());
-        let read = client.read("Patient", scene.organization).await?;
-        assert_eq!(fhir::without_stamp(&read), patient);
+        let read = client.read("Patient", fixture.organization).await?;
+        assert_eq!(fhir::without_server_meta(&read), patient);
     } else {
         assert_eq!(chart.status, 404, "{}", chart.text());
     }

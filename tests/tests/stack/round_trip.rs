@@ -1,14 +1,14 @@
-//! What goes in comes out whole, and no write is lost.
+//! Resources are returned exactly as they were sent, and no write is lost.
 
 use anyhow::Context;
 use serde_json::Value;
 use serde_json::json;
 use tests::Clinic;
-use tests::Running;
+use tests::RunningStack;
 use tests::fhir;
 
-/// A patient with everything that a careless store would bend: extensions, a contained resource, numbers
-/// whose spelling says how exact they are, letters of many scripts, and a long text.
+/// A patient with everything that a careless store would change: extensions, a contained resource,
+/// decimals with significant zeros, letters of many scripts, and a long text.
 fn rich_patient() -> anyhow::Result<String> {
     let mut patient = fhir::patient();
     patient["name"] = json!([{
@@ -31,7 +31,7 @@ fn rich_patient() -> anyhow::Result<String> {
             "valueDateTime": "1961-04-23T03:04:05.600+02:00"
         }]
     });
-    // As text, since the digits are the point.
+    // As text, because the digits matter.
     let numbers = [
         "1.10",
         "1E-5",
@@ -52,8 +52,8 @@ fn rich_patient() -> anyhow::Result<String> {
 }
 
 #[tokio::test]
-async fn a_resource_comes_back_as_it_was_sent_to_the_last_digit() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_resource_is_returned_exactly_as_it_was_sent() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let text = rich_patient()?;
     let sent: Value = serde_json::from_str(&text)?;
@@ -61,45 +61,48 @@ async fn a_resource_comes_back_as_it_was_sent_to_the_last_digit() -> anyhow::Res
     let bundle = format!(
         r#"{{"resourceType":"Bundle","type":"transaction","entry":[{{"resource":{text},"request":{{"method":"PUT","url":"{reference}"}}}}]}}"#
     );
-    clinician.post_fhir(bundle).await?.expecting(200)?;
-    let answer = clinician
+    clinician.post_fhir(bundle).await?.expect_status(200)?;
+    let response = clinician
         .get(&format!("/fhir/{reference}"))
         .await?
-        .expecting(200)?;
-    let read = answer.json()?;
-    assert_eq!(fhir::without_stamp(&read), sent);
-    // In the same order, and each number as it was written.
-    assert_eq!(fhir::without_stamp(&read).to_string(), sent.to_string());
-    assert!(answer.text().contains(r#""valueDecimal":1.10}"#));
+        .expect_status(200)?;
+    let read = response.json()?;
+    assert_eq!(fhir::without_server_meta(&read), sent);
+    // Members are in the same order, and numbers have the same digits.
+    assert_eq!(
+        fhir::without_server_meta(&read).to_string(),
+        sent.to_string()
+    );
+    assert!(response.text().contains(r#""valueDecimal":1.10}"#));
     assert_eq!(read["meta"]["versionId"], "1");
-    assert_eq!(answer.header("etag"), "W/\"1\"");
-    assert_eq!(answer.header("content-type"), "application/fhir+json");
+    assert_eq!(response.header("etag"), "W/\"1\"");
+    assert_eq!(response.header("content-type"), "application/fhir+json");
     Ok(())
 }
 
 #[tokio::test]
-async fn every_kind_of_the_seeded_records_comes_back_as_imported() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_seeded_resource_of_every_type_is_returned_as_it_was_imported() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let bundle = tests::bundles()?.into_iter().next().context("a bundle")?;
     let clinician = running.clinician(bundle.clinic).await?;
     let mut seen = std::collections::BTreeSet::new();
     for resource in &bundle.resources {
         let kind = resource["resourceType"].as_str().context("a type")?;
-        // The generator gives one id to directory entries that differ from file to file.
+        // The generator gives one id to directory resources that differ from file to file.
         let shared = matches!(kind, "Practitioner" | "Organization" | "Location");
         if shared || !seen.insert(kind) {
             continue;
         }
         let read = clinician.read(kind, fhir::id(resource)).await?;
-        // References were to entries of the bundle; they lead to the same resources now.
-        let read = by_id(&fhir::without_stamp(&read).to_string());
+        // References were to entries of the Bundle, and now refer to the same resources by id.
+        let read = by_id(&fhir::without_server_meta(&read).to_string());
         assert_eq!(read, by_id(&resource.to_string()), "{kind}");
     }
     assert!(seen.len() > 6, "{seen:?}");
     Ok(())
 }
 
-/// The text with every reference reduced to the id it ends in.
+/// The text with every reference reduced to its id.
 fn by_id(text: &str) -> String {
     let mut parts = text.split("\"reference\":\"");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -115,65 +118,65 @@ fn by_id(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn versions_move_with_changes_and_with_nothing_else() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn a_version_increases_with_each_change_and_only_then() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let mut patient = fhir::patient();
     let path = format!("/fhir/{}", fhir::reference(&patient));
-    let status = |answer: &Value| answer["entry"][0]["response"]["status"].clone();
-    let etag = |answer: &Value| answer["entry"][0]["response"]["etag"].clone();
+    let status = |response: &Value| response["entry"][0]["response"]["status"].clone();
+    let etag = |response: &Value| response["entry"][0]["response"]["etag"].clone();
     let first = clinician
         .bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     assert_eq!(
         (status(&first), etag(&first)),
         (json!("201 Created"), json!("W/\"1\""))
     );
-    let read = clinician.get(&path).await?.expecting(200)?;
+    let read = clinician.get(&path).await?.expect_status(200)?;
     assert_eq!(read.header("etag"), "W/\"1\"");
     let again = clinician
         .bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     assert_eq!(
         (status(&again), etag(&again)),
         (json!("200 OK"), json!("W/\"1\""))
     );
-    // What the server added is not a change either.
+    // What the server added is not a change.
     let back = clinician
         .bundle(&fhir::transaction(&[&read.json()?]))
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     assert_eq!(etag(&back), json!("W/\"1\""));
     patient["gender"] = json!("other");
     let changed = clinician
         .bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?
+        .expect_status(200)?
         .json()?;
     assert_eq!(
         (status(&changed), etag(&changed)),
         (json!("200 OK"), json!("W/\"2\""))
     );
-    let read = clinician.get(&path).await?.expecting(200)?;
+    let read = clinician.get(&path).await?.expect_status(200)?;
     assert_eq!(read.header("etag"), "W/\"2\"");
-    assert_eq!(fhir::without_stamp(&read.json()?), patient);
+    assert_eq!(fhir::without_server_meta(&read.json()?), patient);
     Ok(())
 }
 
 #[tokio::test]
-async fn two_writers_of_one_resource_lose_nothing() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+async fn concurrent_writers_of_one_resource_lose_no_version() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let patient = fhir::patient();
     clinician
         .bundle(&fhir::transaction(&[&patient]))
         .await?
-        .expecting(200)?;
+        .expect_status(200)?;
     let base = fhir::observation(&patient);
     let written = |n: usize| {
         let mut observation = base.clone();
@@ -181,35 +184,31 @@ async fn two_writers_of_one_resource_lose_nothing() -> anyhow::Result<()> {
         let client = clinician.clone();
         async move { client.bundle(&fhir::transaction(&[&observation])).await }
     };
-    let answers = futures::future::join_all((0..8).map(written)).await;
+    let responses = futures::future::join_all((0..8).map(written)).await;
     let mut versions = Vec::new();
-    for answer in answers {
-        let answer = answer?;
-        match answer.status.as_u16() {
+    for response in responses {
+        let response = response?;
+        match response.status.as_u16() {
             200 => {
-                let etag = answer.json()?["entry"][0]["response"]["etag"].clone();
+                let etag = response.json()?["entry"][0]["response"]["etag"].clone();
                 versions.push(etag.as_str().context("an ETag")?.to_owned());
             }
             409 | 412 | 503 => {
-                answer.issues()?;
+                response.issues()?;
             }
-            other => panic!("{other}: {}", answer.text()),
+            other => panic!("{other}: {}", response.text()),
         }
     }
     let count = versions.len();
     assert!(count > 0);
     versions.sort();
     versions.dedup();
-    assert_eq!(
-        versions.len(),
-        count,
-        "two writers were told the same version"
-    );
+    assert_eq!(versions.len(), count, "two writers got the same version");
     let read = clinician
         .get(&format!("/fhir/{}", fhir::reference(&base)))
         .await?;
     assert_eq!(
-        read.expecting(200)?.header("etag"),
+        read.expect_status(200)?.header("etag"),
         format!("W/\"{count}\"")
     );
     Ok(())
@@ -217,7 +216,7 @@ async fn two_writers_of_one_resource_lose_nothing() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_record_number_belongs_to_one_patient() -> anyhow::Result<()> {
-    let running = Running::shared()?;
+    let running = RunningStack::shared()?;
     let clinician = running.clinician(Clinic::Riverside).await?;
     let number = fhir::random_record_number();
     let one = fhir::patient_of(fhir::random_id(), &number);
@@ -225,10 +224,10 @@ async fn a_record_number_belongs_to_one_patient() -> anyhow::Result<()> {
     clinician
         .bundle(&fhir::transaction(&[&one]))
         .await?
-        .expecting(200)?;
-    let answer = clinician.bundle(&fhir::transaction(&[&other])).await?;
-    assert_eq!(answer.status, 409, "{}", answer.text());
-    assert!(answer.places()?[0].starts_with("Bundle.entry[0]"));
-    assert!(!answer.text().contains(&number));
+        .expect_status(200)?;
+    let response = clinician.bundle(&fhir::transaction(&[&other])).await?;
+    assert_eq!(response.status, 409, "{}", response.text());
+    assert!(response.places()?[0].starts_with("Bundle.entry[0]"));
+    assert!(!response.text().contains(&number));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The scrubber: genuine rows that were put back, and an audit log that was altered, are found.
+//! The scrubber finds genuine rows that were reverted, and a tampered audit trail.
 
 use std::process::Output;
 
@@ -6,42 +6,42 @@ use anyhow::Context;
 use http::Method;
 use serde_json::Value;
 use stack::Home;
-use tests::Apart;
 use tests::Clinic;
+use tests::IsolatedStack;
 use tests::Role;
-use tests::Running;
+use tests::RunningStack;
 
 use super::attack::Change;
 use super::attack::Chart;
-use super::attack::Faults;
-use super::attack::Scene;
+use super::attack::Failures;
+use super::attack::Fixture;
 use super::attack::amended;
 use super::attack::hexed;
 use super::attack::put;
 
-/// Runs a pass of the scrubber to its end.
-async fn scrub(running: &Running) -> anyhow::Result<Output> {
+/// Runs the scrubber once.
+async fn scrub(running: &RunningStack) -> anyhow::Result<Output> {
     let home = Home::at(&running.status.home)?;
     let mut command = stack::command(&home, "app", &["scrub".into()])?;
     let output = tokio::task::spawn_blocking(move || command.output()).await?;
     output.context("app scrub does not run")
 }
 
-/// Asserts that a pass finds nothing.
-async fn finds_nothing(running: &Running) -> anyhow::Result<()> {
+/// Requires that the scrubber finds no tampering.
+async fn expect_nothing_found(running: &RunningStack) -> anyhow::Result<()> {
     let output = scrub(running).await?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    anyhow::ensure!(output.status.success(), "{said}");
-    anyhow::ensure!(said.contains("rows were compared"), "{said}");
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(output.status.success(), "{output_text}");
+    anyhow::ensure!(output_text.contains("rows were compared"), "{output_text}");
     Ok(())
 }
 
-/// Asserts that a pass reports tampering with these tables, and no other.
-async fn finds(running: &Running, tables: &[&str]) -> anyhow::Result<()> {
+/// Requires that the scrubber reports tampering with these tables, and with no other.
+async fn expect_found(running: &RunningStack, tables: &[&str]) -> anyhow::Result<()> {
     let output = scrub(running).await?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    anyhow::ensure!(!output.status.success(), "found nothing: {said}");
-    let lines = said
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(!output.status.success(), "found nothing: {output_text}");
+    let lines = output_text
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut reported: Vec<String> = lines
@@ -49,13 +49,13 @@ async fn finds(running: &Running, tables: &[&str]) -> anyhow::Result<()> {
         .map(|line| line["table"].as_str().unwrap_or_default().to_owned())
         .collect();
     reported.dedup();
-    anyhow::ensure!(reported == tables, "{reported:?}: {said}");
+    anyhow::ensure!(reported == tables, "{reported:?}: {output_text}");
     Ok(())
 }
 
-/// The change that puts a row back to what it is now: `columns` of the row of `table` that meets a condition.
-async fn as_it_is(
-    scene: &mut Scene,
+/// The statement that restores the current `columns` of the row of `table` that meets a condition.
+async fn restore_statement(
+    fixture: &mut Fixture,
     table: &str,
     columns: &[&str],
     condition: &str,
@@ -63,7 +63,7 @@ async fn as_it_is(
     let mut set = Vec::new();
     for column in columns {
         let sql = format!("SELECT COALESCE(HEX({column}), '') FROM {table} WHERE {condition}");
-        let value = String::from_utf8(scene.intruder.bytes(&sql, &[]).await?)?;
+        let value = String::from_utf8(fixture.attacker.bytes(&sql, &[]).await?)?;
         set.push(if value.is_empty() {
             format!("{column} = NULL")
         } else {
@@ -77,48 +77,48 @@ async fn as_it_is(
 }
 
 #[tokio::test]
-async fn rows_that_were_put_back_and_an_altered_log_are_found() -> anyhow::Result<()> {
-    let apart = Apart::up().await?;
-    let mut scene = Scene::on(apart.running()?).await?;
-    let client = scene.clinician.clone();
+async fn the_scrubber_finds_reverted_rows_and_a_tampered_audit_trail() -> anyhow::Result<()> {
+    let isolated = IsolatedStack::start().await?;
+    let mut fixture = Fixture::on(isolated.running()?).await?;
+    let client = fixture.clinician.clone();
     let chart = Chart::stored(&client).await?;
-    finds_nothing(&scene.running).await?;
+    expect_nothing_found(&fixture.running).await?;
     let mut replays = Vec::new();
 
-    // An owner, as it was before its chart grew.
+    // An owner as it was before its chart grew.
     let owner = format!(
         "owner_kind = 1 AND owner = {}",
         hexed(tests::fhir::id(&chart.patient))
     );
     let columns = ["heads", "mac_key", "mac"];
-    let before = as_it_is(&mut scene, "owners", &columns, &owner).await?;
+    let before = restore_statement(&mut fixture, "owners", &columns, &owner).await?;
     put(&client, &amended(&chart.observations[1]))
         .await?
-        .expecting(200)?;
-    let after = as_it_is(&mut scene, "owners", &columns, &owner).await?;
+        .expect_status(200)?;
+    let after = restore_statement(&mut fixture, "owners", &columns, &owner).await?;
     replays.push((&["owners"][..], Change::new(before, after)));
 
-    // A session that was ended.
-    let desk = scene
+    // A session that has ended.
+    let desk = fixture
         .running
-        .sign_in_afresh(Role::FrontDesk, Clinic::Riverside)
+        .sign_in_with_new_token(Role::FrontDesk, Clinic::Riverside)
         .await?;
     let sql = "SELECT HEX(id) FROM sessions ORDER BY authenticated_at DESC LIMIT 1";
-    let id = String::from_utf8(scene.intruder.bytes(sql, &[]).await?)?;
+    let id = String::from_utf8(fixture.attacker.bytes(sql, &[]).await?)?;
     let (session, columns) = (format!("id = X'{id}'"), ["ended_at", "mac_key", "mac"]);
-    let before = as_it_is(&mut scene, "sessions", &columns, &session).await?;
+    let before = restore_statement(&mut fixture, "sessions", &columns, &session).await?;
     let ended = desk.request(Method::DELETE, "/api/v1/tokens/current", "", "");
-    ended.await?.expecting(204)?;
-    // A time is no bytes: it is put right by SQL's own spelling.
+    ended.await?.expect_status(204)?;
+    // A time is not bytes: it is restored as a text.
     let sql = format!("SELECT CAST(ended_at AS CHAR) FROM sessions WHERE {session}");
-    let at = String::from_utf8(scene.intruder.bytes(&sql, &[]).await?)?;
-    let macs = as_it_is(&mut scene, "sessions", &columns[1..], &session).await?;
+    let at = String::from_utf8(fixture.attacker.bytes(&sql, &[]).await?)?;
+    let macs = restore_statement(&mut fixture, "sessions", &columns[1..], &session).await?;
     let after = macs.replace("SET ", &format!("SET ended_at = '{at}', "));
     replays.push((&["sessions"][..], Change::new(before, after)));
 
-    // The list of an event, and an event in the middle of its chain.
+    // The row list of an event, and an event in the middle of its chain.
     let sql = "SELECT HEX(event) FROM audit_rows WHERE table_tag = 10 ORDER BY sequence LIMIT 1";
-    let event = String::from_utf8(scene.intruder.bytes(sql, &[]).await?)?;
+    let event = String::from_utf8(fixture.attacker.bytes(sql, &[]).await?)?;
     let list = format!("event = X'{event}' AND table_tag = 10");
     let before = format!("UPDATE audit_rows SET digest = REVERSE(digest) WHERE {list}");
     // The row that the list names differs from it, too.
@@ -130,19 +130,19 @@ async fn rows_that_were_put_back_and_an_altered_log_are_found() -> anyhow::Resul
         )
     };
     let sql = format!("SELECT CAST(counter AS CHAR) FROM audit_events WHERE event = X'{event}'");
-    let counter = String::from_utf8(scene.intruder.bytes(&sql, &[]).await?)?;
+    let counter = String::from_utf8(fixture.attacker.bytes(&sql, &[]).await?)?;
     let far = "1000000";
     replays.push((
         &["audit_events"][..],
         Change::new(moved(&counter, far), moved(far, &counter)),
     ));
 
-    let mut faults = Faults::default();
+    let mut failures = Failures::default();
     for (index, (tables, replay)) in replays.iter().enumerate() {
-        let running = &scene.running;
-        let found = replay.during(&mut scene.intruder, finds(running, tables));
-        faults.note(format!("{index}: {tables:?}"), found.await);
+        let running = &fixture.running;
+        let found = replay.during(&mut fixture.attacker, expect_found(running, tables));
+        failures.note(format!("{index}: {tables:?}"), found.await);
     }
-    faults.note("afterwards", finds_nothing(&scene.running).await);
-    faults.none()
+    failures.note("afterwards", expect_nothing_found(&fixture.running).await);
+    failures.into_result()
 }

@@ -1,5 +1,5 @@
-//! Guessing and flooding: sign-ins of one client, or of many, while others work and sign in. The limits are those of
-//! production.
+//! Password guessing and sign-in floods, from one client or from many, while other clients work and
+//! sign in. Production limits apply.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -11,105 +11,114 @@ use http::Method;
 use serde_json::Value;
 use serde_json::json;
 use stack::Account;
-use https_client::HttpsClient;
-use tests::Answer;
-use tests::Apart;
 use tests::Client;
 use tests::Clinic;
+use tests::IsolatedStack;
 use tests::Load;
 use tests::Role;
-use tests::Running;
-use tests::audited;
+use tests::RunningStack;
+use tests::TestResponse;
+use tests::audit_trail;
 use tests::fhir;
 
-/// The client that attacks.
+/// The address of the attacking client.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Attempts for one account from one address that are hashed at once (`BY_ADDRESS` of the app).
+/// Attempts for one account from one address that are hashed at once (`LIMIT_BY_ADDRESS` of the app).
 const BY_ADDRESS: usize = 10;
-/// Attempts for one account from all unknown addresses that are hashed at once (`BY_UNKNOWN_ADDRESSES` of the app).
+/// Attempts for one account from all unknown addresses that are hashed at once (`LIMIT_BY_UNKNOWN_ADDRESSES` of the app).
 const BY_UNKNOWN_ADDRESSES: usize = 100;
 
-/// Asks for a token.
-async fn attempt(client: &Client, email: &str, password: &str) -> anyhow::Result<Answer> {
+/// Requests a token.
+async fn attempt(client: &Client, email: &str, password: &str) -> anyhow::Result<TestResponse> {
     let body = json!({"email": email, "password": password}).to_string();
     client
         .request(Method::POST, "/api/v1/tokens", "application/json", body)
         .await
 }
 
-/// Asks for a token, again when the queue for hashing was full.
-async fn attempt_in_turn(client: &Client, email: &str, password: &str) -> anyhow::Result<Answer> {
+/// Requests a token, again while the queue for password hashing is full.
+async fn attempt_until_hashed(
+    client: &Client,
+    email: &str,
+    password: &str,
+) -> anyhow::Result<TestResponse> {
     loop {
-        let answer = attempt(client, email, password).await?;
-        if answer.status != 503 {
-            return Ok(answer);
+        let response = attempt(client, email, password).await?;
+        if response.status != 503 {
+            return Ok(response);
         }
-        anyhow::ensure!(!answer.header("retry-after").is_empty(), "no Retry-After");
+        anyhow::ensure!(!response.header("retry-after").is_empty(), "no Retry-After");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Sends concurrent attempts with wrong passwords, and counts the statuses.
+/// Sends concurrent attempts with wrong passwords. Returns the responses by status.
 async fn guess(
     client: &Client,
     email: &str,
     times: usize,
-) -> anyhow::Result<BTreeMap<u16, Vec<Answer>>> {
+) -> anyhow::Result<BTreeMap<u16, Vec<TestResponse>>> {
     let guesses: Vec<String> = (0..times).map(|number| format!("guess {number}")).collect();
-    let answers = guesses
+    let responses = guesses
         .iter()
-        .map(|password| attempt_in_turn(client, email, password));
-    let mut by_status: BTreeMap<u16, Vec<Answer>> = BTreeMap::new();
-    for answer in try_join_all(answers).await? {
-        let status = answer.status.as_u16();
-        by_status.entry(status).or_default().push(answer);
+        .map(|password| attempt_until_hashed(client, email, password));
+    let mut by_status: BTreeMap<u16, Vec<TestResponse>> = BTreeMap::new();
+    for response in try_join_all(responses).await? {
+        let status = response.status.as_u16();
+        by_status.entry(status).or_default().push(response);
     }
     Ok(by_status)
 }
 
-fn counts(answers: &BTreeMap<u16, Vec<Answer>>) -> Vec<(u16, usize)> {
-    let count = |(status, answers): (&u16, &Vec<Answer>)| (*status, answers.len());
-    answers.iter().map(count).collect()
+fn counts(responses: &BTreeMap<u16, Vec<TestResponse>>) -> Vec<(u16, usize)> {
+    let count = |(status, responses): (&u16, &Vec<TestResponse>)| (*status, responses.len());
+    responses.iter().map(count).collect()
 }
 
-/// A problem's body without the request id.
-fn problem(answer: &Answer) -> anyhow::Result<Value> {
-    let mut body = answer.json()?;
+/// The body of a problem response without its request id.
+fn problem(response: &TestResponse) -> anyhow::Result<Value> {
+    let mut body = response.json()?;
     body["request_id"] = Value::Null;
     Ok(body)
 }
 
-/// The events of refused sign-ins that an organization's trail has of a person.
+/// The audit events of an account's refused sign-ins.
 async fn refused(officer: &Client, person: &Value) -> anyhow::Result<Vec<Value>> {
-    let mut events = audited::latest(officer).await?;
+    let mut events = audit_trail::latest_events(officer).await?;
     events.retain(|event| {
         event["action"] == "sign-in" && event["outcome"] == "refused" && event["person"] == *person
     });
     Ok(events)
 }
 
-/// Guesses from enough addresses to fill the limiter of unknown addresses; one address has used its share.
-async fn stop_unknown_addresses(running: &Running, account: &Account) -> anyhow::Result<()> {
+/// Guesses from enough addresses to reach the limit of unknown addresses; one address has used its
+/// share before.
+async fn stop_unknown_addresses(running: &RunningStack, account: &Account) -> anyhow::Result<()> {
     let (email, password) = (account.email.as_str(), account.password.as_str());
     for last in 10..19 {
-        let stranger = running.seen_from(Ipv4Addr::new(127, 0, 0, last))?.nobody();
-        let guessed = guess(&stranger, email, BY_ADDRESS).await?;
+        let unknown = running
+            .from_address(Ipv4Addr::new(127, 0, 0, last))?
+            .anonymous();
+        let guessed = guess(&unknown, email, BY_ADDRESS).await?;
         assert_eq!(counts(&guessed), [(401, BY_ADDRESS)], "{last}");
     }
     let hashed = BY_ADDRESS * 10;
     assert_eq!(hashed, BY_UNKNOWN_ADDRESSES);
     let mut refused_once = false;
     for last in 20..23 {
-        // One attempt may have been forgotten meanwhile: the first of these takes it.
-        let stranger = running.seen_from(Ipv4Addr::new(127, 0, 0, last))?.nobody();
-        let guessed = guess(&stranger, email, BY_ADDRESS).await?;
+        // One attempt may have expired meanwhile: the first of these guesses uses it.
+        let unknown = running
+            .from_address(Ipv4Addr::new(127, 0, 0, last))?
+            .anonymous();
+        let guessed = guess(&unknown, email, BY_ADDRESS).await?;
         assert!(
             guessed[&429].len() >= BY_ADDRESS / 2,
             "{:?}",
             counts(&guessed)
         );
         let late = Ipv4Addr::new(127, 0, 1, last);
-        let late = attempt_in_turn(&running.seen_from(late)?.nobody(), email, password).await?;
+        let late =
+            attempt_until_hashed(&running.from_address(late)?.anonymous(), email, password).await?;
         refused_once |= late.status == 429;
     }
     anyhow::ensure!(refused_once, "unknown addresses are not stopped together");
@@ -117,15 +126,15 @@ async fn stop_unknown_addresses(running: &Running, account: &Account) -> anyhow:
 }
 
 #[tokio::test]
-async fn a_flood_of_sign_ins_with_invented_addresses_keeps_no_other_client_from_reading_or_signing_in()
+async fn a_flood_of_sign_ins_with_unknown_addresses_stops_no_other_client_from_reading_or_signing_in()
 -> anyhow::Result<()> {
-    let apart = Apart::up().await?;
-    let victim = apart.running()?;
+    let isolated = IsolatedStack::start().await?;
+    let victim = isolated.running()?;
     let clinician = victim.clinician(Clinic::Riverside).await?;
     let patient = fhir::patient();
     let id = fhir::id(&patient);
     let bundle = fhir::transaction(&[&patient]);
-    clinician.bundle(&bundle).await?.expecting(200)?;
+    clinician.bundle(&bundle).await?.expect_status(200)?;
     let door = victim.status.client()?.with_source(ATTACKER);
     let flood = Load::start(
         door,
@@ -141,7 +150,7 @@ async fn a_flood_of_sign_ins_with_invented_addresses_keeps_no_other_client_from_
                 .unwrap()
         },
     );
-    // Every connection is there, and the queue is full.
+    // All connections are established, and the queue is full.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let until = Instant::now() + Duration::from_secs(6);
     let reading = async {
@@ -156,7 +165,7 @@ async fn a_flood_of_sign_ins_with_invented_addresses_keeps_no_other_client_from_
         let mut sign_ins = 0;
         while Instant::now() < until {
             victim
-                .sign_in_afresh(Role::FrontDesk, Clinic::Riverside)
+                .sign_in_with_new_token(Role::FrontDesk, Clinic::Riverside)
                 .await?;
             sign_ins += 1;
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -170,7 +179,7 @@ async fn a_flood_of_sign_ins_with_invented_addresses_keeps_no_other_client_from_
         let failures = flood.failures.iter();
         failures.filter(|(_, how)| how.contains(status)).count()
     };
-    // The flood was one: it got its turns of hashing, and was refused far more often.
+    // The flood was effective: some attempts were hashed, and far more were refused.
     assert!(ended("401") >= 10, "{:?}", flood.failures.first());
     assert!(
         ended("503") > 3 * ended("401"),
@@ -182,38 +191,40 @@ async fn a_flood_of_sign_ins_with_invented_addresses_keeps_no_other_client_from_
 }
 
 #[tokio::test]
-async fn guessing_at_one_account_is_stopped_before_it_is_hashed_and_locks_no_owner_out()
+async fn guessing_at_one_account_is_stopped_before_it_is_hashed_and_does_not_lock_out_its_owner()
 -> anyhow::Result<()> {
-    let mut apart = Apart::up().await?;
-    let home = apart.running()?;
+    let mut isolated = IsolatedStack::start().await?;
+    let home = isolated.running()?;
     let account = home.account(Role::Clinician, Clinic::Riverside)?;
     let (email, password) = (account.email.as_str(), account.password.as_str());
-    let attacker = home.seen_from(ATTACKER)?.nobody();
+    let attacker = home.from_address(ATTACKER)?.anonymous();
     home.clinician(Clinic::Riverside).await?;
 
-    // At once, of which no more than allowed are hashed; just so for an account that does not exist.
+    // Of concurrent guesses only the permitted number is hashed; the same holds for an account that
+    // does not exist.
     let expected = [(401, BY_ADDRESS), (429, 40 - BY_ADDRESS)];
     let real = guess(&attacker, email, 40).await?;
     let invented = guess(&attacker, "nobody@example.org", 40).await?;
     assert_eq!(counts(&real), expected);
     assert_eq!(counts(&invented), expected);
-    for (answers, of_invented) in real.values().zip(invented.values()) {
-        assert_eq!(problem(&answers[0])?, problem(&of_invented[0])?);
+    for (responses, of_invented) in real.values().zip(invented.values()) {
+        assert_eq!(problem(&responses[0])?, problem(&of_invented[0])?);
     }
     for throttled in &real[&429] {
         let seconds: u64 = throttled.header("retry-after").parse()?;
         assert!((1..=301).contains(&seconds), "{seconds}");
     }
-    // Not even the right password helps the guesser; it helps the owner, where known and where not.
+    // The right password does not help the attacker; it does help the owner, from known and from
+    // new addresses.
     assert_eq!(attempt(&attacker, email, password).await?.status, 429);
-    let elsewhere = home.seen_from(Ipv4Addr::new(127, 0, 0, 3))?;
+    let elsewhere = home.from_address(Ipv4Addr::new(127, 0, 0, 3))?;
     for place in [&home, &elsewhere] {
         place
-            .sign_in_afresh(Role::Clinician, Clinic::Riverside)
+            .sign_in_with_new_token(Role::Clinician, Clinic::Riverside)
             .await?;
     }
 
-    // On record with the account: each hashed attempt, and the wait once.
+    // The audit trail has each hashed attempt of the account, and the throttling once.
     let officer = home
         .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
         .await?;
@@ -223,17 +234,19 @@ async fn guessing_at_one_account_is_stopped_before_it_is_hashed_and_locks_no_own
     assert!(person.is_string(), "{session}");
     assert_eq!(refused(&officer, person).await?.len(), BY_ADDRESS + 1);
 
-    // Unknown addresses are stopped together; where the owner has signed in before, this does not matter.
+    // Unknown addresses are throttled together; this does not affect addresses from which the owner
+    // has signed in before.
     stop_unknown_addresses(&home, account).await?;
     for place in [&home, &elsewhere] {
         place
-            .sign_in_afresh(Role::Clinician, Clinic::Riverside)
+            .sign_in_with_new_token(Role::Clinician, Clinic::Riverside)
             .await?;
     }
 
-    // A restart forgets nothing: the counters are in the database, and what was only counted is recorded at its end.
-    apart.stack.stop("app").await?;
-    apart.stack.start("app").await?;
+    // A restart resets nothing: the counters are in the database, and attempts that were only
+    // counted are audited at shutdown.
+    isolated.stack.stop("app").await?;
+    isolated.stack.start("app").await?;
     assert_eq!(attempt(&attacker, email, password).await?.status, 429);
     let events = refused(&officer, person).await?;
     let suppressed = |count: usize| events.iter().any(|event| event["suppressed"] == count);
@@ -242,15 +255,18 @@ async fn guessing_at_one_account_is_stopped_before_it_is_hashed_and_locks_no_own
 }
 
 #[tokio::test]
-async fn attempts_are_counted_by_all_instances_together_whatever_the_database_forgets()
+async fn attempts_are_counted_by_all_instances_together_even_if_the_database_loses_counters()
 -> anyhow::Result<()> {
-    let apart = Apart::up().await?;
-    let beside = apart.stack.start_beside(apart.stack.binaries()).await?;
-    let (one, other) = (apart.running()?, Running::of(beside.status())?);
+    let isolated = IsolatedStack::start().await?;
+    let beside = isolated
+        .stack
+        .start_second_instance(isolated.stack.binaries())
+        .await?;
+    let (one, other) = (isolated.running()?, RunningStack::of(beside.status())?);
     let account = one.account(Role::FrontDesk, Clinic::Riverside)?;
     let (email, password) = (account.email.as_str(), account.password.as_str());
-    let [here, there] = [&one, &other].map(|running| running.seen_from(ATTACKER));
-    let (here, there) = (here?.nobody(), there?.nobody());
+    let [here, there] = [&one, &other].map(|running| running.from_address(ATTACKER));
+    let (here, there) = (here?.anonymous(), there?.anonymous());
 
     assert_eq!(counts(&guess(&here, email, 6).await?), [(401, 6)]);
     assert_eq!(
@@ -259,9 +275,9 @@ async fn attempts_are_counted_by_all_instances_together_whatever_the_database_fo
     );
     assert_eq!(attempt(&here, email, password).await?.status, 429);
 
-    // A writer of the database who removes every counter: what each instance hashed by itself still counts.
-    let mut intruder = one.intruder().await?;
-    let removed = intruder
+    // An attacker deletes all counters: the attempts that each instance hashed itself still count.
+    let mut attacker = one.attacker().await?;
+    let removed = attacker
         .execute("DELETE FROM sign_in_attempts", &[])
         .await?;
     assert!(removed > 0);
@@ -269,15 +285,15 @@ async fn attempts_are_counted_by_all_instances_together_whatever_the_database_fo
         counts(&guess(&here, email, 9).await?),
         [(401, BY_ADDRESS - 6), (429, 9 + 6 - BY_ADDRESS)]
     );
-    intruder
+    attacker
         .execute("DELETE FROM sign_in_attempts", &[])
         .await?;
     assert_eq!(attempt(&here, email, password).await?.status, 429);
-    one.sign_in_afresh(Role::FrontDesk, Clinic::Riverside)
+    one.sign_in_with_new_token(Role::FrontDesk, Clinic::Riverside)
         .await?;
     assert_eq!(attempt(&there, email, "guess").await?.status, 401);
 
-    // No row names its account as the accounts' own rows do.
+    // No row identifies its account by a value of the accounts' own rows.
     for table in ["sign_in_attempts", "sign_in_addresses"] {
         let column = if table == "sign_in_attempts" {
             "limiter"
@@ -285,9 +301,9 @@ async fn attempts_are_counted_by_all_instances_together_whatever_the_database_fo
             "evidence"
         };
         let all = format!("SELECT COUNT(*) FROM {table}");
-        assert!(intruder.number(&all, &[]).await? > 0, "{table}");
+        assert!(attacker.number(&all, &[]).await? > 0, "{table}");
         let named = format!("{all} JOIN people ON email_token IN ({column})");
-        assert_eq!(intruder.number(&named, &[]).await?, 0, "{table}");
+        assert_eq!(attacker.number(&named, &[]).await?, 0, "{table}");
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! After the upgrade is finished: the next release writes what it alone understands, and this one stops.
+//! After `app finish`: the next release writes the new column, and this release stops.
 
 use tests::Role;
 use tests::fhir;
 
-use super::scene::Upgrade;
-use super::scene::put;
-use super::scene::renamed;
-use super::scene::until_readiness_is;
+use super::fixture::Upgrade;
+use super::fixture::put;
+use super::fixture::renamed;
+use super::fixture::until_readiness_is;
 
 #[tokio::test]
 async fn after_finish_the_new_column_is_written_and_the_older_release_stops() -> anyhow::Result<()>
@@ -14,14 +14,14 @@ async fn after_finish_the_new_column_is_written_and_the_older_release_stops() ->
     let mut upgrade = Upgrade::begun().await?;
     let [this, next] = upgrade.clients(Role::Clinician).await?;
     let patient = fhir::patient();
-    put(&this, &[&patient]).await?.expecting(200)?;
+    put(&this, &[&patient]).await?.expect_status(200)?;
     assert!(upgrade.finish_by_this().await?.contains("is 1 already"));
     assert!(upgrade.finish().await?.contains("raised from 1 to 2"));
     assert!(upgrade.finish().await?.contains("is 2 already"));
     assert!(upgrade.finish_by_this().await.is_err());
-    // The floor as it was made and as it was raised, each listed by the event of its transaction.
+    // The original and the raised floor are each listed by the audit event of their transaction.
     let listed = "SELECT COUNT(DISTINCT event, digest) FROM audit_rows WHERE table_tag = 13";
-    assert_eq!(upgrade.intruder.number(listed, &[]).await?, 2);
+    assert_eq!(upgrade.attacker.number(listed, &[]).await?, 2);
 
     let write = put(&this, &[&renamed(&patient, "Tardy")]).await?;
     assert_eq!(write.status, 503, "{}", write.text());
@@ -30,32 +30,33 @@ async fn after_finish_the_new_column_is_written_and_the_older_release_stops() ->
     assert_eq!(read.status, 503, "{}", read.text());
     assert!(upgrade.refusals()? > 0);
     assert_eq!(
-        fhir::without_stamp(&next.read("Patient", fhir::id(&patient)).await?),
+        fhir::without_server_meta(&next.read("Patient", fhir::id(&patient)).await?),
         patient
     );
 
-    // With the first write the next release reads the raised floor; from the second on it relies on it.
+    // On its first write the next release reads the raised floor; from the second one on it relies
+    // on it.
     let patient = renamed(&patient, "Prompt");
-    put(&next, &[&patient]).await?.expecting(200)?;
+    put(&next, &[&patient]).await?.expect_status(200)?;
     let patient = renamed(&patient, "Prompter");
-    put(&next, &[&patient]).await?.expecting(200)?;
+    put(&next, &[&patient]).await?.expect_status(200)?;
     assert_eq!(upgrade.notes().await?, 1);
-    next.page("/patients").await?.expecting(200)?;
+    next.page("/patients").await?.expect_status(200)?;
 
     let null = "UPDATE demographics SET next_release_note = NULL WHERE patient = ?";
     let id = fhir::id(&patient);
-    assert_eq!(upgrade.intruder.execute(null, &[id.as_bytes()]).await?, 1);
+    assert_eq!(upgrade.attacker.execute(null, &[id.as_bytes()]).await?, 1);
     let page = next.page("/patients").await?;
-    upgrade.next.refused(&page, &["demographics"]).await
+    upgrade.next.expect_refused(&page, &["demographics"]).await
 }
 
 #[tokio::test]
-async fn an_older_release_that_is_started_after_finish_is_never_ready() -> anyhow::Result<()> {
+async fn an_older_release_that_starts_after_finish_is_never_ready() -> anyhow::Result<()> {
     let mut upgrade = Upgrade::begun().await?;
     upgrade.finish().await?;
-    upgrade.apart.stack.stop("app").await?;
+    upgrade.isolated.stack.stop("app").await?;
     let before = upgrade.refusals()?;
-    upgrade.apart.stack.start("app").await?;
+    upgrade.isolated.stack.start("app").await?;
     upgrade.until_refused_after(before).await?;
     until_readiness_is(&upgrade.this, 503).await?;
     until_readiness_is(&upgrade.next, 200).await

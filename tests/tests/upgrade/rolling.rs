@@ -1,15 +1,15 @@
-//! Before the upgrade is finished: both releases read and write everything.
+//! Before `app finish`: both releases read and write all records.
 
 use serde_json::json;
 use tests::Role;
 use tests::fhir;
 
-use super::scene::Upgrade;
-use super::scene::put;
-use super::scene::renamed;
+use super::fixture::Upgrade;
+use super::fixture::put;
+use super::fixture::renamed;
 
 #[tokio::test]
-async fn two_releases_write_and_read_the_same_patients_in_turn_and_nothing_is_refused()
+async fn two_releases_alternately_write_and_read_the_same_patients_without_a_refusal()
 -> anyhow::Result<()> {
     let mut upgrade = Upgrade::begun().await?;
     let clients = upgrade.clients(Role::Clinician).await?;
@@ -18,27 +18,27 @@ async fn two_releases_write_and_read_the_same_patients_in_turn_and_nothing_is_re
         let observation = fhir::observation(&patient);
         put(&clients[first], &[&patient, &observation])
             .await?
-            .expecting(200)?;
+            .expect_status(200)?;
         for (turn, writer) in [second, first, second].into_iter().enumerate() {
             let id = fhir::id(&patient);
             for client in &clients {
                 let stored = client.read("Patient", id).await?;
-                assert_eq!(fhir::without_stamp(&stored), patient);
+                assert_eq!(fhir::without_server_meta(&stored), patient);
                 client
                     .page(&format!("/patients/{id}"))
                     .await?
-                    .expecting(200)?;
+                    .expect_status(200)?;
             }
             patient = renamed(&patient, &format!("Turn{turn}"));
             let note = fhir::observation(&patient);
             put(&clients[writer], &[&patient, &note])
                 .await?
-                .expecting(200)?;
+                .expect_status(200)?;
         }
     }
     for client in &clients {
         assert_eq!(client.found(&[("family", "Testperson")]).await?.len(), 2);
-        let list = client.page("/patients").await?.expecting(200)?;
+        let list = client.page("/patients").await?.expect_status(200)?;
         assert!(list.text().contains("Turn2"), "{}", list.text());
     }
     assert_eq!(upgrade.notes().await?, 0);
@@ -46,18 +46,20 @@ async fn two_releases_write_and_read_the_same_patients_in_turn_and_nothing_is_re
 }
 
 #[tokio::test]
-async fn an_audit_action_of_the_next_release_is_shown_as_unknown_by_this_one() -> anyhow::Result<()>
-{
+async fn an_audit_action_of_the_next_release_is_unknown_to_this_one() -> anyhow::Result<()> {
     let upgrade = Upgrade::begun().await?;
     let [_, next] = upgrade.clients(Role::Clinician).await?;
     next.found(&[("family", "Testperson")]).await?;
     let [this, next] = upgrade.clients(Role::PrivacyOfficer).await?;
-    let page = this.page("/audit").await?.expecting(200)?;
+    let page = this.page("/audit").await?.expect_status(200)?;
     assert!(page.text().contains("Unknown (of a later release)"));
-    let page = next.page("/audit").await?.expecting(200)?;
+    let page = next.page("/audit").await?.expect_status(200)?;
     assert!(page.text().contains("Next release") && !page.text().contains("Unknown"));
     for (client, action) in [(this, "unknown"), (next, "next-release")] {
-        let events = client.get("/api/v1/audit/events").await?.expecting(200)?;
+        let events = client
+            .get("/api/v1/audit/events")
+            .await?
+            .expect_status(200)?;
         let events = events.json()?;
         let events = events["events"].as_array().cloned().unwrap_or_default();
         assert!(events.iter().any(|event| event["action"] == json!(action)));

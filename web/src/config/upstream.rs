@@ -41,7 +41,7 @@ impl UpstreamConfig {
             name: name.0,
             identity: variables.required(
                 "WEB_UPSTREAM_IDENTITY",
-                "the endpoints' SPIFFE id, like spiffe://stack.internal/app",
+                "the endpoints' SPIFFE id, like spiffe://example.internal/app",
             )?,
             files: MutualFiles {
                 identity: IdentityFiles {

@@ -54,7 +54,8 @@ impl Certificates {
             reason = "a handshake compares with the system clock"
         )]
         let now = time::OffsetDateTime::now_utc();
-        dev_ca::development(&Settings::new(dir.path(), now)).unwrap();
+        dev_ca::development(&Settings::new(dir.path(), now).in_trust_domain("example.internal"))
+            .unwrap();
         Self(dir)
     }
 
@@ -97,7 +98,7 @@ pub(super) struct FakeApp {
 impl FakeApp {
     /// Starts an app with the certificate `name`; the correct one is `internal/app`.
     pub(super) async fn start(certificates: &Certificates, name: &str) -> Self {
-        let client = "spiffe://stack.internal/web".parse().unwrap();
+        let client = "spiffe://example.internal/web".parse().unwrap();
         let tls = MutualServer::reloading(certificates.mutual(name), client).unwrap();
         let (tcp, address) = bind().await;
         let app = Self {
@@ -158,7 +159,7 @@ pub(super) fn mutual_client(certificates: &Certificates) -> MutualClient {
     MutualClient::reloading(
         certificates.mutual("internal/web"),
         "app.internal".try_into().unwrap(),
-        "spiffe://stack.internal/app".parse().unwrap(),
+        "spiffe://example.internal/app".parse().unwrap(),
     )
     .unwrap()
 }

@@ -30,7 +30,10 @@ impl TestListener {
             reason = "a handshake compares with the system clock"
         )]
         let now = ::time::OffsetDateTime::now_utc();
-        dev_ca::development(&dev_ca::Settings::new(dir.path(), now)).unwrap();
+        dev_ca::development(
+            &dev_ca::Settings::new(dir.path(), now).in_trust_domain("example.internal"),
+        )
+        .unwrap();
         let identity = IdentityFiles {
             certificate: dir.path().join("public/web.pem"),
             key: dir.path().join("public/web.key"),

@@ -1,3 +1,5 @@
+//! Callers from consistent and inconsistent claims.
+
 use super::*;
 use crate::testing::caller;
 use crate::testing::person;
@@ -18,14 +20,14 @@ fn changed(change: Change) -> Result<Caller, CallerError> {
 }
 
 #[test]
-fn rows_that_agree_make_a_caller() {
+fn consistent_rows_are_a_caller() {
     let caller = changed(|session, _| session.role = Some("clinician".to_owned())).unwrap();
     assert_eq!(caller.role(), Role::Clinician);
     assert_eq!(caller.session(), session(caller.organization()).id);
 }
 
 #[test]
-fn rows_that_disagree_make_no_caller() {
+fn inconsistent_rows_are_refused() {
     let changes: [(CallerError, Change); 6] = [
         (CallerError::OtherOrganization, |session, _| {
             session.organization = OrganizationId::random();
@@ -56,7 +58,7 @@ fn a_caller_prints_neither_address_nor_credential() {
 }
 
 #[test]
-fn care_is_given_only_to_patients_of_the_care_team() {
+fn a_caller_cares_only_for_patients_whose_care_team_includes_it() {
     let patient = PatientId::random();
     let caller = caller(Role::Clinician);
     assert!(!caller.cares_for(patient));

@@ -1,3 +1,5 @@
+//! Disclosures and their events.
+
 use super::*;
 use crate::DataClass;
 use crate::Denial;

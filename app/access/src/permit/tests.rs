@@ -1,3 +1,5 @@
+//! Decisions of permits about subjects and records.
+
 use audit::Assurance;
 use audit::Outcome;
 
@@ -19,7 +21,7 @@ fn clinical(caller: &Caller) -> Subject {
 }
 
 #[tokio::test]
-async fn a_permit_carries_its_caller_and_its_subject() {
+async fn a_permit_has_its_caller_and_its_subject() {
     let trail = MemoryTrail::default();
     let caller = caller(Role::Clinician);
     let subject = clinical(&caller).patient(PatientId::random());
@@ -85,7 +87,7 @@ async fn a_patient_reaches_the_own_chart_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_open_patient_is_decided_again_for_each_record() {
+async fn a_subject_without_a_patient_is_decided_again_for_each_record() {
     let trail = MemoryTrail::default();
     let caller = caller(Role::Patient);
     let open = clinical(&caller);
@@ -133,7 +135,7 @@ async fn a_list_admits_records_that_may_be_read_one_by_one() {
 }
 
 #[tokio::test]
-async fn an_account_is_the_own_one() {
+async fn a_caller_reaches_the_own_account_only() {
     let trail = MemoryTrail::default();
     let caller = caller(Role::Auditor);
     let account = subject(&caller, DataClass::Account);
@@ -144,7 +146,7 @@ async fn an_account_is_the_own_one() {
 }
 
 #[tokio::test]
-async fn operations_on_keys_need_two_factors() {
+async fn operations_on_keys_require_two_factors() {
     let trail = MemoryTrail::default();
     let weak = caller(Role::SecurityAdmin);
     let refused = permit(&trail, &weak, Write, subject(&weak, DataClass::Keys)).await;
@@ -161,7 +163,7 @@ async fn operations_on_keys_need_two_factors() {
 }
 
 #[tokio::test]
-async fn a_request_is_admitted_if_the_caller_may_do_anything_with_its_content() {
+async fn a_request_is_admitted_if_the_caller_may_access_any_of_its_contents() {
     for (role, is_admitted) in [
         (Role::Clinician, true),
         (Role::FrontDesk, true),

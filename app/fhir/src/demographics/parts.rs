@@ -14,13 +14,13 @@ use super::texts;
 pub struct PatientName {
     /// Family name.
     pub family: Option<Zeroizing<String>>,
-    /// Given names, each alone.
+    /// Given names.
     pub given: Vec<Zeroizing<String>>,
-    /// What stands before: titles.
+    /// Prefixes: titles.
     pub prefix: Vec<Zeroizing<String>>,
-    /// What stands after.
+    /// Suffixes.
     pub suffix: Vec<Zeroizing<String>>,
-    /// The whole name as a text.
+    /// The whole name as one text.
     pub text: Option<Zeroizing<String>>,
 }
 
@@ -32,21 +32,21 @@ pub struct PatientIdentifier {
     pub value: Zeroizing<String>,
     /// The codes of its type: `MR`, `SS`, `PPN` and others.
     pub type_codes: Vec<Zeroizing<String>>,
-    /// No longer in use.
+    /// Whether its use is `old`.
     pub old: bool,
 }
 
-/// A phone number, an e-mail address or the like.
+/// A contact point of a patient: a phone number, an e-mail address or another.
 pub struct PatientContact {
-    /// What it is.
+    /// The kind of contact.
     pub system: ContactSystem,
     /// The value.
     pub value: Zeroizing<String>,
-    /// No longer in use.
+    /// Whether its use is `old`.
     pub old: bool,
 }
 
-/// What a contact is (`contact-point-system`).
+/// The kind of a contact (`contact-point-system`), reduced to what searches distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContactSystem {
     /// A voice telephone.
@@ -55,7 +55,7 @@ pub enum ContactSystem {
     Email,
     /// Fax, SMS or pager.
     OtherNumber,
-    /// A URL, anything else, or not said.
+    /// A URL, another system, or none.
     Other,
 }
 
@@ -85,7 +85,7 @@ impl PatientIdentifier {
         })
     }
 
-    /// Whether it is a social security number.
+    /// Whether the identifier is a social security number.
     #[must_use]
     pub fn is_social_security_number(&self) -> bool {
         match &self.system {
@@ -94,8 +94,8 @@ impl PatientIdentifier {
         }
     }
 
-    /// A value as it is compared with this identifier's: of a social security number the letters
-    /// and digits, otherwise without outer white space; ASCII letters capital.
+    /// A value in the form in which it is compared with this identifier's: letters and digits only for
+    /// a social security number, otherwise without outer white space; ASCII letters in upper case.
     #[must_use]
     pub fn normalized(&self, value: &str) -> Zeroizing<String> {
         let mut plain = Zeroizing::new(String::with_capacity(value.len()));
@@ -126,8 +126,8 @@ impl PatientContact {
 }
 
 impl ContactSystem {
-    /// A value as it is compared: of a number the digits, otherwise without outer white space; ASCII
-    /// letters small.
+    /// A value in the form in which it is compared: digits only for a number, otherwise without outer
+    /// white space; ASCII letters in lower case.
     #[must_use]
     pub fn normalized(self, value: &str) -> Zeroizing<String> {
         let mut plain = Zeroizing::new(String::with_capacity(value.len()));

@@ -1,11 +1,11 @@
-//! The issues of one input: listed up to a limit, and counted beyond it.
+//! The issues of one request: listed up to a limit, then counted.
 
 use super::Issue;
 use super::IssueCode;
 use crate::limits::MAX_ISSUES;
 
-/// Issues of one input: the first [`MAX_ISSUES`], and the number of the others. An outcome so does not grow with what
-/// was sent.
+/// Issues of one request: the first [`MAX_ISSUES`], and the number of the others, so that the size of an outcome does
+/// not depend on the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Issues {
     listed: Vec<Issue>,
@@ -13,7 +13,7 @@ pub struct Issues {
 }
 
 impl Issues {
-    /// Adds an issue, which is made only if it is listed.
+    /// Adds an issue; `issue` is called only if it will be listed.
     pub fn add(&mut self, issue: impl FnOnce() -> Issue) {
         if self.listed.len() < MAX_ISSUES {
             self.listed.push(issue());
@@ -22,7 +22,7 @@ impl Issues {
         }
     }
 
-    /// Adds the issues of another part of the same input.
+    /// Adds the issues of another part of the request.
     pub fn append(&mut self, other: Self) {
         for issue in other.listed {
             self.add(|| issue);
@@ -30,13 +30,13 @@ impl Issues {
         self.unlisted = self.unlisted.saturating_add(other.unlisted);
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no issues.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.listed.is_empty()
     }
 
-    /// The issues that are listed.
+    /// The listed issues.
     #[must_use]
     pub fn listed(&self) -> &[Issue] {
         &self.listed
@@ -48,12 +48,12 @@ impl Issues {
         self.listed.into_iter().next()
     }
 
-    /// The listed issues, to be changed.
+    /// The listed issues, mutable.
     pub(super) fn listed_mut(&mut self) -> &mut [Issue] {
         &mut self.listed
     }
 
-    /// The issue that stands for those that are not listed.
+    /// An issue with the number of those that are not listed.
     pub(super) fn remainder(&self) -> Option<Issue> {
         let why = || format!("and {} more issues, which are not listed", self.unlisted);
         (self.unlisted > 0).then(|| Issue::new(IssueCode::TooLong, why()))

@@ -1,4 +1,4 @@
-//! The title and the detail of each resource type of resource.
+//! The detail, and some titles, of the one-line summaries of resources, by resource type.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ pub(super) fn patient(json: &Value) -> String {
     code(json, "gender").unwrap_or_default()
 }
 
-/// The detail of a resource that has nothing better: its `type`.
+/// The detail of types without specific elements: the `type`.
 pub(super) fn of_type(json: &Value) -> String {
     join_semicolons([concepts(json, "type")])
 }
@@ -26,7 +26,7 @@ fn field(json: &Value, name: &str) -> Option<String> {
     json.get(name).and_then(concept)
 }
 
-/// A list of `CodeableConcept`.
+/// An array of `CodeableConcept`.
 fn concepts(json: &Value, name: &str) -> Option<String> {
     join_commas(items(json, name).filter_map(concept))
 }
@@ -113,7 +113,7 @@ pub(super) fn report(json: &Value) -> String {
 }
 
 pub(super) fn care_plan_title(json: &Value) -> Option<String> {
-    // US Core's first category says only that it is a plan: it has no words.
+    // US Core's first category has no display: it only marks the resource as a plan.
     let categories = items(json, "category").filter_map(|it| {
         let display = |it: &Value| it.get("display").and_then(|_| coding(it));
         text(it, "text").or_else(|| items(it, "coding").find_map(display))
@@ -132,6 +132,7 @@ pub(super) fn practitioner(json: &Value) -> String {
     )])
 }
 
-fn unless(word: Option<String>, usual: &str) -> Option<String> {
-    word.filter(|word| !word.eq_ignore_ascii_case(usual))
+/// The text, unless it is the usual one, which a summary omits.
+fn unless(text: Option<String>, usual: &str) -> Option<String> {
+    text.filter(|text| !text.eq_ignore_ascii_case(usual))
 }

@@ -1,5 +1,5 @@
 //! The table of resource types. A new type is one entry here; `definitions/extract_definitions.py`
-//! reads the names and adds HL7's definition of it.
+//! reads the names and adds HL7's definitions.
 
 use super::Colour;
 use super::Definition;
@@ -16,11 +16,11 @@ macro_rules! resource_types {
         }
 
         impl ResourceType {
-            /// Every supported type: patients, their charts in the order of a chart's filters, then
-            /// what belongs to the organization.
+            /// All supported types: Patient, the types of a chart in the order of its filters, then the
+            /// types of the directory.
             pub const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$name),*];
 
-            /// The name as FHIR writes it.
+            /// The FHIR name.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -50,7 +50,7 @@ resource_types! {
         plural: "Patients",
         colour: Colour::None,
     };
-    /// A visit, a stay or a call.
+    /// A visit, an inpatient stay or a call.
     Encounter => Definition {
         owner: Owner::Patient(&["subject"]),
         title: Title::Elements(&["type", "class"]),
@@ -104,7 +104,7 @@ resource_types! {
         plural: "Observations",
         colour: Colour::Finding,
     };
-    /// Something done to the patient.
+    /// A procedure that was performed on the patient.
     Procedure => Definition {
         owner: Owner::Patient(&["subject"]),
         title: Title::Elements(&["code"]),
@@ -113,7 +113,7 @@ resource_types! {
         plural: "Procedures",
         colour: Colour::Event,
     };
-    /// A report over several findings.
+    /// A report on several findings.
     DiagnosticReport => Definition {
         owner: Owner::Patient(&["subject"]),
         title: Title::Elements(&["code"]),
@@ -122,10 +122,10 @@ resource_types! {
         plural: "Reports",
         colour: Colour::Finding,
     };
-    /// What is planned for the patient.
+    /// A plan of care for the patient.
     CarePlan => Definition {
         owner: Owner::Patient(&["subject"]),
-        title: Title::Of(details::care_plan_title),
+        title: Title::Computed(details::care_plan_title),
         detail: details::care_plan,
         dates: &["period", "created"],
         plural: "Care plans",

@@ -1,15 +1,15 @@
-//! Conditions on dates: R4 3.1.1.4.7, with spans on both sides.
+//! Conditions on dates (R4 3.1.1.4.7); search value and stored date are spans.
 
 use crate::DateSpan;
 
-/// How a date is compared with the value of a search (R4 3.1.1.4.5).
+/// A prefix: how a stored date is compared with the search value (R4 3.1.1.4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatePrefix {
     /// `eq`: the value contains the stored date.
     Equal,
-    /// `ne`: it does not.
+    /// `ne`: the value does not contain the stored date.
     NotEqual,
-    /// `gt`: the stored date reaches beyond the value.
+    /// `gt`: the stored date ends after the value.
     Greater,
     /// `lt`: the stored date begins before the value.
     Less,
@@ -31,7 +31,7 @@ pub struct DateQuery {
 }
 
 impl DateQuery {
-    /// Reads `[prefix]YYYY[-MM[-DD]]`; `ap` (approximately) is not supported.
+    /// Parses `[prefix]YYYY[-MM[-DD]]`; `ap` (approximately) is not supported.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let prefixed = text.split_at_checked(2).and_then(|(prefix, date)| {
             let prefix = match prefix {
@@ -47,24 +47,25 @@ impl DateQuery {
             };
             Some((prefix, date))
         });
+        // Without a known prefix the whole text must be a date.
         let (prefix, date) = prefixed.unwrap_or((DatePrefix::Equal, text));
         let span = DateSpan::parse(date)?;
         Some(Self { prefix, span })
     }
 
-    /// How the value is compared.
+    /// The prefix.
     #[must_use]
     pub const fn prefix(self) -> DatePrefix {
         self.prefix
     }
 
-    /// The days that the value means.
+    /// The days of the search value.
     #[must_use]
     pub const fn span(self) -> DateSpan {
         self.span
     }
 
-    /// Whether a stored date matches; the stored date is a span too.
+    /// Whether a stored date matches.
     #[must_use]
     pub fn matches(self, stored: DateSpan) -> bool {
         let contained = self.span.contains(stored);
@@ -94,8 +95,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_compared_as_the_standard_says() {
-        // A year, a month of it, a day of that.
+    fn spans_are_compared_as_r4_defines() {
+        // A year, one of its months, one of the month's days.
         let stored = ["1933", "1933-05", "1933-05-17"].map(|text| DateSpan::parse(text).unwrap());
         for (query, expected) in [
             ("1933", [true, true, true]),

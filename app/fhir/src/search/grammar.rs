@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-/// A value has an escape that R4 does not have, or an empty alternative.
+/// The error for a value with an escape that R4 does not define, or an empty alternative.
 pub(super) struct Malformed;
 
-/// Splits at every separator that is not escaped; the parts keep their escapes.
+/// Splits at separators that are not escaped; the parts keep their escapes.
 pub(super) fn split(value: &str, separator: char) -> Result<Vec<&str>, Malformed> {
     let mut parts = Vec::new();
     let mut begin = 0_usize;
@@ -25,7 +25,7 @@ pub(super) fn split(value: &str, separator: char) -> Result<Vec<&str>, Malformed
     Ok(parts)
 }
 
-/// The alternatives of a value, still escaped; none is empty.
+/// The alternatives of a value, with their escapes; none is empty.
 pub(super) fn alternatives(value: &str) -> Result<Vec<&str>, Malformed> {
     let parts = split(value, ',')?;
     if parts.iter().any(|part| part.trim().is_empty()) {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_is_or_unless_it_is_escaped() {
+    fn a_comma_separates_unless_it_is_escaped() {
         assert_eq!(read("a,b").unwrap(), ["a", "b"]);
         assert_eq!(read(r"a\,b,c\\,d\|\$").unwrap(), ["a,b", r"c\", "d|$"]);
         for malformed in ["", ",", "a,", ",a", "a,,b", r"a\", r"a\b", r"\"] {

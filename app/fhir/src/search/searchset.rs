@@ -1,4 +1,4 @@
-//! The Bundle that is the response to a search.
+//! The searchset: the Bundle of a search response.
 
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ use crate::VersionMeta;
 use crate::bundle::EntryJson;
 use crate::bundle::bundle_of;
 
-/// A patient of a searchset. `origin` is the public address, `https://host`.
+/// The entry of a matching resource. `origin` is the public address, `https://host`.
 #[must_use]
 pub fn searchset_entry(origin: &str, resource: Resource, meta: VersionMeta) -> EntryJson {
     let id = resource.id().unwrap_or_default();
@@ -23,19 +23,19 @@ pub fn searchset_entry(origin: &str, resource: Resource, meta: VersionMeta) -> E
         let resource = resource.with_meta(meta).into_value();
         entry.shift_insert(1, "resource".to_owned(), resource);
     }
-    EntryJson::of(entry)
+    EntryJson::new(entry)
 }
 
-/// The Bundle that is the response to a search: the patients of this page, and how many match in all. A page that is
-/// cut has fewer patients than were requested, and says so.
+/// The Bundle of a search response: the matches of this page, and the total number of matches. A page that
+/// `is_cut` has fewer matches than requested, and an outcome that says so.
 ///
-/// `origin` is the public address, `https://host`. The link to itself does not repeat what was
-/// searched for.
+/// `origin` is the public address, `https://host`. The `self` link omits the search parameters, because they
+/// are PHI.
 #[must_use]
 pub fn searchset(
     origin: &str,
     total: usize,
-    mut found: Vec<EntryJson>,
+    mut entries: Vec<EntryJson>,
     is_cut: bool,
 ) -> Zeroizing<Vec<u8>> {
     if is_cut {
@@ -43,12 +43,12 @@ pub fn searchset(
             severity: Severity::Warning,
             ..Issue::new(
                 IssueCode::TooCostly,
-                "the page ends where the response would be too long: add a parameter to find the \
-                 patients that are missing",
+                "the page was truncated, because the response would be too long: add a parameter \
+                 to narrow the search",
             )
         };
         let outcome = OperationOutcome::new(Status::ContentTooLarge, issue).to_json();
-        found.push(EntryJson::of(
+        entries.push(EntryJson::new(
             json!({ "resource": outcome, "search": { "mode": "outcome" } }),
         ));
     }
@@ -56,7 +56,7 @@ pub fn searchset(
     let head = json!({
         "resourceType": "Bundle", "type": "searchset", "total": total, "link": link
     });
-    bundle_of(&head, found)
+    bundle_of(&head, entries)
 }
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
     fn patient() -> EntryJson {
         let id = "c757873d-ec9a-4326-a141-556f43239520";
         let json = format!(r#"{{"resourceType":"Patient","id":"{id}"}}"#);
-        let patient = Resource::parse(json.as_bytes()).expect("sound");
+        let patient = Resource::parse(json.as_bytes()).expect("valid");
         let meta = VersionMeta {
             version: 3,
             last_updated: datetime!(2026-11-23 15:00 UTC),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_searchset_carries_each_match_and_the_total() {
+    fn a_searchset_contains_each_match_and_the_total() {
         let bundle = read(&searchset(ORIGIN, 9, vec![patient(), patient()], false));
         assert_eq!(
             (&bundle["type"], &bundle["total"]),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_cut_says_so() {
+    fn a_truncated_page_has_a_warning() {
         let bundle = read(&searchset(ORIGIN, 9, vec![patient()], true));
         let entry = &bundle["entry"][1];
         assert_eq!(entry["search"]["mode"], "outcome");

@@ -1,4 +1,4 @@
-//! Searches of names: R4 3.1.1.4.8.
+//! Conditions on names (R4 3.1.1.4.8).
 
 use zeroize::Zeroizing;
 
@@ -9,36 +9,36 @@ use crate::FoldedName;
 use crate::PatientName;
 use crate::fold_name;
 
-/// How a text is compared.
+/// The comparison of a text, selected by the parameter's modifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextMatch {
     /// The folded text, or a word of it, begins with the value (the default).
     Begins,
     /// `:contains`: the folded text contains the value.
     Contains,
-    /// `:exact`: the same text, also in case and accents.
+    /// `:exact`: the text equals the value, including case and accents.
     Exact,
 }
 
-/// A condition on a text: any of several values.
+/// A condition on a text: one of several values must match.
 pub struct TextQuery {
     how: TextMatch,
     /// Folded, unless the match is exact.
     any_of: Vec<Zeroizing<String>>,
 }
 
-/// A text of a patient, prepared for searches; wiped when dropped.
+/// A text of a patient, prepared for searches. Zeroized on drop.
 pub struct SearchableText {
     original: Zeroizing<String>,
     folded: FoldedName,
 }
 
-/// A name of a patient, prepared for searches; wiped when dropped.
+/// A name of a patient, prepared for searches. Zeroized on drop.
 #[derive(Default)]
 pub struct SearchableName {
     family: Option<SearchableText>,
     given: Vec<SearchableText>,
-    /// Prefixes, suffixes and the whole text: found by `name` alone.
+    /// Prefixes, suffixes and the whole text: only `name` searches them.
     other: Vec<SearchableText>,
 }
 
@@ -65,7 +65,7 @@ impl TextQuery {
         Ok(Self { how, any_of })
     }
 
-    /// How it is compared.
+    /// The comparison.
     #[must_use]
     pub const fn how(&self) -> TextMatch {
         self.how
@@ -101,7 +101,7 @@ impl SearchableText {
         }
     }
 
-    /// The text as it is compared and sorted.
+    /// The folded text, for comparison and sorting.
     #[must_use]
     pub fn folded(&self) -> &str {
         self.folded.text()
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_matches_any_word_whatever_its_case_accents_and_punctuation() {
+    fn a_prefix_matches_any_word_ignoring_case_accents_and_punctuation() {
         for value in [
             "munoz",
             "GAR",
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn contains_and_exact_are_what_they_say() {
+    fn contains_matches_within_words_and_exact_is_case_sensitive() {
         assert!(matches("Muñoz", "OZ", TextMatch::Contains));
         assert!(matches("Muñoz", "Muñoz", TextMatch::Exact));
         assert!(!matches("Muñoz", "Munoz", TextMatch::Exact));
     }
 
     #[test]
-    fn punctuation_alone_is_no_search() {
+    fn punctuation_alone_is_malformed() {
         assert!(TextQuery::parse("--", TextMatch::Begins).is_err());
         assert!(TextQuery::parse("a,'", TextMatch::Contains).is_err());
     }

@@ -1,4 +1,4 @@
-//! Searches of identifiers and contacts: R4 3.1.1.4.10.
+//! Conditions on identifiers and contact points (R4 3.1.1.4.10).
 
 use zeroize::Zeroizing;
 
@@ -10,34 +10,34 @@ use crate::ContactSystem;
 use crate::PatientContact;
 use crate::PatientIdentifier;
 
-/// The system of an identifier that is searched for.
+/// The system in a condition on identifiers.
 pub enum SystemQuery {
-    /// `value`: of any system or none.
+    /// `value`: any system or none.
     Any,
-    /// `|value`: of no system.
+    /// `|value`: no system.
     None,
     /// `system|value` or `system|`.
     Is(Zeroizing<String>),
 }
 
-/// An identifier that is searched for.
+/// A condition on an identifier.
 pub struct IdentifierQuery {
-    /// Its system.
+    /// The system.
     pub system: SystemQuery,
-    /// Its value; `None` for `system|`: any value of that system.
+    /// The value; `None` for `system|`: any value of the system.
     pub value: Option<Zeroizing<String>>,
 }
 
-/// A contact that is searched for.
+/// A condition on a contact point.
 pub struct ContactQuery {
-    /// `None` for `telecom`: of any system.
+    /// The system; `None` for `telecom`: any system.
     pub system: Option<ContactSystem>,
-    /// Its value.
+    /// The value.
     pub value: Zeroizing<String>,
 }
 
 impl IdentifierQuery {
-    /// Reads the alternatives of a value.
+    /// Parses the alternatives of a value.
     pub(super) fn parse(value: &str) -> Result<Vec<Self>, Malformed> {
         alternatives(value)?
             .into_iter()
@@ -72,23 +72,24 @@ impl IdentifierQuery {
         let same_system = match &self.system {
             SystemQuery::Any => true,
             SystemQuery::None => system.is_none(),
-            SystemQuery::Is(wanted) => system == Some(wanted.as_str()),
+            SystemQuery::Is(searched) => system == Some(searched.as_str()),
         };
         same_system
-            && self.value.as_ref().is_none_or(|wanted| {
-                let wanted = identifier.normalized(wanted);
-                !wanted.is_empty() && wanted == identifier.normalized(&identifier.value)
+            && self.value.as_ref().is_none_or(|value| {
+                let value = identifier.normalized(value);
+                !value.is_empty() && value == identifier.normalized(&identifier.value)
             })
     }
 }
 
 impl ContactQuery {
-    /// Reads the alternatives of a value.
+    /// Parses the alternatives of a value.
     pub(super) fn parse(
         value: &str,
         system: Option<ContactSystem>,
     ) -> Result<Vec<Self>, Malformed> {
         let one = |part: &str| {
+            // Contact points have no system that is a URI, so a token with a bar cannot match.
             if split(part, '|')?.len() > 1 {
                 return Err(Malformed);
             }
@@ -101,10 +102,10 @@ impl ContactQuery {
     /// Whether a contact matches.
     #[must_use]
     pub fn matches(&self, contact: &PatientContact) -> bool {
-        let wanted = contact.system.normalized(&self.value);
+        let value = contact.system.normalized(&self.value);
         self.system.is_none_or(|system| system == contact.system)
-            && !wanted.is_empty()
-            && wanted == contact.system.normalized(&contact.value)
+            && !value.is_empty()
+            && value == contact.system.normalized(&contact.value)
     }
 }
 
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_counts_as_the_bar_says() {
+    fn the_system_is_compared_unless_the_token_has_no_bar() {
         let of_north = identifier("http://north.example", "B-1");
         let of_none = identifier("", "F-1");
         for (token, north, none) in [
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_read_and_malformed_tokens_refused() {
+    fn escapes_are_decoded_and_malformed_tokens_refused() {
         assert_eq!(
             found(
                 r"http://p.example|A\|B",
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn contacts_are_compared_as_what_they_are() {
+    fn contacts_are_compared_by_the_rule_of_their_system() {
         let contact = |system, value: &str| PatientContact {
             system,
             value: Zeroizing::new(value.to_owned()),

@@ -1,35 +1,34 @@
-//! What a document costs in memory once it is parsed, estimated before it is.
+//! An estimate of the memory that a parsed document uses, made before parsing.
 
 use crate::limits::MAX_DEPTH;
 
-/// An object: its table, and the place of its first three members, in bytes.
+/// An object with its table and the slots of its first three members, in bytes.
 const OBJECT: usize = 390;
-/// A member beyond the third: 104 bytes, in a list that doubles when it is full.
+/// A member after the third, in bytes: 104, in a list that doubles when it is full.
 const MEMBER: usize = 260;
-/// The name of a member, in bytes. Its text is counted by itself.
+/// The name of a member, in bytes, without its text.
 const NAME: usize = 32;
-/// An array: the place of its first four items, in bytes.
+/// An array with the slots of its first four items, in bytes.
 const ARRAY: usize = 304;
-/// An item beyond the fourth: 72 bytes, in a list that doubles when it is full.
+/// An item after the fourth, in bytes: 72, in a list that doubles when it is full.
 const ITEM: usize = 144;
-/// A string, or a number, which keeps its digits: the smallest block of the allocator, in bytes. Its text is counted
-/// by itself.
+/// A string, or a number, which keeps its digits, without its text: the smallest block of the allocator, in bytes.
 const TEXT: usize = 32;
 
-/// An object or array that is open.
+/// An object or array whose end has not been read.
 #[derive(Clone, Copy, Default)]
 struct Container {
-    /// Members or items that cost nothing more, because their place is counted already.
+    /// Further members or items whose slots are counted already.
     spare: usize,
-    /// The cost of each one beyond those.
+    /// The cost of each further one, in bytes.
     each: usize,
 }
 
-/// The memory that a document takes while it is parsed, in bytes: an upper bound for JSON, found by one pass that
-/// allocates nothing. What is no JSON is refused before it costs as much.
+/// The memory that parsing a document uses, in bytes: an upper bound, computed in one pass without allocation.
+/// Malformed JSON uses less, because its parse ends early.
 ///
-/// A resource that people write costs 10 to 12 times its bytes; `{"a":1},…` 70 times, `[1],…` 110 times. The constants
-/// are those of `serde_json`'s `Value` with `preserve_order` and `arbitrary_precision`.
+/// Typical resources use 10 to 12 times their length; `{"a":1},…` 70 times, `[1],…` 110 times. The constants are those
+/// of `serde_json`'s `Value` with `preserve_order` and `arbitrary_precision`.
 #[must_use]
 pub fn parsed_bytes(json: &[u8]) -> usize {
     let mut cost = json.len();
@@ -42,11 +41,12 @@ pub fn parsed_bytes(json: &[u8]) -> usize {
         let more = match byte {
             b'{' | b'[' => {
                 depth = depth.saturating_add(1);
+                // The commas before the second and third member, or the second to fourth item, cost nothing.
                 let (whole, spare, each) = match byte {
                     b'{' => (OBJECT, 2, MEMBER),
                     _ => (ARRAY, 3, ITEM),
                 };
-                // The parser refuses deeper documents where it gets to that place.
+                // The parser refuses a deeper document here, so the rest costs nothing.
                 let Some(container) = open.get_mut(depth) else {
                     return cost;
                 };
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_in_strings_costs_its_bytes_alone() {
+    fn the_text_of_strings_costs_its_bytes_only() {
         let text = r#""{[:,1\"{{{{""#;
         assert_eq!(parsed_bytes(text.as_bytes()), text.len() + TEXT);
         let numbers = br#"{"a":[12,-3.5e+7]}"#;
@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_cost_more_than_the_place_of_their_first_items() {
+    fn items_after_the_first_four_cost_more() {
         let (few, many) = ("[1,1,1,1]", "[1,1,1,1,1,1]");
         let more = parsed_bytes(many.as_bytes()) - parsed_bytes(few.as_bytes());
         assert_eq!(more, 2 * (ITEM + TEXT + 2));
     }
 
     #[test]
-    fn a_small_body_that_becomes_a_large_tree_is_known_before_it_is_parsed() {
+    fn a_small_body_that_becomes_a_large_tree_is_recognized_before_parsing() {
         let objects = format!("[{}{{}}]", r#"{"a":1},"#.repeat(100_000));
         assert!(parsed_bytes(objects.as_bytes()) > 60 * objects.len());
         let deep = "[".repeat(1_000_000);

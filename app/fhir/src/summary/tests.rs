@@ -1,10 +1,12 @@
+//! Summaries of each resource type.
+
 use serde_json::json;
 use time::macros::datetime;
 
 use super::*;
 
 fn of(resource: &Value) -> (String, String, String) {
-    let resource = Resource::parse(resource.to_string().as_bytes()).expect("sound");
+    let resource = Resource::parse(resource.to_string().as_bytes()).expect("valid");
     let summary = Summary::of(&resource);
     let date = summary.date.clone().unwrap_or_default();
     (summary.title.clone(), summary.detail.clone(), date)
@@ -45,7 +47,7 @@ fn an_observation_shows_its_value_with_its_unit() {
 }
 
 #[test]
-fn a_long_text_is_cut_between_letters() {
+fn a_long_text_is_truncated_between_characters() {
     let long = "é".repeat(1_000);
     let (title, detail, _) = of(&json!({
         "resourceType": "Observation", "status": "final", "code": {"text": format!("x{long}")},
@@ -72,7 +74,7 @@ fn a_number_keeps_the_decimals_that_an_instrument_can_have() {
 }
 
 #[test]
-fn every_sort_of_value_has_words() {
+fn every_type_of_value_has_a_display_text() {
     let cases = [
         (
             "valueCodeableConcept",
@@ -99,16 +101,16 @@ fn every_sort_of_value_has_words() {
             "<5 mg",
         ),
     ];
-    for (name, value, words) in cases {
+    for (name, value, expected) in cases {
         let mut observation =
             json!({"resourceType": "Observation", "status": "final", "code": coded("x")});
         observation[name] = value;
-        assert_eq!(of(&observation).1, words, "{name}");
+        assert_eq!(of(&observation).1, expected, "{name}");
     }
 }
 
 #[test]
-fn problems_and_allergies_show_how_they_stand() {
+fn problems_and_allergies_show_their_status() {
     let condition = of(&json!({
         "resourceType": "Condition", "subject": patient(), "code": coded("Asthma (disorder)"),
         "clinicalStatus": coded("Active"), "verificationStatus": coded("Confirmed"),
@@ -127,7 +129,7 @@ fn problems_and_allergies_show_how_they_stand() {
 }
 
 #[test]
-fn a_prescription_shows_how_it_is_taken() {
+fn a_prescription_shows_its_dosage() {
     let request = of(&json!({
         "resourceType": "MedicationRequest", "status": "active", "intent": "order",
         "subject": patient(), "medicationCodeableConcept": coded("Amoxicillin 500 MG"),
@@ -148,7 +150,7 @@ fn a_prescription_shows_how_it_is_taken() {
 }
 
 #[test]
-fn what_was_done_and_planned_is_shown() {
+fn events_and_plans_are_summarized() {
     let encounter = of(&json!({
         "resourceType": "Encounter", "status": "finished", "subject": patient(),
         "class": {"code": "AMB", "display": "ambulatory"}, "type": [coded("General examination")],
@@ -186,7 +188,7 @@ fn what_was_done_and_planned_is_shown() {
 }
 
 #[test]
-fn a_resource_without_words_is_called_by_its_kind() {
+fn a_resource_without_a_display_text_is_named_by_its_type() {
     let procedure =
         of(&json!({"resourceType": "Procedure", "status": "completed", "subject": patient()}));
     assert_eq!(procedure, line("Procedure", "completed", ""));
@@ -194,10 +196,10 @@ fn a_resource_without_words_is_called_by_its_kind() {
 
 #[test]
 fn dates_sort_as_points_in_time() {
-    assert_eq!(moment("2020"), Some(datetime!(2020-01-01 0:00 UTC)));
+    assert_eq!(start_time("2020"), Some(datetime!(2020-01-01 0:00 UTC)));
     assert_eq!(
-        moment("2020-03-10T18:54:00+02:00"),
+        start_time("2020-03-10T18:54:00+02:00"),
         Some(datetime!(2020-03-10 18:54 +2))
     );
-    assert_eq!(moment("soon"), None);
+    assert_eq!(start_time("soon"), None);
 }

@@ -1,3 +1,5 @@
+//! Tests of row and message MACs.
+
 use phi_types::ColumnEncoder;
 use phi_types::Table;
 use phi_types::tables;

@@ -31,25 +31,25 @@ use super::ServiceError;
 use crate::secret::SecretKey;
 use phi_types::provider;
 
-/// The KMS endpoint and the ids of the keys to use. Credentials are those of the SDK's standard chain.
+/// The KMS endpoint and the ids of its keys. Credentials are those of the SDK's standard chain.
 #[derive(Clone, Debug)]
 pub struct AwsKmsSettings {
-    /// The region, unless it is the environment's.
+    /// The region; `None` for that of the environment.
     pub region: Option<String>,
-    /// An endpoint instead of the region's own. `https://` only.
+    /// An `https://` endpoint instead of the region's own.
     pub endpoint: Option<String>,
-    /// The only certificate authorities to trust, as PEM, if not the system's.
+    /// The only certificate authorities to trust, as PEM; `None` for the system's.
     pub certificate_authority: Option<Vec<u8>>,
     /// The symmetric key that wraps branch keys: its id or ARN, which is stored beside each wrapped key. Not an
     /// alias, which can be pointed at another key.
     pub root: String,
-    /// Former roots, which still unwrap.
+    /// Former root keys, which still unwrap.
     pub former_roots: Vec<String>,
     /// The `HMAC_256` key.
     pub mac_key: String,
 }
 
-/// The settings are not usable.
+/// The settings cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AwsKmsError {
     /// The endpoint is not `https://`.
@@ -63,7 +63,7 @@ pub enum AwsKmsError {
     CertificateAuthority,
 }
 
-/// AWS KMS, through its SDK.
+/// AWS KMS, used through its SDK.
 #[derive(Debug)]
 pub struct AwsKms {
     client: Client,
@@ -73,11 +73,11 @@ pub struct AwsKms {
 }
 
 impl AwsKms {
-    /// Sets up the client; nothing is sent yet.
+    /// Makes the client. No request is sent.
     ///
     /// # Errors
     ///
-    /// [`AwsKmsError`] if a setting is not usable.
+    /// [`AwsKmsError`] if a setting cannot be used.
     pub async fn connect(settings: AwsKmsSettings) -> Result<Self, AwsKmsError> {
         if settings
             .endpoint
@@ -95,7 +95,7 @@ impl AwsKms {
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(tls)
             .build_https();
-        // Short, so that an outage is reported before the client's own deadline.
+        // Short, so that an outage is reported before the deadline of the request that needs the key.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(2))
@@ -146,8 +146,8 @@ impl AwsKms {
         wrapped: &RootWrapped,
         context: &BranchContext,
     ) -> Result<SecretKey, ServiceError> {
-        // The name is the database's: a key of another account, whose owner knows the plaintext, must not pass
-        // for a root of this service.
+        // The name is read from the database: it must not select a key of another account, whose owner could have
+        // chosen the plaintext.
         let is_configured = wrapped.root == self.root || self.former_roots.contains(&wrapped.root);
         if wrapped.provider != provider::AWS_KMS || !is_configured {
             return Err(ServiceError::Denied);
@@ -173,7 +173,7 @@ impl AwsKms {
     }
 }
 
-/// Opaque ids: AWS writes them into `CloudTrail`.
+/// The encryption context of a branch key. Opaque ids only: AWS writes it into `CloudTrail`.
 fn encryption_context(context: &BranchContext) -> HashMap<String, String> {
     [
         ("organization", context.organization.to_string()),
@@ -185,7 +185,7 @@ fn encryption_context(context: &BranchContext) -> HashMap<String, String> {
     .into()
 }
 
-/// What a failed call means. AWS's own code is logged and not passed on.
+/// The [`ServiceError`] of a failed call. AWS's own code is logged and not passed on.
 fn failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> ServiceError {
     let code = error.code();
     tracing::warn!(code, kind = kind(error), "key service call failed");
@@ -218,7 +218,7 @@ fn kind<E>(error: &SdkError<E>) -> &'static str {
     }
 }
 
-/// The TLS context that trusts the given authorities alone, or the system's.
+/// The TLS context that trusts only the given authorities, or without any the system's.
 fn tls(authority: Option<&[u8]>) -> Result<TlsContext, AwsKmsError> {
     let store = match authority {
         Some(pem) if is_certificate(pem) => TrustStore::empty().with_pem_certificate(pem),
@@ -229,7 +229,7 @@ fn tls(authority: Option<&[u8]>) -> Result<TlsContext, AwsKmsError> {
     context.ok().ok_or(AwsKmsError::CertificateAuthority)
 }
 
-/// Whether this has the form of a PEM certificate. The SDK panics on one that does not parse.
+/// Whether the bytes have the form of a PEM certificate. Checked here because the SDK panics on others.
 fn is_certificate(pem: &[u8]) -> bool {
     let text = std::str::from_utf8(pem).unwrap_or_default();
     let Some((_, rest)) = text.split_once("-----BEGIN CERTIFICATE-----") else {

@@ -25,16 +25,16 @@ use crate::wrap;
 use phi_types::KeyId;
 use phi_types::provider;
 
-/// The name of the file's format, which stands in the file.
+/// The value of the file's member `format`. Permanent.
 const FORMAT: &str = "phi-development-keyring/1";
 
 /// Root keys and a MAC key in a JSON file of mode 0600.
 ///
-/// Limit: a reader of the file and the database can open everything. It replaces a key service on a developer's
-/// machine and must not hold keys of real patients.
+/// Limit: a reader of the file and the database can open everything. The file is for a developer's machine and must
+/// never hold keys of real patients.
 #[derive(Debug)]
 pub struct DevelopmentKeyring {
-    /// The first one wraps; all of them unwrap.
+    /// The root keys: the first one wraps, all of them unwrap.
     roots: Vec<(KeyId, SecretKey)>,
     mac: SecretKey,
 }
@@ -45,14 +45,16 @@ pub enum KeyringFileError {
     /// The file cannot be read or written.
     #[error("the keyring file cannot be read or written")]
     Io(#[from] io::Error),
-    /// A file exists; keys are never overwritten.
-    #[error("the keyring file exists already")]
+    /// The file exists. Keys are never overwritten.
+    #[error("the keyring file already exists")]
     Exists,
-    /// Its mode gives access to other users than its owner.
-    #[error("the keyring file can be read by others than its owner (mode {0:04o}): chmod 600 it")]
+    /// The file's mode gives rights to users other than its owner.
+    #[error(
+        "other users than its owner have rights to the keyring file (mode {0:04o}): chmod 600 it"
+    )]
     Exposed(u32),
     /// The file is not a keyring.
-    #[error("the file is no development keyring")]
+    #[error("the file is not a development keyring")]
     Malformed,
 }
 
@@ -73,7 +75,7 @@ struct RootEntry {
 }
 
 impl DevelopmentKeyring {
-    /// Makes a new keyring and writes it to `path`, where there must be no file.
+    /// Makes a new keyring and writes it to `path`. The file must not exist.
     ///
     /// # Errors
     ///
@@ -89,8 +91,8 @@ impl DevelopmentKeyring {
             .mode(0o600)
             .open(path)
             .map_err(|error| {
-                let there = error.kind() == io::ErrorKind::AlreadyExists;
-                if there {
+                let exists = error.kind() == io::ErrorKind::AlreadyExists;
+                if exists {
                     KeyringFileError::Exists
                 } else {
                     error.into()
@@ -113,7 +115,7 @@ impl DevelopmentKeyring {
         if mode & 0o077 != 0 {
             return Err(KeyringFileError::Exposed(mode));
         }
-        // Reserved whole, so that reading leaves no copies behind; a keyring is far smaller.
+        // Reserved at once, since a growing buffer leaves unwiped copies. A keyring is far smaller.
         let mut json = Zeroizing::new(String::with_capacity(64 << 10));
         file.read_to_string(&mut json)?;
         let file: KeyringFile = serde_json::from_str(&json)

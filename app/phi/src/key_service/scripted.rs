@@ -1,4 +1,4 @@
-//! A key service whose failures a test decides.
+//! A key service whose failures a test controls.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -27,7 +27,7 @@ impl Scripted {
         }
     }
 
-    /// Sets how every further call fails; `None` lets them succeed.
+    /// Sets the failure of every further call; with `None`, they succeed.
     pub(crate) fn fail(&self, failure: Option<ServiceError>) {
         *self.failure.lock().unwrap() = failure;
     }

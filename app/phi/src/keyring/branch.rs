@@ -1,4 +1,4 @@
-//! An organization's opened branch key, and everything that was opened with it.
+//! An organization's open branch key, and the keys that were opened under it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use phi_types::KeyId;
 use phi_types::OrganizationId;
 use phi_types::Owner;
 
-/// A branch key, opened.
+/// An open branch key.
 pub(super) struct Branch {
     pub(super) id: KeyId,
     pub(super) version: u32,
     pub(super) key: SecretKey,
 }
 
-/// The open keys of an organization. Every key below the branch key is in here, so that none outlives it.
+/// The open keys of an organization. It owns every key under the branch key, so that none outlives it.
 pub(super) struct OpenOrganization {
     pub(super) organization: OrganizationId,
     pub(super) branch: Arc<Branch>,
-    /// Branch keys of other versions that still wrap something.
+    /// Branch keys of other versions, under which older keys are still wrapped.
     pub(super) former_branches: SingleFlightCache<KeyId, Arc<Branch>>,
-    /// Scopes of the owners' current keys (`None`) and by key.
+    /// Scope keys: the owner's current one under `None`, any other under its id.
     pub(super) scopes: SingleFlightCache<(Owner, Option<KeyId>), Arc<ScopeKey>>,
     /// Index keys, by id.
     pub(super) indexes: SingleFlightCache<KeyId, Arc<IndexKey>>,
@@ -39,12 +39,12 @@ pub(super) struct OpenOrganization {
     /// Authorization keys that verify, by id.
     pub(super) authorizations: SingleFlightCache<KeyId, Arc<AuthorizationKey>>,
     opened: Instant,
-    life: Duration,
+    lifetime: Duration,
     used: AtomicBool,
 }
 
 impl OpenOrganization {
-    /// `opened` is when opening began, which is before the key service permitted it.
+    /// `opened` is the time at which opening began, that is, before the key service permitted it.
     pub(super) fn new(
         organization: OrganizationId,
         branch: Branch,
@@ -60,22 +60,22 @@ impl OpenOrganization {
             authorization: SingleFlightCache::new(1),
             authorizations: SingleFlightCache::new(64),
             opened,
-            life: settings.cache,
+            lifetime: settings.cache,
             used: AtomicBool::new(false),
         }
     }
 
-    /// When the branch key closes, and all else with it.
+    /// The time at which all keys close.
     pub(super) fn deadline(&self) -> Instant {
-        self.opened + self.life
+        self.opened + self.lifetime
     }
 
-    /// When the branch key is refreshed, if it is in use.
+    /// The time at which the branch key is refreshed, if it is in use.
     pub(super) fn refresh_at(&self) -> Instant {
-        self.opened + self.life * 4 / 5
+        self.opened + self.lifetime * 4 / 5
     }
 
-    /// Whether it may be used at `now`.
+    /// Whether the keys may be used at `now`.
     pub(super) fn is_open(&self, now: Instant) -> bool {
         now < self.deadline()
     }
@@ -85,7 +85,7 @@ impl OpenOrganization {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was used since it was opened.
+    /// Whether the keys were used since they were opened.
     pub(super) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }
@@ -119,10 +119,10 @@ mod tests {
             key: SecretKey::random(),
         };
         let opened = Instant::now();
-        let warm = OpenOrganization::new(OrganizationId::random(), branch, opened, &settings);
+        let open = OpenOrganization::new(OrganizationId::random(), branch, opened, &settings);
         let at = |seconds| opened + Duration::from_secs(seconds);
-        assert_eq!(warm.refresh_at(), at(80));
-        assert!(warm.is_open(at(99)));
-        assert!(!warm.is_open(at(100)));
+        assert_eq!(open.refresh_at(), at(80));
+        assert!(open.is_open(at(99)));
+        assert!(!open.is_open(at(100)));
     }
 }

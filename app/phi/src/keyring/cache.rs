@@ -24,8 +24,8 @@ pub(super) struct SingleFlightCache<K, V> {
 
 struct Slot<V> {
     value: Mutex<Option<V>>,
-    /// Locked while loading; contains the failure of the last load.
-    gate: tokio::sync::Mutex<Option<Failure>>,
+    /// Locked during a load; contains the failure of the last one.
+    loading: tokio::sync::Mutex<Option<Failure>>,
     used: AtomicU64,
 }
 
@@ -49,29 +49,30 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         key: K,
         load: impl AsyncFnOnce() -> Result<V, KeyError>,
     ) -> Result<V, KeyError> {
-        self.load_unless(key, |_| true, load).await
+        self.load_if_invalid(key, |_| true, load).await
     }
 
-    /// The value of `key`, loaded if it is absent or `good` no longer holds for it.
-    pub(super) async fn load_unless(
+    /// The value of `key`, loaded if it is absent or not valid.
+    pub(super) async fn load_if_invalid(
         &self,
         key: K,
-        good: impl Fn(&V) -> bool,
+        is_valid: impl Fn(&V) -> bool,
         load: impl AsyncFnOnce() -> Result<V, KeyError>,
     ) -> Result<V, KeyError> {
         let arrived = Instant::now();
         let slot = self.slot(&key);
-        if let Some(value) = slot.value().as_ref().filter(|value| good(value)) {
+        if let Some(value) = slot.value().as_ref().filter(|value| is_valid(value)) {
             return Ok(value.clone());
         }
-        let mut failure = slot.gate.lock().await;
-        if let Some(value) = slot.value().as_ref().filter(|value| good(value)) {
+        let mut failure = slot.loading.lock().await;
+        // Another caller may have loaded the value, or failed, during the wait for the lock.
+        if let Some(value) = slot.value().as_ref().filter(|value| is_valid(value)) {
             return Ok(value.clone());
         }
         if let Some(shared) = failure.as_ref().filter(|failure| failure.at > arrived) {
             return Err(shared.error.clone());
         }
-        // Boxed: most callers find the value, and their futures need no room for loading.
+        // Boxed, since most calls find the value: their futures need no memory for a load.
         match Box::pin(load()).await {
             Ok(value) => {
                 *slot.value() = Some(value.clone());
@@ -93,22 +94,22 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         self.slots().get(key)?.value().clone()
     }
 
-    /// Inserts a value that was loaded by other means.
+    /// Inserts a value that the caller has loaded.
     pub(super) fn insert(&self, key: &K, value: V) {
         *self.slot(key).value() = Some(value);
     }
 
-    /// Replaces the value of `key` if `meant` holds for it. Returns whether it was replaced.
-    pub(super) fn replace_if(&self, key: &K, meant: impl Fn(&V) -> bool, value: V) -> bool {
+    /// Replaces the value of `key` if it is `expected`. Returns whether it was replaced.
+    pub(super) fn replace_if(&self, key: &K, expected: impl Fn(&V) -> bool, value: V) -> bool {
         let Some(slot) = self.slots().get(key).map(Arc::clone) else {
             return false;
         };
-        let mut held = slot.value();
-        let replaced = held.as_ref().is_some_and(meant);
-        if replaced {
-            *held = Some(value);
+        let mut current = slot.value();
+        let is_expected = current.as_ref().is_some_and(expected);
+        if is_expected {
+            *current = Some(value);
         }
-        replaced
+        is_expected
     }
 
     /// Removes a value.
@@ -116,12 +117,12 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         self.slots().remove(key);
     }
 
-    /// Removes a value if `meant` holds for it.
-    pub(super) fn remove_if(&self, key: &K, meant: impl Fn(&V) -> bool) {
+    /// Removes the value of `key` if it is `expected`.
+    pub(super) fn remove_if(&self, key: &K, expected: impl Fn(&V) -> bool) {
         let mut slots = self.slots();
         if slots
             .get(key)
-            .is_some_and(|slot| slot.value().as_ref().is_some_and(meant))
+            .is_some_and(|slot| slot.value().as_ref().is_some_and(expected))
         {
             slots.remove(key);
         }
@@ -130,7 +131,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
     fn slot(&self, key: &K) -> Arc<Slot<V>> {
         let mut slots = self.slots();
         if !slots.contains_key(key) && slots.len() >= self.capacity {
-            self.make_room(&mut slots);
+            self.evict(&mut slots);
         }
         let slot = slots
             .entry(key.clone())
@@ -140,7 +141,8 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlightCache<K, V> {
         Arc::clone(slot)
     }
 
-    fn make_room(&self, slots: &mut HashMap<K, Arc<Slot<V>>>) {
+    /// Removes the least recently used eighth.
+    fn evict(&self, slots: &mut HashMap<K, Arc<Slot<V>>>) {
         let mut uses: Vec<_> = slots
             .values()
             .map(|slot| slot.used.load(Ordering::Relaxed))
@@ -159,7 +161,7 @@ impl<V> Slot<V> {
     fn new() -> Self {
         Self {
             value: Mutex::new(None),
-            gate: tokio::sync::Mutex::new(None),
+            loading: tokio::sync::Mutex::new(None),
             used: AtomicU64::new(0),
         }
     }

@@ -1,4 +1,4 @@
-//! Making keys. Nothing is stored here: the rows are inserted in the transaction that inserts their owner.
+//! Generation of keys. The caller stores the rows, in the transaction that inserts their owner.
 
 use std::sync::Arc;
 
@@ -32,9 +32,9 @@ pub struct NewOrganization {
     branch: Branch,
     /// The rows to insert: branch, authorization, index and scope key.
     pub rows: Vec<WrappedKey>,
-    /// Authenticates the organization's first rows.
+    /// The authorization key, for the organization's first rows.
     pub authorization: AuthorizationKey,
-    /// Seals what belongs to the organization itself.
+    /// The scope key of the organization itself.
     pub scope: Arc<ScopeKey>,
     /// The id of the index key.
     pub index: KeyId,
@@ -143,14 +143,14 @@ fn wrapped_key(
     Ok((key, row))
 }
 
-/// A row with its commitment and its MAC.
+/// The row with its commitment and its MAC.
 fn completed(key: &SecretKey, mut row: WrappedKey) -> WrappedKey {
     row.commitment = wrap::commitment(key, row.id);
     row.mac = wrap::row_mac(key, &row);
     row
 }
 
-/// A row without what wrapping gives.
+/// A row without the columns that wrapping sets.
 fn new_row(
     organization: OrganizationId,
     owner: Owner,

@@ -1,4 +1,4 @@
-//! Reading, checking and opening the rows of the `keys` table.
+//! The loader of keys: reads, checks and opens rows of the table `keys`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::scope::ScopeKey;
 use crate::secret::SecretKey;
 use crate::wrap;
 
-/// Loads keys from the store and opens them.
+/// The loader of keys, from the key store and through the key service.
 pub(super) struct KeyLoader<S> {
     pub(super) service: KeyService,
     pub(super) store: S,
@@ -39,7 +39,7 @@ pub(super) struct KeyLoader<S> {
 }
 
 impl<S: KeyStore> KeyLoader<S> {
-    /// The open keys of an organization, with its branch key opened if it is not.
+    /// The open keys of an organization. Opens its branch key if it is not open.
     pub(super) async fn organization(
         self: &Arc<Self>,
         organization: OrganizationId,
@@ -52,13 +52,13 @@ impl<S: KeyStore> KeyLoader<S> {
         };
         let open = self
             .organizations
-            .load_unless(organization, is_open, load)
+            .load_if_invalid(organization, is_open, load)
             .await?;
         open.touch();
         Ok(open)
     }
 
-    /// Replaces an open branch key by a refreshed one, unless the former was closed.
+    /// Replaces an organization's open keys by refreshed ones, unless they were closed meanwhile.
     pub(super) fn replace(
         self: &Arc<Self>,
         before: &Arc<OpenOrganization>,
@@ -75,7 +75,7 @@ impl<S: KeyStore> KeyLoader<S> {
         }
     }
 
-    /// Closes an open branch key, unless it was replaced.
+    /// Closes an organization's open keys, unless they were replaced meanwhile.
     pub(super) fn close(&self, open: &Arc<OpenOrganization>) {
         self.organizations
             .remove_if(&open.organization, |cached| Arc::ptr_eq(cached, open));
@@ -183,7 +183,7 @@ impl<S: KeyStore> KeyLoader<S> {
         verified(key.ok().ok_or(KeyError::Corrupt)?, row)
     }
 
-    /// The branch key that a row names: nearly always the current one.
+    /// The branch key that wraps the row's key: nearly always the current one.
     async fn branch_of(
         &self,
         open: &OpenOrganization,
@@ -230,7 +230,7 @@ impl<S: KeyStore> KeyLoader<S> {
         rows.into_iter().next().ok_or(KeyError::Missing)
     }
 
-    /// The rows of those keys that exist; never of another key.
+    /// The rows of those of the keys `ids` that exist. Any other row is [`KeyError::Corrupt`].
     pub(super) async fn by_ids(
         &self,
         organization: OrganizationId,
@@ -270,7 +270,7 @@ impl<S: KeyStore> KeyLoader<S> {
     }
 }
 
-/// Checks that a row is the requested one and may be opened.
+/// Checks that a row is the requested one and that its key may be opened.
 fn ensure_row(
     row: &WrappedKey,
     organization: OrganizationId,

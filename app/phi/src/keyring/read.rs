@@ -1,7 +1,7 @@
-//! The one way in which a stored row is verified and a sealed value is opened.
+//! Verification of stored rows and opening of sealed values: the only functions that do either.
 //!
-//! The caller passes what it requested: organization, owner, row and column. The key is found by the id that
-//! the row or the value names, current or former. A mismatch is reported as tampering, here and nowhere else.
+//! The caller passes what it requested: organization, owner, row and column. The key, current or former, is found by
+//! the id in the row or in the value's header. A mismatch is reported as tampering, here and nowhere else.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -27,18 +27,18 @@ use crate::plaintext::Plaintext;
 use crate::scope::ScopeKey;
 use crate::value::Phi;
 
-/// What a sealed value was requested as.
+/// The place from which a sealed value was requested: its associated data.
 #[derive(Clone, Copy, Debug)]
 pub struct Requested {
     /// The organization.
     pub organization: OrganizationId,
     /// The owner of the value.
     pub owner: Owner,
-    /// The row that contains it.
+    /// The row that contains the value.
     pub row: RowId,
 }
 
-/// Stored data is not what this stack wrote, or not what was requested.
+/// Evidence of tampering: stored data is not what this stack wrote, or not what was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("table {table}: {reason}")]
 pub struct Tampering {
@@ -49,7 +49,7 @@ pub struct Tampering {
 }
 
 impl Tampering {
-    /// Reports tampering: one log line with `security = true`, of opaque ids alone.
+    /// Reports tampering: one log line with `security = true` and opaque ids only.
     #[must_use]
     pub fn report(
         table: &'static str,
@@ -82,7 +82,7 @@ pub enum OpenError {
 
 const NO_HEADER: &str = "the value has no header";
 
-/// Opens a value under the key that its header names, or reports it.
+/// Opens a value under the key that its header names, or reports tampering.
 fn open_under<C>(
     requested: Requested,
     scope: Result<Arc<ScopeKey>, KeyError>,
@@ -111,7 +111,7 @@ fn tampered<C: Column>(requested: Requested, reason: &'static str) -> OpenError 
     Tampering::report(C::TABLE, reason, organization, Some(row.uuid())).into()
 }
 
-/// Reports a key that is needed and whose row does not match, and passes the outcome on.
+/// Reports [`KeyError::Corrupt`] as tampering, and returns the outcome unchanged.
 pub(super) fn reported<T>(
     organization: OrganizationId,
     outcome: Result<T, KeyError>,
@@ -160,8 +160,8 @@ impl<S: KeyStore> Keyring<S> {
     ///
     /// # Errors
     ///
-    /// [`OpenError::Tampered`] if it was sealed for another place or under a key that is not the owner's, or was
-    /// altered; [`KeyError::Destroyed`] if the key is gone.
+    /// [`OpenError::Tampered`] if the value was altered, sealed for another place, or sealed under a key that is not
+    /// the owner's; [`KeyError::Destroyed`] if its key was destroyed.
     pub async fn open<C>(
         &self,
         requested: Requested,
@@ -176,13 +176,13 @@ impl<S: KeyStore> Keyring<S> {
         open_under(requested, scope.await, sealed)
     }
 
-    /// Opens a sealed value whose key's row was read together with it, without keeping the key open: for passes over
-    /// all patients.
+    /// Opens a sealed value under a key whose row the caller has read, without caching the key: for passes over all
+    /// patients, which would evict the keys in use.
     ///
     /// # Errors
     ///
     /// As [`Keyring::open`]; also [`OpenError::Tampered`] if `key` is not the key that the value names.
-    pub async fn open_beside<C>(
+    pub async fn open_with_key<C>(
         &self,
         requested: Requested,
         sealed: &Sealed<C>,
@@ -204,7 +204,7 @@ impl<S: KeyStore> Keyring<S> {
         open_under(requested, scope, sealed)
     }
 
-    /// Opens the scope keys of many values by one query, so that opening the values needs none.
+    /// Opens and caches the scope keys of many values by one query, instead of one for each.
     ///
     /// # Errors
     ///
@@ -216,23 +216,23 @@ impl<S: KeyStore> Keyring<S> {
         wanted: impl IntoIterator<Item = (Owner, KeyId)>,
     ) -> Result<(), KeyError> {
         let open = self.0.organization(organization).await?;
-        let cold: HashMap<KeyId, Owner> = wanted
+        let missing: HashMap<KeyId, Owner> = wanted
             .into_iter()
             .filter(|(owner, id)| open.scopes.peek(&(*owner, Some(*id))).is_none())
             .map(|(owner, id)| (id, owner))
             .collect();
-        if cold.len() < 2 {
+        if missing.len() < 2 {
             return Ok(());
         }
-        let ids: Vec<KeyId> = cold.keys().copied().collect();
+        let ids: Vec<KeyId> = missing.keys().copied().collect();
         let rows = match self.0.by_ids(organization, &ids).await {
-            // Left to the opening of each value, which reads its own key and reports tampering.
+            // Not reported here: opening a value reads its own key and reports tampering with it.
             Err(KeyError::Corrupt) => return Ok(()),
             rows => rows?,
         };
         let mut seen = HashSet::new();
         for row in rows {
-            let Some(owner) = cold.get(&row.id).filter(|_| seen.insert(row.id)) else {
+            let Some(owner) = missing.get(&row.id).filter(|_| seen.insert(row.id)) else {
                 continue;
             };
             if let Ok(scope) = self.0.scope_of_row(&open, *owner, &row).await {

@@ -1,4 +1,4 @@
-//! Refreshing branch keys before their deadline, and closing them at it.
+//! The background task that refreshes a branch key before its deadline, or closes it at the deadline.
 
 use std::sync::Arc;
 use std::sync::Weak;
@@ -12,55 +12,55 @@ use super::KeyError;
 use super::branch::OpenOrganization;
 use super::open::KeyLoader;
 
-/// Spawns the task that refreshes one open branch key at 4/5 of its life if it was used, and closes it at the
-/// end of its life even if it is not used again.
-pub(super) fn spawn_refresh<S: KeyStore>(loader: &Arc<KeyLoader<S>>, warm: &Arc<OpenOrganization>) {
-    // Weak references, so that the task alone keeps no key open between steps.
-    let (loader, kept) = (Arc::downgrade(loader), Arc::downgrade(warm));
-    let (mut next, deadline) = (warm.refresh_at(), warm.deadline());
+/// Spawns the task of one open branch key: it refreshes the key after 4/5 of its lifetime if the key was used, and
+/// closes it at the deadline otherwise.
+pub(super) fn spawn_refresh<S: KeyStore>(loader: &Arc<KeyLoader<S>>, open: &Arc<OpenOrganization>) {
+    let (mut next, deadline) = (open.refresh_at(), open.deadline());
+    // Weak, so that the task does not keep a key open that was closed between its steps.
+    let (loader, open) = (Arc::downgrade(loader), Arc::downgrade(open));
     tokio::spawn(async move {
-        while let Next::At(at) = step(&loader, &kept, next).await {
+        while let Next::At(at) = step(&loader, &open, next).await {
             next = at.min(deadline);
         }
     });
 }
 
-/// What follows a step.
+/// The continuation of the task after a step.
 enum Next {
-    /// Another step, at this moment.
+    /// Another step, at this time.
     At(Instant),
-    /// Nothing: the key is closed or was replaced.
+    /// None: the key is closed or was replaced.
     Done,
 }
 
 async fn step<S: KeyStore>(
     loader: &Weak<KeyLoader<S>>,
-    warm: &Weak<OpenOrganization>,
+    open: &Weak<OpenOrganization>,
     at: Instant,
 ) -> Next {
     sleep_until(at.into()).await;
-    let (Some(loader), Some(warm)) = (loader.upgrade(), warm.upgrade()) else {
+    let (Some(loader), Some(open)) = (loader.upgrade(), open.upgrade()) else {
         return Next::Done;
     };
-    if !warm.is_open(Instant::now()) {
-        loader.close(&warm);
+    if !open.is_open(Instant::now()) {
+        loader.close(&open);
         return Next::Done;
     }
-    if !warm.was_used() {
-        return Next::At(warm.deadline());
+    if !open.was_used() {
+        return Next::At(open.deadline());
     }
-    let opening = loader.open_branch(warm.organization);
-    match timeout_at(warm.deadline().into(), opening).await {
-        Ok(Ok(fresh)) => loader.replace(&warm, fresh),
+    let opening = loader.open_branch(open.organization);
+    match timeout_at(open.deadline().into(), opening).await {
+        Ok(Ok(fresh)) => loader.replace(&open, fresh),
         Ok(Err(error @ KeyError::Unavailable { .. })) => {
-            tracing::warn!(organization = %warm.organization, %error, "branch key not refreshed");
+            tracing::warn!(organization = %open.organization, %error, "branch key not refreshed");
             return Next::At(Instant::now() + loader.settings.cache / 20);
         }
         Ok(Err(error)) => {
-            tracing::warn!(organization = %warm.organization, %error, "branch key closed");
-            loader.close(&warm);
+            tracing::warn!(organization = %open.organization, %error, "branch key closed");
+            loader.close(&open);
         }
-        Err(_) => loader.close(&warm),
+        Err(_) => loader.close(&open),
     }
     Next::Done
 }

@@ -1,3 +1,5 @@
+//! Tests of the keyring, with a key store in memory and a key service that fails on demand.
+
 mod lifetime;
 mod making;
 mod reading;
@@ -84,7 +86,7 @@ impl World {
 
     /// An instance of the app, with nothing open.
     fn keyring(&self) -> Keyring<Shared> {
-        self.keyring_for(KeyringSettings::LONGEST)
+        self.keyring_for(KeyringSettings::MAX_CACHE)
     }
 
     fn keyring_for(&self, cache: Duration) -> Keyring<Shared> {
@@ -153,7 +155,7 @@ impl World {
         });
     }
 
-    /// Where a value of `owner` is requested from.
+    /// The request of a value of `owner` in `row`.
     fn requested(&self, owner: Owner, row: RowId) -> Requested {
         Requested {
             organization: self.organization,
@@ -171,10 +173,11 @@ fn sealed(scope: &ScopeKey, row: RowId) -> Sealed<Family> {
     scope.seal::<Family>(row, &Some("Ada".to_owned())).unwrap()
 }
 
-async fn until(what: impl Fn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(20);
-    while !what() {
-        assert!(Instant::now() < patience, "the condition never held");
+/// Waits until the condition holds, for at most 20 seconds.
+async fn until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "the condition never held");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

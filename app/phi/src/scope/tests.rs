@@ -1,3 +1,5 @@
+//! Tests of sealed fields: a value opens only where it was sealed, and its length is a bucket's.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -18,7 +20,7 @@ fn owners() -> [Owner; 4] {
     ]
 }
 
-/// A scope with always the same key, so that only what is bound beside the key differs.
+/// A scope key with constant key bytes, so that only its associated data differs.
 fn scope(organization: OrganizationId, owner: Owner, id: KeyId) -> ScopeKey {
     ScopeKey::new(organization, owner, id, SecretKey::from_array(&[7; 32]))
 }

@@ -1,4 +1,4 @@
-//! AES-256-GCM (NIST SP 800-38D) with a 96-bit nonce and a 128-bit tag: the core of both suites.
+//! AES-256-GCM (NIST SP 800-38D) with a 96-bit nonce and a 128-bit tag, which both suites use.
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::AeadInOut;
@@ -7,7 +7,7 @@ use aes_gcm::aead::KeyInit;
 use super::AeadError;
 use super::TAG;
 
-/// Encrypts `text` in place and returns the tag. It fails only beyond GCM's own 64 GiB.
+/// Encrypts `text` in place and returns the tag. Fails only beyond GCM's maximum of 64 GiB.
 pub(super) fn encrypt(
     key: &[u8; 32],
     nonce: &[u8; 12],
@@ -18,7 +18,7 @@ pub(super) fn encrypt(
     tag.map(Into::into).ok().ok_or(AeadError)
 }
 
-/// Checks the tag in constant time, then decrypts `text` in place. A wrong tag leaves it as it was.
+/// Verifies the tag in constant time, then decrypts `text` in place. With a wrong tag, `text` is unchanged.
 pub(super) fn decrypt(
     key: &[u8; 32],
     nonce: &[u8; 12],

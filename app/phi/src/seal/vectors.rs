@@ -1,4 +1,4 @@
-//! Known answers of NIST CAVP, Wycheproof and C2SP, through the core that seals and opens fields.
+//! Known-answer tests of NIST CAVP, Wycheproof and C2SP, through the functions that seal and open fields.
 
 use shake::Shake128;
 use shake::digest::ExtendableOutput;
@@ -29,7 +29,7 @@ impl Case<'_> {
         (text, tag)
     }
 
-    /// The plaintext, by the same way that a stored field takes: `nonce | ciphertext | tag`.
+    /// The plaintext, opened from `nonce | ciphertext | tag` as a stored field is.
     fn open(&self, suite: Suite, ciphertext: &[u8], tag: &[u8]) -> Option<Vec<u8>> {
         let key = SecretKey::from_slice(self.key).unwrap();
         let sealed = [self.nonce, ciphertext, tag].concat();
@@ -125,8 +125,8 @@ fn c2sp_xaes_256_gcm() {
     }
 }
 
-/// The specification's accumulated test: 10,000 messages drawn from one SHAKE-128 stream, all their
-/// ciphertexts hashed by another.
+/// The specification's accumulated test: 10,000 messages from one SHAKE-128 stream, whose ciphertexts are hashed by
+/// another.
 #[test]
 fn c2sp_xaes_256_gcm_accumulated() {
     let mut stream = Shake128::default().finalize_xof();

@@ -1,5 +1,5 @@
-//! XAES-256-GCM (C2SP): AES-256-GCM under a key derived from the first half of a 192-bit nonce, so
-//! that random nonces never run out (2⁸⁰ messages for a collision risk of 2⁻³²).
+//! XAES-256-GCM (C2SP): AES-256-GCM under a key derived from the first half of a 192-bit nonce. Random nonces are safe
+//! for 2⁸⁰ messages (with a collision risk of 2⁻³²).
 
 use aes::Aes256;
 use aes::cipher::BlockCipherEncrypt;
@@ -39,7 +39,8 @@ fn encrypt(cipher: &Aes256, block: &mut [u8; 16]) {
     cipher.encrypt_block(block.into());
 }
 
-/// CMAC's `K1` of `L`: a shift by one bit, and `0x87` if a bit fell out. Without a branch on it.
+/// CMAC's subkey `K1`: the block shifted by one bit, xored with `0x87` if a bit was shifted out. Without a branch on
+/// secret bits.
 fn double(block: &mut [u8; 16]) {
     let value = Zeroizing::new(u128::from_be_bytes(*block));
     *block = ((*value << 1) ^ (0x87 * (*value >> 127))).to_be_bytes();

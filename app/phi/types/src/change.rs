@@ -1,6 +1,6 @@
-//! Kinds of changes, as the change feed names them. Key, owner and grant are reserved: this release writes none.
+//! The kinds of entries of the change feed. Key, owner and grant are reserved: this release writes none.
 
-/// What a change was made to. Its subject is the id of that.
+/// The kind of an entry of the change feed: what was changed. The entry's subject is the id of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
     /// A person: added, altered or deactivated.
@@ -45,7 +45,7 @@ impl ChangeKind {
         }
     }
 
-    /// Whether such a change may alter who may do what.
+    /// Whether a change of this kind may alter the access rights of a person.
     #[must_use]
     pub const fn concerns_access(self) -> bool {
         !matches!(self, Self::Demographics)

@@ -32,7 +32,7 @@ pub enum Bucket {
     Padme,
 }
 
-/// Declares the columns, and lists them all for the test that keeps their ids apart.
+/// Declares the columns, and `ALL`, by which a test compares their ids.
 macro_rules! registry {
     ($($(#[$doc:meta])* $name:ident: $value:ty = $table:literal, $column:literal, $id:literal, $bucket:expr;)*) => {
         $(

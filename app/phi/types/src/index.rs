@@ -1,4 +1,4 @@
-//! Blind index tokens and the parameters that they are made for.
+//! Blind index tokens, and the registry of search parameters that have tokens.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub enum IndexParameter {
 }
 
 impl IndexParameter {
-    /// Every parameter that a patient is found by.
+    /// Every parameter by which patients are searched.
     pub const OF_PATIENTS: [Self; 5] = [
         Self::Identifier,
         Self::IdentifierValue,

@@ -17,7 +17,7 @@ use crate::rows::RowMac;
 use crate::tables;
 use crate::tables::Table;
 
-/// What a key is for. Keys of two purposes are never derived from each other.
+/// The purpose of a key. Keys of two purposes are never derived from each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// Wraps an organization's other keys. Wrapped by the key service.
@@ -55,21 +55,21 @@ impl Purpose {
     }
 }
 
-/// What a key may still be used for.
+/// The state of a key, which decides what it may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyState {
-    /// Writes and reads.
+    /// Seals, opens, authenticates and verifies.
     Current,
-    /// Reads and verifies, never writes: what was written before a rotation.
+    /// Opens and verifies what was written before a rotation; writes nothing new.
     Former,
-    /// Neither reads nor verifies: its rotation is complete.
+    /// Neither opens nor verifies: its rotation is complete.
     Retired,
-    /// The wrapped key was erased, and what it sealed cannot be opened. The row stays as the record of that.
+    /// The wrapped key was erased, so that what it sealed cannot be opened. The row remains as the record of that.
     Destroyed,
 }
 
 impl KeyState {
-    /// The permanent number of this state. The usable states come first.
+    /// The permanent number of this state. The usable states have the lowest numbers.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -99,39 +99,39 @@ impl KeyState {
 pub struct WrappedKey {
     /// The key's id.
     pub id: KeyId,
-    /// The organization it belongs to.
+    /// The organization that the key belongs to.
     pub organization: OrganizationId,
-    /// Its owner: [`Owner::id`](crate::Owner::id).
+    /// The owner's id: [`Owner::id`](crate::Owner::id).
     pub owner: [u8; 16],
-    /// The kind of its owner.
+    /// The owner's kind.
     pub owner_kind: OwnerKind,
-    /// What it is for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// Its version among the keys of the same organization, owner and purpose, from 1.
+    /// The version among the keys of the same organization, owner and purpose, from 1.
     pub version: u32,
-    /// The root key that wraps it, by the key service's name. Only of a branch key.
+    /// The root key that wraps a branch key, by the key service's name; absent for all other keys.
     pub root: Option<String>,
-    /// The branch key that wraps it. Of every key but a branch key.
+    /// The branch key that wraps this key; absent for a branch key.
     pub branch: Option<KeyId>,
     /// That branch key's version.
     pub branch_version: Option<u32>,
-    /// The tag of what wrapped it: see [`provider`].
+    /// The tag of the provider that wrapped the key: see [`provider`].
     pub provider: u8,
-    /// The wrapped key; only its provider can read it. Empty once the key is destroyed.
+    /// The wrapped key, in its provider's format. Empty once the key is destroyed.
     pub wrapped: Vec<u8>,
-    /// Commits to the key: checked at each unwrap.
+    /// The commitment to the key, checked at each unwrap.
     pub commitment: [u8; 32],
-    /// What it may still be used for.
+    /// The state.
     pub state: KeyState,
-    /// When it was made.
+    /// The time at which the key was made.
     pub created_at: OffsetDateTime,
     /// HMAC-SHA256 over all other columns, under a subkey of the key itself.
     pub mac: RowMac,
 }
 
-/// Tags of what wraps a key.
+/// Permanent tags of the providers that wrap keys.
 pub mod provider {
-    /// This crate, under a branch key.
+    /// The crate `phi`, under a branch key.
     pub const BRANCH: u8 = 0;
     /// The development keyring.
     pub const DEVELOPMENT: u8 = 1;

@@ -3,16 +3,16 @@
 use crate::ids::OrganizationId;
 use crate::ids::PatientId;
 
-/// The owner of a scope key, within an organization.
+/// The owner of a scope key and of the data sealed under it, within an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// One patient's chart.
     Patient(PatientId),
-    /// What belongs to the organization itself: its people, its directory.
+    /// The organization itself: its people, its directory.
     Organization,
     /// The audit trail of one calendar year, which outlives the patients' own keys.
     AuditYear(u16),
-    /// What belongs to no organization. Used with [`OrganizationId::SYSTEM`].
+    /// The system: data that belongs to no organization. Used with [`OrganizationId::SYSTEM`].
     System,
 }
 
@@ -35,7 +35,7 @@ impl Owner {
         }
     }
 
-    /// The owner of what belongs to the organization itself: the system, for the system's organization.
+    /// The owner of an organization's own data: [`Owner::System`] for the system's organization.
     #[must_use]
     pub fn of_organization(organization: OrganizationId) -> Self {
         if organization == OrganizationId::SYSTEM {
@@ -111,9 +111,9 @@ impl OwnerKind {
 /// The state of an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OwnerState {
-    /// It has keys and may be written to.
+    /// The owner has keys and may be written to.
     Live,
-    /// Its keys were destroyed. The row is its tombstone.
+    /// The owner's keys were destroyed. The row is the tombstone.
     Destroyed,
 }
 

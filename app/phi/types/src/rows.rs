@@ -1,8 +1,8 @@
 //! The tagged encoding of authenticated rows.
 //!
 //! `"row/2" | organization[16] | MAC key id[16] | table tag[2] | columns`, where a column is
-//! `tag[2] | type[1] | length[4] | bytes`. Columns stand in ascending order of their permanent tags; one
-//! without a value is left out, so that a column added later changes no stored MAC.
+//! `tag[2] | type[1] | length[4] | bytes`. Columns are in ascending order of their permanent tags. A column without a
+//! value is left out, so that a column that is added later changes no stored MAC.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub trait AuthenticatedRow {
     /// The organization that the row belongs to.
     fn organization(&self) -> OrganizationId;
 
-    /// The id by which the audit log names the row. It stays when the row is updated.
+    /// The id by which the audit log names the row. An update does not change it.
     fn row_id(&self) -> Uuid;
 
     /// Appends every column but the MAC and its key id, in ascending order of tags.
@@ -47,7 +47,7 @@ pub struct RowMac {
 }
 
 impl RowMac {
-    /// The MAC of a row that was not authenticated yet. It verifies for no row.
+    /// The placeholder of a row that was not authenticated yet. It verifies for no row.
     pub const UNSET: Self = Self {
         key: KeyId::from_uuid(Uuid::nil()),
         mac: [0; MAC_LENGTH],
@@ -59,7 +59,7 @@ impl RowMac {
         Self { key, mac }
     }
 
-    /// The id of the key that it was made with.
+    /// The id of the key that the MAC was made with.
     #[must_use]
     pub const fn key(&self) -> KeyId {
         self.key
@@ -148,12 +148,12 @@ impl ColumnEncoder {
             return;
         }
         let length = u32::try_from(self.bytes.len() - content).unwrap_or(u32::MAX);
-        if let Some(place) = self.bytes.get_mut(content - 4..content) {
-            place.copy_from_slice(&length.to_be_bytes());
+        if let Some(field) = self.bytes.get_mut(content - 4..content) {
+            field.copy_from_slice(&length.to_be_bytes());
         }
     }
 
-    /// A column that enters the MAC alone: changing it is no event of the audit log.
+    /// A column that enters the MAC and not the digest: the audit log does not record its changes.
     pub fn volatile<V: ColumnValue>(&mut self, tag: u16, value: &V) {
         if self.with_volatile {
             self.column(tag, value);
@@ -178,8 +178,8 @@ pub fn authenticated_bytes<R: AuthenticatedRow>(row: &R, key: KeyId) -> Vec<u8> 
     encoder.bytes
 }
 
-/// SHA-256 over `"digest/2" | organization[16] | table tag[2] | columns`, without the volatile ones: what the
-/// audit event of a write lists for the row.
+/// The digest that the audit event of a write lists for the row: SHA-256 over
+/// `"digest/2" | organization[16] | table tag[2] | columns`, without the volatile columns.
 #[must_use]
 pub fn row_digest<R: AuthenticatedRow>(row: &R) -> [u8; 32] {
     let mut encoder = ColumnEncoder {

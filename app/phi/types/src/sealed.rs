@@ -14,7 +14,10 @@ pub const FORMAT: u8 = 0xE1;
 pub const HEADER_LENGTH: usize = 18;
 
 /// A sealed value of column `C`. The column is part of the type, so that a value of one column cannot be
-/// stored in another by mistake; on purpose, it does not open there.
+/// stored in another by mistake. A value that is moved on purpose does not open there.
+///
+/// Limit: the type does not prove that the bytes are ciphertext, since [`Sealed::from_bytes`] takes any bytes. Writers
+/// obtain values from `ScopeKey::seal` of the crate `phi`.
 ///
 /// ```
 /// # use phi_types::{Sealed, columns::{Family, Given}};

@@ -46,7 +46,7 @@ tables! {
     ORGANIZATIONS = 1, "organizations", Organization;
     /// Wrapped keys.
     KEYS = 2, "keys", Itself;
-    /// Owners of scopes: state, holds, and what each has.
+    /// Owners of scopes: state, legal holds, and counts of current resources.
     OWNERS = 3, "owners", Organization;
     /// People who can sign in.
     PEOPLE = 4, "people", Organization;

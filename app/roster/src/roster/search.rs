@@ -1,4 +1,4 @@
-//! Searches.
+//! Searches by conditions on names and birth dates.
 
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -19,16 +19,16 @@ use crate::query::Test;
 use crate::query::indexed;
 use crate::terms::NamePart;
 
-/// Testing a patient costs about as much as reading this many entries of an index.
+/// The cost of testing one patient, in entries of an index that are read in the same time.
 const TEST_COST: usize = 32;
 
-/// Most matches whose positions in an order are looked up one by one.
-const FEW: usize = 128;
+/// Maximum number of matches whose positions in an order are looked up one by one.
+const FEW_MATCHES: usize = 128;
 
-/// One condition with the parts of the indexes that hold all its matches.
+/// A condition with the ranges of the indexes that contain all its matches.
 struct Candidates<'q> {
     filter: Filter<'q>,
-    /// Entries in these parts: an upper bound of the matches.
+    /// The number of entries in these ranges: an upper bound of the matches.
     count: usize,
 }
 
@@ -36,7 +36,7 @@ enum Filter<'q> {
     Among(&'q [Uuid]),
     Name {
         elements: NameElements,
-        manner: StringMatch,
+        matching: StringMatch,
         values: &'q [Zeroizing<String>],
         ranges: Vec<(NamePart, Position, Position)>,
     },
@@ -46,12 +46,12 @@ enum Filter<'q> {
     },
 }
 
-/// A part of the order by birth date that holds all matches of a comparison, and a part of it in
-/// which every patient matches.
+/// The range of the order by birth date that contains all matches of a comparison, and the range within
+/// it in which every patient matches.
 struct BirthRange {
     from: Position,
-    sure_from: Position,
-    sure_to: Position,
+    certain_from: Position,
+    certain_to: Position,
     to: Position,
 }
 
@@ -59,7 +59,7 @@ impl Roster {
     /// A page of the patients that match a query, in an order.
     ///
     /// The condition with the fewest candidates is read from its index; the others then filter. The
-    /// matches are counted by section of the order, so that every page costs about the same.
+    /// matches are counted by chunk of the order, so that every page costs about the same.
     #[must_use]
     pub fn search(&self, query: &RosterQuery<'_>, order: Order, skip: usize, take: usize) -> Page {
         let conditions = query.conditions.iter();
@@ -79,7 +79,7 @@ impl Roster {
             self.narrow(matches, &candidates)
         });
         let ranking = self.ranking(order.key);
-        let page = if matches.len() <= FEW {
+        let page = if matches.len() <= FEW_MATCHES {
             ranking.page_of_few(order.descending, (skip, take), matches.iter())
         } else {
             let by_chunk = ranking.count_by_chunk(matches.iter());
@@ -97,10 +97,10 @@ impl Roster {
         match test {
             Test::Name {
                 elements,
-                manner,
+                matching,
                 values,
             } => {
-                let ranges = self.name_ranges(*elements, *manner, values);
+                let ranges = self.name_ranges(*elements, *matching, values);
                 let counts = ranges.iter();
                 Candidates {
                     count: counts
@@ -108,7 +108,7 @@ impl Roster {
                         .sum(),
                     filter: Filter::Name {
                         elements: *elements,
-                        manner: *manner,
+                        matching: *matching,
                         values,
                         ranges,
                     },
@@ -131,15 +131,15 @@ impl Roster {
     fn name_ranges(
         &self,
         elements: NameElements,
-        manner: StringMatch,
+        matching: StringMatch,
         values: &[Zeroizing<String>],
     ) -> Vec<(NamePart, Position, Position)> {
         let parts = elements.parts().iter();
-        match manner {
+        match matching {
             StringMatch::Prefix => parts
                 .flat_map(|part| values.iter().map(|value| self.prefix_range(*part, value)))
                 .collect(),
-            // One pass over the whole index, whatever the number of values.
+            // One pass over the whole index for all values together.
             StringMatch::Contains if values.is_empty() => Vec::new(),
             StringMatch::Contains => parts.map(|part| self.prefix_range(*part, "")).collect(),
         }
@@ -160,12 +160,12 @@ impl Roster {
             let from = self.first_born(first);
             (from, self.first_born(last.saturating_add(1)).max(from))
         };
-        let (from, to) = range(comparison.first_days(self.longest_birth));
-        let (sure_from, sure_to) = range(comparison.sure_first_days(self.longest_birth));
+        let (from, to) = range(comparison.possible_first_days(self.longest_birth));
+        let (certain_from, certain_to) = range(comparison.certain_first_days(self.longest_birth));
         BirthRange {
             from,
-            sure_from: sure_from.clamp(from, to),
-            sure_to: sure_to.clamp(from, to),
+            certain_from: certain_from.clamp(from, to),
+            certain_to: certain_to.clamp(from, to),
             to,
         }
     }
@@ -188,14 +188,14 @@ impl Roster {
                 SlotSet::collect(count, slots, among)
             }
             Filter::Name {
-                manner,
+                matching,
                 values,
                 ranges,
                 ..
             } => {
                 let words = ranges.iter();
                 let words = words.flat_map(|(part, from, to)| self.index(*part).range(*from, *to));
-                match manner {
+                match matching {
                     StringMatch::Prefix => {
                         SlotSet::collect(count, slots, words.map(|word| word.slot))
                     }
@@ -211,17 +211,17 @@ impl Roster {
             } => {
                 let list = self.by_birth.list();
                 let matching = ranges.iter().flat_map(|range| {
-                    let unsure = list.range(range.from, range.sure_from);
-                    let unsure = unsure.chain(list.range(range.sure_to, range.to));
-                    let matching = unsure.filter(|slot| self.is_born(*slot, comparisons));
-                    matching.chain(list.range(range.sure_from, range.sure_to))
+                    let uncertain = list.range(range.from, range.certain_from);
+                    let uncertain = uncertain.chain(list.range(range.certain_to, range.to));
+                    let matching = uncertain.filter(|slot| self.is_born(*slot, comparisons));
+                    matching.chain(list.range(range.certain_from, range.certain_to))
                 });
                 SlotSet::collect(count, slots, matching)
             }
         }
     }
 
-    /// Tests whether a word contains one of the values; equal words in succession once.
+    /// A test whether a word contains one of the values. It evaluates a run of equal words once.
     fn containing(&self, values: &[Zeroizing<String>]) -> impl FnMut(&Word) -> bool {
         let mut last = None;
         move |word| match last {
@@ -235,18 +235,18 @@ impl Roster {
         }
     }
 
-    /// The matches that pass one condition more.
+    /// The matches that also fulfil another condition.
     fn narrow(&self, matches: SlotSet, candidates: &Candidates<'_>) -> SlotSet {
         let slots = self.patients.slots();
         let is_cheaper_to_test = candidates.count / TEST_COST > matches.len();
         match &candidates.filter {
             Filter::Name {
                 elements,
-                manner,
+                matching,
                 values,
                 ..
             } if is_cheaper_to_test => matches.retain(slots, |slot| {
-                self.is_named(slot, *elements, *manner, values)
+                self.is_named(slot, *elements, *matching, values)
             }),
             Filter::Birth { comparisons, .. } if is_cheaper_to_test => {
                 matches.retain(slots, |slot| self.is_born(slot, comparisons))
@@ -261,7 +261,7 @@ impl Roster {
         &self,
         slot: Slot,
         elements: NameElements,
-        manner: StringMatch,
+        matching: StringMatch,
         values: &[Zeroizing<String>],
     ) -> bool {
         let uses = self.patients.get(slot).map(|patient| &*patient.names.uses);
@@ -269,7 +269,7 @@ impl Roster {
             .iter()
             .filter(|used| elements.parts().contains(&used.part))
             .map(|used| self.dictionary.terms().text(used.term))
-            .any(|text| values.iter().any(|value| manner.matches(text, value)))
+            .any(|text| values.iter().any(|value| matching.matches(text, value)))
     }
 
     fn is_born(&self, slot: Slot, comparisons: &[DateComparison]) -> bool {

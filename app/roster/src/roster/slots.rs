@@ -3,10 +3,10 @@
 use crate::ids::Slot;
 use crate::ids::number;
 
-/// Most slots of a set that is kept as a sorted list.
-const FEW: usize = 4096;
+/// Maximum number of slots of a set that is stored as a sorted list.
+const MAX_LISTED: usize = 4096;
 
-/// A set of slots: a sorted list of few, or a bitmap.
+/// A set of slots: a sorted list if they are few, otherwise a bitmap.
 pub(super) enum SlotSet {
     Few(Vec<Slot>),
     Many(Bitmap),
@@ -20,7 +20,7 @@ pub(super) struct Bitmap {
 impl SlotSet {
     /// The set of some slots below `slots`, at most `count` of them; any may occur repeatedly.
     pub(super) fn collect(count: usize, slots: usize, items: impl Iterator<Item = Slot>) -> Self {
-        if count <= FEW {
+        if count <= MAX_LISTED {
             let mut few: Vec<Slot> = items.collect();
             few.sort_unstable();
             few.dedup();
@@ -52,7 +52,7 @@ impl SlotSet {
         }
     }
 
-    /// Ascending.
+    /// The slots, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
         let (few, many) = match self {
             Self::Few(slots) => (slots.as_slice(), &[][..]),

@@ -1,8 +1,8 @@
-//! Who holds the root keys.
+//! The configuration of the key service.
 
 use super::ConfigError;
 use super::Reader;
-use super::reader::wrong;
+use super::reader::invalid;
 use crate::services::keys::KeyServiceSettings;
 use crate::services::keys::Provider;
 
@@ -11,7 +11,10 @@ pub(super) fn read(reader: &Reader) -> Result<KeyServiceSettings, ConfigError> {
     const CHOICE: &str = "development or aws-kms";
     let provider = match reader.text("KEY_SERVICE", CHOICE)?.as_str() {
         "development" => Provider::Development {
-            file: reader.file("KEYRING_FILE", "a keyring made by `app keyring --out FILE`")?,
+            file: reader.file(
+                "KEYRING_FILE",
+                "a keyring created by `app keyring --out FILE`",
+            )?,
         },
         "aws-kms" => Provider::AwsKms {
             endpoint: endpoint(reader)?,
@@ -21,7 +24,7 @@ pub(super) fn read(reader: &Reader) -> Result<KeyServiceSettings, ConfigError> {
             mac_key_id: reader.text("KMS_MAC_KEY_ID", "the id or ARN of an HMAC_256 KMS key")?,
             region: reader.text("AWS_REGION", "the key's region, such as us-east-1")?,
         },
-        _ => return Err(wrong("KEY_SERVICE", CHOICE)),
+        _ => return Err(invalid("KEY_SERVICE", CHOICE)),
     };
     Ok(KeyServiceSettings {
         provider,
@@ -35,7 +38,7 @@ fn former_keys(reader: &Reader) -> Result<Vec<String>, ConfigError> {
     };
     let ids: Vec<String> = list.split(',').map(|id| id.trim().to_owned()).collect();
     if ids.iter().any(String::is_empty) {
-        return Err(wrong(
+        return Err(invalid(
             "KMS_FORMER_KEY_IDS",
             "the ids or ARNs of former root keys, separated by commas",
         ));
@@ -45,9 +48,9 @@ fn former_keys(reader: &Reader) -> Result<Vec<String>, ConfigError> {
 
 fn endpoint(reader: &Reader) -> Result<Option<String>, ConfigError> {
     match reader.optional("KMS_ENDPOINT") {
-        Some(url) if !url.starts_with("https://") => Err(wrong(
+        Some(url) if !url.starts_with("https://") => Err(invalid(
             "KMS_ENDPOINT",
-            "an https:// address: keys never travel in the clear",
+            "an https:// URL: keys are never sent in the clear",
         )),
         other => Ok(other),
     }

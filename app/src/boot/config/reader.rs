@@ -1,4 +1,4 @@
-//! Reading one variable, and saying what is wrong with it.
+//! Reading and parsing of environment variables, with errors that name the expected value.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// A variable that cannot be used.
+/// A variable that is missing or invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} {fault}: {remedy}")]
 pub(crate) struct ConfigError {
@@ -20,19 +20,19 @@ pub(crate) struct ConfigError {
     remedy: String,
 }
 
-/// How the variables of this program begin. Others of the environment are somebody else's.
-const OURS: [&str; 5] = ["APP_", "DATABASE_", "KEY_", "KMS_", "SESSION_"];
+/// The prefixes of this program's variables. A variable without one of them is ignored.
+const PREFIXES: [&str; 5] = ["APP_", "DATABASE_", "KEY_", "KMS_", "SESSION_"];
 
-/// The environment, as it was when the process began.
+/// The environment, as it was when the process started.
 #[derive(Debug)]
 pub(crate) struct Reader {
     variables: HashMap<String, String>,
-    /// What was asked for so far, whether it is set or not.
-    asked: RefCell<BTreeSet<&'static str>>,
+    /// The names that were read so far, set or unset.
+    read: RefCell<BTreeSet<&'static str>>,
 }
 
 impl Reader {
-    /// The process's own environment.
+    /// The environment of this process.
     pub(crate) fn environment() -> Self {
         Self::new(std::env::vars().collect())
     }
@@ -40,18 +40,18 @@ impl Reader {
     fn new(variables: HashMap<String, String>) -> Self {
         Self {
             variables,
-            asked: RefCell::default(),
+            read: RefCell::default(),
         }
     }
 
-    /// Variables that look like ours, and that nobody has asked for.
+    /// The variables with one of this program's prefixes that were not read.
     pub(crate) fn unknown(&self) -> Vec<String> {
-        let asked = self.asked.borrow();
+        let read = self.read.borrow();
         let mut unknown: Vec<String> = self
             .variables
             .keys()
-            .filter(|name| OURS.iter().any(|ours| name.starts_with(ours)))
-            .filter(|name| !asked.contains(name.as_str()))
+            .filter(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|name| !read.contains(name.as_str()))
             .cloned()
             .collect();
         unknown.sort();
@@ -60,7 +60,7 @@ impl Reader {
 
     /// A variable's value, unless it is unset or empty.
     pub(crate) fn optional(&self, variable: &'static str) -> Option<String> {
-        self.asked.borrow_mut().insert(variable);
+        self.read.borrow_mut().insert(variable);
         self.variables
             .get(variable)
             .filter(|value| !value.is_empty())
@@ -120,11 +120,11 @@ impl Reader {
         if range.contains(&seconds) {
             Ok(Duration::from_secs(seconds))
         } else {
-            Err(wrong(variable, &expected))
+            Err(invalid(variable, &expected))
         }
     }
 
-    /// A path of a file that can be read now.
+    /// The path of a readable file.
     pub(super) fn file(
         &self,
         variable: &'static str,
@@ -137,14 +137,14 @@ impl Reader {
                 variable,
                 fault: "names a file that cannot be read",
                 remedy: format!(
-                    "let it be the path of {expected} ({}: {error})",
+                    "set it to the path of {expected} ({}: {error})",
                     path.display()
                 ),
             }),
         }
     }
 
-    /// The same, where the variable may be unset.
+    /// The path of a readable file, if the variable is set.
     pub(super) fn optional_file(
         &self,
         variable: &'static str,
@@ -155,16 +155,16 @@ impl Reader {
             .transpose()
     }
 
-    /// The secret in the file that `variable` names, without the line's end.
+    /// The secret in the file that `variable` names, without the final line break.
     pub(super) fn optional_secret(
         &self,
         variable: &'static str,
     ) -> Result<Option<SecretString>, ConfigError> {
-        let Some(path) = self.optional_file(variable, "a file that holds the secret")? else {
+        let Some(path) = self.optional_file(variable, "a file with the secret")? else {
             return Ok(None);
         };
         let text = std::fs::read_to_string(&path)
-            .map_err(|_error| wrong(variable, "the path of a text file that holds the secret"))?;
+            .map_err(|_error| invalid(variable, "the path of a text file with the secret"))?;
         Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned().into()))
     }
 }
@@ -176,20 +176,21 @@ fn parse<T: FromStr>(
 ) -> Result<T, ConfigError> {
     value
         .parse()
-        .map_err(|_unparsable| wrong(variable, expected))
+        .map_err(|_unparsable| invalid(variable, expected))
 }
 
-/// The value itself is not repeated: it may be a secret in the wrong place.
-pub(super) fn wrong(variable: &'static str, expected: &str) -> ConfigError {
+/// The error for an invalid value. It does not repeat the value, which may be a misplaced secret.
+pub(super) fn invalid(variable: &'static str, expected: &str) -> ConfigError {
     ConfigError {
         variable,
-        fault: "has a wrong value",
+        fault: "has an invalid value",
         remedy: format!("set it to {expected}"),
     }
 }
 
 #[cfg(test)]
 impl Reader {
+    /// An environment with these variables alone.
     pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self::new(variables.iter().map(owned).collect())
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_noticed_and_somebody_elses_is_not() {
+    fn a_misspelt_variable_is_noticed_and_one_of_another_program_is_not() {
         let reader = Reader::of(&[
             ("APP_LISTEN", ""),
             ("APP_LISTENS", "127.0.0.1:9443"),

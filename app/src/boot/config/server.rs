@@ -1,4 +1,4 @@
-//! How the tier listens, and whom it lets in.
+//! The configuration of the listener and its mutual TLS.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use certs::SpiffeId;
 use super::ConfigError;
 use super::Reader;
 
-/// The tier's own end of mutual TLS.
+/// The listener: its address, and the server side of mutual TLS.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerConfig {
     /// `APP_LISTEN`.
     pub(crate) listen: SocketAddr,
-    /// `APP_PUBLIC_ORIGIN`: the origin that browsers see, as they write it.
+    /// `APP_PUBLIC_ORIGIN`: the origin that browsers see, in its ASCII serialization.
     pub(crate) public_origin: String,
     /// `APP_TLS_CERTIFICATE_FILE`.
     pub(crate) certificate_file: PathBuf,
@@ -22,9 +22,9 @@ pub(crate) struct ServerConfig {
     pub(crate) key_file: PathBuf,
     /// `APP_TLS_CLIENT_CA_FILE`.
     pub(crate) client_ca_file: PathBuf,
-    /// `APP_TLS_CLIENT_IDENTITY`: the only identity that is let in.
+    /// `APP_TLS_CLIENT_IDENTITY`: the only client identity that is accepted.
     pub(crate) client_identity: SpiffeId,
-    /// `APP_DRAIN_SECONDS`: how long requests in flight may take after SIGTERM.
+    /// `APP_DRAIN_SECONDS`: the time that requests in flight may take after SIGTERM.
     pub(crate) drain: Duration,
 }
 
@@ -58,6 +58,6 @@ fn origin(reader: &Reader) -> Result<String, ConfigError> {
     if url.scheme() == "https" && url.path() == "/" && url.query().is_none() {
         Ok(url.origin().ascii_serialization())
     } else {
-        Err(super::reader::wrong("APP_PUBLIC_ORIGIN", EXPECTED))
+        Err(super::reader::invalid("APP_PUBLIC_ORIGIN", EXPECTED))
     }
 }

@@ -1,4 +1,4 @@
-//! How long people stay signed in.
+//! The configuration of automatic logoff.
 
 use super::ConfigError;
 use super::Reader;

@@ -1,4 +1,4 @@
-//! The organization's audit trail.
+//! `GET /api/v1/audit/events`.
 
 use access::DataClass;
 use access::List;
@@ -21,28 +21,28 @@ use crate::http::state::AppState;
 use crate::services::error::ServiceError;
 use crate::services::trail::LatestEvents;
 
-/// The largest number of events in a response, the latest first.
-const LATEST: u32 = 200;
+/// The largest number of events in a response.
+const MAX_EVENTS: u32 = 200;
 
-/// The beginning of a response, before its events.
-const START: &[u8] = br#"{"events":["#;
+/// The start of a response, before its events.
+const PREFIX: &[u8] = br#"{"events":["#;
 
 /// The latest events of an organization.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
-    reason = "a description: `events_json` writes the response from events that are JSON already"
+    reason = "a schema: `events_json` writes the response from events that are JSON already"
 )]
 pub(crate) struct Events {
     /// Newest first.
     events: Vec<Event>,
-    /// Whether the response is full: earlier events are left out although it has fewer than 200.
+    /// Whether earlier events are omitted because the response would be too long.
     cut: bool,
 }
 
 /// The organization's 200 latest audit events, newest first.
 ///
-/// The response ends before 4 MiB: `cut` is true if earlier events are left out for that reason.
+/// A response is shorter than 4 MiB: `cut` is true if earlier events are omitted for that reason.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub(crate) struct Events {
     get,
     path = "/api/v1/audit/events",
     responses(
-        (status = 200, description = "Events; that they were read is an event in its turn", body = inline(Events)),
+        (status = 200, description = "Events; reading them is recorded as an event too", body = inline(Events)),
         (status = "default", response = ProblemDetails),
     )
 )]
@@ -61,11 +61,13 @@ pub(crate) async fn events(
 ) -> Result<Response, Problem> {
     let subject = Subject::of("audit", DataClass::Audit, caller.organization());
     let permitted = app.gate.permit(&caller, List, subject).await?;
-    let latest = app.trail.latest(&permitted, &app.memory, LATEST, |event| {
-        let json = serde_json::to_vec(event).map_err(ServiceError::internal)?;
-        let length = json.len();
-        Ok((json, length))
-    });
+    let latest = app
+        .trail
+        .latest(&permitted, &app.memory, MAX_EVENTS, |event| {
+            let json = serde_json::to_vec(event).map_err(ServiceError::internal)?;
+            let length = json.len();
+            Ok((json, length))
+        });
     let body = latest.await?.map(|latest| {
         let json = Zeroizing::new(events_json(&latest));
         ResponseBody::reserved(json, latest.reserved)
@@ -79,22 +81,22 @@ pub(crate) async fn events(
 
 /// [`Events`] as JSON.
 fn events_json(latest: &LatestEvents<Vec<u8>>) -> Vec<u8> {
-    let end: &[u8] = if latest.is_cut {
+    let suffix: &[u8] = if latest.is_truncated {
         br#"],"cut":true}"#
     } else {
         br#"],"cut":false}"#
     };
-    // At once, and as long as it will be: a buffer that grows takes its memory twice.
+    // Allocated once with the final length: a buffer that grows uses its memory twice while it is copied.
     let commas = latest.events.len();
     let events: usize = latest.events.iter().map(Vec::len).sum();
-    let mut json = Vec::with_capacity(START.len() + events + commas + end.len());
-    json.extend_from_slice(START);
+    let mut json = Vec::with_capacity(PREFIX.len() + events + commas + suffix.len());
+    json.extend_from_slice(PREFIX);
     for (index, event) in latest.events.iter().enumerate() {
         if index > 0 {
             json.push(b',');
         }
         json.extend_from_slice(event);
     }
-    json.extend_from_slice(end);
+    json.extend_from_slice(suffix);
     json
 }

@@ -1,14 +1,14 @@
-//! The description of everything that is served.
+//! `GET /api/v1/openapi.json`.
 
 use axum::response::IntoResponse;
 use http::HeaderValue;
 use http::header;
 
-/// The `OpenAPI` 3.1 document, as it is served. `app openapi` makes it of the
-/// handlers; the web tier holds every request against the same file.
+/// The `OpenAPI` 3.1 document. `app openapi` generates it from the handlers; the web tier checks requests
+/// against the same file.
 pub(crate) const DOCUMENT: &str = include_str!("../../../openapi.json");
 
-/// This description.
+/// This document.
 #[utoipa::path(
     get,
     path = "/api/v1/openapi.json",

@@ -1,4 +1,4 @@
-//! The people of the organization.
+//! `GET /api/v1/people`.
 
 use access::DataClass;
 use access::List;
@@ -53,7 +53,7 @@ impl Member {
     get,
     path = "/api/v1/people",
     responses(
-        (status = 200, description = "Everybody who may sign in", body = inline(People)),
+        (status = 200, description = "The people who may sign in", body = inline(People)),
         (status = "default", response = ProblemDetails),
     )
 )]

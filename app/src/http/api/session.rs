@@ -1,4 +1,4 @@
-//! The caller's own account.
+//! `GET /api/v1/session`.
 
 use access::DataClass;
 use access::Read;

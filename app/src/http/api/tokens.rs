@@ -1,4 +1,4 @@
-//! Bearer tokens, so that a program can act for a person.
+//! `/api/v1/tokens`: bearer tokens, with which a program acts for a person.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,16 +17,16 @@ use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 
 use crate::http::authentication::CurrentCaller;
-use crate::http::authentication::Origin;
+use crate::http::authentication::CurrentOrigin;
 use crate::http::openapi::ProblemDetails;
 use crate::http::openapi::RoleName;
 use crate::http::openapi::one_of;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::sign_in::Credentials;
-use crate::services::sign_in::Refusal;
+use crate::services::sign_in::SignInError;
 
-/// What is sent for a token.
+/// The request for a token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
@@ -35,7 +35,7 @@ pub(crate) struct Request {
     password: SecretString,
 }
 
-/// A token; shown once.
+/// A new token, which is returned once only.
 #[derive(Serialize, ToSchema)]
 struct Issued<'a> {
     token: &'a str,
@@ -52,24 +52,24 @@ fn bearer() -> Object {
     one_of(["Bearer"])
 }
 
-/// Issue a bearer token for an e-mail address and a password.
+/// Issues a bearer token for an e-mail address and a password.
 ///
 /// # Errors
 ///
-/// 400 for another body, 401 for a wrong password, 429 after too many attempts for the account, 503 when too many
+/// 400 for an invalid body, 401 for a wrong password, 429 after too many attempts for the account, 503 when too many
 /// clients sign in at once.
 #[utoipa::path(
     post,
     path = "/api/v1/tokens",
     request_body = inline(Request),
     responses(
-        (status = 201, description = "The token, shown once; it lasts an hour", body = inline(Issued)),
+        (status = 201, description = "The token, returned once only; it is valid for an hour", body = inline(Issued)),
         (status = "default", response = ProblemDetails),
     )
 )]
 pub(crate) async fn issue(
     State(app): State<AppState>,
-    Origin(origin): Origin,
+    CurrentOrigin(origin): CurrentOrigin,
     body: Result<Json<Request>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(Request { email, password }) = body.map_err(|_rejection| {
@@ -81,8 +81,8 @@ pub(crate) async fn issue(
         .await;
     let issued = match issued {
         Ok(issued) => issued,
-        Err(Refusal::InvalidCredentials) => return Err(Problem::SignInRequired),
-        Err(Refusal::Service(error)) => return Err(error.into()),
+        Err(SignInError::InvalidCredentials) => return Err(Problem::SignInRequired),
+        Err(SignInError::Service(error)) => return Err(error.into()),
     };
     let body = Json(Issued {
         token: issued.session.token.expose(),
@@ -95,7 +95,7 @@ pub(crate) async fn issue(
     Ok((StatusCode::CREATED, no_store, body).into_response())
 }
 
-/// Give back the token, or end the session, that this request came with.
+/// Revokes the token, or ends the session, with which the request is authenticated.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub(crate) async fn issue(
     delete,
     path = "/api/v1/tokens/current",
     responses(
-        (status = 204, description = "It is ended"),
+        (status = 204, description = "Revoked"),
         (status = "default", response = ProblemDetails),
     )
 )]

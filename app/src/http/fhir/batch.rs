@@ -1,4 +1,4 @@
-//! A batch: every entry stands alone.
+//! Execution of a batch: each entry succeeds or fails independently.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,8 +10,8 @@ use access::NotPhi;
 use access::Read;
 
 use super::FhirError;
+use super::transaction::BundleResponses;
 use super::transaction::EntryRef;
-use super::transaction::Responses;
 use super::transaction::entry_response;
 use super::transaction::into_change;
 use super::transaction::refusal_outcome;
@@ -20,8 +20,8 @@ use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
 use crate::limits::MAX_OUTCOMES_BYTES;
 use crate::limits::MAX_RESPONSE_BYTES;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::ApplyError;
@@ -35,67 +35,67 @@ use fhir::bundle::EntryJson;
 use fhir::bundle::EntryResponse;
 use fhir::bundle::ResourceWrite;
 use fhir::bundle::Segment;
-use fhir::bundle::entry_place;
+use fhir::bundle::entry_path;
 use fhir::bundle::segments;
 
-/// A batch that is being carried out.
+/// The execution of a batch.
 pub(super) struct BatchExecutor<'a> {
     app: &'a AppState,
     caller: &'a Caller,
     responses: BTreeMap<usize, Disclosed<EntryJson>>,
     /// The memory of the responses.
     reserved: Reservation,
-    /// What the response has room for besides statuses, in bytes.
-    room: usize,
-    /// What it has room for in outcomes, in bytes.
-    outcomes_room: usize,
-    /// Whether an entry was done.
-    done: bool,
-    /// What the server needs is unavailable: what was not done yet is not tried any more.
+    /// The remaining space of the response besides statuses, in bytes.
+    remaining_bytes: usize,
+    /// The remaining space for outcomes, in bytes.
+    remaining_outcome_bytes: usize,
+    /// Whether an entry succeeded.
+    any_success: bool,
+    /// Set when a dependency is unavailable: the remaining entries fail without being tried.
     unavailable: Option<ServiceError>,
 }
 
-/// Writes that are tried together.
+/// Writes that are tried in one database transaction.
 #[derive(Default)]
-struct Group<'a> {
-    origins: Vec<EntryRef>,
+struct WriteGroup<'a> {
+    entries: Vec<EntryRef>,
     changes: Vec<Change<'a>>,
 }
 
 impl<'a> BatchExecutor<'a> {
-    /// An executor for a batch of this many entries, none of which is carried out yet.
+    /// The executor of a batch with this number of entries.
     ///
     /// # Errors
     ///
-    /// The caller has no memory for the response.
-    pub(super) fn of(
+    /// The caller's share of memory has no space for the response.
+    pub(super) fn new(
         app: &'a AppState,
         caller: &'a Caller,
         entries: usize,
     ) -> Result<Self, ServiceError> {
-        // Statuses, and their copy in the response: each entry has one, whatever else is in use by then.
+        // The status of each entry and its copy in the response are reserved first, so that every entry gets one.
         let statuses = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(entries);
         Ok(Self {
             app,
             caller,
             responses: BTreeMap::new(),
-            reserved: app.memory.reserve(Share::of(caller), statuses)?,
-            room: MAX_RESPONSE_BYTES,
-            outcomes_room: MAX_OUTCOMES_BYTES,
-            done: false,
+            reserved: app.memory.reserve(CallerId::of(caller), statuses)?,
+            remaining_bytes: MAX_RESPONSE_BYTES,
+            remaining_outcome_bytes: MAX_OUTCOMES_BYTES,
+            any_success: false,
             unavailable: None,
         })
     }
 
-    /// Does what can be done; the responses are in the Bundle's order.
+    /// Executes all entries. The responses are in the Bundle's order.
     ///
     /// # Errors
     ///
-    /// What the server needs is unavailable, and nothing was done.
-    pub(super) async fn carry_out(
+    /// A dependency is unavailable, and no entry succeeded.
+    pub(super) async fn execute(
         mut self,
         items: Vec<Result<BatchItem, OperationOutcome>>,
-    ) -> Result<Responses, FhirError> {
+    ) -> Result<BundleResponses, FhirError> {
         for segment in segments(items) {
             match segment {
                 Segment::Refused(entry, outcome) => self.refuse(entry, outcome),
@@ -104,22 +104,26 @@ impl<'a> BatchExecutor<'a> {
             }
         }
         match self.unavailable {
-            Some(error) if !self.done => Err(FhirError::Failed(error.into())),
-            _ => Ok((Disclosed::all(self.responses.into_values()), self.reserved)),
+            Some(error) if !self.any_success => Err(FhirError::Failed(error.into())),
+            _ => Ok(BundleResponses {
+                entries: Disclosed::all(self.responses.into_values()),
+                reserved: self.reserved,
+            }),
         }
     }
 
     async fn read(&mut self, entry: usize, target: Reference) {
         let response = match self.unavailable {
             Some(error) => Err(error),
-            // The response is full: nothing is read that cannot be sent.
-            None if self.room == 0 => Err(ServiceError::ResponseTooLarge),
-            None => self.disclosed(target).await,
+            // The response is full: a resource that cannot be sent is not read, so it is not recorded as disclosed.
+            None if self.remaining_bytes == 0 => Err(ServiceError::ResponseTooLarge),
+            None => self.read_entry(target).await,
         };
         match response {
             Ok((response, reserved)) => {
-                self.done = true;
-                self.room = self.room.saturating_sub(reserved.amount() / 2);
+                self.any_success = true;
+                // The reservation is twice the length of the entry.
+                self.remaining_bytes = self.remaining_bytes.saturating_sub(reserved.amount() / 2);
                 self.reserved.absorb(reserved);
                 self.responses.insert(entry, response);
             }
@@ -127,8 +131,8 @@ impl<'a> BatchExecutor<'a> {
         }
     }
 
-    /// What was read, as an entry of the response, with twice its memory: the response has a copy.
-    async fn disclosed(
+    /// Reads a resource as an entry of the response. Twice its length is reserved, because the response is a copy.
+    async fn read_entry(
         &self,
         target: Reference,
     ) -> Result<(Disclosed<EntryJson>, Reservation), ServiceError> {
@@ -137,9 +141,9 @@ impl<'a> BatchExecutor<'a> {
         let permitted = self.app.gate.permit(self.caller, Read, subject).await?;
         let records = &self.app.records;
         let stored = records
-            .read(&permitted, resource_type, id, self.room)
+            .read(&permitted, resource_type, id, self.remaining_bytes)
             .await?;
-        let mut memory = self.app.memory.reserve(Share::of(self.caller), 0)?;
+        let mut memory = self.app.memory.reserve(CallerId::of(self.caller), 0)?;
         let entry = stored.map(|stored| {
             let mut reserved = stored.reserved;
             let (resource, meta) = (stored.resource, stored.meta);
@@ -153,8 +157,10 @@ impl<'a> BatchExecutor<'a> {
         Ok((entry, memory))
     }
 
+    /// Tries writes in one transaction. If some are refused, the others are tried again; if an error does not say which
+    /// write failed, each is tried alone.
     async fn write(&mut self, writes: Vec<ResourceWrite>) {
-        let mut group = Group::default();
+        let mut group = WriteGroup::default();
         for write in writes {
             let entry = write.entry;
             match into_change(self.app, self.caller, write).await {
@@ -169,10 +175,10 @@ impl<'a> BatchExecutor<'a> {
             } else if !group.changes.is_empty() {
                 match self.app.records.apply(&group.changes).await {
                     Ok(applied) => {
-                        self.done = true;
-                        let responses = group.origins.iter().zip(applied);
+                        self.any_success = true;
+                        let responses = group.entries.iter().zip(applied);
                         let responses =
-                            responses.map(|(it, done)| (it.entry, entry_response(*it, done)));
+                            responses.map(|(it, applied)| (it.index, entry_response(*it, applied)));
                         self.responses.extend(responses);
                     }
                     Err(ApplyError::Refused(refusals)) => {
@@ -184,71 +190,73 @@ impl<'a> BatchExecutor<'a> {
                     {
                         self.fail_all(&group, error);
                     }
-                    // One of them is at fault, and the error does not say which.
+                    // The error does not say which write failed.
                     Err(ApplyError::Service(_)) => groups.extend(group.one_by_one()),
                 }
             }
         }
     }
 
-    /// Refuses changes, and leaves the others in the group.
-    fn refuse_all(&mut self, group: &mut Group<'_>, refusals: &[Refusal]) {
+    /// Refuses changes of a group, and keeps the others in it.
+    fn refuse_all(&mut self, group: &mut WriteGroup<'_>, refusals: &[Refusal]) {
         let mut refused = BTreeSet::new();
         for refusal in refusals {
-            if let Some(origin) = group.origins.get(refusal.change) {
-                self.refuse(origin.entry, refusal_outcome(refusal.reason, *origin));
+            if let Some(entry) = group.entries.get(refusal.change) {
+                self.refuse(entry.index, refusal_outcome(refusal.reason, *entry));
                 refused.insert(refusal.change);
             }
         }
         let all = std::mem::take(group);
-        let pairs = all.origins.into_iter().zip(all.changes).enumerate();
+        let pairs = all.entries.into_iter().zip(all.changes).enumerate();
         for (_, change) in pairs.filter(|(index, _)| !refused.contains(index)) {
             group.push(change);
         }
     }
 
+    /// Sets the response of an entry to an outcome, or to its status if the space for outcomes is used up.
     fn refuse(&mut self, entry: usize, outcome: OperationOutcome) {
         let status = outcome.status();
         let mut response = EntryJson::from(EntryResponse::Refused(outcome));
-        let room = self.outcomes_room.checked_sub(response.len());
-        match room.filter(|_| self.reserved.grow(2 * response.len()).is_ok()) {
-            Some(room) => self.outcomes_room = room,
-            None => response = EntryResponse::Unexplained(status).into(),
+        let remaining = self.remaining_outcome_bytes.checked_sub(response.len());
+        match remaining.filter(|_| self.reserved.grow(2 * response.len()).is_ok()) {
+            Some(remaining) => self.remaining_outcome_bytes = remaining,
+            None => response = EntryResponse::StatusOnly(status).into(),
         }
-        let refused = NotPhi::assert(response, "an outcome holds no value");
+        let refused = NotPhi::assert(response, "an outcome has no values of records");
         self.responses.insert(entry, refused.into());
     }
 
+    /// Sets the response of an entry to an error.
     fn fail(&mut self, entry: usize, error: ServiceError) {
         if is_unavailable(error) {
             self.unavailable = Some(error);
         }
         if error == ServiceError::ResponseTooLarge {
-            // Smaller resources might still fit; which ones are sent should not depend on their lengths.
-            self.room = 0;
+            // Smaller resources might still fit, but which entries succeed should not depend on lengths.
+            self.remaining_bytes = 0;
         }
-        let outcome = outcome(error.into(), self.caller.origin().request).at(&entry_place(entry));
+        let outcome = outcome(error.into(), self.caller.origin().request).at(&entry_path(entry));
         self.refuse(entry, outcome);
     }
 
-    fn fail_all(&mut self, group: &Group<'_>, error: ServiceError) {
-        for origin in &group.origins {
-            self.fail(origin.entry, error);
+    fn fail_all(&mut self, group: &WriteGroup<'_>, error: ServiceError) {
+        for entry in &group.entries {
+            self.fail(entry.index, error);
         }
     }
 }
 
-impl<'a> Group<'a> {
-    fn push(&mut self, (origin, change): (EntryRef, Change<'a>)) {
-        self.origins.push(origin);
+impl<'a> WriteGroup<'a> {
+    fn push(&mut self, (entry, change): (EntryRef, Change<'a>)) {
+        self.entries.push(entry);
         self.changes.push(change);
     }
 
-    /// Each change alone, in the same order.
+    /// Groups of one change each, in the same order.
     fn one_by_one(self) -> impl Iterator<Item = Self> {
-        let pairs = self.origins.into_iter().zip(self.changes);
-        pairs.map(|(origin, change)| Self {
-            origins: vec![origin],
+        let pairs = self.entries.into_iter().zip(self.changes);
+        pairs.map(|(entry, change)| Self {
+            entries: vec![entry],
             changes: vec![change],
         })
     }

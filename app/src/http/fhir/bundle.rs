@@ -1,4 +1,4 @@
-//! `POST /fhir`: a transaction or a batch.
+//! `POST /fhir`: transactions and batches.
 
 use access::Caller;
 use access::Write;
@@ -13,32 +13,33 @@ use super::batch::BatchExecutor;
 use super::json_response;
 use super::request;
 use super::request::FormatQuery;
+use super::transaction::BundleResponses;
 use super::transaction::transaction;
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::RequestBody;
 use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
-use crate::http::openapi::Outcome;
+use crate::http::openapi::OutcomeResponse;
 use crate::http::openapi::Resource;
 use crate::http::state::AppState;
 use crate::http::unread::discard;
 use crate::limits::MAX_BUNDLE_BYTES;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::bundle_subject;
 use crate::services::records::resource_subjects;
 use fhir::bundle::BundleRequest;
+use fhir::bundle::BundleType;
 use fhir::bundle::EntryJson;
-use fhir::bundle::Mode;
 use fhir::bundle::parse;
 use fhir::bundle::response;
 
-/// Carry out a transaction or a batch.
+/// Executes a transaction or a batch.
 ///
 /// # Errors
 ///
-/// A Bundle that cannot be read, a transaction of which any part cannot be done, or see
+/// A malformed Bundle, a transaction with an entry that is refused, or see
 /// [`Problem`](crate::http::problem::Problem).
 #[utoipa::path(
     post,
@@ -49,7 +50,7 @@ use fhir::bundle::response;
         ("application/json"),
         ("text/json")
     )),
-    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+    responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn bundle(
     State(app): State<AppState>,
@@ -58,51 +59,53 @@ pub(crate) async fn bundle(
     headers: HeaderMap,
     mut body: Body,
 ) -> Result<Response, FhirError> {
-    if let Err(error) = admitted(&app, &caller, query.as_deref(), &headers).await {
+    if let Err(error) = screen(&app, &caller, query.as_deref(), &headers).await {
+        // The web tier must be able to send the whole body before it reads the response.
         discard(&mut body, MAX_BUNDLE_BYTES).await;
         return Err(error);
     }
-    let share = Share::of(&caller);
+    let share = CallerId::of(&caller);
     let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
     let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
-    // A large Bundle takes a tenth of a second of parsing: not on a thread that serves others.
+    // Parsing a large Bundle takes a tenth of a second, so it runs on a blocking thread.
     let parsed = tokio::task::spawn_blocking(move || {
         body.parse(&memory, |bytes| {
             parse(bytes, Some(&server), &mut random_id).map_err(FhirError::from)
         })
     });
     let parsed = parsed.await.map_err(ServiceError::from)?;
-    let (request, held) = parsed?;
-    let (mode, (entries, reserved)) = match request {
+    let (request, document_memory) = parsed?;
+    let (bundle_type, responses) = match request {
         BundleRequest::Transaction(writes) => {
-            let done = transaction(&app, &caller, writes).await?;
-            (Mode::Transaction, done)
+            let responses = transaction(&app, &caller, writes).await?;
+            (BundleType::Transaction, responses)
         }
         BundleRequest::Batch(items) => {
-            let executor = BatchExecutor::of(&app, &caller, items.len())?;
-            (Mode::Batch, executor.carry_out(items).await?)
+            let executor = BatchExecutor::new(&app, &caller, items.len())?;
+            (BundleType::Batch, executor.execute(items).await?)
         }
     };
-    // The trees are gone.
-    drop(held);
+    // All parsed documents are dropped by now.
+    drop(document_memory);
+    let BundleResponses { entries, reserved } = responses;
     Ok(json_response(entries.map(|entries| {
         let bytes = entries.iter().map(EntryJson::len).sum();
-        let body = document::process(bytes, || response(mode, entries));
+        let body = document::process(bytes, || response(bundle_type, entries));
         ResponseBody::reserved(body, reserved)
     })))
 }
 
-/// Refuses a request by what is known before its body is read: a role that may do nothing with any content costs no
-/// memory.
-async fn admitted(
+/// Checks a request before its body is read, so that a request that is refused anyway, for example because of the
+/// caller's role, uses no memory.
+async fn screen(
     app: &AppState,
     caller: &Caller,
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<(), FhirError> {
     request::screen_query(query)?;
-    request::ask_json(headers)?;
-    request::ask_accepts_json(headers)?;
+    request::require_json_body(headers)?;
+    request::require_json_accepted(headers)?;
     let organization = caller.organization();
     let (bundle, contents) = (
         bundle_subject(organization),

@@ -14,27 +14,27 @@ use super::request;
 use super::request::FormatQuery;
 use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
-use crate::http::openapi::Outcome;
+use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
 use fhir::SensitiveJson;
 use fhir::capability;
 
-/// The `CapabilityStatement`: open, because it holds no data of any person.
+/// The `CapabilityStatement`. It requires no authentication, because it contains no PHI.
 ///
 /// # Errors
 ///
-/// The query string holds what no URL may hold.
+/// The query string has an unsupported parameter.
 #[utoipa::path(
     get,
     path = "/fhir/metadata",
     params(FormatQuery),
-    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+    responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn metadata(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, FhirError> {
-    /// What can be done does not change while the process lives.
+    /// The date of the statement: it does not change while the process runs.
     static SINCE: OnceLock<OffsetDateTime> = OnceLock::new();
     request::screen_query(query.as_deref())?;
     let since = *SINCE.get_or_init(|| app.clock.now());
@@ -42,6 +42,6 @@ pub(crate) async fn metadata(
     let statement = capability::statement(&app.public_origin, version, since);
     let body = ResponseBody::small(SensitiveJson::new(statement).to_bytes());
     Ok(json_response(
-        NotPhi::assert(body, "the capability statement").into(),
+        NotPhi::assert(body, "the capability statement has no data of records").into(),
     ))
 }

@@ -1,4 +1,4 @@
-//! `GET /fhir/{type}/{id}`.
+//! `GET /fhir/{type}/{id}`: the read interaction.
 
 use access::Disclosed;
 use access::Read;
@@ -25,7 +25,7 @@ use crate::http::conditional::Validators;
 use crate::http::conditional::http_date;
 use crate::http::openapi::FhirResource;
 use crate::http::openapi::Id;
-use crate::http::openapi::Outcome;
+use crate::http::openapi::OutcomeResponse;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::limits::MAX_RESPONSE_BYTES;
@@ -36,6 +36,7 @@ use fhir::OperationOutcome;
 use fhir::Reference;
 use fhir::ResourceType;
 use fhir::Status;
+use fhir::UnknownResourceType;
 use fhir::VersionMeta;
 use fhir::parse_id;
 
@@ -43,8 +44,8 @@ use fhir::parse_id;
 ///
 /// # Errors
 ///
-/// 404 also where the resource belongs to another organization; 412 where it is not the version
-/// that the request demands; see [`Problem`] for the rest.
+/// 404, also for a resource of another organization; 412 if the current version is not the one that the
+/// request requires; see [`Problem`] for others.
 #[utoipa::path(
     get,
     path = "/fhir/{type}/{id}",
@@ -52,8 +53,8 @@ use fhir::parse_id;
     responses(
         (status = 200, response = FhirResource),
         (status = 304, description = "The client has the current version"),
-        (status = 412, response = Outcome),
-        (status = "default", response = Outcome)
+        (status = 412, response = OutcomeResponse),
+        (status = "default", response = OutcomeResponse)
     )
 )]
 pub(crate) async fn read(
@@ -64,12 +65,12 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, FhirError> {
     request::screen_query(query.as_deref())?;
-    request::ask_accepts_json(&headers)?;
-    let Reference { resource_type, id } = target(&resource_type, &id)?;
+    request::require_json_accepted(&headers)?;
+    let Reference { resource_type, id } = parse_reference(&resource_type, &id)?;
     let subject = subject(caller.organization(), resource_type).id(id);
     let permitted = app.gate.permit(&caller, Read, subject).await?;
-    // The access is recorded before its conditions are evaluated: that a version is still the
-    // current one is a disclosure too.
+    // The read is recorded before its conditions are evaluated: a 304 also discloses something, namely
+    // that the version is current.
     let stored = app
         .records
         .read(&permitted, resource_type, id, MAX_RESPONSE_BYTES)
@@ -84,7 +85,7 @@ pub(crate) async fn read(
     respond(&headers, meta, body)
 }
 
-/// The response that the conditions of a request ask for (RFC 9110, 13; FHIR R4, 3.1.0.5).
+/// The response according to the request's conditions (RFC 9110, 13; FHIR R4, 3.1.0.5).
 fn respond(
     request: &HeaderMap,
     meta: VersionMeta,
@@ -113,30 +114,28 @@ fn respond(
     Ok(response)
 }
 
-/// A response without a body, which has the caching rule of the one it stands for.
+/// 304, with the `Cache-Control` of the 200 response that it replaces (RFC 9110, 15.4.5).
 fn not_modified() -> Response {
-    let rule = [(header::CACHE_CONTROL, "no-store")];
-    (StatusCode::NOT_MODIFIED, rule).into_response()
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    (StatusCode::NOT_MODIFIED, headers).into_response()
 }
 
 fn precondition_failed() -> OperationOutcome {
-    let why = "the current version is not the one that If-Match or If-Unmodified-Since asks for";
+    let why = "the current version is not the one that If-Match or If-Unmodified-Since requires";
     OperationOutcome::new(
         Status::PreconditionFailed,
         Issue::new(IssueCode::Conflict, why),
     )
 }
 
-/// What the address names. A type or an id that cannot be is not found, and the answer says why.
-fn target(resource_type: &str, id: &str) -> Result<Reference, OperationOutcome> {
-    let resource_type: ResourceType = resource_type.parse().map_err(|_unknown| {
-        let kept = ResourceType::names();
-        let issue = Issue::new(
-            IssueCode::NotSupported,
-            format!("supported are only: {kept}"),
-        );
-        OperationOutcome::new(Status::NotFound, issue)
-    })?;
+/// The reference in a path. An unsupported type or a malformed id is not found, and the outcome says why.
+fn parse_reference(resource_type: &str, id: &str) -> Result<Reference, OperationOutcome> {
+    let resource_type: ResourceType =
+        resource_type
+            .parse()
+            .map_err(|unknown: UnknownResourceType| {
+                OperationOutcome::new(Status::NotFound, Issue::from(unknown))
+            })?;
     let id = parse_id(id).map_err(|issue| OperationOutcome::new(Status::NotFound, issue))?;
     Ok(Reference { resource_type, id })
 }
@@ -150,19 +149,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_there_is_not_found_and_not_repeated() {
+    fn an_unsupported_type_and_a_malformed_id_are_not_found_and_not_repeated() {
         for (resource_type, id) in [
             ("Claim", "c757873d-ec9a-4326-a141-556f43239520"),
             ("Patient", "M-123"),
         ] {
-            let outcome = target(resource_type, id).expect_err("not found");
+            let outcome = parse_reference(resource_type, id).expect_err("not found");
             assert_eq!(outcome.status(), Status::NotFound);
             assert!(!outcome.to_json().to_string().contains(id));
         }
     }
 
-    /// The response to a request with these headers, for a version that was disclosed.
-    async fn answered(
+    /// The status, headers and body length of the response to a request with these headers.
+    async fn response_to(
         headers: &[(header::HeaderName, &'static str)],
     ) -> (StatusCode, HeaderMap, usize) {
         let headers = headers
@@ -184,28 +183,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_version_that_the_client_has_is_answered_without_a_body() {
+    async fn a_version_that_the_client_has_is_not_sent_again() {
         let date = "Mon, 23 Nov 2026 15:02:07 GMT";
         for condition in [
             (header::IF_NONE_MATCH, "\"1\", W/\"3\""),
             (header::IF_NONE_MATCH, "*"),
             (header::IF_MODIFIED_SINCE, date),
         ] {
-            let (status, headers, length) = answered(&[condition]).await;
+            let (status, headers, length) = response_to(&[condition]).await;
             assert_eq!((status, length), (StatusCode::NOT_MODIFIED, 0));
             assert_eq!(headers[header::ETAG], "W/\"3\"");
             assert_eq!(headers[header::LAST_MODIFIED], date);
             assert_eq!(headers[header::CACHE_CONTROL], "no-store");
             assert!(!headers.contains_key(header::CONTENT_TYPE));
         }
-        let (status, headers, length) = answered(&[(header::IF_NONE_MATCH, "3")]).await;
+        let (status, headers, length) = response_to(&[(header::IF_NONE_MATCH, "3")]).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(headers[header::LAST_MODIFIED], date);
         assert!(length > 0);
-        let (status, headers, _) = answered(&[(header::IF_MATCH, "W/\"2\"")]).await;
+        let (status, headers, _) = response_to(&[(header::IF_MATCH, "W/\"2\"")]).await;
         assert_eq!(status, StatusCode::PRECONDITION_FAILED);
         assert_eq!(headers[header::CONTENT_TYPE], "application/fhir+json");
-        let (status, _, _) = answered(&[(header::IF_MATCH, "W/\"3\"")]).await;
+        let (status, _, _) = response_to(&[(header::IF_MATCH, "W/\"3\"")]).await;
         assert_eq!(status, StatusCode::OK);
     }
 }

@@ -1,4 +1,4 @@
-//! Query string and content negotiation.
+//! Query string, media types and content negotiation of FHIR requests.
 
 use http::HeaderMap;
 use mediatype::MediaType;
@@ -15,7 +15,6 @@ use fhir::OperationOutcome;
 use fhir::ResourceType;
 use fhir::Status;
 
-/// The media type of a search form.
 const FORM: MediaType<'static> = MediaType::new(
     names::APPLICATION,
     Name::new_unchecked("x-www-form-urlencoded"),
@@ -23,7 +22,7 @@ const FORM: MediaType<'static> = MediaType::new(
 
 const FHIR: Name<'static> = Name::new_unchecked("fhir");
 
-/// The names of FHIR's JSON (R4, 2.1.0.6 and 3.1.1.3), the right one first; the last is DSTU 2's.
+/// The media types of FHIR's JSON (R4, 2.1.0.6 and 3.1.1.3), R4's own first; the last is DSTU 2's.
 const JSON: [MediaType<'static>; 4] = [
     MediaType::from_parts(names::APPLICATION, FHIR, Some(names::JSON), &[]),
     MediaType::new(names::APPLICATION, names::JSON),
@@ -31,13 +30,10 @@ const JSON: [MediaType<'static>; 4] = [
     MediaType::from_parts(names::APPLICATION, names::JSON, Some(FHIR), &[]),
 ];
 
-/// Parameters of every FHIR address; they say how a response is written.
+/// The query parameters of all FHIR routes, which concern the format of the response.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "a description: `screen_query` reads the query string"
-)]
+#[expect(dead_code, reason = "a schema: `screen_query` reads the query string")]
 pub(crate) struct FormatQuery {
     #[param(rename = "_format", required = false, schema_with = formats)]
     format: String,
@@ -50,7 +46,7 @@ pub(crate) struct FormatQuery {
 /// The resource type in a path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "a description: handlers read the path as text")]
+#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
 pub(crate) struct TypePath {
     #[param(rename = "type", schema_with = types)]
     resource_type: String,
@@ -73,25 +69,25 @@ fn types() -> Object {
     one_of(ResourceType::ALL.map(ResourceType::name))
 }
 
-/// Refuses what a FHIR address takes in no query string. What is searched for is sent in a body:
-/// addresses end in logs, histories and referrers (45 CFR 164.312(a)(1)).
+/// Refuses unsupported query parameters. Search parameters must be sent in a body, because URLs are stored
+/// in logs, browser histories and referrers (45 CFR 164.312(a)(1)).
 ///
 /// # Errors
 ///
-/// 400, without repeating what the query string holds.
+/// 400, without a value of the query string.
 pub(crate) fn screen_query(query: Option<&str>) -> Result<(), OperationOutcome> {
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         let issue = match (name.as_ref(), value.as_ref()) {
             ("_pretty" | "_count", _) | ("_summary", "false") => continue,
             ("_format", value) if value.contains("json") => continue,
-            ("_format", _) => Issue::new(IssueCode::NotSupported, "only JSON is written here"),
+            ("_format", _) => Issue::new(IssueCode::NotSupported, "responses are in JSON only"),
             ("_summary" | "_elements", _) => {
-                let why = "resources are sent whole: _summary and _elements are not supported";
+                let why = "resources are sent completely: _summary and _elements are not supported";
                 Issue::new(IssueCode::NotSupported, why)
             }
             _ => {
-                let why = "nothing that tells of a person stands in a URL: send search parameters as \
-                           a form, with POST to /fhir/Patient/_search";
+                let why = "URLs must not contain identifying values: send search parameters as a form, \
+                           with POST to /fhir/Patient/_search";
                 Issue::new(IssueCode::NotSupported, why)
             }
         };
@@ -100,12 +96,12 @@ pub(crate) fn screen_query(query: Option<&str>) -> Result<(), OperationOutcome> 
     Ok(())
 }
 
-/// Asks that the body is JSON.
+/// Requires a JSON body.
 ///
 /// # Errors
 ///
 /// 415.
-pub(crate) fn ask_json(headers: &HeaderMap) -> Result<(), OperationOutcome> {
+pub(crate) fn require_json_body(headers: &HeaderMap) -> Result<(), OperationOutcome> {
     let sent = negotiation::content_type(headers);
     if sent.is_some_and(|sent| JSON.iter().any(|known| *known == sent.essence())) {
         return Ok(());
@@ -115,12 +111,12 @@ pub(crate) fn ask_json(headers: &HeaderMap) -> Result<(), OperationOutcome> {
     ))
 }
 
-/// Asks that the body is a form.
+/// Requires a form as body.
 ///
 /// # Errors
 ///
 /// 415.
-pub(crate) fn ask_form(headers: &HeaderMap) -> Result<(), OperationOutcome> {
+pub(crate) fn require_form_body(headers: &HeaderMap) -> Result<(), OperationOutcome> {
     let sent = negotiation::content_type(headers);
     if sent.is_some_and(|sent| sent.essence() == FORM) {
         return Ok(());
@@ -130,18 +126,18 @@ pub(crate) fn ask_form(headers: &HeaderMap) -> Result<(), OperationOutcome> {
     ))
 }
 
-/// Asks that the client takes JSON.
+/// Requires that the client accepts JSON.
 ///
 /// # Errors
 ///
 /// 406.
-pub(crate) fn ask_accepts_json(headers: &HeaderMap) -> Result<(), OperationOutcome> {
+pub(crate) fn require_json_accepted(headers: &HeaderMap) -> Result<(), OperationOutcome> {
     if negotiation::accepts_any_of(headers, &JSON) {
         return Ok(());
     }
     let issue = Issue::new(
         IssueCode::NotSupported,
-        "answers are written as application/fhir+json",
+        "responses are in application/fhir+json only",
     );
     Err(OperationOutcome::new(Status::NotAcceptable, issue))
 }
@@ -161,8 +157,8 @@ mod tests {
     fn a_search_in_a_url_is_refused_and_not_repeated() {
         for query in ["name=Smith", "identifier=999-12-3456", "_id=1", "Smith"] {
             let outcome = screen_query(Some(query)).expect_err(query);
-            let told = outcome.to_json().to_string();
-            assert!(told.contains("_search") && !told.contains("Smith") && !told.contains("999"));
+            let json = outcome.to_json().to_string();
+            assert!(json.contains("_search") && !json.contains("Smith") && !json.contains("999"));
         }
         assert!(screen_query(None).is_ok());
         assert!(screen_query(Some("_format=json&_pretty=true&_count=7&_summary=false")).is_ok());
@@ -171,9 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn media_types_are_asked_for() {
+    fn media_types_are_required() {
         assert!(
-            ask_json(&with(
+            require_json_body(&with(
                 header::CONTENT_TYPE,
                 "application/fhir+json; charset=utf-8"
             ))
@@ -184,30 +180,30 @@ mod tests {
             "application/json; charset=\"utf-8\"",
             "text/json;",
         ] {
-            let told = ask_json(&with(header::CONTENT_TYPE, sent));
-            assert!(told.is_ok(), "{sent}");
+            let result = require_json_body(&with(header::CONTENT_TYPE, sent));
+            assert!(result.is_ok(), "{sent}");
         }
         for sent in ["application/fhir+xml", "application/jsonx", "", "json"] {
-            let told = ask_json(&with(header::CONTENT_TYPE, sent));
-            assert!(told.is_err(), "{sent}");
+            let result = require_json_body(&with(header::CONTENT_TYPE, sent));
+            assert!(result.is_err(), "{sent}");
         }
-        assert!(ask_json(&HeaderMap::new()).is_err());
+        assert!(require_json_body(&HeaderMap::new()).is_err());
         let form = "application/x-www-form-urlencoded";
-        assert!(ask_form(&with(header::CONTENT_TYPE, form)).is_ok());
+        assert!(require_form_body(&with(header::CONTENT_TYPE, form)).is_ok());
         let form = "Application/X-WWW-Form-URLEncoded; charset=UTF-8";
-        assert!(ask_form(&with(header::CONTENT_TYPE, form)).is_ok());
-        assert!(ask_form(&with(header::CONTENT_TYPE, "application/json")).is_err());
-        assert!(ask_accepts_json(&HeaderMap::new()).is_ok());
+        assert!(require_form_body(&with(header::CONTENT_TYPE, form)).is_ok());
+        assert!(require_form_body(&with(header::CONTENT_TYPE, "application/json")).is_err());
+        assert!(require_json_accepted(&HeaderMap::new()).is_ok());
         for name in [
             "application/fhir+json",
             "Application/JSON",
             "text/json",
             "application/json+fhir",
         ] {
-            let accepted = ask_accepts_json(&with(header::ACCEPT, name));
+            let accepted = require_json_accepted(&with(header::ACCEPT, name));
             assert!(accepted.is_ok(), "{name}");
         }
-        assert!(ask_accepts_json(&with(header::ACCEPT, "text/html, */*;q=0.1")).is_ok());
-        assert!(ask_accepts_json(&with(header::ACCEPT, "application/fhir+xml")).is_err());
+        assert!(require_json_accepted(&with(header::ACCEPT, "text/html, */*;q=0.1")).is_ok());
+        assert!(require_json_accepted(&with(header::ACCEPT, "application/fhir+xml")).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /fhir/Patient/_search`.
+//! `POST /fhir/Patient/_search`: the search interaction.
 
 use access::Search;
 use axum::body::Body;
@@ -24,10 +24,10 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::body::RequestBody;
 use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
-use crate::http::openapi::Outcome;
+use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::records::subject;
 use fhir::Issue;
 use fhir::IssueCode;
@@ -36,13 +36,10 @@ use fhir::ResourceType;
 use fhir::limits::MAX_COUNT;
 use fhir::search;
 
-/// The number of patients in a response, which is no value of theirs and may stand in a URL.
+/// The page size, which is not PHI and may be sent in the URL.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "a description: `search::parse` reads the query string"
-)]
+#[expect(dead_code, reason = "a schema: `search::parse` reads the query string")]
 pub(crate) struct CountQuery {
     #[param(rename = "_count", required = false, schema_with = count)]
     count: u64,
@@ -56,10 +53,10 @@ fn count() -> Object {
         .build()
 }
 
-/// The form: every search parameter of a Patient.
-enum Form {}
+/// The search form: all search parameters of a Patient.
+enum SearchForm {}
 
-impl PartialSchema for Form {
+impl PartialSchema for SearchForm {
     fn schema() -> RefOr<Schema> {
         let text = || ObjectBuilder::new().schema_type(Type::String).build();
         let form = search::PARAMETERS
@@ -71,19 +68,19 @@ impl PartialSchema for Form {
     }
 }
 
-impl ToSchema for Form {}
+impl ToSchema for SearchForm {}
 
-/// The patients that match a form.
+/// The patients that match a search form.
 ///
 /// # Errors
 ///
-/// 400 for a form that cannot be read; see [`Problem`](crate::http::problem::Problem) for the rest.
+/// 400 for a malformed form; see [`Problem`](crate::http::problem::Problem) for others.
 #[utoipa::path(
     post,
     path = "/fhir/Patient/_search",
     params(FormatQuery, CountQuery),
-    request_body(content = inline(Form), content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, response = FhirResource), (status = "default", response = Outcome))
+    request_body(content = inline(SearchForm), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn search_patients(
     State(app): State<AppState>,
@@ -93,12 +90,12 @@ pub(crate) async fn search_patients(
     body: Body,
 ) -> Result<Response, FhirError> {
     request::screen_query(query.as_deref())?;
-    request::ask_form(&headers)?;
-    request::ask_accepts_json(&headers)?;
-    // Before the body is read: what a role may not do costs no memory.
+    request::require_form_body(&headers)?;
+    request::require_json_accepted(&headers)?;
+    // Permitted before the body is read, so that a refused request uses no memory.
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, Search, subject).await?;
-    let share = Share::of(&caller);
+    let share = CallerId::of(&caller);
     let form = RequestBody::read(&app.memory, share, body, MAX_FORM_BYTES).await?;
     let query = search::parse(form.bytes(), query.as_deref())?;
     drop(form);
@@ -109,12 +106,12 @@ pub(crate) async fn search_patients(
             search::searchset_entry(origin, patient, meta)
         });
     Ok(json_response(found.await?.map(|found| {
-        let bundle = search::searchset(origin, found.total, found.entries, found.is_cut);
+        let bundle = search::searchset(origin, found.total, found.entries, found.is_truncated);
         ResponseBody::reserved(bundle, found.reserved)
     })))
 }
 
-/// A search by URL, which is refused: the response says how to search.
+/// Refuses a search by URL; the outcome says how to search.
 ///
 /// # Errors
 ///
@@ -123,15 +120,15 @@ pub(crate) async fn search_patients(
     get,
     path = "/fhir/{type}",
     params(TypePath, FormatQuery),
-    responses((status = "default", response = Outcome))
+    responses((status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn refuse_search_by_url(
     _caller: CurrentCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, FhirError> {
     request::screen_query(query.as_deref())?;
-    let why = "only patients are searched, with POST to /fhir/Patient/_search; other resources are \
-               read by type and id";
+    let why = "search is supported for Patient only, with POST to /fhir/Patient/_search; read other \
+               resources by type and id";
     let issue = Issue::new(IssueCode::NotSupported, why);
     Err(FhirError::Refused(OperationOutcome::bad_request(issue)))
 }

@@ -1,4 +1,4 @@
-//! A transaction: every write or none.
+//! Execution of a transaction: all writes or none.
 
 use super::FhirError;
 use access::Caller;
@@ -8,8 +8,8 @@ use access::Write;
 
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use crate::services::records::Applied;
 use crate::services::records::ApplyError;
@@ -27,57 +27,65 @@ use fhir::bundle::EntryJson;
 use fhir::bundle::EntryResponse;
 use fhir::bundle::ResourceWrite;
 
-/// Which entry of the Bundle a change is, and what it writes.
+/// The Bundle entry of a change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EntryRef {
-    /// The entry's index.
-    pub(super) entry: usize,
-    /// What it writes.
+    /// The index of the entry.
+    pub(super) index: usize,
+    /// The resource that it writes.
     pub(super) target: Reference,
 }
 
-/// The responses to a Bundle's entries, in its order, with their memory.
-pub(super) type Responses = (Disclosed<Vec<EntryJson>>, Reservation);
+/// The responses to the entries of a Bundle, with the reservation of their memory.
+pub(super) struct BundleResponses {
+    /// In the order of the Bundle.
+    pub(super) entries: Disclosed<Vec<EntryJson>>,
+    /// The memory of the responses and their copy in the Bundle.
+    pub(super) reserved: Reservation,
+}
 
-/// Does all writes of a transaction.
+/// Executes the writes of a transaction.
 ///
 /// # Errors
 ///
-/// Whatever is wrong with one of them; then none was done.
+/// The outcome of a write that was refused, or another error; then nothing was written.
 pub(super) async fn transaction(
     app: &AppState,
     caller: &Caller,
     writes: Vec<ResourceWrite>,
-) -> Result<Responses, FhirError> {
-    // The responses, and their copy in the response.
+) -> Result<BundleResponses, FhirError> {
+    // The responses to entries, and their copy in the Bundle.
     let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(writes.len());
-    let reserved = app.memory.reserve(Share::of(caller), memory)?;
-    let mut origins = Vec::with_capacity(writes.len());
+    let reserved = app.memory.reserve(CallerId::of(caller), memory)?;
+    let mut entries = Vec::with_capacity(writes.len());
     let mut changes = Vec::with_capacity(writes.len());
     for write in writes {
-        let (origin, change) = into_change(app, caller, write).await?;
-        origins.push(origin);
+        let (entry, change) = into_change(app, caller, write).await?;
+        entries.push(entry);
         changes.push(change);
     }
     let applied = app.records.apply(&changes).await;
-    let applied = applied.map_err(|error| first_refusal(error, &origins))?;
-    let mut responses: Vec<_> = origins.iter().zip(applied).collect();
-    responses.sort_by_key(|(origin, _)| origin.entry);
+    let applied = applied.map_err(|error| first_refusal(error, &entries))?;
+    let mut responses: Vec<_> = entries.iter().zip(applied).collect();
+    responses.sort_by_key(|(entry, _)| entry.index);
     let responses = responses
         .into_iter()
-        .map(|(origin, applied)| entry_response(*origin, applied));
-    Ok((Disclosed::all(responses), reserved))
+        .map(|(entry, applied)| entry_response(*entry, applied));
+    Ok(BundleResponses {
+        entries: Disclosed::all(responses),
+        reserved,
+    })
 }
 
-/// A permitted write, as the record service takes it.
+/// Obtains the permit for a write, and converts it to a change for the record service.
 pub(super) async fn into_change<'caller>(
     app: &AppState,
     caller: &'caller Caller,
     write: ResourceWrite,
 ) -> Result<(EntryRef, Change<'caller>), ServiceError> {
     let (resource_type, id) = (write.resource_type, write.id);
-    let origin = EntryRef {
-        entry: write.entry,
+    let entry = EntryRef {
+        index: write.entry,
         target: Reference { resource_type, id },
     };
     let subject = subject(caller.organization(), resource_type).id(id);
@@ -86,97 +94,104 @@ pub(super) async fn into_change<'caller>(
         None => subject,
     };
     let permitted = app.gate.permit(caller, Write, subject).await?;
-    Ok((origin, Change::new(permitted, write)))
+    Ok((entry, Change::new(permitted, write)))
 }
 
-/// The response to a change that was made: ids and versions, no content.
-pub(super) fn entry_response(origin: EntryRef, applied: Applied) -> Disclosed<EntryJson> {
+/// The response to a change that was applied: id and version, without content.
+pub(super) fn entry_response(entry: EntryRef, applied: Applied) -> Disclosed<EntryJson> {
     let response = EntryResponse::Written {
-        target: origin.target,
+        target: entry.target,
         meta: applied.meta,
         created: applied.effect == Effect::Created,
     };
     NotPhi::assert(
         EntryJson::from(response),
-        "ids and versions of what the caller wrote",
+        "id and version of a resource that the caller wrote",
     )
     .into()
 }
 
-/// The error of a transaction: the outcome of the first change that was refused.
-fn first_refusal(error: ApplyError, origins: &[EntryRef]) -> FhirError {
+/// The error of a transaction: the outcome of the first refused change.
+fn first_refusal(error: ApplyError, entries: &[EntryRef]) -> FhirError {
     let refusals = match error {
         ApplyError::Refused(refusals) => refusals,
         ApplyError::Service(error) => return error.into(),
     };
     let first = refusals.first().and_then(|refusal| {
-        let origin = origins.get(refusal.change)?;
-        Some(refusal_outcome(refusal.reason, *origin))
+        let entry = entries.get(refusal.change)?;
+        Some(refusal_outcome(refusal.reason, *entry))
     });
     first.map_or_else(|| ServiceError::Internal.into(), FhirError::Refused)
 }
 
-/// The outcome of a refused change, at its entry.
-pub(super) fn refusal_outcome(reason: RefusalReason, origin: EntryRef) -> OperationOutcome {
+/// The outcome of a refused change, with the path of the element in its entry.
+pub(super) fn refusal_outcome(reason: RefusalReason, entry: EntryRef) -> OperationOutcome {
     let (status, code, why) = match reason {
         RefusalReason::UnknownOwner => (
             Status::UnprocessableEntity,
             IssueCode::BusinessRule,
-            "the patient that it belongs to is not there",
+            "the patient that the resource belongs to does not exist",
         ),
         RefusalReason::OwnerChanged => (
             Status::Conflict,
             IssueCode::Conflict,
-            "it belongs to another patient, and the patient that a resource belongs to never changes",
+            "the stored resource belongs to another patient, and the patient of a resource cannot be changed",
         ),
-        RefusalReason::AlreadyThere => (Status::Conflict, IssueCode::Duplicate, "its id is taken"),
-        RefusalReason::RecordNumberTaken => (
+        RefusalReason::AlreadyExists => (
             Status::Conflict,
             IssueCode::Duplicate,
-            "its medical record number belongs to another patient",
+            "a resource with this id exists already",
+        ),
+        RefusalReason::MedicalRecordNumberTaken => (
+            Status::Conflict,
+            IssueCode::Duplicate,
+            "the medical record number belongs to another patient",
         ),
         RefusalReason::TooManySocialSecurityNumbers => (
             Status::UnprocessableEntity,
             IssueCode::TooCostly,
-            "a patient has at most 10 social security numbers",
+            "a patient can have at most 10 social security numbers",
         ),
         RefusalReason::DemographicsTooLong => (
             Status::UnprocessableEntity,
             IssueCode::TooLong,
-            "a patient's names and contact data are too long: every name is searchable, and all take at most 16 KiB",
+            "the names and contact data of the patient are too long: together they are limited to 16 KiB, because all are searchable",
         ),
         RefusalReason::OwnerDestroyed => (
             Status::Conflict,
             IssueCode::Conflict,
-            "the patient's data was destroyed, and the id stays unused",
+            "the data of this patient was destroyed, and the id cannot be used again",
         ),
-        RefusalReason::TooManyVersions => {
-            (Status::Conflict, IssueCode::Conflict, "too many versions")
-        }
+        RefusalReason::TooManyVersions => (
+            Status::Conflict,
+            IssueCode::Conflict,
+            "the resource has too many versions",
+        ),
     };
-    let issue = Issue::new(code, why).at(&place(reason, origin));
+    let issue = Issue::new(code, why).at(&element_path(reason, entry));
     OperationOutcome::new(status, issue)
 }
 
-/// The element that is at fault.
-fn place(reason: RefusalReason, origin: EntryRef) -> String {
-    let resource = format!("{}.resource", fhir::bundle::entry_place(origin.entry));
-    let Reference { resource_type, .. } = origin.target;
+/// The path of the element that causes a refusal.
+fn element_path(reason: RefusalReason, entry: EntryRef) -> String {
+    let resource = format!("{}.resource", fhir::bundle::entry_path(entry.index));
+    let Reference { resource_type, .. } = entry.target;
     match (reason, resource_type.owner_paths().first()) {
         (RefusalReason::UnknownOwner | RefusalReason::OwnerChanged, Some(path)) => {
             format!("{resource}.{}.reference", path.replace("[]", ""))
         }
-        (RefusalReason::RecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers, _)
-            if resource_type == ResourceType::Patient =>
-        {
+        (
+            RefusalReason::MedicalRecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers,
+            _,
+        ) if resource_type == ResourceType::Patient => {
             format!("{resource}.identifier")
         }
         (RefusalReason::DemographicsTooLong, _) => resource,
         (
             RefusalReason::UnknownOwner
             | RefusalReason::OwnerChanged
-            | RefusalReason::AlreadyThere
-            | RefusalReason::RecordNumberTaken
+            | RefusalReason::AlreadyExists
+            | RefusalReason::MedicalRecordNumberTaken
             | RefusalReason::TooManySocialSecurityNumbers
             | RefusalReason::OwnerDestroyed
             | RefusalReason::TooManyVersions,
@@ -192,29 +207,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_the_entry_and_the_element_to_blame() {
-        let origin = |entry, resource_type| EntryRef {
-            entry,
+    fn a_refusal_has_the_path_of_the_entry_and_the_element() {
+        let entry = |index, resource_type| EntryRef {
+            index,
             target: Reference {
                 resource_type,
                 id: Uuid::from_u128(7),
             },
         };
-        let rendered = |reason, origin| {
-            let outcome = refusal_outcome(reason, origin);
-            let place = outcome.issues()[0].expression.clone().unwrap();
-            (outcome.status().code(), place)
+        let rendered = |reason, entry| {
+            let outcome = refusal_outcome(reason, entry);
+            let path = outcome.issues()[0].expression.clone().unwrap();
+            (outcome.status().code(), path)
         };
         let expected = (422, "Bundle.entry[0].resource.patient.reference".to_owned());
-        let immunization = origin(0, ResourceType::Immunization);
+        let immunization = entry(0, ResourceType::Immunization);
         assert_eq!(
             rendered(RefusalReason::UnknownOwner, immunization),
             expected
         );
         let expected = (409, "Bundle.entry[4].resource.identifier".to_owned());
-        let patient = origin(4, ResourceType::Patient);
+        let patient = entry(4, ResourceType::Patient);
         assert_eq!(
-            rendered(RefusalReason::RecordNumberTaken, patient),
+            rendered(RefusalReason::MedicalRecordNumberTaken, patient),
             expected
         );
     }

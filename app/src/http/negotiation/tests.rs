@@ -6,7 +6,7 @@ use super::*;
 
 const FHIR: Name<'static> = Name::new_unchecked("fhir");
 
-/// Names of one representation, as FHIR's JSON has them.
+/// The media types of one representation, as FHIR's JSON has several.
 const JSON: [MediaType<'static>; 4] = [
     MediaType::from_parts(names::APPLICATION, FHIR, Some(names::JSON), &[]),
     MediaType::new(names::APPLICATION, names::JSON),
@@ -27,7 +27,7 @@ fn accepts_json(values: &[&'static str]) -> bool {
 }
 
 #[test]
-fn json_is_accepted_under_each_of_its_names_in_any_spelling() {
+fn json_is_accepted_by_each_of_its_names() {
     for accept in [
         "application/fhir+json",
         "APPLICATION/FHIR+JSON",
@@ -48,7 +48,7 @@ fn json_is_accepted_under_each_of_its_names_in_any_spelling() {
     }
     assert!(accepts_json(&["text/html", "application/json"]));
     assert!(accepts_json(&[]));
-    // What cannot be read is no reason to send nothing.
+    // An invalid header is ignored.
     for unreadable in ["", "json", "*"] {
         assert!(accepts_json(&[unreadable]), "{unreadable}");
     }
@@ -74,7 +74,7 @@ fn the_most_specific_range_decides_and_a_weight_of_zero_refuses() {
 }
 
 #[test]
-fn a_page_is_for_those_who_name_html() {
+fn a_page_is_accepted_by_the_name_of_html_only() {
     let accepts = |value| accepts_html(&with(&header::ACCEPT, &[value]));
     assert!(accepts("text/html,application/xhtml+xml,*/*;q=0.8"));
     assert!(accepts("*/*, Text/HTML;q=0.1"));

@@ -21,7 +21,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::schema::Type;
 use uuid::Uuid;
 
-/// The schema of a closed set of texts.
+/// The schema of an enumeration of strings.
 pub(crate) fn one_of<'a>(values: impl IntoIterator<Item = &'a str>) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -29,15 +29,12 @@ pub(crate) fn one_of<'a>(values: impl IntoIterator<Item = &'a str>) -> Object {
         .build()
 }
 
-/// The id in a path.
+/// The id of a resource in a path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-#[expect(
-    dead_code,
-    reason = "the description of a parameter, which a handler reads as text"
-)]
+#[expect(dead_code, reason = "a schema: handlers extract the id as text")]
 pub(crate) struct Id {
-    /// In lower case; never a number that tells of a person.
+    /// A UUID in lower case; never a value that identifies a person.
     id: Uuid,
 }
 
@@ -67,26 +64,26 @@ pub(crate) struct Resource {
 /// A problem document (RFC 9457).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProblemDetails {
-    /// Always `about:blank`: the status says what kind of problem this is.
+    /// Always `about:blank`: the status identifies the kind of problem.
     pub(crate) r#type: &'static str,
-    /// The status in words.
+    /// The reason phrase of the status.
     pub(crate) title: &'static str,
     /// The HTTP status.
     pub(crate) status: u16,
-    /// What happened, and what to do.
+    /// A description of the problem, and what to do.
     pub(crate) detail: String,
-    /// The id that both tiers log for this request.
+    /// The id of the request in the logs of both tiers.
     pub(crate) request_id: Uuid,
 }
 
-/// The response with a page.
+/// A response with a page.
 pub(crate) enum Page {}
 
-/// The response with a resource.
+/// A response with a resource.
 pub(crate) enum FhirResource {}
 
-/// The response with an `OperationOutcome`.
-pub(crate) enum Outcome {}
+/// A response with an `OperationOutcome`.
+pub(crate) enum OutcomeResponse {}
 
 impl ToResponse<'static> for Page {
     fn response() -> (&'static str, RefOr<Response>) {
@@ -104,9 +101,9 @@ impl ToResponse<'static> for FhirResource {
     }
 }
 
-impl ToResponse<'static> for Outcome {
+impl ToResponse<'static> for OutcomeResponse {
     fn response() -> (&'static str, RefOr<Response>) {
-        let description = "An OperationOutcome: it was not done";
+        let description = "An OperationOutcome: the request failed or was refused";
         (
             "Outcome",
             response(description, FHIR_JSON, of::<Resource>()),
@@ -120,7 +117,11 @@ impl ToResponse<'static> for ProblemDetails {
         let content_type = "application/problem+json";
         (
             "Problem",
-            response("It was not done", content_type, content),
+            response(
+                "A problem document: the request failed or was refused",
+                content_type,
+                content,
+            ),
         )
     }
 }

@@ -1,5 +1,5 @@
-//! The style sheet and the icon, compiled in; their names carry a hash of their content, so a
-//! browser may keep them for ever and still never shows an old one.
+//! The style sheet and the icon, compiled in. Their names contain a hash of their content, so that
+//! browsers can cache them without revalidation.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -24,14 +24,15 @@ use crate::http::conditional::Precondition;
 use crate::http::conditional::Validators;
 use crate::http::negotiation::accepts_gzip;
 
+/// A static file.
 struct Asset {
     path: String,
-    /// A weak tag (RFC 9110, 8.8.3): one for the content, whether it is compressed or not.
+    /// The entity tag, weak because it is the same with and without compression (RFC 9110, 8.8.3).
     etag: String,
     media_type: &'static str,
     bytes: &'static [u8],
-    /// The same, compressed once. Nothing else is ever compressed: an answer that holds a secret
-    /// and something that a client sent would tell the one by its length (BREACH).
+    /// The content compressed with gzip. Only assets are compressed: the length of a compressed response
+    /// that contains a secret and client input would disclose the secret (BREACH).
     gzip: Bytes,
 }
 
@@ -51,18 +52,18 @@ impl Asset {
         }
     }
 
-    /// The content, compressed for a client that accepts that.
+    /// The response with the content, compressed if the client accepts gzip.
     fn response(&self, request: &HeaderMap) -> Response {
-        let kind = [(header::CONTENT_TYPE, self.media_type)];
+        let media_type = [(header::CONTENT_TYPE, self.media_type)];
         if accepts_gzip(request) && !self.gzip.is_empty() {
             let coding = [(header::CONTENT_ENCODING, "gzip")];
-            return (kind, coding, self.gzip.clone()).into_response();
+            return (media_type, coding, self.gzip.clone()).into_response();
         }
-        (kind, self.bytes).into_response()
+        (media_type, self.bytes).into_response()
     }
 }
 
-/// Compressed; empty if that fails, which it does not into memory.
+/// The bytes compressed with gzip; empty on failure, which cannot occur in memory.
 fn gzip(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
@@ -89,7 +90,7 @@ static FAVICON: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
-/// The path of the one style sheet.
+/// The path of the style sheet.
 pub(crate) fn stylesheet() -> &'static str {
     &STYLESHEET.path
 }
@@ -99,20 +100,17 @@ pub(crate) fn favicon() -> &'static str {
     &FAVICON.path
 }
 
-/// The file in a path.
+/// The path parameter of an asset.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-#[expect(
-    dead_code,
-    reason = "a description: the handler reads the path as text"
-)]
+#[expect(dead_code, reason = "a schema: the handler extracts the path as text")]
 pub(crate) struct FilePath {
-    /// The name carries a hash of the content.
+    /// The file name, which contains a hash of the content.
     #[param(schema_with = names)]
     file: String,
 }
 
-/// The names of any version of the files.
+/// The schema of the file names, with any hash.
 fn names() -> Object {
     let hash = "[0-9a-f]{16}";
     let names = [STYLE, ICON].map(|(stem, extension)| format!("{stem}\\.{hash}\\.{extension}"));
@@ -128,9 +126,9 @@ fn names() -> Object {
     path = "/assets/{file}",
     params(FilePath),
     responses(
-        (status = 200, description = "It may be kept for ever", content(("text/css"), ("image/svg+xml"))),
-        (status = 304, description = "The client has it already"),
-        (status = 404, description = "There is another version by now")
+        (status = 200, description = "The file, which can be cached without revalidation", content(("text/css"), ("image/svg+xml"))),
+        (status = 304, description = "The client has the current file"),
+        (status = 404, description = "The file has another version now")
     )
 )]
 pub(crate) async fn get(Path(file): Path<String>, headers: HeaderMap) -> Response {
@@ -140,11 +138,11 @@ pub(crate) async fn get(Path(file): Path<String>, headers: HeaderMap) -> Respons
     };
     let current = Validators {
         etag: &asset.etag,
-        // A file that is compiled in has none, and every name has one content for ever.
+        // A compiled-in file has no modification time.
         last_modified: None,
     };
     let mut response = match conditional::evaluate(&headers, current) {
-        // A file of another version has another name, so no `If-Match` can be meant for one.
+        // `If-Match` cannot fail meaningfully: another version of a file has another name.
         Precondition::Passed | Precondition::Failed => asset.response(&headers),
         Precondition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
     };
@@ -156,7 +154,7 @@ pub(crate) async fn get(Path(file): Path<String>, headers: HeaderMap) -> Respons
     response
 }
 
-/// FNV-1a, 64 bits: it tells two versions of our own file apart and protects nothing.
+/// FNV-1a, 64 bits. It only distinguishes versions of these files; it has no security purpose.
 fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

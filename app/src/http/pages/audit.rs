@@ -1,4 +1,4 @@
-//! The audit trail, for an organization's privacy officer.
+//! The page of the audit trail, for privacy officers.
 
 use std::collections::HashMap;
 
@@ -18,19 +18,19 @@ use time::UtcOffset;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::dates::Day;
+use super::dates::DisplayDate;
 use super::html::Html;
-use super::layout::Area;
-use super::layout::Frame;
-use super::layout::Viewer;
-use super::layout::role_in_words;
+use super::layout::CurrentUser;
+use super::layout::Layout;
+use super::layout::NavSection;
+use super::layout::role_label;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// So many events are shown, the latest first.
-const LATEST: u32 = 200;
+/// The largest number of events on the page.
+const MAX_EVENTS: u32 = 200;
 
 /// The organization's audit trail.
 ///
@@ -53,94 +53,100 @@ pub(crate) async fn show(
     let people = app.gate.permit(&caller, Read, person).await?;
     let names = app.identity.names(&people).await?;
     let names = names.into_inner();
-    let latest = app.trail.latest(&permitted, &app.memory, LATEST, |event| {
-        let row = EventRow::new(event, &names);
-        let length = row.bytes();
-        Ok((row, length))
-    });
+    let latest = app
+        .trail
+        .latest(&permitted, &app.memory, MAX_EVENTS, |event| {
+            let row = EventRow::new(event, &names);
+            let length = row.estimated_bytes();
+            Ok((row, length))
+        });
     let latest = latest.await?;
-    let viewer = Viewer::of(&app, &caller, Area::Audit).await?;
+    let user = CurrentUser::of(&app, &caller, NavSection::Audit).await?;
     Ok(Html::reserved(latest.map(|latest| {
         let page = AuditPage {
-            organization: viewer.organization.clone(),
-            frame: Frame {
+            organization: user.organization.clone(),
+            layout: Layout {
                 title: "Audit",
-                viewer: Some(viewer),
+                user: Some(user),
             },
             events: latest.events,
-            is_cut: latest.is_cut,
+            is_cut: latest.is_truncated,
         };
         (page, latest.reserved)
     })))
 }
 
-/// The latest events.
+/// The page of the latest events.
 #[derive(Template)]
 #[template(path = "audit.html")]
 pub(crate) struct AuditPage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) organization: String,
     /// Newest first.
     pub(crate) events: Vec<EventRow>,
-    /// Whether earlier ones are missing, because the page would be too long.
+    /// Whether earlier events are omitted because the page would be too long.
     pub(crate) is_cut: bool,
 }
 
-/// One event, in words.
+/// The row of an event, as display text.
 #[derive(Debug, Clone)]
 pub(crate) struct EventRow {
-    at: Moment,
-    who: String,
+    at: EventTime,
+    person: String,
     role: &'static str,
     action: &'static str,
     outcome: Outcome,
     records: Vec<RecordName>,
     more_records: usize,
     purpose: &'static str,
-    from: String,
+    source: String,
 }
 
-/// Records listed of one event; a search may have touched hundreds.
-const LISTED: usize = 3;
+/// The largest number of records listed for an event; a search may concern hundreds.
+const MAX_RECORDS: usize = 3;
 
-/// The markup of a row, in bytes.
-const ROW_MARKUP: usize = 1_500;
+/// The estimated markup of a row, in bytes.
+const ROW_MARKUP_BYTES: usize = 1_500;
 
-/// A code that a later release has written: the event is genuine, and shown with what is known of it.
-const OF_LATER_RELEASE: &str = "Unknown (of a later release)";
+/// The text for a code that a later release has written. The event itself is authentic, so it is shown.
+const UNKNOWN_CODE: &str = "Unknown (of a later release)";
 
 impl EventRow {
-    /// An opened event; `names` are those of the organization's people.
+    /// The row of an opened event; `names` are the names of the organization's people.
     pub(crate) fn new(event: &Event, names: &HashMap<Uuid, Phi<String>>) -> Self {
         let name = event.person.and_then(|person| names.get(&person));
-        let who = match (name, event.person) {
+        let person = match (name, event.person) {
             (Some(name), _) => name.expose().clone(),
             (None, Some(_)) => "Somebody who is gone".to_owned(),
             (None, None) => "Nobody signed in".to_owned(),
         };
-        let role = event.role.as_deref().map(role_in_words).unwrap_or_default();
-        let listed = event.records.iter().take(LISTED).map(|record| RecordName {
-            kind: record.kind.clone(),
-            id: record.id.map(|id| id.to_string()).unwrap_or_default(),
-        });
+        let role = event.role.as_deref().map(role_label).unwrap_or_default();
+        let listed = event
+            .records
+            .iter()
+            .take(MAX_RECORDS)
+            .map(|record| RecordName {
+                kind: record.kind.clone(),
+                id: record.id.map(|id| id.to_string()).unwrap_or_default(),
+            });
         Self {
-            at: Moment::new(event.at),
-            who,
+            at: EventTime::new(event.at),
+            person,
             role,
             action: action(event.action),
             outcome: event.outcome,
             records: listed.collect(),
-            more_records: event.records.len().saturating_sub(LISTED),
+            more_records: event.records.len().saturating_sub(MAX_RECORDS),
             purpose: purpose(event.purpose),
-            from: event.source.clone().unwrap_or_default(),
+            source: event.source.clone().unwrap_or_default(),
         }
     }
 
-    /// About the length of the row in the page, in bytes.
-    fn bytes(&self) -> usize {
+    /// The estimated length of the row in the page, in bytes.
+    fn estimated_bytes(&self) -> usize {
         let records = self.records.iter();
         let records: usize = records.map(|it| it.kind.len() + it.id.len()).sum();
-        ROW_MARKUP + self.who.len() + self.from.len() + records
+        ROW_MARKUP_BYTES + self.person.len() + self.source.len() + records
     }
 
     fn outcome(&self) -> &'static str {
@@ -150,11 +156,12 @@ impl EventRow {
             Outcome::Failed => "Failed",
             Outcome::Refused => "Refused",
             Outcome::NotFound => "Not found",
-            Outcome::Unknown => OF_LATER_RELEASE,
+            Outcome::Unknown => UNKNOWN_CODE,
         }
     }
 
-    fn tone(&self) -> &'static str {
+    /// The class of the outcome's badge.
+    fn badge_class(&self) -> &'static str {
         match self.outcome {
             Outcome::Success => "good",
             Outcome::Refused | Outcome::Failed | Outcome::Partial => "bad",
@@ -179,7 +186,7 @@ fn action(action: Action) -> &'static str {
         Action::Tampering => "Tampering found",
         #[cfg(feature = "next-release")]
         Action::NextRelease => "Next release",
-        Action::Unknown => OF_LATER_RELEASE,
+        Action::Unknown => UNKNOWN_CODE,
     }
 }
 
@@ -190,26 +197,26 @@ fn purpose(purpose: PurposeOfUse) -> &'static str {
         PurposeOfUse::Payment => "Payment",
         PurposeOfUse::Administration => "Administration",
         PurposeOfUse::PatientRequest => "Patient's request",
-        PurposeOfUse::Unknown => OF_LATER_RELEASE,
+        PurposeOfUse::Unknown => UNKNOWN_CODE,
     }
 }
 
-/// A record by kind and id; nothing of its content.
+/// A record by kind and id, without its content.
 #[derive(Debug, Clone)]
 struct RecordName {
     kind: String,
     id: String,
 }
 
-/// An instant, UTC, for a machine and for people.
+/// The time of an event in UTC, for the `datetime` attribute and for display.
 #[derive(Debug, Clone)]
-struct Moment {
+struct EventTime {
     iso: String,
     date: String,
     clock: String,
 }
 
-impl Moment {
+impl EventTime {
     fn new(at: OffsetDateTime) -> Self {
         let at = at.to_offset(UtcOffset::UTC);
         let iso = at.format(&Rfc3339).unwrap_or_default();
@@ -218,7 +225,7 @@ impl Moment {
             .and_then(|(_, clock)| clock.get(..8))
             .unwrap_or_default();
         Self {
-            date: Day::new(&iso).text,
+            date: DisplayDate::new(&iso).text,
             clock: clock.to_owned(),
             iso,
         }
@@ -231,10 +238,10 @@ mod tests {
     use time::macros::datetime;
 
     #[test]
-    fn a_time_is_told_in_utc_to_the_second() {
-        let moment = Moment::new(datetime!(2026-11-23 10:04:09.5 -05:00));
+    fn a_time_is_displayed_in_utc_to_the_second() {
+        let time = EventTime::new(datetime!(2026-11-23 10:04:09.5 -05:00));
         assert_eq!(
-            (moment.date.as_str(), moment.clock.as_str()),
+            (time.date.as_str(), time.clock.as_str()),
             ("23 Nov 2026", "15:04:09")
         );
     }

@@ -1,4 +1,4 @@
-//! A patient's chart: who they are, and what was recorded.
+//! The page of a patient's chart: demographics, and the timeline of clinical records.
 
 use access::DataClass;
 use access::Operation;
@@ -13,18 +13,18 @@ use time::Date;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
-use super::dates::Day;
+use super::dates::DisplayDate;
 use super::dates::age;
 use super::html::Html;
-use super::layout::Area;
-use super::layout::Frame;
-use super::layout::Viewer;
+use super::layout::CurrentUser;
+use super::layout::Layout;
+use super::layout::NavSection;
 use super::paging::page_number;
 use super::paging::page_numbers;
-use super::patient_table::sex;
-use super::patient_table::words;
-use super::timeline::Record;
+use super::patient_table::administrative_gender;
+use super::patient_table::text;
 use super::timeline::Timeline;
+use super::timeline::TimelineRecord;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Id;
 use crate::http::openapi::Page;
@@ -38,17 +38,17 @@ use fhir::Demographics;
 use fhir::ResourceType;
 use fhir::parse_id;
 
-/// What a chart's address may say.
+/// The query parameters of a chart.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Asked {
-    #[param(schema_with = kinds)]
+pub(crate) struct ChartQuery {
+    #[param(schema_with = resource_types)]
     kind: Option<String>,
     #[param(schema_with = page_numbers)]
     page: Option<String>,
 }
 
-fn kinds() -> Object {
+fn resource_types() -> Object {
     one_of(ResourceType::in_charts().map(ResourceType::name))
 }
 
@@ -60,25 +60,26 @@ fn kinds() -> Object {
 #[utoipa::path(
     get,
     path = "/patients/{id}",
-    params(Id, Asked),
+    params(Id, ChartQuery),
     responses((status = "default", response = Page))
 )]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ChartQuery>,
 ) -> Result<Html<ChartPage>, Problem> {
     let id = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
     let (patient, organization) = (PatientId::from_uuid(id), caller.organization());
+    // The check selects the page only; each branch obtains its own permit.
     let disclosed = if caller.may(Operation::Read, DataClass::Clinical) {
         let subject = chart_subject(organization).patient(patient);
         let permitted = app.gate.permit(&caller, Read, subject).await?;
         let chart = app.records.chart(&permitted, patient).await?;
-        let shown = asked.kind.as_deref().and_then(shown_type);
-        let page = page_number(asked.page.as_deref());
+        let shown = query.kind.as_deref().and_then(shown_type);
+        let page = page_number(query.page.as_deref());
         chart.map(|chart| {
-            let records = chart.records.into_iter().map(Record::of);
+            let records = chart.records.into_iter().map(TimelineRecord::new);
             let timeline = Timeline::new(&id.to_string(), records.collect(), shown, page);
             let demographics = Demographics::of(&chart.patient.resource);
             (demographics, Some(timeline), chart.reserved)
@@ -97,14 +98,14 @@ pub(crate) async fn show(
             (demographics, None, stored.reserved)
         })
     };
-    let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
+    let user = CurrentUser::of(&app, &caller, NavSection::Patients).await?;
     let today = app.clock.now().date();
     Ok(Html::reserved(disclosed.map(
         |(demographics, clinical, reserved)| {
             let page = ChartPage {
-                frame: Frame {
+                layout: Layout {
                     title: "Chart",
-                    viewer: Some(viewer),
+                    user: Some(user),
                 },
                 patient: PatientHeader::new(&demographics, today),
                 clinical,
@@ -114,24 +115,24 @@ pub(crate) async fn show(
     )))
 }
 
-/// The chart.
+/// The page of a chart.
 #[derive(Template)]
 #[template(path = "chart.html")]
 pub(crate) struct ChartPage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) patient: PatientHeader,
-    /// The clinical record, for a role that may see it.
+    /// The clinical records, for roles that may read them.
     pub(crate) clinical: Option<Timeline>,
 }
 
-/// Who the patient is. There is no field for a whole social security number.
+/// The patient's demographics, as display text. There is no field for a complete social security number.
 #[derive(Clone)]
 pub(crate) struct PatientHeader {
     family: String,
     given: String,
-    born: Day,
+    born: DisplayDate,
     age: String,
-    died: Option<Day>,
+    died: Option<DisplayDate>,
     sex: &'static str,
     mrn: String,
     ssn_last_four: Option<String>,
@@ -141,38 +142,38 @@ pub(crate) struct PatientHeader {
 }
 
 impl PatientHeader {
-    /// The patient as of `today`; who has died is as old as on that day.
+    /// The demographics as of `today`. The age of a deceased patient is the age at death.
     pub(crate) fn new(patient: &Demographics, today: Date) -> Self {
-        let birth_date = words(patient.birth_date.as_ref());
-        let died = patient.died.as_ref().map(|died| Day::new(died));
+        let birth_date = text(patient.birth_date.as_ref());
+        let died = patient.died.as_ref().map(|died| DisplayDate::new(died));
         let until = match &died {
             Some(died) => died.date(),
             None => (!patient.deceased).then_some(today),
         };
         Self {
-            family: words(patient.family.as_ref()),
-            given: words(patient.given.as_ref()),
+            family: text(patient.family.as_ref()),
+            given: text(patient.given.as_ref()),
             age: until
                 .map(|until| age(&birth_date, until))
                 .unwrap_or_default(),
-            born: Day::new(&birth_date),
-            died: died.or_else(|| patient.deceased.then(|| Day::new("date not known"))),
-            sex: sex(patient.gender.as_ref()),
-            mrn: words(patient.mrn.as_ref()),
+            born: DisplayDate::new(&birth_date),
+            died: died.or_else(|| patient.deceased.then(|| DisplayDate::new("date not known"))),
+            sex: administrative_gender(patient.gender.as_ref()),
+            mrn: text(patient.mrn.as_ref()),
             ssn_last_four: patient.ssn.as_ref().and_then(|ssn| last_four(ssn)),
-            phone: words(patient.phone.as_ref()),
-            email: words(patient.email.as_ref()),
-            address: words(patient.address.as_ref()),
+            phone: text(patient.phone.as_ref()),
+            email: text(patient.email.as_ref()),
+            address: text(patient.address.as_ref()),
         }
     }
 }
 
-/// The type that `kind=` in a chart's address names, if a chart shows it.
+/// The type of a chart with this name; none for other names.
 fn shown_type(name: &str) -> Option<ResourceType> {
     ResourceType::in_charts().find(|it| it.name() == name)
 }
 
-/// The last four of nine digits; of anything else nothing is shown.
+/// The last four digits of a number with nine; none for other texts, which are not shown.
 fn last_four(ssn: &str) -> Option<String> {
     let digits: String = ssn.chars().filter(char::is_ascii_digit).collect();
     digits
@@ -200,12 +201,12 @@ mod tests {
     #[test]
     fn of_a_social_security_number_only_the_last_four_digits_are_shown() {
         let header = PatientHeader::new(&patient(), date!(2026 - 11 - 23));
-        let frame = Frame {
+        let layout = Layout {
             title: "Chart",
-            viewer: None,
+            user: None,
         };
         let page = ChartPage {
-            frame,
+            layout,
             patient: header,
             clinical: None,
         }
@@ -216,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn only_types_of_a_chart_are_filters() {
+    fn only_types_of_a_chart_can_be_selected() {
         assert_eq!(shown_type("CarePlan"), Some(ResourceType::CarePlan));
         assert_eq!(shown_type("Practitioner"), None);
         assert_eq!(shown_type("encounter"), None);
     }
 
     #[test]
-    fn who_has_died_does_not_grow_older() {
+    fn the_age_of_a_deceased_patient_is_the_age_at_death() {
         let mut patient = patient();
         patient.died = Some(Zeroizing::new("2019-02-03T10:00:00Z".to_owned()));
         let header = PatientHeader::new(&patient, date!(2026 - 11 - 23));

@@ -1,26 +1,26 @@
-//! The start: leads everybody to where their role works.
+//! The start page: a redirect to the first section of the caller's role.
 
 use axum::response::Redirect;
 
-use super::layout::Area;
+use super::layout::NavSection;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 
-/// Leads to where the caller's role works.
+/// Redirects to the first section that the caller's role may open.
 ///
 /// # Errors
 ///
-/// [`Problem::NotFound`] for a role that no page is open to.
+/// [`Problem::NotFound`] for a role without sections.
 #[utoipa::path(
     get,
     path = "/",
-    responses((status = 303, description = "The start page of the role"), (status = "default", response = Page))
+    responses((status = 303, description = "The first section of the role"), (status = "default", response = Page))
 )]
-pub(crate) async fn go(caller: CurrentCaller) -> Result<Redirect, Problem> {
-    let start = Area::of(&caller)
+pub(crate) async fn redirect(caller: CurrentCaller) -> Result<Redirect, Problem> {
+    let section = NavSection::of(&caller)
         .into_iter()
         .next()
         .ok_or(Problem::NotFound)?;
-    Ok(Redirect::to(start.href()))
+    Ok(Redirect::to(section.href()))
 }

@@ -1,4 +1,4 @@
-//! A rendered template as an answer that no cache keeps and no script can enter.
+//! The response with a page: not cached, and with a strict content security policy.
 
 use access::Disclosed;
 use access::NotPhi;
@@ -15,22 +15,22 @@ use crate::http::body::ResponseBody;
 use crate::http::problem::Problem;
 use crate::services::budget::Reservation;
 
-/// What a page may load and do: our style, our images, our forms, nothing else.
+/// The content security policy of pages: styles, images and forms of this origin, nothing else.
 pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// A page and its status. A page is released only as what was disclosed, or as what is no PHI.
+/// A page with its status. It is constructed only from a disclosed value or a value without PHI.
 pub(crate) struct Html<T> {
     status: StatusCode,
     page: T,
-    /// The memory of a page whose length depends on what is stored.
+    /// The memory of a page whose length depends on stored records.
     reserved: Option<Reservation>,
 }
 
 impl<T> Html<T> {
-    /// A page whose disclosure is on record.
+    /// A disclosed page.
     pub(crate) fn disclosed(page: Disclosed<T>) -> Self {
         Self {
             status: StatusCode::OK,
@@ -39,7 +39,7 @@ impl<T> Html<T> {
         }
     }
 
-    /// The same, of a page whose memory stays reserved until it was sent.
+    /// A disclosed page whose memory is reserved until it is sent.
     pub(crate) fn reserved(page: Disclosed<(T, Reservation)>) -> Self {
         let (page, reserved) = page.into_inner();
         Self {
@@ -49,7 +49,6 @@ impl<T> Html<T> {
         }
     }
 
-    /// A page without PHI.
     pub(crate) fn not_phi(status: StatusCode, page: NotPhi<T>) -> Self {
         Self {
             status,
@@ -58,7 +57,6 @@ impl<T> Html<T> {
         }
     }
 
-    /// The status and the page.
     #[cfg(test)]
     pub(super) fn into_parts(self) -> (StatusCode, T) {
         (self.status, self.page)
@@ -78,19 +76,20 @@ impl<T: Template> IntoResponse for Html<T> {
                 HeaderValue::from_static("text/html; charset=utf-8"),
             ),
             (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-            // Also keeps the page from coming back with the Back button after sign-out.
+            // Also prevents the Back button from showing the page after sign-out.
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
         let body = match page.render() {
             Ok(body) => body,
             Err(error) => {
-                tracing::error!(%error, "a page does not render");
+                tracing::error!(%error, "a page cannot be rendered");
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
         };
         let Some(mut reserved) = reserved else {
             return (status, headers, body).into_response();
         };
+        // The reservation was estimated from the records, and the rendered page may be longer.
         let missing = body.len().saturating_sub(reserved.amount());
         if let Err(error) = reserved.grow(missing) {
             return Problem::from(error).into_response();
@@ -111,15 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn no_page_is_stored_and_none_may_run_script() {
-        let answer = Html {
+    fn pages_are_not_cached_and_run_no_script() {
+        let response = Html {
             status: StatusCode::OK,
             page: Paragraph { text: "" },
             reserved: None,
         };
-        let answer = answer.into_response();
-        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
-        let policy = answer.headers()[header::CONTENT_SECURITY_POLICY]
+        let response = response.into_response();
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
             .to_str()
             .unwrap();
         assert!(policy.starts_with("default-src 'none';"), "{policy}");
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_in_a_value_is_shown_and_not_run() {
+    fn markup_in_a_value_is_escaped() {
         let page = Paragraph {
             text: "<script>alert(1)</script>",
         }

@@ -1,4 +1,4 @@
-//! What surrounds every page: the title and, for who is signed in, the top bar.
+//! The layout of pages: the title and, for signed-in people, the navigation bar.
 
 use access::Caller;
 use access::DataClass;
@@ -8,101 +8,103 @@ use access::Role;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// The name on the sign-in page and in the window's title; a fork puts its own here.
-pub(crate) const PRODUCT: &str = "Health Records";
+/// The product name on the sign-in page and in titles.
+pub(crate) const PRODUCT: &str = product::TITLE;
 
-/// What the base template shows around a page.
+/// The values of the base template.
 #[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    /// The window's title. Browsers keep it in their history: never a patient's name.
+pub(crate) struct Layout {
+    /// The page title. Never a patient's name, because browsers store titles in their history.
     pub(crate) title: &'static str,
-    /// Who is signed in; without one there is no top bar.
-    pub(crate) viewer: Option<Viewer>,
+    /// The signed-in person; pages without one have no navigation bar.
+    pub(crate) user: Option<CurrentUser>,
 }
 
-/// Who looks at the page, as the top bar names them.
+/// The signed-in person, as the navigation bar shows them.
 #[derive(Debug, Clone)]
-pub(crate) struct Viewer {
-    /// The organization's name.
+pub(crate) struct CurrentUser {
     pub(crate) organization: String,
-    /// The person's name.
     pub(crate) person: String,
-    /// Their role in words.
+    /// The role's display name.
     pub(crate) role: &'static str,
-    /// The areas their role opens.
+    /// Links to the sections that the role may open.
     pub(crate) links: Vec<Link>,
 }
 
-impl Viewer {
-    /// The caller, as the top bar of a page in `here` names them.
+impl CurrentUser {
+    /// The caller on a page of the section `current`.
     ///
     /// # Errors
     ///
-    /// [`Problem::SignInRequired`] if the person is gone since the request began.
-    pub(crate) async fn of(app: &AppState, caller: &Caller, here: Area) -> Result<Self, Problem> {
-        let person = app.identity.itself(caller).await?;
+    /// [`Problem::SignInRequired`] if the person was removed after authentication.
+    pub(crate) async fn of(
+        app: &AppState,
+        caller: &Caller,
+        current: NavSection,
+    ) -> Result<Self, Problem> {
+        let person = app.identity.own_person(caller).await?;
         Ok(Self {
             organization: app.organizations.name(caller.organization()).await?,
             person: person.name.expose().clone(),
-            role: role_in_words(caller.role().name()),
-            links: Link::all(Area::of(caller), here),
+            role: role_label(caller.role().name()),
+            links: Link::all(NavSection::of(caller), current),
         })
     }
 }
 
-/// A link of the top bar.
+/// A link of the navigation bar.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
-    /// Where it leads.
-    pub(crate) area: Area,
-    /// Whether the page is there.
+    pub(crate) section: NavSection,
+    /// Whether the page belongs to the section.
     pub(crate) current: bool,
 }
 
 impl Link {
-    /// Links to `areas`, on a page in `here`.
-    pub(crate) fn all(areas: Vec<Area>, here: Area) -> Vec<Self> {
-        let link = |area| Self {
-            area,
-            current: area == here,
+    /// Links to `sections`, on a page of the section `current`.
+    pub(crate) fn all(sections: Vec<NavSection>, current: NavSection) -> Vec<Self> {
+        let link = |section| Self {
+            section,
+            current: section == current,
         };
-        areas.into_iter().map(link).collect()
+        sections.into_iter().map(link).collect()
     }
 }
 
-/// A role's name for people.
-pub(crate) fn role_in_words(role: &str) -> &'static str {
+/// The display name of a role.
+pub(crate) fn role_label(role: &str) -> &'static str {
     role.parse().map_or("Unknown role", Role::label)
 }
 
-/// A part of the application that the top bar leads to.
+/// A section of the application in the navigation bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Area {
+pub(crate) enum NavSection {
     /// The patient list, search and charts.
     Patients,
-    /// Who may sign in.
+    /// The people who may sign in.
     People,
     /// The audit trail.
     Audit,
 }
 
-impl Area {
+impl NavSection {
     const ALL: [Self; 3] = [Self::Patients, Self::People, Self::Audit];
 
-    /// The areas that the policy opens to a caller; the first is the start.
+    /// The sections that the policy permits to a caller; the first is the start page.
     pub(crate) fn of(caller: &Caller) -> Vec<Self> {
-        Self::where_allowed(|operation, class| caller.may(operation, class))
+        Self::permitted(|operation, class| caller.may(operation, class))
     }
 
-    pub(super) fn where_allowed(may: impl Fn(Operation, DataClass) -> bool) -> Vec<Self> {
-        let opens = |area: &Self| {
-            let (operation, class) = area.needs();
+    /// The sections whose permission `may` grants.
+    pub(super) fn permitted(may: impl Fn(Operation, DataClass) -> bool) -> Vec<Self> {
+        let is_permitted = |section: &Self| {
+            let (operation, class) = section.required_permission();
             may(operation, class)
         };
-        Self::ALL.into_iter().filter(opens).collect()
+        Self::ALL.into_iter().filter(is_permitted).collect()
     }
 
-    const fn needs(self) -> (Operation, DataClass) {
+    const fn required_permission(self) -> (Operation, DataClass) {
         match self {
             Self::Patients => (Operation::List, DataClass::Demographics),
             Self::People => (Operation::List, DataClass::People),
@@ -110,7 +112,6 @@ impl Area {
         }
     }
 
-    /// Where the area starts.
     pub(crate) fn href(self) -> &'static str {
         match self {
             Self::Patients => "/patients",
@@ -119,7 +120,6 @@ impl Area {
         }
     }
 
-    /// What the top bar calls it.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Patients => "Patients",
@@ -133,17 +133,17 @@ impl Area {
 mod tests {
     use super::*;
 
-    fn start(role: Role) -> Option<Area> {
+    fn start(role: Role) -> Option<NavSection> {
         let may = |operation, class| access::authorize(role, operation, class).is_some();
-        Area::where_allowed(may).first().copied()
+        NavSection::permitted(may).first().copied()
     }
 
     #[test]
-    fn a_role_starts_in_the_first_area_that_the_policy_opens() {
-        assert_eq!(start(Role::Clinician), Some(Area::Patients));
-        assert_eq!(start(Role::FrontDesk), Some(Area::Patients));
-        assert_eq!(start(Role::SecurityAdmin), Some(Area::People));
-        assert_eq!(start(Role::PrivacyOfficer), Some(Area::Audit));
+    fn a_role_starts_in_the_first_section_that_the_policy_permits() {
+        assert_eq!(start(Role::Clinician), Some(NavSection::Patients));
+        assert_eq!(start(Role::FrontDesk), Some(NavSection::Patients));
+        assert_eq!(start(Role::SecurityAdmin), Some(NavSection::People));
+        assert_eq!(start(Role::PrivacyOfficer), Some(NavSection::Audit));
         assert_eq!(start(Role::Service), None);
     }
 }

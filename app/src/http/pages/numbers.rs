@@ -1,8 +1,8 @@
-//! Counts as people read them.
+//! Counts as display text.
 
 use std::fmt;
 
-/// A count, written with its thousands set apart: `1,204`.
+/// A count, displayed with separators of thousands: `1,204`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Count(pub(crate) usize);
 
@@ -24,7 +24,7 @@ mod tests {
     use super::Count;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         let read = [0, 7, 999, 1_000, 1_234_567].map(|count| Count(count).to_string());
         assert_eq!(read, ["0", "7", "999", "1,000", "1,234,567"]);
     }

@@ -1,4 +1,4 @@
-//! Which slice of a list a page shows, and the way to its neighbours.
+//! Paging of lists: the rows of a page, and links to the previous and next page.
 
 use utoipa::openapi::schema::Object;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -6,61 +6,60 @@ use utoipa::openapi::schema::Type;
 
 use super::numbers::Count;
 
-/// The last page number that an address may hold.
-const LAST: usize = 100_000;
+/// The largest page number in a query.
+const MAX_PAGE: usize = 100_000;
 
-/// A slice of a list: `from`–`to` of `total`, counted from one.
+/// The rows of a page: `from`–`to` of `total`, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Paging {
-    /// The first row shown; 0 where there is none.
+    /// The first row; 0 if the page has none.
     pub(crate) from: Count,
-    /// The last row shown.
     pub(crate) to: Count,
-    /// How many rows there are.
+    /// The number of rows of the list.
     pub(crate) total: Count,
-    /// Where the page before is.
+    /// The URL of the previous page.
     pub(crate) previous: Option<String>,
-    /// Where the page after is.
+    /// The URL of the next page.
     pub(crate) next: Option<String>,
 }
 
 impl Paging {
-    /// Page `page` (from one) of `total` rows, `size` a page; `base` is the list's own address,
-    /// with its other parameters.
+    /// Page `page` (from 1) of `total` rows with `size` rows a page. `base` is the URL of the list with its
+    /// other parameters.
     pub(crate) fn new(page: usize, size: usize, total: usize, base: &str) -> Self {
         let skipped = Self::skipped(page, size);
         let to = total.min(skipped.saturating_add(size));
         let join = if base.contains('?') { '&' } else { '?' };
-        let address = |page: usize| format!("{base}{join}page={page}");
+        let url = |page: usize| format!("{base}{join}page={page}");
         Self {
             from: Count(if skipped < total { skipped + 1 } else { 0 }),
             to: Count(to),
             total: Count(total),
-            previous: (page > 1).then(|| address(page - 1)),
-            next: (to < total).then(|| address(page + 1)),
+            previous: (page > 1).then(|| url(page - 1)),
+            next: (to < total).then(|| url(page + 1)),
         }
     }
 
-    /// How many rows stand before page `page`.
+    /// The number of rows before page `page`.
     pub(crate) fn skipped(page: usize, size: usize) -> usize {
         page.saturating_sub(1).saturating_mul(size)
     }
 }
 
-/// The page number in a query; what is none is the first page.
+/// The page number in a query; 1 for an invalid one.
 pub(crate) fn page_number(value: Option<&str>) -> usize {
     value
         .and_then(|value| value.parse().ok())
-        .filter(|page| (1..=LAST).contains(page))
+        .filter(|page| (1..=MAX_PAGE).contains(page))
         .unwrap_or(1)
 }
 
-/// The page numbers that an address may hold.
+/// The schema of page numbers.
 pub(crate) fn page_numbers() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(1_u64))
-        .maximum(u64::try_from(LAST).ok())
+        .maximum(u64::try_from(MAX_PAGE).ok())
         .build()
 }
 
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_the_middle_and_the_last_page_know_their_neighbours() {
+    fn pages_link_to_the_previous_and_the_next_one() {
         let first = Paging::new(1, 25, 60, "/patients?sort=family");
         assert_eq!((first.from.0, first.to.0, first.previous), (1, 25, None));
         assert_eq!(first.next.as_deref(), Some("/patients?sort=family&page=2"));
@@ -79,14 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_past_the_end_is_empty_and_leads_back() {
+    fn a_page_after_the_last_is_empty_and_links_back() {
         let past = Paging::new(9, 25, 60, "/patients");
         assert_eq!((past.from.0, past.next), (0, None));
         assert!(past.previous.is_some());
     }
 
     #[test]
-    fn a_page_number_that_is_none_is_the_first() {
+    fn an_invalid_page_number_is_the_first() {
         for value in [
             None,
             Some("0"),

@@ -1,4 +1,4 @@
-//! The table of patients that the list and the search share.
+//! The table of patients, on the pages of the list and of a search.
 
 use time::Date;
 use utoipa::openapi::schema::Object;
@@ -11,61 +11,69 @@ use fhir::Demographics;
 use roster::Order;
 use roster::SortKey;
 
-use super::dates::Day;
+use super::dates::DisplayDate;
 use super::dates::age;
 
-/// One patient in the table.
+/// The row of a patient.
 #[derive(Clone)]
 pub(crate) struct PatientRow {
-    /// The chart's id, a random UUID.
+    /// The patient's id, a random UUID.
     pub(super) id: Uuid,
-    /// Family name.
     pub(super) family: String,
-    /// Given names.
     pub(super) given: String,
-    /// Birth date.
-    pub(super) born: Day,
-    /// The columns after it.
+    pub(super) born: DisplayDate,
+    /// The cells of the other columns.
     pub(super) cells: Vec<Cell>,
 }
 
-/// One cell of the table.
+/// A cell of the table.
 #[derive(Clone)]
 pub(crate) struct Cell {
-    /// The class of its column.
+    /// The CSS class of the column.
     pub(super) class: &'static str,
-    /// The column's heading, which stands beside the cell on a narrow page.
+    /// The heading of the column, which narrow pages show beside the cell.
     pub(super) label: &'static str,
-    /// Its words.
     pub(super) text: String,
 }
 
-/// A column: its heading, its class, and the words of a patient as of a day.
-type Column = (
-    &'static str,
-    &'static str,
-    fn(&Demographics, Date) -> String,
-);
+/// A column of the table.
+struct Column {
+    heading: &'static str,
+    /// The CSS class.
+    class: &'static str,
+    /// The display text of a patient as of a day.
+    text: fn(&Demographics, Date) -> String,
+}
 
 /// The columns after the name and the birth date.
 const COLUMNS: &[Column] = &[
-    ("Age", "age", age_in_words),
-    ("Sex", "sex", |patient, _| {
-        sex(patient.gender.as_ref()).to_owned()
-    }),
-    ("MRN", "mrn", |patient, _| words(patient.mrn.as_ref())),
+    Column {
+        heading: "Age",
+        class: "age",
+        text: displayed_age,
+    },
+    Column {
+        heading: "Sex",
+        class: "sex",
+        text: |patient, _| administrative_gender(patient.gender.as_ref()).to_owned(),
+    },
+    Column {
+        heading: "MRN",
+        class: "mrn",
+        text: |patient, _| text(patient.mrn.as_ref()),
+    },
 ];
 
-/// The age; none for a patient that has died.
-fn age_in_words(patient: &Demographics, today: Date) -> String {
+/// The age; `died` for a deceased patient.
+fn displayed_age(patient: &Demographics, today: Date) -> String {
     if patient.deceased {
         return "died".to_owned();
     }
-    age(&words(patient.birth_date.as_ref()), today)
+    age(&text(patient.birth_date.as_ref()), today)
 }
 
 impl PatientRow {
-    /// A patient as of `today`.
+    /// The row of a patient as of `today`.
     pub(crate) fn new(
         PatientSummary {
             id,
@@ -73,30 +81,30 @@ impl PatientRow {
         }: &PatientSummary,
         today: Date,
     ) -> Self {
-        let cell = |(label, class, text): &Column| Cell {
-            class,
-            label,
-            text: text(patient, today),
+        let cell = |column: &Column| Cell {
+            class: column.class,
+            label: column.heading,
+            text: (column.text)(patient, today),
         };
         Self {
             id: id.uuid(),
-            family: words(patient.family.as_ref()),
-            given: words(patient.given.as_ref()),
-            born: Day::new(&words(patient.birth_date.as_ref())),
+            family: text(patient.family.as_ref()),
+            given: text(patient.given.as_ref()),
+            born: DisplayDate::new(&text(patient.birth_date.as_ref())),
             cells: COLUMNS.iter().map(cell).collect(),
         }
     }
 }
 
-/// A sealed field as a page shows it; what is not recorded is empty.
-pub(crate) fn words(field: Option<&Zeroizing<String>>) -> String {
+/// The display text of a field; empty if it is not recorded.
+pub(crate) fn text(field: Option<&Zeroizing<String>>) -> String {
     field
-        .map(|text| text.as_str().to_owned())
+        .map(|value| value.as_str().to_owned())
         .unwrap_or_default()
 }
 
-/// FHIR's administrative gender in words.
-pub(crate) fn sex(gender: Option<&Zeroizing<String>>) -> &'static str {
+/// The display text of FHIR's administrative gender.
+pub(crate) fn administrative_gender(gender: Option<&Zeroizing<String>>) -> &'static str {
     match gender.map(|gender| gender.as_str()) {
         Some("female") => "Female",
         Some("male") => "Male",
@@ -105,45 +113,44 @@ pub(crate) fn sex(gender: Option<&Zeroizing<String>>) -> &'static str {
     }
 }
 
-/// A column's heading.
+/// The heading of a column.
 #[derive(Debug, Clone)]
 pub(crate) struct Heading {
-    /// Its words.
     pub(crate) label: &'static str,
-    /// The class of its cells.
+    /// The CSS class of the column.
     pub(crate) class: &'static str,
-    /// Where a click sorts by it, for a column that can.
+    /// The URL of the list sorted by the column; none if it cannot be.
     pub(crate) href: Option<String>,
-    /// `ascending` or `descending`, where the table is sorted by it.
+    /// `ascending` or `descending` if the table is sorted by the column (`aria-sort`).
     pub(crate) sorted: Option<&'static str>,
 }
 
-/// What the list is sorted by, as its address names it.
-const KEYS: [(&str, SortKey); 2] = [
+/// The sort keys, with their names in queries.
+const SORT_KEYS: [(&str, SortKey); 2] = [
     ("family", SortKey::Family),
     ("birth_date", SortKey::BirthDate),
 ];
 const ASCENDING: &str = "asc";
 const DESCENDING: &str = "desc";
 
-/// The order of the patient list, as its address says.
+/// The order of the patient list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sorting(pub(crate) Order);
 
 impl Sorting {
-    /// The values of `sort`.
+    /// The schema of `sort`.
     pub(crate) fn keys() -> Object {
-        one_of(KEYS.map(|(name, _)| name))
+        one_of(SORT_KEYS.map(|(name, _)| name))
     }
 
-    /// The values of `order`.
+    /// The schema of `order`.
     pub(crate) fn directions() -> Object {
         one_of([ASCENDING, DESCENDING])
     }
 
-    /// Reads `sort` and `order` of the address; what they don't know is by family name, ascending.
-    pub(crate) fn read(sort: Option<&str>, order: Option<&str>) -> Self {
-        let named = KEYS.iter().find(|(name, _)| sort == Some(*name));
+    /// The order of a query; by family name and ascending for invalid values.
+    pub(crate) fn parse(sort: Option<&str>, order: Option<&str>) -> Self {
+        let named = SORT_KEYS.iter().find(|(name, _)| sort == Some(*name));
         let key = named.map_or(SortKey::Family, |(_, key)| *key);
         Self(Order {
             key,
@@ -151,9 +158,9 @@ impl Sorting {
         })
     }
 
-    /// The list's address in this order.
+    /// The URL of the list in this order.
     pub(crate) fn href(self) -> String {
-        let named = KEYS.iter().find(|(_, key)| *key == self.0.key);
+        let named = SORT_KEYS.iter().find(|(_, key)| *key == self.0.key);
         let sort = named.map_or("", |(name, _)| *name);
         let order = if self.0.descending {
             DESCENDING
@@ -163,17 +170,17 @@ impl Sorting {
         format!("/patients?sort={sort}&order={order}")
     }
 
-    /// The headings of a list in this order; a click on the sorted column turns it round.
+    /// The headings of a list in this order. The link of the sorted column reverses the order.
     pub(crate) fn headings(self) -> Vec<Heading> {
         let mut headings = plain_headings();
         for (class, key) in [("family", SortKey::Family), ("born", SortKey::BirthDate)] {
             let sorted = self.0.key == key;
-            let turned = Self(Order {
+            let target = Self(Order {
                 key,
                 descending: sorted && !self.0.descending,
             });
             for heading in headings.iter_mut().filter(|heading| heading.class == class) {
-                heading.href = Some(turned.href());
+                heading.href = Some(target.href());
                 heading.sorted = sorted.then_some(if self.0.descending {
                     "descending"
                 } else {
@@ -185,17 +192,17 @@ impl Sorting {
     }
 }
 
-/// The headings of a table that is not sorted by a click.
+/// The headings of a table without links for sorting.
 pub(crate) fn plain_headings() -> Vec<Heading> {
     let names = [
         ("Family name", "family"),
         ("Given name", "given"),
         ("Birth date", "born"),
     ];
-    let more = COLUMNS.iter().map(|(label, class, _)| (*label, *class));
+    let others = COLUMNS.iter().map(|it| (it.heading, it.class));
     names
         .into_iter()
-        .chain(more)
+        .chain(others)
         .map(|(label, class)| Heading {
             label,
             class,
@@ -210,8 +217,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_click_on_the_sorted_column_turns_the_order_round() {
-        let headings = Sorting::read(Some("family"), Some("asc")).headings();
+    fn the_link_of_the_sorted_column_reverses_the_order() {
+        let headings = Sorting::parse(Some("family"), Some("asc")).headings();
         assert_eq!(
             headings[0].href.as_deref(),
             Some("/patients?sort=family&order=desc")
@@ -225,8 +232,8 @@ mod tests {
     }
 
     #[test]
-    fn an_order_nobody_knows_is_by_family_name() {
-        let sorting = Sorting::read(Some("ssn"), Some("sideways"));
+    fn an_invalid_order_is_by_family_name() {
+        let sorting = Sorting::parse(Some("ssn"), Some("sideways"));
         assert_eq!(
             sorting.0,
             Order {

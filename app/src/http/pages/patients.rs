@@ -1,4 +1,4 @@
-//! The patient list.
+//! The page of the patient list.
 
 use access::List;
 use askama::Template;
@@ -10,9 +10,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::html::Html;
-use super::layout::Area;
-use super::layout::Frame;
-use super::layout::Viewer;
+use super::layout::CurrentUser;
+use super::layout::Layout;
+use super::layout::NavSection;
 use super::paging::Paging;
 use super::paging::page_number;
 use super::paging::page_numbers;
@@ -25,13 +25,13 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::records::subject;
 
-/// Patients on one page.
-const PAGE: usize = 25;
+/// Rows on a page.
+const PAGE_SIZE: usize = 25;
 
-/// What the list's address may say; nothing in it tells of a patient.
+/// The query parameters of the list, none of which is PHI.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Asked {
+pub(crate) struct PatientListQuery {
     #[param(schema_with = Sorting::keys)]
     sort: Option<String>,
     #[param(schema_with = Sorting::directions)]
@@ -48,28 +48,31 @@ pub(crate) struct Asked {
 #[utoipa::path(
     get,
     path = "/patients",
-    params(Asked),
+    params(PatientListQuery),
     responses((status = "default", response = Page))
 )]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PatientListQuery>,
 ) -> Result<Html<PatientsPage>, Problem> {
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, List, subject).await?;
-    let sorting = Sorting::read(asked.sort.as_deref(), asked.order.as_deref());
-    let page = page_number(asked.page.as_deref());
-    let skip = Paging::skipped(page, PAGE);
-    let found = app.records.list(&permitted, sorting.0, skip, PAGE).await?;
-    let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
+    let sorting = Sorting::parse(query.sort.as_deref(), query.order.as_deref());
+    let page = page_number(query.page.as_deref());
+    let skip = Paging::skipped(page, PAGE_SIZE);
+    let found = app
+        .records
+        .list(&permitted, sorting.0, skip, PAGE_SIZE)
+        .await?;
+    let user = CurrentUser::of(&app, &caller, NavSection::Patients).await?;
     let today = app.clock.now().date();
     Ok(Html::reserved(found.map(|found| {
         let page = PatientsPage {
-            organization: viewer.organization.clone(),
-            frame: Frame {
+            organization: user.organization.clone(),
+            layout: Layout {
                 title: "Patients",
-                viewer: Some(viewer),
+                user: Some(user),
             },
             caption: match sorting.0.key {
                 SortKey::Family => "Patients by family name",
@@ -81,23 +84,23 @@ pub(crate) async fn show(
                 .iter()
                 .map(|patient| PatientRow::new(patient, today))
                 .collect(),
-            paging: Paging::new(page, PAGE, found.total, &sorting.href()),
+            paging: Paging::new(page, PAGE_SIZE, found.total, &sorting.href()),
             query: "",
         };
         (page, found.reserved)
     })))
 }
 
-/// The organization's patients, one page of them.
+/// A page of the organization's patients.
 #[derive(Template)]
 #[template(path = "patients.html")]
 pub(crate) struct PatientsPage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) organization: String,
     pub(crate) caption: &'static str,
     pub(crate) headings: Vec<Heading>,
     pub(crate) patients: Vec<PatientRow>,
     pub(crate) paging: Paging,
-    /// Always empty here; the search box is shared with the results.
+    /// The text of the search box: empty on this page.
     pub(crate) query: &'static str,
 }

@@ -1,4 +1,4 @@
-//! The people of an organization, for its security administrator.
+//! The page of the organization's people, for security administrators.
 
 use access::DataClass;
 use access::List;
@@ -7,10 +7,10 @@ use askama::Template;
 use axum::extract::State;
 
 use super::html::Html;
-use super::layout::Area;
-use super::layout::Frame;
-use super::layout::Viewer;
-use super::layout::role_in_words;
+use super::layout::CurrentUser;
+use super::layout::Layout;
+use super::layout::NavSection;
+use super::layout::role_label;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
@@ -34,41 +34,39 @@ pub(crate) async fn show(
     let subject = Subject::of("person", DataClass::People, caller.organization());
     let permitted = app.gate.permit(&caller, List, subject).await?;
     let people = app.identity.people(&permitted).await?;
-    let viewer = Viewer::of(&app, &caller, Area::People).await?;
+    let user = CurrentUser::of(&app, &caller, NavSection::People).await?;
     let row = |person: &Person| PersonRow {
         name: person.name.expose().clone(),
         email: person.email.expose().clone(),
-        role: role_in_words(&person.role).to_owned(),
-        organization: viewer.organization.clone(),
+        role: role_label(&person.role).to_owned(),
+        organization: user.organization.clone(),
     };
     Ok(Html::disclosed(people.map(|people| PeoplePage {
-        organization: viewer.organization.clone(),
+        organization: user.organization.clone(),
         people: people.iter().map(row).collect(),
-        frame: Frame {
+        layout: Layout {
             title: "People",
-            viewer: Some(viewer.clone()),
+            user: Some(user.clone()),
         },
     })))
 }
 
-/// Who may sign in.
+/// The page of the people who may sign in.
 #[derive(Template)]
 #[template(path = "people.html")]
 pub(crate) struct PeoplePage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) organization: String,
     pub(crate) people: Vec<PersonRow>,
 }
 
-/// One person.
+/// The row of a person.
 #[derive(Debug, Clone)]
 pub(crate) struct PersonRow {
-    /// Their name.
     pub(crate) name: String,
-    /// The e-mail address they sign in with.
+    /// The e-mail address for sign-in.
     pub(crate) email: String,
-    /// Their role in words.
+    /// The role's display name.
     pub(crate) role: String,
-    /// Their organization's name.
     pub(crate) organization: String,
 }

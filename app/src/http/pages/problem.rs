@@ -1,4 +1,4 @@
-//! What a person sees when something does not work: what happened, and what to do.
+//! The page of a problem: what happened, and what to do.
 
 use access::NotPhi;
 use askama::Template;
@@ -6,29 +6,29 @@ use http::StatusCode;
 use telemetry::RequestId;
 
 use super::html::Html;
-use super::layout::Frame;
+use super::layout::Layout;
 
-/// A page for a status that is no success.
+/// The page of an error status.
 #[derive(Template)]
 #[template(path = "problem.html")]
 pub(crate) struct ProblemPage {
-    frame: Frame,
+    layout: Layout,
     status: u16,
     advice: &'static str,
     link: Option<Link>,
     request_id: String,
 }
 
-/// The way on from a problem.
+/// The link on the page of a problem.
 #[derive(Debug, Clone, Copy)]
 struct Link {
     href: &'static str,
     label: &'static str,
 }
 
-/// The page for `status`. Says nothing of what was sent, nor of what went wrong inside.
+/// The page for `status`. It contains neither values from the request nor internal causes.
 pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<ProblemPage> {
-    let (title, advice) = words(status);
+    let (title, advice) = title_and_advice(status);
     let link = match status {
         StatusCode::UNAUTHORIZED => Some(Link {
             href: "/sign-in",
@@ -41,15 +41,12 @@ pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<Problem
         }),
     };
     let request_id = request_id.to_string();
-    let frame = Frame {
-        title,
-        viewer: None,
-    };
+    let layout = Layout { title, user: None };
     Html::not_phi(
         status,
         NotPhi::assert(
             ProblemPage {
-                frame,
+                layout,
                 status: status.as_u16(),
                 advice,
                 link,
@@ -60,7 +57,7 @@ pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<Problem
     )
 }
 
-fn words(status: StatusCode) -> (&'static str, &'static str) {
+fn title_and_advice(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::UNAUTHORIZED => (
             "You are not signed in",
@@ -107,12 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_says_what_to_do_and_names_the_request() {
+    fn every_problem_has_advice_and_the_request_id() {
         for status in [400, 401, 403, 404, 405, 413, 429, 500, 503] {
             let status = StatusCode::from_u16(status).unwrap();
             let id = RequestId::random();
-            let (answered, page) = problem(status, id).into_parts();
-            assert_eq!(answered, status);
+            let (page_status, page) = problem(status, id).into_parts();
+            assert_eq!(page_status, status);
             let html = page.render().unwrap();
             assert!(
                 html.contains(&id.to_string()) && html.contains(page.advice.get(..20).unwrap())

@@ -1,4 +1,4 @@
-//! The patients that match a search.
+//! The page of the patients that match a search.
 
 mod query;
 
@@ -16,9 +16,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::html::Html;
-use super::layout::Area;
-use super::layout::Frame;
-use super::layout::Viewer;
+use super::layout::CurrentUser;
+use super::layout::Layout;
+use super::layout::NavSection;
 use super::numbers::Count;
 use super::patient_table::Heading;
 use super::patient_table::PatientRow;
@@ -27,27 +27,27 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::budget::Share;
+use crate::services::budget::CallerId;
 use crate::services::records::PatientPage;
 use crate::services::records::subject;
-use query::Read;
-use query::read;
+use query::ParsedText;
 
-/// What a search found. The query came in a body and goes back only into the box.
+/// The page of a search's results. The search text is PHI: it is received in a body, and sent back only in
+/// the search box.
 #[derive(Template)]
 #[template(path = "search.html")]
 pub(crate) struct SearchPage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) caption: &'static str,
     pub(crate) headings: Vec<Heading>,
     pub(crate) patients: Vec<PatientRow>,
-    /// How many match, shown or not.
+    /// The number of matches, including those not shown.
     pub(crate) matches: usize,
-    /// The number of rows shown, where more match.
+    /// The number of rows, if there are more matches.
     pub(crate) cut_at: Option<usize>,
-    /// What the query was taken for, in words.
-    pub(crate) understood: String,
-    /// What was asked, for the box.
+    /// How the text was interpreted, or why it cannot be searched for.
+    pub(crate) interpretation: String,
+    /// The text of the search box.
     pub(crate) query: String,
 }
 
@@ -61,14 +61,14 @@ impl SearchPage {
     }
 }
 
-/// What the search box sends, in a body: it tells who a patient is.
+/// The form of the search box, sent in a body because the text identifies a patient.
 #[derive(Deserialize, ToSchema)]
-pub(crate) struct Typed {
+pub(crate) struct SearchForm {
     #[schema(max_length = 200)]
     q: String,
 }
 
-/// The patients that match what was typed.
+/// The patients that match a text.
 ///
 /// # Errors
 ///
@@ -76,38 +76,43 @@ pub(crate) struct Typed {
 #[utoipa::path(
     post,
     path = "/patients/search",
-    request_body(content = inline(Typed), content_type = "application/x-www-form-urlencoded"),
-    responses((status = 303, description = "Nothing was typed"), (status = "default", response = Page))
+    request_body(content = inline(SearchForm), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "The text is empty"), (status = "default", response = Page))
 )]
 pub(crate) async fn submit(
     State(app): State<AppState>,
     caller: CurrentCaller,
-    Form(Typed { q }): Form<Typed>,
+    Form(SearchForm { q }): Form<SearchForm>,
 ) -> Result<Response, Problem> {
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, Search, subject).await?;
-    let (found, understood) = match read(&q) {
-        Read::Nothing => return Ok(Redirect::to("/patients").into_response()),
-        Read::Query { query, understood } => {
-            (app.records.search(&permitted, &query).await?, understood)
-        }
-        Read::Unreadable(why) => {
+    let (found, interpretation) = match query::parse(&q) {
+        ParsedText::Empty => return Ok(Redirect::to("/patients").into_response()),
+        ParsedText::Query {
+            query,
+            interpretation,
+        } => (
+            app.records.search(&permitted, &query).await?,
+            interpretation,
+        ),
+        ParsedText::Unsupported(why) => {
+            // The reason is shown like the result of a search, so that the text can be corrected in place.
             let none = PatientPage {
                 patients: Vec::new(),
                 total: 0,
-                reserved: app.memory.reserve(Share::of(&caller), 0)?,
+                reserved: app.memory.reserve(CallerId::of(&caller), 0)?,
             };
-            let none = Disclosed::from(NotPhi::assert(none, "nothing was found"));
+            let none = Disclosed::from(NotPhi::assert(none, "an empty result"));
             (none, why.to_owned())
         }
     };
     let today = app.clock.now().date();
-    let viewer = Viewer::of(&app, &caller, Area::Patients).await?;
+    let user = CurrentUser::of(&app, &caller, NavSection::Patients).await?;
     let page = found.map(|found| {
         let page = SearchPage {
-            frame: Frame {
+            layout: Layout {
                 title: "Search",
-                viewer: Some(viewer),
+                user: Some(user),
             },
             caption: "Patients that match",
             headings: plain_headings(),
@@ -118,7 +123,7 @@ pub(crate) async fn submit(
                 .collect(),
             matches: found.total,
             cut_at: (found.total > found.patients.len()).then_some(found.patients.len()),
-            understood,
+            interpretation,
             query: q,
         };
         (page, found.reserved)

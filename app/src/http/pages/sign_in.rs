@@ -17,8 +17,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::html::Html;
-use super::layout::Frame;
-use crate::http::authentication::Origin;
+use super::layout::Layout;
+use crate::http::authentication::CurrentOrigin;
 use crate::http::authentication::SESSION_COOKIE;
 use crate::http::authentication::session_cookie;
 use crate::http::openapi::Page;
@@ -26,22 +26,22 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::NewSession;
 use crate::services::sign_in::Credentials;
-use crate::services::sign_in::Refusal;
+use crate::services::sign_in::SignInError;
 
-/// Makes the browser forget the session cookie.
-pub(crate) const FORGET_SESSION: HeaderValue = HeaderValue::from_static(
+/// The `Set-Cookie` that removes the session cookie.
+pub(crate) const EXPIRED_SESSION_COOKIE: HeaderValue = HeaderValue::from_static(
     "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
 );
 
-/// What the form sends.
+/// The sign-in form.
 #[derive(Deserialize, ToSchema)]
-pub(crate) struct Typed {
+pub(crate) struct SignInForm {
     email: String,
     #[schema(value_type = String, format = Password)]
     password: SecretString,
 }
 
-/// The sign-in form; the start page, if the request carries a session in force.
+/// The sign-in page; for a request with a valid session, a redirect to the start page.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ pub(crate) struct Typed {
 )]
 pub(crate) async fn show(
     State(app): State<AppState>,
-    Origin(origin): Origin,
+    CurrentOrigin(origin): CurrentOrigin,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Some(cookie) = session_cookie(&headers) else {
@@ -65,10 +65,10 @@ pub(crate) async fn show(
         return Ok(Redirect::to("/").into_response());
     }
     let page = page(StatusCode::OK, Some(Notice::Expired), String::new());
-    Ok(([(header::SET_COOKIE, FORGET_SESSION)], page).into_response())
+    Ok(([(header::SET_COOKIE, EXPIRED_SESSION_COOKIE)], page).into_response())
 }
 
-/// Sign in; begins a session.
+/// Signs in: begins a session.
 ///
 /// # Errors
 ///
@@ -76,61 +76,66 @@ pub(crate) async fn show(
 #[utoipa::path(
     post,
     path = "/sign-in",
-    request_body(content = inline(Typed), content_type = "application/x-www-form-urlencoded"),
+    request_body(content = inline(SignInForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = 303, description = "Signed in"), (status = "default", response = Page))
 )]
 pub(crate) async fn submit(
     State(app): State<AppState>,
-    Origin(origin): Origin,
-    Form(Typed { email, password }): Form<Typed>,
+    CurrentOrigin(origin): CurrentOrigin,
+    Form(SignInForm { email, password }): Form<SignInForm>,
 ) -> Result<Response, Problem> {
-    let typed = Credentials {
+    let credentials = Credentials {
         email: email.clone(),
         password,
     };
-    match app.sign_in.begin_session(origin, typed).await {
+    match app.sign_in.begin_session(origin, credentials).await {
         Ok(session) => {
             let headers = [(header::SET_COOKIE, cookie(&session)?)];
             Ok((headers, Redirect::to("/")).into_response())
         }
-        Err(Refusal::InvalidCredentials) => {
+        Err(SignInError::InvalidCredentials) => {
             let status = StatusCode::UNAUTHORIZED;
             Ok(page(status, Some(Notice::Refused), email).into_response())
         }
-        Err(Refusal::Service(error)) => Err(error.into()),
+        Err(SignInError::Service(error)) => Err(error.into()),
     }
 }
 
 fn page(status: StatusCode, notice: Option<Notice>, email: String) -> Html<SignInPage> {
     let page = SignInPage::new(notice, email);
-    Html::not_phi(status, NotPhi::assert(page, "what the client itself typed"))
+    Html::not_phi(
+        status,
+        NotPhi::assert(page, "the e-mail address that the client has sent"),
+    )
 }
 
-/// The session's cookie. It has no age: the browser forgets it when it closes, the server earlier.
+/// The session cookie. It has no `Max-Age`: browsers remove it when they close; the server ends the session
+/// earlier.
 fn cookie(session: &NewSession) -> Result<HeaderValue, Problem> {
     let token = session.token.expose();
     let text = format!("{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
     let mut value = HeaderValue::try_from(text).map_err(Problem::internal)?;
+    // Keeps the token out of `Debug` output and of HPACK's dynamic table.
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// The sign-in form, perhaps with a word on why it is shown again.
+/// The sign-in page, with a notice if the form is shown again.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub(crate) struct SignInPage {
-    frame: Frame,
+    layout: Layout,
     notice: Option<Notice>,
     email: String,
 }
 
 impl SignInPage {
-    /// The form; `email` is what was typed before, so that it need not be typed again.
+    /// The page; `email` fills the form with the address that was sent before.
     pub(crate) fn new(notice: Option<Notice>, email: String) -> Self {
         Self {
-            frame: Frame {
+            layout: Layout {
                 title: "Sign in",
-                viewer: None,
+                user: None,
             },
             notice,
             email,
@@ -138,24 +143,26 @@ impl SignInPage {
     }
 }
 
-/// Why the form is shown.
+/// The reason why the form is shown again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// E-mail and password do not go together. It does not say which of them is wrong.
+    /// Invalid credentials. The notice does not say whether the account exists.
     Refused,
-    /// The session has ended by itself.
+    /// The session has expired.
     Expired,
 }
 
 impl Notice {
-    fn tone(self) -> &'static str {
+    /// The CSS class of the notice.
+    fn css_class(self) -> &'static str {
         match self {
             Self::Refused => "bad",
             Self::Expired => "info",
         }
     }
 
-    fn landmark(self) -> &'static str {
+    /// The ARIA role of the notice.
+    fn aria_role(self) -> &'static str {
         match self {
             Self::Refused => "alert",
             Self::Expired => "status",
@@ -185,7 +192,7 @@ mod tests {
     use phi::SecretToken;
 
     #[test]
-    fn the_cookie_is_for_this_host_over_tls_and_out_of_reach_of_script() {
+    fn the_cookie_is_for_this_host_over_tls_and_not_for_script() {
         let value = cookie(&NewSession {
             token: SecretToken::random(),
             expires_at: time::OffsetDateTime::UNIX_EPOCH,
@@ -202,6 +209,11 @@ mod tests {
             assert!(text.contains(attribute), "{attribute}");
         }
         assert!(!text.contains("Domain"));
-        assert!(FORGET_SESSION.to_str().unwrap().starts_with(SESSION_COOKIE));
+        assert!(
+            EXPIRED_SESSION_COOKIE
+                .to_str()
+                .unwrap()
+                .starts_with(SESSION_COOKIE)
+        );
     }
 }

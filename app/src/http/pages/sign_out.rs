@@ -1,4 +1,4 @@
-//! Signing out: the session ends on the server, and the browser forgets what it showed.
+//! Sign-out: the session ends on the server, and the browser removes cookie and cached pages.
 
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -8,7 +8,7 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 
-use super::sign_in::FORGET_SESSION;
+use super::sign_in::EXPIRED_SESSION_COOKIE;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
@@ -16,11 +16,11 @@ use crate::http::state::AppState;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// Sign out; ends the session.
+/// Signs out: ends the session.
 ///
 /// # Errors
 ///
-/// See [`Problem`]; the session may then still stand.
+/// See [`Problem`]; the session may still be valid then.
 #[utoipa::path(
     post,
     path = "/sign-out",
@@ -33,8 +33,8 @@ pub(crate) async fn submit(
 ) -> Result<Response, Problem> {
     app.sign_in.sign_out(&caller).await?;
     let headers = [
-        (header::SET_COOKIE, FORGET_SESSION),
-        // With the cookie gone, this also drops the pages that the Back button would bring up.
+        (header::SET_COOKIE, EXPIRED_SESSION_COOKIE),
+        // Removes pages that the Back button would show.
         (CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\"")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];

@@ -1,119 +1,114 @@
-//! The clinical record in time: years, days, and in a day the records of one kind together.
+//! The timeline of clinical records, grouped by year, day and resource type.
 
 use time::OffsetDateTime;
 
 use fhir::ResourceType;
 use fhir::Summary;
 
-use super::dates::Day;
+use super::dates::DisplayDate;
 use super::numbers::Count;
 use super::paging::Paging;
 
-/// One page of a chart's record, with the filters beside it.
+/// A page of a chart's timeline, with its filters.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
-    /// What is shown: all, or one kind.
+    /// The heading: all records, or one type.
     pub(crate) title: &'static str,
-    /// All, then each kind, with counts.
-    pub(crate) tabs: Vec<Tab>,
+    /// All records, then each type.
+    pub(crate) filters: Vec<Filter>,
     /// Newest first.
-    pub(crate) years: Vec<Year>,
-    /// Counted in records.
+    pub(crate) years: Vec<TimelineYear>,
+    /// Paging by records.
     pub(crate) paging: Paging,
 }
 
-/// A filter by kind.
+/// A filter by resource type.
 #[derive(Debug, Clone)]
-pub(crate) struct Tab {
-    /// The kind; none is all of them.
-    pub(crate) kind: Option<ResourceType>,
-    /// Its words.
+pub(crate) struct Filter {
+    /// The resource type; none for all records.
+    pub(crate) resource_type: Option<ResourceType>,
     pub(crate) label: &'static str,
-    /// How many records the chart has of it.
+    /// The number of records in the chart.
     pub(crate) count: Count,
-    /// Where it leads.
+    /// The URL of the filtered chart.
     pub(crate) href: String,
-    /// Whether it is what is shown.
+    /// Whether the filter is active.
     pub(crate) current: bool,
 }
 
-impl Tab {
-    /// The class of its colour.
-    pub(crate) fn family(&self) -> &'static str {
-        self.kind.map_or("", |it| it.colour().name())
+impl Filter {
+    /// The CSS class of the colour.
+    pub(crate) fn colour_class(&self) -> &'static str {
+        self.resource_type.map_or("", |it| it.colour().name())
     }
 }
 
-/// A year of the record.
+/// A year of the timeline.
 #[derive(Debug, Clone)]
-pub(crate) struct Year {
-    /// The year, or words for records without a date.
+pub(crate) struct TimelineYear {
+    /// The year, or the heading of records without a date.
     pub(crate) name: String,
     /// Newest first.
-    pub(crate) days: Vec<DayOfRecord>,
+    pub(crate) days: Vec<TimelineDay>,
 }
 
-/// A day of the record.
+/// A day of the timeline.
 #[derive(Debug, Clone)]
-pub(crate) struct DayOfRecord {
-    /// The date; none for records that have none.
-    pub(crate) date: Option<Day>,
+pub(crate) struct TimelineDay {
+    /// The date; none for records without one.
+    pub(crate) date: Option<DisplayDate>,
     /// In the order of the filters.
-    pub(crate) groups: Vec<Group>,
+    pub(crate) groups: Vec<TimelineGroup>,
 }
 
-/// What was recorded of one kind on one day.
+/// The records of one type on one day.
 #[derive(Debug, Clone)]
-pub(crate) struct Group {
-    /// The kind.
-    pub(crate) kind: ResourceType,
-    /// In the order they were recorded, then by title.
-    pub(crate) entries: Vec<Entry>,
+pub(crate) struct TimelineGroup {
+    pub(crate) resource_type: ResourceType,
+    /// Sorted by time, then by title.
+    pub(crate) lines: Vec<RecordLine>,
 }
 
-impl Group {
-    /// The class of its colour.
-    pub(crate) fn family(&self) -> &'static str {
-        self.kind.colour().name()
+impl TimelineGroup {
+    /// The CSS class of the colour.
+    pub(crate) fn colour_class(&self) -> &'static str {
+        self.resource_type.colour().name()
     }
 
-    /// Its heading.
     pub(crate) fn label(&self) -> &'static str {
-        self.kind.plural()
+        self.resource_type.plural()
     }
 }
 
-/// One record.
+/// The line of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// What it is.
+pub(crate) struct RecordLine {
+    /// The display text of its code.
     pub(crate) title: String,
-    /// Its value, status or reason; may be empty.
+    /// The value, status or reason; may be empty.
     pub(crate) detail: String,
 }
 
-/// A record on its way into the timeline.
+/// A record to be grouped into the timeline.
 #[derive(Debug, Clone)]
-pub(crate) struct Record {
-    /// Its kind.
-    pub(crate) kind: ResourceType,
-    /// Its FHIR date or instant, if it has one.
+pub(crate) struct TimelineRecord {
+    pub(crate) resource_type: ResourceType,
+    /// The FHIR date or dateTime, if known.
     pub(crate) date: Option<String>,
-    /// The same as a point in time.
+    /// The same as a time.
     pub(crate) when: Option<OffsetDateTime>,
-    /// What it shows.
-    pub(crate) entry: Entry,
+    pub(crate) line: RecordLine,
 }
 
-impl Record {
-    /// A resource in a line.
-    pub(crate) fn of((kind, mut summary): (ResourceType, Summary)) -> Self {
-        // Taken, not copied: a chart may have many thousands.
+impl TimelineRecord {
+    /// The record of a summary.
+    pub(crate) fn new((resource_type, mut summary): (ResourceType, Summary)) -> Self {
+        // Texts are moved rather than copied: a chart may have many thousand records.
         Self {
-            kind,
+            resource_type,
             date: summary.date.take(),
             when: summary.when,
-            entry: Entry {
+            line: RecordLine {
                 title: std::mem::take(&mut summary.title),
                 detail: std::mem::take(&mut summary.detail),
             },
@@ -121,108 +116,126 @@ impl Record {
     }
 }
 
-/// Records on one page of a chart.
-const PAGE: usize = 100;
+/// Records on a page of a chart.
+const PAGE_SIZE: usize = 100;
 
 impl Timeline {
-    /// Page `page` of the chart `patient`, of one kind or of all; the last page, if there are fewer.
+    /// Page `page` of the chart of `patient`, with the records of type `shown` or all; the last page if
+    /// there are fewer.
     pub(crate) fn new(
         patient: &str,
-        mut records: Vec<Record>,
+        mut records: Vec<TimelineRecord>,
         shown: Option<ResourceType>,
         page: usize,
     ) -> Self {
-        let count = |kind| records.iter().filter(|record| record.kind == kind).count();
+        let count = |it| {
+            let of_type = |record: &&TimelineRecord| record.resource_type == it;
+            records.iter().filter(of_type).count()
+        };
         let counts: Vec<_> = ResourceType::in_charts()
-            .map(|kind| (kind, count(kind)))
+            .map(|it| (it, count(it)))
             .collect();
         records.retain(|record| match shown {
-            Some(kind) => record.kind == kind,
-            None => counts.iter().any(|(kind, _)| *kind == record.kind),
+            Some(shown) => record.resource_type == shown,
+            None => counts.iter().any(|(it, _)| *it == record.resource_type),
         });
         records.sort_by(|a, b| {
             day_of(b)
                 .cmp(&day_of(a))
-                .then_with(|| a.kind.cmp(&b.kind))
+                .then_with(|| a.resource_type.cmp(&b.resource_type))
                 .then_with(|| a.when.cmp(&b.when))
-                .then_with(|| a.entry.title.cmp(&b.entry.title))
+                .then_with(|| a.line.title.cmp(&b.line.title))
         });
-        let page = page.min(records.len().div_ceil(PAGE).max(1));
-        let paging = Paging::new(page, PAGE, records.len(), &address(patient, shown));
-        let skipped = Paging::skipped(page, PAGE);
+        // A link to a page that no longer exists leads to the last one.
+        let page = page.min(records.len().div_ceil(PAGE_SIZE).max(1));
+        let paging = Paging::new(page, PAGE_SIZE, records.len(), &url(patient, shown));
+        let skipped = Paging::skipped(page, PAGE_SIZE);
         Self {
             title: shown.map_or("All records", ResourceType::plural),
-            tabs: tabs(patient, &counts, shown),
-            years: grouped(records.into_iter().skip(skipped).take(PAGE)),
+            filters: filters(patient, &counts, shown),
+            years: grouped(records.into_iter().skip(skipped).take(PAGE_SIZE)),
             paging,
         }
     }
 }
 
-fn tabs(patient: &str, counts: &[(ResourceType, usize)], shown: Option<ResourceType>) -> Vec<Tab> {
-    let all = Tab {
-        kind: None,
+fn filters(
+    patient: &str,
+    counts: &[(ResourceType, usize)],
+    shown: Option<ResourceType>,
+) -> Vec<Filter> {
+    let all = Filter {
+        resource_type: None,
         label: "All records",
         count: Count(counts.iter().map(|(_, count)| count).sum()),
-        href: address(patient, None),
+        href: url(patient, None),
         current: shown.is_none(),
     };
-    let kinds = counts.iter().map(|&(kind, count)| Tab {
-        kind: Some(kind),
-        label: kind.plural(),
+    let types = counts.iter().map(|&(resource_type, count)| Filter {
+        resource_type: Some(resource_type),
+        label: resource_type.plural(),
         count: Count(count),
-        href: address(patient, Some(kind)),
-        current: shown == Some(kind),
+        href: url(patient, Some(resource_type)),
+        current: shown == Some(resource_type),
     });
-    std::iter::once(all).chain(kinds).collect()
+    std::iter::once(all).chain(types).collect()
 }
 
-fn address(patient: &str, kind: Option<ResourceType>) -> String {
-    match kind {
-        Some(kind) => format!("/patients/{patient}?kind={}", kind.name()),
+/// The URL of a chart.
+fn url(patient: &str, shown: Option<ResourceType>) -> String {
+    match shown {
+        Some(shown) => format!("/patients/{patient}?kind={}", shown.name()),
         None => format!("/patients/{patient}"),
     }
 }
 
-/// Groups sorted records by year, day and kind.
-fn grouped(records: impl Iterator<Item = Record>) -> Vec<Year> {
-    let mut years: Vec<Year> = Vec::new();
+/// Groups sorted records by year, day and type.
+fn grouped(records: impl Iterator<Item = TimelineRecord>) -> Vec<TimelineYear> {
+    let mut years: Vec<TimelineYear> = Vec::new();
     for record in records {
-        let date = record.date.as_deref().map(Day::new);
-        let name = date.as_ref().map_or("Without a date", Day::year).to_owned();
+        let date = record.date.as_deref().map(DisplayDate::new);
+        let name = date
+            .as_ref()
+            .map_or("Without a date", DisplayDate::year)
+            .to_owned();
         let days = Vec::new();
         let year = last_or(
             &mut years,
             |year| year.name == name,
-            Year {
+            TimelineYear {
                 name: name.clone(),
                 days,
             },
         );
         let groups = Vec::new();
-        let new = DayOfRecord {
+        let new = TimelineDay {
             date: date.clone(),
             groups,
         };
         let day = year.and_then(|year| last_or(&mut year.days, |day| day.date == date, new));
-        let (kind, entries) = (record.kind, Vec::new());
-        let new = Group { kind, entries };
-        let group = day.and_then(|day| last_or(&mut day.groups, |group| group.kind == kind, new));
+        let (resource_type, lines) = (record.resource_type, Vec::new());
+        let new = TimelineGroup {
+            resource_type,
+            lines,
+        };
+        let same = |group: &TimelineGroup| group.resource_type == resource_type;
+        let group = day.and_then(|day| last_or(&mut day.groups, same, new));
         if let Some(group) = group {
-            group.entries.push(record.entry);
+            group.lines.push(record.line);
         }
     }
     years
 }
 
-fn day_of(record: &Record) -> Option<&str> {
+/// The date of a record without the time.
+fn day_of(record: &TimelineRecord) -> Option<&str> {
     record
         .date
         .as_deref()
         .map(|date| date.split_once('T').map_or(date, |(day, _)| day))
 }
 
-/// The last of `list` if it is the `same`, otherwise `new`, put behind it.
+/// The last item of `list` if it is the `same`, otherwise `new`, which is appended.
 fn last_or<T>(list: &mut Vec<T>, same: impl Fn(&T) -> bool, new: T) -> Option<&mut T> {
     if !list.last().is_some_and(same) {
         list.push(new);

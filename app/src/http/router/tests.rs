@@ -1,4 +1,4 @@
-//! The list of routes, and the description made of it.
+//! The list of routes, and the `OpenAPI` document generated from it.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ const METHODS: [&str; 8] = [
     "get", "head", "post", "put", "patch", "delete", "options", "trace",
 ];
 
-fn written() -> serde_json::Value {
+fn committed_document() -> serde_json::Value {
     serde_json::from_str(api::openapi::DOCUMENT).unwrap()
 }
 
 #[test]
-fn the_file_is_what_the_handlers_say() {
+fn the_file_is_the_description_of_the_handlers() {
     assert!(
         api::openapi::DOCUMENT == description().unwrap(),
-        "app/openapi.json is not what the handlers say: run `cargo run --bin app -- openapi --out \
-         app/openapi.json` and look at the difference"
+        "app/openapi.json is out of date: run `cargo run --bin app -- openapi --out \
+         app/openapi.json` and review the difference"
     );
 }
 
 #[test]
-fn every_reference_within_the_description_leads_somewhere() {
+fn every_reference_within_the_document_resolves() {
     fn references<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
         match value {
             serde_json::Value::Object(fields) => {
@@ -36,7 +36,7 @@ fn every_reference_within_the_description_leads_somewhere() {
             | serde_json::Value::String(_) => {}
         }
     }
-    let document = written();
+    let document = committed_document();
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(found.len() > 20, "{found:?}");
@@ -46,7 +46,7 @@ fn every_reference_within_the_description_leads_somewhere() {
     }
 }
 
-/// The methods that a route serves, which axum shows only in `Debug`.
+/// The methods of a route, which axum exposes in `Debug` only.
 fn served(route: &Route) -> BTreeSet<&'static str> {
     let shown = format!("{:?}", route.methods);
     let serves = |method: &&str| !shown.contains(&format!(" {method}: None"));
@@ -54,8 +54,8 @@ fn served(route: &Route) -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn every_route_but_a_probe_is_described_with_the_methods_and_the_openness_it_has() {
-    let document = written();
+fn every_route_except_probes_is_described_with_its_methods_and_authentication() {
+    let document = committed_document();
     let described = document["paths"].as_object().unwrap();
     let (probes, routes): (Vec<_>, Vec<_>) = routes()
         .into_iter()
@@ -74,8 +74,8 @@ fn every_route_but_a_probe_is_described_with_the_methods_and_the_openness_it_has
 }
 
 #[test]
-fn a_large_body_is_described_where_it_is_read_and_nowhere_else() {
-    let document = written();
+fn only_the_bundle_route_has_large_bodies() {
+    let document = committed_document();
     let items = document["paths"].as_object().unwrap();
     let bulk: Vec<_> = items
         .iter()
@@ -86,8 +86,8 @@ fn a_large_body_is_described_where_it_is_read_and_nowhere_else() {
 }
 
 #[test]
-fn bodies_with_passwords_are_of_the_class_of_sign_in_and_no_others() {
-    let document = written();
+fn only_bodies_with_passwords_are_of_the_class_sign_in() {
+    let document = committed_document();
     let mut classes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in METHODS {
@@ -107,8 +107,8 @@ fn bodies_with_passwords_are_of_the_class_of_sign_in_and_no_others() {
 }
 
 #[test]
-fn the_names_of_assets_are_those_of_the_description() {
-    let document = written();
+fn the_names_of_assets_match_the_document() {
+    let document = committed_document();
     let file = &document["paths"]["/assets/{file}"]["parameters"][0]["schema"]["pattern"];
     let pattern = regex_lite::Regex::new(file.as_str().unwrap()).unwrap();
     for asset in [pages::assets::stylesheet(), pages::assets::favicon()] {
@@ -118,7 +118,7 @@ fn the_names_of_assets_are_those_of_the_description() {
 }
 
 #[test]
-fn only_what_must_be_is_open() {
+fn only_the_listed_routes_are_open() {
     let routes = routes();
     let open: Vec<_> = routes
         .iter()

@@ -1,4 +1,4 @@
-//! What the rows of a session and a person claim, for [`access::Caller`].
+//! The claims in the rows of sessions and people, from which [`access::Caller`] is built.
 
 use access::Credential;
 use access::CredentialKind;
@@ -10,7 +10,7 @@ use audit::Assurance;
 use db::PersonRow;
 use db::SessionRow;
 
-/// The label of a kind of session in its token's hash and in its row.
+/// The permanent label of a kind of session, in its token's hash and in its row.
 pub(crate) const fn label(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::Session => "session",
@@ -18,7 +18,7 @@ pub(crate) const fn label(kind: CredentialKind) -> &'static str {
     }
 }
 
-/// The methods of authentication, as rows name them.
+/// The authentication methods, by their permanent names in rows.
 const METHODS: [(&str, Assurance); 5] = [
     ("password", Assurance::Password),
     ("password-and-code", Assurance::PasswordAndCode),
@@ -27,7 +27,7 @@ const METHODS: [(&str, Assurance); 5] = [
     ("client-assertion", Assurance::ClientAssertion),
 ];
 
-/// Reads the claims of a session's row.
+/// The claims in a session's row.
 pub(super) struct StoredSession;
 
 impl SessionEvidence for StoredSession {
@@ -45,7 +45,7 @@ impl SessionEvidence for StoredSession {
             person: row.person.uuid(),
             id: row.id.uuid(),
             role: Some(row.role.clone()),
-            // An unknown method counts as the weakest.
+            // An unknown method, as of a later release, counts as the weakest.
             assurance: method.map_or(Assurance::Password, |(_, assurance)| *assurance),
             authenticated_at: row.authenticated_at,
             credential: Credential {
@@ -56,7 +56,7 @@ impl SessionEvidence for StoredSession {
     }
 }
 
-/// Reads the claims of a person's row.
+/// The claims in a person's row.
 pub(super) struct StoredPerson;
 
 impl PersonEvidence for StoredPerson {

@@ -1,4 +1,4 @@
-//! Appending to a feed, within the transaction that makes the changes.
+//! Appends to a feed, within the transaction that makes the changes.
 
 use audit::WrittenRow;
 use db::ChangeCounterRow;
@@ -15,34 +15,34 @@ use uuid::Uuid;
 
 use super::Change;
 use super::ChangeFeed;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 
-/// The digest before the first change.
-const NONE: [u8; 32] = [0; 32];
+/// The digest that precedes the first change.
+const NO_DIGEST: [u8; 32] = [0; 32];
 
-/// Changes were not appended; the transaction must end.
+/// The error of an append or a read of a feed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppendError {
-    /// The end of the feed is missing or was tampered with, or its key cannot be had.
+    /// The change counter is missing or was tampered with, or its key is unavailable.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The statements failed.
+    /// A statement failed.
     #[error(transparent)]
     Database(#[from] db::Error),
 }
 
-/// What was appended.
+/// The result of an append.
 #[derive(Debug)]
 pub(crate) struct Appended {
-    /// The rows, for the audit event.
+    /// The appended rows, for the audit event.
     pub(crate) rows: Vec<WrittenRow>,
-    /// The place of the last change.
+    /// The sequence number of the last appended change.
     pub(crate) sequence: u64,
-    /// The newest change before these that concerns access.
-    pub(crate) access: u64,
+    /// The sequence number of the newest earlier change that concerns access.
+    pub(crate) former_access_sequence: u64,
 }
 
-/// The end of a new organization's feed, which is empty.
+/// The change counter of a new organization, whose feed is empty.
 pub(crate) fn first_counter(
     key: &AuthorizationKey,
     organization: OrganizationId,
@@ -51,15 +51,15 @@ pub(crate) fn first_counter(
         organization,
         incarnation: RowId::random().uuid(),
         sequence: 0,
-        digest: NONE,
+        digest: NO_DIGEST,
         access: 0,
         mac: RowMac::UNSET,
     })
 }
 
 impl ChangeFeed {
-    /// Appends changes to an organization's feed. Locks its end until the transaction ends, so that the order of
-    /// places is the order of commits: call it last.
+    /// Appends changes to an organization's feed. Locks its counter until the transaction ends, so
+    /// that sequence numbers are in the order of commits: call it last.
     ///
     /// # Errors
     ///
@@ -73,59 +73,62 @@ impl ChangeFeed {
         let key = self.keys.authorization(organization).await;
         let key = key.map_err(OpenError::from)?;
         let row = transaction.lock_change_counter(organization).await?;
-        let row = row.ok_or_else(|| missing(organization))?;
-        let mut end = self.keys.verify(organization, row).await?.into_inner();
-        let (before, access) = (*end.mac.as_bytes(), end.access);
+        let row = row.ok_or_else(|| missing_counter(organization))?;
+        let mut counter = self.keys.verify(organization, row).await?.into_inner();
+        let (former_mac, former_access_sequence) = (*counter.mac.as_bytes(), counter.access);
         let mut rows = Vec::with_capacity(changes.len());
         for change in changes {
-            rows.push(next(&key, &mut end, *change));
+            rows.push(next_row(&key, &mut counter, *change));
         }
-        let end = key.authenticate(end);
-        transaction.append_changes(&rows, &end, &before).await?;
+        let counter = key.authenticate(counter);
+        transaction
+            .append_changes(&rows, &counter, &former_mac)
+            .await?;
         Ok(Appended {
-            rows: rows.iter().map(written).collect(),
-            sequence: end.sequence,
-            access,
+            rows: rows.iter().map(written_row).collect(),
+            sequence: counter.sequence,
+            former_access_sequence,
         })
     }
 
-    /// The newest change of an organization that concerns access, as a transaction sees it.
+    /// The sequence number of an organization's newest change that concerns access, as a
+    /// transaction sees it.
     ///
     /// # Errors
     ///
     /// See [`AppendError`].
-    pub(crate) async fn access_in(
+    pub(crate) async fn access_sequence_in(
         &self,
         transaction: &mut Transaction,
         organization: OrganizationId,
     ) -> Result<u64, AppendError> {
-        let end = transaction.change_counter(organization).await?;
-        Ok(end.ok_or_else(|| missing(organization))?.access)
+        let counter = transaction.change_counter(organization).await?;
+        Ok(counter.ok_or_else(|| missing_counter(organization))?.access)
     }
 }
 
-/// The next change of a feed, whose end moves to it.
-fn next(key: &AuthorizationKey, end: &mut ChangeCounterRow, change: Change) -> ChangeRow {
+/// The row of the next change of a feed. Updates the counter, which then has no valid MAC.
+fn next_row(key: &AuthorizationKey, counter: &mut ChangeCounterRow, change: Change) -> ChangeRow {
     let row = key.authenticate(ChangeRow {
-        organization: end.organization,
+        organization: counter.organization,
         row_id: RowId::random(),
-        incarnation: end.incarnation,
-        sequence: end.sequence + 1,
-        previous: end.digest,
+        incarnation: counter.incarnation,
+        sequence: counter.sequence + 1,
+        previous: counter.digest,
         kind: change.kind,
         subject: change.subject,
         mac: RowMac::UNSET,
     });
-    end.sequence = row.sequence;
-    end.digest = row_digest(&row);
+    counter.sequence = row.sequence;
+    counter.digest = row_digest(&row);
     if change.kind.concerns_access() {
-        end.access = row.sequence;
+        counter.access = row.sequence;
     }
     row
 }
 
-/// Reports an organization without the end of its feed.
-pub(crate) fn missing(organization: OrganizationId) -> OpenError {
-    let reason = "the end of the change feed is missing";
+/// Reports an organization without a change counter.
+pub(crate) fn missing_counter(organization: OrganizationId) -> OpenError {
+    let reason = "the change counter is missing";
     Tampering::report("change_counters", reason, organization, None::<Uuid>).into()
 }

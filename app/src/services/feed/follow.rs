@@ -1,4 +1,4 @@
-//! Following: reading the feeds a few times a second, and verifying what is read.
+//! Polling of the feeds, a few times a second, and verification of the changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,44 +15,46 @@ use tokio::time::MissedTickBehavior;
 
 use super::AppendError;
 use super::ChangeFeed;
-use super::append::missing;
-use super::followed::Followed;
-use super::followed::Position;
+use super::append::missing_counter;
+use super::followed_feed::FollowedFeed;
+use super::followed_feed::Position;
 
-/// The interval of readings, while nothing hastens one.
-const INTERVAL: Duration = Duration::from_millis(250);
-/// The shortest time between two readings.
-const SHORTEST: Duration = Duration::from_millis(5);
-/// The wait after a feed that could not be read.
-const RETRY: Duration = Duration::from_millis(500);
-/// Changes that are read at once.
-const PAGE: u32 = 1_000;
-/// A feed that is further behind than this is begun again: the tables are read sooner than the changes.
-const LONGEST_GAP: u64 = 100_000;
-/// A feed that nothing has asked for in this time is no longer followed.
-const IDLE: Duration = Duration::from_mins(10);
+/// Interval of polls that are not requested earlier.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Minimum time between two polls.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Wait before a feed that could not be read is read again.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// Maximum changes that one statement reads.
+const CHANGES_PER_STATEMENT: u32 = 1_000;
+/// Maximum changes by which a feed is caught up. Further behind, its position is moved to the end,
+/// and caches are built again: that takes less time than reading so many changes.
+const MAX_CHANGES_BEHIND: u64 = 100_000;
+/// Time without use after which a feed is no longer polled.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 
 impl ChangeFeed {
-    /// Follows all feeds, for the life of the process.
-    pub(super) async fn follow_all(self) {
-        let mut interval = tokio::time::interval(INTERVAL);
+    /// Polls all followed feeds until the process ends.
+    pub(super) async fn poll_all(self) {
+        let mut interval = tokio::time::interval(POLL_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = interval.tick() => {}
                 () = self.wake.notified() => {}
             }
-            if let Err(error) = self.read().await {
+            if let Err(error) = self.poll().await {
                 tracing::warn!(%error, "the change feeds cannot be read");
             }
-            tokio::time::sleep(SHORTEST).await;
+            tokio::time::sleep(MIN_POLL_INTERVAL).await;
         }
     }
 
-    /// Reads the ends of all followed feeds. A feed that has moved is read on by a task of its own: one whose key is slow
-    /// to open, or that has much to read, keeps no other waiting.
-    async fn read(&self) -> Result<(), db::Error> {
-        let followed = self.in_use();
+    /// Reads the counters of all followed feeds by one statement. A feed with changes is read by a
+    /// task of its own, so that one whose key opens slowly, or that has many changes, does not
+    /// delay the others.
+    async fn poll(&self) -> Result<(), db::Error> {
+        let followed = self.retain_in_use();
         if followed.is_empty() {
             return Ok(());
         }
@@ -60,109 +62,112 @@ impl ChangeFeed {
             .iter()
             .map(|(organization, _)| *organization)
             .collect();
-        let at = Instant::now();
-        let ends = self.database.change_counters(&organizations).await?;
-        let ends = ends.into_iter().map(|end| (end.organization, end));
-        let mut ends: HashMap<_, _> = ends.collect();
+        // Before the statement: a poll counts as current from its beginning.
+        let polled_at = Instant::now();
+        let counters = self.database.change_counters(&organizations).await?;
+        let counters = counters.into_iter().map(|row| (row.organization, row));
+        let mut counters: HashMap<_, _> = counters.collect();
         for (organization, feed) in followed {
-            let end = ends.remove(&organization);
-            let Ok(turn) = feed.advancing().try_lock_owned() else {
+            let counter = counters.remove(&organization);
+            let Ok(lock) = feed.advance_lock().try_lock_owned() else {
                 continue;
             };
-            if let Some(end) = end.as_ref().map(position)
+            if let Some(end) = counter.as_ref().map(position)
                 && feed.position() == Some(end)
             {
-                // Nothing moved: verified when it was first read.
-                feed.deliver(&[], end, at);
+                // The same position as before was verified when it was first read.
+                feed.deliver(&[], end, polled_at);
                 continue;
             }
             let this = self.clone();
             tokio::spawn(async move {
-                let _turn = turn;
-                if let Err(error) = this.advance(organization, &feed, end, at).await {
+                let _lock = lock;
+                if let Err(error) = this.advance(organization, &feed, counter, polled_at).await {
                     if matches!(error, AppendError::Open(OpenError::Tampered(_))) {
-                        feed.lose();
+                        feed.invalidate();
                     } else {
                         tracing::warn!(%organization, %error, "a change feed cannot be read");
                     }
-                    // The turn is kept meanwhile.
-                    tokio::time::sleep(RETRY).await;
+                    // With the lock held, so that the polls meanwhile do not try again.
+                    tokio::time::sleep(RETRY_DELAY).await;
                 }
             });
         }
         Ok(())
     }
 
-    /// The feeds that are in use; the others are dropped.
-    fn in_use(&self) -> Vec<(OrganizationId, Arc<Followed>)> {
+    /// Drops the idle feeds, and returns the others.
+    fn retain_in_use(&self) -> Vec<(OrganizationId, Arc<FollowedFeed>)> {
         let mut all = self.followed();
-        all.retain(|_, feed| feed.used.idle() < IDLE || Arc::strong_count(feed) > 1);
+        // A feed with another reference has a consumer.
+        all.retain(|_, feed| feed.last_use.idle() < IDLE_TIMEOUT || Arc::strong_count(feed) > 1);
         let feeds = all.iter();
         feeds
             .map(|(organization, feed)| (*organization, Arc::clone(feed)))
             .collect()
     }
 
-    /// Brings one feed to its end.
+    /// Advances one feed to the position of its counter.
     async fn advance(
         &self,
         organization: OrganizationId,
-        feed: &Followed,
-        end: Option<ChangeCounterRow>,
-        at: Instant,
+        feed: &FollowedFeed,
+        counter: Option<ChangeCounterRow>,
+        polled_at: Instant,
     ) -> Result<(), AppendError> {
-        let end = end.ok_or_else(|| missing(organization))?;
-        let end_position = position(&end);
-        self.keys.verify(organization, end).await?;
+        let counter = counter.ok_or_else(|| missing_counter(organization))?;
+        let end = position(&counter);
+        self.keys.verify(organization, counter).await?;
         let Some(mut last) = feed.position() else {
-            feed.begin(end_position, at);
+            feed.start_at(end, polled_at);
             return Ok(());
         };
-        if last.incarnation != end_position.incarnation {
-            tracing::warn!(%organization, "the change feed was replaced: what was kept is read again");
-            feed.begin(end_position, at);
+        if last.incarnation != end.incarnation {
+            tracing::warn!(%organization, "the change feed was replaced: caches are built again");
+            feed.start_at(end, polled_at);
             return Ok(());
         }
-        let Some(behind) = end_position.sequence.checked_sub(last.sequence) else {
-            return Err(tampered(
-                organization,
-                "the change feed ends before what was read of it",
-            )
-            .into());
+        let Some(behind) = end.sequence.checked_sub(last.sequence) else {
+            let reason = "the change counter is before a change that was read";
+            return Err(tampered(organization, reason).into());
         };
-        if behind > LONGEST_GAP {
-            feed.begin(end_position, at);
+        if behind > MAX_CHANGES_BEHIND {
+            feed.start_at(end, polled_at);
             return Ok(());
         }
-        while last.sequence < end_position.sequence {
+        while last.sequence < end.sequence {
             let rows = self.changes_after(organization, &last).await?;
             let Some(newest) = rows.last() else {
-                return Err(tampered(organization, "the change feed has a gap at its end").into());
+                return Err(tampered(organization, "the newest changes are missing").into());
             };
             last.sequence = newest.sequence;
             last.digest = row_digest(newest);
             let access = rows.iter().rfind(|row| row.kind.concerns_access());
-            last.access = access.map_or(last.access, |row| row.sequence);
-            feed.deliver(&rows, last, at);
+            last.access_sequence = access.map_or(last.access_sequence, |row| row.sequence);
+            feed.deliver(&rows, last, polled_at);
         }
-        // Read after the end was: it may have moved on since, but only forward.
-        let is_end = last.sequence > end_position.sequence || last == end_position;
-        if is_end {
+        // Changes may have been appended after the counter was read; then there is nothing to
+        // compare.
+        if last.sequence > end.sequence || last == end {
             Ok(())
         } else {
-            Err(tampered(organization, "the change feed does not lead to its end").into())
+            let reason = "the changes do not lead to their counter";
+            Err(tampered(organization, reason).into())
         }
     }
 
-    /// The next changes, each verified and following the one before.
+    /// The next changes. Each is verified, and linked to the one before.
     async fn changes_after(
         &self,
         organization: OrganizationId,
         last: &Position,
     ) -> Result<Vec<ChangeRow>, AppendError> {
-        let read = self
-            .database
-            .changes_after(organization, last.incarnation, last.sequence, PAGE);
+        let read = self.database.changes_after(
+            organization,
+            last.incarnation,
+            last.sequence,
+            CHANGES_PER_STATEMENT,
+        );
         let (mut sequence, mut digest) = (last.sequence, last.digest);
         let mut rows = Vec::new();
         for row in read.await? {
@@ -177,12 +182,13 @@ impl ChangeFeed {
     }
 }
 
-fn position(end: &ChangeCounterRow) -> Position {
+/// The position of a counter: the end of its feed.
+fn position(counter: &ChangeCounterRow) -> Position {
     Position {
-        incarnation: end.incarnation,
-        sequence: end.sequence,
-        digest: end.digest,
-        access: end.access,
+        incarnation: counter.incarnation,
+        sequence: counter.sequence,
+        digest: counter.digest,
+        access_sequence: counter.access,
     }
 }
 

@@ -1,20 +1,20 @@
-//! Client addresses as sign-in counts them.
+//! Client addresses, as sign-in counts them: prefixes instead of single IPv6 addresses.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 
-/// A client: an IPv4 address, or the /64 of an IPv6 address, in which one host has any number of addresses.
-///
-/// Requests without an address are one client.
+/// The prefix that counts as one client: an IPv4 address, or the /64 of an IPv6 address, in which a
+/// single host may have any number of addresses.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct ClientPrefix([u8; 16]);
 
-/// The network of a subscriber: the /48 of an IPv6 address; for an IPv4 address, the address itself.
+/// The network of a subscriber: the /48 of an IPv6 address; for an IPv4 address, the address
+/// itself.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct ClientSite([u8; 16]);
 
 impl ClientPrefix {
-    /// The client of requests without an address.
+    /// The one client that stands for all requests without an address.
     pub(crate) const UNKNOWN: Self = Self([0; 16]);
 
     /// The client with this address.
@@ -35,7 +35,7 @@ impl ClientPrefix {
         }
     }
 
-    /// The bytes that enter a MAC.
+    /// The bytes, for a MAC.
     pub(super) const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

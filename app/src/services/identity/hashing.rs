@@ -1,4 +1,5 @@
-//! Admission to hashing: a few permits at a time, and a bounded queue that serves clients round robin.
+//! Admission to password hashing: a few permits, and a bounded queue that serves clients round
+//! robin.
 
 mod known;
 mod queue;
@@ -13,12 +14,12 @@ use tokio::sync::oneshot;
 use super::client::ClientPrefix;
 use crate::limits::sign_in::concurrent_hashes;
 use known::KnownClients;
+use queue::ClientStanding;
 use queue::FairQueue;
+use queue::QueueLimits;
 use queue::QueueTicket;
-use queue::Shares;
-use queue::Standing;
 
-/// The queue has no place left, or the client holds its share of places.
+/// The error of a request for which the queue, or its client's share of the queue, is full.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the queue for hashing is full")]
 pub(super) struct QueueFull;
@@ -34,15 +35,15 @@ struct State {
     known: KnownClients,
 }
 
-/// Evidence that a password may be hashed now. When it is dropped, the next request gets one.
+/// A permit to hash a password. When it is dropped, the next request in the queue gets a permit.
 #[derive(Debug)]
 pub(super) struct HashingPermit {
-    /// None once the permit was passed on.
+    /// None if the permit must not be released when it is dropped.
     queue: Option<HashingQueue>,
 }
 
 impl HashingQueue {
-    /// A queue for the cores of this machine.
+    /// A queue with permits for the cores of this machine.
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::with_permits(concurrent_hashes(cores))
@@ -51,34 +52,36 @@ impl HashingQueue {
     fn with_permits(permits: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             free: permits,
-            queue: FairQueue::new(Shares::for_permits(permits)),
+            queue: FairQueue::new(QueueLimits::for_permits(permits)),
             known: KnownClients::default(),
         })))
     }
 
-    /// Waits for a permit, while clients that wait are served round robin.
+    /// Waits for a permit. Waiting clients are served round robin.
     ///
     /// # Errors
     ///
-    /// [`QueueFull`], at once, or as soon as a client that holds fewer places needs this one.
+    /// [`QueueFull`]: at once, or later if the request is displaced by a client with fewer requests
+    /// in the queue.
     pub(super) async fn acquire(&self, client: ClientPrefix) -> Result<HashingPermit, QueueFull> {
         let (ticket, receiver) = {
             let mut state = self.lock();
             if state.free > 0 {
                 state.free -= 1;
-                return Ok(self.granted());
+                return Ok(self.permit());
             }
             let standing = if state.known.contains(client) {
-                Standing::Known
+                ClientStanding::Known
             } else {
-                Standing::Unknown
+                ClientStanding::Unknown
             };
             let (sender, receiver) = oneshot::channel();
-            // A sender that is displaced is dropped here, which ends its request's wait.
+            // The sender of a displaced request is dropped here, which ends the wait of that
+            // request.
             let ticket = state.queue.push(client, standing, sender);
             (ticket.ok_or(QueueFull)?, receiver)
         };
-        let waiting = Waiting {
+        let waiting = QueuedRequest {
             queue: self,
             ticket,
         };
@@ -87,12 +90,13 @@ impl HashingQueue {
         permit
     }
 
-    /// Remembers a client whose password was right: some places are reserved for such clients.
+    /// Remembers a client whose password was right: a part of the queue is reserved for such
+    /// clients.
     pub(super) fn remember(&self, client: ClientPrefix) {
         self.lock().known.insert(client);
     }
 
-    /// Releases a permit: to the next request that still waits.
+    /// Passes a permit to the next request that still waits, or makes it free.
     fn release(&self) {
         loop {
             let next = {
@@ -104,15 +108,16 @@ impl HashingQueue {
                 next
             };
             let Some(next) = next else { return };
-            match next.send(self.granted()) {
+            match next.send(self.permit()) {
                 Ok(()) => return,
-                // Its request was cancelled meanwhile. The permit is offered to the next one, and not released twice.
+                // The request was cancelled meanwhile. The loop offers the permit to the next one;
+                // its drop must not release it a second time.
                 Err(mut permit) => permit.queue = None,
             }
         }
     }
 
-    fn granted(&self) -> HashingPermit {
+    fn permit(&self) -> HashingPermit {
         HashingPermit {
             queue: Some(self.clone()),
         }
@@ -131,13 +136,13 @@ impl Drop for HashingPermit {
     }
 }
 
-/// A request in the queue, removed when it is cancelled.
-struct Waiting<'a> {
+/// A request in the queue. It is removed when this is dropped: also if the request is cancelled.
+struct QueuedRequest<'a> {
     queue: &'a HashingQueue,
     ticket: QueueTicket,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueuedRequest<'_> {
     fn drop(&mut self) {
         self.queue.lock().queue.remove(self.ticket);
     }

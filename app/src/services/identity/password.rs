@@ -1,4 +1,4 @@
-//! Signing in with an e-mail address and a password.
+//! Verification of passwords.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use secrecy::SecretString;
 
 use super::Identity;
 use super::Principal;
-use super::attempts::LimiterId;
-use super::attempts::Uncounted;
 use super::client::ClientPrefix;
 use super::hashing::HashingPermit;
 use super::hashing::QueueFull;
-use crate::limits::sign_in::QUEUE_RETRY_AFTER;
+use super::throttle::CountError;
+use super::throttle::LimiterId;
+use crate::limits::sign_in::QUEUE_RETRY_AFTER_SECONDS;
 use crate::services::error::ServiceError;
 
-/// The account of a person, as the audit trail names it.
+/// The identity of an account, for the audit trail.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Account {
     /// The organization.
@@ -31,10 +31,11 @@ pub(crate) struct Account {
     pub(crate) person: PersonId,
 }
 
-/// The reason why a sign-in was refused.
+/// The error of the verification of a password.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SignInError {
-    /// No such account, a wrong password, or an account that is not active: the response does not distinguish them.
+pub(crate) enum PasswordError {
+    /// An account that does not exist or is not active, or a wrong password. Responses do not
+    /// distinguish these.
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials {
         /// The account, for the audit trail alone.
@@ -48,65 +49,64 @@ pub(crate) enum SignInError {
         /// The time until the next attempt is allowed.
         wait: Duration,
     },
-    /// The check could not be completed.
+    /// The verification could not be completed.
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
 
-impl From<QueueFull> for SignInError {
+impl From<QueueFull> for PasswordError {
     fn from(_: QueueFull) -> Self {
-        Self::Service(ServiceError::Unavailable(QUEUE_RETRY_AFTER))
+        Self::Service(ServiceError::Unavailable(QUEUE_RETRY_AFTER_SECONDS))
     }
 }
 
-/// Evidence that a password was right.
+/// Evidence that a password was verified.
 #[derive(Debug)]
-pub(crate) struct CheckedPassword(Principal);
+pub(crate) struct VerifiedPassword(Principal);
 
-impl CheckedPassword {
-    /// The principal whose password it is.
+impl VerifiedPassword {
+    /// The principal with the password.
     pub(crate) const fn principal(&self) -> &Principal {
         &self.0
     }
 }
 
 impl Identity {
-    /// Checks a password of a client with the address `source`.
-    ///
-    /// All that costs more than memory is done under a permit of the hashing queue: the number of permits bounds how
-    /// much of the database and of the cores a flood of sign-ins can use.
+    /// Verifies a password that a client with the address `source` has sent.
     ///
     /// # Errors
     ///
-    /// See [`SignInError`].
-    pub(crate) async fn check_password(
+    /// See [`PasswordError`].
+    pub(crate) async fn verify_password(
         &self,
         email: &str,
         password: SecretString,
         source: Option<IpAddr>,
-    ) -> Result<CheckedPassword, SignInError> {
+    ) -> Result<VerifiedPassword, PasswordError> {
         let client = ClientPrefix::of(source);
         let token = self.indexes.sign_in_token(email).await?;
         let attempt = self.throttle.attempt(token, client).await?;
         let limiter = attempt.limiter();
-        if let Some(wait) = self.throttle.remembered_wait(&attempt) {
-            return Err(SignInError::Throttled { limiter, wait });
+        if let Some(wait) = self.throttle.local_wait(&attempt) {
+            return Err(PasswordError::Throttled { limiter, wait });
         }
+        // The permit covers the database, too: the number of permits bounds how much of the
+        // database and of the cores a flood of sign-ins can use.
         let permit = self.hashing.acquire(client).await?;
         let counted = self.throttle.count(attempt).await;
         let counted = counted.map_err(|error| match error {
-            Uncounted::Throttled(wait) => SignInError::Throttled { limiter, wait },
-            Uncounted::Service(error) => error.into(),
+            CountError::Throttled(wait) => PasswordError::Throttled { limiter, wait },
+            CountError::Service(error) => error.into(),
         })?;
         let (account, principal) = self.principal_by_token(token).await?;
-        let stored = self.stored_password(principal.as_ref()).await?;
-        let right = check(permit, stored, password).await;
-        let Some(principal) = principal.filter(|_| right) else {
-            return Err(SignInError::InvalidCredentials { account });
+        let hash = self.stored_hash(principal.as_ref()).await?;
+        let is_right = verify(permit, hash, password).await;
+        let Some(principal) = principal.filter(|_| is_right) else {
+            return Err(PasswordError::InvalidCredentials { account });
         };
         self.hashing.remember(client);
-        self.throttle.succeeded(counted).await?;
-        Ok(CheckedPassword(principal))
+        self.throttle.on_success(counted).await?;
+        Ok(VerifiedPassword(principal))
     }
 
     /// The account of an e-mail address, for the audit trail alone.
@@ -118,8 +118,9 @@ impl Identity {
         Ok(self.principal_by_token(token).await?.0)
     }
 
-    /// The stored password string, read by the same statement for an account that does not exist.
-    async fn stored_password(
+    /// The stored hash of a password, in PHC string format. The same statement runs for an account
+    /// that does not exist, so that its time reveals nothing.
+    async fn stored_hash(
         &self,
         principal: Option<&Principal>,
     ) -> Result<Option<Phi<String>>, ServiceError> {
@@ -131,7 +132,7 @@ impl Identity {
         let Some(row) = row.filter(|_| principal.is_some()) else {
             return Ok(None);
         };
-        let Some(row) = self.keys.verified(organization, row).await? else {
+        let Some(row) = self.keys.verify_untampered(organization, row).await? else {
             return Ok(None);
         };
         let requested = Requested {
@@ -142,8 +143,11 @@ impl Identity {
         Ok(Some(self.keys.open(requested, &row.password).await?))
     }
 
-    /// The string to seal for a new password.
-    pub(super) async fn hash(&self, password: Arc<SecretString>) -> anyhow::Result<Phi<String>> {
+    /// The hash of a new password.
+    pub(super) async fn hash_password(
+        &self,
+        password: Arc<SecretString>,
+    ) -> anyhow::Result<Phi<String>> {
         let permit = self.hashing.acquire(ClientPrefix::UNKNOWN).await?;
         let hashed = tokio::task::spawn_blocking(move || {
             let _until_done = permit;
@@ -153,17 +157,17 @@ impl Identity {
     }
 }
 
-/// Verifies a password, in the same time for an account that does not exist.
-async fn check(permit: HashingPermit, stored: Option<Phi<String>>, password: SecretString) -> bool {
-    let checked = tokio::task::spawn_blocking(move || {
+/// Verifies a password. Takes the same time for an account that does not exist.
+async fn verify(permit: HashingPermit, hash: Option<Phi<String>>, password: SecretString) -> bool {
+    let verified = tokio::task::spawn_blocking(move || {
         // Held by the thread, which continues to hash after the client has disconnected.
         let _until_done = permit;
-        if let Some(stored) = stored {
-            password::verify(&password, stored.expose())
+        if let Some(hash) = hash {
+            password::verify(&password, hash.expose())
         } else {
             password::verify_without_account(&password);
             false
         }
     });
-    checked.await.unwrap_or(false)
+    verified.await.unwrap_or(false)
 }

@@ -33,38 +33,38 @@ use super::Principal;
 use crate::services::error::ServiceError;
 use crate::services::feed::Change;
 use crate::services::trail::system_event;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 
 /// A person to add.
 #[derive(Debug)]
 pub(crate) struct NewPerson {
-    /// The full name, as pages show it; sealed in the row.
+    /// The full name, which is stored sealed.
     pub(crate) name: String,
-    /// The e-mail address to sign in with; sealed in the row, and found by its blind index.
+    /// The sign-in e-mail address, which is stored sealed, with a blind index token.
     pub(crate) email: String,
     /// The password, of which only a hash is stored.
     pub(crate) password: Arc<SecretString>,
-    /// The role, which decides the person's permissions.
+    /// The role, from which the person's permissions follow.
     pub(crate) role: Role,
 }
 
 /// A person whose row was verified and opened.
 #[derive(Debug)]
 pub(crate) struct Person {
-    /// The id by which audit events and rows name the person.
+    /// The id of the person in audit events and rows.
     pub(crate) id: PersonId,
-    /// The full name, as pages show it.
+    /// The full name.
     pub(crate) name: Phi<String>,
-    /// The e-mail address to sign in with.
+    /// The sign-in e-mail address.
     pub(crate) email: Phi<String>,
-    /// The role's name as the row has it, which may be one that this version does not know.
+    /// The role's name in the row, possibly one of a later release.
     pub(crate) role: String,
     /// Whether the person may sign in.
     pub(crate) active: bool,
 }
 
 impl Identity {
-    /// The people who may act for the caller's organization.
+    /// The active people of the caller's organization.
     pub(crate) async fn people(
         &self,
         permitted: &Permitted<'_, List>,
@@ -75,8 +75,8 @@ impl Identity {
         Ok(disclose(&self.trail, permitted, &records, people).await?)
     }
 
-    /// The name of every person of the caller's organization by id, for the ids of the audit trail. People who may no
-    /// longer sign in are included.
+    /// The names of all people of the caller's organization by id, to show the audit trail with
+    /// names. Inactive people are included.
     pub(crate) async fn names(
         &self,
         permitted: &Permitted<'_, Read>,
@@ -89,20 +89,21 @@ impl Identity {
         Ok(disclose(&self.trail, permitted, &records, names.collect()).await?)
     }
 
-    /// The caller's own name and address, on record.
+    /// The caller's own account, recorded as a disclosure.
     pub(crate) async fn account(
         &self,
         permitted: &Permitted<'_, Read>,
     ) -> Result<Disclosed<Person>, ServiceError> {
-        let person = self.itself(permitted.caller()).await?;
+        let person = self.own_person(permitted.caller()).await?;
         let caller = permitted.caller();
         let subject = Subject::of("person", DataClass::Account, caller.organization());
         let record = Record::from(subject.id(caller.person()));
         Ok(disclose(&self.trail, permitted, &[record], person).await?)
     }
 
-    /// The caller, for the top bar of the caller's own pages: a person's own name is not disclosed to that person.
-    pub(crate) async fn itself(&self, caller: &Caller) -> Result<Person, ServiceError> {
+    /// The person of a caller, for the top bar of the caller's own pages. Not recorded: a person's
+    /// own name is no disclosure to that person.
+    pub(crate) async fn own_person(&self, caller: &Caller) -> Result<Person, ServiceError> {
         let id = PersonId::from_uuid(caller.person());
         let row = self.database.person(caller.organization(), id).await?;
         let row = row.ok_or(ServiceError::SignInRequired)?;
@@ -146,7 +147,7 @@ impl Identity {
         if self.database.person_by_email(email_token).await?.is_some() {
             return Ok(());
         }
-        let hash = self.hash(person.password).await?;
+        let hash = self.hash_password(person.password).await?;
         let owner = Owner::of_organization(organization);
         let scope = self.keys.scope(organization, owner).await?;
         let key = self.keys.authorization(organization).await?;
@@ -175,16 +176,16 @@ impl Identity {
         let event = system_event(organization, now, Action::Provision);
         let event = self.trail.seal(organization, None, event).await?;
         let event = event
-            .listing(vec![written(&row), written(&credential)])
-            .changing(vec![Change::person(row.id)]);
+            .with_rows(vec![written_row(&row), written_row(&credential)])
+            .with_changes(vec![Change::person(row.id)]);
         let mut transaction = self.database.begin().await?;
         transaction.insert_person(&row).await?;
         transaction.insert_credential(&credential).await?;
         Ok(self.trail.commit_with(transaction, event).await?)
     }
 
-    /// The account that a token of an e-mail address names, and its principal, if the row verifies and the person may
-    /// act.
+    /// The account with an e-mail address, by the address's token; and its principal, if the row
+    /// verifies and the person is active.
     pub(super) async fn principal_by_token(
         &self,
         token: IndexToken,

@@ -1,4 +1,5 @@
-//! Sessions of browsers and bearer tokens of programs: stored as a hash, with idle and absolute limits.
+//! Sessions of browsers and bearer tokens of programs: stored as hashes, with limits of idle time
+//! and lifetime.
 
 use access::Caller;
 use access::CredentialKind;
@@ -16,7 +17,7 @@ use super::Principal;
 use crate::services::callers::label;
 use crate::services::error::ServiceError;
 use crate::services::feed::Change;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 
 /// The lifetime of a bearer token.
 const TOKEN_LIFETIME: Duration = Duration::hours(1);
@@ -24,14 +25,14 @@ const TOKEN_LIFETIME: Duration = Duration::hours(1);
 /// A new session or bearer token.
 #[derive(Debug)]
 pub(crate) struct NewSession {
-    /// The cookie's or token's value: shown once, stored as a hash.
+    /// The value of the cookie or bearer token, of which only a hash is stored.
     pub(crate) token: SecretToken,
-    /// The absolute limit.
+    /// The end of its maximum lifetime.
     pub(crate) expires_at: OffsetDateTime,
 }
 
 impl Identity {
-    /// Begins a session or issues a token, in one transaction with `event`.
+    /// Begins a session or issues a bearer token, in one transaction with its event.
     pub(crate) async fn begin_session(
         &self,
         principal: &Principal,
@@ -71,18 +72,18 @@ impl Identity {
             .await?;
         let mut transaction = self.database.begin().await?;
         transaction.insert_session(&row).await?;
-        let event = event.listing(vec![written(&row)]);
+        let event = event.with_rows(vec![written_row(&row)]);
         self.trail.commit_with(transaction, event).await?;
         self.database.delete_sessions_expired_before(now).await?;
         Ok(NewSession { token, expires_at })
     }
 
-    /// Ends the caller's session or token.
+    /// Ends the caller's session or bearer token.
     pub(crate) async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
         let organization = caller.organization();
         let key = self.keys.authorization(organization).await?;
-        // Sealed before a connection is held: a new address or year takes one of its own. Without a check that the
-        // caller may still act: a session may always be ended.
+        // Sealed before the transaction holds a connection, since a new address or audit year needs
+        // one of its own. The event has no caller to check: a session may always be ended.
         let (event, log_organization, source) =
             access::sign_out_event(caller, self.clock.now()).into_parts();
         let event = self.trail.seal(log_organization, source, event).await?;
@@ -90,15 +91,15 @@ impl Identity {
         let row = transaction.lock_session(caller.credential().hash).await?;
         let row = row.ok_or(ServiceError::SignInRequired)?;
         let row = self.keys.verify(organization, row).await?.into_inner();
-        let before = *row.mac.as_bytes();
+        let former_mac = *row.mac.as_bytes();
         let row = key.authenticate(SessionRow {
             ended_at: Some(self.clock.now()),
             ..row
         });
-        transaction.end_session(&row, &before).await?;
+        transaction.end_session(&row, &former_mac).await?;
         let event = event
-            .listing(vec![written(&row)])
-            .changing(vec![Change::session(row.id)]);
+            .with_rows(vec![written_row(&row)])
+            .with_changes(vec![Change::session(row.id)]);
         self.trail.commit_with(transaction, event).await?;
         self.callers.forget(caller.credential());
         Ok(())

@@ -1,15 +1,16 @@
-//! An owner that a transaction has locked: compared with the heads that are stored, then written again.
+//! Owners that are locked by a transaction: compared with the stored heads, then updated.
 //!
-//! A write that changed the sums of a set which the database contradicts would spoil it: the heads could be put back,
-//! and would never again agree with their owner. So a write is as strict as the read of a whole chart, as far as its
-//! cost allows:
+//! A write must not update a set that the stored heads contradict: once the heads were put right,
+//! they would no longer match their owner. A write is therefore as strict as the read of a whole
+//! chart, as far as its cost allows:
 //!
-//! - Up to [`COMPARED`] heads, all of them are compared with the owner's set. The head rows suffice: each has the
-//!   digest of its version's row, so no body is read.
-//! - Above, the heads of the written types are *counted*, and each head that the write replaces must be the newest on
-//!   record in `audit_rows` ([`verify_newest`]), which the app can insert into and never change. A head that this write
-//!   does not touch may have been exchanged meanwhile, with the count kept; that spoils nothing, since the sums change
-//!   by what was verified alone, and the next reader of the whole chart finds it.
+//! - Up to [`MAX_COMPARED_HEADS`], all heads are compared with the owner's set. The head rows
+//!   suffice: each has the digest of its version's row, so no body is read.
+//! - Above, the heads of the written types are *counted*, and each head that the write replaces
+//!   must be the newest recorded in `audit_rows` ([`verify_newest`]), which the app can insert into
+//!   and never change. A head that this write does not touch may have been exchanged, with the
+//!   count kept. The set stays right all the same, since its hashes change by verified heads alone;
+//!   the next read of the whole chart finds the exchange.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,11 +33,12 @@ use phi::row_digest;
 use uuid::Uuid;
 
 use super::OpenOwner;
-use super::summed;
+use super::head_set;
 use crate::services::keys::Keys;
 
-/// The largest number of heads of an owner that each write compares one by one: nearly every chart has fewer.
-const COMPARED: u32 = 512;
+/// Maximum number of an owner's heads that each write compares individually: nearly every chart has
+/// fewer.
+const MAX_COMPARED_HEADS: u32 = 512;
 
 /// An owner whose row is locked by a transaction, opened under the owner's current key.
 #[derive(Debug)]
@@ -46,13 +48,13 @@ pub(crate) struct LockedOwner {
     open: OpenOwner,
 }
 
-/// An owner was not locked, or is not as it was written.
+/// The error of an owner that cannot be locked, or is not as it was written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
     /// A statement failed.
     #[error(transparent)]
     Database(#[from] db::Error),
-    /// The owner cannot be opened, or its heads are not those that are stored.
+    /// The owner cannot be opened, or its set does not match the stored heads.
     #[error(transparent)]
     Open(#[from] OpenError),
 }
@@ -69,20 +71,20 @@ impl From<Tampering> for LockError {
     }
 }
 
-/// What of an owner's set was compared with the stored heads.
+/// The extent of a comparison of an owner's set with the stored heads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Compared {
-    /// Every head.
-    Heads,
-    /// The numbers of heads.
+pub(crate) enum HeadComparison {
+    /// Every head was compared.
+    Complete,
+    /// Only the numbers of heads were compared.
     Counts,
 }
 
 impl LockedOwner {
-    /// Locks the row of an owner that has to exist and be live, and opens it.
+    /// Locks and opens the row of an owner, which must exist and be live.
     ///
-    /// The first lock after a rotation of the owner's key compares all heads and sums them under the current key: a
-    /// former key verifies, and neither seals nor sums anything new.
+    /// The first lock after a rotation of the owner's key compares all heads and hashes them under
+    /// the current key: a former key is used for verification alone.
     ///
     /// # Errors
     ///
@@ -109,15 +111,16 @@ impl LockedOwner {
             open,
         };
         if locked.open.key.key_id() != scope.key_id() {
-            let limit = locked.limit(u32::MAX);
+            let limit = locked.query_limit(u32::MAX);
             let heads = transaction.heads_of(organization, &owner, limit).await?;
-            locked.move_to(scope, &heads)?;
+            locked.rekey(scope, &heads)?;
         }
         Ok(locked)
     }
 
-    /// Compares the owner's set with the heads that are stored: all of them, or, for an owner with many, the number
-    /// of those of `kinds`; then replaced heads are left to [`verify_newest`].
+    /// Compares the owner's set with the stored heads: all of them or, for an owner with many, the
+    /// numbers of those of `kinds`. In the second case the caller must pass each replaced head to
+    /// [`verify_newest`].
     ///
     /// # Errors
     ///
@@ -126,13 +129,13 @@ impl LockedOwner {
         &self,
         transaction: &mut Transaction,
         kinds: &BTreeSet<&str>,
-    ) -> Result<Compared, LockError> {
+    ) -> Result<HeadComparison, LockError> {
         let (organization, owner) = (self.organization, &self.owner);
-        if self.open.heads.total() <= u64::from(COMPARED) {
-            let limit = self.limit(COMPARED);
+        if self.open.heads.total() <= u64::from(MAX_COMPARED_HEADS) {
+            let limit = self.query_limit(MAX_COMPARED_HEADS);
             let heads = transaction.heads_of(organization, owner, limit).await?;
-            self.agrees_with(&heads)?;
-            return Ok(Compared::Heads);
+            self.ensure_matches(&heads)?;
+            return Ok(HeadComparison::Complete);
         }
         for kind in kinds {
             let count = transaction.count_heads(organization, owner, kind).await?;
@@ -140,16 +143,17 @@ impl LockedOwner {
                 return Err(self.tampered().into());
             }
         }
-        Ok(Compared::Counts)
+        Ok(HeadComparison::Counts)
     }
 
-    /// One head more than the owner has, at most one more than `most`: a longer list differs, however long it is.
-    fn limit(&self, most: u32) -> u32 {
+    /// The number of heads to query: one more than the owner has, which suffices to detect a
+    /// surplus of any size, and at most `max` and one.
+    fn query_limit(&self, max: u32) -> u32 {
         let total = u32::try_from(self.open.heads.total()).unwrap_or(u32::MAX);
-        total.min(most).saturating_add(1)
+        total.min(max).saturating_add(1)
     }
 
-    fn agrees_with(&self, heads: &[StoredHead]) -> Result<(), Tampering> {
+    fn ensure_matches(&self, heads: &[StoredHead]) -> Result<(), Tampering> {
         if self.open.has_exactly(heads.iter().map(head_of)) {
             Ok(())
         } else {
@@ -157,21 +161,21 @@ impl LockedOwner {
         }
     }
 
-    /// Sums the heads under another key of the owner, if they are those of the set.
-    fn move_to(&mut self, scope: Arc<ScopeKey>, heads: &[StoredHead]) -> Result<(), Tampering> {
-        self.agrees_with(heads)?;
-        self.open.heads = summed(&scope, heads.iter().map(head_of));
+    /// Hashes the heads under another key of the owner, if they match the set.
+    fn rekey(&mut self, scope: Arc<ScopeKey>, heads: &[StoredHead]) -> Result<(), Tampering> {
+        self.ensure_matches(heads)?;
+        self.open.heads = head_set(&scope, heads.iter().map(head_of));
         self.open.key = scope;
         Ok(())
     }
 
     fn tampered(&self) -> Tampering {
-        let reason = "the stored heads are not those that their owner counts";
+        let reason = "the stored heads do not match the set of their owner";
         let id = Uuid::from_bytes(self.owner.id(self.organization));
         Tampering::report("resources", reason, self.organization, Some(id))
     }
 
-    /// The bytes of the row's MAC: what a guarded update compares.
+    /// The bytes of the row's MAC, which a guarded update compares.
     pub(crate) fn mac(&self) -> [u8; 32] {
         *self.open.row.mac.as_bytes()
     }
@@ -196,8 +200,8 @@ impl LockedOwner {
         self.open.heads.remove(&self.open.key, head);
     }
 
-    /// The row to store, with the heads sealed again.
-    pub(crate) fn resealed(&self, authorization: &AuthorizationKey) -> Result<OwnerRow, SealError> {
+    /// The updated row, with the set sealed again.
+    pub(crate) fn reseal(&self, authorization: &AuthorizationKey) -> Result<OwnerRow, SealError> {
         let mut row = self.open.row.clone();
         row.heads = self
             .open
@@ -207,8 +211,8 @@ impl LockedOwner {
     }
 }
 
-/// Compares a locked head with the newest digest on record. Its owner is locked too, so that no event of a concurrent
-/// write is newer.
+/// Compares a locked head with the newest digest recorded for its row. Its owner must be locked
+/// too, so that no event of a concurrent write is newer.
 ///
 /// # Errors
 ///

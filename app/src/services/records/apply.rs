@@ -1,8 +1,9 @@
-//! Writes, all or nothing, each durable together with its event.
+//! Atomic writes, each committed together with its audit event.
 //!
-//! `plan` compares the changes with what is stored, outside any transaction; `rows` seals what has to be written;
-//! here the transaction locks the owners and the heads, checks that the plan is current, and writes. A transaction
-//! that lost a race is retried whole.
+//! `plan` compares the changes with the stored resources, outside any transaction; `sealed_rows`
+//! seals the rows to write; then the transaction locks the owners and the heads, checks that the
+//! plan is current, and writes. After a conflict with a concurrent transaction all of this is
+//! repeated.
 
 use access::CallerEvent;
 use access::Permitted;
@@ -19,11 +20,11 @@ use uuid::Uuid;
 use super::Records;
 use super::Refusal;
 use super::RefusalReason;
-use super::key_of;
 use super::owner_of;
-use super::owners::in_the_way;
-use super::plan::Plan;
-use super::rows::Rows;
+use super::owners::orphan_is_tampering;
+use super::plan::WritePlan;
+use super::resource_key;
+use super::sealed_rows::SealedRows;
 use crate::services::error::ServiceError;
 use crate::services::feed;
 use crate::services::feed::AppendError;
@@ -33,10 +34,10 @@ use fhir::ResourceType;
 use fhir::VersionMeta;
 use fhir::bundle::ResourceWrite;
 
-/// Attempts before the client has to retry later.
-const ATTEMPTS: usize = 8;
+/// Maximum attempts at a write that conflicts with concurrent transactions.
+const MAX_ATTEMPTS: usize = 8;
 
-/// A resource to write, with the permit for it.
+/// A permitted write of one resource.
 #[derive(Debug)]
 pub(crate) struct Change<'caller> {
     /// The permit.
@@ -45,20 +46,20 @@ pub(crate) struct Change<'caller> {
     pub(crate) resource_type: ResourceType,
     /// The resource's id.
     pub(crate) id: Uuid,
-    /// The patient that owns it; none for what belongs to the organization.
+    /// The patient that owns the resource; none for a resource of the organization.
     pub(crate) owner: Option<Uuid>,
-    /// The resource, validated.
+    /// The validated resource.
     pub(crate) resource: Resource,
-    /// No resource of this id may exist.
+    /// Whether the id must be unused.
     pub(crate) create: bool,
-    /// The tokens of a patient, once they were made.
+    /// The blind index tokens of a patient, once they were computed.
     pub(super) tokens: OnceCell<Vec<PatientToken>>,
-    /// Those of them that no other patient may have.
+    /// Those of the tokens that no other patient may have.
     pub(super) unique_tokens: OnceCell<Vec<PatientToken>>,
 }
 
 impl<'caller> Change<'caller> {
-    /// The change that a permitted write makes.
+    /// The change of a permitted write.
     pub(crate) fn new(permitted: Permitted<'caller, Write>, write: ResourceWrite) -> Self {
         Self {
             permitted,
@@ -76,29 +77,29 @@ impl<'caller> Change<'caller> {
 /// The effect of a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Effect {
-    /// The resource is new.
+    /// The resource was created.
     Created,
-    /// It has a new version.
+    /// The resource has a new version.
     Amended,
-    /// It was stored exactly as it was sent.
+    /// The current version is exactly the resource that was sent.
     Unchanged,
 }
 
-/// A change that was made.
+/// The result of a change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Applied {
     /// The effect.
     pub(crate) effect: Effect,
-    /// The resource's version now.
+    /// The resource's version after the change.
     pub(crate) meta: VersionMeta,
 }
 
-/// The reason why nothing was written.
+/// The error of [`Records::apply`]; nothing was written.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum ApplyError {
-    /// Changes that cannot be made, in ascending order: at least one. The others were found to be possible.
+    /// The refused changes, at least one, in ascending order. The others were found to be possible.
     Refused(Vec<Refusal>),
-    /// Another reason, which concerns no change in particular.
+    /// A failure that concerns no change in particular.
     Service(ServiceError),
 }
 
@@ -108,14 +109,14 @@ impl<E: Into<ServiceError>> From<E> for ApplyError {
     }
 }
 
-/// The reason why an attempt ended.
+/// The error of one attempt at a write.
 pub(super) enum WriteError {
-    /// A concurrent transaction was first: retry.
+    /// A concurrent transaction was first: the write may be retried.
     Conflict,
-    /// The data of an owner was destroyed since the plan.
+    /// The data of an owner was destroyed since the plan was made.
     Destroyed(Owner),
-    /// Retrying does not help.
-    Refused(ApplyError),
+    /// A retry does not help.
+    Final(ApplyError),
 }
 
 impl From<db::Error> for WriteError {
@@ -126,7 +127,7 @@ impl From<db::Error> for WriteError {
             | db::Error::NotRequested(_)
             | db::Error::Corrupt(_)
             | db::Error::Floor(_)
-            | db::Error::Unexpected(_) => Self::Refused(error.into()),
+            | db::Error::Unexpected(_) => Self::Final(error.into()),
         }
     }
 }
@@ -137,14 +138,14 @@ impl From<TrailError> for WriteError {
         {
             error.into()
         } else {
-            Self::Refused(error.into())
+            Self::Final(error.into())
         }
     }
 }
 
 impl From<ApplyError> for WriteError {
     fn from(error: ApplyError) -> Self {
-        Self::Refused(error)
+        Self::Final(error)
     }
 }
 
@@ -155,19 +156,19 @@ impl Records {
     ///
     /// See [`ApplyError`]; then nothing was written.
     pub(crate) async fn apply(&self, changes: &[Change<'_>]) -> Result<Vec<Applied>, ApplyError> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             let error = match self.attempt(changes).await {
                 Ok(applied) => return Ok(applied),
                 Err(WriteError::Conflict) => continue,
-                Err(WriteError::Destroyed(owner)) => destroyed(changes, owner),
-                Err(WriteError::Refused(error)) => error,
+                Err(WriteError::Destroyed(owner)) => owner_destroyed(changes, owner),
+                Err(WriteError::Final(error)) => error,
             };
             if let ApplyError::Refused(refusals) = &error {
                 self.record_refused(changes, refusals).await?;
             }
             return Err(error);
         }
-        let cause = "the same records are being written by too many at once";
+        let cause = "too many concurrent writes of the same records";
         Err(ServiceError::unavailable(cause).into())
     }
 
@@ -190,12 +191,12 @@ impl Records {
         Ok(receipt.disclose(plan.applied(now)).into_inner())
     }
 
-    /// The transaction.
+    /// Writes the plan in one transaction, with its audit event.
     async fn write(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
-        plan: &Plan,
+        plan: &WritePlan,
         event: CallerEvent,
         now: OffsetDateTime,
     ) -> Result<(), WriteError> {
@@ -209,27 +210,27 @@ impl Records {
             .await?;
         let keys: Vec<_> = changes
             .iter()
-            .map(|change| key_of(change.resource_type, change.id))
+            .map(|change| resource_key(change.resource_type, change.id))
             .collect();
         let locked = transaction.lock_resources(organization, &keys).await?;
         if !plan.is_current(&locked) {
             return Err(WriteError::Conflict);
         }
         owners.verify_replaced(&mut transaction, &locked).await?;
-        store(&mut transaction, organization, &rows).await?;
+        store_rows(&mut transaction, organization, &rows).await?;
         let mut listed = rows.written;
         listed.extend(owners.listed);
         let patients = rows.patients.iter();
         let patients = patients.map(|patient| patient.demographics.patient);
         let event = event
-            .listing(listed)
-            .changing(patients.map(feed::Change::demographics).collect());
+            .with_rows(listed)
+            .with_changes(patients.map(feed::Change::demographics).collect());
         Ok(self.trail.commit_with(transaction, event).await?)
     }
 }
 
 /// The refusal of every change to a destroyed owner's data.
-fn destroyed(changes: &[Change<'_>], destroyed: Owner) -> ApplyError {
+fn owner_destroyed(changes: &[Change<'_>], destroyed: Owner) -> ApplyError {
     let reason = RefusalReason::OwnerDestroyed;
     let refusals = changes.iter().enumerate().filter_map(|(change, it)| {
         let owner = owner_of(it.permitted.caller().organization(), it.owner);
@@ -239,31 +240,31 @@ fn destroyed(changes: &[Change<'_>], destroyed: Owner) -> ApplyError {
 }
 
 /// Writes the rows of resources and patients.
-async fn store(
+async fn store_rows(
     transaction: &mut Transaction,
     organization: OrganizationId,
-    rows: &Rows,
+    rows: &SealedRows,
 ) -> Result<(), WriteError> {
     let heads = transaction.insert_resources(&rows.new_heads).await;
-    heads.map_err(in_the_way("resources", organization))?;
-    for (head, before) in &rows.moved_heads {
-        transaction.update_resource(head, before).await?;
+    heads.map_err(orphan_is_tampering("resources", organization))?;
+    for (head, former_mac) in &rows.amended_heads {
+        transaction.update_resource(head, former_mac).await?;
     }
     let versions = transaction.insert_versions(&rows.versions).await;
-    versions.map_err(in_the_way("resource_versions", organization))?;
+    versions.map_err(orphan_is_tampering("resource_versions", organization))?;
     for patient in &rows.patients {
         let (row, is_new) = (&patient.demographics, patient.is_new);
         let fields = transaction.replace_demographics(row, is_new).await;
-        fields.map_err(in_the_way("demographics", organization))?;
+        fields.map_err(orphan_is_tampering("demographics", organization))?;
         let (id, tokens) = (row.patient, &patient.tokens);
         let tokens = transaction.replace_patient_tokens(organization, id, tokens, is_new);
         match tokens.await {
             Err(db::Error::UniqueViolation("patient_index_unique")) => {
-                // Taken by a concurrent transaction since the plan.
-                let (change, reason) = (patient.change, RefusalReason::RecordNumberTaken);
+                // A concurrent transaction has used the number since the plan was made.
+                let (change, reason) = (patient.change, RefusalReason::MedicalRecordNumberTaken);
                 return Err(ApplyError::Refused(vec![Refusal { change, reason }]).into());
             }
-            done => done.map_err(in_the_way("patient_index", organization))?,
+            done => done.map_err(orphan_is_tampering("patient_index", organization))?,
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Reading a patient's whole chart.
+//! Reads of a patient's whole chart, verified to be complete.
 
 use access::Disclosed;
 use access::Permitted;
@@ -16,48 +16,49 @@ use phi::Tampering;
 
 use super::Records;
 use super::StoredResource;
+use super::batch_read::SealedBatch;
 use super::chart_subject;
-use super::ensure_whole;
+use super::ensure_all_fields;
 use super::head_of;
-use super::reading::SealedGroup;
 use crate::limits::LENGTHS_PER_STATEMENT;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::error::ServiceError;
-use crate::services::groups;
 use crate::services::owners::OpenOwner;
+use crate::services::read_batch::ReadBatch;
 use fhir::ResourceType;
 use fhir::Summary;
 
-/// Attempts to read a chart between two writes to it.
-const ATTEMPTS: usize = 5;
+/// Maximum attempts to read a chart while it is written.
+const MAX_ATTEMPTS: usize = 5;
 
-/// Every current resource that a patient owns.
+/// The current resources of a patient.
 pub(crate) struct Chart {
     /// The Patient.
     pub(crate) patient: StoredResource,
-    /// The other resources in a line each, in no particular order.
+    /// Summaries of the other resources, in no particular order.
     pub(crate) records: Vec<(ResourceType, Summary)>,
-    /// The memory of the lines, and of the page that they become.
+    /// The memory of the summaries, and of the page with them.
     pub(crate) reserved: Reservation,
 }
 
 impl Records {
-    /// A patient's chart. The event says that the chart was opened, not which page of it was shown.
+    /// A patient's chart. The audit event names the chart, not the page of it that is shown.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] also for a patient of another organization, and [`ServiceError::ResponseTooLarge`] for a
-    /// chart whose lines take more memory than a caller may have; either attempt is recorded.
+    /// [`ServiceError::NotFound`] also for a patient of another organization;
+    /// [`ServiceError::ResponseTooLarge`] for a chart whose summaries take more memory than a
+    /// caller may use. Both attempts are recorded.
     pub(crate) async fn chart(
         &self,
         permitted: &Permitted<'_, Read>,
         patient: PatientId,
     ) -> Result<Disclosed<Chart>, ServiceError> {
-        ensure_whole(permitted)?;
+        ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
-        let share = Share::of(permitted.caller());
-        let chart = self.complete_chart(organization, share, patient).await;
+        let caller = CallerId::of(permitted.caller());
+        let chart = self.complete_chart(organization, caller, patient).await;
         if chart.as_ref().err() == Some(&ServiceError::ResponseTooLarge) {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
         }
@@ -70,17 +71,18 @@ impl Records {
         Ok(disclose(&self.trail, permitted, &[record], chart).await?)
     }
 
-    /// The current version of everything that a patient owns, complete: what is missing or was put back is found by
-    /// the owner's counts and hashes. Nothing, if neither the owner nor any resource exists.
+    /// The chart, verified by the owner's set of heads: a resource that is hidden or was put back
+    /// to an older version is found. None if neither the owner nor any resource of the patient
+    /// exists.
     async fn complete_chart(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         patient: PatientId,
     ) -> Result<Option<Chart>, ServiceError> {
         let owner = Owner::Patient(patient);
         let mut row = self.database.owner(organization, &owner).await?;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             if row.is_none() {
                 let start = OwnedPosition::default();
                 let any = self
@@ -89,42 +91,45 @@ impl Records {
                 if any.await?.is_empty() {
                     return Ok(None);
                 }
-                // Made between the two statements, or hidden: opening decides.
+                // The owner was created between the two statements, or its row is hidden: then it
+                // cannot be opened.
                 row = self.database.owner(organization, &owner).await?;
             }
-            let before = row.as_ref().map(|row| *row.mac.as_bytes());
+            let mac = row.as_ref().map(|row| *row.mac.as_bytes());
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
-            let read = self.summarize(organization, share, owner, &open).await?;
-            if open.has_counted(&read.heads) {
+            let read = self.summarize(organization, caller, owner, &open).await?;
+            if open.has_set(&read.heads) {
                 return Ok(Some(read.into_chart().ok_or(ServiceError::NotFound)?));
             }
-            // A write since the owner's row was read changes that row too: between any two of the statements.
+            // Any write changes the owner's row, too: with the same row, no write explains the
+            // difference.
             row = self.database.owner(organization, &owner).await?;
-            if row.as_ref().map(|row| *row.mac.as_bytes()) == before {
-                let reason = "the chart does not have the heads that its owner counts";
+            if row.as_ref().map(|row| *row.mac.as_bytes()) == mac {
+                let reason = "the heads of a chart do not match the set of their owner";
                 let id = Some(patient.uuid());
                 return Err(Tampering::report("resources", reason, organization, id).into());
             }
         }
         Err(ServiceError::unavailable(
-            "the chart is being written by too many at once",
+            "too many concurrent writes of the chart",
         ))
     }
 
-    /// Reads and opens the versions of one owner, a group at a time, and keeps a line of each: a chart may have any
-    /// length, and the trees of its resources many times as much.
+    /// Reads and opens the versions of one owner, a batch at a time, and keeps only a summary of
+    /// each: a chart may have any length, and the JSON trees of its resources take many times as
+    /// much.
     async fn summarize(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         owner: Owner,
         open: &OpenOwner,
-    ) -> Result<Lines, ServiceError> {
-        let mut lines = Lines {
+    ) -> Result<ChartBuilder, ServiceError> {
+        let mut builder = ChartBuilder {
             patient: None,
             records: Vec::new(),
             heads: HeadSet::default(),
-            reserved: self.memory.reserve(share, 0)?,
+            reserved: self.memory.reserve(caller, 0)?,
         };
         let mut after = OwnedPosition::default();
         'read: loop {
@@ -139,68 +144,70 @@ impl Records {
             if rest.is_empty() {
                 break;
             }
-            while let Some(group) = groups::first(rest, usize::MAX) {
-                rest = rest.get(group.rows..).unwrap_or_default();
+            while let Some(batch) = ReadBatch::first(rest, usize::MAX) {
+                rest = rest.get(batch.rows..).unwrap_or_default();
                 let read = self
-                    .read_owned(organization, share, &owner, &after, group)
+                    .read_owned(organization, caller, &owner, &after, batch)
                     .await?;
-                // Rows that have a length and are not there: the owner's heads tell what is missing.
+                // Rows that had a length and are missing now: the comparison with the owner's set
+                // decides.
                 let Some(last) = read.rows.last() else {
                     break 'read;
                 };
                 after = OwnedPosition::of(&last.head);
-                self.add_lines(organization, share, owner, open, read, &mut lines)
+                self.add_summaries(organization, caller, owner, open, read, &mut builder)
                     .await?;
             }
         }
-        Ok(lines)
+        Ok(builder)
     }
 
-    /// Opens a group of versions, with their keys fetched at once.
-    async fn add_lines(
+    /// Opens a batch of versions and adds their summaries. Their keys are loaded together first.
+    async fn add_summaries(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         owner: Owner,
         open: &OpenOwner,
-        read: SealedGroup,
-        lines: &mut Lines,
+        read: SealedBatch,
+        builder: &mut ChartBuilder,
     ) -> Result<(), ServiceError> {
-        let wanted = read.rows.iter();
-        let wanted = wanted.filter_map(|it| Some((owner, it.version.body.key_id()?)));
-        let wanted: Vec<_> = wanted.collect();
-        self.keys.prefetch(organization, wanted).await?;
-        // The memory of the rows is reserved until all are opened.
+        let keys = read.rows.iter();
+        let keys = keys.filter_map(|it| Some((owner, it.version.body.key_id()?)));
+        let keys: Vec<_> = keys.collect();
+        self.keys.prefetch(organization, keys).await?;
+        // The rows' memory stays reserved until all are opened.
         let (rows, _reserved) = read.into_parts();
         for version in rows {
-            let stored = self.open(organization, share, version).await?;
+            let stored = self.open(organization, caller, version).await?;
             let resource_type = stored.resource.resource_type();
             let id = stored.resource.id().unwrap_or_default();
-            open.count(&mut lines.heads, head_of(resource_type.name(), id, &stored));
+            let head = head_of(resource_type.name(), id, &stored);
+            open.add_head(&mut builder.heads, head);
             if resource_type == ResourceType::Patient {
-                lines.patient = Some(stored);
+                builder.patient = Some(stored);
                 continue;
             }
             let summary = Summary::of(&stored.resource);
-            self.grow(&mut lines.reserved, line_bytes(&summary))?;
-            lines.records.push((resource_type, summary));
+            self.grow(&mut builder.reserved, summary_bytes(&summary))?;
+            builder.records.push((resource_type, summary));
         }
         Ok(())
     }
 }
 
-/// What was read of a chart.
-struct Lines {
+/// A chart that is being read.
+struct ChartBuilder {
     patient: Option<StoredResource>,
     records: Vec<(ResourceType, Summary)>,
-    /// Every head that was read.
+    /// The heads of all resources that were read.
     heads: HeadSet,
-    /// The memory of the lines.
+    /// The memory of the summaries.
     reserved: Reservation,
 }
 
-impl Lines {
-    /// The chart; without a Patient there is none.
+impl ChartBuilder {
+    /// The chart; none without a Patient.
     fn into_chart(self) -> Option<Chart> {
         Some(Chart {
             patient: self.patient?,
@@ -210,9 +217,9 @@ impl Lines {
     }
 }
 
-/// The memory of a line, in bytes: its texts, and its place in a list that doubles when it grows, and in the timeline that
-/// is made of the list.
-fn line_bytes(summary: &Summary) -> usize {
+/// The memory of a summary, in bytes: its texts, its element of a list that doubles when it grows,
+/// and its element of the timeline that is built from the list.
+fn summary_bytes(summary: &Summary) -> usize {
     let texts = [&summary.title, &summary.detail].map(String::capacity);
     let date = summary.date.as_ref().map_or(0, String::capacity);
     texts.iter().sum::<usize>() + date + 3 * size_of::<(ResourceType, Summary)>()

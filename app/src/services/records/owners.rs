@@ -1,4 +1,5 @@
-//! The owners of what a transaction writes: locked or made, with the heads that they gain and lose.
+//! The owners of the resources that a transaction writes: locked or created, with the heads that
+//! they gain and lose.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -8,7 +9,6 @@ use db::ResourceRow;
 use db::Transaction;
 use fhir::ResourceType;
 use phi::AuthorizationKey;
-use phi::Head;
 use phi::HeadSet;
 use phi::KeyError;
 use phi::OpenError;
@@ -20,27 +20,29 @@ use uuid::Uuid;
 use super::ApplyError;
 use super::Records;
 use super::apply::WriteError;
-use super::key_of;
 use super::owner_of;
-use super::rows::OwnedHead;
-use super::rows::Rows;
-use crate::services::owners::Compared;
+use super::resource_key;
+use super::sealed_rows::HeadChange;
+use super::sealed_rows::SealedRows;
+use crate::services::owners::HeadComparison;
 use crate::services::owners::LockError;
 use crate::services::owners::LockedOwner;
 use crate::services::owners::OpenOwner;
 use crate::services::owners::owner_row;
 use crate::services::owners::verify_newest;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 
-/// What became of the owners of a transaction.
+/// The owners that a transaction has updated or created.
 pub(super) struct WrittenOwners {
-    /// The rows written, as the event lists them.
+    /// Their rows, as the event lists them.
     pub(super) listed: Vec<WrittenRow>,
+    /// The owners whose heads were only counted.
     counted: BTreeSet<Owner>,
 }
 
 impl WrittenOwners {
-    /// Verifies those of the locked heads whose owners were only counted: each must be the newest on record.
+    /// Verifies those of the locked heads whose owner's heads were only counted: each must be the
+    /// newest on record.
     pub(super) async fn verify_replaced(
         &self,
         transaction: &mut Transaction,
@@ -59,14 +61,14 @@ impl WrittenOwners {
 }
 
 impl Records {
-    /// Locks the owner of each change, or makes it, in one order for all transactions. An owner that exists is
-    /// compared with its stored heads first.
+    /// Locks or creates the owner of each change. All transactions do so in the same order, which
+    /// excludes deadlocks. An owner that exists is first compared with its stored heads.
     pub(super) async fn write_owners(
         &self,
         transaction: &mut Transaction,
         organization: OrganizationId,
         key: &AuthorizationKey,
-        rows: &Rows,
+        rows: &SealedRows,
     ) -> Result<WrittenOwners, WriteError> {
         let mut owners = WrittenOwners {
             listed: Vec::new(),
@@ -75,42 +77,47 @@ impl Records {
         for (owner, heads) in by_owner(organization, rows) {
             if let Some(new) = rows.new_owners.get(&owner) {
                 let mut set = HeadSet::default();
-                for (added, _) in &heads {
-                    set.add(&new.scope, *added);
+                for change in &heads {
+                    set.add(&new.scope, change.added);
                 }
                 let row = owner_row(key, &new.scope, &set, None);
                 let row = row.map_err(ApplyError::from)?;
                 self.refuse_existing(transaction, organization, owner)
                     .await?;
-                let made = std::slice::from_ref(&row);
-                transaction.insert_owners(made).await?;
-                let made = transaction.insert_keys(std::slice::from_ref(&new.row));
-                made.await.map_err(in_the_way("keys", organization))?;
-                owners.listed.extend([written(&row), written(&new.row)]);
+                transaction
+                    .insert_owners(std::slice::from_ref(&row))
+                    .await?;
+                let keys = transaction.insert_keys(std::slice::from_ref(&new.row));
+                keys.await
+                    .map_err(orphan_is_tampering("keys", organization))?;
+                owners
+                    .listed
+                    .extend([written_row(&row), written_row(&new.row)]);
                 continue;
             }
-            let kinds = heads.iter().map(|(added, _)| added.kind).collect();
+            let kinds = heads.iter().map(|change| change.added.kind).collect();
             let locked = LockedOwner::lock(&self.keys, transaction, organization, owner);
-            let mut locked = locked.await.map_err(destroyed(owner))?;
-            let compared = locked.verify_heads(transaction, &kinds).await?;
-            if compared == Compared::Counts {
+            let mut locked = locked.await.map_err(lock_error(owner))?;
+            let comparison = locked.verify_heads(transaction, &kinds).await?;
+            if comparison == HeadComparison::Counts {
                 owners.counted.insert(owner);
             }
-            let before = locked.mac();
-            for (added, removed) in heads {
-                if let Some(removed) = removed {
+            let former_mac = locked.mac();
+            for change in heads {
+                if let Some(removed) = change.removed {
                     locked.remove(removed);
                 }
-                locked.add(added);
+                locked.add(change.added);
             }
-            let row = locked.resealed(key).map_err(ApplyError::from)?;
-            transaction.update_owner(&row, &before).await?;
-            owners.listed.push(written(&row));
+            let row = locked.reseal(key).map_err(ApplyError::from)?;
+            transaction.update_owner(&row, &former_mac).await?;
+            owners.listed.push(written_row(&row));
         }
         Ok(owners)
     }
 
-    /// A new patient's owner must not exist: a destroyed patient is not made again.
+    /// Refuses an owner that exists already, in place of a new one: a destroyed patient is not
+    /// created again.
     async fn refuse_existing(
         &self,
         transaction: &mut Transaction,
@@ -121,26 +128,29 @@ impl Records {
             return Ok(());
         };
         let opened = OpenOwner::open(&self.keys, organization, owner, Some(row)).await;
-        opened.map_err(LockError::from).map_err(destroyed(owner))?;
+        opened.map_err(LockError::from).map_err(lock_error(owner))?;
         let patient = Uuid::from_bytes(owner.id(organization));
-        let keys = [key_of(ResourceType::Patient, patient)];
+        let keys = [resource_key(ResourceType::Patient, patient)];
         let heads = transaction.lock_resources(organization, &keys).await?;
         if heads.is_empty() {
-            // An owner commits together with its patient, and is locked here: no transaction is about to store it.
+            // An owner is committed together with its patient, and is locked here: no transaction
+            // can be about to store the head.
             let reason = "the head of a patient that has an owner is missing";
             let tampering = Tampering::report("resources", reason, organization, Some(patient));
             return Err(ApplyError::from(tampering).into());
         }
-        // Made by a concurrent transaction since the plan: the next attempt finds it.
+        // A concurrent transaction has created the patient since the plan was made: the next
+        // attempt finds it.
         Err(WriteError::Conflict)
     }
 }
 
-/// The error of an insertion under the owner's lock, of a row that no concurrent transaction can have written: one
-/// that is there already has lost the rows that it belongs to.
+/// Maps the error of an insertion under the owner's lock. No concurrent transaction can have
+/// inserted the same row, so that a unique violation reveals an orphan: a stored row whose owner or
+/// head is hidden.
 ///
-/// A resource's id is the exception: two owners may get it at once.
-pub(super) fn in_the_way(
+/// A resource's id is the exception: transactions of two owners may insert it at once.
+pub(super) fn orphan_is_tampering(
     table: &'static str,
     organization: OrganizationId,
 ) -> impl Fn(db::Error) -> WriteError {
@@ -154,20 +164,14 @@ pub(super) fn in_the_way(
     }
 }
 
-/// An added head, and the one that it replaces.
-type Heads<'r> = Vec<(Head<'r>, Option<Head<'r>>)>;
-
-/// The heads that each owner gains and loses, by owner in ascending order.
-fn by_owner(organization: OrganizationId, rows: &Rows) -> BTreeMap<Owner, Heads<'_>> {
-    let mut owners: BTreeMap<Owner, Heads<'_>> = BTreeMap::new();
+/// The changes of heads by owner, in ascending order.
+fn by_owner(organization: OrganizationId, rows: &SealedRows) -> BTreeMap<Owner, Vec<&HeadChange>> {
+    let mut owners: BTreeMap<Owner, Vec<&HeadChange>> = BTreeMap::new();
     for change in &rows.heads {
         owners
             .entry(owner_of(organization, change.patient))
             .or_default()
-            .push((
-                change.added.head(),
-                change.removed.as_ref().map(OwnedHead::head),
-            ));
+            .push(change);
     }
     owners
 }
@@ -176,13 +180,14 @@ impl From<LockError> for WriteError {
     fn from(error: LockError) -> Self {
         match error {
             LockError::Database(error) => error.into(),
-            LockError::Open(error) => Self::Refused(error.into()),
+            LockError::Open(error) => Self::Final(error.into()),
         }
     }
 }
 
-/// The error of an owner that was not locked: for one that was destroyed, that nothing is written for it any more.
-fn destroyed(owner: Owner) -> impl Fn(LockError) -> WriteError {
+/// Maps the error of an owner that cannot be locked; [`WriteError::Destroyed`] for one whose data
+/// was destroyed.
+fn lock_error(owner: Owner) -> impl Fn(LockError) -> WriteError {
     move |error| {
         if let LockError::Open(OpenError::Key(KeyError::Destroyed)) = error {
             WriteError::Destroyed(owner)

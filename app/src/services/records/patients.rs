@@ -1,4 +1,4 @@
-//! Lists of patients and searches for them, over the roster and the blind indexes.
+//! Lists and searches of patients, whose matches are summaries.
 
 use std::collections::HashMap;
 
@@ -24,34 +24,34 @@ use roster::Order;
 use zeroize::Zeroizing;
 
 use super::Records;
-use super::ensure_whole;
+use super::ensure_all_fields;
 use super::subject;
 use crate::limits::MAX_DEMOGRAPHICS_BYTES;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::error::ServiceError;
 use fhir::Demographics;
 use fhir::ResourceType;
 use fhir::search::PatientQuery;
 
-/// Attempts to read demographics between two writes of them.
-const ATTEMPTS: usize = 5;
+/// Maximum attempts to read demographics while they are written.
+const MAX_ATTEMPTS: usize = 5;
 
 /// A patient in a list.
 pub(crate) struct PatientSummary {
     /// The patient.
     pub(crate) id: PatientId,
-    /// The fields that a list shows; whether the patient has died is not among them.
+    /// The fields that a list shows; `deceased` is not one of them.
     pub(crate) demographics: Demographics,
 }
 
-/// Some of the matching patients.
+/// A page of patients.
 pub(crate) struct PatientPage {
-    /// In the requested order.
+    /// The patients, in the requested order.
     pub(crate) patients: Vec<PatientSummary>,
     /// The number of all matches.
     pub(crate) total: usize,
-    /// The memory of the patients, and of the page that they become.
+    /// The memory of the patients, and of the response with them.
     pub(crate) reserved: Reservation,
 }
 
@@ -64,18 +64,20 @@ impl Records {
         skip: usize,
         take: usize,
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
-        ensure_whole(permitted)?;
+        ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
-        let page = self.rosters.of(organization).await?.page(order, skip, take);
+        let roster = self.rosters.current(organization).await?;
+        let page = roster.page(order, skip, take);
         let ids: Vec<_> = page.ids.into_iter().map(PatientId::from_uuid).collect();
-        let share = Share::of(permitted.caller());
-        let (patients, reserved) = self.summaries(organization, share, &ids).await?;
+        let caller = CallerId::of(permitted.caller());
+        let (patients, reserved) = self.open_summaries(organization, caller, &ids).await?;
         let page = PatientPage {
             patients,
             total: page.total,
             reserved,
         };
-        Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
+        let records = patient_records(organization, &ids);
+        Ok(disclose(&self.trail, permitted, &records, page).await?)
     }
 
     /// The patients that match a query, at most as many as it requests.
@@ -84,35 +86,36 @@ impl Records {
         permitted: &Permitted<'_, Search>,
         query: &PatientQuery,
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
-        ensure_whole(permitted)?;
+        ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
-        let share = Share::of(permitted.caller());
-        let (ids, total) = self.matches(organization, share, query).await?;
-        let (patients, reserved) = self.summaries(organization, share, &ids).await?;
+        let caller = CallerId::of(permitted.caller());
+        let (ids, total) = self.match_patients(organization, caller, query).await?;
+        let (patients, reserved) = self.open_summaries(organization, caller, &ids).await?;
         let page = PatientPage {
             patients,
             total,
             reserved,
         };
-        Ok(disclose(&self.trail, permitted, &records(organization, &ids), page).await?)
+        let records = patient_records(organization, &ids);
+        Ok(disclose(&self.trail, permitted, &records, page).await?)
     }
 
-    /// The fields of these patients that a list shows, in the order of `ids`, and their memory.
-    async fn summaries(
+    /// The summaries of these patients, in the same order, and their memory.
+    async fn open_summaries(
         &self,
         organization: OrganizationId,
-        share: Share,
+        caller: CallerId,
         ids: &[PatientId],
     ) -> Result<(Vec<PatientSummary>, Reservation), ServiceError> {
-        // A row has each field by itself, and the names once more for the roster.
-        let most = 2 * MAX_DEMOGRAPHICS_BYTES * ids.len();
-        let reserved = self.memory.reserve(share, most)?;
-        let current = self.current_demographics(organization, ids).await?;
-        let wanted: Vec<_> = current
+        // A row has each field, and the names a second time for the roster.
+        let max_bytes = 2 * MAX_DEMOGRAPHICS_BYTES * ids.len();
+        let reserved = self.memory.reserve(caller, max_bytes)?;
+        let current = self.read_demographics(organization, ids).await?;
+        let keys: Vec<_> = current
             .iter()
             .filter_map(|(row, _)| Some((Owner::Patient(row.patient), row.family.key_id()?)))
             .collect();
-        self.keys.prefetch(organization, wanted).await?;
+        self.keys.prefetch(organization, keys).await?;
         let mut current: HashMap<_, _> = current
             .into_iter()
             .map(|(row, state)| (row.patient, (row, state)))
@@ -120,12 +123,12 @@ impl Records {
         let mut patients = Vec::with_capacity(ids.len());
         for id in ids {
             let Some((row, state)) = current.remove(id) else {
-                let reason = "the demographics of a patient that the roster has are missing";
+                let reason = "the demographics of a patient of the roster are missing";
                 let id = Some(id.uuid());
                 return Err(Tampering::report("demographics", reason, organization, id).into());
             };
             let row = self.verify_current(organization, row, state).await;
-            self.rosters.note(organization, *id, row.is_ok());
+            self.rosters.on_listed(organization, *id, row.is_ok());
             let row = row?;
             let demographics = self.open_demographics(&row).await?;
             patients.push(PatientSummary {
@@ -136,19 +139,19 @@ impl Records {
         Ok((patients, reserved))
     }
 
-    /// The demographics of these patients, each with its state. They are two statements: what a write between them has
-    /// replaced is read again.
-    async fn current_demographics(
+    /// The demographics of these patients, each with its state. The two are read by two statements;
+    /// after a write between them, both are read again.
+    async fn read_demographics(
         &self,
         organization: OrganizationId,
         ids: &[PatientId],
     ) -> Result<Vec<(DemographicsRow, DemographicsState)>, ServiceError> {
-        let mut before = None;
-        for _ in 0..ATTEMPTS {
+        let mut former_ids = None;
+        for _ in 0..MAX_ATTEMPTS {
             let rows = self.database.demographics(organization, ids).await?;
             let states = self.database.demographics_states(organization, ids).await?;
-            let mut read: Vec<_> = rows.iter().map(|row| row.row_id).collect();
-            read.extend(states.iter().map(|state| state.row_id));
+            let mut row_ids: Vec<_> = rows.iter().map(|row| row.row_id).collect();
+            row_ids.extend(states.iter().map(|state| state.row_id));
             let mut states: HashMap<_, _> = states
                 .into_iter()
                 .map(|state| ((state.patient, state.row_id), state))
@@ -163,18 +166,20 @@ impl Records {
             if let Some(paired) = paired.filter(|_| states.is_empty()) {
                 return Ok(paired);
             }
-            if before.replace(read.clone()) == Some(read) {
-                let reason = "demographics are not the ones that their state was read of";
+            // The same rows a second time: no write between the statements explains the difference.
+            if former_ids.replace(row_ids.clone()) == Some(row_ids) {
+                let reason = "demographics and their state are of different rows";
                 return Err(Tampering::report("demographics", reason, organization, None).into());
             }
         }
         Err(ServiceError::unavailable(
-            "the patients are being written by too many at once",
+            "too many concurrent writes of the patients",
         ))
     }
 
-    /// Verifies a patient's demographics, and that they are the current ones: of the version that the Patient's head
-    /// names, which is the newest, and both the newest on record. An older row has a MAC that verifies, too.
+    /// Verifies a patient's demographics, and that they are current: of the version that the
+    /// Patient's head names, which must be the newest, and both rows the newest on record. The MAC
+    /// alone does not suffice: that of an older row verifies, too.
     async fn verify_current(
         &self,
         organization: OrganizationId,
@@ -211,9 +216,9 @@ impl Records {
                 later { $($(#[$later_doc:meta])* $later_tag:literal $later:ident: $later_column:ident;)* }
             ) => {
                 Demographics {
-                    $($first: self.field(requested, &row.$first).await?,)*
+                    $($first: self.open_field(requested, &row.$first).await?,)*
                     $($later: match &row.$later {
-                        Some(sealed) => self.field(requested, sealed).await?,
+                        Some(sealed) => self.open_field(requested, sealed).await?,
                         None => None,
                     },)*
                     ..Demographics::default()
@@ -223,7 +228,7 @@ impl Records {
         Ok(phi::patient_fields!(opened))
     }
 
-    async fn field<C>(
+    async fn open_field<C>(
         &self,
         requested: Requested,
         sealed: &Sealed<C>,
@@ -238,7 +243,7 @@ impl Records {
 }
 
 /// Patients as the event of a list or a search names them.
-pub(super) fn records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
+pub(super) fn patient_records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
     let subject = subject(organization, ResourceType::Patient);
     let record = |id: &PatientId| Record::from(subject.id(id.uuid()).patient(*id));
     ids.iter().map(record).collect()

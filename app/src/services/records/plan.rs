@@ -1,4 +1,4 @@
-//! Planning: what changes amount to, compared with what is stored.
+//! Planning of a write: the effect of each change, by comparison with the stored resources.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -22,50 +22,50 @@ use super::Effect;
 use super::Records;
 use super::Refusal;
 use super::RefusalReason;
-use super::key_of;
+use super::batch_read::KeyBatch;
 use super::owner_of;
-use super::reading::KeyGroup;
-use crate::services::budget::Share;
+use super::resource_key;
+use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
 use fhir::ResourceType;
 use fhir::VersionMeta;
 
-/// What one change amounts to.
+/// The planned effect of one change.
 #[derive(Clone, Debug)]
-pub(super) struct Step {
+pub(super) struct PlannedChange {
     /// The effect.
     pub(super) effect: Effect,
     /// The version that the resource will have.
     pub(super) version: u32,
-    /// The head that is replaced, verified; none for a new resource.
+    /// The verified head that is replaced; none for a new resource.
     pub(super) replaced: Option<ResourceRow>,
-    /// The time at which the version was stored, if nothing changes.
+    /// The time at which the current version was stored, if it stays.
     stored_at: Option<OffsetDateTime>,
 }
 
-/// What changes amount to, and the versions that this was decided on.
+/// The planned effects of a write's changes, and the heads on which the plan is based.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct WritePlan {
     /// One step for each change, in the same order.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<PlannedChange>,
     /// The MACs of the heads that were read.
-    seen: HashMap<(String, Uuid), [u8; 32]>,
+    head_macs: HashMap<(String, Uuid), [u8; 32]>,
 }
 
-impl Plan {
-    /// Whether `locked`, the heads of the same resources, are those that the plan was made on.
+impl WritePlan {
+    /// Whether the locked heads of the same resources are those on which the plan is based.
     pub(super) fn is_current(&self, locked: &[ResourceRow]) -> bool {
-        locked.len() == self.seen.len()
+        locked.len() == self.head_macs.len()
             && locked.iter().all(|head| {
-                let seen = self.seen.get(&(head.kind.clone(), head.id));
-                seen.is_some_and(|mac| mac == head.mac.as_bytes())
+                let planned = self.head_macs.get(&(head.kind.clone(), head.id));
+                planned.is_some_and(|mac| mac == head.mac.as_bytes())
             })
     }
 
-    /// The result of each change, done at `now`.
+    /// The result of each change, written at `now`.
     pub(super) fn applied(&self, now: OffsetDateTime) -> Vec<Applied> {
-        let applied = |step: &Step| Applied {
+        let applied = |step: &PlannedChange| Applied {
             effect: step.effect,
             meta: VersionMeta {
                 version: u64::from(step.version),
@@ -76,42 +76,43 @@ impl Plan {
     }
 }
 
-/// Why a patient's head was not read.
-enum OwnerError {
+/// The error of reading a patient's head.
+enum HeadError {
     /// The patient's data was destroyed.
     Destroyed,
-    /// Another reason.
+    /// Another failure.
     Service(ServiceError),
 }
 
-impl<E: Into<ServiceError>> From<E> for OwnerError {
+impl<E: Into<ServiceError>> From<E> for HeadError {
     fn from(error: E) -> Self {
         Self::Service(error.into())
     }
 }
 
 impl Records {
-    /// Compares `changes` with what is stored.
+    /// Plans `changes`.
     ///
     /// # Errors
     ///
-    /// [`ApplyError::Refused`] with every change that contradicts it, as if the others were made.
+    /// [`ApplyError::Refused`] with every change that contradicts the stored resources or the other
+    /// changes.
     pub(super) async fn plan(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
-    ) -> Result<Plan, ApplyError> {
+    ) -> Result<WritePlan, ApplyError> {
         let keys: Vec<_> = changes
             .iter()
-            .map(|change| key_of(change.resource_type, change.id))
+            .map(|change| resource_key(change.resource_type, change.id))
             .collect();
-        let mut seen = HashMap::new();
+        let mut head_macs = HashMap::new();
         let mut refused = BTreeMap::new();
         let mut steps = Vec::with_capacity(changes.len());
-        for group in self.key_groups(organization, &keys, usize::MAX).await? {
-            let first = group.range.start;
-            let changes = changes.get(group.range.clone()).unwrap_or_default();
-            let compared = self.compare_group(organization, changes, &keys, &group, &mut seen);
+        for batch in self.key_batches(organization, &keys, usize::MAX).await? {
+            let first = batch.range.start;
+            let changes = changes.get(batch.range.clone()).unwrap_or_default();
+            let compared = self.compare_batch(organization, changes, &keys, &batch, &mut head_macs);
             for (index, step) in (first..).zip(compared.await?) {
                 steps.push(match step {
                     Ok(step) => Some(step),
@@ -133,36 +134,37 @@ impl Records {
             return Err(ApplyError::Refused(refusals.collect()));
         }
         let steps = steps.into_iter().flatten().collect();
-        Ok(Plan { steps, seen })
+        Ok(WritePlan { steps, head_macs })
     }
 
-    /// What the changes of a group amount to, in the same order. Adds the MACs of the heads that were read to `seen`.
-    async fn compare_group(
+    /// The effects of the changes of a batch, in the same order. Adds the MACs of the heads that
+    /// were read to `head_macs`.
+    async fn compare_batch(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
         keys: &[ResourceKey],
-        group: &KeyGroup,
-        seen: &mut HashMap<(String, Uuid), [u8; 32]>,
-    ) -> Result<Vec<Result<Step, RefusalReason>>, ServiceError> {
+        batch: &KeyBatch,
+        head_macs: &mut HashMap<(String, Uuid), [u8; 32]>,
+    ) -> Result<Vec<Result<PlannedChange, RefusalReason>>, ServiceError> {
         let Some(first) = changes.first() else {
             return Ok(Vec::new());
         };
-        let share = Share::of(first.permitted.caller());
-        let sealed = self.read_group(organization, share, keys, group).await?;
-        // The memory of the rows is reserved until all are compared.
+        let caller = CallerId::of(first.permitted.caller());
+        let sealed = self.read_batch(organization, caller, keys, batch).await?;
+        // The rows' memory stays reserved until all are compared.
         let (rows, _reserved) = sealed.into_parts();
         let mut stored: HashMap<(String, Uuid), CurrentVersion> = rows
             .into_iter()
             .map(|row| ((row.head.kind.clone(), row.head.id), row))
             .collect();
         let macs = stored.iter();
-        seen.extend(macs.map(|(key, row)| (key.clone(), *row.head.mac.as_bytes())));
+        head_macs.extend(macs.map(|(key, row)| (key.clone(), *row.head.mac.as_bytes())));
         let mut steps = Vec::with_capacity(changes.len());
         for change in changes {
             let row = stored.remove(&(change.resource_type.name().to_owned(), change.id));
             steps.push(match row {
-                None => Ok(Step {
+                None => Ok(PlannedChange {
                     effect: Effect::Created,
                     version: 1,
                     replaced: None,
@@ -174,25 +176,25 @@ impl Records {
         Ok(steps)
     }
 
-    /// What a change to a stored resource amounts to.
+    /// The effect of a change to a stored resource.
     async fn compare(
         &self,
         organization: OrganizationId,
         change: &Change<'_>,
         current: CurrentVersion,
-    ) -> Result<Result<Step, RefusalReason>, ServiceError> {
+    ) -> Result<Result<PlannedChange, RefusalReason>, ServiceError> {
         if change.create {
-            return Ok(Err(RefusalReason::AlreadyThere));
+            return Ok(Err(RefusalReason::AlreadyExists));
         }
         let head = current.head.clone();
-        let share = Share::of(change.permitted.caller());
-        let stored = self.open(organization, share, current).await?;
+        let caller = CallerId::of(change.permitted.caller());
+        let stored = self.open(organization, caller, current).await?;
         if stored.owner != owner_of(organization, change.owner) {
             return Ok(Err(RefusalReason::OwnerChanged));
         }
         let version = head.version;
         if *stored.resource.to_bytes() == *change.resource.to_bytes() {
-            return Ok(Ok(Step {
+            return Ok(Ok(PlannedChange {
                 effect: Effect::Unchanged,
                 version,
                 replaced: None,
@@ -202,7 +204,7 @@ impl Records {
         let Some(version) = version.checked_add(1) else {
             return Ok(Err(RefusalReason::TooManyVersions));
         };
-        Ok(Ok(Step {
+        Ok(Ok(PlannedChange {
             effect: Effect::Amended,
             version,
             replaced: Some(head),
@@ -210,7 +212,8 @@ impl Records {
         }))
     }
 
-    /// Refuses every change whose owning patient is neither stored nor written by the changes that are not refused.
+    /// Refuses every change whose owning patient is neither stored nor written by a change that is
+    /// not refused.
     async fn refuse_unknown_owners(
         &self,
         organization: OrganizationId,
@@ -231,7 +234,7 @@ impl Records {
             let known = owners.get(&owner).copied();
             let reason = match known {
                 Some(reason) => reason,
-                None => self.refused_owner(organization, owner).await?,
+                None => self.owner_refusal(organization, owner).await?,
             };
             owners.insert(owner, reason);
             if let Some(reason) = reason {
@@ -241,16 +244,16 @@ impl Records {
         Ok(())
     }
 
-    /// Why nothing can be stored for a patient, if nothing can.
-    async fn refused_owner(
+    /// The reason why no resource of a patient can be stored, if there is one.
+    async fn owner_refusal(
         &self,
         organization: OrganizationId,
         patient: Uuid,
     ) -> Result<Option<RefusalReason>, ServiceError> {
         let head = match self.patient_head(organization, patient).await {
             Ok(head) => head,
-            Err(OwnerError::Destroyed) => return Ok(Some(RefusalReason::OwnerDestroyed)),
-            Err(OwnerError::Service(error)) => return Err(error),
+            Err(HeadError::Destroyed) => return Ok(Some(RefusalReason::OwnerDestroyed)),
+            Err(HeadError::Service(error)) => return Err(error),
         };
         let Some(head) = head else {
             return Ok(Some(RefusalReason::UnknownOwner));
@@ -260,13 +263,13 @@ impl Records {
         Ok((!is_own).then_some(RefusalReason::UnknownOwner))
     }
 
-    /// The head of a patient; none if the patient has no owner either.
+    /// The head of a patient; none if the patient has no owner row either.
     async fn patient_head(
         &self,
         organization: OrganizationId,
         patient: Uuid,
-    ) -> Result<Option<ResourceRow>, OwnerError> {
-        let key = key_of(ResourceType::Patient, patient);
+    ) -> Result<Option<ResourceRow>, HeadError> {
+        let key = resource_key(ResourceType::Patient, patient);
         let head = self.database.resource(organization, &key).await?;
         if head.is_some() {
             return Ok(head);
@@ -278,10 +281,11 @@ impl Records {
         }
         let opened = OpenOwner::open(&self.keys, organization, owner, row).await;
         if opened.as_ref().err() == Some(&OpenError::Key(KeyError::Destroyed)) {
-            return Err(OwnerError::Destroyed);
+            return Err(HeadError::Destroyed);
         }
         opened?;
-        // The owner was committed together with the head: it is there now, or hidden.
+        // Owner and head were committed together, possibly between the first two statements. A head
+        // that is still missing is hidden.
         let head = self.database.resource(organization, &key).await?;
         let head = head.ok_or_else(|| {
             let reason = "the head of a patient that has an owner is missing";

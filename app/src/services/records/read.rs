@@ -1,4 +1,4 @@
-//! Reading one resource.
+//! Reads of one resource.
 
 use access::Disclosed;
 use access::Permitted;
@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::Records;
 use super::StoredResource;
-use super::ensure_whole;
-use super::key_of;
-use crate::services::budget::Share;
+use super::ensure_all_fields;
+use super::resource_key;
+use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
 use fhir::ResourceType;
 
@@ -21,26 +21,27 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] also for a resource of another organization, and [`ServiceError::ResponseTooLarge`] for
-    /// one of more than `most` bytes; either attempt is recorded.
+    /// [`ServiceError::NotFound`] also for a resource of another organization;
+    /// [`ServiceError::ResponseTooLarge`] for one of more than `max_bytes`. Both attempts are
+    /// recorded.
     pub(crate) async fn read(
         &self,
         permitted: &Permitted<'_, Read>,
         resource_type: ResourceType,
         id: Uuid,
-        most: usize,
+        max_bytes: usize,
     ) -> Result<Disclosed<StoredResource>, ServiceError> {
-        ensure_whole(permitted)?;
+        ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
-        let key = key_of(resource_type, id);
+        let key = resource_key(resource_type, id);
         let current = self.database.current_version(organization, &key).await?;
         let Some(current) = current else {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
             return Err(ServiceError::NotFound);
         };
-        let share = Share::of(permitted.caller());
-        let stored = self.open(organization, share, current).await?;
-        if stored.bytes > most {
+        let caller = CallerId::of(permitted.caller());
+        let stored = self.open(organization, caller, current).await?;
+        if stored.bytes > max_bytes {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
             return Err(ServiceError::ResponseTooLarge);
         }

@@ -1,7 +1,7 @@
-//! Reading roster entries, and building a roster from all of them.
+//! Reads of roster entries, and construction of a roster from all of them.
 //!
-//! One task reads pages of entries, each with its key; threads beside the async workers open them and fill a builder
-//! each. The builders are merged and sorted once.
+//! One task reads pages of entries, each with its key. Blocking threads open them, and each fills a
+//! builder. The builders are merged and sorted once.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -28,10 +28,10 @@ use super::slot::Progress;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 
-/// Patients that are read from the database at once.
-const PAGE: u32 = 2_000;
+/// Maximum patients that one statement reads.
+const PATIENTS_PER_STATEMENT: u32 = 2_000;
 
-/// Reads the roster entries of one organization.
+/// A reader of the roster entries of one organization.
 #[derive(Clone, Debug)]
 pub(super) struct RosterReader {
     pub(super) database: Database,
@@ -39,14 +39,19 @@ pub(super) struct RosterReader {
     pub(super) organization: OrganizationId,
 }
 
-/// A patient's entry; none if it does not open, which was reported.
-pub(super) struct Opened {
+/// The entry of a patient.
+pub(super) struct OpenedEntry {
     pub(super) patient: PatientId,
+    /// None if it cannot be opened, which was reported.
     pub(super) entry: Option<RosterEntry>,
 }
 
-/// A builder that a thread has filled, and the patients whose entries do not open.
-type Part = (RosterBuilder, Vec<PatientId>);
+/// The part of a roster that one thread has built.
+struct RosterPart {
+    builder: RosterBuilder,
+    /// The patients whose entries cannot be opened.
+    unopened: Vec<PatientId>,
+}
 
 impl RosterReader {
     /// The entries of those of `patients` that exist.
@@ -54,39 +59,47 @@ impl RosterReader {
     /// # Errors
     ///
     /// The database or the keys are unavailable.
-    pub(super) async fn read(&self, patients: &[PatientId]) -> Result<Vec<Opened>, ServiceError> {
+    pub(super) async fn read(
+        &self,
+        patients: &[PatientId],
+    ) -> Result<Vec<OpenedEntry>, ServiceError> {
         let rows = self.database.roster_rows(self.organization, patients);
         self.open(rows.await?).await
     }
 
-    /// Builds the roster of all patients. `limit` bounds the parts of all threads together, in bytes.
+    /// Builds the roster of all patients. Also returns the patients whose entries cannot be opened.
+    /// `max_bytes` bounds the parts of all threads together.
     ///
     /// # Errors
     ///
     /// The database or the keys are unavailable, or the roster is full.
     pub(super) async fn build(
         &self,
-        limit: usize,
+        max_bytes: usize,
         progress: impl Fn(Progress),
     ) -> Result<(Roster, Vec<PatientId>), ServiceError> {
         let total = self.database.count_patients(self.organization).await?;
         let threads = available_parallelism().map_or(1, NonZero::get);
-        let part = limit / threads;
-        let mut workers: Vec<_> = (0..threads).map(|_| self.spawn_worker(part)).collect();
+        let part_bytes = max_bytes / threads;
+        let workers = (0..threads).map(|_| self.spawn_worker(part_bytes));
+        let mut workers: Vec<_> = workers.collect();
         let (mut read, mut after) = (0, PatientId::from_uuid(Uuid::nil()));
-        let mut turn = 0;
+        let mut page_number = 0;
         loop {
-            let page = self.database.roster_page(self.organization, after, PAGE);
+            let page = self
+                .database
+                .roster_page(self.organization, after, PATIENTS_PER_STATEMENT);
             let page = page.await?;
             let Some(last) = page.last() else { break };
             after = last.patient;
             read += u64::try_from(page.len()).unwrap_or_default();
-            let (pages, _) = workers.get(turn % threads).ok_or(ServiceError::Internal)?;
+            let worker = workers.get(page_number % threads);
+            let (pages, _) = worker.ok_or(ServiceError::Internal)?;
             if pages.send(page).await.is_err() {
-                // The worker has failed: joining says why.
+                // The worker has failed. Joining it below returns its error.
                 break;
             }
-            turn += 1;
+            page_number += 1;
             progress(Progress { read, total });
         }
         let mut parts = Vec::with_capacity(threads);
@@ -94,39 +107,43 @@ impl RosterReader {
             drop(pages);
             parts.push(worker.await??);
         }
-        let merged = spawn_blocking(move || merged(parts)).await;
-        merged?.map_err(full)
+        let merged = spawn_blocking(move || merge(parts)).await;
+        merged?.map_err(full_error)
     }
 
-    /// Starts a thread that opens pages and fills a builder.
+    /// Starts a thread that opens pages and builds a part of the roster.
     fn spawn_worker(
         &self,
-        limit: usize,
+        max_bytes: usize,
     ) -> (
         mpsc::Sender<Vec<RosterRow>>,
-        JoinHandle<Result<Part, ServiceError>>,
+        JoinHandle<Result<RosterPart, ServiceError>>,
     ) {
         let (sender, mut pages) = mpsc::channel::<Vec<RosterRow>>(1);
         let (reader, runtime) = (self.clone(), Handle::current());
         let worker = spawn_blocking(move || {
-            let (mut builder, mut damaged) = (RosterBuilder::new(limit), Vec::new());
+            let mut part = RosterPart {
+                builder: RosterBuilder::new(max_bytes),
+                unopened: Vec::new(),
+            };
             while let Some(page) = pages.blocking_recv() {
-                for Opened { patient, entry } in runtime.block_on(reader.open(page))? {
+                for OpenedEntry { patient, entry } in runtime.block_on(reader.open(page))? {
                     let Some(entry) = entry else {
-                        damaged.push(patient);
+                        part.unopened.push(patient);
                         continue;
                     };
+                    let builder = &mut part.builder;
                     let added = entry.with_fields(|fields| builder.add(patient.uuid(), fields));
-                    added.map_err(full)?;
+                    added.map_err(full_error)?;
                 }
             }
-            Ok((builder, damaged))
+            Ok(part)
         });
         (sender, worker)
     }
 
     /// Opens entries. The seal of an entry binds it to its patient and row.
-    async fn open(&self, rows: Vec<RosterRow>) -> Result<Vec<Opened>, ServiceError> {
+    async fn open(&self, rows: Vec<RosterRow>) -> Result<Vec<OpenedEntry>, ServiceError> {
         let mut opened = Vec::with_capacity(rows.len());
         for row in rows {
             let requested = Requested {
@@ -136,14 +153,15 @@ impl RosterReader {
             };
             let bytes = self
                 .keys
-                .open_beside(requested, &row.entry, row.key.as_ref());
+                .open_with_key(requested, &row.entry, row.key.as_ref());
             let entry = match bytes.await {
                 Ok(bytes) => RosterEntry::from_bytes(&bytes).ok(),
-                // No row of a destroyed patient stays behind.
+                // The rows of a destroyed patient are deleted, so that this one is no genuine row
+                // of the patient.
                 Err(OpenError::Tampered(_) | OpenError::Key(KeyError::Destroyed)) => None,
                 Err(error) => return Err(error.into()),
             };
-            opened.push(Opened {
+            opened.push(OpenedEntry {
                 patient: row.patient,
                 entry,
             });
@@ -152,20 +170,27 @@ impl RosterReader {
     }
 }
 
-fn merged(parts: Vec<Part>) -> Result<(Roster, Vec<PatientId>), Full> {
+/// The roster of all parts, and the patients whose entries cannot be opened.
+fn merge(parts: Vec<RosterPart>) -> Result<(Roster, Vec<PatientId>), Full> {
     let mut parts = parts.into_iter();
-    let Some((mut builder, mut damaged)) = parts.next() else {
+    let Some(RosterPart {
+        mut builder,
+        mut unopened,
+    }) = parts.next()
+    else {
         return Err(Full);
     };
-    for (other, also) in parts {
-        builder.merge(other)?;
-        damaged.extend(also);
+    for part in parts {
+        builder.merge(part.builder)?;
+        unopened.extend(part.unopened);
     }
-    Ok((builder.build()?, damaged))
+    Ok((builder.build()?, unopened))
 }
 
-/// The error for a roster that does not fit into memory. It concerns this organization alone.
-pub(super) fn full(_: Full) -> ServiceError {
-    tracing::error!("a roster is full: the organization has more patients than MAX_ROSTER_BYTES");
+/// The error for a roster that does not fit into memory. It concerns one organization alone.
+pub(super) fn full_error(_: Full) -> ServiceError {
+    tracing::error!(
+        "a roster is full: the organization has more patients than fit into MAX_ROSTER_BYTES"
+    );
     ServiceError::RosterFull
 }

@@ -1,4 +1,4 @@
-//! What the roster finds a patient by, as it is sealed beside the patient's fields.
+//! The roster entry of a patient, which is sealed in the row of the patient's fields.
 
 use fhir::DateSpan;
 use fhir::Demographics;
@@ -11,33 +11,33 @@ use zeroize::Zeroizing;
 
 use crate::services::error::ServiceError;
 
-/// Every name of a patient, the current one to sort by, and the birth date. Wiped when dropped.
+/// A patient's names and birth date, for sorting and searching. Wiped when dropped.
 ///
-/// A member that is added later has a default, so that entries that were sealed before still open.
+/// A member that is added later needs a default, so that entries sealed before can still be read.
 #[derive(Default, Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct RosterEntry {
-    /// Family name of the current name.
+    /// Family name of the current name, by which lists are sorted.
     #[serde(default)]
     family: String,
-    /// Given names of the current name.
+    /// Given names of the current name, by which lists are sorted.
     #[serde(default)]
     given: String,
     /// Birth date: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
     #[serde(default)]
     born: String,
-    /// Every name.
+    /// Every name, current and former.
     #[serde(default)]
     names: Vec<EntryName>,
 }
 
-/// One name, in its parts.
+/// The parts of one name.
 #[derive(Default, Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
 struct EntryName {
     #[serde(default)]
     family: String,
     #[serde(default)]
     given: Vec<String>,
-    /// Prefixes, suffixes and the whole text.
+    /// Prefixes, suffixes and the full text.
     #[serde(default)]
     other: Vec<String>,
 }
@@ -72,8 +72,8 @@ impl RosterEntry {
         Ok(Zeroizing::new(bytes))
     }
 
-    /// What the entry takes, in bytes: in the roster, where each word of each name is indexed, or sealed, whichever is
-    /// more.
+    /// The size of the entry, in bytes: in the roster, where each word of each name is indexed, or
+    /// in its sealed form, whichever is larger.
     ///
     /// # Errors
     ///
@@ -87,14 +87,14 @@ impl RosterEntry {
         Ok(indexed.max(self.to_bytes()?.len()))
     }
 
-    /// Reads an opened entry.
+    /// Parses an opened entry.
     pub(super) fn from_bytes(bytes: &Phi<Vec<u8>>) -> Result<Self, ServiceError> {
-        // The error of the parser would quote the text.
+        // The parser's error would quote the text, which is PHI.
         serde_json::from_slice(bytes.expose())
             .map_err(|_quotes_text| ServiceError::internal("a roster entry is malformed"))
     }
 
-    /// Calls back with what a roster indexes of the patient.
+    /// Passes the indexed fields of the patient to `index`.
     pub(super) fn with_fields<T>(&self, index: impl FnOnce(&roster::PatientFields<'_>) -> T) -> T {
         let given: Vec<Vec<&str>> = self.names.iter().map(|name| texts(&name.given)).collect();
         let other: Vec<Vec<&str>> = self.names.iter().map(|name| texts(&name.other)).collect();

@@ -1,4 +1,5 @@
-//! The task of one roster: builds it, keeps it current, and discards it with its branch key.
+//! The task of one roster: builds it, updates it from the change feed, and ends when the branch key
+//! closes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,36 +9,38 @@ use phi::OrganizationId;
 use phi::PatientId;
 
 use super::Rosters;
-use super::build::Opened;
+use super::build::OpenedEntry;
 use super::build::RosterReader;
+use super::build::full_error;
+use super::slot::CachedRoster;
+use super::slot::OrganizationSlot;
 use super::slot::Progress;
-use super::slot::Ready;
 use super::slot::SharedRoster;
-use super::slot::Slot;
 use super::slot::State;
 use crate::limits;
 use crate::services::error::ServiceError;
-use crate::services::feed::Batch;
-use crate::services::feed::Followed;
+use crate::services::feed::ChangeBatch;
+use crate::services::feed::FollowedFeed;
 
-/// The interval at which the task looks whether the branch key is still open.
-const SWEEP: Duration = Duration::from_secs(5);
-/// The wait before changes that could not be read are read again.
-const RETRY: Duration = Duration::from_millis(500);
-/// Patients that are read, and entered under one lock, at once.
-const CHUNK: usize = 200;
+/// Interval at which the task checks whether the branch key is still open.
+const KEY_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Wait before changed patients that could not be read are read again.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// Maximum changed patients that are read by one statement, and updated under one lock.
+const PATIENTS_PER_UPDATE: usize = 200;
 
-/// What ends a task without an error.
-enum Ended {
-    /// The branch key was closed, or the memory is needed.
+/// The reason why a roster is not updated any more, other than an error.
+enum RosterEnd {
+    /// The branch key has closed, or the memory is needed.
     Discarded,
-    /// The feed has a gap: the roster is built again.
-    Rebuild,
+    /// Changes were skipped: the roster must be built again.
+    Outdated,
 }
 
 impl Rosters {
-    /// Runs the task of a roster. If it panics, the roster is not read any more: it may be changed in part.
-    pub(super) async fn supervise(self, organization: OrganizationId, slot: Arc<Slot>) {
+    /// Runs the task of a roster. After a panic, the roster is not read any more: an update may be
+    /// incomplete.
+    pub(super) async fn supervise(self, organization: OrganizationId, slot: Arc<OrganizationSlot>) {
         let task = tokio::spawn(self.clone().maintain(organization, Arc::clone(&slot)));
         if let Err(panicked) = task.await {
             let error = ServiceError::from(panicked);
@@ -46,13 +49,13 @@ impl Rosters {
         }
     }
 
-    /// Builds the roster of an organization and keeps it current until its branch key closes.
-    async fn maintain(self, organization: OrganizationId, slot: Arc<Slot>) {
+    /// Builds and updates the roster of an organization until its branch key closes.
+    async fn maintain(self, organization: OrganizationId, slot: Arc<OrganizationSlot>) {
         let feed = self.feed.follow(organization);
         let outcome = loop {
-            match self.build_and_follow(organization, &slot, &feed).await {
-                Ok(Ended::Rebuild) => slot.publish(State::Building(Progress::default())),
-                Ok(Ended::Discarded) => {
+            match self.build_and_update(organization, &slot, &feed).await {
+                Ok(RosterEnd::Outdated) => slot.publish(State::Building(Progress::default())),
+                Ok(RosterEnd::Discarded) => {
                     break ServiceError::unavailable(
                         "the roster was discarded: its branch key closed, or the memory was needed",
                     );
@@ -60,86 +63,92 @@ impl Rosters {
                 Err(error) => break error,
             }
         };
-        feed.release();
+        feed.stop_collecting();
         if matches!(outcome, ServiceError::Internal | ServiceError::RosterFull) {
-            // What fails for a reason of its own fails again: it is not tried with every request.
+            // A permanent failure would recur at once: requests meanwhile get it, and start no new
+            // task.
             slot.publish(State::Failed(outcome));
-            tokio::time::sleep(SWEEP).await;
+            tokio::time::sleep(KEY_CHECK_INTERVAL).await;
         }
-        // Removed first: a request that sees the failure and is sent again gets a new task.
+        // Removed before the failure is published, so that a request that is retried after it
+        // starts a new task.
         self.remove(organization, &slot);
         slot.publish(State::Failed(outcome));
     }
 
-    /// Builds the roster once, then changes it in place.
-    async fn build_and_follow(
+    /// Builds the roster, then updates it in place.
+    async fn build_and_update(
         &self,
         organization: OrganizationId,
-        slot: &Slot,
-        feed: &Followed,
-    ) -> Result<Ended, ServiceError> {
-        // Never closed.
-        let turn = self.building.acquire().await;
-        let mut through = feed.consume().await;
+        slot: &OrganizationSlot,
+        feed: &FollowedFeed,
+    ) -> Result<RosterEnd, ServiceError> {
+        // The semaphore is never closed.
+        let permit = self.build_permits.acquire().await;
+        let mut through = feed.start_collecting().await;
         let reader = RosterReader {
             database: self.database.clone(),
             keys: self.keys.clone(),
             organization,
         };
         let progress = |progress| slot.publish(State::Building(progress));
-        let (roster, damaged) = reader.build(limits::MAX_ROSTER_BYTES, progress).await?;
-        drop(turn);
+        let (roster, unopened) = reader.build(limits::MAX_ROSTER_BYTES, progress).await?;
+        drop(permit);
         let roster = SharedRoster::new(roster);
-        let mut damaged: HashSet<PatientId> = damaged.into_iter().collect();
+        let mut unopened: HashSet<PatientId> = unopened.into_iter().collect();
         loop {
-            slot.publish(State::Ready(Ready {
+            slot.publish(State::Ready(CachedRoster {
                 roster: roster.clone(),
                 through,
-                round: slot.next_round(),
-                damaged: damaged.iter().copied().collect(),
+                generation: slot.next_generation(),
+                unopened: unopened.iter().copied().collect(),
             }));
-            self.make_room(organization);
-            let Some(batch) = self.next(organization, slot, feed).await else {
-                return Ok(Ended::Discarded);
+            self.evict_except(organization);
+            let Some(batch) = self.next_batch(organization, slot, feed).await else {
+                return Ok(RosterEnd::Discarded);
             };
-            if batch.reload {
-                return Ok(Ended::Rebuild);
+            if batch.rebuild {
+                return Ok(RosterEnd::Outdated);
             }
             through = batch.through;
-            for patients in batch.patients.chunks(CHUNK) {
+            for patients in batch.patients.chunks(PATIENTS_PER_UPDATE) {
                 let opened = reader.read_with_retry(patients).await?;
-                apply(&roster, patients, opened, &mut damaged)?;
+                update(&roster, patients, opened, &mut unopened)?;
             }
         }
     }
 
-    /// The next changes; nothing once the roster is to be discarded.
-    async fn next(
+    /// The next changes; none once the roster is to be discarded.
+    async fn next_batch(
         &self,
         organization: OrganizationId,
-        slot: &Slot,
-        feed: &Followed,
-    ) -> Option<Batch> {
+        slot: &OrganizationSlot,
+        feed: &FollowedFeed,
+    ) -> Option<ChangeBatch> {
         loop {
-            if !self.keys.is_warm(organization) {
+            if !self.keys.is_open(organization) {
                 return None;
             }
             tokio::select! {
-                batch = feed.next() => return Some(batch),
+                batch = feed.next_batch() => return Some(batch),
                 () = slot.discarded() => return None,
-                () = tokio::time::sleep(SWEEP) => {}
+                () = tokio::time::sleep(KEY_CHECK_INTERVAL) => {}
             }
         }
     }
 }
 
 impl RosterReader {
-    /// Reads entries, with retries while the database or the keys are unavailable; fails once the branch key is closed.
-    async fn read_with_retry(&self, patients: &[PatientId]) -> Result<Vec<Opened>, ServiceError> {
+    /// Reads entries. Retries while the database or the keys are unavailable and the branch key is
+    /// open.
+    async fn read_with_retry(
+        &self,
+        patients: &[PatientId],
+    ) -> Result<Vec<OpenedEntry>, ServiceError> {
         loop {
             match self.read(patients).await {
-                Err(ServiceError::Unavailable(_)) if self.keys.is_warm(self.organization) => {
-                    tokio::time::sleep(RETRY).await;
+                Err(ServiceError::Unavailable(_)) if self.keys.is_open(self.organization) => {
+                    tokio::time::sleep(RETRY_DELAY).await;
                 }
                 opened => return opened,
             }
@@ -147,27 +156,28 @@ impl RosterReader {
     }
 }
 
-/// Enters what was read of `patients`. A patient of whom nothing was read is gone.
-fn apply(
+/// Updates the roster with the entries that were read of `patients`. A patient without an entry was
+/// deleted.
+fn update(
     roster: &SharedRoster,
     patients: &[PatientId],
-    opened: Vec<Opened>,
-    damaged: &mut HashSet<PatientId>,
+    opened: Vec<OpenedEntry>,
+    unopened: &mut HashSet<PatientId>,
 ) -> Result<(), ServiceError> {
     let mut roster = roster.write();
-    let mut gone: HashSet<PatientId> = patients.iter().copied().collect();
-    for Opened { patient, entry } in opened {
-        gone.remove(&patient);
+    let mut deleted: HashSet<PatientId> = patients.iter().copied().collect();
+    for OpenedEntry { patient, entry } in opened {
+        deleted.remove(&patient);
         let Some(entry) = entry else {
-            damaged.insert(patient);
+            unopened.insert(patient);
             continue;
         };
-        damaged.remove(&patient);
-        let fields = |fields: &roster::PatientFields<'_>| roster.upsert(patient.uuid(), fields);
-        entry.with_fields(fields).map_err(super::build::full)?;
+        unopened.remove(&patient);
+        let upsert = |fields: &roster::PatientFields<'_>| roster.upsert(patient.uuid(), fields);
+        entry.with_fields(upsert).map_err(full_error)?;
     }
-    for patient in gone {
-        damaged.remove(&patient);
+    for patient in deleted {
+        unopened.remove(&patient);
         roster.remove(patient.uuid());
     }
     Ok(())

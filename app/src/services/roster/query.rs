@@ -1,4 +1,4 @@
-//! A FHIR search as conditions of the roster.
+//! Conversion of a FHIR search into conditions of the roster.
 
 use fhir::search::PatientQuery;
 use fhir::search::TextMatch;
@@ -8,7 +8,8 @@ use roster::DateComparison;
 use roster::NameElements;
 use roster::StringMatch;
 
-/// The conditions on names and birth dates. Exact matches become prefixes: the caller compares again.
+/// The conditions on names and birth dates. An exact match becomes a prefix, and the caller must
+/// compare again.
 pub(super) fn conditions(query: &PatientQuery) -> Vec<Condition> {
     let names = [
         (NameElements::Family, &query.family),
@@ -26,10 +27,10 @@ pub(super) fn conditions(query: &PatientQuery) -> Vec<Condition> {
 }
 
 fn name(elements: NameElements, text: &TextQuery) -> Condition {
-    let manner = match text.how() {
+    let string_match = match text.how() {
         TextMatch::Begins | TextMatch::Exact => StringMatch::Prefix,
         TextMatch::Contains => StringMatch::Contains,
     };
     let values: Vec<&str> = text.values().collect();
-    Condition::name(elements, manner, &values)
+    Condition::name(elements, string_match, &values)
 }

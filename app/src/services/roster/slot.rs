@@ -1,4 +1,4 @@
-//! The shared state of one organization's roster.
+//! The state of one organization's roster, shared by its task and its readers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,77 +23,78 @@ use tokio::sync::watch;
 use crate::services::error::ServiceError;
 use crate::services::last_use::LastUse;
 
-/// A roster that is read while its task changes it.
+/// A roster that is read while its task updates it.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedRoster(Arc<RwLock<Roster>>);
 
-/// One organization's roster, as its task and its readers share it.
+/// The slot of one organization's roster.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct OrganizationSlot {
     state: watch::Sender<State>,
     bytes: AtomicUsize,
-    rounds: AtomicU64,
+    generations: AtomicU64,
     discarded: Notify,
-    pub(super) used: LastUse,
-    /// Patients whose rows were not the current ones when a list was to show them: they are read again at each use,
-    /// until a list shows them.
+    pub(super) last_use: LastUse,
+    /// Patients whose rows were not current when a list was to show them. They are read again at
+    /// each use, until a list finds the current row.
     suspects: Mutex<HashSet<PatientId>>,
 }
 
 /// The state of a roster.
 #[derive(Clone, Debug)]
 pub(super) enum State {
-    /// It is being built.
+    /// The roster is being built.
     Building(Progress),
-    /// It can be read.
-    Ready(Ready),
-    /// It could not be built. The task has ended; the next request starts another one.
+    /// The roster can be read.
+    Ready(CachedRoster),
+    /// The roster could not be built or updated. The task has ended; the next request starts
+    /// another one.
     Failed(ServiceError),
 }
 
-/// How many patients have been read.
+/// The progress of building a roster, in patients.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     pub(super) read: u64,
-    /// A hint: patients are added meanwhile.
+    /// An estimate: patients may be added meanwhile.
     pub(super) total: u64,
 }
 
 /// A roster that can be read.
 #[derive(Clone, Debug)]
-pub(super) struct Ready {
+pub(super) struct CachedRoster {
     pub(super) roster: SharedRoster,
-    /// The last change of the feed that it contains.
+    /// The sequence number of the last change of the feed that it contains.
     pub(super) through: u64,
-    /// Counts the batches that were applied.
-    pub(super) round: u64,
-    /// The patients whose entries do not open.
-    pub(super) damaged: Arc<[PatientId]>,
+    /// The number of this state, which grows with each batch of changes.
+    pub(super) generation: u64,
+    /// The patients whose entries cannot be opened.
+    pub(super) unopened: Arc<[PatientId]>,
 }
 
-impl Default for Slot {
+impl Default for OrganizationSlot {
     fn default() -> Self {
         Self {
             state: watch::Sender::new(State::Building(Progress::default())),
             bytes: AtomicUsize::new(0),
-            rounds: AtomicU64::new(0),
+            generations: AtomicU64::new(0),
             discarded: Notify::new(),
-            used: LastUse::default(),
+            last_use: LastUse::default(),
             suspects: Mutex::default(),
         }
     }
 }
 
-impl Slot {
+impl OrganizationSlot {
     /// Waits for a roster that meets a condition.
     ///
     /// # Errors
     ///
-    /// Why it could not be built.
-    pub(super) async fn ready(
+    /// The error with which the task has ended.
+    pub(super) async fn wait_for(
         &self,
-        is_met: impl Fn(&Ready) -> bool,
-    ) -> Result<Ready, ServiceError> {
+        is_met: impl Fn(&CachedRoster) -> bool,
+    ) -> Result<CachedRoster, ServiceError> {
         let mut state = self.state.subscribe();
         let is_decided = |state: &State| match state {
             State::Building(_) => false,
@@ -109,13 +110,13 @@ impl Slot {
         }
     }
 
-    /// Whether the roster contains the change at a place.
-    pub(super) fn is_through(&self, place: u64) -> bool {
-        matches!(&*self.state.borrow(), State::Ready(ready) if ready.through >= place)
+    /// Whether the roster contains the change with this sequence number.
+    pub(super) fn contains_change(&self, sequence: u64) -> bool {
+        matches!(&*self.state.borrow(), State::Ready(ready) if ready.through >= sequence)
     }
 
-    /// Why the roster cannot be read now.
-    pub(super) fn unready(&self) -> ServiceError {
+    /// The error for a roster that cannot be read now.
+    pub(super) fn unready_error(&self) -> ServiceError {
         match &*self.state.borrow() {
             State::Building(Progress { read, total }) => {
                 let percent = read.saturating_mul(100) / (*total).max(1);
@@ -128,11 +129,12 @@ impl Slot {
         }
     }
 
-    /// The patients whose rows are to be read again.
+    /// The patients whose rows must be read again.
     pub(super) fn suspects(&self) -> MutexGuard<'_, HashSet<PatientId>> {
         self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Publishes a new state to the readers.
     pub(super) fn publish(&self, state: State) {
         if let State::Ready(ready) = &state {
             self.bytes
@@ -141,22 +143,22 @@ impl Slot {
         self.state.send_replace(state);
     }
 
-    /// The number of the next batch: it never falls, also when a roster is built again.
-    pub(super) fn next_round(&self) -> u64 {
-        self.rounds.fetch_add(1, Ordering::Relaxed)
+    /// The number of the next generation. It grows also when a roster is built again.
+    pub(super) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Memory of the roster, in bytes.
+    /// The memory of the roster, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Has the roster discarded.
+    /// Requests the roster's task to discard it.
     pub(super) fn discard(&self) {
         self.discarded.notify_one();
     }
 
-    /// Returns when the roster is to be discarded.
+    /// Waits until the roster is to be discarded.
     pub(super) async fn discarded(&self) {
         self.discarded.notified().await;
     }
@@ -191,34 +193,34 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_roster_that_is_being_built_says_how_much_of_it_is() {
-        let slot = Slot::default();
+    async fn the_error_for_a_roster_that_is_being_built_has_its_progress() {
+        let slot = OrganizationSlot::default();
         for (read, total, percent) in [(0, 0, 0), (1, 3, 33), (3, 3, 99), (5, 3, 99)] {
             slot.publish(State::Building(Progress { read, total }));
-            assert_eq!(slot.unready(), ServiceError::Preparing { percent });
+            assert_eq!(slot.unready_error(), ServiceError::Preparing { percent });
         }
     }
 
     #[tokio::test]
-    async fn a_reader_waits_for_the_change_that_it_needs_and_learns_of_a_failure() {
-        let slot = Slot::default();
+    async fn a_reader_waits_for_the_change_that_it_needs_and_gets_the_error_of_the_task() {
+        let slot = OrganizationSlot::default();
         let ready = |through| {
-            State::Ready(Ready {
+            State::Ready(CachedRoster {
                 roster: SharedRoster::new(Roster::new(1 << 20)),
                 through,
-                round: through,
-                damaged: Arc::default(),
+                generation: through,
+                unopened: Arc::default(),
             })
         };
         slot.publish(ready(3));
-        assert!(slot.is_through(3) && !slot.is_through(4));
-        let (found, ()) = tokio::join!(slot.ready(|ready| ready.through >= 4), async {
+        assert!(slot.contains_change(3) && !slot.contains_change(4));
+        let (found, ()) = tokio::join!(slot.wait_for(|ready| ready.through >= 4), async {
             tokio::task::yield_now().await;
             slot.publish(ready(4));
         });
         assert_eq!(found.map(|ready| ready.through).ok(), Some(4));
         slot.publish(State::Failed(ServiceError::Unavailable(5)));
-        let failed = slot.ready(|_| true).await;
+        let failed = slot.wait_for(|_| true).await;
         assert_eq!(failed.err(), Some(ServiceError::Unavailable(5)));
     }
 }

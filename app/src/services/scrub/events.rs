@@ -1,4 +1,4 @@
-//! The events of a pass: MACs, lists, and chains.
+//! Verification of the audit log: MACs, lists of written rows, and chains.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,50 +12,56 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Findings;
-use super::PAGE;
+use super::ROWS_PER_STATEMENT;
 use super::Scrubber;
 use crate::services::error::ServiceError;
 use crate::services::trail::is_authentic;
 
-/// The age at which every entry of a chain before an event is committed: requests end sooner.
-const SETTLED: Duration = Duration::from_mins(10);
+/// Age of an event at which all earlier entries of its chain are committed, since requests end
+/// sooner.
+const SETTLED_AGE: Duration = Duration::from_mins(10);
 
-/// A run of entries of one chain that follow each other.
-struct Run {
+/// Consecutive, linked entries of one chain.
+struct ChainSegment {
+    /// The counter of the first entry.
     first: u64,
     /// The time of the first entry, in microseconds since 1970.
     first_at: i64,
-    /// The hash that the first entry names.
+    /// The hash of the entry before the first one, as the first one contains it.
     previous: [u8; 32],
+    /// The counter of the last entry.
     last: u64,
     /// The hash of the last entry.
     hash: [u8; 32],
 }
 
 impl Scrubber {
-    /// Verifies every event that is stored.
-    pub(super) async fn events(
+    /// Verifies every stored event.
+    pub(super) async fn scrub_events(
         &self,
         pause: Duration,
         findings: &mut Findings,
     ) -> Result<(), ServiceError> {
-        let settled = audit::micros(self.clock.now() - SETTLED);
-        let mut runs: HashMap<Uuid, Vec<Run>> = HashMap::new();
+        let settled = audit::micros(self.clock.now() - SETTLED_AGE);
+        let mut chains: HashMap<Uuid, Vec<ChainSegment>> = HashMap::new();
         let mut after = (0, Uuid::nil(), 0);
         loop {
-            let events = self.database.logged_events(after, PAGE).await?;
+            let events = self
+                .database
+                .logged_events(after, ROWS_PER_STATEMENT)
+                .await?;
             let Some(last) = events.last() else { break };
             after = (last.entry.month(), last.entry.chain, last.entry.counter);
             for month in events.chunk_by(|a, b| a.entry.month() == b.entry.month()) {
-                self.month(month, findings).await?;
+                self.scrub_month(month, findings).await?;
             }
             for event in &events {
-                extend(runs.entry(event.entry.chain).or_default(), event);
+                extend(chains.entry(event.entry.chain).or_default(), event);
             }
             sleep(pause).await;
         }
-        for (chain, runs) in &mut runs {
-            if !is_whole(runs, settled) {
+        for (chain, segments) in &mut chains {
+            if !is_complete(segments, settled) {
                 report(
                     "a chain of events has a gap",
                     OrganizationId::SYSTEM,
@@ -67,8 +73,9 @@ impl Scrubber {
         Ok(())
     }
 
-    /// Verifies events of one month: the MAC over each entry, and the list that the entry commits to.
-    async fn month(
+    /// Verifies events of one month: the MAC of each entry, and the list of rows that the entry
+    /// commits to.
+    async fn scrub_month(
         &self,
         events: &[LoggedEvent],
         findings: &mut Findings,
@@ -83,9 +90,9 @@ impl Scrubber {
             findings.events += 1;
             let rows = listed.remove(&event.entry.event).unwrap_or_default();
             let reason = if !self.is_authentic(event).await? {
-                "the event was not written by this stack"
+                "the event is not authentic"
             } else if RowsCommitment::of(&rows) != event.entry.rows {
-                "the rows of an event are not those that it commits to"
+                "the listed rows of the event are not those that it commits to"
             } else {
                 continue;
             };
@@ -106,18 +113,19 @@ impl Scrubber {
     }
 }
 
-/// Adds an event to the runs of its chain. Within a month, entries come in order; over the end of a month they need
-/// not, since an entry's month is its event's and its place its commit's.
-fn extend(runs: &mut Vec<Run>, event: &LoggedEvent) {
+/// Adds an event to the segments of its chain. Within a month, the entries of a chain are read in
+/// order. Over the end of a month they may not be: an entry's month is that of its event, and its
+/// counter is in the order of commits.
+fn extend(segments: &mut Vec<ChainSegment>, event: &LoggedEvent) {
     let entry = &event.entry;
-    let next = runs
+    let segment = segments
         .last_mut()
-        .filter(|run| run.last + 1 == entry.counter && run.hash == entry.previous);
-    if let Some(run) = next {
-        run.last = entry.counter;
-        run.hash = entry.hash();
+        .filter(|segment| segment.last + 1 == entry.counter && segment.hash == entry.previous);
+    if let Some(segment) = segment {
+        segment.last = entry.counter;
+        segment.hash = entry.hash();
     } else {
-        runs.push(Run {
+        segments.push(ChainSegment {
             first: entry.counter,
             first_at: entry.at_micros,
             previous: entry.previous,
@@ -127,16 +135,17 @@ fn extend(runs: &mut Vec<Run>, event: &LoggedEvent) {
     }
 }
 
-/// Whether the runs are one chain from its beginning. What comes after a gap and is newer than `settled` does not count:
-/// the pass was beyond its place when the entries before it were committed.
-fn is_whole(runs: &mut [Run], settled: i64) -> bool {
-    runs.sort_unstable_by_key(|run| run.first);
+/// Whether the segments form one chain from its beginning. A gap before an entry that is newer than
+/// `settled` is tolerated: the missing entries may have been committed after the pass had read
+/// beyond them.
+fn is_complete(segments: &mut [ChainSegment], settled: i64) -> bool {
+    segments.sort_unstable_by_key(|segment| segment.first);
     let (mut next, mut hash) = (0, [0; 32]);
-    for run in runs {
-        if run.first != next || run.previous != hash {
-            return run.first_at > settled;
+    for segment in segments {
+        if segment.first != next || segment.previous != hash {
+            return segment.first_at > settled;
         }
-        (next, hash) = (run.last + 1, run.hash);
+        (next, hash) = (segment.last + 1, segment.hash);
     }
     true
 }

@@ -1,9 +1,10 @@
-//! The budget of refused sign-ins that are recorded one by one.
+//! The budget of refused sign-ins that are recorded individually.
 //!
-//! A throttled attempt is recorded once for each wait of its limiter. Of a client that tries many accounts, and of all
-//! clients together, the first refusals of a minute are recorded. All others are counted, and recorded together as one
-//! event for each account and client, "and n more". The counts live in memory: a crash loses them, never the first ones. What is recorded when
-//! does not depend on whether the account exists.
+//! Throttled attempts are recorded once for each wait of their limiter. Of each client, and of all
+//! clients together, the first refusals of a minute are recorded. All others are counted, and
+//! recorded as summaries: one event for each account and client, with the number of refusals. The
+//! counts are in memory: a crash loses them, but no refusal that was recorded individually. None of
+//! this depends on whether the account exists.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,22 +18,22 @@ use std::time::Instant;
 use audit::Event;
 use phi::OrganizationId;
 
-use crate::limits::sign_in::REFUSALS_OF_ALL_PER_MINUTE;
-use crate::limits::sign_in::REFUSALS_PER_MINUTE;
-use crate::limits::sign_in::REMEMBERED_REFUSALS;
-use crate::limits::sign_in::SUMMARIES;
+use crate::limits::sign_in::MAX_CLIENT_REFUSALS_PER_MINUTE;
+use crate::limits::sign_in::MAX_REFUSALS_PER_MINUTE;
+use crate::limits::sign_in::MAX_SUMMARIES;
+use crate::limits::sign_in::MAX_TRACKED_REFUSALS;
 use crate::limits::sign_in::SUMMARY_INTERVAL;
 use crate::services::identity::Account;
 use crate::services::identity::ClientPrefix;
 use crate::services::identity::LimiterId;
 
-/// The length of a window in which the refusals of a client are counted.
+/// Length of the window for which refusals are budgeted.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// A refused attempt, not yet recorded.
+/// A refused attempt that is not recorded yet.
 #[derive(Clone, Debug)]
-pub(super) struct Refused {
-    /// The account that it concerns, if it exists.
+pub(super) struct RefusedAttempt {
+    /// The account, if it exists.
     pub(super) account: Option<Account>,
     /// The client.
     pub(super) client: ClientPrefix,
@@ -42,15 +43,16 @@ pub(super) struct Refused {
     pub(super) event: Event,
 }
 
-impl Refused {
-    /// The organization whose log it enters: the system's, if there is no such account.
+impl RefusedAttempt {
+    /// The organization in whose trail the attempt is recorded: the system's, if the account does
+    /// not exist.
     pub(super) fn organization(&self) -> OrganizationId {
         self.account
             .map_or(OrganizationId::SYSTEM, |account| account.organization)
     }
 
     /// The same attempt without the client.
-    fn of_any_client(self) -> Self {
+    fn without_client(self) -> Self {
         Self {
             client: ClientPrefix::UNKNOWN,
             source: None,
@@ -59,7 +61,7 @@ impl Refused {
     }
 
     /// The same attempt without account and client.
-    fn anonymous(self) -> Self {
+    fn without_account(self) -> Self {
         Self {
             account: None,
             event: Event {
@@ -72,13 +74,20 @@ impl Refused {
         }
     }
 
-    fn subject(&self) -> Subject {
-        (self.account, self.client)
+    fn summary_key(&self) -> SummaryKey {
+        SummaryKey {
+            account: self.account,
+            client: self.client,
+        }
     }
 }
 
-/// What a summary is about.
-type Subject = (Option<Account>, ClientPrefix);
+/// The account and the client of a summary.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct SummaryKey {
+    account: Option<Account>,
+    client: ClientPrefix,
+}
 
 /// The limiter that refused an attempt, and the wait.
 #[derive(Clone, Copy, Debug)]
@@ -89,24 +98,24 @@ pub(super) struct Throttling {
     pub(super) wait: Duration,
 }
 
-/// Refusals that were counted, and the latest of them.
+/// Counted refusals, and the latest of them.
 #[derive(Debug)]
 pub(super) struct Summary {
     since: Instant,
     count: u32,
-    latest: Refused,
+    latest: RefusedAttempt,
 }
 
 impl Summary {
-    /// The refusal that stands for all of them.
-    pub(super) fn refused(&self) -> Refused {
-        let mut refused = self.latest.clone();
-        refused.event.suppressed = Some(self.count);
-        refused
+    /// The latest refusal, with the number of all.
+    pub(super) fn to_attempt(&self) -> RefusedAttempt {
+        let mut attempt = self.latest.clone();
+        attempt.event.suppressed = Some(self.count);
+        attempt
     }
 }
 
-/// The refusals of this instance.
+/// The refusals of this instance: the budget, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct RefusalLog(Mutex<State>);
 
@@ -114,21 +123,23 @@ pub(super) struct RefusalLog(Mutex<State>);
 struct State {
     waits: HashMap<LimiterId, Wait>,
     clients: HashMap<ClientPrefix, Window>,
+    /// The window of all clients together.
     all: Option<Window>,
-    counted: HashMap<Subject, Summary>,
+    summaries: HashMap<SummaryKey, Summary>,
 }
 
+/// The wait of a limiter, whose first refusal was recorded.
 #[derive(Debug)]
 struct Wait {
     until: Instant,
-    account: LookedUp,
+    account: AccountLookup,
 }
 
-/// The account that was found for an attempt; none if it does not exist.
+/// The result of looking up the account of an attempt; none if it does not exist.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct LookedUp(pub(super) Option<Account>);
+pub(super) struct AccountLookup(pub(super) Option<Account>);
 
-/// The refusals of a minute that were recorded one by one.
+/// The number of refusals that were recorded individually within a minute.
 #[derive(Debug)]
 struct Window {
     began: Instant,
@@ -146,36 +157,37 @@ impl Window {
 }
 
 impl RefusalLog {
-    /// The account of a limiter that throttled an attempt lately, as it was looked up then.
-    pub(super) fn looked_up(&self, limiter: LimiterId) -> Option<LookedUp> {
+    /// The account of a limiter, if it was looked up for an attempt that the limiter throttled
+    /// lately.
+    pub(super) fn known_account(&self, limiter: LimiterId) -> Option<AccountLookup> {
         self.lock().waits.get(&limiter).map(|wait| wait.account)
     }
 
-    /// The refusal, if it is to be recorded now. Otherwise it is counted.
+    /// Returns the attempt if it must be recorded individually. Otherwise counts it.
     pub(super) fn admit(
         &self,
-        refused: Refused,
+        attempt: RefusedAttempt,
         throttling: Option<Throttling>,
         now: Instant,
-    ) -> Option<Refused> {
+    ) -> Option<RefusedAttempt> {
         let mut state = self.lock();
-        let is_first = throttling.is_none_or(|it| state.begin_wait(it, refused.account, now));
-        if is_first && state.has_budget(refused.client, now) {
-            return Some(refused);
+        let is_first = throttling.is_none_or(|it| state.begin_wait(it, attempt.account, now));
+        if is_first && state.use_budget(attempt.client, now) {
+            return Some(attempt);
         }
-        state.count(1, now, refused);
+        state.count(1, now, attempt);
         None
     }
 
-    /// Takes the summaries whose time has come, or all.
-    pub(super) fn take(&self, all: bool, now: Instant) -> Vec<Summary> {
+    /// Takes the summaries that are due, or all.
+    pub(super) fn take_summaries(&self, all: bool, now: Instant) -> Vec<Summary> {
         let is_due = |it: &Summary| all || now.duration_since(it.since) >= SUMMARY_INTERVAL;
         let mut state = self.lock();
-        let due = state.counted.extract_if(|_, summary| is_due(summary));
+        let due = state.summaries.extract_if(|_, summary| is_due(summary));
         due.map(|(_, summary)| summary).collect()
     }
 
-    /// Counts again what could not be recorded.
+    /// Returns a summary that could not be recorded to the counts.
     pub(super) fn restore(&self, summary: Summary) {
         let Summary {
             since,
@@ -191,7 +203,7 @@ impl RefusalLog {
 }
 
 impl State {
-    /// Whether this refusal begins a wait, rather than falling into one.
+    /// Begins a wait, unless its limiter has one. Returns whether it did.
     fn begin_wait(
         &mut self,
         throttling: Throttling,
@@ -206,14 +218,15 @@ impl State {
         let until = now + wait;
         let has_room = make_room(&mut self.waits, |wait| wait.until > now);
         if has_room {
-            let account = LookedUp(account);
+            let account = AccountLookup(account);
             self.waits.insert(limiter, Wait { until, account });
         }
         has_room
     }
 
-    /// Takes one of the refusals of this minute that are recorded one by one: of the client, and of all.
-    fn has_budget(&mut self, client: ClientPrefix, now: Instant) -> bool {
+    /// Uses the budgets of the client and of all clients for one refusal. False if one of them is
+    /// exhausted.
+    fn use_budget(&mut self, client: ClientPrefix, now: Instant) -> bool {
         if !self.clients.get(&client).is_some_and(|it| it.is_open(now)) {
             self.clients.remove(&client);
             if !make_room(&mut self.clients, |it| it.is_open(now)) {
@@ -224,44 +237,49 @@ impl State {
         let all = self.all.take().filter(|it| it.is_open(now));
         let all = self.all.insert(all.unwrap_or_else(begin));
         let window = self.clients.entry(client).or_insert_with(begin);
-        let has_budget =
-            window.recorded < REFUSALS_PER_MINUTE && all.recorded < REFUSALS_OF_ALL_PER_MINUTE;
+        let has_budget = window.recorded < MAX_CLIENT_REFUSALS_PER_MINUTE
+            && all.recorded < MAX_REFUSALS_PER_MINUTE;
         window.recorded += u32::from(has_budget);
         all.recorded += u32::from(has_budget);
         has_budget
     }
 
-    /// Counts a refusal by account and client; if there are too many of these, by account, or with all others.
-    fn count(&mut self, count: u32, since: Instant, refused: Refused) {
-        let has_room = |refused: &Refused, summaries| {
-            self.counted.len() < summaries || self.counted.contains_key(&refused.subject())
+    /// Adds to the summary of the account and client; if there are too many summaries, to that of
+    /// the account, or to the one of all other refusals.
+    fn count(&mut self, count: u32, since: Instant, attempt: RefusedAttempt) {
+        let has_room = |attempt: &RefusedAttempt, max_summaries| {
+            self.summaries.len() < max_summaries
+                || self.summaries.contains_key(&attempt.summary_key())
         };
-        let refused = if has_room(&refused, SUMMARIES) {
-            refused
+        let attempt = if has_room(&attempt, MAX_SUMMARIES) {
+            attempt
         } else {
-            let refused = refused.of_any_client();
-            if has_room(&refused, 2 * SUMMARIES) {
-                refused
+            let attempt = attempt.without_client();
+            if has_room(&attempt, 2 * MAX_SUMMARIES) {
+                attempt
             } else {
-                refused.anonymous()
+                attempt.without_account()
             }
         };
-        let summary = self.counted.entry(refused.subject()).or_insert(Summary {
-            since,
-            count: 0,
-            latest: refused.clone(),
-        });
+        let summary = self
+            .summaries
+            .entry(attempt.summary_key())
+            .or_insert(Summary {
+                since,
+                count: 0,
+                latest: attempt.clone(),
+            });
         summary.count = summary.count.saturating_add(count);
-        summary.latest = refused;
+        summary.latest = attempt;
     }
 }
 
-/// Drops what is over from a full map. False if it stays full.
+/// Drops outdated entries from a full map. False if the map stays full.
 fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>, is_current: impl Fn(&V) -> bool) -> bool {
-    if map.len() >= REMEMBERED_REFUSALS {
+    if map.len() >= MAX_TRACKED_REFUSALS {
         map.retain(|_, value| is_current(value));
     }
-    map.len() < REMEMBERED_REFUSALS
+    map.len() < MAX_TRACKED_REFUSALS
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Committing a transaction with its event: changes to the feed first, then the event in its place.
+//! Commits of transactions together with their event: first the changes are appended to the feed,
+//! then the event to a chain.
 
 use audit::RowsCommitment;
 use db::EventRow;
@@ -13,23 +14,24 @@ use super::TrailError;
 use super::seal;
 
 impl AuditTrail {
-    /// Commits a transaction together with the event that describes it, after the changes that it makes.
+    /// Commits a transaction together with its event.
     ///
     /// # Errors
     ///
-    /// See [`TrailError`]. Nothing was written, unless the connection was lost during the commit and the database is
-    /// unreachable: then it is unknown.
+    /// See [`TrailError`]. Nothing was written, with one exception: if the connection is lost
+    /// during the commit and the database stays unreachable, the outcome is unknown.
     pub(crate) async fn commit_with(
         &self,
         transaction: Transaction,
         event: SealedEvent,
     ) -> Result<(), TrailError> {
         let system = self.keys.authorization(OrganizationId::SYSTEM).await?;
-        self.commit_under(&system, transaction, event).await
+        self.commit_with_key(&system, transaction, event).await
     }
 
-    /// The same, with an authorization key of the system that need not be stored yet.
-    pub(crate) async fn commit_under(
+    /// The same as [`Self::commit_with`], with an authorization key of the system that may not be
+    /// stored yet.
+    pub(crate) async fn commit_with_key(
         &self,
         system: &AuthorizationKey,
         transaction: Transaction,
@@ -40,30 +42,32 @@ impl AuditTrail {
         let id = event.unplaced.event;
         let month = audit::month(event.unplaced.at);
         let chain = self.chains.checkout();
-        let placed = place(&chain, system, vec![event]);
-        transaction.insert_events(&placed).await?;
-        // From here the chain returns to the pool only if the server confirms that the entry is stored.
+        let rows = place_events(&chain, system, vec![event]);
+        transaction.insert_events(&rows).await?;
+        // The chain returns to the pool only if the server confirms the commit.
         match transaction.commit().await {
             Ok(()) => {
-                self.chains.checkin(chain, &placed);
-                self.feed.committed(organization, sequence);
+                self.chains.checkin(chain, &rows);
+                self.feed.on_committed(organization, sequence);
                 Ok(())
             }
             Err(error) if self.database.has_event(month, id).await.unwrap_or(false) => {
-                tracing::warn!(%error, "a commit was confirmed late, and had been done");
-                self.feed.committed(organization, sequence);
+                tracing::warn!(%error, "a commit succeeded, but its confirmation was lost");
+                self.feed.on_committed(organization, sequence);
                 Ok(())
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Appends the changes of an event's transaction to the feed, and checks that its caller may still act. Returns
-    /// the event, which then lists the changes, and the place of the last one.
+    /// Appends the changes of an event's transaction to the feed, and checks that its caller may
+    /// still act. Returns the event, which then lists the changes, and the sequence number of the
+    /// last one.
     ///
     /// # Errors
     ///
-    /// [`db::Error::Conflict`] if access was decided again: the write may be tried again.
+    /// [`db::Error::Conflict`] if the caller may still act, but the check had to end the
+    /// transaction: it may be retried.
     async fn append_changes(
         &self,
         mut transaction: Transaction,
@@ -72,7 +76,7 @@ impl AuditTrail {
         let organization = OrganizationId::from_uuid(event.unplaced.organization);
         let changes = std::mem::take(&mut event.changes);
         let mut sequence = 0;
-        let access = if !changes.is_empty() {
+        let access_sequence = if !changes.is_empty() {
             let appended = self
                 .feed
                 .append(&mut transaction, organization, &changes)
@@ -80,20 +84,24 @@ impl AuditTrail {
             event.rows.extend(appended.rows);
             event.unplaced.rows = RowsCommitment::of(&event.rows);
             sequence = appended.sequence;
-            appended.access
+            appended.former_access_sequence
         } else if event.caller.is_some() {
-            self.feed.access_in(&mut transaction, organization).await?
+            let sequence = self.feed.access_sequence_in(&mut transaction, organization);
+            sequence.await?
         } else {
             0
         };
         if let Some(EventCaller { credential, role }) = &event.caller
-            && !self.callers.is_known(*credential, role, access)
-        {
-            // Deciding takes a connection: this transaction gives its own back first, and its locks.
-            transaction.rollback().await?;
-            let checked = self
+            && !self
                 .callers
-                .ensure_current(organization, *credential, role, access);
+                .is_cached_since(access_sequence, *credential, role)
+        {
+            // The check needs a connection, so this transaction releases its own first, and its
+            // locks.
+            transaction.rollback().await?;
+            let checked =
+                self.callers
+                    .ensure_current(organization, *credential, role, access_sequence);
             checked.await.map_err(TrailError::Caller)?;
             return Err(db::Error::Conflict.into());
         }
@@ -101,8 +109,8 @@ impl AuditTrail {
     }
 }
 
-/// Gives events their places at the end of `chain`, each with its MAC.
-pub(super) fn place(
+/// The rows of events at the end of `chain`, each with its MAC.
+pub(super) fn place_events(
     chain: &audit::HashChain,
     system: &AuthorizationKey,
     events: Vec<SealedEvent>,
@@ -114,7 +122,7 @@ pub(super) fn place(
         .zip(events)
         .map(|(entry, event)| EventRow {
             mac_key: system.key_id(),
-            mac: system.message_mac(seal::ENTRY, &entry.encode()),
+            mac: system.message_mac(seal::ENTRY_LABEL, &entry.encode()),
             entry,
             body: event.body,
             rows: event.rows,

@@ -1,4 +1,4 @@
-//! Reading the trail back, on record like every other access.
+//! Reads of the audit trail, recorded like every other access.
 
 use std::collections::HashSet;
 
@@ -21,73 +21,74 @@ use super::seal::audit_year;
 use super::seal::is_authentic;
 use crate::limits::MAX_EVENTS_BYTES;
 use crate::services::budget::Budget;
+use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::budget::Share;
 use crate::services::error::ServiceError;
-use crate::services::groups;
+use crate::services::read_batch::ReadBatch;
 
-/// The memory of events that are being opened, by the length of their sealed bodies: the row, the body in the clear, its
-/// parts, and the event.
+/// Memory of events that are being opened, as a multiple of their sealed bodies: the row, the body
+/// in the clear, its parts, and the event.
 const OPENED_PER_SEALED: usize = 4;
 
-/// The latest events, as a response shows them.
+/// The latest events, formatted for a response.
 pub(crate) struct LatestEvents<T> {
-    /// The newest first.
+    /// The events, newest first.
     pub(crate) events: Vec<T>,
-    /// Whether earlier events are missing that were requested, because the response would be too long.
-    pub(crate) is_cut: bool,
-    /// The memory of the events, and of the response that they become.
+    /// Whether requested events are missing, because the response would be too long.
+    pub(crate) is_truncated: bool,
+    /// The memory of the events, and of the response with them.
     pub(crate) reserved: Reservation,
 }
 
 impl AuditTrail {
-    /// The latest events of the caller's organization, the newest first, in the form that `form` gives them, with its
-    /// length in bytes: as many as [`MAX_EVENTS_BYTES`] hold, and at least one. They are read in groups, and events that
-    /// are written meanwhile are not among them.
+    /// The latest events of the caller's organization: as many as fit into [`MAX_EVENTS_BYTES`],
+    /// and at least one. `format` returns an event's form in the response, and its length in bytes.
+    /// Events that are written meanwhile are left out.
     ///
     /// # Errors
     ///
-    /// One event that was not written by this stack refuses them all; [`ServiceError::Unavailable`] also if the caller
-    /// has no memory for them.
+    /// [`ServiceError::Internal`] if one of the events is not authentic;
+    /// [`ServiceError::Unavailable`] also if the caller's memory budget is exhausted.
     pub(crate) async fn latest<T>(
         &self,
         permitted: &Permitted<'_, List>,
         memory: &Budget,
         limit: u32,
-        form: impl Fn(&Event) -> Result<(T, usize), ServiceError>,
+        format: impl Fn(&Event) -> Result<(T, usize), ServiceError>,
     ) -> Result<Disclosed<LatestEvents<T>>, ServiceError> {
         let organization = permitted.caller().organization();
-        let share = Share::of(permitted.caller());
+        let caller = CallerId::of(permitted.caller());
         let mut latest = LatestEvents {
             events: Vec::new(),
-            is_cut: false,
-            reserved: memory.reserve(share, 0)?,
+            is_truncated: false,
+            reserved: memory.reserve(caller, 0)?,
         };
         let lengths = self.database.latest_event_lengths(organization, limit);
         let lengths = lengths.await?;
         let mut rest = lengths.as_slice();
         let mut read = HashSet::new();
         let (mut skipped, mut bytes) = (0, 0_usize);
-        'groups: while let Some(group) = groups::first(rest, usize::MAX) {
-            rest = rest.get(group.rows..).unwrap_or_default();
-            let _opened = memory.reserve(share, OPENED_PER_SEALED * group.bytes)?;
-            let count = u32::try_from(group.rows).unwrap_or(u32::MAX);
+        'batches: while let Some(batch) = ReadBatch::first(rest, usize::MAX) {
+            rest = rest.get(batch.rows..).unwrap_or_default();
+            let _opened = memory.reserve(caller, OPENED_PER_SEALED * batch.bytes)?;
+            let count = u32::try_from(batch.rows).unwrap_or(u32::MAX);
             let rows = self.database.latest_events(organization, skipped, count);
             for row in rows.await? {
-                // Each event that was written meanwhile moves the others by one: the last one is read again.
+                // Each event that was written since the last batch shifts the others by one, so
+                // that the last events of that batch are read again.
                 if !read.insert(row.entry.event) {
                     continue;
                 }
                 let event = self.open(organization, row).await?;
-                let (formed, length) = form(&event)?;
+                let (formatted, length) = format(&event)?;
                 bytes = bytes.saturating_add(length);
                 if bytes > MAX_EVENTS_BYTES && !latest.events.is_empty() {
-                    latest.is_cut = true;
-                    break 'groups;
+                    latest.is_truncated = true;
+                    break 'batches;
                 }
                 // The event, and its copy in the response.
                 latest.reserved.grow(2 * length)?;
-                latest.events.push(formed);
+                latest.events.push(formatted);
             }
             skipped = skipped.saturating_add(count);
         }
@@ -108,7 +109,7 @@ impl AuditTrail {
             .await;
         let system = match system {
             Err(KeyError::Missing | KeyError::Corrupt | KeyError::Destroyed) => {
-                return Err(tampered("the MAC names no key that may verify it").into());
+                return Err(tampered("the key of the MAC does not exist").into());
             }
             system => system?,
         };
@@ -118,7 +119,7 @@ impl AuditTrail {
         let at = row
             .entry
             .at()
-            .ok_or_else(|| tampered("the event has no time"))?;
+            .ok_or_else(|| tampered("the event has no valid time"))?;
         let requested = Requested {
             organization,
             owner: audit_year(at),
@@ -139,7 +140,7 @@ impl From<TrailError> for ServiceError {
             TrailError::Feed(error) => error.into(),
             TrailError::Caller(error) => error,
             TrailError::Body(_) | TrailError::Seal(_) => Self::internal(error),
-            TrailError::Clock | TrailError::Unread | TrailError::Stopped => {
+            TrailError::Clock | TrailError::FeedUnavailable | TrailError::Stopped => {
                 Self::unavailable(error)
             }
         }

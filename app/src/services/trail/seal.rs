@@ -1,4 +1,4 @@
-//! Sealing an event's body.
+//! Sealing and authentication of events.
 
 use audit::Body;
 use audit::Entry;
@@ -15,10 +15,10 @@ use super::SealedEvent;
 use super::TrailError;
 
 /// The label of the MAC over an entry.
-pub(super) const ENTRY: &str = "audit-entry";
+pub(super) const ENTRY_LABEL: &str = "audit-entry";
 
-/// Seals `event` under the organization's key of the event's year.
-pub(crate) fn seal(scope: &ScopeKey, event: &Event) -> Result<SealedEvent, TrailError> {
+/// Seals an event without a caller under `scope`: the organization's key of the event's year.
+pub(crate) fn seal_event_under(scope: &ScopeKey, event: &Event) -> Result<SealedEvent, TrailError> {
     let body = Body::encode(event, Seed(phi::random_bytes()))?;
     let row = RowId::random();
     Ok(SealedEvent {
@@ -36,12 +36,12 @@ pub(crate) fn seal(scope: &ScopeKey, event: &Event) -> Result<SealedEvent, Trail
     })
 }
 
-/// The owner of events at `at`: their year.
+/// The owner of events at this time: the audit year.
 pub(crate) fn audit_year(at: time::OffsetDateTime) -> Owner {
     Owner::AuditYear(u16::try_from(at.year()).unwrap_or_default())
 }
 
-/// Whether an entry's MAC was made with this authorization key of the system.
+/// Whether the MAC of an entry verifies with this authorization key of the system.
 pub(crate) fn is_authentic(system: &AuthorizationKey, entry: &Entry, mac: &[u8; 32]) -> bool {
-    system.verify_message(ENTRY, &entry.encode(), mac)
+    system.verify_message(ENTRY_LABEL, &entry.encode(), mac)
 }

@@ -1,4 +1,4 @@
-//! The keys of audit years: made with their owner when the first event of a year is written.
+//! Audit years: the key of each is created together with its owner for the first event of the year.
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ use uuid::Uuid;
 use super::AuditTrail;
 use super::TrailError;
 use super::seal::audit_year;
-use super::seal::seal;
+use super::seal::seal_event_under;
 use crate::services::owners::LockedOwner;
 use crate::services::owners::new_owner_row;
-use crate::services::written::written;
+use crate::services::written_row::written_row;
 
-/// The furthest that an instance's clock may be from the database's when a year begins.
-const SLACK: Duration = Duration::DAY;
+/// Maximum difference between the clocks of an instance and of the database when a year is begun.
+const MAX_CLOCK_SKEW: Duration = Duration::DAY;
 
 impl AuditTrail {
-    /// The scope key of an organization's audit year, made now if it is the year's first event.
+    /// The scope key of an organization's audit year. It is created for the year's first event.
     pub(super) async fn audit_scope(
         &self,
         organization: OrganizationId,
@@ -39,16 +39,17 @@ impl AuditTrail {
             Err(KeyError::Missing) => {}
             scope => return Ok(scope?),
         }
-        // One at a time: others would each hold a connection while they wait for the organization's row.
-        let _turn = self.beginning.lock().await;
+        // One request at a time: each would hold a connection while it waits for the lock of the
+        // organization's row.
+        let _lock = self.year_lock.lock().await;
         match self.keys.scope(organization, owner).await {
             Err(KeyError::Missing) => self.begin_year(organization, owner, at).await,
             scope => Ok(scope?),
         }
     }
 
-    /// Makes a year's key and owner. The organization's own owner row says which year was the last to get one, so
-    /// that a key that was hidden is not replaced.
+    /// Creates the key and the owner of a year. The owner row of the organization itself has the
+    /// latest year with a key, so that a key that was hidden is not replaced.
     async fn begin_year(
         &self,
         organization: OrganizationId,
@@ -62,19 +63,23 @@ impl AuditTrail {
         let new = self.keys.new_scope(organization, owner, at).await?;
         let mut transaction = self.database.begin().await?;
         let itself = Owner::of_organization(organization);
-        ensure_due(&mut transaction, at).await?;
+        ensure_year_is_current(&mut transaction, at).await?;
         let locked = LockedOwner::lock(&self.keys, &mut transaction, organization, itself).await;
-        let mut open = locked?;
-        if open.audit_year() >= Some(year) {
+        let mut locked = locked?;
+        if locked.audit_year() >= Some(year) {
             drop(transaction);
-            return self.begun_year(organization, owner).await;
+            return self.existing_year_key(organization, owner).await;
         }
-        let before = open.mac();
-        open.set_audit_year(year);
-        let own_row = open.resealed(&authorization)?;
+        let former_mac = locked.mac();
+        locked.set_audit_year(year);
+        let own_row = locked.reseal(&authorization)?;
         let year_row = new_owner_row(&authorization, &new.scope, None)?;
-        let rows = vec![written(&own_row), written(&year_row), written(&new.row)];
-        transaction.update_owner(&own_row, &before).await?;
+        let rows = vec![
+            written_row(&own_row),
+            written_row(&year_row),
+            written_row(&new.row),
+        ];
+        transaction.update_owner(&own_row, &former_mac).await?;
         transaction
             .insert_owners(std::slice::from_ref(&year_row))
             .await?;
@@ -82,59 +87,63 @@ impl AuditTrail {
             .insert_keys(std::slice::from_ref(&new.row))
             .await?;
         let event = system_event(organization, at, Action::KeyOperation);
-        let event = seal(&new.scope, &event)?.listing(rows);
+        let event = seal_event_under(&new.scope, &event)?.with_rows(rows);
         self.commit_with(transaction, event).await?;
         Ok(new.scope)
     }
 
-    /// The key of a year that has one by its organization's row: another instance was first, or the key is hidden.
-    ///
-    /// The keyring shares the failure of a load among those that arrived while it ran, and the first load here may have
-    /// begun before the other instance committed. The second arrives after that failure, so it runs by itself or shares
-    /// a load that began later.
-    async fn begun_year(
+    /// The key of a year that has one according to the organization's row: another instance has
+    /// created it, or it is hidden.
+    async fn existing_year_key(
         &self,
         organization: OrganizationId,
         owner: Owner,
     ) -> Result<Arc<ScopeKey>, TrailError> {
+        // Twice: requests that arrive during a load share its failure, and the first call may share
+        // a load that began before the other instance committed. The second call begins after that
+        // failure.
         for _ in 0..2 {
             match self.keys.scope(organization, owner).await {
                 Err(KeyError::Missing) => {}
                 scope => return Ok(scope?),
             }
         }
-        Err(hidden(organization).into())
+        Err(hidden_key(organization).into())
     }
 }
 
-/// Refuses to begin the audit year of `at` unless the database's clock is near to that year.
-pub(crate) async fn ensure_due(
+/// Refuses to begin the audit year of `at` unless the database's clock is in that year, or within a
+/// day of it.
+pub(crate) async fn ensure_year_is_current(
     transaction: &mut Transaction,
     at: OffsetDateTime,
 ) -> Result<(), TrailError> {
     let now = transaction.now().await?;
-    if is_due(audit_year(at), now) {
+    if is_current(audit_year(at), now) {
         return Ok(());
     }
     tracing::error!(
         instance_time = %at,
         database_time = %now,
-        "an audit year is not begun: the clock of this instance or of the database is wrong"
+        "an audit year cannot be begun: the clock of this instance or of the database is wrong"
     );
     Err(TrailError::Clock)
 }
 
-/// Whether the database's clock is in `year`, or within a day of it: an instance ahead may be the first to begin it,
-/// one behind may still write into the last.
+/// Whether the database's clock is in `year`, or within a day of it: an instance whose clock is
+/// ahead may be the first in a new year, and one whose clock is behind still writes into the former
+/// year.
 ///
-/// A year begun too early would never be begun again: the owner's row says that it has a key, and every earlier year
-/// without one would be refused for ever.
-fn is_due(year: Owner, now: OffsetDateTime) -> bool {
-    [now - SLACK, now + SLACK].map(audit_year).contains(&year)
+/// A year must not be begun too early. The organization's row would have that year as the latest
+/// one with a key, and every earlier year without a key would be refused from then on.
+fn is_current(year: Owner, now: OffsetDateTime) -> bool {
+    [now - MAX_CLOCK_SKEW, now + MAX_CLOCK_SKEW]
+        .map(audit_year)
+        .contains(&year)
 }
 
-fn hidden(organization: OrganizationId) -> phi::OpenError {
-    let reason = "the key of an audit year that has one is missing";
+fn hidden_key(organization: OrganizationId) -> phi::OpenError {
+    let reason = "the key of an audit year is missing";
     Tampering::report("keys", reason, organization, None).into()
 }
 
@@ -176,7 +185,7 @@ mod tests {
             (datetime!(2027-01-02 00:01 UTC), vec![2027]),
         ] {
             let found: Vec<u16> = (2020..2040)
-                .filter(|year| is_due(Owner::AuditYear(*year), now))
+                .filter(|year| is_current(Owner::AuditYear(*year), now))
                 .collect();
             assert_eq!(found, due, "{now}");
         }

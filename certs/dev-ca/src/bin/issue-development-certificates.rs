@@ -14,7 +14,7 @@ struct Arguments {
     #[arg(long, default_value = ".stack/certs")]
     out: PathBuf,
     /// The trust domain of the identities.
-    #[arg(long, default_value = "stack.internal")]
+    #[arg(long, default_value = product::TRUST_DOMAIN)]
     trust_domain: String,
     /// An additional DNS name or IP address of the edge; may be given more than once.
     #[arg(long = "public-name")]

@@ -16,19 +16,19 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use stack::Accounts;
 use https_client::HttpsClient;
 use https_client::issue_token;
+use stack::Accounts;
 
 /// The address of the client that floods.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 /// Pause of a connection after a refusal, or before it is opened again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is attacked, and with which rights.
+/// The attacked stack, and the tokens of the attacker.
 #[derive(Clone)]
 pub(super) struct Target {
-    door: Arc<HttpsClient>,
+    client: Arc<HttpsClient>,
     /// The path of a style sheet, which is public.
     style: String,
     clinician: String,
@@ -55,7 +55,7 @@ pub(super) enum Attack {
 }
 
 impl Attack {
-    /// Every flood, in the order of DESIGN's list.
+    /// Every flood.
     pub(super) const ALL: [Self; 9] = [
         Self::StalledStreams,
         Self::SlowBodies,
@@ -123,7 +123,7 @@ impl Attack {
     /// One connection of the flood, opened again when the server ends it.
     async fn keep_on(&self, target: &Target) {
         loop {
-            // A refusal is what the server is for.
+            // The server is expected to refuse the flood.
             let _ended = match self {
                 Self::StalledStreams => target.stall().await,
                 Self::SlowBodies => target.send_slowly().await,
@@ -135,16 +135,16 @@ impl Attack {
 }
 
 impl Target {
-    pub(super) async fn prepare(accounts: &Accounts, door: HttpsClient) -> anyhow::Result<Self> {
+    pub(super) async fn prepare(accounts: &Accounts, client: HttpsClient) -> anyhow::Result<Self> {
         // Of another organization than the client that is measured.
         let organization = accounts.organizations.last().map(|it| it.name.as_str());
         let account = accounts.person("clinician", organization)?;
-        let clinician = issue_token(&door, &account.credentials()).await?;
+        let clinician = issue_token(&client, &account.credentials()).await?;
         let officer = accounts.person("privacy_officer", organization)?;
         let page = Request::get("/sign-in")
             .body(Bytes::new())
             .context("/sign-in")?;
-        let page = door.send(page).await?.into_body();
+        let page = client.send(page).await?.into_body();
         let page = String::from_utf8_lossy(&page);
         let style = page
             .split('"')
@@ -162,7 +162,7 @@ impl Target {
         });
         let large = format!("Patient/{id}");
         let write = json!({"resource": patient, "request": {"method": "PUT", "url": large}});
-        let written = door.send(bundle(&clinician, &[write])?).await?;
+        let written = client.send(bundle(&clinician, &[write])?).await?;
         let (head, written) = written.into_parts();
         let written: Value = serde_json::from_slice(&written).context("a response")?;
         let status = written.pointer("/entry/0/response/status");
@@ -171,16 +171,16 @@ impl Target {
         Ok(Self {
             style: style.context("a page without a style sheet")?.to_owned(),
             clinician,
-            officer: issue_token(&door, &officer.credentials()).await?,
+            officer: issue_token(&client, &officer.credentials()).await?,
             email: account.email.clone(),
             large,
-            door: Arc::new(door),
+            client: Arc::new(client),
         })
     }
 
     async fn stall(&self) -> anyhow::Result<()> {
-        let stream = self.door.tls_from(ATTACKER, b"h2").await?;
-        let uri = format!("https://{}{}", self.door.authority(), self.style);
+        let stream = self.client.tls_from(ATTACKER, b"h2").await?;
+        let uri = format!("https://{}{}", self.client.authority(), self.style);
         StalledConnection::open(stream)
             .await?
             .stall(&uri, 100)
@@ -189,11 +189,11 @@ impl Target {
     }
 
     async fn send_slowly(&self) -> anyhow::Result<()> {
-        let mut stream = self.door.tls_from(ATTACKER, b"http/1.1").await?;
+        let mut stream = self.client.tls_from(ATTACKER, b"http/1.1").await?;
         let head = format!(
             "POST /fhir HTTP/1.1\r\nHost: {}\r\nContent-Type: application/fhir+json\r\n\
              Authorization: Bearer {}\r\nContent-Length: 8000000\r\n\r\n",
-            self.door.authority(),
+            self.client.authority(),
             self.clinician
         );
         stream.write_all(head.as_bytes()).await?;
@@ -207,7 +207,7 @@ impl Target {
         &self,
         request: fn(&Self) -> anyhow::Result<Request<Bytes>>,
     ) -> anyhow::Result<()> {
-        let mut connection = self.door.connect_from(ATTACKER).await?;
+        let mut connection = self.client.connect_from(ATTACKER).await?;
         loop {
             let response = connection.send(request(self)?).await?;
             if matches!(response.status().as_u16(), 429 | 503) {

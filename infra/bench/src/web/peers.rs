@@ -1,4 +1,4 @@
-//! The other proxies, and the origin: how each is set up for the same work.
+//! The other proxies and the origin, each configured for the same work.
 
 use std::fs;
 use std::path::Path;
@@ -10,38 +10,40 @@ use anyhow::Context;
 use anyhow::bail;
 use load::Group;
 
-use super::contenders::Contender;
-use super::contenders::Site;
-use super::pin;
+use super::proxies::Proxy;
+use super::proxies::Site;
+use crate::pin;
 use progress::Progress;
 use tools::packages;
 
-/// The peers by the names that the command line has for them.
+/// The names of the other proxies on the command line.
 pub(super) const NAMES: [&str; 2] = ["nginx", "haproxy"];
 
-/// The size of the origin's answers.
-pub(super) const ANSWER: usize = 1024;
+/// Size of the origin's response bodies, in bytes.
+pub(super) const RESPONSE_BYTES: usize = 1024;
 
-/// A program of the system, installed if it is missing.
-fn debian(program: &str, package: &str) -> anyhow::Result<PathBuf> {
-    packages::program(program, &[package], Progress::shown())
-}
-
-/// Installs what makes load and answers it.
+/// Installs the load generator, and the origin that every proxy forwards to.
 pub(super) fn provide_load() -> anyhow::Result<()> {
-    debian("h2load", "nghttp2-client")?;
-    debian("nginx", "nginx-core")?;
+    packages::program("h2load", &["nghttp2-client"], Progress::shown())?;
+    packages::program("nginx", &["nginx-core"], Progress::shown())?;
     Ok(())
 }
 
+/// The program of a peer, which is never installed for a benchmark.
+fn installed(program: &str, package: &str) -> anyhow::Result<PathBuf> {
+    packages::find(program).with_context(|| {
+        format!("install it by `apt-get install --no-install-recommends {package}`")
+    })
+}
+
 /// nginx of the system, with mutual TLS.
-pub(super) fn origin(site: &Site) -> anyhow::Result<Contender> {
-    let path = debian("nginx", "nginx-core")?;
+pub(super) fn origin(site: &Site) -> anyhow::Result<Proxy> {
+    let path = installed("nginx", "nginx-core")?;
     let setup = Setup::new(site, "origin", 0)?;
     let file = setup.write("origin.conf", include_str!("peers/origin.conf"))?;
     let (title, port) = ("the origin".to_owned(), setup.port);
     let arguments = vec!["-c".into(), file.into(), "-p".into(), setup.folder.into()];
-    Ok(Contender {
+    Ok(Proxy {
         name: "origin",
         title,
         groups: Vec::new(),
@@ -50,17 +52,17 @@ pub(super) fn origin(site: &Site) -> anyhow::Result<Contender> {
     })
 }
 
-/// A peer, installed and set up.
-pub(super) fn obtain(site: &Site, name: &'static str, number: usize) -> anyhow::Result<Contender> {
+/// Another proxy, configured.
+pub(super) fn obtain(site: &Site, name: &'static str, number: usize) -> anyhow::Result<Proxy> {
     let setup = Setup::new(site, name, number)?;
     match name {
-        "nginx" => nginx(setup, &debian("nginx", "nginx-core")?),
+        "nginx" => nginx(setup, &installed("nginx", "nginx-core")?),
         "haproxy" => haproxy(setup),
-        _ => bail!("nothing is known of {name}"),
+        _ => bail!("there is no proxy {name}"),
     }
 }
 
-/// Where a peer has its files, and what its configuration is filled with.
+/// The folder of a proxy, and the values of its configuration.
 struct Setup<'a> {
     site: &'a Site,
     name: &'static str,
@@ -82,7 +84,7 @@ impl<'a> Setup<'a> {
         })
     }
 
-    /// Fills a configuration in and writes it.
+    /// Writes a configuration with its values filled in.
     fn write(&self, name: &str, template: &str) -> anyhow::Result<PathBuf> {
         let display = |path: &Path| path.display().to_string();
         let text = template
@@ -94,7 +96,7 @@ impl<'a> Setup<'a> {
             )
             .replace("@PORT@", &self.port.to_string())
             .replace("@ORIGIN@", &self.site.port(0)?.to_string())
-            .replace("@ANSWER@", &"x".repeat(ANSWER));
+            .replace("@RESPONSE_BYTES@", &"x".repeat(RESPONSE_BYTES));
         let path = self.folder.join(name);
         fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
         Ok(path)
@@ -110,14 +112,14 @@ impl<'a> Setup<'a> {
         stack::write_private(&self.folder.join(name), both.as_bytes())
     }
 
-    fn contender(
+    fn proxy(
         self,
         title: String,
         groups: Vec<Group>,
         path: &Path,
         arguments: &[&str],
         file: &Path,
-    ) -> Contender {
+    ) -> Proxy {
         let arguments = arguments
             .iter()
             .map(|argument| match *argument {
@@ -129,7 +131,7 @@ impl<'a> Setup<'a> {
         let program = self
             .site
             .program(self.name, pin::MEASURED, path, arguments, Vec::new());
-        Contender {
+        Proxy {
             name: self.name,
             title,
             groups,
@@ -139,7 +141,7 @@ impl<'a> Setup<'a> {
     }
 }
 
-fn nginx(setup: Setup<'_>, path: &Path) -> anyhow::Result<Contender> {
+fn nginx(setup: Setup<'_>, path: &Path) -> anyhow::Result<Proxy> {
     let version = version(path, "nginx/")?;
     // Since 1.25.1, HTTP/2 is a directive of its own.
     let newer = version
@@ -157,7 +159,7 @@ fn nginx(setup: Setup<'_>, path: &Path) -> anyhow::Result<Contender> {
         .replace("@HTTP2@", directive);
     let file = setup.write("nginx.conf", &template)?;
     let title = format!("nginx {version} (Debian)");
-    Ok(setup.contender(
+    Ok(setup.proxy(
         title,
         vec![Group::X25519],
         path,
@@ -166,15 +168,15 @@ fn nginx(setup: Setup<'_>, path: &Path) -> anyhow::Result<Contender> {
     ))
 }
 
-fn haproxy(setup: Setup<'_>) -> anyhow::Result<Contender> {
-    let path = debian("haproxy", "haproxy")?;
+fn haproxy(setup: Setup<'_>) -> anyhow::Result<Proxy> {
+    let path = installed("haproxy", "haproxy")?;
     let version = version(&path, "version ")?;
     let version = version.split('-').next().unwrap_or_default().to_owned();
     setup.join_pem("public/web", "public.pem")?;
     setup.join_pem("internal/web", "internal.pem")?;
     let file = setup.write("haproxy.cfg", include_str!("peers/haproxy.cfg"))?;
     let title = format!("HAProxy {version} (Debian)");
-    Ok(setup.contender(title, vec![Group::X25519], &path, &["-f", "@FILE@"], &file))
+    Ok(setup.proxy(title, vec![Group::X25519], &path, &["-f", "@FILE@"], &file))
 }
 
 /// The word after `before` in what `program -v` prints.
@@ -184,9 +186,10 @@ fn version(program: &Path, before: &str) -> anyhow::Result<String> {
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("{} cannot be started", program.display()))?;
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    said.split_once(before)
+    let output_text = [output.stdout, output.stderr].concat();
+    let output_text = String::from_utf8_lossy(&output_text).into_owned();
+    output_text
+        .split_once(before)
         .and_then(|(_, rest)| rest.split_whitespace().next())
         .map(str::to_owned)
         .with_context(|| format!("{} prints no version for -v", program.display()))

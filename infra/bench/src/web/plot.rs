@@ -1,4 +1,4 @@
-//! A figure as a picture: a bar for each contender.
+//! A figure as a plot: a bar for each proxy.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use plotters::style::text_anchor::HPos;
 use plotters::style::text_anchor::Pos;
 use plotters::style::text_anchor::VPos;
 
-use super::short;
+use crate::figures::short;
 
 const WIDTH: u32 = 900;
 const ROW: i32 = 46;
@@ -21,7 +21,7 @@ const LENGTH: f64 = 560.0;
 const OURS: RGBColor = RGBColor(0x1f, 0x77, 0xb4);
 const THEIRS: RGBColor = RGBColor(0xb8, 0xc0, 0xc8);
 
-/// Draws them in the order they come; the first is ours.
+/// Draws a bar for each value, in order; the first is web.
 pub(super) fn bars(caption: &str, bars: &[(String, f64)], path: &Path) -> anyhow::Result<()> {
     draw(caption, bars, path).map_err(|error| anyhow!("{}: {error}", path.display()))
 }

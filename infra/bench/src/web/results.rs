@@ -1,4 +1,4 @@
-//! What was measured: samples by contender and figure, their medians, and the goals.
+//! The samples by proxy and figure, their medians, and the goals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,13 +12,13 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Options;
-use super::contenders::Contender;
-use super::median;
 use super::plot;
+use super::proxies::Proxy;
 use super::running::Running;
-use super::short;
+use crate::figures::median;
+use crate::figures::short;
 
-/// Something that is measured.
+/// A measured quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Figure {
     /// Requests per second.
@@ -29,18 +29,18 @@ pub(super) enum Figure {
     Busy(Protocol),
     /// CPU time per new connection.
     Handshake(Group),
-    /// Half the answers came sooner; at a high rate or a low one.
+    /// The median latency at a high rate (`true`) or a low one.
     Median(Protocol, bool),
-    /// All but one of a hundred came sooner.
+    /// The 99th percentile of latency.
     Tail(Protocol, bool),
     /// Resident before any load.
     MemoryIdle,
-    /// The most that was ever resident.
+    /// The peak of resident memory.
     MemoryPeak,
 }
 
 impl Figure {
-    /// In the order in which they are shown.
+    /// Every figure, in the order of the table.
     const ALL: [Self; 18] = [
         Self::Rate(Protocol::Http1),
         Self::Rate(Protocol::Http2),
@@ -62,7 +62,7 @@ impl Figure {
         Self::MemoryPeak,
     ];
 
-    /// What it is called in file names.
+    /// Its name in file names.
     fn key(self) -> String {
         let load = |high| if high { "high" } else { "low" };
         match self {
@@ -93,7 +93,7 @@ impl Figure {
     }
 }
 
-/// A contender's place in the table.
+/// A column of the table.
 #[derive(Clone, Debug)]
 struct Column {
     name: &'static str,
@@ -111,17 +111,17 @@ pub(super) struct Results {
 
 impl Results {
     pub(super) fn new<'a>(
-        contenders: impl Iterator<Item = &'a Contender>,
+        proxies: impl Iterator<Item = &'a Proxy>,
         missing: Vec<String>,
         options: &Options,
     ) -> Self {
-        let columns = contenders.map(|contender| Column {
-            name: contender.name,
-            title: contender.title.clone(),
+        let columns = proxies.map(|proxy| Column {
+            name: proxy.name,
+            title: proxy.title.clone(),
         });
         let method = format!(
             "One worker on one core, load and origin on another; mutual TLS upstream, 1 KiB \
-             answers, access log on. Medians of {} interleaved rounds of {} s.",
+             responses, access log on. Medians of {} interleaved rounds of {} s.",
             options.rounds, options.seconds
         );
         Self {
@@ -134,17 +134,17 @@ impl Results {
     }
 
     pub(super) fn add(&mut self, one: &Running, figure: Figure, value: f64) {
-        let samples = self.samples.entry((figure.key(), one.contender.name));
+        let samples = self.samples.entry((figure.key(), one.proxy.name));
         samples.or_default().push(value);
     }
 
-    /// Remembers at which rate latency was taken.
+    /// Records the rate at which latency was measured.
     pub(super) fn note_rate(&mut self, protocol: Protocol, high: bool, rate: f64) {
         self.rates.push((protocol, high, rate));
     }
 
-    pub(super) fn median(&self, contender: &Contender, figure: Figure) -> Option<f64> {
-        self.median_of(contender.name, figure)
+    pub(super) fn median(&self, proxy: &Proxy, figure: Figure) -> Option<f64> {
+        self.median_of(proxy.name, figure)
     }
 
     fn samples(&self, name: &'static str, figure: Figure) -> &[f64] {
@@ -166,7 +166,7 @@ impl Results {
         median(&ratios)
     }
 
-    /// What a figure is called.
+    /// The title of a figure.
     fn title(&self, figure: Figure) -> String {
         let at = |protocol, high| {
             let rate = self
@@ -191,7 +191,7 @@ impl Results {
         }
     }
 
-    /// What was measured, in the order in which it is shown.
+    /// The figures that were measured, in the order of the table.
     fn measured(&self) -> impl Iterator<Item = Figure> {
         let seen = |figure: &Figure| self.samples.keys().any(|(key, _)| *key == figure.key());
         Figure::ALL.into_iter().filter(seen)
@@ -225,7 +225,7 @@ impl Results {
         text
     }
 
-    /// What changed since the baseline, where there is one.
+    /// The ratios to the baseline, where there is one.
     fn changes(&self, text: &mut String) {
         let changes: Vec<String> = self
             .measured()
@@ -246,7 +246,7 @@ impl Results {
         let samples: Vec<Value> = self
             .samples
             .iter()
-            .map(|((key, name), values)| json!({"figure": key, "who": name, "samples": values}))
+            .map(|((key, name), values)| json!({"figure": key, "proxy": name, "samples": values}))
             .collect();
         let json = serde_json::to_vec_pretty(&samples).context("web.json")?;
         fs::write(folder.join("web.json"), json).context("web.json")?;
@@ -276,10 +276,10 @@ impl Results {
     }
 }
 
-/// Something that web has to reach.
+/// A goal of web.
 struct Goal {
     figure: Figure,
-    /// Beside whom; nobody where the number itself is the goal.
+    /// The proxy to compare with; none where the number itself is the goal.
     peer: Option<&'static str>,
     most: f64,
 }
@@ -354,7 +354,7 @@ mod tests {
         let figure = Figure::Cpu(Protocol::Http1).key();
         Results {
             columns: vec![column("web"), column("nginx")],
-            missing: vec!["envoy is missing: nobody has it".to_owned()],
+            missing: vec!["haproxy is missing: install it".to_owned()],
             method: "Measured.".to_owned(),
             rates: Vec::new(),
             samples: BTreeMap::from([
@@ -379,6 +379,6 @@ mod tests {
             table.contains("| CPU per request, HTTP/1.1 | 1.00 × nginx | 0.50 | met |"),
             "{table}"
         );
-        assert!(table.contains("envoy is missing"), "{table}");
+        assert!(table.contains("haproxy is missing"), "{table}");
     }
 }

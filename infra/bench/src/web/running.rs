@@ -1,4 +1,4 @@
-//! A contender that runs: its CPU time and its memory, with those of the processes it started.
+//! A running proxy: its CPU time and memory, with those of its child processes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,77 +12,78 @@ use http::Request;
 use nix::sys::signal::Signal;
 
 use super::PATH;
-use super::contenders::Contender;
-use super::contenders::Site;
-use super::pin;
+use super::proxies::Proxy;
+use super::proxies::Site;
+use crate::pin;
 use https_client::HttpsClient;
 use stack::process::Process;
 use stack::process::ProcessId;
 use stack::process::last_lines;
 
-/// How long a proxy has to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Upper bound of the time in which a proxy starts or stops.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// `USER_HZ`, the unit of CPU times in `/proc`: 100 on every architecture Linux runs on today.
 const TICKS_PER_SECOND: u32 = 100;
 
-/// A contender and its process. Dropped, it is told to end.
+/// A proxy and its process, which is terminated when dropped.
 pub(super) struct Running {
-    pub(super) contender: Contender,
-    /// The CA that vouches for it.
+    pub(super) proxy: Proxy,
+    /// The CA of its certificate.
     pub(super) authority: PathBuf,
     process: Process,
 }
 
 impl Running {
-    /// Starts a contender and waits until it answers as all have to.
-    pub(super) async fn start(contender: Contender, site: &Site) -> anyhow::Result<Self> {
-        let process = contender.program.start()?;
+    /// Starts a proxy and waits until it forwards a request to the origin.
+    pub(super) async fn start(proxy: Proxy, site: &Site) -> anyhow::Result<Self> {
+        let process = proxy.program.start()?;
         let running = Self {
             authority: site.home.certificate("public/ca.pem"),
-            contender,
+            proxy,
             process,
         };
-        let door = HttpsClient::new(running.contender.port, &running.authority)?;
-        let deadline = Instant::now() + PATIENCE;
+        let client = HttpsClient::new(running.proxy.port, &running.authority)?;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let request = Request::get(PATH)
                 .body(Bytes::new())
                 .context("the request cannot be made")?;
-            let answer = door.send(request).await;
-            if answer.is_ok_and(|it| it.status() == 200 && it.body().len() == super::peers::ANSWER)
-            {
+            let response = client.send(request).await;
+            if response.is_ok_and(|it| {
+                it.status() == 200 && it.body().len() == super::peers::RESPONSE_BYTES
+            }) {
                 return Ok(running);
             }
             if Instant::now() > deadline {
                 bail!(
-                    "{} does not answer:\n{}",
-                    running.contender.title,
-                    last_lines(&running.contender.program.log, 15)
+                    "{} does not respond:\n{}",
+                    running.proxy.title,
+                    last_lines(&running.proxy.program.log, 15)
                 );
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Starts what all of them stand before.
+    /// Starts the origin.
     pub(super) async fn origin(site: &Site) -> anyhow::Result<Self> {
-        let contender = site.origin()?;
-        let process = contender.program.start()?;
+        let proxy = site.origin()?;
+        let process = proxy.program.start()?;
         let running = Self {
             authority: site.home.certificate("internal/ca.pem"),
-            contender,
+            proxy,
             process,
         };
-        let deadline = Instant::now() + PATIENCE;
-        while tokio::net::TcpStream::connect(("127.0.0.1", running.contender.port))
+        let deadline = Instant::now() + TIMEOUT;
+        while tokio::net::TcpStream::connect(("127.0.0.1", running.proxy.port))
             .await
             .is_err()
         {
             if Instant::now() > deadline {
                 bail!(
                     "the origin does not start:\n{}",
-                    last_lines(&running.contender.program.log, 15)
+                    last_lines(&running.proxy.program.log, 15)
                 );
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -90,14 +91,14 @@ impl Running {
         Ok(running)
     }
 
-    /// Runs a load on the other core; tells what it came to and the CPU time that it took here.
+    /// Runs a load on the other core; returns its result and the CPU time of the proxy.
     pub(super) async fn load<T: Send + 'static>(
         &self,
         load: impl Future<Output = anyhow::Result<T>> + Send + 'static,
     ) -> anyhow::Result<(T, Duration)> {
         let before = self.cpu()?;
         let result = pin::on_load_core(load).await?;
-        // What was asked is answered; closing connections takes a moment more.
+        // The responses have arrived; closing connections takes a moment more.
         tokio::time::sleep(Duration::from_millis(50)).await;
         Ok((result, self.cpu()?.saturating_sub(before)))
     }
@@ -107,14 +108,14 @@ impl Running {
         self.mebibytes("VmRSS:")
     }
 
-    /// The most it ever had, in MiB.
+    /// The peak of resident memory, in MiB.
     pub(super) fn peak(&self) -> anyhow::Result<f64> {
         self.mebibytes("VmHWM:")
     }
 
     /// Stops it.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
-        self.process.stop(PATIENCE).await
+        self.process.stop(TIMEOUT).await
     }
 
     fn mebibytes(&self, field: &str) -> anyhow::Result<f64> {
@@ -125,7 +126,7 @@ impl Running {
             let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
             sum += kibibytes
                 .and_then(|number| number.trim().parse::<f64>().ok())
-                .with_context(|| format!("/proc does not tell the memory of process {pid}"))?;
+                .with_context(|| format!("/proc does not show the memory of process {pid}"))?;
         }
         Ok(sum / 1024.0)
     }
@@ -133,8 +134,7 @@ impl Running {
     fn cpu(&self) -> anyhow::Result<Duration> {
         let mut ticks = 0;
         for pid in tree(self.process.id.pid) {
-            ticks +=
-                ticks_of(pid).with_context(|| format!("{} has ended", self.contender.title))?;
+            ticks += ticks_of(pid).with_context(|| format!("{} has ended", self.proxy.title))?;
         }
         Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
     }
@@ -142,7 +142,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error.
+        // An error cannot be reported from here.
         let _ = self.process.id.signal(Signal::SIGTERM);
     }
 }

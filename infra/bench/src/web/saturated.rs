@@ -1,4 +1,4 @@
-//! As many requests as a proxy bears: `h2load` asks again as soon as it was answered.
+//! The highest rate of a proxy: `h2load` sends the next request as soon as the last response has arrived.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use anyhow::bail;
 use load::Protocol;
 
 use super::PATH;
-use super::pin;
 use super::running::Running;
+use crate::pin;
 
-/// Requests that fill caches and pools, and tell how many make up the time that is wanted.
+/// Requests that fill caches and pools, and give the rate from which the number of measured requests follows.
 const WARM_UP: u32 = 4000;
 
-/// What a load came to.
+/// The result of a load.
 pub(super) struct Saturated {
     /// Requests per second.
     pub(super) rate: f64,
@@ -24,13 +24,13 @@ pub(super) struct Saturated {
     pub(super) busy: f64,
 }
 
-/// Sends about as many requests as are answered in `length`.
+/// Sends about as many requests as the proxy can serve in `length`.
 pub(super) async fn run(
     one: &Running,
     protocol: Protocol,
     length: Duration,
 ) -> anyhow::Result<Saturated> {
-    let port = one.contender.port;
+    let port = one.proxy.port;
     let rate = requests(port, protocol, WARM_UP).await?;
     let amount = whole(rate * length.as_secs_f64()).clamp(WARM_UP, 10_000_000);
     let (rate, cpu) = one.load(requests(port, protocol, amount)).await?;
@@ -42,7 +42,7 @@ pub(super) async fn run(
     })
 }
 
-/// The rate at which so many requests were answered.
+/// The rate at which `amount` requests were served, in requests per second.
 async fn requests(port: u16, protocol: Protocol, amount: u32) -> anyhow::Result<f64> {
     let (connections, streams) = protocol.shape();
     let mut command = tokio::process::Command::from(pin::command(pin::LOAD));
@@ -63,12 +63,12 @@ async fn requests(port: u16, protocol: Protocol, amount: u32) -> anyhow::Result<
         .output()
         .await
         .context("h2load cannot be started")?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let answered = number(&said, "status codes: ", " 2xx");
+    let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let answered = number(&output_text, "status codes: ", " 2xx");
     if answered.map(whole) != Some(amount) {
-        bail!("not all of {amount} requests were answered well:\n{said}");
+        bail!("not all of {amount} requests were successful:\n{output_text}");
     }
-    number(&said, ", ", " req/s").context("h2load does not tell the rate")
+    number(&output_text, ", ", " req/s").context("h2load prints no rate")
 }
 
 /// The number before `after`, which stands after `before`.
@@ -90,12 +90,12 @@ mod tests {
 
     #[test]
     fn the_words_of_h2load_are_understood() {
-        let said = "finished in 762.84ms, 26217.96 req/s, 29.63MB/s\n\
+        let output_text = "finished in 762.84ms, 26217.96 req/s, 29.63MB/s\n\
                     requests: 20000 total, 20000 started, 20000 done\n\
                     status codes: 19999 2xx, 0 3xx, 1 4xx, 0 5xx\n";
-        assert_eq!(number(said, ", ", " req/s"), Some(26217.96));
+        assert_eq!(number(output_text, ", ", " req/s"), Some(26217.96));
         assert_eq!(
-            number(said, "status codes: ", " 2xx").map(whole),
+            number(output_text, "status codes: ", " 2xx").map(whole),
             Some(19999)
         );
         assert_eq!(number("nothing", ", ", " req/s"), None);

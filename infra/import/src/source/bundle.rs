@@ -1,4 +1,4 @@
-//! Walking over a bundle's JSON without holding it.
+//! Reads a Bundle's JSON as a stream.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -19,11 +19,11 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde_json::value::RawValue;
 
+use super::EntryPosition;
 use super::Item;
 use super::LARGEST;
-use super::Place;
 
-/// Hands every entry of a bundle to `each`, in order.
+/// Passes every entry of a Bundle to `each`, in order.
 pub(super) fn each(
     reader: impl Read,
     each: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
@@ -50,15 +50,15 @@ pub(super) fn each(
     }
 }
 
-/// How far the reader has come, and how far it may go before the next entry.
+/// The position of the reader, and the position that it must not pass before the next entry.
 #[derive(Clone)]
 struct Meter {
     read: Rc<Cell<u64>>,
     allowed: Rc<Cell<u64>>,
 }
 
-/// A reader that counts. The JSON reader takes single bytes and looks ahead by none inside an
-/// object, so the count is exact at the end of each entry.
+/// A reader that counts bytes. The JSON parser reads single bytes without lookahead inside an object, so that the count
+/// is exact at the end of each entry.
 struct Metered<R> {
     reader: R,
     meter: Meter,
@@ -76,7 +76,7 @@ impl<R: Read> Read for Metered<R> {
     }
 }
 
-/// Walks over a bundle's fields, and in `entry` over the entries.
+/// Visits a Bundle's fields, and the entries in `entry`.
 struct Walk<'a> {
     meter: Meter,
     each: &'a mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
             let read = walk.meter.read.get();
             walk.meter.allowed.set(read + LARGEST);
             let length = u64::try_from(raw.get().len()).unwrap_or(read);
-            let place = Place {
+            let place = EntryPosition {
                 entry: walk.entry,
                 byte: read.saturating_sub(length),
             };
@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
 
 fn hand_over(
     raw: &RawValue,
-    place: Place,
+    place: EntryPosition,
     each: &mut dyn FnMut(Item<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     #[derive(Deserialize)]

@@ -8,10 +8,10 @@ use std::process::Stdio;
 use anyhow::Context;
 use anyhow::bail;
 
-use tools::binaries;
 use crate::home::create_private_folder;
-use tools::packages::run_quietly;
 use progress::Progress;
+use tools::binaries;
+use tools::packages::run_quietly;
 use tools::workspace;
 
 /// What goes into the images.

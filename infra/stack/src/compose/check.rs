@@ -13,12 +13,12 @@ use http::header;
 use serde_json::Value;
 
 use crate::accounts::Accounts;
-use https_client::HttpsClient;
-use https_client::issue_token;
 use crate::home::Home;
 use crate::importer::importer;
-use progress::Progress;
 use crate::settings::Ports;
+use https_client::HttpsClient;
+use https_client::issue_token;
+use progress::Progress;
 use tools::workspace;
 
 use super::Checked;

@@ -13,12 +13,12 @@ use anyhow::anyhow;
 
 use crate::environment::Variables;
 use crate::home::create_private_folder;
-use tools::packages;
 use crate::process::Process;
 use crate::process::ProcessId;
 use crate::process::Program;
 use crate::process::last_lines;
 use progress::Progress;
+use tools::packages;
 use tools::workspace;
 
 use super::plugins;

@@ -10,10 +10,10 @@ use anyhow::Context;
 use anyhow::bail;
 
 use crate::environment::Variables;
+use progress::Progress;
 use tools::packages;
 use tools::packages::debian_mirror;
 use tools::packages::run_quietly;
-use progress::Progress;
 use tools::workspace;
 
 use super::engine::Engine;

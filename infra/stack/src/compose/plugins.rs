@@ -12,9 +12,9 @@ use anyhow::bail;
 
 use crate::environment::Variables;
 use crate::home::create_private_folder;
+use progress::Progress;
 use tools::packages::debian_mirror;
 use tools::packages::run_quietly;
-use progress::Progress;
 use tools::workspace;
 
 use super::engine;

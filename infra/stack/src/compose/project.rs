@@ -18,12 +18,12 @@ use crate::home::write_private;
 use crate::process::ProcessId;
 use crate::process::last_lines;
 use crate::process::open_log;
-use progress::Progress;
 use crate::settings::Database;
 use crate::settings::KeyService;
 use crate::settings::Ports;
 use crate::settings::Settings;
 use crate::state::State;
+use progress::Progress;
 use tools::workspace;
 
 use super::binaries;

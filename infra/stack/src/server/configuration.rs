@@ -1,12 +1,11 @@
-//! The server's configuration file: TLS for every account, loopback only, nothing lost that was
-//! acknowledged, nothing written outside the stack's folder.
+//! The server's configuration file: TLS for every account, the loopback interface alone, no acknowledged commit lost,
+//! no file outside the stack's folder.
 
 use crate::home::Home;
 use crate::server::Server;
 use crate::settings::Database;
 
-/// What both servers are told. Durable first: an acknowledged commit is on disk, in the redo log
-/// and in the binary log.
+/// The settings of both servers. An acknowledged commit is on disk, in the redo log and in the binary log.
 const COMMON: &str = "\
 innodb_flush_log_at_trx_commit = 1
 sync_binlog = 1
@@ -53,11 +52,11 @@ pub(super) fn render(server: &Server, home: &Home, port: u16, memory: u16) -> St
         home.certificate("database/ca.pem").display()
     ));
     if nix::unistd::geteuid().is_root() {
-        // In a container or on a CI machine everything is root's, and another user could not even
-        // reach the folder. Nobody gets in without a certificate, and no account has FILE.
+        // In a container or on a CI machine every file is root's, and another user could not enter the folder. No
+        // account signs in without a certificate, and none has FILE.
         lines.push("user = root".to_owned());
     }
-    lines.extend(server.places.iter().cloned());
+    lines.extend(server.path_options.iter().cloned());
     let own = match server.kind {
         Database::Mariadb => format!(
             "secure_file_priv = {}\nbinlog_format = ROW\ncollation_server = utf8mb4_bin\ninnodb_log_file_size = 48M\n",

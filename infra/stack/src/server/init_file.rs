@@ -1,5 +1,5 @@
-//! What the server executes at each start, before it admits anyone: removes every account with a
-//! password (or without one), and sees to the four that need a certificate.
+//! The statements that the server executes at each start before it accepts connections: they remove every account that
+//! has a password (or none), and create the four that need a certificate.
 
 use crate::server::DATABASE;
 use crate::server::Extras;
@@ -9,7 +9,7 @@ use crate::settings::Database;
 const ACCOUNTS: &str = include_str!("../../../../db/accounts.sql");
 
 /// The organization in the certificates of a local stack.
-const ORGANIZATION: &str = "stack.internal";
+const ORGANIZATION: &str = product::TRUST_DOMAIN;
 
 /// Renders the file: one statement a line, no comments, as both servers read it.
 pub(super) fn render(kind: Database, extras: Extras) -> String {
@@ -61,7 +61,7 @@ mod tests {
         assert!(file.lines().all(|line| line.ends_with(';')), "{file}");
         assert!(!file.contains("{{") && !file.contains("--"), "{file}");
         assert!(
-            file.contains("REQUIRE SUBJECT '/O=stack.internal/CN=app'"),
+            file.contains(&format!("REQUIRE SUBJECT '/O={ORGANIZATION}/CN=app'")),
             "{file}"
         );
         assert!(

@@ -8,14 +8,14 @@ use anyhow::Context;
 use anyhow::bail;
 
 use crate::home::Home;
-use tools::packages;
-use progress::Progress;
 use crate::server::Server;
 use crate::server::release;
 use crate::server::version_of;
 use crate::settings::Database;
+use progress::Progress;
+use tools::packages;
 
-/// What Debian calls the server without a service, and what belongs to it.
+/// Debian's packages of the server without a service, and of its client.
 const PACKAGES: [&str; 2] = ["mariadb-server-core", "mariadb-client-core"];
 
 /// The oldest release that the migrations are tested on.
@@ -28,12 +28,12 @@ pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
     }
     let program = find("mariadbd").with_context(|| {
         format!(
-            "{} were installed, yet no mariadbd is there",
+            "{} are installed, but bring no mariadbd",
             PACKAGES.join(" ")
         )
     })?;
     let version = version_of(Command::new(&program))
-        .with_context(|| format!("{} does not tell its version", program.display()))?;
+        .with_context(|| format!("{} prints no version for --version", program.display()))?;
     if release(&version) < OLDEST {
         bail!(
             "{} is MariaDB {version}; {}.{} or later is needed. Install a later one, or use \
@@ -47,8 +47,8 @@ pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
         kind: Database::Mariadb,
         version,
         program,
-        before: Vec::new(),
-        places: Vec::new(),
+        leading_arguments: Vec::new(),
+        path_options: Vec::new(),
     })
 }
 
@@ -71,7 +71,7 @@ pub(super) fn initialisation(home: &Home) -> Command {
     command
 }
 
-/// A program on the path, or where Debian puts servers, which is not on everybody's path.
+/// A program on the path, or in the folders of Debian's servers, which a user's path may lack.
 fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)

@@ -1,5 +1,5 @@
-//! `MySQL` 9 from Debian's unstable suite: unpacked with all its libraries into the cache folder
-//! and run by its own loader, so that nothing of the system changes and no rights are needed.
+//! `MySQL` 9 from Debian's unstable suite: unpacked with all its libraries into the cache folder and started by its own
+//! loader, so that it changes nothing on the system and needs no rights.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,12 +11,12 @@ use anyhow::Context;
 use anyhow::bail;
 
 use crate::home::create_private_folder;
-use tools::packages;
-use tools::packages::run_quietly;
-use progress::Progress;
 use crate::server::Server;
 use crate::server::version_of;
 use crate::settings::Database;
+use progress::Progress;
+use tools::packages;
+use tools::packages::run_quietly;
 use tools::workspace;
 
 /// The package that holds the server without a service.
@@ -30,7 +30,7 @@ pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
         let step = progress.step("fetching MySQL from Debian's unstable suite (60 MB)");
         fetch(&folder).context(
             "MySQL cannot be fetched. It needs apt-get, dpkg-deb and a Debian mirror in apt's \
-             sources; `--database mariadb` does without.",
+             sources; `--database mariadb` needs none of them.",
         )?;
         step.done();
     }
@@ -38,14 +38,14 @@ pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
     let mut search = libraries.clone().into_os_string();
     search.push(":");
     search.push(root.join("usr/lib/mysql/private"));
-    let before: Vec<OsString> = vec![
+    let leading_arguments: Vec<OsString> = vec![
         "--library-path".into(),
         search,
         root.join("usr/sbin/mysqld").into(),
     ];
     let program = libraries.join("ld-linux-x86-64.so.2");
     let mut probe = Command::new(&program);
-    probe.args(&before);
+    probe.args(&leading_arguments);
     let version = version_of(probe).with_context(|| {
         format!(
             "the MySQL in {} does not start: remove that folder and try again",
@@ -56,13 +56,13 @@ pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
         kind: Database::Mysql,
         version,
         program,
-        before,
-        places: places(&root),
+        leading_arguments,
+        path_options: path_options(&root),
     })
 }
 
-/// Where it finds what its build expected under `/usr`.
-fn places(root: &Path) -> Vec<String> {
+/// The options that point to files which its build expects under `/usr`.
+fn path_options(root: &Path) -> Vec<String> {
     let at = |name: &str, path: &str| format!("{name} = {}", root.join(path).display());
     vec![
         at("basedir", "usr"),

@@ -3,16 +3,16 @@
 use super::Shared;
 use super::step::StepResult;
 use super::whole_stack;
-use tools::packages;
 use progress::Progress;
+use tools::packages;
 
-/// What is started, what starts it, and what makes it trust our CA.
+/// The browser, its driver, and the tool that adds the CA to its trust store.
 const PROGRAMS: [&str; 3] = ["chromium", "chromedriver", "certutil"];
 
 /// The packages that hold them.
 const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "libnss3-tools"];
 
-/// Runs the browser's tests, where a browser can be had.
+/// Runs the browser's tests, where a browser can be installed.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
     if !PROGRAMS
         .iter()

@@ -11,10 +11,10 @@ use super::step::StepResult;
 use crate::certificates;
 use crate::home::Home;
 use crate::ports::free_ports;
-use progress::Progress;
-use crate::server::Bare;
 use crate::server::Server;
+use crate::server::StandaloneServer;
 use crate::settings::Database;
+use progress::Progress;
 
 /// Runs them on each server in turn.
 pub(super) async fn test_both(root: &Path) -> anyhow::Result<StepResult> {
@@ -35,7 +35,7 @@ async fn test_on(root: &Path, kind: Database) -> anyhow::Result<StepResult> {
     certificates::issue(&home)?;
     let server = Server::obtain(kind, Progress::shown())?;
     let [port] = free_ports()?;
-    let mut bare = Bare::start(&server, &home, port).await?;
+    let mut standalone = StandaloneServer::start(&server, &home, port).await?;
     println!("on {}", server.title());
     let names = cargo::test_files(&root.join("db/tests"))?;
     let variables = [
@@ -43,7 +43,7 @@ async fn test_on(root: &Path, kind: Database) -> anyhow::Result<StepResult> {
         ("STACK_TEST_DATABASE", kind.word().into()),
     ];
     let result = cargo::test(root, &cargo::only(&names), &variables).await;
-    bare.stop().await?;
+    standalone.stop().await?;
     result
 }
 

@@ -7,7 +7,7 @@ use super::Shared;
 use super::cargo;
 use super::step::StepResult;
 
-/// Takes every proof that needs no account.
+/// Runs every check of the templates that needs no AWS account, and the tests of their machines.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
     let posture = binaries::obtain_only(&["posture"], false)?.join("posture");
     let mut counts = cargo::counted(Command::new(posture).arg("prove"), "posture prove").await?;

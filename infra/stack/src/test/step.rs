@@ -1,13 +1,13 @@
-//! What a step comes to.
+//! The result of a step.
 
 use std::fmt;
 
-/// The result of a step that could be taken. One that could not is an error, and counts as failed.
+/// The result of a step. One that could not run is an error, and counts as failed.
 #[derive(Clone, Debug)]
 pub(crate) enum StepResult {
-    /// It was taken to its end; so many of its tests passed and failed.
+    /// It ran to its end, with these numbers of tests.
     Done(Counts),
-    /// Something that it needs cannot be had here, in words.
+    /// A tool that it needs is not available here: the reason.
     Skipped(String),
 }
 

@@ -1,4 +1,4 @@
-//! The stack from outside: the tests of `tests/tests`, against one that was brought up for them.
+//! The tests of `tests/tests`, against a stack that is started for them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,13 +9,13 @@ use anyhow::Context;
 use super::Shared;
 use super::cargo;
 use super::step::StepResult;
-use tools::binaries;
 use crate::home::Home;
-use progress::Progress;
 use crate::settings::Settings;
 use crate::stack::Stack;
+use progress::Progress;
+use tools::binaries;
 
-/// Runs all of them but those of other steps.
+/// Runs all test files but those of other steps.
 pub(super) async fn test(shared: &mut Shared) -> anyhow::Result<StepResult> {
     let elsewhere = ["browser", "edge", "machine"];
     let wanted = |name: &str| !elsewhere.iter().any(|step| name.starts_with(step));
@@ -33,7 +33,7 @@ pub(super) async fn run(
         .collect();
     if names.is_empty() {
         return Ok(StepResult::Skipped(
-            "tests/tests holds no such test yet".to_owned(),
+            "tests/tests has no such test".to_owned(),
         ));
     }
     let has_upgrade = names.iter().any(|name| name == "upgrade");
@@ -52,13 +52,13 @@ pub(super) async fn run(
     cargo::test(&shared.root, &cargo::only(&names), &variables).await
 }
 
-/// The stack that the tests look at, started when the first of them needs it.
+/// The stack under test, started when the first test needs it.
 async fn bring_up(shared: &mut Shared, binaries: &Path) -> anyhow::Result<Home> {
     if let Some(stack) = &shared.stack {
         return Ok(stack.home().clone());
     }
     let folder = shared.root.join("target/stack-test");
-    let mut settings = Settings::apart(&folder)?;
+    let mut settings = Settings::isolated(&folder)?;
     settings.options.patients = true;
     crate::up::stop_if_running(&Home::at(&folder)?).await?;
     let _ = fs::remove_dir_all(&folder);

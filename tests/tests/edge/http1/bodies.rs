@@ -1,31 +1,31 @@
-//! Bodies as large as a route takes, and larger; and those that break off, or break a rule, after a
-//! part of them had to be handed on.
+//! Bodies up to the limit of a route, and above it; and bodies that end early or become malformed
+//! after a part of them was forwarded.
 
 use super::case::Case;
 use super::case::Expect;
-use super::case::Sees;
-use super::case::cut;
+use super::case::ExpectedMessage;
 use super::case::declined;
+use super::case::expected_form;
 use super::case::form;
+use super::case::incomplete;
 use super::case::passed;
-use super::case::sees_form;
 
-/// What a form may hold.
-const SMALL: usize = 64 << 10;
+/// The limit of a form, in bytes.
+const FORM_LIMIT: usize = 64 << 10;
 
-/// What a bundle may hold.
-const BULK: usize = 8 << 20;
+/// The limit of a Bundle, in bytes.
+const BUNDLE_LIMIT: usize = 8 << 20;
 
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = small();
-    cases.extend(bulk());
+    let mut cases = forms();
+    cases.extend(bundles());
     cases.extend(broken());
     cases
 }
 
-/// A body of so many bytes.
+/// A body of this length.
 fn body(length: usize) -> String {
     "a".repeat(length)
 }
@@ -41,30 +41,30 @@ fn length(length: usize) -> String {
     format!("Content-Length: {length}\r\n")
 }
 
-/// A form is small.
-fn small() -> Vec<Case> {
+/// Forms around their limit.
+fn forms() -> Vec<Case> {
     vec![
         passed(
             "a form as large as may be",
-            form(&length(SMALL), &body(SMALL)),
-            sees_form(&body(SMALL)),
+            form(&length(FORM_LIMIT), &body(FORM_LIMIT)),
+            expected_form(&body(FORM_LIMIT)),
         ),
         passed(
             "a form as large as may be, in chunks",
-            form(CHUNKED, &chunks(SMALL)),
-            sees_form(&body(SMALL)),
+            form(CHUNKED, &chunks(FORM_LIMIT)),
+            expected_form(&body(FORM_LIMIT)),
         ),
         declined(
             "a form that is a byte too large",
-            form(&length(SMALL + 1), &body(SMALL + 1)),
+            form(&length(FORM_LIMIT + 1), &body(FORM_LIMIT + 1)),
         ),
         declined(
             "a form that is a byte too large, in chunks",
-            form(CHUNKED, &chunks(SMALL + 1)),
+            form(CHUNKED, &chunks(FORM_LIMIT + 1)),
         ),
         declined(
-            "a form that says to be as large as a bundle",
-            form(&length(BULK), ""),
+            "a form with the announced length of a bundle",
+            form(&length(BUNDLE_LIMIT), ""),
         ),
     ]
 }
@@ -79,42 +79,42 @@ fn bundle(fields: &str, rest: &str) -> String {
         )
 }
 
-fn sees_bundle(length: usize) -> Sees {
-    let mut sees = sees_form(&body(length));
-    sees.line = "POST /fhir HTTP/1.1".to_owned();
-    sees.fields = vec![(
+fn expected_bundle(length: usize) -> ExpectedMessage {
+    let mut wanted = expected_form(&body(length));
+    wanted.line = "POST /fhir HTTP/1.1".to_owned();
+    wanted.fields = vec![(
         "content-type".to_owned(),
         "application/fhir+json".to_owned(),
     )];
-    sees
+    wanted
 }
 
-/// A bundle is many resources.
-fn bulk() -> Vec<Case> {
+/// Bundles around their limit.
+fn bundles() -> Vec<Case> {
     vec![
         passed(
             "a bundle as large as may be",
-            bundle(&length(BULK), &body(BULK)),
-            sees_bundle(BULK),
+            bundle(&length(BUNDLE_LIMIT), &body(BUNDLE_LIMIT)),
+            expected_bundle(BUNDLE_LIMIT),
         ),
         passed(
             "a bundle as large as may be, in chunks",
-            bundle(CHUNKED, &chunks(BULK)),
-            sees_bundle(BULK),
+            bundle(CHUNKED, &chunks(BUNDLE_LIMIT)),
+            expected_bundle(BUNDLE_LIMIT),
         ),
         declined(
             "a bundle that is a byte too large",
-            bundle(&length(BULK + 1), &body(BULK + 1)),
+            bundle(&length(BUNDLE_LIMIT + 1), &body(BUNDLE_LIMIT + 1)),
         ),
         Case::new(
             "a bundle that is a byte too large, in chunks",
-            bundle(CHUNKED, &chunks(BULK + 1)),
+            bundle(CHUNKED, &chunks(BUNDLE_LIMIT + 1)),
             Expect::Broken,
         ),
     ]
 }
 
-/// What is found out when the beginning is with the app already: the app never sees an end.
+/// Errors after the beginning was forwarded: the app never sees the end of the body.
 fn broken() -> Vec<Case> {
     let begun = chunks(400_000);
     let begun = begun.trim_end_matches("0\r\n\r\n");
@@ -131,8 +131,11 @@ fn broken() -> Vec<Case> {
             Case::new(format!("{name} late in a body"), text, Expect::Broken)
         })
         .collect();
-    cases.push(cut("an end late in a chunked body", bundle(CHUNKED, begun)));
-    cases.push(cut(
+    cases.push(incomplete(
+        "an end late in a chunked body",
+        bundle(CHUNKED, begun),
+    ));
+    cases.push(incomplete(
         "an end late in a body",
         bundle(&length(500_000), &body(400_000)),
     ));

@@ -1,36 +1,36 @@
-//! A case of the probe: bytes, and what has to come of them.
+//! A case: the bytes of a client, and the expected outcome on both sides of web.
 
-/// The request line that most cases use.
+/// The request line of most cases.
 pub(super) const PAGE: &str = "GET /patients?page=2 HTTP/1.1";
 
-/// The line of the form that most cases with a body use.
+/// The request line of most cases with a body.
 pub(super) const FORM: &str = "POST /fhir/Patient/_search HTTP/1.1";
 
-/// A request that must never be seen behind the edge, though by itself it would pass.
+/// A valid request that must not reach the app as part of another one.
 pub(super) const SMUGGLED: &str = "GET /audit HTTP/1.1\r\nHost: clinic.example\r\n\r\n";
 
-/// What has to come of a case.
+/// The expected outcome of a case.
 pub(crate) enum Expect {
-    /// It is malformed: a 4xx (or the 501 and 505 of RFC 9110) and the end of the connection, and
-    /// nothing of it reaches the origin.
+    /// Malformed: the response is 4xx (or 501 or 505 of RFC 9110), the connection ends, and the
+    /// origin receives nothing.
     Refused,
-    /// It is well-formed and not served: a 4xx, and nothing of it reaches the origin. If the
-    /// connection goes on, it does so with the next request.
+    /// Well-formed and not served: the response is 4xx, and the origin receives nothing. If the
+    /// connection continues, then with the next request.
     Declined,
-    /// It ends in the midst: no success is answered, and nothing whole reaches the origin.
-    Cut,
-    /// It turns out to be wrong after it had to be handed on: as refused, but that the origin sees
-    /// the beginning of a request that never ends.
+    /// Incomplete: there is no successful response, and the origin receives no complete request.
+    Incomplete,
+    /// Malformed after a part was forwarded: as [`Expect::Refused`], except that the origin
+    /// receives the beginning of a request.
     Broken,
-    /// The origin sees exactly these messages, and each is answered.
-    Passed(Vec<Sees>),
-    /// The origin sees exactly these, and what follows them is refused.
-    PassedThenRefused(Vec<Sees>),
+    /// The origin receives exactly these messages, and each gets a response.
+    Passed(Vec<ExpectedMessage>),
+    /// The origin receives exactly these messages, and the bytes after them are refused.
+    PassedThenRefused(Vec<ExpectedMessage>),
 }
 
-/// A message as the origin has to see it, besides what the edge says of its own.
+/// A message as the origin has to receive it, without the edge's own fields.
 #[derive(Clone, Debug)]
-pub(crate) struct Sees {
+pub(crate) struct ExpectedMessage {
     pub(crate) line: String,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -41,7 +41,7 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) expect: Expect,
-    /// Whether the client asks for the end of the connection itself.
+    /// Whether the client requests the end of the connection.
     pub(crate) closes: bool,
 }
 
@@ -55,7 +55,7 @@ impl Case {
         }
     }
 
-    /// The same case, whose client asks for the end of the connection.
+    /// The same case with a client that requests the end of the connection.
     pub(super) fn closing(mut self) -> Self {
         self.closes = true;
         self
@@ -70,44 +70,48 @@ pub(super) fn declined(name: impl Into<String>, text: impl AsRef<str>) -> Case {
     Case::new(name, text, Expect::Declined)
 }
 
-pub(super) fn cut(name: impl Into<String>, text: impl AsRef<str>) -> Case {
-    Case::new(name, text, Expect::Cut)
+pub(super) fn incomplete(name: impl Into<String>, text: impl AsRef<str>) -> Case {
+    Case::new(name, text, Expect::Incomplete)
 }
 
-pub(super) fn passed(name: impl Into<String>, text: impl AsRef<str>, sees: Sees) -> Case {
-    Case::new(name, text, Expect::Passed(vec![sees]))
+pub(super) fn passed(
+    name: impl Into<String>,
+    text: impl AsRef<str>,
+    wanted: ExpectedMessage,
+) -> Case {
+    Case::new(name, text, Expect::Passed(vec![wanted]))
 }
 
-/// Text whose characters are bytes: `\u{80}` is the byte 80.
+/// The bytes of a text whose characters stand for bytes: `\u{80}` is the byte 0x80.
 pub(super) fn bytes(text: &str) -> Vec<u8> {
     let byte = |letter| u8::try_from(u32::from(letter)).unwrap();
     text.chars().map(byte).collect()
 }
 
-/// A page's request with fields, each with its line's end, between `Host` and the empty line.
+/// The request of a page with these additional field lines.
 pub(super) fn page(fields: &str) -> String {
     format!("{PAGE}\r\nHost: clinic.example\r\n{fields}\r\n")
 }
 
-/// A form's request with fields and whatever follows them.
+/// The request of a form with these additional field lines, and the bytes after the head.
 pub(super) fn form(fields: &str, rest: &str) -> String {
     let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
     format!("{FORM}\r\nHost: clinic.example\r\n{kind}{fields}\r\n{rest}")
 }
 
-/// What the origin sees of [`page`].
-pub(crate) fn sees_page() -> Sees {
-    Sees {
+/// What the origin receives of [`page`].
+pub(crate) fn expected_page() -> ExpectedMessage {
+    ExpectedMessage {
         line: PAGE.to_owned(),
         fields: Vec::new(),
         body: Vec::new(),
     }
 }
 
-/// What the origin sees of [`form`].
-pub(super) fn sees_form(body: &str) -> Sees {
+/// What the origin receives of [`form`].
+pub(super) fn expected_form(body: &str) -> ExpectedMessage {
     let kind = ("content-type", "application/x-www-form-urlencoded");
-    Sees {
+    ExpectedMessage {
         line: FORM.to_owned(),
         fields: Vec::new(),
         body: bytes(body),
@@ -115,8 +119,8 @@ pub(super) fn sees_form(body: &str) -> Sees {
     .with(kind.0, kind.1)
 }
 
-impl Sees {
-    /// The same with a field more.
+impl ExpectedMessage {
+    /// The same with an additional field.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));
         self

@@ -1,27 +1,27 @@
-//! Chunked bodies: sizes, extensions, line ends, trailers.
+//! Chunked bodies: sizes, extensions, line ends and trailers.
 
 use super::case::Case;
 use super::case::Expect;
 use super::case::SMUGGLED;
-use super::case::cut;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
+use super::case::incomplete;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = sizes();
     cases.extend(ends());
-    cases.extend(whole());
+    cases.extend(well_formed());
     cases.extend(trailers());
     cases
 }
 
-/// Sizes that are none, or that wrap around somewhere.
+/// Sizes that are invalid, or that overflow in some parsers.
 fn sizes() -> Vec<Case> {
     let sizes = [
         "",
@@ -54,7 +54,7 @@ fn sizes() -> Vec<Case> {
     sizes.iter().map(case).collect()
 }
 
-/// Ends of lines, of chunks and of bodies that are not there or not the right ones.
+/// Missing or wrong ends of lines, chunks and bodies.
 fn ends() -> Vec<Case> {
     let bodies = [
         ("a bare LF after the size", "3\na=b\r\n0\r\n\r\n"),
@@ -96,7 +96,7 @@ fn ends() -> Vec<Case> {
         ("an end in the midst of a size", "3"),
         ("no chunk at all", ""),
     ] {
-        cases.push(cut(
+        cases.push(incomplete(
             format!("a chunked body with {name}"),
             form(CHUNKED, body),
         ));
@@ -104,8 +104,8 @@ fn ends() -> Vec<Case> {
     cases
 }
 
-/// Bodies that are well-formed, and come out in one way whatever they looked like.
-fn whole() -> Vec<Case> {
+/// Well-formed bodies, all of which are forwarded in one form.
+fn well_formed() -> Vec<Case> {
     let bodies = [
         ("in one chunk", "3\r\na=b\r\n0\r\n\r\n", "a=b"),
         (
@@ -140,31 +140,31 @@ fn whole() -> Vec<Case> {
     ];
     let mut cases: Vec<Case> = bodies
         .iter()
-        .map(|(name, body, sees)| {
+        .map(|(name, body, wanted)| {
             passed(
                 format!("a body {name}"),
                 form(CHUNKED, body),
-                sees_form(sees),
+                expected_form(wanted),
             )
         })
         .collect();
     let many = "1\r\na\r\n".repeat(300) + "0\r\n\r\n";
-    let sees = sees_form(&"a".repeat(300));
-    cases.push(passed("a body in 300 chunks", form(CHUNKED, &many), sees));
+    let wanted = expected_form(&"a".repeat(300));
+    cases.push(passed("a body in 300 chunks", form(CHUNKED, &many), wanted));
     cases.push(Case::new(
         "a chunked body and a page behind it",
         form(CHUNKED, "3\r\na=b\r\n0\r\n\r\n") + &page(""),
-        Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+        Expect::Passed(vec![expected_form("a=b"), expected_page()]),
     ));
     cases.push(Case::new(
         "a chunked body and something behind it",
         form(CHUNKED, "3\r\na=b\r\n0\r\n\r\n") + "X\r\n\r\n",
-        Expect::PassedThenRefused(vec![sees_form("a=b")]),
+        Expect::PassedThenRefused(vec![expected_form("a=b")]),
     ));
     cases
 }
 
-/// Trailers: dropped where they are well-formed.
+/// Trailers: dropped if they are well-formed.
 fn trailers() -> Vec<Case> {
     let dropped = [
         "X-Checksum: 1\r\n",
@@ -182,7 +182,7 @@ fn trailers() -> Vec<Case> {
             passed(
                 format!("the trailer {trailer:?}"),
                 form(CHUNKED, &body),
-                sees_form("a=b"),
+                expected_form("a=b"),
             )
         })
         .collect();

@@ -1,28 +1,28 @@
-//! Header fields that are between two neighbours, that may come once, or that ask for something.
+//! Header fields: hop-by-hop fields, singleton fields, expectations, types, grammar and conditions.
 
 use super::case::Case;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = hops();
+    let mut cases = hop_by_hop();
     cases.extend(upgrades());
     cases.extend(expectations());
-    cases.extend(once());
+    cases.extend(singletons());
     cases.extend(types());
     cases.extend(grammar());
     cases.extend(conditions());
     cases
 }
 
-/// What is for us alone, or listed so, goes no further.
-fn hops() -> Vec<Case> {
+/// Hop-by-hop fields, and fields listed in `Connection`, are not forwarded.
+fn hop_by_hop() -> Vec<Case> {
     let fields = [
         ("Keep-Alive", "Keep-Alive: timeout=600\r\n"),
         ("Proxy-Connection", "Proxy-Connection: keep-alive\r\n"),
@@ -52,7 +52,7 @@ fn hops() -> Vec<Case> {
             "Connection: Cookie\r\nCookie: __Host-session=abc\r\n",
         ),
         (
-            "listed fields of ours",
+            "listed fields of the edge",
             "Connection: host, x-forwarded-for, x-request-id, traceparent\r\n",
         ),
         ("Max-Forwards", "Max-Forwards: 0\r\n"),
@@ -66,18 +66,18 @@ fn hops() -> Vec<Case> {
         cases.push(passed(
             format!("{name}, dropped"),
             page(fields),
-            sees_page(),
+            expected_page(),
         ));
     }
     cases.push(passed(
-        "a listed length, which is not for others to list",
+        "a listed length, which a client must not list",
         form("Connection: content-length\r\nContent-Length: 3\r\n", "a=b"),
-        sees_form("a=b"),
+        expected_form("a=b"),
     ));
     cases.push(passed(
         "fields that pass",
         page("Authorization: Bearer abc\r\nAccept: text/html\r\nCookie: __Host-session=abc\r\n"),
-        sees_page()
+        expected_page()
             .with("authorization", "Bearer abc")
             .with("accept", "text/html")
             .with("cookie", "__Host-session=abc"),
@@ -85,7 +85,8 @@ fn hops() -> Vec<Case> {
     cases
 }
 
-/// Another protocol is never spoken. What follows may be meant as one, so the connection ends.
+/// Web never switches protocols. The bytes after an upgrade may belong to another protocol, so the
+/// connection ends.
 fn upgrades() -> Vec<Case> {
     let fields = [
         (
@@ -109,13 +110,13 @@ fn upgrades() -> Vec<Case> {
         .collect()
 }
 
-/// `Expect`: 100-continue, and nothing else.
+/// `Expect`: 100-continue is the only supported value.
 fn expectations() -> Vec<Case> {
     let mut cases = Vec::new();
     for value in ["100-continue", "100-Continue", "100-CONTINUE"] {
         let fields = format!("Expect: {value}\r\nContent-Length: 3\r\n");
         let name = format!("the expectation {value}");
-        cases.push(passed(name, form(&fields, "a=b"), sees_form("a=b")));
+        cases.push(passed(name, form(&fields, "a=b"), expected_form("a=b")));
     }
     cases.push(passed(
         "an expectation with a chunked body",
@@ -123,12 +124,12 @@ fn expectations() -> Vec<Case> {
             "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
             "3\r\na=b\r\n0\r\n\r\n",
         ),
-        sees_form("a=b"),
+        expected_form("a=b"),
     ));
     cases.push(passed(
         "an expectation without a body",
         page("Expect: 100-continue\r\n"),
-        sees_page(),
+        expected_page(),
     ));
     for value in [
         "101-continue",
@@ -153,8 +154,8 @@ fn expectations() -> Vec<Case> {
     cases
 }
 
-/// Fields that mean something else when they come twice.
-fn once() -> Vec<Case> {
+/// Singleton fields that occur twice.
+fn singletons() -> Vec<Case> {
     let fields = [
         (
             "Authorization",
@@ -192,14 +193,14 @@ fn once() -> Vec<Case> {
     cases.push(passed(
         "a list in two fields",
         page("Accept: text/html\r\nAccept: text/plain\r\n"),
-        sees_page()
+        expected_page()
             .with("accept", "text/html")
             .with("accept", "text/plain"),
     ));
     cases
 }
 
-/// Bodies of a type that a route does not take.
+/// Media types that a route does not accept.
 fn types() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in [
@@ -221,7 +222,7 @@ fn types() -> Vec<Case> {
     cases
 }
 
-/// Lists, parameters and quoted strings (RFC 9110, 5.6) go on as they came.
+/// Lists, parameters and quoted strings (RFC 9110, 5.6) are forwarded unchanged.
 fn grammar() -> Vec<Case> {
     let fields = [
         (
@@ -242,7 +243,7 @@ fn grammar() -> Vec<Case> {
             passed(
                 format!("{name}: {value}"),
                 text,
-                sees_page().with(name, value),
+                expected_page().with(name, value),
             )
         })
         .collect();
@@ -262,14 +263,14 @@ fn grammar() -> Vec<Case> {
     ] {
         let text =
             form("Content-Length: 3\r\n", "a=b").replace("application/x-www-form-urlencoded", kind);
-        let mut sees = sees_form("a=b");
-        sees.fields = vec![("content-type".to_owned(), kind.to_owned())];
-        cases.push(passed(format!("a form of the type {kind}"), text, sees));
+        let mut wanted = expected_form("a=b");
+        wanted.fields = vec![("content-type".to_owned(), kind.to_owned())];
+        cases.push(passed(format!("a form of the type {kind}"), text, wanted));
     }
     cases
 }
 
-/// Conditions (RFC 9110, 13): those of a cache are dropped where they are malformed.
+/// Conditions (RFC 9110, 13): malformed ones of a cache are dropped.
 fn conditions() -> Vec<Case> {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
     let kept = [
@@ -294,12 +295,12 @@ fn conditions() -> Vec<Case> {
     let with = |(name, value): &(&str, &str)| page(&format!("{name}: {value}\r\n"));
     let mut cases = Vec::new();
     for one in &kept {
-        let sees = sees_page().with(one.0, one.1);
-        cases.push(passed(format!("{}: {}", one.0, one.1), with(one), sees));
+        let wanted = expected_page().with(one.0, one.1);
+        cases.push(passed(format!("{}: {}", one.0, one.1), with(one), wanted));
     }
     for one in &dropped {
         let name = format!("{}: {}, dropped", one.0, one.1);
-        cases.push(passed(name, with(one), sees_page()));
+        cases.push(passed(name, with(one), expected_page()));
     }
     for one in [
         ("if-match", "1"),

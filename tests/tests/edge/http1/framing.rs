@@ -1,12 +1,12 @@
-//! The lines of a head: their ends, their names, their values, their number.
+//! The field lines of a head: their ends, names, values and number.
 
 use super::case::Case;
 use super::case::SMUGGLED;
-use super::case::cut;
+use super::case::expected_page;
+use super::case::incomplete;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = folds();
@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Folded lines and wrong ends.
+/// Folded lines and wrong line ends.
 fn folds() -> Vec<Case> {
     let fields = [
         ("a fold by a space", "Accept: a\r\n b\r\n"),
@@ -60,15 +60,15 @@ fn folds() -> Vec<Case> {
         "a head whose first field is folded",
         format!("GET /patients HTTP/1.1\r\n Host: clinic.example\r\n\r\n{SMUGGLED}"),
     ));
-    cases.push(cut("a head without an end", page("").trim_end()));
-    cases.push(cut(
+    cases.push(incomplete("a head without an end", page("").trim_end()));
+    cases.push(incomplete(
         "a head with half an end",
         page("").trim_end().to_owned() + "\r\n\r",
     ));
     cases
 }
 
-/// Names that are no token.
+/// Names that are not tokens.
 fn names() -> Vec<Case> {
     let fields = [
         ": x",
@@ -115,19 +115,19 @@ fn names() -> Vec<Case> {
         .collect();
     for name in ["x", "X-Y", "x.y", "x!#$%&'*+^`|~", "1"] {
         let text = page(&format!("{name}: 1\r\n"));
-        cases.push(passed(format!("the name {name}"), text, sees_page()));
+        cases.push(passed(format!("the name {name}"), text, expected_page()));
     }
     let long = format!("{}: 1\r\n", "x".repeat(70_000));
     cases.push(refused("a name of 70,000 letters", page(&long)));
     cases
 }
 
-/// Characters that have no place in a value.
+/// Characters that a value must not contain.
 fn values() -> Vec<Case> {
     let mut cases = Vec::new();
     for byte in (0_u8..32).chain([127]) {
         let letter = char::from(byte);
-        // Tabs may stand in values, and line ends are a matter of their own.
+        // Tabs are valid in values, and line ends are covered by other cases.
         if !matches!(letter, '\t' | '\n' | '\r') {
             let text = page(&format!("X: a{letter}b\r\n")) + SMUGGLED;
             cases.push(refused(format!("a value with {letter:?}"), text));
@@ -143,12 +143,16 @@ fn values() -> Vec<Case> {
         ("a colon", "a: b"),
     ] {
         let text = page(&format!("X: {value}\r\n"));
-        cases.push(passed(format!("a value with {name}"), text, sees_page()));
+        cases.push(passed(
+            format!("a value with {name}"),
+            text,
+            expected_page(),
+        ));
     }
     cases
 }
 
-/// More than anybody needs.
+/// Heads around and above their limits.
 fn sizes() -> Vec<Case> {
     let many = |count: usize| -> String {
         let line = |n| format!("X-{n}: 1\r\n");
@@ -156,7 +160,7 @@ fn sizes() -> Vec<Case> {
         lines.concat()
     };
     vec![
-        passed("40 fields", page(&many(40)), sees_page()),
+        passed("40 fields", page(&many(40)), expected_page()),
         refused("500 fields", page(&many(500))),
         refused("10,000 fields", page(&many(10_000))),
         refused("10,000 times one field", page(&"X: 1\r\n".repeat(10_000))),
@@ -164,7 +168,7 @@ fn sizes() -> Vec<Case> {
         passed(
             "a value of 4,000 bytes",
             page(&format!("X: {}\r\n", "x".repeat(4000))),
-            sees_page(),
+            expected_page(),
         ),
         refused(
             "a value of 40,000 bytes",

@@ -1,13 +1,13 @@
-//! Whom a request is for: exactly one host, and ours.
+//! The target host of a request: exactly one, and web's own.
 
 use super::case::Case;
 use super::case::Expect;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_page;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_page;
 
 const HOST: &str = "clinic.example";
 
@@ -23,7 +23,7 @@ fn with(fields: &str) -> String {
     format!("GET /patients?page=2 HTTP/1.1\r\n{fields}\r\n{SMUGGLED}")
 }
 
-/// None, or more than one.
+/// No host, or more than one.
 fn several() -> Vec<Case> {
     let fields = [
         ("no host", "Accept: a\r\n"),
@@ -71,7 +71,7 @@ fn several() -> Vec<Case> {
         .collect()
 }
 
-/// What is no host and port.
+/// Values that are not a host with an optional port.
 fn malformed() -> Vec<Case> {
     let hosts = [
         "user@clinic.example",
@@ -127,7 +127,7 @@ fn malformed() -> Vec<Case> {
         .collect()
 }
 
-/// Hosts that are some, and not ours.
+/// Valid hosts that are not web's own.
 fn others() -> Vec<Case> {
     let hosts = [
         "other.example",
@@ -159,18 +159,18 @@ fn others() -> Vec<Case> {
         })
         .collect();
     let capitals = page("").replace("clinic.example", "CLINIC.Example");
-    cases.push(passed("the host in capitals", capitals, sees_page()));
+    cases.push(passed("the host in capitals", capitals, expected_page()));
     let padded = page("").replace("Host: clinic.example", "HOST:clinic.example  ");
-    cases.push(passed("the host between spaces", padded, sees_page()));
+    cases.push(passed("the host between spaces", padded, expected_page()));
     cases.push(Case::new(
         "another host in the second request",
         page("") + &page("").replace("Host: clinic.example", "Host: a, b"),
-        Expect::PassedThenRefused(vec![sees_page()]),
+        Expect::PassedThenRefused(vec![expected_page()]),
     ));
     cases
 }
 
-/// Targets with a host that is not ours, beside the `Host` that comes with them.
+/// Targets with another host, and the `Host` field beside each.
 const ABSOLUTE: &[(&str, &str, &str)] = &[
     (
         "another host twice",
@@ -187,31 +187,31 @@ const ABSOLUTE: &[(&str, &str, &str)] = &[
     ("a target in it", "/https://other.example/", HOST),
 ];
 
-/// The host in the target, as proxies are spoken to.
+/// Targets in absolute form, as they are sent to proxies.
 fn absolute() -> Vec<Case> {
     let to = |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    let (ours, capitals) = (
+    let (own, capitals) = (
         "https://clinic.example/patients?page=2",
         "https://CLINIC.example/patients?page=2",
     );
     let mut cases = vec![
-        passed("a target with our host", to(ours, HOST), sees_page()),
+        passed("a target with the own host", to(own, HOST), expected_page()),
         passed(
-            "a target with our host in capitals",
+            "a target with the own host in capitals",
             to(capitals, HOST),
-            sees_page(),
+            expected_page(),
         ),
         refused(
-            "a target with our host, and another host",
-            to(ours, "other.example"),
+            "a target with the own host, and another host",
+            to(own, "other.example"),
         ),
         refused(
-            "a target with another host, and ours",
+            "a target with another host, and the own host",
             to("https://other.example/patients", HOST),
         ),
         refused(
-            "a target with our host, and none",
-            format!("GET {ours} HTTP/1.1\r\n\r\n{SMUGGLED}"),
+            "a target with the own host, and none",
+            format!("GET {own} HTTP/1.1\r\n\r\n{SMUGGLED}"),
         ),
     ];
     for (name, target, host) in ABSOLUTE {

@@ -1,16 +1,16 @@
-//! `Content-Length` in all its spellings.
+//! `Content-Length` in all variants.
 
 use super::case::Case;
 use super::case::Expect;
 use super::case::SMUGGLED;
-use super::case::cut;
 use super::case::declined;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
+use super::case::incomplete;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = values();
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Values that are no number, or not one that everybody reads alike.
+/// Values that are not numbers, or that parsers read differently.
 fn values() -> Vec<Case> {
     let values = [
         "",
@@ -69,7 +69,7 @@ fn values() -> Vec<Case> {
     cases
 }
 
-/// The field more than once, or in a spelling of its own.
+/// The field more than once, or in an unusual form.
 fn fields() -> Vec<Case> {
     let fields = [
         (
@@ -111,53 +111,53 @@ fn fields() -> Vec<Case> {
         .collect()
 }
 
-/// Bodies that are as long as they say, and others.
+/// Bodies with the announced length and with other lengths.
 fn bodies() -> Vec<Case> {
     vec![
         passed(
             "a length",
             form("Content-Length: 3\r\n", "a=b"),
-            sees_form("a=b"),
+            expected_form("a=b"),
         ),
         passed(
             "a length in small letters",
             form("content-length:3\r\n", "a=b"),
-            sees_form("a=b"),
+            expected_form("a=b"),
         ),
         passed(
             "a length in capitals",
             form("CONTENT-LENGTH: 3 \r\n", "a=b"),
-            sees_form("a=b"),
+            expected_form("a=b"),
         ),
         passed(
             "a body that holds an empty line",
             form("Content-Length: 11\r\n", "a=b\r\n\r\nc=d\n"),
-            sees_form("a=b\r\n\r\nc=d\n"),
+            expected_form("a=b\r\n\r\nc=d\n"),
         ),
         passed(
             "a body of all kinds of bytes",
             form("Content-Length: 5\r\n", "\0\r\n\u{ff}\u{80}"),
-            sees_form("\0\r\n\u{ff}\u{80}"),
+            expected_form("\0\r\n\u{ff}\u{80}"),
         ),
         Case::new(
             "a body and a page behind it",
             form("Content-Length: 3\r\n", "a=b") + &page(""),
-            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+            Expect::Passed(vec![expected_form("a=b"), expected_page()]),
         ),
         Case::new(
-            "a body longer than it says",
+            "a body longer than announced",
             form("Content-Length: 3\r\n", "a=b&c=d\r\n\r\n"),
-            Expect::PassedThenRefused(vec![sees_form("a=b")]),
+            Expect::PassedThenRefused(vec![expected_form("a=b")]),
         ),
-        cut(
-            "a body shorter than it says",
+        incomplete(
+            "a body shorter than announced",
             form("Content-Length: 30\r\n", "a=b"),
         ),
-        cut(
+        incomplete(
             "a body that swallows the next request",
             form("Content-Length: 100\r\n", "a=b") + SMUGGLED,
         ),
-        cut(
+        incomplete(
             "a body that never begins",
             form("Content-Length: 3\r\n", ""),
         ),

@@ -1,4 +1,4 @@
-//! Request lines: versions, spaces, methods, and what is no HTTP/1.1 at all.
+//! Request lines: versions, spaces, methods, and bytes that are not HTTP/1.1.
 
 use super::case::Case;
 use super::case::Expect;
@@ -6,12 +6,12 @@ use super::case::FORM;
 use super::case::PAGE;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 const HOST: &str = "Host: clinic.example\r\n\r\n";
 
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = malformed();
     cases.extend(other_protocols());
     cases.extend(methods());
-    cases.extend(around());
+    cases.extend(pipelining());
     cases.extend(empty_lines());
     cases
 }
@@ -84,7 +84,7 @@ const MALFORMED: &[(&str, &str)] = &[
     ("a method that is empty", " /patients?page=2 HTTP/1.1\r\n"),
 ];
 
-/// Versions that are not ours, and what only looks like one.
+/// Versions other than 1.1, and texts that only resemble it.
 const VERSIONS: &[&str] = &[
     "HTTP/0.9",
     "HTTP/1.0",
@@ -115,7 +115,7 @@ const VERSIONS: &[&str] = &[
     "HTTP/1.1;x",
 ];
 
-/// Lines that are not `method SP target SP version CRLF`.
+/// Malformed request lines and versions.
 fn malformed() -> Vec<Case> {
     let mut cases: Vec<Case> = MALFORMED
         .iter()
@@ -133,7 +133,7 @@ fn malformed() -> Vec<Case> {
     cases
 }
 
-/// Whatever else may knock.
+/// Other protocols on the port of HTTPS.
 fn other_protocols() -> Vec<Case> {
     let first = [
         ("HTTP/0.9", "GET /patients\r\n\r\n"),
@@ -147,7 +147,7 @@ fn other_protocols() -> Vec<Case> {
         ),
         ("SSH", "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
         ("SMTP", "EHLO clinic.example\r\n\r\n"),
-        ("an answer", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("a response", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
         (
             "PROXY protocol 1",
             "PROXY TCP4 6.6.6.6 7.7.7.7 1 2\r\nGET / HTTP/1.1\r\n\r\n",
@@ -166,7 +166,7 @@ fn other_protocols() -> Vec<Case> {
         .collect()
 }
 
-/// Methods that no route of ours has.
+/// Methods that no route of web has.
 const METHODS: &[&str] = &[
     "get",
     "Get",
@@ -192,7 +192,7 @@ const METHODS: &[&str] = &[
     "PRI",
 ];
 
-/// Methods that are known, and all others.
+/// Known and unknown methods.
 fn methods() -> Vec<Case> {
     let mut cases = Vec::new();
     for method in METHODS {
@@ -201,7 +201,7 @@ fn methods() -> Vec<Case> {
     }
     let long = format!("{} /patients HTTP/1.1\r\n{HOST}", "A".repeat(20_000));
     cases.push(refused("a method of 20,000 letters", long));
-    // What follows is meant for whoever the tunnel would lead to.
+    // After CONNECT the bytes would be meant for the tunnel's destination.
     for target in [
         "clinic.example:443",
         "169.254.169.254:80",
@@ -226,20 +226,20 @@ fn methods() -> Vec<Case> {
         "a POST of a page",
         PAGE.replace("GET", "POST") + "\r\n" + HOST,
     ));
-    let mut sees = sees_page();
-    sees.line = PAGE.replacen("GET", "HEAD", 1);
-    let head = passed("a HEAD", page("").replacen("GET", "HEAD", 1), sees);
+    let mut wanted = expected_page();
+    wanted.line = PAGE.replacen("GET", "HEAD", 1);
+    let head = passed("a HEAD", page("").replacen("GET", "HEAD", 1), wanted);
     cases.push(head);
     cases
 }
 
-/// Empty lines around requests (RFC 9112, 2.2): one is skipped, and no more.
+/// Empty lines around requests (RFC 9112, 2.2): exactly one is skipped.
 fn empty_lines() -> Vec<Case> {
     vec![
         passed(
             "an empty line before the request",
             format!("\r\n{}", page("")),
-            sees_page(),
+            expected_page(),
         ),
         refused(
             "two empty lines before the request",
@@ -260,12 +260,12 @@ fn empty_lines() -> Vec<Case> {
         Case::new(
             "an empty line between pages",
             format!("{}\r\n{}", page(""), page("")),
-            Expect::Passed(vec![sees_page(), sees_page()]),
+            Expect::Passed(vec![expected_page(), expected_page()]),
         ),
         Case::new(
             "a form, an empty line and a page",
             format!("{}\r\n{}", form("Content-Length: 3\r\n", "a=b"), page("")),
-            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+            Expect::Passed(vec![expected_form("a=b"), expected_page()]),
         ),
         Case::new(
             "chunks, an empty line and a page",
@@ -274,19 +274,19 @@ fn empty_lines() -> Vec<Case> {
                 form("Transfer-Encoding: chunked\r\n", "3\r\na=b\r\n0\r\n\r\n"),
                 page("")
             ),
-            Expect::Passed(vec![sees_form("a=b"), sees_page()]),
+            Expect::Passed(vec![expected_form("a=b"), expected_page()]),
         ),
         Case::new(
             "two empty lines between pages",
             format!("{}\r\n\r\n{}", page(""), page("")),
-            Expect::PassedThenRefused(vec![sees_page()]),
+            Expect::PassedThenRefused(vec![expected_page()]),
         ),
     ]
 }
 
-/// What stands before a request line, and requests one behind the other.
-fn around() -> Vec<Case> {
-    let pages = |count| Expect::Passed(vec![sees_page(); count]);
+/// Bytes before a request line, and pipelined requests.
+fn pipelining() -> Vec<Case> {
+    let pages = |count| Expect::Passed(vec![expected_page(); count]);
     vec![
         refused("a bare LF before the request", format!("\n{}", page(""))),
         refused("a bare CR before the request", format!("\r{}", page(""))),
@@ -308,12 +308,12 @@ fn around() -> Vec<Case> {
         Case::new(
             "a page and something behind it",
             page("") + "X\r\n\r\n",
-            Expect::PassedThenRefused(vec![sees_page()]),
+            Expect::PassedThenRefused(vec![expected_page()]),
         ),
         Case::new(
             "a page and one without a host behind it",
             page("") + "GET /patients HTTP/1.1\r\n\r\n",
-            Expect::PassedThenRefused(vec![sees_page()]),
+            Expect::PassedThenRefused(vec![expected_page()]),
         ),
         refused(
             "half a page and a page",

@@ -1,7 +1,7 @@
-//! Paths and queries: one form, known routes, nothing that is read in two ways.
+//! Paths and queries: one form, known routes, no ambiguity.
 
 use super::case::Case;
-use super::case::Sees;
+use super::case::ExpectedMessage;
 use super::case::declined;
 use super::case::passed;
 use super::case::refused;
@@ -10,9 +10,9 @@ const PATIENT: &str = "/fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = malformed();
-    cases.extend(tricks());
+    cases.extend(ambiguous());
     cases.extend(queries());
-    cases.extend(good());
+    cases.extend(valid());
     cases
 }
 
@@ -20,7 +20,7 @@ fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: clinic.example\r\n\r\n")
 }
 
-/// Bytes that no target may hold (RFC 3986).
+/// Targets with bytes that RFC 3986 does not allow.
 fn malformed() -> Vec<Case> {
     let targets = [
         "patients",
@@ -55,8 +55,8 @@ fn malformed() -> Vec<Case> {
         .collect()
 }
 
-/// Targets that are well-formed, and that somebody reads as another one.
-const TRICKS: &[&str] = &[
+/// Well-formed targets that some server reads as another one.
+const AMBIGUOUS: &[&str] = &[
     "*",
     "//",
     "///patients",
@@ -127,10 +127,10 @@ const TRICKS: &[&str] = &[
     "/patients/ann.archer@mail.example",
 ];
 
-/// Targets that are well-formed, and that somebody reads as another one.
-fn tricks() -> Vec<Case> {
+/// Well-formed targets that some server reads as another one, and long ones.
+fn ambiguous() -> Vec<Case> {
     let case = |target: &&str| declined(format!("the path {target:?}"), get(target));
-    let mut cases: Vec<Case> = TRICKS.iter().map(case).collect();
+    let mut cases: Vec<Case> = AMBIGUOUS.iter().map(case).collect();
     let long = get(&format!("/{}", "a".repeat(6000)));
     cases.push(declined("a path of 6,000 letters", long));
     let deep = get(&"/a".repeat(2000));
@@ -138,7 +138,7 @@ fn tricks() -> Vec<Case> {
     cases
 }
 
-/// Queries: no parameter that may name a person, none that is unknown, none that attacks.
+/// Queries with parameters that may identify a person, with unknown parameters and with attacks.
 fn queries() -> Vec<Case> {
     let targets = [
         "/patients?q=Archer",
@@ -173,8 +173,8 @@ fn queries() -> Vec<Case> {
     cases
 }
 
-/// Every kind of route, as it is meant to be asked for.
-fn good() -> Vec<Case> {
+/// A valid target of every kind of route.
+fn valid() -> Vec<Case> {
     let json = format!("{PATIENT}?_format=application%2Ffhir%2Bjson");
     let targets = [
         "/",
@@ -190,12 +190,12 @@ fn good() -> Vec<Case> {
     targets
         .iter()
         .map(|target| {
-            let sees = Sees {
+            let wanted = ExpectedMessage {
                 line: format!("GET {target} HTTP/1.1"),
                 fields: Vec::new(),
                 body: Vec::new(),
             };
-            passed(format!("the target {target}"), get(target), sees)
+            passed(format!("the target {target}"), get(target), wanted)
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Puts cases to the edge, and judges what came of them on both sides.
+//! Sends the cases to web, and judges the outcome on both sides.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use anyhow::Context;
 use anyhow::bail;
 use anyhow::ensure;
 use tests::edge::Edge;
+use tests::edge::EdgeBuilder;
 use tests::edge::Message;
-use tests::edge::Plan;
-use tests::edge::Rest;
-use tests::edge::Seen;
-use tests::edge::Wire;
+use tests::edge::OriginRecord;
+use tests::edge::RawConnection;
+use tests::edge::Remainder;
 use uuid::Uuid;
 
 use super::case::Case;
 use super::case::Expect;
-use super::case::Sees;
+use super::case::ExpectedMessage;
 
-/// How long the end of a connection may take.
-pub(super) const END: Duration = Duration::from_secs(5);
+/// The longest that the end of a connection may take.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An edge with one origin, and what it was asked so far.
+/// An edge with one origin, and a counter of its requests.
 pub(crate) struct Probe {
     pub(crate) edge: Edge,
     turn: usize,
@@ -28,89 +28,98 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let edge = Plan::of(1).start().await?;
+        let edge = EdgeBuilder::with_origins(1).start().await?;
         edge.ready().await?;
         Ok(Self { edge, turn: 1000 })
     }
 
-    /// Whether all is as it has to be; says what is not.
+    /// Compares the outcome of a case with the expected one.
     pub(crate) async fn judge(&mut self, case: &Case) -> anyhow::Result<()> {
-        let answered = self.ask(case).await;
+        let client_side = self.send_case(case).await;
         let healthy = self.healthy().await;
         let seen = self.seen(&case.expect).await?;
-        answered?;
+        client_side?;
         healthy.context("a healthy request afterwards")?;
         compare(&case.expect, &seen)
     }
 
-    /// The client's side.
-    async fn ask(&mut self, case: &Case) -> anyhow::Result<()> {
-        let mut wire = self.edge.connect().await?;
-        // The edge may close before it has read all of it.
-        let _ = wire.send(&case.bytes).await;
+    /// The client's side of a case.
+    async fn send_case(&mut self, case: &Case) -> anyhow::Result<()> {
+        let mut connection = self.edge.connect().await?;
+        // Web may close before it has read everything.
+        let _ = connection.send(&case.bytes).await;
         match &case.expect {
-            Expect::Refused | Expect::Broken => refusal(&wire.rest(END).await, 0),
-            Expect::PassedThenRefused(sees) => refusal(&wire.rest(END).await, sees.len()),
-            Expect::Cut => {
-                let _ = wire.finish().await;
-                let rest = wire.rest(END).await;
+            Expect::Refused | Expect::Broken => {
+                refusal(&connection.read_rest(CLOSE_TIMEOUT).await, 0)
+            }
+            Expect::PassedThenRefused(wanted) => {
+                refusal(&connection.read_rest(CLOSE_TIMEOUT).await, wanted.len())
+            }
+            Expect::Incomplete => {
+                let _ = connection.shutdown().await;
+                let rest = connection.read_rest(CLOSE_TIMEOUT).await;
                 ensure!(rest.closed, "the connection is still open");
                 let statuses = rest.statuses();
                 ensure!(
                     statuses.iter().all(|&status| is_refusal(status)),
-                    "answered {statuses:?}"
+                    "the statuses are {statuses:?}"
                 );
                 Ok(())
             }
-            Expect::Declined => self.declined(wire).await,
-            Expect::Passed(sees) => self.passed(wire, sees, case.closes).await,
+            Expect::Declined => self.declined(connection).await,
+            Expect::Passed(wanted) => self.passed(connection, wanted, case.closes).await,
         }
     }
 
-    /// A refusal, after which both sides agree on where the next request begins, if there is one.
-    async fn declined(&mut self, mut wire: Wire) -> anyhow::Result<()> {
-        let (_, answer) = wire.answer("GET").await?;
-        let status = answer.status.as_u16();
-        ensure!(is_refusal(status), "answered {status}");
+    /// A refusal. Afterwards both sides agree on where the next request begins, if there is one.
+    async fn declined(&mut self, mut connection: RawConnection) -> anyhow::Result<()> {
+        let (_, response) = connection.response("GET").await?;
+        let status = response.status.as_u16();
+        ensure!(is_refusal(status), "the status is {status}");
         let (line, request) = self.next("Connection: close\r\n");
-        let _ = wire.send(request.as_bytes()).await;
-        let rest = wire.rest(END).await;
+        let _ = connection.send(request.as_bytes()).await;
+        let rest = connection.read_rest(CLOSE_TIMEOUT).await;
         ensure!(rest.closed, "the connection is still open");
-        let answers = rest.statuses();
-        let refused = answers.iter().filter(|&&status| is_refusal(status));
-        let others = answers.len() - refused.count();
+        let responses = rest.statuses();
+        let refused = responses.iter().filter(|&&status| is_refusal(status));
+        let others = responses.len() - refused.count();
         ensure!(
             others == 0 || (others == 1 && ends_with_echo(&rest, &line)),
-            "what came then: {answers:?}"
+            "the next responses: {responses:?}"
         );
         Ok(())
     }
 
-    /// An answer to each request, after which both sides agree on where the next one begins.
-    async fn passed(&mut self, mut wire: Wire, sees: &[Sees], closes: bool) -> anyhow::Result<()> {
-        for sees in sees {
-            let method = sees.line.split(' ').next().unwrap_or_default();
-            let (_, answer) = wire.answer(method).await?;
-            ensure!(answer.status == 200, "answered {}", answer.status);
-            let echo = format!("{}\n{}", sees.line, sees.body.len());
+    /// A response to each request. Afterwards both sides agree on where the next request begins.
+    async fn passed(
+        &mut self,
+        mut connection: RawConnection,
+        wanted: &[ExpectedMessage],
+        closes: bool,
+    ) -> anyhow::Result<()> {
+        for wanted in wanted {
+            let method = wanted.line.split(' ').next().unwrap_or_default();
+            let (_, response) = connection.response(method).await?;
+            ensure!(response.status == 200, "the status is {}", response.status);
+            let echo = format!("{}\n{}", wanted.line, wanted.body.len());
             ensure!(
-                method == "HEAD" || answer.text() == echo,
-                "the answer of another request: {}",
-                answer.text()
+                method == "HEAD" || response.text() == echo,
+                "the response to another request: {}",
+                response.text()
             );
         }
         if closes {
-            let rest = wire.rest(END).await;
+            let rest = connection.read_rest(CLOSE_TIMEOUT).await;
             let statuses = rest.statuses();
             ensure!(
                 rest.closed && rest.bytes.is_empty(),
-                "went on: {statuses:?}"
+                "the connection continues: {statuses:?}"
             );
             return Ok(());
         }
         let (line, request) = self.next("Connection: close\r\n");
-        wire.send(request.as_bytes()).await?;
-        let rest = wire.rest(END).await;
+        connection.send(request.as_bytes()).await?;
+        let rest = connection.read_rest(CLOSE_TIMEOUT).await;
         ensure!(
             rest.closed && rest.statuses() == [200] && ends_with_echo(&rest, &line),
             "the next request: {:?}",
@@ -119,22 +128,22 @@ impl Probe {
         Ok(())
     }
 
-    /// An ordinary request on a new connection is served.
+    /// Asserts that an ordinary request on a new connection is served.
     pub(crate) async fn healthy(&mut self) -> anyhow::Result<()> {
         let (line, request) = self.next("");
-        let mut wire = self.edge.connect().await?;
-        wire.send(request.as_bytes()).await?;
-        let (_, answer) = wire.answer("GET").await?;
+        let mut connection = self.edge.connect().await?;
+        connection.send(request.as_bytes()).await?;
+        let (_, response) = connection.response("GET").await?;
         ensure!(
-            answer.status == 200 && answer.text() == format!("{line}\n0"),
+            response.status == 200 && response.text() == format!("{line}\n0"),
             "{} {}",
-            answer.status,
-            answer.text()
+            response.status,
+            response.text()
         );
         Ok(())
     }
 
-    /// A request that no other is like.
+    /// A request that differs from all others.
     fn next(&mut self, fields: &str) -> (String, String) {
         self.turn += 1;
         let line = format!("GET /patients?page={} HTTP/1.1", self.turn);
@@ -142,21 +151,21 @@ impl Probe {
         (line, request)
     }
 
-    /// What the origin saw of the case, without the healthy requests.
-    pub(crate) async fn seen(&self, expect: &Expect) -> anyhow::Result<Seen> {
+    /// The record of the origin for this case, without the healthy requests.
+    pub(crate) async fn seen(&self, expect: &Expect) -> anyhow::Result<OriginRecord> {
         let origin = self.edge.origin()?;
-        let mut seen = origin.take();
-        // What was begun has to be given up, and soon.
-        if matches!(expect, Expect::Cut | Expect::Broken) {
+        let mut seen = origin.take_record();
+        // Web has to abort an incomplete request soon.
+        if matches!(expect, Expect::Incomplete | Expect::Broken) {
             for _ in 0..100 {
-                if seen.rest.is_empty() {
+                if seen.incomplete.is_empty() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(30)).await;
-                let more = origin.take();
+                let more = origin.take_record();
                 seen.messages.extend(more.messages);
-                seen.wrong.extend(more.wrong);
-                seen.rest = more.rest;
+                seen.malformed.extend(more.malformed);
+                seen.incomplete = more.incomplete;
             }
         }
         seen.messages.retain(|message| !is_healthy(message));
@@ -169,7 +178,7 @@ fn is_healthy(message: &Message) -> bool {
     page.is_some_and(|rest| rest.len() == "1000 HTTP/1.1".len())
 }
 
-fn ends_with_echo(rest: &Rest, line: &str) -> bool {
+fn ends_with_echo(rest: &Remainder, line: &str) -> bool {
     rest.bytes.ends_with(format!("{line}\n0").as_bytes())
 }
 
@@ -177,45 +186,48 @@ pub(crate) fn is_refusal(status: u16) -> bool {
     (400..500).contains(&status) || matches!(status, 501 | 505)
 }
 
-/// So many answers, then one that refuses, then the end.
-fn refusal(rest: &Rest, before: usize) -> anyhow::Result<()> {
+/// Asserts `before` responses with 200, then a refusal, then the end of the connection.
+fn refusal(rest: &Remainder, before: usize) -> anyhow::Result<()> {
     let statuses = rest.statuses();
-    ensure!(rest.closed, "answered {statuses:?}, and is still open");
+    ensure!(
+        rest.closed,
+        "the statuses are {statuses:?}, and the connection is open"
+    );
     let as_expected = match statuses.split_last() {
         Some((last, first)) => {
             is_refusal(*last) && first.len() == before && first.iter().all(|&status| status == 200)
         }
         None => false,
     };
-    ensure!(as_expected, "answered {statuses:?}");
+    ensure!(as_expected, "the statuses are {statuses:?}");
     Ok(())
 }
 
-/// The origin's side.
-pub(crate) fn compare(expect: &Expect, seen: &Seen) -> anyhow::Result<()> {
+/// The origin's side of a case.
+pub(crate) fn compare(expect: &Expect, seen: &OriginRecord) -> anyhow::Result<()> {
     let nothing = Vec::new();
     let expected = match expect {
         Expect::Passed(these) | Expect::PassedThenRefused(these) => these,
-        Expect::Refused | Expect::Declined | Expect::Cut | Expect::Broken => &nothing,
+        Expect::Refused | Expect::Declined | Expect::Incomplete | Expect::Broken => &nothing,
     };
     ensure!(
-        seen.wrong.is_empty(),
-        "the origin was told {:?}",
-        seen.wrong
+        seen.malformed.is_empty(),
+        "the origin received {:?}",
+        seen.malformed
     );
-    if let Some(rest) = seen.rest.first() {
-        bail!("the origin saw {:?}", String::from_utf8_lossy(rest));
+    if let Some(rest) = seen.incomplete.first() {
+        bail!("the origin received {:?}", String::from_utf8_lossy(rest));
     }
     let lines: Vec<&str> = seen.messages.iter().map(Message::line).collect();
     ensure!(
         expected.len() == seen.messages.len(),
-        "the origin saw {lines:?}"
+        "the origin received {lines:?}"
     );
     for (one, message) in expected.iter().zip(&seen.messages) {
-        ensure!(message.line() == one.line, "the origin saw {lines:?}");
+        ensure!(message.line() == one.line, "the origin received {lines:?}");
         ensure!(
             message.body == one.body,
-            "the origin saw the body {:?}",
+            "the origin received the body {:?}",
             String::from_utf8_lossy(&message.body)
         );
         fields(one, message)?;
@@ -223,20 +235,27 @@ pub(crate) fn compare(expect: &Expect, seen: &Seen) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The client's fields that pass, and the edge's own; nothing else.
-pub(crate) fn fields(sees: &Sees, message: &Message) -> anyhow::Result<()> {
+/// Asserts that the message has the client's forwarded fields and the edge's own fields, and no
+/// others.
+pub(crate) fn fields(wanted: &ExpectedMessage, message: &Message) -> anyhow::Result<()> {
     let (own, mut others): (Vec<_>, Vec<_>) = message
         .fields()
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .partition(|(name, _)| OWN.contains(&name.as_str()));
-    let mut expected = sees.fields.clone();
+        .partition(|(name, _)| EDGE_FIELDS.contains(&name.as_str()));
+    let mut expected = wanted.fields.clone();
     expected.sort();
     others.sort();
-    ensure!(others == expected, "the origin saw the fields {others:?}");
+    ensure!(
+        others == expected,
+        "the origin received the fields {others:?}"
+    );
     for (name, value) in &own {
-        ensure!(is_ours(name, value), "the origin saw {name}: {value}");
+        ensure!(
+            is_own_value(name, value),
+            "the origin received {name}: {value}"
+        );
         let count = own.iter().filter(|(other, _)| other == name).count();
-        ensure!(count == 1, "the origin saw {name} {count} times");
+        ensure!(count == 1, "the origin received {name} {count} times");
     }
     let needed = [
         "host",
@@ -248,14 +267,14 @@ pub(crate) fn fields(sees: &Sees, message: &Message) -> anyhow::Result<()> {
     for name in needed {
         ensure!(
             own.iter().any(|(own, _)| own == name),
-            "the origin saw no {name}"
+            "the origin received no {name}"
         );
     }
     Ok(())
 }
 
-/// The fields that are the edge's own to set.
-const OWN: [&str; 9] = [
+/// The fields that the edge sets itself.
+const EDGE_FIELDS: [&str; 9] = [
     "host",
     "x-forwarded-for",
     "x-forwarded-proto",
@@ -267,7 +286,7 @@ const OWN: [&str; 9] = [
     "transfer-encoding",
 ];
 
-fn is_ours(name: &str, value: &str) -> bool {
+fn is_own_value(name: &str, value: &str) -> bool {
     match name {
         "host" => value == "app.internal",
         "x-forwarded-for" => value == "127.0.0.1",
@@ -276,11 +295,11 @@ fn is_ours(name: &str, value: &str) -> bool {
         "x-request-id" => Uuid::parse_str(value).is_ok(),
         "x-request-timeout-ms" => {
             let left: Result<u32, _> = value.parse();
-            // The time of the response, and that of an upload that the edge streams.
+            // The time of the response, or that of an upload that web streams.
             left.is_ok_and(|left| matches!(left, 1..=100_000 | 600_001..=700_000))
         }
         "traceparent" => value.len() == 55 && value.starts_with("00-"),
-        // The origin has read the body by these.
+        // The origin has read the body by these fields.
         "content-length" | "transfer-encoding" => true,
         _ => false,
     }

@@ -1,26 +1,26 @@
-//! Two framings at once, and all spellings of one that somebody does not take for one. What is behind
-//! them is a second request for whoever reads the other framing.
+//! Two framings at once, and variants of a framing that some parsers do not recognise. The bytes
+//! behind them are a second request for a parser that uses the other framing.
 
 use super::case::Case;
 use super::case::Expect;
 use super::case::SMUGGLED;
 use super::case::declined;
+use super::case::expected_form;
+use super::case::expected_page;
 use super::case::form;
 use super::case::page;
 use super::case::passed;
 use super::case::refused;
-use super::case::sees_form;
-use super::case::sees_page;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = both();
     cases.extend(codings());
-    cases.extend(spellings());
+    cases.extend(variants());
     cases.extend(without_a_body());
     cases
 }
 
-/// `Content-Length` beside `Transfer-Encoding`: RFC 9112, 6.1 lets a server refuse it.
+/// `Content-Length` beside `Transfer-Encoding`: RFC 9112, 6.1 allows a server to refuse it.
 fn both() -> Vec<Case> {
     let length = 5 + SMUGGLED.len();
     let hidden = format!("0\r\n\r\n{SMUGGLED}");
@@ -120,8 +120,8 @@ fn codings() -> Vec<Case> {
         .collect()
 }
 
-/// Spellings of the field that some reader takes for it and another does not.
-const SPELLINGS: &[(&str, &str)] = &[
+/// Variants of the field that some parsers accept and others do not.
+const VARIANTS: &[(&str, &str)] = &[
     (
         "a space before the colon",
         "Transfer-Encoding : chunked\r\n",
@@ -174,10 +174,10 @@ const SPELLINGS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Spellings of the field that some reader takes for it and another does not.
-fn spellings() -> Vec<Case> {
+/// Variants of the field that some parsers accept and others do not, and equivalent ones.
+fn variants() -> Vec<Case> {
     let body = format!("0\r\n\r\n{SMUGGLED}");
-    let mut cases: Vec<Case> = SPELLINGS
+    let mut cases: Vec<Case> = VARIANTS
         .iter()
         .map(|(name, fields)| refused(format!("a coding with {name}"), form(fields, &body)))
         .collect();
@@ -192,13 +192,13 @@ fn spellings() -> Vec<Case> {
         cases.push(passed(
             format!("a coding in {name}"),
             text,
-            sees_form("a=b"),
+            expected_form("a=b"),
         ));
     }
     cases
 }
 
-/// Bodies where there is none.
+/// Bodies of requests that must have none.
 fn without_a_body() -> Vec<Case> {
     let length = SMUGGLED.len();
     let fields = format!("Content-Length: {length}\r\n");
@@ -223,17 +223,17 @@ fn without_a_body() -> Vec<Case> {
         passed(
             "a page with a body of no bytes",
             page("Content-Length: 0\r\n"),
-            sees_page(),
+            expected_page(),
         ),
         passed(
             "a form whose body is a request",
             form(&fields, SMUGGLED),
-            sees_form(SMUGGLED),
+            expected_form(SMUGGLED),
         ),
         Case::new(
             "a form without a length, then a page",
             form("Content-Length: 0\r\n", "") + &page(""),
-            Expect::Passed(vec![sees_form(""), sees_page()]),
+            Expect::Passed(vec![expected_form(""), expected_page()]),
         ),
     ]
 }

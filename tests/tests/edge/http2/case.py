@@ -1,4 +1,4 @@
-"""A row of the tables, and the requests that many rows are made of."""
+"""A row of the tables, and requests that many rows share."""
 
 from typing import Callable, NamedTuple, Optional, Union
 
@@ -29,7 +29,7 @@ def exactly(*messages):
 
 
 def at_most(count):
-    """The origin receives at most so many complete requests; others may begin, and are aborted."""
+    """The origin receives at most this number of complete requests; others may begin, and are aborted."""
     return {"at_most": count}
 
 
@@ -112,6 +112,6 @@ def form(*more):
     return FORM + list(more)
 
 
-def ask(fields, pieces=None, trailers=None):
+def request(fields, pieces=None, trailers=None):
     """Sends a request."""
     return lambda wire: wire.request(fields, pieces=pieces, trailers=trailers)

@@ -4,7 +4,7 @@ from functools import partial
 
 from hyperframe import frame as frames
 
-from case import FORM, GET, NOTHING, PAGE, POST, ask, at_most, exactly, received, table
+from case import FORM, GET, NOTHING, PAGE, POST, request, at_most, exactly, received, table
 from expected import connection, connection_or_closed, no_handshake, no_http2, served, stream
 from wire import (
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PREFACE, PRIORITY, PRIORITY_FLAG, RST_STREAM,
@@ -198,7 +198,7 @@ ROWS = [
      first_bytes(b"GET /audit HTTP/1.1\r\nHost: clinic.example\r\n\r\n", False)),
     ("3.4", "an upgrade where HTTP/2 was negotiated", b"", connection_or_closed("PROTOCOL_ERROR"), at_most(0),
      first_bytes(b"GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n" + PREFACE)),
-    ("3.4", "a request where SETTINGS must be", ask(PAGE), connection_or_closed("PROTOCOL_ERROR"), at_most(0),
+    ("3.4", "a request where SETTINGS must be", request(PAGE), connection_or_closed("PROTOCOL_ERROR"), at_most(0),
      first_bytes(PREFACE, False)),
     ("3.4", "PING where SETTINGS must be", ping_and_a_page, connection_or_closed("PROTOCOL_ERROR"), at_most(0),
      first_bytes(PREFACE, False)),
@@ -257,9 +257,9 @@ ROWS = [
     ("5.4.1", "a request behind a connection error", with_a_connection_error, connection("PROTOCOL_ERROR"), NOTHING),
     ("5.4.1", "a connection error after a response", after_the_response(frame(PING, 0, 1, b"\0" * 8)),
      connection("PROTOCOL_ERROR", last_stream=1), at_most(1)),
-    ("5.4.2", "a malformed request", ask(PAGE + [("connection", "close")]), stream("PROTOCOL_ERROR"), NOTHING),
+    ("5.4.2", "a malformed request", request(PAGE + [("connection", "close")]), stream("PROTOCOL_ERROR"), NOTHING),
     ("5.4.2", "a request beside a stream error", beside_a_malformed_request, served(on=3), GET),
-    ("5.4.2", "RST_STREAM on a closed stream, which is not answered", reset_of_a_closed_stream, served(),
+    ("5.4.2", "RST_STREAM on a closed stream, which gets no RST_STREAM", reset_of_a_closed_stream, served(),
      exactly(received(PAGE), received(PAGE))),
     ("5.5", "an unknown frame within a field block", frame(HEADERS, 0, 1, b"\x82") + frame(0x77, 0, 0, b""),
      connection("PROTOCOL_ERROR")),

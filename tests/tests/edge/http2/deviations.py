@@ -1,10 +1,10 @@
-"""Where the server does not do what a section demands.
+"""Deviations of the server from what a section demands.
 
-A row says what the section demands, and what is seen instead. It fails as soon as the server does what it must:
-then it belongs in the table of its section.
+A row has what the section demands, and what is observed instead. It fails as soon as the server complies: then it
+belongs in the table of its section.
 """
 
-from case import NOTHING, PAGE, POST, Case, ask, exactly, form, page, received
+from case import NOTHING, PAGE, POST, Case, request, exactly, form, page, received
 from connection_cases import OWN_PARENT, WHOLE
 from expected import connection, malformed, served, stream
 from wire import HEADERS, PRIORITY, PRIORITY_FLAG, Wire, frame
@@ -40,9 +40,9 @@ CONNECTIONS = table([
 
 MESSAGES = table([
     # h2 drops pseudo-header fields of trailers: the edge cannot see them.
-    ("8.1", "a pseudo-header field in trailers", ask(form(), [b"a=b"], [(":path", "/audit")]), malformed(), served(),
+    ("8.1", "a pseudo-header field in trailers", request(form(), [b"a=b"], [(":path", "/audit")]), malformed(), served(),
      POST),
-    ("8.1", "a status in trailers", ask(form(), [b"a=b"], [(":status", "200")]), malformed(), served(), POST),
+    ("8.1", "a status in trailers", request(form(), [b"a=b"], [(":status", "200")]), malformed(), served(), POST),
     # The http crate drops the fragment: what is left has one meaning.
-    ("8.3.1", "a fragment", ask(FRAGMENT), malformed(), served(), exactly(received(FRAGMENT))),
+    ("8.3.1", "a fragment", request(FRAGMENT), malformed(), served(), exactly(received(FRAGMENT))),
 ])

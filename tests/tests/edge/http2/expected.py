@@ -136,7 +136,7 @@ def served_or_refused():
 
 
 def bounded(*codes):
-    """The server goes on, or ends the connection: with ENHANCE_YOUR_CALM if the load is excessive (RFC 9113, 10.5)."""
+    """The server continues, or ends the connection: with ENHANCE_YOUR_CALM if the load is excessive (RFC 9113, 10.5)."""
     return Expected(BOUNDED, codes or ("ENHANCE_YOUR_CALM",))
 
 

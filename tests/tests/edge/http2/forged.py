@@ -2,7 +2,7 @@
 
 import pathlib
 
-from case import PAGE, Case, ask
+from case import PAGE, Case, request
 from expected import served_or_refused
 
 ATTEMPTS = pathlib.Path(__file__).parent.parent / "forged.txt"
@@ -13,4 +13,4 @@ def cases():
     for attempt in ATTEMPTS.read_text().splitlines():
         split = [field.split(":", 1) for field in attempt.split(" && ")]
         fields = [(name.lower(), value.strip()) for name, value in split]
-        yield Case(9110, "7.6.1", attempt, ask(PAGE + fields), served_or_refused(), {"forged": True})
+        yield Case(9110, "7.6.1", attempt, request(PAGE + fields), served_or_refused(), {"forged": True})

@@ -2,7 +2,7 @@
 
 from hyperframe import frame as frames
 
-from case import FORM, NOTHING, PAGE, POST, GET, ask, at_most, form, page, table
+from case import FORM, NOTHING, PAGE, POST, GET, request, at_most, form, page, table
 from expected import connection, malformed, served
 from frame_cases import CONNECTION_FIELD, PROMISED, on_an_open_stream
 from wire import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, HOST, PUSH_PROMISE, frame
@@ -68,92 +68,92 @@ def framing():
     yield "8.1", "trailers that do not end the stream", head_within_a_body, malformed(), at_most(0)
     for length in LENGTHS:
         name = f"a body of 3 octets with the length {length!r}"
-        yield "8.1.1", name, ask(form(("content-length", length)), [b"a=b"]), malformed(), at_most(0)
+        yield "8.1.1", name, request(form(("content-length", length)), [b"a=b"]), malformed(), at_most(0)
     yield ("8.1.1", "two lengths and a body",
-           ask(form(("content-length", "3"), ("content-length", "4")), [b"a=b"]), malformed(), at_most(0))
+           request(form(("content-length", "3"), ("content-length", "4")), [b"a=b"]), malformed(), at_most(0))
     yield ("8.1.1", "a length and more in a second frame",
-           ask(form(("content-length", "3")), [b"a=b", b"&c=d"]), malformed(), at_most(0))
+           request(form(("content-length", "3")), [b"a=b", b"&c=d"]), malformed(), at_most(0))
     yield ("8.1.1", "a length and less before trailers",
-           ask(form(("content-length", "4")), [b"a=b"], [("x-a", "1")]), malformed(), at_most(0))
-    yield "8.1.1", "a length without a body", ask(form(("content-length", "3"))), malformed(), NOTHING
-    yield "8.1.1", "a length of a page without a body", ask(page(("content-length", "3"))), malformed(), NOTHING
+           request(form(("content-length", "4")), [b"a=b"], [("x-a", "1")]), malformed(), at_most(0))
+    yield "8.1.1", "a length without a body", request(form(("content-length", "3"))), malformed(), NOTHING
+    yield "8.1.1", "a length of a page without a body", request(page(("content-length", "3"))), malformed(), NOTHING
     head = page(("content-length", "3"), method="HEAD")
-    yield "8.1.1", "a length of a HEAD without a body", ask(head), malformed(), NOTHING
-    yield "8.1.1", "a page's negative length", ask(page(("content-length", "-1"))), malformed(), NOTHING
+    yield "8.1.1", "a length of a HEAD without a body", request(head), malformed(), NOTHING
+    yield "8.1.1", "a page's negative length", request(page(("content-length", "-1"))), malformed(), NOTHING
     yield ("8.1.1", "two lengths",
-           ask(page(("content-length", "0"), ("content-length", "1"))), malformed(), NOTHING)
-    yield "8.1.1", "a length of two numbers", ask(page(("content-length", "0, 0"))), malformed(), NOTHING
+           request(page(("content-length", "0"), ("content-length", "1"))), malformed(), NOTHING)
+    yield "8.1.1", "a length of two numbers", request(page(("content-length", "0, 0"))), malformed(), NOTHING
 
 
 def fields():
     """8.2: names, values and connection-specific fields."""
     for name in NAMES:
-        yield "8.2.1", f"the name {name!r}", ask(page((name, "1"))), malformed(), NOTHING
+        yield "8.2.1", f"the name {name!r}", request(page((name, "1"))), malformed(), NOTHING
     for value in VALUES + PADDED_VALUES:
-        yield "8.2.1", f"the value {value!r}", ask(page(("x-a", value))), malformed(), NOTHING
-        yield "8.2.1", f"the cookie {value!r}", ask(page(("cookie", value))), malformed(), NOTHING
+        yield "8.2.1", f"the value {value!r}", request(page(("x-a", value))), malformed(), NOTHING
+        yield "8.2.1", f"the cookie {value!r}", request(page(("cookie", value))), malformed(), NOTHING
     for value in PADDED_TYPES:
-        yield "8.2.1", f"the type {value!r}", ask(FORM[:4] + [("content-type", value)], [b"a=b"]), malformed(), NOTHING
+        yield "8.2.1", f"the type {value!r}", request(FORM[:4] + [("content-type", value)], [b"a=b"]), malformed(), NOTHING
     for section, name, trailers in TRAILERS:
         if section == "8.2.1":
-            yield section, name, ask(form(), [b"a=b"], trailers), malformed(), at_most(0)
+            yield section, name, request(form(), [b"a=b"], trailers), malformed(), at_most(0)
     for name, value in CONNECTION_SPECIFIC:
-        yield "8.2.2", f"{name}: {value}", ask(page((name, value))), malformed(), NOTHING
+        yield "8.2.2", f"{name}: {value}", request(page((name, value))), malformed(), NOTHING
     for section, name, trailers in TRAILERS:
         if section == "8.2.2":
-            yield section, name, ask(form(), [b"a=b"], trailers), malformed(), at_most(0)
+            yield section, name, request(form(), [b"a=b"], trailers), malformed(), at_most(0)
     yield "8.2.2", "a connection in CONTINUATION", connection_field_in_two_frames, malformed(), NOTHING
-    yield "8.2.2", "te: trailers, which is allowed", ask(page(("te", "trailers"))), served(), GET
+    yield "8.2.2", "te: trailers, which is allowed", request(page(("te", "trailers"))), served(), GET
 
 
 def control_data():
     """8.3: pseudo-header fields."""
-    yield "8.3", ":status in a request", ask(PAGE + [(":status", "200")]), malformed(), NOTHING
-    yield "8.3", "an undefined pseudo-header field", ask(PAGE + [(":x", "1")]), malformed(), NOTHING
-    yield "8.3", "an undefined pseudo-header field alone", ask(page((":x", "1"))), malformed(), NOTHING
-    yield "8.3", "a pseudo-header field in capitals", ask(page((":Path", "/audit"), path=None)), malformed(), NOTHING
-    yield "8.3", ":protocol without CONNECT", ask(PAGE + [(":protocol", "websocket")]), malformed(), NOTHING
+    yield "8.3", ":status in a request", request(PAGE + [(":status", "200")]), malformed(), NOTHING
+    yield "8.3", "an undefined pseudo-header field", request(PAGE + [(":x", "1")]), malformed(), NOTHING
+    yield "8.3", "an undefined pseudo-header field alone", request(page((":x", "1"))), malformed(), NOTHING
+    yield "8.3", "a pseudo-header field in capitals", request(page((":Path", "/audit"), path=None)), malformed(), NOTHING
+    yield "8.3", ":protocol without CONNECT", request(PAGE + [(":protocol", "websocket")]), malformed(), NOTHING
     for name in ("method", "scheme", "path", "authority"):
         value = dict(PAGE)[":" + name]
         behind = page(("x-a", "1"), (":" + name, value), **{name: None})
-        yield "8.3", f":{name} twice", ask([(":" + name, value)] + PAGE), malformed(), NOTHING
-        yield "8.3", f":{name} behind a field", ask(behind), malformed(), NOTHING
-    yield "8.3", ":path twice, differing", ask(PAGE + [(":path", "/audit")]), malformed(), NOTHING
+        yield "8.3", f":{name} twice", request([(":" + name, value)] + PAGE), malformed(), NOTHING
+        yield "8.3", f":{name} behind a field", request(behind), malformed(), NOTHING
+    yield "8.3", ":path twice, differing", request(PAGE + [(":path", "/audit")]), malformed(), NOTHING
 
 
 def request_fields():
     """8.3.1: the pseudo-header fields of a request."""
     for name in ("method", "scheme", "path", "authority"):
-        yield "8.3.1", f"no :{name}", ask(page(**{name: None})), malformed(), NOTHING
-    yield "8.3.1", "only fields", ask([("x-a", "1")]), malformed(), NOTHING
-    yield "8.3.1", "no field at all", ask([]), malformed(), NOTHING
+        yield "8.3.1", f"no :{name}", request(page(**{name: None})), malformed(), NOTHING
+    yield "8.3.1", "only fields", request([("x-a", "1")]), malformed(), NOTHING
+    yield "8.3.1", "no field at all", request([]), malformed(), NOTHING
     for name in ("method", "scheme", "path", "authority"):
-        yield "8.3.1", f"an empty :{name}", ask(page(**{name: ""})), malformed(), NOTHING
+        yield "8.3.1", f"an empty :{name}", request(page(**{name: ""})), malformed(), NOTHING
     for authority in ("user@clinic.example", "clinic.example@other.example"):
-        yield "8.3.1", f"the authority {authority!r}", ask(page(authority=authority)), malformed(421), NOTHING
+        yield "8.3.1", f"the authority {authority!r}", request(page(authority=authority)), malformed(421), NOTHING
     for path in ("*", "patients", "../patients", "?page=2"):
-        yield "8.3.1", f"the path {path!r}", ask(page(path=path)), malformed(), NOTHING
+        yield "8.3.1", f"the path {path!r}", request(page(path=path)), malformed(), NOTHING
     yield ("8.3.1", "another host beside the authority",
-           ask(page(("host", "other.example"))), malformed(), NOTHING)
-    yield "8.3.1", "an empty host beside the authority", ask(page(("host", ""))), malformed(), NOTHING
+           request(page(("host", "other.example"))), malformed(), NOTHING)
+    yield "8.3.1", "an empty host beside the authority", request(page(("host", ""))), malformed(), NOTHING
     yield ("8.3.1", "two hosts beside the authority",
-           ask(page(("host", HOST), ("host", "other.example"))), malformed(), NOTHING)
+           request(page(("host", HOST), ("host", "other.example"))), malformed(), NOTHING)
     yield ("8.3.1", "the edge's host beside another authority",
-           ask(page(("host", HOST), authority="other.example")), malformed(), NOTHING)
-    yield "8.3.1", "the same host beside the authority", ask(page(("host", HOST))), served(), GET
-    yield "8.3.1", "the default port beside the authority", ask(page(("host", HOST + ":443"))), served(), GET
-    yield "8.3.1", "the authority with the default port", ask(page(authority=HOST + ":443")), served(), GET
+           request(page(("host", HOST), authority="other.example")), malformed(), NOTHING)
+    yield "8.3.1", "the same host beside the authority", request(page(("host", HOST))), served(), GET
+    yield "8.3.1", "the default port beside the authority", request(page(("host", HOST + ":443"))), served(), GET
+    yield "8.3.1", "the authority with the default port", request(page(authority=HOST + ":443")), served(), GET
     # As gateways forward what they received over HTTP/1.1.
-    yield "8.3.1", "a host and no authority", ask(page(("host", HOST), authority=None)), served(), GET
+    yield "8.3.1", "a host and no authority", request(page(("host", HOST), authority=None)), served(), GET
     yield ("8.3.1", "a host in capitals and no authority",
-           ask(page(("host", HOST.upper()), authority=None)), served(), GET)
-    yield "8.3.1", "the authority in capitals", ask(page(authority="CLINIC.Example")), served(), GET
+           request(page(("host", HOST.upper()), authority=None)), served(), GET)
+    yield "8.3.1", "the authority in capitals", request(page(authority="CLINIC.Example")), served(), GET
     without = [field for field in form(("host", HOST)) if field[0] != ":authority"]
-    yield "8.3.1", "a form with a host and no authority", ask(without, [b"a=b"]), served(), POST
+    yield "8.3.1", "a form with a host and no authority", request(without, [b"a=b"]), served(), POST
 
 
 def push_and_connect():
-    """8.4 and 8.5: what a client must not ask of this server."""
+    """8.4 and 8.5: requests that a server must refuse."""
     yield ("8.4", "PUSH_PROMISE on an open stream",
            on_an_open_stream(frame(PUSH_PROMISE, END_HEADERS, 1, PROMISED)), connection("PROTOCOL_ERROR"))
     yield ("8.4", "PUSH_PROMISE that is continued",
@@ -162,14 +162,14 @@ def push_and_connect():
     yield ("8.4", "PUSH_PROMISE with a malformed field block",
            on_an_open_stream(frame(PUSH_PROMISE, END_HEADERS, 1, PROMISED + CONNECTION_FIELD)), connection("PROTOCOL_ERROR"))
     authority = (":authority", HOST + ":443")
-    yield "8.5", "CONNECT", ask([(":method", "CONNECT"), authority]), malformed(405), NOTHING
+    yield "8.5", "CONNECT", request([(":method", "CONNECT"), authority]), malformed(405), NOTHING
     yield ("8.5", "CONNECT to another host",
-           ask([(":method", "CONNECT"), (":authority", "169.254.169.254:80")]), malformed(405), NOTHING)
-    yield "8.5", "CONNECT with a path", ask(page(method="CONNECT")), malformed(), NOTHING
+           request([(":method", "CONNECT"), (":authority", "169.254.169.254:80")]), malformed(405), NOTHING)
+    yield "8.5", "CONNECT with a path", request(page(method="CONNECT")), malformed(), NOTHING
     yield ("8.5", "CONNECT without an authority",
-           ask([(":method", "CONNECT")]), malformed(405), NOTHING)
+           request([(":method", "CONNECT")]), malformed(405), NOTHING)
     yield ("8.5", "extended CONNECT, which was not enabled",
-           ask(page((":protocol", "websocket"), method="CONNECT")), malformed(), NOTHING)
+           request(page((":protocol", "websocket"), method="CONNECT")), malformed(), NOTHING)
 
 
 CASES = table(9113, [*framing(), *fields(), *control_data(), *request_fields(), *push_and_connect()])

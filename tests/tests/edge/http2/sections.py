@@ -1,6 +1,6 @@
 """The sections that demand an error of a server, in the order of the RFCs, and the sections that do not.
 
-A section with a title alone needs a case. A reason says why there is none to make.
+A section with a title alone needs a case. A reason states why no case is possible.
 """
 
 NONE = "defines no error"
@@ -147,7 +147,7 @@ SECTIONS = {9113: RFC9113, 7541: RFC7541, 9110: RFC9110, 9112: RFC9112}
 
 
 def complaints(cases):
-    """What is wrong with the lists: a section without a case, or a case that has no place."""
+    """Defects of the lists: sections without a case, and cases without a section."""
     for rfc, sections in SECTIONS.items():
         order = [section for section, *_ in sections]
         of_rfc = [case for case in cases if case.rfc == rfc]

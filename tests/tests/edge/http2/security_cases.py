@@ -20,7 +20,7 @@ from wire import (
 # How many requests of a flood may reach the origin before it is ended.
 THROUGH = at_most(1000)
 
-# A request that the origin answers with a megabyte.
+# A request for a response of one megabyte.
 LARGE = PAGE[:3] + [(":path", "/assets/style.0123456789abcdef.css")]
 
 
@@ -158,16 +158,16 @@ def too_large(length):
         piece = frames.DataFrame(1, b" " * 16_384).serialize()
         deadline = time.monotonic() + 8
         left = {0: 65_535, 1: 65_535}
-        heard = wire.heard
+        on_frame = wire.on_frame
 
         def windows(one):
             if isinstance(one, frames.WindowUpdateFrame):
                 left[one.stream_id] = left.get(one.stream_id, 0) + one.window_increment
             if isinstance(one, frames.SettingsFrame):
                 left[1] += one.settings.get(frames.SettingsFrame.INITIAL_WINDOW_SIZE, 65_535) - 65_535
-            heard(one)
+            on_frame(one)
 
-        wire.heard = windows
+        wire.on_frame = windows
         sent = 0
         while sent < 12 << 20 and not wire.is_over() and time.monotonic() < deadline:
             if min(left.values()) >= 16_384:

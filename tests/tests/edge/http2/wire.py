@@ -24,7 +24,7 @@ def frame(kind, flags, stream, payload):
 
 
 class Edge:
-    """Where the edge listens, and the certificate of the authority that it is verified with."""
+    """The port of the edge, and the file of the CA that verifies it."""
 
     port = 0
     authority = ""
@@ -76,7 +76,7 @@ class Wire:
         try:
             self.socket.sendall(data)
         except OSError:
-            # The server does not read, or has closed: what it sent before may still be read.
+            # The server does not read, or has closed: bytes that it sent before may still be read.
             self.stalled = True
 
     def send(self, *many):
@@ -150,10 +150,10 @@ class Wire:
                 return
             one.parse_body(memoryview(self.received[9 : 9 + length]))
             self.received = self.received[9 + length :]
-            self.heard(one)
+            self.on_frame(one)
 
-    def heard(self, one):
-        """Notes a frame of the server."""
+    def on_frame(self, one):
+        """Records a frame of the server."""
         stream = self.streams.setdefault(one.stream_id, {"body": ""})
         if isinstance(one, frames.SettingsFrame) and "ACK" not in one.flags:
             if self.acknowledges:

@@ -152,14 +152,14 @@ fn in_a_batch_a_full_url_of_several_entries_resolves_to_none_of_them() {
         patient_at("urn:uuid:a"),
         observation_at(None, "urn:uuid:a"),
     ];
-    let steps = steps(&bundle("batch", &entries));
-    assert!(steps[0].is_ok() && steps[1].is_err() && steps[2].is_err());
+    let items = items(&bundle("batch", &entries));
+    assert!(items[0].is_ok() && items[1].is_err() && items[2].is_err());
 }
 
 #[test]
 fn elements_of_the_bundle_itself_have_their_types() {
-    let sound = patient_at("urn:uuid:a");
-    for (pointer, value, place) in [
+    let valid = patient_at("urn:uuid:a");
+    for (pointer, value, path) in [
         ("/entry/0/fullUrl", json!(5), "Bundle.entry[0].fullUrl"),
         ("/entry/0/link", json!({}), "Bundle.entry[0].link"),
         (
@@ -176,7 +176,7 @@ fn elements_of_the_bundle_itself_have_their_types() {
         ("/timestamp", json!("yesterday"), "Bundle.timestamp"),
         ("/identifier", json!([]), "Bundle.identifier"),
     ] {
-        let mut changed = bundle("transaction", std::slice::from_ref(&sound));
+        let mut changed = bundle("transaction", std::slice::from_ref(&valid));
         for name in ["total", "timestamp", "identifier"] {
             changed[name] = json!(null);
         }
@@ -187,7 +187,7 @@ fn elements_of_the_bundle_itself_have_their_types() {
         }
         *changed.pointer_mut(pointer).unwrap() = value;
         strip_nulls(&mut changed);
-        assert_eq!(refusal(&changed), (400, place.to_owned()), "{pointer}");
+        assert_eq!(refusal(&changed), (400, path.to_owned()), "{pointer}");
     }
 }
 
@@ -202,19 +202,19 @@ fn strip_nulls(value: &mut Value) {
     }
 }
 
-/// What an Observation's subject comes to, by the standard's text alone.
+/// The owner of an Observation by the text of the standard alone.
 #[derive(Debug, PartialEq)]
 enum Owner {
     /// The patient that the entry with this index creates.
     Entry(usize),
     /// The server's own patient of this id.
     Server(String),
-    /// It cannot be said.
-    Nobody,
+    /// Undetermined.
+    Unknown,
 }
 
-/// "Resolving references in Bundles", read line by line: make it absolute, drop the version, look
-/// for the one entry with that fullUrl; what is not in the Bundle is on the server, or elsewhere.
+/// "Resolving references in Bundles", line by line: make the reference absolute, remove the version,
+/// find the one entry with that fullUrl; without one, the resource is on the server or elsewhere.
 fn by_the_standard(patients: &[Option<String>], full_url: Option<&str>, subject: &str) -> Owner {
     let (subject, version) = match subject.find("/_history/") {
         Some(at) => (&subject[..at], true),
@@ -236,13 +236,13 @@ fn by_the_standard(patients: &[Option<String>], full_url: Option<&str>, subject:
         .filter(|index| patients[*index].as_deref() == Some(&absolute))
         .collect();
     match matching[..] {
-        // None of these entries says which version it is.
+        // None of these entries has a versionId.
         [only] if !version => Owner::Entry(only),
         [] => match absolute.strip_prefix(&format!("{SERVER}/Patient/")) {
             Some(id) if id.len() == 36 => Owner::Server(id.to_owned()),
-            _ => Owner::Nobody,
+            _ => Owner::Unknown,
         },
-        _ => Owner::Nobody,
+        _ => Owner::Unknown,
     }
 }
 
@@ -274,7 +274,7 @@ fn subject() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn every_owner_is_the_one_that_the_standard_says(
+    fn every_owner_is_the_one_of_the_standard_s_algorithm(
         patients in proptest::collection::vec(url("Patient"), 0..5),
         findings in proptest::collection::vec((url("Observation"), subject()), 1..5),
     ) {
@@ -284,13 +284,13 @@ proptest! {
         let found = findings.iter().map(|(_, subject)| observation_at(None, subject));
         let mut entries: Vec<Value> = made.chain(found).collect();
         for (index, (url, _)) in findings.iter().enumerate() {
-            // Observations under one fullUrl are refused for that, which is another test's matter.
+            // Duplicate fullUrls are refused; another test covers that.
             if let Some(url) = url.as_ref().filter(|url| url.starts_with("http")) {
                 entries[patients.len() + index]["fullUrl"] = json!(format!("{url}{index}"));
             }
         }
-        let steps = steps(&bundle("batch", &entries));
-        let owner = |index: usize| match &steps[index] {
+        let items = items(&bundle("batch", &entries));
+        let owner = |index: usize| match &items[index] {
             Ok(BatchItem::Write(write)) => write.owner,
             _ => None,
         };
@@ -299,7 +299,7 @@ proptest! {
             let expected = match by_the_standard(&patients, url.as_deref(), subject) {
                 Owner::Entry(entry) => owner(entry),
                 Owner::Server(id) => Some(id.parse().unwrap()),
-                Owner::Nobody => None,
+                Owner::Unknown => None,
             };
             prop_assert_eq!(owner(here), expected, "{:?} {}", url, subject);
         }

@@ -1,4 +1,4 @@
-//! No request in the clear.
+//! The SDK interceptor that refuses requests in the clear.
 
 use aws_sdk_kms::config::ConfigBag;
 use aws_sdk_kms::config::Intercept;
@@ -8,8 +8,8 @@ use aws_sdk_kms::error::BoxError;
 
 use super::AwsKmsError;
 
-/// Refuses every request that is not `https://`. The SDK also reads endpoints from the environment and from
-/// profiles, which the settings' own check does not cover.
+/// An interceptor that refuses every request that is not `https://`. The SDK also reads endpoints from the environment
+/// and from profiles, which the check of the settings does not cover.
 #[derive(Debug)]
 pub(super) struct HttpsOnly;
 

@@ -1,3 +1,5 @@
+//! Tests of the settings of AWS KMS, and of the requests that are refused before they are sent.
+
 use super::*;
 
 fn settings() -> AwsKmsSettings {
@@ -65,7 +67,7 @@ async fn a_root_of_another_account_is_refused_before_a_request_is_sent() {
     );
 }
 
-/// As if the environment named a plain endpoint, which the SDK would use.
+/// The client is made as the SDK makes it if the environment names a plain endpoint.
 #[tokio::test]
 async fn no_request_is_sent_to_a_plain_endpoint_of_the_environment() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! How long keys are open, and what a failing key service changes.
+//! Tests of the lifetime of open keys, with and without an outage of the key service.
 
 use super::*;
 use crate::keyring::cache::SingleFlightCache;
@@ -54,7 +54,7 @@ async fn an_outage_is_one_call_too_and_ends_with_the_outage() {
 }
 
 #[tokio::test]
-async fn warm_keys_serve_during_an_outage_and_no_longer_than_their_deadline() {
+async fn open_keys_serve_during_an_outage_and_no_longer_than_their_deadline() {
     let world = World::new().await;
     let owner = patient();
     world.add_scope(owner).await;
@@ -64,7 +64,7 @@ async fn warm_keys_serve_during_an_outage_and_no_longer_than_their_deadline() {
     world.service.fail(Some(ServiceError::Unavailable));
     let served = keyring.scope(world.organization, owner).await;
     assert!(served.is_ok() || Instant::now() >= deadline);
-    until(|| !keyring.is_warm(world.organization)).await;
+    until(|| !keyring.is_open(world.organization)).await;
     assert!(Instant::now() >= deadline);
     let refused = keyring.scope(world.organization, owner).await;
     assert!(matches!(refused, Err(KeyError::Unavailable { .. })));
@@ -83,7 +83,7 @@ async fn a_branch_key_in_use_is_refreshed_before_it_closes() {
         deadline.is_none_or(|next| next > first)
     };
     until(is_refreshed).await;
-    assert!(keyring.is_warm(world.organization));
+    assert!(keyring.is_open(world.organization));
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_branch_key_without_use_is_closed_and_not_refreshed() {
     let keyring = world.keyring_for(Duration::from_millis(200));
     // This use leads to one refresh; no use follows.
     keyring.authorization(world.organization).await.unwrap();
-    until(|| !keyring.is_warm(world.organization)).await;
+    until(|| !keyring.is_open(world.organization)).await;
     let calls = world.service.calls();
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(world.service.calls(), calls);
@@ -118,9 +118,9 @@ async fn a_closed_organization_is_not_reopened_by_its_refresh() {
     let keyring = world.keyring_for(Duration::from_millis(500));
     keyring.authorization(world.organization).await.unwrap();
     keyring.close(world.organization);
-    assert!(!keyring.is_warm(world.organization));
+    assert!(!keyring.is_open(world.organization));
     tokio::time::sleep(Duration::from_millis(600)).await;
-    assert!(!keyring.is_warm(world.organization));
+    assert!(!keyring.is_open(world.organization));
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_cache_holds_no_more_than_it_may_and_keeps_what_is_used() {
     assert!((60..=80).contains(&held), "{held}");
 }
 
-/// The future of every handler holds one of these.
+/// The future of every handler contains one of these.
 #[tokio::test]
 async fn a_future_that_loads_a_key_is_small() {
     let world = World::new().await;

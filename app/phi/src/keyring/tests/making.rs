@@ -1,4 +1,4 @@
-//! New keys, and the rows in which they are stored.
+//! Tests of new keys and of the rows in which they are stored.
 
 use phi_types::IndexParameter;
 

@@ -1,4 +1,4 @@
-//! Verifying rows and opening values, also against a store that lies.
+//! Tests of verifying rows and opening values, also against a store that returns other rows.
 
 use phi_types::AuthenticatedRow;
 use phi_types::Authority;
@@ -64,7 +64,7 @@ fn is_tampering<T>(outcome: &Result<T, OpenError>) -> bool {
     matches!(outcome, Err(OpenError::Tampered(_)))
 }
 
-/// A store that returns one row in the place of whatever key is requested, but for the branch key.
+/// A store that returns one row in place of any requested key except the branch key.
 struct LyingStore {
     honest: Shared,
     returned: WrappedKey,

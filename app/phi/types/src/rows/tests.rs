@@ -1,3 +1,5 @@
+//! Tests of the row encoding: it is injective, ordered, and stable when columns are added.
+
 use proptest::prelude::*;
 use time::OffsetDateTime;
 

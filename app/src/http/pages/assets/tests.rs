@@ -1,3 +1,5 @@
+//! Assets: caching, compression, and the colours of the style sheet.
+
 use std::collections::HashMap;
 
 use super::*;
@@ -13,10 +15,10 @@ fn the_fingerprint_is_fnv_1a() {
 #[tokio::test]
 async fn an_asset_is_served_under_its_hashed_name_only() {
     let file = stylesheet().trim_start_matches("/assets/").to_owned();
-    let answer = get(Path(file), HeaderMap::new()).await;
-    assert_eq!(answer.status(), StatusCode::OK);
+    let response = get(Path(file), HeaderMap::new()).await;
+    assert_eq!(response.status(), StatusCode::OK);
     assert!(
-        answer.headers()[header::CACHE_CONTROL]
+        response.headers()[header::CACHE_CONTROL]
             .to_str()
             .unwrap()
             .contains("immutable")
@@ -30,7 +32,7 @@ async fn an_asset_is_served_under_its_hashed_name_only() {
 }
 
 #[tokio::test]
-async fn an_asset_is_compressed_for_those_who_read_that() {
+async fn an_asset_is_compressed_for_clients_that_accept_gzip() {
     let file = stylesheet().trim_start_matches("/assets/").to_owned();
     for (accepted, compressed) in [
         ("gzip, deflate, br", true),
@@ -41,11 +43,11 @@ async fn an_asset_is_compressed_for_those_who_read_that() {
     ] {
         let headers =
             HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
-        let answer = get(Path(file.clone()), headers).await;
-        assert_eq!(answer.headers()[header::VARY], "accept-encoding");
-        let coded = answer.headers().contains_key(header::CONTENT_ENCODING);
+        let response = get(Path(file.clone()), headers).await;
+        assert_eq!(response.headers()[header::VARY], "accept-encoding");
+        let coded = response.headers().contains_key(header::CONTENT_ENCODING);
         assert_eq!(coded, compressed, "{accepted}");
-        let body = axum::body::to_bytes(answer.into_body(), 1 << 20);
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20);
         let body = body.await.unwrap();
         let content = if compressed {
             assert!(body.len() < STYLE.len() / 2);
@@ -65,7 +67,7 @@ async fn an_asset_that_the_client_has_is_not_sent_again() {
     let file = favicon().trim_start_matches("/assets/").to_owned();
     let first = get(Path(file.clone()), HeaderMap::new()).await;
     let etag = first.headers()[header::ETAG].clone();
-    let ask = async |name, value: &str| {
+    let get_with = async |name, value: &str| {
         let headers = HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())]);
         get(Path(file.clone()), headers).await
     };
@@ -76,13 +78,13 @@ async fn an_asset_that_the_client_has_is_not_sent_again() {
         "*",
         &format!("\"a\", {tag}"),
     ] {
-        let answer = ask(header::IF_NONE_MATCH, known).await;
-        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED, "{known}");
+        let response = get_with(header::IF_NONE_MATCH, known).await;
+        assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{known}");
         for name in [header::ETAG, header::CACHE_CONTROL, header::VARY] {
-            assert_eq!(answer.headers()[&name], first.headers()[&name], "{name}");
+            assert_eq!(response.headers()[&name], first.headers()[&name], "{name}");
         }
-        assert!(!answer.headers().contains_key(header::CONTENT_TYPE));
-        let body = axum::body::to_bytes(answer.into_body(), 1).await.unwrap();
+        assert!(!response.headers().contains_key(header::CONTENT_TYPE));
+        let body = axum::body::to_bytes(response.into_body(), 1).await.unwrap();
         assert!(body.is_empty());
     }
     for (name, value) in [
@@ -90,7 +92,11 @@ async fn an_asset_that_the_client_has_is_not_sent_again() {
         (header::IF_NONE_MATCH, "1"),
         (header::IF_MODIFIED_SINCE, "Fri, 31 Dec 2100 00:00:00 GMT"),
     ] {
-        assert_eq!(ask(name, value).await.status(), StatusCode::OK, "{value}");
+        assert_eq!(
+            get_with(name, value).await.status(),
+            StatusCode::OK,
+            "{value}"
+        );
     }
 }
 
@@ -103,7 +109,7 @@ fn the_style_sheet_loads_nothing_from_elsewhere() {
 
 /// WCAG 2.2, 1.4.3: 4.5 to 1 for text, in both colour schemes.
 #[test]
-fn text_stands_out_from_its_background_in_both_schemes() {
+fn text_has_the_required_contrast_in_both_colour_schemes() {
     let (light, dark) = STYLE
         .split_once("@media (prefers-color-scheme: dark)")
         .unwrap();

@@ -1,4 +1,4 @@
-//! What was typed into the search box, as a search of FHIR.
+//! Parsing of the search box's text into a FHIR search.
 
 use time::Date;
 use time::macros::format_description;
@@ -8,37 +8,37 @@ use zeroize::Zeroizing;
 use fhir::search;
 use fhir::search::PatientQuery;
 
-/// Patients on a page of results; more than that ask for a narrower search.
+/// Rows on the page of results; the page of more matches advises to narrow the search.
 const COUNT: &str = "100";
-/// The longest text that is read, in bytes.
-const LONGEST: usize = 200;
+/// The longest text, in bytes.
+const MAX_TEXT_BYTES: usize = 200;
 
-/// What a typed text asks for.
+/// A parsed text.
 #[derive(Debug)]
-pub(super) enum Read {
-    /// Nothing was typed.
-    Nothing,
-    /// A search.
+pub(super) enum ParsedText {
+    /// A text without words.
+    Empty,
     Query {
-        /// The search; every word must match.
+        /// The search: all words must match.
         query: PatientQuery,
-        /// What the words were taken for.
-        understood: String,
+        /// How the words were interpreted.
+        interpretation: String,
     },
-    /// The text cannot be searched for; why, and what to type.
-    Unreadable(&'static str),
+    /// A text that cannot be searched for; the reason, and what to enter.
+    Unsupported(&'static str),
 }
 
-/// What one word is taken for.
+/// The interpretation of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Word {
+enum WordKind {
     Name,
     BirthDate,
     Number,
 }
 
-impl Word {
-    /// A word of digits and dashes that is a date is one; any other with a digit is a number.
+impl WordKind {
+    /// The interpretation of a word: a date in ISO 8601 is a birth date, another word with a digit is a
+    /// number, and other words are names.
     fn of(text: &str) -> Result<Self, &'static str> {
         if Date::parse(text, format_description!("[year]-[month]-[day]")).is_ok() {
             return Ok(Self::BirthDate);
@@ -65,7 +65,7 @@ impl Word {
         }
     }
 
-    fn in_words(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::BirthDate => "birth date",
@@ -74,39 +74,39 @@ impl Word {
     }
 }
 
-/// Reads what was typed. Nothing of it is repeated in words.
-pub(super) fn read(typed: &str) -> Read {
-    if typed.len() > LONGEST {
-        return Read::Unreadable(
+/// Parses a text. The messages do not repeat it.
+pub(super) fn parse(typed: &str) -> ParsedText {
+    if typed.len() > MAX_TEXT_BYTES {
+        return ParsedText::Unsupported(
             "That is too long to search for. Type a name, a number or a date.",
         );
     }
     let mut form = Serializer::new(String::new());
     let mut kinds = Vec::new();
-    for text in words(typed) {
-        match Word::of(&text) {
-            Ok(word) => {
-                form.append_pair(word.parameter(), &escaped(&text));
-                kinds.push(word);
+    for word in split_words(typed) {
+        match WordKind::of(&word) {
+            Ok(kind) => {
+                form.append_pair(kind.parameter(), &escaped(&word));
+                kinds.push(kind);
             }
-            Err(why) => return Read::Unreadable(why),
+            Err(why) => return ParsedText::Unsupported(why),
         }
     }
     if kinds.is_empty() {
-        return Read::Nothing;
+        return ParsedText::Empty;
     }
     form.append_pair("_count", COUNT);
     let form = Zeroizing::new(form.finish());
     match search::parse(form.as_bytes(), None) {
-        Ok(query) => Read::Query {
+        Ok(query) => ParsedText::Query {
             query,
-            understood: understood(kinds),
+            interpretation: interpretation(kinds),
         },
-        Err(_refused) => Read::Unreadable("Type a name, an MRN, an SSN or a birth date."),
+        Err(_refused) => ParsedText::Unsupported("Type a name, an MRN, an SSN or a birth date."),
     }
 }
 
-/// A word as a search value: what FHIR's grammar gives a meaning stands for itself.
+/// A word as a literal search value: the special characters of FHIR's grammar are escaped.
 fn escaped(word: &str) -> Zeroizing<String> {
     let mut escaped = Zeroizing::new(String::with_capacity(word.len().saturating_mul(2)));
     for letter in word.chars() {
@@ -118,8 +118,8 @@ fn escaped(word: &str) -> Zeroizing<String> {
     escaped
 }
 
-/// The words of a text. Three groups of digits with spaces between them are one number.
-fn words(typed: &str) -> Vec<Zeroizing<String>> {
+/// The words of a text. A social security number in three groups of digits is one word.
+fn split_words(typed: &str) -> Vec<Zeroizing<String>> {
     let digits =
         |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     let parts: Vec<&str> = typed
@@ -137,11 +137,12 @@ fn words(typed: &str) -> Vec<Zeroizing<String>> {
     }
 }
 
-fn understood(mut kinds: Vec<Word>) -> String {
+/// The message about how words were interpreted.
+fn interpretation(mut kinds: Vec<WordKind>) -> String {
     let several = kinds.len() > 1;
     kinds.sort_unstable();
     kinds.dedup();
-    let names: Vec<_> = kinds.into_iter().map(Word::in_words).collect();
+    let names: Vec<_> = kinds.into_iter().map(WordKind::label).collect();
     let rule = if several {
         ". Every word must match."
     } else {
@@ -155,9 +156,12 @@ mod tests {
     use super::*;
 
     fn query(typed: &str) -> (PatientQuery, String) {
-        match read(typed) {
-            Read::Query { query, understood } => (query, understood),
-            other @ (Read::Nothing | Read::Unreadable(_)) => panic!("{other:?}"),
+        match parse(typed) {
+            ParsedText::Query {
+                query,
+                interpretation,
+            } => (query, interpretation),
+            other @ (ParsedText::Empty | ParsedText::Unsupported(_)) => panic!("{other:?}"),
         }
     }
 
@@ -166,40 +170,45 @@ mod tests {
     }
 
     #[test]
-    fn words_are_told_apart_by_their_form() {
-        let (found, understood) = query("cruz, mar 1962-03-14");
+    fn words_are_interpreted_by_their_form() {
+        let (found, interpretation) = query("cruz, mar 1962-03-14");
         assert_eq!(found.name.len(), 2);
         assert_eq!((found.birth_dates.len(), found.identifiers.len()), (1, 0));
         assert_eq!(
-            understood,
+            interpretation,
             "Searched by name and birth date. Every word must match."
         );
     }
 
     #[test]
-    fn a_number_may_be_either_of_the_two() {
+    fn a_number_may_be_an_mrn_or_an_ssn() {
         for typed in [
             "999-26-4821",
             "999264821",
             "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24",
         ] {
-            let (found, understood) = query(typed);
+            let (found, interpretation) = query(typed);
             assert_eq!(number(&found), typed);
-            assert_eq!(understood, "Searched by MRN or SSN.");
+            assert_eq!(interpretation, "Searched by MRN or SSN.");
         }
         assert_eq!(number(&query(" 999 26 4821 ").0), "999264821");
     }
 
     #[test]
-    fn a_date_that_is_none_is_told_how_to_be_one() {
+    fn an_invalid_date_is_refused_with_an_example() {
         for typed in ["1962-13-45", "03/14/1962"] {
-            assert!(matches!(read(typed), Read::Unreadable(why) if why.contains("1962-03-14")));
+            assert!(
+                matches!(parse(typed), ParsedText::Unsupported(why) if why.contains("1962-03-14"))
+            );
         }
     }
 
     #[test]
-    fn nothing_and_too_much_are_no_search() {
-        assert!(matches!(read("  , "), Read::Nothing));
-        assert!(matches!(read(&"a".repeat(201)), Read::Unreadable(_)));
+    fn an_empty_and_a_long_text_are_no_search() {
+        assert!(matches!(parse("  , "), ParsedText::Empty));
+        assert!(matches!(
+            parse(&"a".repeat(201)),
+            ParsedText::Unsupported(_)
+        ));
     }
 }

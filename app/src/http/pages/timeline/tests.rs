@@ -1,27 +1,29 @@
+//! Timelines: grouping, filters and paging.
+
 use time::format_description::well_known::Rfc3339;
 
 use super::*;
 
-fn record(kind: ResourceType, date: Option<&str>, title: &str) -> Record {
-    Record {
-        kind,
+fn record(resource_type: ResourceType, date: Option<&str>, title: &str) -> TimelineRecord {
+    TimelineRecord {
+        resource_type,
         date: date.map(str::to_owned),
         when: date.and_then(|date| OffsetDateTime::parse(date, &Rfc3339).ok()),
-        entry: Entry {
+        line: RecordLine {
             title: title.to_owned(),
             detail: String::new(),
         },
     }
 }
 
-fn observations(count: usize) -> Vec<Record> {
+fn observations(count: usize) -> Vec<TimelineRecord> {
     (0..count)
         .map(|_| record(ResourceType::Observation, Some("2020-01-01"), "pulse"))
         .collect()
 }
 
 #[test]
-fn records_stand_by_year_and_day_newest_first_and_together_by_kind() {
+fn records_are_grouped_by_year_day_and_type_newest_first() {
     let records = vec![
         record(ResourceType::Condition, None, "undated"),
         record(
@@ -47,17 +49,17 @@ fn records_stand_by_year_and_day_newest_first_and_together_by_kind() {
     assert_eq!(names, ["2025", "2024", "Without a date"]);
     assert_eq!(years[1].days.len(), 2);
     let day = &years[1].days[0];
-    assert_eq!(day.groups[0].kind, ResourceType::Encounter);
+    assert_eq!(day.groups[0].resource_type, ResourceType::Encounter);
     let titles: Vec<_> = day.groups[1]
-        .entries
+        .lines
         .iter()
-        .map(|entry| &*entry.title)
+        .map(|line| &*line.title)
         .collect();
     assert_eq!(titles, ["pulse", "weight"]);
 }
 
 #[test]
-fn a_day_is_the_one_where_it_happened_whatever_the_day_in_utc() {
+fn the_day_is_the_local_one_of_the_record() {
     let evening = record(
         ResourceType::Encounter,
         Some("2024-05-01T22:30:00-05:00"),
@@ -75,7 +77,7 @@ fn a_day_is_the_one_where_it_happened_whatever_the_day_in_utc() {
 }
 
 #[test]
-fn the_filters_count_every_kind_whatever_is_shown() {
+fn the_filters_count_all_types_independently_of_the_active_one() {
     let mut records = observations(3);
     records.push(record(ResourceType::Procedure, None, "appendectomy"));
     records.push(record(
@@ -84,15 +86,23 @@ fn the_filters_count_every_kind_whatever_is_shown() {
         "not part of a chart",
     ));
     let timeline = Timeline::new("3f1c", records, Some(ResourceType::Procedure), 1);
-    let counts: Vec<_> = timeline.tabs.iter().map(|tab| tab.count.0).collect();
+    let counts: Vec<_> = timeline
+        .filters
+        .iter()
+        .map(|filter| filter.count.0)
+        .collect();
     assert_eq!(counts, [4, 0, 0, 0, 0, 0, 3, 1, 0, 0]);
-    let shown = timeline.tabs.iter().find(|tab| tab.current).unwrap();
+    let shown = timeline
+        .filters
+        .iter()
+        .find(|filter| filter.current)
+        .unwrap();
     assert_eq!(shown.href, "/patients/3f1c?kind=Procedure");
     assert_eq!(timeline.paging.total.0, 1);
 }
 
 #[test]
-fn a_long_chart_is_paged_by_records_and_keeps_its_filter() {
+fn a_long_chart_is_paged_by_records_with_its_filter() {
     let timeline = Timeline::new(
         "3f1c",
         observations(250),
@@ -100,7 +110,7 @@ fn a_long_chart_is_paged_by_records_and_keeps_its_filter() {
         3,
     );
     assert_eq!((timeline.paging.from.0, timeline.paging.to.0), (201, 250));
-    assert_eq!(timeline.years[0].days[0].groups[0].entries.len(), 50);
+    assert_eq!(timeline.years[0].days[0].groups[0].lines.len(), 50);
     let past = Timeline::new(
         "3f1c",
         observations(250),

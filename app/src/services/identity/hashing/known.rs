@@ -1,11 +1,12 @@
-//! Clients of which a sign-in has succeeded, in the memory of this instance.
+//! The clients with a successful sign-in on this instance.
 
 use std::collections::HashSet;
 
-use crate::limits::sign_in::KNOWN_CLIENTS;
+use crate::limits::sign_in::MIN_KNOWN_CLIENTS;
 use crate::services::identity::client::ClientPrefix;
 
-/// The latest clients, in two generations: a full one becomes the former one, which is then forgotten as a whole.
+/// The latest clients, in two generations: a full generation replaces the former one, which is
+/// dropped as a whole.
 #[derive(Debug, Default)]
 pub(super) struct KnownClients {
     current: HashSet<ClientPrefix>,
@@ -18,7 +19,7 @@ impl KnownClients {
     }
 
     pub(super) fn insert(&mut self, client: ClientPrefix) {
-        if self.current.len() >= KNOWN_CLIENTS {
+        if self.current.len() >= MIN_KNOWN_CLIENTS {
             self.former = std::mem::take(&mut self.current);
         }
         self.current.insert(client);
@@ -39,16 +40,16 @@ mod tests {
     #[test]
     fn the_latest_clients_are_known_and_memory_is_bounded() {
         let mut clients = KnownClients::default();
-        for number in 0..5 * KNOWN_CLIENTS {
+        for number in 0..5 * MIN_KNOWN_CLIENTS {
             clients.insert(client(number));
         }
-        let latest = 4 * KNOWN_CLIENTS..5 * KNOWN_CLIENTS;
+        let latest = 4 * MIN_KNOWN_CLIENTS..5 * MIN_KNOWN_CLIENTS;
         assert!(
             latest
                 .clone()
                 .all(|number| clients.contains(client(number)))
         );
         let known = (0..latest.end).filter(|number| clients.contains(client(*number)));
-        assert!(known.count() <= 2 * KNOWN_CLIENTS);
+        assert!(known.count() <= 2 * MIN_KNOWN_CLIENTS);
     }
 }

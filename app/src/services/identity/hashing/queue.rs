@@ -1,46 +1,48 @@
-//! A bounded queue that serves clients round robin. Each client may hold a share of its places.
+//! A bounded queue that serves clients round robin. Each client and each site has a maximum number
+//! of entries.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
 
-use crate::limits::sign_in::CLIENT_PLACES;
-use crate::limits::sign_in::QUEUE_PLACES;
-use crate::limits::sign_in::RESERVED_PLACES;
-use crate::limits::sign_in::SITE_PLACES;
+use crate::limits::sign_in::MAX_QUEUED;
+use crate::limits::sign_in::MAX_QUEUED_PER_CLIENT;
+use crate::limits::sign_in::MAX_QUEUED_PER_SITE;
+use crate::limits::sign_in::RESERVED_FOR_KNOWN_CLIENTS;
 use crate::services::identity::client::ClientPrefix;
 use crate::services::identity::client::ClientSite;
 
-/// The places of a queue, those reserved for known clients, and those that one client and one site may hold.
+/// The limits of a queue, in entries.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shares {
-    pub(super) all: usize,
+pub(super) struct QueueLimits {
+    pub(super) total: usize,
+    /// The part of the total that is reserved for known clients.
     pub(super) reserved: usize,
-    pub(super) client: usize,
-    pub(super) site: usize,
+    pub(super) per_client: usize,
+    pub(super) per_site: usize,
 }
 
-impl Shares {
-    /// The shares of a queue for this many concurrent hashes.
+impl QueueLimits {
+    /// The limits of a queue for this many concurrent hashes.
     pub(super) const fn for_permits(permits: usize) -> Self {
         Self {
-            all: QUEUE_PLACES * permits,
-            reserved: RESERVED_PLACES * permits,
-            client: CLIENT_PLACES * permits,
-            site: SITE_PLACES * permits,
+            total: MAX_QUEUED * permits,
+            reserved: RESERVED_FOR_KNOWN_CLIENTS * permits,
+            per_client: MAX_QUEUED_PER_CLIENT * permits,
+            per_site: MAX_QUEUED_PER_SITE * permits,
         }
     }
 }
 
-/// Whether a sign-in of a client has succeeded before.
+/// The standing of a client with this instance.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Standing {
-    /// One has succeeded.
+pub(super) enum ClientStanding {
+    /// A sign-in of the client has succeeded before.
     Known,
-    /// None has succeeded, as far as this instance knows.
+    /// No sign-in of the client has succeeded, as far as this instance remembers.
     Unknown,
 }
 
-/// A reference to an entry of the queue.
+/// The identity of an entry, by which it can be removed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct QueueTicket {
     client: ClientPrefix,
@@ -50,27 +52,28 @@ pub(super) struct QueueTicket {
 /// The queue.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
-    shares: Shares,
+    limits: QueueLimits,
     length: usize,
     next_number: u64,
     /// The clients that wait, in the order in which they are served.
     order: VecDeque<ClientPrefix>,
-    clients: HashMap<ClientPrefix, Waiting<T>>,
+    clients: HashMap<ClientPrefix, ClientEntries<T>>,
+    /// The number of entries of each site.
     sites: HashMap<ClientSite, usize>,
 }
 
 /// The entries of a client, and its standing when the first of them was added.
 #[derive(Debug)]
-struct Waiting<T> {
-    standing: Standing,
+struct ClientEntries<T> {
+    standing: ClientStanding,
     entries: VecDeque<(u64, T)>,
 }
 
 impl<T> FairQueue<T> {
     /// An empty queue.
-    pub(super) fn new(shares: Shares) -> Self {
+    pub(super) fn new(limits: QueueLimits) -> Self {
         Self {
-            shares,
+            limits,
             length: 0,
             next_number: 0,
             order: VecDeque::new(),
@@ -79,32 +82,33 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Adds an entry, unless the client's or its site's share is exhausted. A known client may take any place, an
-    /// unknown one those that are not reserved. If these are full, the newest entry of the client that holds most is
-    /// dropped for a client that would hold fewer; no known client's for an unknown one.
+    /// Adds an entry, unless the client or its site has its maximum of entries. A known client may
+    /// use the whole queue, an unknown client the part that is not reserved. If that is full, the
+    /// newest entry of the client with most entries is displaced, provided that the new entry's
+    /// client then has fewer. An unknown client displaces no known one.
     pub(super) fn push(
         &mut self,
         client: ClientPrefix,
-        standing: Standing,
+        standing: ClientStanding,
         entry: T,
     ) -> Option<QueueTicket> {
         let held = self.clients.get(&client).map_or(0, |it| it.entries.len());
         let of_site = self.sites.get(&client.site()).copied().unwrap_or_default();
-        if held >= self.shares.client || of_site >= self.shares.site {
+        if held >= self.limits.per_client || of_site >= self.limits.per_site {
             return None;
         }
-        let open = match standing {
-            Standing::Known => self.shares.all,
-            Standing::Unknown => self.shares.all.saturating_sub(self.shares.reserved),
+        let capacity = match standing {
+            ClientStanding::Known => self.limits.total,
+            ClientStanding::Unknown => self.limits.total.saturating_sub(self.limits.reserved),
         };
-        if self.length >= open {
+        if self.length >= capacity {
             self.displace(held, standing)?;
         }
         let number = self.next_number;
         self.next_number += 1;
         let waiting = self.clients.entry(client).or_insert_with(|| {
             self.order.push_back(client);
-            Waiting {
+            ClientEntries {
                 standing,
                 entries: VecDeque::new(),
             }
@@ -115,7 +119,7 @@ impl<T> FairQueue<T> {
         Some(QueueTicket { client, number })
     }
 
-    /// The oldest entry of the next client.
+    /// Removes and returns the oldest entry of the next client.
     pub(super) fn pop(&mut self) -> Option<T> {
         let client = self.order.pop_front()?;
         let entries = &mut self.clients.get_mut(&client)?.entries;
@@ -144,12 +148,15 @@ impl<T> FairQueue<T> {
         self.on_removed(ticket.client);
     }
 
-    /// Drops the newest entry of the client that holds most places, if it holds more than a client with one more than
-    /// `held`.
-    fn displace(&mut self, held: usize, standing: Standing) -> Option<()> {
+    /// Drops the newest entry of the client with most entries, if these are more than `held` and
+    /// the new one. None if no entry can be displaced.
+    fn displace(&mut self, held: usize, standing: ClientStanding) -> Option<()> {
+        let may_displace = |other: &ClientEntries<T>| {
+            standing == ClientStanding::Known || other.standing == ClientStanding::Unknown
+        };
         let clients = self.clients.iter();
         let (most, waiting) = clients
-            .filter(|(_, it)| standing == Standing::Known || it.standing == Standing::Unknown)
+            .filter(|(_, it)| may_displace(it))
             .max_by_key(|(_, it)| it.entries.len())?;
         let (number, _) = waiting
             .entries
@@ -190,12 +197,12 @@ mod tests {
         ClientPrefix::of(Some(address.parse().unwrap()))
     }
 
-    fn queue(all: usize, client: usize, site: usize) -> FairQueue<&'static str> {
-        FairQueue::new(Shares {
-            all,
+    fn queue(total: usize, per_client: usize, per_site: usize) -> FairQueue<&'static str> {
+        FairQueue::new(QueueLimits {
+            total,
             reserved: 0,
-            client,
-            site,
+            per_client,
+            per_site,
         })
     }
 
@@ -204,7 +211,7 @@ mod tests {
         client: ClientPrefix,
         entry: &'static str,
     ) -> bool {
-        queue.push(client, Standing::Unknown, entry).is_some()
+        queue.push(client, ClientStanding::Unknown, entry).is_some()
     }
 
     #[test]
@@ -219,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_and_a_site_hold_no_more_than_their_share() {
+    fn a_client_and_a_site_have_no_more_than_their_maximum_of_entries() {
         let mut queue = queue(10, 2, 3);
         let of = |net: u8| client(&format!("2001:db8:1:{net}::1"));
         assert!(push(&mut queue, of(1), ""));
@@ -233,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_full_queue_the_client_with_most_places_makes_room() {
+    fn in_a_full_queue_the_client_with_most_entries_is_displaced() {
         let mut queue = queue(4, 3, 4);
         for entry in ["a1", "a2", "a3"] {
             assert!(push(&mut queue, client("192.0.2.1"), entry));
@@ -246,29 +253,29 @@ mod tests {
     }
 
     #[test]
-    fn however_many_unknown_clients_wait_a_known_client_finds_a_place() {
-        let mut queue = FairQueue::new(Shares {
+    fn however_many_unknown_clients_wait_a_known_client_is_admitted() {
+        let mut queue = FairQueue::new(QueueLimits {
             reserved: 2,
-            ..queue(6, 4, 6).shares
+            ..queue(6, 4, 6).limits
         });
         for last in 1..=4 {
             assert!(push(&mut queue, client(&format!("192.0.2.{last}")), ""));
         }
         assert!(!push(&mut queue, client("192.0.2.5"), ""));
         let push_known = |queue: &mut FairQueue<_>| {
-            let ticket = queue.push(client("192.0.2.9"), Standing::Known, "");
+            let ticket = queue.push(client("192.0.2.9"), ClientStanding::Known, "");
             ticket.is_some()
         };
         assert!(push_known(&mut queue) && push_known(&mut queue));
         assert!(!push_known(&mut queue));
-        // An unknown client does not displace one that holds more places.
+        // An unknown client does not displace a known one, even if that has more entries.
         assert!(!push(&mut queue, client("192.0.2.6"), ""));
     }
 
     #[test]
-    fn a_removed_entry_frees_its_place_once() {
+    fn the_removal_of_an_entry_makes_room_once() {
         let mut queue = queue(2, 2, 2);
-        let ticket = queue.push(client("192.0.2.1"), Standing::Unknown, "a1");
+        let ticket = queue.push(client("192.0.2.1"), ClientStanding::Unknown, "a1");
         let ticket = ticket.unwrap();
         assert!(push(&mut queue, client("192.0.2.1"), "a2"));
         assert!(!push(&mut queue, client("192.0.2.1"), "a3"));

@@ -1,4 +1,4 @@
-//! Tests of admission to hashing.
+//! Tests of admission to password hashing.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ fn client(last: u8) -> ClientPrefix {
     ClientPrefix::of(Some([192, 0, 2, last].into()))
 }
 
-/// Lets every task that can run do so.
+/// Waits until every task that can run has run.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }
@@ -32,7 +32,7 @@ async fn a_released_permit_is_granted_to_the_next_client() {
 async fn a_flood_of_one_client_is_refused_at_once_and_leaves_room_for_others() {
     let queue = HashingQueue::with_permits(1);
     let permit = queue.acquire(client(1)).await.unwrap();
-    let waiting: Vec<_> = (0..Shares::for_permits(1).client)
+    let waiting: Vec<_> = (0..QueueLimits::for_permits(1).per_client)
         .map(|_| {
             let queue = queue.clone();
             tokio::spawn(async move { queue.acquire(client(1)).await })
@@ -44,7 +44,8 @@ async fn a_flood_of_one_client_is_refused_at_once_and_leaves_room_for_others() {
     let victim = tokio::spawn(async move { other.acquire(client(2)).await });
     settle().await;
     drop(permit);
-    // The flood's oldest is served, and then the other client: a permit is held until it is dropped.
+    // The flood's oldest is served, and then the other client: a permit is held until it is
+    // dropped.
     let mut waiting = waiting.into_iter();
     drop(waiting.next().unwrap().await.unwrap().unwrap());
     let served = tokio::time::timeout(Duration::from_secs(10), victim).await;

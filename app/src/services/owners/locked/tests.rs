@@ -1,4 +1,4 @@
-//! Summing the heads of an owner under another key of it.
+//! Tests of hashing the heads of an owner under another key of it.
 
 use phi::DevelopmentKeyring;
 use phi::KeyService;
@@ -44,7 +44,7 @@ async fn keys() -> (NewOrganization, [NewScope; 2], Owner) {
     (made, [former, current], owner)
 }
 
-/// The owner as it is locked while its row still names the former key.
+/// A locked owner whose row still names the former key.
 fn locked_under(
     former: &NewScope,
     authorization: &AuthorizationKey,
@@ -52,7 +52,7 @@ fn locked_under(
     owner: Owner,
 ) -> LockedOwner {
     let key = Arc::clone(&former.scope);
-    let set = summed(&key, heads.iter().map(head_of));
+    let set = head_set(&key, heads.iter().map(head_of));
     let row = owner_row(authorization, &key, &set, None).unwrap();
     LockedOwner {
         organization: key.organization(),
@@ -66,29 +66,29 @@ fn locked_under(
 }
 
 #[tokio::test]
-async fn a_former_key_neither_seals_nor_sums_anything_new() {
+async fn a_former_key_neither_seals_nor_hashes_anything_new() {
     let (organization, [former, current], owner) = keys().await;
     let authorization = &organization.authorization;
     let heads = [stored(1), stored(2)];
     let added = stored(3);
     let mut locked = locked_under(&former, authorization, &heads, owner);
-    locked.move_to(Arc::clone(&current.scope), &heads).unwrap();
+    locked.rekey(Arc::clone(&current.scope), &heads).unwrap();
     locked.add(head_of(&added));
-    let row = locked.resealed(authorization).unwrap();
+    let row = locked.reseal(authorization).unwrap();
     assert_eq!(row.heads.key_id(), Some(current.scope.key_id()));
     let all = heads.iter().chain([&added]).map(head_of);
-    assert_eq!(locked.open.heads, summed(&current.scope, all));
+    assert_eq!(locked.open.heads, head_set(&current.scope, all));
 }
 
 #[tokio::test]
-async fn heads_that_are_not_those_of_the_set_are_not_summed_under_another_key() {
+async fn heads_that_are_not_those_of_the_set_are_not_hashed_under_another_key() {
     let (organization, [former, current], owner) = keys().await;
     let authorization = &organization.authorization;
     let heads = [stored(1), stored(2)];
     let mut locked = locked_under(&former, authorization, &heads, owner);
     let older = [heads[0].clone(), stored(2)];
     for wrong in [&heads[..1], &older[..]] {
-        let moved = locked.move_to(Arc::clone(&current.scope), wrong);
+        let moved = locked.rekey(Arc::clone(&current.scope), wrong);
         assert_eq!(moved.unwrap_err().table, "resources");
         assert_eq!(locked.open.key.key_id(), former.scope.key_id());
     }

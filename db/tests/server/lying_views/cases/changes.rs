@@ -1,37 +1,10 @@
-//! The change feed, and what rosters are built from.
-
-use db::Error;
-use db::RosterRow;
-use phi::Owner;
-use phi::PatientId;
-use phi::Requested;
-use uuid::Uuid;
+//! Cases of the change feed.
 
 use super::Case;
-use super::Outcome;
-use super::World;
-use super::answered;
-use super::judged;
 use super::one;
 use super::several;
 
-/// Columns of `demographics` that rosters do not read.
-const UNREAD: &[&str] = &[
-    "version",
-    "family",
-    "given",
-    "birth_date",
-    "gender",
-    "mrn",
-    "ssn",
-    "phone",
-    "email",
-    "address",
-    "mac_key",
-    "mac",
-];
-
-pub(super) fn feed() -> Vec<Case> {
+pub(super) fn all() -> Vec<Case> {
     const END: &[(&str, &[&str])] = &[("change_counters", &["organization"])];
     vec![
         Case::of("change_counters", END, |w| {
@@ -76,48 +49,4 @@ pub(super) fn feed() -> Vec<Case> {
         )
         .of_organization(),
     ]
-}
-
-pub(super) fn roster() -> Vec<Case> {
-    vec![
-        Case::of("roster_page", &[("demographics", &["organization"])], |w| {
-            Box::pin(async {
-                let first = PatientId::from_uuid(Uuid::nil());
-                entries(w, w.app.roster_page(w.victim().id(), first, 10).await).await
-            })
-        })
-        .of_organization()
-        .without(UNREAD),
-        Case::of(
-            "roster_rows",
-            &[("demographics", &["organization", "patient"])],
-            |w| {
-                Box::pin(async {
-                    let patients = [w.victim().patient];
-                    entries(w, w.app.roster_rows(w.victim().id(), &patients).await).await
-                })
-            },
-        )
-        .without(UNREAD),
-    ]
-}
-
-/// Entries are not authenticated: each has to open as its patient's.
-async fn entries(w: &World, found: Result<Vec<RosterRow>, Error>) -> Outcome {
-    let Ok(found) = answered(found) else {
-        return Outcome::Refused;
-    };
-    let mut genuine = true;
-    for row in &found {
-        let requested = Requested {
-            organization: w.victim().id(),
-            owner: Owner::Patient(row.patient),
-            row: row.row_id,
-        };
-        let opened = w
-            .keyring
-            .open_beside(requested, &row.entry, row.key.as_ref());
-        genuine &= opened.await.is_ok();
-    }
-    judged(found.len(), genuine)
 }

@@ -1,4 +1,4 @@
-//! What a scrubber reads.
+//! Cases of the scrubber's queries.
 
 use audit::RowsCommitment;
 use db::LoggedEvent;
@@ -11,25 +11,25 @@ use uuid::Uuid;
 use super::Case;
 use super::Outcome;
 use super::World;
-use super::answered;
-use super::judged;
+use super::accepted;
+use super::outcome_of;
 
 pub(super) fn all() -> Vec<Case> {
     vec![
-        // A hint, compared with the row.
+        // A hint: the scrubber compares it with the row.
         Case::of(
             "logged_rows",
             &[("audit_rows", &["organization", "table_tag", "row_id"])],
             |w| {
                 Box::pin(async {
                     let head = &w.victim().head;
-                    let asked = [(head.organization, head.row_id())];
-                    let found = w.app.logged_rows(tables::RESOURCES.tag, &asked).await;
-                    let Ok(found) = answered(found) else {
+                    let requested = [(head.organization, head.row_id())];
+                    let found = w.app.logged_rows(tables::RESOURCES.tag, &requested).await;
+                    let Ok(found) = accepted(found) else {
                         return Outcome::Refused;
                     };
                     let digest = row_digest(head);
-                    judged(found.len(), found.iter().all(|row| row.digest == digest))
+                    outcome_of(found.len(), found.iter().all(|row| row.digest == digest))
                 })
             },
         )
@@ -42,14 +42,14 @@ pub(super) fn all() -> Vec<Case> {
                     let entry = &w.victim().event.entry;
                     let before = Uuid::from_u128(entry.chain.as_u128() - 1);
                     let place = (entry.month(), before, u64::MAX);
-                    let Ok(found) = answered(w.app.logged_events(place, 1).await) else {
+                    let Ok(found) = accepted(w.app.logged_events(place, 1).await) else {
                         return Outcome::Refused;
                     };
                     let mut genuine = true;
                     for event in &found {
                         genuine &= event.entry.chain == entry.chain && is_authentic(w, event).await;
                     }
-                    judged(found.len(), genuine)
+                    outcome_of(found.len(), genuine)
                 })
             },
         )
@@ -60,15 +60,15 @@ pub(super) fn all() -> Vec<Case> {
             |w| {
                 Box::pin(async {
                     let entry = &w.victim().event.entry;
-                    let asked = [entry.event];
-                    let found = w.app.rows_of_events(entry.month(), &asked).await;
-                    let Ok(found) = answered(found) else {
+                    let requested = [entry.event];
+                    let found = w.app.rows_of_events(entry.month(), &requested).await;
+                    let Ok(found) = accepted(found) else {
                         return Outcome::Refused;
                     };
                     let Some(rows) = found.get(&entry.event) else {
                         return Outcome::Absent;
                     };
-                    judged(rows.len(), RowsCommitment::of(rows) == entry.rows)
+                    outcome_of(rows.len(), RowsCommitment::of(rows) == entry.rows)
                 })
             },
         )

@@ -1,0 +1,376 @@
+//! Every page with fictitious data.
+
+use std::collections::HashMap;
+
+use access::Role;
+use askama::Template as _;
+use audit::Action;
+use audit::Event;
+use audit::Outcome;
+use audit::PurposeOfUse;
+use audit::RecordReference;
+use fhir::Demographics;
+use fhir::ResourceType;
+use http::StatusCode;
+use phi::PatientId;
+use telemetry::RequestId;
+use time::Date;
+use time::Duration;
+use time::macros::date;
+use time::macros::datetime;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::http::pages::audit::AuditPage;
+use crate::http::pages::audit::EventRow;
+use crate::http::pages::chart::ChartPage;
+use crate::http::pages::chart::PatientHeader;
+use crate::http::pages::layout::CurrentUser;
+use crate::http::pages::layout::Layout;
+use crate::http::pages::layout::Link;
+use crate::http::pages::layout::NavSection;
+use crate::http::pages::layout::role_label;
+use crate::http::pages::paging::Paging;
+use crate::http::pages::patient_table::PatientRow;
+use crate::http::pages::patient_table::Sorting;
+use crate::http::pages::patient_table::plain_headings;
+use crate::http::pages::patients::PatientsPage;
+use crate::http::pages::people::PeoplePage;
+use crate::http::pages::people::PersonRow;
+use crate::http::pages::problem;
+use crate::http::pages::search::SearchPage;
+use crate::http::pages::sign_in::Notice;
+use crate::http::pages::sign_in::SignInPage;
+use crate::http::pages::timeline::RecordLine;
+use crate::http::pages::timeline::Timeline;
+use crate::http::pages::timeline::TimelineRecord;
+use crate::services::records::PatientSummary;
+
+const CLINIC: &str = "Riverside Clinic";
+const TODAY: Date = date!(2026 - 11 - 23);
+const MRN: &str = "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24";
+const CHART: &str = "7d0f3c2e-5b1a-4f7e-9c55-1f0e8a6b2d94";
+
+/// The sections of a role.
+fn sections(role: Role) -> Vec<NavSection> {
+    NavSection::permitted(|operation, class| access::authorize(role, operation, class).is_some())
+}
+
+fn layout(title: &'static str, person: &str, role: Role, current: NavSection) -> Layout {
+    let user = CurrentUser {
+        organization: CLINIC.to_owned(),
+        person: person.to_owned(),
+        role: role_label(role.name()),
+        links: Link::all(sections(role), current),
+    };
+    Layout {
+        title,
+        user: Some(user),
+    }
+}
+
+fn at_the_clinic(title: &'static str) -> Layout {
+    layout(
+        title,
+        "Dr. Amara Okafor",
+        Role::Clinician,
+        NavSection::Patients,
+    )
+}
+
+fn demographics(family: &str, given: &str, born: &str, gender: &str, mrn: &str) -> Demographics {
+    let text = |text: &str| Some(Zeroizing::new(text.to_owned()));
+    Demographics {
+        family: text(family),
+        given: text(given),
+        birth_date: text(born),
+        gender: text(gender),
+        mrn: text(mrn),
+        ssn: text("999-26-4821"),
+        phone: text("555-830-1947"),
+        email: text("maria-elena.cruz-villanueva@example.com"),
+        address: text("418 Alder Row, Apt 7, Quincy, MA 02169"),
+        ..Demographics::default()
+    }
+}
+
+fn rows() -> Vec<PatientRow> {
+    [
+        (
+            "Abernathy",
+            "Lucille Mae",
+            "1931-07-02",
+            "female",
+            "RC-0000481",
+        ),
+        (
+            "Bergström-Hallqvist",
+            "Jón",
+            "1988-12-30",
+            "male",
+            "RC-0002210",
+        ),
+        ("Cruz", "Maria Elena", "1962-03-14", "female", MRN),
+        ("Nakamura", "Ren", "2026-09-28", "male", "RC-0003391"),
+        ("O’Connell", "Siobhán", "1999-01-08", "female", "RC-0001877"),
+        (
+            "Wolff",
+            "Theodor Maximilian Ferdinand",
+            "1950",
+            "other",
+            "RC-0000903",
+        ),
+    ]
+    .map(|(family, given, born, gender, mrn)| {
+        let patient = demographics(family, given, born, gender, mrn);
+        let id = PatientId::from_uuid(CHART.parse().unwrap());
+        PatientRow::new(
+            &PatientSummary {
+                id,
+                demographics: patient,
+            },
+            TODAY,
+        )
+    })
+    .to_vec()
+}
+
+fn patients(patients: Vec<PatientRow>, total: usize) -> PatientsPage {
+    let sorting = Sorting::parse(None, None);
+    PatientsPage {
+        layout: at_the_clinic("Patients"),
+        organization: CLINIC.to_owned(),
+        caption: "Patients by family name",
+        headings: sorting.headings(),
+        patients,
+        paging: Paging::new(1, 6, total, &sorting.href()),
+        query: "",
+    }
+}
+
+fn search(patients: Vec<PatientRow>, matches: usize, query: &str) -> SearchPage {
+    SearchPage {
+        layout: at_the_clinic("Search"),
+        caption: "Patients that match",
+        headings: plain_headings(),
+        cut_at: (matches > patients.len()).then_some(patients.len()),
+        patients,
+        matches,
+        interpretation: "Searched by name.".to_owned(),
+        query: query.to_owned(),
+    }
+}
+
+fn header() -> PatientHeader {
+    PatientHeader::new(
+        &demographics("Cruz", "Maria Elena", "1962-03-14", "female", MRN),
+        TODAY,
+    )
+}
+
+fn record(
+    resource_type: ResourceType,
+    date: Option<&str>,
+    title: &str,
+    detail: &str,
+) -> TimelineRecord {
+    let line = RecordLine {
+        title: title.to_owned(),
+        detail: detail.to_owned(),
+    };
+    TimelineRecord {
+        resource_type,
+        date: date.map(str::to_owned),
+        when: None,
+        line,
+    }
+}
+
+fn records() -> Vec<TimelineRecord> {
+    use ResourceType::AllergyIntolerance;
+    use ResourceType::CarePlan;
+    use ResourceType::Condition;
+    use ResourceType::DiagnosticReport;
+    use ResourceType::Encounter;
+    use ResourceType::Immunization;
+    use ResourceType::MedicationRequest;
+    use ResourceType::Observation;
+    use ResourceType::Procedure;
+
+    let visit = Some("2026-10-02T09:30:00-04:00");
+    vec![
+        record(
+            Encounter,
+            visit,
+            "General examination of patient",
+            "Ambulatory, finished",
+        ),
+        record(
+            Condition,
+            visit,
+            "Essential hypertension",
+            "Active, since 2 Oct 2026",
+        ),
+        record(Observation, visit, "Blood pressure", "142/91 mmHg"),
+        record(Observation, visit, "Body height", "163.4 cm"),
+        record(Observation, visit, "Body weight", "71.2 kg"),
+        record(
+            Observation,
+            visit,
+            "Hemoglobin A1c/Hemoglobin.total in Blood",
+            "5.9 %",
+        ),
+        record(
+            MedicationRequest,
+            visit,
+            "Lisinopril 10 MG oral tablet",
+            "Active, daily",
+        ),
+        record(DiagnosticReport, visit, "Lipid panel", "Final, 4 results"),
+        record(
+            Immunization,
+            Some("2026-03-11"),
+            "Influenza, seasonal",
+            "Completed",
+        ),
+        record(Procedure, Some("2024-06-20"), "Colonoscopy", "Completed"),
+        record(
+            CarePlan,
+            Some("2023-05-07"),
+            "Diabetes self management plan",
+            "Active",
+        ),
+        record(
+            AllergyIntolerance,
+            None,
+            "Allergy to penicillin",
+            "High, drug",
+        ),
+    ]
+}
+
+fn timeline(shown: Option<ResourceType>) -> Timeline {
+    Timeline::new(CHART, records(), shown, 1)
+}
+
+/// The page of a chart, with or without clinical records.
+pub(super) fn chart(clinical: Option<Timeline>) -> ChartPage {
+    ChartPage {
+        layout: at_the_clinic("Chart"),
+        patient: header(),
+        clinical,
+    }
+}
+
+fn people() -> PeoplePage {
+    let people = [
+        ("Amara Okafor", "clinician@riverside.example", "Clinician"),
+        ("Ben Castellanos", "desk@riverside.example", "Front desk"),
+        (
+            "Ingrid Solheim",
+            "security@riverside.example",
+            "Security administrator",
+        ),
+        (
+            "Priya Raman",
+            "privacy@riverside.example",
+            "Privacy officer",
+        ),
+    ]
+    .map(|(name, email, role)| PersonRow {
+        name: name.to_owned(),
+        email: email.to_owned(),
+        role: role.to_owned(),
+        organization: CLINIC.to_owned(),
+    });
+    PeoplePage {
+        layout: layout(
+            "People",
+            "Ingrid Solheim",
+            Role::SecurityAdmin,
+            NavSection::People,
+        ),
+        organization: CLINIC.to_owned(),
+        people: people.to_vec(),
+    }
+}
+
+fn audit() -> AuditPage {
+    let name = phi::Phi::new("Amara Okafor".to_owned());
+    let event = |second, action, outcome, records| {
+        let record = RecordReference {
+            kind: "Patient".to_owned(),
+            id: CHART.parse().ok(),
+            version: Some(1),
+            patient: None,
+        };
+        let event = Event {
+            at: datetime!(2026-11-23 15:04:00 UTC) + Duration::seconds(second),
+            request: Uuid::nil(),
+            person: Some(Uuid::nil()),
+            role: Some("clinician".to_owned()),
+            organization: Uuid::nil(),
+            session: None,
+            assurance: None,
+            suppressed: None,
+            source: Some("a81f03c95e2d7b64".to_owned()),
+            action,
+            outcome,
+            purpose: PurposeOfUse::Treatment,
+            records: vec![record; records],
+        };
+        EventRow::new(&event, &HashMap::from([(Uuid::nil(), name.clone())]))
+    };
+    AuditPage {
+        layout: layout(
+            "Audit",
+            "Priya Raman",
+            Role::PrivacyOfficer,
+            NavSection::Audit,
+        ),
+        organization: CLINIC.to_owned(),
+        events: vec![
+            event(49, Action::Read, Outcome::Success, 1),
+            event(31, Action::Search, Outcome::Success, 12),
+            event(20, Action::Read, Outcome::Refused, 0),
+            event(11, Action::Read, Outcome::NotFound, 1),
+            event(2, Action::SignIn, Outcome::Success, 0),
+        ],
+        is_cut: false,
+    }
+}
+
+/// Every page with its name.
+pub(super) fn every_page() -> Vec<(&'static str, String)> {
+    let problem = |status| problem(status, RequestId::random()).into_parts().1.render();
+    [
+        ("sign-in", SignInPage::new(None, String::new()).render()),
+        (
+            "sign-in-refused",
+            SignInPage::new(Some(Notice::Refused), "a@b.example".into()).render(),
+        ),
+        (
+            "sign-in-expired",
+            SignInPage::new(Some(Notice::Expired), String::new()).render(),
+        ),
+        ("patients", patients(rows(), 1204).render()),
+        ("patients-none", patients(Vec::new(), 0).render()),
+        ("search", search(rows(), 41, "mar").render()),
+        ("search-none", search(Vec::new(), 0, "zz").render()),
+        ("chart", chart(Some(timeline(None))).render()),
+        (
+            "chart-kind",
+            chart(Some(timeline(Some(ResourceType::Observation)))).render(),
+        ),
+        ("chart-front-desk", chart(None).render()),
+        ("people", people().render()),
+        ("audit", audit().render()),
+        ("problem-403", problem(StatusCode::FORBIDDEN)),
+        ("problem-404", problem(StatusCode::NOT_FOUND)),
+        ("problem-429", problem(StatusCode::TOO_MANY_REQUESTS)),
+        ("problem-500", problem(StatusCode::INTERNAL_SERVER_ERROR)),
+        ("problem-503", problem(StatusCode::SERVICE_UNAVAILABLE)),
+    ]
+    .map(|(name, page)| (name, page.unwrap()))
+    .to_vec()
+}

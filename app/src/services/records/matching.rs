@@ -1,0 +1,202 @@
+//! Matching of patients with a query: exact values by blind index, names and birth dates by the
+//! roster.
+
+use std::collections::HashSet;
+
+use phi::IndexParameter;
+use phi::OrganizationId;
+use phi::PatientId;
+use roster::Order;
+use roster::SortKey;
+use uuid::Uuid;
+
+use super::Records;
+use super::search_resources::patient_keys;
+use crate::limits::MAX_COMPARED_PATIENTS;
+use crate::limits::PATIENTS_PER_STATEMENT;
+use crate::services::blind_indexes::IndexedValue;
+use crate::services::budget::CallerId;
+use crate::services::error::ServiceError;
+use fhir::ContactSystem;
+use fhir::Demographics;
+use fhir::SSN_SYSTEM;
+use fhir::search::ContactQuery;
+use fhir::search::IdentifierQuery;
+use fhir::search::PatientQuery;
+use fhir::search::SystemQuery;
+use fhir::search::TextMatch;
+
+/// Number of digits of a social security number.
+const SSN_DIGITS: usize = 9;
+/// Message for a search that would open more than [`MAX_COMPARED_PATIENTS`].
+const TOO_BROAD: &str = "too many patients match: add another parameter";
+/// The order of results.
+const BY_NAME: Order = Order {
+    key: SortKey::Family,
+    descending: false,
+};
+
+impl Records {
+    /// The ids of the matching patients by name, at most as many as the query requests, and the
+    /// number of all matches.
+    pub(super) async fn match_patients(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        query: &PatientQuery,
+    ) -> Result<(Vec<PatientId>, usize), ServiceError> {
+        let roster = self.rosters.current(organization).await?;
+        let candidates = match self.patients_with_tokens(organization, query).await? {
+            Some(candidates) => Some(candidates),
+            None if has_exact_text(query) => {
+                // One more than is allowed, to detect a query that is too broad.
+                let limit = MAX_COMPARED_PATIENTS + 1;
+                let page = self
+                    .rosters
+                    .search(&roster, caller, query, None, BY_NAME, limit);
+                let page = page.await?;
+                Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
+            }
+            None => None,
+        };
+        let among = match candidates {
+            Some(candidates) => Some(
+                self.open_and_compare(organization, caller, query, candidates)
+                    .await?,
+            ),
+            None => None,
+        };
+        let page = self
+            .rosters
+            .search(&roster, caller, query, among, BY_NAME, query.count)
+            .await?;
+        let ids = page.ids.into_iter().map(PatientId::from_uuid).collect();
+        Ok((ids, page.total))
+    }
+
+    /// Those of `candidates` whose opened resources match: tokens are not authenticated, so the
+    /// database may claim any match.
+    async fn open_and_compare(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        query: &PatientQuery,
+        candidates: Vec<PatientId>,
+    ) -> Result<Vec<Uuid>, ServiceError> {
+        if candidates.len() > MAX_COMPARED_PATIENTS {
+            return Err(ServiceError::Unsupported(TOO_BROAD));
+        }
+        let mut matching = Vec::new();
+        let keys = patient_keys(&candidates);
+        let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
+        for batch in batches.await? {
+            let patients = candidates.get(batch.range.clone()).unwrap_or_default();
+            let sealed = self.read_batch(organization, caller, &keys, &batch).await?;
+            let sealed = self.order_by_ids(organization, patients, sealed).await?;
+            for (id, row) in sealed.rows {
+                let stored = self.open(organization, caller, row).await?;
+                if query.matches(&Demographics::of(&stored.resource)) {
+                    matching.push(id.uuid());
+                }
+            }
+        }
+        Ok(matching)
+    }
+
+    /// The patients with a token of each condition on identifiers and contacts; none without such
+    /// conditions.
+    ///
+    /// A condition that too many patients meet is left out here, and applied when the matches of
+    /// the other conditions are opened.
+    async fn patients_with_tokens(
+        &self,
+        organization: OrganizationId,
+        query: &PatientQuery,
+    ) -> Result<Option<Vec<PatientId>>, ServiceError> {
+        let identifiers = query.identifiers.iter().map(|any_of| {
+            let values = any_of.iter().flat_map(identifier_values);
+            values.collect::<Vec<_>>()
+        });
+        let contacts = query.contacts.iter().map(|any_of| {
+            let values = any_of.iter().flat_map(contact_values);
+            values.collect::<Vec<_>>()
+        });
+        let conditions: Vec<_> = identifiers.chain(contacts).collect();
+        if conditions.is_empty() {
+            return Ok(None);
+        }
+        let mut all: Option<HashSet<PatientId>> = None;
+        for any_of in conditions {
+            let mut found = HashSet::new();
+            for value in any_of {
+                found.extend(self.patients_with_token(organization, value).await?);
+            }
+            if found.len() <= MAX_COMPARED_PATIENTS {
+                all = Some(match all {
+                    None => found,
+                    Some(before) => before.intersection(&found).copied().collect(),
+                });
+            }
+        }
+        let all = all.ok_or(ServiceError::Unsupported(TOO_BROAD))?;
+        Ok(Some(all.into_iter().collect()))
+    }
+
+    async fn patients_with_token(
+        &self,
+        organization: OrganizationId,
+        indexed: IndexedValue<'_>,
+    ) -> Result<Vec<PatientId>, ServiceError> {
+        let token = self.indexes.token_to_find(organization, indexed).await?;
+        let limit = u32::try_from(MAX_COMPARED_PATIENTS + 1).unwrap_or(u32::MAX);
+        let found = self
+            .database
+            .patients_with_token(organization, &token, limit);
+        Ok(found.await?)
+    }
+}
+
+fn has_exact_text(query: &PatientQuery) -> bool {
+    let texts = query.family.iter().chain(&query.given).chain(&query.name);
+    texts.into_iter().any(|text| text.how() == TextMatch::Exact)
+}
+
+/// The values under which an identifier may be indexed; also those of a social security number, if
+/// it may be one.
+fn identifier_values(query: &IdentifierQuery) -> Vec<IndexedValue<'_>> {
+    let (parameter, system) = match &query.system {
+        SystemQuery::Any => (IndexParameter::IdentifierValue, None),
+        SystemQuery::None => (IndexParameter::Identifier, None),
+        SystemQuery::Is(system) => (IndexParameter::Identifier, Some(system.as_str())),
+    };
+    let Some(value) = &query.value else {
+        let system = system.unwrap_or_default();
+        let parameter = IndexParameter::IdentifierSystem;
+        return vec![IndexedValue::new(parameter, None, system)];
+    };
+    let digits = value.chars().filter(char::is_ascii_digit).count();
+    let may_be_ssn = match system {
+        Some(system) => system == SSN_SYSTEM,
+        None => digits == SSN_DIGITS,
+    };
+    let indexed = IndexedValue::new(parameter, system, value.as_str());
+    let mut values = vec![indexed];
+    if may_be_ssn {
+        values.push(IndexedValue {
+            low_entropy: true,
+            ..indexed
+        });
+    }
+    values
+}
+
+/// The values under which a contact may be indexed.
+fn contact_values(query: &ContactQuery) -> Vec<IndexedValue<'_>> {
+    let parameters: &[IndexParameter] = match query.system {
+        Some(ContactSystem::Phone | ContactSystem::OtherNumber) => &[IndexParameter::Phone],
+        Some(ContactSystem::Email) => &[IndexParameter::Email],
+        Some(ContactSystem::Other) | None => &[IndexParameter::Phone, IndexParameter::Email],
+    };
+    let indexed = |parameter: &IndexParameter| IndexedValue::new(*parameter, None, &query.value);
+    parameters.iter().map(indexed).collect()
+}

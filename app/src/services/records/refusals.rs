@@ -1,0 +1,84 @@
+//! Refusals of changes, and their audit events: a refusal may disclose stored data.
+
+use access::Record;
+use access::record_refused_write;
+
+use super::Change;
+use super::Records;
+use super::subject;
+use crate::services::error::ServiceError;
+
+/// The reason why a change is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RefusalReason {
+    /// The patient that owns the resource is neither stored nor written by the same request.
+    UnknownOwner,
+    /// The stored resource has another owner.
+    OwnerChanged,
+    /// A resource with the id exists already.
+    AlreadyExists,
+    /// Another patient has the medical record number.
+    MedicalRecordNumberTaken,
+    /// The patient has more social security numbers than are indexed.
+    TooManySocialSecurityNumbers,
+    /// The patient's names and contact data are too long for lists and rosters.
+    DemographicsTooLong,
+    /// The patient's data was destroyed. The id cannot be used again.
+    OwnerDestroyed,
+    /// The resource has the maximum number of versions.
+    TooManyVersions,
+}
+
+/// A refused change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Refusal {
+    /// The index of the change.
+    pub(crate) change: usize,
+    /// The reason.
+    pub(crate) reason: RefusalReason,
+}
+
+impl RefusalReason {
+    /// Whether the reason discloses something of stored data.
+    const fn discloses(self) -> bool {
+        match self {
+            Self::UnknownOwner
+            | Self::OwnerChanged
+            | Self::AlreadyExists
+            | Self::MedicalRecordNumberTaken
+            | Self::OwnerDestroyed
+            | Self::TooManyVersions => true,
+            Self::TooManySocialSecurityNumbers | Self::DemographicsTooLong => false,
+        }
+    }
+}
+
+impl Change<'_> {
+    /// The resource as an audit event names it.
+    pub(super) fn record(&self, version: Option<u32>) -> Record {
+        let organization = self.permitted.caller().organization();
+        let subject = subject(organization, self.resource_type).id(self.id);
+        let owner = self.owner.map(Into::into);
+        let subject = owner.map_or(subject, |patient| subject.patient(patient));
+        Record { subject, version }
+    }
+}
+
+impl Records {
+    /// Records the refusals that disclose something of stored data, as one event within the
+    /// caller's budget.
+    pub(super) async fn record_refused(
+        &self,
+        changes: &[Change<'_>],
+        refusals: &[Refusal],
+    ) -> Result<(), ServiceError> {
+        let disclosing = refusals.iter().filter(|it| it.reason.discloses());
+        let refused: Vec<_> = disclosing.filter_map(|it| changes.get(it.change)).collect();
+        let Some(first) = refused.first() else {
+            return Ok(());
+        };
+        let records: Vec<_> = refused.iter().map(|change| change.record(None)).collect();
+        record_refused_write(&self.trail, &first.permitted, &records).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! The rows of a planned write, sealed and authenticated.
+
+use std::collections::BTreeMap;
+
+use audit::WrittenRow;
+use db::DemographicsRow;
+use db::PatientToken;
+use db::ResourceRow;
+use db::VersionRow;
+use phi::AuthorizationKey;
+use phi::Head;
+use phi::KeyError;
+use phi::NewScope;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::RowId;
+use phi::RowMac;
+use phi::ScopeKey;
+use phi::Tampering;
+use phi::row_digest;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::ApplyError;
+use super::Change;
+use super::Effect;
+use super::Records;
+use super::owner_of;
+use super::plan::PlannedChange;
+use super::plan::WritePlan;
+use crate::services::error::ServiceError;
+use crate::services::written_row::written_row;
+use fhir::ResourceType;
+
+/// All rows that a transaction writes, except those of owners.
+#[derive(Debug, Default)]
+pub(super) struct SealedRows {
+    /// Heads of new resources.
+    pub(super) new_heads: Vec<ResourceRow>,
+    /// Heads of amended resources, each with the MAC of the former head.
+    pub(super) amended_heads: Vec<(ResourceRow, [u8; 32])>,
+    /// New versions.
+    pub(super) versions: Vec<VersionRow>,
+    /// Demographics and tokens of new versions of patients.
+    pub(super) patients: Vec<PatientRows>,
+    /// Keys of new patients.
+    pub(super) new_owners: BTreeMap<Owner, NewScope>,
+    /// The heads that owners gain and lose.
+    pub(super) heads: Vec<HeadChange>,
+    /// The rows above, as the event lists them.
+    pub(super) written: Vec<WrittenRow>,
+}
+
+/// The rows by which a new version of a Patient is listed and found.
+#[derive(Debug)]
+pub(super) struct PatientRows {
+    /// The index of the change.
+    pub(super) change: usize,
+    /// Whether the patient is new.
+    pub(super) is_new: bool,
+    /// The sealed fields.
+    pub(super) demographics: DemographicsRow,
+    /// The blind index tokens.
+    pub(super) tokens: Vec<PatientToken>,
+}
+
+/// A head that an owner gains, and the one that it replaces.
+#[derive(Debug)]
+pub(super) struct HeadChange {
+    /// The owning patient; none for the organization.
+    pub(super) patient: Option<Uuid>,
+    /// The new head.
+    pub(super) added: Head<'static>,
+    /// The former head; none for a new resource.
+    pub(super) removed: Option<Head<'static>>,
+}
+
+impl Records {
+    /// Seals the rows of a plan. Keys of new patients are created here, and stored with their
+    /// owners.
+    pub(super) async fn seal_rows(
+        &self,
+        organization: OrganizationId,
+        changes: &[Change<'_>],
+        plan: &WritePlan,
+        now: OffsetDateTime,
+    ) -> Result<SealedRows, ApplyError> {
+        let key = self.keys.authorization(organization).await?;
+        let mut rows = SealedRows::default();
+        self.create_patient_keys(organization, changes, plan, now, &mut rows)
+            .await?;
+        for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
+            if step.effect == Effect::Unchanged {
+                continue;
+            }
+            let owner = owner_of(organization, change.owner);
+            let scope = match rows.new_owners.get(&owner) {
+                Some(new) => new.scope.clone(),
+                None => match self.keys.scope(organization, owner).await {
+                    Err(KeyError::Missing) => {
+                        let reason = "the key of an owner that exists is missing";
+                        return Err(Tampering::report("keys", reason, organization, None).into());
+                    }
+                    scope => scope?,
+                },
+            };
+            let (head, version) = resource_rows(&key, &scope, change, step, now)?;
+            let added = Head {
+                kind: change.resource_type.name(),
+                id: change.id,
+                version: step.version,
+                digest: head.version_digest,
+            };
+            rows.written
+                .extend([written_row(&head), written_row(&version)]);
+            rows.heads.push(HeadChange {
+                patient: change.owner,
+                removed: step.replaced.as_ref().map(|replaced| Head {
+                    version: replaced.version,
+                    digest: replaced.version_digest,
+                    ..added
+                }),
+                added,
+            });
+            match &step.replaced {
+                Some(replaced) => rows.amended_heads.push((head, *replaced.mac.as_bytes())),
+                None => rows.new_heads.push(head),
+            }
+            rows.versions.push(version);
+            if change.resource_type == ResourceType::Patient {
+                let patient = self.patient_rows(&key, &scope, change, index, step).await?;
+                rows.written.push(written_row(&patient.demographics));
+                rows.patients.push(patient);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Creates the keys of the patients that the plan creates.
+    async fn create_patient_keys(
+        &self,
+        organization: OrganizationId,
+        changes: &[Change<'_>],
+        plan: &WritePlan,
+        now: OffsetDateTime,
+        rows: &mut SealedRows,
+    ) -> Result<(), ApplyError> {
+        for (change, step) in changes.iter().zip(&plan.steps) {
+            let is_new_patient =
+                change.resource_type == ResourceType::Patient && step.effect == Effect::Created;
+            if is_new_patient {
+                let owner = Owner::Patient(change.id.into());
+                let new = self.keys.new_scope(organization, owner, now).await?;
+                rows.new_owners.insert(owner, new);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The head and the version of a change.
+fn resource_rows(
+    key: &AuthorizationKey,
+    scope: &ScopeKey,
+    change: &Change<'_>,
+    step: &PlannedChange,
+    now: OffsetDateTime,
+) -> Result<(ResourceRow, VersionRow), ServiceError> {
+    let (organization, owner) = (scope.organization(), scope.owner());
+    let row_id = RowId::random();
+    let version = key.authenticate(VersionRow {
+        organization,
+        owner_kind: owner.kind(),
+        owner: owner.id(organization),
+        kind: change.resource_type.name().to_owned(),
+        id: change.id,
+        version: step.version,
+        row_id,
+        at: now,
+        body: scope.seal(row_id, &*change.resource.to_bytes())?,
+        mac: RowMac::UNSET,
+    });
+    // A head keeps its row id over all versions: its newest digest in `audit_rows` is found by it.
+    let former_row_id = step.replaced.as_ref().map(|replaced| replaced.row_id);
+    let head = key.authenticate(ResourceRow {
+        organization,
+        owner_kind: version.owner_kind,
+        owner: version.owner,
+        kind: version.kind.clone(),
+        id: change.id,
+        row_id: former_row_id.unwrap_or_else(RowId::random),
+        version: step.version,
+        version_row: row_id,
+        updated_at: now,
+        version_digest: row_digest(&version),
+        mac: RowMac::UNSET,
+    });
+    Ok((head, version))
+}

@@ -1,0 +1,132 @@
+//! FHIR searches for patients, whose matches are whole resources.
+
+use std::collections::HashMap;
+
+use access::Disclosed;
+use access::Permitted;
+use access::Search;
+use access::disclose;
+use db::CurrentVersion;
+use db::ResourceKey;
+use fhir::Resource;
+use fhir::ResourceType;
+use fhir::VersionMeta;
+use fhir::bundle::EntryJson;
+use fhir::search::PatientQuery;
+use phi::OrganizationId;
+use phi::Owner;
+use phi::PatientId;
+use phi::Tampering;
+
+use super::Records;
+use super::batch_read::SealedBatch;
+use super::ensure_all_fields;
+use super::patients::patient_records;
+use super::resource_key;
+use crate::limits::MAX_RESPONSE_BYTES;
+use crate::limits::PATIENTS_PER_STATEMENT;
+use crate::services::budget::CallerId;
+use crate::services::budget::Reservation;
+use crate::services::error::ServiceError;
+
+/// A page of matching patients, as entries of a searchset Bundle.
+#[derive(Debug)]
+pub(crate) struct SearchsetPage {
+    /// The entries, by name.
+    pub(crate) entries: Vec<EntryJson>,
+    /// The number of all matches.
+    pub(crate) total: usize,
+    /// Whether requested patients are missing, because the response would be too long.
+    pub(crate) is_truncated: bool,
+    /// The memory of the entries, and of the response with them.
+    pub(crate) reserved: Reservation,
+}
+
+/// Sealed Patients that were read by one statement, with their memory.
+pub(super) struct SealedPatients {
+    pub(super) rows: Vec<(PatientId, CurrentVersion)>,
+    _reserved: Reservation,
+}
+
+impl Records {
+    /// The patients that match a query: as many as it requests and fit into a response. `entry`
+    /// makes an entry of a Patient.
+    pub(crate) async fn search_resources(
+        &self,
+        permitted: &Permitted<'_, Search>,
+        query: &PatientQuery,
+        entry: impl Fn(Resource, VersionMeta) -> EntryJson,
+    ) -> Result<Disclosed<SearchsetPage>, ServiceError> {
+        ensure_all_fields(permitted)?;
+        let organization = permitted.caller().organization();
+        let caller = CallerId::of(permitted.caller());
+        let (ids, total) = self.match_patients(organization, caller, query).await?;
+        let mut page = SearchsetPage {
+            entries: Vec::new(),
+            total,
+            is_truncated: false,
+            reserved: self.memory.reserve(caller, 0)?,
+        };
+        let mut bytes = 0_usize;
+        let mut shown = Vec::new();
+        let keys = patient_keys(&ids);
+        let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
+        'batches: for batch in batches.await? {
+            let patients = ids.get(batch.range.clone()).unwrap_or_default();
+            let sealed = self.read_batch(organization, caller, &keys, &batch).await?;
+            let sealed = self.order_by_ids(organization, patients, sealed).await?;
+            if sealed.rows.len() != patients.len() {
+                let reason = "a patient of the roster is missing";
+                return Err(Tampering::report("resources", reason, organization, None).into());
+            }
+            for (id, row) in sealed.rows {
+                let stored = self.open(organization, caller, row).await?;
+                let (resource, meta, mut reserved) =
+                    (stored.resource, stored.meta, stored.reserved);
+                let entry = entry(resource, meta);
+                bytes = bytes.saturating_add(entry.len());
+                if bytes > MAX_RESPONSE_BYTES {
+                    page.is_truncated = true;
+                    break 'batches;
+                }
+                // The entry, and its copy in the response.
+                reserved.shrink_to(2 * entry.len());
+                page.reserved.absorb(reserved);
+                page.entries.push(entry);
+                shown.push(id);
+            }
+        }
+        let records = patient_records(organization, &shown);
+        Ok(disclose(&self.trail, permitted, &records, page).await?)
+    }
+
+    /// The rows of a batch in the order of `ids`, without those that do not exist. Their keys are
+    /// loaded together, so that the rows can be opened one after another.
+    pub(super) async fn order_by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[PatientId],
+        sealed: SealedBatch,
+    ) -> Result<SealedPatients, ServiceError> {
+        let keys = sealed.rows.iter().filter_map(|row| {
+            let owner = Owner::Patient(row.head.id.into());
+            Some((owner, row.version.body.key_id()?))
+        });
+        let keys: Vec<_> = keys.collect();
+        self.keys.prefetch(organization, keys).await?;
+        let (rows, reserved) = sealed.into_parts();
+        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.head.id, row)).collect();
+        let ordered = ids.iter();
+        let ordered = ordered.filter_map(|id| Some((*id, rows.remove(&id.uuid())?)));
+        Ok(SealedPatients {
+            rows: ordered.collect(),
+            _reserved: reserved,
+        })
+    }
+}
+
+/// The keys of Patient resources.
+pub(super) fn patient_keys(ids: &[PatientId]) -> Vec<ResourceKey> {
+    let key = |id: &PatientId| resource_key(ResourceType::Patient, id.uuid());
+    ids.iter().map(key).collect()
+}
