@@ -46,10 +46,11 @@ fn change(
             .map(drop)
             .ok_or_else(|| InputError::new("there is no such resource"));
     }
-    let whole = resources.get_mut(id);
-    let whole = whole.ok_or_else(|| InputError::new("there is no such resource"))?;
+    let definition = resources.get_mut(id);
+    let definition = definition.ok_or_else(|| InputError::new("there is no such resource"))?;
     let (path, name) = property.rsplit_once('/').unwrap_or(("", property));
-    let parent = walk(whole, path).ok_or_else(|| InputError::new("there is no such property"))?;
+    let parent =
+        walk(definition, path).ok_or_else(|| InputError::new("there is no such property"))?;
     match mutant {
         Mutant { remove: true, .. } => remove(parent, name),
         Mutant {

@@ -52,14 +52,14 @@ impl<'a> Acl<'a> {
         let mut passes = Traffic::none();
         let mut undecided = Traffic::all();
         for entry in self.entries(direction) {
-            let cover = Coverage::of(entry.block, range);
-            if entry.allows && cover.is_enough(quantifier) {
+            let coverage = Coverage::of(entry.block, range);
+            if entry.allows && coverage.is_enough(quantifier) {
                 passes = passes.union(&undecided.intersection(&entry.traffic));
             }
             let decided = match (entry.allows, quantifier) {
                 // Denying a part of the addresses leaves traffic from the others possible, but not guaranteed for all.
-                (false, Quantifier::ForAll) => cover != Coverage::None,
-                _ => cover == Coverage::Full,
+                (false, Quantifier::ForAll) => coverage != Coverage::None,
+                _ => coverage == Coverage::Full,
             };
             if decided {
                 undecided = undecided.difference(&entry.traffic);

@@ -115,11 +115,11 @@ fn addresses(end: End<'_, '_>) -> AddressRange {
 /// The source addresses that the target sees. A network load balancer sends health checks from its own addresses, and
 /// forwards connections with the addresses of its clients.
 fn sources(model: &Model<'_>, from: End<'_, '_>, to: End<'_, '_>) -> Vec<AddressRange> {
-    let mut places = vec![addresses(from)];
+    let mut ranges = vec![addresses(from)];
     if from.0.preserves_client_ip && to.0.role == Role::App {
-        places.extend(clients(model));
+        ranges.extend(clients(model));
     }
-    places
+    ranges
 }
 
 /// The addresses of the clients of the internal load balancers.

@@ -108,6 +108,7 @@ impl<'m, 'a> Diagram<'m, 'a> {
             .map_or("", |found| found.stack());
         format!("{stack}/{}", self.own_name(id))
     }
+
     fn flows(&self) -> Flows {
         let mut flows = Flows::new();
         for edge in &self.edges {

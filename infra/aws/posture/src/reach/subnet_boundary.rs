@@ -57,14 +57,14 @@ pub(crate) fn allowed_at_boundary(
 /// The addresses that one node sees of another.
 fn addresses(model: &Model<'_>, own: &Node<'_>, other: &Node<'_>) -> Vec<AddressRange> {
     let subnets = model.subnets_of(other).into_iter();
-    let mut places: Vec<AddressRange> = subnets
+    let mut ranges: Vec<AddressRange> = subnets
         .map(|subnet| AddressRange::Subnet(subnet.block))
         .collect();
     if other.subnets.is_empty() {
-        places.push(AddressRange::Public);
+        ranges.push(AddressRange::Public);
     }
     if own.role == Role::App && other.preserves_client_ip {
-        places.extend(clients(model));
+        ranges.extend(clients(model));
     }
-    places
+    ranges
 }
