@@ -1,17 +1,17 @@
 #!/bin/sh
 # certificates.sh web|app
 #
-# Sees to the certificates of a tier, as the tier's own user. With AWS Private CA a key is made here and
-# never leaves the tmpfs it is made in; what goes out is a request, what comes back a certificate of
-# seven days. With a CA of one's own, certificates and keys come from the secret that its operator fills.
-# The tiers take up what changes by themselves. Run again, it renews what is due and nothing else.
+# Issues and renews the certificates of a tier, as the tier's user. With AWS Private CA, keys are generated on the
+# machine and never leave its tmpfs; the CA receives a certificate request and returns a certificate for seven days.
+# With an own CA, certificates and keys are in a secret that the operator updates. The tiers reload changed files
+# automatically. Idempotent: renews only certificates that are due.
 set -eu
 umask 0377
 
 tier=$1
 folder=$RUNTIME_DIRECTORY
 days=7
-# Renewed with five of the seven days to go: an authority that is out of reach for days hurts nobody.
+# In seconds. Renewal starts five days before expiry, so that an outage of the CA for days has no effect.
 margin=$((5 * 24 * 3600))
 
 work=$(mktemp -d "$folder/.new.XXXXXX")
@@ -27,21 +27,22 @@ pca() {
     aws acm-pca "$@" --region "$AWS_REGION" --output text
 }
 
-# place NAME…: each file in one step, the key first. A tier that looks in between finds a key that does
-# not fit, keeps what it has, and looks again a second later.
+# place NAME…: replaces each file atomically, the key first. A tier that reads between the two finds a key that does not
+# match, keeps its current pair, and reads again a second later.
 place() {
     for name in "$@"; do
         mv -f "$work/$name" "$folder/$name"
     done
 }
 
-# authority ARN NAME: the certificate of a CA.
+# authority ARN NAME: downloads the certificate of a CA.
 authority() {
     pca get-certificate-authority-certificate --certificate-authority-arn "$1" --query Certificate >"$work/$2"
     openssl x509 -in "$work/$2" -noout || fail "the certificate of $1 can't be read"
 }
 
-# judge NAME CA: what is about to be placed is a pair, valid for longer than the margin, and of that CA.
+# judge NAME CA MARGIN: verifies that a certificate and key match, are valid for longer than the margin, and are issued by
+# the CA.
 judge() {
     openssl verify -CAfile "$2" -untrusted "$work/$1.pem" "$work/$1.pem" >/dev/null ||
         fail "$1 is not of the CA that it should be of"
@@ -59,7 +60,7 @@ issue() {
     openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/$1.key"
     openssl req -new -sha256 -key "$work/$1.key" -subj "/O=stack/CN=$tier" -addext "subjectAltName=$2" \
         -out "$work/$1.csr"
-    # The template takes the names from the request, and makes it a leaf whatever that says.
+    # The template copies the names from the request, and forces an end-entity certificate.
     partition=${STACK_OWN_CA_ARN%%:acm-pca:*}
     certificate=$(pca issue-certificate --certificate-authority-arn "$STACK_OWN_CA_ARN" \
         --csr "fileb://$work/$1.csr" --signing-algorithm SHA256WITHECDSA \
@@ -78,7 +79,7 @@ from_private_ca() {
     authority "$STACK_PEER_CA_ARN" peers.pem
     place peers.pem
     case $tier in
-    # The load balancer is shown a name only: what it sees can't pass for web's identity.
+    # The server certificate for the load balancer has a DNS name only, so that it cannot be used as web's identity.
     web)
         issue server "DNS:$STACK_DNS_NAME"
         issue client "URI:$STACK_IDENTITY"
@@ -88,7 +89,7 @@ from_private_ca() {
 }
 
 # {"server": {"certificate": …, "key": …}, "client": {…}, "own": …, "peers": …}, all PEM; `client` for web
-# alone, `own` the CA of the certificates, `peers` the CAs of the tiers that this one speaks to.
+# only, `own` the CA of the certificates, `peers` the CAs of the tiers that this one connects to.
 from_secret() {
     document=$(aws secretsmanager get-secret-value --region "$AWS_REGION" --secret-id "$STACK_IDENTITY_SECRET" \
         --query SecretString --output text)

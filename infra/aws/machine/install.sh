@@ -1,8 +1,8 @@
 #!/bin/sh
 # install.sh web|app|migration
 #
-# Makes this machine what /etc/stack/install.env says, from the release that this file came with.
-# May be run again at any time: what is there already stays as it is.
+# Installs the release that contains this file, as /etc/stack/install.env configures it. Idempotent: existing data stays
+# unchanged.
 set -eu
 umask 0022
 
@@ -15,7 +15,7 @@ fail() {
     exit 64
 }
 
-# The value of a setting; the file is read, never executed.
+# setting NAME: the value of a setting. The file is parsed and not executed.
 setting() {
     sed -n "s/^$1=//p" "$settings" | tail -n 1
 }
@@ -26,7 +26,7 @@ required() {
     printf '%s\n' "$value"
 }
 
-# What is in memory stays there: no swap, no core file, no hibernation.
+# Keeps memory off disks: no swap, no core dumps, no hibernation.
 keep_memory_off_disks() {
     swapoff --all
     sed -i '/[[:space:]]swap[[:space:]]/d' /etc/fstab
@@ -35,12 +35,12 @@ keep_memory_off_disks() {
     install -D -m 0644 system/journald.conf /etc/systemd/journald.conf.d/stack.conf
     install -D -m 0644 system/manager.conf /etc/systemd/system.conf.d/stack.conf
     systemctl --quiet mask swap.target hibernate.target suspend.target
-    # Operators come by Session Manager.
+    # Operators connect through Session Manager.
     systemctl --quiet mask ssh.service ssh.socket
     systemctl restart systemd-sysctl.service systemd-journald.service
 }
 
-# The one disk that has neither partitions nor a file system, unless the name we gave it leads to it.
+# The device of the data volume: by its name, or the only disk without partitions and file system.
 empty_disk() {
     if [ -b "$1" ]; then
         printf '%s\n' "$1"
@@ -51,7 +51,7 @@ empty_disk() {
         | if length == 1 then .[0].name else error("\(length) disks are empty, not one") end'
 }
 
-# The volume is encrypted by EBS, under the key of volumes. Everything that a service writes is on it.
+# EBS encrypts the volume under the key for volumes. Services write only to this volume.
 mount_data_volume() {
     if mountpoint --quiet /var/lib/stack; then
         return
@@ -82,7 +82,7 @@ install_release() {
     rm -rf /opt/stack.old
 }
 
-# Nothing secret: who may read what the machine was started with may read this.
+# Contains no secrets: the same values are in the user data.
 write_environment() {
     target=/etc/stack/$tier.env
     {
@@ -95,7 +95,7 @@ write_environment() {
     chmod 0644 "$settings"
 }
 
-# The server's certificate is judged by the CAs of its own region, and no others of the bundle.
+# Only the CAs of the bundle for this region are trusted for the database.
 trust_database() {
     bundle=/usr/local/share/stack/rds-ca.pem
     [ -s "$bundle" ] || fail "$bundle is missing: the image has to bring it"

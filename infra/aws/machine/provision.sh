@@ -1,8 +1,8 @@
 #!/bin/sh
 # provision.sh <people.json
 #
-# Makes organizations and people on an app machine, as app/README.md says: the first of them, whom nobody
-# could make by signing in. As the app's user, with the app's settings and password; for root in a session.
+# Creates the first organizations and people on an app machine, before any user can sign in; see app/README.md. Runs as the
+# app's user with its settings and password. Called by root in a session.
 set -eu
 
 exec systemd-run --quiet --pipe --wait --collect --service-type=exec \

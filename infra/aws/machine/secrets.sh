@@ -1,16 +1,16 @@
 #!/bin/sh
 # secrets.sh app|migration
 #
-# Fetches what the programs of this machine are to know into files of the tmpfs that systemd made for
-# it, and finds out under which root keys of KMS it works. As the tier's own user, with the role of the
-# machine; what is fetched passes through no argument and no environment.
+# Downloads the secrets of the machine's programs into files on the tmpfs that systemd creates for the unit, and resolves
+# the ids of the KMS root keys. Runs as the tier's user with the role of the machine. No secret is in an argument or in
+# the environment.
 set -eu
 umask 0377
 
 tier=$1
 folder=$RUNTIME_DIRECTORY
 
-# put NAME: standard input becomes a file, in one step and not when it is empty.
+# put NAME: writes standard input to a file atomically; fails if it is empty.
 put() {
     rm -f "$folder/.$1"
     cat >"$folder/.$1"
@@ -18,15 +18,15 @@ put() {
     mv -f "$folder/.$1" "$folder/$1"
 }
 
-# password SECRET NAME
+# password SECRET NAME: downloads a password.
 password() {
     document=$(aws secretsmanager get-secret-value --region "$AWS_REGION" --secret-id "$1" \
         --query SecretString --output text)
     printf '%s' "$document" | jq --join-output --exit-status .password | put "$2"
 }
 
-# Ids, not ARNs: they name keys of this account and region alone, and a replica in another region has
-# the same one. Not aliases: what wrapped a key is written down under this name, and an alias moves.
+# Ids, not ARNs: an id is valid only in this account and region, and a replica in another region has the same id. Not
+# aliases: wrapped keys store the id of their root key, and an alias can be moved.
 root_keys() {
     aws kms list-aliases --region "$AWS_REGION" --output json |
         jq --raw-output --exit-status --arg ours "alias/$STACK_PROJECT/$STACK_ENVIRONMENT/" '

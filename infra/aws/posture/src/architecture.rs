@@ -1,43 +1,43 @@
-//! The assembled document: everything that an environment deploys, in one place.
+//! The assembled document: all resources that an environment deploys.
 
 use serde_json::Map;
 use serde_json::Value;
 
-/// All resources of an environment's templates, with every parameter, condition and reference
-/// between stacks resolved: what would stand in the accounts after a deployment.
+/// All resources of an environment's templates, with every parameter, condition and reference between stacks resolved:
+/// what the accounts contain after a deployment.
 #[derive(Clone, Debug, Default)]
 pub struct Architecture {
     resources: Map<String, Value>,
 }
 
-/// One resource of it.
+/// A resource of an architecture.
 #[derive(Clone, Copy, Debug)]
 pub struct Resource<'a> {
-    /// Its id in the assembled document: the nested stack's, then its own (`DatabaseInstance`).
+    /// Its id in the assembled document: the nested stack's id, then its own (`DatabaseInstance`).
     pub id: &'a str,
     /// Its type, such as `AWS::RDS::DBInstance`.
-    pub kind: &'a str,
-    /// The whole of it: `Type`, `Properties`, `DeletionPolicy`, …
-    pub whole: &'a Value,
+    pub resource_type: &'a str,
+    /// The definition: `Type`, `Properties`, `DeletionPolicy`, …
+    pub definition: &'a Value,
 }
 
-/// What an intrinsic function that is left names.
+/// A reference to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reference<'a> {
+pub(crate) enum Reference<'a> {
     /// `{"Ref": id}`.
-    To(&'a str),
+    Ref(&'a str),
     /// `{"Fn::GetAtt": [id, attribute]}`.
-    Attribute(&'a str, &'a str),
+    GetAtt(&'a str, &'a str),
 }
 
 impl Architecture {
-    /// Of the resources of an assembled document, by their ids.
+    /// Creates an architecture from resources by their ids.
     #[must_use]
-    pub fn of(resources: Map<String, Value>) -> Self {
+    pub fn new(resources: Map<String, Value>) -> Self {
         Self { resources }
     }
 
-    /// The document that rules are run on.
+    /// The document that rules read.
     #[must_use]
     pub fn document(&self) -> Value {
         Value::Object(Map::from_iter([(
@@ -50,33 +50,38 @@ impl Architecture {
     pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
         self.resources
             .iter()
-            .map(|(id, whole)| Resource::new(id, whole))
+            .map(|(id, definition)| Resource::new(id, definition))
     }
 
-    /// Those of a type.
-    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = Resource<'a>> {
-        self.resources().filter(move |found| found.kind == kind)
+    /// The resources of a type.
+    pub fn of_type<'a>(&'a self, resource_type: &'a str) -> impl Iterator<Item = Resource<'a>> {
+        self.resources()
+            .filter(move |found| found.resource_type == resource_type)
     }
 
-    /// The resource of an id.
+    /// The resource with an id.
     #[must_use]
     pub fn resource(&self, id: &str) -> Option<Resource<'_>> {
-        let (id, whole) = self.resources.get_key_value(id)?;
-        Some(Resource::new(id, whole))
+        let (id, definition) = self.resources.get_key_value(id)?;
+        Some(Resource::new(id, definition))
     }
 }
 
 impl<'a> Resource<'a> {
-    fn new(id: &'a str, whole: &'a Value) -> Self {
-        let kind = whole.get("Type").and_then(Value::as_str).unwrap_or("");
-        Self { id, kind, whole }
+    fn new(id: &'a str, definition: &'a Value) -> Self {
+        let resource_type = definition.get("Type").and_then(Value::as_str).unwrap_or("");
+        Self {
+            id,
+            resource_type,
+            definition,
+        }
     }
 
     /// A property, by the names that lead to it separated by slashes: `VpcConfig/SubnetIds`.
     #[must_use]
     pub fn property(&self, path: &str) -> Option<&'a Value> {
         path.split('/')
-            .try_fold(self.whole.get("Properties")?, |at, name| at.get(name))
+            .try_fold(self.definition.get("Properties")?, |at, name| at.get(name))
     }
 
     /// A property that is text without references.
@@ -85,40 +90,43 @@ impl<'a> Resource<'a> {
         self.property(path)?.as_str()
     }
 
-    /// The stack that it comes from: the name of its template.
+    /// The name of the template that declares it.
     #[must_use]
     pub fn stack(&self) -> &'a str {
         self.metadata("Stack")
     }
 
-    /// Where it is deployed.
+    /// The region that it is deployed to.
     #[must_use]
     pub fn region(&self) -> &'a str {
         self.metadata("Region")
     }
 
-    /// Whose it is.
+    /// The account that it is deployed to.
     #[must_use]
     pub fn account(&self) -> &'a str {
         self.metadata("Account")
     }
 
     fn metadata(&self, name: &str) -> &'a str {
-        let value = self.whole.get("Metadata").and_then(|found| found.get(name));
+        let value = self
+            .definition
+            .get("Metadata")
+            .and_then(|found| found.get(name));
         value.and_then(Value::as_str).unwrap_or("")
     }
 }
 
 impl<'a> Reference<'a> {
-    /// What a value refers to, if it is nothing but a reference.
+    /// Parses a value that consists of one reference.
     #[must_use]
-    pub fn of(value: &'a Value) -> Option<Self> {
+    pub(crate) fn of(value: &'a Value) -> Option<Self> {
         let object = value.as_object().filter(|object| object.len() == 1)?;
         if let Some(id) = object.get("Ref") {
-            return Some(Self::To(id.as_str()?));
+            return Some(Self::Ref(id.as_str()?));
         }
         let parts = object.get("Fn::GetAtt")?.as_array()?;
-        Some(Self::Attribute(
+        Some(Self::GetAtt(
             parts.first()?.as_str()?,
             parts.get(1)?.as_str()?,
         ))
@@ -126,9 +134,9 @@ impl<'a> Reference<'a> {
 
     /// The id of the resource.
     #[must_use]
-    pub fn id(&self) -> &'a str {
+    pub(crate) fn id(&self) -> &'a str {
         match self {
-            Self::To(id) | Self::Attribute(id, _) => id,
+            Self::Ref(id) | Self::GetAtt(id, _) => id,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Puts an environment's templates together into one document.
+//! Assembles the templates of an environment into one document.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,39 +11,42 @@ use serde_json::json;
 use crate::architecture::Architecture;
 use crate::environment::Deployment;
 use crate::environment::Environment;
-use crate::fault::Fault;
-use crate::fault::Within as _;
+use crate::error::InputError;
+use crate::error::Within as _;
 use crate::parameters;
-use crate::scope::NESTED;
-use crate::scope::Place;
-use crate::scope::Scope;
+use crate::references::DeploymentTarget;
+use crate::references::NESTED_STACK_TYPE;
+use crate::references::References;
 use crate::templates::Templates;
 
-/// Everything that an environment deploys, with all references between stacks resolved.
+/// Assembles everything that an environment deploys, with all references between stacks resolved.
 ///
 /// # Errors
-/// The first thing that `CloudFormation` would refuse as well: a name that leads nowhere, a parameter
-/// that is missing, unknown or not allowed, stacks that need each other in a circle.
-pub fn assemble(templates: &Templates, environment: &Environment) -> Result<Architecture, Fault> {
+/// The first error that `CloudFormation` would report as well: an unresolved name, a parameter that is missing, unknown
+/// or not allowed, a circle between stacks.
+pub fn assemble(
+    templates: &Templates,
+    environment: &Environment,
+) -> Result<Architecture, InputError> {
     let mut all = Map::new();
     for deployment in &environment.deployments {
         let linked = deployed(templates, environment, deployment).within(deployment.template)?;
         for (id, resource) in linked.resources {
             if all.insert(id.clone(), resource).is_some() {
-                return Err(Fault::new(format!("two resources come to the id {id}")));
+                return Err(InputError::new(format!("two resources have the id {id}")));
             }
         }
     }
-    Ok(Architecture::of(all))
+    Ok(Architecture::new(all))
 }
 
 fn deployed(
     templates: &Templates,
     environment: &Environment,
     deployment: &Deployment,
-) -> Result<Linked, Fault> {
+) -> Result<Linked, InputError> {
     let project = deployment.parameters.get("Project").and_then(Value::as_str);
-    let place = Place {
+    let target = DeploymentTarget {
         stack: format!(
             "{}-{}-{}",
             project.unwrap_or("hipaa-stack"),
@@ -57,33 +60,33 @@ fn deployed(
         templates,
         name: deployment.template,
         prefix: deployment.prefix.to_owned(),
-        place: &place,
+        target: &target,
     };
     stack.link(&deployment.parameters)
 }
 
-/// A template on its way into the document.
+/// A template that is being linked.
 struct Stack<'a> {
     templates: &'a Templates,
     name: &'a str,
     prefix: String,
-    place: &'a Place,
+    target: &'a DeploymentTarget,
 }
 
-/// What a template comes to.
+/// The resources and outputs of a linked template.
 #[derive(Clone, Debug, Default)]
 struct Linked {
     resources: Map<String, Value>,
     outputs: Map<String, Value>,
 }
 
-/// Nested stacks by their ids; none while one is being linked.
+/// Nested stacks by their ids; none for one that is being linked.
 type Nested = RefCell<BTreeMap<String, Option<Linked>>>;
 
 impl Stack<'_> {
-    fn link(&self, given: &Map<String, Value>) -> Result<Linked, Fault> {
+    fn link(&self, given: &Map<String, Value>) -> Result<Linked, InputError> {
         let template = self.templates.template(self.name)?;
-        let parameters = parameters::settle(template, given).within("Parameters")?;
+        let parameters = parameters::resolve(template, given).within("Parameters")?;
         let nested = Nested::default();
         let output = |id: &str, name: &str| self.output(&nested, &parameters, id, name);
         let scope = self.scope(template, &parameters, &output);
@@ -92,7 +95,7 @@ impl Stack<'_> {
             if !is_there(&scope, resource).within(id)? {
                 continue;
             }
-            if resource.get("Type").and_then(Value::as_str) == Some(NESTED) {
+            if resource.get("Type").and_then(Value::as_str) == Some(NESTED_STACK_TYPE) {
                 self.nested(&nested, &parameters, id).within(id)?;
                 let stack = nested.borrow().get(id).cloned().flatten();
                 linked.resources.extend(stack.unwrap_or_default().resources);
@@ -119,13 +122,13 @@ impl Stack<'_> {
         &'s self,
         template: &'s Value,
         parameters: &Map<String, Value>,
-        output: &'s dyn Fn(&str, &str) -> Result<Value, Fault>,
-    ) -> Scope<'s> {
-        Scope {
+        output: &'s dyn Fn(&str, &str) -> Result<Value, InputError>,
+    ) -> References<'s> {
+        References {
             template,
             prefix: &self.prefix,
             parameters: parameters.clone(),
-            place: self.place,
+            target: self.target,
             output,
         }
     }
@@ -136,24 +139,24 @@ impl Stack<'_> {
         parameters: &Map<String, Value>,
         id: &str,
         name: &str,
-    ) -> Result<Value, Fault> {
+    ) -> Result<Value, InputError> {
         self.nested(nested, parameters, id).within(id)?;
         let nested = nested.borrow();
         let linked = nested.get(id).and_then(Option::as_ref);
         let value = linked.and_then(|linked| linked.outputs.get(name)).cloned();
-        value.ok_or_else(|| Fault::new(format!("the stack {id} has no output {name}")))
+        value.ok_or_else(|| InputError::new(format!("the stack {id} has no output {name}")))
     }
 
-    /// Links a nested stack, unless that was done.
+    /// Links a nested stack, unless it is linked already.
     fn nested(
         &self,
         nested: &Nested,
         parameters: &Map<String, Value>,
         id: &str,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), InputError> {
         match nested.borrow().get(id) {
             Some(Some(_)) => return Ok(()),
-            Some(None) => return Err(Fault::new("needs itself, by way of other stacks")),
+            Some(None) => return Err(InputError::new("depends on itself through other stacks")),
             None => {}
         }
         nested.borrow_mut().insert(id.to_owned(), None);
@@ -181,16 +184,21 @@ impl Stack<'_> {
             templates: self.templates,
             name: &name,
             prefix: format!("{}{id}", self.prefix),
-            place: self.place,
+            target: self.target,
         };
         let linked = stack.link(&given.unwrap_or_default())?;
         nested.borrow_mut().insert(id.to_owned(), Some(linked));
         Ok(())
     }
 
-    fn resource(&self, scope: &Scope<'_>, id: &str, resource: &Value) -> Result<Value, Fault> {
+    fn resource(
+        &self,
+        scope: &References<'_>,
+        id: &str,
+        resource: &Value,
+    ) -> Result<Value, InputError> {
         let Some(Value::Object(mut evaluated)) = scope.value(resource)? else {
-            return Err(Fault::new("is no resource"));
+            return Err(InputError::new("is not a resource"));
         };
         evaluated.remove("Condition");
         if let Some(needed) = evaluated.remove("DependsOn") {
@@ -202,8 +210,8 @@ impl Stack<'_> {
         let metadata = json!({
             "Stack": self.name,
             "LogicalId": id,
-            "Region": self.place.region,
-            "Account": self.place.account,
+            "Region": self.target.region,
+            "Account": self.target.account,
         });
         evaluated.insert("Metadata".to_owned(), metadata);
         Ok(Value::Object(evaluated))
@@ -218,7 +226,7 @@ fn entries<'t>(
     section.into_iter().flatten()
 }
 
-fn is_there(scope: &Scope<'_>, declared: &Value) -> Result<bool, Fault> {
+fn is_there(scope: &References<'_>, declared: &Value) -> Result<bool, InputError> {
     match declared.get("Condition").and_then(Value::as_str) {
         Some(condition) => scope.condition(condition),
         None => Ok(true),

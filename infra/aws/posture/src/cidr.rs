@@ -1,4 +1,4 @@
-//! `Fn::Cidr`: networks cut out of a network.
+//! `Fn::Cidr`: the subnets of a network.
 
 use ipnet::IpNet;
 use ipnet::Ipv4Net;
@@ -7,10 +7,10 @@ use std::net::Ipv4Addr;
 /// The first `count` networks of `bits` host bits in `block`.
 ///
 /// # Errors
-/// What is wrong with the request.
-pub(crate) fn cut(block: &str, count: usize, bits: u8) -> Result<Vec<String>, String> {
+/// When the block or the size is not valid, or the block is too small.
+pub(crate) fn subnets(block: &str, count: usize, bits: u8) -> Result<Vec<String>, String> {
     let Ok(IpNet::V4(block)) = block.parse::<IpNet>() else {
-        return Err(format!("{block} is no IPv4 network"));
+        return Err(format!("{block} is not an IPv4 network"));
     };
     let length = 32_u8
         .checked_sub(bits)
@@ -33,8 +33,8 @@ mod tests {
 
     #[test]
     fn networks_follow_each_other_and_stay_inside() {
-        let cut_4 = cut("10.0.0.0/16", 3, 8).unwrap();
-        assert_eq!(cut_4, ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]);
-        assert!(cut("10.0.0.0/24", 3, 7).is_err());
+        let first = subnets("10.0.0.0/16", 3, 8).unwrap();
+        assert_eq!(first, ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]);
+        assert!(subnets("10.0.0.0/24", 3, 7).is_err());
     }
 }

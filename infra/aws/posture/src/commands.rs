@@ -36,9 +36,9 @@ pub(crate) struct Cli {
 enum Command {
     /// Checks the templates against the rules of this repository; needs no AWS account
     ///
-    /// Runs the rules of rules/ and their unit cases, the policy questions of iam.toml, the reachability rules and the
-    /// rules on systemd units, for every environment; checks CloudFormation's quotas, that every resource, rule and
-    /// HIPAA sentence belongs to a control, and that CONTROLS.md and reachability.svg are current.
+    /// Runs the rules of rules/ and their unit cases, the expectations of iam.toml, the reachability rules and the
+    /// rules on systemd units, for every environment; checks CloudFormation's quotas, that every resource type, rule and
+    /// requirement belongs to a control, and that CONTROLS.md and reachability.svg are current.
     #[command(after_help = "Example: cargo stack infra lint network")]
     Lint {
         /// Run only the rules of rules/AREA.guard

@@ -1,5 +1,5 @@
-//! `controls/`: each sentence of the architecture, what makes it true, the rule that would notice if it
-//! were not, and the faults that prove the rule. One file for each template, one for the sentences.
+//! The register of controls in `controls/`: the requirements, the controls that meet them, the rule that checks each
+//! control, and the faults that prove the rule. One file for each template, and one for the requirements.
 
 use std::path::Path;
 use std::slice;
@@ -7,106 +7,107 @@ use std::slice;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::fault::Fault;
-use crate::folder;
+use crate::error::InputError;
+use crate::source_file;
 
-/// The whole register.
+/// All requirements and controls.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Register {
-    /// What has to be true.
-    #[serde(default, rename = "sentence")]
-    pub sentences: Vec<Sentence>,
-    /// What makes it true.
+    /// The requirements.
+    #[serde(default, rename = "requirement")]
+    pub requirements: Vec<Requirement>,
+    /// The controls that meet them.
     #[serde(default, rename = "control")]
     pub controls: Vec<Control>,
-    /// Types of resources that no control names, and why none has to.
-    #[serde(default, rename = "plain")]
-    pub plain: Vec<Plain>,
+    /// Resource types without a control.
+    #[serde(default, rename = "exemption")]
+    pub exemptions: Vec<Exemption>,
 }
 
-/// A sentence of the reference architecture, or a technical safeguard.
+/// A requirement of the reference architecture, or a technical safeguard of HIPAA.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sentence {
+pub struct Requirement {
     /// Lower-case words joined by hyphens.
     pub id: String,
-    /// The sentence.
+    /// The requirement in a sentence.
     pub text: String,
-    /// Where it comes from, if it is a safeguard: its citation.
+    /// The citation of a safeguard; empty for a requirement of the architecture.
     #[serde(default)]
     pub source: String,
 }
 
-/// One property of one resource that has to be as it is.
+/// A property of a resource that meets a requirement.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Control {
     /// Lower-case words joined by hyphens.
     pub id: String,
-    /// The sentences it stands for, by their ids.
-    pub sentence: OneOrMore,
+    /// The ids of the requirements that it meets.
+    pub requirement: OneOrMore,
     /// Citations of 45 CFR, such as `164.312(a)(2)(iv)`.
     pub cfr: Vec<String>,
-    /// `template/LogicalId`, or a file of an instance: `machine/units/web.service`.
+    /// `template/LogicalId`, or a systemd unit: `machine/units/web.service`.
     pub resource: String,
-    /// The way to the property within it; empty for the resource itself.
+    /// The path of the property within the resource; empty for the resource itself.
     #[serde(default)]
     pub property: String,
     /// `guard/…`, `reach/…`, `iam/…` or `machine/…`.
     pub rule: String,
-    /// Single faults. The rule has to notice each.
+    /// Single faults. The rule must detect each.
     pub mutants: Vec<Mutant>,
-    /// Where it holds, if not everywhere.
+    /// The environments in which it holds; empty for all.
     #[serde(default)]
     pub environments: Vec<String>,
-    /// Why it does not hold everywhere.
+    /// Why it does not hold in all environments.
     #[serde(default)]
     pub reason: String,
 }
 
-/// One single fault.
+/// A single fault.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mutant {
-    /// The value that is put there instead.
+    /// The value that replaces the property's.
     pub set: Option<Value>,
-    /// What is added at the end of a list.
+    /// A value that is appended to a list.
     pub append: Option<Value>,
-    /// The property is taken away.
+    /// Whether the property is removed.
     #[serde(default)]
     pub remove: bool,
-    /// The whole resource is taken away.
+    /// Whether the whole resource is removed.
     #[serde(default)]
     pub resource_gone: bool,
-    /// Where, if not at the control's own property.
+    /// The path of the property, if it is not the control's.
     pub property: Option<String>,
-    /// On which resource, if not the control's own.
+    /// The resource, if it is not the control's.
     pub resource: Option<String>,
 }
 
-/// A type of resource without a control.
+/// A resource type without a control.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plain {
-    /// Such as `AWS::EC2::RouteTable`.
-    pub kind: String,
-    /// Why it needs none.
+pub struct Exemption {
+    /// The type, such as `AWS::EC2::RouteTable`.
+    #[serde(rename = "type")]
+    pub resource_type: String,
+    /// Why it needs no control.
     pub reason: String,
 }
 
-/// A word, or several.
+/// One text or a list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMore {
-    /// Just one.
+    /// One text.
     One(String),
-    /// Several.
+    /// A list.
     More(Vec<String>),
 }
 
 impl OneOrMore {
-    /// All of them.
+    /// All items.
     #[must_use]
     pub fn all(&self) -> &[String] {
         match self {
@@ -120,22 +121,22 @@ impl Register {
     /// Reads every `.toml` file of a folder.
     ///
     /// # Errors
-    /// When one cannot be read, or holds what a register does not.
-    pub fn read(folder: &Path) -> Result<Self, Fault> {
+    /// When a file cannot be read, or has an unknown key.
+    pub fn read(folder: &Path) -> Result<Self, InputError> {
         let mut register = Self::default();
-        for file in folder::files_of(folder, "toml")? {
+        for file in source_file::read_with_extension(folder, "toml")? {
             let part: Self =
-                toml::from_str(&file.text).map_err(|error| file.fault(error.to_string()))?;
-            register.sentences.extend(part.sentences);
+                toml::from_str(&file.text).map_err(|error| file.error(error.to_string()))?;
+            register.requirements.extend(part.requirements);
             register.controls.extend(part.controls);
-            register.plain.extend(part.plain);
+            register.exemptions.extend(part.exemptions);
         }
         Ok(register)
     }
 }
 
 impl Control {
-    /// Whether it has to hold in an environment.
+    /// Whether it must hold in an environment.
     #[must_use]
     pub fn holds_in(&self, environment: &str) -> bool {
         self.environments.is_empty() || self.environments.iter().any(|name| name == environment)

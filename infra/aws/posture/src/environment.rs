@@ -1,4 +1,4 @@
-//! What an environment deploys, where, and with which parameters.
+//! The deployments of an environment, with their accounts, regions and parameters.
 
 use std::fs;
 use std::path::Path;
@@ -6,10 +6,9 @@ use std::path::Path;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::fault::Fault;
+use crate::error::InputError;
 
-/// The templates that are deployed on their own, and what the ids of their resources begin with in
-/// the assembled document.
+/// The templates that are deployed on their own, and the prefix of their resources' ids in the assembled document.
 const DEPLOYMENTS: [(&str, &str); 4] = [
     ("main", ""),
     ("image", "Image"),
@@ -17,12 +16,12 @@ const DEPLOYMENTS: [(&str, &str); 4] = [
     ("recovery", "Recovery"),
 ];
 
-/// One of `parameters/*.toml`.
+/// An environment: a file of `parameters/`.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// `dev` or `prod`.
     pub name: String,
-    /// In the order in which they stand above.
+    /// The deployments, with `main` first.
     pub deployments: Vec<Deployment>,
 }
 
@@ -31,11 +30,11 @@ pub struct Environment {
 pub struct Deployment {
     /// The template's name.
     pub template: &'static str,
-    /// What the ids of its resources begin with.
+    /// The prefix of its resources' ids in the assembled document.
     pub prefix: &'static str,
-    /// Where.
+    /// The region.
     pub region: String,
-    /// In whose account.
+    /// The id of the account.
     pub account: String,
     /// Its parameters, `Environment` included.
     pub parameters: Map<String, Value>,
@@ -45,28 +44,28 @@ impl Environment {
     /// Reads `<folder>/<name>.toml`.
     ///
     /// # Errors
-    /// When the file cannot be read, or says too little or too much.
-    pub fn read(folder: &Path, name: &str) -> Result<Self, Fault> {
+    /// When the file cannot be read, lacks an entry or has an unknown one.
+    pub fn read(folder: &Path, name: &str) -> Result<Self, InputError> {
         let path = folder.join(format!("{name}.toml"));
-        let text = fs::read_to_string(&path).map_err(|error| Fault::new(error.to_string()));
+        let text = fs::read_to_string(&path).map_err(|error| InputError::new(error.to_string()));
         text.and_then(|text| Self::parse(name, &text))
             .map_err(|fault| fault.within(&path.display().to_string()))
     }
 
-    fn parse(name: &str, text: &str) -> Result<Self, Fault> {
+    fn parse(name: &str, text: &str) -> Result<Self, InputError> {
         let mut file: Map<String, Value> =
-            toml::from_str(text).map_err(|error| Fault::new(error.to_string()))?;
-        let region = place(&mut file, "region")?;
-        let account = place(&mut file, "account")?;
-        let region = region.ok_or_else(|| Fault::new("say which `region`"))?;
-        let account = account.ok_or_else(|| Fault::new("say whose `account`"))?;
+            toml::from_str(text).map_err(|error| InputError::new(error.to_string()))?;
+        let region = take_text(&mut file, "region")?;
+        let account = take_text(&mut file, "account")?;
+        let region = region.ok_or_else(|| InputError::new("`region` is missing"))?;
+        let account = account.ok_or_else(|| InputError::new("`account` is missing"))?;
         let mut deployments = Vec::new();
         for (template, prefix) in DEPLOYMENTS {
             let Some(Value::Object(mut parameters)) = file.remove(template) else {
                 continue;
             };
-            let own_region = place(&mut parameters, "region")?;
-            let own_account = place(&mut parameters, "account")?;
+            let own_region = take_text(&mut parameters, "region")?;
+            let own_account = take_text(&mut parameters, "account")?;
             parameters.insert("Environment".to_owned(), Value::from(name));
             deployments.push(Deployment {
                 template,
@@ -77,7 +76,7 @@ impl Environment {
             });
         }
         match file.keys().next() {
-            Some(unknown) => Err(Fault::new(format!("`{unknown}` is not known"))),
+            Some(unknown) => Err(InputError::new(format!("`{unknown}` is unknown"))),
             None => Ok(Self {
                 name: name.to_owned(),
                 deployments,
@@ -86,12 +85,12 @@ impl Environment {
     }
 }
 
-/// Takes out a word that says where something goes. Parameters begin with a capital letter.
-fn place(table: &mut Map<String, Value>, word: &str) -> Result<Option<String>, Fault> {
-    match table.remove(word) {
+/// Removes an entry that is not a parameter and must be text. Parameters begin with a capital letter.
+fn take_text(table: &mut Map<String, Value>, key: &str) -> Result<Option<String>, InputError> {
+    match table.remove(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Fault::new(format!("`{word}` has to be text"))),
+        Some(_) => Err(InputError::new(format!("`{key}` must be text"))),
     }
 }
 
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deployment_goes_where_the_environment_does_unless_it_says_otherwise() {
+    fn a_deployment_uses_the_region_of_the_environment_unless_it_has_its_own() {
         let text = "region = 'us-east-1'\naccount = '111122223333'\n[main]\nMin = 2\n[recovery]\nregion = 'us-west-2'\n";
         let environment = Environment::parse("prod", text).unwrap();
         let [main, recovery] = environment.deployments.as_slice() else {

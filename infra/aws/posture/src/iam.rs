@@ -1,56 +1,57 @@
-//! What the policies allow, asked of a simulator: identity policies, boundaries, trust, the policies
-//! of keys, buckets, secrets, vaults and endpoints together.
+//! What the policies allow, evaluated by a simulator: identity policies, permissions boundaries, trust policies and the
+//! policies of keys, buckets, secrets, vaults and VPC endpoints together.
 //!
-//! `iam.toml` says what has to hold: which request is allowed or denied, what nobody may do whatever
-//! else the request carries, and the whole of what each role may do. The last one is the strongest:
-//! of all of AWS's actions, each that any statement allows is tried on each of our resources, on
-//! another one of the account and on a stranger's, in every context; what is not listed fails.
+//! `iam.toml` holds the expectations: requests that are allowed or denied, requests that are denied with every context,
+//! and the complete list of what each role may do. The list is the strongest: every action of AWS that any statement
+//! allows is tried on each resource of the templates, on another resource of the account and on one of a foreign
+//! account, in every context; what is not listed fails.
 //!
-//! Nothing is passed over: a policy in an unknown place, a reference that means nothing, an action,
-//! an operator or a condition key that AWS does not have, a managed policy of AWS's own, a resource
-//! that a case names and that is not there: each fails a rule.
+//! Nothing is skipped. Each of these fails a rule: a policy in an unknown property, a reference that cannot be resolved,
+//! an action, operator or condition key that AWS does not have, an AWS managed policy, a resource that a case names and
+//! the templates do not have.
 //!
-//! Not asked: service control policies, which the organization has, and session policies.
+//! Not evaluated: service control policies of an organization outside of these templates, and session policies.
 
 mod batch;
-mod catalogue;
 mod collect;
-mod judge;
+mod evaluate;
+mod expectations;
 mod names;
-mod questions;
+mod queries;
+mod wildcard;
 
-pub use batch::Answers;
-pub use batch::AnswersError;
 pub use batch::Batch;
-pub use catalogue::Catalogue;
-pub use questions::Questions;
+pub use batch::Results;
+pub use batch::ResultsError;
+pub use expectations::PolicyExpectations;
+pub use queries::Queries;
 
-use crate::Architecture;
+use crate::architecture::Architecture;
 
-/// All that a role may do is listed.
-const PRODUCT: &str = "iam/no_role_does_more_than_is_listed";
-/// All that is listed is something that a role may do.
-const USED: &str = "iam/the_list_of_rights_is_current";
-/// No policy holds what we, or AWS, do not know.
-const UNDERSTOOD: &str = "iam/every_policy_is_understood";
+/// Everything that a role may do is listed.
+const NO_EXCESS: &str = "iam/no_role_does_more_than_is_listed";
+/// Every listed grant is one that a role has.
+const LIST_IS_CURRENT: &str = "iam/the_list_of_rights_is_current";
+/// Every policy could be read, and has only actions, operators and keys that AWS has.
+const EVERY_POLICY_IS_VALID: &str = "iam/every_policy_is_understood";
 /// The rules that no case names.
-const ALWAYS: [&str; 3] = [PRODUCT, USED, UNDERSTOOD];
+const BUILT_IN_RULES: [&str; 3] = [NO_EXCESS, LIST_IS_CURRENT, EVERY_POLICY_IS_VALID];
 
-impl Catalogue {
-    /// The names of all rules: `iam/app_decrypts_only_with_its_encryption_context`.
+impl PolicyExpectations {
+    /// The names of all rules, such as `iam/app_decrypts_only_with_its_encryption_context`.
     #[must_use]
     pub fn rules(&self) -> Vec<String> {
-        let asked = self.case.iter().map(|case| case.rule.clone());
-        let mut all: Vec<String> = asked.chain(ALWAYS.map(str::to_owned)).collect();
+        let of_cases = self.cases.iter().map(|case| case.rule.clone());
+        let mut all: Vec<String> = of_cases.chain(BUILT_IN_RULES.map(str::to_owned)).collect();
         all.sort();
         all.dedup();
         all
     }
 
-    /// Puts everything that is to be asked about an architecture into a batch.
+    /// Adds all queries about an architecture to a batch.
     #[must_use]
-    pub fn questions(&self, architecture: &Architecture, batch: &mut Batch) -> Questions {
-        questions::Asking::of(architecture, self, batch).all()
+    pub fn queries(&self, architecture: &Architecture, batch: &mut Batch) -> Queries {
+        queries::QueryBuilder::new(architecture, self, batch).build()
     }
 }
 

@@ -1,36 +1,39 @@
-#![doc = include_str!("../../README.md")]
+#![doc = include_str!("../README.md")]
 
 mod architecture;
 mod assembly;
 mod cidr;
 pub mod controls;
+mod controls_page;
+#[cfg(test)]
+mod drift;
 mod environment;
-mod fault;
-mod folder;
+mod error;
+pub mod guard;
 pub mod iam;
+#[cfg(test)]
+mod layers;
 pub mod machine;
 mod mutants;
-#[cfg(test)]
-mod one_truth;
 pub mod orphans;
-mod page;
 mod parameters;
 pub mod quotas;
 pub mod reach;
-pub mod rules;
-mod scope;
-mod sight;
+mod references;
+mod rule_scope;
+mod source_file;
 mod templates;
 mod text;
+mod verdict;
 mod yaml;
 
 pub use architecture::Architecture;
-pub use architecture::Reference;
 pub use architecture::Resource;
 pub use assembly::assemble;
+pub use controls_page::controls_page;
 pub use environment::Deployment;
 pub use environment::Environment;
-pub use fault::Fault;
-pub use page::page;
-pub use sight::Sight;
+pub use error::InputError;
+pub use rule_scope::RuleScope;
 pub use templates::Templates;
+pub use verdict::Verdict;

@@ -1,4 +1,4 @@
-//! What an instance is given beside the programs: the service manager's units.
+//! The systemd units of an instance.
 
 mod rules;
 
@@ -9,17 +9,17 @@ use serde_json::Value;
 
 use crate::controls::Control;
 use crate::controls::Mutant;
-use crate::fault::Fault;
-use crate::folder;
+use crate::error::InputError;
+use crate::source_file;
 
-pub use rules::judge;
+pub use rules::evaluate;
 pub use rules::names;
 
-/// All units of `machine/units`, by their file names.
+/// The units of `machine/units`, by their file names.
 #[derive(Clone, Debug, Default)]
-pub struct Machine(BTreeMap<String, Unit>);
+pub struct Units(BTreeMap<String, Unit>);
 
-/// A unit: assignments in their order, each with its section.
+/// A unit: its assignments in order, each with its section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unit(Vec<Assignment>);
 
@@ -30,15 +30,15 @@ struct Assignment {
     value: String,
 }
 
-impl Machine {
+impl Units {
     /// Reads the units of `<folder>/machine/units`.
     ///
     /// # Errors
-    /// When one cannot be read, or holds a line that is none of a unit.
-    pub fn read(folder: &Path) -> Result<Self, Fault> {
+    /// When a file cannot be read, or a line is not valid in a unit.
+    pub fn read(folder: &Path) -> Result<Self, InputError> {
         let mut found = BTreeMap::new();
-        // Drop-ins are folders, and are no units of their own.
-        for file in folder::files(&folder.join("machine/units"), |_| true)? {
+        // Folders hold drop-ins of units that packages install.
+        for file in source_file::read(&folder.join("machine/units"), |_| true)? {
             let unit = Unit::parse(&file.text).map_err(|fault| file.within(fault))?;
             let name = file.path.file_name().unwrap_or_default();
             found.insert(name.to_string_lossy().into_owned(), unit);
@@ -46,41 +46,44 @@ impl Machine {
         Ok(Self(found))
     }
 
-    /// The units with one fault.
+    /// The units with a fault.
     ///
     /// # Errors
-    /// When the place that the mutant names is not there, or the change changes nothing.
-    pub fn mutated(&self, control: &Control, mutant: &Mutant) -> Result<Self, Fault> {
+    /// When the setting that the mutant names does not exist, or already has the value.
+    pub fn mutated(&self, control: &Control, mutant: &Mutant) -> Result<Self, InputError> {
         let resource = mutant.resource.as_deref().unwrap_or(&control.resource);
         let property = mutant.property.as_deref().unwrap_or(&control.property);
         let mut mutated = self.clone();
         let name = resource.rsplit('/').next().unwrap_or_default();
         if mutant.resource_gone {
-            let gone = mutated.0.remove(name);
-            return gone
+            let removed = mutated.0.remove(name);
+            return removed
                 .map(|_| mutated)
-                .ok_or_else(|| Fault::new("there is no such unit"));
+                .ok_or_else(|| InputError::new("there is no such unit"));
         }
         let unit = mutated.0.get_mut(name);
         let changed = unit.is_some_and(|unit| unit.change(property, mutant));
         if changed {
             Ok(mutated)
         } else {
-            Err(Fault::new("the mutant changes nothing")
+            Err(InputError::new("the mutant changes nothing")
                 .within(property)
                 .within(resource))
         }
     }
 
-    /// Units of a kind: `.service`, `.socket`, `.timer`.
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Unit)> {
-        let units = self.0.iter().filter(move |(name, _)| name.ends_with(kind));
+    /// The units with a suffix: `.service`, `.socket`, `.timer`.
+    fn with_suffix(&self, suffix: &str) -> impl Iterator<Item = (&str, &Unit)> {
+        let units = self
+            .0
+            .iter()
+            .filter(move |(name, _)| name.ends_with(suffix));
         units.map(|(name, unit)| (name.as_str(), unit))
     }
 }
 
 impl Unit {
-    fn parse(text: &str) -> Result<Self, Fault> {
+    fn parse(text: &str) -> Result<Self, InputError> {
         let mut section = String::new();
         let mut assignments = Vec::new();
         for line in text.replace("\\\n", " ").lines().map(str::trim) {
@@ -96,7 +99,7 @@ impl Unit {
             }
             let (name, value) = line
                 .split_once('=')
-                .ok_or_else(|| Fault::new(format!("`{line}` is no assignment")))?;
+                .ok_or_else(|| InputError::new(format!("`{line}` is not an assignment")))?;
             assignments.push(Assignment {
                 section: section.clone(),
                 name: name.trim().to_owned(),
@@ -106,24 +109,24 @@ impl Unit {
         Ok(Self(assignments))
     }
 
-    /// Whether something is assigned.
+    /// Whether a setting is assigned.
     #[must_use]
     pub fn has(&self, section: &str, name: &str) -> bool {
         self.all(section, name).next().is_some()
     }
 
-    /// Every value that is assigned, in order.
+    /// Every value that is assigned to a setting, in order.
     fn all<'u>(&'u self, section: &str, name: &str) -> impl Iterator<Item = &'u str> {
         let is_it = move |one: &&Assignment| one.section == section && one.name == name;
         self.0.iter().filter(is_it).map(|one| one.value.as_str())
     }
 
-    /// The value that counts where the last one does.
+    /// The value of a setting of which the last assignment counts.
     fn last(&self, section: &str, name: &str) -> Option<&str> {
         self.all(section, name).last()
     }
 
-    /// All words of a list; an empty assignment empties it.
+    /// The words of a list setting; an empty assignment clears the list.
     fn words(&self, section: &str, name: &str) -> Vec<&str> {
         let mut words = Vec::new();
         for value in self.all(section, name) {

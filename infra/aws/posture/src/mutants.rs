@@ -1,4 +1,4 @@
-//! Single faults, made on purpose.
+//! Templates with a single fault.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use crate::controls::Control;
 use crate::controls::Mutant;
-use crate::fault::Fault;
-use crate::fault::Within as _;
+use crate::error::InputError;
+use crate::error::Within as _;
 use crate::templates::Templates;
 
 impl Control {
-    /// The templates with one fault.
+    /// The templates with a fault.
     ///
     /// # Errors
-    /// When the place that the mutant names is not there, or the change changes nothing.
-    pub fn mutated(&self, templates: &Templates, mutant: &Mutant) -> Result<Templates, Fault> {
+    /// When the property that the mutant names does not exist, or already has the value.
+    pub fn mutated(&self, templates: &Templates, mutant: &Mutant) -> Result<Templates, InputError> {
         let resource = mutant.resource.as_deref().unwrap_or(&self.resource);
         let property = mutant.property.as_deref().unwrap_or(&self.property);
         let mut mutated = templates.clone();
@@ -31,25 +31,26 @@ fn change(
     resource: &str,
     property: &str,
     mutant: &Mutant,
-) -> Result<(), Fault> {
+) -> Result<(), InputError> {
     let (template, id) = resource
         .split_once('/')
-        .ok_or_else(|| Fault::new("a resource is written template/LogicalId"))?;
+        .ok_or_else(|| InputError::new("a resource must have the form template/LogicalId"))?;
     let resources = templates
         .template_mut(template)
         .and_then(|template| template.get_mut("Resources"))
         .and_then(Value::as_object_mut);
-    let resources = resources.ok_or_else(|| Fault::new("there is no such template"))?;
+    let resources = resources.ok_or_else(|| InputError::new("there is no such template"))?;
     if mutant.resource_gone {
         let gone = resources.shift_remove(id);
         return gone
             .map(drop)
-            .ok_or_else(|| Fault::new("there is no such resource"));
+            .ok_or_else(|| InputError::new("there is no such resource"));
     }
-    let whole = resources.get_mut(id);
-    let whole = whole.ok_or_else(|| Fault::new("there is no such resource"))?;
-    let (way, name) = property.rsplit_once('/').unwrap_or(("", property));
-    let parent = walk(whole, way).ok_or_else(|| Fault::new("there is no such property"))?;
+    let definition = resources.get_mut(id);
+    let definition = definition.ok_or_else(|| InputError::new("there is no such resource"))?;
+    let (path, name) = property.rsplit_once('/').unwrap_or(("", property));
+    let parent =
+        walk(definition, path).ok_or_else(|| InputError::new("there is no such property"))?;
     match mutant {
         Mutant { remove: true, .. } => remove(parent, name),
         Mutant {
@@ -59,30 +60,30 @@ fn change(
             append: Some(value),
             ..
         } => {
-            let list = step(parent, name).and_then(Value::as_array_mut);
-            let list = list.ok_or_else(|| Fault::new("there is no such list"))?;
+            let list = member(parent, name).and_then(Value::as_array_mut);
+            let list = list.ok_or_else(|| InputError::new("there is no such list"))?;
             list.push(value.clone());
             Ok(())
         }
-        _ => Err(Fault::new(
-            "a mutant sets, appends, removes, or says resource-gone",
+        _ => Err(InputError::new(
+            "a mutant must have one of `set`, `append`, `remove` and `resource-gone`",
         )),
     }
 }
 
-/// Whether a property is there.
+/// Whether a resource has a property.
 pub(crate) fn is_there(resource: &Value, property: &str) -> bool {
     walk(&mut resource.clone(), property).is_some()
 }
 
-fn walk<'v>(value: &'v mut Value, way: &str) -> Option<&'v mut Value> {
-    way.split('/')
+fn walk<'v>(value: &'v mut Value, path: &str) -> Option<&'v mut Value> {
+    path.split('/')
         .filter(|name| !name.is_empty())
-        .try_fold(value, step)
+        .try_fold(value, member)
 }
 
-/// A member by its name, or an item by its number or as `[Key=Value]`. `~1` stands for a slash.
-fn step<'v>(value: &'v mut Value, name: &str) -> Option<&'v mut Value> {
+/// A member by its name, or an item by its index or as `[Key=Value]`. In names, `~1` stands for a slash.
+fn member<'v>(value: &'v mut Value, name: &str) -> Option<&'v mut Value> {
     let name = &name.replace("~1", "/");
     match value {
         Value::Object(object) => object.get_mut(name),
@@ -110,7 +111,7 @@ fn position(items: &[Value], name: &str) -> Option<usize> {
     items.iter().position(is_it)
 }
 
-fn remove(parent: &mut Value, last: &str) -> Result<(), Fault> {
+fn remove(parent: &mut Value, last: &str) -> Result<(), InputError> {
     let gone = match parent {
         Value::Object(object) => object.shift_remove(&last.replace("~1", "/")),
         Value::Array(items) => position(items, last)
@@ -119,19 +120,19 @@ fn remove(parent: &mut Value, last: &str) -> Result<(), Fault> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     };
     gone.map(drop)
-        .ok_or_else(|| Fault::new("there is no such property"))
+        .ok_or_else(|| InputError::new("there is no such property"))
 }
 
-fn set(parent: &mut Value, last: &str, value: &Value) -> Result<(), Fault> {
-    if let Some(place) = step(parent, last) {
+fn set(parent: &mut Value, last: &str, value: &Value) -> Result<(), InputError> {
+    if let Some(place) = member(parent, last) {
         if place == value {
-            return Err(Fault::new(format!("it is {value} already")));
+            return Err(InputError::new(format!("the value is {value} already")));
         }
         *place = value.clone();
         return Ok(());
     }
     let object = parent.as_object_mut();
-    let object = object.ok_or_else(|| Fault::new("there is no such item"))?;
+    let object = object.ok_or_else(|| InputError::new("there is no such item"))?;
     object.insert(last.replace("~1", "/"), value.clone());
     Ok(())
 }
@@ -151,9 +152,9 @@ impl fmt::Display for Mutant {
             Self {
                 append: Some(value),
                 ..
-            } => write!(f, "and {value}"),
-            Self { remove: true, .. } => f.write_str("taken away"),
-            _ => f.write_str("the resource is gone"),
+            } => write!(f, "with {value} appended"),
+            Self { remove: true, .. } => f.write_str("removed"),
+            _ => f.write_str("the resource removed"),
         }
     }
 }
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_found_by_name_by_number_and_by_what_stands_there() {
+    fn a_property_is_found_by_name_by_index_and_by_a_member() {
         let mut policy = json!({"Statement": [{"Sid": "A"}, {"Sid": "B", "Action": ["x", "y"]}]});
         let found = walk(&mut policy, "Statement/[Sid=B]/Action/1").cloned();
         assert_eq!(found, Some(json!("y")));

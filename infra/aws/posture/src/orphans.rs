@@ -1,5 +1,5 @@
-//! What stands alone: a sentence without a control, a control without a rule, a rule without a mutant,
-//! a resource without anything.
+//! Orphans of the register: a requirement without a control, a control without a rule or mutant, a rule without a
+//! control or unit case, a resource type without a control.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -9,84 +9,92 @@ use serde_json::Value;
 
 use crate::controls::Control;
 use crate::controls::Register;
+use crate::guard::UnitCases;
 use crate::mutants;
-use crate::rules::Cases;
 use crate::templates::Templates;
 
-/// Everything that a register has to fit.
+/// What the register is compared with.
 #[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
+pub struct Inventory<'a> {
     /// The templates.
     pub templates: &'a Templates,
-    /// The folder that `machine/…` is in.
+    /// The folder that contains `machine/`.
     pub folder: &'a Path,
-    /// Every rule, `kind/name`.
+    /// The names of all rules, `kind/name`.
     pub rules: &'a BTreeSet<String>,
-    /// The unit cases of those that are cfn-guard's.
-    pub cases: &'a BTreeMap<String, Cases>,
+    /// The unit cases of the rules for cfn-guard.
+    pub cases: &'a BTreeMap<String, UnitCases>,
 }
 
 impl Register {
-    /// Each orphan in a sentence; none if everything has its counterpart, in every direction.
+    /// The orphans, a sentence each; none if everything has its counterpart.
     #[must_use]
-    pub fn orphans(&self, around: Surroundings<'_>) -> Vec<String> {
-        let mut found = self.twice();
-        found.extend(self.sentences_alone());
+    pub fn orphans(&self, inventory: Inventory<'_>) -> Vec<String> {
+        let mut found = self.duplicate_ids();
+        found.extend(self.isolated_requirements());
         let each = self
             .controls
             .iter()
-            .flat_map(|control| control.faults(around));
+            .flat_map(|control| control.faults(inventory));
         found.extend(each);
-        found.extend(self.rules_alone(around));
-        found.extend(self.kinds_alone(around.templates));
+        found.extend(self.isolated_rules(inventory));
+        found.extend(self.isolated_types(inventory.templates));
         found
     }
 
-    fn twice(&self) -> Vec<String> {
-        let sentences = self.sentences.iter().map(|sentence| &sentence.id);
-        let mut found = again("sentences", sentences);
-        found.extend(again(
+    fn duplicate_ids(&self) -> Vec<String> {
+        let requirements = self.requirements.iter().map(|requirement| &requirement.id);
+        let mut found = duplicates("requirements", requirements);
+        found.extend(duplicates(
             "controls",
             self.controls.iter().map(|control| &control.id),
         ));
         found
     }
 
-    fn sentences_alone(&self) -> Vec<String> {
-        let kept: BTreeSet<&str> = self.controls.iter().flat_map(Control::sentences).collect();
-        let known: BTreeSet<&str> = self.sentences.iter().map(|one| one.id.as_str()).collect();
-        let unkept = known.difference(&kept);
-        let unkept = unkept.map(|id| format!("sentence {id}: no control keeps it"));
+    fn isolated_requirements(&self) -> Vec<String> {
+        let met: BTreeSet<&str> = self
+            .controls
+            .iter()
+            .flat_map(Control::requirements)
+            .collect();
+        let known: BTreeSet<&str> = self
+            .requirements
+            .iter()
+            .map(|one| one.id.as_str())
+            .collect();
+        let unmet = known.difference(&met);
+        let unmet = unmet.map(|id| format!("requirement {id}: no control meets it"));
         let unknown = self.controls.iter().flat_map(|control| {
-            let unknown = control.sentences().filter(|id| !known.contains(id));
-            unknown.map(|id| format!("control {}: there is no sentence {id}", control.id))
+            let unknown = control.requirements().filter(|id| !known.contains(id));
+            unknown.map(|id| format!("control {}: there is no requirement {id}", control.id))
         });
-        unkept.chain(unknown).collect()
+        unmet.chain(unknown).collect()
     }
 
-    fn rules_alone(&self, around: Surroundings<'_>) -> Vec<String> {
+    fn isolated_rules(&self, inventory: Inventory<'_>) -> Vec<String> {
         let used: BTreeSet<&str> = self.controls.iter().map(|one| one.rule.as_str()).collect();
         let mut found = Vec::new();
-        for rule in around.rules {
+        for rule in inventory.rules {
             if !used.contains(rule.as_str()) {
                 found.push(format!("rule {rule}: no control names it"));
             }
-            let cases = around.cases.get(rule).copied().unwrap_or_default();
+            let cases = inventory.cases.get(rule).copied().unwrap_or_default();
             if rule.starts_with("guard/") && (cases.passes == 0 || cases.fails == 0) {
                 found.push(format!(
-                    "rule {rule}: needs a unit case that passes and one that fails"
+                    "rule {rule}: must have a unit case that passes and one that fails"
                 ));
             }
         }
-        let unknown = around
+        let unknown = inventory
             .cases
             .keys()
-            .filter(|rule| !around.rules.contains(*rule));
+            .filter(|rule| !inventory.rules.contains(*rule));
         found.extend(unknown.map(|rule| format!("unit case of {rule}: there is no such rule")));
         found
     }
 
-    fn kinds_alone(&self, templates: &Templates) -> Vec<String> {
+    fn isolated_types(&self, templates: &Templates) -> Vec<String> {
         let resources = |template: &'_ Value| {
             let resources = template.get("Resources").and_then(Value::as_object);
             let kinds = resources
@@ -95,7 +103,7 @@ impl Register {
                 .filter_map(|(_, one)| one.get("Type")?.as_str());
             kinds.map(str::to_owned).collect::<Vec<_>>()
         };
-        let there: BTreeSet<String> = templates
+        let declared: BTreeSet<String> = templates
             .iter()
             .flat_map(|(_, template)| resources(template))
             .collect();
@@ -104,66 +112,71 @@ impl Register {
             .iter()
             .filter_map(|control| kind(templates, &control.resource))
             .collect();
-        let plain: BTreeSet<&str> = self.plain.iter().map(|one| one.kind.as_str()).collect();
-        let alone = there
+        let exemptions: BTreeSet<&str> = self
+            .exemptions
             .iter()
-            .filter(|kind| !controlled.contains(*kind) && !plain.contains(kind.as_str()));
-        let alone =
-            alone.map(|kind| format!("type {kind}: no control names one, nor is it said why not"));
-        let needless = plain
+            .map(|one| one.resource_type.as_str())
+            .collect();
+        let isolated = declared
             .iter()
-            .filter(|kind| controlled.contains(**kind) || !there.contains(**kind));
-        let needless = needless.map(|kind| format!("type {kind}: needs no excuse any more"));
-        alone.chain(needless).collect()
+            .filter(|kind| !controlled.contains(*kind) && !exemptions.contains(kind.as_str()));
+        let isolated = isolated
+            .map(|kind| format!("type {kind}: neither a control nor an exemption names it"));
+        let needless = exemptions
+            .iter()
+            .filter(|kind| controlled.contains(**kind) || !declared.contains(**kind));
+        let needless = needless.map(|kind| format!("type {kind}: the exemption is not needed"));
+        isolated.chain(needless).collect()
     }
 }
 
 impl Control {
-    fn sentences(&self) -> impl Iterator<Item = &str> {
-        self.sentence.all().iter().map(String::as_str)
+    fn requirements(&self) -> impl Iterator<Item = &str> {
+        self.requirement.all().iter().map(String::as_str)
     }
 
-    fn faults(&self, around: Surroundings<'_>) -> Vec<String> {
-        let wrong = [
+    fn faults(&self, inventory: Inventory<'_>) -> Vec<String> {
+        let conditions = [
             (
                 !is_kebab(&self.id),
-                "its id is not made of lower-case words and hyphens".to_owned(),
+                "its id must consist of lower-case words and hyphens".to_owned(),
             ),
-            (self.cfr.is_empty(), "cites nothing".to_owned()),
+            (self.cfr.is_empty(), "`cfr` is empty".to_owned()),
             (
                 self.cfr.iter().any(|citation| !is_citation(citation)),
-                "a citation is written 164.312(a)(2)(iv)".to_owned(),
+                "a citation must have the form 164.312(a)(2)(iv)".to_owned(),
             ),
             (
-                !around.rules.contains(&self.rule),
+                !inventory.rules.contains(&self.rule),
                 format!("there is no rule {}", self.rule),
             ),
-            (self.mutants.is_empty(), "has no mutant".to_owned()),
+            (self.mutants.is_empty(), "it has no mutant".to_owned()),
             (
-                !self.is_in(around),
+                !self.names_a_property_of(inventory),
                 format!("there is no {} {}", self.resource, self.property),
             ),
             (
                 self.environments.is_empty() != self.reason.is_empty(),
-                "`environments` and `reason` go together".to_owned(),
+                "`environments` and `reason` require each other".to_owned(),
             ),
         ];
-        let told = wrong.into_iter().filter(|(is_wrong, _)| *is_wrong);
-        told.map(|(_, what)| format!("control {}: {what}", self.id))
+        let wrong = conditions.into_iter().filter(|(is_wrong, _)| *is_wrong);
+        wrong
+            .map(|(_, what)| format!("control {}: {what}", self.id))
             .collect()
     }
 
-    fn is_in(&self, around: Surroundings<'_>) -> bool {
+    fn names_a_property_of(&self, inventory: Inventory<'_>) -> bool {
         if self.resource.starts_with("machine/") {
-            return around.folder.join(&self.resource).is_file();
+            return inventory.folder.join(&self.resource).is_file();
         }
-        resource(around.templates, &self.resource)
+        resource(inventory.templates, &self.resource)
             .is_some_and(|resource| mutants::is_there(resource, &self.property))
     }
 }
 
-/// What stands more than once.
-fn again<'i>(kind: &str, ids: impl Iterator<Item = &'i String>) -> Vec<String> {
+/// A sentence for each id that occurs twice.
+fn duplicates<'i>(kind: &str, ids: impl Iterator<Item = &'i String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     ids.filter(|id| !seen.insert(*id))
         .map(|id| format!("two {kind} have the id {id}"))

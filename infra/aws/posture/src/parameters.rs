@@ -1,42 +1,42 @@
-//! What a template is given: its parameters, checked as CloudFormation would.
+//! The parameters of a template, checked as CloudFormation does.
 
 use regex_lite::Regex;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::fault::Fault;
-use crate::fault::Within as _;
+use crate::error::InputError;
+use crate::error::Within as _;
 use crate::text::Text;
 
-/// The value of each parameter: as given, or its default.
-pub(crate) fn settle(
+/// The value of each parameter: the given one, or its default.
+pub(crate) fn resolve(
     template: &Value,
     given: &Map<String, Value>,
-) -> Result<Map<String, Value>, Fault> {
+) -> Result<Map<String, Value>, InputError> {
     let none = Map::new();
     let declared = template.get("Parameters").and_then(Value::as_object);
     let declared = declared.unwrap_or(&none);
     if let Some(unknown) = given.keys().find(|name| !declared.contains_key(*name)) {
-        return Err(Fault::new(format!(
+        return Err(InputError::new(format!(
             "the template has no parameter {unknown}"
         )));
     }
-    let settled = declared.iter().map(|(name, declaration)| {
+    let resolved = declared.iter().map(|(name, declaration)| {
         let value = given.get(name).or_else(|| declaration.get("Default"));
-        let value = value.ok_or_else(|| Fault::new("is not given and has no default"));
+        let value = value.ok_or_else(|| InputError::new("has neither a value nor a default"));
         let value = value
-            .and_then(|value| one(declaration, value))
+            .and_then(|value| resolve_one(declaration, value))
             .within(name)?;
         Ok((name.clone(), value))
     });
-    settled.collect()
+    resolved.collect()
 }
 
-fn one(declaration: &Value, value: &Value) -> Result<Value, Fault> {
+fn resolve_one(declaration: &Value, value: &Value) -> Result<Value, InputError> {
     let kind = declaration.get("Type").and_then(Value::as_str);
-    let kind = kind.ok_or_else(|| Fault::new("has no type"))?;
+    let kind = kind.ok_or_else(|| InputError::new("has no type"))?;
     let text = Text::of(value)
-        .ok_or_else(|| Fault::new("a parameter is text: lists have to be joined by commas"))?;
+        .ok_or_else(|| InputError::new("a parameter must be text; join a list by commas"))?;
     let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
     if is_list {
         let items = text.split(",").into_iter().map(Text::into_value);
@@ -44,8 +44,8 @@ fn one(declaration: &Value, value: &Value) -> Result<Value, Fault> {
     }
     let value = text.into_value();
     if let Value::String(literal) = &value {
-        allowed(declaration, literal)?;
-        return Ok(typed(kind, declaration, literal));
+        check_allowed(declaration, literal)?;
+        return Ok(to_declared_type(kind, declaration, literal));
     }
     Ok(value)
 }
@@ -57,16 +57,16 @@ fn trimmed(item: Value) -> Value {
     }
 }
 
-/// Numbers and truth values become such, so that rules see what the service will.
-fn typed(kind: &str, declaration: &Value, literal: &str) -> Value {
+/// Converts numbers and booleans, so that rules see the type that the service receives.
+fn to_declared_type(kind: &str, declaration: &Value, literal: &str) -> Value {
     if kind.starts_with("AWS::SSM::Parameter::Value<") {
         return Value::String(format!("{{{{resolve:ssm:{literal}}}}}"));
     }
-    let truths = choices(declaration);
-    if truths.len() == 2
+    let booleans = choices(declaration);
+    if booleans.len() == 2
         && ["true", "false"]
             .iter()
-            .all(|t| truths.iter().any(|c| c == t))
+            .all(|t| booleans.iter().any(|c| c == t))
     {
         return Value::Bool(literal == "true");
     }
@@ -86,11 +86,11 @@ fn choices(declaration: &Value) -> Vec<String> {
     values.map_or_else(Vec::new, |values| values.iter().map(literal).collect())
 }
 
-fn allowed(declaration: &Value, literal: &str) -> Result<(), Fault> {
+fn check_allowed(declaration: &Value, literal: &str) -> Result<(), InputError> {
     let choices = choices(declaration);
     if !choices.is_empty() && !choices.iter().any(|choice| choice == literal) {
-        return Err(Fault::new(format!(
-            "{literal} is none of {}",
+        return Err(InputError::new(format!(
+            "{literal} is not one of {}",
             choices.join(", ")
         )));
     }
@@ -98,10 +98,12 @@ fn allowed(declaration: &Value, literal: &str) -> Result<(), Fault> {
         return Ok(());
     };
     let whole = Regex::new(&format!("^(?:{pattern})$"));
-    let whole = whole.map_err(|error| Fault::new(format!("its pattern: {error}")))?;
+    let whole = whole.map_err(|error| InputError::new(format!("its pattern: {error}")))?;
     if whole.is_match(literal) {
         Ok(())
     } else {
-        Err(Fault::new(format!("{literal} does not match {pattern}")))
+        Err(InputError::new(format!(
+            "{literal} does not match {pattern}"
+        )))
     }
 }

@@ -1,42 +1,43 @@
-//! Who can open a connection to whom, computed from the assembled document.
+//! Network reachability: which node can open a connection to which, computed from the assembled document.
 //!
-//! The nodes are the internet, load balancers, groups of machines, databases and endpoints. Between
-//! two of them something flows if a route leads there, the security groups of both let it pass, and
-//! so do the network ACLs before both subnets, in both directions: an ACL remembers nothing, so that
-//! answers need entries too. What is forbidden is asked in the widest sense (could any address, any
-//! port get through?), what is needed in the narrowest (does every address get through?).
+//! The nodes are the internet, load balancers, groups of machines, databases and VPC endpoints. A node reaches another
+//! if there is a route, the security groups of both allow the traffic, and so do the network ACLs of both subnets in
+//! both directions: ACLs are stateless, so responses need entries too. Prohibitions are checked with an existential
+//! quantifier (does any address, any port get through?), requirements with a universal one (does every address get
+//! through?).
 //!
-//! The model refuses what it does not know. A type of resource that it has never heard of, a rule
-//! with a value it can't read, a machine in a group that stands nowhere: each is a finding, and with
-//! a finding no rule passes.
+//! The model rejects what it does not support. An unknown resource type, a rule with a value that cannot be read, a
+//! machine whose security group does not exist: each is a diagnostic, and with a diagnostic no rule passes.
 //!
-//! A network ACL cannot tell an answer from a request: what it opens for answers, TCP from 1024 up,
-//! stands open for requests as well. There, security groups are the only wall.
+//! A network ACL cannot distinguish a response from a request: TCP ports from 1024 up, open for responses, are open for
+//! requests as well. Of those ports, security groups are the only filter.
 //!
-//! Three things no template says, and no rule here can see: what is sent under a tunnel that an
-//! operator opens through Session Manager, what the default security group holds (nothing uses it),
-//! and the link-local services (time, metadata, the resolver's own address), which no group and no
-//! ACL filters.
+//! Not in the templates, and so not in the model: traffic through a Session Manager tunnel that an operator opens, the
+//! rules of the default security group (nothing uses it), and the link-local services (time, metadata, DNS), which
+//! neither groups nor ACLs filter.
 
 mod acl;
-mod border;
-mod flow;
+mod addresses;
+mod allowed_flows;
+mod connectivity;
+mod diagnostics;
+mod diagram;
+mod dns_firewall;
 mod graph;
-mod group;
-mod known;
-mod listed;
 mod model;
 mod network;
 mod node;
-mod picture;
-mod place;
-mod read;
-mod resolver;
+mod prefix_lists;
+mod resource_types;
 mod rules;
+mod security_group;
+mod subnet_boundary;
+mod traffic;
+mod values;
+
+pub use diagram::draw;
+pub use rules::evaluate;
+pub use rules::names;
+
 #[cfg(test)]
 mod tests;
-mod traffic;
-
-pub use picture::draw;
-pub use rules::judge;
-pub use rules::names;

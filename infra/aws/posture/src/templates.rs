@@ -1,12 +1,12 @@
-//! The templates as they stand in the folder.
+//! The templates of a folder.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::fault::Fault;
-use crate::folder;
+use crate::error::InputError;
+use crate::source_file;
 use crate::yaml;
 
 /// All templates of a folder, parsed, by their names without `.yaml`.
@@ -17,11 +17,11 @@ impl Templates {
     /// Reads every `.yaml` file of a folder.
     ///
     /// # Errors
-    /// The first file that cannot be read or is no template.
-    pub fn read(folder: &Path) -> Result<Self, Fault> {
+    /// When a file cannot be read or parsed.
+    pub fn read(folder: &Path) -> Result<Self, InputError> {
         let mut templates = BTreeMap::new();
-        for file in folder::files_of(folder, "yaml")? {
-            let template = yaml::parse(&file.text).map_err(|error| file.fault(error))?;
+        for file in source_file::read_with_extension(folder, "yaml")? {
+            let template = yaml::parse(&file.text).map_err(|error| file.error(error))?;
             let name = file.path.file_stem().unwrap_or_default();
             templates.insert(name.to_string_lossy().into_owned(), template);
         }
@@ -31,18 +31,18 @@ impl Templates {
     /// A template by its name.
     ///
     /// # Errors
-    /// When there is none of this name.
-    pub fn template(&self, name: &str) -> Result<&Value, Fault> {
+    /// When there is no template with this name.
+    pub fn template(&self, name: &str) -> Result<&Value, InputError> {
         let found = self.0.get(name);
-        found.ok_or_else(|| Fault::new(format!("there is no template {name}")))
+        found.ok_or_else(|| InputError::new(format!("there is no template {name}")))
     }
 
-    /// The same, to be changed.
+    /// A template by its name, mutable.
     pub(crate) fn template_mut(&mut self, name: &str) -> Option<&mut Value> {
         self.0.get_mut(name)
     }
 
-    /// All of them.
+    /// All templates with their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0
             .iter()

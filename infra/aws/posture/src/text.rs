@@ -1,9 +1,9 @@
-//! Text with references in it, and its one canonical form.
+//! Text with references, and its canonical form.
 
 use serde_json::Value;
 use serde_json::json;
 
-/// A text in parts: what stands there, and what is only known after a deployment.
+/// A text as a sequence of literals and of references, whose values are known only after a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text(Vec<Part>);
 
@@ -15,7 +15,7 @@ pub(crate) enum Part {
 }
 
 impl Text {
-    /// Of a value that is text, a number, a truth value, a reference, or `Fn::Sub` in canonical form.
+    /// The text of a value that is text, a number, a truth value, a reference, or `Fn::Sub` in canonical form.
     pub(crate) fn of(value: &Value) -> Option<Self> {
         let part = match value {
             Value::String(text) => Part::Literal(text.clone()),
@@ -32,7 +32,7 @@ impl Text {
         Some(Self(vec![part]))
     }
 
-    /// Of what `Fn::Sub` is given: `${Name}` is a reference, `${!Name}` stands for `${Name}`.
+    /// Parses the argument of `Fn::Sub`: `${Name}` is a reference, `${!Name}` stands for the literal `${Name}`.
     pub(crate) fn parse(text: &str) -> Self {
         let mut found = Self::default();
         let mut rest = text;
@@ -52,7 +52,7 @@ impl Text {
         found
     }
 
-    /// The same with each reference put through `resolve`.
+    /// Replaces each reference by the result of `resolve`.
     pub(crate) fn resolved<E>(
         self,
         mut resolve: impl FnMut(&str) -> Result<Self, E>,
@@ -67,17 +67,17 @@ impl Text {
         Ok(found)
     }
 
-    /// Puts another text behind this one.
+    /// Appends a text.
     pub(crate) fn append(&mut self, other: Self) {
         other.0.into_iter().for_each(|part| self.push(part));
     }
 
-    /// Puts a literal behind it.
+    /// Appends a literal.
     pub(crate) fn append_literal(&mut self, literal: &str) {
         self.push(Part::Literal(literal.to_owned()));
     }
 
-    /// The ids of the resources that it refers to.
+    /// The ids of the referenced resources.
     pub(crate) fn ids(self) -> impl Iterator<Item = String> {
         self.0.into_iter().filter_map(|part| match part {
             Part::Literal(_) => None,
@@ -88,7 +88,7 @@ impl Text {
         })
     }
 
-    /// Cuts it at each `separator` in what is known of it.
+    /// Splits the text at each `separator` in its literals.
     pub(crate) fn split(self, separator: &str) -> Vec<Self> {
         let mut pieces = Vec::new();
         let mut current = Self::default();
@@ -108,7 +108,7 @@ impl Text {
         pieces
     }
 
-    /// The canonical value: text if nothing is open, a reference if it is nothing else, `Fn::Sub`.
+    /// The canonical value: text without references, a single reference, or `Fn::Sub`.
     pub(crate) fn into_value(self) -> Value {
         match self.0.as_slice() {
             [] => Value::String(String::new()),
@@ -142,8 +142,8 @@ impl Text {
 fn reference(value: &Value) -> Option<String> {
     use crate::architecture::Reference;
     Some(match Reference::of(value)? {
-        Reference::To(id) => id.to_owned(),
-        Reference::Attribute(id, attribute) => format!("{id}.{attribute}"),
+        Reference::Ref(id) => id.to_owned(),
+        Reference::GetAtt(id, attribute) => format!("{id}.{attribute}"),
     })
 }
 
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_references_is_cut_between_them() {
+    fn a_list_of_references_is_split_between_them() {
         let pieces = Text::parse("${A},${B}-x,c").split(",");
         let values: Vec<Value> = pieces.into_iter().map(Text::into_value).collect();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! CloudFormation's YAML as JSON: short forms (`!Ref`, `!Sub`, …) become the long ones.
+//! CloudFormation's YAML as JSON: the short forms of functions (`!Ref`, `!Sub`, …) become the long ones.
 
 use saphyr::LoadableYamlNode as _;
 use saphyr::Scalar;
@@ -8,10 +8,10 @@ use serde_json::Number;
 use serde_json::Value;
 use serde_json::json;
 
-/// Reads one document.
+/// Parses one document.
 ///
 /// # Errors
-/// What is wrong with it, and where.
+/// The syntax error, with its position.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
     match documents.as_slice() {
@@ -29,15 +29,15 @@ fn value(node: &Yaml<'_>) -> Result<Value, String> {
             for (key, item) in entries {
                 let key = key_of(key)?;
                 if object.insert(key.clone(), value(item)?).is_some() {
-                    return Err(format!("{key} stands twice in one mapping"));
+                    return Err(format!("{key} occurs twice in a mapping"));
                 }
             }
             Ok(Value::Object(object))
         }
         Yaml::Tagged(tag, node) if tag.handle == "!" => short_form(&tag.suffix, value(node)?),
-        Yaml::Tagged(tag, _) => Err(format!("the tag {tag} is not CloudFormation's")),
+        Yaml::Tagged(tag, _) => Err(format!("{tag} is not a tag of CloudFormation")),
         Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
-            Err("a value that cannot be read".to_owned())
+            Err("a value that is not supported".to_owned())
         }
     }
 }
@@ -49,7 +49,7 @@ fn number_or_text(scalar: &Scalar<'_>) -> Result<Value, String> {
         Scalar::Integer(number) => Value::from(*number),
         Scalar::FloatingPoint(number) => Number::from_f64(number.into_inner())
             .map(Value::Number)
-            .ok_or("a number that is none")?,
+            .ok_or("a number that JSON does not have")?,
         Scalar::String(text) => Value::String(text.to_string()),
     })
 }
@@ -57,10 +57,12 @@ fn number_or_text(scalar: &Scalar<'_>) -> Result<Value, String> {
 fn key_of(key: &Yaml<'_>) -> Result<String, String> {
     match value(key)? {
         Value::String(text) => Ok(text),
-        // Account numbers and the like, in mappings.
+        // Account ids and the like are keys of mappings.
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(truth) => Ok(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => Err("a key that is no text".to_owned()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err("a key that is not text".to_owned())
+        }
     }
 }
 
@@ -71,7 +73,7 @@ fn short_form(name: &str, argument: Value) -> Result<Value, String> {
         ("GetAtt", Value::String(dotted)) => {
             let (resource, attribute) = dotted
                 .split_once('.')
-                .ok_or_else(|| format!("!GetAtt {dotted} names no attribute"))?;
+                .ok_or_else(|| format!("!GetAtt {dotted} has no attribute"))?;
             json!({ "Fn::GetAtt": [resource, attribute] })
         }
         (name, argument) => Value::Object(Map::from_iter([(format!("Fn::{name}"), argument)])),
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_is_refused() {
+    fn a_duplicate_key_is_refused() {
         assert!(parse("a: 1\na: 2\n").is_err());
     }
 }

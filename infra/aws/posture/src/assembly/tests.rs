@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 
-/// Two stacks, of which one hands its network to the other.
+/// Two stacks: an output of one is a parameter of the other.
 fn templates(main: &str) -> Templates {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -53,7 +53,7 @@ Resources:
     Properties: {TemplateURL: ./network.yaml, Parameters: {Cidr: 10.0.0.0/16}}
 ";
 
-fn assembled(main: &str) -> Result<Architecture, Fault> {
+fn assembled(main: &str) -> Result<Architecture, InputError> {
     let environment = Environment {
         name: "dev".to_owned(),
         deployments: vec![Deployment {
@@ -68,7 +68,7 @@ fn assembled(main: &str) -> Result<Architecture, Fault> {
 }
 
 #[test]
-fn stacks_are_linked_whatever_their_order() {
+fn stacks_are_linked_in_any_order() {
     let architecture = assembled(MAIN).unwrap();
     let property =
         |id: &str, path: &str| architecture.resource(id).unwrap().property(path).cloned();
@@ -87,14 +87,14 @@ fn stacks_are_linked_whatever_their_order() {
     assert!(architecture.resource("DatabaseReplica").is_some());
     let second = architecture.resource("NetworkSecond").unwrap();
     assert_eq!(
-        second.whole.get("DependsOn"),
+        second.definition.get("DependsOn"),
         Some(&json!(["NetworkFirst"]))
     );
     assert_eq!((second.stack(), second.region()), ("network", "us-east-1"));
 }
 
 #[test]
-fn what_leads_nowhere_is_told_with_its_place() {
+fn an_unresolved_name_is_reported_with_its_location() {
     let faults = [
         (
             "Outputs.Subnets",
@@ -113,15 +113,15 @@ fn what_leads_nowhere_is_told_with_its_place() {
         ),
         ("./network.yaml", "./net.yaml", "there is no template net"),
     ];
-    for (from, to, told) in faults {
+    for (from, to, message) in faults {
         let fault = assembled(&MAIN.replace(from, to)).unwrap_err().to_string();
-        assert!(fault.contains(told), "{fault}");
+        assert!(fault.contains(message), "{fault}");
     }
 }
 
 #[test]
-fn stacks_that_need_each_other_are_refused() {
+fn a_circle_between_stacks_is_refused() {
     let main = MAIN.replace("10.0.0.0/16", "!GetAtt Database.Outputs.X");
     let fault = assembled(&main).unwrap_err().to_string();
-    assert!(fault.contains("needs itself"), "{fault}");
+    assert!(fault.contains("depends on itself"), "{fault}");
 }

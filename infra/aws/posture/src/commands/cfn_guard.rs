@@ -1,4 +1,4 @@
-//! cfn-guard, which runs the rules of `rules/`.
+//! cfn-guard, which evaluates the rules of `rules/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,9 +10,9 @@ use std::process::Stdio;
 use anyhow::Context;
 use anyhow::bail;
 use posture::Architecture;
-use posture::Sight;
-use posture::rules;
-use posture::rules::Verdict;
+use posture::RuleScope;
+use posture::Verdict;
+use posture::guard;
 
 use progress::Progress;
 use tools::Crate;
@@ -25,105 +25,84 @@ const CFN_GUARD: Crate = Crate {
     optimized: true,
 };
 
-/// What the document without a fault is called.
-const SOUND: &str = "without a fault";
+/// The name of the document without a fault, beside the mutants.
+const ORIGINAL: &str = "original";
 
-/// The program, and a folder for the documents it reads.
-pub(super) struct Guard {
+/// The program, and a temporary folder for its documents.
+pub(super) struct CfnGuard {
     program: PathBuf,
     documents: tempfile::TempDir,
 }
 
-impl Guard {
+impl CfnGuard {
+    /// Installs cfn-guard if it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be built.
     pub(super) fn obtain(progress: Progress) -> anyhow::Result<Self> {
         Ok(Self {
             program: CFN_GUARD.obtain(progress)?,
-            documents: tempfile::tempdir().context("a temporary folder")?,
+            documents: tempfile::tempdir().context("a temporary folder cannot be created")?,
         })
     }
 
-    /// What the rules of some files say of each document, by the document's name.
-    pub(super) fn judge<'a>(
+    /// The verdicts of the rules of some files on each document, by the document's name.
+    pub(super) fn evaluate(
         &self,
-        files: impl IntoIterator<Item = &'a Path>,
+        files: &[&Path],
         documents: &BTreeMap<String, Architecture>,
     ) -> anyhow::Result<BTreeMap<String, Vec<Verdict>>> {
-        let folder = tempfile::tempdir_in(self.documents.path()).context("a temporary folder")?;
+        let folder = self.temporary_folder()?;
         for (name, architecture) in documents {
-            let text = serde_json::to_string(&architecture.document()).context("a document")?;
             let path = folder.path().join(format!("{name}.json"));
-            fs::write(&path, text)
+            fs::write(&path, architecture.document().to_string())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
         }
-        let mut found: BTreeMap<String, Vec<Verdict>> = BTreeMap::new();
+        let mut all: BTreeMap<String, Vec<Verdict>> = BTreeMap::new();
         for file in files {
             let report = self.report(file, folder.path())?;
-            let verdicts = rules::verdicts(&report).with_context(|| file.display().to_string())?;
-            for (document, said) in verdicts {
+            let verdicts = guard::verdicts(&report).with_context(|| file.display().to_string())?;
+            for (document, verdicts) in verdicts {
                 let name = Path::new(&document).file_stem().unwrap_or_default();
-                found
-                    .entry(name.to_string_lossy().into_owned())
-                    .or_default()
-                    .extend(said);
+                let name = name.to_string_lossy().into_owned();
+                all.entry(name).or_default().extend(verdicts);
             }
         }
-        Ok(found)
+        Ok(all)
     }
 
-    /// What one rule of a file says of each document, each shown to it as far as it can see. `sound` is a
-    /// document without a fault: if the rule does not hold for what it sees of that, it is shown everything.
-    pub(super) fn judge_by(
+    /// The verdicts of one rule of a file on each document. Where the rule's text allows it, documents are restricted
+    /// to the scope of the rule, which is several times as fast. If the rule does not hold on the restricted
+    /// `original`, which has no fault, the scope is too narrow and the whole documents are evaluated.
+    pub(super) fn evaluate_rule(
         &self,
         file: &Path,
         rule: &str,
         documents: &BTreeMap<String, Architecture>,
-        sound: &Architecture,
+        original: &Architecture,
     ) -> anyhow::Result<BTreeMap<String, Vec<Verdict>>> {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        let alone = rules::alone(&text, rule);
-        let folder = tempfile::tempdir_in(self.documents.path()).context("a temporary folder")?;
-        let path = folder.path().join("alone.guard");
-        fs::write(&path, &alone).context("a rule cannot be written")?;
-        if let Some(sight) = Sight::of(&alone) {
-            let narrow =
-                |(name, document): (&String, &Architecture)| (name.clone(), sight.narrow(document));
-            let mut seen: BTreeMap<_, _> = documents.iter().map(narrow).collect();
-            seen.insert(SOUND.to_owned(), sight.narrow(sound));
-            let mut verdicts = self.judge([path.as_path()], &seen)?;
-            let of_sound = verdicts.remove(SOUND).unwrap_or_default();
-            if !of_sound.is_empty() && of_sound.iter().all(|verdict| verdict.passed) {
+        let isolated = guard::isolate_rule(&text, rule);
+        let folder = self.temporary_folder()?;
+        let path = folder.path().join("isolated.guard");
+        fs::write(&path, &isolated)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        if let Some(scope) = RuleScope::parse(&isolated) {
+            let mut restricted: BTreeMap<_, _> = documents
+                .iter()
+                .map(|(name, document)| (name.clone(), scope.restrict(document)))
+                .collect();
+            restricted.insert(ORIGINAL.to_owned(), scope.restrict(original));
+            let mut verdicts = self.evaluate(&[&path], &restricted)?;
+            let of_original = verdicts.remove(ORIGINAL).unwrap_or_default();
+            if !of_original.is_empty() && of_original.iter().all(|verdict| verdict.passed) {
                 return Ok(verdicts);
             }
         }
-        self.judge([path.as_path()], documents)
+        self.evaluate(&[&path], documents)
     }
 
-    fn report(&self, file: &Path, documents: &Path) -> anyhow::Result<String> {
-        let output = Command::new(&self.program)
-            .args([
-                "validate",
-                "--structured",
-                "--output-format",
-                "json",
-                "--show-summary",
-                "none",
-            ])
-            .arg("--rules")
-            .arg(file)
-            .arg("--data")
-            .arg(documents)
-            .stdin(Stdio::null())
-            .output()
-            .context("cfn-guard cannot be started")?;
-        let report = String::from_utf8(output.stdout).context("cfn-guard's report")?;
-        if report.trim().is_empty() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            bail!("cfn-guard cannot run {}:\n{said}", file.display());
-        }
-        Ok(report)
-    }
-
-    /// Runs the unit cases of a file of rules: what it says, if one does not come out as expected.
+    /// Runs the unit cases of a rule file. Returns the failed cases; none if all pass.
     pub(super) fn unit_cases(&self, file: &Path) -> anyhow::Result<Option<String>> {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let cases = file
@@ -141,12 +120,34 @@ impl Guard {
         if output.status.success() {
             return Ok(None);
         }
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let failed = said
-            .split("\n\n")
-            .filter(|case| case.contains("FAIL Rules"));
-        let failed = failed.collect::<Vec<_>>().join("\n");
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let cases = stdout.split("\n\n");
+        let failed: Vec<&str> = cases.filter(|case| case.contains("FAIL Rules")).collect();
+        let failed = failed.join("\n");
+        let stderr = String::from_utf8_lossy(&output.stderr);
         Ok(Some(format!("unit cases of {name}:\n{failed}{stderr}")))
+    }
+
+    fn report(&self, file: &Path, documents: &Path) -> anyhow::Result<String> {
+        let output = Command::new(&self.program)
+            .args(["validate", "--structured", "--output-format", "json"])
+            .args(["--show-summary", "none", "--rules"])
+            .arg(file)
+            .arg("--data")
+            .arg(documents)
+            .stdin(Stdio::null())
+            .output()
+            .context("cfn-guard cannot be started")?;
+        let report = String::from_utf8(output.stdout).context("cfn-guard's report is not UTF-8")?;
+        // The exit code does not distinguish a failed rule from an error.
+        if report.trim().is_empty() {
+            let message = String::from_utf8_lossy(&output.stderr);
+            bail!("cfn-guard cannot evaluate {}:\n{message}", file.display());
+        }
+        Ok(report)
+    }
+
+    fn temporary_folder(&self) -> anyhow::Result<tempfile::TempDir> {
+        tempfile::tempdir_in(self.documents.path()).context("a temporary folder cannot be created")
     }
 }

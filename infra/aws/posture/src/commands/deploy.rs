@@ -1,96 +1,71 @@
-//! From this folder into an account: a change set that is shown before it is executed, the release,
-//! the migration, and the machines that change over to it.
+//! Deployment into an account: a change set that is shown before it is executed, the release, the migration of the
+//! database, and the replacement of the machines.
 
 mod aws;
-mod change;
 mod change_set;
 mod elf;
 mod machines;
-mod package;
 mod release;
+mod resource_change;
+mod stack_deployment;
 mod stacks;
+mod target;
+mod template_upload;
 mod wait;
-mod way;
 
 use clap::Args;
-use clap::ValueEnum;
 
 use super::project::Project;
 use progress::Progress;
 
-use way::Way;
+use stack_deployment::StackDeployment;
+use target::StackName;
+pub(super) use target::Target;
 
-/// What is deployed, and where.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Target {
-    /// `dev` or `prod`
-    #[arg(long)]
-    environment: String,
-    /// Which of the stacks that are deployed on their own
-    #[arg(long, value_enum, default_value_t = StackName::Main)]
-    stack: StackName,
-}
-
-/// The stacks that are deployed on their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum StackName {
-    /// The bucket of releases and the pipeline of machine images: first
-    Image,
-    /// The copies of the logs, in their own account
-    Archive,
-    /// The vault and keys in the second region
-    Recovery,
-    /// Everything else
-    Main,
-}
-
-/// How far a deployment goes.
+/// The options of a deployment.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
-    /// Do not ask before the changes are made; what would lose data is asked for all the same
+    /// Make the changes without asking; changes that lose data are confirmed in any case
     #[arg(long, short)]
     yes: bool,
-    /// Leave the machines on the release that they have
+    /// Do not replace the machines
     #[arg(long)]
     no_refresh: bool,
 }
 
-/// Deploys: asks, changes the stack, and for the main one migrates the database and replaces the
-/// machines. False when whoever was asked said no.
+/// Deploys a stack after a confirmation. For the main stack, also migrates the database and replaces the machines.
+/// Returns false when the user declined.
 ///
 /// # Errors
-/// When the account, the region or the release is not what the parameters say, or AWS refuses.
+/// When the account, the region or the release does not match the parameters, or AWS refuses a call.
 pub(super) fn deploy(
     project: &Project,
     options: &Options,
     progress: Progress,
 ) -> anyhow::Result<bool> {
-    let way = Way::into(project, &options.target, progress)?;
-    deployed(&way, options, progress)
-}
-
-fn deployed(way: &Way<'_>, options: &Options, progress: Progress) -> anyhow::Result<bool> {
-    let release = way.release(progress)?;
-    let Some(changes) = way.change_set(release.as_ref(), progress)? else {
-        println!("Nothing to change in {}.", way.name);
+    let deployment = StackDeployment::new(project, &options.target, progress)?;
+    let aws = &deployment.aws;
+    let release = deployment.release(progress)?;
+    let Some(changes) = deployment.change_set(release.as_ref(), progress)? else {
+        println!("There are no changes in {}.", deployment.name);
         return Ok(true);
     };
     print!("{changes}");
-    if !change_set::may_execute(&changes, &way.environment.name, options.yes)? {
-        changes.discard(&way.aws)?;
-        println!("Nothing was changed.");
+    if !change_set::confirm(&changes, &deployment.environment.name, options.yes)? {
+        changes.discard(aws)?;
+        println!("No changes were made.");
         return Ok(false);
     }
-    changes.execute(&way.aws, progress)?;
-    if way.environment.name == "prod" {
-        stacks::protect(&way.aws, &way.name)?;
+    changes.execute(aws, progress)?;
+    if deployment.environment.name == "prod" {
+        stacks::protect(aws, &deployment.name)?;
     }
-    let outputs = stacks::outputs(&way.aws, &way.name)?.unwrap_or_default();
+    let outputs = stacks::outputs(aws, &deployment.name)?.unwrap_or_default();
     if options.target.stack == StackName::Main && !options.no_refresh {
-        machines::migrate(&way.aws, &outputs, &way.migration_log(), progress)?;
-        machines::refresh(&way.aws, &outputs, progress)?;
+        machines::migrate(aws, &outputs, &deployment.migration_log(), progress)?;
+        machines::refresh(aws, &outputs, progress)?;
     }
     for (name, value) in &outputs {
         println!("{name} = {value}");
@@ -98,30 +73,19 @@ fn deployed(way: &Way<'_>, options: &Options, progress: Progress) -> anyhow::Res
     Ok(true)
 }
 
-/// Shows what a deployment would change, and changes nothing. The release is the one that is
-/// deployed, so that only templates and parameters differ.
+/// Shows the changes that a deployment would make, and makes none. Templates and parameters are those of this folder;
+/// the release is the deployed one.
 ///
 /// # Errors
 /// See [`deploy`].
 pub(super) fn diff(project: &Project, target: &Target, progress: Progress) -> anyhow::Result<()> {
-    let way = Way::into(project, target, progress)?;
-    let Some(changes) = way.change_set(None, progress)? else {
-        println!("Nothing to change in {}.", way.name);
+    let deployment = StackDeployment::new(project, target, progress)?;
+    let Some(changes) = deployment.change_set(None, progress)? else {
+        println!("There are no changes in {}.", deployment.name);
         return Ok(());
     };
     print!("{changes}");
-    changes.discard(&way.aws)
-}
-
-impl StackName {
-    fn template(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Archive => "archive",
-            Self::Recovery => "recovery",
-            Self::Main => "main",
-        }
-    }
+    changes.discard(&deployment.aws)
 }
 
 #[cfg(test)]

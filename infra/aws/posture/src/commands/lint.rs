@@ -1,165 +1,144 @@
-//! Everything about the templates that needs no account.
+//! The rules of this repository on every environment, with the unit cases of the rules.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::panic;
 use std::path::Path;
 use std::thread;
 
 use anyhow::ensure;
 use posture::Architecture;
+use posture::Verdict;
+use posture::guard;
 use posture::machine;
-use posture::orphans::Surroundings;
+use posture::orphans::Inventory;
 use posture::quotas;
 use posture::reach;
-use posture::rules;
 
-use super::cfn_guard::Guard;
+use super::cfn_guard::CfnGuard;
 use super::findings::Findings;
 use super::policies;
-use super::project::ENVIRONMENTS;
 use super::project::Project;
 use super::render;
 use progress::Progress;
 
-/// Checks all of it, or only the rules of one file.
+/// The verdicts on each environment.
+type Verdicts = BTreeMap<String, Vec<Verdict>>;
+
+/// Evaluates all rules, or only those of one file of `rules/`.
+///
+/// # Errors
+/// When the templates cannot be assembled, a program cannot be installed, or the area has no file.
 pub(super) fn check(
     project: &Project,
     area: Option<&str>,
     progress: Progress,
 ) -> anyhow::Result<Findings> {
-    let guard = Guard::obtain(progress)?;
-    let mut found = Findings::default();
-    let mut documents = BTreeMap::new();
-    for environment in ENVIRONMENTS {
-        documents.insert(environment.to_owned(), project.architecture(environment)?);
-    }
-    let files = project.guard_files.keys().map(AsRef::as_ref);
-    let is_asked =
-        |file: &&Path| area.is_none_or(|area| file.file_stem().is_some_and(|stem| stem == area));
-    let files: Vec<&Path> = files.filter(is_asked).collect();
-    ensure!(
-        !files.is_empty(),
-        "there is no infra/aws/rules/{}.guard",
-        area.unwrap_or("*")
-    );
-    let Asked {
-        mut verdicts,
-        cases,
-    } = ask(
-        project,
-        &guard,
-        &files,
-        &documents,
-        area.is_none(),
-        progress,
-    )?;
-    for (environment, architecture) in &documents {
-        let own = area.is_none().then(|| reach::judge(architecture));
-        let said = verdicts.entry(environment.clone()).or_default();
-        said.extend(own.into_iter().flatten());
-        weigh(project, environment, said, &mut found);
-        let large = quotas::exceeded(&project.templates, architecture);
-        found.faults.extend(
-            large
-                .into_iter()
-                .map(|what| format!("{environment}: {what}")),
-        );
-    }
-    if area.is_none() {
-        weigh(
-            project,
-            "every machine",
-            &machine::judge(&project.machine),
-            &mut found,
-        );
-    }
-    for case in cases {
-        match case {
-            Some(said) => found.faults.push(said),
-            None => found.passed += 1,
+    let environments = project.architectures()?;
+    let mut findings = Findings::default();
+    match area {
+        Some(area) => {
+            let mut files: Vec<&Path> = project.guard_files.keys().map(AsRef::as_ref).collect();
+            files.retain(|file| file.file_stem().is_some_and(|stem| stem == area));
+            ensure!(
+                !files.is_empty(),
+                "there is no infra/aws/rules/{area}.guard"
+            );
+            let guard = CfnGuard::obtain(progress)?;
+            add_verdicts(
+                project,
+                guard.evaluate(&files, &environments)?,
+                &mut findings,
+            );
+            add_unit_cases(unit_cases(&guard, &files)?, &mut findings);
         }
+        None => check_all(project, &environments, progress, &mut findings)?,
     }
-    if area.is_none() {
-        found.faults.extend(orphans(project)?);
-        found.faults.extend(render::stale(project)?);
-    }
-    Ok(found)
+    Ok(findings)
 }
 
-/// What other programs answered.
-struct Asked {
-    /// By the environment.
-    verdicts: BTreeMap<String, Vec<rules::Verdict>>,
-    /// For each file of rules: what its unit cases say, if not what they should.
-    cases: Vec<Option<String>>,
-}
-
-/// Asks them side by side: each takes seconds.
-fn ask(
+fn check_all(
     project: &Project,
-    guard: &Guard,
-    files: &[&Path],
-    documents: &BTreeMap<String, Architecture>,
-    policies_too: bool,
+    environments: &BTreeMap<String, Architecture>,
     progress: Progress,
-) -> anyhow::Result<Asked> {
-    let unit_cases = || files.iter().map(|file| guard.unit_cases(file)).collect();
-    let policies = || {
-        if policies_too {
-            policies::judge(&project.catalogue, documents, progress)
-        } else {
-            Ok(BTreeMap::new())
-        }
-    };
-    let (cases, simulated, verdicts) = thread::scope(|scope| {
-        let cases = scope.spawn(unit_cases);
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let guard = CfnGuard::obtain(progress)?;
+    let files: Vec<&Path> = project.guard_files.keys().map(AsRef::as_ref).collect();
+    let step = progress.step("evaluating the rules");
+    // Side by side, because each takes seconds in another process.
+    let (cases, simulated, guarded) = thread::scope(|scope| {
+        let cases = scope.spawn(|| unit_cases(&guard, &files));
+        let policies = || policies::evaluate(&project.policy_expectations, environments, progress);
         let simulated = scope.spawn(policies);
-        let verdicts = guard.judge(files.iter().copied(), documents);
-        (cases.join(), simulated.join(), verdicts)
+        let guarded = guard.evaluate(&files, environments);
+        (cases.join(), simulated.join(), guarded)
     });
-    let cases: anyhow::Result<Vec<_>> = cases.unwrap_or_else(|panic| panic::resume_unwind(panic));
+    let cases = cases.unwrap_or_else(|panic| panic::resume_unwind(panic))?;
     let simulated = simulated.unwrap_or_else(|panic| panic::resume_unwind(panic))?;
-    let mut verdicts = verdicts?;
-    for (environment, said) in simulated {
-        verdicts.entry(environment).or_default().extend(said);
+    step.done();
+    add_verdicts(project, guarded?, findings);
+    add_verdicts(project, simulated, findings);
+    let computed = environments.iter();
+    let computed: Verdicts = computed
+        .map(|(name, architecture)| (name.clone(), reach::evaluate(architecture)))
+        .collect();
+    add_verdicts(project, computed, findings);
+    let units = ("units".to_owned(), machine::evaluate(&project.units));
+    add_verdicts(project, BTreeMap::from([units]), findings);
+    add_unit_cases(cases, findings);
+    for (name, architecture) in environments {
+        let exceeded = quotas::exceeded(&project.templates, architecture).into_iter();
+        let exceeded = exceeded.map(|message| format!("{name}: {message}"));
+        findings.faults.extend(exceeded);
     }
-    Ok(Asked {
-        verdicts,
-        cases: cases?,
-    })
+    findings.faults.extend(orphans(project)?);
+    findings.faults.extend(render::outdated(project)?);
+    Ok(())
 }
 
-/// Every rule has to hold wherever a control asks for it.
-fn weigh(project: &Project, environment: &str, said: &[rules::Verdict], found: &mut Findings) {
-    let excused = |rule: &str| {
-        let mut controls = project
-            .register
-            .controls
-            .iter()
-            .filter(|one| one.rule == rule)
-            .peekable();
-        controls.peek().is_some() && controls.all(|control| !control.holds_in(environment))
-    };
-    for verdict in said {
-        if verdict.passed {
-            found.passed += 1;
-        } else if !excused(&verdict.rule) {
-            found.faults.push(format!(
-                "{environment}: {} {}",
-                verdict.rule, verdict.message
-            ));
+/// A message for each rule file whose unit cases fail; none for the others.
+fn unit_cases(guard: &CfnGuard, files: &[&Path]) -> anyhow::Result<Vec<Option<String>>> {
+    files.iter().map(|file| guard.unit_cases(file)).collect()
+}
+
+fn add_unit_cases(cases: Vec<Option<String>>, findings: &mut Findings) {
+    for failure in cases {
+        match failure {
+            Some(message) => findings.faults.push(message),
+            None => findings.passed += 1,
         }
     }
+}
+
+/// Adds verdicts. A rule must hold in every environment in which one of its controls does.
+fn add_verdicts(project: &Project, verdicts: Verdicts, findings: &mut Findings) {
+    for (environment, verdicts) in verdicts {
+        for verdict in verdicts {
+            if verdict.passed {
+                findings.passed += 1;
+            } else if is_required(project, &verdict.rule, &environment) {
+                findings.faults.push(format!(
+                    "{environment}: {} {}",
+                    verdict.rule, verdict.message
+                ));
+            }
+        }
+    }
+}
+
+/// Whether a rule must hold: it has no control, or one of its controls holds in the environment.
+fn is_required(project: &Project, rule: &str, environment: &str) -> bool {
+    let controls = project.register.controls.iter();
+    let mut controls = controls.filter(|control| control.rule == rule).peekable();
+    controls.peek().is_none() || controls.any(|control| control.holds_in(environment))
 }
 
 fn orphans(project: &Project) -> anyhow::Result<Vec<String>> {
-    let rules: BTreeSet<String> = project.rules();
-    let cases = rules::cases(&project.folder.join("rules"))?;
-    Ok(project.register.orphans(Surroundings {
+    let cases = guard::unit_cases(&project.folder.join("rules"))?;
+    Ok(project.register.orphans(Inventory {
         templates: &project.templates,
         folder: &project.folder,
-        rules: &rules,
+        rules: &project.rules(),
         cases: &cases,
     }))
 }

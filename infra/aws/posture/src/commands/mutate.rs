@@ -1,4 +1,4 @@
-//! The mutation study: every control is proved by a fault that its rule notices.
+//! Mutation testing of the rules: each control lists faults, and its rule must detect each of them.
 
 mod report;
 
@@ -14,232 +14,247 @@ use std::thread;
 use anyhow::Context;
 use anyhow::ensure;
 use posture::Architecture;
+use posture::Verdict;
 use posture::controls::Control;
 use posture::controls::Mutant;
 use posture::machine;
-use posture::machine::Machine;
+use posture::machine::Units;
 use posture::reach;
-use posture::rules::Verdict;
 
-use super::cfn_guard::Guard;
+use super::cfn_guard::CfnGuard;
 use super::policies;
 use super::project::ENVIRONMENTS;
 use super::project::Project;
 use progress::Progress;
 
-use report::End;
-use report::Outcome;
-pub(super) use report::Study;
+use report::MutantResult;
+pub(super) use report::Report;
+use report::Status;
 
-/// So many documents are given to cfn-guard at a time.
-const BATCH: usize = 16;
+/// The number of documents in one run of cfn-guard.
+const BATCH_SIZE: usize = 16;
 
-/// One single fault, and the control that it is against.
+/// A mutant of a control.
 #[derive(Clone, Copy)]
-struct Fault<'p> {
+struct Mutation<'p> {
     control: &'p Control,
     mutant: &'p Mutant,
+    /// From 1, in the order of the control's list.
     number: usize,
 }
 
-/// Makes the faults of the controls whose ids begin with one of `only`, or all.
-pub(super) fn run(project: &Project, only: &[String], progress: Progress) -> anyhow::Result<Study> {
-    let judges = Judges {
+/// What evaluates a rule.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Engine<'p> {
+    /// The policy simulator.
+    Simulator,
+    /// cfn-guard, with a rule of a file.
+    CfnGuard(&'p Path, &'p str),
+    /// This crate.
+    BuiltIn,
+}
+
+/// Mutations whose rules one run of an engine evaluates.
+struct Batch<'p> {
+    engine: Engine<'p>,
+    mutations: Vec<Mutation<'p>>,
+}
+
+/// A project with a fault.
+enum Mutated {
+    Units(Units),
+    Architecture(Architecture),
+}
+
+/// Tests the mutants of all controls, or of those whose ids begin with one of `prefixes`.
+///
+/// # Errors
+/// When no control matches, or an engine fails.
+pub(super) fn run(
+    project: &Project,
+    prefixes: &[String],
+    progress: Progress,
+) -> anyhow::Result<Report> {
+    let runner = Runner {
         project,
-        guard: Guard::obtain(progress)?,
-        sound: project.architecture("prod")?,
+        guard: CfnGuard::obtain(progress)?,
+        original: project.architecture("prod")?,
         progress,
     };
-    let batches = batches(project, only);
-    let number: usize = batches.iter().map(|(_, faults)| faults.len()).sum();
+    let batches = batches(project, prefixes);
+    let number: usize = batches.iter().map(|batch| batch.mutations.len()).sum();
     ensure!(
         number > 0,
         "no control has an id that begins with {}: see infra/aws/CONTROLS.md",
-        only.join(" or ")
+        prefixes.join(" or ")
     );
-    let step = progress.step(&format!("making {number} faults, one at a time"));
+    let step = progress.step(&format!("testing {number} mutants"));
     let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
+    let collected = Mutex::new(Vec::new());
     let work = || {
-        while let Some((judge, faults)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let outcomes = judged(&judges, *judge, faults);
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            found.push(outcomes);
+        while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let results = runner.results(batch);
+            let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+            collected.push(results);
         }
     };
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        for worker in threads {
-            worker
+        for thread in threads {
+            thread
                 .join()
                 .unwrap_or_else(|panic| panic::resume_unwind(panic));
         }
     });
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     step.done();
-    let mut outcomes = Vec::new();
-    for batch in found {
-        outcomes.extend(batch?);
+    let collected = collected
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let mut results = Vec::new();
+    for batch in collected {
+        results.extend(batch?);
     }
-    outcomes.sort_by(|one, other| one.mutant.cmp(&other.mutant));
-    Ok(Study(outcomes))
+    results.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(Report(results))
 }
 
-/// Who is to notice a fault.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Judge<'p> {
-    /// The policy simulator. It is asked about everything at once, for mutants have most in common.
-    Simulator,
-    /// cfn-guard, with one rule of a file.
-    Guard(&'p Path, &'p str),
-    /// What is computed here.
-    Ourselves,
-}
-
-/// Faults for the same judge, a few at a time.
-fn batches<'p>(project: &'p Project, only: &[String]) -> Vec<(Judge<'p>, Vec<Fault<'p>>)> {
-    let is_asked = |control: &&Control| {
-        only.is_empty()
-            || only
-                .iter()
-                .any(|beginning| control.id.starts_with(beginning))
+fn batches<'p>(project: &'p Project, prefixes: &[String]) -> Vec<Batch<'p>> {
+    let is_selected = |control: &&Control| {
+        prefixes.is_empty() || prefixes.iter().any(|prefix| control.id.starts_with(prefix))
     };
-    let mut by_judge: BTreeMap<Judge<'_>, Vec<Fault<'_>>> = BTreeMap::new();
-    for control in project.register.controls.iter().filter(is_asked) {
-        let judge = match project.guard_file(&control.rule) {
-            Some((file, rule)) => Judge::Guard(file, rule),
-            None if control.rule.starts_with("iam/") => Judge::Simulator,
-            None => Judge::Ourselves,
+    let mut by_engine: BTreeMap<Engine<'_>, Vec<Mutation<'_>>> = BTreeMap::new();
+    for control in project.register.controls.iter().filter(is_selected) {
+        let engine = match project.guard_file(&control.rule) {
+            Some((file, rule)) => Engine::CfnGuard(file, rule),
+            None if control.rule.starts_with("iam/") => Engine::Simulator,
+            None => Engine::BuiltIn,
         };
-        let faults = control.mutants.iter().zip(1..);
-        let faults = faults.map(|(mutant, number)| Fault {
+        let mutants = control.mutants.iter().zip(1..);
+        let mutations = mutants.map(|(mutant, number)| Mutation {
             control,
             mutant,
             number,
         });
-        by_judge.entry(judge).or_default().extend(faults);
+        by_engine.entry(engine).or_default().extend(mutations);
     }
     let mut batches = Vec::new();
-    for (judge, faults) in by_judge {
-        let most = if judge == Judge::Simulator {
-            faults.len()
+    for (engine, mutations) in by_engine {
+        // The simulator caches results, and mutants share most of their queries: one run for all.
+        let size = if engine == Engine::Simulator {
+            mutations.len().max(1)
         } else {
-            BATCH
+            BATCH_SIZE
         };
-        batches.extend(
-            faults
-                .chunks(most.max(1))
-                .map(|chunk| (judge, chunk.to_vec())),
-        );
+        let chunks = mutations.chunks(size).map(<[_]>::to_vec);
+        batches.extend(chunks.map(|mutations| Batch { engine, mutations }));
     }
     batches
 }
 
-/// What it takes to judge.
-struct Judges<'p> {
+/// What is needed to test mutants.
+struct Runner<'p> {
     project: &'p Project,
-    guard: Guard,
+    guard: CfnGuard,
     /// Production without a fault.
-    sound: Architecture,
+    original: Architecture,
     progress: Progress,
 }
 
-/// What becomes of a few faults.
-fn judged(
-    judges: &Judges<'_>,
-    judge: Judge<'_>,
-    faults: &[Fault<'_>],
-) -> anyhow::Result<Vec<Outcome>> {
-    let Judges {
-        project,
-        guard,
-        sound,
-        progress,
-    } = judges;
-    let mut said: BTreeMap<String, Vec<Verdict>> = BTreeMap::new();
-    let mut documents = BTreeMap::new();
-    let mut outcomes = Vec::new();
-    for fault in faults {
-        let mut outcome = fault.outcome();
-        match fault.made(project) {
-            Ok(Made::Units(machine)) => drop(said.insert(fault.name(), machine::judge(&machine))),
-            Ok(Made::Document(architecture)) => drop(documents.insert(fault.name(), architecture)),
-            Err(error) => outcome.end = End::Stillborn(format!("{error:#}")),
+impl Runner<'_> {
+    fn results(&self, batch: &Batch<'_>) -> anyhow::Result<Vec<MutantResult>> {
+        let mut verdicts: BTreeMap<String, Vec<Verdict>> = BTreeMap::new();
+        let mut documents = BTreeMap::new();
+        let mut results = Vec::new();
+        for mutation in &batch.mutations {
+            let mut result = mutation.result();
+            match mutation.apply(self.project) {
+                Ok(Mutated::Units(units)) => {
+                    verdicts.insert(mutation.name(), machine::evaluate(&units));
+                }
+                Ok(Mutated::Architecture(architecture)) => {
+                    documents.insert(mutation.name(), architecture);
+                }
+                Err(error) => result.status = Status::Unviable(format!("{error:#}")),
+            }
+            results.push(result);
         }
-        outcomes.push(outcome);
+        verdicts.extend(self.evaluate(batch.engine, &documents)?);
+        for result in &mut results {
+            let verdicts = verdicts.get(&result.name).into_iter().flatten();
+            let mut failed = verdicts.filter(|verdict| !verdict.passed);
+            if failed.any(|verdict| verdict.rule == result.rule) {
+                result.status = Status::Killed;
+            }
+        }
+        Ok(results)
     }
-    said.extend(match judge {
-        Judge::Guard(file, rule) => guard.judge_by(file, rule, &documents, sound)?,
-        Judge::Simulator => policies::judge(&project.catalogue, &documents, *progress)?,
-        Judge::Ourselves => {
-            let each = documents.iter();
-            each.map(|(name, architecture)| (name.clone(), reach::judge(architecture)))
-                .collect()
-        }
-    });
-    for outcome in &mut outcomes {
-        let verdicts = said.get(&outcome.mutant).into_iter().flatten();
-        let mut noticed =
-            verdicts.filter(|verdict| verdict.rule == outcome.rule && !verdict.passed);
-        if noticed.next().is_some() {
-            outcome.end = End::Killed;
+
+    fn evaluate(
+        &self,
+        engine: Engine<'_>,
+        documents: &BTreeMap<String, Architecture>,
+    ) -> anyhow::Result<BTreeMap<String, Vec<Verdict>>> {
+        match engine {
+            Engine::CfnGuard(file, rule) => {
+                self.guard
+                    .evaluate_rule(file, rule, documents, &self.original)
+            }
+            Engine::Simulator => {
+                let expectations = &self.project.policy_expectations;
+                policies::evaluate(expectations, documents, self.progress)
+            }
+            Engine::BuiltIn => {
+                let each = documents.iter();
+                Ok(each
+                    .map(|(name, architecture)| (name.clone(), reach::evaluate(architecture)))
+                    .collect())
+            }
         }
     }
-    Ok(outcomes)
 }
 
-/// A fault that was made.
-enum Made {
-    /// In a unit.
-    Units(Machine),
-    /// In a template.
-    Document(Architecture),
-}
-
-impl Fault<'_> {
+impl Mutation<'_> {
     fn name(&self) -> String {
         format!("{}-{}", self.control.id, self.number)
     }
 
-    fn outcome(&self) -> Outcome {
+    /// A result with the status of a mutant that was not detected.
+    fn result(&self) -> MutantResult {
         let Self {
             control, mutant, ..
         } = self;
-        let is_there = mutant.property.is_none() && mutant.resource.is_none();
-        let property = if is_there {
-            format!("{} ", control.property)
-        } else {
+        let names_property = mutant.property.is_some() || mutant.resource.is_some();
+        let property = if names_property {
             String::new()
+        } else {
+            format!("{} ", control.property)
         };
-        Outcome {
-            mutant: self.name(),
+        MutantResult {
+            name: self.name(),
             fault: format!("{} {property}{mutant}", control.resource),
             rule: control.rule.clone(),
-            end: End::Survived,
+            status: Status::Survived,
         }
     }
 
-    fn made(&self, project: &Project) -> anyhow::Result<Made> {
+    fn apply(&self, project: &Project) -> anyhow::Result<Mutated> {
         let Self {
             control, mutant, ..
         } = self;
         let resource = mutant.resource.as_ref().unwrap_or(&control.resource);
         if resource.starts_with("machine/") {
-            return Ok(Made::Units(project.machine.mutated(control, mutant)?));
+            return Ok(Mutated::Units(project.units.mutated(control, mutant)?));
         }
-        self.architecture(project).map(Made::Document)
+        let templates = control.mutated(&project.templates, mutant)?;
+        let architecture = project.architecture_of(&templates, self.environment()?)?;
+        Ok(Mutated::Architecture(architecture))
     }
 
-    /// The faulty architecture, in production or, where the control does not hold there, elsewhere.
-    fn architecture(&self, project: &Project) -> anyhow::Result<Architecture> {
-        let templates = self.control.mutated(&project.templates, self.mutant)?;
-        project.architecture_of(&templates, self.environment()?)
-    }
-
+    /// Production, or another environment if the control does not hold in production.
     fn environment(&self) -> anyhow::Result<&'static str> {
         let mut environments = ENVIRONMENTS.into_iter().rev();
         let environment = environments.find(|name| self.control.holds_in(name));
-        environment.context("the control holds nowhere")
+        environment.context("the control holds in no environment")
     }
 }

@@ -9,9 +9,9 @@ use std::thread;
 use anyhow::Context;
 use anyhow::ensure;
 use posture::Architecture;
+use posture::Verdict;
 use posture::iam::Batch;
-use posture::iam::Catalogue;
-use posture::rules::Verdict;
+use posture::iam::PolicyExpectations;
 
 use progress::Progress;
 use tools::NODE;
@@ -35,12 +35,12 @@ const IAM_SIMULATE: Npm = Npm {
 };
 
 /// The script that drives the simulator. Not installed with it, so that it is never an outdated copy.
-const SCRIPT: &str = include_str!("../../programs/iam-simulate/answer.mjs");
+const SCRIPT: &str = include_str!("../../programs/iam-simulate/simulate.mjs");
 
 /// The verdicts of the policy rules on each architecture. One run of the simulator evaluates all architectures, because
 /// mutants share most of their requests.
-pub(super) fn judge(
-    catalogue: &Catalogue,
+pub(super) fn evaluate(
+    expectations: &PolicyExpectations,
     architectures: &BTreeMap<String, Architecture>,
     progress: Progress,
 ) -> anyhow::Result<BTreeMap<String, Vec<Verdict>>> {
@@ -48,14 +48,14 @@ pub(super) fn judge(
         return Ok(BTreeMap::new());
     }
     let mut batch = Batch::default();
-    let mut asked = Vec::new();
+    let mut pending = Vec::new();
     for (name, architecture) in architectures {
-        asked.push((name.clone(), catalogue.questions(architecture, &mut batch)));
+        pending.push((name.clone(), expectations.queries(architecture, &mut batch)));
     }
-    let answers = batch.answers(&simulated(&batch, progress)?)?;
-    let judged = asked.into_iter();
-    Ok(judged
-        .map(|(name, questions)| (name, questions.judge(&answers)))
+    let results = batch.results(&simulated(&batch, progress)?)?;
+    let evaluated = pending.into_iter();
+    Ok(evaluated
+        .map(|(name, queries)| (name, queries.evaluate(&results)))
         .collect())
 }
 
@@ -66,11 +66,10 @@ fn simulated(batch: &Batch, progress: Progress) -> anyhow::Result<Vec<u8>> {
         .stdout(Stdio::piped())
         .spawn()
         .context("node cannot be started")?;
-    let questions = batch.document().to_string();
+    let queries = batch.document().to_string();
     let input = simulator.stdin.take();
     // A thread of its own writes, so that two full pipes cannot block both processes.
-    let writer =
-        thread::spawn(move || input.map(|mut input| input.write_all(questions.as_bytes())));
+    let writer = thread::spawn(move || input.map(|mut input| input.write_all(queries.as_bytes())));
     let output = simulator.wait_with_output()?;
     ensure!(
         output.status.success(),

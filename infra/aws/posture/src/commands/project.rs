@@ -1,4 +1,4 @@
-//! The folder `infra/aws`, read.
+//! The contents of the folder `infra/aws`.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,37 +10,38 @@ use posture::Architecture;
 use posture::Environment;
 use posture::Templates;
 use posture::controls::Register;
-use posture::iam::Catalogue;
+use posture::guard;
+use posture::iam::PolicyExpectations;
 use posture::machine;
-use posture::machine::Machine;
+use posture::machine::Units;
 use posture::reach;
-use posture::rules;
 
 use tools::workspace;
 
-/// The environments that there are.
-pub(crate) const ENVIRONMENTS: [&str; 2] = ["dev", "prod"];
+/// The names of all environments.
+pub(super) const ENVIRONMENTS: [&str; 2] = ["dev", "prod"];
 
 /// Templates, environments, controls and rules.
 #[derive(Debug)]
-pub(crate) struct Project {
-    pub(crate) folder: PathBuf,
-    pub(crate) templates: Templates,
+pub(super) struct Project {
+    /// The path of `infra/aws`.
+    pub(super) folder: PathBuf,
+    pub(super) templates: Templates,
     environments: BTreeMap<&'static str, Environment>,
-    pub(crate) machine: Machine,
-    /// What is asked of the policies.
-    pub(crate) catalogue: Catalogue,
-    pub(crate) register: Register,
-    /// cfn-guard's files, each with the names of its rules.
-    pub(crate) guard_files: BTreeMap<PathBuf, Vec<String>>,
+    pub(super) units: Units,
+    pub(super) policy_expectations: PolicyExpectations,
+    pub(super) register: Register,
+    /// The rule files for cfn-guard, each with the names of its rules.
+    pub(super) guard_files: BTreeMap<PathBuf, Vec<String>>,
 }
 
 impl Project {
-    pub(crate) fn read() -> anyhow::Result<Self> {
-        Self::of(&workspace::root()?.join("infra/aws"))
-    }
-
-    fn of(folder: &Path) -> anyhow::Result<Self> {
+    /// Reads the folder of this repository.
+    ///
+    /// # Errors
+    /// When a file cannot be read or parsed.
+    pub(super) fn read() -> anyhow::Result<Self> {
+        let folder = workspace::root()?.join("infra/aws");
         let mut environments = BTreeMap::new();
         for name in ENVIRONMENTS {
             environments.insert(name, Environment::read(&folder.join("parameters"), name)?);
@@ -48,31 +49,41 @@ impl Project {
         Ok(Self {
             templates: Templates::read(&folder.join("templates"))?,
             environments,
-            machine: Machine::read(folder)?,
-            catalogue: Catalogue::read(folder)?,
+            units: Units::read(&folder)?,
+            policy_expectations: PolicyExpectations::read(&folder)?,
             register: Register::read(&folder.join("controls"))?,
-            guard_files: rules::files(&folder.join("rules"))?,
-            folder: folder.to_path_buf(),
+            guard_files: guard::files(&folder.join("rules"))?,
+            folder,
         })
     }
 
-    pub(crate) fn environment(&self, name: &str) -> anyhow::Result<&Environment> {
+    /// An environment by its name.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    pub(super) fn environment(&self, name: &str) -> anyhow::Result<&Environment> {
         let found = self.environments.get(name);
         found.with_context(|| {
             format!(
-                "there is no environment `{name}`: there are {}",
-                ENVIRONMENTS.join(" and ")
+                "there is no environment `{name}`: use {}",
+                ENVIRONMENTS.join(" or ")
             )
         })
     }
 
-    /// What an environment deploys.
-    pub(crate) fn architecture(&self, environment: &str) -> anyhow::Result<Architecture> {
+    /// The architecture of an environment.
+    ///
+    /// # Errors
+    /// When there is no such environment, or the templates cannot be assembled.
+    pub(super) fn architecture(&self, environment: &str) -> anyhow::Result<Architecture> {
         self.architecture_of(&self.templates, environment)
     }
 
-    /// What it would deploy with other templates.
-    pub(crate) fn architecture_of(
+    /// The architecture of an environment with other templates.
+    ///
+    /// # Errors
+    /// See [`Project::architecture`].
+    pub(super) fn architecture_of(
         &self,
         templates: &Templates,
         environment: &str,
@@ -83,8 +94,18 @@ impl Project {
         )?)
     }
 
-    /// The file that a rule of cfn-guard stands in, and its name there.
-    pub(crate) fn guard_file(&self, rule: &str) -> Option<(&Path, &str)> {
+    /// The architectures of all environments, by their names.
+    ///
+    /// # Errors
+    /// When the templates cannot be assembled.
+    pub(super) fn architectures(&self) -> anyhow::Result<BTreeMap<String, Architecture>> {
+        let all = ENVIRONMENTS.into_iter();
+        all.map(|name| Ok((name.to_owned(), self.architecture(name)?)))
+            .collect()
+    }
+
+    /// The file of a rule for cfn-guard, and the rule's name in it; none for other rules.
+    pub(super) fn guard_file(&self, rule: &str) -> Option<(&Path, &str)> {
         let name = rule.strip_prefix("guard/")?;
         self.guard_files.iter().find_map(|(path, names)| {
             let name = names.iter().find(|one| *one == name)?;
@@ -93,7 +114,7 @@ impl Project {
     }
 
     /// The names of all rules.
-    pub(crate) fn rules(&self) -> BTreeSet<String> {
+    pub(super) fn rules(&self) -> BTreeSet<String> {
         let guard = self
             .guard_files
             .values()
@@ -101,7 +122,7 @@ impl Project {
             .map(|name| format!("guard/{name}"));
         let computed = machine::names()
             .chain(reach::names())
-            .chain(self.catalogue.rules());
+            .chain(self.policy_expectations.rules());
         guard.chain(computed).collect()
     }
 }

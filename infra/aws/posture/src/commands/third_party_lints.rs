@@ -16,7 +16,6 @@ use time::Date;
 use time::OffsetDateTime;
 
 use super::findings::Findings;
-use super::project::ENVIRONMENTS;
 use super::project::Project;
 use linters::Finding;
 use linters::Linter;
@@ -41,10 +40,7 @@ struct LocatedFinding {
 /// When a linter cannot be installed or fails, or the templates cannot be assembled.
 pub(super) fn check(project: &Project, progress: Progress) -> anyhow::Result<Findings> {
     let suppressions = Suppressions::read(&project.folder.join("findings.toml"))?;
-    let mut environments = BTreeMap::new();
-    for name in ENVIRONMENTS {
-        environments.insert(name.to_owned(), project.architecture(name)?);
-    }
+    let environments = project.architectures()?;
     let found = findings(&project.folder.join("templates"), &environments, progress)?;
     let faults = suppressions.check(&found, today());
     let passed = u64::try_from(suppressions.entries.len()).context("too many to count")?;
@@ -130,7 +126,7 @@ fn in_documents(
         let architecture = documents.get(&path);
         for finding in findings {
             let resource = architecture.and_then(|all| all.resource(&finding.resource));
-            let name = resource.and_then(|found| found.whole.pointer("/Metadata/LogicalId"));
+            let name = resource.and_then(|found| found.definition.pointer("/Metadata/LogicalId"));
             let name = name.and_then(serde_json::Value::as_str);
             let resource = match (resource, name) {
                 (Some(resource), Some(name)) => format!("{}/{name}", resource.stack()),

@@ -1,110 +1,107 @@
-//! Questions for the simulator, each said once, whoever asks.
+//! The simulator's input and output. Equal parts of several architectures are sent once.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 use serde_json::json;
 
-/// Questions of one or many architectures. What mutants have in common is asked once.
+/// Queries about one or several architectures. Mutants share most of their queries.
 #[derive(Debug, Default)]
 pub struct Batch {
     policies: Distinct,
-    scenes: Distinct,
-    questions: Distinct,
+    resource_sets: Distinct,
+    queries: Distinct,
 }
 
-/// What the simulator said, in the order of the questions.
+/// The simulator's results, in the order of the queries.
 #[derive(Clone, Debug)]
-pub struct Answers(Vec<Value>);
+pub struct Results(Vec<Value>);
 
-/// The simulator's answers can't be read.
+/// The simulator's output cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum AnswersError {
-    /// It is not what the simulator prints.
-    #[error("the policy simulator's answers are no JSON array")]
+pub enum ResultsError {
+    /// The output is not a JSON array.
+    #[error("the policy simulator's output is not a JSON array")]
     Form(#[from] serde_json::Error),
-    /// Some are missing, or there are too many.
-    #[error("{questions} questions have {answers} answers")]
+    /// The number of results differs from the number of queries.
+    #[error("the policy simulator returned {results} results for {queries} queries")]
     Count {
-        /// What was asked.
-        questions: usize,
-        /// What was answered.
-        answers: usize,
+        /// The number of queries.
+        queries: usize,
+        /// The number of results.
+        results: usize,
     },
 }
 
 impl Batch {
-    /// What the simulator reads.
+    /// The simulator's input.
     #[must_use]
     pub fn document(&self) -> Value {
         json!({
             "policies": self.policies.all,
-            "scenes": self.scenes.all,
-            "questions": self.questions.all,
+            "resource_sets": self.resource_sets.all,
+            "queries": self.queries.all,
         })
     }
 
-    /// How many different questions there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.questions.all.len()
-    }
-
-    /// Whether nothing is asked.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.questions.all.is_empty()
-    }
-
-    /// Reads what the simulator printed.
+    /// Parses the simulator's output.
     ///
     /// # Errors
-    /// When it is something else.
-    pub fn answers(&self, printed: &[u8]) -> Result<Answers, AnswersError> {
-        let answers: Vec<Value> = serde_json::from_slice(printed)?;
-        if answers.len() != self.len() {
-            let (questions, answers) = (self.len(), answers.len());
-            return Err(AnswersError::Count { questions, answers });
+    /// When the output is not one result for each query.
+    pub fn results(&self, output: &[u8]) -> Result<Results, ResultsError> {
+        let results: Vec<Value> = serde_json::from_slice(output)?;
+        if results.len() != self.queries.all.len() {
+            return Err(ResultsError::Count {
+                queries: self.queries.all.len(),
+                results: results.len(),
+            });
         }
-        Ok(Answers(answers))
+        Ok(Results(results))
     }
 
-    /// A policy's place.
+    /// Adds a policy, and returns its index.
     pub(super) fn policy(&mut self, document: &Value) -> usize {
-        self.policies.place(document.clone())
+        self.policies.index(document.clone())
     }
 
-    /// The place of all that there is to do something to.
-    pub(super) fn scene(&mut self, resources: Value) -> usize {
-        self.scenes.place(resources)
+    /// Adds a list of resources, and returns its index.
+    pub(super) fn resource_set(&mut self, resources: Value) -> usize {
+        self.resource_sets.index(resources)
     }
 
-    /// A question's place.
-    pub(super) fn question(&mut self, question: Value) -> usize {
-        self.questions.place(question)
+    /// Adds a query, and returns its index.
+    pub(super) fn query(&mut self, query: Value) -> usize {
+        self.queries.index(query)
+    }
+
+    /// The number of different queries.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.queries.all.len()
     }
 }
 
-impl Answers {
-    /// The answer to the question of a place.
-    pub(super) fn at(&self, place: usize) -> &Value {
-        self.0.get(place).unwrap_or(&Value::Null)
+impl Results {
+    /// The result of the query with an index.
+    pub(super) fn at(&self, index: usize) -> &Value {
+        self.0.get(index).unwrap_or(&Value::Null)
     }
 }
 
+/// Values without duplicates, in the order of their first addition.
 #[derive(Debug, Default)]
 struct Distinct {
     all: Vec<Value>,
-    places: HashMap<String, usize>,
+    indices: HashMap<String, usize>,
 }
 
 impl Distinct {
-    fn place(&mut self, value: Value) -> usize {
+    fn index(&mut self, value: Value) -> usize {
         let next = self.all.len();
-        let place = *self.places.entry(value.to_string()).or_insert(next);
-        if place == next {
+        let index = *self.indices.entry(value.to_string()).or_insert(next);
+        if index == next {
             self.all.push(value);
         }
-        place
+        index
     }
 }

@@ -1,4 +1,4 @@
-//! Which policies there are, and what they are of.
+//! The policies of an architecture, and the roles and resources that they are attached to.
 
 mod attach;
 mod document;
@@ -9,21 +9,22 @@ use serde_json::Value;
 use serde_json::json;
 
 use self::document::list;
-use self::document::plain;
+use self::document::normalized;
 use super::names::Names;
-use crate::Architecture;
-use crate::Resource;
+use super::names::label;
+use crate::architecture::Architecture;
+use crate::architecture::Resource;
 
-/// A policy, and what has to be said of it when it is wrong.
+/// A policy.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
-    /// `identity/AppRole Policies`.
-    pub(super) place: String,
+    /// Where it is declared: `identity/AppRole`.
+    pub(super) label: String,
     pub(super) kind: Kind,
     pub(super) document: Value,
 }
 
-/// What a policy is attached to, which decides what may stand in it.
+/// What a policy is attached to. The validation depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Identity,
@@ -33,21 +34,21 @@ pub(super) enum Kind {
     Organization,
 }
 
-/// A role, with everything that decides what it may do.
+/// A role with its policies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Role {
     pub(super) arn: String,
     pub(super) account: String,
-    /// Indices into [`Collected::policies`].
+    /// Indices into [`Collected::policies`], as are the next two.
     pub(super) identity: Vec<usize>,
     pub(super) boundary: Option<usize>,
     pub(super) trust: Option<usize>,
 }
 
-/// Something that a role may do something to.
+/// A resource with an ARN.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
-    pub(super) kind: String,
+    pub(super) resource_type: String,
     pub(super) arn: String,
     pub(super) account: String,
     pub(super) region: String,
@@ -55,51 +56,51 @@ pub(super) struct Object {
     pub(super) tags: BTreeMap<String, String>,
 }
 
-/// All of it, by `stack/LogicalId`.
+/// Everything that decides about access, by its label: `stack/LogicalId`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Collected {
     pub(super) policies: Vec<Policy>,
     pub(super) roles: BTreeMap<String, Role>,
     pub(super) objects: BTreeMap<String, Object>,
     pub(super) endpoints: BTreeMap<String, usize>,
-    /// What the organization refuses to its accounts.
+    /// The service control policies of the organization.
     pub(super) organization: Vec<usize>,
-    /// What could not be read. Anything here fails the rule that all policies are understood.
-    pub(super) unread: Vec<String>,
+    /// What could not be read. Any entry fails the rule that every policy is understood.
+    pub(super) errors: Vec<String>,
 }
 
 impl Collected {
     pub(super) fn from(architecture: &Architecture, given: &BTreeMap<String, String>) -> Self {
-        let mut collecting = Collecting {
-            names: Names::of(architecture, given),
+        let mut collector = Collector {
+            names: Names::new(architecture, given),
             architecture,
             found: Self::default(),
             managed: BTreeMap::new(),
         };
-        // Managed policies before the roles that name them, and things before their policies.
+        // Managed policies before the roles that name them, and resources before the policies attached to them.
         architecture
             .resources()
-            .for_each(|resource| collecting.thing(resource));
+            .for_each(|resource| collector.object_of(resource));
         architecture
             .resources()
-            .for_each(|resource| collecting.role(resource));
+            .for_each(|resource| collector.role(resource));
         architecture
             .resources()
-            .for_each(|resource| collecting.attached(resource));
-        collecting.account_policies();
-        collecting.forgotten();
-        collecting.found
+            .for_each(|resource| collector.attached(resource));
+        collector.account_policies();
+        collector.unread_policies();
+        collector.found
     }
 }
 
 impl Collected {
-    /// A PHI key that the rotation will make, with the policy that leaves all to IAM: the boundaries
-    /// have to hold it alone.
+    /// Adds a PHI key that a later rotation creates, with a key policy that leaves access to IAM: permissions boundaries
+    /// alone must protect it.
     pub(super) fn add_later_key(&mut self) {
         let Some(first) = self.objects.get("keys/PhiKey") else {
             return;
         };
-        let place = "keys/LaterPhiKey".to_owned();
+        let label = "keys/LaterPhiKey".to_owned();
         let root = format!("arn:aws:iam::{}:root", first.account);
         let document = json!({"Version": "2012-10-17", "Statement": [{
             "Sid": "LeftToIam", "Effect": "Allow", "Principal": {"AWS": root},
@@ -112,9 +113,9 @@ impl Collected {
             policy,
             ..first.clone()
         };
-        self.objects.insert(place.clone(), later);
+        self.objects.insert(label.clone(), later);
         self.policies.push(Policy {
-            place,
+            label,
             kind: Kind::Resource,
             document,
         });
@@ -122,8 +123,8 @@ impl Collected {
 }
 
 impl Kind {
-    /// The simulator's word for it.
-    pub(super) fn word(self) -> &'static str {
+    /// Its name in a query.
+    pub(super) fn simulator_name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
             Self::Trust => "trust",
@@ -134,14 +135,7 @@ impl Kind {
     }
 }
 
-/// A resource's place in the templates.
-pub(super) fn label(resource: Resource<'_>) -> String {
-    let id = resource.whole.pointer("/Metadata/LogicalId");
-    let id = id.and_then(Value::as_str).unwrap_or(resource.id);
-    format!("{}/{id}", resource.stack())
-}
-
-struct Collecting<'a> {
+struct Collector<'a> {
     names: Names<'a>,
     architecture: &'a Architecture,
     found: Collected,
@@ -149,10 +143,10 @@ struct Collecting<'a> {
     managed: BTreeMap<String, usize>,
 }
 
-impl Collecting<'_> {
-    /// Everything with an ARN, and what it carries itself.
-    fn thing(&mut self, resource: Resource<'_>) {
-        let own = match resource.kind {
+impl Collector<'_> {
+    /// Collects a resource with an ARN, and the policy among its own properties.
+    fn object_of(&mut self, resource: Resource<'_>) {
+        let own = match resource.resource_type {
             "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => {
                 self.policy(resource, "KeyPolicy", Kind::Resource)
             }
@@ -165,8 +159,8 @@ impl Collecting<'_> {
         let Some(arn) = self.names.arn(resource) else {
             return;
         };
-        // These two say nothing of who may do something to them.
-        let own = match (resource.kind, own) {
+        // The policies of these two do not decide about access to the resources themselves.
+        let own = match (resource.resource_type, own) {
             ("AWS::IAM::ManagedPolicy", Some(index)) => {
                 self.managed.insert(arn.clone(), index);
                 None
@@ -180,7 +174,7 @@ impl Collecting<'_> {
         if let Some(secret) = self.names.attribute(resource, "MasterUserSecret.SecretArn") {
             let label = format!("{}.MasterUserSecret.SecretArn", label(resource));
             let object = Object {
-                kind: "AWS::SecretsManager::Secret".to_owned(),
+                resource_type: "AWS::SecretsManager::Secret".to_owned(),
                 ..self.object(resource, secret, None)
             };
             self.found.objects.insert(label, object);
@@ -191,7 +185,7 @@ impl Collecting<'_> {
 
     fn object(&self, resource: Resource<'_>, arn: String, policy: Option<usize>) -> Object {
         Object {
-            kind: resource.kind.to_owned(),
+            resource_type: resource.resource_type.to_owned(),
             arn,
             account: resource.account().to_owned(),
             region: resource.region().to_owned(),
@@ -201,7 +195,7 @@ impl Collecting<'_> {
     }
 
     fn role(&mut self, resource: Resource<'_>) {
-        if resource.kind != "AWS::IAM::Role" {
+        if resource.resource_type != "AWS::IAM::Role" {
             return;
         }
         let label = label(resource);
@@ -220,10 +214,10 @@ impl Collecting<'_> {
                 .extend(self.read(&label, document, Kind::Identity));
         }
         for named in list(resource.property("ManagedPolicyArns")) {
-            role.identity.extend(self.named(&label, named));
+            role.identity.extend(self.managed(&label, named));
         }
         if let Some(named) = resource.property("PermissionsBoundary") {
-            role.boundary = self.named(&label, named);
+            role.boundary = self.managed(&label, named);
         }
         self.found.roles.insert(label, role);
     }
@@ -233,40 +227,40 @@ impl Collecting<'_> {
             return self.read(&label(resource), document, kind);
         }
         let fault = format!("{} has no {property}", label(resource));
-        self.found.unread.push(fault);
+        self.found.errors.push(fault);
         None
     }
 
-    fn named(&mut self, label: &str, policy: &Value) -> Option<usize> {
+    fn managed(&mut self, label: &str, policy: &Value) -> Option<usize> {
         let arn = self.names.text(policy).unwrap_or_default();
         let index = self.managed.get(&arn).copied();
         if index.is_none() {
-            // AWS changes its own ones when it likes, so what they allow can't be proved.
-            let fault = format!("{label}: the policy {policy} is none of these templates");
-            self.found.unread.push(fault);
+            // AWS changes its managed policies at any time, so nothing can be proved about them.
+            let fault = format!("{label}: the policy {policy} is not declared in these templates");
+            self.found.errors.push(fault);
         }
         index
     }
 
-    fn read(&mut self, place: &str, document: &Value, kind: Kind) -> Option<usize> {
+    fn read(&mut self, label: &str, document: &Value, kind: Kind) -> Option<usize> {
         match self.names.resolve(document) {
             Ok(resolved) if resolved.get("Statement").is_some() => {
                 let policy = Policy {
-                    place: place.to_owned(),
+                    label: label.to_owned(),
                     kind,
-                    document: plain(resolved),
+                    document: normalized(resolved),
                 };
                 self.found.policies.push(policy);
                 self.found.policies.len().checked_sub(1)
             }
             Ok(_) => {
                 self.found
-                    .unread
-                    .push(format!("{place}: a policy without statements"));
+                    .errors
+                    .push(format!("{label}: a policy without statements"));
                 None
             }
             Err(fault) => {
-                self.found.unread.push(format!("{place}: {fault}"));
+                self.found.errors.push(format!("{label}: {fault}"));
                 None
             }
         }

@@ -1,39 +1,38 @@
-//! What resources are called once they are deployed: made up where AWS makes names up, always the
-//! same, so that policies which refer to one thing in two ways meet.
+//! The names and ARNs of resources after a deployment. Where AWS generates a name, this module derives one from the
+//! resource's id, so that two references to one resource are equal.
 
 use std::collections::BTreeMap;
 
 use serde_json::Map;
 use serde_json::Value;
 
-use super::collect::label;
-use crate::Architecture;
-use crate::Reference;
-use crate::Resource;
+use crate::architecture::Architecture;
+use crate::architecture::Reference;
+use crate::architecture::Resource;
 
 /// The names of an architecture's resources.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
     architecture: &'a Architecture,
-    /// Ids that parameters give away: of keys, by their places in the templates.
+    /// Ids of keys that parameters contain, by the key's label.
     given: &'a BTreeMap<String, String>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(architecture: &'a Architecture, given: &'a BTreeMap<String, String>) -> Self {
+    pub(super) fn new(architecture: &'a Architecture, given: &'a BTreeMap<String, String>) -> Self {
         Self {
             architecture,
             given,
         }
     }
 
-    /// A value in which references are replaced by what they become.
+    /// A value with its references replaced.
     ///
     /// # Errors
-    /// Names the reference that means nothing to us.
+    /// When a reference has no known value.
     pub(super) fn resolve(self, value: &Value) -> Result<Value, String> {
         if let Some(reference) = Reference::of(value) {
-            return Ok(Value::String(self.referred(reference)?));
+            return Ok(Value::String(self.resolve_reference(reference)?));
         }
         match value {
             Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
@@ -42,20 +41,20 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Text in which references are replaced.
+    /// A text with its references replaced.
     ///
     /// # Errors
-    /// Names what is no text, or the reference that means nothing to us.
+    /// When the value is not text, or a reference has no known value.
     pub(super) fn text(self, value: &Value) -> Result<String, String> {
         let resolved = self.resolve(value)?;
         let text = resolved.as_str().map(str::to_owned);
-        text.ok_or_else(|| format!("{resolved} is no text"))
+        text.ok_or_else(|| format!("{resolved} is not text"))
     }
 
-    /// The ARN of a resource, if it is one whose ARN we know.
+    /// The ARN of a resource; none if this module does not know its form.
     pub(super) fn arn(self, resource: Resource<'_>) -> Option<String> {
         let name = self.name(resource);
-        let (service, path) = match resource.kind {
+        let (service, path) = match resource.resource_type {
             "AWS::ACMPCA::CertificateAuthority" => (
                 "acm-pca",
                 format!("certificate-authority/{}", uuid(resource.id)),
@@ -69,10 +68,10 @@ impl<'a> Names<'a> {
             "AWS::EC2::VPCEndpoint" => ("ec2", format!("vpc-endpoint/{name}")),
             "AWS::IAM::InstanceProfile" => (
                 "iam",
-                format!("instance-profile{name}", name = slashed(resource, &name)),
+                format!("instance-profile{name}", name = with_path(resource, &name)),
             ),
-            "AWS::IAM::ManagedPolicy" => ("iam", format!("policy{}", slashed(resource, &name))),
-            "AWS::IAM::Role" => ("iam", format!("role{}", slashed(resource, &name))),
+            "AWS::IAM::ManagedPolicy" => ("iam", format!("policy{}", with_path(resource, &name))),
+            "AWS::IAM::Role" => ("iam", format!("role{}", with_path(resource, &name))),
             "AWS::IAM::ServiceLinkedRole" => {
                 let service = resource.text("AWSServiceName").unwrap_or_default();
                 ("iam", format!("role/aws-service-role/{service}/{name}"))
@@ -88,7 +87,7 @@ impl<'a> Names<'a> {
             "AWS::SecretsManager::Secret" => ("secretsmanager", format!("secret:{name}-AbCdEf")),
             _ => return None,
         };
-        // Roles and policies are of no region.
+        // IAM is global.
         let region = if service == "iam" {
             ""
         } else {
@@ -100,10 +99,10 @@ impl<'a> Names<'a> {
         ))
     }
 
-    /// An attribute of a resource.
+    /// The value of `Fn::GetAtt`.
     pub(super) fn attribute(self, resource: Resource<'_>, attribute: &str) -> Option<String> {
-        match (resource.kind, attribute) {
-            // AWS's own form of it.
+        match (resource.resource_type, attribute) {
+            // The service returns the ARN with this suffix.
             ("AWS::Logs::LogGroup", "Arn") => Some(format!("{}:*", self.arn(resource)?)),
             ("AWS::RDS::DBInstance", "MasterUserSecret.SecretArn") => Some(format!(
                 "arn:aws:secretsmanager:{}:{}:secret:rds!db-{}-AbCdEf",
@@ -123,18 +122,18 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn referred(self, reference: Reference<'_>) -> Result<String, String> {
+    fn resolve_reference(self, reference: Reference<'_>) -> Result<String, String> {
         let found = self.architecture.resource(reference.id());
         let name = found.and_then(|resource| match reference {
-            Reference::To(_) => self.reference(resource),
-            Reference::Attribute(_, attribute) => self.attribute(resource, attribute),
+            Reference::Ref(_) => self.reference(resource),
+            Reference::GetAtt(_, attribute) => self.attribute(resource, attribute),
         });
-        name.ok_or_else(|| format!("what {reference:?} becomes is not known"))
+        name.ok_or_else(|| format!("the value of {reference:?} is not known"))
     }
 
-    /// What `Ref` becomes.
+    /// The value of `Ref`.
     fn reference(self, resource: Resource<'_>) -> Option<String> {
-        match resource.kind {
+        match resource.resource_type {
             "AWS::ACMPCA::CertificateAuthority"
             | "AWS::CertificateManager::Certificate"
             | "AWS::IAM::ManagedPolicy"
@@ -145,9 +144,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The name that the template gives, or one made of the id.
+    /// The name in the template, or one derived from the id.
     fn name(self, resource: Resource<'_>) -> String {
-        let property = match resource.kind {
+        let property = match resource.resource_type {
             "AWS::Backup::BackupVault" => "BackupVaultName",
             "AWS::CloudTrail::Trail" => "TrailName",
             "AWS::EC2::VPC" => return format!("vpc-{}", short(resource.id)),
@@ -185,16 +184,14 @@ impl<'a> Names<'a> {
 
     fn resolve_object(self, entries: &Map<String, Value>) -> Result<Value, String> {
         if let Some(template) = entries.get("Fn::Sub") {
-            let text = template
-                .as_str()
-                .ok_or("Fn::Sub of something that is no text")?;
+            let text = template.as_str().ok_or("Fn::Sub without text")?;
             return self.substitute(text).map(Value::String);
         }
         if let Some(function) = entries
             .keys()
             .find(|key| key.starts_with("Fn::") || *key == "Ref")
         {
-            return Err(format!("{function} is not understood here"));
+            return Err(format!("{function} is not supported in a policy"));
         }
         let resolved = entries
             .iter()
@@ -212,14 +209,14 @@ impl<'a> Names<'a> {
                 .split_once('}')
                 .ok_or_else(|| format!("a reference in {text} has no end"))?;
             if let Some(variable) = inside.strip_prefix('!') {
-                // Not CloudFormation's but the policy's own.
+                // `${!x}` is a policy variable.
                 whole.extend(["${", variable, "}"]);
             } else {
                 let reference = match inside.split_once('.') {
-                    Some((id, attribute)) => Reference::Attribute(id, attribute),
-                    None => Reference::To(inside),
+                    Some((id, attribute)) => Reference::GetAtt(id, attribute),
+                    None => Reference::Ref(inside),
                 };
-                whole.push_str(&self.referred(reference)?);
+                whole.push_str(&self.resolve_reference(reference)?);
             }
             whole.push_str(rest);
         }
@@ -227,7 +224,14 @@ impl<'a> Names<'a> {
     }
 }
 
-fn slashed(resource: Resource<'_>, name: &str) -> String {
+/// The label of a resource: `stack/LogicalId`.
+pub(super) fn label(resource: Resource<'_>) -> String {
+    let id = resource.definition.pointer("/Metadata/LogicalId");
+    let id = id.and_then(Value::as_str).unwrap_or(resource.id);
+    format!("{}/{id}", resource.stack())
+}
+
+fn with_path(resource: Resource<'_>, name: &str) -> String {
     format!("{}{name}", resource.text("Path").unwrap_or("/"))
 }
 
@@ -240,19 +244,19 @@ fn service_linked(resource: Resource<'_>) -> String {
     }
 }
 
-/// A number of a text: FNV-1a, which is the same everywhere and always.
-fn number(text: &str) -> u64 {
+/// FNV-1a, which gives the same hash on every machine.
+fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
 fn short(id: &str) -> String {
-    format!("0{:016x}", number(id))
+    format!("0{:016x}", hash(id))
 }
 
 fn uuid(id: &str) -> String {
-    let (first, second) = (number(id), number(&format!("{id}-")));
+    let (first, second) = (hash(id), hash(&format!("{id}-")));
     format!(
         "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
         first >> 32,

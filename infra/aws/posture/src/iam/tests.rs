@@ -4,13 +4,13 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use super::PRODUCT;
-use super::UNDERSTOOD;
-use super::batch::Answers;
+use super::EVERY_POLICY_IS_VALID;
+use super::NO_EXCESS;
 use super::batch::Batch;
-use super::catalogue::Catalogue;
-use crate::Architecture;
-use crate::rules::Verdict;
+use super::batch::Results;
+use super::expectations::PolicyExpectations;
+use crate::architecture::Architecture;
+use crate::verdict::Verdict;
 
 fn architecture(resources: &[(&str, Value)]) -> Architecture {
     let whole = resources.iter().map(|(id, resource)| {
@@ -20,7 +20,7 @@ fn architecture(resources: &[(&str, Value)]) -> Architecture {
         });
         ((*id).to_owned(), resource)
     });
-    Architecture::of(whole.collect::<Map<_, _>>())
+    Architecture::new(whole.collect::<Map<_, _>>())
 }
 
 fn role(policies: &Value) -> Value {
@@ -35,152 +35,162 @@ fn allowing(action: &str) -> Value {
     json!({"Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}})
 }
 
-fn catalogue(text: &str) -> Catalogue {
+fn expectations(text: &str) -> PolicyExpectations {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("iam.toml"), text).unwrap();
-    Catalogue::read(folder.path()).unwrap()
+    PolicyExpectations::read(folder.path()).unwrap()
 }
 
-const NOTHING: &str = "may = []\ncase = []\n[context]\n";
+const NO_EXPECTATIONS: &str = "grant = []
+case = []\n[context]\n";
 
-/// What is said when the simulator answers each question by what it asks about.
-fn judged(text: &str, architecture: &Architecture, answer: fn(&Value) -> Value) -> Vec<Verdict> {
+/// The verdicts when `simulate` returns the result of each query.
+fn evaluated(
+    text: &str,
+    architecture: &Architecture,
+    simulate: fn(&Value) -> Value,
+) -> Vec<Verdict> {
     let mut batch = Batch::default();
-    let questions = catalogue(text).questions(architecture, &mut batch);
+    let built = expectations(text).queries(architecture, &mut batch);
     let document = batch.document();
-    let asked = document["questions"].as_array().unwrap().iter();
-    let printed = Value::Array(asked.map(answer).collect()).to_string();
-    let answers: Answers = batch.answers(printed.as_bytes()).unwrap();
-    questions.judge(&answers)
+    let queries = document["queries"].as_array().unwrap().iter();
+    let output = Value::Array(queries.map(simulate).collect()).to_string();
+    let results: Results = batch.results(output.as_bytes()).unwrap();
+    built.evaluate(&results)
 }
 
-fn nothing_wrong(question: &Value) -> Value {
-    match question
-        .as_object()
-        .unwrap()
-        .keys()
-        .next()
-        .unwrap()
-        .as_str()
-    {
-        "check" => json!({"problems": []}),
-        "all" => json!({"grants": []}),
+fn no_findings(query: &Value) -> Value {
+    match query.as_object().unwrap().keys().next().unwrap().as_str() {
+        "validate" => json!({"problems": []}),
+        "permissions" => json!({"grants": []}),
         _ => json!({"allowed": false, "by": []}),
     }
 }
 
-fn against<'a>(verdicts: &'a [Verdict], rule: &str) -> &'a str {
+fn fault<'a>(verdicts: &'a [Verdict], rule: &str) -> &'a str {
     let found = verdicts.iter().find(|verdict| verdict.rule == rule);
-    let found = found.unwrap_or_else(|| panic!("nothing is said of {rule}"));
+    let found = found.unwrap_or_else(|| panic!("{rule} has no verdict"));
     assert_eq!(found.passed, found.message.is_empty());
     &found.message
 }
 
 #[test]
-fn a_policy_in_a_place_that_nothing_reads_is_noticed() {
+fn a_policy_in_a_property_that_is_not_read_fails() {
     let queue = json!({"Type": "AWS::SQS::QueuePolicy", "Properties": {
         "Queues": ["q"], "PolicyDocument": allowing("sqs:*"),
     }});
-    let verdicts = judged(NOTHING, &architecture(&[("Policy", queue)]), nothing_wrong);
+    let verdicts = evaluated(
+        NO_EXPECTATIONS,
+        &architecture(&[("Policy", queue)]),
+        no_findings,
+    );
     assert_eq!(
-        against(&verdicts, UNDERSTOOD),
+        fault(&verdicts, EVERY_POLICY_IS_VALID),
         "identity/Policy: nothing reads the policy in PolicyDocument"
     );
 }
 
 #[test]
-fn a_policy_of_awss_own_cannot_be_proved() {
+fn an_aws_managed_policy_fails() {
     let mut web = role(&json!([]));
     web["Properties"]["ManagedPolicyArns"] = json!(["arn:aws:iam::aws:policy/ReadOnlyAccess"]);
-    let verdicts = judged(NOTHING, &architecture(&[("WebRole", web)]), nothing_wrong);
-    assert!(against(&verdicts, UNDERSTOOD).contains("none of these templates"));
+    let verdicts = evaluated(
+        NO_EXPECTATIONS,
+        &architecture(&[("WebRole", web)]),
+        no_findings,
+    );
+    assert!(fault(&verdicts, EVERY_POLICY_IS_VALID).contains("not declared in these templates"));
 }
 
 #[test]
-fn a_reference_that_means_nothing_is_noticed() {
+fn a_reference_without_a_value_fails() {
     let mut document = allowing("s3:*");
     document["Statement"]["Resource"] = json!({"Fn::GetAtt": ["Gone", "Arn"]});
     let web = role(&json!([{"PolicyName": "p", "PolicyDocument": document}]));
-    let verdicts = judged(NOTHING, &architecture(&[("WebRole", web)]), nothing_wrong);
-    assert!(against(&verdicts, UNDERSTOOD).contains("is not known"));
+    let verdicts = evaluated(
+        NO_EXPECTATIONS,
+        &architecture(&[("WebRole", web)]),
+        no_findings,
+    );
+    assert!(fault(&verdicts, EVERY_POLICY_IS_VALID).contains("is not known"));
 }
 
 #[test]
-fn what_is_not_listed_fails_and_what_is_listed_does_not() {
-    let grants = |question: &Value| match nothing_wrong(question) {
-        answer if answer.get("grants").is_some() => json!({"grants": [{
-            "action": "s3:GetObject", "level": "Read", "on": "arn:aws:s3:::b/o", "by": ["All"],
+fn a_grant_fails_unless_it_is_listed() {
+    let grants = |query: &Value| match no_findings(query) {
+        result if result.get("grants").is_some() => json!({"grants": [{
+            "action": "s3:GetObject", "level": "Read", "resource": "arn:aws:s3:::b/o", "by": ["All"],
         }]}),
-        answer => answer,
+        result => result,
     };
     let web = architecture(&[("WebRole", role(&json!([])))]);
-    let verdicts = judged(NOTHING, &web, grants);
+    let verdicts = evaluated(NO_EXPECTATIONS, &web, grants);
     assert_eq!(
-        against(&verdicts, PRODUCT),
+        fault(&verdicts, NO_EXCESS),
         "identity/WebRole may s3:GetObject on arn:aws:s3:::b/o (Read; All)"
     );
     let listed = r#"
         case = []
         context = {}
-        may = [{ who = ["identity/WebRole"], actions = ["s3:Get*"], level = ["Read"], on = ["arn:aws:s3:::b/*"] }]
+        grant = [{ principals = ["identity/WebRole"], actions = ["s3:Get*"], level = ["Read"], resources = ["arn:aws:s3:::b/*"] }]
     "#;
-    assert_eq!(against(&judged(listed, &web, grants), PRODUCT), "");
+    assert_eq!(fault(&evaluated(listed, &web, grants), NO_EXCESS), "");
 }
 
 #[test]
-fn a_case_about_something_that_is_not_there_fails() {
+fn a_case_about_a_missing_resource_fails() {
     let text = r#"
-        may = []
+        grant = []
         context = {}
-        case = [{ rule = "r", who = ["identity/WebRole"], actions = ["kms:Decrypt"], on = ["keys/Gone"], expect = "denied" }]
+        case = [{ rule = "r", principals = ["identity/WebRole"], actions = ["kms:Decrypt"], resources = ["keys/Gone"], expect = "denied" }]
     "#;
     let web = architecture(&[("WebRole", role(&json!([])))]);
-    let verdicts = judged(text, &web, nothing_wrong);
-    assert_eq!(against(&verdicts, "iam/r"), "there is no keys/Gone");
+    let verdicts = evaluated(text, &web, no_findings);
+    assert_eq!(fault(&verdicts, "iam/r"), "there is no keys/Gone");
 }
 
 #[test]
-fn an_answer_that_is_none_is_no_denial() {
+fn a_query_without_a_result_is_not_a_denial() {
     let text = r#"
-        may = []
+        grant = []
         context = {}
-        case = [{ rule = "r", who = ["identity/WebRole"], actions = ["kms:Decrypt"], on = ["arn:aws:kms:us-east-1:111122223333:key/k"], expect = "denied" }]
+        case = [{ rule = "r", principals = ["identity/WebRole"], actions = ["kms:Decrypt"], resources = ["arn:aws:kms:us-east-1:111122223333:key/k"], expect = "denied" }]
     "#;
     let web = architecture(&[("WebRole", role(&json!([])))]);
-    let silent = |question: &Value| match nothing_wrong(question) {
-        answer if answer.get("allowed").is_some() => json!({"fault": "no such action"}),
-        answer => answer,
+    let unsupported = |query: &Value| match no_findings(query) {
+        result if result.get("allowed").is_some() => json!({"fault": "no such action"}),
+        result => result,
     };
-    assert!(against(&judged(text, &web, silent), "iam/r").contains("no such action"));
-    assert_eq!(against(&judged(text, &web, nothing_wrong), "iam/r"), "");
+    assert!(fault(&evaluated(text, &web, unsupported), "iam/r").contains("no such action"));
+    assert_eq!(fault(&evaluated(text, &web, no_findings), "iam/r"), "");
 }
 
 #[test]
-fn what_two_architectures_have_in_common_is_asked_once() {
+fn a_query_that_two_architectures_share_is_sent_once() {
     let web = architecture(&[("WebRole", role(&json!([])))]);
     let mut batch = Batch::default();
-    let catalogue = catalogue(NOTHING);
-    let _ = catalogue.questions(&web, &mut batch);
+    let expectations = expectations(NO_EXPECTATIONS);
+    let _ = expectations.queries(&web, &mut batch);
     let once = batch.len();
-    let _ = catalogue.questions(&web, &mut batch);
+    let _ = expectations.queries(&web, &mut batch);
     assert_eq!(batch.len(), once);
 }
 
 #[test]
-fn names_are_the_same_in_every_form() {
+fn every_form_of_a_reference_has_the_same_name() {
     let resources = architecture(&[
         ("WebRole", role(&json!([]))),
         ("Key", json!({"Type": "AWS::KMS::Key", "Properties": {}})),
     ]);
     let given = BTreeMap::from([("identity/Key".to_owned(), "k-1".to_owned())]);
-    let names = super::names::Names::of(&resources, &given);
-    let said = json!([
+    let names = super::names::Names::new(&resources, &given);
+    let value = json!([
         {"Ref": "WebRole"},
         {"Fn::GetAtt": ["WebRole", "Arn"]},
         {"Fn::Sub": "${Key.Arn}/${!aws:userid}"},
     ]);
     assert_eq!(
-        names.resolve(&said).unwrap(),
+        names.resolve(&value).unwrap(),
         json!([
             "web",
             "arn:aws:iam::111122223333:role/web",

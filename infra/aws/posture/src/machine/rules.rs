@@ -1,10 +1,10 @@
-//! What every service unit of an instance is held to.
+//! The rules on service units.
 
-use super::Machine;
 use super::Unit;
-use crate::rules::Verdict;
+use super::Units;
+use crate::verdict::Verdict;
 
-/// A rule: its name, and what is wrong with a unit in its eyes.
+/// A rule on service units.
 struct Rule {
     name: &'static str,
     faults: fn(&Unit) -> Vec<String>,
@@ -14,20 +14,20 @@ const RULES: [Rule; 6] = [
     Rule {
         name: "units_gain_no_privileges",
         faults: |unit| {
-            let mut faults = wanting(
+            let mut faults = missing_settings(
                 unit,
                 &[("NoNewPrivileges", TRUE), ("RestrictSUIDSGID", TRUE)],
             );
             if !unit.has("Service", "CapabilityBoundingSet")
                 || !unit.words("Service", "CapabilityBoundingSet").is_empty()
             {
-                faults.push("CapabilityBoundingSet has to be empty".to_owned());
+                faults.push("CapabilityBoundingSet must be empty".to_owned());
             }
             if unit
                 .last("Service", "User")
                 .is_none_or(|user| user == "root")
             {
-                faults.push("User has to be one of its own".to_owned());
+                faults.push("User must not be root".to_owned());
             }
             faults
         },
@@ -35,7 +35,7 @@ const RULES: [Rule; 6] = [
     Rule {
         name: "units_write_only_to_the_encrypted_volume",
         faults: |unit| {
-            let mut faults = wanting(
+            let mut faults = missing_settings(
                 unit,
                 &[
                     ("ProtectSystem", &["strict"]),
@@ -44,7 +44,7 @@ const RULES: [Rule; 6] = [
                 ],
             );
             let paths = unit.words("Service", "ReadWritePaths");
-            let elsewhere = paths.iter().filter(|path| !is_ours(path));
+            let elsewhere = paths.iter().filter(|path| !is_on_data_volume(path));
             faults.extend(elsewhere.map(|path| format!("{path} is not on the data volume")));
             faults
         },
@@ -52,28 +52,29 @@ const RULES: [Rule; 6] = [
     Rule {
         name: "units_call_only_what_services_call",
         faults: |unit| {
-            let mut faults = wanting(unit, &[("SystemCallArchitectures", &["native"])]);
+            let mut faults = missing_settings(unit, &[("SystemCallArchitectures", &["native"])]);
             let filter = unit.words("Service", "SystemCallFilter");
             if filter.first() != Some(&"@system-service") {
-                faults.push("SystemCallFilter has to begin with @system-service".to_owned());
+                faults.push("SystemCallFilter must begin with @system-service".to_owned());
             }
             let families = unit.words("Service", "RestrictAddressFamilies");
             let known = ["AF_INET", "AF_INET6", "AF_UNIX", "none"];
             if families.is_empty() || families.iter().any(|family| !known.contains(family)) {
-                faults
-                    .push("RestrictAddressFamilies names the internet's and no others".to_owned());
+                faults.push(
+                    "RestrictAddressFamilies must be of AF_INET, AF_INET6 and AF_UNIX".to_owned(),
+                );
             }
             faults
         },
     },
     Rule {
         name: "units_leave_no_memory_behind",
-        faults: |unit| wanting(unit, &[("LimitCORE", &["0"]), ("MemorySwapMax", &["0"])]),
+        faults: |unit| missing_settings(unit, &[("LimitCORE", &["0"]), ("MemorySwapMax", &["0"])]),
     },
     Rule {
         name: "units_see_little_of_the_system",
         faults: |unit| {
-            wanting(
+            missing_settings(
                 unit,
                 &[
                     ("PrivateDevices", TRUE),
@@ -96,7 +97,7 @@ const RULES: [Rule; 6] = [
         faults: |unit| {
             let program = unit.last("Service", "ExecStart").unwrap_or_default();
             if program.starts_with(PROGRAMS) {
-                wanting(
+                missing_settings(
                     unit,
                     &[
                         ("LimitMEMLOCK", &["infinity"]),
@@ -104,20 +105,20 @@ const RULES: [Rule; 6] = [
                     ],
                 )
             } else {
-                // What is written in Python is no tier, and libffi wants pages that can be executed.
+                // Scripts run Python, whose libffi needs executable pages.
                 Vec::new()
             }
         },
     },
 ];
 
-/// How systemd writes yes.
+/// The values that systemd reads as true.
 const TRUE: &[&str] = &["yes", "true", "on", "1"];
-/// Ways to hide people's folders.
+/// The values of `ProtectHome` that hide home folders.
 const HIDDEN: &[&str] = &["yes", "true", "on", "1", "tmpfs"];
-/// Where our own programs are.
+/// The folder of our own programs.
 const PROGRAMS: &str = "/opt/stack/bin/";
-/// Where the encrypted volume is mounted.
+/// The mount point of the encrypted volume.
 const VOLUME: &str = "/var/lib/stack";
 
 /// The names of these rules, `machine/…`.
@@ -125,17 +126,17 @@ pub fn names() -> impl Iterator<Item = String> {
     RULES.iter().map(|rule| format!("machine/{}", rule.name))
 }
 
-/// What they say of an instance's units.
+/// The verdict of each rule on the units.
 #[must_use]
-pub fn judge(machine: &Machine) -> Vec<Verdict> {
+pub fn evaluate(units: &Units) -> Vec<Verdict> {
     let verdict = |rule: &Rule| {
         let mut faults: Vec<String> = Vec::new();
-        for (name, unit) in machine.of_kind(".service") {
+        for (name, unit) in units.with_suffix(".service") {
             let of_unit = (rule.faults)(unit).into_iter();
             faults.extend(of_unit.map(|fault| format!("{name}: {fault}")));
         }
-        if machine.of_kind(".service").next().is_none() {
-            faults.push("there is no unit".to_owned());
+        if units.with_suffix(".service").next().is_none() {
+            faults.push("there is no service unit".to_owned());
         }
         Verdict {
             rule: format!("machine/{}", rule.name),
@@ -146,22 +147,24 @@ pub fn judge(machine: &Machine) -> Vec<Verdict> {
     RULES.iter().map(verdict).collect()
 }
 
-fn wanting(unit: &Unit, wanted: &[(&str, &[&str])]) -> Vec<String> {
-    let is_so = |name: &str, values: &[&str]| {
+fn missing_settings(unit: &Unit, required: &[(&str, &[&str])]) -> Vec<String> {
+    let is_set = |name: &str, values: &[&str]| {
         unit.last("Service", name)
             .is_some_and(|value| values.contains(&value))
     };
-    let missing = wanted.iter().filter(|(name, values)| !is_so(name, values));
-    let told = missing.map(|(name, values)| {
+    let missing = required
+        .iter()
+        .filter(|(name, values)| !is_set(name, values));
+    let missing = missing.map(|(name, values)| {
         format!(
-            "{name} has to be {}",
+            "{name} must be {}",
             values.first().copied().unwrap_or_default()
         )
     });
-    told.collect()
+    missing.collect()
 }
 
-fn is_ours(path: &str) -> bool {
+fn is_on_data_volume(path: &str) -> bool {
     let path = path.trim_start_matches(['-', '+']);
     path == VOLUME || path.starts_with(&format!("{VOLUME}/"))
 }
@@ -178,6 +181,6 @@ mod tests {
             unit.words("Service", "ReadWritePaths"),
             ["/var/lib/stack/web", "/etc"]
         );
-        assert!(is_ours("-/var/lib/stack/web") && !is_ours("/var/lib/stacks"));
+        assert!(is_on_data_volume("-/var/lib/stack/web") && !is_on_data_volume("/var/lib/stacks"));
     }
 }

@@ -1,11 +1,11 @@
-//! All flows that are possible, and the ways that they make together.
+//! The graph of connections that can be opened, and its paths.
 
-use super::flow::Walls;
-use super::flow::flow;
+use super::addresses::Quantifier;
+use super::connectivity::Filters;
+use super::connectivity::open_traffic;
 use super::model::Model;
 use super::node::Node;
 use super::node::Role;
-use super::place::Sure;
 use super::traffic::Traffic;
 
 /// A connection that can be opened.
@@ -26,12 +26,12 @@ impl std::fmt::Display for Edge<'_, '_> {
     }
 }
 
-/// All edges, with these walls standing. An edge from a node to itself is one between its machines.
-pub(crate) fn edges<'m, 'a>(model: &'m Model<'a>, walls: Walls) -> Vec<Edge<'m, 'a>> {
+/// All edges under the given filters. An edge from a node to itself connects machines of one group.
+pub(crate) fn edges<'m, 'a>(model: &'m Model<'a>, filters: Filters) -> Vec<Edge<'m, 'a>> {
     let mut edges = Vec::new();
     for from in &model.nodes {
         for to in &model.nodes {
-            let traffic = flow(model, from, to, walls, Sure::Possible);
+            let traffic = open_traffic(model, from, to, filters, Quantifier::Exists);
             if !traffic.is_empty() {
                 edges.push(Edge { from, to, traffic });
             }
@@ -40,20 +40,20 @@ pub(crate) fn edges<'m, 'a>(model: &'m Model<'a>, walls: Walls) -> Vec<Edge<'m, 
     edges
 }
 
-/// All ways from the internet to a database that touch nothing twice.
-pub(crate) fn ways_to_databases<'m, 'a>(edges: &[Edge<'m, 'a>]) -> Vec<Vec<&'m Node<'a>>> {
+/// All paths from the internet to a database that visit no node twice.
+pub(crate) fn paths_to_databases<'m, 'a>(edges: &[Edge<'m, 'a>]) -> Vec<Vec<&'m Node<'a>>> {
     let mut finished = Vec::new();
     let start = edges.iter().find(|edge| edge.from.role == Role::Internet);
     let mut open: Vec<Vec<&Node<'_>>> = start.map(|edge| vec![edge.from]).into_iter().collect();
-    while let Some(way) = open.pop() {
-        let Some(last) = way.last() else { continue };
+    while let Some(path) = open.pop() {
+        let Some(last) = path.last() else { continue };
         if matches!(last.role, Role::Database | Role::RestoredDatabase) {
-            finished.push(way);
+            finished.push(path);
             continue;
         }
         for edge in edges.iter().filter(|edge| edge.from.id == last.id) {
-            if way.iter().all(|node| node.id != edge.to.id) {
-                open.push(way.iter().copied().chain([edge.to]).collect());
+            if path.iter().all(|node| node.id != edge.to.id) {
+                open.push(path.iter().copied().chain([edge.to]).collect());
             }
         }
     }

@@ -1,14 +1,14 @@
-//! Networks: subnets, where their routes lead, and which network ACL stands before each.
+//! Subnets with their routes and network ACLs.
 
 use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
 
 use super::acl::associations;
-use super::place::is_private;
-use super::read::Findings;
-use crate::Architecture;
-use crate::Resource;
+use super::addresses::is_private;
+use super::diagnostics::Diagnostics;
+use crate::architecture::Architecture;
+use crate::architecture::Resource;
 
 /// A subnet.
 #[derive(Debug)]
@@ -16,12 +16,12 @@ pub(crate) struct Subnet<'a> {
     pub(crate) id: &'a str,
     pub(crate) vpc: &'a str,
     pub(crate) block: Ipv4Net,
-    /// Its availability zone, as the template says it.
+    /// The availability zone, as in the template.
     pub(crate) zone: &'a str,
-    /// Whether what starts here gets a public address if it says nothing about it.
+    /// Whether machines get a public address by default.
     pub(crate) gives_public_addresses: bool,
     pub(crate) route_table: &'a str,
-    /// None is the network's default ACL, which lets everything pass.
+    /// The network ACL; none for the network's default ACL, which allows everything.
     pub(crate) acl: Option<&'a str>,
     /// Whether a route leads to an internet gateway.
     pub(crate) internet: bool,
@@ -30,28 +30,28 @@ pub(crate) struct Subnet<'a> {
 /// All subnets of the document.
 pub(crate) fn subnets<'a>(
     architecture: &'a Architecture,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> BTreeMap<&'a str, Subnet<'a>> {
     let table = "AWS::EC2::SubnetRouteTableAssociation";
-    let tables = associations(architecture, table, "RouteTableId", findings);
+    let tables = associations(architecture, table, "RouteTableId", diagnostics);
     let acl = "AWS::EC2::SubnetNetworkAclAssociation";
-    let acls = associations(architecture, acl, "NetworkAclId", findings);
-    let internet = tables_with_a_way_out(architecture, findings);
-    networks(architecture, findings);
+    let acls = associations(architecture, acl, "NetworkAclId", diagnostics);
+    let internet = tables_with_internet_route(architecture, diagnostics);
+    networks(architecture, diagnostics);
     let mut subnets = BTreeMap::new();
-    for resource in architecture.of_kind("AWS::EC2::Subnet") {
+    for resource in architecture.of_type("AWS::EC2::Subnet") {
         let block = resource
             .text("CidrBlock")
             .and_then(|text| text.parse().ok());
         let parts = (
             block,
-            findings.id(resource, "VpcId"),
+            diagnostics.id(resource, "VpcId"),
             resource.text("AvailabilityZone"),
             tables.get(resource.id),
         );
         let (Some(block), Some(vpc), Some(zone), Some(route_table)) = parts else {
-            let what = "a subnet whose block, network, zone or route table is not said";
-            findings.note(resource.id, what);
+            let what = "a subnet without a block, network, zone or route table";
+            diagnostics.note(resource.id, what);
             continue;
         };
         let known = [
@@ -61,8 +61,8 @@ pub(crate) fn subnets<'a>(
             "MapPublicIpOnLaunch",
             "Tags",
         ];
-        findings.expect_only(resource, &known);
-        let public = findings.truth(resource, "MapPublicIpOnLaunch");
+        diagnostics.allow_only(resource, &known);
+        let public = diagnostics.boolean(resource, "MapPublicIpOnLaunch");
         let subnet = Subnet {
             id: resource.id,
             vpc,
@@ -78,16 +78,16 @@ pub(crate) fn subnets<'a>(
     subnets
 }
 
-/// The model tells the internet from a network by private addresses.
-fn networks(architecture: &Architecture, findings: &mut Findings) {
-    for resource in architecture.of_kind("AWS::EC2::VPC") {
+/// The model distinguishes the internet from a network by private addresses.
+fn networks(architecture: &Architecture, diagnostics: &mut Diagnostics) {
+    for resource in architecture.of_type("AWS::EC2::VPC") {
         let block = resource
             .text("CidrBlock")
             .and_then(|text| text.parse().ok());
         if !block.is_some_and(is_private) {
-            findings.note(
+            diagnostics.note(
                 resource.id,
-                "CidrBlock is no block of private IPv4 addresses",
+                "CidrBlock is not a block of private IPv4 addresses",
             );
         }
         let known = [
@@ -97,21 +97,21 @@ fn networks(architecture: &Architecture, findings: &mut Findings) {
             "EnableDnsHostnames",
             "Tags",
         ];
-        findings.expect_only(resource, &known);
+        diagnostics.allow_only(resource, &known);
     }
 }
 
-fn tables_with_a_way_out<'a>(
+fn tables_with_internet_route<'a>(
     architecture: &'a Architecture,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<&'a str> {
     let mut tables = Vec::new();
-    for route in architecture.of_kind("AWS::EC2::Route") {
-        let table = findings.id(route, "RouteTableId");
-        // Everything else that a route can lead to, the model does not know.
+    for route in architecture.of_type("AWS::EC2::Route") {
+        let table = diagnostics.id(route, "RouteTableId");
+        // The model does not support other targets of routes.
         let known = ["RouteTableId", "DestinationCidrBlock", "GatewayId"];
-        findings.expect_only(route, &known);
-        if leads_to_the_internet(architecture, route, findings) {
+        diagnostics.allow_only(route, &known);
+        if leads_to_the_internet(architecture, route, diagnostics) {
             tables.extend(table);
         }
     }
@@ -121,16 +121,18 @@ fn tables_with_a_way_out<'a>(
 fn leads_to_the_internet(
     architecture: &Architecture,
     route: Resource<'_>,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> bool {
-    let Some(gateway) = findings.id(route, "GatewayId") else {
+    let Some(gateway) = diagnostics.id(route, "GatewayId") else {
         return false;
     };
-    let kind = architecture.resource(gateway).map(|found| found.kind);
+    let kind = architecture
+        .resource(gateway)
+        .map(|found| found.resource_type);
     if kind != Some("AWS::EC2::InternetGateway") {
-        findings.note(
+        diagnostics.note(
             route.id,
-            format!("{gateway} is no internet gateway of ours"),
+            format!("{gateway} is not an internet gateway of these templates"),
         );
     }
     true

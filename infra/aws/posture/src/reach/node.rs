@@ -1,60 +1,60 @@
-//! What can open a connection or take one.
+//! The nodes of the model: what can open or accept a connection.
 
 mod balancer;
 mod database;
 mod endpoint;
 mod machine;
 
-use super::read::Findings;
-use crate::Architecture;
+use super::diagnostics::Diagnostics;
+use crate::architecture::Architecture;
 pub(crate) use balancer::Listener;
-pub(crate) use balancer::Targets;
+pub(crate) use balancer::TargetGroup;
 
-/// The part that something plays, found by how it is connected and never by its name.
+/// The role of a node, derived from its connections and not from its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     Internet,
     /// An internet-facing application load balancer.
-    FrontBalancer,
-    /// Machines that a front balancer sends to.
+    PublicBalancer,
+    /// Machines that are targets of a public balancer.
     Web,
     /// An internal network load balancer.
-    InnerBalancer,
-    /// Machines that an inner balancer sends to.
+    InternalBalancer,
+    /// Machines that are targets of an internal balancer.
     App,
-    /// A launch template that no Auto Scaling group uses: a machine for one task.
+    /// The machine of a launch template that no Auto Scaling group uses.
     Migration,
     Database,
-    /// A database that AWS Backup restores as a test.
+    /// A database that an AWS Backup restore test creates.
     RestoredDatabase,
-    /// An interface endpoint.
-    Endpoint,
-    /// A gateway endpoint.
-    Gateway,
+    /// An interface VPC endpoint.
+    InterfaceEndpoint,
+    /// A gateway VPC endpoint.
+    GatewayEndpoint,
     /// A machine that builds images, in another network.
-    Builder,
+    ImageBuilder,
 }
 
-/// One of them.
+/// A node.
 #[derive(Debug)]
 pub(crate) struct Node<'a> {
     pub(crate) id: &'a str,
     pub(crate) role: Role,
     pub(crate) subnets: Vec<&'a str>,
-    /// None has no security groups at all: everything passes.
+    /// The security groups; none for a node without this filter.
     pub(crate) groups: Option<Vec<&'a str>>,
     /// Whether it has a public address.
     pub(crate) public: bool,
-    /// For endpoints, the service's name; otherwise nothing.
+    /// For endpoints, the name of the service; otherwise empty.
     pub(crate) service: &'a str,
-    /// For gateway endpoints, the route tables that lead to it.
+    /// For gateway endpoints, the route tables with a route to it.
     pub(crate) route_tables: Vec<&'a str>,
-    /// For gateway endpoints, the list of the addresses behind it.
+    /// For gateway endpoints, the prefix list of the addresses behind it.
     pub(crate) prefix_list: Option<&'static str>,
-    /// For load balancers, what they listen to.
+    /// For load balancers, the listeners.
     pub(crate) listeners: Vec<Listener<'a>>,
-    /// For balancers that show their targets the addresses of their clients.
-    pub(crate) shows_clients: bool,
+    /// Whether a load balancer preserves the source addresses of its clients.
+    pub(crate) preserves_client_ip: bool,
 }
 
 impl<'a> Node<'a> {
@@ -69,50 +69,50 @@ impl<'a> Node<'a> {
             route_tables: Vec::new(),
             prefix_list: None,
             listeners: Vec::new(),
-            shows_clients: false,
+            preserves_client_ip: false,
         }
     }
 
-    /// Whether it ever opens a connection by itself. Behind an endpoint stands AWS, which doesn't.
+    /// Whether it opens connections. Services behind endpoints do not.
     pub(crate) fn opens_connections(&self) -> bool {
-        !matches!(self.role, Role::Endpoint | Role::Gateway)
+        !matches!(self.role, Role::InterfaceEndpoint | Role::GatewayEndpoint)
     }
 
     pub(crate) fn is_tier(&self) -> bool {
         matches!(self.role, Role::Web | Role::App | Role::Migration)
     }
 
-    /// Whether it is a machine or a database, or a balancer inside.
+    /// Whether it is a machine, a database, an internal balancer or an interface endpoint.
     pub(crate) fn is_inside(&self) -> bool {
         let outside = [
             Role::Internet,
-            Role::FrontBalancer,
-            Role::Gateway,
-            Role::Builder,
+            Role::PublicBalancer,
+            Role::GatewayEndpoint,
+            Role::ImageBuilder,
         ];
         !outside.contains(&self.role)
     }
 
     pub(crate) fn has_group(&self, group: &str) -> bool {
-        self.groups.iter().flatten().any(|mine| *mine == group)
+        self.groups.iter().flatten().any(|own| *own == group)
     }
 }
 
 /// All nodes, the internet first.
 pub(crate) fn nodes<'a>(
     architecture: &'a Architecture,
-    findings: &mut Findings,
-) -> (Vec<Node<'a>>, Vec<Targets<'a>>) {
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Node<'a>>, Vec<TargetGroup<'a>>) {
     let mut internet = Node::new("the internet", Role::Internet);
     internet.groups = None;
-    let targets = balancer::targets(architecture, findings);
-    let balancers = balancer::balancers(architecture, &targets, findings);
-    let machines = machine::machines(architecture, &balancers, findings);
+    let targets = balancer::targets(architecture, diagnostics);
+    let balancers = balancer::balancers(architecture, &targets, diagnostics);
+    let machines = machine::machines(architecture, &balancers, diagnostics);
     let mut nodes = vec![internet];
     nodes.extend(balancers);
     nodes.extend(machines);
-    nodes.extend(database::databases(architecture, findings));
-    nodes.extend(database::restored(architecture, findings));
-    nodes.extend(endpoint::endpoints(architecture, findings));
+    nodes.extend(database::databases(architecture, diagnostics));
+    nodes.extend(database::restored(architecture, diagnostics));
+    nodes.extend(endpoint::endpoints(architecture, diagnostics));
     (nodes, targets)
 }

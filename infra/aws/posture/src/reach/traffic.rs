@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What security groups and network ACLs distinguish. Every protocol that has no ports of its own
-/// here is one of the last two, so that a rule about any of them counts as one about all.
+/// The protocols that the model distinguishes. A rule about any kind of ICMP, or about any other protocol without ports,
+/// counts as one about all of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Protocol {
     Tcp,
@@ -16,7 +16,7 @@ pub(crate) enum Protocol {
 /// The first and the last port of a range.
 type Range = (u16, u16);
 
-/// Which ports of which protocols.
+/// A set of ports of protocols.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic(BTreeMap<Protocol, Vec<Range>>);
 
@@ -25,37 +25,36 @@ impl Protocol {
 }
 
 impl Traffic {
-    pub(crate) fn nothing() -> Self {
+    pub(crate) fn none() -> Self {
         Self::default()
     }
 
-    pub(crate) fn everything() -> Self {
+    pub(crate) fn all() -> Self {
         Protocol::ALL
             .into_iter()
-            .map(|protocol| Self::of(protocol, 0, u16::MAX))
-            .fold(Self::nothing(), |all, one| all.and(&one))
+            .map(|protocol| Self::range(protocol, 0, u16::MAX))
+            .fold(Self::none(), |all, one| all.union(&one))
     }
 
-    pub(crate) fn of(protocol: Protocol, first: u16, last: u16) -> Self {
+    pub(crate) fn range(protocol: Protocol, first: u16, last: u16) -> Self {
         Self(BTreeMap::from([(protocol, vec![(first, last)])]))
     }
 
     pub(crate) fn tcp(port: u16) -> Self {
-        Self::of(Protocol::Tcp, port, port)
+        Self::range(Protocol::Tcp, port, port)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(crate) fn within(&self, other: &Self) -> bool {
-        self.but(other).is_empty()
+    pub(crate) fn is_subset(&self, other: &Self) -> bool {
+        self.difference(other).is_empty()
     }
 
-    /// Both together.
-    pub(crate) fn and(&self, other: &Self) -> Self {
-        self.combine(other, |mine, theirs| {
-            let mut ranges: Vec<Range> = mine.iter().chain(theirs).copied().collect();
+    pub(crate) fn union(&self, other: &Self) -> Self {
+        self.combine(other, |own, others| {
+            let mut ranges: Vec<Range> = own.iter().chain(others).copied().collect();
             ranges.sort_unstable();
             ranges.into_iter().fold(Vec::new(), |mut merged, next| {
                 match merged.last_mut() {
@@ -67,10 +66,9 @@ impl Traffic {
         })
     }
 
-    /// What is in both.
-    pub(crate) fn common(&self, other: &Self) -> Self {
-        self.combine(other, |mine, theirs| {
-            let pairs = mine.iter().flat_map(|a| theirs.iter().map(move |b| (a, b)));
+    pub(crate) fn intersection(&self, other: &Self) -> Self {
+        self.combine(other, |own, others| {
+            let pairs = own.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
             pairs
                 .map(|(a, b)| (a.0.max(b.0), a.1.min(b.1)))
                 .filter(|(first, last)| first <= last)
@@ -78,20 +76,19 @@ impl Traffic {
         })
     }
 
-    /// What is in this one alone.
-    pub(crate) fn but(&self, other: &Self) -> Self {
-        self.combine(other, |mine, theirs| {
-            theirs.iter().fold(mine.to_vec(), |left, taken| {
+    pub(crate) fn difference(&self, other: &Self) -> Self {
+        self.combine(other, |own, others| {
+            others.iter().fold(own.to_vec(), |left, taken| {
                 left.into_iter()
-                    .flat_map(|range| cut(range, *taken))
+                    .flat_map(|range| subtract(range, *taken))
                     .collect()
             })
         })
     }
 
     /// The part of one protocol.
-    pub(crate) fn only(&self, protocol: Protocol) -> Self {
-        self.common(&Self::of(protocol, 0, u16::MAX))
+    pub(crate) fn of_protocol(&self, protocol: Protocol) -> Self {
+        self.intersection(&Self::range(protocol, 0, u16::MAX))
     }
 
     fn combine(&self, other: &Self, with: impl Fn(&[Range], &[Range]) -> Vec<Range>) -> Self {
@@ -104,8 +101,8 @@ impl Traffic {
     }
 }
 
-/// What is left of a range.
-fn cut(range: Range, taken: Range) -> Vec<Range> {
+/// The parts of a range outside of another.
+fn subtract(range: Range, taken: Range) -> Vec<Range> {
     if taken.1 < range.0 || range.1 < taken.0 {
         return vec![range];
     }
@@ -116,7 +113,7 @@ fn cut(range: Range, taken: Range) -> Vec<Range> {
 
 impl fmt::Display for Traffic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::everything() {
+        if *self == Self::all() {
             return out.write_str("everything");
         }
         if self.is_empty() {
@@ -148,13 +145,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_away_is_gone_and_nothing_else() {
-        let high = Traffic::of(Protocol::Tcp, 1024, 65535);
-        let left = high.but(&Traffic::tcp(3306));
+    fn set_operations_keep_ranges_normalized() {
+        let high = Traffic::range(Protocol::Tcp, 1024, 65535);
+        let left = high.difference(&Traffic::tcp(3306));
         assert_eq!(left.to_string(), "tcp 1024-3305 and 3307-65535");
-        assert_eq!(left.and(&Traffic::tcp(3306)), high);
-        assert!(left.common(&Traffic::tcp(3306)).is_empty());
-        assert!(left.within(&high) && !high.within(&left));
-        assert!(high.but(&Traffic::everything()).is_empty());
+        assert_eq!(left.union(&Traffic::tcp(3306)), high);
+        assert!(left.intersection(&Traffic::tcp(3306)).is_empty());
+        assert!(left.is_subset(&high) && !high.is_subset(&left));
+        assert!(high.difference(&Traffic::all()).is_empty());
     }
 }

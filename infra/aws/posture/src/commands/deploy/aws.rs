@@ -1,5 +1,4 @@
-//! The `aws` command. It knows the user's profiles, single sign-on and MFA, which are not ours to
-//! handle.
+//! The AWS CLI. It handles the user's profiles, single sign-on and MFA.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -20,17 +19,17 @@ const AWS_CLI: Python = Python {
     packages: &["awscli==1.46.3"],
 };
 
-/// The command, for one region.
+/// The AWS CLI for one region.
 #[derive(Clone, Debug)]
 pub(super) struct Aws {
     pub(super) program: PathBuf,
     pub(super) region: String,
-    /// Variables beside the user's own.
+    /// Environment variables beside those of the user.
     pub(super) variables: Vec<(String, String)>,
 }
 
 impl Aws {
-    /// The one on the path, or one of `PyPI` in an environment of its own.
+    /// The `aws` of the path, or one installed from `PyPI`.
     pub(super) fn find(progress: Progress) -> anyhow::Result<Self> {
         let program = match packages::find("aws") {
             Some(program) => program,
@@ -46,7 +45,7 @@ impl Aws {
         })
     }
 
-    /// The same for another region.
+    /// The AWS CLI for another region.
     pub(super) fn in_region(&self, region: &str) -> Self {
         Self {
             region: region.to_owned(),
@@ -54,24 +53,24 @@ impl Aws {
         }
     }
 
-    /// Calls an operation with its input as the API has it.
+    /// Calls an operation with its input in the form of the API.
     ///
     /// # Errors
-    /// In AWS's own words, when it refuses.
+    /// When AWS refuses the call.
     pub(super) fn call(
         &self,
         service: &str,
         operation: &str,
         input: &Value,
     ) -> anyhow::Result<Value> {
-        match self.ask(service, operation, input)? {
-            Ok(answer) => Ok(answer),
+        match self.try_call(service, operation, input)? {
+            Ok(output) => Ok(output),
             Err(refusal) => bail!("{service} {operation}: {refusal}"),
         }
     }
 
-    /// The same; a refusal is an answer.
-    pub(super) fn ask(
+    /// Calls an operation; a refusal by AWS is the inner error.
+    pub(super) fn try_call(
         &self,
         service: &str,
         operation: &str,
@@ -79,13 +78,13 @@ impl Aws {
     ) -> anyhow::Result<Result<Value, String>> {
         let mut command = self.command(service, operation);
         command.arg("--cli-input-json").arg(input.to_string());
-        answer(&mut command)
+        output(&mut command)
     }
 
-    /// Uploads a file unless an object of this key is there: keys hold the hash of what they name.
+    /// Uploads a file unless an object with this key exists: keys contain the hash of the content.
     pub(super) fn upload(&self, bucket: &str, key: &str, file: &Path) -> anyhow::Result<()> {
         let object = serde_json::json!({ "Bucket": bucket, "Key": key });
-        if self.ask("s3api", "head-object", &object)?.is_ok() {
+        if self.try_call("s3api", "head-object", &object)?.is_ok() {
             return Ok(());
         }
         let mut command = self.command("s3api", "put-object");
@@ -98,7 +97,7 @@ impl Aws {
             "SHA256",
         ]);
         command.arg("--body").arg(file);
-        match answer(&mut command)? {
+        match output(&mut command)? {
             Ok(_) => Ok(()),
             Err(refusal) => bail!("{key} cannot be uploaded to {bucket}: {refusal}"),
         }
@@ -116,17 +115,15 @@ impl Aws {
     }
 }
 
-fn answer(command: &mut Command) -> anyhow::Result<Result<Value, String>> {
+fn output(command: &mut Command) -> anyhow::Result<Result<Value, String>> {
     let output = command.output().context("the AWS CLI cannot be started")?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Ok(Err(said));
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Ok(Err(message));
     }
     if output.stdout.iter().all(u8::is_ascii_whitespace) {
         return Ok(Ok(Value::Null));
     }
-    let answer = serde_json::from_slice(&output.stdout);
-    Ok(Ok(
-        answer.context("the AWS CLI's answer cannot be understood")?
-    ))
+    let value = serde_json::from_slice(&output.stdout);
+    Ok(Ok(value.context("the output of the AWS CLI is not JSON")?))
 }

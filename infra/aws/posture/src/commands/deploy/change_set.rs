@@ -1,4 +1,4 @@
-//! A change set: made, shown, executed or discarded.
+//! CloudFormation's change sets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,36 +18,36 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use super::aws::Aws;
-use super::change;
-use super::change::Change;
+use super::resource_change;
+use super::resource_change::ResourceChange;
 use super::stacks;
 use super::stacks::text;
 use super::wait;
 use super::wait::PAUSE;
 use progress::Progress;
 
-/// Where the template is.
+/// The template of a change set.
 pub(super) enum Template {
-    /// Sent along.
+    /// The text.
     Body(String),
-    /// In a bucket.
+    /// The URL of an S3 object.
     Url(String),
 }
 
-/// Parameters by their names; without a value, the one that the stack has.
+/// Parameters by their names. Without a value, the stack keeps its own.
 pub(super) type Parameters = BTreeMap<String, Option<String>>;
 
-/// What a deployment is going to change.
+/// A change set of a stack.
 #[derive(Debug)]
 pub(super) struct ChangeSet {
     stack: String,
     name: String,
     is_first: bool,
-    changes: Vec<Change>,
+    changes: Vec<ResourceChange>,
 }
 
 impl ChangeSet {
-    /// Makes one; none if nothing would change.
+    /// Creates a change set; none if there are no changes.
     pub(super) fn create(
         aws: &Aws,
         stack: &str,
@@ -55,14 +55,14 @@ impl ChangeSet {
         parameters: &Parameters,
         progress: Progress,
     ) -> anyhow::Result<Option<Self>> {
-        let step = progress.step(&format!("computing what changes in {stack}"));
+        let step = progress.step(&format!("computing the changes in {stack}"));
         let is_first = is_first(aws, stack)?;
-        // Before a stack is there, CloudFormation cannot look into those that it nests: what one tells
-        // another is not known yet. Of a stack that is there it sometimes can't either, and then the
-        // change set names the nested stacks alone.
+        // CloudFormation cannot compute changes in nested stacks before the stack exists, because the outputs of one are
+        // parameters of another. Sometimes it cannot for an existing stack either: then the change set lists the nested
+        // stacks without their changes.
         let mut set = Self::begin(aws, stack, template, parameters, is_first, !is_first);
         if !is_first && !matches!(set, Ok(Some(_) | None)) {
-            progress.say("what changes within nested stacks cannot be told before they change");
+            progress.say("CloudFormation cannot compute the changes in nested stacks in advance");
             set = Self::begin(aws, stack, template, parameters, is_first, false);
         }
         step.done();
@@ -97,7 +97,7 @@ impl ChangeSet {
             let described = set.described(aws)?;
             match text(&described, "Status") {
                 "CREATE_COMPLETE" => {
-                    set.changes = change::listed(aws, "", &described)?;
+                    set.changes = resource_change::listed(aws, "", &described)?;
                     return Ok(Some(set));
                 }
                 "FAILED" => {
@@ -106,7 +106,7 @@ impl ChangeSet {
                     if says_nothing_changes(&reason) {
                         return Ok(None);
                     }
-                    bail!("CloudFormation cannot tell what changes in {stack}: {reason}");
+                    bail!("CloudFormation cannot compute the changes in {stack}: {reason}");
                 }
                 _ => thread::sleep(PAUSE),
             }
@@ -118,9 +118,9 @@ impl ChangeSet {
         aws.call("cloudformation", "describe-change-set", &input)
     }
 
-    /// Makes the changes, and waits until they are made.
+    /// Executes the change set, and waits for its end.
     pub(super) fn execute(&self, aws: &Aws, progress: Progress) -> anyhow::Result<()> {
-        // A deployment that fails leaves nothing new that the next one would stumble over.
+        // A failed deployment deletes the resources that it created, so that the next one does not conflict with them.
         let input = json!({
             "StackName": self.stack,
             "ChangeSetName": self.name,
@@ -131,7 +131,7 @@ impl ChangeSet {
         wait::until_changed(aws, &self.stack, &before, progress)
     }
 
-    /// Forgets it, and the empty stack that was made for it.
+    /// Deletes the change set, and the empty stack that CloudFormation created for it.
     pub(super) fn discard(&self, aws: &Aws) -> anyhow::Result<()> {
         let input = json!({ "StackName": self.stack, "ChangeSetName": self.name });
         aws.call("cloudformation", "delete-change-set", &input)?;
@@ -146,8 +146,8 @@ impl ChangeSet {
     }
 
     /// The changes that lose data.
-    fn losses(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(|change| change.loses())
+    fn losses(&self) -> impl Iterator<Item = &ResourceChange> {
+        self.changes.iter().filter(|change| change.loses_data())
     }
 }
 
@@ -160,32 +160,28 @@ impl fmt::Display for ChangeSet {
     }
 }
 
-/// Whether the changes may be made: asks, and about what loses data in any case.
-pub(super) fn may_execute(
-    set: &ChangeSet,
-    environment: &str,
-    is_agreed: bool,
-) -> anyhow::Result<bool> {
+/// Asks for confirmation. Changes that lose data are confirmed even with `yes`.
+pub(super) fn confirm(set: &ChangeSet, environment: &str, yes: bool) -> anyhow::Result<bool> {
     let losses = set.losses().count();
     if losses > 0 {
         let question = format!(
-            "{losses} of these changes remove or replace what holds data (marked !). Type the name of the \
-             environment to go on: "
+            "{losses} of these changes remove or replace resources with data (marked !). Type the name of the \
+             environment to continue: "
         );
-        return Ok(ask(&question)? == environment);
+        return Ok(prompt(&question)? == environment);
     }
-    if is_agreed {
+    if yes {
         return Ok(true);
     }
     Ok(matches!(
-        ask("Make these changes? [y/N] ")?.as_str(),
+        prompt("Make these changes? [y/N] ")?.as_str(),
         "y" | "Y" | "yes"
     ))
 }
 
-fn ask(question: &str) -> anyhow::Result<String> {
+fn prompt(question: &str) -> anyhow::Result<String> {
     if !io::stdin().is_terminal() {
-        bail!("nobody is there to be asked: {question}");
+        bail!("standard input is not a terminal, so the question cannot be answered: {question}");
     }
     print!("{question}");
     io::stdout()
@@ -195,11 +191,11 @@ fn ask(question: &str) -> anyhow::Result<String> {
     io::stdin()
         .lock()
         .read_line(&mut answer)
-        .context("no answer can be read")?;
+        .context("the answer cannot be read")?;
     Ok(answer.trim().to_owned())
 }
 
-/// Whether the stack is still to be made.
+/// Whether the stack does not exist yet.
 fn is_first(aws: &Aws, stack: &str) -> anyhow::Result<bool> {
     let Some(described) = stacks::describe(aws, stack)? else {
         return Ok(true);
@@ -207,8 +203,8 @@ fn is_first(aws: &Aws, stack: &str) -> anyhow::Result<bool> {
     match stacks::status(&described) {
         "REVIEW_IN_PROGRESS" => Ok(true),
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => bail!(
-            "{stack} could not be made before, and can't be changed: read its events, remove it with \
-             `aws cloudformation delete-stack --stack-name {stack} --region {}`, and run this again",
+            "the first deployment of {stack} failed, and it cannot be updated: read its events, remove it with \
+             `aws cloudformation delete-stack --stack-name {stack} --region {}`, and deploy again",
             aws.region
         ),
         "UPDATE_ROLLBACK_FAILED" => bail!(
@@ -217,7 +213,7 @@ fn is_first(aws: &Aws, stack: &str) -> anyhow::Result<bool> {
             aws.region
         ),
         status if status.ends_with("_IN_PROGRESS") => {
-            bail!("{stack} is being changed by somebody else ({status})")
+            bail!("{stack} has another deployment in progress ({status})")
         }
         _ => Ok(false),
     }
@@ -237,7 +233,7 @@ fn request(
         })
         .collect();
     let kind = if is_first { "CREATE" } else { "UPDATE" };
-    let (place, template) = match template {
+    let (field, template) = match template {
         Template::Body(body) => ("TemplateBody", body),
         Template::Url(url) => ("TemplateURL", url),
     };
@@ -249,7 +245,7 @@ fn request(
             json!(["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]),
         ),
         ("Parameters", json!(parameters)),
-        (place, json!(template)),
+        (field, json!(template)),
     ];
     input
         .map(|(name, value)| (name.to_owned(), value))

@@ -1,5 +1,4 @@
-//! The machines that change over to a release: one migrates the database, then those of the tiers are
-//! replaced, the new ones first.
+//! The machines of a release: one migrates the database, then instance refreshes replace those of the tiers.
 
 use std::thread;
 
@@ -14,17 +13,17 @@ use super::stacks::text;
 use super::wait::PAUSE;
 use progress::Progress;
 
-/// So often it is asked whether the machine is gone: for an hour and a half, and the machine switches
-/// itself off after one in any case.
-const QUESTIONS: u32 = 1080;
+/// The number of polls for the end of the migration machine: an hour and a half. The machine shuts down after an hour in
+/// any case.
+const POLLS: u32 = 1080;
 
-/// How `migrate` ends its work in the log.
+/// The last line that `migrate` logs on success.
 const MIGRATED: &str = "migrate: done";
 
-/// Starts the machine that migrates the database, and waits until it has switched itself off.
+/// Starts the machine that migrates the database, and waits until it shuts down.
 ///
 /// # Errors
-/// When its log does not say that the migration was done: the tiers then stay as they are.
+/// When its log does not contain the line of success: the tiers then keep their release.
 pub(super) fn migrate(
     aws: &Aws,
     outputs: &Outputs,
@@ -42,13 +41,13 @@ pub(super) fn migrate(
     let instance = started
         .pointer("/Instances/0/InstanceId")
         .and_then(Value::as_str);
-    let instance = instance.context("AWS does not say which machine it started")?;
+    let instance = instance.context("AWS returned no instance id")?;
     wait_for_end(aws, instance)?;
     let lines = log_lines(aws, log, instance)?;
     if !lines.iter().any(|line| line.contains(MIGRATED)) {
         bail!(
-            "the machine {instance} does not say that it migrated the database, so the tiers stay on \
-             the release that they have. Its log in {log}:\n{}",
+            "the migration on the machine {instance} did not succeed, so the tiers keep their release. Its \
+             log in {log}:\n{}",
             lines.join("\n")
         );
     }
@@ -58,12 +57,12 @@ pub(super) fn migrate(
 
 fn wait_for_end(aws: &Aws, instance: &str) -> anyhow::Result<()> {
     let input = json!({ "InstanceIds": [instance] });
-    for _ in 0..QUESTIONS {
-        // A machine that was just started may not be known yet.
-        let answer = aws
-            .ask("ec2", "describe-instances", &input)?
+    for _ in 0..POLLS {
+        // EC2 may not know a new instance yet.
+        let output = aws
+            .try_call("ec2", "describe-instances", &input)?
             .unwrap_or_default();
-        let state = answer.pointer("/Reservations/0/Instances/0/State/Name");
+        let state = output.pointer("/Reservations/0/Instances/0/State/Name");
         if matches!(
             state.and_then(Value::as_str),
             Some("terminated" | "stopped")
@@ -72,25 +71,25 @@ fn wait_for_end(aws: &Aws, instance: &str) -> anyhow::Result<()> {
         }
         thread::sleep(PAUSE);
     }
-    bail!("the machine {instance}, which migrates the database, does not end: look at it")
+    bail!("the migration machine {instance} did not shut down: read its log")
 }
 
 fn log_lines(aws: &Aws, group: &str, stream: &str) -> anyhow::Result<Vec<String>> {
     let input = json!({ "logGroupName": group, "logStreamNames": [stream] });
-    let answer = aws
-        .ask("logs", "filter-log-events", &input)?
+    let output = aws
+        .try_call("logs", "filter-log-events", &input)?
         .unwrap_or_default();
-    let events = answer.get("events").and_then(Value::as_array);
+    let events = output.get("events").and_then(Value::as_array);
     let lines = events.into_iter().flatten();
     Ok(lines
         .map(|event| text(event, "message").to_owned())
         .collect())
 }
 
-/// Replaces the machines of app and then of web, as many new ones first as there are.
+/// Replaces the machines of app, then those of web. New machines start before old ones stop.
 ///
 /// # Errors
-/// When new machines do not come to serve: the old ones then stay.
+/// When new machines do not become healthy: the old ones then stay.
 pub(super) fn refresh(aws: &Aws, outputs: &Outputs, progress: Progress) -> anyhow::Result<()> {
     for name in ["AppAutoScalingGroupName", "WebAutoScalingGroupName"] {
         let group = output(outputs, name)?;
@@ -105,7 +104,7 @@ pub(super) fn refresh(aws: &Aws, outputs: &Outputs, progress: Progress) -> anyho
 }
 
 fn begin(aws: &Aws, group: &str) -> anyhow::Result<Option<String>> {
-    // The group's own launch template is the release; machines that have it already stay.
+    // The launch template names the release; machines that already run its version stay.
     let input = json!({
         "AutoScalingGroupName": group,
         "Strategy": "Rolling",
@@ -117,8 +116,8 @@ fn begin(aws: &Aws, group: &str) -> anyhow::Result<Option<String>> {
             "StandbyInstances": "Terminate",
         },
     });
-    let answer = aws.call("autoscaling", "start-instance-refresh", &input)?;
-    let id = answer.get("InstanceRefreshId").and_then(Value::as_str);
+    let output = aws.call("autoscaling", "start-instance-refresh", &input)?;
+    let id = output.get("InstanceRefreshId").and_then(Value::as_str);
     Ok(id.map(ToOwned::to_owned))
 }
 
@@ -126,8 +125,8 @@ fn follow(aws: &Aws, group: &str, id: &str, progress: Progress) -> anyhow::Resul
     let input = json!({ "AutoScalingGroupName": group, "InstanceRefreshIds": [id] });
     let mut percentage = None;
     loop {
-        let answer = aws.call("autoscaling", "describe-instance-refreshes", &input)?;
-        let refresh = answer
+        let output = aws.call("autoscaling", "describe-instance-refreshes", &input)?;
+        let refresh = output
             .pointer("/InstanceRefreshes/0")
             .cloned()
             .unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A release: an archive for each tier, with its programs as `bin/` and `infra/aws/machine` as
-//! `machine/`. The same files make the same archive, and its hash stands in the launch template.
+//! A release: an archive for each tier, with its programs in `bin/` and `infra/aws/machine` as `machine/`. Equal files make
+//! equal archives, and the launch template contains the hash.
 
 use std::fs;
 use std::io::Write;
@@ -23,14 +23,14 @@ use tools::binaries;
 /// The tiers and their programs.
 const TIERS: [(&str, &[&str]); 2] = [("web", &["web"]), ("app", &["app", "migrate"])];
 
-/// Archives in a folder that goes when the release does.
+/// A release in a temporary folder.
 #[derive(Debug)]
 pub(super) struct Release {
     folder: tempfile::TempDir,
     architecture: String,
     /// The archive's SHA-256 for each tier.
     hashes: Vec<(&'static str, String)>,
-    /// The version of the workspace, and the beginning of a hash over all archives.
+    /// The version of the workspace, and a prefix of the hash over all archives.
     version: String,
 }
 
@@ -40,7 +40,11 @@ impl Release {
         ["AppReleaseSha256", "ReleaseVersion", "WebReleaseSha256"];
 
     /// Builds the programs, or takes them from `STACK_BIN_DIR`, and packs them.
-    pub(super) fn make(aws: &Path, architecture: &str, progress: Progress) -> anyhow::Result<Self> {
+    pub(super) fn build(
+        aws: &Path,
+        architecture: &str,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
         let programs: Vec<&str> = TIERS
             .iter()
             .flat_map(|(_, programs)| programs.iter().copied())
@@ -62,7 +66,7 @@ impl Release {
         for (tier, names) in TIERS {
             let content = folder.path().join(tier);
             fill(&content, programs, names, machine)
-                .with_context(|| format!("the release for {tier} cannot be put together"))?;
+                .with_context(|| format!("the release for {tier} cannot be packed"))?;
             let archive = compressed(&archived(&content)?)?;
             let hash = hex::encode(Sha256::digest(&archive));
             let path = folder.path().join(format!("{tier}-{architecture}.tar.gz"));
@@ -72,16 +76,16 @@ impl Release {
             hashes.push((tier, hash));
         }
         let digest = hex::encode(all.finalize());
-        let beginning = digest.get(..12).unwrap_or(&digest);
+        let prefix = digest.get(..12).unwrap_or(&digest);
         Ok(Self {
             folder,
             architecture: architecture.to_owned(),
             hashes,
-            version: format!("{}-{beginning}", env!("CARGO_PKG_VERSION")),
+            version: format!("{}-{prefix}", env!("CARGO_PKG_VERSION")),
         })
     }
 
-    /// Puts the archives where the launch templates look for them.
+    /// Uploads the archives under the keys that the launch templates name.
     pub(super) fn upload(&self, aws: &Aws, bucket: &str, progress: Progress) -> anyhow::Result<()> {
         let step = progress.step(&format!("uploading the release {}", self.version));
         for (tier, _) in &self.hashes {
@@ -93,7 +97,7 @@ impl Release {
         Ok(())
     }
 
-    /// What the launch templates are told of it.
+    /// The values of [`Release::PARAMETERS`].
     pub(super) fn parameters(&self) -> Parameters {
         let hash = |(tier, hash): &(&str, String)| {
             let name = if *tier == "web" {
@@ -112,7 +116,7 @@ fn check(program: &Path, architecture: &str) -> anyhow::Result<()> {
     let own = elf::architecture(program)?;
     if own != Some(architecture) {
         bail!(
-            "{} is for {}, but the machines are {architecture}: build the programs for Linux on \
+            "{} is built for {}, but the machines are {architecture}: build the programs for Linux on \
              {architecture} and name their folder in STACK_BIN_DIR",
             program.display(),
             own.unwrap_or("another system")
@@ -143,7 +147,7 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a folder holds, in one order, of one time and one owner.
+/// A tar archive of a folder, independent of the order, times and owners of its files.
 fn archived(content: &Path) -> anyhow::Result<Vec<u8>> {
     let output = Command::new("tar")
         .args(["--create", "--format=ustar", "--sort=name", "--mtime=@0"])
@@ -160,7 +164,7 @@ fn archived(content: &Path) -> anyhow::Result<Vec<u8>> {
         .context("tar cannot be started")?;
     if !output.status.success() {
         bail!(
-            "tar failed (it has to be GNU's): {}",
+            "tar failed (GNU tar is required): {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
@@ -182,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_files_make_the_same_release() {
+    fn equal_files_make_equal_releases() {
         let folder = tempfile::tempdir().unwrap();
         let machine = folder.path().join("machine");
         fs::create_dir_all(machine.join("units")).unwrap();
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_for_other_processors_is_refused() {
+    fn a_program_for_another_architecture_is_refused() {
         let own = std::env::current_exe().unwrap();
         let other = if std::env::consts::ARCH == "x86_64" {
             "arm64"

@@ -1,4 +1,4 @@
-//! What is known of a stack.
+//! Descriptions of stacks.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use super::aws::Aws;
 /// Outputs by their names.
 pub(super) type Outputs = BTreeMap<String, String>;
 
-/// A stack as it is described; none if there is no such stack.
+/// The description of a stack; none if the stack does not exist.
 pub(super) fn describe(aws: &Aws, name: &str) -> anyhow::Result<Option<Value>> {
     let input = json!({ "StackName": name });
-    match aws.ask("cloudformation", "describe-stacks", &input)? {
-        Ok(answer) => Ok(answer.pointer("/Stacks/0").cloned()),
+    match aws.try_call("cloudformation", "describe-stacks", &input)? {
+        Ok(output) => Ok(output.pointer("/Stacks/0").cloned()),
         Err(refusal) if refusal.contains("does not exist") => Ok(None),
         Err(refusal) => bail!("{name} cannot be described: {refusal}"),
     }
@@ -26,10 +26,10 @@ pub(super) fn status(stack: &Value) -> &str {
     text(stack, "StackStatus")
 }
 
-/// What a stack tells others; none if there is no such stack.
+/// The outputs of a stack; none if the stack does not exist.
 pub(super) fn outputs(aws: &Aws, name: &str) -> anyhow::Result<Option<Outputs>> {
     let stack = describe(aws, name)?;
-    // One that only waits for its first change set is not there.
+    // A stack with only a change set is not deployed.
     let stack = stack.filter(|stack| status(stack) != "REVIEW_IN_PROGRESS");
     Ok(stack.map(|stack| {
         let outputs = stack.get("Outputs").and_then(Value::as_array);
@@ -41,14 +41,14 @@ pub(super) fn outputs(aws: &Aws, name: &str) -> anyhow::Result<Option<Outputs>> 
     }))
 }
 
-/// Nobody deletes it by mistake.
+/// Enables termination protection.
 pub(super) fn protect(aws: &Aws, name: &str) -> anyhow::Result<()> {
     let input = json!({ "StackName": name, "EnableTerminationProtection": true });
     aws.call("cloudformation", "update-termination-protection", &input)
         .map(|_| ())
 }
 
-/// A member that is text, or nothing.
+/// A member that is text; empty if there is none.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }

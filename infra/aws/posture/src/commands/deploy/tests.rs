@@ -1,5 +1,5 @@
-//! Deployments into moto, as far as it goes: change sets, templates in a bucket, nested stacks and
-//! their outputs. It knows no instance refresh, and runs no machine.
+//! Deployments into an emulator of AWS: change sets, templates in a bucket, nested stacks and their outputs. It has no
+//! instance refresh, and runs no machine.
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,17 +14,21 @@ use std::time::Duration;
 use posture::Environment;
 use serde_json::json;
 
-use super::StackName;
 use super::aws::Aws;
+use super::stack_deployment::StackDeployment;
 use super::stacks;
-use super::way::Way;
+use super::target::StackName;
 use progress::Progress;
 use tools::Python;
 
 /// The emulator of AWS.
 const MOTO: Python = Python {
     name: "moto-cloudformation-5.2.5",
-    packages: &["moto[all]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+    packages: &[
+        "moto[cloudformation,s3]==5.2.5",
+        "flask==3.1.3",
+        "flask-cors==6.0.5",
+    ],
 };
 
 const IMAGE: &str = "
@@ -70,7 +74,7 @@ Outputs:
   GroupName: {Value: !Ref Group}
 ";
 
-/// moto's server, until it is dropped.
+/// The emulator. Stops when dropped.
 struct Moto {
     server: Child,
     aws: Aws,
@@ -131,7 +135,7 @@ fn environment(folder: &Path, account: &str, retention: u16) -> Environment {
 }
 
 #[test]
-fn stacks_are_made_changed_and_left_alone_in_an_emulator() {
+fn a_stack_is_deployed_with_its_nested_stacks() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::create_dir(folder.join("templates")).unwrap();
@@ -142,7 +146,7 @@ fn stacks_are_made_changed_and_left_alone_in_an_emulator() {
     let hidden = Progress::hidden();
 
     let dev = environment(folder, "444455556666", 30);
-    let elsewhere = Way::of(folder, &dev, StackName::Image, &moto.aws);
+    let elsewhere = StackDeployment::with_cli(folder, &dev, StackName::Image, &moto.aws);
     let refusal = elsewhere.err().unwrap().to_string();
     assert!(
         refusal.contains("you are signed in to 111122223333"),
@@ -150,11 +154,11 @@ fn stacks_are_made_changed_and_left_alone_in_an_emulator() {
     );
 
     let dev = environment(folder, "111122223333", 30);
-    let main = Way::of(folder, &dev, StackName::Main, &moto.aws).unwrap();
+    let main = StackDeployment::with_cli(folder, &dev, StackName::Main, &moto.aws).unwrap();
     let refusal = main.change_set(None, hidden).unwrap_err().to_string();
     assert!(refusal.contains("--stack image"), "{refusal}");
 
-    let image = Way::of(folder, &dev, StackName::Image, &moto.aws).unwrap();
+    let image = StackDeployment::with_cli(folder, &dev, StackName::Image, &moto.aws).unwrap();
     let changes = image.change_set(None, hidden).unwrap().unwrap();
     assert!(
         changes
@@ -163,7 +167,7 @@ fn stacks_are_made_changed_and_left_alone_in_an_emulator() {
     );
     changes.discard(&image.aws).unwrap();
     assert!(stacks::outputs(&image.aws, &image.name).unwrap().is_none());
-    // moto computes no outputs after a change set.
+    // The emulator computes no outputs of a stack that a change set created.
     let input = json!({ "StackName": image.name, "TemplateBody": IMAGE });
     image
         .aws

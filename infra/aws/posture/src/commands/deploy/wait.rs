@@ -1,4 +1,4 @@
-//! Waiting until a stack has changed, and saying what happens meanwhile.
+//! Waits for the end of a deployment, and reports its progress.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -13,14 +13,14 @@ use super::stacks;
 use super::stacks::text;
 use progress::Progress;
 
-/// Between two questions to AWS.
+/// The interval between two polls.
 pub(super) const PAUSE: Duration = Duration::from_secs(5);
 
 /// Ids of events.
-pub(super) type Known = BTreeSet<String>;
+pub(super) type EventIds = BTreeSet<String>;
 
-/// The events that a stack had.
-pub(super) fn events(aws: &Aws, stack: &str) -> anyhow::Result<Known> {
+/// The ids of all events of a stack.
+pub(super) fn events(aws: &Aws, stack: &str) -> anyhow::Result<EventIds> {
     let events = listed(aws, stack)?;
     Ok(events
         .iter()
@@ -28,14 +28,14 @@ pub(super) fn events(aws: &Aws, stack: &str) -> anyhow::Result<Known> {
         .collect())
 }
 
-/// Waits until nothing changes any more.
+/// Waits until the stack has changed.
 ///
 /// # Errors
-/// When it did not end well: with what failed, first things first.
+/// When the change failed: with the failed resources, the first cause first.
 pub(super) fn until_changed(
     aws: &Aws,
     stack: &str,
-    before: &Known,
+    before: &EventIds,
     progress: Progress,
 ) -> anyhow::Result<()> {
     let step = progress.step(&format!("changing {stack}"));
@@ -43,18 +43,18 @@ pub(super) fn until_changed(
     loop {
         for event in listed(aws, stack)?.iter().rev() {
             if known.insert(text(event, "EventId").to_owned()) {
-                tell(event, progress);
+                report(event, progress);
             }
         }
         let described = stacks::describe(aws, stack)?.unwrap_or_default();
         match stacks::status(&described) {
-            // What it says is still about the last time.
+            // Without a new event, the status is that of the previous change.
             _ if known.len() == before.len() => thread::sleep(PAUSE),
             "CREATE_COMPLETE" | "UPDATE_COMPLETE" => {
                 step.done();
                 return Ok(());
             }
-            // Old resources are being removed; the new ones are there.
+            // Old resources are being deleted; the new ones exist.
             "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" => thread::sleep(PAUSE),
             status if status.ends_with("_IN_PROGRESS") => thread::sleep(PAUSE),
             status => {
@@ -65,8 +65,8 @@ pub(super) fn until_changed(
     }
 }
 
-/// Says what ended; what only begins is not worth a line.
-fn tell(event: &Value, progress: Progress) {
+/// Reports the end of a change; beginnings are not reported.
+fn report(event: &Value, progress: Progress) {
     let status = text(event, "ResourceStatus");
     if !status.ends_with("_IN_PROGRESS") {
         let (id, reason) = (
@@ -77,16 +77,16 @@ fn tell(event: &Value, progress: Progress) {
     }
 }
 
-/// What failed since, in the stack and in those that it nests.
-fn failures(aws: &Aws, stack: &str, before: &Known) -> anyhow::Result<Vec<String>> {
+/// The failures since `before`, in the stack and its nested stacks.
+fn failures(aws: &Aws, stack: &str, before: &EventIds) -> anyhow::Result<Vec<String>> {
     let mut failures = Vec::new();
     for event in listed(aws, stack)?.iter().rev() {
         let is_new = !before.contains(text(event, "EventId"));
         let reason = text(event, "ResourceStatusReason");
-        // What was cancelled because something else failed explains nothing.
-        let explains =
+        // A change that CloudFormation cancelled because of another failure is not a cause.
+        let is_cause =
             text(event, "ResourceStatus").ends_with("_FAILED") && !reason.contains("cancelled");
-        if !is_new || !explains {
+        if !is_new || !is_cause {
             continue;
         }
         let nested = text(event, "PhysicalResourceId");
@@ -104,11 +104,11 @@ fn failures(aws: &Aws, stack: &str, before: &Known) -> anyhow::Result<Vec<String
     Ok(failures)
 }
 
-/// A stack's events, the latest first; none if there is no such stack.
+/// The events of a stack, the latest first; empty if the stack does not exist.
 fn listed(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Value>> {
     let input = json!({ "StackName": stack });
-    let answer = aws.ask("cloudformation", "describe-stack-events", &input)?;
-    let events = answer.unwrap_or_default();
+    let output = aws.try_call("cloudformation", "describe-stack-events", &input)?;
+    let events = output.unwrap_or_default();
     let events = events.get("StackEvents").and_then(Value::as_array);
     Ok(events.cloned().unwrap_or_default())
 }

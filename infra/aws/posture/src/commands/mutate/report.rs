@@ -1,65 +1,65 @@
-//! What a mutation study comes to.
+//! The results of mutation testing.
 
 use std::fmt;
 
-/// What became of each fault.
+/// The result of every mutant.
 #[derive(Debug, Default)]
-pub(in crate::commands) struct Study(pub(super) Vec<Outcome>);
+pub(in crate::commands) struct Report(pub(super) Vec<MutantResult>);
 
-/// What became of one.
+/// The result of a mutant.
 #[derive(Debug)]
-pub(in crate::commands) struct Outcome {
-    /// Its name: the control's id and a number.
-    pub(in crate::commands) mutant: String,
-    /// What it is.
-    pub(in crate::commands) fault: String,
-    /// The rule that has to notice it.
-    pub(in crate::commands) rule: String,
-    pub(in crate::commands) end: End,
+pub(super) struct MutantResult {
+    /// The control's id and the number of the mutant.
+    pub(super) name: String,
+    /// The fault in words.
+    pub(super) fault: String,
+    /// The rule that must detect the fault.
+    pub(super) rule: String,
+    pub(super) status: Status,
 }
 
-/// An end.
+/// The status of a mutant, in the terms of mutation testing.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::commands) enum End {
-    /// Its rule noticed it.
+pub(super) enum Status {
+    /// The rule detected the fault.
     Killed,
-    /// It did not.
+    /// The rule did not detect the fault.
     Survived,
-    /// It could not be made.
-    Stillborn(String),
+    /// The templates with the fault could not be built.
+    Unviable(String),
 }
 
-impl Study {
-    /// How many faults were noticed, and how many were not.
+impl Report {
+    /// The numbers of killed mutants and of others.
     pub(in crate::commands) fn counts(&self) -> (u64, u64) {
-        let count = |(killed, alive), outcome: &Outcome| match outcome.end {
-            End::Killed => (killed + 1, alive),
-            End::Survived | End::Stillborn(_) => (killed, alive + 1),
+        let count = |(killed, others), result: &MutantResult| match result.status {
+            Status::Killed => (killed + 1, others),
+            Status::Survived | Status::Unviable(_) => (killed, others + 1),
         };
         self.0.iter().fold((0, 0), count)
     }
 }
 
-impl fmt::Display for Study {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Outcome {
-            mutant,
+        for MutantResult {
+            name,
             fault,
             rule,
-            end,
+            status,
         } in &self.0
         {
-            match end {
-                End::Killed => {}
-                End::Survived => writeln!(f, "{mutant}: {rule} does not notice {fault}")?,
-                End::Stillborn(why) => writeln!(f, "{mutant}: cannot be made: {why}")?,
+            match status {
+                Status::Killed => {}
+                Status::Survived => writeln!(f, "{name}: {rule} does not detect {fault}")?,
+                Status::Unviable(error) => writeln!(f, "{name}: cannot be built: {error}")?,
             }
         }
-        let (killed, alive) = self.counts();
+        let (killed, others) = self.counts();
         writeln!(
             f,
-            "{killed} of {} faults are noticed by their rules",
-            killed + alive
+            "mutants: {killed} of {} killed by their rules",
+            killed + others
         )
     }
 }

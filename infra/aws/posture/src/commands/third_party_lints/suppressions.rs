@@ -32,7 +32,7 @@ pub(super) struct Suppression {
     resource: String,
     /// Why the template is right in spite of the finding.
     reason: String,
-    /// The day from which on the suppression fails the check, until somebody reviews it.
+    /// From this day on, the suppression fails the check until it is reviewed.
     expires: Datetime,
 }
 

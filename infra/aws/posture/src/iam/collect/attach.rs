@@ -1,19 +1,19 @@
-//! Policies that are resources of their own, and those that nobody would find.
+//! Policies that are resources of their own, and policies in properties that this module does not read.
 
 use serde_json::Value;
 
-use super::Collecting;
+use super::Collector;
 use super::Kind;
-use super::document::holds_policy;
+use super::document::contains_policy;
 use super::document::list;
-use super::label;
-use crate::Resource;
+use crate::architecture::Resource;
+use crate::iam::names::label;
 
-impl Collecting<'_> {
-    /// Policies that are resources of their own.
+impl Collector<'_> {
+    /// Collects a policy that is a resource of its own.
     pub(super) fn attached(&mut self, resource: Resource<'_>) {
         let document = |name: &str| resource.property(name).cloned().unwrap_or(Value::Null);
-        match resource.kind {
+        match resource.resource_type {
             "AWS::IAM::RolePolicy" | "AWS::IAM::Policy" => {
                 let one = list(resource.property("RoleName"));
                 let roles = [one, list(resource.property("Roles"))].concat();
@@ -63,10 +63,10 @@ impl Collecting<'_> {
             | "AWS::IAM::UserPolicy"
             | "AWS::IAM::GroupPolicy" => {
                 let fault = format!(
-                    "{}: there are roles only, so users are not looked at",
+                    "{}: users and groups are not supported: use roles",
                     label(resource)
                 );
-                self.found.unread.push(fault);
+                self.found.errors.push(fault);
             }
             _ => {}
         }
@@ -76,8 +76,8 @@ impl Collecting<'_> {
         let index = self.read(&label(resource), document, Kind::Identity);
         if roles.is_empty() {
             self.found
-                .unread
-                .push(format!("{} is of no role", label(resource)));
+                .errors
+                .push(format!("{} is attached to no role", label(resource)));
         }
         for role in roles {
             self.give_role(resource, role, index);
@@ -94,8 +94,8 @@ impl Collecting<'_> {
         {
             role.identity.extend(policy);
         } else {
-            let fault = format!("{}: no role is called {role}", label(resource));
-            self.found.unread.push(fault);
+            let fault = format!("{}: there is no role {role}", label(resource));
+            self.found.errors.push(fault);
         }
     }
 
@@ -114,17 +114,17 @@ impl Collecting<'_> {
             Some(object) if object.policy.is_none() => object.policy = policy,
             Some(_) | None => {
                 let fault = format!(
-                    "{}: what it is attached to is not there, or has one",
+                    "{}: the resource it is attached to does not exist, or has a policy already",
                     label(resource)
                 );
-                self.found.unread.push(fault);
+                self.found.errors.push(fault);
             }
         }
     }
 
-    /// Policies of a whole account, which are text: those of log groups.
+    /// Collects the policies for all log groups of an account. They are JSON as text.
     pub(super) fn account_policies(&mut self) {
-        for resource in self.architecture.of_kind("AWS::Logs::ResourcePolicy") {
+        for resource in self.architecture.of_type("AWS::Logs::ResourcePolicy") {
             let text = resource
                 .property("PolicyDocument")
                 .map(|text| self.names.text(text));
@@ -138,15 +138,15 @@ impl Collecting<'_> {
             for object in self.found.objects.values_mut() {
                 let same =
                     object.account == resource.account() && object.region == resource.region();
-                if same && object.kind == "AWS::Logs::LogGroup" {
+                if same && object.resource_type == "AWS::Logs::LogGroup" {
                     object.policy = Some(index);
                 }
             }
         }
     }
 
-    /// Policies that stand where none of the above looks.
-    pub(super) fn forgotten(&mut self) {
+    /// Records an error for each policy in a property that nothing above reads.
+    pub(super) fn unread_policies(&mut self) {
         const READ: [(&str, &[&str]); 16] = [
             ("AWS::Backup::BackupVault", &["AccessPolicy"]),
             ("AWS::EC2::VPCEndpoint", &["PolicyDocument"]),
@@ -156,29 +156,34 @@ impl Collecting<'_> {
             ("AWS::IAM::RolePolicy", &["PolicyDocument"]),
             ("AWS::KMS::Key", &["KeyPolicy"]),
             ("AWS::KMS::ReplicaKey", &["KeyPolicy"]),
-            // Which data it masks, and not who may do what.
+            // Masks data; does not decide about access.
             ("AWS::Logs::LogGroup", &["DataProtectionPolicy"]),
             ("AWS::Logs::ResourcePolicy", &["PolicyDocument"]),
             ("AWS::Organizations::Policy", &["Content"]),
             ("AWS::S3::BucketPolicy", &["PolicyDocument"]),
             ("AWS::SNS::TopicPolicy", &["PolicyDocument"]),
             ("AWS::SecretsManager::ResourcePolicy", &["ResourcePolicy"]),
-            // Whose statements are of a firewall.
+            // Its statements are rules of a firewall.
             ("AWS::WAFv2::WebACL", &["Rules"]),
-            // Run with the rights of the role that is named in it.
+            // An automation runs with the permissions of the role that it names.
             ("AWS::SSM::Document", &["Content"]),
         ];
         for resource in self.architecture.resources() {
-            let read = READ.iter().find(|(kind, _)| *kind == resource.kind);
+            let read = READ
+                .iter()
+                .find(|(kind, _)| *kind == resource.resource_type);
             let read = read.map_or(&[][..], |(_, names)| names);
-            let properties = resource.whole.get("Properties").and_then(Value::as_object);
+            let properties = resource
+                .definition
+                .get("Properties")
+                .and_then(Value::as_object);
             let mut others = properties
                 .into_iter()
                 .flatten()
                 .filter(|(name, _)| !read.contains(&name.as_str()));
-            if let Some((name, _)) = others.find(|(_, value)| holds_policy(value)) {
+            if let Some((name, _)) = others.find(|(_, value)| contains_policy(value)) {
                 let fault = format!("{}: nothing reads the policy in {name}", label(resource));
-                self.found.unread.push(fault);
+                self.found.errors.push(fault);
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Policies as JSON.
+//! Policy documents as JSON.
 
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-/// One value, several or none, as a list.
+/// The items of a value that may be a list, a single item or absent.
 pub(super) fn list(value: Option<&Value>) -> Vec<&Value> {
     match value {
         Some(Value::Array(items)) => items.iter().collect(),
@@ -13,19 +13,19 @@ pub(super) fn list(value: Option<&Value>) -> Vec<&Value> {
     }
 }
 
-/// Truths and numbers as the text that AWS compares, and the statements as a list.
-pub(super) fn plain(document: Value) -> Value {
+/// A policy with its statements as a list, and with booleans and numbers of conditions as the text that AWS compares.
+pub(super) fn normalized(document: Value) -> Value {
     let Value::Object(mut document) = document else {
         return document;
     };
     let statements = document.remove("Statement").unwrap_or(Value::Null);
-    let mut plain: Vec<Value> = list(Some(&statements)).into_iter().cloned().collect();
-    for statement in &mut plain {
+    let mut normalized: Vec<Value> = list(Some(&statements)).into_iter().cloned().collect();
+    for statement in &mut normalized {
         if let Some(condition) = statement.get_mut("Condition") {
             *condition = texts(condition);
         }
     }
-    document.insert("Statement".to_owned(), json!(plain));
+    document.insert("Statement".to_owned(), json!(normalized));
     Value::Object(document)
 }
 
@@ -43,12 +43,13 @@ fn texts(value: &Value) -> Value {
     }
 }
 
-pub(super) fn holds_policy(value: &Value) -> bool {
+/// Whether a value contains a policy document.
+pub(super) fn contains_policy(value: &Value) -> bool {
     match value {
         Value::Object(entries) => {
-            entries.contains_key("Statement") || entries.values().any(holds_policy)
+            entries.contains_key("Statement") || entries.values().any(contains_policy)
         }
-        Value::Array(items) => items.iter().any(holds_policy),
+        Value::Array(items) => items.iter().any(contains_policy),
         Value::String(text) => text.contains("\"Statement\""),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }

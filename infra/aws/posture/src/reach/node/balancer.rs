@@ -1,14 +1,14 @@
-//! Load balancers, what they listen to and to whom they send.
+//! Load balancers with their listeners and target groups.
 
 use serde_json::Value;
 
 use super::Node;
 use super::Role;
-use crate::Architecture;
-use crate::Resource;
-use crate::reach::group::port;
-use crate::reach::read::Findings;
-use crate::reach::read::id;
+use crate::architecture::Architecture;
+use crate::architecture::Resource;
+use crate::reach::diagnostics::Diagnostics;
+use crate::reach::values::id;
+use crate::reach::values::port;
 
 /// A listener of a load balancer.
 #[derive(Debug)]
@@ -22,25 +22,25 @@ pub(crate) struct Listener<'a> {
 
 /// A target group.
 #[derive(Debug)]
-pub(crate) struct Targets<'a> {
+pub(crate) struct TargetGroup<'a> {
     pub(crate) id: &'a str,
-    /// Where traffic goes, and health checks.
+    /// The ports of traffic and of health checks.
     pub(crate) ports: Vec<u16>,
     pub(crate) protocol: &'a str,
-    shows_clients: bool,
+    preserves_client_ip: bool,
 }
 
 pub(super) fn targets<'a>(
     architecture: &'a Architecture,
-    findings: &mut Findings,
-) -> Vec<Targets<'a>> {
+    diagnostics: &mut Diagnostics,
+) -> Vec<TargetGroup<'a>> {
     let mut all = Vec::new();
-    for resource in architecture.of_kind("AWS::ElasticLoadBalancingV2::TargetGroup") {
+    for resource in architecture.of_type("AWS::ElasticLoadBalancingV2::TargetGroup") {
         if resource.property("Targets").is_some() {
-            findings.note(resource.id, "targets that are no Auto Scaling group");
+            diagnostics.note(resource.id, "the targets must be an Auto Scaling group");
         }
         if resource.text("TargetType").unwrap_or("instance") != "instance" {
-            findings.note(resource.id, "targets that are no instances");
+            diagnostics.note(resource.id, "the targets must be instances");
         }
         let mut ports: Vec<Option<u16>> = vec![resource.property("Port").and_then(port)];
         match resource.property("HealthCheckPort") {
@@ -48,20 +48,20 @@ pub(super) fn targets<'a>(
             _ => {}
         }
         if ports.contains(&None) {
-            findings.note(resource.id, "a port that can't be understood");
+            diagnostics.note(resource.id, "a port cannot be read");
         }
-        all.push(Targets {
+        all.push(TargetGroup {
             id: resource.id,
             ports: ports.into_iter().flatten().collect(),
             protocol: resource.text("Protocol").unwrap_or(""),
-            shows_clients: shows_clients(resource),
+            preserves_client_ip: preserves_client_ip(resource),
         });
     }
     all
 }
 
-/// A network load balancer does, to instances, unless it is told not to.
-fn shows_clients(resource: Resource<'_>) -> bool {
+/// Network load balancers preserve client addresses to instances by default.
+fn preserves_client_ip(resource: Resource<'_>) -> bool {
     let attributes = resource.property("TargetGroupAttributes");
     let off = |attribute: &Value| {
         attribute.get("Key").and_then(Value::as_str) == Some("preserve_client_ip.enabled")
@@ -73,25 +73,25 @@ fn shows_clients(resource: Resource<'_>) -> bool {
 
 pub(super) fn balancers<'a>(
     architecture: &'a Architecture,
-    targets: &[Targets<'a>],
-    findings: &mut Findings,
+    targets: &[TargetGroup<'a>],
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Node<'a>> {
     let mut balancers = Vec::new();
-    for resource in architecture.of_kind("AWS::ElasticLoadBalancingV2::LoadBalancer") {
+    for resource in architecture.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer") {
         let shape = (resource.text("Type"), resource.text("Scheme"));
         let role = match shape {
-            (Some("application"), Some("internet-facing")) => Role::FrontBalancer,
-            (Some("network"), Some("internal")) => Role::InnerBalancer,
+            (Some("application"), Some("internet-facing")) => Role::PublicBalancer,
+            (Some("network"), Some("internal")) => Role::InternalBalancer,
             (kind, scheme) => {
-                let what = format!("no place here for a balancer {kind:?}, {scheme:?}");
-                findings.note(resource.id, what);
+                let what = format!("the model does not support a balancer {kind:?}, {scheme:?}");
+                diagnostics.note(resource.id, what);
                 continue;
             }
         };
         if !matches!(resource.text("IpAddressType"), None | Some("ipv4")) {
-            findings.note(resource.id, "the model speaks IPv4 only");
+            diagnostics.note(resource.id, "the model supports IPv4 only");
         }
-        // Addresses of one's own (SubnetMappings), capacity units and the like are not known.
+        // Not supported: fixed addresses (SubnetMappings), capacity units and the like.
         let known = [
             "Name",
             "Type",
@@ -103,51 +103,54 @@ pub(super) fn balancers<'a>(
             "LoadBalancerAttributes",
             "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
         ];
-        findings.expect_only(resource, &known);
-        let groups = findings.ids(resource, "SecurityGroups");
-        let ungrouped = role == Role::InnerBalancer && groups.is_empty();
+        diagnostics.allow_only(resource, &known);
+        let groups = diagnostics.ids(resource, "SecurityGroups");
+        let ungrouped = role == Role::InternalBalancer && groups.is_empty();
         balancers.push(Node {
-            subnets: findings.ids(resource, "Subnets"),
+            subnets: diagnostics.ids(resource, "Subnets"),
             groups: (!ungrouped).then_some(groups),
-            public: role == Role::FrontBalancer,
+            public: role == Role::PublicBalancer,
             ..Node::new(resource.id, role)
         });
     }
-    for listener in listeners(architecture, &mut balancers, findings) {
-        findings.note(listener, "a listener of no load balancer of ours");
+    for listener in listeners(architecture, &mut balancers, diagnostics) {
+        diagnostics.note(
+            listener,
+            "the load balancer of this listener is not declared in these templates",
+        );
     }
     for balancer in balancers
         .iter_mut()
-        .filter(|node| node.role == Role::InnerBalancer)
+        .filter(|node| node.role == Role::InternalBalancer)
     {
         let mut used = balancer
             .listeners
             .iter()
             .flat_map(|listener| &listener.targets);
-        balancer.shows_clients = used.any(|used| {
+        balancer.preserves_client_ip = used.any(|used| {
             targets
                 .iter()
-                .any(|group| group.id == *used && group.shows_clients)
+                .any(|group| group.id == *used && group.preserves_client_ip)
         });
     }
     balancers
 }
 
-/// Gives each listener to its balancer; what is left belongs to none.
+/// Adds each listener to its balancer, and returns the ids of listeners without one.
 fn listeners<'a>(
     architecture: &'a Architecture,
     balancers: &mut [Node<'a>],
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<&'a str> {
-    let mut strays = Vec::new();
-    for resource in architecture.of_kind("AWS::ElasticLoadBalancingV2::Listener") {
-        let owner = findings.id(resource, "LoadBalancerArn");
+    let mut orphans = Vec::new();
+    for resource in architecture.of_type("AWS::ElasticLoadBalancingV2::Listener") {
+        let owner = diagnostics.id(resource, "LoadBalancerArn");
         let owner = balancers.iter_mut().find(|node| Some(node.id) == owner);
         let (Some(owner), Some(port)) = (owner, resource.property("Port").and_then(port)) else {
-            strays.push(resource.id);
+            orphans.push(resource.id);
             continue;
         };
-        let targets = forwards(resource, "DefaultActions", findings);
+        let targets = forwards(resource, "DefaultActions", diagnostics);
         let protocol = resource.text("Protocol").unwrap_or("");
         owner.listeners.push(Listener {
             id: resource.id,
@@ -156,21 +159,21 @@ fn listeners<'a>(
             targets,
         });
     }
-    for resource in architecture.of_kind("AWS::ElasticLoadBalancingV2::ListenerRule") {
-        let owner = findings.id(resource, "ListenerArn");
+    for resource in architecture.of_type("AWS::ElasticLoadBalancingV2::ListenerRule") {
+        let owner = diagnostics.id(resource, "ListenerArn");
         let mut listeners = balancers.iter_mut().flat_map(|node| &mut node.listeners);
         match listeners.find(|listener| Some(listener.id) == owner) {
             Some(listener) => listener
                 .targets
-                .extend(forwards(resource, "Actions", findings)),
-            None => strays.push(resource.id),
+                .extend(forwards(resource, "Actions", diagnostics)),
+            None => orphans.push(resource.id),
         }
     }
-    strays
+    orphans
 }
 
-/// The target groups to which actions send.
-fn forwards<'a>(resource: Resource<'a>, path: &str, findings: &mut Findings) -> Vec<&'a str> {
+/// The target groups of forward actions.
+fn forwards<'a>(resource: Resource<'a>, path: &str, diagnostics: &mut Diagnostics) -> Vec<&'a str> {
     let actions = resource.property(path).and_then(Value::as_array);
     let mut found = Vec::new();
     for action in actions.into_iter().flatten() {
@@ -184,12 +187,18 @@ fn forwards<'a>(resource: Resource<'a>, path: &str, findings: &mut Findings) -> 
                 for target in named {
                     match id(target) {
                         Some(target) => found.push(target),
-                        None => findings.note(resource.id, "a target group that is not ours"),
+                        None => diagnostics.note(
+                            resource.id,
+                            "a target group that these templates do not declare",
+                        ),
                     }
                 }
             }
             Some("redirect" | "fixed-response") => {}
-            other => findings.note(resource.id, format!("an action not known: {other:?}")),
+            other => diagnostics.note(
+                resource.id,
+                format!("the model does not support the action {other:?}"),
+            ),
         }
     }
     found

@@ -1,29 +1,29 @@
-//! Databases, and those that are restored as a test.
+//! Databases, and those that restore tests create.
 
 use super::Node;
 use super::Role;
-use crate::Architecture;
-use crate::Resource;
-use crate::reach::read::Findings;
-use crate::reach::read::id;
-use crate::reach::read::ids;
-use crate::reach::read::truth;
+use crate::architecture::Architecture;
+use crate::architecture::Resource;
+use crate::reach::diagnostics::Diagnostics;
+use crate::reach::values::boolean;
+use crate::reach::values::id;
+use crate::reach::values::ids;
 
 pub(super) fn databases<'a>(
     architecture: &'a Architecture,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Node<'a>> {
     let mut databases = Vec::new();
-    for resource in architecture.of_kind("AWS::RDS::DBInstance") {
+    for resource in architecture.of_type("AWS::RDS::DBInstance") {
         if !matches!(resource.text("NetworkType"), None | Some("IPV4")) {
-            findings.note(resource.id, "the model speaks IPv4 only");
+            diagnostics.note(resource.id, "the model supports IPv4 only");
         }
-        let group = findings.id(resource, "DBSubnetGroupName");
-        // Left unsaid, RDS decides by the network.
-        let public = findings.truth(resource, "PubliclyAccessible");
+        let group = diagnostics.id(resource, "DBSubnetGroupName");
+        // By default, RDS decides by the subnet group: assume the worse.
+        let public = diagnostics.boolean(resource, "PubliclyAccessible");
         databases.push(Node {
-            subnets: subnets(architecture, resource, group, findings),
-            groups: Some(findings.ids(resource, "VPCSecurityGroups")),
+            subnets: subnets(architecture, resource, group, diagnostics),
+            groups: Some(diagnostics.ids(resource, "VPCSecurityGroups")),
             public: public.unwrap_or(true),
             ..Node::new(resource.id, Role::Database)
         });
@@ -31,25 +31,28 @@ pub(super) fn databases<'a>(
     databases
 }
 
-/// What a restore test starts, as its overrides say.
+/// The databases that restore tests create, as their overrides configure them.
 pub(super) fn restored<'a>(
     architecture: &'a Architecture,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Node<'a>> {
     let mut restored = Vec::new();
-    for resource in architecture.of_kind("AWS::Backup::RestoreTestingSelection") {
+    for resource in architecture.of_type("AWS::Backup::RestoreTestingSelection") {
         match resource.text("ProtectedResourceType") {
             Some("RDS") => {}
-            // These have no address in a network.
+            // Restored resources of these types have no address in a network.
             Some("S3" | "EBS" | "DynamoDB") => continue,
-            other => findings.note(resource.id, format!("a restore not known: {other:?}")),
+            other => diagnostics.note(
+                resource.id,
+                format!("the model does not support restoring {other:?}"),
+            ),
         }
-        let said = |name: &str| resource.property(&format!("RestoreMetadataOverrides/{name}"));
-        let group = said("dbSubnetGroupName").and_then(id);
-        let groups = said("vpcSecurityGroupIds").and_then(ids);
-        let public = said("publiclyAccessible").and_then(truth);
+        let setting = |name: &str| resource.property(&format!("RestoreMetadataOverrides/{name}"));
+        let group = setting("dbSubnetGroupName").and_then(id);
+        let groups = setting("vpcSecurityGroupIds").and_then(ids);
+        let public = setting("publiclyAccessible").and_then(boolean);
         restored.push(Node {
-            subnets: subnets(architecture, resource, group, findings),
+            subnets: subnets(architecture, resource, group, diagnostics),
             groups: Some(groups.unwrap_or_default()),
             public: public.unwrap_or(true),
             ..Node::new(resource.id, Role::RestoredDatabase)
@@ -62,12 +65,15 @@ fn subnets<'a>(
     architecture: &'a Architecture,
     database: Resource<'_>,
     group: Option<&'a str>,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<&'a str> {
     let group = group.and_then(|group| architecture.resource(group));
-    let Some(group) = group.filter(|group| group.kind == "AWS::RDS::DBSubnetGroup") else {
-        findings.note(database.id, "a database in no subnet group of ours");
+    let Some(group) = group.filter(|group| group.resource_type == "AWS::RDS::DBSubnetGroup") else {
+        diagnostics.note(
+            database.id,
+            "the subnet group is not declared in these templates",
+        );
         return Vec::new();
     };
-    findings.ids(group, "SubnetIds")
+    diagnostics.ids(group, "SubnetIds")
 }

@@ -1,13 +1,13 @@
-//! Endpoints: the doors to services of AWS.
+//! VPC endpoints of AWS services.
 
 use super::Node;
 use super::Role;
-use crate::Architecture;
-use crate::reach::listed::S3_PREFIX_LISTS;
-use crate::reach::read::Findings;
+use crate::architecture::Architecture;
+use crate::reach::diagnostics::Diagnostics;
+use crate::reach::prefix_lists::S3_PREFIX_LISTS;
 
-/// What the model knows of an endpoint.
-const KNOWN: &[&str] = &[
+/// The properties of an endpoint that the model supports.
+const SUPPORTED: &[&str] = &[
     "VpcId",
     "ServiceName",
     "VpcEndpointType",
@@ -21,41 +21,50 @@ const KNOWN: &[&str] = &[
 
 pub(super) fn endpoints<'a>(
     architecture: &'a Architecture,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Node<'a>> {
     let mut endpoints = Vec::new();
-    for resource in architecture.of_kind("AWS::EC2::VPCEndpoint") {
-        findings.expect_only(resource, KNOWN);
+    for resource in architecture.of_type("AWS::EC2::VPCEndpoint") {
+        diagnostics.allow_only(resource, SUPPORTED);
         let own = format!("com.amazonaws.{}.", resource.region());
         let service = resource
             .text("ServiceName")
             .and_then(|name| name.strip_prefix(&own));
         let Some(service) = service else {
-            findings.note(resource.id, "no endpoint of a service of AWS in its region");
+            diagnostics.note(
+                resource.id,
+                "not an endpoint of an AWS service in its region",
+            );
             continue;
         };
         let node = match resource.text("VpcEndpointType") {
             Some("Interface") => Node {
-                subnets: findings.ids(resource, "SubnetIds"),
-                groups: Some(findings.ids(resource, "SecurityGroupIds")),
-                ..Node::new(resource.id, Role::Endpoint)
+                subnets: diagnostics.ids(resource, "SubnetIds"),
+                groups: Some(diagnostics.ids(resource, "SecurityGroupIds")),
+                ..Node::new(resource.id, Role::InterfaceEndpoint)
             },
             Some("Gateway") | None if service == "s3" => {
                 let lists = S3_PREFIX_LISTS.iter();
                 let mut known = lists.filter(|(region, _)| *region == resource.region());
                 let prefix_list = known.next().map(|(_, list)| *list);
                 if prefix_list.is_none() {
-                    findings.note(resource.id, "S3's prefix list of this region is not known");
+                    diagnostics.note(
+                        resource.id,
+                        "the prefix list of S3 in this region is not known",
+                    );
                 }
                 Node {
                     groups: None,
-                    route_tables: findings.ids(resource, "RouteTableIds"),
+                    route_tables: diagnostics.ids(resource, "RouteTableIds"),
                     prefix_list,
-                    ..Node::new(resource.id, Role::Gateway)
+                    ..Node::new(resource.id, Role::GatewayEndpoint)
                 }
             }
             other => {
-                findings.note(resource.id, format!("an endpoint not known: {other:?}"));
+                diagnostics.note(
+                    resource.id,
+                    format!("the model does not support an endpoint {other:?}"),
+                );
                 continue;
             }
         };

@@ -1,18 +1,17 @@
-//! Groups of machines: Auto Scaling groups with their launch templates, launch templates by
-//! themselves, and the machines that build images.
+//! Machines: Auto Scaling groups with their launch templates, launch templates without a group, and image builders.
 
 use serde_json::Value;
 
 use super::Node;
 use super::Role;
-use crate::Architecture;
-use crate::Resource;
-use crate::reach::read::Findings;
-use crate::reach::read::id;
-use crate::reach::read::ids;
-use crate::reach::read::truth;
+use crate::architecture::Architecture;
+use crate::architecture::Resource;
+use crate::reach::diagnostics::Diagnostics;
+use crate::reach::values::boolean;
+use crate::reach::values::id;
+use crate::reach::values::ids;
 
-/// What the model knows of a network interface.
+/// The properties of a network interface that the model supports.
 const INTERFACE: &[&str] = &[
     "DeviceIndex",
     "AssociatePublicIpAddress",
@@ -22,8 +21,8 @@ const INTERFACE: &[&str] = &[
     "Groups",
 ];
 
-/// Of an Auto Scaling group, everything by which its machines could get an address or a caller.
-const ELSEWHERE: &[&str] = &[
+/// Properties of an Auto Scaling group that could give its machines other addresses or clients.
+const UNSUPPORTED: &[&str] = &[
     "AvailabilityZones",
     "InstanceId",
     "LaunchConfigurationName",
@@ -35,44 +34,51 @@ const ELSEWHERE: &[&str] = &[
 pub(super) fn machines<'a>(
     architecture: &'a Architecture,
     balancers: &[Node<'a>],
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Node<'a>> {
     let mut machines = Vec::new();
     let mut used = Vec::new();
-    for group in architecture.of_kind("AWS::AutoScaling::AutoScalingGroup") {
-        for name in ELSEWHERE
+    for group in architecture.of_type("AWS::AutoScaling::AutoScalingGroup") {
+        for name in UNSUPPORTED
             .iter()
             .filter(|name| group.property(name).is_some())
         {
-            findings.note(group.id, format!("the model does not know {name}"));
+            diagnostics.note(group.id, format!("the model does not support {name}"));
         }
-        let template = findings.id(group, "LaunchTemplate/LaunchTemplateId");
+        let template = diagnostics.id(group, "LaunchTemplate/LaunchTemplateId");
         used.extend(template);
         let template = template.and_then(|id| architecture.resource(id));
-        let role = role(group, balancers, findings);
+        let role = role(group, balancers, diagnostics);
         let (Some(template), Some(role)) = (template, role) else {
-            findings.note(group.id, "machines of which not all is known");
+            diagnostics.note(
+                group.id,
+                "the launch template or the role of these machines is not known",
+            );
             continue;
         };
         let mut node = Node::new(group.id, role);
-        node.subnets = findings.ids(group, "VPCZoneIdentifier");
-        interface(template, &mut node, findings);
+        node.subnets = diagnostics.ids(group, "VPCZoneIdentifier");
+        interface(template, &mut node, diagnostics);
         machines.push(node);
     }
-    let templates = architecture.of_kind("AWS::EC2::LaunchTemplate");
+    let templates = architecture.of_type("AWS::EC2::LaunchTemplate");
     for template in templates.filter(|template| !used.contains(&template.id)) {
         let mut node = Node::new(template.id, Role::Migration);
-        interface(template, &mut node, findings);
+        interface(template, &mut node, diagnostics);
         machines.push(node);
     }
-    machines.extend(builders(architecture, findings));
+    machines.extend(builders(architecture, diagnostics));
     machines
 }
 
-/// Machines are what the balancer that sends to them says they are.
-fn role(group: Resource<'_>, balancers: &[Node<'_>], findings: &mut Findings) -> Option<Role> {
-    let targets = findings.ids(group, "TargetGroupARNs");
-    let sends = |balancer: &&Node<'_>| {
+/// The role of a group, by the load balancer that forwards to it.
+fn role(
+    group: Resource<'_>,
+    balancers: &[Node<'_>],
+    diagnostics: &mut Diagnostics,
+) -> Option<Role> {
+    let targets = diagnostics.ids(group, "TargetGroupARNs");
+    let forwards = |balancer: &&Node<'_>| {
         let mut all = balancer
             .listeners
             .iter()
@@ -81,32 +87,35 @@ fn role(group: Resource<'_>, balancers: &[Node<'_>], findings: &mut Findings) ->
     };
     let mut roles: Vec<Role> = balancers
         .iter()
-        .filter(sends)
+        .filter(forwards)
         .map(|node| node.role)
         .collect();
     roles.dedup();
     match roles.as_slice() {
-        [Role::FrontBalancer] => Some(Role::Web),
-        [Role::InnerBalancer] => Some(Role::App),
+        [Role::PublicBalancer] => Some(Role::Web),
+        [Role::InternalBalancer] => Some(Role::App),
         _ => {
-            findings.note(
+            diagnostics.note(
                 group.id,
-                "not exactly one load balancer sends to these machines",
+                "exactly one load balancer must forward to these machines",
             );
             None
         }
     }
 }
 
-/// The security groups of a launch template, and where and under which addresses it starts.
-fn interface<'a>(template: Resource<'a>, node: &mut Node<'a>, findings: &mut Findings) {
+/// Adds the security groups, the subnet and the public address of a launch template.
+fn interface<'a>(template: Resource<'a>, node: &mut Node<'a>, diagnostics: &mut Diagnostics) {
     let interfaces = template.property("LaunchTemplateData/NetworkInterfaces");
     let Some(interfaces) = interfaces.and_then(Value::as_array) else {
-        node.groups = Some(findings.ids(template, "LaunchTemplateData/SecurityGroupIds"));
+        node.groups = Some(diagnostics.ids(template, "LaunchTemplateData/SecurityGroupIds"));
         return;
     };
     let [interface] = interfaces.as_slice() else {
-        findings.note(template.id, "not exactly one network interface");
+        diagnostics.note(
+            template.id,
+            "a launch template must have exactly one network interface",
+        );
         return;
     };
     for name in interface
@@ -115,9 +124,9 @@ fn interface<'a>(template: Resource<'a>, node: &mut Node<'a>, findings: &mut Fin
         .flat_map(|found| found.keys())
     {
         if !INTERFACE.contains(&name.as_str()) {
-            findings.note(
+            diagnostics.note(
                 template.id,
-                format!("the model does not know {name} of an interface"),
+                format!("the model does not support {name} of an interface"),
             );
         }
     }
@@ -127,32 +136,29 @@ fn interface<'a>(template: Resource<'a>, node: &mut Node<'a>, findings: &mut Fin
         .or_else(|| Some(Vec::new()));
     if let Some(subnet) = interface.get("SubnetId") {
         match id(subnet) {
-            // An Auto Scaling group says it itself.
+            // An Auto Scaling group sets the subnet itself.
             Some(subnet) if node.subnets.is_empty() => node.subnets.push(subnet),
-            _ => findings.note(template.id, "SubnetId can't be understood"),
+            _ => diagnostics.note(template.id, "SubnetId cannot be read"),
         }
     }
-    // Left unsaid, the subnet decides; the model adds that.
+    // By default the subnet decides: `Model::new` adds that.
     node.public = interface
         .get("AssociatePublicIpAddress")
-        .is_some_and(|value| truth(value) != Some(false));
+        .is_some_and(|value| boolean(value) != Some(false));
 }
 
-/// A machine that makes images stands in a network of its own, or it would need a way out of ours.
-fn builders<'a>(architecture: &'a Architecture, findings: &mut Findings) -> Vec<Node<'a>> {
+/// Image builders. They must be in another network, because they need a route to the internet.
+fn builders<'a>(architecture: &'a Architecture, diagnostics: &mut Diagnostics) -> Vec<Node<'a>> {
     let mut builders = Vec::new();
-    for resource in architecture.of_kind("AWS::ImageBuilder::InfrastructureConfiguration") {
+    for resource in architecture.of_type("AWS::ImageBuilder::InfrastructureConfiguration") {
         let subnet = resource.property("SubnetId");
         if subnet.and_then(Value::as_str).is_none() {
-            findings.note(
-                resource.id,
-                "images are not built in a network other than ours",
-            );
+            diagnostics.note(resource.id, "images must be built in another network");
         }
         builders.push(Node {
-            groups: Some(findings.ids(resource, "SecurityGroupIds")),
+            groups: Some(diagnostics.ids(resource, "SecurityGroupIds")),
             public: true,
-            ..Node::new(resource.id, Role::Builder)
+            ..Node::new(resource.id, Role::ImageBuilder)
         });
     }
     builders

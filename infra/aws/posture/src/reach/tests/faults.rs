@@ -1,17 +1,17 @@
-//! One fault each, and the rule that has to see it.
+//! Architectures with one fault each, and the rule that must detect it.
 
 use serde_json::Value;
 use serde_json::json;
 
 use super::small::Small;
 
-/// A rule, what is wrong, and how it is put in.
+/// A rule, a fault in words, and the change that introduces it.
 type Fault = (&'static str, &'static str, fn(&mut Small));
 
 const UNDERSTOOD: &str = "everything_that_carries_traffic_is_understood";
 const INTERNET: &str = "the_internet_reaches_only_the_load_balancer_on_80_and_443";
 const PUBLIC: &str = "only_the_load_balancer_has_a_public_address";
-const WAY: &str = "the_only_way_from_the_internet_to_the_database_is_balancer_web_balancer_app";
+const PATH: &str = "the_only_way_from_the_internet_to_the_database_is_balancer_web_balancer_app";
 const DATABASE: &str = "only_app_and_migration_reach_the_database_port";
 const MIGRATION: &str = "nothing_reaches_the_migration_machine";
 const PEERS: &str = "tiers_cannot_reach_their_peers";
@@ -31,101 +31,105 @@ pub(super) const FAULTS: &[Fault] = &[
     (UNDERSTOOD, "networks are peered", |small| {
         small.put("New", "AWS::EC2::VPCPeeringConnection", json!({}));
     }),
-    (UNDERSTOOD, "there is a NAT", |small| {
+    (UNDERSTOOD, "a NAT gateway", |small| {
         small.put("New", "AWS::EC2::NatGateway", json!({}));
     }),
-    (UNDERSTOOD, "there is an elastic address", |small| {
+    (UNDERSTOOD, "an elastic IP address", |small| {
         small.put("New", "AWS::EC2::EIP", json!({}));
     }),
-    (UNDERSTOOD, "there is a transit gateway", |small| {
+    (UNDERSTOOD, "a transit gateway", |small| {
         small.put("New", "AWS::EC2::TransitGatewayAttachment", json!({}));
+    }),
+    (UNDERSTOOD, "a function in the network", |small| {
+        small.put("New", "AWS::Lambda::Function", json!({}));
     }),
     (
         UNDERSTOOD,
-        "a function has a place in the network",
+        "the group of a machine is not declared",
         |small| {
-            small.put("New", "AWS::Lambda::Function", json!({}));
+            let path = "LaunchTemplateData/NetworkInterfaces/0/Groups";
+            small.set("WebTemplate", path, json!(["sg-0123456789abcdef0"]));
         },
     ),
-    (UNDERSTOOD, "a machine's group is not ours", |small| {
-        let path = "LaunchTemplateData/NetworkInterfaces/0/Groups";
-        small.set("WebTemplate", path, json!(["sg-0123456789abcdef0"]));
-    }),
-    (UNDERSTOOD, "a machine names no group", |small| {
+    (UNDERSTOOD, "a machine without a group", |small| {
         let path = "LaunchTemplateData/NetworkInterfaces/0/Groups";
         small.set("WebTemplate", path, Value::Null);
     }),
-    (UNDERSTOOD, "a rule has a port that is none", |small| {
+    (UNDERSTOOD, "a rule with an invalid port", |small| {
         small.set("AppFromInner", "ToPort", json!({"Ref": "Port"}));
+    }),
+    (UNDERSTOOD, "a rule names an unknown prefix list", |small| {
+        let list = json!("pl-0123456789abcdef0");
+        small.set(
+            "AppGroup",
+            "SecurityGroupEgress/2/DestinationPrefixListId",
+            list,
+        );
     }),
     (
         UNDERSTOOD,
-        "a rule names a list of addresses that nobody knows",
+        "a nested stack that is not assembled",
         |small| {
-            let list = json!("pl-0123456789abcdef0");
-            small.set(
-                "AppGroup",
-                "SecurityGroupEgress/2/DestinationPrefixListId",
-                list,
-            );
+            small.put("New", "AWS::CloudFormation::Stack", json!({}));
         },
     ),
-    (UNDERSTOOD, "a stack is not opened", |small| {
-        small.put("New", "AWS::CloudFormation::Stack", json!({}));
-    }),
-    (UNDERSTOOD, "a rule speaks IPv6", |small| {
+    (UNDERSTOOD, "a rule for IPv6", |small| {
         small.set("AppFromInner", "CidrIpv6", json!("::/0"));
     }),
-    (UNDERSTOOD, "an ACL speaks IPv6", |small| {
+    (UNDERSTOOD, "an ACL entry for IPv6", |small| {
         small.set("DatabaseFromApp3306", "Ipv6CidrBlock", json!("::/0"));
     }),
-    (UNDERSTOOD, "a rule belongs to no group of ours", |small| {
+    (UNDERSTOOD, "a rule of an undeclared group", |small| {
         small.set("AppFromInner", "GroupId", json!("sg-0123456789abcdef0"));
     }),
-    (UNDERSTOOD, "a route leads to a peer", |small| {
+    (UNDERSTOOD, "a route to a peered network", |small| {
         small.set("WayOut", "VpcPeeringConnectionId", json!("pcx-1"));
     }),
-    (UNDERSTOOD, "a private network is attached", |small| {
+    (UNDERSTOOD, "an attached VPN gateway", |small| {
         small.set("GatewayAttachment", "VpnGatewayId", json!("vgw-1"));
     }),
-    (UNDERSTOOD, "a subnet's routes are not said", |small| {
+    (UNDERSTOOD, "a subnet without a route table", |small| {
         small.remove("WebARoutes");
     }),
     (
         UNDERSTOOD,
-        "the migration machine could start anywhere",
+        "the migration machine without a subnet",
         |small| {
             let path = "LaunchTemplateData/NetworkInterfaces/0/SubnetId";
             small.set("Migration", path, Value::Null);
         },
     ),
-    (UNDERSTOOD, "nobody sends to these machines", |small| {
-        small.set("AppMachines", "TargetGroupARNs", json!([]));
-    }),
-    (UNDERSTOOD, "targets are named by address", |small| {
+    (
+        UNDERSTOOD,
+        "no load balancer forwards to the machines",
+        |small| {
+            small.set("AppMachines", "TargetGroupARNs", json!([]));
+        },
+    ),
+    (UNDERSTOOD, "targets by IP address", |small| {
         small.set("AppTargets", "TargetType", json!("ip"));
     }),
-    (UNDERSTOOD, "images are built in our network", |small| {
+    (UNDERSTOOD, "images are built in the network", |small| {
         small.set("Builder", "SubnetId", json!({"Ref": "PublicA"}));
     }),
-    (INTERNET, "the load balancer takes SSH", |small| {
+    (INTERNET, "the load balancer accepts SSH", |small| {
         small.set("FrontGroup", "SecurityGroupIngress/0/FromPort", json!(22));
         small.set("PublicFromWorld443", "PortRange/From", json!(22));
     }),
-    (INTERNET, "nobody gets in at all", |small| {
+    (INTERNET, "the internet reaches nothing", |small| {
         small.remove("WayOut");
     }),
     (PUBLIC, "web has public addresses", |small| {
         let path = "LaunchTemplateData/NetworkInterfaces/0/AssociatePublicIpAddress";
         small.set("WebTemplate", path, json!(true));
     }),
-    (PUBLIC, "a subnet gives them", |small| {
+    (PUBLIC, "a subnet assigns public addresses", |small| {
         small.set("EndpointB", "MapPublicIpOnLaunch", json!(true));
     }),
     (PUBLIC, "the database is public", |small| {
         small.set("Database", "PubliclyAccessible", json!(true));
     }),
-    (PUBLIC, "nobody said that the database is not", |small| {
+    (PUBLIC, "the database is public by default", |small| {
         small.set("Database", "PubliclyAccessible", Value::Null);
     }),
     (PUBLIC, "a restored database is public", |small| {
@@ -135,8 +139,8 @@ pub(super) const FAULTS: &[Fault] = &[
             json!("true"),
         );
     }),
-    (WAY, "web is in the group of app", web_in_the_group_of_app),
-    (WAY, "app hears nobody", |small| {
+    (PATH, "web is in the group of app", web_in_the_group_of_app),
+    (PATH, "app accepts no connections", |small| {
         small.remove("AppFromInner");
     }),
     (
@@ -144,7 +148,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "web is in the group of app",
         web_in_the_group_of_app,
     ),
-    (DATABASE, "the database takes more ports", |small| {
+    (DATABASE, "the database accepts more ports", |small| {
         small.set(
             "DatabaseGroup",
             "SecurityGroupIngress/0/FromPort",
@@ -156,7 +160,7 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
     (
         DATABASE,
-        "the restored database takes connections",
+        "the restored database accepts connections",
         |small| {
             let groups = json!({"Fn::Sub": "[\"${DatabaseGroup.GroupId}\"]"});
             small.set(
@@ -166,16 +170,24 @@ pub(super) const FAULTS: &[Fault] = &[
             );
         },
     ),
-    (MIGRATION, "it takes connections", |small| {
-        let rule =
-            json!({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "10.0.0.0/16"});
-        small.set("MigrationGroup", "SecurityGroupIngress", json!([rule]));
-    }),
-    (MIGRATION, "it is in the group of app", |small| {
-        let path = "LaunchTemplateData/NetworkInterfaces/0/Groups";
-        small.set("Migration", path, json!([{"Ref": "AppGroup"}]));
-    }),
-    (PEERS, "apps may talk to apps", |small| {
+    (
+        MIGRATION,
+        "the migration machine accepts connections",
+        |small| {
+            let rule =
+                json!({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "10.0.0.0/16"});
+            small.set("MigrationGroup", "SecurityGroupIngress", json!([rule]));
+        },
+    ),
+    (
+        MIGRATION,
+        "the migration machine is in the group of app",
+        |small| {
+            let path = "LaunchTemplateData/NetworkInterfaces/0/Groups";
+            small.set("Migration", path, json!([{"Ref": "AppGroup"}]));
+        },
+    ),
+    (PEERS, "apps may connect to each other", |small| {
         let group = json!({"Ref": "AppGroup"});
         small.set("AppFromInner", "SourceSecurityGroupId", group.clone());
         small.set(
@@ -186,7 +198,7 @@ pub(super) const FAULTS: &[Fault] = &[
         small.set("AppGroup", "SecurityGroupEgress/0/ToPort", json!(9443));
     }),
     (CHAIN, "web is in the group of app", web_in_the_group_of_app),
-    (ROUTES, "web's routes lead out", |small| {
+    (ROUTES, "web has a route to the internet", |small| {
         let mut route =
             json!({"RouteTableId": {"Ref": "WebRoutes"}, "GatewayId": {"Ref": "Gateway"}});
         route["DestinationCidrBlock"] = json!("0.0.0.0/0");
@@ -206,17 +218,17 @@ pub(super) const FAULTS: &[Fault] = &[
     (LEAVES, "an endpoint of another service", |small| {
         small.set("Kms", "ServiceName", json!("com.amazonaws.us-east-1.sqs"));
     }),
-    (LEAVES, "the load balancer may call the world", |small| {
-        let rule = json!({"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"});
-        small.set("FrontGroup", "SecurityGroupEgress/0", rule);
-    }),
     (
         LEAVES,
-        "nobody said what may leave the load balancer",
+        "the load balancer may reach the internet",
         |small| {
-            small.set("FrontGroup", "SecurityGroupEgress", Value::Null);
+            let rule = json!({"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"});
+            small.set("FrontGroup", "SecurityGroupEgress/0", rule);
         },
     ),
+    (LEAVES, "the load balancer has default egress", |small| {
+        small.set("FrontGroup", "SecurityGroupEgress", Value::Null);
+    }),
     (POLICY, "an endpoint without a policy", |small| {
         small.set("Kms", "PolicyDocument", Value::Null);
     }),
@@ -226,84 +238,92 @@ pub(super) const FAULTS: &[Fault] = &[
     (POLICY, "a policy for all actions", |small| {
         small.set("S3", "PolicyDocument/Statement/0/Action", json!("*"));
     }),
-    (NAMES, "no firewall for names", |small| {
+    (NAMES, "no DNS firewall", |small| {
         small.remove("NamesOfVpc");
     }),
-    (NAMES, "it lets all names through", |small| {
+    (NAMES, "the DNS firewall allows all domains", |small| {
         small.set("Names", "FirewallRules/0/Action", json!("ALERT"));
     }),
-    (NAMES, "it lets others' names through", |small| {
+    (NAMES, "the DNS firewall allows other domains", |small| {
         small.set("OwnNames", "Domains", json!(["*.example.com"]));
     }),
     (CLEAR, "HTTP to web", |small| {
         small.set("WebTargets", "Protocol", json!("HTTP"));
     }),
-    (CLEAR, "the inner balancer ends TLS", |small| {
+    (CLEAR, "the internal balancer terminates TLS", |small| {
         small.set("InnerTcp", "Protocol", json!("TLS"));
     }),
     (CLEAR, "port 80 forwards", |small| {
         let action = json!({"Type": "forward", "TargetGroupArn": {"Ref": "WebTargets"}});
         small.set("FrontHttp", "DefaultActions", json!([action]));
     }),
-    (CLEAR, "health is asked on another port", |small| {
+    (CLEAR, "health checks on another port", |small| {
         small.set("WebTargets", "HealthCheckPort", json!("8080"));
     }),
-    (ZONES, "app stands in two zones", |small| {
+    (ZONES, "app is in two zones", |small| {
         small.set("AppMachines", "VPCZoneIdentifier/2", json!({"Ref": "AppA"}));
     }),
-    (GROUPS, "only an ACL keeps web from the database", |small| {
-        web_in_the_group_of_app(small);
-        small.remove("WebToEndpoint443");
-    }),
+    (
+        GROUPS,
+        "only an ACL separates web from the database",
+        |small| {
+            web_in_the_group_of_app(small);
+            small.remove("WebToEndpoint443");
+        },
+    ),
     (
         ACLS,
-        "only groups and web's own ACL keep web from the database",
+        "only groups and web's ACL separate web from the database",
         |small| {
             small.set("DatabaseFromApp3306", "CidrBlock", json!("10.0.0.0/16"));
         },
     ),
-    (ACLS, "web's ACL refuses nothing inside", |small| {
+    (ACLS, "web's ACL denies nothing in the network", |small| {
         small.remove("WebNothingElsetrue");
     }),
     (
         ACLS,
-        "a subnet of the database has no ACL of ours",
+        "a subnet of the database has the default ACL",
         |small| small.remove("DatabaseCAcl"),
     ),
-    (ACLS, "the internet's line has more ports", |small| {
+    (ACLS, "the internet entry has more ports", |small| {
         small.set("PublicFromWorld443", "PortRange/From", json!(22));
     }),
-    (FLOWS, "answers of the database do not come back", |small| {
+    (FLOWS, "the database's responses are denied", |small| {
         small.remove("DatabaseToApp1024");
     }),
-    (FLOWS, "they come back to some ports only", |small| {
+    (FLOWS, "responses to some ports are denied", |small| {
         small.set("AppFromDatabase1024", "PortRange/From", json!(32768));
     }),
-    (FLOWS, "one zone of the database is left out", |small| {
-        small.set("AppToDatabase3306", "CidrBlock", json!("10.0.48.0/23"));
-    }),
+    (
+        FLOWS,
+        "one zone of the database is not reachable",
+        |small| {
+            small.set("AppToDatabase3306", "CidrBlock", json!("10.0.48.0/23"));
+        },
+    ),
     (FLOWS, "S3 is not in app's routes", |small| {
         small.set("S3", "RouteTableIds", json!([{"Ref": "WebRoutes"}]));
     }),
-    (FLOWS, "a refusal stands before the rest", |small| {
+    (FLOWS, "a deny entry comes first", |small| {
         small.set("WebNothingElsetrue", "RuleNumber", json!(1));
     }),
-    (NEEDED, "a rule for a port that nobody uses", |small| {
+    (NEEDED, "a rule for an unused port", |small| {
         small.set("WebGroup", "SecurityGroupIngress/0/FromPort", json!(8080));
     }),
     (
         NEEDED,
-        "app may call the world, if there were a way",
+        "app may reach the internet, without a route",
         |small| {
             let rule =
                 json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"});
             small.set("AppGroup", "SecurityGroupEgress/2", rule);
         },
     ),
-    (NEEDED, "an ACL takes in more of the network", |small| {
+    (NEEDED, "an ACL entry covers more of the network", |small| {
         small.set("DatabaseFromApp3306", "CidrBlock", json!("10.0.0.0/16"));
     }),
-    (NEEDED, "an ACL takes in more ports", |small| {
+    (NEEDED, "an ACL entry covers more ports", |small| {
         small.set("DatabaseFromApp3306", "PortRange/To", json!(3307));
     }),
 ];

@@ -8,7 +8,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::Architecture;
+use crate::architecture::Architecture;
 
 const TIERS: [&str; 5] = ["Public", "Web", "App", "Database", "Endpoint"];
 const ZONES: [&str; 3] = ["A", "B", "C"];
@@ -42,7 +42,7 @@ impl Small {
     }
 
     pub(super) fn architecture(&self) -> Architecture {
-        Architecture::of(self.0.clone())
+        Architecture::new(self.0.clone())
     }
 
     pub(super) fn put(&mut self, id: &str, kind: &str, properties: Value) {
@@ -109,7 +109,7 @@ impl Small {
         }
     }
 
-    /// An entry for requests and one for answers on each side of each pair of tiers.
+    /// An entry for requests and one for responses on each side of each pair of tiers.
     fn acls(&mut self) {
         let inside = [
             ("Public", "Web", 8443),
