@@ -96,7 +96,7 @@ impl Transaction {
     }
 }
 
-fn insert_entries(events: &[EventRow]) -> QueryBuilder<'_, MySql> {
+fn insert_entries(events: &[EventRow]) -> QueryBuilder<MySql> {
     let mut query = QueryBuilder::new(
         "INSERT INTO audit_events \
          (month, chain, counter, previous, organization, event, at, commitment, row_list, mac_key, mac, body) ",

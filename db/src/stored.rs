@@ -194,7 +194,7 @@ pub(crate) trait StoredRow {
     const COLUMNS: usize;
 
     /// Binds the columns' values, in the order of [`Self::INSERT`].
-    fn bind<'a>(&'a self, values: &mut Separated<'_, 'a, MySql, &'static str>);
+    fn bind(&self, values: &mut Separated<'_, MySql, &'static str>);
 
     /// About how many bytes the row takes in a statement.
     fn size(&self) -> usize;

@@ -1,6 +1,7 @@
 //! Whoever got hold of a database account: raw SQL, no types, no manners.
 
 use anyhow::Context;
+use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::MySqlConnection;
@@ -46,7 +47,7 @@ impl Intruder {
     /// # Errors
     /// When the server refuses it.
     pub async fn execute(&mut self, sql: &str, values: &[&[u8]]) -> Result<u64, sqlx::Error> {
-        let mut query = sqlx::query(sql);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
         for value in values {
             query = query.bind(*value);
         }
@@ -62,7 +63,7 @@ impl Intruder {
         sql: &str,
         values: &[&[u8]],
     ) -> Result<Vec<MySqlRow>, sqlx::Error> {
-        let mut query = sqlx::query(sql);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
         for value in values {
             query = query.bind(*value);
         }
