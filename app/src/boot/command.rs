@@ -24,9 +24,6 @@ use crate::http::state::AppState;
 use crate::services::clock::Clock;
 use crate::services::scrub::Findings;
 
-/// `EX_USAGE` of `sysexits.h`: the configuration is wrong.
-pub(crate) const EX_USAGE: u8 = 64;
-
 /// The app tier: FHIR and workflow API, pages, sealing, audit. Everything else is set by environment variables.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -92,18 +89,6 @@ pub(crate) fn write_description(out: &Path) -> ExitCode {
             eprintln!("app openapi: {}: {error:#}", out.display());
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Says what of the environment is ours by its name, and nothing that this program reads.
-pub(crate) fn check(unknown: &[String]) -> ExitCode {
-    for variable in unknown {
-        eprintln!("app: {variable} is not a variable of this program: is it misspelt?");
-    }
-    if unknown.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EX_USAGE)
     }
 }
 
