@@ -154,7 +154,12 @@ async fn the_floor_is_not_raised_while_a_transaction_that_began_under_it_is_open
     finisher.execute(short).await.unwrap();
     let mut open = app.begin().await.unwrap();
     let raise = format!("UPDATE release_floor SET lowest = {}", RELEASE + 1);
-    assert!(finisher.execute(AssertSqlSafe(raise)).await.is_err());
+    assert!(
+        finisher
+            .execute(AssertSqlSafe(raise.clone()))
+            .await
+            .is_err()
+    );
     let row = owner(OrganizationId::random(), &Owner::Organization);
     open.insert_owners(from_ref(&row)).await.unwrap();
     open.commit().await.unwrap();

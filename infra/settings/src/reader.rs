@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::env;
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -97,7 +98,7 @@ impl Reader {
         expected: &str,
     ) -> Result<Option<T>, Reported> {
         self.declare(&[variable]);
-        let value = self.variables.get(variable.as_ref() as &std::ffi::OsStr);
+        let value = self.variables.get(OsStr::new(variable));
         let Some(value) = value.filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
