@@ -8,13 +8,14 @@ mod services;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use settings::Reader;
 
 use boot::allocator;
 use boot::command;
 use boot::command::Arguments;
 use boot::command::Command;
 use boot::config::Config;
-use boot::config::Reader;
+use boot::config::PREFIXES;
 
 fn main() -> ExitCode {
     if let Err(error) = certs::protect_memory() {
@@ -31,15 +32,15 @@ fn main() -> ExitCode {
     if let Command::Openapi { out } = &command {
         return command::write_openapi(out);
     }
-    let reader = Reader::environment();
-    match Config::read(&reader) {
-        Ok(_config) if matches!(command, Command::Check) => {
-            command::report_unknown_variables(&reader.unknown())
-        }
+    let reader = Reader::from_environment(&PREFIXES);
+    if matches!(command, Command::Check) {
+        return match reader.check(Config::read) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(errors) => errors.report("app"),
+        };
+    }
+    match reader.read(Config::read) {
         Ok(config) => command::run(&command, &config),
-        Err(error) => {
-            eprintln!("app: {error}");
-            ExitCode::from(command::EX_USAGE)
-        }
+        Err(errors) => errors.report("app"),
     }
 }

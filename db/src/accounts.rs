@@ -3,6 +3,7 @@
 
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
+use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::Executor as _;
@@ -44,7 +45,7 @@ pub async fn create(settings: &Settings, password: &SecretString) -> Result<(), 
         "CREATE USER IF NOT EXISTS 'backup'@'%' REQUIRE SSL ACCOUNT LOCK".to_owned(),
     ];
     for statement in statements {
-        let executed = connection.execute(statement.as_str()).await;
+        let executed = connection.execute(AssertSqlSafe(statement)).await;
         executed.map_err(Error::from)?;
     }
     connection.close().await.map_err(Error::from)?;

@@ -97,7 +97,7 @@ impl Transaction {
 }
 
 /// One statement for all events. Built, because a `query!` literal cannot vary in length.
-fn insert_entries(events: &[EventRow]) -> QueryBuilder<'_, MySql> {
+fn insert_entries(events: &[EventRow]) -> QueryBuilder<MySql> {
     let mut query = QueryBuilder::new(
         "INSERT INTO audit_events \
          (month, chain, counter, previous, organization, event, at, commitment, row_list, mac_key, mac, body) ",

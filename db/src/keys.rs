@@ -76,7 +76,7 @@ impl StoredRow for WrappedKey {
          branch, branch_version, provider, wrapped, commitment, state, created_at, mac_key, mac) ";
     const COLUMNS: usize = 16;
 
-    fn bind<'a>(&'a self, values: &mut Separated<'_, 'a, MySql, &'static str>) {
+    fn bind(&self, values: &mut Separated<'_, MySql, &'static str>) {
         values
             .push_bind(self.id.uuid())
             .push_bind(self.organization.uuid())

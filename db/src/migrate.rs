@@ -1,5 +1,6 @@
 //! Migrations and grants, applied under the account `migrate`.
 
+use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::Executor as _;
@@ -107,11 +108,13 @@ async fn migrate_and_grant(
     connection: &mut MySqlConnection,
     name: &str,
 ) -> Result<(), MigrationError> {
-    migrations().run_direct(&mut *connection).await?;
+    migrations()
+        .run_direct(None, &mut *connection, false)
+        .await?;
     for grants in GRANTS {
         for statement in statements(grants, name) {
             connection
-                .execute(statement.as_str())
+                .execute(AssertSqlSafe(statement))
                 .await
                 .map_err(Error::from)?;
         }

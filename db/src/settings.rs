@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
+use settings::Reader;
+use settings::Reported;
+use settings::section;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::mysql::MySqlSslMode;
 
@@ -34,6 +37,34 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Reads the variables `DATABASE_…`. `user` is the account if none is named.
+    ///
+    /// # Errors
+    /// If a variable is missing or wrong.
+    pub fn read(reader: &Reader, user: &str) -> Result<Self, Reported> {
+        section!(Self {
+            host: reader.required(
+                "DATABASE_HOST",
+                "the server's host name or address, as in its certificate",
+            ),
+            port: reader.or("DATABASE_PORT", "a TCP port", 3306),
+            database: reader.or("DATABASE_NAME", "the database's name", "stack".to_owned()),
+            user: reader.or("DATABASE_USER", "the account's name", user.to_owned()),
+            ca_file: reader.file("DATABASE_CA_FILE", "a PEM file with the CA of the server"),
+            certificate_file: reader.optional_file(
+                "DATABASE_CERTIFICATE_FILE",
+                "a PEM file with the account's certificate chain",
+            ),
+            key_file: reader.optional_file(
+                "DATABASE_KEY_FILE",
+                "a PEM file with the account's private key",
+            ),
+            password: reader.secret_file("DATABASE_PASSWORD_FILE"),
+            connections: reader.or("DATABASE_CONNECTIONS", "a number of connections", 16),
+            acquire_timeout: Ok(Duration::from_secs(5)),
+        })
+    }
+
     pub(crate) fn connect_options(&self) -> MySqlConnectOptions {
         let mut options = MySqlConnectOptions::new()
             .host(&self.host)

@@ -195,7 +195,7 @@ pub(crate) trait StoredRow {
     const COLUMNS: usize;
 
     /// Binds the columns' values, in the order of [`Self::INSERT`].
-    fn bind<'a>(&'a self, values: &mut Separated<'_, 'a, MySql, &'static str>);
+    fn bind(&self, values: &mut Separated<'_, MySql, &'static str>);
 
     /// The approximate size of the row in a statement, in bytes.
     fn size(&self) -> usize;

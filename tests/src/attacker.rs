@@ -1,6 +1,7 @@
 //! An attacker with the certificate of a database account: raw SQL, without the app's rules.
 
 use anyhow::Context;
+use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::MySqlConnection;
@@ -47,7 +48,7 @@ impl Attacker {
     /// # Errors
     /// When the server refuses it.
     pub async fn execute(&mut self, sql: &str, values: &[&[u8]]) -> Result<u64, sqlx::Error> {
-        let mut query = sqlx::query(sql);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
         for value in values {
             query = query.bind(*value);
         }
@@ -63,7 +64,7 @@ impl Attacker {
         sql: &str,
         values: &[&[u8]],
     ) -> Result<Vec<MySqlRow>, sqlx::Error> {
-        let mut query = sqlx::query(sql);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
         for value in values {
             query = query.bind(*value);
         }

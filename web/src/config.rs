@@ -1,18 +1,19 @@
 //! The configuration, parsed from environment variables. `main` also reads the variables of
-//! inherited sockets, `check` the names of all variables, and `telemetry` those of the service
-//! manager.
+//! inherited sockets, and `telemetry` those of the service manager.
 
 mod clients;
 mod lifecycle;
 mod origin;
 mod upstream;
-mod variables;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use certs::IdentityFiles;
 use certs::Versions;
+use settings::Reader;
+use settings::Reported;
+use settings::section;
 use telemetry::LevelFilter;
 
 pub(crate) use clients::ClientConfig;
@@ -20,12 +21,13 @@ pub(crate) use lifecycle::LifecycleConfig;
 pub(crate) use origin::Origin;
 pub(crate) use origin::is_loopback;
 pub(crate) use upstream::UpstreamConfig;
-pub(crate) use variables::ConfigError;
-use variables::Variables;
 
 const ADDRESS: &str = "an address and port to listen on, like 127.0.0.1:8443";
 const CERTIFICATE: &str = "the path of a PEM certificate chain";
 const KEY: &str = "the path of a PEM private key";
+
+/// The prefix of this program's variables; other variables are ignored.
+pub(crate) const PREFIXES: [&str; 1] = ["WEB_"];
 
 /// The validated configuration.
 #[derive(Debug)]
@@ -55,52 +57,59 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the configuration through `lookup`.
-    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let variables = Variables(lookup);
-        let tls12 = variables.or("WEB_TLS12", "true or false", false)?;
-        Ok(Self {
-            listen: variables.required("WEB_LISTEN", ADDRESS)?,
-            redirect_listen: variables.required("WEB_REDIRECT_LISTEN", ADDRESS)?,
-            origin: variables.required(
+    /// Reads the configuration.
+    pub(crate) fn read(reader: &Reader) -> Result<Self, Reported> {
+        section!(Self {
+            listen: reader.required("WEB_LISTEN", ADDRESS),
+            redirect_listen: reader.required("WEB_REDIRECT_LISTEN", ADDRESS),
+            origin: reader.required(
                 "WEB_PUBLIC_ORIGIN",
                 "the public origin, like https://localhost:8443, without a path",
-            )?,
-            identity: IdentityFiles {
-                certificate: variables.required("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE)?,
-                key: variables.required("WEB_TLS_KEY_FILE", KEY)?,
-            },
-            versions: if tls12 {
-                Versions::Tls12AndTls13
-            } else {
-                Versions::Tls13
-            },
-            upstreams: UpstreamConfig::read(&variables)?,
-            clients: ClientConfig::read(&variables)?,
-            lifecycle: LifecycleConfig::read(&variables)?,
-            log: variables.or(
+            ),
+            identity: section!(IdentityFiles {
+                certificate: reader.required("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE),
+                key: reader.required("WEB_TLS_KEY_FILE", KEY),
+            }),
+            versions: versions(reader),
+            upstreams: UpstreamConfig::read(reader),
+            clients: ClientConfig::read(reader),
+            lifecycle: LifecycleConfig::read(reader),
+            log: reader.or(
                 "LOG",
-                "error, warn, info, debug or trace",
+                "off, error, warn, info, debug or trace",
                 LevelFilter::INFO,
-            )?,
-            collector: variables.optional(
+            ),
+            collector: reader.optional(
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 "the URL of an OpenTelemetry collector",
-            )?,
-            collector_anchors: variables.optional(
+            ),
+            collector_anchors: reader.optional(
                 "OTEL_EXPORTER_OTLP_CERTIFICATE",
                 "the path of the collector's CA certificate",
-            )?,
+            ),
         })
     }
 }
 
+fn versions(reader: &Reader) -> Result<Versions, Reported> {
+    let tls12 = reader.or("WEB_TLS12", "true or false", false)?;
+    Ok(if tls12 {
+        Versions::Tls12AndTls13
+    } else {
+        Versions::Tls13
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use settings::Errors;
+
     use super::*;
     use crate::upstream::Source;
 
-    const GOOD: [(&str, &str); 10] = [
+    const GOOD: [(&str, &str); 11] = [
         ("WEB_LISTEN", "127.0.0.1:8443"),
         ("WEB_REDIRECT_LISTEN", "127.0.0.1:8080"),
         ("WEB_PUBLIC_ORIGIN", "https://localhost:8443"),
@@ -111,18 +120,22 @@ mod tests {
         ("WEB_UPSTREAM_IDENTITY", "spiffe://example.internal/app"),
         ("WEB_UPSTREAM_CERTIFICATE_FILE", "internal.pem"),
         ("WEB_UPSTREAM_KEY_FILE", "internal.key"),
+        ("WEB_UPSTREAM_CA_FILE", "ca.pem"),
     ];
 
     /// Reads the configuration with one variable changed.
-    fn read(variable: &str, value: Option<&str>) -> Result<Config, ConfigError> {
-        Config::read(|name| {
-            if name == variable {
-                return value.map(str::to_owned);
-            }
-            let mut all = GOOD.iter().chain(&[("WEB_UPSTREAM_CA_FILE", "ca.pem")]);
-            all.find(|(set, _)| *set == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+    fn read(variable: &str, value: Option<&str>) -> Result<Config, Errors> {
+        let unchanged = GOOD.iter().filter(|(name, _)| *name != variable).copied();
+        let changed = value.map(|value| (variable, value));
+        let variables = unchanged.chain(changed);
+        Reader::new(&PREFIXES, owned(variables)).read(Config::read)
+    }
+
+    /// The environment of a process.
+    fn owned<'a>(
+        variables: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> impl Iterator<Item = (OsString, OsString)> {
+        variables.map(|(name, value)| (name.into(), value.into()))
     }
 
     #[test]
@@ -157,5 +170,38 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn an_unknown_variable_with_the_prefix_is_reported_and_others_are_ignored() {
+        let problems_with = |more: &[(&'static str, &'static str)]| {
+            let variables = GOOD.iter().chain(more).copied();
+            let checked = Reader::new(&PREFIXES, owned(variables)).check(Config::read);
+            checked.err().map(|errors| errors.to_string())
+        };
+        assert!(problems_with(&[("PATH", "/bin"), ("WEB_WORKERS", "2")]).is_none());
+        let found = problems_with(&[("WEB_WORKER", "2")]).unwrap();
+        assert!(found.starts_with("WEB_WORKER is not"), "{found:?}");
+        assert_eq!(found.lines().count(), 1);
+        assert!(
+            problems_with(&[("WEB_TLS12", "no")])
+                .unwrap()
+                .starts_with("WEB_TLS12")
+        );
+    }
+
+    #[test]
+    fn all_errors_are_reported_at_once() {
+        let variables = [
+            ("WEB_LISTEN", "8443"),
+            ("WEB_TLS12", "yes"),
+            ("WEB_UPSTREAM", "app:9443"),
+        ];
+        let reader = Reader::new(&PREFIXES, owned(variables.into_iter()));
+        let errors = reader.read(Config::read).unwrap_err().to_string();
+        for variable in GOOD.map(|(name, _)| name) {
+            assert!(errors.contains(variable), "{variable}: {errors}");
+        }
+        assert!(errors.contains("WEB_TLS12 has") && errors.contains("WEB_UPSTREAM is not"));
     }
 }

@@ -4,7 +4,6 @@ mod access_log;
 mod admission;
 mod api_schema;
 mod assemble;
-mod check;
 mod client;
 mod config;
 mod edge;
@@ -40,6 +39,8 @@ use http::Request;
 use hyper::body::Incoming;
 use listener::Drained;
 use listener::Http1;
+use settings::EX_USAGE;
+use settings::Reader;
 use tower::service_fn;
 
 use crate::config::Config;
@@ -48,17 +49,22 @@ use crate::lifecycle::Sockets;
 use crate::transport::PlaintextTransport;
 use crate::worker::Workers;
 
-/// `EX_USAGE` of sysexits.h: the configuration is wrong, and a restart does not help.
-const MISCONFIGURED: u8 = 64;
-
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         None => run(),
-        Some("check") => check::check(),
+        Some("check") => check(),
         Some(_) => {
             eprintln!("web: unknown command; the commands are `web` and `web check`");
-            ExitCode::from(MISCONFIGURED)
+            ExitCode::from(EX_USAGE)
         }
+    }
+}
+
+/// Validates the configuration without starting the server, and prints its errors.
+fn check() -> ExitCode {
+    match Reader::from_environment(&config::PREFIXES).check(Config::read) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(errors) => errors.report("web"),
     }
 }
 
@@ -67,19 +73,16 @@ fn run() -> ExitCode {
         eprintln!("web: core dumps cannot be forbidden: {error}");
         return ExitCode::FAILURE;
     }
-    let config = match Config::read(|name| std::env::var(name).ok()) {
+    let config = match Reader::from_environment(&config::PREFIXES).read(Config::read) {
         Ok(config) => config,
-        Err(error) => {
-            eprintln!("web: {error}");
-            return ExitCode::from(MISCONFIGURED);
-        }
+        Err(errors) => return errors.report("web"),
     };
     // Before other threads start: the environment names the inherited sockets.
     let sockets = match Sockets::inherited(|name| std::env::var(name).ok()) {
         Ok(sockets) => sockets,
         Err(error) => {
             eprintln!("web: {error}");
-            return ExitCode::from(MISCONFIGURED);
+            return ExitCode::from(EX_USAGE);
         }
     };
     match serve(config, sockets) {

@@ -24,9 +24,6 @@ use crate::http::state::AppState;
 use crate::services::clock::Clock;
 use crate::services::scrub::Findings;
 
-/// `EX_USAGE` of `sysexits.h`: the configuration is invalid.
-pub(crate) const EX_USAGE: u8 = 64;
-
 /// The app tier: FHIR and workflow API, pages, sealing, audit. Everything else is set by
 /// environment variables.
 #[derive(Debug, Parser)]
@@ -95,19 +92,6 @@ pub(crate) fn write_openapi(out: &Path) -> ExitCode {
             eprintln!("app openapi: {}: {error:#}", out.display());
             ExitCode::FAILURE
         }
-    }
-}
-
-/// `app check`, after the configuration was read: reports variables that this program does not
-/// read, although their prefix is one of its own.
-pub(crate) fn report_unknown_variables(unknown: &[String]) -> ExitCode {
-    for variable in unknown {
-        eprintln!("app: {variable} is not a variable of this program: check its spelling");
-    }
-    if unknown.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EX_USAGE)
     }
 }
 

@@ -3,17 +3,17 @@
 //! One section per file; each field names its variable. No setting disables encryption, peer checks
 //! or auditing.
 
-mod database;
 mod key_service;
-mod reader;
 mod server;
 mod sessions;
+
+use settings::Reader;
+use settings::Reported;
+use settings::section;
 
 use crate::services::callers::SessionLimits;
 use crate::services::keys::KeyServiceSettings;
 
-pub(crate) use reader::ConfigError;
-pub(crate) use reader::Reader;
 pub(crate) use server::ServerConfig;
 
 /// The configuration of the app tier.
@@ -33,24 +33,30 @@ pub(crate) struct Config {
     pub(crate) otlp_endpoint: Option<String>,
 }
 
+/// The prefixes of this program's variables; other variables are ignored.
+pub(crate) const PREFIXES: [&str; 5] = ["APP_", "DATABASE_", "KEY_", "KMS_", "SESSION_"];
+
 impl Config {
-    /// Reads and checks every variable.
+    /// Reads the configuration.
     ///
     /// # Errors
     ///
-    /// The first variable that is missing or invalid, with the expected value.
-    pub(crate) fn read(reader: &Reader) -> Result<Self, ConfigError> {
-        Ok(Self {
-            server: ServerConfig::read(reader)?,
-            database: database::read(reader)?,
-            keys: key_service::read(reader)?,
-            sessions: sessions::read(reader)?,
-            log: reader.parsed_or(
+    /// When a variable is missing or invalid: each is reported, with the expected value.
+    pub(crate) fn read(reader: &Reader) -> Result<Self, Reported> {
+        section!(Self {
+            server: ServerConfig::read(reader),
+            database: db::Settings::read(reader, "app"),
+            keys: key_service::read(reader),
+            sessions: sessions::read(reader),
+            log: reader.or(
                 "LOG",
-                telemetry::LevelFilter::INFO,
                 "off, error, warn, info, debug or trace",
-            )?,
-            otlp_endpoint: reader.optional("OTEL_EXPORTER_OTLP_ENDPOINT"),
+                telemetry::LevelFilter::INFO,
+            ),
+            otlp_endpoint: reader.optional(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "the URL of an OpenTelemetry collector",
+            ),
         })
     }
 }

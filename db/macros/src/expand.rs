@@ -168,9 +168,9 @@ fn stored(declaration: &Declaration) -> TokenStream {
             const INSERT: &'static str = #insert;
             const COLUMNS: usize = #columns;
 
-            fn bind<'a>(
-                &'a self,
-                values: &mut ::sqlx::query_builder::Separated<'_, 'a, ::sqlx::MySql, &'static str>,
+            fn bind(
+                &self,
+                values: &mut ::sqlx::query_builder::Separated<'_, ::sqlx::MySql, &'static str>,
             ) {
                 #(#bound)*
                 values.push_bind(self.mac.key().uuid());

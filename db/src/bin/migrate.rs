@@ -1,52 +1,55 @@
 //! The command `migrate`: applies the migrations and the grants, then exits.
 
-use std::path::Path;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use clap::Parser;
 use db::Settings;
 use secrecy::SecretString;
+use settings::EX_USAGE;
+use settings::Reader;
+use settings::Reported;
+use settings::section;
 
-/// Brings the stack's database to the schema and the grants that this build expects.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    /// Host name or address of the server, as in its certificate.
-    #[arg(long, env = "DATABASE_HOST")]
-    host: String,
-    /// TCP port of the server.
-    #[arg(long, env = "DATABASE_PORT", default_value_t = 3306)]
-    port: u16,
-    /// Name of the database.
-    #[arg(long, env = "DATABASE_NAME", default_value = "stack")]
-    database: String,
-    /// Account that may change the schema.
-    #[arg(long, env = "DATABASE_USER", default_value = "migrate")]
-    user: String,
-    /// PEM file with the CA that issued the server's certificate.
-    #[arg(long, env = "DATABASE_CA_FILE")]
-    ca_file: PathBuf,
-    /// PEM file with the account's certificate chain.
-    #[arg(long, env = "DATABASE_CERTIFICATE_FILE")]
-    certificate_file: Option<PathBuf>,
-    /// PEM file with the account's private key.
-    #[arg(long, env = "DATABASE_KEY_FILE")]
-    key_file: Option<PathBuf>,
-    /// File with the account's password. Only for a server that cannot verify client certificates.
-    #[arg(long, env = "DATABASE_PASSWORD_FILE")]
-    password_file: Option<PathBuf>,
-    /// File with the password of the app's account: creates that account, and locked ones for the
-    /// auditor and the backup. Only for a server that cannot verify client certificates.
-    #[arg(long, env = "DATABASE_APP_PASSWORD_FILE")]
-    app_password_file: Option<PathBuf>,
+/// The prefix of this program's variables; other variables are ignored.
+const PREFIXES: [&str; 1] = ["DATABASE_"];
+
+/// The validated configuration.
+struct Config {
+    /// The database, and the account that may change its schema.
+    database: Settings,
+    /// `DATABASE_APP_PASSWORD_FILE`: the password that the app's account is given. It creates that account, and
+    /// locked ones for the auditor and the backup. Only for a server that cannot verify client certificates.
+    app_password: Option<SecretString>,
+}
+
+impl Config {
+    fn read(reader: &Reader) -> Result<Self, Reported> {
+        let config = section!(Self {
+            database: Settings::read(reader, "migrate"),
+            app_password: reader.secret_file("DATABASE_APP_PASSWORD_FILE"),
+        })?;
+        Ok(Self {
+            database: Settings {
+                connections: 1,
+                acquire_timeout: Duration::from_secs(30),
+                ..config.database
+            },
+            ..config
+        })
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    if std::env::args().nth(1).is_some() {
+        eprintln!("migrate: takes no arguments; its variables are in db/README.md");
+        return ExitCode::from(EX_USAGE);
+    }
+    let config = match Reader::from_environment(&PREFIXES).read(Config::read) {
+        Ok(config) => config,
+        Err(errors) => return errors.report("migrate"),
+    };
+    match run(&config).await {
         Ok(()) => {
             // `cargo stack infra deploy` searches the log for the first two words.
             eprintln!("migrate: done: the schema and the grants are those of this build");
@@ -59,30 +62,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let password = secret(arguments.password_file.as_deref())?;
-    let app_password = secret(arguments.app_password_file.as_deref())?;
-    let settings = Settings {
-        host: arguments.host,
-        port: arguments.port,
-        database: arguments.database,
-        user: arguments.user,
-        ca_file: arguments.ca_file,
-        certificate_file: arguments.certificate_file,
-        key_file: arguments.key_file,
-        password,
-        connections: 1,
-        acquire_timeout: Duration::from_secs(30),
-    };
-    if let Some(password) = app_password {
-        db::accounts::create(&settings, &password).await?;
+async fn run(config: &Config) -> anyhow::Result<()> {
+    if let Some(password) = &config.app_password {
+        db::accounts::create(&config.database, password).await?;
     }
-    Ok(db::migrate::run(&settings).await?)
-}
-
-fn secret(file: Option<&Path>) -> anyhow::Result<Option<SecretString>> {
-    let Some(file) = file else { return Ok(None) };
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{} cannot be read", file.display()))?;
-    Ok(Some(text.trim_end().to_owned().into()))
+    Ok(db::migrate::run(&config.database).await?)
 }

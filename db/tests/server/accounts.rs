@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use sqlx::Row as _;
 use sqlx::mysql::MySqlConnection;
@@ -14,7 +15,10 @@ use super::scratch::Scratch;
 const DENIED: [u16; 5] = [1044, 1142, 1143, 1227, 1410];
 
 async fn denied(connection: &mut MySqlConnection, statement: &str) {
-    let error = connection.execute(statement).await.expect_err(statement);
+    let error = connection
+        .execute(AssertSqlSafe(statement))
+        .await
+        .expect_err(statement);
     let number = error
         .as_database_error()
         .and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>())
@@ -26,7 +30,7 @@ async fn denied(connection: &mut MySqlConnection, statement: &str) {
 }
 
 async fn allowed(connection: &mut MySqlConnection, statement: &str) {
-    if let Err(error) = connection.execute(statement).await {
+    if let Err(error) = connection.execute(AssertSqlSafe(statement)).await {
         panic!("{statement}: {error}");
     }
 }

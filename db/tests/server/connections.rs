@@ -9,6 +9,7 @@ use db::Settings;
 use phi_types::IndexParameter;
 use phi_types::OrganizationId;
 use phi_types::PatientId;
+use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions as _;
 use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
@@ -137,7 +138,7 @@ async fn a_connection_to_a_server_that_became_read_only_is_closed() {
                  SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {errno}"
             ),
         ] {
-            owner.execute(statement.as_str()).await.unwrap();
+            owner.execute(AssertSqlSafe(statement)).await.unwrap();
         }
         let app = scratch.app_with(1);
         insert_organization(&app).await.unwrap();

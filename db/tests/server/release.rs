@@ -11,6 +11,7 @@ use db::ReleaseFloorRow;
 use phi_types::AuthenticatedRow as _;
 use phi_types::OrganizationId;
 use phi_types::Owner;
+use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use sqlx::MySqlConnection;
 
@@ -24,7 +25,7 @@ use super::scratch::TrustedFloor;
 
 async fn set_lowest(connection: &mut MySqlConnection, lowest: u32) {
     let sql = format!("UPDATE release_floor SET lowest = {lowest}");
-    connection.execute(sql.as_str()).await.unwrap();
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
 }
 
 fn raised(floor: &ReleaseFloorRow) -> ReleaseFloorRow {
@@ -153,11 +154,16 @@ async fn the_floor_is_not_raised_while_a_transaction_that_began_under_it_is_open
     finisher.execute(short).await.unwrap();
     let mut open = app.begin().await.unwrap();
     let raise = format!("UPDATE release_floor SET lowest = {}", RELEASE + 1);
-    assert!(finisher.execute(raise.as_str()).await.is_err());
+    assert!(
+        finisher
+            .execute(AssertSqlSafe(raise.clone()))
+            .await
+            .is_err()
+    );
     let row = owner(OrganizationId::random(), &Owner::Organization);
     open.insert_owners(from_ref(&row)).await.unwrap();
     open.commit().await.unwrap();
-    finisher.execute(raise.as_str()).await.unwrap();
+    finisher.execute(AssertSqlSafe(raise)).await.unwrap();
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use db::ReleaseFloorRow;
 use db::Settings;
 use db::Verification;
 use phi_types::RowId;
+use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions as _;
 use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
@@ -63,7 +64,7 @@ impl Scratch {
             .await
             .unwrap();
         let create = format!("CREATE DATABASE {} CHARACTER SET utf8mb4", scratch.name);
-        owner.execute(create.as_str()).await.unwrap();
+        owner.execute(AssertSqlSafe(create)).await.unwrap();
         scratch
     }
 

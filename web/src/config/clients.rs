@@ -2,8 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use super::ConfigError;
-use super::variables::Variables;
+use settings::Reader;
+use settings::Reported;
+use settings::section;
+
 use crate::client::TrustedProxies;
 use crate::limits::Limits;
 
@@ -23,47 +25,43 @@ pub(crate) struct ClientConfig {
 }
 
 impl ClientConfig {
-    pub(super) fn read(
-        variables: &Variables<impl Fn(&str) -> Option<String>>,
-    ) -> Result<Self, ConfigError> {
+    pub(super) fn read(reader: &Reader) -> Result<Self, Reported> {
+        const NUMBER: &str = "a number above 0";
         let limits = Limits::default();
-        let trusted_proxies = variables.or(
-            "WEB_BALANCERS",
-            "the networks of the trusted proxies, like 10.0.1.0/24, separated by commas; \
-             not a network of all addresses",
-            TrustedProxies::default(),
-        )?;
-        let proxy_protocol = variables.or("WEB_PROXY_PROTOCOL", "true or false", false)?;
-        if proxy_protocol && trusted_proxies.is_empty() {
-            return Err(ConfigError {
-                variable: "WEB_PROXY_PROTOCOL",
-                problem: "refuses every client without WEB_BALANCERS",
-                expected: "the networks of the proxies that send PROXY headers, in WEB_BALANCERS",
-            });
-        }
-        let connections: NonZeroU32 = variables.or(
-            "WEB_CONNECTIONS_PER_CLIENT",
-            "a number above 0",
-            u32::try_from(limits.connections.max_per_client)
-                .ok()
-                .and_then(NonZeroU32::new)
-                .unwrap_or(NonZeroU32::MIN),
-        )?;
-        Ok(Self {
-            trusted_proxies,
-            proxy_protocol,
-            connections: connections.get(),
-            handshakes_per_second: variables.or(
+        let connections = u32::try_from(limits.connections.max_per_client)
+            .ok()
+            .and_then(NonZeroU32::new)
+            .unwrap_or(NonZeroU32::MIN);
+        let config = section!(Self {
+            trusted_proxies: reader.or(
+                "WEB_BALANCERS",
+                "the networks of the trusted proxies, like 10.0.1.0/24, separated by commas; \
+                 not a network of all addresses",
+                TrustedProxies::default(),
+            ),
+            proxy_protocol: reader.or("WEB_PROXY_PROTOCOL", "true or false", false),
+            connections: reader
+                .or("WEB_CONNECTIONS_PER_CLIENT", NUMBER, connections)
+                .map(NonZeroU32::get),
+            handshakes_per_second: reader.or(
                 "WEB_HANDSHAKES_PER_SECOND",
-                "a number above 0",
+                NUMBER,
                 limits.handshakes_per_second,
-            )?,
-            requests_per_minute: variables.or(
+            ),
+            requests_per_minute: reader.or(
                 "WEB_REQUESTS_PER_MINUTE",
-                "a number above 0",
+                NUMBER,
                 limits.requests_per_minute,
-            )?,
-        })
+            ),
+        })?;
+        if config.proxy_protocol && config.trusted_proxies.is_empty() {
+            return Err(reader.reject(
+                "WEB_PROXY_PROTOCOL",
+                "refuses every client without WEB_BALANCERS",
+                "the networks of the proxies that send PROXY headers, in WEB_BALANCERS",
+            ));
+        }
+        Ok(config)
     }
 }
 
@@ -72,11 +70,9 @@ mod tests {
     use super::*;
 
     fn read(set: &[(&str, &str)]) -> Result<ClientConfig, String> {
-        let lookup = |name: &str| {
-            let found = set.iter().find(|(variable, _)| *variable == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        ClientConfig::read(&Variables(lookup)).map_err(|error| error.to_string())
+        let set = set.iter().map(|(name, value)| (name.into(), value.into()));
+        let config = Reader::new(&[], set).read(ClientConfig::read);
+        config.map_err(|errors| errors.to_string())
     }
 
     #[test]

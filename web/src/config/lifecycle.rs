@@ -6,8 +6,10 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use super::ConfigError;
-use super::variables::Variables;
+use settings::Reader;
+use settings::Reported;
+use settings::section;
+
 use crate::limits::Limits;
 
 /// The settings of workers, metrics and shutdown.
@@ -33,32 +35,34 @@ impl LifecycleConfig {
         )
     }
 
-    pub(super) fn read(
-        variables: &Variables<impl Fn(&str) -> Option<String>>,
-    ) -> Result<Self, ConfigError> {
-        let seconds = "a number of seconds";
-        let unready = variables.or("WEB_UNREADY_SECONDS", seconds, 0_u16)?;
-        let drain: Option<u16> = variables.optional("WEB_DRAIN_SECONDS", seconds)?;
-        let expected = "a loopback address and port, like 127.0.0.1:9100: metrics are served \
-                        without TLS, only on this machine";
-        let metrics_listen: Option<SocketAddr> =
-            variables.optional("WEB_METRICS_LISTEN", expected)?;
-        if metrics_listen.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
-            return Err(ConfigError {
-                variable: "WEB_METRICS_LISTEN",
-                problem: "cannot be used",
-                expected,
-            });
-        }
-        Ok(Self {
-            metrics_listen,
-            workers: variables.optional("WEB_WORKERS", "a number of threads")?,
-            unready: Duration::from_secs(unready.into()),
-            drain: drain.map_or(Limits::default().drain_timeout, |seconds| {
-                Duration::from_secs(seconds.into())
-            }),
+    pub(super) fn read(reader: &Reader) -> Result<Self, Reported> {
+        let drain_timeout = Limits::default().drain_timeout;
+        section!(Self {
+            metrics_listen: metrics_listen(reader),
+            workers: reader.optional("WEB_WORKERS", "a number of threads"),
+            unready: seconds(reader, "WEB_UNREADY_SECONDS", Duration::ZERO),
+            drain: seconds(reader, "WEB_DRAIN_SECONDS", drain_timeout),
         })
     }
+}
+
+fn seconds(
+    reader: &Reader,
+    variable: &'static str,
+    default: Duration,
+) -> Result<Duration, Reported> {
+    reader.seconds(variable, default.as_secs(), 0..=u16::MAX.into())
+}
+
+fn metrics_listen(reader: &Reader) -> Result<Option<SocketAddr>, Reported> {
+    const VARIABLE: &str = "WEB_METRICS_LISTEN";
+    const EXPECTED: &str = "a loopback address and port, like 127.0.0.1:9100: metrics are served \
+                            without TLS, only on this machine";
+    let address: Option<SocketAddr> = reader.optional(VARIABLE, EXPECTED)?;
+    if address.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
+        return Err(reader.reject(VARIABLE, "is not a loopback address", EXPECTED));
+    }
+    Ok(address)
 }
 
 #[cfg(test)]
@@ -66,8 +70,9 @@ mod tests {
     use super::*;
 
     fn read(variable: &str, value: &str) -> Result<LifecycleConfig, String> {
-        let lookup = |name: &str| (name == variable).then(|| value.to_owned());
-        LifecycleConfig::read(&Variables(lookup)).map_err(|error| error.to_string())
+        let set = [(variable.into(), value.into())];
+        let config = Reader::new(&[], set).read(LifecycleConfig::read);
+        config.map_err(|errors| errors.to_string())
     }
 
     #[test]

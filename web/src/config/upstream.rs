@@ -6,12 +6,12 @@ use certs::IdentityFiles;
 use certs::MutualFiles;
 use certs::SpiffeId;
 use rustls::pki_types::ServerName;
+use settings::Reader;
+use settings::Reported;
+use settings::section;
 
 use super::CERTIFICATE;
 use super::KEY;
-use super::variables::ConfigError;
-use super::variables::Name;
-use super::variables::Variables;
 use crate::upstream::Entry;
 use crate::upstream::Source;
 
@@ -29,49 +29,42 @@ pub(crate) struct UpstreamConfig {
 }
 
 impl UpstreamConfig {
-    pub(super) fn read(
-        variables: &Variables<impl Fn(&str) -> Option<String>>,
-    ) -> Result<Self, ConfigError> {
-        let name: Name = variables.required(
-            "WEB_UPSTREAM_NAME",
-            "the host name in the endpoints' certificates",
-        )?;
-        Ok(Self {
-            source: source(variables)?,
-            name: name.0,
-            identity: variables.required(
+    pub(super) fn read(reader: &Reader) -> Result<Self, Reported> {
+        const NAME: &str = "the host name in the endpoints' certificates";
+        section!(Self {
+            source: source(reader),
+            name: reader
+                .required::<Name>("WEB_UPSTREAM_NAME", NAME)
+                .map(|name| name.0),
+            identity: reader.required(
                 "WEB_UPSTREAM_IDENTITY",
                 "the endpoints' SPIFFE id, like spiffe://example.internal/app",
-            )?,
-            files: MutualFiles {
-                identity: IdentityFiles {
-                    certificate: variables
-                        .required("WEB_UPSTREAM_CERTIFICATE_FILE", CERTIFICATE)?,
-                    key: variables.required("WEB_UPSTREAM_KEY_FILE", KEY)?,
-                },
-                anchors: variables.required(
+            ),
+            files: section!(MutualFiles {
+                identity: section!(IdentityFiles {
+                    certificate: reader.required("WEB_UPSTREAM_CERTIFICATE_FILE", CERTIFICATE),
+                    key: reader.required("WEB_UPSTREAM_KEY_FILE", KEY),
+                }),
+                anchors: reader.required(
                     "WEB_UPSTREAM_CA_FILE",
                     "the path of the internal CA's certificate",
-                )?,
-            },
+                ),
+            }),
         })
     }
 }
 
-fn source(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Result<Source, ConfigError> {
-    let file = variables.optional("WEB_UPSTREAMS_FILE", "the path of a list of endpoints")?;
-    let expected = "host:port or dns:host:port of each endpoint, separated by commas";
+fn source(reader: &Reader) -> Result<Source, Reported> {
+    const FILE: &str = "WEB_UPSTREAMS_FILE";
+    const ENTRIES: &str = "host:port or dns:host:port of each endpoint, separated by commas";
+    let file = reader.optional(FILE, "the path of a list of endpoints")?;
     let Some(file) = file else {
-        let entries: Entries = variables.required("WEB_UPSTREAMS", expected)?;
+        let entries: Entries = reader.required("WEB_UPSTREAMS", ENTRIES)?;
         return Ok(Source::Fixed(entries.0));
     };
-    match variables.optional::<Entries>("WEB_UPSTREAMS", expected)? {
+    match reader.optional::<Entries>("WEB_UPSTREAMS", ENTRIES)? {
         None => Ok(Source::File(file)),
-        Some(_) => Err(ConfigError {
-            variable: "WEB_UPSTREAMS_FILE",
-            problem: "is set, and so is WEB_UPSTREAMS",
-            expected: "one of them",
-        }),
+        Some(_) => Err(reader.reject(FILE, "is set, and so is WEB_UPSTREAMS", "one of them")),
     }
 }
 
@@ -84,5 +77,18 @@ impl FromStr for Entries {
     fn from_str(text: &str) -> Result<Self, ()> {
         let entries: Result<_, ()> = text.split(',').map(|entry| entry.trim().parse()).collect();
         entries.map(Self)
+    }
+}
+
+/// A host name that a certificate can carry.
+struct Name(ServerName<'static>);
+
+impl FromStr for Name {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        ServerName::try_from(text.to_owned())
+            .map(Self)
+            .map_err(drop)
     }
 }

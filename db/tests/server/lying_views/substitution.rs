@@ -1,5 +1,6 @@
 //! The replacement of tables by views that show one forged row, or by tables where a query does not work on views.
 
+use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use sqlx::Row as _;
 use sqlx::mysql::MySqlConnection;
@@ -75,7 +76,11 @@ impl<'a> Substitution<'a> {
              WHERE table_schema = DATABASE() AND table_name = '{table}_genuine'
                AND COALESCE(generation_expression, '') = '' ORDER BY ordinal_position"
         );
-        let rows = self.connection.fetch_all(query.as_str()).await.unwrap();
+        let rows = self
+            .connection
+            .fetch_all(AssertSqlSafe(query))
+            .await
+            .unwrap();
         rows.iter().map(|row| row.get_unchecked(0)).collect()
     }
 
@@ -91,7 +96,11 @@ impl<'a> Substitution<'a> {
             "SELECT NOT (v.`{column}` <=> o.`{column}`) {}",
             from(table, victim, other)
         );
-        let row = self.connection.fetch_one(query.as_str()).await.unwrap();
+        let row = self
+            .connection
+            .fetch_one(AssertSqlSafe(query))
+            .await
+            .unwrap();
         row.get_unchecked::<i64, _>(0) == 1
     }
 
@@ -171,7 +180,7 @@ impl<'a> Substitution<'a> {
 }
 
 async fn execute(connection: &mut MySqlConnection, statement: &str) {
-    if let Err(error) = connection.execute(statement).await {
+    if let Err(error) = connection.execute(AssertSqlSafe(statement)).await {
         panic!("{statement}: {error}");
     }
 }

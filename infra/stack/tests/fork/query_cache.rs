@@ -59,7 +59,7 @@ fn add_column(cached: &mut Value, name: &str) {
     let column = json!({
         "ordinal": before,
         "name": format!("{name}: _"),
-        "type_info": {"type": "Blob", "flags": "BLOB | BINARY", "max_size": 16_777_215},
+        "type_info": {"type": "Blob", "flags": "BLOB | BINARY", "collation": 63, "max_size": 16_777_215},
     });
     columns.insert(before, column);
     for (ordinal, column) in columns.iter_mut().enumerate() {
