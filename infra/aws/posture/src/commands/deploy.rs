@@ -63,7 +63,7 @@ pub(super) fn deploy(
         stacks::protect(aws, &deployment.name)?;
     }
     let outputs = stacks::outputs(aws, &deployment.name)?.unwrap_or_default();
-    if options.target.stack == StackName::Main && !options.no_refresh {
+    if options.target.stack() == StackName::Main && !options.no_refresh {
         machines::migrate(aws, &outputs, &deployment.migration_log(), progress)?;
         machines::refresh(aws, &outputs, progress)?;
     }

@@ -96,11 +96,11 @@ impl<'a> StackDeployment<'a> {
         target: &Target,
         progress: Progress,
     ) -> anyhow::Result<Self> {
-        let environment = project.environment(&target.environment)?;
+        let environment = project.environment(target.environment())?;
         Self::with_cli(
             &project.folder,
             environment,
-            target.stack,
+            target.stack(),
             &Aws::find(progress)?,
         )
     }

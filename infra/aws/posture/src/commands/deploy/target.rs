@@ -8,10 +8,10 @@ use clap::ValueEnum;
 pub(in crate::commands) struct Target {
     /// `dev` or `prod`
     #[arg(long)]
-    pub(super) environment: String,
+    environment: String,
     /// A stack that is deployed on its own
     #[arg(long, value_enum, default_value_t = StackName::Main)]
-    pub(super) stack: StackName,
+    stack: StackName,
 }
 
 /// The stacks that are deployed on their own.
@@ -25,6 +25,18 @@ pub(super) enum StackName {
     Recovery,
     /// Everything else
     Main,
+}
+
+impl Target {
+    /// The name of the environment.
+    pub(super) fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// The stack.
+    pub(super) fn stack(&self) -> StackName {
+        self.stack
+    }
 }
 
 impl StackName {
