@@ -13,12 +13,14 @@ use std::path::PathBuf;
 
 use certs::IdentityFiles;
 use certs::Versions;
+use origin::AdditionalHosts;
 use telemetry::LevelFilter;
 
 pub(crate) use clients::ClientConfig;
 pub(crate) use lifecycle::LifecycleConfig;
 pub(crate) use origin::Origin;
 pub(crate) use origin::is_loopback;
+pub(crate) use origin::is_same_authority;
 pub(crate) use upstream::UpstreamConfig;
 pub(crate) use variables::ConfigError;
 use variables::Variables;
@@ -34,7 +36,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// `WEB_REDIRECT_LISTEN`: the address of HTTP, which redirects to HTTPS.
     pub(crate) redirect_listen: SocketAddr,
-    /// `WEB_PUBLIC_ORIGIN`.
+    /// `WEB_PUBLIC_ORIGIN`, with the hosts of `WEB_ADDITIONAL_HOSTS`.
     pub(crate) origin: Origin,
     /// `WEB_TLS_CERTIFICATE_FILE`, `WEB_TLS_KEY_FILE`.
     pub(crate) identity: IdentityFiles,
@@ -62,10 +64,7 @@ impl Config {
         Ok(Self {
             listen: variables.required("WEB_LISTEN", ADDRESS)?,
             redirect_listen: variables.required("WEB_REDIRECT_LISTEN", ADDRESS)?,
-            origin: variables.required(
-                "WEB_PUBLIC_ORIGIN",
-                "the public origin, like https://localhost:8443, without a path",
-            )?,
+            origin: origin(&variables)?,
             identity: IdentityFiles {
                 certificate: variables.required("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE)?,
                 key: variables.required("WEB_TLS_KEY_FILE", KEY)?,
@@ -93,6 +92,19 @@ impl Config {
             )?,
         })
     }
+}
+
+fn origin(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Result<Origin, ConfigError> {
+    let origin: Origin = variables.required(
+        "WEB_PUBLIC_ORIGIN",
+        "the public origin, like https://localhost:8443, without a path",
+    )?;
+    let additional = variables.or(
+        "WEB_ADDITIONAL_HOSTS",
+        "host or host:port of each additional host, like web:8443, separated by commas",
+        AdditionalHosts::default(),
+    )?;
+    Ok(origin.with_additional(additional))
 }
 
 #[cfg(test)]
@@ -141,6 +153,7 @@ mod tests {
             ("WEB_LISTEN", Some("8443")),
             ("WEB_PUBLIC_ORIGIN", Some("http://localhost:8443")),
             ("WEB_PUBLIC_ORIGIN", Some("https://localhost:8443/path")),
+            ("WEB_ADDITIONAL_HOSTS", Some("*.example")),
             ("WEB_UPSTREAMS", Some("app")),
             ("WEB_UPSTREAMS", Some("app:9443,")),
             ("WEB_UPSTREAMS", Some("dns:app")),
