@@ -41,6 +41,24 @@ const TRUST_DOMAIN: &str = "compose.test";
 /// A medical record number of the synthetic patients, and its patient's family name.
 const PATIENT: (&str, &str) = ("3982481", "Hermiston");
 
+/// Requests of a client in a container: only the listed hosts are served, and a browser there signs in
+/// from a page of the stack and from no other.
+const HOSTS: &str = r#"/opt/tests/bin/python - <<'END'
+import json, requests
+session = requests.Session()
+session.verify = "/secrets/ca.pem"
+hosts = {"web:8443": 200, "localhost:1": 200, "web": 421, "web:443": 421, "other:8443": 421}
+for host, status in hosts.items():
+    response = session.get("https://web:8443/sign-in", headers={"Host": host})
+    assert response.status_code == status, (host, response.status_code)
+person = json.load(open("/secrets/people.json"))["organizations"][0]["people"][0]
+form = {"email": person["email"], "password": person["password"]}
+for site, status in {"same-origin": 303, "same-site": 403, "cross-site": 403}.items():
+    headers = {"Sec-Fetch-Site": site}
+    response = session.post("https://web:8443/sign-in", form, headers=headers, allow_redirects=False)
+    assert response.status_code == status, (site, response.status_code)
+END"#;
+
 /// Builds, starts, checks and removes the containers. Without an engine it is skipped.
 ///
 /// # Errors
@@ -91,6 +109,8 @@ async fn check_project(project: &Project, progress: Progress) -> anyhow::Result<
     passed.push(clients.seed(progress).await?);
     passed.push(check_instances(project, &clients).await?);
     passed.push(examples::python(project)?);
+    project.run_tests(Some(HOSTS))?;
+    passed.push("web serves the hosts `localhost` and `web:8443`, and no other".to_owned());
     passed.push(examples::rust(project, &clients.home).await?);
     passed.extend(confinement::check(project)?);
     passed.extend(confinement::check_networks(project)?);
