@@ -1,7 +1,7 @@
 #!/bin/sh
-# Issues the certificates and gives each tier what is its own, readable by its group alone. Run
-# again it renews the leaves; the tiers take them up by themselves. Signing keys never leave
-# /authority, which no tier mounts. Sign-ins of the demonstration are drawn once.
+# Issues the certificates and installs those of each tier in its volume, readable by its group
+# alone. Each run renews the leaves, which running tiers reload. Signing keys stay in /authority,
+# which no tier mounts. The passwords of the demo people are drawn once.
 set -eu
 umask 0077
 
@@ -10,12 +10,12 @@ issue) ;;
 sign-ins) exec cat /secrets/demo/people.json ;;
 authority) exec cat /authority/public/ca.pem ;;
 *)
-    echo "setup: '$1' is not known; it can issue, or show sign-ins or authority" >&2
+    echo "setup: unknown command '$1': it is one of issue, sign-ins and authority" >&2
     exit 64
     ;;
 esac
 
-# give GROUP SOURCE TARGET: in one step, so that no reader sees half a file.
+# give GROUP SOURCE TARGET: installs a file by renaming, so that no reader sees a part of it.
 give() {
     install -m 0440 "$2" "$3.new"
     chgrp "$1" "$3.new"
@@ -23,8 +23,12 @@ give() {
 }
 
 authority=/authority
-issue-development-certificates --out "$authority" --trust-domain "${TRUST_DOMAIN:-stack.internal}" \
-    ${PUBLIC_NAME:+--public-name "$PUBLIC_NAME"}
+# `web` is the name of the edge on the network of the containers.
+if ! issue-development-certificates --out "$authority" --trust-domain "$TRUST_DOMAIN" \
+    --public-name web ${PUBLIC_NAME:+--public-name "$PUBLIC_NAME"}; then
+    echo "setup: for another trust domain, remove the volumes: docker compose down --volumes" >&2
+    exit 1
+fi
 
 give 10001 $authority/public/web.pem /secrets/web/public.pem
 give 10001 $authority/public/web.key /secrets/web/public.key
@@ -55,3 +59,6 @@ if [ ! -e /secrets/demo/people.json ]; then
     give 10002 /authority/people.json /secrets/demo/people.json
     rm /authority/people.json
 fi
+
+give 10006 $authority/public/ca.pem /secrets/tests/ca.pem
+give 10006 /secrets/demo/people.json /secrets/tests/people.json

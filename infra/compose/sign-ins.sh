@@ -1,6 +1,6 @@
 #!/bin/sh
-# Gives each person of infra/demo.json a random password of 120 bits: the demo people on standard
-# input, what `app provision` reads on standard output. Each person stands on one line there.
+# Adds a random password of 120 bits to each person of infra/demo.json: reads that file from standard
+# input and writes the input of `app provision`. Expects each person on one line.
 set -eu
 
 while IFS= read -r line; do

@@ -16,10 +16,13 @@ use settings::Reported;
 use settings::section;
 use telemetry::LevelFilter;
 
+use origin::AdditionalHosts;
+
 pub(crate) use clients::ClientConfig;
 pub(crate) use lifecycle::LifecycleConfig;
 pub(crate) use origin::Origin;
 pub(crate) use origin::is_loopback;
+pub(crate) use origin::is_same_authority;
 pub(crate) use upstream::UpstreamConfig;
 
 const ADDRESS: &str = "an address and port to listen on, like 127.0.0.1:8443";
@@ -36,7 +39,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// `WEB_REDIRECT_LISTEN`: the address of HTTP, which redirects to HTTPS.
     pub(crate) redirect_listen: SocketAddr,
-    /// `WEB_PUBLIC_ORIGIN`.
+    /// `WEB_PUBLIC_ORIGIN`, with the hosts of `WEB_ADDITIONAL_HOSTS`.
     pub(crate) origin: Origin,
     /// `WEB_TLS_CERTIFICATE_FILE`, `WEB_TLS_KEY_FILE`.
     pub(crate) identity: IdentityFiles,
@@ -62,10 +65,7 @@ impl Config {
         section!(Self {
             listen: reader.required("WEB_LISTEN", ADDRESS),
             redirect_listen: reader.required("WEB_REDIRECT_LISTEN", ADDRESS),
-            origin: reader.required(
-                "WEB_PUBLIC_ORIGIN",
-                "the public origin, like https://localhost:8443, without a path",
-            ),
+            origin: origin(reader),
             identity: section!(IdentityFiles {
                 certificate: reader.required("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE),
                 key: reader.required("WEB_TLS_KEY_FILE", KEY),
@@ -89,6 +89,19 @@ impl Config {
             ),
         })
     }
+}
+
+fn origin(reader: &Reader) -> Result<Origin, Reported> {
+    let origin: Result<Origin, Reported> = reader.required(
+        "WEB_PUBLIC_ORIGIN",
+        "the public origin, like https://localhost:8443, without a path",
+    );
+    let additional = reader.or(
+        "WEB_ADDITIONAL_HOSTS",
+        "host or host:port of each additional host, like web:8443, separated by commas",
+        AdditionalHosts::default(),
+    );
+    Ok(origin?.with_additional(additional?))
 }
 
 fn versions(reader: &Reader) -> Result<Versions, Reported> {
@@ -154,6 +167,7 @@ mod tests {
             ("WEB_LISTEN", Some("8443")),
             ("WEB_PUBLIC_ORIGIN", Some("http://localhost:8443")),
             ("WEB_PUBLIC_ORIGIN", Some("https://localhost:8443/path")),
+            ("WEB_ADDITIONAL_HOSTS", Some("*.example")),
             ("WEB_UPSTREAMS", Some("app")),
             ("WEB_UPSTREAMS", Some("app:9443,")),
             ("WEB_UPSTREAMS", Some("dns:app")),

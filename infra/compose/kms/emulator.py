@@ -1,8 +1,8 @@
-"""AWS KMS for a development machine: moto over HTTPS, with keys that outlive a restart.
+"""An emulator of AWS KMS for development: moto over HTTPS, with two keys that survive a restart.
 
-moto keeps keys in memory only. Here the two keys of the stack are kept in a file, so that what was
-sealed under them can still be opened after a restart. Keys made through the API are forgotten.
-Everything an emulator cannot be (access control, key states, an HSM) stays AWS's.
+moto stores keys in memory only. This program stores the two keys of the stack in a file, so that
+data sealed under them can be opened after a restart. Keys created through the API are lost then.
+It has no access control, no key states and no HSM.
 """
 
 import argparse
@@ -24,8 +24,8 @@ KEYS = {
 }
 
 
-def kept(path: pathlib.Path) -> dict[str, str]:
-    """The key material by key id (Base64); made on first start."""
+def load_or_create(path: pathlib.Path) -> dict[str, str]:
+    """The key material by key id (Base64), created at the first start."""
     materials = json.loads(path.read_text()) if path.exists() else {}
     missing = [os.environ[name] for name in KEYS if os.environ[name] not in materials]
     if missing:
@@ -42,7 +42,7 @@ def kept(path: pathlib.Path) -> dict[str, str]:
 
 
 def install(materials: dict[str, str], region: str) -> None:
-    """Puts the keys where moto looks for them."""
+    """Adds the keys to moto's backend."""
     backend = kms_backends[DEFAULT_ACCOUNT_ID][region]
     for name, (usage, spec) in KEYS.items():
         key = Key(None, usage, spec, name, DEFAULT_ACCOUNT_ID, region)
@@ -58,9 +58,9 @@ def main() -> None:
     parser.add_argument("--port", default="4566")
     parser.add_argument("--certificate", required=True)
     parser.add_argument("--key", required=True)
-    parser.add_argument("--keys", required=True, type=pathlib.Path, help="file that keeps the keys")
+    parser.add_argument("--keys", required=True, type=pathlib.Path, help="the file of the key material")
     given = parser.parse_args()
-    install(kept(given.keys), os.environ["AWS_REGION"])
+    install(load_or_create(given.keys), os.environ["AWS_REGION"])
     server.main(["-H", given.host, "-p", given.port, "-c", given.certificate, "-k", given.key])
 
 

@@ -1,25 +1,23 @@
 #!/bin/sh
-# Makes the data folder on first start, then runs the server. Before it admits anyone it executes
-# the accounts file: no account is left that can sign in without a client certificate.
+# Runs the server. A new database begins as a copy of the data folder of the image, which has no data
+# and only the account root. Before the server accepts connections it executes the accounts file:
+# no account is left that can sign in without a client certificate.
 set -eu
 
-configuration=/etc/stack/my.cnf
 if [ ! -d /data/mysql ]; then
-    # Aside and renamed, so that a start that was interrupted is not mistaken for a database.
+    # Renamed, so that an interrupted copy is not mistaken for a database.
     rm -rf /data/new
-    mysqld --defaults-file="$configuration" --datadir=/data/new --initialize-insecure
+    cp -a /initialized/mysql /data/new
     mv /data/new /data/mysql
 fi
 
-organization=${TRUST_DOMAIN:-stack.internal}
 {
     echo "DROP USER IF EXISTS 'root'@'localhost';"
     sed -e '/^--/d' -e '/^$/d' \
-        -e "s|{{database}}|${DATABASE_NAME:-stack}|g" \
-        -e "s|{{organization}}|$organization|g" \
-        -e "s|{{subject}}|/O=$organization/CN=|g" \
-        -e "s|{{issuer}}|/O=$organization/CN=stack database client CA|g" \
+        -e "s|{{database}}|$DATABASE_NAME|g" \
+        -e "s|{{organization}}|$TRUST_DOMAIN|g" \
+        -e "s|{{issuer}}|/O=$TRUST_DOMAIN/CN=stack database client CA|g" \
         /etc/stack/accounts.sql
 } >/tmp/accounts.sql
 
-exec mysqld --defaults-file="$configuration" --init-file=/tmp/accounts.sql
+exec mysqld --defaults-file=/etc/stack/my.cnf --init-file=/tmp/accounts.sql

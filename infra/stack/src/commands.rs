@@ -17,13 +17,15 @@ use clap::Subcommand;
 use https_client::issue_token;
 use import::Report;
 use progress::Progress;
+use serde::Serialize;
 use stack::Accounts;
 use stack::Home;
 use stack::Names;
 use stack::Options;
-use stack::Ports;
 use stack::Settings;
 use stack::Status;
+use stack::compose;
+use stack::compose::Containers;
 use tools::binaries;
 
 /// Runs the whole stack on this machine: web, app, database and keys.
@@ -58,8 +60,7 @@ enum Command {
     /// The steps of a rolling upgrade: the schema first, and at last the end (see db/README.md)
     #[command(subcommand)]
     Upgrade(stack::Upgrade),
-    /// The same stack in containers (Docker)
-    #[command(subcommand)]
+    /// The same stack in containers (Docker), for integration tests too
     Compose(Compose),
     /// The reference architecture on AWS: its templates checked, mutated and deployed (`infra --help` lists how)
     #[command(disable_help_flag = true)]
@@ -153,22 +154,34 @@ struct Elsewhere {
     arguments: Vec<OsString>,
 }
 
+#[derive(Debug, Args)]
+struct Compose {
+    /// Name of the compose project: projects with other names and ports run side by side
+    #[arg(long, global = true, env = "COMPOSE_PROJECT_NAME", default_value = compose::PROJECT)]
+    project: String,
+    #[command(subcommand)]
+    command: ComposeCommand,
+}
+
 #[derive(Debug, Subcommand)]
-enum Compose {
-    /// Builds the images and starts the containers; installs an engine where there is none
-    Up {
-        #[command(flatten)]
-        ports: Ports,
-        /// Build optimized binaries
-        #[arg(long)]
-        release: bool,
-    },
-    /// Stops the containers
+enum ComposeCommand {
+    /// Builds the images, starts the containers and waits until they serve; installs an engine where
+    /// there is none
+    Up(compose::UpOptions),
+    /// Removes the containers
     Down {
         /// Remove their data, keys and certificates as well
         #[arg(long)]
         volumes: bool,
     },
+    /// Addresses, CA, sign-ins and containers
+    Status(StatusOptions),
+    /// Replaces the database with an empty one; passwords, keys and certificates stay
+    Reset,
+    /// Prints a bearer token of a demo account
+    Token(Token),
+    /// Imports the synthetic patients of tests/data
+    Seed,
 }
 
 #[derive(Debug, Args)]
@@ -201,12 +214,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Token(token) => print_token(&home, &token).await?,
         Command::Import(import) => return import_files(&home, &import).await,
-        Command::Compose(Compose::Up { ports, release }) => {
-            stack::compose::up(&home, ports, release, Progress::shown()).await?;
-        }
-        Command::Compose(Compose::Down { volumes }) => {
-            stack::compose::down(volumes, Progress::shown()).await?;
-        }
+        Command::Compose(command) => run_compose(&home, command).await?,
         Command::Scrub => print!("{}", stack::scrub(&home).await?),
         Command::Upgrade(step) => print!("{}", stack::upgrade(&home, step).await?),
         Command::Infra(command) => return Err(run_program("posture", &command.arguments)),
@@ -225,6 +233,30 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+async fn run_compose(home: &Home, compose: Compose) -> anyhow::Result<()> {
+    let containers = Containers::new(home, &compose.project)?;
+    let progress = Progress::shown();
+    match compose.command {
+        ComposeCommand::Up(options) => containers.up(options, progress).await?,
+        ComposeCommand::Down { volumes } => containers.down(volumes, progress).await?,
+        ComposeCommand::Status(options) => {
+            let status = containers.status().await?;
+            if options.json {
+                print_json(&status)?;
+            } else {
+                print!("{status}");
+            }
+        }
+        ComposeCommand::Reset => containers.reset(progress).await?,
+        ComposeCommand::Token(token) => {
+            let organization = token.organization.as_deref();
+            println!("{}", containers.token(&token.role, organization).await?);
+        }
+        ComposeCommand::Seed => containers.seed(progress).await?,
+    }
+    Ok(())
+}
+
 /// Builds a program of the workspace and becomes it. Returns only the error that prevents this.
 fn run_program(name: &str, arguments: &[OsString]) -> anyhow::Error {
     match binaries::obtain_only(&[name], false) {
@@ -241,13 +273,16 @@ fn run_program(name: &str, arguments: &[OsString]) -> anyhow::Error {
 fn status(home: &Home, json: bool) -> anyhow::Result<()> {
     let status = Status::of(home)?;
     if json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&status).context("the status in JSON")?
-        );
+        print_json(&status)?;
     } else {
         print!("{}", stack::status_table(&status));
     }
+    Ok(())
+}
+
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(value).context("the status cannot be put in JSON")?;
+    println!("{json}");
     Ok(())
 }
 

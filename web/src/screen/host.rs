@@ -8,11 +8,11 @@ use http::uri::Authority;
 use http::uri::Scheme;
 
 use crate::config::Origin;
-use crate::config::is_loopback;
+use crate::config::is_same_authority;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Checks that a request has exactly one host, the configured origin's.
+/// Checks that a request has exactly one host, the configured origin's or an additional one.
 ///
 /// # Errors
 /// 400 if the host is missing or ambiguous, 421 if it is another one.
@@ -44,18 +44,10 @@ pub(super) fn check(head: &Parts, origin: &Origin, is_health: bool) -> Result<()
         (None, Some(only)) if head.version == Version::HTTP_2 => only,
         _ => return Err(malformed),
     };
-    let is_origin = is_same_authority(host, origin.authority())
-        || (origin.is_loopback() && is_loopback(&host.to_ascii_lowercase()));
     // Load balancers address health checks to an IP address.
-    if is_origin || is_health {
+    if origin.serves(host) || is_health {
         return Ok(());
     }
     let detail = "this host is not served here";
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
-}
-
-/// Whether two authorities are equal, regardless of case and of the default port (RFC 9110, 4.2.3).
-fn is_same_authority(one: &str, other: &str) -> bool {
-    let without_port = |authority| str::strip_suffix(authority, ":443").unwrap_or(authority);
-    without_port(one).eq_ignore_ascii_case(without_port(other))
 }

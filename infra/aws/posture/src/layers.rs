@@ -141,13 +141,13 @@ fn uses_of_lower_layers(parent: &str, prefix: &str, layers: &[&str]) -> Vec<Stri
             let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             let uses = code.lines().filter_map(|line| line.split_once(prefix));
             for (_, rest) in uses {
-                let used: String = rest
+                let module: String = rest
                     .chars()
                     .take_while(|char| char.is_alphanumeric() || *char == '_')
                     .collect();
                 let below = layers.iter().skip(layer + 1);
-                if below.into_iter().any(|below| *below == used) {
-                    found.push(format!("{} uses {used}", file.display()));
+                if below.into_iter().any(|below| *below == module) {
+                    found.push(format!("{} uses {module}", file.display()));
                 }
             }
         }

@@ -1,12 +1,8 @@
-//! Where the programs in the images come from.
+//! The programs in the images, and where they are compiled.
 
 use std::env;
 use std::fs;
 use std::process::Command;
-use std::process::Stdio;
-
-use anyhow::Context;
-use anyhow::bail;
 
 use crate::home::create_private_folder;
 use progress::Progress;
@@ -14,32 +10,32 @@ use tools::binaries;
 use tools::packages::run_quietly;
 use tools::workspace;
 
-/// What goes into the images.
+/// The programs in the images.
 const PROGRAMS: [&str; 4] = ["web", "app", "migrate", "issue-development-certificates"];
 
-/// The C library of the images' Debian release: programs that were linked against a later one do
-/// not start there.
+/// The version of glibc in the images' Debian release: programs that were linked against a later one
+/// do not start there.
 const C_LIBRARY: (u32, u32) = (2, 36);
 
-/// Where the programs come from.
+/// Where the programs are compiled.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Programs {
-    /// Compiled by the image build itself.
+    /// In the image build.
     Compiled {
-        /// Optimized.
+        /// With optimizations.
         release: bool,
     },
-    /// Compiled by this machine's cargo, which has its dependencies ready.
+    /// By the cargo of this machine, which has compiled the dependencies already.
     OfThisMachine,
 }
 
 impl Programs {
-    /// What tests use: this machine's, where they run in the images, because compiling every
-    /// dependency a second time takes longer than all other steps. `STACK_COMPOSE_COMPILE=1`
-    /// compiles them in the image build, as a user of the compose file does.
+    /// The choice of the compose step: this machine, if its programs run in the images, because
+    /// compiling every dependency a second time takes longer than all other steps.
+    /// `STACK_COMPOSE_COMPILE=1` compiles in the image build, as for a user of the compose file.
     pub(super) fn for_tests() -> Self {
-        let asked = env::var_os("STACK_COMPOSE_COMPILE").is_some_and(|value| value == "1");
-        if !asked && cfg!(target_os = "linux") && c_library().is_some_and(|own| own <= C_LIBRARY) {
+        let forced = env::var_os("STACK_COMPOSE_COMPILE").is_some_and(|value| value == "1");
+        if !forced && cfg!(target_os = "linux") && c_library().is_some_and(|own| own <= C_LIBRARY) {
             Self::OfThisMachine
         } else {
             Self::Compiled { release: false }
@@ -47,21 +43,11 @@ impl Programs {
     }
 }
 
-/// Compiles the programs and lays them where the image build takes them from.
+/// Compiles the programs and copies them to the folder from which the image build takes them.
 pub(super) fn lay_out(progress: Progress) -> anyhow::Result<()> {
     let step = progress.step("compiling the programs for the images");
     let root = workspace::root()?;
-    let status = Command::new(workspace::cargo())
-        .current_dir(&root)
-        .args(["build", "--quiet"])
-        .args(PROGRAMS.iter().flat_map(|program| ["--bin", program]))
-        .stdin(Stdio::null())
-        .status()
-        .context("cargo cannot be started: is it on the path?")?;
-    if !status.success() {
-        bail!("the build failed; cargo's messages above say where");
-    }
-    let built = binaries::obtain(false)?;
+    let built = binaries::obtain_only(&PROGRAMS, false)?;
     let folder = root.join("target/binaries");
     let _ = fs::remove_dir_all(&folder);
     create_private_folder(&folder)?;

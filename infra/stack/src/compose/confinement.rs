@@ -1,4 +1,4 @@
-//! What every container is held to, as the engine reports it and as the kernel enforces it.
+//! The restrictions of every container, as the engine reports them and as the kernel enforces them.
 
 use anyhow::Context;
 use anyhow::ensure;
@@ -7,33 +7,41 @@ use serde_json::json;
 
 use super::project::Project;
 
-/// Looks at every service of the compose file.
+/// The containers that run for as long as the stack: a service, and which of its instances.
+const RUNNING: [(&str, usize); 5] = [("web", 1), ("app", 1), ("app", 2), ("db", 1), ("kms", 1)];
+
+/// Checks the containers of every service of the compose file.
 pub(super) fn check(project: &Project) -> anyhow::Result<Vec<String>> {
-    let services = project.services()?;
-    for service in &services {
-        let container = project.inspect(service)?;
-        is_confined(service, &container)?;
-        publishes_only_as_web(service, &container)?;
+    let mut containers = 0;
+    for service in &project.services()? {
+        for container in &project.inspect(service)? {
+            is_confined(service, container)?;
+            publishes_only_as_web(service, container)?;
+            containers += 1;
+        }
     }
-    for service in ["web", "app", "db", "kms"] {
+    for (service, instance) in RUNNING {
         let kernel = "grep -q '^NoNewPrivs:.1$' /proc/1/status \
                       && grep -q '^CapEff:.0*$' /proc/1/status \
                       && grep -q '^CapBnd:.0*$' /proc/1/status \
                       && ! grep -q '^Uid:.0' /proc/1/status";
         ensure!(
-            project.exec(service, kernel)?,
-            "{service} has privileges left, the kernel says"
+            project.exec(service, instance, kernel)?,
+            "{service} has privileges left, by /proc/1/status"
         );
         ensure!(
-            !project.exec(service, "echo x >/etc/hostname || echo x >/usr/local/bin/x")?,
+            !project.exec(
+                service,
+                instance,
+                "echo x >/etc/hostname || echo x >/usr/local/bin/x"
+            )?,
             "{service} can write to its root file system"
         );
     }
     Ok(vec![
         format!(
-            "{} containers: no root user, no capability, no new privileges, read-only root, \
-             limited memory and processes",
-            services.len()
+            "{containers} containers: no root user, no capability, no new privileges, read-only \
+             root, limited memory and processes"
         ),
         "only web publishes ports".to_owned(),
     ])
@@ -85,83 +93,98 @@ fn publishes_only_as_web(service: &str, container: &Value) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The tiers and where they listen.
+/// The tiers and their ports.
 const TIERS: [(&str, u16); 4] = [("web", 8443), ("app", 9443), ("db", 3306), ("kms", 4566)];
 
-/// From inside of each tier's container: what it needs can be reached, everything else can't, by
-/// name or by address.
+/// Checks from inside a container of each tier, and from a client on the network `edge`, that it can
+/// connect to the tiers that it needs and to no other, by name or by address.
 pub(super) fn check_networks(project: &Project) -> anyhow::Result<Vec<String>> {
-    let mut doors = Vec::new();
+    let mut targets = Vec::new();
     for (tier, port) in TIERS {
         for address in addresses(project, tier)? {
-            doors.push((tier, format!("{address}/{port}")));
+            targets.push((tier, format!("{address}/{port}")));
         }
-        doors.push((tier, format!("{tier}.internal/{port}")));
+        targets.push((tier, format!("{tier}.internal/{port}")));
     }
-    for (from, _) in TIERS {
-        let reached = reached_from(project, from, &doors)?;
-        // Within a shared network both sides see each other; what matters is who shares one.
-        let neighbours: &[&str] = if from == "app" {
-            &["web", "db", "kms"]
-        } else {
-            &["app"]
+    targets.push(("web", "web/8443".to_owned()));
+    for from in TIERS.map(|(tier, _)| tier).into_iter().chain(["tests"]) {
+        let reached = reached_from(project, from, &targets)?;
+        // Both sides of a shared network can connect to each other.
+        let neighbours: &[&str] = match from {
+            "app" => &["web", "db", "kms"],
+            "tests" => &["web"],
+            _ => &["app"],
         };
         for tier in &reached {
-            ensure!(neighbours.contains(&tier.as_str()), "{from} reaches {tier}");
+            ensure!(
+                neighbours.contains(&tier.as_str()),
+                "{from} can connect to {tier}"
+            );
         }
         let needed: &[&str] = match from {
             "web" => &["app"],
             "app" => &["db", "kms"],
+            "tests" => &["web"],
             _ => &[],
         };
         for tier in needed {
             ensure!(
                 reached.iter().any(|reached| reached == tier),
-                "{from} can't reach {tier}"
+                "{from} cannot connect to {tier}"
             );
         }
     }
-    for (network, way_out) in project.networks()? {
+    for (network, is_routed) in project.networks()? {
         ensure!(
-            network.ends_with("_edge") || !way_out,
-            "the network {network} has a way out"
+            network.ends_with("_edge") || !is_routed,
+            "the network {network} is not internal"
         );
     }
     Ok(vec![
-        "web reaches app and nothing else; db and kms are reached by app only".to_owned(),
-        "the networks of app, db and kms are closed to the outside".to_owned(),
+        "web can connect to app only, a client to web only, and to db and kms only app can"
+            .to_owned(),
+        "the networks of app, db and kms are internal".to_owned(),
     ])
 }
 
-/// The tiers of which some door opens to a container. All are tried at once: what is dropped on the
-/// way costs its time limit.
+/// The tiers to which a container can connect. All attempts run at once: each one whose packets are
+/// dropped lasts until its timeout.
 fn reached_from(
     project: &Project,
     from: &str,
-    doors: &[(&str, String)],
+    targets: &[(&str, String)],
 ) -> anyhow::Result<Vec<String>> {
-    let attempts = doors
+    let attempts = targets
         .iter()
         .filter(|(tier, _)| *tier != from)
-        .map(|(tier, door)| {
-            format!("(timeout 2 bash -c 'exec 3<>/dev/tcp/{door}' 2>/dev/null && echo {tier}) &")
+        .map(|(tier, target)| {
+            format!("(timeout 2 bash -c 'exec 3<>/dev/tcp/{target}' 2>/dev/null && echo {tier}) &")
         });
     let script: Vec<String> = attempts.chain(["wait".to_owned()]).collect();
-    let printed = project.exec_output(from, &script.join("\n"))?;
+    let script = script.join("\n");
+    let printed = if from == "tests" {
+        project.run_tests(Some(&script))?
+    } else {
+        project.exec_output(from, &script)?
+    };
     Ok(printed.lines().map(str::to_owned).collect())
 }
 
-/// The addresses of a service in all of its networks.
+/// The addresses of every instance of a service in all of its networks.
 fn addresses(project: &Project, service: &str) -> anyhow::Result<Vec<String>> {
-    let container = project.inspect(service)?;
-    let networks = container
-        .pointer("/NetworkSettings/Networks")
-        .and_then(Value::as_object)
-        .with_context(|| format!("{service} is in no network"))?;
-    let address = |network: &Value| network.get("IPAddress")?.as_str().map(str::to_owned);
-    Ok(networks
-        .values()
-        .filter_map(address)
-        .filter(|address| !address.is_empty())
-        .collect())
+    let mut addresses = Vec::new();
+    for container in project.inspect(service)? {
+        let networks = container
+            .pointer("/NetworkSettings/Networks")
+            .and_then(Value::as_object)
+            .with_context(|| format!("{service} is in no network"))?;
+        let address = |network: &Value| network.get("IPAddress")?.as_str().map(str::to_owned);
+        addresses.extend(
+            networks
+                .values()
+                .filter_map(address)
+                .filter(|address| !address.is_empty()),
+        );
+    }
+    Ok(addresses)
 }

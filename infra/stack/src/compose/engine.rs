@@ -1,5 +1,5 @@
-//! The Docker engine: the one that answers, or one of our own, from Debian's package, with its data
-//! in the cache folder.
+//! The Docker engine: one that runs, or one of our own, from Debian's package, with its data in the
+//! cache folder.
 
 use std::fs;
 use std::path::Path;
@@ -23,31 +23,31 @@ use tools::workspace;
 
 use super::plugins;
 
-/// Sockets and pid of an engine of our own. A socket's path may have 107 bytes at most, and the
-/// engine is root's anyway.
+/// The folder for the sockets and the pid file of our own engine. A short path: that of a socket has
+/// at most 107 bytes.
 const RUN: &str = "/run/hipaa-stack";
 
-/// How long the engine may take to answer after its start.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Upper bound of the time until a started engine responds.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Why no engine can be had on this machine.
+/// The reason why no engine is available on this machine.
 #[derive(Debug)]
 pub struct Unavailable(anyhow::Error);
 
 impl std::fmt::Display for Unavailable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "no Docker engine can be had: {:#}", self.0)
+        write!(f, "no Docker engine is available: {:#}", self.0)
     }
 }
 
 impl std::error::Error for Unavailable {}
 
-/// A Docker engine that answers.
+/// A Docker engine that responds.
 #[derive(Debug)]
 pub(super) struct Engine {
-    /// What `docker` must be told to reach it.
+    /// The variables with which `docker` reaches it.
     pub(super) environment: Variables,
-    /// Whether this call started it.
+    /// Whether this process started it.
     started: bool,
 }
 
@@ -62,7 +62,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// The engine that answers: the user's own, or ours from an earlier command.
+    /// The engine that responds: that of the user, or ours from an earlier command.
     pub(super) fn running() -> Option<Self> {
         let ours = vec![(
             "DOCKER_HOST".to_owned(),
@@ -70,7 +70,7 @@ impl Engine {
         )];
         [Variables::new(), ours]
             .into_iter()
-            .find(answers)
+            .find(responds)
             .map(|mut environment| {
                 plugins::recall(&mut environment);
                 Self {
@@ -80,13 +80,13 @@ impl Engine {
             })
     }
 
-    /// A command that reaches this engine.
+    /// A command of `docker` for this engine.
     pub(super) fn docker(&self, arguments: &[&str]) -> Command {
         docker(&self.environment, arguments)
     }
 
-    /// Stops the engine, if it is one of ours.
-    pub(super) async fn stop_if_ours(&self) -> anyhow::Result<()> {
+    /// Stops the engine, if it is one of ours and runs no container.
+    pub(super) async fn stop_if_ours_and_idle(&self) -> anyhow::Result<()> {
         let ours = self
             .environment
             .iter()
@@ -94,15 +94,22 @@ impl Engine {
         let Some(id) = own_pid().filter(|_| ours) else {
             return Ok(());
         };
+        let running = self
+            .docker(&["ps", "--quiet"])
+            .output()
+            .context("docker cannot be started")?;
+        if !running.stdout.is_empty() {
+            return Ok(());
+        }
         Process::adopt("dockerd", id)
             .stop(Duration::from_secs(30))
             .await
     }
 
-    /// Stops the engine, if this very call started it.
+    /// Stops the engine, if this process started it.
     pub(super) async fn release(self) -> anyhow::Result<()> {
         if self.started {
-            self.stop_if_ours().await
+            self.stop_if_ours_and_idle().await
         } else {
             Ok(())
         }
@@ -111,7 +118,7 @@ impl Engine {
     async fn start(progress: Progress) -> anyhow::Result<Self> {
         if !nix::unistd::geteuid().is_root() {
             return Err(anyhow!(
-                "none answers, and only root can start one. Start Docker, or run this as root"
+                "none responds, and only root can start one. Start Docker, or run this as root"
             ));
         }
         if !is_on_path("dockerd") || !is_on_path("docker") {
@@ -130,7 +137,7 @@ impl Engine {
     }
 }
 
-/// How our own engine is started.
+/// The command line of our own engine.
 fn daemon() -> anyhow::Result<Program> {
     let data = workspace::cache()?.join("engine");
     create_private_folder(&data)?;
@@ -156,7 +163,7 @@ fn daemon() -> anyhow::Result<Program> {
 
 async fn wait_for(process: &mut Process, log: &Path) -> anyhow::Result<Engine> {
     let begun = std::time::Instant::now();
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < START_TIMEOUT {
         if let Some(engine) = Engine::running() {
             return Ok(Engine {
                 started: true,
@@ -172,10 +179,10 @@ async fn wait_for(process: &mut Process, log: &Path) -> anyhow::Result<Engine> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     process.stop(Duration::from_secs(10)).await?;
-    Err(anyhow!("dockerd does not answer:\n{}", last_lines(log, 8)))
+    Err(anyhow!("dockerd does not respond:\n{}", last_lines(log, 8)))
 }
 
-/// A `docker` command with what it must be told.
+/// A `docker` command with the variables of an engine.
 pub(super) fn docker(environment: &Variables, arguments: &[&str]) -> Command {
     let mut command = Command::new("docker");
     command
@@ -184,7 +191,7 @@ pub(super) fn docker(environment: &Variables, arguments: &[&str]) -> Command {
     command
 }
 
-/// Whether a command succeeds; what it prints is not looked at.
+/// Whether a command succeeds; its output is discarded.
 pub(super) fn succeeds(mut command: Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -193,20 +200,18 @@ pub(super) fn succeeds(mut command: Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn answers(environment: &Variables) -> bool {
+fn responds(environment: &Variables) -> bool {
     succeeds(docker(
         environment,
         &["version", "--format", "{{.Server.Version}}"],
     ))
 }
 
-/// The engine that an earlier command of ours started, if it still runs.
+/// The process of our own engine, if it runs.
 fn own_pid() -> Option<ProcessId> {
     let pid = fs::read_to_string(Path::new(RUN).join("dockerd.pid")).ok()?;
     let pid: i32 = pid.trim().parse().ok()?;
-    let name = fs::read_to_string(format!("/proc/{pid}/comm"))
-        .context("gone")
-        .ok()?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     (name.trim() == "dockerd")
         .then(|| ProcessId::of(pid))
         .flatten()

@@ -1,5 +1,5 @@
-//! What the images stand on: the public ones where a registry can be reached, otherwise images made
-//! here, by debootstrap from Debian's packages and from this machine's own Rust toolchain.
+//! The base images: the public ones where a registry can be reached, otherwise images made here, by
+//! debootstrap from Debian packages and from the Rust toolchain of this machine.
 
 use std::fs;
 use std::path::Path;
@@ -19,15 +19,15 @@ use tools::workspace;
 use super::engine::Engine;
 use super::engine::succeeds;
 
-/// Debian as it comes, small.
+/// A minimal Debian.
 const RUNTIME: &str = "stack.local/debian:bookworm";
 /// MySQL from Debian's unstable suite.
 const MYSQL: &str = "stack.local/mysql:sid";
-/// Python with its `venv`.
+/// Python with `venv`.
 const PYTHON: &str = "stack.local/python:bookworm";
 
 /// The build arguments that name the base images: none where the defaults of the compose file can
-/// be pulled. Without `compiler`, the one that programs are compiled in is left out.
+/// be pulled. Without `compiler`, the image with the Rust toolchain is left out.
 pub(super) fn obtain(
     engine: &Engine,
     compiler: bool,
@@ -49,7 +49,7 @@ pub(super) fn obtain(
         .filter(|image| !exists(engine, image))
         .collect();
     if !missing.is_empty() {
-        if registry_answers(engine) {
+        if registry_responds(engine) {
             return Ok(Variables::new());
         }
         progress.say("no image registry can be reached: base images are made from Debian packages");
@@ -81,12 +81,12 @@ fn exists(engine: &Engine, image: &str) -> bool {
     succeeds(engine.docker(&["image", "inspect", image]))
 }
 
-/// Tries with the smallest of the public images, which is needed anyway.
-fn registry_answers(engine: &Engine) -> bool {
+/// Whether a registry can be reached. Pulls the smallest of the public images, which the build needs.
+fn registry_responds(engine: &Engine) -> bool {
     succeeds(engine.docker(&["pull", "--quiet", "debian:bookworm-slim"]))
 }
 
-/// Makes an image of a Debian suite with some packages.
+/// Makes an image of a Debian suite with packages.
 fn bootstrap(
     engine: &Engine,
     suite: &str,
@@ -163,19 +163,24 @@ fn build(
     Ok(())
 }
 
-/// Runs `from | into`; shows what `into` printed only when one of them fails.
+/// Runs `from | into`. If one of them fails, the error has the output of `into`.
 fn pipe(from: &mut Command, into: &mut Command) -> anyhow::Result<()> {
     let mut source = from
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .context("tar")?;
-    let output = source.stdout.take().context("tar gives no output")?;
+    let output = source
+        .stdout
+        .take()
+        .context("the output of tar cannot be read")?;
     let target = into
         .stdin(output)
         .output()
         .context("docker cannot be started")?;
-    let packed = source.wait().context("tar was lost")?;
+    let packed = source
+        .wait()
+        .context("the exit status of tar cannot be read")?;
     if !packed.success() || !target.status.success() {
         bail!(
             "docker ended with {}:\n{}",
@@ -186,7 +191,7 @@ fn pipe(from: &mut Command, into: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The Rust toolchain that runs here.
+/// The Rust toolchain of this machine.
 struct Toolchain {
     version: String,
     root: String,
@@ -194,21 +199,21 @@ struct Toolchain {
 
 impl Toolchain {
     fn of_this_machine() -> anyhow::Result<Self> {
-        let asked = |arguments: &[&str]| -> anyhow::Result<String> {
+        let rustc = |arguments: &[&str]| -> anyhow::Result<String> {
             let output = Command::new("rustc")
                 .args(arguments)
                 .output()
                 .context("rustc cannot be started")?;
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
-        let version = asked(&["--version"])?;
+        let version = rustc(&["--version"])?;
         let version = version
             .split(' ')
             .nth(1)
-            .context("rustc does not tell its version")?;
+            .context("`rustc --version` prints no version")?;
         Ok(Self {
             version: version.to_owned(),
-            root: asked(&["--print", "sysroot"])?,
+            root: rustc(&["--print", "sysroot"])?,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! The compose and buildx plugins. Where they are missing they are unpacked into the cache folder
-//! from the packages of a Debian release that has them; nothing of the system changes.
+//! The compose and buildx plugins of Docker. If they are missing, they are unpacked into the cache
+//! folder from the packages of a later Debian release; nothing is installed in the system.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,13 +19,14 @@ use tools::workspace;
 
 use super::engine;
 
-/// The release whose packages are used. They need no more than the C library of the one before.
+/// The release whose packages are used. They run with the C library of the release before.
 const SUITE: &str = "trixie";
 
-/// The packages, and what the plugins in them are called.
+/// The packages, which have the names of their plugins.
 const PLUGINS: [&str; 2] = ["docker-buildx", "docker-compose"];
 
-/// Sees to it that `docker compose` and `docker buildx` work, adding to what `docker` must be told.
+/// Makes `docker compose` and `docker buildx` work: fetches them if they are missing, and sets the
+/// variable with which `docker` finds them.
 pub(super) fn obtain(environment: &mut Variables, progress: Progress) -> anyhow::Result<()> {
     if work(environment) {
         return Ok(());
@@ -46,7 +47,7 @@ pub(super) fn obtain(environment: &mut Variables, progress: Progress) -> anyhow:
     Ok(())
 }
 
-/// Points to the plugins that an earlier command unpacked, where the system has none.
+/// Sets that variable if an earlier command unpacked the plugins and the system has none.
 pub(super) fn recall(environment: &mut Variables) {
     let Ok(folder) = folder() else { return };
     let unpacked = PLUGINS
@@ -67,7 +68,7 @@ fn work(environment: &Variables) -> bool {
         .all(|plugin| engine::succeeds(engine::docker(environment, &[plugin, "version"])))
 }
 
-/// Lets apt find and verify the packages with a state of its own, and takes the plugins out.
+/// Downloads and verifies the packages by apt, with a state of its own, and extracts the plugins.
 fn fetch(folder: &Path) -> anyhow::Result<()> {
     let apt = folder.join("apt");
     for part in ["state/lists/partial", "cache/archives/partial"] {
@@ -84,8 +85,8 @@ fn fetch(folder: &Path) -> anyhow::Result<()> {
     )?;
     let plugins = folder.join("cli-plugins");
     create_private_folder(&plugins)?;
-    for entry in fs::read_dir(&apt).context("what was downloaded cannot be read")? {
-        let archive = entry.context("what was downloaded cannot be read")?.path();
+    for entry in fs::read_dir(&apt).context("the downloaded files cannot be read")? {
+        let archive = entry.context("the downloaded files cannot be read")?.path();
         if archive
             .extension()
             .is_some_and(|extension| extension == "deb")
@@ -101,15 +102,15 @@ fn fetch(folder: &Path) -> anyhow::Result<()> {
     for plugin in PLUGINS {
         let from = apt.join("root/usr/libexec/docker/cli-plugins").join(plugin);
         fs::rename(&from, plugins.join(plugin))
-            .with_context(|| format!("the package holds no {}", from.display()))?;
+            .with_context(|| format!("the package has no {}", from.display()))?;
     }
-    fs::remove_dir_all(&apt).context("what was downloaded cannot be removed")
+    fs::remove_dir_all(&apt).context("the downloaded files cannot be removed")
 }
 
 fn apt_get(apt: &Path) -> Command {
     let options = [
         format!("Dir::State={}", apt.join("state").display()),
-        // Nothing counts as installed, and no other state is touched.
+        // Without the state of the system: no package counts as installed.
         "Dir::State::status=/dev/null".to_owned(),
         format!("Dir::Cache={}", apt.join("cache").display()),
         format!(
