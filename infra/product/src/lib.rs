@@ -4,7 +4,7 @@
 /// The root manifest of the workspace.
 const MANIFEST: &str = include_str!("../../../Cargo.toml");
 
-/// The title on the pages: `Health Records`.
+/// The title on the pages.
 pub const TITLE: &str = value("title = \"");
 
 /// The name of folders, containers and cloud resources: lower-case letters, digits and hyphens.

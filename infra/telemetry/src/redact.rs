@@ -155,7 +155,7 @@ mod tests {
             "",
             "a",
             "2026-11-23T10:00:00Z",
-            "spiffe://stack.internal/app",
+            "spiffe://example.internal/app",
             "a @ b",
         ] {
             assert!(!looks_like_identifier(text), "{text}");

@@ -49,7 +49,7 @@ fn deployed(
     let target = DeploymentTarget {
         stack: format!(
             "{}-{}-{}",
-            project.unwrap_or("hipaa-stack"),
+            project.unwrap_or(product::NAME),
             environment.name,
             deployment.template
         ),

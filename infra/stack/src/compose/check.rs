@@ -33,7 +33,9 @@ use crate::settings::Ports;
 use crate::state::State;
 
 /// The project of this step, beside one that may be in use.
-const PROJECT: &str = "hipaa-stack-test";
+fn project_name() -> String {
+    format!("{}-test", product::NAME)
+}
 
 /// A trust domain other than the default, which must not remain anywhere.
 const TRUST_DOMAIN: &str = "compose.test";
@@ -74,7 +76,7 @@ pub async fn check(progress: Progress) -> anyhow::Result<Checked> {
 }
 
 async fn check_on(engine: &Engine, progress: Progress) -> anyhow::Result<Vec<String>> {
-    let mut project = Project::new(PROJECT, engine, Ports::free()?)?;
+    let mut project = Project::new(&project_name(), engine, Ports::free()?)?;
     project.set("TRUST_DOMAIN", TRUST_DOMAIN.to_owned());
     project.down(true).await?;
     project
@@ -164,7 +166,7 @@ async fn wait_for_endpoints(project: &Project, number: usize) -> anyhow::Result<
 /// Mutual TLS and the database accounts work with it, or the containers would not have started.
 fn check_trust_domain(project: &Project) -> anyhow::Result<String> {
     ensure!(
-        !project.resolved()?.contains("stack.internal"),
+        !project.resolved()?.contains(product::TRUST_DOMAIN),
         "the compose file names another trust domain than the variable TRUST_DOMAIN"
     );
     let identity = format!(

@@ -25,7 +25,9 @@ use super::plugins;
 
 /// The folder for the sockets and the pid file of our own engine. A short path: that of a socket has
 /// at most 107 bytes.
-const RUN: &str = "/run/hipaa-stack";
+fn run_folder() -> PathBuf {
+    Path::new("/run").join(product::NAME)
+}
 
 /// Upper bound of the time until a started engine responds.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
@@ -66,7 +68,7 @@ impl Engine {
     pub(super) fn running() -> Option<Self> {
         let ours = vec![(
             "DOCKER_HOST".to_owned(),
-            format!("unix://{RUN}/docker.sock").into(),
+            format!("unix://{}/docker.sock", run_folder().display()).into(),
         )];
         [Variables::new(), ours]
             .into_iter()
@@ -141,9 +143,9 @@ impl Engine {
 fn daemon() -> anyhow::Result<Program> {
     let data = workspace::cache()?.join("engine");
     create_private_folder(&data)?;
-    create_private_folder(Path::new(RUN))?;
+    let run = run_folder();
+    create_private_folder(&run)?;
     let at = |flag: &str, path: PathBuf| format!("{flag}={}", path.display()).into();
-    let run = Path::new(RUN);
     Ok(Program {
         name: "dockerd",
         path: "dockerd".into(),
@@ -151,7 +153,7 @@ fn daemon() -> anyhow::Result<Program> {
             at("--data-root", data.join("data")),
             at("--exec-root", run.join("exec")),
             at("--pidfile", run.join("dockerd.pid")),
-            format!("--host=unix://{RUN}/docker.sock").into(),
+            format!("--host=unix://{}/docker.sock", run.display()).into(),
         ],
         environment: ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
             .iter()
@@ -209,7 +211,7 @@ fn responds(environment: &Variables) -> bool {
 
 /// The process of our own engine, if it runs.
 fn own_pid() -> Option<ProcessId> {
-    let pid = fs::read_to_string(Path::new(RUN).join("dockerd.pid")).ok()?;
+    let pid = fs::read_to_string(run_folder().join("dockerd.pid")).ok()?;
     let pid: i32 = pid.trim().parse().ok()?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     (name.trim() == "dockerd")

@@ -278,7 +278,7 @@ fn stack_name(environment: &Environment, deployment: &Deployment) -> String {
 
 fn project_name(parameters: &Map<String, Value>) -> &str {
     let project = parameters.get("Project").and_then(Value::as_str);
-    project.unwrap_or("hipaa-stack")
+    project.unwrap_or(product::NAME)
 }
 
 fn text(value: &Value) -> String {
