@@ -85,7 +85,7 @@ fn a_root_of_which_one_file_is_missing_is_refused_and_the_other_file_is_kept() {
 #[test]
 fn a_database_client_has_the_subject_and_the_issuer_that_its_account_requires() {
     let dir = TempDir::new().unwrap();
-    development(&Settings::new(dir.path(), noon())).unwrap();
+    development(&Settings::new(dir.path(), noon()).in_trust_domain("example.internal")).unwrap();
     let der = CertificateDer::from_pem_file(dir.path().join("database/app.pem")).unwrap();
     let (_, leaf) = parse_x509_certificate(&der).unwrap();
     let slashes = |name: String| format!("/{}", name.replace(", ", "/"));

@@ -103,8 +103,8 @@ impl Sender {
                     rest.extend([second, first]);
                 }
                 (status, _) => bail!(
-                    "the stack responded {status}: {}. What was acknowledged is recorded; run the \
-                     same command again to go on.",
+                    "the stack responded {status}: {}. Acknowledged groups are in the journal; run the \
+                     same command again to resume.",
                     reason(&response)
                 ),
             }

@@ -24,7 +24,7 @@ const NOT_OURS: [&str; 3] = ["AWS_PROFILE", "REFUSED_STREAM", "SQLX_OFFLINE_DIR"
 
 /// Paths that are none of the repository: what exists once something has run, in `.stack/`, in `target/` and on a
 /// machine; examples of a name; features of crates; a Debian package.
-const NOT_COMMITTED: [&str; 16] = [
+const NOT_COMMITTED: [&str; 17] = [
     ".stack/",
     "target/",
     "bin/",
@@ -35,6 +35,7 @@ const NOT_COMMITTED: [&str; 16] = [
     "keyring.json",
     "logs/",
     "mysql/",
+    "people.json",
     "state.json",
     "foo",
     "mod.rs",

@@ -89,10 +89,10 @@ fn a_renamed_fork_with_every_example_compiles_and_passes() {
         "--locked",
         "--quiet",
         "--bin",
-        "app",
+        copy::PROGRAM,
     ];
     cargo(&[&["test", "--no-run"], &app[..], &["--test", "layers"]].concat());
-    let program = target.join("debug/app");
+    let program = target.join("debug").join(copy::PROGRAM);
     let described = Command::new(program)
         .args(["openapi", "--out"])
         .arg(&openapi)

@@ -9,6 +9,9 @@ use std::process::Command;
 /// equal paths, crates of the copy and the real ones would overwrite each other in the shared build folder.
 const CRATES: &str = "fork";
 
+/// The name of the fork's program `app`.
+pub(crate) const PROGRAM: &str = "fork-app";
+
 /// Parts of the root that stay there when the crates are moved.
 const ROOT: [&str; 4] = [".cargo", ".git", "Cargo.lock", "Cargo.toml"];
 
@@ -59,6 +62,11 @@ pub(crate) fn lift_crates(folder: &Path) {
             fs::rename(&part, crates(folder).join(name)).unwrap();
         }
     }
+    // The build folder keeps the real program `app`.
+    let app = crates(folder).join("app/Cargo.toml");
+    let text = fs::read_to_string(&app).unwrap();
+    let program = format!("\n[[bin]]\nname = \"{PROGRAM}\"\npath = \"src/main.rs\"\n");
+    fs::write(app, text + &program).unwrap();
     // The crate `product` reads the root manifest, which is one folder higher now.
     let product = crates(folder).join("infra/product/src/lib.rs");
     let text = fs::read_to_string(&product).unwrap();

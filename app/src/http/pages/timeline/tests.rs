@@ -90,8 +90,9 @@ fn the_filters_count_all_types_independently_of_the_active_one() {
         .filters
         .iter()
         .map(|filter| filter.count.0)
+        .filter(|count| *count > 0)
         .collect();
-    assert_eq!(counts, [4, 0, 0, 0, 0, 0, 3, 1, 0, 0]);
+    assert_eq!(counts, [4, 3, 1]);
     let shown = timeline
         .filters
         .iter()
