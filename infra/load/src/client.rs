@@ -1,3 +1,5 @@
+//! A client that opens connections by full handshakes and requests one path.
+
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;

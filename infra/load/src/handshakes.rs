@@ -1,3 +1,5 @@
+//! A load of connections with one request each.
+
 use std::time::Duration;
 use std::time::Instant;
 

@@ -1,3 +1,5 @@
+//! The pages in Chromium, on a desktop and on a phone: sign-in, search, chart, back after sign-out.
+
 use tests::Clinic;
 use tests::Role;
 use tests::RunningStack;

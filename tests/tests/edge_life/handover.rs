@@ -1,3 +1,5 @@
+//! A new binary takes the listening sockets over while clients keep sending requests.
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;

@@ -1,3 +1,5 @@
+//! The PROXY protocol of a network load balancer, and clients that bypass it.
+
 use tokio::task;
 
 use super::environment::Environment;

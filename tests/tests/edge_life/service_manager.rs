@@ -1,3 +1,5 @@
+//! Notifications to the service manager, and sockets that it passes on.
+
 use std::time::Duration;
 
 use tokio::task;

@@ -1,3 +1,5 @@
+//! Tests of the reader of environment variables.
+
 use std::net::SocketAddr;
 
 use secrecy::ExposeSecret;

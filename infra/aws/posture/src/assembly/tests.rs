@@ -1,3 +1,5 @@
+//! Tests of the assembly: links between stacks, unresolved names, circles.
+
 use std::fs;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the evaluation of policies, with results of the simulator as input.
+
 use std::collections::BTreeMap;
 
 use serde_json::Map;
