@@ -6,6 +6,7 @@
 //! parsed once, strictly, and encoded in one form. A connection is one task, which also handles its
 //! requests.
 
+mod buffered_stream;
 pub(crate) mod chunked;
 mod coalesced_close;
 mod connection;

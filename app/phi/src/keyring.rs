@@ -5,7 +5,6 @@ mod cache;
 mod make;
 mod open;
 mod read;
-mod refresh;
 mod settings;
 
 use std::fmt;

@@ -26,13 +26,13 @@ use crate::patients::Names;
 use crate::patients::Patient;
 use crate::patients::PatientTable;
 use crate::patients::TermUse;
-use crate::query::indexed;
 use crate::ranking::Ranking;
 use crate::roster::Roster;
 use crate::roster::Word;
 use crate::terms::Dictionary;
 use crate::terms::NamePart;
 use crate::terms::TermTable;
+use crate::terms::indexed;
 
 /// A builder that collects patients in any order and sorts once. Several threads can each fill a
 /// builder, to be merged.

@@ -6,8 +6,6 @@ use time::Date;
 use uuid::Uuid;
 use zeroize::Zeroize;
 
-use crate::patients::FoldedNames;
-
 /// The demographics of one patient, as in the record.
 #[derive(Clone, Copy, Default)]
 pub struct PatientFields<'a> {
@@ -19,14 +17,6 @@ pub struct PatientFields<'a> {
     pub sort_given: &'a str,
     /// The birth date, if one is recorded: the days on which the patient may have been born.
     pub birth: Option<DateSpan>,
-}
-
-impl PatientFields<'_> {
-    /// Upper bound of the memory that a roster needs for the patient, in bytes: every word of every name.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        FoldedNames::new(self).bytes()
-    }
 }
 
 /// One FHIR `HumanName`.

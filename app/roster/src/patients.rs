@@ -51,6 +51,14 @@ pub(crate) struct FoldedNames {
     elements: Vec<(NamePart, FoldedName)>,
 }
 
+impl PatientFields<'_> {
+    /// Upper bound of the memory that a roster needs for the patient, in bytes: every word of every name.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        FoldedNames::new(self).bytes()
+    }
+}
+
 impl FoldedNames {
     pub(crate) fn new(fields: &PatientFields<'_>) -> Self {
         let mut elements = Vec::new();

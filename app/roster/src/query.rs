@@ -9,8 +9,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fields::DateSpan;
-use crate::terms::MAX_TERM_BYTES;
 use crate::terms::NamePart;
+use crate::terms::indexed;
 
 /// A query for patients; a patient must match every condition.
 #[derive(Default)]
@@ -165,11 +165,6 @@ impl DateComparison {
             DatePrefix::StartsAfter => (span.last.saturating_add(1), i32::MAX),
         }
     }
-}
-
-/// The indexed part of a folded text: its first bytes.
-pub(crate) fn indexed(folded: &[u8]) -> &[u8] {
-    folded.get(..MAX_TERM_BYTES).unwrap_or(folded)
 }
 
 impl fmt::Debug for RosterQuery<'_> {

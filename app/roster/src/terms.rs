@@ -10,11 +10,15 @@ use crate::ids::TermId;
 use crate::ids::number;
 use crate::list::ChunkedList;
 use crate::paged::Paged;
-use crate::query::indexed;
 
 /// Maximum number of indexed bytes of a folded text. Longer texts with the same first bytes are not
 /// distinguished; no name of this length is known.
 pub(crate) const MAX_TERM_BYTES: usize = 96;
+
+/// The indexed part of a folded text: its first bytes.
+pub(crate) fn indexed(folded: &[u8]) -> &[u8] {
+    folded.get(..MAX_TERM_BYTES).unwrap_or(folded)
+}
 
 /// The part of a name to which a term belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

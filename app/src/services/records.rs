@@ -18,6 +18,7 @@ mod read;
 mod refusals;
 mod sealed_rows;
 mod search_resources;
+mod write_error;
 
 use access::DataClass;
 use access::Fields;
@@ -54,13 +55,13 @@ use fhir::VersionMeta;
 use fhir::parsed_bytes;
 
 pub(crate) use apply::Applied;
-pub(crate) use apply::ApplyError;
 pub(crate) use apply::Change;
 pub(crate) use apply::Effect;
 pub(crate) use patients::PatientPage;
 pub(crate) use patients::PatientSummary;
 pub(crate) use refusals::Refusal;
 pub(crate) use refusals::RefusalReason;
+pub(crate) use write_error::ApplyError;
 
 /// The record service.
 #[derive(Clone, Debug)]

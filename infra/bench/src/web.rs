@@ -12,6 +12,7 @@ mod proxies;
 mod results;
 mod running;
 mod saturated;
+mod site;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -29,10 +30,10 @@ use super::pin;
 use progress::Progress;
 use stack::StopSignals;
 
-use proxies::Site;
 use results::Figure;
 use results::Results;
 use running::Running;
+use site::Site;
 
 /// The requested path: a route that needs no authentication.
 const PATH: &str = "/fhir/metadata";
@@ -97,6 +98,7 @@ pub(super) async fn measure(
 ) -> anyhow::Result<String> {
     let options = &options.with(effort);
     let mut signals = StopSignals::listen()?;
+    peers::provide_load()?;
     let site = Site::prepare(&output.join("web"), options.baseline.as_deref())?;
     let (proxies, missing) = proxies::all(&site, options)?;
     let _precedence = pin::Precedence::take();

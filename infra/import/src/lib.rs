@@ -3,6 +3,7 @@
 mod chunk;
 mod index;
 mod journal;
+mod outcome;
 mod phase;
 mod prepare;
 mod report;
@@ -26,11 +27,11 @@ use progress::Progress;
 use chunk::Chunk;
 use index::Index;
 use journal::Journal;
+use outcome::Outcome;
 use phase::ImportPhase;
-use send::Outcome;
 use send::Sender;
 
-pub use report::Refusal;
+pub use outcome::Refusal;
 pub use report::Report;
 pub use source::EntryPosition;
 

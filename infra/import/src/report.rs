@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::journal::Contents;
-use super::send::Outcome;
-use super::source::EntryPosition;
+use super::outcome::Outcome;
+use super::outcome::Refusal;
 
 /// The results of one file.
 #[derive(Clone, Debug, Default)]
@@ -20,17 +20,6 @@ pub struct Report {
     pub refused: Vec<Refusal>,
     /// Duration, in seconds.
     pub seconds: f64,
-}
-
-/// An entry that the server refused.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// Its position in the file.
-    pub place: EntryPosition,
-    /// Its type.
-    pub kind: &'static str,
-    /// The issues of the server's `OperationOutcome`.
-    pub reason: String,
 }
 
 impl Report {

@@ -1,7 +1,6 @@
 //! Sends one group: again while the stack is unavailable, and in halves when it is refused, so that only the entries at
 //! fault are left out.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -21,8 +20,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::chunk::Chunk;
+use super::outcome::Outcome;
+use super::outcome::Refusal;
 use super::prepare::Prepared;
-use super::report::Refusal;
 
 /// Time that the stack may be unavailable before the import ends; a later run resumes.
 const OUTAGE_LIMIT: Duration = Duration::from_mins(5);
@@ -30,42 +30,6 @@ const OUTAGE_LIMIT: Duration = Duration::from_mins(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Upper bound of the pause between retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// The results of a group.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) chunk: u32,
-    pub(super) entries: u64,
-    pub(super) accepted: BTreeMap<&'static str, u64>,
-    pub(super) refusals: Vec<Refusal>,
-    pub(super) already: bool,
-}
-
-impl Outcome {
-    /// The results of a group that an earlier run sent.
-    pub(super) fn already(chunk: &Chunk) -> Self {
-        let mut outcome = Self::none(chunk);
-        outcome.already = true;
-        outcome.accept(&chunk.entries);
-        outcome
-    }
-
-    fn none(chunk: &Chunk) -> Self {
-        Self {
-            chunk: chunk.number,
-            entries: u64::try_from(chunk.entries.len()).unwrap_or(u64::MAX),
-            accepted: BTreeMap::new(),
-            refusals: Vec::new(),
-            already: false,
-        }
-    }
-
-    fn accept(&mut self, entries: &[Prepared]) {
-        for entry in entries {
-            *self.accepted.entry(entry.kind).or_default() += 1;
-        }
-    }
-}
 
 /// Sends groups with the token of one account.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 mod binaries;
 mod check;
 mod confinement;
+mod docker;
 mod engine;
 mod examples;
 mod images;

@@ -14,10 +14,10 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::environment::Variables;
 use crate::home::Home;
 use crate::home::write_private;
 use crate::process::Program;
+use crate::process::Variables;
 use crate::settings::Settings;
 use https_client::HttpsClient;
 use progress::Progress;

@@ -6,13 +6,11 @@ use std::path::Path;
 use crate::emulator;
 use crate::home::Home;
 use crate::process::Program;
+use crate::process::Variables;
 use crate::server::DATABASE;
 use crate::settings::KeyService;
 use crate::settings::Settings;
 use crate::settings::Variable;
-
-/// Variables and their values.
-pub(crate) type Variables = Vec<(String, OsString)>;
 
 /// How web is started.
 pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program {

@@ -8,25 +8,6 @@ use std::path::Path;
 use anyhow::Context;
 use anyhow::bail;
 
-use crate::settings::KeyService;
-use crate::settings::Options;
-
-/// Checks that every port the stack needs is free.
-///
-/// # Errors
-/// Names the port, the option that sets it, and the process that listens on it if `/proc` shows it.
-pub(crate) fn check_all_free(options: &Options) -> anyhow::Result<()> {
-    let ports = options.ports;
-    check_free(ports.web, "--web-port", "STACK_WEB_PORT")?;
-    check_free(ports.redirect, "--redirect-port", "STACK_REDIRECT_PORT")?;
-    check_free(ports.app, "--app-port", "STACK_APP_PORT")?;
-    check_free(ports.database, "--database-port", "STACK_DATABASE_PORT")?;
-    if options.key_service == KeyService::Emulator {
-        check_free(ports.kms, "--kms-port", "STACK_KMS_PORT")?;
-    }
-    Ok(())
-}
-
 /// Different ports on which no process listens at this moment.
 ///
 /// # Errors
@@ -45,7 +26,11 @@ pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     Ok(ports)
 }
 
-fn check_free(port: u16, flag: &str, variable: &str) -> anyhow::Result<()> {
+/// Checks that a port is free.
+///
+/// # Errors
+/// Names the port, the option that sets it, and the process that listens on it if `/proc` shows it.
+pub(crate) fn check_free(port: u16, flag: &str, variable: &str) -> anyhow::Result<()> {
     let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
         return Ok(());
     };

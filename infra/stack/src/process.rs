@@ -109,6 +109,9 @@ fn stat(pid: i32) -> Option<(char, u64)> {
     Some((state, started))
 }
 
+/// Variables of a process and their values.
+pub type Variables = Vec<(String, OsString)>;
+
 /// How to start a process.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -119,7 +122,7 @@ pub struct Program {
     /// Arguments.
     pub arguments: Vec<OsString>,
     /// Variables, the whole environment but for `PATH` and the like; the last one of a name counts.
-    pub environment: Vec<(String, OsString)>,
+    pub environment: Variables,
     /// The file that standard output and standard error go to.
     pub log: PathBuf,
 }

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::ports::check_free;
 use crate::ports::free_ports;
 
 /// Everything that distinguishes one stack from another.
@@ -132,6 +133,24 @@ pub(crate) const DATABASE_CONNECTIONS: u16 = 16;
 /// For the state of a stack that was started without the setting.
 fn database_connections() -> u16 {
     DATABASE_CONNECTIONS
+}
+
+impl Options {
+    /// Checks that every port of the stack is free.
+    ///
+    /// # Errors
+    /// See [`check_free`].
+    pub(crate) fn check_ports(&self) -> anyhow::Result<()> {
+        let ports = self.ports;
+        check_free(ports.web, "--web-port", "STACK_WEB_PORT")?;
+        check_free(ports.redirect, "--redirect-port", "STACK_REDIRECT_PORT")?;
+        check_free(ports.app, "--app-port", "STACK_APP_PORT")?;
+        check_free(ports.database, "--database-port", "STACK_DATABASE_PORT")?;
+        if self.key_service == KeyService::Emulator {
+            check_free(ports.kms, "--kms-port", "STACK_KMS_PORT")?;
+        }
+        Ok(())
+    }
 }
 
 impl Default for Options {

@@ -27,7 +27,6 @@ use crate::certificates;
 use crate::emulator;
 use crate::environment;
 use crate::keys;
-use crate::ports;
 use crate::seed;
 use tools::binaries;
 
@@ -92,7 +91,7 @@ impl Stack {
             progress.say("stopping the processes of an earlier stack");
             stop_leftovers(&state).await?;
         }
-        ports::check_all_free(&settings.options)?;
+        settings.options.check_ports()?;
         keys::check_same(&settings, &home)?;
         let server = Server::obtain(settings.options.database, progress)?;
         if settings.options.key_service == KeyService::Emulator {

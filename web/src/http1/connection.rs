@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::pin::pin;
@@ -23,9 +22,9 @@ use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tokio::time::timeout;
-use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
 
+use super::buffered_stream::BufferedStream;
 use super::coalesced_close::CoalescedClose;
 use super::encode::LAST_CHUNK;
 use super::head;
@@ -39,41 +38,12 @@ use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::timer::Timer;
 
-/// Size of the read buffer, in bytes.
-const READ_BYTES: usize = 8 * 1024;
-/// Minimum free space for a read, in bytes; with less, the buffer grows.
-const MIN_READ_BYTES: usize = 2 * 1024;
 /// Response bytes that are buffered before a write: one TLS record.
 const WRITE_BYTES: usize = 16 * 1024;
 
 /// The end of a connection whose client has disconnected or is too slow.
 #[derive(Debug)]
 struct Closed;
-
-/// A connection's stream with its read buffer.
-pub(super) struct BufferedStream<S> {
-    pub(super) io: S,
-    pub(super) inbox: BytesMut,
-    max_header_bytes: usize,
-}
-
-impl<S: AsyncRead + Unpin> BufferedStream<S> {
-    /// Reads into the buffer; 0 bytes mean the end of the stream.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // The rest of the last buffer is large enough for most heads.
-        if self.inbox.capacity() - self.inbox.len() < MIN_READ_BYTES {
-            self.inbox.reserve(READ_BYTES);
-        }
-        poll_read_buf(Pin::new(&mut self.io), cx, &mut self.inbox)
-    }
-}
-
-impl<S> BufferedStream<S> {
-    /// Whether the buffer has room for the rest of a head.
-    pub(super) fn has_room(&self) -> bool {
-        self.inbox.len() < self.max_header_bytes
-    }
-}
 
 /// Serves the requests of a connection until it ends. Once `shutdown` is cancelled, no further
 /// request is accepted.

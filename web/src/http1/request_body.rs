@@ -12,10 +12,10 @@ use http_body::SizeHint;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
+use super::buffered_stream::BufferedStream;
 use super::chunked::Chunked;
 use super::chunked::Piece;
 use super::chunked::take;
-use super::connection::BufferedStream;
 use super::head;
 use crate::handler::BodyError;
 use crate::handler::RequestBody;

@@ -1,5 +1,7 @@
 //! The loader of keys: reads, checks and opens rows of the table `keys`.
 
+mod refresh;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +21,6 @@ use super::KeyringSettings;
 use super::branch::Branch;
 use super::branch::OpenOrganization;
 use super::cache::SingleFlightCache;
-use super::refresh;
 use crate::authorization::AuthorizationKey;
 use crate::index::IndexKey;
 use crate::key_service::BranchContext;

@@ -13,6 +13,8 @@ use crate::ids::OrganizationId;
 use crate::owner::OwnerKind;
 use crate::rows::AuthenticatedRow;
 use crate::rows::ColumnEncoder;
+use crate::rows::ColumnType;
+use crate::rows::ColumnValue;
 use crate::rows::RowMac;
 use crate::tables;
 use crate::tables::Table;
@@ -55,6 +57,14 @@ impl Purpose {
     }
 }
 
+impl ColumnValue for Purpose {
+    const TYPE: ColumnType = ColumnType::Number;
+
+    fn append_to(&self, out: &mut Vec<u8>) -> bool {
+        u64::from(self.code()).append_to(out)
+    }
+}
+
 /// The state of a key, which decides what it may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyState {
@@ -90,6 +100,14 @@ impl KeyState {
             4 => Some(Self::Destroyed),
             _ => None,
         }
+    }
+}
+
+impl ColumnValue for KeyState {
+    const TYPE: ColumnType = ColumnType::Number;
+
+    fn append_to(&self, out: &mut Vec<u8>) -> bool {
+        u64::from(self.code()).append_to(out)
     }
 }
 

@@ -16,8 +16,8 @@ use crate::query::NameElements;
 use crate::query::RosterQuery;
 use crate::query::StringMatch;
 use crate::query::Test;
-use crate::query::indexed;
 use crate::terms::NamePart;
+use crate::terms::indexed;
 
 /// The cost of testing one patient, in entries of an index that are read in the same time.
 const TEST_COST: usize = 32;

@@ -25,10 +25,10 @@ use super::owners::orphan_is_tampering;
 use super::plan::WritePlan;
 use super::resource_key;
 use super::sealed_rows::SealedRows;
+use super::write_error::ApplyError;
+use super::write_error::WriteError;
 use crate::services::error::ServiceError;
 use crate::services::feed;
-use crate::services::feed::AppendError;
-use crate::services::trail::TrailError;
 use fhir::Resource;
 use fhir::ResourceType;
 use fhir::VersionMeta;
@@ -92,61 +92,6 @@ pub(crate) struct Applied {
     pub(crate) effect: Effect,
     /// The resource's version after the change.
     pub(crate) meta: VersionMeta,
-}
-
-/// The error of [`Records::apply`]; nothing was written.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) enum ApplyError {
-    /// The refused changes, at least one, in ascending order. The others were found to be possible.
-    Refused(Vec<Refusal>),
-    /// A failure that concerns no change in particular.
-    Service(ServiceError),
-}
-
-impl<E: Into<ServiceError>> From<E> for ApplyError {
-    fn from(error: E) -> Self {
-        Self::Service(error.into())
-    }
-}
-
-/// The error of one attempt at a write.
-pub(super) enum WriteError {
-    /// A concurrent transaction was first: the write may be retried.
-    Conflict,
-    /// The data of an owner was destroyed since the plan was made.
-    Destroyed(Owner),
-    /// A retry does not help.
-    Final(ApplyError),
-}
-
-impl From<db::Error> for WriteError {
-    fn from(error: db::Error) -> Self {
-        match error {
-            db::Error::Conflict | db::Error::UniqueViolation(_) => Self::Conflict,
-            db::Error::Unavailable(_)
-            | db::Error::NotRequested(_)
-            | db::Error::Corrupt(_)
-            | db::Error::Floor(_)
-            | db::Error::Unexpected(_) => Self::Final(error.into()),
-        }
-    }
-}
-
-impl From<TrailError> for WriteError {
-    fn from(error: TrailError) -> Self {
-        if let TrailError::Database(error) | TrailError::Feed(AppendError::Database(error)) = error
-        {
-            error.into()
-        } else {
-            Self::Final(error.into())
-        }
-    }
-}
-
-impl From<ApplyError> for WriteError {
-    fn from(error: ApplyError) -> Self {
-        Self::Final(error)
-    }
 }
 
 impl Records {

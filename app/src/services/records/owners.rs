@@ -19,11 +19,11 @@ use uuid::Uuid;
 
 use super::ApplyError;
 use super::Records;
-use super::apply::WriteError;
 use super::owner_of;
 use super::resource_key;
 use super::sealed_rows::HeadChange;
 use super::sealed_rows::SealedRows;
+use super::write_error::WriteError;
 use crate::services::owners::HeadComparison;
 use crate::services::owners::LockError;
 use crate::services::owners::LockedOwner;

@@ -10,8 +10,8 @@ use anyhow::Context;
 use anyhow::bail;
 use load::Group;
 
-use super::proxies::Proxy;
-use super::proxies::Site;
+use super::site::Proxy;
+use super::site::Site;
 use crate::pin;
 use progress::Progress;
 use tools::packages;

@@ -1,102 +1,15 @@
-//! The proxies that are measured, and the folder, certificates and ports that they share.
+//! The proxies that are measured.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 
-use anyhow::Context;
 use load::Group;
 
 use super::Options;
 use super::peers;
+use super::site::Proxy;
+use super::site::Site;
 use crate::pin;
-use stack::Home;
-use stack::free_ports;
-use stack::process::Program;
-use tools::binaries;
-
-/// Number of ports, all reserved at once so that no two are the same.
-const PORTS: usize = 16;
-
-/// One proxy that is measured.
-#[derive(Clone, Debug)]
-pub(super) struct Proxy {
-    /// Its name on the command line and in file names.
-    pub(super) name: &'static str,
-    /// Its name and version in tables.
-    pub(super) title: String,
-    /// The key exchanges it offers.
-    pub(super) groups: Vec<Group>,
-    pub(super) port: u16,
-    pub(super) program: Program,
-}
-
-/// The folder, the certificates and the ports.
-#[derive(Debug)]
-pub(super) struct Site {
-    pub(super) home: Home,
-    web: PathBuf,
-    baseline: Option<PathBuf>,
-    ports: [u16; PORTS],
-}
-
-impl Site {
-    /// Makes an empty folder with certificates, and installs the programs that every proxy needs.
-    pub(super) fn prepare(folder: &Path, baseline: Option<&Path>) -> anyhow::Result<Self> {
-        let web = binaries::obtain_only(&["web"], true)?.join("web");
-        let _ = fs::remove_dir_all(folder);
-        let home = Home::at(folder)?;
-        home.create()?;
-        stack::issue_certificates(&home)?;
-        let baseline = baseline.map(std::path::absolute).transpose();
-        let site = Self {
-            web,
-            baseline: baseline.context("--baseline is no usable path")?,
-            ports: free_ports()?,
-            home,
-        };
-        peers::provide_load()?;
-        Ok(site)
-    }
-
-    /// The origin in place of app, on the load's core.
-    pub(super) fn origin(&self) -> anyhow::Result<Proxy> {
-        peers::origin(self)
-    }
-
-    /// The reserved port of a number.
-    pub(super) fn port(&self, number: usize) -> anyhow::Result<u16> {
-        self.ports.get(number).copied().context("too few ports")
-    }
-
-    /// Removes the access logs, which are large.
-    pub(super) fn remove_logs(&self) {
-        let _ = fs::remove_dir_all(self.home.logs());
-    }
-
-    /// A program that is pinned to a core.
-    pub(super) fn program(
-        &self,
-        name: &'static str,
-        core: &str,
-        path: &Path,
-        arguments: Vec<OsString>,
-        environment: Vec<(String, OsString)>,
-    ) -> Program {
-        let [nice, rest @ ..] = pin::prefix(core);
-        let mut all: Vec<OsString> = rest.into_iter().map(OsString::from).collect();
-        all.push(path.into());
-        all.extend(arguments);
-        Program {
-            name,
-            path: nice.into(),
-            arguments: all,
-            environment,
-            log: self.home.log(name),
-        }
-    }
-}
 
 /// The installed proxies, web first; and the missing ones, with the reason.
 pub(super) fn all(site: &Site, options: &Options) -> anyhow::Result<(Vec<Proxy>, Vec<String>)> {

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::Options;
 use super::plot;
-use super::proxies::Proxy;
 use super::running::Running;
+use super::site::Proxy;
 use crate::figures::median;
 use crate::figures::short;
 

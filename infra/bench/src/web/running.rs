@@ -12,8 +12,8 @@ use http::Request;
 use nix::sys::signal::Signal;
 
 use super::PATH;
-use super::proxies::Proxy;
-use super::proxies::Site;
+use super::site::Proxy;
+use super::site::Site;
 use crate::pin;
 use https_client::HttpsClient;
 use stack::process::Process;
@@ -68,7 +68,7 @@ impl Running {
 
     /// Starts the origin.
     pub(super) async fn origin(site: &Site) -> anyhow::Result<Self> {
-        let proxy = site.origin()?;
+        let proxy = super::peers::origin(site)?;
         let process = proxy.program.start()?;
         let running = Self {
             authority: site.home.certificate("internal/ca.pem"),

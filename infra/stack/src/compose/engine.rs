@@ -5,22 +5,23 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::anyhow;
 
-use crate::environment::Variables;
 use crate::home::create_private_folder;
 use crate::process::Process;
 use crate::process::ProcessId;
 use crate::process::Program;
+use crate::process::Variables;
 use crate::process::last_lines;
 use progress::Progress;
 use tools::packages;
 use tools::workspace;
 
+use super::docker::docker;
+use super::docker::succeeds;
 use super::plugins;
 
 /// The folder for the sockets and the pid file of our own engine. A short path: that of a socket has
@@ -182,24 +183,6 @@ async fn wait_for(process: &mut Process, log: &Path) -> anyhow::Result<Engine> {
     }
     process.stop(Duration::from_secs(10)).await?;
     Err(anyhow!("dockerd does not respond:\n{}", last_lines(log, 8)))
-}
-
-/// A `docker` command with the variables of an engine.
-pub(super) fn docker(environment: &Variables, arguments: &[&str]) -> Command {
-    let mut command = Command::new("docker");
-    command
-        .args(arguments)
-        .envs(environment.iter().map(|(name, value)| (name, value)));
-    command
-}
-
-/// Whether a command succeeds; its output is discarded.
-pub(super) fn succeeds(mut command: Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 fn responds(environment: &Variables) -> bool {

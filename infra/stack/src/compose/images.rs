@@ -9,15 +9,15 @@ use std::process::Stdio;
 use anyhow::Context;
 use anyhow::bail;
 
-use crate::environment::Variables;
+use crate::process::Variables;
 use progress::Progress;
 use tools::packages;
 use tools::packages::debian_mirror;
 use tools::packages::run_quietly;
 use tools::workspace;
 
+use super::docker::succeeds;
 use super::engine::Engine;
-use super::engine::succeeds;
 
 /// A minimal Debian.
 const RUNTIME: &str = "stack.local/debian:bookworm";

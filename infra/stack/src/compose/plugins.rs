@@ -10,14 +10,15 @@ use std::process::Command;
 use anyhow::Context;
 use anyhow::bail;
 
-use crate::environment::Variables;
 use crate::home::create_private_folder;
+use crate::process::Variables;
 use progress::Progress;
 use tools::packages::debian_mirror;
 use tools::packages::run_quietly;
 use tools::workspace;
 
-use super::engine;
+use super::docker::docker;
+use super::docker::succeeds;
 
 /// The release whose packages are used. They run with the C library of the release before.
 const SUITE: &str = "trixie";
@@ -65,7 +66,7 @@ fn folder() -> anyhow::Result<PathBuf> {
 fn work(environment: &Variables) -> bool {
     ["compose", "buildx"]
         .iter()
-        .all(|plugin| engine::succeeds(engine::docker(environment, &[plugin, "version"])))
+        .all(|plugin| succeeds(docker(environment, &[plugin, "version"])))
 }
 
 /// Downloads and verifies the packages by apt, with a state of its own, and extracts the plugins.

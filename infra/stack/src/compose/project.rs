@@ -7,8 +7,8 @@ mod reset;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::environment::Variables;
 use crate::home::write_private;
+use crate::process::Variables;
 use crate::settings::Ports;
 use progress::Progress;
 use tools::workspace;

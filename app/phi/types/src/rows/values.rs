@@ -14,8 +14,6 @@ use crate::ids::RowId;
 use crate::ids::SessionId;
 use crate::index::IndexState;
 use crate::index::IndexToken;
-use crate::keys::KeyState;
-use crate::keys::Purpose;
 use crate::owner::OwnerKind;
 use crate::owner::OwnerState;
 use crate::sealed::Sealed;
@@ -49,8 +47,6 @@ present! {
     u64: Number, |value, out| out.extend_from_slice(&value.to_be_bytes());
     OwnerKind: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     OwnerState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
-    Purpose: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
-    KeyState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     ChangeKind: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     IndexState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     Uuid: Uuid, |value, out| out.extend_from_slice(value.as_bytes());

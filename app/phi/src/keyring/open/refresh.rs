@@ -8,9 +8,9 @@ use phi_types::KeyStore;
 use tokio::time::sleep_until;
 use tokio::time::timeout_at;
 
-use super::KeyError;
-use super::branch::OpenOrganization;
-use super::open::KeyLoader;
+use super::KeyLoader;
+use crate::keyring::KeyError;
+use crate::keyring::branch::OpenOrganization;
 
 /// Spawns the task of one open branch key: it refreshes the key after 4/5 of its lifetime if the key was used, and
 /// closes it at the deadline otherwise.
