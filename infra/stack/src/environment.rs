@@ -14,7 +14,7 @@ use crate::settings::Variable;
 /// Variables and their values.
 pub(crate) type Variables = Vec<(String, OsString)>;
 
-/// How web is started.
+/// The command that starts web.
 pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program {
     let ports = settings.options.ports;
     let mut variables = Variables::new();
@@ -59,7 +59,7 @@ pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program 
     }
 }
 
-/// How app is started, or one of its other commands.
+/// The command that starts app, or one of its other commands.
 pub(crate) fn app(
     settings: &Settings,
     home: &Home,
@@ -126,7 +126,7 @@ fn of_operator(settings: &Settings, wanted: impl Fn(&Variable) -> bool) -> Varia
         .collect()
 }
 
-/// How the migrations are run.
+/// The command that runs the migrations.
 pub(crate) fn migrate(settings: &Settings, home: &Home, binaries: &Path) -> Program {
     Program {
         name: "migrate",
@@ -137,7 +137,7 @@ pub(crate) fn migrate(settings: &Settings, home: &Home, binaries: &Path) -> Prog
     }
 }
 
-/// What leads to the database as one of its accounts.
+/// The connection variables of a database account.
 fn database(settings: &Settings, home: &Home, account: &str) -> Variables {
     let file = |suffix: &str| home.certificate(&format!("database/{account}.{suffix}"));
     [
