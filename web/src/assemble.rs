@@ -130,11 +130,12 @@ pub(crate) fn collector(config: &Config) -> anyhow::Result<Option<Collector>> {
     let tls = match &config.collector_anchors {
         None => None,
         Some(path) => {
-            let anchors =
-                TrustAnchors::from_pem_file(path).context("OTEL_EXPORTER_OTLP_CERTIFICATE")?;
+            let anchors = TrustAnchors::from_pem_file(path)
+                .context("OTEL_EXPORTER_OTLP_CERTIFICATE cannot be used")?;
             Some(Arc::new(policy::https_client(&anchors)?))
         }
     };
-    let collector = Collector::new(endpoint, tls).context("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+    let collector =
+        Collector::new(endpoint, tls).context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
     Ok(Some(collector))
 }
