@@ -72,7 +72,7 @@ enum Command {
     Bench(ForwardedArguments),
     /// Gives a fork its own title, name and trust domain, in every file
     #[command(
-        after_help = "Example: cargo stack rename \"Acme Health\" --name acme --trust-domain acme.internal"
+        after_help = "Example: cargo stack rename \"Acme Health\" --name acme-health --trust-domain acme.internal"
     )]
     Rename(Rename),
     /// Watches over the processes that `up --detach` started
