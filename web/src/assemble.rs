@@ -93,7 +93,7 @@ fn public(
     metrics: &Metrics,
 ) -> anyhow::Result<PublicServer> {
     let public = PublicServer::reloading(identity.clone(), versions)
-        .context("WEB_TLS_CERTIFICATE_FILE, WEB_TLS_KEY_FILE")?;
+        .context("WEB_TLS_CERTIFICATE_FILE or WEB_TLS_KEY_FILE cannot be used")?;
     let watched = public.clone();
     metrics.watch_reloads("public certificate", move || watched.reloads());
     Ok(public)
@@ -106,14 +106,16 @@ fn upstreams(
 ) -> anyhow::Result<Arc<Upstreams>> {
     let (files, identity) = (config.files.clone(), config.identity.clone());
     let tls = MutualClient::reloading(files, config.name.clone(), identity)
-        .context("WEB_UPSTREAM_CERTIFICATE_FILE, WEB_UPSTREAM_KEY_FILE, WEB_UPSTREAM_CA_FILE")?;
+        .context(
+        "WEB_UPSTREAM_CERTIFICATE_FILE, WEB_UPSTREAM_KEY_FILE or WEB_UPSTREAM_CA_FILE cannot be used",
+    )?;
     let watched = tls.clone();
     metrics.watch_reloads("upstream identity", move || watched.reloads());
     let host = HeaderValue::try_from(config.name.to_str().as_ref())?;
     let counters = Arc::<UpstreamCounters>::default();
     let source = config.source.clone();
     let upstreams = Upstreams::start(source, host, tls, limits, Arc::clone(&counters))
-        .context("WEB_UPSTREAMS_FILE")?;
+        .context("the endpoints cannot be read from WEB_UPSTREAMS_FILE")?;
     let upstreams = Arc::new(upstreams);
     let states = Arc::clone(&upstreams);
     metrics.watch_endpoints(counters, move || states.states());
@@ -128,11 +130,12 @@ pub(crate) fn collector(config: &Config) -> anyhow::Result<Option<Collector>> {
     let tls = match &config.collector_anchors {
         None => None,
         Some(path) => {
-            let anchors =
-                TrustAnchors::from_pem_file(path).context("OTEL_EXPORTER_OTLP_CERTIFICATE")?;
+            let anchors = TrustAnchors::from_pem_file(path)
+                .context("OTEL_EXPORTER_OTLP_CERTIFICATE cannot be used")?;
             Some(Arc::new(policy::https_client(&anchors)?))
         }
     };
-    let collector = Collector::new(endpoint, tls).context("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+    let collector =
+        Collector::new(endpoint, tls).context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
     Ok(Some(collector))
 }

@@ -340,9 +340,10 @@ impl From<UpstreamError> for Problem {
                 StatusCode::BAD_GATEWAY,
                 "the response was lost: check whether the request took effect before retrying",
             ),
-            UpstreamError::Slow => {
-                Self::new(StatusCode::GATEWAY_TIMEOUT, "the upstream took too long")
-            }
+            UpstreamError::Slow => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "the upstream took too long: check whether the request took effect before retrying",
+            ),
             UpstreamError::Body(error) => error.into(),
         }
     }
@@ -352,9 +353,11 @@ impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge => too_large(),
-            BodyError::TooSlow => {
-                Self::new(StatusCode::REQUEST_TIMEOUT, "the body was sent too slowly")
-            }
+            BodyError::TooSlow => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                // The default of `Limits::min_bytes_per_second`, which no variable sets.
+                "the body was sent too slowly: send at least 1 KiB/s",
+            ),
             BodyError::Overloaded => OVERLOADED,
             BodyError::Malformed | BodyError::Disconnected => {
                 Self::bad_request("the body is malformed or incomplete")

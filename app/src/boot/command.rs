@@ -158,9 +158,9 @@ fn print(result: impl Display) {
 
 fn init_telemetry(config: &Config) -> anyhow::Result<Guard> {
     let collector = match &config.otlp_endpoint {
-        Some(endpoint) => {
-            Some(Collector::new(endpoint, None).context("OTEL_EXPORTER_OTLP_ENDPOINT")?)
-        }
+        Some(endpoint) => Some(
+            Collector::new(endpoint, None).context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?,
+        ),
         None => None,
     };
     Ok(telemetry::init("app", config.log, collector)?)

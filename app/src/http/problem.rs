@@ -96,7 +96,8 @@ impl Problem {
             Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
             Self::RosterFull => {
                 "Your organization has more patients than its list holds: lists and searches do not \
-                 work until support has removed some. Charts can be read by their address."
+                 work. Read charts by their address, and tell the operator that MAX_ROSTER_BYTES is \
+                 exceeded."
             }
             Self::Unavailable(_) => "This cannot be served right now: try again shortly.",
             Self::Internal => "Something went wrong on our side. Quote the request id to support.",

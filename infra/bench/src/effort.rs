@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How much is measured.
+/// The extent of a run.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Effort {

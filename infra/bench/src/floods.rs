@@ -97,7 +97,7 @@ pub(super) async fn measure(
             attack.title()
         );
         let (quiet, flooded) = (median(&quiet), median(&flooded));
-        let (quiet, flooded) = quiet.zip(flooded).context("no rounds")?;
+        let (quiet, flooded) = quiet.zip(flooded).context("no round was measured")?;
         figures.add(&name, flooded, "ms", ("quiet", quiet));
         step.done();
     }
@@ -116,7 +116,7 @@ fn attacker() -> anyhow::Result<Runtime> {
         })
         .enable_all()
         .build()
-        .context("a runtime for the flood")
+        .context("the runtime of the flood cannot be started")
 }
 
 impl PatientRead {
@@ -124,7 +124,8 @@ impl PatientRead {
     async fn repeat_for(&self, span: Duration) -> anyhow::Result<Served> {
         let connection = self.client.connect_from(VICTIM).await?;
         let mut served = Served {
-            latencies: Histogram::new_with_bounds(1, 60_000_000, 3).context("a histogram")?,
+            latencies: Histogram::new_with_bounds(1, 60_000_000, 3)
+                .context("a histogram cannot be made")?,
             refused: 0,
         };
         // The connection's first request is not one of those that are measured.

@@ -67,5 +67,5 @@ fn mebibytes(path: &Path) -> anyhow::Result<f64> {
 }
 
 fn number(bytes: u64) -> anyhow::Result<f64> {
-    Ok(f64::from(u32::try_from(bytes / 1024).context("more than can be")?) * 1024.0 / MIB)
+    Ok(f64::from(u32::try_from(bytes / 1024).context("the size is 4 TiB or more")?) * 1024.0 / MIB)
 }

@@ -26,7 +26,7 @@ pub(super) async fn measure(
     effort: Effort,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let importer = stack::importer(place.stack.home(), None, Progress::hidden())?.afresh(true);
+    let importer = stack::importer(place.stack.home(), None, Progress::hidden())?.resend_all(true);
     let file = if effort.is_brief() {
         place.small_bundle()?
     } else {

@@ -20,7 +20,7 @@ use tools::workspace;
 /// Memory for the database's data in MiB: about what a database server of its own would give it.
 const DATABASE_MEMORY: u16 = 6_144;
 
-/// What web allows one client, where all load comes from one address: more than can be sent.
+/// Per-client limits raised above what the load can send, since all load has one source address.
 const RAISED: [&str; 3] = [
     "WEB_REQUESTS_PER_MINUTE=1000000000",
     "WEB_HANDSHAKES_PER_SECOND=1000000",

@@ -14,7 +14,7 @@ pub(super) fn latencies(loads: &[Load], path: &Path) -> anyhow::Result<()> {
     draw_latencies(loads, path).map_err(|error| anyhow!("{}: {error}", path.display()))
 }
 
-/// Answers per second, one bar per load.
+/// Responses per second, one bar per load.
 pub(super) fn rates(loads: &[Load], path: &Path) -> anyhow::Result<()> {
     draw_rates(loads, path).map_err(|error| anyhow!("{}: {error}", path.display()))
 }

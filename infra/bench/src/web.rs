@@ -41,7 +41,7 @@ const PATH: &str = "/fhir/metadata";
 /// The part of the slowest's rate at which latency is taken.
 const PART: f64 = 0.6;
 
-/// How long, how often and beside whom.
+/// The options of `bench web`.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Options {

@@ -235,7 +235,7 @@ async fn handshake(
     port: u16,
     tls: &Arc<rustls::ClientConfig>,
 ) -> anyhow::Result<TlsStream<TcpStream>> {
-    let socket = TcpSocket::new_v4().context("no socket")?;
+    let socket = TcpSocket::new_v4().context("a socket cannot be opened")?;
     // For 127.0.0.1 the kernel chooses the port at connect, which allows more connections than bind does.
     if source != Ipv4Addr::LOCALHOST {
         socket
@@ -246,8 +246,10 @@ async fn handshake(
         .connect((Ipv4Addr::LOCALHOST, port).into())
         .await
         .with_context(|| format!("port {port} refuses connections: is the stack up?"))?;
-    stream.set_nodelay(true).context("TCP_NODELAY")?;
-    let name = ServerName::try_from("localhost").context("localhost is a name")?;
+    stream
+        .set_nodelay(true)
+        .context("TCP_NODELAY cannot be set")?;
+    let name = ServerName::try_from("localhost").context("localhost is not a valid server name")?;
     TlsConnector::from(Arc::clone(tls))
         .connect(name, stream)
         .await

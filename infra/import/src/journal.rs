@@ -51,7 +51,7 @@ impl Journal {
         folder: &Path,
         print: &str,
         account: &str,
-        afresh: bool,
+        resend_all: bool,
     ) -> anyhow::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -67,7 +67,7 @@ impl Journal {
             .unwrap_or_default();
         PLAN.clone_into(&mut record.plan);
         account.clone_into(&mut record.account);
-        if afresh {
+        if resend_all {
             record.acknowledged.remove(account);
             record.complete.remove(account);
         }
@@ -134,7 +134,9 @@ mod tests {
     #[test]
     fn a_group_that_one_account_imported_is_not_acknowledged_for_another() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |account, afresh| Journal::open(folder.path(), "ab12", account, afresh).unwrap();
+        let open = |account, resend_all| {
+            Journal::open(folder.path(), "ab12", account, resend_all).unwrap()
+        };
         open("a@x", false)
             .acknowledge(ImportPhase::Charts, 3)
             .unwrap();

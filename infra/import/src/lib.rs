@@ -45,7 +45,7 @@ pub struct Importer {
     account: String,
     journals: PathBuf,
     progress: Progress,
-    afresh: bool,
+    resend_all: bool,
 }
 
 impl Importer {
@@ -63,14 +63,14 @@ impl Importer {
             sender: Sender::new(client, credentials),
             journals,
             progress,
-            afresh: false,
+            resend_all: false,
         }
     }
 
     /// Sends everything again, including what the journal has as acknowledged.
     #[must_use]
-    pub fn afresh(mut self, afresh: bool) -> Self {
-        self.afresh = afresh;
+    pub fn resend_all(mut self, resend_all: bool) -> Self {
+        self.resend_all = resend_all;
         self
     }
 
@@ -82,14 +82,14 @@ impl Importer {
     pub async fn import(&self, file: &Path) -> anyhow::Result<Report> {
         let begun = Instant::now();
         let path = file.to_path_buf();
-        let print = aside(move || source::fingerprint(&path)).await?;
-        let mut journal = Journal::open(&self.journals, &print, &self.account, self.afresh)?;
+        let print = blocking(move || source::fingerprint(&path)).await?;
+        let mut journal = Journal::open(&self.journals, &print, &self.account, self.resend_all)?;
         if let Some(contents) = journal.complete() {
             return Ok(Report::already(contents.clone()));
         }
         let step = self.progress.step(&format!("reading {}", file.display()));
         let path = file.to_path_buf();
-        let index = aside(move || Index::of(&path)).await?;
+        let index = blocking(move || Index::of(&path)).await?;
         drop(step);
         let contents = index.contents();
         let mut report = Report::skipping(contents.skipped.clone());
@@ -152,7 +152,7 @@ impl Importer {
 }
 
 /// Runs blocking work on a thread of its own.
-async fn aside<T: Send + 'static>(
+async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work)

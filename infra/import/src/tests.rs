@@ -36,16 +36,22 @@ use tokio_util::sync::DropGuard;
 
 use super::*;
 
-/// What the server has taken, and how it is minded.
+/// The state of the test server, with the failures it is to simulate.
 #[derive(Default)]
-struct Mind {
+struct ServerState {
     stored: BTreeMap<String, Value>,
+    /// The number of transactions received.
     transactions: usize,
-    away_for: usize,
+    /// The number of further transactions to refuse with 503.
+    unavailable_for: usize,
+    /// The URL of the entry to refuse.
     refuses: Option<String>,
-    ends_after: Option<usize>,
+    /// The number of transactions after which all are refused with 500.
+    fails_after: Option<usize>,
+    /// The number of tokens issued; only the last one is valid.
     tokens: usize,
-    forgets_tokens_at: Option<usize>,
+    /// The transaction at which the valid token expires.
+    expires_token_at: Option<usize>,
 }
 
 /// TLS without client certificates, and only HTTP/1.1, which [`Http1`] serves.
@@ -72,15 +78,15 @@ impl Transport for PublicTransport {
     }
 }
 
-struct Door {
-    mind: Arc<Mutex<Mind>>,
+struct TestServer {
+    state: Arc<Mutex<ServerState>>,
     folder: tempfile::TempDir,
     port: u16,
     _running: DropGuard,
 }
 
-impl Door {
-    async fn open() -> Self {
+impl TestServer {
+    async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificates = folder.path().join("certs");
         #[expect(clippy::disallowed_methods, reason = "certificates need the date")]
@@ -93,10 +99,10 @@ impl Door {
         let transport = PublicTransport(PublicServer::reloading(files, Versions::Tls13).unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mind = Arc::new(Mutex::new(Mind::default()));
+        let state = Arc::new(Mutex::new(ServerState::default()));
         let service = tower::service_fn({
-            let mind = Arc::clone(&mind);
-            move |request| response(Arc::clone(&mind), request)
+            let state = Arc::clone(&state);
+            move |request| response(Arc::clone(&state), request)
         });
         let end = CancellationToken::new();
         tokio::spawn(serve(
@@ -107,7 +113,7 @@ impl Door {
             end.clone(),
         ));
         Self {
-            mind,
+            state,
             folder,
             port,
             _running: end.drop_guard(),
@@ -133,25 +139,25 @@ impl Door {
         path
     }
 
-    fn mind<T>(&self, of: impl FnOnce(&mut Mind) -> T) -> T {
-        of(&mut self.mind.lock().unwrap())
+    fn with_state<T>(&self, change: impl FnOnce(&mut ServerState) -> T) -> T {
+        change(&mut self.state.lock().unwrap())
     }
 }
 
 async fn response(
-    mind: Arc<Mutex<Mind>>,
+    state: Arc<Mutex<ServerState>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let token = request.headers().get("authorization").cloned();
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    let (status, value) = mind.lock().unwrap().decide(&path, token.as_ref(), &body);
+    let (status, value) = state.lock().unwrap().decide(&path, token.as_ref(), &body);
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
     *response.status_mut() = status;
     Ok(response)
 }
 
-impl Mind {
+impl ServerState {
     fn decide(
         &mut self,
         path: &str,
@@ -166,17 +172,17 @@ impl Mind {
             );
         }
         self.transactions += 1;
-        if self.forgets_tokens_at == Some(self.transactions) {
+        if self.expires_token_at == Some(self.transactions) {
             self.tokens += 1;
         }
         if token.unwrap().to_str().unwrap() != format!("Bearer t{}", self.tokens) {
             return (StatusCode::UNAUTHORIZED, json!({}));
         }
-        if self.away_for > 0 {
-            self.away_for -= 1;
+        if self.unavailable_for > 0 {
+            self.unavailable_for -= 1;
             return (StatusCode::SERVICE_UNAVAILABLE, json!({}));
         }
-        if self.ends_after.is_some_and(|end| self.transactions > end) {
+        if self.fails_after.is_some_and(|end| self.transactions > end) {
             return (StatusCode::INTERNAL_SERVER_ERROR, json!({}));
         }
         let bundle: Value = serde_json::from_slice(body).unwrap();
@@ -204,7 +210,7 @@ fn id(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
 }
 
-/// Observations before their patient, a type that is not kept, and a patient at the very end.
+/// Observations before their patient, an unsupported type, and a patient at the very end.
 fn bundle(observations: usize) -> String {
     let entry = |number: usize, resource: Value| json!({"fullUrl": format!("urn:uuid:{}", id(number)), "resource": resource});
     let mut entries: Vec<Value> = (1..=observations)
@@ -224,28 +230,28 @@ fn bundle(observations: usize) -> String {
     json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string()
 }
 
-async fn import(door: &Door, file: &Path) -> anyhow::Result<Report> {
-    door.importer().import(file).await
+async fn import(server: &TestServer, file: &Path) -> anyhow::Result<Report> {
+    server.importer().import(file).await
 }
 
 #[tokio::test]
-async fn patients_go_first_and_types_that_are_not_kept_are_counted() {
-    let door = Door::open().await;
-    let report = import(&door, &door.write(&bundle(250))).await.unwrap();
+async fn patients_go_first_and_unsupported_types_are_counted() {
+    let server = TestServer::start().await;
+    let report = import(&server, &server.write(&bundle(250))).await.unwrap();
     assert_eq!(report.total_sent(), 251);
     assert_eq!(report.skipped, BTreeMap::from([("Claim".to_owned(), 1)]));
     assert_eq!(
-        door.mind(|mind| (mind.stored.len(), mind.transactions)),
+        server.with_state(|state| (state.stored.len(), state.transactions)),
         (251, 4)
     );
 }
 
 #[tokio::test]
-async fn a_refused_entry_is_told_with_its_place_and_the_others_are_kept() {
-    let door = Door::open().await;
-    door.mind(|mind| mind.refuses = Some(format!("Observation/{}", id(42))));
-    let file = door.write(&bundle(120));
-    let report = import(&door, &file).await.unwrap();
+async fn a_refused_entry_is_reported_with_its_position_and_the_others_are_stored() {
+    let server = TestServer::start().await;
+    server.with_state(|state| state.refuses = Some(format!("Observation/{}", id(42))));
+    let file = server.write(&bundle(120));
+    let report = import(&server, &file).await.unwrap();
     assert_eq!(report.total_sent(), 120);
     let [refusal] = report.refused.as_slice() else {
         panic!("{:?}", report.refused)
@@ -254,44 +260,44 @@ async fn a_refused_entry_is_told_with_its_place_and_the_others_are_kept() {
         (refusal.place.entry, refusal.reason.as_str()),
         (41, "no such code (entry)")
     );
-    door.mind(|mind| mind.refuses = None);
-    assert_eq!(import(&door, &file).await.unwrap().refused.len(), 0);
-    assert_eq!(door.mind(|mind| mind.stored.len()), 121);
+    server.with_state(|state| state.refuses = None);
+    assert_eq!(import(&server, &file).await.unwrap().refused.len(), 0);
+    assert_eq!(server.with_state(|state| state.stored.len()), 121);
 }
 
 #[tokio::test]
-async fn a_stack_that_is_away_for_a_while_is_waited_for() {
-    let door = Door::open().await;
-    door.mind(|mind| mind.away_for = 3);
-    let report = import(&door, &door.write(&bundle(10))).await.unwrap();
+async fn an_unavailable_stack_is_retried() {
+    let server = TestServer::start().await;
+    server.with_state(|state| state.unavailable_for = 3);
+    let report = import(&server, &server.write(&bundle(10))).await.unwrap();
     assert_eq!(report.total_sent(), 11);
 }
 
 #[tokio::test]
-async fn a_token_that_ran_out_is_renewed() {
-    let door = Door::open().await;
-    door.mind(|mind| mind.forgets_tokens_at = Some(2));
-    let report = import(&door, &door.write(&bundle(10))).await.unwrap();
+async fn an_expired_token_is_renewed() {
+    let server = TestServer::start().await;
+    server.with_state(|state| state.expires_token_at = Some(2));
+    let report = import(&server, &server.write(&bundle(10))).await.unwrap();
     assert_eq!(report.total_sent(), 11);
 }
 
 #[tokio::test]
-async fn an_import_that_was_cut_goes_on_where_it_was() {
-    let door = Door::open().await;
-    let file = door.write(&bundle(500));
-    door.mind(|mind| mind.ends_after = Some(3));
-    let error = import(&door, &file).await.unwrap_err();
+async fn an_interrupted_import_resumes() {
+    let server = TestServer::start().await;
+    let file = server.write(&bundle(500));
+    server.with_state(|state| state.fails_after = Some(3));
+    let error = import(&server, &file).await.unwrap_err();
     assert!(
         format!("{error:#}").contains("run the same command again"),
         "{error:#}"
     );
-    door.mind(|mind| mind.ends_after = None);
-    let report = import(&door, &file).await.unwrap();
+    server.with_state(|state| state.fails_after = None);
+    let report = import(&server, &file).await.unwrap();
     assert!(
         report.already["Patient"] == 1 && report.total_sent() < 500,
         "{report}"
     );
-    assert_eq!(door.mind(|mind| mind.stored.len()), 501);
-    let again = import(&door, &file).await.unwrap();
+    assert_eq!(server.with_state(|state| state.stored.len()), 501);
+    let again = import(&server, &file).await.unwrap();
     assert!(again.is_empty(), "{again}");
 }

@@ -145,8 +145,11 @@ impl Client {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
             .await
             .context("the server accepts no connections")?;
-        stream.set_nodelay(true).context("TCP_NODELAY")?;
-        let name = ServerName::try_from("localhost").context("localhost is a name")?;
+        stream
+            .set_nodelay(true)
+            .context("TCP_NODELAY cannot be set")?;
+        let name =
+            ServerName::try_from("localhost").context("localhost is not a valid server name")?;
         let stream = self
             .tls
             .connect(name, stream)

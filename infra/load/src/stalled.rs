@@ -22,7 +22,7 @@ pub struct StalledConnection {
 }
 
 impl StalledConnection {
-    /// Speaks HTTP/2 on a stream whose handshake chose it.
+    /// Opens an HTTP/2 connection on a stream that negotiated `h2`.
     ///
     /// # Errors
     /// When the server ends the connection.
@@ -33,8 +33,10 @@ impl StalledConnection {
             .initial_window_size(0)
             .handshake(stream)
             .await
-            .context("no HTTP/2")?;
-        let mut pings = connection.ping_pong().context("no PINGs")?;
+            .context("the HTTP/2 connection cannot be opened")?;
+        let mut pings = connection
+            .ping_pong()
+            .context("the PINGs of the connection are already in use")?;
         tokio::spawn(connection);
         tokio::spawn(async move {
             while pings.ping(h2::Ping::opaque()).await.is_ok() {

@@ -72,7 +72,8 @@ pub async fn steady(client: Client, rate: f64, length: Duration) -> anyhow::Resu
         }
     });
     let all = try_join_all(loops).await?;
-    let mut sum = Histogram::new_with_bounds(1, 60_000_000, 3).context("a histogram")?;
+    let mut sum =
+        Histogram::new_with_bounds(1, 60_000_000, 3).context("a histogram cannot be made")?;
     for latencies in all {
         sum.add(latencies).context("latencies cannot be added")?;
     }

@@ -1,5 +1,4 @@
-//! What a person sees while something takes long. Goes to standard error, so that standard output
-//! stays for results.
+//! Progress output on standard error; standard output is for results.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -47,7 +46,7 @@ impl Progress {
         }
     }
 
-    /// Says something in passing.
+    /// Prints a line.
     pub fn say(&self, words: &str) {
         if self.shown {
             eprintln!("  {words}");

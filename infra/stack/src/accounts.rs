@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
 use crate::home::Home;
+use crate::home::invalid_json;
 use crate::home::write_private;
 use crate::process::Program;
 
@@ -22,7 +23,7 @@ const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
 /// The demo organizations and their people, without passwords. Compose reads the same file.
 const DEMO: &str = include_str!("../../demo.json");
 
-/// What `demo.json` of a stack holds, and what `app provision` reads.
+/// The contents of `demo.json` in a stack's folder, which is also the input of `app provision`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Accounts {
     /// The demo organizations.
@@ -46,7 +47,7 @@ pub struct Organization {
 pub struct Person {
     /// Their name.
     pub name: String,
-    /// What they sign in with.
+    /// The e-mail address, with which they sign in.
     pub email: String,
     /// Their password; drawn at a stack's first start.
     #[serde(default)]
@@ -75,15 +76,25 @@ impl Person {
 }
 
 impl Accounts {
+    /// The accounts of a stack that has been started before.
+    ///
+    /// # Errors
+    /// When it has none yet, or the file cannot be read.
+    pub fn existing(home: &Home) -> anyhow::Result<Self> {
+        Self::read(home)?.context(
+            "the stack has no accounts yet: run `cargo stack up` (or `cargo stack compose up`) first",
+        )
+    }
+
     /// Reads the accounts of a stack, if it has any yet.
     ///
     /// # Errors
-    /// When the file is there and cannot be understood.
+    /// When the file exists and is not valid JSON of this version.
     pub fn read(home: &Home) -> anyhow::Result<Option<Self>> {
         match fs::read(home.accounts()) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map(Some)
-                .with_context(|| format!("{} cannot be understood", home.accounts().display())),
+                .with_context(|| invalid_json(&home.accounts())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("the demo accounts cannot be read"),
         }
@@ -142,7 +153,7 @@ impl Accounts {
             .spawn()
             .with_context(|| format!("{} cannot be started", app.path.display()))?;
         if let Some(mut stdin) = child.stdin.take() {
-            // If it ended early, what it says about that is worth more than a broken pipe.
+            // If it ended early, its message is more useful than a broken pipe.
             let _ = stdin.write_all(&input).await;
         }
         let output = child
@@ -154,7 +165,7 @@ impl Accounts {
             bail!("`app provision` failed ({}):\n{stderr}", output.status);
         }
         let made: Provisioned = serde_json::from_slice(&output.stdout)
-            .context("what `app provision` printed cannot be understood")?;
+            .context("the output of `app provision` is not valid JSON of this version")?;
         for organization in &mut self.organizations {
             let found = made
                 .organizations
@@ -172,8 +183,8 @@ impl Accounts {
 
     /// The demo people, each with a new password.
     fn make() -> anyhow::Result<Self> {
-        let mut accounts: Self =
-            serde_json::from_str(DEMO).context("infra/demo.json cannot be understood")?;
+        let mut accounts: Self = serde_json::from_str(DEMO)
+            .context("infra/demo.json is not valid JSON of this version")?;
         let organizations = accounts.organizations.iter_mut();
         for person in organizations.flat_map(|organization| &mut organization.people) {
             person.password = password()?;

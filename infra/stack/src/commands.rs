@@ -53,7 +53,7 @@ enum Command {
     Logs(Logs),
     /// Prints a bearer token of a demo account
     Token(Token),
-    /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) through the front door
+    /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) over web's HTTPS interface
     Import(Import),
     /// Compares every stored row with the audit log once: fails if one is not as it was written
     Scrub,
@@ -64,15 +64,15 @@ enum Command {
     Compose(Compose),
     /// The reference architecture on AWS: its templates checked, mutated and deployed (`infra --help` lists how)
     #[command(disable_help_flag = true)]
-    Infra(Elsewhere),
+    Infra(ForwardedArguments),
     /// Takes every check that a change has to pass, and ends in one line
     Test(Test),
     /// Measures the stack, each figure beside a peer; writes tables and plots to target/bench/
     #[command(disable_help_flag = true)]
-    Bench(Elsewhere),
+    Bench(ForwardedArguments),
     /// Gives a fork its own title, name and trust domain, in every file
     #[command(
-        after_help = "Example: cargo stack rename \"Acme Health\" --trust-domain acme.internal"
+        after_help = "Example: cargo stack rename \"Acme Health\" --name acme-health --trust-domain acme.internal"
     )]
     Rename(Rename),
     /// Watches over the processes that `up --detach` started
@@ -84,21 +84,21 @@ enum Command {
 struct Up {
     #[command(flatten)]
     options: Options,
-    /// Come back once everything runs
+    /// Return once everything is ready
     #[arg(long, short)]
     detach: bool,
 }
 
 #[derive(Debug, Args)]
 struct StatusOptions {
-    /// For scripts
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 struct Reset {
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long, short)]
     yes: bool,
 }
@@ -107,7 +107,7 @@ struct Reset {
 struct Logs {
     /// web, app, mysql, … [default: all]
     process: Option<String>,
-    /// Go on as more is written
+    /// Follow the log
     #[arg(long, short)]
     follow: bool,
 }
@@ -149,7 +149,7 @@ struct Rename {
 
 /// The arguments of a command that is a program of its own, built when it is first run.
 #[derive(Debug, Args)]
-struct Elsewhere {
+struct ForwardedArguments {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }
@@ -294,7 +294,7 @@ fn confirm_reset(home: &Home, yes: bool) -> anyhow::Result<()> {
     }
     if !yes {
         if !std::io::stdin().is_terminal() {
-            bail!("reset removes {folder} with all its data: say so with --yes");
+            bail!("reset removes {folder} with all its data: confirm with --yes");
         }
         print!(
             "This removes {folder} with all patients, keys and certificates in it. Sure? [y/N] "
@@ -327,14 +327,14 @@ fn print_renamed(rename: Rename) -> anyhow::Result<()> {
         names.trust_domain
     );
     println!(
-        "Next: `cargo stack test`, then commit. A stack that runs must be reset: its certificates name the old trust domain."
+        "Next: review and commit; `cargo stack reset` if a stack exists (its certificates carry the old trust domain); then `cargo stack test`."
     );
     Ok(())
 }
 
 async fn print_token(home: &Home, wanted: &Token) -> anyhow::Result<()> {
     let status = Status::of(home)?;
-    let accounts = Accounts::read(home)?.context("the stack has no accounts yet")?;
+    let accounts = Accounts::existing(home)?;
     let person = accounts.person(&wanted.role, wanted.organization.as_deref())?;
     let client = status.client()?;
     println!("{}", issue_token(&client, &person.credentials()).await?);
@@ -343,7 +343,7 @@ async fn print_token(home: &Home, wanted: &Token) -> anyhow::Result<()> {
 
 async fn import_files(home: &Home, import: &Import) -> anyhow::Result<ExitCode> {
     let organization = import.organization.as_deref();
-    let importer = stack::importer(home, organization, Progress::shown())?.afresh(import.again);
+    let importer = stack::importer(home, organization, Progress::shown())?.resend_all(import.again);
     let mut total = Report::default();
     for file in import::expand(&import.files)? {
         total.add(importer.import(&file).await?);

@@ -172,7 +172,7 @@ impl Containers {
     /// When the project does not run, or there is no such person.
     pub async fn token(&self, role: &str, organization: Option<&str>) -> anyhow::Result<String> {
         let client = self.client(&self.running()?)?;
-        let accounts = Accounts::read(&self.home)?.context("the stack has no accounts yet")?;
+        let accounts = Accounts::existing(&self.home)?;
         let person = accounts.person(role, organization)?;
         issue_token(&client, &person.credentials()).await
     }

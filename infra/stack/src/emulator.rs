@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::home::Home;
+use crate::home::invalid_json;
 use crate::home::write_private;
 use crate::process::Program;
 use crate::process::Variables;
@@ -23,7 +24,7 @@ use https_client::HttpsClient;
 use progress::Progress;
 use tools::Python;
 
-/// What is installed: moto with its server, no more of it than KMS needs.
+/// The Python environment of moto: its server, with no more than KMS needs.
 const MOTO: Python = Python {
     name: "moto-5.2.5",
     packages: &["moto[kms]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
@@ -32,7 +33,7 @@ const MOTO: Python = Python {
 /// The AWS region of the emulator.
 const REGION: &str = "us-east-1";
 
-/// What stands in for a signature. The emulator reads service and region from it and checks
+/// A placeholder signature (`SigV4`). The emulator reads service and region from it and checks
 /// nothing.
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=stack/20260101/us-east-1/kms/aws4_request, \
                              SignedHeaders=host, Signature=0";
@@ -55,7 +56,7 @@ pub fn obtain(progress: Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How it is started.
+/// The command that starts the emulator.
 pub(crate) fn program(settings: &Settings, home: &Home) -> anyhow::Result<Program> {
     let port = settings.options.ports.kms.to_string();
     let arguments = vec![
@@ -96,9 +97,10 @@ pub(crate) async fn create_keys(settings: &Settings, home: &Home) -> anyhow::Res
 
 /// The app's variables for this key service.
 pub(crate) fn variables(settings: &Settings, home: &Home) -> anyhow::Result<Variables> {
-    let keys = fs::read(home.kms().join("keys.json"))
-        .context("the emulator's keys are not known: has it been started?")?;
-    let keys: Keys = serde_json::from_slice(&keys).context("keys.json cannot be understood")?;
+    let path = home.kms().join("keys.json");
+    let keys =
+        fs::read(&path).context("the emulator's keys are not known: has it been started?")?;
+    let keys: Keys = serde_json::from_slice(&keys).with_context(|| invalid_json(&path))?;
     let endpoint = format!("https://localhost:{}", settings.options.ports.kms);
     let authority = home.certificate("internal/ca.pem");
     Ok(vec![

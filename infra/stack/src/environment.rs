@@ -12,7 +12,7 @@ use crate::settings::KeyService;
 use crate::settings::Settings;
 use crate::settings::Variable;
 
-/// How web is started.
+/// The command that starts web.
 pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program {
     let ports = settings.options.ports;
     let mut variables = Variables::new();
@@ -57,7 +57,7 @@ pub(crate) fn web(settings: &Settings, home: &Home, binaries: &Path) -> Program 
     }
 }
 
-/// How app is started, or one of its other commands.
+/// The command that starts app, or one of its other commands.
 pub(crate) fn app(
     settings: &Settings,
     home: &Home,
@@ -124,7 +124,7 @@ fn of_operator(settings: &Settings, wanted: impl Fn(&Variable) -> bool) -> Varia
         .collect()
 }
 
-/// How the migrations are run.
+/// The command that runs the migrations.
 pub(crate) fn migrate(settings: &Settings, home: &Home, binaries: &Path) -> Program {
     Program {
         name: "migrate",
@@ -135,7 +135,7 @@ pub(crate) fn migrate(settings: &Settings, home: &Home, binaries: &Path) -> Prog
     }
 }
 
-/// What leads to the database as one of its accounts.
+/// The connection variables of a database account.
 fn database(settings: &Settings, home: &Home, account: &str) -> Variables {
     let file = |suffix: &str| home.certificate(&format!("database/{account}.{suffix}"));
     [

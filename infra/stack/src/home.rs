@@ -144,6 +144,14 @@ pub fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("{} cannot be written", path.display()))
 }
 
+/// The message for a file of a stack's folder that this version cannot parse.
+pub(crate) fn invalid_json(path: &Path) -> String {
+    format!(
+        "{} is not valid JSON of this version: `cargo stack reset` makes a new stack",
+        path.display()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,7 @@ pub fn importer(
     progress: Progress,
 ) -> anyhow::Result<Importer> {
     let state = State::read(home)?.context("no stack runs: start one with `cargo stack up`")?;
-    let accounts = Accounts::read(home)?.context("the stack has no accounts yet")?;
+    let accounts = Accounts::existing(home)?;
     let clinician = accounts.person("clinician", organization)?;
     let port = state.settings.options.ports.web;
     let client = HttpsClient::new(port, &home.certificate("public/ca.pem"))?;

@@ -8,6 +8,7 @@ use anyhow::bail;
 
 use crate::environment;
 use crate::home::Home;
+use crate::home::invalid_json;
 use crate::home::write_private;
 use crate::settings::KeyService;
 use crate::settings::Settings;
@@ -19,8 +20,8 @@ pub(crate) fn check_same(settings: &Settings, home: &Home) -> anyhow::Result<()>
     // Until there is data, nothing is sealed yet.
     let sealed = home.mysql().join("server.json").is_file();
     if let Some(bytes) = fs::read(&path).ok().filter(|_| sealed) {
-        let before: KeyService = serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} cannot be understood", path.display()))?;
+        let before: KeyService =
+            serde_json::from_slice(&bytes).with_context(|| invalid_json(&path))?;
         match (before, now) {
             (KeyService::Development, KeyService::Emulator) => bail!(
                 "this stack's data is sealed under its development keyring: start it without \

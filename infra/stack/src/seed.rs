@@ -18,7 +18,7 @@ pub(crate) async fn import_patients(
     progress: Progress,
 ) -> anyhow::Result<()> {
     let data = workspace::root()?.join("tests/data");
-    let accounts = Accounts::read(home)?.context("the stack has no accounts yet")?;
+    let accounts = Accounts::existing(home)?;
     let mut total = Report::default();
     for organization in accounts.organizations {
         let first = organization

@@ -26,6 +26,7 @@ use serde::Serialize;
 
 use crate::home::Home;
 use crate::home::create_private_folder;
+use crate::home::invalid_json;
 use crate::home::write_private;
 use crate::process::Program;
 use crate::process::last_lines;
@@ -165,8 +166,8 @@ impl Server {
         let Ok(bytes) = fs::read(path) else {
             return Ok(false);
         };
-        let origin: DataOrigin = serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} cannot be understood", path.display()))?;
+        let origin: DataOrigin =
+            serde_json::from_slice(&bytes).with_context(|| invalid_json(path))?;
         if origin.kind != self.kind {
             bail!(
                 "this stack's data was made by {}: start it with --database {}, or make a new stack with \

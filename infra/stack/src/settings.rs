@@ -79,7 +79,8 @@ pub struct Options {
     #[arg(long = "no-patients", action = clap::ArgAction::SetFalse)]
     pub patients: bool,
     /// A variable of web or app in place of the stack's own value, such as
-    /// `WEB_REQUESTS_PER_MINUTE=100000`. Can be repeated; the name's beginning says whose it is.
+    /// `WEB_REQUESTS_PER_MINUTE=100000`. Can be repeated. All names except `WEB_…` go to app. Export
+    /// `LOG` and `OTEL_EXPORTER_OTLP_ENDPOINT` to set them for both.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     #[serde(default)]
     pub variables: Vec<Variable>,

@@ -108,7 +108,7 @@ impl Status {
     /// The status of the stack in a folder.
     ///
     /// # Errors
-    /// When no stack runs there, or its files cannot be understood.
+    /// When no stack runs there, or its files are not valid JSON of this version.
     pub fn of(home: &Home) -> anyhow::Result<Self> {
         let state = State::running(home)?;
         let pid = |name: &str| {

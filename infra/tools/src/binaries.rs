@@ -1,4 +1,4 @@
-//! The programs that a stack is made of: built by cargo, or given ready in a folder.
+//! The programs of a stack: built by cargo, or prebuilt in a folder.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::workspace;
 
-/// What is started of our own.
+/// The programs of the stack.
 const PROGRAMS: [&str; 3] = ["app", "migrate", "web"];
 
 /// A line of cargo's messages, as far as it matters here.

@@ -10,7 +10,7 @@ use anyhow::bail;
 
 use progress::Progress;
 
-/// Where a program is, after installing the packages that hold it if it was nowhere.
+/// The path of a program, installed first if it is missing.
 ///
 /// # Errors
 /// See [`install`].
@@ -19,7 +19,7 @@ pub fn program(name: &str, packages: &[&str], progress: Progress) -> anyhow::Res
         return Ok(found);
     }
     install(packages, progress)?;
-    find(name).with_context(|| format!("{} brings no `{name}`", packages.join(" and ")))
+    find(name).with_context(|| format!("{} has no program `{name}`", packages.join(" and ")))
 }
 
 /// The path of a program, if `PATH` or `/usr/sbin` has it.

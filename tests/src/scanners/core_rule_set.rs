@@ -14,11 +14,11 @@ use tools::once;
 use tools::packages::debian_mirror;
 use tools::packages::run_quietly;
 
-/// What Debian 13 has: its place in the archive, and what its bytes add up to.
+/// Debian 13's source archive: path and SHA-256.
 const SOURCES: &str = "pool/main/m/modsecurity-crs/modsecurity-crs_3.3.7.orig.tar.gz";
 const SHA256: &str = "3b8cb35f0f00a24712f02b3edad2ec8e92626ed2dddaf6363219cbe8125749ea";
 
-/// What reads its files.
+/// The Python environment with the YAML parser.
 const YAML: Python = Python {
     name: "pyyaml-6.0.3",
     packages: &["PyYAML==6.0.3"],
@@ -48,7 +48,7 @@ pub struct Case {
 /// The requests that the injection rules have to detect.
 ///
 /// # Errors
-/// When the sources or what reads them cannot be had.
+/// When the sources or the YAML parser cannot be installed.
 pub fn cases(progress: Progress) -> anyhow::Result<Vec<Case>> {
     let sources = obtain(progress)?;
     let python = YAML.obtain(progress)?.join("bin/python");
@@ -60,7 +60,7 @@ pub fn cases(progress: Progress) -> anyhow::Result<Vec<Case>> {
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
     }
-    serde_json::from_slice(&output.stdout).context("the cases cannot be understood")
+    serde_json::from_slice(&output.stdout).context("the cases are not valid JSON")
 }
 
 fn obtain(progress: Progress) -> anyhow::Result<PathBuf> {
@@ -81,7 +81,7 @@ fn obtain(progress: Progress) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// Fetches as apt does, which also compares what came with what was expected.
+/// Downloads the archive with apt's helper, which also verifies its SHA-256.
 fn fetch(archive: &Path) -> anyhow::Result<()> {
     let address = format!("{}/{SOURCES}", debian_mirror()?.trim_end_matches('/'));
     run_quietly(

@@ -14,90 +14,93 @@ use tokio::process::Command;
 use progress::Progress;
 use tools::packages;
 
-/// How often the kernel is asked who is connected.
-const LOOK: Duration = Duration::from_millis(250);
+/// Interval between reads of the kernel's connection table.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What is slow.
+/// The phase in which a client is slow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Slow {
     /// The head of a request: a line every five seconds (Slowloris).
     Head,
     /// The body of a request: a few bytes every five seconds (R-U-Dead-Yet).
     Body,
-    /// The reading of answers: a few bytes every five seconds, through a small window.
+    /// The reading of responses: a few bytes every five seconds, through a small window.
     Reading,
 }
 
-/// So many slow clients at once.
+/// A slow-client attack by slowhttptest.
 #[derive(Clone, Debug)]
 pub struct Attack {
-    /// What they are slow at.
-    pub what: Slow,
-    /// How many; as many as that come within about two seconds.
+    /// The phase in which the clients are slow.
+    pub phase: Slow,
+    /// The number of clients, all of which connect within about two seconds.
     pub connections: u32,
-    /// For how long they try, in seconds.
+    /// The duration of the attack, in seconds.
     pub seconds: u32,
-    /// Where an answer is to be had, or a form to be sent to: `https://localhost:8443/sign-in`.
+    /// The URL that the clients request: `https://localhost:8443/sign-in`.
     pub address: String,
-    /// The port in it.
+    /// The port of [`Attack::address`].
     pub port: u16,
 }
 
-/// What became of them.
+/// The result of an attack.
 #[derive(Clone, Debug)]
-pub struct Held {
-    /// How many connections the tool says it made.
+pub struct AttackResult {
+    /// The number of connections that the tool reports as opened.
     pub opened: u32,
-    /// How many were still open when it made its last line.
+    /// The number of connections still open at the last line of the tool's report.
     pub open: u32,
-    /// In which second the tool says that none was left; nothing if one was left at the end.
+    /// The second at which the tool reports that no connection was left; `None` if one was left at the end.
     pub all_closed_after: Option<u32>,
-    /// How many connections the kernel saw at the server's port.
+    /// The number of connections at the server's port in the kernel's connection table.
     pub seen: u32,
-    /// The longest time that it saw one of them there, open or with something left to send.
+    /// The longest time that one of them was in that table, open or with data left to send.
     pub longest: Duration,
-    /// What the tool printed last.
-    pub said: String,
+    /// The last lines of the tool's output.
+    pub last_lines: String,
 }
 
 impl Attack {
-    /// Attacks, and watches. The attackers' address is 127.0.0.1: a client that is not one of them is
-    /// told apart by another.
+    /// Runs the attack and records its connections. The attackers' address is 127.0.0.1: a healthy client
+    /// needs another one.
     ///
     /// # Errors
-    /// When the tool cannot be had, or makes no report.
-    pub async fn run(&self) -> anyhow::Result<Held> {
-        let folder = tempfile::tempdir().context("no folder for a report")?;
+    /// When the tool cannot be installed, or writes no report.
+    pub async fn run(&self) -> anyhow::Result<AttackResult> {
+        let folder = tempfile::tempdir().context("the folder of the report cannot be made")?;
         let mut tool = self.command(&folder)?;
         let mut running = tool.spawn().context("slowhttptest cannot be started")?;
-        let mut output = running.stdout.take().context("slowhttptest says nothing")?;
-        let mut said = Vec::new();
+        let mut output = running
+            .stdout
+            .take()
+            .context("slowhttptest has no output")?;
+        let mut output_bytes = Vec::new();
         let mut seen: BTreeMap<u16, (Instant, Instant)> = BTreeMap::new();
         {
-            let reading = tokio::io::AsyncReadExt::read_to_end(&mut output, &mut said);
+            let reading = tokio::io::AsyncReadExt::read_to_end(&mut output, &mut output_bytes);
             tokio::pin!(reading);
             loop {
                 let now = Instant::now();
                 for port in connections_of(self.port, Ipv4Addr::LOCALHOST)? {
                     seen.entry(port).or_insert((now, now)).1 = now;
                 }
-                if let Ok(read) = tokio::time::timeout(LOOK, &mut reading).await {
-                    read.context("slowhttptest cannot be heard")?;
+                if let Ok(read) = tokio::time::timeout(POLL_INTERVAL, &mut reading).await {
+                    read.context("the output of slowhttptest cannot be read")?;
                     break;
                 }
             }
         }
         let status = running.wait().await.context("slowhttptest does not end")?;
-        let said = last_words(&said);
+        let last_lines = last_lines_of(&output_bytes);
         let report = fs::read_to_string(folder.path().join("slow.csv"))
-            .with_context(|| format!("slowhttptest made no report ({status}): {said}"))?;
+            .with_context(|| format!("slowhttptest wrote no report ({status}): {last_lines}"))?;
         let lives = seen.values().map(|(first, last)| *last - *first);
         let longest = lives.max().unwrap_or_default();
-        let mut held = read(&report, said)?;
-        held.seen = u32::try_from(seen.len()).context("too many to count")?;
-        // It may have come just after a look, and gone just before one.
-        held.longest = longest + LOOK * 2;
-        Ok(held)
+        let mut result = parse(&report, last_lines)?;
+        result.seen = u32::try_from(seen.len()).context("there are too many connections")?;
+        // A connection can open just after a poll and close just before one.
+        result.longest = longest + POLL_INTERVAL * 2;
+        Ok(result)
     }
 
     fn command(&self, folder: &TempDir) -> anyhow::Result<Command> {
@@ -113,7 +116,7 @@ impl Attack {
             .current_dir(folder.path())
             .args(["-g", "-o", "slow", "-c", &connections, "-r", &rate])
             .args(["-l", &seconds, "-p", "5", "-u", &self.address])
-            .args(match self.what {
+            .args(match self.phase {
                 Slow::Head => ["-H", "-i", "5", "-x", "24"].as_slice(),
                 Slow::Body => &["-B", "-i", "5", "-x", "10", "-s", "8192", "-t", "POST"],
                 Slow::Reading => &[
@@ -133,7 +136,7 @@ impl Attack {
 /// left to send.
 ///
 /// # Errors
-/// When `/proc` does not tell.
+/// When `/proc/net/tcp` cannot be read.
 fn connections_of(port: u16, peer: Ipv4Addr) -> anyhow::Result<Vec<u16>> {
     let table = fs::read_to_string("/proc/net/tcp").context("/proc/net/tcp cannot be read")?;
     let peer = u32::from_le_bytes(peer.octets());
@@ -151,9 +154,9 @@ fn connections_of(port: u16, peer: Ipv4Addr) -> anyhow::Result<Vec<u16>> {
     Ok(table.lines().skip(1).filter_map(connection).collect())
 }
 
-/// Reads the tool's report, a line a second, `Seconds,Closed,Pending,Connected,Service Available`, and
-/// its last words. The report ends a second before the tool does.
-fn read(report: &str, said: String) -> anyhow::Result<Held> {
+/// Parses the tool's report, a line per second, `Seconds,Closed,Pending,Connected,Service Available`,
+/// and the last lines of its output. The report ends a second before the tool does.
+fn parse(report: &str, last_lines: String) -> anyhow::Result<AttackResult> {
     let (mut opened, mut open) = (0, 0);
     for line in report.lines().skip(1) {
         let numbers: Result<Vec<u32>, _> = line.split(',').map(|n| n.trim().parse()).collect();
@@ -163,26 +166,30 @@ fn read(report: &str, said: String) -> anyhow::Result<Held> {
         open = pending + connected;
         opened = opened.max(closed + open);
     }
-    let ended = said.split_once("Test ended on ").map(|(_, rest)| rest);
+    let ended = last_lines
+        .split_once("Test ended on ")
+        .map(|(_, rest)| rest);
     let second = ended.and_then(|rest| {
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
         digits.parse().ok()
     });
-    let second: u32 = second.with_context(|| format!("slowhttptest did not end well: {said}"))?;
-    Ok(Held {
+    let second: u32 = second.with_context(|| format!("slowhttptest failed: {last_lines}"))?;
+    Ok(AttackResult {
         opened,
         open,
-        all_closed_after: said.contains("No open connections left").then_some(second),
+        all_closed_after: last_lines
+            .contains("No open connections left")
+            .then_some(second),
         seen: 0,
         longest: Duration::ZERO,
-        said,
+        last_lines,
     })
 }
 
-/// The end of what was printed, without colours.
-fn last_words(said: &[u8]) -> String {
-    let said = String::from_utf8_lossy(said);
-    let lines = said.lines().filter_map(|line| {
+/// The last lines of the output, without colours.
+fn last_lines_of(output: &[u8]) -> String {
+    let output = String::from_utf8_lossy(output);
+    let lines = output.lines().filter_map(|line| {
         let plain: Vec<&str> = line.split('\u{1b}').collect();
         let words = plain.into_iter().enumerate().map(|(at, part)| {
             let colour = part.split_once('m').map_or(part, |(_, rest)| rest);
@@ -217,23 +224,23 @@ mod tests {
     }
 
     #[test]
-    fn a_report_says_whether_a_connection_was_left() {
+    fn a_report_shows_whether_a_connection_was_left() {
         let report = "Seconds,Closed,Pending,Connected,Service Available\n0,0,1,0,9\n7,4,0,5,9\n";
         let none = "Test ended on 8th second; Exit status: No open connections left";
-        let held = read(report, none.to_owned()).unwrap();
-        assert_eq!((held.opened, held.open), (9, 5));
-        assert_eq!(held.all_closed_after, Some(8));
+        let result = parse(report, none.to_owned()).unwrap();
+        assert_eq!((result.opened, result.open), (9, 5));
+        assert_eq!(result.all_closed_after, Some(8));
         let some = "Test ended on 31th second; Exit status: Hit test time limit";
         assert_eq!(
-            read(report, some.to_owned()).unwrap().all_closed_after,
+            parse(report, some.to_owned()).unwrap().all_closed_after,
             None
         );
-        assert!(read(report, "Unable to resolve".to_owned()).is_err());
+        assert!(parse(report, "Unable to resolve".to_owned()).is_err());
     }
 
     #[test]
-    fn what_is_printed_loses_its_colours() {
-        let said = "\u{1b}[1;32mclosed:\u{1b}[0m  5\n\n\u{1b}[0mthe end\n";
-        assert_eq!(last_words(said.as_bytes()), "closed:  5; the end");
+    fn colours_are_removed_from_the_output() {
+        let output = "\u{1b}[1;32mclosed:\u{1b}[0m  5\n\n\u{1b}[0mthe end\n";
+        assert_eq!(last_lines_of(output.as_bytes()), "closed:  5; the end");
     }
 }

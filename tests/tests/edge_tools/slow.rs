@@ -68,14 +68,14 @@ fn summary(load: &LoadReport) -> String {
 }
 
 /// Attacks an edge while healthy clients continue; no attacker may keep its connection.
-async fn attack(what: Slow, path: &str, response_bytes: usize) {
+async fn attack(phase: Slow, path: &str, response_bytes: usize) {
     let _alone = ONE_ATTACK.lock().await;
     let edge = edge(response_bytes).await;
     let load = healthy(&edge);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let begun = Instant::now();
     let attack = Attack {
-        what,
+        phase,
         connections: CLIENTS,
         // The tool ends when all connections are closed, unless it does not notice that. On a busy
         // machine it takes a while to open a thousand connections with a small window.
@@ -83,24 +83,24 @@ async fn attack(what: Slow, path: &str, response_bytes: usize) {
         address: format!("https://{}{path}", edge.authority()),
         port: edge.web.port,
     };
-    let held = attack.run().await.unwrap();
+    let result = attack.run().await.unwrap();
     let ended = Instant::now();
     let outcome = load.stop().await.unwrap();
     let before = outcome.until(begun);
     let during = outcome.since(begun).until(ended);
     println!(
-        "{what:?}: {held:?}\nbefore: {}\nduring: {}",
+        "{phase:?}: {result:?}\nbefore: {}\nduring: {}",
         summary(&before),
         summary(&during)
     );
-    assert_eq!(held.opened, CLIENTS, "{held:?}");
-    assert!(held.seen >= CLIENTS, "{held:?}");
-    assert!(held.longest <= MAX_SLOW_CONNECTION, "{held:?}");
+    assert_eq!(result.opened, CLIENTS, "{result:?}");
+    assert!(result.seen >= CLIENTS, "{result:?}");
+    assert!(result.longest <= MAX_SLOW_CONNECTION, "{result:?}");
     // With TLS a slow reader continues to read the record that it has received, and does not notice
     // the end of the connection: only the kernel's connection table shows it.
     assert!(
-        what == Slow::Reading || held.all_closed_after.is_some(),
-        "{held:?}"
+        phase == Slow::Reading || result.all_closed_after.is_some(),
+        "{result:?}"
     );
     assert_no_failure(&outcome);
     assert!(!during.responses.is_empty());

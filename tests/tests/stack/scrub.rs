@@ -36,20 +36,54 @@ async fn expect_nothing_found(running: &RunningStack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Requires that the scrubber reports tampering with these tables, and with no other.
-async fn expect_found(running: &RunningStack, tables: &[&str]) -> anyhow::Result<()> {
+/// Runs the scrubber, which must find tampering, and returns a field of each report.
+async fn reported(running: &RunningStack, field: &str) -> anyhow::Result<Vec<String>> {
     let output = scrub(running).await?;
     let output_text = String::from_utf8_lossy(&output.stdout);
     anyhow::ensure!(!output.status.success(), "found nothing: {output_text}");
     let lines = output_text
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut reported: Vec<String> = lines
-        .filter(|line| line["security"] == true)
-        .map(|line| line["table"].as_str().unwrap_or_default().to_owned())
-        .collect();
+    let reports = lines.filter(|line| line["security"] == true);
+    Ok(reports
+        .map(|line| line[field].as_str().unwrap_or_default().to_owned())
+        .collect())
+}
+
+/// Requires that the scrubber reports tampering with these tables, and with no other.
+async fn expect_found(running: &RunningStack, tables: &[&str]) -> anyhow::Result<()> {
+    let mut reported = reported(running, "table").await?;
     reported.dedup();
-    anyhow::ensure!(reported == tables, "{reported:?}: {output_text}");
+    anyhow::ensure!(reported == tables, "{reported:?}");
+    Ok(())
+}
+
+/// Deletes an audit event, and requires that the scrubber reports the gap in its chain. The deletion
+/// is not reverted.
+///
+/// The scrubber tolerates a gap before an event that is younger than ten minutes. The event after the
+/// gap is therefore dated back, which alone is reported for another reason.
+async fn expect_deletion_found(fixture: &mut Fixture) -> anyhow::Result<()> {
+    const GAP: &str = "a chain of events has a gap";
+    // The last event of the longest chain, and the one before it.
+    let sql = "SELECT HEX(event) FROM audit_events ORDER BY counter DESC LIMIT 1";
+    let last = String::from_utf8(fixture.attacker.bytes(sql, &[]).await?)?;
+    let sql = format!(
+        "SELECT HEX(a.event) FROM audit_events a JOIN audit_events b \
+         ON a.chain = b.chain AND a.counter + 1 = b.counter WHERE b.event = X'{last}'"
+    );
+    let deleted = String::from_utf8(fixture.attacker.bytes(&sql, &[]).await?)?;
+    let age = format!(
+        "UPDATE audit_events SET at = at - INTERVAL 11 MINUTE, \
+         month = EXTRACT(YEAR_MONTH FROM at) WHERE event = X'{last}'"
+    );
+    anyhow::ensure!(fixture.attacker.execute(&age, &[]).await? == 1);
+    let reasons = reported(&fixture.running, "reason").await?;
+    anyhow::ensure!(!reasons.iter().any(|it| it == GAP), "{reasons:?}");
+    let delete = format!("DELETE FROM audit_events WHERE event = X'{deleted}'");
+    anyhow::ensure!(fixture.attacker.execute(&delete, &[]).await? == 1);
+    let reasons = reported(&fixture.running, "reason").await?;
+    anyhow::ensure!(reasons.iter().any(|it| it == GAP), "{reasons:?}");
     Ok(())
 }
 
@@ -144,5 +178,6 @@ async fn the_scrubber_finds_reverted_rows_and_a_tampered_audit_trail() -> anyhow
         failures.note(format!("{index}: {tables:?}"), found.await);
     }
     failures.note("afterwards", expect_nothing_found(&fixture.running).await);
+    failures.note("a deleted event", expect_deletion_found(&mut fixture).await);
     failures.into_result()
 }

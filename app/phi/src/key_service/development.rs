@@ -46,7 +46,7 @@ pub enum KeyringFileError {
     #[error("the keyring file cannot be read or written")]
     Io(#[from] io::Error),
     /// The file exists. Keys are never overwritten.
-    #[error("the keyring file already exists")]
+    #[error("the keyring file already exists: choose another path, keys are never overwritten")]
     Exists,
     /// The file's mode gives rights to users other than its owner.
     #[error(
@@ -54,7 +54,7 @@ pub enum KeyringFileError {
     )]
     Exposed(u32),
     /// The file is not a keyring.
-    #[error("the file is not a development keyring")]
+    #[error("the file is not a development keyring: create one with `app keyring --out FILE`")]
     Malformed,
 }
 

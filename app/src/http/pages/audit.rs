@@ -117,8 +117,8 @@ impl EventRow {
         let name = event.person.and_then(|person| names.get(&person));
         let person = match (name, event.person) {
             (Some(name), _) => name.expose().clone(),
-            (None, Some(_)) => "Somebody who is gone".to_owned(),
-            (None, None) => "Nobody signed in".to_owned(),
+            (None, Some(_)) => "Unknown person (no longer listed)".to_owned(),
+            (None, None) => "Not signed in".to_owned(),
         };
         let role = event.role.as_deref().map(role_label).unwrap_or_default();
         let listed = event

@@ -1,5 +1,7 @@
 //! The page of a problem: what happened, and what to do.
 
+use std::borrow::Cow;
+
 use access::NotPhi;
 use askama::Template;
 use http::StatusCode;
@@ -7,6 +9,7 @@ use telemetry::RequestId;
 
 use super::html::Html;
 use super::layout::Layout;
+use crate::limits::MAX_FORM_BYTES;
 
 /// The page of an error status.
 #[derive(Template)]
@@ -14,7 +17,7 @@ use super::layout::Layout;
 pub(crate) struct ProblemPage {
     layout: Layout,
     status: u16,
-    advice: &'static str,
+    advice: Cow<'static, str>,
     link: Option<Link>,
     request_id: String,
 }
@@ -57,8 +60,8 @@ pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<Problem
     )
 }
 
-fn title_and_advice(status: StatusCode) -> (&'static str, &'static str) {
-    match status {
+fn title_and_advice(status: StatusCode) -> (&'static str, Cow<'static, str>) {
+    let (title, advice) = match status {
         StatusCode::UNAUTHORIZED => (
             "You are not signed in",
             "Your session may have ended. Sign in to go on.",
@@ -66,17 +69,23 @@ fn title_and_advice(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::FORBIDDEN => (
             "This is not open to your role",
             "Nothing was shown, and the attempt is in the audit log. If you need this for your \
-             work, ask your security administrator for the role.",
+             work, ask your operator for the role.",
         ),
         StatusCode::NOT_FOUND => (
             "There is nothing here",
             "The address may be mistyped, or the record may belong to another organization. \
              Look for the patient in the list or by search.",
         ),
-        StatusCode::PAYLOAD_TOO_LARGE => (
-            "That is too large",
-            "A form may have up to one megabyte. Send less and try again.",
-        ),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            return (
+                "That is too large",
+                format!(
+                    "A form may have up to {} KiB. Send less and try again.",
+                    MAX_FORM_BYTES >> 10
+                )
+                .into(),
+            );
+        }
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many attempts",
             "Wait a few minutes, then try again. If you did not make these attempts yourself, tell \
@@ -84,7 +93,7 @@ fn title_and_advice(status: StatusCode) -> (&'static str, &'static str) {
         ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Records cannot be opened just now",
-            "The key service or the database does not answer. Nothing is lost. Wait half a minute \
+            "The key service or the database is unavailable. Nothing is lost. Wait half a minute \
              and load this page again.",
         ),
         status if status.is_client_error() => (
@@ -96,7 +105,8 @@ fn title_and_advice(status: StatusCode) -> (&'static str, &'static str) {
             "Nothing was changed unless it was confirmed. Try again; if it stays, report the \
              number below.",
         ),
-    }
+    };
+    (title, advice.into())
 }
 
 #[cfg(test)]

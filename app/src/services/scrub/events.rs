@@ -18,7 +18,7 @@ use crate::services::error::ServiceError;
 use crate::services::trail::is_authentic;
 
 /// Age of an event at which all earlier entries of its chain are committed, since requests end
-/// sooner.
+/// sooner. A gap before a younger event is not reported.
 const SETTLED_AGE: Duration = Duration::from_mins(10);
 
 /// Consecutive, linked entries of one chain.
@@ -152,4 +152,64 @@ fn is_complete(segments: &mut [ChainSegment], settled: i64) -> bool {
 
 fn report(reason: &'static str, organization: OrganizationId, id: Uuid) {
     let _reported = Tampering::report("audit_events", reason, organization, Some(id));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The time before which all entries are committed, in microseconds.
+    const SETTLED: i64 = 1_000_000;
+
+    /// The entries `first..=last` of a chain, the first of them with an age in relation to [`SETTLED`].
+    /// The hash of an entry is its counter.
+    fn segment(first: u8, last: u8, first_at: i64) -> ChainSegment {
+        let previous = first
+            .checked_sub(1)
+            .map_or([0; 32], |counter| [counter; 32]);
+        ChainSegment {
+            first: first.into(),
+            first_at,
+            previous,
+            last: last.into(),
+            hash: [last; 32],
+        }
+    }
+
+    #[test]
+    fn an_intact_chain_is_complete_in_whatever_order_it_is_read() {
+        assert!(is_complete(&mut [], SETTLED));
+        assert!(is_complete(&mut [segment(0, 5, 0)], SETTLED));
+        let mut segments = [segment(6, 9, 3), segment(0, 2, 0), segment(3, 5, 2)];
+        assert!(is_complete(&mut segments, SETTLED));
+    }
+
+    #[test]
+    fn a_gap_before_a_settled_event_is_found() {
+        for at in [0, SETTLED] {
+            assert!(!is_complete(
+                &mut [segment(0, 2, 0), segment(4, 9, at)],
+                SETTLED
+            ));
+            // The first event of the chain is missing.
+            assert!(!is_complete(&mut [segment(1, 9, at)], SETTLED));
+        }
+    }
+
+    #[test]
+    fn renumbering_the_events_after_a_gap_does_not_hide_it() {
+        let renumbered = ChainSegment {
+            first: 3,
+            ..segment(4, 9, 0)
+        };
+        assert!(!is_complete(&mut [segment(0, 2, 0), renumbered], SETTLED));
+    }
+
+    #[test]
+    fn a_gap_before_an_event_that_is_not_settled_is_tolerated() {
+        let young = SETTLED + 1;
+        let mut segments = [segment(0, 2, 0), segment(4, 9, young)];
+        assert!(is_complete(&mut segments, SETTLED));
+        assert!(is_complete(&mut [segment(1, 9, young)], SETTLED));
+    }
 }

@@ -41,8 +41,8 @@ enum Command {
     /// requirement belongs to a control, and that CONTROLS.md and reachability.svg are current.
     #[command(after_help = "Example: cargo stack infra lint network")]
     Lint {
-        /// Run only the rules of rules/AREA.guard
-        area: Option<String>,
+        /// Run only the rules of rules/TEMPLATE.guard
+        template: Option<String>,
     },
     /// Runs cfn-lint and cdk-nag's HIPAA pack; findings.toml lists the suppressed findings
     #[command(after_help = "Example: cargo stack infra linters")]
@@ -83,7 +83,7 @@ pub(crate) fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let progress = Progress::shown();
     let project = Project::read()?;
     let succeeded = match &cli.command {
-        Command::Lint { area } => lint(&project, area.as_deref(), progress)?.1 == 0,
+        Command::Lint { template } => lint(&project, template.as_deref(), progress)?.1 == 0,
         Command::Linters => linters(&project, progress)?.1 == 0,
         Command::Mutate { controls } => mutate(&project, controls, progress)?.1 == 0,
         Command::Assemble { environment } => {
@@ -125,8 +125,12 @@ fn prove(project: &Project, progress: Progress) -> anyhow::Result<bool> {
     Ok(failed == 0)
 }
 
-fn lint(project: &Project, area: Option<&str>, progress: Progress) -> anyhow::Result<(u64, u64)> {
-    let findings = lint::check(project, area, progress)?;
+fn lint(
+    project: &Project,
+    template: Option<&str>,
+    progress: Progress,
+) -> anyhow::Result<(u64, u64)> {
+    let findings = lint::check(project, template, progress)?;
     findings.print("rules and their unit cases");
     findings.counts()
 }

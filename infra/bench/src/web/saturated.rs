@@ -64,8 +64,8 @@ async fn requests(port: u16, protocol: Protocol, amount: u32) -> anyhow::Result<
         .await
         .context("h2load cannot be started")?;
     let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let answered = number(&output_text, "status codes: ", " 2xx");
-    if answered.map(whole) != Some(amount) {
+    let successful = number(&output_text, "status codes: ", " 2xx");
+    if successful.map(whole) != Some(amount) {
         bail!("not all of {amount} requests were successful:\n{output_text}");
     }
     number(&output_text, ", ", " req/s").context("h2load prints no rate")

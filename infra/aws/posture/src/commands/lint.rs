@@ -24,24 +24,24 @@ use progress::Progress;
 /// The verdicts on each environment.
 type Verdicts = BTreeMap<String, Vec<Verdict>>;
 
-/// Evaluates all rules, or only those of one file of `rules/`.
+/// Evaluates all rules, or only those of one template.
 ///
 /// # Errors
-/// When the templates cannot be assembled, a program cannot be installed, or the area has no file.
+/// When the templates cannot be assembled, a program cannot be installed, or the template has no rules.
 pub(super) fn check(
     project: &Project,
-    area: Option<&str>,
+    template: Option<&str>,
     progress: Progress,
 ) -> anyhow::Result<Findings> {
     let environments = project.architectures()?;
     let mut findings = Findings::default();
-    match area {
-        Some(area) => {
+    match template {
+        Some(template) => {
             let mut files: Vec<&Path> = project.guard_files.keys().map(AsRef::as_ref).collect();
-            files.retain(|file| file.file_stem().is_some_and(|stem| stem == area));
+            files.retain(|file| file.file_stem().is_some_and(|stem| stem == template));
             ensure!(
                 !files.is_empty(),
-                "there is no infra/aws/rules/{area}.guard"
+                "there is no infra/aws/rules/{template}.guard"
             );
             let guard = CfnGuard::obtain(progress)?;
             add_verdicts(
