@@ -13,11 +13,10 @@ use tools::Npm;
 use tools::Python;
 use tools::packages;
 
-/// The TLS scanner that knows Mozilla's recommendations. The library below it is pinned too, because it decides what
-/// is tried.
+/// The TLS scanner that knows Mozilla's recommendations.
 const SSLYZE: Python = Python {
-    name: "sslyze-6.3.1",
-    packages: &["sslyze==6.3.1", "nassl==5.4.0", "cryptography==46.0.7"],
+    name: "sslyze",
+    requirements: include_str!("../requirements/sslyze.txt"),
 };
 
 /// MDN's scanner of a site's response headers.

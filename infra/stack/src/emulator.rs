@@ -26,8 +26,8 @@ use tools::Python;
 
 /// The Python environment of moto: its server, with no more than KMS needs.
 const MOTO: Python = Python {
-    name: "moto-5.2.5",
-    packages: &["moto[kms]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+    name: "moto-kms",
+    requirements: include_str!("../requirements/moto-kms.txt"),
 };
 
 /// The AWS region of the emulator.

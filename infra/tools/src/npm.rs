@@ -17,7 +17,7 @@ use progress::Progress;
 /// Packages in a folder of their own, as a lock file names them.
 #[derive(Clone, Copy, Debug)]
 pub struct Npm {
-    /// The name of the folder in the cache; it holds a version, as [`Python::name`] does.
+    /// The name of the folder in the cache. It holds a version: another version is another folder.
     pub name: &'static str,
     /// The environment that holds node and npm.
     pub node: Python,

@@ -20,8 +20,8 @@ const SHA256: &str = "3b8cb35f0f00a24712f02b3edad2ec8e92626ed2dddaf6363219cbe812
 
 /// The Python environment with the YAML parser.
 const YAML: Python = Python {
-    name: "pyyaml-6.0.3",
-    packages: &["PyYAML==6.0.3"],
+    name: "pyyaml",
+    requirements: include_str!("../../requirements/pyyaml.txt"),
 };
 
 const CASES: &str = include_str!("../../programs/crs/cases.py");

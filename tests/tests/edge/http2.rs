@@ -34,8 +34,8 @@ use super::http1::compare;
 
 /// The libraries of the script.
 const LIBRARIES: Python = Python {
-    name: "hyper-h2-4.4.1",
-    packages: &["h2==4.4.1", "hpack==4.2.0", "hyperframe==6.1.0"],
+    name: "hyper-h2",
+    requirements: include_str!("../../requirements/hyper-h2.txt"),
 };
 
 /// How much the memory of `web` may grow during all cases of a kind, in bytes.

@@ -15,8 +15,8 @@ use tools::packages;
 
 /// The AWS CLI for users without one.
 const AWS_CLI: Python = Python {
-    name: "awscli-1.46.3",
-    packages: &["awscli==1.46.3"],
+    name: "aws-cli",
+    requirements: include_str!("../../../requirements/aws-cli.txt"),
 };
 
 /// The AWS CLI for one region.

@@ -23,12 +23,8 @@ use tools::Python;
 
 /// The emulator of AWS.
 const MOTO: Python = Python {
-    name: "moto-cloudformation-5.2.5",
-    packages: &[
-        "moto[cloudformation,s3]==5.2.5",
-        "flask==3.1.3",
-        "flask-cors==6.0.5",
-    ],
+    name: "moto-cloudformation",
+    requirements: include_str!("../../../requirements/moto-cloudformation.txt"),
 };
 
 const IMAGE: &str = "

@@ -20,8 +20,8 @@ use tools::Python;
 
 /// AWS's own linter of `CloudFormation`.
 const CFN_LINT: Python = Python {
-    name: "cfn-lint-1.58.0",
-    packages: &["cfn-lint==1.58.0"],
+    name: "cfn-lint",
+    requirements: include_str!("../../../requirements/cfn-lint.txt"),
 };
 
 /// cdk-nag with its HIPAA pack, and the part of the CDK that reads documents.
