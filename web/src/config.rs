@@ -26,8 +26,8 @@ pub(crate) use origin::is_same_authority;
 pub(crate) use upstream::UpstreamConfig;
 
 const ADDRESS: &str = "an address and port to listen on, like 127.0.0.1:8443";
-const CERTIFICATE: &str = "the path of a PEM certificate chain";
-const KEY: &str = "the path of a PEM private key";
+const CERTIFICATE: &str = "a PEM certificate chain";
+const KEY: &str = "a PEM private key";
 
 /// The prefix of this program's variables; other variables are ignored.
 pub(crate) const PREFIXES: [&str; 1] = ["WEB_"];
@@ -67,8 +67,8 @@ impl Config {
             redirect_listen: reader.required("WEB_REDIRECT_LISTEN", ADDRESS),
             origin: origin(reader),
             identity: section!(IdentityFiles {
-                certificate: reader.required("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE),
-                key: reader.required("WEB_TLS_KEY_FILE", KEY),
+                certificate: reader.file("WEB_TLS_CERTIFICATE_FILE", CERTIFICATE),
+                key: reader.file("WEB_TLS_KEY_FILE", KEY),
             }),
             versions: versions(reader),
             upstreams: UpstreamConfig::read(reader),
@@ -83,9 +83,9 @@ impl Config {
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 "the URL of an OpenTelemetry collector",
             ),
-            collector_anchors: reader.optional(
+            collector_anchors: reader.optional_file(
                 "OTEL_EXPORTER_OTLP_CERTIFICATE",
-                "the path of the collector's CA certificate",
+                "the collector's CA certificate",
             ),
         })
     }
@@ -122,18 +122,21 @@ mod tests {
     use super::*;
     use crate::upstream::Source;
 
+    /// A file that exists: tests run in the folder of the crate.
+    const READABLE: &str = "Cargo.toml";
+
     const GOOD: [(&str, &str); 11] = [
         ("WEB_LISTEN", "127.0.0.1:8443"),
         ("WEB_REDIRECT_LISTEN", "127.0.0.1:8080"),
         ("WEB_PUBLIC_ORIGIN", "https://localhost:8443"),
-        ("WEB_TLS_CERTIFICATE_FILE", "web.pem"),
-        ("WEB_TLS_KEY_FILE", "web.key"),
+        ("WEB_TLS_CERTIFICATE_FILE", READABLE),
+        ("WEB_TLS_KEY_FILE", READABLE),
         ("WEB_UPSTREAMS", "127.0.0.1:9443, app:9443"),
         ("WEB_UPSTREAM_NAME", "app.internal"),
         ("WEB_UPSTREAM_IDENTITY", "spiffe://example.internal/app"),
-        ("WEB_UPSTREAM_CERTIFICATE_FILE", "internal.pem"),
-        ("WEB_UPSTREAM_KEY_FILE", "internal.key"),
-        ("WEB_UPSTREAM_CA_FILE", "ca.pem"),
+        ("WEB_UPSTREAM_CERTIFICATE_FILE", READABLE),
+        ("WEB_UPSTREAM_KEY_FILE", READABLE),
+        ("WEB_UPSTREAM_CA_FILE", READABLE),
     ];
 
     /// Reads the configuration with one variable changed.

@@ -7,7 +7,9 @@ use std::env;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -177,8 +179,8 @@ impl Reader {
             return Ok(None);
         };
         // Opened and closed again: permissions are the usual mistake, and only opening shows them.
-        match fs::File::open(&path) {
-            Ok(_) => Ok(Some(path)),
+        match open(&path) {
+            Ok(()) => Ok(Some(path)),
             Err(error) => {
                 let problem = format!("names a file that cannot be read ({error})");
                 Err(self.reject(variable, &problem, &expected))
@@ -230,6 +232,14 @@ impl Reader {
             .collect();
         unknown.into_iter()
     }
+}
+
+/// Opens a regular file and closes it again. What is no file is not opened: opening a FIFO blocks.
+fn open(path: &Path) -> io::Result<()> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    fs::File::open(path).map(drop)
 }
 
 #[cfg(test)]

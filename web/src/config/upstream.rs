@@ -42,13 +42,10 @@ impl UpstreamConfig {
             ),
             files: section!(MutualFiles {
                 identity: section!(IdentityFiles {
-                    certificate: reader.required("WEB_UPSTREAM_CERTIFICATE_FILE", CERTIFICATE),
-                    key: reader.required("WEB_UPSTREAM_KEY_FILE", KEY),
+                    certificate: reader.file("WEB_UPSTREAM_CERTIFICATE_FILE", CERTIFICATE),
+                    key: reader.file("WEB_UPSTREAM_KEY_FILE", KEY),
                 }),
-                anchors: reader.required(
-                    "WEB_UPSTREAM_CA_FILE",
-                    "the path of the internal CA's certificate",
-                ),
+                anchors: reader.file("WEB_UPSTREAM_CA_FILE", "the internal CA's certificate",),
             }),
         })
     }
