@@ -345,10 +345,21 @@ async fn import_files(home: &Home, import: &Import) -> anyhow::Result<ExitCode> 
     let organization = import.organization.as_deref();
     let importer = stack::importer(home, organization, Progress::shown())?.resend_all(import.again);
     let mut total = Report::default();
+    let mut failed = None;
     for file in import::expand(&import.files)? {
-        total.add(importer.import(&file).await?);
+        match importer.import(&file).await {
+            Ok(report) => total.add(report),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
     }
+    // The files before the one that failed were imported.
     println!("{total}");
+    if let Some(error) = failed {
+        return Err(error);
+    }
     Ok(if total.refused.is_empty() {
         ExitCode::SUCCESS
     } else {

@@ -1,6 +1,7 @@
 //! The layout of a stack's folder. Everything in it is readable by its owner only.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,6 +10,23 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use anyhow::ensure;
+
+/// The files and folders of a stack, and the folder of the stack in containers.
+const CONTENTS: [&str; 12] = [
+    "authority",
+    "certs",
+    "compose",
+    "demo.json",
+    "import",
+    "key-service.json",
+    "keyring.json",
+    "kms",
+    "lock",
+    "logs",
+    "mysql",
+    "state.json",
+];
 
 /// A stack's folder.
 #[derive(Clone, Debug)]
@@ -30,14 +48,44 @@ impl Home {
     /// Makes the folder and its parts.
     ///
     /// # Errors
-    /// When a folder cannot be made; says which.
+    /// When the folder holds something else, or a folder cannot be made; names it.
     pub fn create(&self) -> anyhow::Result<()> {
+        self.check_contents()?;
         create_private_folder(&self.root)?;
         fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700))
             .with_context(|| format!("the mode of {} cannot be changed", self.root.display()))?;
         for folder in [self.mysql(), self.logs(), self.kms(), self.imports()] {
             create_private_folder(&folder)?;
         }
+        Ok(())
+    }
+
+    /// Checks that the folder has nothing but a stack's files, since `reset` removes all of it.
+    ///
+    /// # Errors
+    /// When it has something else; names it.
+    pub(crate) fn check_contents(&self) -> anyhow::Result<()> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("{} cannot be read", self.root.display()));
+            }
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let is_foreign = |name: &String| {
+            // `write_private` renames such a file.
+            let name = name.strip_suffix(".new").unwrap_or(name);
+            !CONTENTS.contains(&name)
+        };
+        let foreign: Vec<String> = names.filter(is_foreign).collect();
+        ensure!(
+            foreign.is_empty(),
+            "{} has files of something else ({}): name a folder of the stack's own with --home, or move them away",
+            self.root.display(),
+            foreign.join(", ")
+        );
         Ok(())
     }
 
@@ -162,6 +210,10 @@ mod tests {
         let home = Home::at(&folder.path().join("stack")).unwrap();
         home.create().unwrap();
         write_private(&home.accounts(), b"{}").unwrap();
+        // A second start finds its own folder.
+        home.create().unwrap();
+        let other = Home::at(folder.path()).unwrap();
+        assert!(other.create().unwrap_err().to_string().contains("--home"));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(home.root()), 0o700);
         assert_eq!(mode(&home.mysql()), 0o700);

@@ -4,6 +4,7 @@
 //! cannot read it (the compose file, the templates for AWS and their parameters, documents) hold the names as text and
 //! are rewritten with it.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,10 +35,19 @@ impl Names {
         }
     }
 
+    /// No names: what is replaced by them is removed.
+    fn none() -> Self {
+        Self {
+            title: String::new(),
+            name: String::new(),
+            trust_domain: String::new(),
+        }
+    }
+
     /// The names that follow from a title, unless they are given.
     ///
     /// # Errors
-    /// When a name has other characters than its use allows, or is one that the repository uses for something else.
+    /// When a name has other characters than its use allows.
     pub fn from_title(
         title: &str,
         name: Option<String>,
@@ -45,10 +55,12 @@ impl Names {
     ) -> anyhow::Result<Self> {
         let name = name.unwrap_or_else(|| label(title));
         let trust_domain = trust_domain.unwrap_or_else(|| format!("{name}.internal"));
-        let is_plain = |c: char| !c.is_control() && !"\"\\<>&'$`".contains(c);
+        let is_plain = |c: char| c.is_alphanumeric() || " -.,+/()".contains(c);
         ensure!(
-            !title.trim().is_empty() && title.chars().all(is_plain),
-            "the title `{title}` must not be empty or have quotes, brackets, `&`, `$` or control characters"
+            title.trim() == title
+                && (1..=60).contains(&title.chars().count())
+                && title.chars().all(is_plain),
+            "the title `{title}` must have 1 to 60 letters, digits, spaces and `-.,+/()`, and no space at either end"
         );
         ensure!(
             is_label(&name) && (3..=20).contains(&name.len()),
@@ -66,23 +78,43 @@ impl Names {
         })
     }
 
-    /// Texts of these names as they occur in files, with the texts of `other` in their places.
-    fn replacements<'n>(&'n self, other: &'n Self) -> [(String, String); 4] {
+    /// The texts of these names in files, each with the text of `other` in its place; longer ones first.
+    fn replacements(&self, other: &Self) -> Vec<(String, String)> {
         // The restore testing plan of AWS Backup allows no hyphens.
         let underscored = |names: &Self| names.name.replace('-', "_");
-        [
+        let mut pairs = vec![
             (self.trust_domain.clone(), other.trust_domain.clone()),
-            (self.name.clone(), other.name.clone()),
-            (underscored(self), underscored(other)),
             (self.title.clone(), other.title.clone()),
-        ]
+            (self.name.clone(), other.name.clone()),
+        ];
+        if self.name.contains('-') {
+            pairs.push((underscored(self), underscored(other)));
+        }
+        pairs.sort_by_key(|(old, _)| Reverse(old.len()));
+        pairs
     }
+}
+
+/// Replaces every occurrence of an old text once, from left to right: a new text is not searched again.
+fn replaced(text: &str, replacements: &[(String, String)]) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        if let Some((old, new)) = replacements.iter().find(|(old, _)| rest.starts_with(old)) {
+            result.push_str(new);
+            rest = rest.split_at(old.len()).1;
+        } else {
+            result.push(next);
+            rest = rest.split_at(next.len_utf8()).1;
+        }
+    }
+    result
 }
 
 /// Renames the product in every file of the repository that git knows, and returns the files that changed.
 ///
 /// # Errors
-/// When the repository has uncommitted changes, or a file cannot be read or written.
+/// When the repository has uncommitted changes, a new name occurs in it already, or a file cannot be read or written.
 pub fn rename(root: &Path, names: &Names) -> anyhow::Result<Vec<String>> {
     let changes = git(root, &["status", "--porcelain"])?;
     ensure!(
@@ -93,20 +125,46 @@ pub fn rename(root: &Path, names: &Names) -> anyhow::Result<Vec<String>> {
     let mut renamed_files = Vec::new();
     for file in git(root, &["ls-files", "-z"])?.split_terminator('\0') {
         let path = root.join(file);
-        // What is no text has no name in it.
-        let Ok(text) = fs::read_to_string(&path) else {
+        // A symbolic link may lead out of the repository; what is not text has no name in it.
+        let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        let Some(text) = is_file.then(|| fs::read_to_string(&path).ok()).flatten() else {
             continue;
         };
-        let renamed = replacements
-            .iter()
-            .fold(text.clone(), |text, (old, new)| text.replace(old, new));
+        if !has_examples(file) {
+            check_unused(file, &text, names)?;
+        }
+        let renamed = replaced(&text, &replacements);
         if renamed != text {
-            fs::write(&path, renamed)
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-            renamed_files.push(file.to_owned());
+            renamed_files.push((file.to_owned(), path, renamed));
         }
     }
-    Ok(renamed_files)
+    ensure!(
+        !renamed_files.is_empty(),
+        "no file has the names of this program: build it again in this repository (`cargo stack rename` does)"
+    );
+    // Nothing is written before every file was checked.
+    for (_, path, renamed) in &renamed_files {
+        fs::write(path, renamed)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(renamed_files.into_iter().map(|(file, ..)| file).collect())
+}
+
+/// Whether a file names other products, as examples.
+fn has_examples(file: &str) -> bool {
+    file.starts_with("infra/stack/") || Path::new(file).extension().is_some_and(|it| it == "md")
+}
+
+/// Checks that a file does not have the new names yet: a later renaming would change those texts too.
+fn check_unused(file: &str, text: &str, names: &Names) -> anyhow::Result<()> {
+    let without_old = replaced(text, &Names::current().replacements(&Names::none()));
+    for new in [&names.name, &names.trust_domain] {
+        ensure!(
+            !without_old.contains(new.as_str()),
+            "{file} has the text `{new}` already: choose another with --name or --trust-domain"
+        );
+    }
+    Ok(())
 }
 
 fn git(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
@@ -138,6 +196,7 @@ fn label(title: &str) -> String {
 fn is_label(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.ends_with('-')
+        && !text.contains("--")
         && text
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -157,12 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn each_old_text_is_replaced_once_and_the_longest_first() {
+        let pairs = [
+            ("acme.internal", "acme-health.internal"),
+            ("acme", "acme-health"),
+        ];
+        let pairs = pairs.map(|(old, new)| (old.to_owned(), new.to_owned()));
+        let text = "acme acme.internal acme-prod";
+        assert_eq!(
+            replaced(text, &pairs),
+            "acme-health acme-health.internal acme-health-prod"
+        );
+    }
+
+    #[test]
     fn names_that_do_not_fit_are_refused_with_what_to_do() {
         for (title, name, option) in [
             ("", None, "the title"),
             ("A\"B", None, "the title"),
             ("Acme", Some("A"), "--name"),
             ("Acme", Some("a name"), "--name"),
+            ("Acme", Some("a--b"), "--name"),
+            (" Acme", None, "the title"),
             ("A Name That Is Longer Than AWS Allows", None, "--name"),
         ] {
             let error = Names::from_title(title, name.map(str::to_owned), None).unwrap_err();

@@ -23,10 +23,13 @@ pub fn reset(home: &Home) -> anyhow::Result<()> {
             home.root().display()
         );
     }
+    home.check_contents()?;
     let _lock = Lock::take(home)?;
     if State::read(home)?.is_some_and(|state| state.is_alive()) {
         bail!("processes of this stack still run: stop them with `cargo stack down` first");
     }
-    fs::remove_dir_all(home.root())
-        .with_context(|| format!("{} cannot be removed", home.root().display()))
+    // Of a symbolic link, the folder that it leads to.
+    let folder = fs::canonicalize(home.root())
+        .with_context(|| format!("{} cannot be read", home.root().display()))?;
+    fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context;
+use anyhow::ensure;
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde::Serialize;
@@ -89,6 +90,9 @@ pub struct Options {
     pub release: bool,
 }
 
+/// The beginnings of the names of web's and app's variables.
+const PREFIXES: [&str; 6] = ["APP_", "DATABASE_", "KEY_", "KMS_", "SESSION_", "WEB_"];
+
 /// A variable of web or app, from the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variable {
@@ -104,8 +108,13 @@ impl FromStr for Variable {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (name, value) = text
             .split_once('=')
-            .filter(|(name, _)| !name.is_empty())
             .with_context(|| format!("`{text}` is not of the form NAME=VALUE"))?;
+        ensure!(
+            PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'),
+            "`{name}` is not a variable of web or app: their names begin with {}",
+            PREFIXES.join(", ")
+        );
         Ok(Self {
             name: name.to_owned(),
             value: value.to_owned(),
@@ -176,19 +185,24 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, clap::Args, Serialize, Deserialize)]
 pub struct Ports {
     /// Port of web (HTTPS).
-    #[arg(id = "web_port", long = "web-port", env = "STACK_WEB_PORT", default_value_t = Ports::default().web)]
+    #[arg(id = "web_port", long = "web-port", env = "STACK_WEB_PORT", default_value_t = Ports::default().web,
+          value_parser = clap::value_parser!(u16).range(1..))]
     pub web: u16,
     /// Port of web that redirects to HTTPS (HTTP).
-    #[arg(id = "redirect_port", long = "redirect-port", env = "STACK_REDIRECT_PORT", default_value_t = Ports::default().redirect)]
+    #[arg(id = "redirect_port", long = "redirect-port", env = "STACK_REDIRECT_PORT", default_value_t = Ports::default().redirect,
+          value_parser = clap::value_parser!(u16).range(1..))]
     pub redirect: u16,
     /// Port of the app tier (mutual TLS).
-    #[arg(id = "app_port", long = "app-port", env = "STACK_APP_PORT", default_value_t = Ports::default().app)]
+    #[arg(id = "app_port", long = "app-port", env = "STACK_APP_PORT", default_value_t = Ports::default().app,
+          value_parser = clap::value_parser!(u16).range(1..))]
     pub app: u16,
     /// Port of the database server (TLS).
-    #[arg(id = "database_port", long = "database-port", env = "STACK_DATABASE_PORT", default_value_t = Ports::default().database)]
+    #[arg(id = "database_port", long = "database-port", env = "STACK_DATABASE_PORT", default_value_t = Ports::default().database,
+          value_parser = clap::value_parser!(u16).range(1..))]
     pub database: u16,
     /// Port of the key service emulator (HTTPS).
-    #[arg(id = "kms_port", long = "kms-port", env = "STACK_KMS_PORT", default_value_t = Ports::default().kms)]
+    #[arg(id = "kms_port", long = "kms-port", env = "STACK_KMS_PORT", default_value_t = Ports::default().kms,
+          value_parser = clap::value_parser!(u16).range(1..))]
     pub kms: u16,
 }
 

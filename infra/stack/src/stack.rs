@@ -210,6 +210,12 @@ impl Stack {
         Status::of(&self.home)
     }
 
+    /// Whether the state file still names this process as the supervisor.
+    pub(crate) fn is_supervised_here(&self) -> anyhow::Result<bool> {
+        let state = State::read(&self.home)?;
+        Ok(state.is_some_and(|state| ProcessId::own().is_ok_and(|own| own == state.supervisor)))
+    }
+
     /// The folder of this stack.
     #[must_use]
     pub fn home(&self) -> &Home {

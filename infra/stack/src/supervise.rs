@@ -59,6 +59,11 @@ pub(crate) async fn watch(stack: &mut Stack) -> anyhow::Result<()> {
     let mut ends: VecDeque<Instant> = VecDeque::new();
     loop {
         tokio::time::sleep(Duration::from_millis(250)).await;
+        if !stack.is_supervised_here()? {
+            bail!(
+                "the folder of the stack was removed, or another process supervises it: stopping"
+            );
+        }
         for (name, ending) in stack.endings() {
             let log = stack.home().log(name);
             eprintln!(
