@@ -96,7 +96,7 @@ impl<'a> Setup<'a> {
             )
             .replace("@PORT@", &self.port.to_string())
             .replace("@ORIGIN@", &self.site.port(0)?.to_string())
-            .replace("@RESPONSE_BYTES@", &"x".repeat(RESPONSE_BYTES));
+            .replace("@BODY@", &"x".repeat(RESPONSE_BYTES));
         let path = self.folder.join(name);
         fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
         Ok(path)
