@@ -27,8 +27,8 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// Maximum changes that one statement reads.
 const CHANGES_PER_STATEMENT: u32 = 1_000;
-/// Maximum changes by which a feed is caught up. Further behind, its position is moved to the end,
-/// and caches are built again: that takes less time than reading so many changes.
+/// Maximum changes that a feed reads to catch up. A feed that is further behind moves to the end and
+/// discards its caches: rebuilding them is faster than reading the changes.
 const MAX_CHANGES_BEHIND: u64 = 100_000;
 /// Time without use after which a feed is no longer polled.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(10);

@@ -112,7 +112,7 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::ResponseTooLarge`] if no caller may use so much;
+    /// [`ServiceError::ResponseTooLarge`] if the reservation exceeds the largest share of a caller;
     /// [`ServiceError::Unavailable`] if this caller cannot now.
     pub(super) fn grow(&self, reserved: &mut Reservation, by: usize) -> Result<(), ServiceError> {
         if !self.memory.admits(reserved.amount().saturating_add(by)) {
