@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde::Serialize;
 use tempfile::NamedTempFile;
+use tools::create_private_folder;
 
 use super::phase::ImportPhase;
 
@@ -53,11 +53,7 @@ impl Journal {
         account: &str,
         resend_all: bool,
     ) -> anyhow::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        create_private_folder(folder)?;
         let path = folder.join(format!("{print}.json"));
         let read = fs::read(&path)
             .ok()

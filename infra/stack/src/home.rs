@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -11,6 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use anyhow::ensure;
+use tools::create_private_folder;
 
 /// The files and folders of a stack, and the folder of the stack in containers.
 const CONTENTS: [&str; 12] = [
@@ -160,15 +160,6 @@ impl Home {
     pub fn lock(&self) -> PathBuf {
         self.root.join("lock")
     }
-}
-
-/// Makes a folder, with its parents, that only its owner can enter.
-pub(crate) fn create_private_folder(path: &Path) -> anyhow::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("the folder {} cannot be made", path.display()))
 }
 
 /// Writes a file of mode 0600 by renaming: a reader sees the old contents or the new ones, never a part.

@@ -121,7 +121,9 @@ pub fn rename(root: &Path, names: &Names) -> anyhow::Result<Vec<String>> {
         changes.is_empty(),
         "the repository has uncommitted changes: commit them first, so that the renaming can be undone"
     );
-    let replacements = Names::current().replacements(names);
+    let current = Names::current();
+    let replacements = current.replacements(names);
+    let removals = current.replacements(&Names::none());
     let mut renamed_files = Vec::new();
     for file in git(root, &["ls-files", "-z"])?.split_terminator('\0') {
         let path = root.join(file);
@@ -131,7 +133,7 @@ pub fn rename(root: &Path, names: &Names) -> anyhow::Result<Vec<String>> {
             continue;
         };
         if !has_examples(file) {
-            check_unused(file, &text, names)?;
+            check_unused(file, &replaced(&text, &removals), names)?;
         }
         let renamed = replaced(&text, &replacements);
         if renamed != text {
@@ -155,9 +157,8 @@ fn has_examples(file: &str) -> bool {
     file.starts_with("infra/stack/") || Path::new(file).extension().is_some_and(|it| it == "md")
 }
 
-/// Checks that a file does not have the new names yet: a later renaming would change those texts too.
-fn check_unused(file: &str, text: &str, names: &Names) -> anyhow::Result<()> {
-    let without_old = replaced(text, &Names::current().replacements(&Names::none()));
+/// Checks that a file, without the old names, does not have the new ones yet: a later renaming would change those texts too.
+fn check_unused(file: &str, without_old: &str, names: &Names) -> anyhow::Result<()> {
     for new in [&names.name, &names.trust_domain] {
         ensure!(
             !without_old.contains(new.as_str()),

@@ -25,7 +25,6 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::home::Home;
-use crate::home::create_private_folder;
 use crate::home::invalid_json;
 use crate::home::write_private;
 use crate::process::Program;
@@ -33,6 +32,7 @@ use crate::process::last_lines;
 use crate::process::open_log;
 use crate::settings::Database;
 use progress::Progress;
+use tools::create_private_folder;
 
 pub(crate) use standalone::StandaloneServer;
 

@@ -21,6 +21,7 @@ mod crates;
 mod npm;
 mod once;
 pub mod packages;
+mod private;
 mod python;
 mod system;
 pub mod workspace;
@@ -28,6 +29,7 @@ pub mod workspace;
 pub use crates::Crate;
 pub use npm::Npm;
 pub use once::once;
+pub use private::create_private_folder;
 pub use python::Python;
 pub use system::system;
 

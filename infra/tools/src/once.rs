@@ -1,12 +1,12 @@
 //! Folders of the cache that are made once on a machine.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context;
 
+use crate::create_private_folder;
 use crate::workspace;
 
 /// The mark of a folder that was made to its end.
@@ -20,11 +20,7 @@ const COMPLETE: &str = "complete";
 pub fn once(name: &str, make: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
     let cache = workspace::cache()?;
     let folder = cache.join(name);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&cache)
-        .with_context(|| format!("the folder {} cannot be made", cache.display()))?;
+    create_private_folder(&cache)?;
     // Held until it is dropped.
     let _making = fs::File::create(cache.join(format!("{name}.lock")))
         .and_then(|file| file.lock().map(|()| file))

@@ -22,12 +22,12 @@ pub fn program(name: &str, packages: &[&str], progress: Progress) -> anyhow::Res
     find(name).with_context(|| format!("{} has no program `{name}`", packages.join(" and ")))
 }
 
-/// The path of a program, if `PATH` or `/usr/sbin` has it.
+/// The path of a program, if `PATH` has it, or a folder of Debian's servers, which a user's path may lack.
 #[must_use]
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
-        .chain(["/usr/sbin".into()])
+        .chain(["/usr/sbin", "/usr/bin", "/usr/local/sbin"].map(PathBuf::from))
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
 }

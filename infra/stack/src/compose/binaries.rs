@@ -4,9 +4,9 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use crate::home::create_private_folder;
 use progress::Progress;
 use tools::binaries;
+use tools::create_private_folder;
 use tools::packages::run_quietly;
 use tools::workspace;
 

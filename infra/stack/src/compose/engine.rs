@@ -10,13 +10,13 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::anyhow;
 
-use crate::home::create_private_folder;
 use crate::process::Process;
 use crate::process::ProcessId;
 use crate::process::Program;
 use crate::process::Variables;
 use crate::process::last_lines;
 use progress::Progress;
+use tools::create_private_folder;
 use tools::packages;
 use tools::workspace;
 

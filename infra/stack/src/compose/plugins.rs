@@ -10,9 +10,9 @@ use std::process::Command;
 use anyhow::Context;
 use anyhow::bail;
 
-use crate::home::create_private_folder;
 use crate::process::Variables;
 use progress::Progress;
+use tools::create_private_folder;
 use tools::packages::debian_mirror;
 use tools::packages::run_quietly;
 use tools::workspace;

@@ -1,7 +1,5 @@
 //! `MariaDB` from the system's package manager.
 
-use std::env;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;
@@ -23,10 +21,10 @@ const OLDEST: (u32, u32) = (10, 11);
 
 /// Finds the server or installs it.
 pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
-    if find("mariadbd").is_none() || find("mariadb-install-db").is_none() {
+    if packages::find("mariadbd").is_none() || packages::find("mariadb-install-db").is_none() {
         packages::install(&PACKAGES, progress)?;
     }
-    let program = find("mariadbd").with_context(|| {
+    let program = packages::find("mariadbd").with_context(|| {
         format!(
             "{} are installed, but bring no mariadbd",
             PACKAGES.join(" ")
@@ -54,7 +52,8 @@ pub(super) fn obtain(progress: Progress) -> anyhow::Result<Server> {
 
 /// The command that makes a data folder.
 pub(super) fn initialisation(home: &Home) -> Command {
-    let program = find("mariadb-install-db").unwrap_or_else(|| "mariadb-install-db".into());
+    let program =
+        packages::find("mariadb-install-db").unwrap_or_else(|| "mariadb-install-db".into());
     let mut command = Command::new(program);
     command
         .arg("--no-defaults")
@@ -69,13 +68,4 @@ pub(super) fn initialisation(home: &Home) -> Command {
         command.arg("--user=root");
     }
     command
-}
-
-/// A program on the path, or in the folders of Debian's servers, which a user's path may lack.
-fn find(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/bin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|folder| folder.join(name))
-        .find(|candidate| candidate.is_file())
 }

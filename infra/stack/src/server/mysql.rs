@@ -10,11 +10,11 @@ use std::process::Command;
 use anyhow::Context;
 use anyhow::bail;
 
-use crate::home::create_private_folder;
 use crate::server::Server;
 use crate::server::version_of;
 use crate::settings::Database;
 use progress::Progress;
+use tools::create_private_folder;
 use tools::packages;
 use tools::packages::run_quietly;
 use tools::workspace;

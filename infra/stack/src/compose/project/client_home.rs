@@ -9,13 +9,13 @@ use anyhow::ensure;
 
 use super::Project;
 use crate::home::Home;
-use crate::home::create_private_folder;
 use crate::home::write_private;
 use crate::process::ProcessId;
 use crate::settings::Database;
 use crate::settings::KeyService;
 use crate::settings::Settings;
 use crate::state::State;
+use tools::create_private_folder;
 
 /// The file of a home folder that names the authority volume whose CA and sign-ins are in it.
 const AUTHORITY: &str = "authority";

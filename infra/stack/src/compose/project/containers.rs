@@ -8,9 +8,9 @@ use anyhow::bail;
 use anyhow::ensure;
 
 use super::Project;
-use crate::home::create_private_folder;
 use crate::process::last_lines;
 use crate::process::open_log;
+use tools::create_private_folder;
 
 impl Project {
     /// Whether a script succeeds in a container of a service, run as its own user. The first instance
