@@ -35,3 +35,13 @@ pub const DEFAULT_COUNT: usize = 50;
 
 /// Title and detail of a summary, each in bytes: several lines of a chart. Longer texts are truncated.
 pub const MAX_SUMMARY_BYTES: usize = 512;
+
+/// The encoded search values of a resource, in bytes: a summary of them and of its version's id is sealed in a column of
+/// 256 bytes.
+pub const MAX_SEARCH_VALUES_BYTES: usize = 220;
+/// Values of one path that are compared with each other to remove repetitions.
+pub const MAX_COMPARED_VALUES: usize = 32;
+/// The opaque cursor of a page, in bytes.
+pub const MAX_CURSOR_BYTES: usize = 3_000;
+/// Keys of a sort, and each of `_include`, `_revinclude`, `_type` and `_elements`, in values.
+pub const MAX_LISTED_NAMES: usize = 20;

@@ -5,19 +5,43 @@ use std::fmt;
 use crate::DateSpan;
 use crate::Demographics;
 
+mod condition;
 mod date;
+mod decimal;
+mod digest;
 mod form;
 mod grammar;
+mod parameters;
+mod parse_condition;
+mod path;
+mod prefix;
+mod refusals;
+mod resource_query;
+mod results;
 mod searchset;
+mod sort;
 mod text;
+mod time_span;
 mod token;
+pub mod url;
+mod values;
 
+pub use condition::Match;
 pub use date::DatePrefix;
 pub use date::DateQuery;
 pub use form::PARAMETERS;
 pub use form::parse;
+pub use parameters::ParameterKind;
+pub use parameters::SearchParameter;
+pub use resource_query::ResourceQuery;
+pub use results::Include;
+pub use results::RESULT_PARAMETERS;
+pub use results::ResultParameters;
+pub use results::SummaryMode;
+pub use results::Total;
 pub use searchset::searchset;
 pub use searchset::searchset_entry;
+pub use sort::SortKey;
 pub use text::SearchableName;
 pub use text::SearchableText;
 pub use text::TextMatch;
@@ -25,6 +49,7 @@ pub use text::TextQuery;
 pub use token::ContactQuery;
 pub use token::IdentifierQuery;
 pub use token::SystemQuery;
+pub use values::SearchValues;
 
 /// A search for patients: a patient matches if it matches all conditions.
 ///

@@ -1,0 +1,308 @@
+//! The parameters of a search's result: its length, order, form, and the resources that are included.
+
+use zeroize::Zeroizing;
+
+use super::condition::Match;
+use super::parameters;
+use super::parameters::ParameterKind;
+use super::parameters::SearchParameter;
+use super::parameters::TypeName;
+use super::values::SearchValue;
+use super::values::SearchValues;
+use crate::Issue;
+use crate::IssueCode;
+use crate::Reference;
+use crate::ResourceType;
+use crate::limits::DEFAULT_COUNT;
+use crate::limits::MAX_COUNT;
+use crate::limits::MAX_CURSOR_BYTES;
+use crate::limits::MAX_LISTED_NAMES;
+
+/// `_total`: whether the number of all matches is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Total {
+    /// It is not needed.
+    None,
+    /// An estimate is enough.
+    Estimate,
+    /// The exact number.
+    #[default]
+    Accurate,
+}
+
+/// `_summary`: the part of each resource that is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SummaryMode {
+    /// `false`: the whole resource.
+    #[default]
+    Whole,
+    /// `true`: the elements that R4 marks as a summary.
+    Summary,
+    /// `text`: the narrative and the required elements.
+    Text,
+    /// `data`: all but the narrative.
+    Data,
+    /// `count`: no resources, only their number.
+    Count,
+}
+
+/// The parameters of a result.
+pub struct ResultParameters {
+    /// `_count`: the largest number of matches in a page, 0 to 200.
+    pub count: usize,
+    /// `_total`.
+    pub total: Total,
+    /// `_summary`.
+    pub summary: SummaryMode,
+    /// `_elements`: names of elements; all for none.
+    pub elements: Vec<String>,
+    /// `_include`.
+    pub includes: Vec<Include>,
+    /// `_revinclude`.
+    pub revincludes: Vec<Include>,
+    /// `_type`; all types for none.
+    pub types: Vec<ResourceType>,
+    /// `_cursor`: the opaque position of the page.
+    pub cursor: Option<Zeroizing<String>>,
+    /// `_pretty`.
+    pub is_pretty: bool,
+}
+
+impl Default for ResultParameters {
+    fn default() -> Self {
+        Self {
+            count: DEFAULT_COUNT,
+            total: Total::default(),
+            summary: SummaryMode::default(),
+            elements: Vec::new(),
+            includes: Vec::new(),
+            revincludes: Vec::new(),
+            types: Vec::new(),
+            cursor: None,
+            is_pretty: false,
+        }
+    }
+}
+
+/// The names of the parameters of a result, and of those that every type has.
+pub const RESULT_PARAMETERS: [&str; 11] = [
+    "_count",
+    "_cursor",
+    "_elements",
+    "_format",
+    "_include",
+    "_pretty",
+    "_revinclude",
+    "_sort",
+    "_summary",
+    "_total",
+    "_type",
+];
+
+impl ResultParameters {
+    /// Adds a parameter of the result; `None` if the name is another parameter's. `_sort` is the query's.
+    pub(super) fn add(
+        &mut self,
+        resource_type: ResourceType,
+        name: &str,
+        value: &str,
+    ) -> Option<Result<(), Issue>> {
+        let set = match name {
+            "_count" => count(value).map(|count| self.count = count),
+            "_total" => total(value).map(|total| self.total = total),
+            "_summary" => summary(value).map(|summary| self.summary = summary),
+            "_elements" => elements(value, &mut self.elements),
+            "_type" => types(value, &mut self.types),
+            "_include" => Include::parse(value, Some(resource_type))
+                .and_then(|include| push(&mut self.includes, include)),
+            "_revinclude" => {
+                Include::parse(value, None).and_then(|include| push(&mut self.revincludes, include))
+            }
+            "_cursor" => cursor(value).map(|cursor| self.cursor = Some(cursor)),
+            "_pretty" => match value {
+                "true" | "false" => {
+                    self.is_pretty = value == "true";
+                    Ok(())
+                }
+                _ => Err("_pretty must be true or false"),
+            },
+            // The HTTP layer negotiates the format.
+            "_format" => Ok(()),
+            _ => return None,
+        };
+        Some(set.map_err(|why| Issue::new(IssueCode::Value, why).at(name)))
+    }
+}
+
+fn count(value: &str) -> Result<usize, &'static str> {
+    let count = value.parse().ok().filter(|count| *count <= MAX_COUNT);
+    count.ok_or("_count must be 0 to 200")
+}
+
+fn total(value: &str) -> Result<Total, &'static str> {
+    Ok(match value {
+        "none" => Total::None,
+        "estimate" => Total::Estimate,
+        "accurate" => Total::Accurate,
+        _ => return Err("_total must be none, estimate or accurate"),
+    })
+}
+
+fn summary(value: &str) -> Result<SummaryMode, &'static str> {
+    Ok(match value {
+        "true" => SummaryMode::Summary,
+        "text" => SummaryMode::Text,
+        "data" => SummaryMode::Data,
+        "count" => SummaryMode::Count,
+        "false" => SummaryMode::Whole,
+        _ => return Err("_summary must be true, text, data, count or false"),
+    })
+}
+
+fn elements(value: &str, names: &mut Vec<String>) -> Result<(), &'static str> {
+    for name in value.split(',') {
+        let name = name.trim();
+        // `Observation.code` is `code`.
+        let name = match name.split_once('.') {
+            Some((of_type, name)) if TypeName::named(of_type).is_some() => name,
+            Some(_) | None => name,
+        };
+        let plain =
+            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !plain {
+            return Err("_elements must be names of elements of the resource, separated by commas");
+        }
+        push(names, name.to_owned())?;
+    }
+    Ok(())
+}
+
+fn types(value: &str, types: &mut Vec<ResourceType>) -> Result<(), &'static str> {
+    for name in value.split(',') {
+        let resource_type = name.trim().parse();
+        let why = "_type must be names of supported resource types, separated by commas";
+        push(types, resource_type.map_err(|_unknown| why)?)?;
+    }
+    Ok(())
+}
+
+fn cursor(value: &str) -> Result<Zeroizing<String>, &'static str> {
+    let opaque =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let valid = value.len() <= MAX_CURSOR_BYTES && value.bytes().all(opaque);
+    let why = "_cursor must be the value of a next link of this server, unchanged";
+    valid.then(|| Zeroizing::new(value.to_owned())).ok_or(why)
+}
+
+fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), &'static str> {
+    if list.len() >= MAX_LISTED_NAMES {
+        return Err("this parameter has at most 20 values");
+    }
+    list.push(item);
+    Ok(())
+}
+
+/// The resources that a result includes beside the matches: `Observation:subject`, `Provenance:target:Observation`,
+/// `Observation:*`.
+#[derive(Clone, Copy, Debug)]
+pub struct Include {
+    source: ResourceType,
+    /// All references without one.
+    parameter: Option<&'static SearchParameter>,
+    target: Option<TypeName>,
+}
+
+impl Include {
+    /// Parses `Type:parameter[:Type]`. `own` is the only type that may be the source; without a type, `*` is all
+    /// references of it.
+    fn parse(value: &str, own: Option<ResourceType>) -> Result<Self, &'static str> {
+        let why = "an include must be Type:parameter or Type:parameter:Type, such as Observation:encounter, of supported \
+                   types and a reference parameter of the first";
+        let mut parts = value.split(':');
+        let first = parts.next().unwrap_or_default();
+        let (source, parameter) = match (first, own) {
+            ("*", Some(own)) => (own, "*"),
+            _ => (
+                first.parse().map_err(|_unknown| why)?,
+                parts.next().ok_or(why)?,
+            ),
+        };
+        let target = match parts.next() {
+            Some("") | None => None,
+            Some(name) => Some(TypeName::named(name).ok_or(why)?),
+        };
+        if parts.next().is_some() {
+            return Err(why);
+        }
+        if own.is_some_and(|own| own != source) {
+            return Err("_include must begin with the type that is searched");
+        }
+        let parameter = match parameter {
+            "*" => None,
+            name => {
+                let found = parameters::of_type(source).and_then(|it| it.supported.get(name));
+                let found = found.filter(|it| it.kind() == ParameterKind::Reference);
+                Some(found.ok_or(why)?)
+            }
+        };
+        Ok(Self {
+            source,
+            parameter,
+            target,
+        })
+    }
+
+    /// The type whose references are followed.
+    #[must_use]
+    pub const fn source(&self) -> ResourceType {
+        self.source
+    }
+
+    /// The reference parameters that are followed.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static SearchParameter> + use<> {
+        let only = self.parameter;
+        let all = self.source.search_parameters();
+        all.filter(move |it| {
+            it.kind() == ParameterKind::Reference && only.is_none_or(|only| std::ptr::eq(only, *it))
+        })
+    }
+
+    /// Whether references to this resource are followed.
+    #[must_use]
+    pub fn admits(&self, reference: Reference) -> bool {
+        let target = self.target.and_then(TypeName::name);
+        target.is_none_or(|target| target == reference.resource_type.name())
+    }
+
+    /// Whether a resource with these values refers to a match, so that `_revinclude` includes it.
+    #[must_use]
+    pub fn refers_to(&self, values: &SearchValues, found: Reference) -> Match {
+        let name = TypeName::named(found.resource_type.name());
+        if values.resource_type() != self.source || !self.admits(found) {
+            return Match::No;
+        }
+        let mut result = Match::No;
+        for source in self.parameters().flat_map(SearchParameter::sources) {
+            let mut references = values.at(source);
+            let refers = references.any(|value| match value {
+                SearchValue::Local(of, id) => Some(*of) == name && *id == found.id,
+                SearchValue::Token(_)
+                | SearchValue::ReferenceIdentifier(_)
+                | SearchValue::Time(_)
+                | SearchValue::Other { .. }
+                | SearchValue::Quantity(_)
+                | SearchValue::Number(_)
+                | SearchValue::Text(_)
+                | SearchValue::Uri(_)
+                | SearchValue::UriDigest(_) => false,
+            });
+            if refers {
+                return Match::Yes;
+            }
+            if values.lacks(source) {
+                result = Match::OpenBody;
+            }
+        }
+        result
+    }
+}

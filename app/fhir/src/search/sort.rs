@@ -1,0 +1,254 @@
+//! `_sort`: the order of matches (R4 3.1.1.5.1).
+
+use std::cmp::Ordering;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::decimal::Decimal;
+use super::parameters;
+use super::parameters::ParameterKind;
+use super::parameters::SearchParameter;
+use super::values::SearchValue;
+use super::values::SearchValues;
+use crate::Issue;
+use crate::IssueCode;
+use crate::ResourceType;
+use crate::fold_name;
+use crate::limits::MAX_LISTED_NAMES;
+
+/// One key of a sort.
+#[derive(Clone, Copy)]
+pub(super) struct SortParameter {
+    by: SortBy,
+    is_descending: bool,
+}
+
+/// What a key is made of.
+#[derive(Clone, Copy)]
+enum SortBy {
+    Id,
+    LastUpdated,
+    Parameter(&'static SearchParameter),
+}
+
+/// The position of a resource in the order of a query. Resources without a value are last in both directions; the id
+/// decides between equal ones. A key is PHI: there is no `Debug`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub struct SortKey {
+    parts: Vec<Part>,
+    id: Uuid,
+}
+
+/// One part of a key.
+#[derive(PartialEq, Eq)]
+struct Part {
+    value: Option<SortValue>,
+    is_descending: bool,
+}
+
+/// A value by which is sorted. All keys of a query have the same kind in the same place.
+#[derive(PartialEq, Eq)]
+enum SortValue {
+    Time(i64, i64),
+    Number(Decimal),
+    Text(Zeroizing<String>),
+    Id(Uuid),
+}
+
+impl SortValue {
+    /// The order of kinds, which never meet.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Time(..) => 0,
+            Self::Number(_) => 1,
+            Self::Text(_) => 2,
+            Self::Id(_) => 3,
+        }
+    }
+}
+
+impl Ord for SortValue {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Time(one, fraction), Self::Time(other, other_fraction)) => {
+                (one, fraction).cmp(&(other, other_fraction))
+            }
+            (Self::Number(one), Self::Number(other)) => one.cmp(other),
+            (Self::Text(one), Self::Text(other)) => one.as_str().cmp(other.as_str()),
+            (Self::Id(one), Self::Id(other)) => one.cmp(other),
+            (Self::Time(..) | Self::Number(_) | Self::Text(_) | Self::Id(_), _) => {
+                self.rank().cmp(&other.rank())
+            }
+        }
+    }
+}
+
+impl PartialOrd for SortValue {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Part {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.value, &other.value) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (Some(one), Some(other)) if self.is_descending => other.cmp(one),
+            (Some(one), Some(other)) => one.cmp(other),
+        }
+    }
+}
+
+impl PartialOrd for Part {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl SortKey {
+    /// The key of a resource; `None` if a value was left out: the resource has to be opened.
+    pub(super) fn new(
+        sort: &[SortParameter],
+        id: Uuid,
+        last_updated: OffsetDateTime,
+        values: &SearchValues,
+    ) -> Option<Self> {
+        let parts = sort.iter().map(|key| {
+            let value = match key.by {
+                SortBy::Id => Some(SortValue::Id(id)),
+                SortBy::LastUpdated => {
+                    let nanoseconds = i64::from(last_updated.nanosecond());
+                    Some(SortValue::Time(last_updated.unix_timestamp(), nanoseconds))
+                }
+                SortBy::Parameter(parameter) => key.value(parameter, values)?,
+            };
+            Some(Part {
+                value,
+                is_descending: key.is_descending,
+            })
+        });
+        let parts = parts.collect::<Option<_>>()?;
+        Some(Self { parts, id })
+    }
+}
+
+impl SortParameter {
+    /// Parses `_sort`: names separated by commas, each after `-` for the descending order.
+    pub(super) fn parse(
+        resource_type: ResourceType,
+        value: &str,
+        keys: &mut Vec<Self>,
+    ) -> Result<(), Issue> {
+        for name in value.split(',') {
+            let name = name.trim();
+            let (name, is_descending) = match name.strip_prefix('-') {
+                Some(name) => (name, true),
+                None => (name, false),
+            };
+            let by = match name {
+                "_id" => Some(SortBy::Id),
+                "_lastUpdated" => Some(SortBy::LastUpdated),
+                _ => {
+                    let of_type = parameters::of_type(resource_type);
+                    let found = of_type.and_then(|it| it.supported.get(name));
+                    found.filter(|it| is_sortable(it)).map(SortBy::Parameter)
+                }
+            };
+            let by = by.ok_or_else(|| refused(resource_type))?;
+            if keys.len() >= MAX_LISTED_NAMES {
+                let why = "_sort has at most 20 names";
+                return Err(Issue::new(IssueCode::TooLong, why));
+            }
+            keys.push(Self { by, is_descending });
+        }
+        Ok(())
+    }
+
+    /// Whether the values of a resource are needed for the key.
+    pub(super) const fn needs_values(self) -> bool {
+        match self.by {
+            SortBy::Id | SortBy::LastUpdated => false,
+            SortBy::Parameter(_) => true,
+        }
+    }
+
+    /// The least value, or for the descending order the greatest; `None` if values were left out.
+    fn value(
+        self,
+        parameter: &SearchParameter,
+        values: &SearchValues,
+    ) -> Option<Option<SortValue>> {
+        let sources = parameter.sources();
+        if sources.iter().any(|source| values.lacks(source)) {
+            return None;
+        }
+        let all = sources.iter().flat_map(|source| values.at(source));
+        let all = all.filter_map(|value| sort_value(value, self.is_descending));
+        Some(if self.is_descending {
+            all.max()
+        } else {
+            all.min()
+        })
+    }
+}
+
+/// Whether a parameter has an order: codes and references have none, because only their digests are stored.
+fn is_sortable(parameter: &SearchParameter) -> bool {
+    match parameter.kind() {
+        ParameterKind::Date
+        | ParameterKind::Quantity
+        | ParameterKind::Number
+        | ParameterKind::String => true,
+        ParameterKind::Token
+        | ParameterKind::Contact
+        | ParameterKind::Reference
+        | ParameterKind::Uri => false,
+    }
+}
+
+fn sort_value(value: &SearchValue, is_descending: bool) -> Option<SortValue> {
+    match value {
+        // The end that R4 names for each direction; an open end is the other one.
+        SearchValue::Time(span) => {
+            let first = if span.first == i64::MIN {
+                span.last
+            } else {
+                span.first
+            };
+            let last = if span.last == i64::MAX {
+                span.first
+            } else {
+                span.last
+            };
+            let second = if is_descending { last } else { first };
+            Some(SortValue::Time(second, 0))
+        }
+        SearchValue::Quantity(quantity) => quantity.low.or(quantity.high).map(SortValue::Number),
+        SearchValue::Number(number) => Some(SortValue::Number(*number)),
+        SearchValue::Text(text) => Some(SortValue::Text(fold_name(text))),
+        SearchValue::Token(_)
+        | SearchValue::ReferenceIdentifier(_)
+        | SearchValue::Local(..)
+        | SearchValue::Other { .. }
+        | SearchValue::Uri(_)
+        | SearchValue::UriDigest(_) => None,
+    }
+}
+
+fn refused(resource_type: ResourceType) -> Issue {
+    let all = resource_type.search_parameters();
+    let names: Vec<_> = all
+        .filter(|it| is_sortable(it))
+        .map(SearchParameter::name)
+        .collect();
+    let names = names.join(", ");
+    let why = format!(
+        "_sort must be names separated by commas, each after - for the descending order, of: _id, _lastUpdated, {names}; \
+         codes and references have no order here"
+    );
+    Issue::new(IssueCode::NotSupported, why).at("_sort")
+}

@@ -1,0 +1,232 @@
+//! What the query of a URL may contain: nothing that tells anything of a patient, because URLs are logged.
+
+use super::parameters;
+use super::parameters::TypeName;
+use super::prefix::Prefix;
+use super::refusals::UNSUPPORTED;
+use super::results::RESULT_PARAMETERS;
+use super::time_span::TimeSpan;
+use super::values::local;
+use crate::Issue;
+use crate::IssueCode;
+use crate::OperationOutcome;
+use crate::ResourceType;
+use crate::limits::MAX_CURSOR_BYTES;
+use crate::limits::MAX_PARAMETER_BYTES;
+use crate::limits::MAX_PARAMETERS;
+use crate::parse_id;
+
+/// The values of `category` that a URL may contain: codes of HL7 that classify resources in general.
+const CATEGORIES: [&str; 24] = [
+    "activity",
+    "assess-plan",
+    "biologic",
+    "clinical-note",
+    "community",
+    "discharge",
+    "encounter-diagnosis",
+    "environment",
+    "exam",
+    "food",
+    "health-concern",
+    "imaging",
+    "inpatient",
+    "laboratory",
+    "medication",
+    "outpatient",
+    "problem-list-item",
+    "procedure",
+    "sdoh",
+    "social-history",
+    "survey",
+    "therapy",
+    "vital-signs",
+    "LAB",
+];
+
+/// The values of `status` that a URL may contain: R4's status codes that tell only how far a record is.
+const STATUSES: [&str; 32] = [
+    "accepted",
+    "active",
+    "amended",
+    "appended",
+    "arrived",
+    "booked",
+    "cancelled",
+    "completed",
+    "corrected",
+    "current",
+    "draft",
+    "ended",
+    "entered-in-error",
+    "final",
+    "finished",
+    "in-progress",
+    "inactive",
+    "on-hold",
+    "onleave",
+    "partial",
+    "pending",
+    "planned",
+    "preliminary",
+    "preparation",
+    "proposed",
+    "registered",
+    "requested",
+    "revoked",
+    "stopped",
+    "superseded",
+    "triaged",
+    "unknown",
+];
+
+/// Checks the query of a URL of a search.
+///
+/// # Errors
+///
+/// 400: a parameter or value may tell something of a patient. The outcome shows the POST that is to be sent instead,
+/// with the names of R4's parameters and no value.
+pub fn screen(resource_type: ResourceType, query: &str) -> Result<(), OperationOutcome> {
+    let mut refused: Vec<&str> = Vec::new();
+    let mut is_refused = false;
+    for (count, (name, value)) in url::form_urlencoded::parse(query.as_bytes()).enumerate() {
+        if count >= MAX_PARAMETERS {
+            is_refused = true;
+            break;
+        }
+        if is_opaque(&name, &value) {
+            continue;
+        }
+        is_refused = true;
+        let plain = name.split([':', '.']).next().unwrap_or_default();
+        let known = known_name(resource_type, plain).filter(|known| !refused.contains(known));
+        refused.extend(known);
+    }
+    if is_refused {
+        return Err(show_post(resource_type, &refused));
+    }
+    Ok(())
+}
+
+fn show_post(resource_type: ResourceType, names: &[&str]) -> OperationOutcome {
+    let fields: Vec<_> = names.iter().map(|name| format!("{name}=…")).collect();
+    let fields = if fields.is_empty() {
+        "…".to_owned()
+    } else {
+        fields.join("&")
+    };
+    let why = format!(
+        "a URL is logged on its way, so its query may contain only opaque ids and parameters of the result: send POST \
+         [base]/{resource_type}/_search with Content-Type: application/x-www-form-urlencoded and all parameters in the \
+         body: {fields}"
+    );
+    OperationOutcome::bad_request(Issue::new(IssueCode::BusinessRule, why))
+}
+
+/// The name in this program's tables, which contains no PHI.
+fn known_name(resource_type: ResourceType, name: &str) -> Option<&'static str> {
+    let of_type = parameters::of_type(resource_type)?;
+    let supported = of_type.supported.get_key_value(name).map(|(name, _)| name);
+    let unsupported = || {
+        of_type
+            .unsupported
+            .get_key_value(name)
+            .map(|(name, _)| name)
+    };
+    let general = || {
+        let mut all = RESULT_PARAMETERS.into_iter().chain(["_id", "_lastUpdated"]);
+        all.find(|known| *known == name)
+    };
+    let refused = || {
+        UNSUPPORTED
+            .iter()
+            .map(|(known, _)| *known)
+            .find(|known| *known == name)
+    };
+    let of_table = supported.or_else(unsupported).map(String::as_str);
+    of_table.or_else(general).or_else(refused)
+}
+
+/// Whether a parameter of a URL tells nothing of a patient.
+fn is_opaque(name: &str, value: &str) -> bool {
+    let (plain, modifier) = name
+        .split_once(':')
+        .map_or((name, None), |(name, modifier)| (name, Some(modifier)));
+    if modifier == Some("missing")
+        && matches!(plain, "patient" | "subject" | "encounter" | "status")
+    {
+        return matches!(value, "true" | "false");
+    }
+    let of_type = modifier.is_none_or(|name| TypeName::named(name).is_some());
+    let of_code = matches!(modifier, None | Some("not"));
+    let short = value.len() <= MAX_PARAMETER_BYTES;
+    match plain {
+        "patient" | "subject" | "encounter" => {
+            of_type && short && value.split(',').all(is_opaque_reference)
+        }
+        "category" => of_code && short && value.split(',').all(|code| is_listed(code, &CATEGORIES)),
+        "status" => of_code && short && value.split(',').all(|code| is_listed(code, &STATUSES)),
+        _ if modifier.is_some() && !matches!(modifier, Some("iterate" | "recurse")) => false,
+        "_id" => short && value.split(',').all(|id| parse_id(id.trim()).is_ok()),
+        "_lastUpdated" => short && value.split(',').all(is_time),
+        "_count" => value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit()),
+        "_cursor" => value.len() <= MAX_CURSOR_BYTES && is_plain(value, b"-_.~"),
+        // Names of types, parameters and elements; what they may be is checked when the query is parsed.
+        "_sort" | "_include" | "_revinclude" | "_type" | "_elements" => short && is_names(value),
+        "_total" => matches!(value, "none" | "estimate" | "accurate"),
+        "_summary" => matches!(value, "true" | "text" | "data" | "count" | "false"),
+        "_pretty" => matches!(value, "true" | "false"),
+        "_format" => value.len() <= 64 && is_plain(value, b"-_.~/+; ="),
+        _ => false,
+    }
+}
+
+/// A UUID, `Type/uuid`, or an absolute URL that ends so.
+fn is_opaque_reference(value: &str) -> bool {
+    let value = value.trim();
+    if parse_id(value).is_ok() || local(value).is_some() {
+        return true;
+    }
+    let parts = crate::reference::restful(value);
+    parts.is_some_and(|parts| {
+        // The base may be of any server: it must have no query, and no digits beyond its host and port.
+        let base = parts.base.unwrap_or_default();
+        let is_known = TypeName::named(parts.resource_type).is_some();
+        is_known && parts.version.is_none() && parse_id(parts.id).is_ok() && base.ends_with("/fhir")
+    })
+}
+
+/// A listed code, after any system of HL7 or without one.
+fn is_listed(value: &str, codes: &[&str]) -> bool {
+    let code = match value.rsplit_once('|') {
+        Some((system, code)) if is_system_of_hl7(system) => code,
+        Some(_) => return false,
+        None => value,
+    };
+    codes.contains(&code.trim())
+}
+
+fn is_system_of_hl7(system: &str) -> bool {
+    let of_hl7 = system.starts_with("http://terminology.hl7.org/CodeSystem/")
+        || system.starts_with("http://hl7.org/fhir/");
+    system.is_empty() || (of_hl7 && is_plain(system, b"-_.:/"))
+}
+
+fn is_time(value: &str) -> bool {
+    let (_, date) = Prefix::split(value.trim());
+    TimeSpan::searched(date).is_some()
+}
+
+/// Words of letters that are names in R4: no digits beyond those of `base64`, and no free text.
+fn is_names(value: &str) -> bool {
+    let is_name =
+        |word: &str| word.len() <= 64 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let mut words = value.split([',', ':', '-', '_', '.', '*']);
+    words.all(is_name)
+}
+
+fn is_plain(value: &str, others: &[u8]) -> bool {
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+}
