@@ -18,6 +18,7 @@ pub use form::PARAMETERS;
 pub use form::parse;
 pub use searchset::searchset;
 pub use searchset::searchset_entry;
+pub use searchset::unopened_entry;
 pub use text::SearchableName;
 pub use text::SearchableText;
 pub use text::TextMatch;
