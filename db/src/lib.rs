@@ -17,6 +17,7 @@ mod index_versions;
 mod keys;
 pub mod migrate;
 mod organizations;
+mod owned_heads;
 mod owners;
 mod patient_index;
 mod people;

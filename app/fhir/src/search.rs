@@ -41,6 +41,7 @@ pub use results::SummaryMode;
 pub use results::Total;
 pub use searchset::searchset;
 pub use searchset::searchset_entry;
+pub use searchset::unopened_entry;
 pub use sort::SortKey;
 pub use text::SearchableName;
 pub use text::SearchableText;
