@@ -67,6 +67,14 @@ pub(crate) const MAX_EVENTS_BYTES: usize = 4 << 20;
 pub(crate) const MAX_COMPARED_PATIENTS: usize = 1_000;
 /// Maximum patients whose rows one statement reads, before they are opened individually.
 pub(crate) const PATIENTS_PER_STATEMENT: usize = 16;
+/// Maximum resources that one search opens because their search summaries do not decide.
+pub(crate) const MAX_COMPARED_RESOURCES: usize = 1_000;
+/// Maximum resources that a search includes beside its matches.
+pub(crate) const MAX_INCLUDED_RESOURCES: usize = 200;
+/// Maximum heads that one statement of a search reads; each takes half a kilobyte.
+pub(crate) const HEADS_PER_STATEMENT: u32 = 1_000;
+/// Maximum resources whose bodies one statement of a search reads.
+pub(crate) const RESOURCES_PER_STATEMENT: usize = 50;
 /// Maximum social security numbers of one patient: each costs a call of the key service for each
 /// index.
 pub(crate) const MAX_SOCIAL_SECURITY_NUMBERS: usize = 10;

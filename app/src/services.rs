@@ -6,6 +6,7 @@ pub(crate) mod blind_indexes;
 pub(crate) mod budget;
 pub(crate) mod callers;
 pub(crate) mod clock;
+pub(crate) mod cursors;
 pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod feed;

@@ -158,6 +158,13 @@ impl<'caller, A: Action> Permitted<'caller, A> {
         A::audited(self.subject.class)
     }
 
+    /// Whether a disclosure of a record would be admitted, so that a result may leave out what is not. The disclosure
+    /// decides again.
+    #[must_use]
+    pub fn may_disclose(&self, record: &Record) -> bool {
+        self.admits(record).is_ok()
+    }
+
     /// Decides about one record that is disclosed or written under the permit.
     ///
     /// A record of another class is admitted if the policy allows the same operation on it, or, unless

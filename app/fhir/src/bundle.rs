@@ -33,6 +33,7 @@ mod resolve;
 mod response;
 mod rewrite;
 mod segments;
+pub mod single;
 mod write;
 
 pub use condition::ConditionMatch;

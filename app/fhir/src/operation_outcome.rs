@@ -62,6 +62,8 @@ pub enum IssueCode {
     MultipleMatches,
     /// The resource does not exist.
     NotFound,
+    /// The resource was deleted.
+    Deleted,
     /// The content is too long.
     TooLong,
     /// The request would use too many resources of the server.
@@ -92,6 +94,7 @@ impl IssueCode {
             Self::Duplicate => "duplicate",
             Self::MultipleMatches => "multiple-matches",
             Self::NotFound => "not-found",
+            Self::Deleted => "deleted",
             Self::TooLong => "too-long",
             Self::TooCostly => "too-costly",
             Self::BusinessRule => "business-rule",
@@ -177,6 +180,8 @@ pub enum Status {
     NotAcceptable,
     /// 409: the request conflicts with the stored state.
     Conflict,
+    /// 410: the resource was deleted.
+    Gone,
     /// 412: the current version is not the one that the request requires.
     PreconditionFailed,
     /// 413: the request or its response is too long.
@@ -210,6 +215,7 @@ impl Status {
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::NotAcceptable => (406, "Not Acceptable"),
             Self::Conflict => (409, "Conflict"),
+            Self::Gone => (410, "Gone"),
             Self::PreconditionFailed => (412, "Precondition Failed"),
             Self::ContentTooLarge => (413, "Content Too Large"),
             Self::UnsupportedMediaType => (415, "Unsupported Media Type"),

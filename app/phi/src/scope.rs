@@ -94,6 +94,16 @@ impl ScopeKey {
             .ok_or(NotOpened)
     }
 
+    /// Opens a value that a client sends back, such as a cursor; none if it is not one that this key sealed for column `C`
+    /// and this row. Unlike a stored value that does not open, that is no tampering.
+    #[must_use]
+    pub fn open_sent<C>(&self, row: RowId, sealed: &Sealed<C>) -> Option<Phi<C::Value>>
+    where
+        C: Column<Value: Plaintext>,
+    {
+        self.open_bytes::<C>(row, sealed.as_bytes())
+    }
+
     fn open_bytes<C>(&self, row: RowId, sealed: &[u8]) -> Option<Phi<C::Value>>
     where
         C: Column<Value: Plaintext>,

@@ -11,6 +11,7 @@ use crate::services::blind_indexes::BlindIndexes;
 use crate::services::budget::Budget;
 use crate::services::callers::Callers;
 use crate::services::clock::Clock;
+use crate::services::cursors::Cursors;
 use crate::services::feed::ChangeFeed;
 use crate::services::gate::Gate;
 use crate::services::identity::Identity;
@@ -85,6 +86,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
             clock,
             memory.clone(),
         ),
+        cursors: Cursors::new(keys.clone(), clock),
         memory,
         scrubber: Scrubber::new(database.clone(), keys.clone(), clock),
         releases: Releases::new(database.clone(), keys.clone(), trail.clone(), clock),

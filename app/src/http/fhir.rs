@@ -16,17 +16,32 @@ use crate::services::error::ServiceError;
 
 mod batch;
 pub(crate) mod bundle;
+mod conditions;
+pub(crate) mod create;
+mod cursor;
+pub(crate) mod delete;
+mod entry_read;
+mod entry_write;
+pub(crate) mod history;
 pub(crate) mod metadata;
+mod parameters;
+pub(crate) mod patch;
+mod preference;
 pub(crate) mod read;
 mod request;
-pub(crate) mod search_patients;
+pub(crate) mod search;
+mod search_patients;
+mod single_write;
 mod transaction;
+pub(crate) mod update;
 
 /// The error of a FHIR handler.
 #[derive(Debug)]
 pub(crate) enum FhirError {
     /// The request is refused with this outcome.
     Refused(OperationOutcome),
+    /// A service failed.
+    Service(ServiceError),
     /// Another problem, which `request_context` renders.
     Failed(Problem),
 }
@@ -45,7 +60,7 @@ impl From<Problem> for FhirError {
 
 impl From<ServiceError> for FhirError {
     fn from(error: ServiceError) -> Self {
-        Self::Failed(error.into())
+        Self::Service(error)
     }
 }
 
@@ -53,6 +68,7 @@ impl IntoResponse for FhirError {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(outcome) => outcome_response(&outcome),
+            Self::Service(error) => Problem::from(error).into_response(),
             Self::Failed(problem) => problem.into_response(),
         }
     }

@@ -31,6 +31,8 @@ pub(crate) enum Problem {
     Forbidden,
     /// The caller's organization has no such record, or there is no such route.
     NotFound,
+    /// The resource was deleted.
+    Gone,
     /// The route does not support the method.
     MethodNotAllowed,
     /// The request is malformed; the text says what to send.
@@ -69,6 +71,7 @@ impl Problem {
             Self::SignInRequired => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -87,6 +90,7 @@ impl Problem {
             Self::SignInRequired => "Sign in, or send a bearer token that has not expired.",
             Self::Forbidden => "Your role does not allow this. The attempt was recorded.",
             Self::NotFound => "There is nothing here for your organization.",
+            Self::Gone => "This was deleted. Former versions are in its history.",
             Self::MethodNotAllowed => "This address does not take that method.",
             Self::BadRequest(why) | Self::UnsupportedMediaType(why) => why,
             Self::TooLarge => "The request is too long: send it in parts.",
@@ -117,6 +121,7 @@ impl Problem {
             Self::SignInRequired
             | Self::Forbidden
             | Self::NotFound
+            | Self::Gone
             | Self::MethodNotAllowed
             | Self::BadRequest(_)
             | Self::UnsupportedMediaType(_)
@@ -134,6 +139,7 @@ pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
         Problem::SignInRequired => (Status::Unauthorized, IssueCode::Login),
         Problem::Forbidden => (Status::Forbidden, IssueCode::Forbidden),
         Problem::NotFound => (Status::NotFound, IssueCode::NotFound),
+        Problem::Gone => (Status::Gone, IssueCode::Deleted),
         Problem::MethodNotAllowed => (Status::MethodNotAllowed, IssueCode::NotSupported),
         Problem::UnsupportedMediaType(_) => (Status::UnsupportedMediaType, IssueCode::NotSupported),
         Problem::BadRequest(_) => (Status::BadRequest, IssueCode::Structure),
@@ -164,6 +170,7 @@ impl<E: Into<ServiceError>> From<E> for Problem {
             ServiceError::SignInRequired => Self::SignInRequired,
             ServiceError::Forbidden => Self::Forbidden,
             ServiceError::NotFound => Self::NotFound,
+            ServiceError::Gone => Self::Gone,
             ServiceError::Unsupported(why) => Self::BadRequest(why),
             ServiceError::ResponseTooLarge => Self::ResponseTooLarge,
             ServiceError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),

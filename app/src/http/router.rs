@@ -23,9 +23,14 @@ use crate::http::api;
 use crate::http::authentication::authenticate;
 use crate::http::csrf::refuse_other_origins;
 use crate::http::fhir::bundle;
+use crate::http::fhir::create;
+use crate::http::fhir::delete;
+use crate::http::fhir::history;
 use crate::http::fhir::metadata;
+use crate::http::fhir::patch;
 use crate::http::fhir::read;
-use crate::http::fhir::search_patients;
+use crate::http::fhir::search;
+use crate::http::fhir::update;
 use crate::http::health;
 use crate::http::openapi;
 use crate::http::pages;
@@ -125,10 +130,14 @@ fn routes() -> Vec<Route> {
         open(routes!(pages::assets::get)),
         // The FHIR API.
         signed_in(routes!(bundle::bundle)).bulk(),
+        signed_in(routes!(bundle::bundle_with_slash)).bulk(),
         open(routes!(metadata::metadata)),
-        signed_in(routes!(search_patients::search_patients)),
-        signed_in(routes!(search_patients::refuse_search_by_url)),
-        signed_in(routes!(read::read)),
+        signed_in(routes!(search::by_url, create::create)).bulk(),
+        signed_in(routes!(search::by_form)),
+        signed_in(routes!(history::of_type)),
+        signed_in(routes!(read::read, update::update, patch::patch, delete::delete)).bulk(),
+        signed_in(routes!(history::of_resource)),
+        signed_in(routes!(read::read_version)),
         // The workflow API.
         open(routes!(api::tokens::issue)).sign_in(),
         signed_in(routes!(api::tokens::end)),

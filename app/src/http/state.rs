@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::services::budget::Budget;
 use crate::services::callers::Callers;
 use crate::services::clock::Clock;
+use crate::services::cursors::Cursors;
 use crate::services::gate::Gate;
 use crate::services::identity::Identity;
 use crate::services::organizations::Organizations;
@@ -33,6 +34,8 @@ pub(crate) struct Services {
     pub(crate) organizations: Organizations,
     /// Sign-in and sign-out.
     pub(crate) sign_in: SignIn,
+    /// The cursors of paged results.
+    pub(crate) cursors: Cursors,
     /// The budget of memory for documents.
     pub(crate) memory: Budget,
     /// Patients and their charts.

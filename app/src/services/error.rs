@@ -23,6 +23,9 @@ pub(crate) enum ServiceError {
     /// The resource does not exist in the caller's organization.
     #[error("not found")]
     NotFound,
+    /// The resource was deleted.
+    #[error("deleted")]
+    Gone,
     /// The operation is not supported; the text is for the client.
     #[error("{0}")]
     Unsupported(&'static str),

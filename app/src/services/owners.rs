@@ -147,6 +147,11 @@ impl OpenOwner {
         differing.map(difference).collect()
     }
 
+    /// Whether a set has the owner's heads of a resource type.
+    pub(crate) fn has_heads_of(&self, kind: &str, set: &HeadSet) -> bool {
+        self.heads.agrees_on(kind, set)
+    }
+
     /// Whether a set is the owner's.
     pub(crate) fn has_set(&self, set: &HeadSet) -> bool {
         *set == self.heads

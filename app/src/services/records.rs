@@ -6,66 +6,69 @@
 //! requested, and recorded in the audit trail first.
 
 mod apply;
+mod basis;
 mod batch_read;
+mod change;
+mod candidates;
 mod chart;
 mod damage;
+mod history;
 mod matching;
 mod medical_record_numbers;
+mod open;
 mod owners;
 mod patient_rows;
 mod patients;
 mod plan;
 mod read;
 mod refusals;
+mod resource_search;
 mod sealed_rows;
 mod search_resources;
+mod search_summaries;
 mod write_error;
 
 use access::DataClass;
 use access::Fields;
 use access::Permitted;
-use access::Record;
 use access::Subject;
-use db::CurrentVersion;
 use db::Database;
 use db::ResourceKey;
 use phi::OrganizationId;
 use phi::Owner;
 use phi::PatientId;
-use phi::Requested;
-use phi::Tampering;
-use phi::row_digest;
 use uuid::Uuid;
 
 use crate::services::blind_indexes::BlindIndexes;
 use crate::services::budget::Budget;
-use crate::services::budget::CallerId;
-use crate::services::budget::Reservation;
 use crate::services::clock::Clock;
-use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 use crate::services::roster::Rosters;
 use crate::services::trail::AuditTrail;
-use damage::OpenFailure;
 use fhir::Compartment;
-use fhir::Resource;
 use fhir::ResourceType;
-use fhir::VersionMeta;
-use fhir::parsed_bytes;
 
 pub(crate) use crate::services::owners::HeadDifference;
-pub(crate) use apply::Applied;
-pub(crate) use apply::Change;
-pub(crate) use apply::Effect;
+pub(crate) use basis::BasisError;
+pub(crate) use change::Applied;
+pub(crate) use change::Change;
+pub(crate) use change::Effect;
 pub(crate) use chart::Chart;
 pub(crate) use damage::DamagedRecord;
+pub(crate) use history::HistoryPage;
+pub(crate) use history::HistoryRange;
+pub(crate) use history::HistoryVersion;
+pub(crate) use open::OpenVersion;
+pub(crate) use open::StoredResource;
 pub(crate) use patients::PatientPage;
 pub(crate) use patients::PatientSummary;
 pub(crate) use refusals::Refusal;
 pub(crate) use refusals::RefusalReason;
 pub(crate) use write_error::ApplyError;
+
+use change::Content;
 
 /// The record service.
 #[derive(Clone, Debug)]
@@ -77,36 +80,6 @@ pub(crate) struct Records {
     clock: Clock,
     rosters: Rosters,
     memory: Budget,
-}
-
-/// The current version of a resource, verified and opened.
-#[derive(Debug)]
-pub(crate) struct StoredResource {
-    /// The resource.
-    pub(crate) resource: Resource,
-    /// Its version, and the time at which that was stored.
-    pub(crate) meta: VersionMeta,
-    /// The owner.
-    pub(crate) owner: Owner,
-    /// Its length in its stored form, in bytes.
-    pub(crate) bytes: usize,
-    /// The memory of the resource, and of the response with it.
-    pub(crate) reserved: Reservation,
-}
-
-impl StoredResource {
-    /// The resource as a disclosure's event names it.
-    pub(crate) fn record(&self, organization: OrganizationId, id: Uuid) -> Record {
-        let resource_type = self.resource.resource_type();
-        let subject = subject(organization, resource_type).id(id);
-        Record {
-            subject: match self.owner {
-                Owner::Patient(patient) => subject.patient(patient),
-                Owner::Organization | Owner::AuditYear(_) | Owner::System => subject,
-            },
-            version: u32::try_from(self.meta.version).ok(),
-        }
-    }
 }
 
 impl Records {
@@ -131,77 +104,6 @@ impl Records {
             memory,
         }
     }
-
-    /// Verifies and opens the current version of a resource that was requested of `organization`,
-    /// within a caller's memory budget.
-    async fn open(
-        &self,
-        organization: OrganizationId,
-        caller: CallerId,
-        current: CurrentVersion,
-    ) -> Result<StoredResource, ServiceError> {
-        Ok(self.open_undamaged(organization, caller, current).await?)
-    }
-
-    /// Like [`Self::open`], for a reader of several resources, which shows the others if one is
-    /// damaged.
-    async fn open_undamaged(
-        &self,
-        organization: OrganizationId,
-        caller: CallerId,
-        current: CurrentVersion,
-    ) -> Result<StoredResource, OpenFailure> {
-        // The body in the clear is as long as the sealed one. It is reserved first, before anything
-        // is awaited.
-        let mut reserved = self
-            .memory
-            .reserve(caller, current.version.body.as_bytes().len())?;
-        let head = self.keys.verify(organization, current.head).await?;
-        let version = self.keys.verify(organization, current.version).await?;
-        if head.version != current.newest {
-            let reason = "the head is below the newest version: an older one was put back";
-            let row = Some(head.row_id.uuid());
-            return Err(Tampering::report("resources", reason, organization, row).into());
-        }
-        if head.version_digest != row_digest(&*version) {
-            let reason = "the version is not the one that its head names";
-            let row = Some(version.row_id.uuid());
-            let table = "resource_versions";
-            return Err(Tampering::report(table, reason, organization, row).into());
-        }
-        let owner = head.owner()?;
-        let requested = Requested {
-            organization,
-            owner,
-            row: version.row_id,
-        };
-        let body = self.keys.open(requested, &version.body).await?;
-        let bytes = body.expose().len();
-        // The part that is reserved for the body serves the response later, which is about as long.
-        self.grow(&mut reserved, parsed_bytes(body.expose()))?;
-        let resource = parse_stored(body.expose()).map_err(|_logged| {
-            let reason = "a stored body is not a resource";
-            let row = Some(version.row_id.uuid());
-            Tampering::report("resource_versions", reason, organization, row)
-        })?;
-        Ok(StoredResource {
-            resource,
-            bytes,
-            reserved,
-            meta: VersionMeta {
-                version: u64::from(head.version),
-                last_updated: head.updated_at,
-            },
-            owner,
-        })
-    }
-}
-
-/// Parses a stored resource.
-fn parse_stored(bytes: &[u8]) -> Result<Resource, ServiceError> {
-    document::process(bytes.len(), || {
-        Resource::from_stored_bytes(bytes).map_err(ServiceError::internal)
-    })
 }
 
 /// Refuses a permission that is limited to some fields: resources are disclosed whole.
@@ -241,6 +143,11 @@ pub(crate) fn bundle_subject(organization: OrganizationId) -> Subject {
 /// A patient's chart, as a subject of the policy.
 pub(crate) fn chart_subject(organization: OrganizationId) -> Subject {
     Subject::of("chart", DataClass::Clinical, organization)
+}
+
+/// A random id for a new resource.
+pub(crate) fn random_id() -> Uuid {
+    phi::RowId::random().uuid()
 }
 
 /// The owner of a resource: a patient, or the organization.

@@ -92,7 +92,11 @@ impl Rewriter<'_> {
                            use the fullUrl of its entry";
                 Err(Unresolved(IssueCode::NotFound, why))
             }
-            (_, Some(ConditionMatch::Many) | None) | (None, Some(_)) => {
+            (None, _) => {
+                let why = "a conditional reference is supported in a Bundle only: refer to the resource by type and id";
+                Err(Unresolved(IssueCode::NotSupported, why))
+            }
+            (Some(_), Some(ConditionMatch::Many) | None) => {
                 let why = "several resources match this conditional reference";
                 Err(Unresolved(IssueCode::MultipleMatches, why))
             }

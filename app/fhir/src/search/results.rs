@@ -101,7 +101,7 @@ pub const RESULT_PARAMETERS: [&str; 11] = [
 
 impl ResultParameters {
     /// Adds a parameter of the result; `None` if the name is another parameter's. `_sort` is the query's.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         resource_type: ResourceType,
         name: &str,

@@ -9,18 +9,42 @@ use crate::Issues;
 use crate::OperationOutcome;
 use crate::Reference;
 use crate::Resource;
+use crate::ResourceType;
 use crate::Severity;
 use crate::Status;
 use crate::VersionMeta;
 use crate::bundle::EntryJson;
 use crate::bundle::bundle_of;
 
-/// The entry of a matching resource. `origin` is the public address, `https://host`.
+/// The reason why a resource is in a searchset: `Bundle.entry.search.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchMode {
+    /// It matches.
+    Match,
+    /// A match refers to it, or it refers to a match.
+    Include,
+}
+
+impl SearchMode {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Include => "include",
+        }
+    }
+}
+
+/// The entry of a resource. `origin` is the public address, `https://host`.
 #[must_use]
-pub fn searchset_entry(origin: &str, resource: Resource, meta: VersionMeta) -> EntryJson {
+pub fn searchset_entry(
+    origin: &str,
+    resource: Resource,
+    meta: VersionMeta,
+    mode: SearchMode,
+) -> EntryJson {
     let id = resource.id().unwrap_or_default();
     let full_url = format!("{origin}/fhir/{}/{id}", resource.resource_type());
-    let mut entry = json!({ "fullUrl": full_url, "search": { "mode": "match" } });
+    let mut entry = json!({ "fullUrl": full_url, "search": { "mode": mode.name() } });
     if let Some(entry) = entry.as_object_mut() {
         let resource = resource.with_meta(meta).into_value();
         entry.shift_insert(1, "resource".to_owned(), resource);
@@ -50,37 +74,67 @@ pub fn unopened_entry(unopened: impl IntoIterator<Item = Reference>) -> Option<E
     any.then(|| EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } })))
 }
 
-/// The Bundle of a search response: the matches of this page, and the total number of matches. A page that
-/// `is_cut` has fewer matches than requested, and an outcome that says so.
-///
-/// `origin` is the public address, `https://host`. The `self` link omits the search parameters, because they
-/// are PHI.
+/// The entry of a search in data that was tampered with: an outcome with a warning.
 #[must_use]
-pub fn searchset(
-    origin: &str,
-    total: usize,
-    mut entries: Vec<EntryJson>,
-    is_cut: bool,
-) -> Zeroizing<Vec<u8>> {
-    if is_cut {
-        let issue = Issue {
-            severity: Severity::Warning,
-            ..Issue::new(
-                IssueCode::TooCostly,
-                "the page was truncated, because the response would be too long: add a parameter \
-                 to narrow the search",
-            )
-        };
-        let outcome = OperationOutcome::new(Status::ContentTooLarge, issue).to_json();
-        entries.push(EntryJson::new(
-            json!({ "resource": outcome, "search": { "mode": "outcome" } }),
-        ));
+pub fn incomplete_entry() -> EntryJson {
+    let issue = Issue {
+        severity: Severity::Warning,
+        ..Issue::new(
+            IssueCode::Incomplete,
+            "stored resources are missing or not current, which was reported: the result is not complete",
+        )
+    };
+    let outcome = OperationOutcome::new(Status::InternalServerError, issue).to_json();
+    EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } }))
+}
+
+/// The entry of a page with fewer matches than requested, because the response would be too long: an outcome with a
+/// warning.
+#[must_use]
+pub fn truncated_entry() -> EntryJson {
+    let issue = Issue {
+        severity: Severity::Warning,
+        ..Issue::new(
+            IssueCode::TooCostly,
+            "the page was truncated, because the response would be too long: follow the next link, or \
+             add a parameter to narrow the search",
+        )
+    };
+    let outcome = OperationOutcome::new(Status::ContentTooLarge, issue).to_json();
+    EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } }))
+}
+
+/// A page of the result of a search.
+#[derive(Debug)]
+pub struct Searchset<'a> {
+    /// The public address, `https://host`.
+    pub origin: &'a str,
+    /// The searched type.
+    pub resource_type: ResourceType,
+    /// The number of all matches, if it was requested.
+    pub total: Option<usize>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<&'a str>,
+}
+
+impl Searchset<'_> {
+    /// The Bundle with these entries.
+    ///
+    /// The `self` link omits the search parameters, because they may be PHI. The `next` link is a GET: its cursor holds
+    /// the whole search.
+    #[must_use]
+    pub fn bundle(&self, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
+        let base = format!("{}/fhir/{}", self.origin, self.resource_type);
+        let mut link = vec![json!({ "relation": "self", "url": base })];
+        if let Some(cursor) = self.next {
+            link.push(json!({ "relation": "next", "url": format!("{base}?_cursor={cursor}") }));
+        }
+        let mut head = json!({ "resourceType": "Bundle", "type": "searchset", "link": link });
+        if let (Some(total), Some(head)) = (self.total, head.as_object_mut()) {
+            head.shift_insert(2, "total".to_owned(), json!(total));
+        }
+        bundle_of(&head, entries)
     }
-    let link = json!([{ "relation": "self", "url": format!("{origin}/fhir/Patient/_search") }]);
-    let head = json!({
-        "resourceType": "Bundle", "type": "searchset", "total": total, "link": link
-    });
-    bundle_of(&head, entries)
 }
 
 #[cfg(test)]
@@ -100,7 +154,16 @@ mod tests {
             version: 3,
             last_updated: datetime!(2026-11-23 15:00 UTC),
         };
-        searchset_entry(ORIGIN, patient, meta)
+        searchset_entry(ORIGIN, patient, meta, SearchMode::Match)
+    }
+
+    fn searchset(total: Option<usize>) -> Searchset<'static> {
+        Searchset {
+            origin: ORIGIN,
+            resource_type: ResourceType::Patient,
+            total,
+            next: None,
+        }
     }
 
     fn read(bundle: &[u8]) -> Value {
@@ -109,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_searchset_contains_each_match_and_the_total() {
-        let bundle = read(&searchset(ORIGIN, 9, vec![patient(), patient()], false));
+        let bundle = read(&searchset(Some(9)).bundle(vec![patient(), patient()]));
         assert_eq!(
             (&bundle["type"], &bundle["total"]),
             (&json!("searchset"), &json!(9))
@@ -122,7 +185,7 @@ mod tests {
         );
         assert_eq!(entry["search"]["mode"], "match");
         assert_eq!(entry["resource"]["meta"]["versionId"], "3");
-        let empty = read(&searchset("o", 0, Vec::new(), false));
+        let empty = read(&searchset(Some(0)).bundle(Vec::new()));
         assert!(empty.get("entry").is_none());
         assert_eq!(empty["total"], 0);
     }
@@ -132,11 +195,11 @@ mod tests {
         assert!(unopened_entry([]).is_none());
         let id = uuid::Uuid::from_u128(7);
         let damaged = Reference {
-            resource_type: crate::ResourceType::Patient,
+            resource_type: ResourceType::Patient,
             id,
         };
         let entry = unopened_entry([damaged]).expect("an entry");
-        let bundle = read(&searchset(ORIGIN, 2, vec![patient(), entry], false));
+        let bundle = read(&searchset(Some(2)).bundle(vec![patient(), entry]));
         let entry = &bundle["entry"][1];
         assert_eq!(entry["search"]["mode"], "outcome");
         let issue = &entry["resource"]["issue"][0];
@@ -152,9 +215,21 @@ mod tests {
 
     #[test]
     fn a_truncated_page_has_a_warning() {
-        let bundle = read(&searchset(ORIGIN, 9, vec![patient()], true));
+        let bundle = read(&searchset(Some(9)).bundle(vec![patient(), truncated_entry()]));
         let entry = &bundle["entry"][1];
         assert_eq!(entry["search"]["mode"], "outcome");
         assert_eq!(entry["resource"]["issue"][0]["severity"], "warning");
+    }
+
+    #[test]
+    fn the_next_page_is_a_get_with_a_cursor_and_the_total_may_be_left_out() {
+        let page = Searchset {
+            next: Some("abc"),
+            ..searchset(None)
+        };
+        let bundle = read(&page.bundle(vec![patient()]));
+        assert!(bundle.get("total").is_none());
+        assert_eq!(bundle["link"][1]["relation"], "next");
+        assert_eq!(bundle["link"][1]["url"], format!("{ORIGIN}/fhir/Patient?_cursor=abc"));
     }
 }

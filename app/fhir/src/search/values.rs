@@ -191,7 +191,9 @@ impl SearchValues {
         self.incomplete & bit != 0
     }
 
-    const fn empty(resource_type: ResourceType) -> Self {
+    /// No values: enough for a query that needs none.
+    #[must_use]
+    pub const fn empty(resource_type: ResourceType) -> Self {
         Self {
             resource_type,
             values: Vec::new(),

@@ -94,6 +94,9 @@ registry! {
     /// The network address behind a pseudonym of the audit trail.
     AuditAddress: String = "audit_addresses", "address", 41, Multiple(64);
 
+    /// The cursor of a result's next page. It is sent to the client and not stored.
+    PageCursor: Vec<u8> = "page_cursors", "cursor", 60, Multiple(64);
+
     /// For each resource type, the count and the multiset hash of an owner's current heads.
     OwnerHeads: Vec<u8> = "owners", "heads", 50, Multiple(256);
 }

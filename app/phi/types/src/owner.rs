@@ -1,5 +1,7 @@
 //! The owner of a key and of what is sealed under it. Destroying the key destroys that data.
 
+use uuid::Uuid;
+
 use crate::ids::OrganizationId;
 use crate::ids::PatientId;
 
@@ -17,6 +19,15 @@ pub enum Owner {
 }
 
 impl Owner {
+    /// The patient, if this owner is one.
+    #[must_use]
+    pub const fn patient(&self) -> Option<Uuid> {
+        match self {
+            Self::Patient(patient) => Some(patient.uuid()),
+            Self::Organization | Self::AuditYear(_) | Self::System => None,
+        }
+    }
+
     /// The id of this owner: 16 bytes in authenticated data and in key columns. It identifies an owner only
     /// together with [`Owner::kind`].
     ///

@@ -7,14 +7,16 @@ use std::collections::VecDeque;
 use access::Caller;
 use access::Disclosed;
 use access::NotPhi;
-use access::Read;
 
 use super::FhirError;
+use super::entry_read;
+use super::entry_write::EntryRef;
+use super::entry_write::entry_response;
+use super::entry_write::into_change;
+use super::entry_write::refusal_outcome;
+use super::preference::ReturnPreference;
 use super::transaction::BundleResponses;
-use super::transaction::EntryRef;
-use super::transaction::entry_response;
-use super::transaction::into_change;
-use super::transaction::refusal_outcome;
+use super::transaction::existing;
 use crate::http::problem::outcome;
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
@@ -22,16 +24,16 @@ use crate::limits::MAX_OUTCOMES_BYTES;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
-use crate::services::document;
 use crate::services::error::ServiceError;
+use crate::services::records::Applied;
 use crate::services::records::ApplyError;
 use crate::services::records::Change;
 use crate::services::records::Refusal;
-use crate::services::records::subject;
 use fhir::OperationOutcome;
-use fhir::Reference;
 use fhir::bundle::BatchItem;
 use fhir::bundle::EntryJson;
+use fhir::bundle::EntryNoOp;
+use fhir::bundle::EntryRead;
 use fhir::bundle::EntryResponse;
 use fhir::bundle::ResourceWrite;
 use fhir::bundle::Segment;
@@ -53,6 +55,8 @@ pub(super) struct BatchExecutor<'a> {
     any_success: bool,
     /// Set when a dependency is unavailable: the remaining entries fail without being tried.
     unavailable: Option<ServiceError>,
+    /// The content of responses to writes.
+    preference: ReturnPreference,
 }
 
 /// Writes that are tried in one database transaction.
@@ -72,6 +76,7 @@ impl<'a> BatchExecutor<'a> {
         app: &'a AppState,
         caller: &'a Caller,
         entries: usize,
+        preference: ReturnPreference,
     ) -> Result<Self, ServiceError> {
         // The status of each entry and its copy in the response are reserved first, so that every entry gets one.
         let statuses = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(entries);
@@ -84,6 +89,7 @@ impl<'a> BatchExecutor<'a> {
             remaining_outcome_bytes: MAX_OUTCOMES_BYTES,
             any_success: false,
             unavailable: None,
+            preference,
         })
     }
 
@@ -99,7 +105,8 @@ impl<'a> BatchExecutor<'a> {
         for segment in segments(items) {
             match segment {
                 Segment::Refused(entry, outcome) => self.refuse(entry, outcome),
-                Segment::Read(entry, target) => self.read(entry, target).await,
+                Segment::NoOp(no_op) => self.no_op(no_op).await,
+                Segment::Read(read) => self.read(read).await,
                 Segment::Writes(writes) => self.write(writes).await,
             }
         }
@@ -112,12 +119,26 @@ impl<'a> BatchExecutor<'a> {
         }
     }
 
-    async fn read(&mut self, entry: usize, target: Reference) {
+    async fn no_op(&mut self, no_op: EntryNoOp) {
         let response = match self.unavailable {
-            Some(error) => Err(error),
+            Some(error) => Err(error.into()),
+            None => existing(self.app, self.caller, no_op).await,
+        };
+        match response {
+            Ok(response) => {
+                self.any_success = true;
+                self.responses.insert(no_op.entry, response);
+            }
+            Err(error) => self.fail_with(no_op.entry, error),
+        }
+    }
+
+    async fn read(&mut self, read: EntryRead) {
+        let response = match self.unavailable {
+            Some(error) => Err(error.into()),
             // The response is full: a resource that cannot be sent is not read, so it is not recorded as disclosed.
-            None if self.remaining_bytes == 0 => Err(ServiceError::ResponseTooLarge),
-            None => self.read_entry(target).await,
+            None if self.remaining_bytes == 0 => Err(ServiceError::ResponseTooLarge.into()),
+            None => entry_read::read(self.app, self.caller, &read, self.remaining_bytes).await,
         };
         match response {
             Ok((response, reserved)) => {
@@ -125,36 +146,10 @@ impl<'a> BatchExecutor<'a> {
                 // The reservation is twice the length of the entry.
                 self.remaining_bytes = self.remaining_bytes.saturating_sub(reserved.amount() / 2);
                 self.reserved.absorb(reserved);
-                self.responses.insert(entry, response);
+                self.responses.insert(read.entry, response);
             }
-            Err(error) => self.fail(entry, error),
+            Err(error) => self.fail_with(read.entry, error),
         }
-    }
-
-    /// Reads a resource as an entry of the response. Twice its length is reserved, because the response is a copy.
-    async fn read_entry(
-        &self,
-        target: Reference,
-    ) -> Result<(Disclosed<EntryJson>, Reservation), ServiceError> {
-        let Reference { resource_type, id } = target;
-        let subject = subject(self.caller.organization(), resource_type).id(id);
-        let permitted = self.app.gate.permit(self.caller, Read, subject).await?;
-        let records = &self.app.records;
-        let stored = records
-            .read(&permitted, resource_type, id, self.remaining_bytes)
-            .await?;
-        let mut memory = self.app.memory.reserve(CallerId::of(self.caller), 0)?;
-        let entry = stored.map(|stored| {
-            let mut reserved = stored.reserved;
-            let (resource, meta) = (stored.resource, stored.meta);
-            let entry = document::process(stored.bytes, || {
-                EntryJson::from(EntryResponse::Read { resource, meta })
-            });
-            reserved.shrink_to(2 * entry.len());
-            memory.absorb(reserved);
-            entry
-        });
-        Ok((entry, memory))
     }
 
     /// Tries writes in one transaction. If some are refused, the others are tried again; if an error does not say which
@@ -162,10 +157,11 @@ impl<'a> BatchExecutor<'a> {
     async fn write(&mut self, writes: Vec<ResourceWrite>) {
         let mut group = WriteGroup::default();
         for write in writes {
-            let entry = write.entry;
-            match into_change(self.app, self.caller, write).await {
-                Ok(change) => group.push(change),
-                Err(error) => self.fail(entry, error),
+            let entry = EntryRef::of_entry(&write);
+            let index = write.entry;
+            match into_change(self.app, self.caller, entry, write).await {
+                Ok(change) => group.push((entry, change)),
+                Err(error) => self.fail_with(index, error),
             }
         }
         let mut groups = VecDeque::from([group]);
@@ -176,10 +172,8 @@ impl<'a> BatchExecutor<'a> {
                 match self.app.records.apply(&group.changes).await {
                     Ok(applied) => {
                         self.any_success = true;
-                        let responses = group.entries.iter().zip(applied);
-                        let responses =
-                            responses.map(|(it, applied)| (it.index, entry_response(*it, applied)));
-                        self.responses.extend(responses);
+                        self.responses
+                            .extend(group.responses(applied, self.preference));
                     }
                     Err(ApplyError::Refused(refusals)) => {
                         self.refuse_all(&mut group, &refusals);
@@ -202,7 +196,8 @@ impl<'a> BatchExecutor<'a> {
         let mut refused = BTreeSet::new();
         for refusal in refusals {
             if let Some(entry) = group.entries.get(refusal.change) {
-                self.refuse(entry.index, refusal_outcome(refusal.reason, *entry));
+                let index = entry.index.unwrap_or_default();
+                self.refuse(index, refusal_outcome(refusal.reason, *entry));
                 refused.insert(refusal.change);
             }
         }
@@ -226,6 +221,18 @@ impl<'a> BatchExecutor<'a> {
         self.responses.insert(entry, refused.into());
     }
 
+    /// Sets the response of an entry to a refusal or an error.
+    fn fail_with(&mut self, entry: usize, error: FhirError) {
+        match error {
+            FhirError::Refused(outcome) => self.refuse(entry, outcome),
+            FhirError::Service(error) => self.fail(entry, error),
+            FhirError::Failed(problem) => {
+                let outcome = outcome(problem, self.caller.origin().request);
+                self.refuse(entry, outcome.at(&entry_path(entry)));
+            }
+        }
+    }
+
     /// Sets the response of an entry to an error.
     fn fail(&mut self, entry: usize, error: ServiceError) {
         if is_unavailable(error) {
@@ -241,7 +248,7 @@ impl<'a> BatchExecutor<'a> {
 
     fn fail_all(&mut self, group: &WriteGroup<'_>, error: ServiceError) {
         for entry in &group.entries {
-            self.fail(entry.index, error);
+            self.fail(entry.index.unwrap_or_default(), error);
         }
     }
 }
@@ -250,6 +257,23 @@ impl<'a> WriteGroup<'a> {
     fn push(&mut self, (entry, change): (EntryRef, Change<'a>)) {
         self.entries.push(entry);
         self.changes.push(change);
+    }
+
+    /// The responses to the changes, which were applied, by the index of their entry.
+    fn responses(
+        self,
+        applied: Disclosed<Vec<Applied>>,
+        preference: ReturnPreference,
+    ) -> impl Iterator<Item = (usize, Disclosed<EntryJson>)> {
+        let written = self.entries.into_iter().zip(self.changes);
+        let responses = applied.map(|applied| {
+            let pairs = written.zip(applied).map(|((entry, change), applied)| {
+                let response = entry_response(entry, applied, preference, change.into_resource());
+                (entry.index.unwrap_or_default(), EntryJson::from(response))
+            });
+            pairs.collect::<Vec<_>>()
+        });
+        responses.each()
     }
 
     /// Groups of one change each, in the same order.

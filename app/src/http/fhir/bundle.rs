@@ -10,9 +10,11 @@ use http::HeaderMap;
 
 use super::FhirError;
 use super::batch::BatchExecutor;
+use super::conditions;
 use super::json_response;
+use super::parameters::FormatQuery;
+use super::preference::ReturnPreference;
 use super::request;
-use super::request::FormatQuery;
 use super::transaction::BundleResponses;
 use super::transaction::transaction;
 use crate::http::authentication::CurrentCaller;
@@ -28,7 +30,10 @@ use crate::services::budget::CallerId;
 use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::bundle_subject;
+use crate::services::records::random_id;
 use crate::services::records::resource_subjects;
+use fhir::ResourceType;
+use fhir::ResponseForm;
 use fhir::bundle::BundleRequest;
 use fhir::bundle::BundleType;
 use fhir::bundle::EntryJson;
@@ -57,31 +62,70 @@ pub(crate) async fn bundle(
     caller: CurrentCaller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Body,
+) -> Result<Response, FhirError> {
+    execute(&app, &caller, query.as_deref(), &headers, body).await
+}
+
+/// The same at the address with a slash, to which many clients send Bundles.
+///
+/// # Errors
+///
+/// See [`bundle`].
+#[utoipa::path(
+    post,
+    path = "/fhir/",
+    params(FormatQuery),
+    request_body(content(
+        (Resource = "application/fhir+json"),
+        ("application/json"),
+        ("text/json")
+    )),
+    responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
+)]
+pub(crate) async fn bundle_with_slash(
+    State(app): State<AppState>,
+    caller: CurrentCaller,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, FhirError> {
+    execute(&app, &caller, query.as_deref(), &headers, body).await
+}
+
+async fn execute(
+    app: &AppState,
+    caller: &Caller,
+    query: Option<&str>,
+    headers: &HeaderMap,
     mut body: Body,
 ) -> Result<Response, FhirError> {
-    if let Err(error) = screen(&app, &caller, query.as_deref(), &headers).await {
+    if let Err(error) = screen(app, caller, query, headers).await {
         // The web tier must be able to send the whole body before it reads the response.
         discard(&mut body, MAX_BUNDLE_BYTES).await;
         return Err(error);
     }
-    let share = CallerId::of(&caller);
+    let share = CallerId::of(caller);
     let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
     let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
     // Parsing a large Bundle takes a tenth of a second, so it runs on a blocking thread.
     let parsed = tokio::task::spawn_blocking(move || {
         body.parse(&memory, |bytes| {
-            parse(bytes, Some(&server), &mut random_id).map_err(FhirError::from)
+            parse(bytes, Some(&server)).map_err(FhirError::from)
         })
     });
     let parsed = parsed.await.map_err(ServiceError::from)?;
-    let (request, document_memory) = parsed?;
-    let (bundle_type, responses) = match request {
-        BundleRequest::Transaction(writes) => {
-            let responses = transaction(&app, &caller, writes).await?;
+    let (bundle, document_memory) = parsed?;
+    let matches = conditions::resolve(app, caller, bundle.conditions()).await?;
+    let preference = ReturnPreference::of(headers).unwrap_or(ReturnPreference::Minimal);
+    let resolved = tokio::task::spawn_blocking(move || bundle.resolve(&matches, &mut random_id));
+    let (bundle_type, responses) = match resolved.await.map_err(ServiceError::from)?? {
+        BundleRequest::Transaction(request) => {
+            let responses = transaction(app, caller, request, preference).await?;
             (BundleType::Transaction, responses)
         }
         BundleRequest::Batch(items) => {
-            let executor = BatchExecutor::new(&app, &caller, items.len())?;
+            let executor = BatchExecutor::new(app, caller, items.len(), preference)?;
             (BundleType::Batch, executor.execute(items).await?)
         }
     };
@@ -103,7 +147,7 @@ async fn screen(
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<(), FhirError> {
-    request::screen_query(query)?;
+    ResponseForm::parse(ResourceType::Patient, query.unwrap_or_default())?;
     request::require_json_body(headers)?;
     request::require_json_accepted(headers)?;
     let organization = caller.organization();
@@ -114,6 +158,3 @@ async fn screen(
     Ok(app.gate.admit(caller, Write, bundle, contents).await?)
 }
 
-fn random_id() -> uuid::Uuid {
-    phi::RowId::random().uuid()
-}

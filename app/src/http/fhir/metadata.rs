@@ -10,12 +10,13 @@ use time::OffsetDateTime;
 
 use super::FhirError;
 use super::json_response;
-use super::request;
-use super::request::FormatQuery;
+use super::parameters::FormatQuery;
 use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
 use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
+use fhir::ResourceType;
+use fhir::ResponseForm;
 use fhir::SensitiveJson;
 use fhir::capability;
 
@@ -36,7 +37,7 @@ pub(crate) async fn metadata(
 ) -> Result<Response, FhirError> {
     /// The date of the statement: it does not change while the process runs.
     static SINCE: OnceLock<OffsetDateTime> = OnceLock::new();
-    request::screen_query(query.as_deref())?;
+    ResponseForm::parse(ResourceType::Patient, query.as_deref().unwrap_or_default())?;
     let since = *SINCE.get_or_init(|| app.clock.now());
     let version = env!("CARGO_PKG_VERSION");
     let statement = capability::statement(&app.public_origin, version, since);

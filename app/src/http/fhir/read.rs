@@ -1,4 +1,4 @@
-//! `GET /fhir/{type}/{id}`: the read interaction.
+//! `GET /fhir/{type}/{id}` and `GET /fhir/{type}/{id}/_history/{version}`: the interactions read and vread.
 
 use access::Disclosed;
 use access::Read;
@@ -14,9 +14,10 @@ use http::header;
 
 use super::FhirError;
 use super::json_response;
+use super::parameters::FormatQuery;
+use super::parameters::TypePath;
+use super::parameters::VersionPath;
 use super::request;
-use super::request::FormatQuery;
-use super::request::TypePath;
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::ResponseBody;
 use crate::http::conditional;
@@ -29,16 +30,15 @@ use crate::http::openapi::OutcomeResponse;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::limits::MAX_RESPONSE_BYTES;
+use crate::services::records::StoredResource;
 use crate::services::records::subject;
 use fhir::Issue;
 use fhir::IssueCode;
 use fhir::OperationOutcome;
 use fhir::Reference;
-use fhir::ResourceType;
+use fhir::ResponseForm;
 use fhir::Status;
-use fhir::UnknownResourceType;
 use fhir::VersionMeta;
-use fhir::parse_id;
 
 /// The current version of a resource.
 ///
@@ -64,9 +64,9 @@ pub(crate) async fn read(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, FhirError> {
-    request::screen_query(query.as_deref())?;
     request::require_json_accepted(&headers)?;
-    let Reference { resource_type, id } = parse_reference(&resource_type, &id)?;
+    let Reference { resource_type, id } = request::reference(&resource_type, &id)?;
+    let form = ResponseForm::parse(resource_type, query.as_deref().unwrap_or_default())?;
     let subject = subject(caller.organization(), resource_type).id(id);
     let permitted = app.gate.permit(&caller, Read, subject).await?;
     // The read is recorded before its conditions are evaluated: a 304 also discloses something, namely
@@ -75,14 +75,59 @@ pub(crate) async fn read(
         .records
         .read(&permitted, resource_type, id, MAX_RESPONSE_BYTES)
         .await?;
+    respond_with(&headers, &form, stored)
+}
+
+/// A version of a resource.
+///
+/// # Errors
+///
+/// 404 for a version that the resource never had; 410 for one that deletes it; see [`Problem`] for others.
+#[utoipa::path(
+    get,
+    path = "/fhir/{type}/{id}/_history/{version}",
+    params(TypePath, Id, VersionPath, FormatQuery),
+    responses(
+        (status = 200, response = FhirResource),
+        (status = 304, description = "The client has the version"),
+        (status = "default", response = OutcomeResponse)
+    )
+)]
+pub(crate) async fn read_version(
+    State(app): State<AppState>,
+    caller: CurrentCaller,
+    Path((resource_type, id, version)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, FhirError> {
+    request::require_json_accepted(&headers)?;
+    let Reference { resource_type, id } = request::reference(&resource_type, &id)?;
+    let form = ResponseForm::parse(resource_type, query.as_deref().unwrap_or_default())?;
+    let version = fhir::parse_version(&version).ok_or(Problem::NotFound)?;
+    let subject = subject(caller.organization(), resource_type).id(id);
+    let permitted = app.gate.permit(&caller, Read, subject).await?;
+    let stored = app
+        .records
+        .read_version(&permitted, resource_type, id, version, MAX_RESPONSE_BYTES)
+        .await?;
+    respond_with(&headers, &form, stored)
+}
+
+/// The response with a stored version.
+fn respond_with(
+    headers: &HeaderMap,
+    form: &ResponseForm,
+    stored: Disclosed<StoredResource>,
+) -> Result<Response, FhirError> {
     let mut meta = None;
     let body = stored.map(|stored| {
         meta = Some(stored.meta);
-        let document = stored.resource.with_meta(stored.meta).into_document();
-        ResponseBody::reserved(document.to_bytes(), stored.reserved)
+        let document = form.subset(stored.resource).with_meta(stored.meta);
+        let bytes = form.render(document.into_document().to_bytes());
+        ResponseBody::reserved(bytes, stored.reserved)
     });
     let meta = meta.ok_or(Problem::Internal)?;
-    respond(&headers, meta, body)
+    respond(headers, meta, body)
 }
 
 /// The response according to the request's conditions (RFC 9110, 13; FHIR R4, 3.1.0.5).
@@ -128,18 +173,6 @@ fn precondition_failed() -> OperationOutcome {
     )
 }
 
-/// The reference in a path. An unsupported type or a malformed id is not found, and the outcome says why.
-fn parse_reference(resource_type: &str, id: &str) -> Result<Reference, OperationOutcome> {
-    let resource_type: ResourceType =
-        resource_type
-            .parse()
-            .map_err(|unknown: UnknownResourceType| {
-                OperationOutcome::new(Status::NotFound, Issue::from(unknown))
-            })?;
-    let id = parse_id(id).map_err(|issue| OperationOutcome::new(Status::NotFound, issue))?;
-    Ok(Reference { resource_type, id })
-}
-
 #[cfg(test)]
 mod tests {
     use access::NotPhi;
@@ -147,18 +180,6 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-
-    #[test]
-    fn an_unsupported_type_and_a_malformed_id_are_not_found_and_not_repeated() {
-        for (resource_type, id) in [
-            ("Claim", "c757873d-ec9a-4326-a141-556f43239520"),
-            ("Patient", "M-123"),
-        ] {
-            let outcome = parse_reference(resource_type, id).expect_err("not found");
-            assert_eq!(outcome.status(), Status::NotFound);
-            assert!(!outcome.to_json().to_string().contains(id));
-        }
-    }
 
     /// The status, headers and body length of the response to a request with these headers.
     async fn response_to(

@@ -1,23 +1,31 @@
-//! Query string, media types and content negotiation of FHIR requests.
+//! Paths, media types and content negotiation of FHIR requests.
 
 use http::HeaderMap;
 use mediatype::MediaType;
 use mediatype::Name;
 use mediatype::names;
-use utoipa::IntoParams;
-use utoipa::openapi::schema::Object;
 
 use crate::http::negotiation;
-use crate::http::openapi::one_of;
 use fhir::Issue;
 use fhir::IssueCode;
 use fhir::OperationOutcome;
+use fhir::Reference;
 use fhir::ResourceType;
 use fhir::Status;
+use fhir::UnknownResourceType;
+use fhir::parse_id;
 
 const FORM: MediaType<'static> = MediaType::new(
     names::APPLICATION,
     Name::new_unchecked("x-www-form-urlencoded"),
+);
+
+/// The media type of a JSON Patch (RFC 6902).
+const JSON_PATCH: MediaType<'static> = MediaType::from_parts(
+    names::APPLICATION,
+    Name::new_unchecked("json-patch"),
+    Some(names::JSON),
+    &[],
 );
 
 const FHIR: Name<'static> = Name::new_unchecked("fhir");
@@ -30,70 +38,41 @@ const JSON: [MediaType<'static>; 4] = [
     MediaType::from_parts(names::APPLICATION, names::JSON, Some(FHIR), &[]),
 ];
 
-/// The query parameters of all FHIR routes, which concern the format of the response.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "a schema: `screen_query` reads the query string")]
-pub(crate) struct FormatQuery {
-    #[param(rename = "_format", required = false, schema_with = formats)]
-    format: String,
-    #[param(rename = "_pretty", required = false)]
-    pretty: bool,
-    #[param(rename = "_summary", required = false, schema_with = unsummarized)]
-    summary: String,
-}
-
 /// The resource type in a path.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
-pub(crate) struct TypePath {
-    #[param(rename = "type", schema_with = types)]
-    resource_type: String,
-}
-
-fn formats() -> Object {
-    one_of([
-        "json",
-        "application/fhir+json",
-        "application/json",
-        "text/json",
-    ])
-}
-
-fn unsummarized() -> Object {
-    one_of(["false"])
-}
-
-fn types() -> Object {
-    one_of(ResourceType::ALL.map(ResourceType::name))
-}
-
-/// Refuses unsupported query parameters. Search parameters must be sent in a body, because URLs are stored
-/// in logs, browser histories and referrers (45 CFR 164.312(a)(1)).
 ///
 /// # Errors
 ///
-/// 400, without a value of the query string.
-pub(crate) fn screen_query(query: Option<&str>) -> Result<(), OperationOutcome> {
-    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        let issue = match (name.as_ref(), value.as_ref()) {
-            ("_pretty" | "_count", _) | ("_summary", "false") => continue,
-            ("_format", value) if value.contains("json") => continue,
-            ("_format", _) => Issue::new(IssueCode::NotSupported, "responses are in JSON only"),
-            ("_summary" | "_elements", _) => {
-                let why = "resources are sent completely: _summary and _elements are not supported";
-                Issue::new(IssueCode::NotSupported, why)
-            }
-            _ => {
-                let why = "URLs must not contain identifying values: send search parameters as a form, \
-                           with POST to /fhir/Patient/_search";
-                Issue::new(IssueCode::NotSupported, why)
-            }
-        };
-        return Err(OperationOutcome::bad_request(issue));
+/// 404 for a type that is not supported; the outcome lists those that are.
+pub(crate) fn resource_type(name: &str) -> Result<ResourceType, OperationOutcome> {
+    name.parse().map_err(|unknown: UnknownResourceType| {
+        OperationOutcome::new(Status::NotFound, Issue::from(unknown))
+    })
+}
+
+/// The reference in a path. An unsupported type or a malformed id is not found, and the outcome says why.
+///
+/// # Errors
+///
+/// 404.
+pub(crate) fn reference(name: &str, id: &str) -> Result<Reference, OperationOutcome> {
+    let resource_type = resource_type(name)?;
+    let id = parse_id(id).map_err(|issue| OperationOutcome::new(Status::NotFound, issue))?;
+    Ok(Reference { resource_type, id })
+}
+
+/// Requires a JSON Patch as body.
+///
+/// # Errors
+///
+/// 415.
+pub(crate) fn require_patch_body(headers: &HeaderMap) -> Result<(), OperationOutcome> {
+    let sent = negotiation::content_type(headers);
+    if sent.is_some_and(|sent| sent.essence() == JSON_PATCH) {
+        return Ok(());
     }
-    Ok(())
+    Err(OperationOutcome::unsupported_media_type(
+        "application/json-patch+json",
+    ))
 }
 
 /// Requires a JSON body.
@@ -154,16 +133,15 @@ mod tests {
     }
 
     #[test]
-    fn a_search_in_a_url_is_refused_and_not_repeated() {
-        for query in ["name=Smith", "identifier=999-12-3456", "_id=1", "Smith"] {
-            let outcome = screen_query(Some(query)).expect_err(query);
-            let json = outcome.to_json().to_string();
-            assert!(json.contains("_search") && !json.contains("Smith") && !json.contains("999"));
+    fn an_unsupported_type_and_a_malformed_id_are_not_found_and_not_repeated() {
+        for (name, id) in [
+            ("Parameters", "c757873d-ec9a-4326-a141-556f43239520"),
+            ("Patient", "M-123"),
+        ] {
+            let outcome = reference(name, id).expect_err("not found");
+            assert_eq!(outcome.status(), Status::NotFound);
+            assert!(!outcome.to_json().to_string().contains(id));
         }
-        assert!(screen_query(None).is_ok());
-        assert!(screen_query(Some("_format=json&_pretty=true&_count=7&_summary=false")).is_ok());
-        assert!(screen_query(Some("_format=xml")).is_err());
-        assert!(screen_query(Some("_elements=name")).is_err());
     }
 
     #[test]

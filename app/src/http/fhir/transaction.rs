@@ -1,40 +1,37 @@
-//! Execution of a transaction: all writes or none.
+//! Execution of a transaction: all writes or none, then the reads.
 
-use super::FhirError;
+use std::collections::BTreeMap;
+
 use access::Caller;
 use access::Disclosed;
 use access::NotPhi;
 use access::Write;
+use fhir::OperationOutcome;
+use fhir::Reference;
+use fhir::bundle::EntryJson;
+use fhir::bundle::EntryNoOp;
+use fhir::bundle::EntryResponse;
+use fhir::bundle::ResourceWrite;
+use fhir::bundle::TransactionRequest;
+use fhir::bundle::WrittenContent;
+use fhir::bundle::entry_path;
 
+use super::FhirError;
+use super::entry_read;
+use super::entry_write::EntryRef;
+use super::entry_write::entry_response;
+use super::entry_write::into_change;
+use super::entry_write::refusal_outcome;
+use super::preference::ReturnPreference;
+use crate::http::problem::outcome;
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
+use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
-use crate::services::records::Applied;
 use crate::services::records::ApplyError;
-use crate::services::records::Change;
-use crate::services::records::Effect;
-use crate::services::records::RefusalReason;
 use crate::services::records::subject;
-use fhir::Issue;
-use fhir::IssueCode;
-use fhir::OperationOutcome;
-use fhir::Reference;
-use fhir::ResourceType;
-use fhir::Status;
-use fhir::bundle::EntryJson;
-use fhir::bundle::EntryResponse;
-use fhir::bundle::ResourceWrite;
-
-/// The Bundle entry of a change.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct EntryRef {
-    /// The index of the entry.
-    pub(super) index: usize,
-    /// The resource that it writes.
-    pub(super) target: Reference,
-}
 
 /// The responses to the entries of a Bundle, with the reservation of their memory.
 pub(super) struct BundleResponses {
@@ -44,71 +41,115 @@ pub(super) struct BundleResponses {
     pub(super) reserved: Reservation,
 }
 
-/// Executes the writes of a transaction.
+/// Executes a transaction.
 ///
 /// # Errors
 ///
-/// The outcome of a write that was refused, or another error; then nothing was written.
+/// The outcome of an entry that was refused, or another error. Of a transaction without reads, nothing was written then; the
+/// reads are executed after the writes are committed, and a read that fails has its outcome as response.
 pub(super) async fn transaction(
     app: &AppState,
     caller: &Caller,
-    writes: Vec<ResourceWrite>,
+    request: TransactionRequest,
+    preference: ReturnPreference,
 ) -> Result<BundleResponses, FhirError> {
+    let entries = request.writes.len() + request.no_ops.len() + request.reads.len();
     // The responses to entries, and their copy in the Bundle.
-    let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(writes.len());
-    let reserved = app.memory.reserve(CallerId::of(caller), memory)?;
-    let mut entries = Vec::with_capacity(writes.len());
-    let mut changes = Vec::with_capacity(writes.len());
-    for write in writes {
-        let (entry, change) = into_change(app, caller, write).await?;
-        entries.push(entry);
-        changes.push(change);
+    let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(entries);
+    let mut reserved = app.memory.reserve(CallerId::of(caller), memory)?;
+    let mut responses = BTreeMap::new();
+    for no_op in request.no_ops {
+        responses.insert(no_op.entry, existing(app, caller, no_op).await?);
     }
-    let applied = app.records.apply(&changes).await;
-    let applied = applied.map_err(|error| first_refusal(error, &entries))?;
-    let mut responses: Vec<_> = entries.iter().zip(applied).collect();
-    responses.sort_by_key(|(entry, _)| entry.index);
-    let responses = responses
-        .into_iter()
-        .map(|(entry, applied)| entry_response(*entry, applied));
+    write(app, caller, request.writes, preference, &mut responses).await?;
+    let mut remaining = MAX_RESPONSE_BYTES;
+    for read in request.reads {
+        let response = match entry_read::read(app, caller, &read, remaining).await {
+            Ok((response, memory)) => {
+                // The reservation is twice the length of the entry.
+                remaining = remaining.saturating_sub(memory.amount() / 2);
+                reserved.absorb(memory);
+                response
+            }
+            Err(error) => refused_entry(error, caller, read.entry),
+        };
+        responses.insert(read.entry, response);
+    }
     Ok(BundleResponses {
-        entries: Disclosed::all(responses),
+        entries: Disclosed::all(responses.into_values()),
         reserved,
     })
 }
 
-/// Obtains the permit for a write, and converts it to a change for the record service.
-pub(super) async fn into_change<'caller>(
+/// Makes the writes of a transaction in one database transaction.
+async fn write(
     app: &AppState,
-    caller: &'caller Caller,
-    write: ResourceWrite,
-) -> Result<(EntryRef, Change<'caller>), ServiceError> {
-    let (resource_type, id) = (write.resource_type, write.id);
-    let entry = EntryRef {
-        index: write.entry,
-        target: Reference { resource_type, id },
-    };
-    let subject = subject(caller.organization(), resource_type).id(id);
-    let subject = match write.owner {
-        Some(patient) => subject.patient(patient.into()),
-        None => subject,
-    };
-    let permitted = app.gate.permit(caller, Write, subject).await?;
-    Ok((entry, Change::new(permitted, write)))
+    caller: &Caller,
+    writes: Vec<ResourceWrite>,
+    preference: ReturnPreference,
+    responses: &mut BTreeMap<usize, Disclosed<EntryJson>>,
+) -> Result<(), FhirError> {
+    let mut entries = Vec::with_capacity(writes.len());
+    let mut changes = Vec::with_capacity(writes.len());
+    for write in writes {
+        let entry = EntryRef::of_entry(&write);
+        changes.push(into_change(app, caller, entry, write).await?);
+        entries.push(entry);
+    }
+    let applied = app.records.apply(&changes).await;
+    let applied = applied.map_err(|error| first_refusal(error, &entries))?;
+    let written = entries.into_iter().zip(changes);
+    let made = applied.map(|applied| {
+        let pairs = written.zip(applied).map(|((entry, change), applied)| {
+            let response = entry_response(entry, applied, preference, change.into_resource());
+            (entry.index.unwrap_or_default(), EntryJson::from(response))
+        });
+        pairs.collect::<Vec<_>>()
+    });
+    for (index, response) in made.each() {
+        responses.insert(index, response);
+    }
+    Ok(())
 }
 
-/// The response to a change that was applied: id and version, without content.
-pub(super) fn entry_response(entry: EntryRef, applied: Applied) -> Disclosed<EntryJson> {
-    let response = EntryResponse::Written {
-        target: entry.target,
-        meta: applied.meta,
-        created: applied.effect == Effect::Created,
+/// The response to a conditional write that has nothing to write: the existing resource, or 204.
+pub(super) async fn existing(
+    app: &AppState,
+    caller: &Caller,
+    no_op: EntryNoOp,
+) -> Result<Disclosed<EntryJson>, FhirError> {
+    // The response tells whether a resource exists, as the refusal of a write does.
+    let subject = subject(caller.organization(), no_op.resource_type);
+    let permitted = app.gate.permit(caller, Write, subject).await?;
+    let meta = match no_op.existing {
+        Some(id) => app.records.written_meta(&permitted, no_op.resource_type, id).await?,
+        None => None,
     };
-    NotPhi::assert(
-        EntryJson::from(response),
-        "id and version of a resource that the caller wrote",
-    )
-    .into()
+    let response = match no_op.existing.zip(meta) {
+        Some((id, meta)) => EntryResponse::Written {
+            target: Reference {
+                resource_type: no_op.resource_type,
+                id,
+            },
+            meta,
+            created: false,
+            content: WrittenContent::Minimal,
+        },
+        None => EntryResponse::Deleted { meta: None },
+    };
+    let response = EntryJson::from(response);
+    Ok(NotPhi::assert(response, "id and version of a resource that the caller may write").into())
+}
+
+/// The response to an entry that was refused or failed after the writes.
+fn refused_entry(error: FhirError, caller: &Caller, entry: usize) -> Disclosed<EntryJson> {
+    let outcome: OperationOutcome = match error {
+        FhirError::Refused(outcome) => outcome,
+        FhirError::Service(error) => outcome(error.into(), caller.origin().request),
+        FhirError::Failed(problem) => outcome(problem, caller.origin().request),
+    };
+    let response = EntryJson::from(EntryResponse::Refused(outcome.at(&entry_path(entry))));
+    NotPhi::assert(response, "an outcome has no values of records").into()
 }
 
 /// The error of a transaction: the outcome of the first refused change.
@@ -122,115 +163,4 @@ fn first_refusal(error: ApplyError, entries: &[EntryRef]) -> FhirError {
         Some(refusal_outcome(refusal.reason, *entry))
     });
     first.map_or_else(|| ServiceError::Internal.into(), FhirError::Refused)
-}
-
-/// The outcome of a refused change, with the path of the element in its entry.
-pub(super) fn refusal_outcome(reason: RefusalReason, entry: EntryRef) -> OperationOutcome {
-    let (status, code, why) = match reason {
-        RefusalReason::UnknownOwner => (
-            Status::UnprocessableEntity,
-            IssueCode::BusinessRule,
-            "the patient that the resource belongs to does not exist",
-        ),
-        RefusalReason::OwnerChanged => (
-            Status::Conflict,
-            IssueCode::Conflict,
-            "the stored resource belongs to another patient, and the patient of a resource cannot be changed",
-        ),
-        RefusalReason::AlreadyExists => (
-            Status::Conflict,
-            IssueCode::Duplicate,
-            "a resource with this id exists already",
-        ),
-        RefusalReason::MedicalRecordNumberTaken => (
-            Status::Conflict,
-            IssueCode::Duplicate,
-            "the medical record number belongs to another patient",
-        ),
-        RefusalReason::TooManySocialSecurityNumbers => (
-            Status::UnprocessableEntity,
-            IssueCode::TooCostly,
-            "a patient can have at most 10 social security numbers",
-        ),
-        RefusalReason::DemographicsTooLong => (
-            Status::UnprocessableEntity,
-            IssueCode::TooLong,
-            "the names and contact data of the patient are too long: together they are limited to 16 KiB, because all are searchable",
-        ),
-        RefusalReason::OwnerDestroyed => (
-            Status::Conflict,
-            IssueCode::Conflict,
-            "the data of this patient was destroyed, and the id cannot be used again",
-        ),
-        RefusalReason::TooManyVersions => (
-            Status::Conflict,
-            IssueCode::Conflict,
-            "the resource has too many versions",
-        ),
-    };
-    let issue = Issue::new(code, why).at(&element_path(reason, entry));
-    OperationOutcome::new(status, issue)
-}
-
-/// The path of the element that causes a refusal.
-fn element_path(reason: RefusalReason, entry: EntryRef) -> String {
-    let resource = format!("{}.resource", fhir::bundle::entry_path(entry.index));
-    let Reference { resource_type, .. } = entry.target;
-    match (reason, resource_type.owner_paths().first()) {
-        (RefusalReason::UnknownOwner | RefusalReason::OwnerChanged, Some(path)) => {
-            format!("{resource}.{}.reference", path.replace("[]", ""))
-        }
-        (
-            RefusalReason::MedicalRecordNumberTaken | RefusalReason::TooManySocialSecurityNumbers,
-            _,
-        ) if resource_type == ResourceType::Patient => {
-            format!("{resource}.identifier")
-        }
-        (RefusalReason::DemographicsTooLong, _) => resource,
-        (
-            RefusalReason::UnknownOwner
-            | RefusalReason::OwnerChanged
-            | RefusalReason::AlreadyExists
-            | RefusalReason::MedicalRecordNumberTaken
-            | RefusalReason::TooManySocialSecurityNumbers
-            | RefusalReason::OwnerDestroyed
-            | RefusalReason::TooManyVersions,
-            _,
-        ) => format!("{resource}.id"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn a_refusal_has_the_path_of_the_entry_and_the_element() {
-        let entry = |index, resource_type| EntryRef {
-            index,
-            target: Reference {
-                resource_type,
-                id: Uuid::from_u128(7),
-            },
-        };
-        let rendered = |reason, entry| {
-            let outcome = refusal_outcome(reason, entry);
-            let path = outcome.issues()[0].expression.clone().unwrap();
-            (outcome.status().code(), path)
-        };
-        let expected = (422, "Bundle.entry[0].resource.patient.reference".to_owned());
-        let immunization = entry(0, ResourceType::Immunization);
-        assert_eq!(
-            rendered(RefusalReason::UnknownOwner, immunization),
-            expected
-        );
-        let expected = (409, "Bundle.entry[4].resource.identifier".to_owned());
-        let patient = entry(4, ResourceType::Patient);
-        assert_eq!(
-            rendered(RefusalReason::MedicalRecordNumberTaken, patient),
-            expected
-        );
-    }
 }

@@ -6,17 +6,18 @@
 //! repeated.
 
 use access::CallerEvent;
-use access::Permitted;
-use access::Write;
+use access::Disclosed;
+use access::NotPhi;
 use access::record_write;
-use db::PatientToken;
+use db::ResourceKey;
 use db::Transaction;
 use phi::OrganizationId;
 use phi::Owner;
 use time::OffsetDateTime;
-use tokio::sync::OnceCell;
-use uuid::Uuid;
 
+use super::Applied;
+use super::Change;
+use super::Effect;
 use super::Records;
 use super::Refusal;
 use super::RefusalReason;
@@ -29,70 +30,10 @@ use super::write_error::ApplyError;
 use super::write_error::WriteError;
 use crate::services::error::ServiceError;
 use crate::services::feed;
-use fhir::Resource;
 use fhir::ResourceType;
-use fhir::VersionMeta;
-use fhir::bundle::ResourceWrite;
 
 /// Maximum attempts at a write that conflicts with concurrent transactions.
 const MAX_ATTEMPTS: usize = 8;
-
-/// A permitted write of one resource.
-#[derive(Debug)]
-pub(crate) struct Change<'caller> {
-    /// The permit.
-    pub(crate) permitted: Permitted<'caller, Write>,
-    /// The resource type.
-    pub(crate) resource_type: ResourceType,
-    /// The resource's id.
-    pub(crate) id: Uuid,
-    /// The patient that owns the resource; none for a resource of the organization.
-    pub(crate) owner: Option<Uuid>,
-    /// The validated resource.
-    pub(crate) resource: Resource,
-    /// Whether the id must be unused.
-    pub(crate) create: bool,
-    /// The blind index tokens of a patient, once they were computed.
-    pub(super) tokens: OnceCell<Vec<PatientToken>>,
-    /// Those of the tokens that no other patient may have.
-    pub(super) unique_tokens: OnceCell<Vec<PatientToken>>,
-}
-
-impl<'caller> Change<'caller> {
-    /// The change of a permitted write.
-    pub(crate) fn new(permitted: Permitted<'caller, Write>, write: ResourceWrite) -> Self {
-        Self {
-            permitted,
-            resource_type: write.resource_type,
-            id: write.id,
-            owner: write.owner,
-            resource: write.resource,
-            create: write.create,
-            tokens: OnceCell::new(),
-            unique_tokens: OnceCell::new(),
-        }
-    }
-}
-
-/// The effect of a change.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Effect {
-    /// The resource was created.
-    Created,
-    /// The resource has a new version.
-    Amended,
-    /// The current version is exactly the resource that was sent.
-    Unchanged,
-}
-
-/// The result of a change.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Applied {
-    /// The effect.
-    pub(crate) effect: Effect,
-    /// The resource's version after the change.
-    pub(crate) meta: VersionMeta,
-}
 
 impl Records {
     /// Makes all `changes`, or none.
@@ -100,7 +41,10 @@ impl Records {
     /// # Errors
     ///
     /// See [`ApplyError`]; then nothing was written.
-    pub(crate) async fn apply(&self, changes: &[Change<'_>]) -> Result<Vec<Applied>, ApplyError> {
+    pub(crate) async fn apply(
+        &self,
+        changes: &[Change<'_>],
+    ) -> Result<Disclosed<Vec<Applied>>, ApplyError> {
         for _ in 0..MAX_ATTEMPTS {
             let error = match self.attempt(changes).await {
                 Ok(applied) => return Ok(applied),
@@ -117,9 +61,12 @@ impl Records {
         Err(ServiceError::unavailable(cause).into())
     }
 
-    async fn attempt(&self, changes: &[Change<'_>]) -> Result<Vec<Applied>, WriteError> {
+    async fn attempt(
+        &self,
+        changes: &[Change<'_>],
+    ) -> Result<Disclosed<Vec<Applied>>, WriteError> {
         let Some(first) = changes.first() else {
-            return Ok(Vec::new());
+            return Ok(NotPhi::assert(Vec::new(), "no results").into());
         };
         let organization = first.permitted.caller().organization();
         let plan = self.plan(organization, changes).await?;
@@ -133,7 +80,7 @@ impl Records {
         let now = self.clock.now();
         let commit = write.commit(|event| self.write(organization, changes, &plan, event, now));
         let (receipt, ()) = commit.await?;
-        Ok(receipt.disclose(plan.applied(now)).into_inner())
+        Ok(receipt.disclose(plan.applied(now)))
     }
 
     /// Writes the plan in one transaction, with its audit event.
@@ -153,20 +100,20 @@ impl Records {
         let owners = self
             .write_owners(&mut transaction, organization, &key, &rows)
             .await?;
-        let keys: Vec<_> = changes
-            .iter()
-            .map(|change| resource_key(change.resource_type, change.id))
-            .collect();
-        let locked = transaction.lock_resources(organization, &keys).await?;
+        let locked = transaction
+            .lock_resources(organization, &locked_keys(changes))
+            .await?;
         if !plan.is_current(&locked) {
             return Err(WriteError::Conflict);
         }
         owners.verify_replaced(&mut transaction, &locked).await?;
         store_rows(&mut transaction, organization, &rows).await?;
+        refuse_unfinished_charts(&mut transaction, organization, changes, plan).await?;
         let mut listed = rows.written;
         listed.extend(owners.listed);
-        let patients = rows.patients.iter();
-        let patients = patients.map(|patient| patient.demographics.patient);
+        let stored = rows.patients.iter();
+        let stored = stored.map(|patient| patient.demographics.patient);
+        let patients = stored.chain(rows.deleted_patients.iter().copied());
         let event = event
             .with_rows(listed)
             .with_changes(patients.map(feed::Change::demographics).collect());
@@ -184,6 +131,42 @@ fn owner_destroyed(changes: &[Change<'_>], destroyed: Owner) -> ApplyError {
     ApplyError::Refused(refusals.collect())
 }
 
+/// The keys of the heads that are locked: those of the changes, and of the Patients in whose charts they are, so that no
+/// resource is stored in the chart of a Patient that is deleted at the same time.
+fn locked_keys(changes: &[Change<'_>]) -> Vec<ResourceKey> {
+    let targets = changes
+        .iter()
+        .map(|change| resource_key(change.resource_type, change.id));
+    let patients = changes.iter().filter_map(|change| change.owner);
+    let patients = patients.map(|patient| resource_key(ResourceType::Patient, patient));
+    targets.chain(patients).collect()
+}
+
+/// Refuses to delete a Patient whose chart has other resources. The owner's row is locked.
+async fn refuse_unfinished_charts(
+    transaction: &mut Transaction,
+    organization: OrganizationId,
+    changes: &[Change<'_>],
+    plan: &WritePlan,
+) -> Result<(), WriteError> {
+    for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
+        let is_patient = change.resource_type == ResourceType::Patient;
+        if !is_patient || step.effect != Effect::Deleted {
+            continue;
+        }
+        let owner = Owner::Patient(change.id.into());
+        if transaction.count_live_heads(organization, &owner).await? > 0 {
+            let reason = RefusalReason::ChartNotEmpty;
+            let refusal = Refusal {
+                change: index,
+                reason,
+            };
+            return Err(ApplyError::Refused(vec![refusal]).into());
+        }
+    }
+    Ok(())
+}
+
 /// Writes the rows of resources and patients.
 async fn store_rows(
     transaction: &mut Transaction,
@@ -197,6 +180,14 @@ async fn store_rows(
     }
     let versions = transaction.insert_versions(&rows.versions).await;
     versions.map_err(orphan_is_tampering("resource_versions", organization))?;
+    transaction
+        .replace_search_summaries(&rows.summaries)
+        .await?;
+    for patient in &rows.deleted_patients {
+        transaction
+            .delete_demographics(organization, *patient)
+            .await?;
+    }
     for patient in &rows.patients {
         let (row, is_new) = (&patient.demographics, patient.is_new);
         let fields = transaction.replace_demographics(row, is_new).await;

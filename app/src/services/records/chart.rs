@@ -21,6 +21,7 @@ use phi::Tampering;
 use uuid::Uuid;
 
 use super::Records;
+use super::open::OpenVersion;
 use super::StoredResource;
 use super::batch_read::OwnedBatch;
 use super::chart_subject;
@@ -101,7 +102,7 @@ impl Records {
 
     /// The chart, compared with the owner's set of heads: a resource that is hidden or was put back
     /// to an older version is found. None if neither the owner nor any resource of the patient
-    /// exists.
+    /// exists, or the Patient is deleted.
     async fn whole_chart(
         &self,
         organization: OrganizationId,
@@ -127,7 +128,7 @@ impl Records {
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
             let read = self.summarize(organization, caller, owner, &open).await?;
             if open.has_set(&read.heads) {
-                return Ok(Some(read.into_chart(Vec::new())));
+                return Ok((!read.is_deleted).then(|| read.into_chart(Vec::new())));
             }
             // Any write changes the owner's row, too: with the same row, no write explains the
             // difference.
@@ -157,6 +158,7 @@ impl Records {
     ) -> Result<ChartBuilder, ServiceError> {
         let mut builder = ChartBuilder {
             patient: None,
+            is_deleted: false,
             records: Vec::new(),
             damaged: Vec::new(),
             heads: HeadSet::default(),
@@ -231,10 +233,17 @@ impl Records {
             // to the owner's.
             let (kind, id) = (version.head.kind.clone(), version.head.id);
             open.add_head(&mut builder.heads, claimed_head(&version));
-            let stored = self.open_undamaged(organization, caller, version).await;
-            let Some(stored) = undamaged(stored)? else {
-                self.add_damaged(builder, &kind, id)?;
-                continue;
+            let open = self.open_current(organization, caller, version).await;
+            let stored = match undamaged(open)? {
+                Some(OpenVersion::Live(stored)) => stored,
+                Some(OpenVersion::Deleted(_)) => {
+                    builder.is_deleted |= kind == ResourceType::Patient.name();
+                    continue;
+                }
+                None => {
+                    self.add_damaged(builder, &kind, id)?;
+                    continue;
+                }
             };
             let resource_type = stored.resource.resource_type();
             if resource_type == ResourceType::Patient {
@@ -274,6 +283,8 @@ fn claimed_head(current: &CurrentVersion) -> Head<'_> {
 /// A chart that is being read.
 struct ChartBuilder {
     patient: Option<StoredResource>,
+    /// Whether the Patient is deleted.
+    is_deleted: bool,
     records: Vec<(ResourceType, Summary)>,
     damaged: Vec<DamagedRecord>,
     /// The heads of all resources that were read, damaged ones included.

@@ -5,6 +5,7 @@ use access::Record;
 use phi::KeyError;
 use phi::OpenError;
 use phi::OrganizationId;
+use phi::Owner;
 use phi::PatientId;
 use phi::Tampering;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::chart_subject;
 use super::subject;
 use crate::services::error::ServiceError;
+use fhir::Reference;
 use fhir::ResourceType;
 
 /// The failure to open one stored record.
@@ -107,6 +109,27 @@ impl DamagedRecord {
         Self {
             resource_type: kind.parse().ok(),
             id,
+        }
+    }
+
+    /// The type and id, if the type is known.
+    pub(super) fn reference(&self) -> Option<Reference> {
+        let id = self.id;
+        let resource_type = self.resource_type?;
+        Some(Reference { resource_type, id })
+    }
+
+    /// The record as an event names it: under the owner in whose scope it is stored.
+    pub(super) fn record_of(&self, organization: OrganizationId, owner: Owner) -> Record {
+        match owner {
+            Owner::Patient(patient) => self.record(organization, patient),
+            Owner::Organization | Owner::AuditYear(_) | Owner::System => {
+                let subject = match self.resource_type {
+                    Some(resource_type) => subject(organization, resource_type),
+                    None => chart_subject(organization),
+                };
+                subject.id(self.id).into()
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use roster::SortKey;
 use uuid::Uuid;
 
 use super::Records;
+use super::open::OpenVersion;
 use super::search_resources::patient_keys;
 use crate::limits::MAX_COMPARED_PATIENTS;
 use crate::limits::PATIENTS_PER_STATEMENT;
@@ -94,7 +95,10 @@ impl Records {
             let sealed = self.read_batch(organization, caller, &keys, &batch).await?;
             let sealed = self.order_by_ids(organization, patients, sealed).await?;
             for (id, row) in sealed.rows {
-                let stored = self.open(organization, caller, row).await?;
+                let open = self.open_current(organization, caller, row).await?;
+                let OpenVersion::Live(stored) = open else {
+                    continue;
+                };
                 if query.matches(&Demographics::of(&stored.resource)) {
                     matching.push(id.uuid());
                 }

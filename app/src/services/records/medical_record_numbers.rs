@@ -9,13 +9,11 @@ use std::collections::HashMap;
 
 use db::PatientToken;
 use fhir::Demographics;
-use fhir::ResourceType;
 use phi::IndexToken;
 use phi::OrganizationId;
 use phi::PatientId;
 
 use super::Change;
-use super::Effect;
 use super::Records;
 use super::RefusalReason;
 use super::patient_rows::count_social_security_numbers;
@@ -83,11 +81,13 @@ impl Records {
         for (index, (change, step)) in changes.iter().zip(steps).enumerate() {
             let is_written = step
                 .as_ref()
-                .is_some_and(|it| it.effect != Effect::Unchanged);
-            if change.resource_type != ResourceType::Patient || !is_written {
+                .is_some_and(|it| it.effect.writes());
+            let resource = change.resource();
+            let resource = resource.filter(|_| is_written && change.stores_patient());
+            let Some(resource) = resource else {
                 continue;
-            }
-            let fields = Demographics::of(&change.resource);
+            };
+            let fields = Demographics::of(resource);
             if count_social_security_numbers(&fields) > MAX_SOCIAL_SECURITY_NUMBERS {
                 refused.insert(index, RefusalReason::TooManySocialSecurityNumbers);
                 continue;

@@ -27,6 +27,7 @@ use fhir::ContactSystem;
 use fhir::Demographics;
 use fhir::PatientContact;
 use fhir::PatientIdentifier;
+use fhir::Resource;
 
 impl Records {
     /// The rows of a new version of a Patient.
@@ -35,10 +36,11 @@ impl Records {
         key: &AuthorizationKey,
         scope: &ScopeKey,
         change: &Change<'_>,
+        resource: &Resource,
         index: usize,
         step: &PlannedChange,
     ) -> Result<PatientRows, ServiceError> {
-        let fields = Demographics::of(&change.resource);
+        let fields = Demographics::of(resource);
         let organization = scope.organization();
         // Computed once for each change: tokens may cost calls of the key service, and an attempt
         // may be repeated.

@@ -18,6 +18,8 @@ use uuid::Uuid;
 use super::Applied;
 use super::ApplyError;
 use super::Change;
+use super::Content;
+use super::open::OpenVersion;
 use super::Effect;
 use super::Records;
 use super::Refusal;
@@ -90,6 +92,27 @@ impl<E: Into<ServiceError>> From<E> for HeadError {
     }
 }
 
+/// The effect of a change to a resource that is not stored.
+fn plan_absent(change: &Change<'_>) -> Result<PlannedChange, RefusalReason> {
+    if !change.precondition.holds(None) {
+        return Err(change.precondition_refusal());
+    }
+    Ok(match change.content {
+        Content::Whole { .. } => PlannedChange {
+            effect: Effect::Created,
+            version: 1,
+            replaced: None,
+            stored_at: None,
+        },
+        Content::Deleted => PlannedChange {
+            effect: Effect::Absent,
+            version: 0,
+            replaced: None,
+            stored_at: None,
+        },
+    })
+}
+
 impl Records {
     /// Plans `changes`.
     ///
@@ -125,7 +148,7 @@ impl Records {
         }
         self.refuse_taken_numbers(organization, changes, &steps, &mut refused)
             .await?;
-        self.refuse_unknown_owners(organization, changes, &mut refused)
+        self.refuse_unknown_owners(organization, changes, &mut head_macs, &mut refused)
             .await?;
         if !refused.is_empty() {
             let refusals = refused
@@ -164,52 +187,61 @@ impl Records {
         for change in changes {
             let row = stored.remove(&(change.resource_type.name().to_owned(), change.id));
             steps.push(match row {
-                None => Ok(PlannedChange {
-                    effect: Effect::Created,
-                    version: 1,
-                    replaced: None,
-                    stored_at: None,
-                }),
+                None => plan_absent(change),
                 Some(row) => self.compare(organization, change, row).await?,
             });
         }
         Ok(steps)
     }
 
-    /// The effect of a change to a stored resource.
+    /// The effect of a change to a stored resource, which may be deleted.
     async fn compare(
         &self,
         organization: OrganizationId,
         change: &Change<'_>,
         current: CurrentVersion,
     ) -> Result<Result<PlannedChange, RefusalReason>, ServiceError> {
-        if change.create {
-            return Ok(Err(RefusalReason::AlreadyExists));
-        }
         let head = current.head.clone();
+        let is_deleted = head.deleted.is_some();
+        let version = u64::from(head.version);
+        if !change.precondition.holds((!is_deleted).then_some(version)) {
+            return Ok(Err(change.precondition_refusal()));
+        }
+        let next = |effect| match head.version.checked_add(1) {
+            Some(version) => Ok(PlannedChange {
+                effect,
+                version,
+                replaced: Some(head.clone()),
+                stored_at: None,
+            }),
+            None => Err(RefusalReason::TooManyVersions),
+        };
         let caller = CallerId::of(change.permitted.caller());
-        let stored = self.open(organization, caller, current).await?;
-        if stored.owner != owner_of(organization, change.owner) {
+        let opened = self.open_current(organization, caller, current).await?;
+        if opened.owner() != owner_of(organization, change.owner) {
             return Ok(Err(RefusalReason::OwnerChanged));
         }
-        let version = head.version;
-        if *stored.resource.to_bytes() == *change.resource.to_bytes() {
-            return Ok(Ok(PlannedChange {
-                effect: Effect::Unchanged,
-                version,
+        let unwritten = |effect| {
+            Ok(PlannedChange {
+                effect,
+                version: head.version,
                 replaced: None,
-                stored_at: Some(stored.meta.last_updated),
-            }));
-        }
-        let Some(version) = version.checked_add(1) else {
-            return Ok(Err(RefusalReason::TooManyVersions));
+                stored_at: Some(head.updated_at),
+            })
         };
-        Ok(Ok(PlannedChange {
-            effect: Effect::Amended,
-            version,
-            replaced: Some(head),
-            stored_at: None,
-        }))
+        Ok(match (&change.content, &opened) {
+            (Content::Whole { create: true, .. }, _) => Err(RefusalReason::AlreadyExists),
+            (Content::Whole { .. }, OpenVersion::Deleted(_)) => next(Effect::Created),
+            (Content::Deleted, OpenVersion::Deleted(_)) => unwritten(Effect::Absent),
+            (Content::Deleted, OpenVersion::Live(_)) => next(Effect::Deleted),
+            (Content::Whole { resource, .. }, OpenVersion::Live(stored)) => {
+                if *stored.resource.to_bytes() == *resource.to_bytes() {
+                    unwritten(Effect::Unchanged)
+                } else {
+                    next(Effect::Amended)
+                }
+            }
+        })
     }
 
     /// Refuses every change whose owning patient is neither stored nor written by a change that is
@@ -218,6 +250,7 @@ impl Records {
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
+        head_macs: &mut HashMap<(String, Uuid), [u8; 32]>,
         refused: &mut BTreeMap<usize, RefusalReason>,
     ) -> Result<(), ServiceError> {
         let patients = changes.iter().enumerate();
@@ -234,7 +267,7 @@ impl Records {
             let known = owners.get(&owner).copied();
             let reason = match known {
                 Some(reason) => reason,
-                None => self.owner_refusal(organization, owner).await?,
+                None => self.owner_refusal(organization, owner, head_macs).await?,
             };
             owners.insert(owner, reason);
             if let Some(reason) = reason {
@@ -244,11 +277,13 @@ impl Records {
         Ok(())
     }
 
-    /// The reason why no resource of a patient can be stored, if there is one.
+    /// The reason why no resource of a patient can be stored, if there is one. Adds the MAC of the
+    /// Patient's head to `head_macs`.
     async fn owner_refusal(
         &self,
         organization: OrganizationId,
         patient: Uuid,
+        head_macs: &mut HashMap<(String, Uuid), [u8; 32]>,
     ) -> Result<Option<RefusalReason>, ServiceError> {
         let head = match self.patient_head(organization, patient).await {
             Ok(head) => head,
@@ -259,8 +294,10 @@ impl Records {
             return Ok(Some(RefusalReason::UnknownOwner));
         };
         let head = self.keys.verify(organization, head).await?;
+        head_macs.insert((head.kind.clone(), head.id), *head.mac.as_bytes());
         let is_own = head.owner()? == Owner::Patient(patient.into());
-        Ok((!is_own).then_some(RefusalReason::UnknownOwner))
+        let is_live = is_own && head.deleted.is_none();
+        Ok((!is_live).then_some(RefusalReason::UnknownOwner))
     }
 
     /// The head of a patient; none if the patient has no owner row either.

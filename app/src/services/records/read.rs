@@ -1,4 +1,4 @@
-//! Reads of one resource.
+//! Reads of one resource: its current version, and former ones.
 
 use access::Disclosed;
 use access::Permitted;
@@ -6,11 +6,14 @@ use access::Read;
 use access::Unsuccessful;
 use access::disclose;
 use access::record_unsuccessful;
+use phi::Tampering;
 use uuid::Uuid;
 
 use super::Records;
-use super::StoredResource;
 use super::ensure_all_fields;
+use super::open::OpenVersion;
+use super::open::StoredResource;
+use super::open::version_record;
 use super::resource_key;
 use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
@@ -22,8 +25,8 @@ impl Records {
     /// # Errors
     ///
     /// [`ServiceError::NotFound`] also for a resource of another organization;
-    /// [`ServiceError::ResponseTooLarge`] for one of more than `max_bytes`. Both attempts are
-    /// recorded.
+    /// [`ServiceError::Gone`] for a deleted one; [`ServiceError::ResponseTooLarge`] for one of more
+    /// than `max_bytes`. All attempts are recorded.
     pub(crate) async fn read(
         &self,
         permitted: &Permitted<'_, Read>,
@@ -36,16 +39,86 @@ impl Records {
         let key = resource_key(resource_type, id);
         let current = self.database.current_version(organization, &key).await?;
         let Some(current) = current else {
-            record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
-            return Err(ServiceError::NotFound);
+            return self.not_found(permitted).await;
         };
         let caller = CallerId::of(permitted.caller());
-        let stored = self.open(organization, caller, current).await?;
-        if stored.bytes > max_bytes {
-            record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
-            return Err(ServiceError::ResponseTooLarge);
+        let open = self.open_current(organization, caller, current).await?;
+        self.disclose_version(permitted, (resource_type, id), open, max_bytes)
+            .await
+    }
+
+    /// A version of a resource of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::read`]; [`ServiceError::NotFound`] also for a version that the resource never had.
+    pub(crate) async fn read_version(
+        &self,
+        permitted: &Permitted<'_, Read>,
+        resource_type: ResourceType,
+        id: Uuid,
+        version: u64,
+        max_bytes: usize,
+    ) -> Result<Disclosed<StoredResource>, ServiceError> {
+        ensure_all_fields(permitted)?;
+        let organization = permitted.caller().organization();
+        let key = resource_key(resource_type, id);
+        let Ok(number) = u32::try_from(version) else {
+            return self.not_found(permitted).await;
+        };
+        let stored = self.database.version(organization, &key, number).await?;
+        let Some(stored) = stored else {
+            return self.not_found(permitted).await;
+        };
+        let caller = CallerId::of(permitted.caller());
+        let head = self.verify_head(organization, stored.head, stored.newest);
+        let head = head.await?;
+        let Some(row) = stored.version else {
+            if (1..=head.version).contains(&number) {
+                let reason = "a version below the newest one is missing";
+                let row = Some(head.row_id.uuid());
+                let table = "resource_versions";
+                return Err(Tampering::report(table, reason, organization, row).into());
+            }
+            return self.not_found(permitted).await;
+        };
+        let reserved = self.reserve_body(caller, &row)?;
+        let row = self.keys.verify(organization, row).await?;
+        let open = self.open_version(organization, head.owner()?, row, reserved);
+        let open = open.await?;
+        self.disclose_version(permitted, (resource_type, id), open, max_bytes)
+            .await
+    }
+
+    /// Records that there is no such resource.
+    async fn not_found<T>(&self, permitted: &Permitted<'_, Read>) -> Result<T, ServiceError> {
+        record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
+        Err(ServiceError::NotFound)
+    }
+
+    /// Discloses a version that has content.
+    async fn disclose_version(
+        &self,
+        permitted: &Permitted<'_, Read>,
+        (resource_type, id): (ResourceType, Uuid),
+        open: OpenVersion,
+        max_bytes: usize,
+    ) -> Result<Disclosed<StoredResource>, ServiceError> {
+        let organization = permitted.caller().organization();
+        let record = version_record(organization, resource_type, id, open.owner(), open.meta());
+        match open {
+            OpenVersion::Live(stored) if stored.bytes > max_bytes => {
+                record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
+                Err(ServiceError::ResponseTooLarge)
+            }
+            OpenVersion::Live(stored) => {
+                Ok(disclose(&self.trail, permitted, &[record], stored).await?)
+            }
+            // That the resource existed is disclosed.
+            OpenVersion::Deleted(_) => {
+                let gone = disclose(&self.trail, permitted, &[record], ServiceError::Gone).await?;
+                Err(gone.into_inner())
+            }
         }
-        let record = stored.record(organization, id);
-        Ok(disclose(&self.trail, permitted, &[record], stored).await?)
     }
 }

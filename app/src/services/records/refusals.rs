@@ -1,11 +1,9 @@
 //! Refusals of changes, and their audit events: a refusal may disclose stored data.
 
-use access::Record;
 use access::record_refused_write;
 
 use super::Change;
 use super::Records;
-use super::subject;
 use crate::services::error::ServiceError;
 
 /// The reason why a change is refused.
@@ -27,6 +25,16 @@ pub(crate) enum RefusalReason {
     OwnerDestroyed,
     /// The resource has the maximum number of versions.
     TooManyVersions,
+    /// The stored resource is not in the state that the precondition requires.
+    PreconditionFailed,
+    /// The stored resource was changed after the patch was applied to it.
+    ChangedMeanwhile,
+    /// The resource to be patched does not exist.
+    NotFound,
+    /// The resource to be patched is deleted.
+    Deleted,
+    /// The chart of the Patient to be deleted has other resources.
+    ChartNotEmpty,
 }
 
 /// A refused change.
@@ -47,20 +55,14 @@ impl RefusalReason {
             | Self::AlreadyExists
             | Self::MedicalRecordNumberTaken
             | Self::OwnerDestroyed
-            | Self::TooManyVersions => true,
+            | Self::TooManyVersions
+            | Self::PreconditionFailed
+            | Self::ChangedMeanwhile
+            | Self::NotFound
+            | Self::Deleted
+            | Self::ChartNotEmpty => true,
             Self::TooManySocialSecurityNumbers | Self::DemographicsTooLong => false,
         }
-    }
-}
-
-impl Change<'_> {
-    /// The resource as an audit event names it.
-    pub(super) fn record(&self, version: Option<u32>) -> Record {
-        let organization = self.permitted.caller().organization();
-        let subject = subject(organization, self.resource_type).id(self.id);
-        let owner = self.owner.map(Into::into);
-        let subject = owner.map_or(subject, |patient| subject.patient(patient));
-        Record { subject, version }
     }
 }
 

@@ -6,13 +6,16 @@ use audit::WrittenRow;
 use db::DemographicsRow;
 use db::PatientToken;
 use db::ResourceRow;
+use db::SearchSummaryRow;
 use db::VersionRow;
 use phi::AuthorizationKey;
+use phi::Deleted;
 use phi::Head;
 use phi::KeyError;
 use phi::NewScope;
 use phi::OrganizationId;
 use phi::Owner;
+use phi::PatientId;
 use phi::RowId;
 use phi::RowMac;
 use phi::ScopeKey;
@@ -28,8 +31,10 @@ use super::Records;
 use super::owner_of;
 use super::plan::PlannedChange;
 use super::plan::WritePlan;
+use super::search_summaries::search_summary;
 use crate::services::error::ServiceError;
 use crate::services::written_row::written_row;
+use fhir::Resource;
 use fhir::ResourceType;
 
 /// All rows that a transaction writes, except those of owners.
@@ -43,6 +48,10 @@ pub(super) struct SealedRows {
     pub(super) versions: Vec<VersionRow>,
     /// Demographics and tokens of new versions of patients.
     pub(super) patients: Vec<PatientRows>,
+    /// Search summaries of new versions; a Patient has none, because the roster finds it.
+    pub(super) summaries: Vec<SearchSummaryRow>,
+    /// Patients that are deleted.
+    pub(super) deleted_patients: Vec<PatientId>,
     /// Keys of new patients.
     pub(super) new_owners: BTreeMap<Owner, NewScope>,
     /// The heads that owners gain and lose.
@@ -90,7 +99,7 @@ impl Records {
         self.create_patient_keys(organization, changes, plan, now, &mut rows)
             .await?;
         for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
-            if step.effect == Effect::Unchanged {
+            if !step.effect.writes() {
                 continue;
             }
             let owner = owner_of(organization, change.owner);
@@ -126,11 +135,22 @@ impl Records {
                 Some(replaced) => rows.amended_heads.push((head, *replaced.mac.as_bytes())),
                 None => rows.new_heads.push(head),
             }
+            let version_row = version.row_id;
             rows.versions.push(version);
+            let Some(resource) = change.resource() else {
+                if change.resource_type == ResourceType::Patient {
+                    rows.deleted_patients.push(change.id.into());
+                }
+                continue;
+            };
             if change.resource_type == ResourceType::Patient {
-                let patient = self.patient_rows(&key, &scope, change, index, step).await?;
+                let patient = self.patient_rows(&key, &scope, change, resource, index, step);
+                let patient = patient.await?;
                 rows.written.push(written_row(&patient.demographics));
                 rows.patients.push(patient);
+            } else {
+                rows.summaries
+                    .push(search_summary(&scope, change.id, resource, version_row)?);
             }
         }
         Ok(rows)
@@ -146,9 +166,8 @@ impl Records {
         rows: &mut SealedRows,
     ) -> Result<(), ApplyError> {
         for (change, step) in changes.iter().zip(&plan.steps) {
-            let is_new_patient =
-                change.resource_type == ResourceType::Patient && step.effect == Effect::Created;
-            if is_new_patient {
+            let is_new = step.effect == Effect::Created && step.replaced.is_none();
+            if change.resource_type == ResourceType::Patient && is_new {
                 let owner = Owner::Patient(change.id.into());
                 let new = self.keys.new_scope(organization, owner, now).await?;
                 rows.new_owners.insert(owner, new);
@@ -168,6 +187,9 @@ fn resource_rows(
 ) -> Result<(ResourceRow, VersionRow), ServiceError> {
     let (organization, owner) = (scope.organization(), scope.owner());
     let row_id = RowId::random();
+    // The body of a tombstone is empty.
+    let body = change.resource().map(Resource::to_bytes).unwrap_or_default();
+    let deleted = (step.effect == Effect::Deleted).then_some(Deleted);
     let version = key.authenticate(VersionRow {
         organization,
         owner_kind: owner.kind(),
@@ -177,8 +199,8 @@ fn resource_rows(
         version: step.version,
         row_id,
         at: now,
-        body: scope.seal(row_id, &*change.resource.to_bytes())?,
-        deleted: None,
+        body: scope.seal(row_id, &*body)?,
+        deleted,
         mac: RowMac::UNSET,
     });
     // A head keeps its row id over all versions: its newest digest in `audit_rows` is found by it.
@@ -194,7 +216,7 @@ fn resource_rows(
         version_row: row_id,
         updated_at: now,
         version_digest: row_digest(&version),
-        deleted: None,
+        deleted,
         mac: RowMac::UNSET,
     });
     Ok((head, version))

@@ -24,6 +24,7 @@ use super::Records;
 use super::batch_read::SealedBatch;
 use super::damage::undamaged;
 use super::ensure_all_fields;
+use super::open::OpenVersion;
 use super::resource_key;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::limits::PATIENTS_PER_STATEMENT;
@@ -84,8 +85,8 @@ impl Records {
             let sealed = self.order_by_ids(organization, patients, sealed).await?;
             unopened.extend(missing(organization, patients, &sealed));
             for (id, row) in sealed.rows {
-                let stored = self.open_undamaged(organization, caller, row).await;
-                let Some(stored) = undamaged(stored)? else {
+                let open = self.open_current(organization, caller, row).await;
+                let Some(OpenVersion::Live(stored)) = undamaged(open)? else {
                     unopened.push(id);
                     continue;
                 };

@@ -1,0 +1,263 @@
+//! The form of a response: the elements that are sent, and white space (R4 3.1.0.1.5, 3.1.1.5.8 and 3.1.1.5.9).
+
+use serde_json::Value;
+use serde_json::json;
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
+
+use crate::Issue;
+use crate::IssueCode;
+use crate::OperationOutcome;
+use crate::Resource;
+use crate::ResourceType;
+use crate::definitions::definitions;
+use crate::search::ResultParameters;
+use crate::search::SummaryMode;
+
+/// The elements that every subset has.
+const ALWAYS: [&str; 3] = ["resourceType", "id", "meta"];
+/// The indentation of a level, in spaces.
+const INDENT: usize = 2;
+
+/// The form in which a client requests resources: `_summary`, `_elements` and `_pretty`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseForm {
+    summary: SummaryMode,
+    elements: Vec<String>,
+    is_pretty: bool,
+}
+
+impl From<&ResultParameters> for ResponseForm {
+    fn from(results: &ResultParameters) -> Self {
+        Self {
+            summary: results.summary,
+            elements: results.elements.clone(),
+            is_pretty: results.is_pretty,
+        }
+    }
+}
+
+impl ResponseForm {
+    /// The form that a query string requests. `_format` is the HTTP layer's.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a parameter that does not concern the form, or an invalid value.
+    pub fn parse(resource_type: ResourceType, query: &str) -> Result<Self, OperationOutcome> {
+        let mut results = ResultParameters::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let set = match &*name {
+                "_format" => Ok(()),
+                "_summary" | "_elements" | "_pretty" => {
+                    let set = results.add(resource_type, &name, &value);
+                    set.unwrap_or(Ok(()))
+                }
+                _ => {
+                    let why = "this interaction has the parameters _format, _pretty, _summary and _elements only";
+                    Err(Issue::new(IssueCode::NotSupported, why))
+                }
+            };
+            set.map_err(OperationOutcome::bad_request)?;
+        }
+        if results.summary == SummaryMode::Count {
+            let why = "_summary=count is for searches";
+            let issue = Issue::new(IssueCode::Value, why).at("_summary");
+            return Err(OperationOutcome::bad_request(issue));
+        }
+        Ok(Self::from(&results))
+    }
+
+    /// Whether no resources are sent, only their number.
+    #[must_use]
+    pub fn is_count(&self) -> bool {
+        self.summary == SummaryMode::Count
+    }
+
+    /// The resource with the requested elements, and those that its type requires. A subset is tagged `SUBSETTED`, so
+    /// that it is not mistaken for the whole resource and stored.
+    #[must_use]
+    pub fn subset(&self, mut resource: Resource) -> Resource {
+        let resource_type = resource.resource_type();
+        let Some(object) = resource.value_mut().as_object_mut() else {
+            return resource;
+        };
+        let required = |name: &str| is_required(resource_type, name);
+        let listed = |name: &str| self.elements.iter().any(|element| element == name);
+        let is_kept = |name: &str| {
+            // The companion of a primitive element, such as `_birthDate`, belongs to it.
+            let name = name.strip_prefix('_').unwrap_or(name);
+            let always = ALWAYS.contains(&name) || required(name);
+            match self.summary {
+                SummaryMode::Text => always || name == "text",
+                SummaryMode::Data => name != "text",
+                SummaryMode::Whole | SummaryMode::Summary | SummaryMode::Count => {
+                    self.elements.is_empty() || always || listed(name)
+                }
+            }
+        };
+        let mut is_subset = false;
+        object.retain(|name, value| {
+            let kept = is_kept(name);
+            if !kept {
+                crate::sensitive_json::zeroize_strings(value);
+                is_subset = true;
+            }
+            kept
+        });
+        if is_subset {
+            tag(&mut resource);
+        }
+        resource
+    }
+
+    /// The bytes of a JSON document in the requested form.
+    #[must_use]
+    pub fn render(&self, json: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+        if self.is_pretty { indented(&json) } else { json }
+    }
+}
+
+/// Whether R4 requires an element; a choice by any of its names.
+fn is_required(resource_type: ResourceType, name: &str) -> bool {
+    let definition = definitions().ok().and_then(|all| all.by_name(resource_type.name()));
+    definition.is_some_and(|definition| {
+        let mut required = definition.required.iter();
+        required.any(|element| element.names.iter().any(|known| known == name))
+    })
+}
+
+/// Adds the tag of an incomplete resource (R4 3.1.1.5.8).
+fn tag(resource: &mut Resource) {
+    let Some(object) = resource.value_mut().as_object_mut() else {
+        return;
+    };
+    let tag = json!({
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"
+    });
+    let meta = object.entry("meta").or_insert_with(|| json!({}));
+    let Some(meta) = meta.as_object_mut() else {
+        return;
+    };
+    let tags = meta.entry("tag").or_insert_with(|| json!([]));
+    if let Value::Array(tags) = tags {
+        tags.push(tag);
+    }
+}
+
+/// A JSON document with line breaks and indentation. Text is copied as it is.
+fn indented(json: &[u8]) -> Zeroizing<Vec<u8>> {
+    // The capacity covers the usual case: a reallocation would leave a copy in memory.
+    let mut output = Zeroizing::new(Vec::with_capacity(json.len().saturating_mul(3)));
+    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
+    let mut bytes = json.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if in_text {
+            output.push(byte);
+            in_text = is_escaped || byte != b'"';
+            is_escaped = byte == b'\\' && !is_escaped;
+            continue;
+        }
+        match byte {
+            b'{' | b'[' => {
+                output.push(byte);
+                if matches!(bytes.peek(), Some(b'}' | b']')) {
+                    output.extend(bytes.next());
+                } else {
+                    depth = depth.saturating_add(1);
+                    new_line(&mut output, depth);
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut output, depth);
+                output.push(byte);
+            }
+            b',' => {
+                output.push(byte);
+                new_line(&mut output, depth);
+            }
+            b':' => output.extend_from_slice(b": "),
+            b'"' => {
+                output.push(byte);
+                in_text = true;
+            }
+            b' ' | b'\n' | b'\r' | b'\t' => {}
+            _ => output.push(byte),
+        }
+    }
+    output.push(b'\n');
+    output
+}
+
+fn new_line(output: &mut Zeroizing<Vec<u8>>, depth: usize) {
+    let needed = depth.saturating_mul(INDENT).saturating_add(1);
+    if output.capacity().saturating_sub(output.len()) < needed {
+        let mut larger = Vec::with_capacity(output.capacity().saturating_mul(2).max(needed));
+        larger.extend_from_slice(output);
+        output.zeroize();
+        **output = larger;
+    }
+    output.push(b'\n');
+    output.extend(std::iter::repeat_n(b' ', depth.saturating_mul(INDENT)));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn form(query: &str) -> ResponseForm {
+        ResponseForm::parse(ResourceType::Observation, query).expect("valid")
+    }
+
+    fn subset(query: &str) -> Value {
+        let observation = json!({
+            "resourceType": "Observation", "id": "c757873d-ec9a-4326-a141-556f43239520",
+            "text": {"status": "generated", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"},
+            "status": "final", "code": {"text": "x"}, "_issued": {"id": "a"},
+            "issued": "2026-01-01T00:00:00Z", "valueString": "y"
+        });
+        let resource = Resource::parse(observation.to_string().as_bytes()).expect("valid");
+        form(query).subset(resource).value().clone()
+    }
+
+    fn names(value: &Value) -> Vec<&str> {
+        value.as_object().expect("an object").keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn a_subset_has_the_requested_and_the_required_elements_and_a_tag() {
+        let issued = subset("_elements=issued");
+        assert_eq!(
+            names(&issued),
+            ["resourceType", "id", "status", "code", "_issued", "issued", "meta"]
+        );
+        assert_eq!(issued["meta"]["tag"][0]["code"], "SUBSETTED");
+        assert_eq!(names(&subset("_summary=text")).len(), 6);
+        assert!(subset("_summary=data").get("text").is_none());
+        let whole = subset("_summary=false");
+        assert!(whole.get("meta").is_none() && whole.get("text").is_some());
+    }
+
+    #[test]
+    fn other_parameters_are_refused_without_their_values() {
+        for query in ["name=Smith", "_summary=count", "_summary=Smith", "_elements=a b"] {
+            let refused = ResponseForm::parse(ResourceType::Observation, query);
+            let text = refused.expect_err(query).to_json().to_string();
+            assert!(!text.contains("Smith"), "{text}");
+        }
+        assert!(form("_format=json").render(Zeroizing::new(b"{}".to_vec())).eq(b"{}"));
+    }
+
+    proptest! {
+        #[test]
+        fn indentation_changes_white_space_only(text in "[a-z\"\\\\:,{}\\[\\] é]{0,12}", number in any::<i64>()) {
+            let value = json!({"a": [text, {}, [], {"b": number}], "c": {"d": text}});
+            let plain = Zeroizing::new(value.to_string().into_bytes());
+            let pretty = form("_pretty=true").render(plain);
+            prop_assert!(pretty.contains(&b'\n'));
+            prop_assert_eq!(serde_json::from_slice::<Value>(&pretty).expect("JSON"), value);
+        }
+    }
+}

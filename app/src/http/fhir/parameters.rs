@@ -1,0 +1,244 @@
+//! Query parameters, forms and path segments of FHIR routes, as `OpenAPI` schemas.
+//!
+//! The web tier admits only what they describe. A handler parses the query string itself.
+
+use fhir::ResourceType;
+use fhir::limits::MAX_COUNT;
+use fhir::search;
+use utoipa::IntoParams;
+use utoipa::PartialSchema;
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Array;
+use utoipa::openapi::schema::ArrayBuilder;
+use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::Type;
+
+use crate::http::openapi::one_of;
+
+/// A UUID in lower case.
+const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+
+/// The resource type in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
+pub(crate) struct TypePath {
+    #[param(rename = "type", schema_with = types)]
+    resource_type: String,
+}
+
+/// The version in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
+pub(crate) struct VersionPath {
+    #[param(schema_with = version)]
+    version: u64,
+}
+
+/// The query parameters that concern the form of a response.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a schema: `ResponseForm` reads the query string")]
+pub(crate) struct FormatQuery {
+    #[param(rename = "_format", required = false, schema_with = formats)]
+    format: String,
+    #[param(rename = "_pretty", required = false)]
+    pretty: bool,
+    #[param(rename = "_summary", required = false, schema_with = summaries)]
+    summary: String,
+    #[param(rename = "_elements", required = false, schema_with = names)]
+    elements: String,
+}
+
+/// The query parameters of a history.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a schema: `HistoryQuery` reads the query string")]
+pub(crate) struct HistoryParameters {
+    #[param(rename = "_count", required = false, schema_with = count)]
+    count: u64,
+    #[param(rename = "_since", required = false, schema_with = date)]
+    since: String,
+    #[param(required = false, schema_with = patient)]
+    patient: String,
+    #[param(rename = "_cursor", required = false, schema_with = cursor)]
+    cursor: String,
+    #[param(rename = "_format", required = false, schema_with = formats)]
+    format: String,
+    #[param(rename = "_pretty", required = false)]
+    pretty: bool,
+    #[param(rename = "_summary", required = false, schema_with = summaries)]
+    summary: String,
+    #[param(rename = "_elements", required = false, schema_with = names)]
+    elements: String,
+}
+
+/// The search parameters that tell nothing of a person, and may be sent in a URL.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a schema: the query parser reads the query string")]
+pub(crate) struct SearchQuery {
+    #[param(required = false, schema_with = patient)]
+    patient: String,
+    #[param(required = false, schema_with = patient)]
+    subject: String,
+    #[param(required = false, schema_with = encounter)]
+    encounter: String,
+    #[param(required = false, schema_with = categories)]
+    category: String,
+    #[param(required = false, schema_with = statuses)]
+    status: String,
+    #[param(rename = "_id", required = false, schema_with = ids)]
+    id: String,
+    #[param(rename = "_lastUpdated", required = false, schema_with = dates)]
+    last_updated: String,
+    #[param(rename = "_sort", required = false, schema_with = sort)]
+    sort: String,
+    #[param(rename = "_count", required = false, schema_with = count)]
+    count: u64,
+    #[param(rename = "_total", required = false, schema_with = totals)]
+    total: String,
+    #[param(rename = "_totalMethod", required = false, schema_with = total_methods)]
+    total_method: String,
+    #[param(rename = "_include", required = false, schema_with = includes)]
+    include: String,
+    #[param(rename = "_revinclude", required = false, schema_with = includes)]
+    reverse_include: String,
+    #[param(rename = "_cursor", required = false, schema_with = cursor)]
+    cursor: String,
+    #[param(rename = "_format", required = false, schema_with = formats)]
+    format: String,
+    #[param(rename = "_pretty", required = false)]
+    pretty: bool,
+    #[param(rename = "_summary", required = false, schema_with = search_summaries)]
+    summary: String,
+    #[param(rename = "_elements", required = false, schema_with = names)]
+    elements: String,
+}
+
+/// The search form: any search parameter of the type.
+pub(crate) enum SearchForm {}
+
+impl PartialSchema for SearchForm {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().build().into()
+    }
+}
+
+impl ToSchema for SearchForm {}
+
+/// A text of the form of an anchored pattern.
+fn pattern(inner: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^{inner}$")))
+        .build()
+}
+
+/// A parameter that may be repeated.
+fn repeated(items: Object) -> Array {
+    ArrayBuilder::new().items(items).build()
+}
+
+fn types() -> Object {
+    one_of(ResourceType::ALL.map(ResourceType::name))
+}
+
+fn version() -> Object {
+    pattern("[1-9][0-9]{0,9}")
+}
+
+fn formats() -> Object {
+    one_of([
+        "json",
+        "application/fhir+json",
+        "application/json",
+        "text/json",
+    ])
+}
+
+fn summaries() -> Object {
+    one_of(["true", "text", "data", "false"])
+}
+
+fn search_summaries() -> Object {
+    one_of(["true", "text", "data", "count", "false"])
+}
+
+fn totals() -> Object {
+    one_of(["none", "estimate", "accurate"])
+}
+
+/// A parameter of other servers that clients send with `_count=0`. It has no effect: the total is always exact.
+fn total_methods() -> Object {
+    one_of(["count", "estimate"])
+}
+
+/// A larger number is reduced to the largest page, as R4 permits.
+fn count() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0_u64))
+        .maximum(Some(1_000_000_u64))
+        .description(Some(format!("A page has at most {MAX_COUNT} resources.")))
+        .build()
+}
+
+fn names() -> Object {
+    pattern("[A-Za-z0-9.]+(,[A-Za-z0-9.]+)*")
+}
+
+fn patient() -> Object {
+    pattern(&format!("(Patient/)?{UUID}"))
+}
+
+fn encounter() -> Object {
+    pattern(&format!("(Encounter/)?{UUID}"))
+}
+
+fn ids() -> Object {
+    pattern(&format!("{UUID}(,{UUID})*"))
+}
+
+fn categories() -> Array {
+    repeated(listed(search::url::CATEGORIES))
+}
+
+fn statuses() -> Array {
+    repeated(listed(search::url::STATUSES))
+}
+
+/// Codes of a list, separated by commas, each after the URL of a code system or alone.
+fn listed<'c>(codes: impl IntoIterator<Item = &'c str>) -> Object {
+    let codes: Vec<&str> = codes.into_iter().collect();
+    let code = format!("(http://[A-Za-z0-9./-]+\\|)?({})", codes.join("|"));
+    pattern(&format!("{code}(,{code})*"))
+}
+
+fn date() -> Object {
+    pattern(DATE)
+}
+
+fn dates() -> Array {
+    repeated(pattern(&format!("(eq|ne|gt|lt|ge|le|sa|eb|ap)?{DATE}")))
+}
+
+/// A date or an instant.
+const DATE: &str =
+    "[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+ -][0-9]{2}:[0-9]{2})?)?)?)?";
+
+fn sort() -> Object {
+    pattern("-?[A-Za-z_-]+(,-?[A-Za-z_-]+)*")
+}
+
+fn includes() -> Array {
+    repeated(pattern("([A-Za-z]+:)?([A-Za-z-]+|[*])(:[A-Za-z]+)?"))
+}
+
+fn cursor() -> Object {
+    pattern("[A-Za-z0-9_-]+")
+}

@@ -1,0 +1,201 @@
+//! The candidates of a search: the heads that an owner has of one resource type, verified to be complete, with the values
+//! by which they are compared.
+
+use db::SummarizedHead;
+use fhir::Reference;
+use fhir::ResourceType;
+use fhir::search::SearchValues;
+use phi::Head;
+use phi::HeadSet;
+use phi::OrganizationId;
+use phi::Owner;
+use time::OffsetDateTime;
+
+use super::DamagedRecord;
+use super::Records;
+use super::damage::undamaged;
+use crate::limits::HEADS_PER_STATEMENT;
+use crate::services::budget::CallerId;
+use crate::services::budget::Reservation;
+use crate::services::error::ServiceError;
+use crate::services::owners::OpenOwner;
+
+/// Maximum attempts to read the heads of a type while they are written.
+const MAX_ATTEMPTS: usize = 5;
+/// The memory of a candidate besides its values, in bytes.
+const CANDIDATE_BYTES: usize = size_of::<Candidate>() + 512;
+
+/// A current resource, by its verified head.
+pub(super) struct Candidate {
+    /// The type and id.
+    pub(super) reference: Reference,
+    /// The time at which its current version was stored.
+    pub(super) last_updated: OffsetDateTime,
+    /// Its search values; none if its body has to be opened.
+    pub(super) values: Option<SearchValues>,
+}
+
+/// The candidates of one type and owner.
+pub(super) struct Candidates {
+    /// The resources, in the order of ids.
+    pub(super) found: Vec<Candidate>,
+    /// The resources whose heads are damaged.
+    pub(super) damaged: Vec<DamagedRecord>,
+    /// Whether the heads are exactly those of the owner's set: otherwise resources are hidden, or not current.
+    pub(super) is_complete: bool,
+    /// The memory of the candidates.
+    pub(super) reserved: Reservation,
+    /// All heads, those of deleted resources included.
+    heads: HeadSet,
+}
+
+impl Records {
+    /// The current resources that an owner has of a type; none of an owner that does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Internal`] without the owner's row, which could forbid the disclosure.
+    pub(super) async fn candidates(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        owner: Owner,
+        resource_type: ResourceType,
+    ) -> Result<Candidates, ServiceError> {
+        let kind = resource_type.name();
+        let mut row = self.database.owner(organization, &owner).await?;
+        for _ in 0..MAX_ATTEMPTS {
+            if row.is_none() {
+                let first = self
+                    .database
+                    .summarized_heads(organization, &owner, kind, None, 1);
+                if first.await?.is_empty() {
+                    return self.no_candidates(caller);
+                }
+                // The owner was created between the two statements, or its row is hidden: then it cannot be opened.
+                row = self.database.owner(organization, &owner).await?;
+            }
+            let mac = row.as_ref().map(|row| *row.mac.as_bytes());
+            let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
+            let mut candidates = self
+                .read_candidates(organization, caller, owner, resource_type, &open)
+                .await?;
+            candidates.is_complete = open.has_heads_of(kind, &candidates.heads);
+            if candidates.is_complete {
+                return Ok(candidates);
+            }
+            // Any write changes the owner's row, too: with the same row, no write explains the difference.
+            row = self.database.owner(organization, &owner).await?;
+            if row.as_ref().map(|row| *row.mac.as_bytes()) == mac {
+                return Ok(candidates);
+            }
+        }
+        Err(ServiceError::unavailable(
+            "too many concurrent writes of the searched resources",
+        ))
+    }
+
+    fn no_candidates(&self, caller: CallerId) -> Result<Candidates, ServiceError> {
+        Ok(Candidates {
+            found: Vec::new(),
+            damaged: Vec::new(),
+            is_complete: true,
+            reserved: self.memory.reserve(caller, 0)?,
+            heads: HeadSet::default(),
+        })
+    }
+
+    /// Reads and verifies the heads of one type, a page at a time.
+    async fn read_candidates(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        owner: Owner,
+        resource_type: ResourceType,
+        open: &OpenOwner,
+    ) -> Result<Candidates, ServiceError> {
+        let mut candidates = self.no_candidates(caller)?;
+        let mut after = None;
+        loop {
+            let kind = resource_type.name();
+            let heads = self.database.summarized_heads(
+                organization,
+                &owner,
+                kind,
+                after,
+                HEADS_PER_STATEMENT,
+            );
+            let heads = heads.await?;
+            let Some(last) = heads.last() else {
+                return Ok(candidates);
+            };
+            after = Some(last.head.id);
+            let is_last = heads.len() < usize::try_from(HEADS_PER_STATEMENT).unwrap_or_default();
+            self.grow(&mut candidates.reserved, heads.len() * CANDIDATE_BYTES)?;
+            let keys = heads.iter().filter_map(|it| it.summary.as_ref());
+            let keys = keys.filter_map(|summary| Some((owner, summary.summary.key_id()?)));
+            let keys: Vec<_> = keys.collect();
+            self.keys.prefetch(organization, keys).await?;
+            for head in heads {
+                let verdict = self.verify_candidate(organization, owner, resource_type, head);
+                verdict.await?.add_to(&mut candidates, open);
+            }
+            if is_last {
+                return Ok(candidates);
+            }
+        }
+    }
+
+    /// Verifies a head, and opens its summary.
+    async fn verify_candidate(
+        &self,
+        organization: OrganizationId,
+        owner: Owner,
+        resource_type: ResourceType,
+        SummarizedHead { head, summary }: SummarizedHead,
+    ) -> Result<Verdict, ServiceError> {
+        let id = head.id;
+        let verified = self.keys.verify(organization, head).await;
+        let Some(head) = undamaged(verified)? else {
+            return Ok(Verdict::Damaged(DamagedRecord::new(resource_type.name(), id)));
+        };
+        let listed = Head {
+            kind: resource_type.name(),
+            id,
+            version: head.version,
+            digest: head.version_digest,
+        };
+        if head.deleted.is_some() {
+            return Ok(Verdict::Deleted(listed));
+        }
+        let values = self.summarized(organization, owner, resource_type, &head, summary);
+        Ok(Verdict::Found(
+            listed,
+            Candidate {
+                reference: Reference { resource_type, id },
+                last_updated: head.updated_at,
+                values: values.await?,
+            },
+        ))
+    }
+}
+
+/// The result of verifying a head.
+enum Verdict {
+    Found(Head<'static>, Candidate),
+    Deleted(Head<'static>),
+    Damaged(DamagedRecord),
+}
+
+impl Verdict {
+    fn add_to(self, candidates: &mut Candidates, open: &OpenOwner) {
+        match self {
+            Self::Damaged(record) => candidates.damaged.push(record),
+            Self::Deleted(head) => open.add_head(&mut candidates.heads, head),
+            Self::Found(head, candidate) => {
+                open.add_head(&mut candidates.heads, head);
+                candidates.found.push(candidate);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The changes that a request makes.
+
+use access::Permitted;
+use access::Record;
+use access::Write;
+use db::PatientToken;
+use fhir::Reference;
+use fhir::Resource;
+use fhir::ResourceType;
+use fhir::VersionMeta;
+use fhir::bundle::WritePrecondition;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::RefusalReason;
+use super::subject;
+
+/// A permitted write of one resource.
+#[derive(Debug)]
+pub(crate) struct Change<'caller> {
+    /// The permit.
+    pub(crate) permitted: Permitted<'caller, Write>,
+    /// The resource type.
+    pub(crate) resource_type: ResourceType,
+    /// The resource's id.
+    pub(crate) id: Uuid,
+    /// The patient that owns the resource; none for a resource of the organization.
+    pub(crate) owner: Option<Uuid>,
+    /// The content.
+    pub(crate) content: Content,
+    /// The state of the stored resource without which the change is refused.
+    pub(crate) precondition: WritePrecondition,
+    /// Whether the precondition is the version that a patch was applied to, and not the caller's.
+    pub(super) is_patched: bool,
+    /// The blind index tokens of a patient, once they were computed.
+    pub(super) tokens: OnceCell<Vec<PatientToken>>,
+    /// Those of the tokens that no other patient may have.
+    pub(super) unique_tokens: OnceCell<Vec<PatientToken>>,
+}
+
+/// The content of a change.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// The whole resource.
+    Whole {
+        /// The validated resource.
+        resource: Resource,
+        /// Whether the id must be unused.
+        create: bool,
+    },
+    /// None: the resource is deleted.
+    Deleted,
+}
+
+impl<'caller> Change<'caller> {
+    /// The change of a permitted write.
+    pub(super) fn new(
+        permitted: Permitted<'caller, Write>,
+        target: Reference,
+        owner: Option<Uuid>,
+        content: Content,
+        precondition: WritePrecondition,
+    ) -> Self {
+        Self {
+            permitted,
+            resource_type: target.resource_type,
+            id: target.id,
+            owner,
+            content,
+            precondition,
+            is_patched: false,
+            tokens: OnceCell::new(),
+            unique_tokens: OnceCell::new(),
+        }
+    }
+
+    /// The resource to be stored; none for a deletion.
+    pub(crate) const fn resource(&self) -> Option<&Resource> {
+        match &self.content {
+            Content::Whole { resource, .. } => Some(resource),
+            Content::Deleted => None,
+        }
+    }
+
+    /// The resource, for a response; none for a deletion.
+    pub(crate) fn into_resource(self) -> Option<Resource> {
+        match self.content {
+            Content::Whole { resource, .. } => Some(resource),
+            Content::Deleted => None,
+        }
+    }
+
+    /// The reason for a refusal by the precondition.
+    pub(super) const fn precondition_refusal(&self) -> RefusalReason {
+        if self.is_patched {
+            RefusalReason::ChangedMeanwhile
+        } else {
+            RefusalReason::PreconditionFailed
+        }
+    }
+
+    /// Whether the change stores a Patient.
+    pub(super) fn stores_patient(&self) -> bool {
+        self.resource_type == ResourceType::Patient && self.resource().is_some()
+    }
+
+    /// The resource as an audit event names it.
+    pub(super) fn record(&self, version: Option<u32>) -> Record {
+        let organization = self.permitted.caller().organization();
+        let subject = subject(organization, self.resource_type).id(self.id);
+        let owner = self.owner.map(Into::into);
+        let subject = owner.map_or(subject, |patient| subject.patient(patient));
+        Record { subject, version }
+    }
+}
+
+/// The effect of a change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Effect {
+    /// The resource was created, possibly after it was deleted.
+    Created,
+    /// The resource has a new version.
+    Amended,
+    /// The resource has a new version without content: it is deleted.
+    Deleted,
+    /// The current version is exactly the resource that was sent.
+    Unchanged,
+    /// The resource to be deleted does not exist, or is deleted already.
+    Absent,
+}
+
+impl Effect {
+    /// Whether a version is written.
+    pub(super) const fn writes(self) -> bool {
+        match self {
+            Self::Created | Self::Amended | Self::Deleted => true,
+            Self::Unchanged | Self::Absent => false,
+        }
+    }
+}
+
+/// The result of a change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Applied {
+    /// The effect.
+    pub(crate) effect: Effect,
+    /// The resource's version after the change; version 0 for a resource that never existed.
+    pub(crate) meta: VersionMeta,
+}
