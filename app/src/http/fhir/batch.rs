@@ -15,6 +15,7 @@ use super::transaction::EntryRef;
 use super::transaction::entry_response;
 use super::transaction::into_change;
 use super::transaction::refusal_outcome;
+use super::transaction::unsupported;
 use crate::http::problem::outcome;
 use crate::http::state::AppState;
 use crate::limits::ENTRY_RESPONSE_BYTES;
@@ -32,7 +33,9 @@ use fhir::OperationOutcome;
 use fhir::Reference;
 use fhir::bundle::BatchItem;
 use fhir::bundle::EntryJson;
+use fhir::bundle::EntryRead;
 use fhir::bundle::EntryResponse;
+use fhir::bundle::ReadInteraction;
 use fhir::bundle::ResourceWrite;
 use fhir::bundle::Segment;
 use fhir::bundle::entry_path;
@@ -99,7 +102,13 @@ impl<'a> BatchExecutor<'a> {
         for segment in segments(items) {
             match segment {
                 Segment::Refused(entry, outcome) => self.refuse(entry, outcome),
-                Segment::Read(entry, target) => self.read(entry, target).await,
+                Segment::NoOp(no_op) => self.refuse(no_op.entry, unsupported()),
+                Segment::Read(EntryRead {
+                    entry,
+                    interaction: ReadInteraction::Read(target),
+                    ..
+                }) => self.read(entry, target).await,
+                Segment::Read(read) => self.refuse(read.entry, unsupported()),
                 Segment::Writes(writes) => self.write(writes).await,
             }
         }
@@ -165,7 +174,8 @@ impl<'a> BatchExecutor<'a> {
             let entry = write.entry;
             match into_change(self.app, self.caller, write).await {
                 Ok(change) => group.push(change),
-                Err(error) => self.fail(entry, error),
+                Err(FhirError::Refused(outcome)) => self.refuse(entry, outcome),
+                Err(FhirError::Failed(_)) => self.fail(entry, ServiceError::Internal),
             }
         }
         let mut groups = VecDeque::from([group]);

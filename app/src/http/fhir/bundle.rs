@@ -15,6 +15,7 @@ use super::request;
 use super::request::FormatQuery;
 use super::transaction::BundleResponses;
 use super::transaction::transaction;
+use super::transaction::unsupported;
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::RequestBody;
 use crate::http::body::ResponseBody;
@@ -70,14 +71,18 @@ pub(crate) async fn bundle(
     // Parsing a large Bundle takes a tenth of a second, so it runs on a blocking thread.
     let parsed = tokio::task::spawn_blocking(move || {
         body.parse(&memory, |bytes| {
-            parse(bytes, Some(&server), &mut random_id).map_err(FhirError::from)
+            let parsed = parse(bytes, Some(&server))?;
+            if !parsed.conditions().is_empty() {
+                return Err(unsupported().into());
+            }
+            parsed.resolve(&[], &mut random_id).map_err(FhirError::from)
         })
     });
     let parsed = parsed.await.map_err(ServiceError::from)?;
     let (request, document_memory) = parsed?;
     let (bundle_type, responses) = match request {
-        BundleRequest::Transaction(writes) => {
-            let responses = transaction(&app, &caller, writes).await?;
+        BundleRequest::Transaction(request) => {
+            let responses = transaction(&app, &caller, request).await?;
             (BundleType::Transaction, responses)
         }
         BundleRequest::Batch(items) => {

@@ -26,6 +26,10 @@ use fhir::Status;
 use fhir::bundle::EntryJson;
 use fhir::bundle::EntryResponse;
 use fhir::bundle::ResourceWrite;
+use fhir::bundle::TransactionRequest;
+use fhir::bundle::WriteContent;
+use fhir::bundle::WritePrecondition;
+use fhir::bundle::WrittenContent;
 
 /// The Bundle entry of a change.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +56,16 @@ pub(super) struct BundleResponses {
 pub(super) async fn transaction(
     app: &AppState,
     caller: &Caller,
-    writes: Vec<ResourceWrite>,
+    request: TransactionRequest,
 ) -> Result<BundleResponses, FhirError> {
+    let TransactionRequest {
+        writes,
+        no_ops,
+        reads,
+    } = request;
+    if !no_ops.is_empty() || !reads.is_empty() {
+        return Err(unsupported().into());
+    }
     // The responses to entries, and their copy in the Bundle.
     let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(writes.len());
     let reserved = app.memory.reserve(CallerId::of(caller), memory)?;
@@ -82,19 +94,40 @@ pub(super) async fn into_change<'caller>(
     app: &AppState,
     caller: &'caller Caller,
     write: ResourceWrite,
-) -> Result<(EntryRef, Change<'caller>), ServiceError> {
+) -> Result<(EntryRef, Change<'caller>), FhirError> {
     let (resource_type, id) = (write.resource_type, write.id);
+    let WriteContent::Whole {
+        resource,
+        owner,
+        create,
+    } = write.content
+    else {
+        return Err(unsupported().into());
+    };
+    if write.precondition != WritePrecondition::None {
+        return Err(unsupported().into());
+    }
     let entry = EntryRef {
         index: write.entry,
         target: Reference { resource_type, id },
     };
     let subject = subject(caller.organization(), resource_type).id(id);
-    let subject = match write.owner {
+    let subject = match owner {
         Some(patient) => subject.patient(patient.into()),
         None => subject,
     };
     let permitted = app.gate.permit(caller, Write, subject).await?;
-    Ok((entry, Change::new(permitted, write)))
+    let target = entry.target;
+    Ok((
+        entry,
+        Change::new(permitted, target, owner, resource, create),
+    ))
+}
+
+/// The outcome of a request that the record service does not execute yet.
+pub(super) fn unsupported() -> OperationOutcome {
+    let why = "this request is not supported in a Bundle yet";
+    OperationOutcome::bad_request(Issue::new(IssueCode::NotSupported, why))
 }
 
 /// The response to a change that was applied: id and version, without content.
@@ -103,6 +136,7 @@ pub(super) fn entry_response(entry: EntryRef, applied: Applied) -> Disclosed<Ent
         target: entry.target,
         meta: applied.meta,
         created: applied.effect == Effect::Created,
+        content: WrittenContent::Minimal,
     };
     NotPhi::assert(
         EntryJson::from(response),

@@ -29,10 +29,10 @@ use super::write_error::ApplyError;
 use super::write_error::WriteError;
 use crate::services::error::ServiceError;
 use crate::services::feed;
+use fhir::Reference;
 use fhir::Resource;
 use fhir::ResourceType;
 use fhir::VersionMeta;
-use fhir::bundle::ResourceWrite;
 
 /// Maximum attempts at a write that conflicts with concurrent transactions.
 const MAX_ATTEMPTS: usize = 8;
@@ -60,14 +60,20 @@ pub(crate) struct Change<'caller> {
 
 impl<'caller> Change<'caller> {
     /// The change of a permitted write.
-    pub(crate) fn new(permitted: Permitted<'caller, Write>, write: ResourceWrite) -> Self {
+    pub(crate) fn new(
+        permitted: Permitted<'caller, Write>,
+        target: Reference,
+        owner: Option<Uuid>,
+        resource: Resource,
+        create: bool,
+    ) -> Self {
         Self {
             permitted,
-            resource_type: write.resource_type,
-            id: write.id,
-            owner: write.owner,
-            resource: write.resource,
-            create: write.create,
+            resource_type: target.resource_type,
+            id: target.id,
+            owner,
+            resource,
+            create,
             tokens: OnceCell::new(),
             unique_tokens: OnceCell::new(),
         }
