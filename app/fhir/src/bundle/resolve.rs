@@ -29,7 +29,7 @@ use crate::Status;
 
 /// The effect of an entry after its condition is resolved.
 #[derive(Clone, Copy)]
-enum Effect {
+pub(super) enum Effect {
     /// The entry reads.
     Read,
     /// The resource with this id is written; `create`: it must not exist yet.
@@ -38,29 +38,37 @@ enum Effect {
     NoOp(Option<Uuid>),
 }
 
-/// The items of all entries.
-pub(super) fn items(
+/// An entry and its effect.
+pub(super) type Settled = (ParsedEntry, Effect);
+
+/// Resolves the conditions of all entries.
+pub(super) fn settle(
     entries: Vec<Result<ParsedEntry, Refusal>>,
-    urls: &FullUrlIndex,
-    conditions: &Conditions,
     matches: &[ConditionMatch],
     new_id: &mut dyn FnMut() -> Uuid,
-) -> Vec<Result<BatchItem, Refusal>> {
+) -> Vec<Result<Settled, Refusal>> {
     let mut settler = Settler {
         matches,
         new_id,
         created: HashSet::new(),
     };
-    let settled: Vec<Result<(ParsedEntry, Effect), Refusal>> = entries
-        .into_iter()
-        .map(|entry| {
-            let entry = entry?;
-            let effect = settler.effect(&entry)?;
-            Ok((entry, effect))
-        })
-        .collect();
+    let settle = |entry: Result<ParsedEntry, Refusal>| {
+        let entry = entry?;
+        let effect = settler.effect(&entry)?;
+        Ok((entry, effect))
+    };
+    entries.into_iter().map(settle).collect()
+}
+
+/// The items of all entries.
+pub(super) fn items(
+    settled: Vec<Result<Settled, Refusal>>,
+    urls: &FullUrlIndex,
+    conditions: &Conditions,
+    matches: &[ConditionMatch],
+) -> Vec<Result<BatchItem, Refusal>> {
     // References are rewritten when all targets are known: an entry may refer to a later one.
-    let target = |settled: &Result<(ParsedEntry, Effect), Refusal>| {
+    let target = |settled: &Result<Settled, Refusal>| {
         let (entry, effect) = settled.as_ref().ok()?;
         target(entry, *effect)
     };

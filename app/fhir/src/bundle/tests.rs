@@ -17,10 +17,7 @@ fn parsed(bundle: &Value) -> Result<ParsedBundle, OperationOutcome> {
 }
 
 /// The requests of a Bundle whose conditions match this.
-fn resolved(
-    bundle: &Value,
-    matches: &[ConditionMatch],
-) -> Result<BundleRequest, OperationOutcome> {
+fn resolved(bundle: &Value, matches: &[ConditionMatch]) -> Result<BundleRequest, OperationOutcome> {
     let parsed = parsed(bundle)?;
     assert_eq!(parsed.conditions().len(), matches.len());
     let mut count = 0_u128;

@@ -46,13 +46,23 @@ fn one() -> ConditionMatch {
 #[test]
 fn a_condition_has_its_type_its_identifier_and_its_scope() {
     let entries = [
-        conditional_post("urn:uuid:a", &new_patient(), "identifier=http://s.example|1%5C%7C2"),
+        conditional_post(
+            "urn:uuid:a",
+            &new_patient(),
+            "identifier=http://s.example|1%5C%7C2",
+        ),
         conditional_post("urn:uuid:b", &new_patient(), "?identifier=%7C1"),
         conditional_delete("Organization?identifier=1"),
-        conditional_delete(&format!("/Observation?identifier=s|1&patient=Patient/{PATIENT}")),
+        conditional_delete(&format!(
+            "/Observation?identifier=s|1&patient=Patient/{PATIENT}"
+        )),
         conditional_delete(&format!("Observation?subject={PATIENT}&identifier=s|1")),
         conditional_post("urn:uuid:c", &observation("urn:uuid:a"), "identifier=s|1"),
-        conditional_post("urn:uuid:d", &observation(&format!("{SERVER}/Patient/{PATIENT}")), "identifier=s|2"),
+        conditional_post(
+            "urn:uuid:d",
+            &observation(&format!("{SERVER}/Patient/{PATIENT}")),
+            "identifier=s|2",
+        ),
     ];
     let parsed = parsed(&bundle("batch", &entries)).unwrap();
     let conditions = parsed.conditions();
@@ -100,12 +110,20 @@ fn a_condition_that_is_not_supported_is_refused() {
         assert_eq!(outcome.status().code(), 400, "{condition}");
         assert!(!outcome.to_json().to_string().contains("SECRET"));
         if !condition.is_empty() {
-            assert_eq!(outcome.issues()[0].expression.as_deref(), Some(at), "{condition}");
+            assert_eq!(
+                outcome.issues()[0].expression.as_deref(),
+                Some(at),
+                "{condition}"
+            );
         }
     }
     // No chart is named.
     let delete = conditional_delete("Observation?identifier=s|1");
-    let expected = (400, IssueCode::Required, "Bundle.entry[0].request.url".to_owned());
+    let expected = (
+        400,
+        IssueCode::Required,
+        "Bundle.entry[0].request.url".to_owned(),
+    );
     assert_eq!(refused(&[delete], &[]), expected);
 }
 
@@ -130,7 +148,10 @@ fn a_conditional_create_writes_only_without_a_match() {
     // A reference to the entry's fullUrl is one to the existing resource.
     assert_eq!(owner(&existing.writes[0]), expected.existing);
     let path = "Bundle.entry[0].request.ifNoneExist".to_owned();
-    assert_eq!(refused(&entries, &[ConditionMatch::Many]), (412, IssueCode::MultipleMatches, path));
+    assert_eq!(
+        refused(&entries, &[ConditionMatch::Many]),
+        (412, IssueCode::MultipleMatches, path)
+    );
 }
 
 #[test]
@@ -196,12 +217,18 @@ fn two_entries_do_not_create_a_resource_under_one_condition() {
     second["fullUrl"] = json!("urn:uuid:b");
     let path = "Bundle.entry[1].request.ifNoneExist".to_owned();
     let entries = [post(), second];
-    assert_eq!(refused(&entries, &[ConditionMatch::None]), (400, IssueCode::Duplicate, path));
+    assert_eq!(
+        refused(&entries, &[ConditionMatch::None]),
+        (400, IssueCode::Duplicate, path)
+    );
     assert_eq!(transaction(&entries, &[one()]).no_ops.len(), 2);
     // Two updates of one match are two writes of one resource.
     let put = || conditional_put(&new_patient(), "identifier=s|1");
     let path = "Bundle.entry[1].request.url".to_owned();
-    assert_eq!(refused(&[put(), put()], &[one()]), (400, IssueCode::Duplicate, path));
+    assert_eq!(
+        refused(&[put(), put()], &[one()]),
+        (400, IssueCode::Duplicate, path)
+    );
 }
 
 #[test]
@@ -221,7 +248,10 @@ fn a_conditional_reference_is_replaced_by_its_one_match() {
     let expected = format!("Organization/{organization}");
     assert_eq!(stored[0]["reference"], expected);
     assert_eq!(stored[1]["reference"], expected);
-    assert_eq!(stored[2]["reference"], "http://other.example/fhir/Organization?identifier=x|1");
+    assert_eq!(
+        stored[2]["reference"],
+        "http://other.example/fhir/Organization?identifier=x|1"
+    );
     let path = "Bundle.entry[0].resource.performer[0].reference".to_owned();
     let none = refused(&entries, &[one(), ConditionMatch::None]);
     assert_eq!(none, (422, IssueCode::NotFound, path.clone()));
@@ -255,7 +285,10 @@ fn a_condition_never_matches_another_entry() {
         entry(Some("urn:uuid:a"), &identified),
         observation_at(None, "Patient?identifier=s|1"),
     ];
-    assert_eq!(refused(&entries, &[ConditionMatch::None]).1, IssueCode::NotFound);
+    assert_eq!(
+        refused(&entries, &[ConditionMatch::None]).1,
+        IssueCode::NotFound
+    );
 }
 
 #[test]

@@ -26,7 +26,12 @@ fn stored(full_url: &str, own_url: Option<&str>, name: &str, value: &Value) -> (
 fn links_to_an_entry_are_rewritten_by_the_type_of_their_element() {
     let (uri, id) = stored(ORGANIZATION, None, "valueUri", &json!(ORGANIZATION));
     assert_eq!(uri, format!("Organization/{id}"));
-    let (url, id) = stored(ORGANIZATION, None, "valueUrl", &json!(format!("{ORGANIZATION}#a")));
+    let (url, id) = stored(
+        ORGANIZATION,
+        None,
+        "valueUrl",
+        &json!(format!("{ORGANIZATION}#a")),
+    );
     assert_eq!(url, format!("Organization/{id}#a"));
     // The value of a uuid element stays a UUID.
     let (uuid, id) = stored(ORGANIZATION, None, "valueUuid", &json!(ORGANIZATION));
@@ -77,7 +82,10 @@ fn addresses_below_the_server_s_own_base_become_relative_and_names_do_not() {
     let value = |name: &str, value: Value| stored(ORGANIZATION, None, name, &value).0;
     assert_eq!(value("valueUri", json!(own)), relative);
     let versioned = format!("{own}/_history/2#a");
-    assert_eq!(value("valueUrl", json!(versioned)), format!("{relative}/_history/2#a"));
+    assert_eq!(
+        value("valueUrl", json!(versioned)),
+        format!("{relative}/_history/2#a")
+    );
     assert_eq!(value("valueCoding", json!({"system": own}))["system"], own);
     for kept in [
         format!("{SERVER}/StructureDefinitions/{PATIENT}"),
@@ -93,12 +101,19 @@ fn addresses_below_the_server_s_own_base_become_relative_and_names_do_not() {
 fn an_ambiguous_link_is_kept() {
     let mut finding = observation_at(None, &format!("Patient/{PATIENT}"));
     finding["resource"]["extension"] = json!([{"url": "x", "valueUri": ORGANIZATION}]);
-    let entries = [organization(ORGANIZATION), organization(ORGANIZATION), finding];
+    let entries = [
+        organization(ORGANIZATION),
+        organization(ORGANIZATION),
+        finding,
+    ];
     let items = items(&bundle("batch", &entries));
     let Ok(BatchItem::Write(write)) = &items[2] else {
         panic!("a write")
     };
-    assert_eq!(resource(write).value()["extension"][0]["valueUri"], ORGANIZATION);
+    assert_eq!(
+        resource(write).value()["extension"][0]["valueUri"],
+        ORGANIZATION
+    );
 }
 
 #[test]

@@ -19,12 +19,15 @@ enum Owner {
     Unknown,
 }
 
+/// The `fullUrl` and the version of a patient's entry.
+type Sent = (Option<String>, Option<&'static str>);
+
 /// "Resolving references in Bundles", line by line: make the reference absolute, remove the version,
 /// find the one entry with that fullUrl; without one, the resource is on the server or elsewhere.
-fn by_the_standard(patients: &[Option<String>], full_url: Option<&str>, subject: &str) -> Owner {
+fn by_the_standard(patients: &[Sent], full_url: Option<&str>, subject: &str) -> Owner {
     let (subject, version) = match subject.find("/_history/") {
-        Some(at) => (&subject[..at], true),
-        None => (subject, false),
+        Some(at) => (&subject[..at], Some(&subject[at + "/_history/".len()..])),
+        None => (subject, None),
     };
     let absolute = if subject.starts_with("http") || subject.starts_with("urn:") {
         subject.to_owned()
@@ -39,11 +42,10 @@ fn by_the_standard(patients: &[Option<String>], full_url: Option<&str>, subject:
         }
     };
     let matching: Vec<usize> = (0..patients.len())
-        .filter(|index| patients[*index].as_deref() == Some(&absolute))
+        .filter(|index| patients[*index].0.as_deref() == Some(&absolute))
         .collect();
     match matching[..] {
-        // None of these entries has a versionId.
-        [only] if !version => Owner::Entry(only),
+        [only] if version.is_none() || version == patients[only].1 => Owner::Entry(only),
         [] => match absolute.strip_prefix(&format!("{SERVER}/Patient/")) {
             Some(id) if id.len() == 36 => Owner::Server(id.to_owned()),
             _ => Owner::Unknown,
@@ -78,15 +80,20 @@ fn subject() -> impl Strategy<Value = String> {
     })
 }
 
+fn version() -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![Just(None), Just(Some("1")), Just(Some("2"))]
+}
+
 proptest! {
     #[test]
     fn every_owner_is_the_one_of_the_standard_s_algorithm(
-        patients in proptest::collection::vec(url("Patient"), 0..5),
+        patients in proptest::collection::vec((url("Patient"), version()), 0..5),
         findings in proptest::collection::vec((url("Observation"), subject()), 1..5),
     ) {
-        let made = patients
-            .iter()
-            .map(|url| entry(url.as_deref(), &json!({"resourceType": "Patient"})));
+        let made = patients.iter().map(|(url, version)| {
+            let meta = version.map_or(json!({"profile": ["p"]}), |it| json!({"versionId": it}));
+            entry(url.as_deref(), &json!({"resourceType": "Patient", "meta": meta}))
+        });
         let found = findings.iter().map(|(_, subject)| observation_at(None, subject));
         let mut entries: Vec<Value> = made.chain(found).collect();
         for (index, (url, _)) in findings.iter().enumerate() {

@@ -17,8 +17,7 @@ fn with(mut entry: Value, name: &str, value: &str) -> Value {
 fn patch(operations: &Value) -> Value {
     let mut entry = request("PATCH", &format!("Patient/{PATIENT}"));
     let data = STANDARD.encode(operations.to_string());
-    entry["resource"] =
-        json!({"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data});
+    entry["resource"] = json!({"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data});
     entry
 }
 
@@ -49,11 +48,26 @@ fn reads_are_of_a_resource_a_version_a_history_or_a_search() {
         (target.clone(), format!("Read({target})")),
         (format!("/{target}"), format!("Read({target})")),
         (format!("{SERVER}/{target}"), format!("Read({target})")),
-        (format!("{target}/_history/3"), format!("Version({target}, 3)")),
-        (format!("{target}/_history"), format!("History({target}, [redacted])")),
-        (format!("{target}/_history?_count=2"), format!("History({target}, [redacted])")),
-        ("Patient?family=SECRET".to_owned(), "Search(Patient, [redacted])".to_owned()),
-        ("Patient".to_owned(), "Search(Patient, [redacted])".to_owned()),
+        (
+            format!("{target}/_history/3"),
+            format!("Version({target}, 3)"),
+        ),
+        (
+            format!("{target}/_history"),
+            format!("History({target}, [redacted])"),
+        ),
+        (
+            format!("{target}/_history?_count=2"),
+            format!("History({target}, [redacted])"),
+        ),
+        (
+            "Patient?family=SECRET".to_owned(),
+            "Search(Patient, [redacted])".to_owned(),
+        ),
+        (
+            "Patient".to_owned(),
+            "Search(Patient, [redacted])".to_owned(),
+        ),
     ] {
         let interaction = read(request("GET", &url)).interaction;
         assert_eq!(format!("{interaction:?}"), expected, "{url}");
@@ -85,8 +99,14 @@ fn a_read_may_have_a_condition() {
         assert_eq!(read.precondition.is_not_modified(meta), expected, "{value}");
     }
     assert!(!read(get()).precondition.is_not_modified(meta));
-    assert_eq!(refused(with(get(), "ifNoneMatch", "3")).2, "Bundle.entry[0].request.ifNoneMatch");
-    assert_eq!(refused(with(get(), "ifMatch", "W/\"3\"")).2, "Bundle.entry[0].request.ifMatch");
+    assert_eq!(
+        refused(with(get(), "ifNoneMatch", "3")).2,
+        "Bundle.entry[0].request.ifNoneMatch"
+    );
+    assert_eq!(
+        refused(with(get(), "ifMatch", "W/\"3\"")).2,
+        "Bundle.entry[0].request.ifMatch"
+    );
     let search = with(request("GET", "Patient?family=a"), "ifNoneMatch", "W/\"3\"");
     assert_eq!(refused(search).2, "Bundle.entry[0].request.url");
 }
@@ -99,20 +119,39 @@ fn a_write_may_have_a_precondition() {
     let version = WritePrecondition::Version(3);
     assert_eq!(precondition(put()), WritePrecondition::None);
     assert_eq!(precondition(with(put(), "ifMatch", "W/\"3\"")), version);
-    assert_eq!(precondition(with(put(), "ifNoneMatch", "*")), WritePrecondition::Absent);
+    assert_eq!(
+        precondition(with(put(), "ifNoneMatch", "*")),
+        WritePrecondition::Absent
+    );
     assert_eq!(precondition(with(delete(), "ifMatch", "\"3\"")), version);
-    assert_eq!(precondition(with(patch(&json!([])), "ifMatch", "3")), version);
+    assert_eq!(
+        precondition(with(patch(&json!([])), "ifMatch", "3")),
+        version
+    );
     for (entry, element) in [
         (with(put(), "ifMatch", "*"), "ifMatch"),
         (with(put(), "ifMatch", "W/\"1\", W/\"2\""), "ifMatch"),
         (with(put(), "ifNoneMatch", "W/\"3\""), "ifNoneMatch"),
-        (with(with(put(), "ifMatch", "W/\"3\""), "ifNoneMatch", "*"), "ifNoneMatch"),
-        (with(put(), "ifModifiedSince", "2026-11-23T15:00:00Z"), "ifModifiedSince"),
-        (with(post("urn:uuid:a", &patient()), "ifMatch", "W/\"3\""), "ifMatch"),
+        (
+            with(with(put(), "ifMatch", "W/\"3\""), "ifNoneMatch", "*"),
+            "ifNoneMatch",
+        ),
+        (
+            with(put(), "ifModifiedSince", "2026-11-23T15:00:00Z"),
+            "ifModifiedSince",
+        ),
+        (
+            with(post("urn:uuid:a", &patient()), "ifMatch", "W/\"3\""),
+            "ifMatch",
+        ),
         (with(delete(), "ifNoneMatch", "*"), "ifNoneMatch"),
     ] {
         let (status, _, path) = refused(entry.clone());
-        assert_eq!((status, path), (400, format!("Bundle.entry[0].request.{element}")), "{entry}");
+        assert_eq!(
+            (status, path),
+            (400, format!("Bundle.entry[0].request.{element}")),
+            "{entry}"
+        );
     }
     assert!(version.holds(Some(3)) && !version.holds(Some(4)) && !version.holds(None));
     assert!(WritePrecondition::Absent.holds(None) && !WritePrecondition::Absent.holds(Some(1)));
@@ -127,7 +166,10 @@ fn a_transaction_deletes_first_and_reads_last() {
         post("urn:uuid:a", &patient()),
         request("DELETE", &format!("Patient/{OBSERVATION}")),
         request("DELETE", &format!("Condition/{OBSERVATION}")),
-        post("urn:uuid:o", &json!({"resourceType": "Organization", "name": "O"})),
+        post(
+            "urn:uuid:o",
+            &json!({"resourceType": "Organization", "name": "O"}),
+        ),
     ];
     let request = transaction(&entries);
     let order: Vec<_> = request.writes.iter().map(|write| write.entry).collect();
@@ -144,7 +186,11 @@ fn a_transaction_writes_each_resource_once_whatever_the_method() {
         patch(&json!([])),
         put(&patient()),
     ] {
-        let expected = (400, IssueCode::Duplicate, "Bundle.entry[1].request.url".to_owned());
+        let expected = (
+            400,
+            IssueCode::Duplicate,
+            "Bundle.entry[1].request.url".to_owned(),
+        );
         let outcome = planned(&bundle("transaction", &[put(&patient()), second])).unwrap_err();
         let issue = &outcome.issues()[0];
         let path = issue.expression.clone().unwrap();
