@@ -29,7 +29,7 @@ use crate::Status;
 
 /// The effect of an entry after its condition is resolved.
 #[derive(Clone, Copy)]
-pub(super) enum Effect {
+enum Effect {
     /// The entry reads.
     Read,
     /// The resource with this id is written; `create`: it must not exist yet.
@@ -38,15 +38,18 @@ pub(super) enum Effect {
     NoOp(Option<Uuid>),
 }
 
-/// An entry and its effect.
-pub(super) type Settled = (ParsedEntry, Effect);
+/// An entry whose condition is resolved.
+pub(super) struct SettledEntry {
+    entry: ParsedEntry,
+    effect: Effect,
+}
 
 /// Resolves the conditions of all entries.
 pub(super) fn settle(
     entries: Vec<Result<ParsedEntry, Refusal>>,
     matches: &[ConditionMatch],
     new_id: &mut dyn FnMut() -> Uuid,
-) -> Vec<Result<Settled, Refusal>> {
+) -> Vec<Result<SettledEntry, Refusal>> {
     let mut settler = Settler {
         matches,
         new_id,
@@ -55,22 +58,22 @@ pub(super) fn settle(
     let settle = |entry: Result<ParsedEntry, Refusal>| {
         let entry = entry?;
         let effect = settler.effect(&entry)?;
-        Ok((entry, effect))
+        Ok(SettledEntry { entry, effect })
     };
     entries.into_iter().map(settle).collect()
 }
 
 /// The items of all entries.
 pub(super) fn items(
-    settled: Vec<Result<Settled, Refusal>>,
+    settled: Vec<Result<SettledEntry, Refusal>>,
     urls: &FullUrlIndex,
     conditions: &Conditions,
     matches: &[ConditionMatch],
 ) -> Vec<Result<BatchItem, Refusal>> {
     // References are rewritten when all targets are known: an entry may refer to a later one.
-    let target = |settled: &Result<Settled, Refusal>| {
-        let (entry, effect) = settled.as_ref().ok()?;
-        target(entry, *effect)
+    let target = |settled: &Result<SettledEntry, Refusal>| {
+        let settled = settled.as_ref().ok()?;
+        target(&settled.entry, settled.effect)
     };
     let targets: Vec<_> = settled.iter().map(target).collect();
     let rewriter = Rewriter {
@@ -80,9 +83,7 @@ pub(super) fn items(
         targets: &targets,
     };
     let settled = settled.into_iter();
-    settled
-        .map(|settled| settled.and_then(|(entry, effect)| item(entry, effect, &rewriter)))
-        .collect()
+    settled.map(|settled| item(settled?, &rewriter)).collect()
 }
 
 /// The resource to which the `fullUrl` of an entry refers.

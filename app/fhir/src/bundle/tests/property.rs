@@ -20,11 +20,12 @@ enum Owner {
 }
 
 /// The `fullUrl` and the version of a patient's entry.
-type Sent = (Option<String>, Option<&'static str>);
+#[derive(Debug)]
+struct SentPatient(Option<String>, Option<&'static str>);
 
 /// "Resolving references in Bundles", line by line: make the reference absolute, remove the version,
 /// find the one entry with that fullUrl; without one, the resource is on the server or elsewhere.
-fn by_the_standard(patients: &[Sent], full_url: Option<&str>, subject: &str) -> Owner {
+fn by_the_standard(patients: &[SentPatient], full_url: Option<&str>, subject: &str) -> Owner {
     let (subject, version) = match subject.find("/_history/") {
         Some(at) => (&subject[..at], Some(&subject[at + "/_history/".len()..])),
         None => (subject, None),
@@ -84,13 +85,17 @@ fn version() -> impl Strategy<Value = Option<&'static str>> {
     prop_oneof![Just(None), Just(Some("1")), Just(Some("2"))]
 }
 
+fn sent_patient() -> impl Strategy<Value = SentPatient> {
+    (url("Patient"), version()).prop_map(|(url, version)| SentPatient(url, version))
+}
+
 proptest! {
     #[test]
     fn every_owner_is_the_one_of_the_standard_s_algorithm(
-        patients in proptest::collection::vec((url("Patient"), version()), 0..5),
+        patients in proptest::collection::vec(sent_patient(), 0..5),
         findings in proptest::collection::vec((url("Observation"), subject()), 1..5),
     ) {
-        let made = patients.iter().map(|(url, version)| {
+        let made = patients.iter().map(|SentPatient(url, version)| {
             let meta = version.map_or(json!({"profile": ["p"]}), |it| json!({"versionId": it}));
             entry(url.as_deref(), &json!({"resourceType": "Patient", "meta": meta}))
         });
