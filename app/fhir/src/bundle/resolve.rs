@@ -182,7 +182,8 @@ fn ambiguous(entry: &ParsedEntry) -> Refusal {
 }
 
 /// The item of an entry, with its references resolved and its owner determined.
-fn item(entry: ParsedEntry, effect: Effect, rewriter: &Rewriter<'_>) -> Result<BatchItem, Refusal> {
+fn item(settled: SettledEntry, rewriter: &Rewriter<'_>) -> Result<BatchItem, Refusal> {
+    let SettledEntry { entry, effect } = settled;
     let write = match entry.request {
         EntryRequest::Read(read) => return Ok(BatchItem::Read(read)),
         EntryRequest::Write(write) => write,

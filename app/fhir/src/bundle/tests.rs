@@ -31,25 +31,29 @@ fn planned(bundle: &Value) -> Result<BundleRequest, OperationOutcome> {
     resolved(bundle, &[])
 }
 
+/// The resource of a POST or PUT, its owner, and whether its id must not exist yet.
+fn whole(write: &ResourceWrite) -> (&Resource, Option<Uuid>, bool) {
+    let WriteContent::Whole {
+        resource,
+        owner,
+        create,
+    } = &write.content
+    else {
+        panic!("{write:?}")
+    };
+    (resource, *owner, *create)
+}
+
 fn owner(write: &ResourceWrite) -> Option<Uuid> {
-    match &write.content {
-        WriteContent::Whole { owner, .. } => *owner,
-        other => panic!("{other:?}"),
-    }
+    whole(write).1
 }
 
 fn is_create(write: &ResourceWrite) -> bool {
-    match &write.content {
-        WriteContent::Whole { create, .. } => *create,
-        other => panic!("{other:?}"),
-    }
+    whole(write).2
 }
 
 fn resource(write: &ResourceWrite) -> &Resource {
-    match &write.content {
-        WriteContent::Whole { resource, .. } => resource,
-        other => panic!("{other:?}"),
-    }
+    whole(write).0
 }
 
 fn post(full_url: &str, resource: &Value) -> Value {

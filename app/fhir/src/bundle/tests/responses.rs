@@ -82,7 +82,7 @@ fn the_response_to_a_write_has_the_content_that_the_client_prefers() {
         written(WrittenContent::Representation(stored)),
         written(WrittenContent::OperationOutcome),
     ]);
-    assert_eq!(entries[0].as_object().map(|entry| entry.len()), Some(1));
+    assert_eq!(entries[0].as_object().map(serde_json::Map::len), Some(1));
     assert_eq!(entries[0]["response"]["status"], "200 OK");
     assert_eq!(entries[1]["resource"]["id"], PATIENT);
     assert_eq!(entries[1]["resource"]["meta"]["versionId"], "2");
