@@ -184,7 +184,12 @@ impl ParsedBundle {
         matches: &[ConditionMatch],
         new_id: &mut dyn FnMut() -> Uuid,
     ) -> Result<BundleRequest, OperationOutcome> {
-        let items = resolve::items(self.entries, &self.urls, &self.conditions, matches, new_id);
+        let mut settled = resolve::settle(self.entries, matches, new_id);
+        if self.bundle_type == BundleType::Transaction {
+            // Otherwise every reference to a refused entry would be an issue too.
+            settled = order::all_valid(settled)?;
+        }
+        let items = resolve::items(settled, &self.urls, &self.conditions, matches);
         match self.bundle_type {
             BundleType::Transaction => order::transaction(items).map(BundleRequest::Transaction),
             BundleType::Batch => {

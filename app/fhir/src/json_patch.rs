@@ -83,12 +83,7 @@ impl JsonPatch {
     /// 422: an operation fails (a `test` operation included), or the result is not valid.
     pub fn apply(&self, stored: &Resource) -> Result<Resource, OperationOutcome> {
         let mut document = SensitiveJson::new(stored.value().clone());
-        let mut copyable = MAX_PATCH_COPIED_BYTES;
-        for (index, operation) in self.operations.iter().enumerate() {
-            operation
-                .apply(document.value_mut(), &mut copyable)
-                .map_err(|error| refusal(error.of_operation(index)))?;
-        }
+        self.operate(document.value_mut())?;
         for (name, why) in [
             (
                 "resourceType",
@@ -103,6 +98,19 @@ impl JsonPatch {
         // The limits of a document hold for the result too.
         let document = SensitiveJson::parse(&document.to_bytes()).map_err(refusal)?;
         Resource::validate(document, None).map_err(refusal)
+    }
+}
+
+impl JsonPatch {
+    /// Applies the operations. After an error, the document is in an undefined state.
+    fn operate(&self, document: &mut Value) -> Result<(), OperationOutcome> {
+        let mut copyable = MAX_PATCH_COPIED_BYTES;
+        for (index, operation) in self.operations.iter().enumerate() {
+            operation
+                .apply(document, &mut copyable)
+                .map_err(|error| refusal(error.of_operation(index)))?;
+        }
+        Ok(())
     }
 }
 

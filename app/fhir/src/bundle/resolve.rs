@@ -38,31 +38,42 @@ enum Effect {
     NoOp(Option<Uuid>),
 }
 
-/// The items of all entries.
-pub(super) fn items(
+/// An entry whose condition is resolved.
+pub(super) struct SettledEntry {
+    entry: ParsedEntry,
+    effect: Effect,
+}
+
+/// Resolves the conditions of all entries.
+pub(super) fn settle(
     entries: Vec<Result<ParsedEntry, Refusal>>,
-    urls: &FullUrlIndex,
-    conditions: &Conditions,
     matches: &[ConditionMatch],
     new_id: &mut dyn FnMut() -> Uuid,
-) -> Vec<Result<BatchItem, Refusal>> {
+) -> Vec<Result<SettledEntry, Refusal>> {
     let mut settler = Settler {
         matches,
         new_id,
         created: HashSet::new(),
     };
-    let settled: Vec<Result<(ParsedEntry, Effect), Refusal>> = entries
-        .into_iter()
-        .map(|entry| {
-            let entry = entry?;
-            let effect = settler.effect(&entry)?;
-            Ok((entry, effect))
-        })
-        .collect();
+    let settle = |entry: Result<ParsedEntry, Refusal>| {
+        let entry = entry?;
+        let effect = settler.effect(&entry)?;
+        Ok(SettledEntry { entry, effect })
+    };
+    entries.into_iter().map(settle).collect()
+}
+
+/// The items of all entries.
+pub(super) fn items(
+    settled: Vec<Result<SettledEntry, Refusal>>,
+    urls: &FullUrlIndex,
+    conditions: &Conditions,
+    matches: &[ConditionMatch],
+) -> Vec<Result<BatchItem, Refusal>> {
     // References are rewritten when all targets are known: an entry may refer to a later one.
-    let target = |settled: &Result<(ParsedEntry, Effect), Refusal>| {
-        let (entry, effect) = settled.as_ref().ok()?;
-        target(entry, *effect)
+    let target = |settled: &Result<SettledEntry, Refusal>| {
+        let settled = settled.as_ref().ok()?;
+        target(&settled.entry, settled.effect)
     };
     let targets: Vec<_> = settled.iter().map(target).collect();
     let rewriter = Rewriter {
@@ -72,9 +83,7 @@ pub(super) fn items(
         targets: &targets,
     };
     let settled = settled.into_iter();
-    settled
-        .map(|settled| settled.and_then(|(entry, effect)| item(entry, effect, &rewriter)))
-        .collect()
+    settled.map(|settled| item(settled?, &rewriter)).collect()
 }
 
 /// The resource to which the `fullUrl` of an entry refers.
@@ -173,7 +182,8 @@ fn ambiguous(entry: &ParsedEntry) -> Refusal {
 }
 
 /// The item of an entry, with its references resolved and its owner determined.
-fn item(entry: ParsedEntry, effect: Effect, rewriter: &Rewriter<'_>) -> Result<BatchItem, Refusal> {
+fn item(settled: SettledEntry, rewriter: &Rewriter<'_>) -> Result<BatchItem, Refusal> {
+    let SettledEntry { entry, effect } = settled;
     let write = match entry.request {
         EntryRequest::Read(read) => return Ok(BatchItem::Read(read)),
         EntryRequest::Write(write) => write,

@@ -106,7 +106,9 @@ impl Rewriter<'_> {
     /// The link to store; `None` to keep it as sent.
     fn link(&self, link: Link<'_>, full_url: Option<&str>) -> Option<String> {
         match (link, self.urls.link(link.text(), full_url)) {
-            (_, Located::Elsewhere | Located::Condition(_)) => None,
+            // A name such as Coding.system, or the URL of an extension, is not an address: it must stay absolute.
+            (_, Located::Elsewhere | Located::Condition(_))
+            | (Link::Identifier(_) | Link::Uuid(_), Located::Local(_)) => None,
             // The value of a uuid element must be a UUID: the id of the resource is one.
             (Link::Uuid(_), Located::Entry(entry, _)) => {
                 Some(format!("urn:uuid:{}", self.target(entry)?.id))
@@ -115,8 +117,6 @@ impl Rewriter<'_> {
                 Some(format!("{}{fragment}", self.target(entry)?))
             }
             (Link::Address(_), Located::Local(text)) => Some(text),
-            // A name such as Coding.system, or the URL of an extension, is not an address: it must stay absolute.
-            (Link::Identifier(_) | Link::Uuid(_), Located::Local(_)) => None,
         }
     }
 
