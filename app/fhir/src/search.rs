@@ -39,6 +39,8 @@ pub use results::RESULT_PARAMETERS;
 pub use results::ResultParameters;
 pub use results::SummaryMode;
 pub use results::Total;
+pub use searchset::Searchset;
+pub use searchset::included_entry;
 pub use searchset::searchset;
 pub use searchset::searchset_entry;
 pub use sort::SortKey;

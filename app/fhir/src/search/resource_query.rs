@@ -222,12 +222,17 @@ impl ResourceQuery {
             }
             _ => {}
         }
+        // A dot is in chained parameters only: `subject:Patient.name`.
+        let unsupported = || refusals::unsupported(self.resource_type, name);
+        if name.contains('.') {
+            return Err(unsupported());
+        }
         let (plain, modifier) = name
             .split_once(':')
             .map_or((name, None), |(name, modifier)| (name, Some(modifier)));
         let of_type = parameters::of_type(self.resource_type);
         let parameter = of_type.and_then(|it| it.supported.get(plain));
-        let parameter = parameter.ok_or_else(|| refusals::unsupported(self.resource_type, name))?;
+        let parameter = parameter.ok_or_else(unsupported)?;
         let condition = parse_condition::condition(parameter, modifier, value, base)?;
         self.conditions.push(condition);
         Ok(())

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::Issue;
 use crate::IssueCode;
+use crate::Issues;
 use crate::OperationOutcome;
 use crate::Resource;
 use crate::Severity;
@@ -13,12 +14,69 @@ use crate::VersionMeta;
 use crate::bundle::EntryJson;
 use crate::bundle::bundle_of;
 
+/// A page of search results: the Bundle of a response.
+pub struct Searchset<'a> {
+    /// The public address, `https://host`.
+    pub origin: &'a str,
+    /// The path that was searched, after the base: `Observation` or `Observation/_search`. The `self` link omits the
+    /// search parameters, because they are PHI.
+    pub path: &'a str,
+    /// The number of all matches; omitted without one.
+    pub total: Option<usize>,
+    /// The opaque cursor of the next page; the last page has none.
+    pub next: Option<&'a str>,
+    /// The matches, then what they include.
+    pub entries: Vec<EntryJson>,
+    /// Remarks on the page: what is missing, and why.
+    pub remarks: Vec<Issue>,
+}
+
+impl Searchset<'_> {
+    /// The Bundle as JSON.
+    #[must_use]
+    pub fn to_bytes(self) -> Zeroizing<Vec<u8>> {
+        let Self { origin, path, .. } = self;
+        let mut links = vec![json!({ "relation": "self", "url": format!("{origin}/fhir/{path}") })];
+        if let Some(cursor) = self.next {
+            let path = path.strip_suffix("/_search").unwrap_or(path);
+            let url = format!("{origin}/fhir/{path}?_cursor={cursor}");
+            links.push(json!({ "relation": "next", "url": url }));
+        }
+        let mut head = json!({ "resourceType": "Bundle", "type": "searchset", "link": links });
+        if let (Some(total), Some(head)) = (self.total, head.as_object_mut()) {
+            head.shift_insert(2, "total".to_owned(), json!(total));
+        }
+        let mut entries = self.entries;
+        let mut remarks = Issues::default();
+        for issue in self.remarks {
+            remarks.add(|| issue);
+        }
+        if !remarks.is_empty() {
+            let outcome = OperationOutcome::new(Status::ContentTooLarge, remarks).to_json();
+            entries.push(EntryJson::new(
+                json!({ "resource": outcome, "search": { "mode": "outcome" } }),
+            ));
+        }
+        bundle_of(&head, entries)
+    }
+}
+
 /// The entry of a matching resource. `origin` is the public address, `https://host`.
 #[must_use]
 pub fn searchset_entry(origin: &str, resource: Resource, meta: VersionMeta) -> EntryJson {
+    entry(origin, resource, meta, "match")
+}
+
+/// The entry of a resource that a match includes.
+#[must_use]
+pub fn included_entry(origin: &str, resource: Resource, meta: VersionMeta) -> EntryJson {
+    entry(origin, resource, meta, "include")
+}
+
+fn entry(origin: &str, resource: Resource, meta: VersionMeta, mode: &str) -> EntryJson {
     let id = resource.id().unwrap_or_default();
     let full_url = format!("{origin}/fhir/{}/{id}", resource.resource_type());
-    let mut entry = json!({ "fullUrl": full_url, "search": { "mode": "match" } });
+    let mut entry = json!({ "fullUrl": full_url, "search": { "mode": mode } });
     if let Some(entry) = entry.as_object_mut() {
         let resource = resource.with_meta(meta).into_value();
         entry.shift_insert(1, "resource".to_owned(), resource);
@@ -26,37 +84,34 @@ pub fn searchset_entry(origin: &str, resource: Resource, meta: VersionMeta) -> E
     EntryJson::new(entry)
 }
 
-/// The Bundle of a search response: the matches of this page, and the total number of matches. A page that
+/// The Bundle of a Patient search: the matches of this page, and the total number of matches. A page that
 /// `is_cut` has fewer matches than requested, and an outcome that says so.
 ///
-/// `origin` is the public address, `https://host`. The `self` link omits the search parameters, because they
-/// are PHI.
+/// `origin` is the public address, `https://host`.
 #[must_use]
 pub fn searchset(
     origin: &str,
     total: usize,
-    mut entries: Vec<EntryJson>,
+    entries: Vec<EntryJson>,
     is_cut: bool,
 ) -> Zeroizing<Vec<u8>> {
-    if is_cut {
-        let issue = Issue {
-            severity: Severity::Warning,
-            ..Issue::new(
-                IssueCode::TooCostly,
-                "the page was truncated, because the response would be too long: add a parameter \
-                 to narrow the search",
-            )
-        };
-        let outcome = OperationOutcome::new(Status::ContentTooLarge, issue).to_json();
-        entries.push(EntryJson::new(
-            json!({ "resource": outcome, "search": { "mode": "outcome" } }),
-        ));
-    }
-    let link = json!([{ "relation": "self", "url": format!("{origin}/fhir/Patient/_search") }]);
-    let head = json!({
-        "resourceType": "Bundle", "type": "searchset", "total": total, "link": link
-    });
-    bundle_of(&head, entries)
+    let truncated = Issue {
+        severity: Severity::Warning,
+        ..Issue::new(
+            IssueCode::TooCostly,
+            "the page was truncated, because the response would be too long: add a parameter \
+             to narrow the search",
+        )
+    };
+    let page = Searchset {
+        origin,
+        path: "Patient/_search",
+        total: Some(total),
+        next: None,
+        entries,
+        remarks: is_cut.then_some(truncated).into_iter().collect(),
+    };
+    page.to_bytes()
 }
 
 #[cfg(test)]
@@ -109,5 +164,27 @@ mod tests {
         let entry = &bundle["entry"][1];
         assert_eq!(entry["search"]["mode"], "outcome");
         assert_eq!(entry["resource"]["issue"][0]["severity"], "warning");
+    }
+
+    #[test]
+    fn a_page_has_a_link_to_the_next_one_and_no_total_that_was_not_counted() {
+        let page = Searchset {
+            origin: ORIGIN,
+            path: "Observation/_search",
+            total: None,
+            next: Some("abc-_9"),
+            entries: vec![patient()],
+            remarks: Vec::new(),
+        };
+        let bundle = read(&page.to_bytes());
+        let next =
+            json!({"relation": "next", "url": format!("{ORIGIN}/fhir/Observation?_cursor=abc-_9")});
+        assert_eq!(bundle["link"][1], next);
+        assert_eq!(
+            bundle["link"][0]["url"],
+            format!("{ORIGIN}/fhir/Observation/_search")
+        );
+        assert!(bundle.get("total").is_none());
+        assert_eq!(bundle["entry"].as_array().map(Vec::len), Some(1));
     }
 }
