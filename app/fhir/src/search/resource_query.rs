@@ -11,7 +11,6 @@ use super::condition::Condition;
 use super::condition::Match;
 use super::condition::Test;
 use super::parameters;
-use super::parameters::SearchParameter;
 use super::parameters::TypeName;
 use super::parse_condition;
 use super::parse_condition::date;
@@ -267,13 +266,13 @@ impl ResourceQuery {
                 let Alternative::Local(name, id) = alternative else {
                     continue;
                 };
-                let names_owner = names_owner(condition.parameter);
-                let is_patient = if name.is_some() {
-                    *name == patient
-                } else {
-                    names_owner
+                let is_patient = match condition.parameter.name() {
+                    "patient" | "subject" | "beneficiary" => name.is_none() || *name == patient,
+                    // Of a Schedule or an Appointment; most actors are others.
+                    "actor" => *name == patient,
+                    _ => false,
                 };
-                if !names_owner || !is_patient {
+                if !is_patient {
                     continue;
                 }
                 if only.is_some_and(|only| only != *id) {
@@ -284,11 +283,6 @@ impl ResourceQuery {
         }
         Ok(only)
     }
-}
-
-/// The parameters that name the patient in whose chart a resource is.
-fn names_owner(parameter: &SearchParameter) -> bool {
-    matches!(parameter.name(), "patient" | "subject" | "beneficiary")
 }
 
 impl fmt::Debug for ResourceQuery {

@@ -25,6 +25,9 @@ pub(super) struct SortParameter {
     is_descending: bool,
 }
 
+/// The error for a value that was left out.
+struct LeftOut;
+
 /// What a key is made of.
 #[derive(Clone, Copy)]
 enum SortBy {
@@ -124,7 +127,7 @@ impl SortKey {
                     let nanoseconds = i64::from(last_updated.nanosecond());
                     Some(SortValue::Time(last_updated.unix_timestamp(), nanoseconds))
                 }
-                SortBy::Parameter(parameter) => key.value(parameter, values)?,
+                SortBy::Parameter(parameter) => key.value(parameter, values).ok()?,
             };
             Some(Part {
                 value,
@@ -176,19 +179,19 @@ impl SortParameter {
         }
     }
 
-    /// The least value, or for the descending order the greatest; `None` if values were left out.
+    /// The least value, or for the descending order the greatest.
     fn value(
         self,
         parameter: &SearchParameter,
         values: &SearchValues,
-    ) -> Option<Option<SortValue>> {
+    ) -> Result<Option<SortValue>, LeftOut> {
         let sources = parameter.sources();
         if sources.iter().any(|source| values.lacks(source)) {
-            return None;
+            return Err(LeftOut);
         }
         let all = sources.iter().flat_map(|source| values.at(source));
         let all = all.filter_map(|value| sort_value(value, self.is_descending));
-        Some(if self.is_descending {
+        Ok(if self.is_descending {
             all.max()
         } else {
             all.min()

@@ -43,18 +43,20 @@ impl SearchValues {
         }
         let mut values = Self::empty(resource_type);
         values.incomplete = reader.varint()?;
-        let mut next = 0_u8;
+        let mut seen = 0_u64;
         while !reader.0.is_empty() {
             let index = reader.byte()?;
-            // The sources ascend, so that they can be searched.
-            if index < next || index >= 64 {
+            let bit = 1_u64.checked_shl(u32::from(index))?;
+            if seen & bit != 0 {
                 return None;
             }
-            next = index.saturating_add(1);
+            seen |= bit;
             for _ in 0..reader.byte()? {
                 values.values.push((index, reader.value(owner)?));
             }
         }
+        // Long lists are written last; the sort keeps the order of each.
+        values.values.sort_by_key(|(index, _)| *index);
         Some(values)
     }
 }
