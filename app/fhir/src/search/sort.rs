@@ -15,7 +15,6 @@ use super::values::SearchValues;
 use crate::Issue;
 use crate::IssueCode;
 use crate::ResourceType;
-use crate::fold_name;
 use crate::limits::MAX_LISTED_NAMES;
 
 /// One key of a sort.
@@ -232,7 +231,10 @@ fn sort_value(value: &SearchValue, is_descending: bool) -> Option<SortValue> {
         }
         SearchValue::Quantity(quantity) => quantity.low.or(quantity.high).map(SortValue::Number),
         SearchValue::Number(number) => Some(SortValue::Number(*number)),
-        SearchValue::Text(text) => Some(SortValue::Text(fold_name(text))),
+        SearchValue::Text(text) => {
+            let folded = Zeroizing::new(text.folded().to_owned());
+            Some(SortValue::Text(folded))
+        }
         SearchValue::Token(_)
         | SearchValue::ReferenceIdentifier(_)
         | SearchValue::Local(..)

@@ -23,8 +23,10 @@ use crate::limits::MAX_COMPARED_VALUES;
 mod decode;
 mod encode;
 mod extract;
+mod text;
 
 pub(super) use extract::local;
+pub(super) use text::SearchedText;
 
 /// The searched values of a resource.
 ///
@@ -61,8 +63,8 @@ pub(super) enum SearchValue {
     Quantity(Quantity),
     /// A number.
     Number(Decimal),
-    /// A text as sent.
-    Text(Zeroizing<String>),
+    /// A text.
+    Text(SearchedText),
     /// A URI as sent.
     Uri(Zeroizing<String>),
     /// A URI of which only the digest is stored.

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::Quantity;
 use super::SearchValue;
 use super::SearchValues;
+use super::SearchedText;
 use super::System;
 use super::Token;
 use super::UnitDigest;
@@ -89,8 +90,8 @@ impl Reader<'_> {
                 plain: self.digest()?,
             },
             tag::NUMBER => SearchValue::Number(self.decimal()?),
-            tag::TEXT => SearchValue::Text(self.text()?),
-            tag::URI => SearchValue::Uri(self.text()?),
+            tag::TEXT => SearchValue::Text(SearchedText::new(self.text()?)),
+            tag::URI => SearchValue::Uri(Zeroizing::new(self.text()?.to_owned())),
             tag::URI_DIGEST => SearchValue::UriDigest(self.digest()?),
             tag::IMPLIED => SearchValue::Token(Token {
                 system: System::Implied,
@@ -184,12 +185,11 @@ impl Reader<'_> {
         Some(UnitDigest(u32::from_be_bytes(self.array()?)))
     }
 
-    fn text(&mut self) -> Option<Zeroizing<String>> {
+    fn text(&mut self) -> Option<&str> {
         let length = usize::from(self.byte()?);
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        let text = std::str::from_utf8(text).ok()?;
-        Some(Zeroizing::new(text.to_owned()))
+        std::str::from_utf8(text).ok()
     }
 
     fn digest(&mut self) -> Option<Digest> {

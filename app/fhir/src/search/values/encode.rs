@@ -190,7 +190,7 @@ fn write_value(out: &mut Vec<u8>, room: usize, value: &SearchValue, owner: Optio
             out.push(tag::NUMBER);
             decimal(out, *number);
         }
-        SearchValue::Text(value) => return text(out, room, tag::TEXT, value),
+        SearchValue::Text(value) => return text(out, room, tag::TEXT, value.sent()),
         SearchValue::Uri(uri) if uri.len() <= MAX_URI => return text(out, room, tag::URI, uri),
         SearchValue::Uri(uri) => {
             out.push(tag::URI_DIGEST);
