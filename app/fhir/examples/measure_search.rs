@@ -18,6 +18,7 @@ use fhir::SensitiveJson;
 use fhir::search::ResourceQuery;
 use fhir::search::SearchValues;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// The lengths of a type's stored values.
 #[derive(Default)]
@@ -46,7 +47,8 @@ fn main() {
                         .collect()
                 },
             );
-            for json in all {
+            for mut json in all {
+                map_ids(&mut json);
                 if let Ok(resource) = Resource::validate(SensitiveJson::new(json), None) {
                     resources.push((path.display().to_string(), resource));
                 }
@@ -62,16 +64,40 @@ fn main() {
     }
 }
 
+/// Replaces the ids of references by UUIDs, as an import with mapped ids does.
+fn map_ids(json: &mut Value) {
+    match json {
+        Value::Array(items) => items.iter_mut().for_each(map_ids),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "reference" => {
+                        if let Some((kind, id)) = text.split_once('/') {
+                            let number = id
+                                .bytes()
+                                .fold(1_u128, |sum, byte| sum * 31 % (1 << 100) + u128::from(byte));
+                            *text = format!("{kind}/{}", Uuid::from_u128(number));
+                        }
+                    }
+                    _ => map_ids(member),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 fn lengths(resources: &[(String, Resource)]) {
     let mut by_type = BTreeMap::<&str, Lengths>::new();
     for (path, resource) in resources {
         let values = SearchValues::of(resource);
-        let bytes = values.encode(None);
+        let owner = resource.owner("").ok().flatten();
+        let bytes = values.encode(owner);
         let lengths = by_type.entry(resource.resource_type().name()).or_default();
         lengths.count += 1;
         lengths.sum += bytes.len();
         lengths.longest = lengths.longest.max(bytes.len());
-        let stored = SearchValues::decode(resource.resource_type(), &bytes, None);
+        let stored = SearchValues::decode(resource.resource_type(), &bytes, owner);
         let stored = stored.expect("readable");
         if stored.is_incomplete() {
             let left_out: Vec<_> = stored.incomplete_parameters().collect();
