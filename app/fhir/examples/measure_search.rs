@@ -70,16 +70,15 @@ fn map_ids(json: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(map_ids),
         Value::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Value::String(text) if name == "reference" => {
-                        if let Some((kind, id)) = text.split_once('/') {
-                            let number = id
-                                .bytes()
-                                .fold(1_u128, |sum, byte| sum * 31 % (1 << 100) + u128::from(byte));
-                            *text = format!("{kind}/{}", Uuid::from_u128(number));
-                        }
+                if let ("reference", Value::String(text)) = (name.as_str(), &mut *member) {
+                    if let Some((kind, id)) = text.split_once('/') {
+                        let number = id
+                            .bytes()
+                            .fold(1_u128, |sum, byte| sum * 31 % (1 << 100) + u128::from(byte));
+                        *text = format!("{kind}/{}", Uuid::from_u128(number));
                     }
-                    _ => map_ids(member),
+                } else {
+                    map_ids(member);
                 }
             }
         }
