@@ -24,6 +24,17 @@ pub fn event_of_request<'a>(events: &'a [Value], request: &str) -> Option<&'a Va
     events.iter().find(|event| event["request"] == request)
 }
 
+/// The event of the request with this id that has this outcome.
+#[must_use]
+pub fn event_with_outcome<'a>(
+    events: &'a [Value],
+    request: &str,
+    outcome: &str,
+) -> Option<&'a Value> {
+    let mut of_request = events.iter().filter(|event| event["request"] == request);
+    of_request.find(|event| event["outcome"] == outcome)
+}
+
 /// Whether an event names a record.
 #[must_use]
 pub fn names_record(event: &Value, kind: &str, id: Uuid) -> bool {

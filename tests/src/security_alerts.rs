@@ -63,6 +63,23 @@ impl RunningStack {
         self.expect_reported(response, tables).await
     }
 
+    /// Requires that the page of this response shows what it can, says that data is missing, and
+    /// that the request was reported as tampering with one of these tables.
+    ///
+    /// # Errors
+    /// When one of these does not hold.
+    pub async fn expect_partial(
+        &self,
+        response: &TestResponse,
+        tables: &[&str],
+    ) -> anyhow::Result<()> {
+        response.clone().expect_status(200)?;
+        let body = response.text();
+        let warns = body.contains("This chart is not complete") || body.contains("cannot be shown");
+        anyhow::ensure!(warns, "the page does not warn: {body}");
+        self.expect_reported(response, tables).await
+    }
+
     /// The app's log lines with the request id of this response.
     fn lines_of(&self, response: &TestResponse) -> anyhow::Result<Vec<Value>> {
         let path = self.status.logs.join("app.log");

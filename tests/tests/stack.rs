@@ -11,6 +11,7 @@ mod stack {
     mod changes;
     mod concurrent_writes;
     mod conditional;
+    mod damaged_records;
     mod database_accounts;
     mod floods;
     mod malformed;

@@ -82,18 +82,30 @@ pub async fn disclose<T: Trail, A: Disclosing, V>(
     release(trail, permitted, Outcome::Success, records, value).await
 }
 
-/// Like [`disclose`], for a value without some records because they could not be opened. `records`
-/// includes these.
+/// Like [`disclose`], for a value from which stored records are missing, because they could not be
+/// opened or are hidden.
+///
+/// Two events of the same request: one of outcome `Failed` that names `unopened`, the records that
+/// are known but not in `value`; then one of outcome `Partial` that names `records`, as
+/// [`disclose`] does. Without known `unopened` records there is only the second.
 ///
 /// # Errors
 ///
-/// See [`disclose`].
+/// See [`disclose`]. A record in either list that is outside the permit is refused.
 pub async fn disclose_partial<T: Trail, A: Disclosing, V>(
     trail: &T,
     permitted: &Permitted<'_, A>,
     records: &[Record],
+    unopened: &[Record],
     value: V,
 ) -> Result<Disclosed<V>, PermitError<T::Error>> {
+    admit_all(trail, permitted, records).await?;
+    admit_all(trail, permitted, unopened).await?;
+    if !unopened.is_empty() {
+        let unopened = unopened.iter().map(Record::reference).collect();
+        let failed = record_references(trail, permitted, Outcome::Failed, unopened);
+        failed.await.map_err(PermitError::Trail)?;
+    }
     release(trail, permitted, Outcome::Partial, records, value).await
 }
 
@@ -121,9 +133,37 @@ pub async fn record_unsuccessful<T: Trail, A: crate::Action>(
         Unsuccessful::Failed => Outcome::Failed,
     };
     let records = vec![permitted.subject().reference(None)];
+    record_references(trail, permitted, outcome, records).await
+}
+
+/// Records an event of a permitted action.
+async fn record_references<T: Trail, A: crate::Action>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    outcome: Outcome,
+    records: Vec<RecordReference>,
+) -> Result<(), T::Error> {
     let action = permitted.audited();
     let event = CallerEvent::new(permitted.caller(), trail.now(), action, outcome, records);
-    trail.commit(event).await
+    // Boxed: the compiler limits the depth of the futures that a handler consists of.
+    Box::pin(trail.commit(event)).await
+}
+
+/// Refuses records outside the permit.
+async fn admit_all<T: Trail, A: Disclosing>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    records: &[Record],
+) -> Result<(), PermitError<T::Error>> {
+    let (caller, action): (_, Action) = (permitted.caller(), permitted.audited());
+    for record in records {
+        if let Err(denial) = permitted.admits(record) {
+            let refusal = record_refusal(trail, caller, action, vec![record.reference()]);
+            Box::pin(refusal).await.map_err(PermitError::Trail)?;
+            return Err(PermitError::Refused(denial));
+        }
+    }
+    Ok(())
 }
 
 /// Decides about each record, records the disclosure, and returns the value.
@@ -134,22 +174,14 @@ async fn release<T: Trail, A: Disclosing, V>(
     records: &[Record],
     value: V,
 ) -> Result<Disclosed<V>, PermitError<T::Error>> {
-    let (caller, action): (_, Action) = (permitted.caller(), permitted.audited());
     // All decisions precede the event, so that a refused disclosure is never recorded as made.
-    for record in records {
-        if let Err(denial) = permitted.admits(record) {
-            record_refusal(trail, caller, action, vec![record.reference()])
-                .await
-                .map_err(PermitError::Trail)?;
-            return Err(PermitError::Refused(denial));
-        }
-    }
+    admit_all(trail, permitted, records).await?;
     let mut references: Vec<RecordReference> = records.iter().map(Record::reference).collect();
     if references.is_empty() {
         references.push(permitted.subject().reference(None));
     }
-    let event = CallerEvent::new(caller, trail.now(), action, outcome, references);
-    trail.commit(event).await.map_err(PermitError::Trail)?;
+    let recorded = record_references(trail, permitted, outcome, references);
+    recorded.await.map_err(PermitError::Trail)?;
     Ok(Disclosed(value))
 }
 

@@ -116,7 +116,8 @@ pub enum Action {
 pub enum Outcome {
     /// Done.
     Success,
-    /// Done, except for records that could not be opened.
+    /// Done, except for records that could not be opened or are hidden. The event names what was disclosed; an
+    /// event of the same request with the outcome `failed` names the records that are known and were not.
     Partial,
     /// Refused: the access policy does not allow it.
     Refused,

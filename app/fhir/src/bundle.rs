@@ -3,40 +3,62 @@
 //! A **transaction** succeeds or fails as a whole: one invalid entry refuses it, and the issue names
 //! that entry. In a **batch** each entry is independent and has its own response. In both, the server
 //! assigns the id of a POST, and references are resolved against the entries' `fullUrl` (`full_url`).
-
-use std::collections::HashSet;
+//!
+//! There are two steps, because conditions are searches. [`parse`] returns a [`ParsedBundle`] with its
+//! [`ParsedBundle::conditions`]; the record service searches for each of them, and [`ParsedBundle::resolve`] returns the
+//! [`BundleRequest`]. All conditions are resolved before any entry is executed, so a condition never matches what an entry
+//! of the same Bundle writes: only a `fullUrl` refers to another entry.
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Compartment;
 use crate::ElementPath;
 use crate::Issue;
 use crate::IssueCode;
 use crate::OperationOutcome;
-use crate::Reference;
-use crate::Resource;
-use crate::ResourceType;
 use crate::SensitiveJson;
 use crate::limits::MAX_BATCH_ENTRIES;
+use crate::limits::MAX_PATCHES_PARSED_BYTES;
 use crate::limits::MAX_TRANSACTION_ENTRIES;
 use crate::validate;
 
+mod condition;
 mod entry;
 mod full_url;
+mod interaction;
+mod order;
+mod read;
+mod register;
+mod resolve;
 mod response;
+mod rewrite;
 mod segments;
+mod write;
 
-use entry::EntryRequest;
+pub use condition::ConditionMatch;
+pub use condition::ConditionScope;
+pub use condition::ConditionalIdentifier;
+pub use condition::ConditionalQuery;
+pub use condition::ConditionalSystem;
+use condition::Conditions;
+use entry::EntryParser;
 use entry::ParsedEntry;
 use entry::Refusal;
 use full_url::FullUrlIndex;
+pub use read::EntryRead;
+pub use read::ReadInteraction;
+pub use read::ReadPrecondition;
 pub use response::EntryJson;
 pub use response::EntryResponse;
+pub use response::WrittenContent;
 pub(crate) use response::bundle_of;
 pub use response::response;
 pub use segments::Segment;
 pub use segments::segments;
+pub use write::EntryNoOp;
+pub use write::ResourceWrite;
+pub use write::WriteContent;
+pub use write::WritePrecondition;
 
 /// `Bundle.type` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,47 +69,44 @@ pub enum BundleType {
     Batch,
 }
 
+/// A Bundle whose conditions are not resolved.
+pub struct ParsedBundle {
+    bundle_type: BundleType,
+    entries: Vec<Result<ParsedEntry, Refusal>>,
+    urls: FullUrlIndex,
+    conditions: Conditions,
+}
+
 /// The requests of a Bundle.
 #[derive(Debug)]
 pub enum BundleRequest {
-    /// The writes of a transaction, ordered so that a resource precedes those that refer to it.
-    Transaction(Vec<ResourceWrite>),
+    /// The requests of a transaction.
+    Transaction(TransactionRequest),
     /// The items of a batch in the Bundle's order; the outcome of each entry that is refused.
     Batch(Vec<Result<BatchItem, OperationOutcome>>),
+}
+
+/// The requests of a transaction, in the order in which they are executed.
+#[derive(Debug, Default)]
+pub struct TransactionRequest {
+    /// The writes, of distinct resources: deletes first, then the others, ordered so that a resource precedes those that
+    /// refer to it.
+    pub writes: Vec<ResourceWrite>,
+    /// The entries that write nothing because of their condition.
+    pub no_ops: Vec<EntryNoOp>,
+    /// The reads, which see all writes.
+    pub reads: Vec<EntryRead>,
 }
 
 /// The request of one batch entry.
 #[derive(Debug)]
 pub enum BatchItem {
-    /// PUT or POST.
+    /// POST, PUT, PATCH or DELETE.
     Write(ResourceWrite),
+    /// A conditional write that has nothing to write.
+    NoOp(EntryNoOp),
     /// GET.
-    Read(Reference),
-}
-
-/// A resource to be written.
-#[derive(Debug)]
-pub struct ResourceWrite {
-    /// The index of the Bundle entry, from 0.
-    pub entry: usize,
-    /// The resource type.
-    pub resource_type: ResourceType,
-    /// The id; for a POST a new one.
-    pub id: Uuid,
-    /// The patient that owns the resource; `None` if the organization does.
-    pub owner: Option<Uuid>,
-    /// The resource, with its id and with its references rewritten.
-    pub resource: Resource,
-    /// Whether the request is a POST: the id must not exist yet.
-    pub create: bool,
-}
-
-impl ResourceWrite {
-    /// The path of the entry: `Bundle.entry[3]`.
-    #[must_use]
-    pub fn path(&self) -> String {
-        entry_path(self.entry)
-    }
+    Read(EntryRead),
 }
 
 /// The path of an entry in its Bundle: `Bundle.entry[3]`.
@@ -96,38 +115,93 @@ pub fn entry_path(entry: usize) -> String {
     format!("Bundle.entry[{entry}]")
 }
 
-/// Parses a Bundle.
-///
-/// `new_id` returns a random id for each resource that is created. `server` is the server's own base
-/// (`https://host/fhir`), if known: references below it are local.
+/// Parses a Bundle. `server` is the server's own base (`https://host/fhir`), if known: references below it are local.
 ///
 /// # Errors
 ///
 /// The document is neither a transaction nor a batch, or an entry of a transaction is invalid.
-pub fn parse(
-    bytes: &[u8],
-    server: Option<&str>,
-    new_id: &mut dyn FnMut() -> Uuid,
-) -> Result<BundleRequest, OperationOutcome> {
+pub fn parse(bytes: &[u8], server: Option<&str>) -> Result<ParsedBundle, OperationOutcome> {
+    let server = server.map(|base| base.trim_end_matches('/'));
     let bundle = SensitiveJson::parse(bytes).map_err(OperationOutcome::bad_request)?;
     let (bundle_type, entries) = open(bundle).map_err(OperationOutcome::bad_request)?;
+    let mut parser = EntryParser {
+        server,
+        remaining_patch_bytes: MAX_PATCHES_PARSED_BYTES,
+    };
     let mut entries: Vec<Result<ParsedEntry, Refusal>> = entries
         .into_iter()
         .enumerate()
-        .map(|(index, entry)| entry::parse(index, entry, bundle_type, new_id))
+        .map(|(index, entry)| parser.parse(index, entry))
         .collect();
     // All fullUrls are indexed before references are resolved: an entry may refer to a later one.
     let urls = full_urls(&mut entries, server);
-    let items = entries
-        .into_iter()
-        .map(|entry| entry.and_then(|entry| batch_item(entry, &urls)));
-    match bundle_type {
-        BundleType::Batch => Ok(BundleRequest::Batch(
-            items
-                .map(|item| item.map_err(OperationOutcome::from))
-                .collect(),
-        )),
-        BundleType::Transaction => transaction(items),
+    let conditions = register::conditions(&mut entries, &urls);
+    if bundle_type == BundleType::Transaction {
+        entries = order::all_valid(entries)?;
+    }
+    Ok(ParsedBundle {
+        bundle_type,
+        entries,
+        urls,
+        conditions,
+    })
+}
+
+impl ParsedBundle {
+    /// The type.
+    #[must_use]
+    pub fn bundle_type(&self) -> BundleType {
+        self.bundle_type
+    }
+
+    /// The number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The distinct conditions, in the order in which they are resolved.
+    #[must_use]
+    pub fn conditions(&self) -> &[ConditionalQuery] {
+        self.conditions.queries()
+    }
+
+    /// The requests, once each condition is resolved: `matches` has the result of each of [`Self::conditions`], in the same
+    /// order. `new_id` returns a random id for each resource that is created.
+    ///
+    /// # Errors
+    ///
+    /// An entry of a transaction is refused.
+    pub fn resolve(
+        self,
+        matches: &[ConditionMatch],
+        new_id: &mut dyn FnMut() -> Uuid,
+    ) -> Result<BundleRequest, OperationOutcome> {
+        let items = resolve::items(self.entries, &self.urls, &self.conditions, matches, new_id);
+        match self.bundle_type {
+            BundleType::Transaction => order::transaction(items).map(BundleRequest::Transaction),
+            BundleType::Batch => {
+                let items = items.into_iter();
+                let items = items.map(|item| item.map_err(OperationOutcome::from));
+                Ok(BundleRequest::Batch(items.collect()))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for ParsedBundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (bundle_type, entries) = (self.bundle_type, self.entries.len());
+        write!(
+            f,
+            "ParsedBundle({bundle_type:?}, {entries} entries, [redacted])"
+        )
     }
 }
 
@@ -178,92 +252,18 @@ fn open(bundle: SensitiveJson) -> Result<(BundleType, Vec<SensitiveJson>), Issue
 }
 
 /// The index of entries by `fullUrl`. Refuses an entry whose `fullUrl` is invalid.
-fn full_urls<'s>(
-    entries: &mut [Result<ParsedEntry, Refusal>],
-    server: Option<&'s str>,
-) -> FullUrlIndex<'s> {
+fn full_urls(entries: &mut [Result<ParsedEntry, Refusal>], server: Option<&str>) -> FullUrlIndex {
     let mut urls = FullUrlIndex::new(server);
     for (index, slot) in entries.iter_mut().enumerate() {
         let Ok(entry) = slot else { continue };
-        if let (Some(url), Some(target)) = (&entry.full_url, entry.written())
-            && let Err(issue) = urls.add(url, target, entry.version.take())
+        if let (Some(url), Some(resource_type)) = (&entry.full_url, entry.stored_type())
+            && let Err(issue) = urls.add(url, index, resource_type, entry.version.take())
         {
             let path = format!("{}.fullUrl", entry_path(index));
             *slot = Err(Refusal::request(issue.at(&path)));
         }
     }
     urls
-}
-
-/// The request of an entry, with its references resolved and its owner determined.
-fn batch_item(entry: ParsedEntry, urls: &FullUrlIndex<'_>) -> Result<BatchItem, Refusal> {
-    let path = format!("{}.resource", entry_path(entry.index));
-    let (target, mut resource, create) = match entry.request {
-        EntryRequest::Read(target) => return Ok(BatchItem::Read(target)),
-        EntryRequest::Write {
-            target,
-            resource,
-            create,
-        } => (target, resource, create),
-    };
-    urls.rewrite(
-        resource.value_mut(),
-        entry.full_url.as_deref(),
-        &ElementPath::Root(&path),
-    )
-    .map_err(Refusal::resource)?;
-    let owner = resource.owner(&path).map_err(Refusal::resource)?;
-    let Reference { resource_type, id } = target;
-    Ok(BatchItem::Write(ResourceWrite {
-        entry: entry.index,
-        resource_type,
-        id,
-        owner,
-        resource,
-        create,
-    }))
-}
-
-/// The writes of a transaction; otherwise the issues of all its entries.
-fn transaction(
-    items: impl Iterator<Item = Result<BatchItem, Refusal>>,
-) -> Result<BundleRequest, OperationOutcome> {
-    let mut writes = Vec::new();
-    let mut refusals = Vec::new();
-    let mut targets = HashSet::new();
-    for item in items {
-        match item {
-            Ok(BatchItem::Write(write)) => {
-                // R4 forbids it: the result would depend on the order in which the server executes the writes.
-                if !targets.insert((write.resource_type, write.id)) {
-                    let why = "an earlier entry of this transaction writes the same resource";
-                    let path = format!("{}.request.url", write.path());
-                    let issue = Issue::new(IssueCode::Duplicate, why).at(&path);
-                    refusals.push(Refusal::request(issue));
-                }
-                writes.push(write);
-            }
-            // `entry::parse` refuses reads in a transaction.
-            Ok(BatchItem::Read(_)) => {}
-            Err(refusal) => refusals.push(refusal),
-        }
-    }
-    if let Some(refusal) = refusals.into_iter().reduce(Refusal::merge) {
-        return Err(refusal.into());
-    }
-    Ok(BundleRequest::Transaction(sorted(writes)))
-}
-
-/// Orders writes: directory, then patients, then resources that refer to patients.
-fn sorted(mut writes: Vec<ResourceWrite>) -> Vec<ResourceWrite> {
-    writes.sort_by_key(
-        |write| match (write.resource_type.compartment(), write.resource_type) {
-            (Compartment::Directory, _) => 0_u8,
-            (Compartment::Patient, ResourceType::Patient) => 1,
-            (Compartment::Patient, _) => 2,
-        },
-    );
-    writes
 }
 
 #[cfg(test)]

@@ -45,3 +45,18 @@ pub const MAX_COMPARED_VALUES: usize = 32;
 pub const MAX_CURSOR_BYTES: usize = 3_000;
 /// Keys of a sort, and each of `_include`, `_revinclude`, `_type` and `_elements`, in values.
 pub const MAX_LISTED_NAMES: usize = 20;
+
+/// Distinct conditions of a Bundle (`ifNoneExist`, conditional updates, deletes and references): each costs a search.
+pub const MAX_CONDITIONS: usize = 2_000;
+/// `fullUrl`, in bytes: it is compared with every reference of its entry, so its length multiplies their number.
+pub const MAX_FULL_URL_BYTES: usize = 2_000;
+/// `request.url` and `ifNoneExist`, in bytes: the longest search.
+pub const MAX_REQUEST_URL_BYTES: usize = 65_536;
+
+/// Operations of a JSON Patch.
+pub const MAX_PATCH_OPERATIONS: usize = 200;
+/// Memory of all JSON Patches of a Bundle as estimated by `parsed_bytes`, in bytes. They arrive as base64, so the estimate
+/// for the Bundle does not include it.
+pub const MAX_PATCHES_PARSED_BYTES: usize = 8 * 1_048_576;
+/// Text and values that the `copy` operations of a JSON Patch may add, in bytes: `copy` could double a resource 200 times.
+pub const MAX_PATCH_COPIED_BYTES: usize = 1_048_576;

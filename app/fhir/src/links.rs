@@ -1,11 +1,11 @@
-//! Replacement of links that are not references: `uri` and `url` elements, and the narrative's `href`
-//! and `src`. R4 requires that a transaction replaces them like references. A `canonical` is kept,
-//! because it names a definition; `oid` and `uuid` are kept, although R4 lists them, because an address is
-//! not a valid value of these types.
+//! Replacement of links that are not references: `uri`, `url` and `uuid` elements, and the narrative's `href` and `src`.
+//! R4 requires that a transaction replaces them like references. A `canonical` is kept, because it names a definition.
+//! An `oid` is kept, although R4 lists it, because neither an address nor a UUID is a valid value of it: a resource with
+//! one could not be sent back.
 
 use serde_json::Map;
 use serde_json::Value;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use crate::definitions::Definitions;
 use crate::definitions::ElementType;
@@ -13,8 +13,30 @@ use crate::definitions::TypeDefinition;
 use crate::definitions::definitions;
 use crate::primitive::Primitive;
 
+mod narrative;
+
+/// A link, by the kind of its element.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Link<'t> {
+    /// An address: `url` and `uri` elements, and links of a narrative.
+    Address(&'t str),
+    /// A name: `system`, and the `url` of an extension.
+    Identifier(&'t str),
+    /// `urn:uuid:` with a UUID.
+    Uuid(&'t str),
+}
+
+impl<'t> Link<'t> {
+    /// The text as sent.
+    pub(crate) fn text(self) -> &'t str {
+        match self {
+            Self::Address(text) | Self::Identifier(text) | Self::Uuid(text) => text,
+        }
+    }
+}
+
 /// Replaces each link of a resource for which `replace` returns another.
-pub(crate) fn replace_links(resource: &mut Value, replace: &dyn Fn(&str) -> Option<String>) {
+pub(crate) fn replace_links(resource: &mut Value, replace: &dyn Fn(Link<'_>) -> Option<String>) {
     if let Ok(definitions) = definitions() {
         LinkReplacer {
             definitions,
@@ -26,7 +48,7 @@ pub(crate) fn replace_links(resource: &mut Value, replace: &dyn Fn(&str) -> Opti
 
 struct LinkReplacer<'d, 'r> {
     definitions: &'d Definitions,
-    replace: &'r dyn Fn(&str) -> Option<String>,
+    replace: &'r dyn Fn(Link<'_>) -> Option<String>,
 }
 
 impl LinkReplacer<'_, '_> {
@@ -40,9 +62,12 @@ impl LinkReplacer<'_, '_> {
     }
 
     fn object(&self, definition: &TypeDefinition, object: &mut Map<String, Value>) {
+        // The only type with elements for values of any type.
+        let is_extension = definition.elements.contains_key("valueUri");
         for (name, value) in object {
             if let Some(element) = definition.elements.get(name.as_str()) {
-                self.element(&element.element_type, value);
+                let is_name = name == "system" || (is_extension && name == "url");
+                self.element(&element.element_type, is_name, value);
             } else if name.starts_with('_')
                 && let Some(extension) = self.definitions.by_name("Element")
             {
@@ -61,7 +86,7 @@ impl LinkReplacer<'_, '_> {
         }
     }
 
-    fn element(&self, element_type: &ElementType, value: &mut Value) {
+    fn element(&self, element_type: &ElementType, is_name: bool, value: &mut Value) {
         match (element_type, value) {
             (ElementType::Complex(id), value) => {
                 if let Some(definition) = self.definitions.get(*id) {
@@ -70,56 +95,38 @@ impl LinkReplacer<'_, '_> {
             }
             (_, Value::Array(items)) => items
                 .iter_mut()
-                .for_each(|item| self.element(element_type, item)),
+                .for_each(|item| self.element(element_type, is_name, item)),
             (ElementType::Resource, value) => self.resource(value),
-            (ElementType::Primitive(Primitive::Uri, _), Value::String(text)) => {
-                if let Some(other) = (self.replace)(text) {
-                    *text = other;
-                }
-            }
-            (ElementType::Primitive(Primitive::Xhtml, _), Value::String(text)) => {
-                if let Some(other) = narrative(text, self.replace) {
+            (ElementType::Primitive(primitive, _), Value::String(text)) => {
+                let other = match primitive {
+                    Primitive::Uri if is_name => (self.replace)(Link::Identifier(text)),
+                    Primitive::Uri => (self.replace)(Link::Address(text)),
+                    Primitive::Uuid => (self.replace)(Link::Uuid(text)),
+                    Primitive::Xhtml => narrative::with_links(text, self.replace),
+                    Primitive::Base64Binary
+                    | Primitive::Boolean
+                    | Primitive::Canonical
+                    | Primitive::Code
+                    | Primitive::Date
+                    | Primitive::DateTime
+                    | Primitive::Decimal
+                    | Primitive::Id
+                    | Primitive::Instant
+                    | Primitive::Integer
+                    | Primitive::Oid
+                    | Primitive::PositiveInt
+                    | Primitive::Text
+                    | Primitive::Time
+                    | Primitive::UnsignedInt => None,
+                };
+                if let Some(other) = other {
+                    text.zeroize();
                     *text = other;
                 }
             }
             (ElementType::Primitive(..), _) => {}
         }
     }
-}
-
-/// A narrative with its links replaced; `None` if no link changes.
-fn narrative(text: &str, replace: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    let mut output = Zeroizing::new(String::with_capacity(text.len().saturating_mul(2)));
-    let mut rest = text;
-    let mut changed = false;
-    while let Some((before, quote)) = next_link(rest) {
-        let (head, tail) = rest.split_at(before);
-        let end = tail.find(quote)?;
-        let (link, tail) = tail.split_at(end);
-        output.push_str(head);
-        if let Some(other) = replace(link) {
-            changed = true;
-            output.push_str(&other);
-        } else {
-            output.push_str(link);
-        }
-        rest = tail;
-    }
-    output.push_str(rest);
-    changed.then(|| std::mem::take(&mut *output))
-}
-
-/// The offset of the value of the next `href` or `src`, and its quotation mark.
-fn next_link(text: &str) -> Option<(usize, char)> {
-    [
-        ("href=\"", '"'),
-        ("src=\"", '"'),
-        ("href='", '\''),
-        ("src='", '\''),
-    ]
-    .into_iter()
-    .filter_map(|(name, quote)| Some((text.find(name)?.saturating_add(name.len()), quote)))
-    .min()
 }
 
 #[cfg(test)]
@@ -136,20 +143,41 @@ mod tests {
             "extension": [
                 {"url": "a", "valueUri": "urn:x"},
                 {"url": "b", "valueCanonical": "urn:x"},
-                {"url": "c", "valueString": "urn:x"}
+                {"url": "c", "valueString": "urn:x"},
+                {"url": "c", "valueUrl": "urn:x"},
+                {"url": "c", "valueUuid": "urn:x"},
+                {"url": "c", "valueOid": "urn:x"}
             ],
             "contained": [{"resourceType": "Location", "implicitRules": "urn:x"}],
             "_status": {"extension": [{"url": "d", "valueUrl": "urn:x"}]}
         });
         replace_links(&mut resource, &|link| {
-            (link == "urn:x").then(|| "Y/1".to_owned())
+            (link.text() == "urn:x").then(|| "Y/1".to_owned())
         });
         let div = "<div><a href=\"Y/1\">x</a><img src='Y/1'/>urn:x <a href=\"b\"/></div>";
         assert_eq!(resource["text"]["div"], div);
         assert_eq!(resource["extension"][0]["valueUri"], "Y/1");
         assert_eq!(resource["extension"][1]["valueCanonical"], "urn:x");
         assert_eq!(resource["extension"][2]["valueString"], "urn:x");
+        assert_eq!(resource["extension"][3]["valueUrl"], "Y/1");
+        assert_eq!(resource["extension"][4]["valueUuid"], "Y/1");
+        assert_eq!(resource["extension"][5]["valueOid"], "urn:x");
         assert_eq!(resource["contained"][0]["implicitRules"], "Y/1");
         assert_eq!(resource["_status"]["extension"][0]["valueUrl"], "Y/1");
+    }
+
+    #[test]
+    fn a_system_and_the_url_of_an_extension_are_names() {
+        let mut resource = json!({
+            "resourceType": "Patient",
+            "identifier": [{"system": "x", "value": "1"}],
+            "extension": [{"url": "x", "valueAttachment": {"url": "x"}}],
+        });
+        replace_links(&mut resource, &|link| {
+            matches!(link, Link::Address(_)).then(|| "Y/1".to_owned())
+        });
+        assert_eq!(resource["identifier"][0]["system"], "x");
+        assert_eq!(resource["extension"][0]["url"], "x");
+        assert_eq!(resource["extension"][0]["valueAttachment"]["url"], "Y/1");
     }
 }

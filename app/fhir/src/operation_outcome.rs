@@ -72,6 +72,8 @@ pub enum IssueCode {
     Conflict,
     /// The failure is temporary.
     Transient,
+    /// Not all of the stored data could be read.
+    Incomplete,
     /// The server failed.
     Exception,
 }
@@ -95,6 +97,7 @@ impl IssueCode {
             Self::BusinessRule => "business-rule",
             Self::Conflict => "conflict",
             Self::Transient => "transient",
+            Self::Incomplete => "incomplete",
             Self::Exception => "exception",
         }
     }

@@ -100,6 +100,32 @@ fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(allowed)
 }
 
+/// Calls `visit` with each reference of a resource (a string named `reference`) and its path.
+pub(crate) fn each_reference(
+    value: &Value,
+    path: &ElementPath<'_>,
+    visit: &mut dyn FnMut(&str, &ElementPath<'_>),
+) {
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                each_reference(item, &ElementPath::Item(path, index), visit);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                let path = ElementPath::Field(path, name);
+                if let ("reference", Value::String(text)) = (name.as_str(), member) {
+                    visit(text, &path);
+                } else {
+                    each_reference(member, &path, visit);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// Calls `change` with each reference of a resource (a string named `reference`) and its path.
 pub(crate) fn each_reference_mut(
     value: &mut Value,

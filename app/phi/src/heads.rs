@@ -78,6 +78,11 @@ impl HeadSet {
         self.0.get(kind) == other.0.get(kind)
     }
 
+    /// The resource types of which the set has heads, in ascending order.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The encoding: for each type in ascending order `length of the name[1] | name | count[4] | hash[32]`.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

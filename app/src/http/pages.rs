@@ -7,6 +7,7 @@
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod chart;
+mod chart_gaps;
 mod dates;
 pub(crate) mod home;
 mod html;

@@ -3,6 +3,7 @@
 
 mod locked;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use db::OwnerRow;
@@ -28,6 +29,17 @@ pub(crate) use locked::HeadComparison;
 pub(crate) use locked::LockError;
 pub(crate) use locked::LockedOwner;
 pub(crate) use locked::verify_newest;
+
+/// A resource type of which the stored heads are not those of the owner's set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct HeadDifference {
+    /// The resource type.
+    pub(crate) kind: String,
+    /// The number of heads in the owner's set.
+    pub(crate) expected: u32,
+    /// The number of heads that were found.
+    pub(crate) found: u32,
+}
 
 /// The first version of an owner's scope key.
 const FIRST_KEY_VERSION: u32 = 1;
@@ -118,6 +130,21 @@ impl OpenOwner {
     /// Adds a head to a set that is to be compared with the owner's.
     pub(crate) fn add_head(&self, set: &mut HeadSet, head: Head<'_>) {
         set.add(&self.key, head);
+    }
+
+    /// The differences between the owner's set and the set of the heads that were found, by resource
+    /// type.
+    pub(crate) fn differences(&self, found: &HeadSet) -> Vec<HeadDifference> {
+        let kinds: BTreeSet<&str> = self.heads.kinds().chain(found.kinds()).collect();
+        let differing = kinds
+            .into_iter()
+            .filter(|kind| !self.heads.agrees_on(kind, found));
+        let difference = |kind: &str| HeadDifference {
+            kind: kind.to_owned(),
+            expected: self.heads.count(kind),
+            found: found.count(kind),
+        };
+        differing.map(difference).collect()
     }
 
     /// Whether a set is the owner's.

@@ -8,6 +8,7 @@
 mod apply;
 mod batch_read;
 mod chart;
+mod damage;
 mod matching;
 mod medical_record_numbers;
 mod owners;
@@ -28,7 +29,6 @@ use access::Subject;
 use db::CurrentVersion;
 use db::Database;
 use db::ResourceKey;
-use phi::Head;
 use phi::OrganizationId;
 use phi::Owner;
 use phi::PatientId;
@@ -48,15 +48,19 @@ use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 use crate::services::roster::Rosters;
 use crate::services::trail::AuditTrail;
+use damage::OpenFailure;
 use fhir::Compartment;
 use fhir::Resource;
 use fhir::ResourceType;
 use fhir::VersionMeta;
 use fhir::parsed_bytes;
 
+pub(crate) use crate::services::owners::HeadDifference;
 pub(crate) use apply::Applied;
 pub(crate) use apply::Change;
 pub(crate) use apply::Effect;
+pub(crate) use chart::Chart;
+pub(crate) use damage::DamagedRecord;
 pub(crate) use patients::PatientPage;
 pub(crate) use patients::PatientSummary;
 pub(crate) use refusals::Refusal;
@@ -88,8 +92,6 @@ pub(crate) struct StoredResource {
     pub(crate) bytes: usize,
     /// The memory of the resource, and of the response with it.
     pub(crate) reserved: Reservation,
-    /// The digest of the row that holds it.
-    digest: [u8; 32],
 }
 
 impl StoredResource {
@@ -104,16 +106,6 @@ impl StoredResource {
             },
             version: u32::try_from(self.meta.version).ok(),
         }
-    }
-}
-
-/// The head of a stored version, as an element of its owner's [`HeadSet`](phi::HeadSet).
-fn head_of(kind: &'static str, id: Uuid, stored: &StoredResource) -> Head<'static> {
-    Head {
-        kind,
-        id,
-        version: u32::try_from(stored.meta.version).unwrap_or(u32::MAX),
-        digest: stored.digest,
     }
 }
 
@@ -148,6 +140,17 @@ impl Records {
         caller: CallerId,
         current: CurrentVersion,
     ) -> Result<StoredResource, ServiceError> {
+        Ok(self.open_undamaged(organization, caller, current).await?)
+    }
+
+    /// Like [`Self::open`], for a reader of several resources, which shows the others if one is
+    /// damaged.
+    async fn open_undamaged(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        current: CurrentVersion,
+    ) -> Result<StoredResource, OpenFailure> {
         // The body in the clear is as long as the sealed one. It is reserved first, before anything
         // is awaited.
         let mut reserved = self
@@ -176,8 +179,13 @@ impl Records {
         let bytes = body.expose().len();
         // The part that is reserved for the body serves the response later, which is about as long.
         self.grow(&mut reserved, parsed_bytes(body.expose()))?;
+        let resource = parse_stored(body.expose()).map_err(|_logged| {
+            let reason = "a stored body is not a resource";
+            let row = Some(version.row_id.uuid());
+            Tampering::report("resource_versions", reason, organization, row)
+        })?;
         Ok(StoredResource {
-            resource: parse_stored(body.expose())?,
+            resource,
             bytes,
             reserved,
             meta: VersionMeta {
@@ -185,7 +193,6 @@ impl Records {
                 last_updated: head.updated_at,
             },
             owner,
-            digest: head.version_digest,
         })
     }
 }

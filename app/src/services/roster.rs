@@ -119,8 +119,7 @@ impl Rosters {
     ///
     /// [`ServiceError::Preparing`] while the roster is being built; [`ServiceError::Unavailable`]
     /// while the feed, the keys or the database are unavailable; [`ServiceError::RosterFull`] if
-    /// the roster does not fit into memory; [`ServiceError::Internal`] if an entry cannot be
-    /// opened.
+    /// the roster does not fit into memory.
     pub(crate) async fn current(
         &self,
         organization: OrganizationId,
@@ -153,14 +152,18 @@ impl Rosters {
             Ok(updated) => updated?,
             Err(_elapsed) => return Err(slot.unready_error()),
         };
-        match updated.unopened.first() {
-            None => Ok(updated.roster),
-            Some(patient) => {
-                let reason = "a roster entry cannot be opened";
-                let patient = Some(patient.uuid());
-                Err(Tampering::report("demographics", reason, organization, patient).into())
-            }
+        for patient in updated.unopened.iter() {
+            let reason = "a roster entry cannot be opened";
+            let patient = Some(patient.uuid());
+            let _reported = Tampering::report("demographics", reason, organization, patient);
         }
+        Ok(updated.roster)
+    }
+
+    /// The patients whose entries cannot be opened: they are missing from lists and searches, or
+    /// have their former place.
+    pub(crate) fn unopened(&self, organization: OrganizationId) -> Vec<PatientId> {
+        self.slot(organization).unopened()
     }
 
     /// Notes whether the row of a patient was current when a list was to show it. If it was not,

@@ -120,9 +120,13 @@ impl<'a> Path<'a> {
         let mut parameters = Vec::new();
         for parameter in self.parameters(operation) {
             if text(parameter, "in") == Some("query") {
+                // An array is sent as a repeated parameter: `style: form` and `explode: true`, the defaults of
+                // OpenAPI 3.1.
+                let items = parameter.pointer("/schema/items");
                 parameters.push(Parameter {
                     name: text(parameter, "name").unwrap_or_default().into(),
-                    schema: self.schema(parameter)?,
+                    schema: self.schema(parameter, items)?,
+                    repeatable: items.is_some(),
                 });
             }
         }
@@ -167,13 +171,15 @@ impl<'a> Path<'a> {
             .unwrap_or(value)
     }
 
-    fn schema(&self, parameter: &Value) -> Result<Schema, ApiSchemaError> {
+    /// The schema of a parameter, or of the items of an array.
+    fn schema(&self, parameter: &Value, items: Option<&Value>) -> Result<Schema, ApiSchemaError> {
         let position = format!(
             "{}, {}",
             self.template,
             text(parameter, "name").unwrap_or("?")
         );
-        Schema::read(parameter.get("schema").unwrap_or(&Value::Null), &position)
+        let schema = items.or_else(|| parameter.get("schema"));
+        Schema::read(schema.unwrap_or(&Value::Null), &position)
     }
 
     fn segments(&self) -> Result<Vec<Segment<'a>>, ApiSchemaError> {
@@ -198,7 +204,7 @@ impl<'a> Path<'a> {
         });
         let described =
             described.ok_or_else(|| self.malformed("a path parameter is not described"))?;
-        self.schema(described).map(Segment::Parameter)
+        self.schema(described, None).map(Segment::Parameter)
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Operation {
 pub(super) struct Parameter {
     pub(super) name: Box<str>,
     pub(super) schema: Schema,
+    /// Whether the parameter may be repeated: its schema is an array.
+    pub(super) repeatable: bool,
 }
 
 /// The match of a query parameter against the description.
@@ -37,6 +39,8 @@ pub(super) struct Parameter {
 pub(crate) enum ParameterMatch {
     /// The parameter is described; its index in the description.
     Matches(usize),
+    /// The parameter is described, and may be repeated.
+    Repeatable,
     /// No parameter of this name is described.
     Unknown,
     /// The value does not match the parameter's schema.
@@ -49,10 +53,9 @@ impl Operation {
         let mut known = self.parameters.iter().enumerate();
         match known.find(|(_, parameter)| *parameter.name == *name) {
             None => ParameterMatch::Unknown,
-            Some((index, parameter)) if parameter.schema.accepts(value) => {
-                ParameterMatch::Matches(index)
-            }
-            Some(_) => ParameterMatch::Invalid,
+            Some((_, parameter)) if !parameter.schema.accepts(value) => ParameterMatch::Invalid,
+            Some((_, parameter)) if parameter.repeatable => ParameterMatch::Repeatable,
+            Some((index, _)) => ParameterMatch::Matches(index),
         }
     }
 

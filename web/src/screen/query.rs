@@ -1,5 +1,6 @@
 //! Query screening: no PHI in a URL, because histories, logs and links keep URLs. Only described
-//! parameters are admitted, each once, and only with a value that matches its schema.
+//! parameters are admitted, only with a value that matches its schema, and each once unless its
+//! schema is an array.
 
 use std::borrow::Cow;
 
@@ -11,8 +12,8 @@ use crate::api_schema::RouteKind;
 use crate::problem::Problem;
 use crate::problem::Reason;
 
-/// Maximum length of a query string, in bytes: several times the longest described one.
-const MAX_BYTES: usize = 512;
+/// Maximum length of a query string, in bytes: a page cursor, which contains a sealed search form, has up to 3,000.
+const MAX_BYTES: usize = 4096;
 
 /// Checks a query string against the description of an operation.
 ///
@@ -33,6 +34,7 @@ pub(super) fn check(
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match decoded(value).map(|value| operation.match_parameter(name, &value)) {
+            Some(ParameterMatch::Repeatable) => {}
             Some(ParameterMatch::Matches(index)) if seen & bit(index) == 0 => seen |= bit(index),
             Some(ParameterMatch::Matches(_)) => {
                 let detail = "a query parameter must not be repeated";

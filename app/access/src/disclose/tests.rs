@@ -80,7 +80,7 @@ async fn unopened_and_missing_records_have_outcomes_of_their_own() {
     let subject = subject(&caller, DataClass::Clinical);
     let permitted = permit(&trail, &caller, Read, subject).await.unwrap();
     let records = [subject.into()];
-    let partial = disclose_partial(&trail, &permitted, &records, ()).await;
+    let partial = disclose_partial(&trail, &permitted, &records, &[], ()).await;
     partial.unwrap().into_inner();
     for outcome in [Unsuccessful::NotFound, Unsuccessful::Failed] {
         record_unsuccessful(&trail, &permitted, outcome)
@@ -92,6 +92,46 @@ async fn unopened_and_missing_records_have_outcomes_of_their_own() {
         outcomes,
         [Outcome::Partial, Outcome::NotFound, Outcome::Failed]
     );
+}
+
+#[tokio::test]
+async fn records_that_could_not_be_opened_are_named_apart_from_those_disclosed() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::Clinician);
+    let subject = subject(&caller, DataClass::Clinical).patient(PatientId::random());
+    let permitted = permit(&trail, &caller, Read, subject).await.unwrap();
+    let record = |id| Record::from(subject.id(uuid::Uuid::from_u128(id)));
+    let (shown, damaged) = ([record(1)], [record(2), record(3)]);
+    let partial = disclose_partial(&trail, &permitted, &shown, &damaged, "rest").await;
+    assert_eq!(partial.unwrap().into_inner(), "rest");
+    let events = trail.events();
+    let named: Vec<_> = events
+        .iter()
+        .map(|event| (event.outcome, event.records.clone()))
+        .collect();
+    let references = |records: &[Record]| records.iter().map(Record::reference).collect();
+    assert_eq!(
+        named,
+        [
+            (Outcome::Failed, references(&damaged)),
+            (Outcome::Partial, references(&shown)),
+        ]
+    );
+    assert_eq!(events[0].request, events[1].request);
+}
+
+#[tokio::test]
+async fn an_unopened_record_out_of_reach_is_refused_and_not_named_as_failed() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::Clinician);
+    let subject = subject(&caller, DataClass::Clinical);
+    let mine = subject.patient(PatientId::random());
+    let permitted = permit(&trail, &caller, Read, mine).await.unwrap();
+    let other = [subject.patient(PatientId::random()).into()];
+    let refused = disclose_partial(&trail, &permitted, &[mine.into()], &other, ()).await;
+    assert!(matches!(refused, Err(PermitError::Refused(_))));
+    let outcomes: Vec<_> = trail.events().iter().map(|event| event.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Refused]);
 }
 
 #[test]

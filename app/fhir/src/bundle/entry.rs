@@ -1,25 +1,32 @@
 //! One entry of a transaction or batch.
 
-use serde_json::Map;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::BundleType;
+use super::condition::Condition;
 use super::entry_path;
+use super::interaction::Interaction;
+use super::interaction::WriteTarget;
+use super::interaction::interaction;
+use super::interaction::own_id;
+use super::read::EntryRead;
+use super::write::WritePrecondition;
 use crate::ElementPath;
 use crate::Issue;
 use crate::IssueCode;
 use crate::Issues;
+use crate::JSON_PATCH;
+use crate::JsonPatch;
 use crate::OperationOutcome;
-use crate::Reference;
 use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
 use crate::Status;
-use crate::parse_id;
+use crate::json_patch::decode_base64;
+use crate::parsed_bytes;
 use crate::validate;
 
-/// An entry, before references to other entries are resolved.
+/// An entry, before its condition and its references are resolved.
 pub(super) struct ParsedEntry {
     pub(super) index: usize,
     pub(super) full_url: Option<String>,
@@ -30,14 +37,38 @@ pub(super) struct ParsedEntry {
 
 /// The request of an entry.
 pub(super) enum EntryRequest {
-    /// GET of one resource.
-    Read(Reference),
-    /// PUT, or POST with a new id.
-    Write {
-        target: Reference,
-        resource: Resource,
-        create: bool,
-    },
+    Read(EntryRead),
+    Write(ParsedWrite),
+}
+
+/// A write, before its condition and its references are resolved.
+pub(super) struct ParsedWrite {
+    pub(super) resource_type: ResourceType,
+    pub(super) target: ParsedTarget,
+    pub(super) content: ParsedContent,
+    pub(super) precondition: WritePrecondition,
+}
+
+/// The resource that a write concerns.
+pub(super) enum ParsedTarget {
+    /// A new one.
+    New,
+    /// The one with this id.
+    Id(Uuid),
+    /// The one that matches a condition, as sent.
+    Condition(Condition),
+    /// The one that matches the condition with this index.
+    MatchOf(usize),
+    /// None: the condition concerns a chart that the Bundle creates, so nothing can match it.
+    Unmatched,
+}
+
+/// The content of a write.
+pub(super) enum ParsedContent {
+    Post(Resource),
+    Put(Resource),
+    Patch(JsonPatch),
+    Delete,
 }
 
 /// The refusal of an entry: its status and issues.
@@ -47,30 +78,46 @@ pub(super) struct Refusal {
 }
 
 impl ParsedEntry {
-    /// The resource that the entry writes.
-    pub(super) fn written(&self) -> Option<Reference> {
+    /// The resource in the entry that will be stored whole.
+    pub(super) fn resource(&self) -> Option<&Resource> {
         match &self.request {
-            EntryRequest::Write { target, .. } => Some(*target),
+            EntryRequest::Write(write) => match &write.content {
+                ParsedContent::Post(resource) | ParsedContent::Put(resource) => Some(resource),
+                ParsedContent::Patch(_) | ParsedContent::Delete => None,
+            },
+            EntryRequest::Read(_) => None,
+        }
+    }
+
+    /// The type of the resource that the entry leaves stored, to which its `fullUrl` refers.
+    pub(super) fn stored_type(&self) -> Option<ResourceType> {
+        match &self.request {
+            EntryRequest::Write(write) => match write.content {
+                ParsedContent::Post(_) | ParsedContent::Put(_) | ParsedContent::Patch(_) => {
+                    Some(write.resource_type)
+                }
+                ParsedContent::Delete => None,
+            },
             EntryRequest::Read(_) => None,
         }
     }
 }
 
 impl Refusal {
+    /// A refusal with this status.
+    pub(super) fn new(status: Status, issues: impl Into<Issues>) -> Self {
+        let issues = issues.into();
+        Self { status, issues }
+    }
+
     /// 400: the entry's request is invalid.
     pub(super) fn request(issue: Issue) -> Self {
-        Self {
-            status: Status::BadRequest,
-            issues: issue.into(),
-        }
+        Self::new(Status::BadRequest, issue)
     }
 
     /// 422: the entry's resource is invalid.
     pub(super) fn resource(issues: impl Into<Issues>) -> Self {
-        Self {
-            status: Status::UnprocessableEntity,
-            issues: issues.into(),
-        }
+        Self::new(Status::UnprocessableEntity, issues)
     }
 
     /// Both refusals as one, with the higher status.
@@ -87,185 +134,203 @@ impl From<Refusal> for OperationOutcome {
     }
 }
 
-/// Parses the entry at an index.
-pub(super) fn parse(
-    index: usize,
-    entry: SensitiveJson,
-    bundle_type: BundleType,
-    new_id: &mut dyn FnMut() -> Uuid,
-) -> Result<ParsedEntry, Refusal> {
-    let at = entry_path(index);
-    let refuse = |code, why: &'static str, element: &str| {
-        let path = if element.is_empty() {
-            at.clone()
-        } else {
-            format!("{at}.{element}")
+/// The parser of entries.
+pub(super) struct EntryParser<'s> {
+    /// The server's own base.
+    pub(super) server: Option<&'s str>,
+    /// The remaining memory of patches, as estimated before they are parsed, in bytes.
+    pub(super) remaining_patch_bytes: usize,
+}
+
+impl EntryParser<'_> {
+    /// Parses the entry at an index.
+    pub(super) fn parse(
+        &mut self,
+        index: usize,
+        entry: SensitiveJson,
+    ) -> Result<ParsedEntry, Refusal> {
+        let at = entry_path(index);
+        let Value::Object(mut members) = entry.into_value() else {
+            let issue = Issue::new(IssueCode::Structure, "an entry is a JSON object");
+            return Err(Refusal::request(issue.at(&at)));
         };
-        Refusal::request(Issue::new(code, why).at(&path))
-    };
-    let Value::Object(mut members) = entry.into_value() else {
-        return Err(refuse(
-            IssueCode::Structure,
-            "an entry is a JSON object",
-            "",
-        ));
-    };
-    // The resource is validated separately, after the request has been found to be valid.
-    let resource = members.shift_remove("resource").map(SensitiveJson::new);
-    let members = SensitiveJson::new(Value::Object(members));
-    if let Some(object) = members.value().as_object()
-        && let Some(issue) =
-            validate::object("Bundle.entry", object, &ElementPath::Root(&at)).into_first()
-    {
-        return Err(Refusal::request(issue));
+        // The resource is validated separately, after the request has been found to be valid.
+        let resource = members.shift_remove("resource").map(SensitiveJson::new);
+        let members = SensitiveJson::new(Value::Object(members));
+        if let Some(object) = members.value().as_object()
+            && let Some(issue) =
+                validate::object("Bundle.entry", object, &ElementPath::Root(&at)).into_first()
+        {
+            return Err(Refusal::request(issue));
+        }
+        let request_at = format!("{at}.request");
+        let request = members.value().get("request").and_then(Value::as_object);
+        let Some(request) = request else {
+            let issue = Issue::new(IssueCode::Required, "request is required");
+            return Err(Refusal::request(issue.at(&request_at)));
+        };
+        let interaction = interaction(request, &request_at, self.server)?;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let version = resource
+            .as_ref()
+            .and_then(|resource| text(resource.value().get("meta")?.get("versionId")?));
+        let full_url = members.value().get("fullUrl").and_then(text);
+        let request = self.request(interaction, resource, index, &at)?;
+        Ok(ParsedEntry {
+            index,
+            full_url,
+            version,
+            request,
+        })
     }
-    let request = members.value().get("request").and_then(Value::as_object);
-    let Some(request) = request else {
-        return Err(refuse(
-            IssueCode::Required,
-            "request is required",
-            "request",
-        ));
-    };
-    let interaction = interaction(request, &format!("{at}.request"), bundle_type)?;
-    let version = resource.as_ref().and_then(|resource| {
-        let version = resource.value().get("meta")?.get("versionId")?;
-        version.as_str().map(str::to_owned)
-    });
-    let request = entry_request(interaction, resource, &at, new_id)?;
-    let full_url = members
-        .value()
-        .get("fullUrl")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    Ok(ParsedEntry {
-        index,
-        full_url,
-        version,
-        request,
+
+    fn request(
+        &mut self,
+        interaction: Interaction,
+        resource: Option<SensitiveJson>,
+        index: usize,
+        at: &str,
+    ) -> Result<EntryRequest, Refusal> {
+        let write = match interaction {
+            Interaction::Read(interaction, precondition) => {
+                return Ok(EntryRequest::Read(EntryRead {
+                    entry: index,
+                    interaction,
+                    precondition,
+                }));
+            }
+            Interaction::Create(resource_type, condition) => ParsedWrite {
+                resource_type,
+                target: condition.map_or(ParsedTarget::New, ParsedTarget::Condition),
+                content: ParsedContent::Post(validated(resource, resource_type, at)?),
+                precondition: WritePrecondition::None,
+            },
+            Interaction::Update(target, precondition) => {
+                update(target, precondition, resource, at)?
+            }
+            Interaction::Patch(target, precondition) => ParsedWrite {
+                resource_type: target.resource_type,
+                target: ParsedTarget::Id(target.id),
+                content: ParsedContent::Patch(self.patch(resource, at)?),
+                precondition,
+            },
+            Interaction::Delete(target, precondition) => {
+                let (resource_type, target) = parsed_target(target);
+                ParsedWrite {
+                    resource_type,
+                    target,
+                    content: ParsedContent::Delete,
+                    precondition,
+                }
+            }
+        };
+        Ok(EntryRequest::Write(write))
+    }
+
+    /// The JSON Patch of a PATCH entry: a Binary (R4 3.1.0.11.1).
+    fn patch(&mut self, resource: Option<SensitiveJson>, at: &str) -> Result<JsonPatch, Refusal> {
+        let refuse = |code, why: &'static str, element: &str| {
+            let path = format!("{at}.resource{element}");
+            Refusal::resource(Issue::new(code, why).at(&path))
+        };
+        let binary = required(resource, at)?;
+        let text = |name: &str| binary.value().get(name).and_then(Value::as_str);
+        match text("resourceType") {
+            Some("Binary") => {}
+            Some("Parameters") => {
+                let why = "FHIRPath Patch is not supported: send a JSON Patch in a Binary with contentType \
+                           application/json-patch+json";
+                return Err(refuse(IssueCode::NotSupported, why, ""));
+            }
+            _ => {
+                let why = "the resource of a PATCH is a Binary with contentType application/json-patch+json";
+                return Err(refuse(IssueCode::Structure, why, ""));
+            }
+        }
+        if text("contentType") != Some(JSON_PATCH) {
+            let why = "the contentType of a patch must be application/json-patch+json";
+            return Err(refuse(IssueCode::NotSupported, why, ".contentType"));
+        }
+        let decoded = text("data").and_then(decode_base64);
+        let why = "the data of a patch must be base64";
+        let decoded = decoded.ok_or_else(|| refuse(IssueCode::Value, why, ".data"))?;
+        let remaining = self
+            .remaining_patch_bytes
+            .checked_sub(parsed_bytes(&decoded));
+        let why = "the patches of the Bundle are too long: send fewer at a time";
+        self.remaining_patch_bytes =
+            remaining.ok_or_else(|| refuse(IssueCode::TooCostly, why, ".data"))?;
+        JsonPatch::parse(&decoded).map_err(|outcome| {
+            let outcome = outcome.at(&format!("{at}.resource.data"));
+            let mut issues = Issues::default();
+            for issue in outcome.issues() {
+                issues.add(|| issue.clone());
+            }
+            Refusal::new(outcome.status(), issues)
+        })
+    }
+}
+
+fn update(
+    target: WriteTarget,
+    precondition: WritePrecondition,
+    resource: Option<SensitiveJson>,
+    at: &str,
+) -> Result<ParsedWrite, Refusal> {
+    let (resource_type, target) = parsed_target(target);
+    let resource = validated(resource, resource_type, at)?;
+    let at = format!("{at}.resource.id");
+    match &target {
+        // R4 requires that they are equal.
+        ParsedTarget::Id(id) if resource.id() != Some(*id) => {
+            let why = "the resource's id must be the one in request.url";
+            return Err(Refusal::request(
+                Issue::new(IssueCode::Invariant, why).at(&at),
+            ));
+        }
+        ParsedTarget::Id(_) => {}
+        // Without a match, the resource is created under its own id.
+        ParsedTarget::Condition(_)
+        | ParsedTarget::New
+        | ParsedTarget::MatchOf(_)
+        | ParsedTarget::Unmatched => {
+            own_id(resource_type, resource.id_text())
+                .map_err(|issue| Refusal::request(issue.at(&at)))?;
+        }
+    }
+    Ok(ParsedWrite {
+        resource_type,
+        target,
+        content: ParsedContent::Put(resource),
+        precondition,
     })
 }
 
-/// The `RESTful` interaction that an entry requests.
-enum Interaction {
-    Get(Reference),
-    Put(Reference),
-    Post(ResourceType),
-}
-
-fn entry_request(
-    interaction: Interaction,
-    resource: Option<SensitiveJson>,
-    at: &str,
-    new_id: &mut dyn FnMut() -> Uuid,
-) -> Result<EntryRequest, Refusal> {
-    match (interaction, resource) {
-        (Interaction::Get(target), _) => Ok(EntryRequest::Read(target)),
-        (Interaction::Put(_) | Interaction::Post(_), None) => {
-            let issue = Issue::new(IssueCode::Required, "this method requires a resource");
-            Err(Refusal::request(issue.at(&format!("{at}.resource"))))
-        }
-        (Interaction::Put(target), Some(resource)) => {
-            let resource = validated(resource, target.resource_type, at)?;
-            // R4 requires that they are equal.
-            if resource.id() == Some(target.id) {
-                return Ok(EntryRequest::Write {
-                    target,
-                    resource,
-                    create: false,
-                });
-            }
-            let why = "the resource's id must be the one in request.url";
-            let issue = Issue::new(IssueCode::Invariant, why);
-            Err(Refusal::request(issue.at(&format!("{at}.resource.id"))))
-        }
-        (Interaction::Post(resource_type), Some(resource)) => {
-            let mut resource = validated(resource, resource_type, at)?;
-            let target = Reference {
-                resource_type,
-                id: new_id(),
-            };
-            resource.set_id(target.id);
-            Ok(EntryRequest::Write {
-                target,
-                resource,
-                create: true,
-            })
+fn parsed_target(target: WriteTarget) -> (ResourceType, ParsedTarget) {
+    match target {
+        WriteTarget::Id(target) => (target.resource_type, ParsedTarget::Id(target.id)),
+        WriteTarget::Match(condition) => {
+            (condition.resource_type, ParsedTarget::Condition(condition))
         }
     }
 }
 
-fn interaction(
-    request: &Map<String, Value>,
-    at: &str,
-    bundle_type: BundleType,
-) -> Result<Interaction, Refusal> {
-    let refuse = |code, why: &'static str, element: &str| {
-        Refusal::request(Issue::new(code, why).at(&format!("{at}.{element}")))
-    };
-    // A condition is refused rather than ignored: without it the request would do something else.
-    for condition in ["ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist"] {
-        if request.contains_key(condition) {
-            let why = "conditional requests are not supported in a Bundle";
-            return Err(refuse(IssueCode::NotSupported, why, condition));
-        }
-    }
-    let text = |name: &str| request.get(name).and_then(Value::as_str);
-    let Some(url) = text("url") else {
-        return Err(refuse(
-            IssueCode::Required,
-            "request.url is required",
-            "url",
-        ));
-    };
-    let (name, id) = url
-        .split_once('/')
-        .map_or((url, None), |(name, id)| (name, Some(id)));
-    let resource_type: ResourceType = name.parse().map_err(|_unknown| {
-        let supported = ResourceType::names();
-        let why = format!(
-            "request.url must be a type, or a type, a slash and an id; supported types are: {supported}"
-        );
-        Refusal::request(Issue::new(IssueCode::NotSupported, why).at(&format!("{at}.url")))
-    })?;
-    let id = id.map(parse_id).transpose();
-    let id = id.and_then(|id| match id {
-        Some(id) => resource_type.check_id(id).map(|()| Some(id)),
-        None => Ok(None),
-    });
-    let id = id.map_err(|issue| Refusal::request(issue.at(&format!("{at}.url"))))?;
-    match (text("method"), id) {
-        (Some("POST"), None) => Ok(Interaction::Post(resource_type)),
-        (Some("PUT"), Some(id)) => Ok(Interaction::Put(Reference { resource_type, id })),
-        (Some("GET"), Some(id)) if bundle_type == BundleType::Batch => {
-            Ok(Interaction::Get(Reference { resource_type, id }))
-        }
-        (Some("GET"), _) => {
-            let why = "GET is supported in a batch only, for one resource by type and id";
-            Err(refuse(IssueCode::NotSupported, why, "method"))
-        }
-        (Some("PUT"), None) => {
-            let why = "PUT requires a type and an id; without an id, use POST";
-            Err(refuse(IssueCode::Required, why, "url"))
-        }
-        (Some("POST"), Some(_)) => {
-            let why = "POST requires a type only; with an id, use PUT";
-            Err(refuse(IssueCode::Invariant, why, "url"))
-        }
-        _ => {
-            let why = "only PUT and POST are supported, and GET in a batch";
-            Err(refuse(IssueCode::NotSupported, why, "method"))
-        }
-    }
+/// The resource of an entry whose method requires one.
+fn required(resource: Option<SensitiveJson>, at: &str) -> Result<SensitiveJson, Refusal> {
+    resource.ok_or_else(|| {
+        let issue = Issue::new(IssueCode::Required, "this method requires a resource");
+        Refusal::request(issue.at(&format!("{at}.resource")))
+    })
 }
 
 /// The validated resource, which has the type that the request names.
 fn validated(
-    resource: SensitiveJson,
+    resource: Option<SensitiveJson>,
     resource_type: ResourceType,
     at: &str,
 ) -> Result<Resource, Refusal> {
     let path = format!("{at}.resource");
+    let resource = required(resource, at)?;
     let resource = Resource::validate(resource, Some(&path)).map_err(Refusal::resource)?;
     if resource.resource_type() == resource_type {
         return Ok(resource);

@@ -1,5 +1,6 @@
 //! The Bundle that is the response to a Bundle.
 
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use crate::instant_text;
 /// The response to one entry.
 #[derive(Debug)]
 pub enum EntryResponse {
-    /// The resource was written, or the same content is already stored.
+    /// 201 or 200: the resource was written, or the same content is already stored; or a create's condition matches it.
     Written {
         /// The resource.
         target: Reference,
@@ -24,18 +25,43 @@ pub enum EntryResponse {
         meta: VersionMeta,
         /// Whether the resource is new.
         created: bool,
+        /// The content that the client prefers.
+        content: WrittenContent,
     },
-    /// The resource was read.
+    /// 204: the resource was deleted, or there is none.
+    Deleted {
+        /// The version of the deletion; `None` if nothing was deleted.
+        meta: Option<VersionMeta>,
+    },
+    /// 200: the resource, or one version of it, was read.
     Read {
         /// The resource as stored.
         resource: Resource,
         /// Its version.
         meta: VersionMeta,
     },
+    /// 304: the client has the version already.
+    NotModified {
+        /// The version.
+        meta: VersionMeta,
+    },
+    /// 200: a search or a history, as the JSON of a Bundle.
+    Bundle(Zeroizing<Vec<u8>>),
     /// The entry was refused or failed.
     Refused(OperationOutcome),
     /// The entry was refused or failed, and the response has no room for an outcome.
     StatusOnly(Status),
+}
+
+/// The content of the response to a write, by the request's `Prefer: return=`.
+#[derive(Debug)]
+pub enum WrittenContent {
+    /// `minimal`, or no preference.
+    Minimal,
+    /// `representation`: the resource as stored.
+    Representation(Resource),
+    /// `OperationOutcome`.
+    OperationOutcome,
 }
 
 /// An entry of a response as JSON. Zeroized on drop.
@@ -46,6 +72,17 @@ impl EntryJson {
     /// Serializes an entry and zeroizes its tree: of many entries only the bytes stay in memory.
     pub(crate) fn new(entry: Value) -> Self {
         Self(SensitiveJson::new(entry).to_bytes())
+    }
+
+    /// An entry with a resource that is JSON already.
+    fn with_resource(resource: &[u8]) -> Self {
+        let (begin, end) = (br#"{"resource":"#, br#","response":{"status":"200 OK"}}"#);
+        let length = resource.len().saturating_add(begin.len() + end.len());
+        let mut entry = Zeroizing::new(Vec::with_capacity(length));
+        entry.extend_from_slice(begin);
+        entry.extend_from_slice(resource);
+        entry.extend_from_slice(end);
+        Self(entry)
     }
 
     /// The length, in bytes.
@@ -98,44 +135,91 @@ pub(crate) fn bundle_of(head: &Value, entries: Vec<EntryJson>) -> Zeroizing<Vec<
 
 impl From<EntryResponse> for EntryJson {
     fn from(response: EntryResponse) -> Self {
-        Self::new(entry(response))
+        match response {
+            EntryResponse::Bundle(bundle) => Self::with_resource(&bundle),
+            EntryResponse::Written {
+                target,
+                meta,
+                created,
+                content,
+            } => Self::new(written(target, meta, created, content)),
+            EntryResponse::Deleted { meta } => {
+                let status = "204 No Content";
+                let response = meta.map_or_else(
+                    || json!({ "status": status }),
+                    |meta| response_of(status, meta),
+                );
+                Self::new(json!({ "response": response }))
+            }
+            EntryResponse::Read { resource, meta } => {
+                Self::new(with_resource(resource, meta, response_of("200 OK", meta)))
+            }
+            EntryResponse::NotModified { meta } => {
+                Self::new(json!({ "response": response_of("304 Not Modified", meta) }))
+            }
+            EntryResponse::Refused(outcome) => Self::new(json!({ "response": {
+                "status": outcome.status().to_string(),
+                "outcome": outcome.to_json(),
+            }})),
+            EntryResponse::StatusOnly(status) => {
+                Self::new(json!({ "response": { "status": status.to_string() }}))
+            }
+        }
     }
 }
 
-fn entry(response: EntryResponse) -> Value {
-    match response {
-        EntryResponse::Written {
-            target,
-            meta,
-            created,
-        } => {
-            let status = if created { "201 Created" } else { "200 OK" };
-            let location = format!("{target}/_history/{}", meta.version);
-            json!({ "response": {
-                "status": status,
-                "location": location,
-                "etag": meta.etag(),
-                "lastModified": instant_text(meta.last_updated),
-            }})
-        }
-        EntryResponse::Read { resource, meta } => {
-            let mut entry = json!({ "response": {
-                "status": "200 OK",
-                "etag": meta.etag(),
-                "lastModified": instant_text(meta.last_updated),
-            }});
-            if let Some(entry) = entry.as_object_mut() {
-                let resource = resource.with_meta(meta).into_value();
-                entry.shift_insert(0, "resource".to_owned(), resource);
+/// `entry.response` with a version.
+fn response_of(status: &str, meta: VersionMeta) -> Value {
+    json!({
+        "status": status,
+        "etag": meta.etag(),
+        "lastModified": instant_text(meta.last_updated),
+    })
+}
+
+fn written(target: Reference, meta: VersionMeta, created: bool, content: WrittenContent) -> Value {
+    let status = if created { "201 Created" } else { "200 OK" };
+    let mut response = json!({
+        "status": status,
+        "location": format!("{target}/_history/{}", meta.version),
+        "etag": meta.etag(),
+        "lastModified": instant_text(meta.last_updated),
+    });
+    match content {
+        WrittenContent::Minimal => json!({ "response": response }),
+        WrittenContent::Representation(resource) => with_resource(resource, meta, response),
+        WrittenContent::OperationOutcome => {
+            let diagnostics = if created {
+                "the resource was created"
+            } else {
+                "the resource is stored"
+            };
+            if let Some(members) = response.as_object_mut() {
+                members.insert("outcome".to_owned(), success(diagnostics));
             }
-            entry
-        }
-        EntryResponse::Refused(outcome) => json!({ "response": {
-            "status": outcome.status().to_string(),
-            "outcome": outcome.to_json(),
-        }}),
-        EntryResponse::StatusOnly(status) => {
-            json!({ "response": { "status": status.to_string() }})
+            json!({ "response": response })
         }
     }
+}
+
+/// The outcome of a request that succeeded.
+fn success(diagnostics: &'static str) -> Value {
+    json!({
+        "resourceType": "OperationOutcome",
+        "issue": [{
+            "severity": "information",
+            "code": "informational",
+            "diagnostics": diagnostics,
+        }],
+    })
+}
+
+/// An entry with a resource.
+fn with_resource(resource: Resource, meta: VersionMeta, response: Value) -> Value {
+    // `json!` would copy the resource.
+    let mut entry = Map::new();
+    let resource = resource.with_meta(meta).into_value();
+    entry.insert("resource".to_owned(), resource);
+    entry.insert("response".to_owned(), response);
+    Value::Object(entry)
 }

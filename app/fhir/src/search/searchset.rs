@@ -7,6 +7,7 @@ use crate::Issue;
 use crate::IssueCode;
 use crate::Issues;
 use crate::OperationOutcome;
+use crate::Reference;
 use crate::Resource;
 use crate::Severity;
 use crate::Status;
@@ -84,6 +85,28 @@ fn entry(origin: &str, resource: Resource, meta: VersionMeta, mode: &str) -> Ent
     EntryJson::new(entry)
 }
 
+/// The entry for resources that belong to the result and cannot be opened: an outcome with a warning for
+/// each, of which the first 50 are listed. None without such resources.
+pub fn unopened_entry(unopened: impl IntoIterator<Item = Reference>) -> Option<EntryJson> {
+    let mut issues = Issues::default();
+    let mut any = false;
+    for Reference { resource_type, id } in unopened {
+        any = true;
+        issues.add(|| Issue {
+            severity: Severity::Warning,
+            ..Issue::new(
+                IssueCode::Incomplete,
+                format!(
+                    "{resource_type}/{id} is stored and cannot be opened, because its stored data is damaged: it may \
+                     match, and is not among the matches"
+                ),
+            )
+        });
+    }
+    let outcome = OperationOutcome::new(Status::InternalServerError, issues).to_json();
+    any.then(|| EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } })))
+}
+
 /// The Bundle of a Patient search: the matches of this page, and the total number of matches. A page that
 /// `is_cut` has fewer matches than requested, and an outcome that says so.
 ///
@@ -156,6 +179,29 @@ mod tests {
         let empty = read(&searchset("o", 0, Vec::new(), false));
         assert!(empty.get("entry").is_none());
         assert_eq!(empty["total"], 0);
+    }
+
+    #[test]
+    fn resources_that_cannot_be_opened_are_a_warning_each() {
+        assert!(unopened_entry([]).is_none());
+        let id = uuid::Uuid::from_u128(7);
+        let damaged = Reference {
+            resource_type: crate::ResourceType::Patient,
+            id,
+        };
+        let entry = unopened_entry([damaged]).expect("an entry");
+        let bundle = read(&searchset(ORIGIN, 2, vec![patient(), entry], false));
+        let entry = &bundle["entry"][1];
+        assert_eq!(entry["search"]["mode"], "outcome");
+        let issue = &entry["resource"]["issue"][0];
+        assert_eq!(
+            (&issue["severity"], &issue["code"]),
+            (&json!("warning"), &json!("incomplete"))
+        );
+        let named = issue["diagnostics"]
+            .as_str()
+            .is_some_and(|text| text.contains(&id.to_string()));
+        assert!(named, "{issue}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::parameters;
 use super::parameters::TypeName;
 use super::prefix::Prefix;
 use super::refusals::UNSUPPORTED;
-use super::results::RESULT_PARAMETERS;
+use super::results::RESULT_PARAMETER_NAMES;
 use super::time_span::TimeSpan;
 use super::values::local;
 use crate::Issue;
@@ -138,7 +138,9 @@ fn known_name(resource_type: ResourceType, name: &str) -> Option<&'static str> {
             .map(|(name, _)| name)
     };
     let general = || {
-        let mut all = RESULT_PARAMETERS.into_iter().chain(["_id", "_lastUpdated"]);
+        let mut all = RESULT_PARAMETER_NAMES
+            .into_iter()
+            .chain(["_id", "_lastUpdated"]);
         all.find(|known| *known == name)
     };
     let refused = || {

@@ -13,6 +13,7 @@ use time::Date;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
+use super::chart_gaps::ChartGaps;
 use super::dates::DisplayDate;
 use super::dates::age;
 use super::html::Html;
@@ -35,6 +36,8 @@ use crate::limits::MAX_RESPONSE_BYTES;
 use crate::services::records::chart_subject;
 use crate::services::records::subject;
 use fhir::Demographics;
+use fhir::PatientStatus;
+use fhir::Resource;
 use fhir::ResourceType;
 use fhir::parse_id;
 
@@ -79,10 +82,15 @@ pub(crate) async fn show(
         let shown = query.kind.as_deref().and_then(shown_type);
         let page = page_number(query.page.as_deref());
         chart.map(|chart| {
+            let gaps = ChartGaps::of(&chart);
             let records = chart.records.into_iter().map(TimelineRecord::new);
             let timeline = Timeline::new(&id.to_string(), records.collect(), shown, page);
-            let demographics = Demographics::of(&chart.patient.resource);
-            (demographics, Some(timeline), chart.reserved)
+            let clinical = ClinicalRecords {
+                timeline: timeline.with_damaged(&chart.damaged),
+                gaps,
+            };
+            let patient = chart.patient.as_ref().map(|patient| &patient.resource);
+            (patient.map(shown_patient), Some(clinical), chart.reserved)
         })
     } else {
         let subject = subject(organization, ResourceType::Patient)
@@ -94,20 +102,22 @@ pub(crate) async fn show(
             .read(&permitted, ResourceType::Patient, id, MAX_RESPONSE_BYTES)
             .await?;
         stored.map(|stored| {
-            let demographics = Demographics::of(&stored.resource);
-            (demographics, None, stored.reserved)
+            let patient = shown_patient(&stored.resource);
+            (Some(patient), None, stored.reserved)
         })
     };
     let user = CurrentUser::of(&app, &caller, NavSection::Patients).await?;
     let today = app.clock.now().date();
     Ok(Html::reserved(disclosed.map(
-        |(demographics, clinical, reserved)| {
+        |(patient, clinical, reserved)| {
+            let (demographics, status) = patient.unzip();
             let page = ChartPage {
                 layout: Layout {
                     title: "Chart",
                     user: Some(user),
                 },
-                patient: PatientHeader::new(&demographics, today),
+                patient: demographics.map(|patient| PatientHeader::new(&patient, today)),
+                status: status.unwrap_or_default(),
                 clinical,
             };
             (page, reserved)
@@ -120,9 +130,24 @@ pub(crate) async fn show(
 #[template(path = "chart.html")]
 pub(crate) struct ChartPage {
     pub(crate) layout: Layout,
-    pub(crate) patient: PatientHeader,
+    /// None if the patient's own record is damaged or missing.
+    pub(crate) patient: Option<PatientHeader>,
+    /// Whether the patient's record is still in use.
+    pub(crate) status: PatientStatus,
     /// The clinical records, for roles that may read them.
-    pub(crate) clinical: Option<Timeline>,
+    pub(crate) clinical: Option<ClinicalRecords>,
+}
+
+/// The clinical records of a chart.
+pub(crate) struct ClinicalRecords {
+    pub(crate) timeline: Timeline,
+    /// What is missing from them.
+    pub(crate) gaps: ChartGaps,
+}
+
+/// The parts of a Patient that the page shows.
+fn shown_patient(patient: &Resource) -> (Demographics, PatientStatus) {
+    (Demographics::of(patient), PatientStatus::of(patient))
 }
 
 /// The patient's demographics, as display text. There is no field for a complete social security number.
@@ -207,7 +232,8 @@ mod tests {
         };
         let page = ChartPage {
             layout,
-            patient: header,
+            patient: Some(header),
+            status: PatientStatus::default(),
             clinical: None,
         }
         .render()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A count, displayed with separators of thousands: `1,204`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Count(pub(crate) usize);
 
 impl fmt::Display for Count {

@@ -14,6 +14,9 @@ use roster::SortKey;
 use super::dates::DisplayDate;
 use super::dates::age;
 
+/// The largest number of damaged patients that a page lists.
+pub(crate) const MAX_DAMAGED: usize = 100;
+
 /// The row of a patient.
 #[derive(Clone)]
 pub(crate) struct PatientRow {

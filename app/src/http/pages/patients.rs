@@ -5,6 +5,7 @@ use askama::Template;
 use axum::extract::Query;
 use axum::extract::State;
 use fhir::ResourceType;
+use phi::PatientId;
 use roster::SortKey;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -84,6 +85,7 @@ pub(crate) async fn show(
                 .iter()
                 .map(|patient| PatientRow::new(patient, today))
                 .collect(),
+            damaged: found.damaged,
             paging: Paging::new(page, PAGE_SIZE, found.total, &sorting.href()),
             query: "",
         };
@@ -100,6 +102,8 @@ pub(crate) struct PatientsPage {
     pub(crate) caption: &'static str,
     pub(crate) headings: Vec<Heading>,
     pub(crate) patients: Vec<PatientRow>,
+    /// The patients whose data could not be opened.
+    pub(crate) damaged: Vec<PatientId>,
     pub(crate) paging: Paging,
     /// The text of the search box: empty on this page.
     pub(crate) query: &'static str,

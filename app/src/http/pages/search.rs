@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use axum::response::Redirect;
 use axum::response::Response;
 use fhir::ResourceType;
+use phi::PatientId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -41,6 +42,8 @@ pub(crate) struct SearchPage {
     pub(crate) caption: &'static str,
     pub(crate) headings: Vec<Heading>,
     pub(crate) patients: Vec<PatientRow>,
+    /// The patients whose data could not be opened.
+    pub(crate) damaged: Vec<PatientId>,
     /// The number of matches, including those not shown.
     pub(crate) matches: usize,
     /// The number of rows, if there are more matches.
@@ -99,6 +102,7 @@ pub(crate) async fn submit(
             // The reason is shown like the result of a search, so that the text can be corrected in place.
             let none = PatientPage {
                 patients: Vec::new(),
+                damaged: Vec::new(),
                 total: 0,
                 reserved: app.memory.reserve(CallerId::of(&caller), 0)?,
             };
@@ -109,6 +113,7 @@ pub(crate) async fn submit(
     let today = app.clock.now().date();
     let user = CurrentUser::of(&app, &caller, NavSection::Patients).await?;
     let page = found.map(|found| {
+        let listed = found.patients.len() + found.damaged.len();
         let page = SearchPage {
             layout: Layout {
                 title: "Search",
@@ -122,7 +127,8 @@ pub(crate) async fn submit(
                 .map(|patient| PatientRow::new(patient, today))
                 .collect(),
             matches: found.total,
-            cut_at: (found.total > found.patients.len()).then_some(found.patients.len()),
+            cut_at: (found.total > listed).then_some(listed),
+            damaged: found.damaged,
             interpretation,
             query: q,
         };

@@ -8,6 +8,7 @@ use fhir::Summary;
 use super::dates::DisplayDate;
 use super::numbers::Count;
 use super::paging::Paging;
+use crate::services::records::DamagedRecord;
 
 /// A page of a chart's timeline, with its filters.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub(crate) struct Timeline {
     pub(crate) title: &'static str,
     /// All records, then each type.
     pub(crate) filters: Vec<Filter>,
+    /// The records that could not be opened, in the order of their types and ids.
+    pub(crate) damaged: Vec<DamagedLine>,
+    /// The number of records that could not be opened and are not listed.
+    pub(crate) more_damaged: Count,
     /// Newest first.
     pub(crate) years: Vec<TimelineYear>,
     /// Paging by records.
@@ -89,6 +94,15 @@ pub(crate) struct RecordLine {
     pub(crate) detail: String,
 }
 
+/// The line of a record that could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DamagedLine {
+    /// The name of its type.
+    pub(crate) kind: &'static str,
+    /// Its id.
+    pub(crate) id: String,
+}
+
 /// A record to be grouped into the timeline.
 #[derive(Debug, Clone)]
 pub(crate) struct TimelineRecord {
@@ -118,6 +132,8 @@ impl TimelineRecord {
 
 /// Records on a page of a chart.
 const PAGE_SIZE: usize = 100;
+/// The largest number of damaged records that a page lists.
+const MAX_DAMAGED: usize = 100;
 
 impl Timeline {
     /// Page `page` of the chart of `patient`, with the records of type `shown` or all; the last page if
@@ -153,9 +169,38 @@ impl Timeline {
         Self {
             title: shown.map_or("All records", ResourceType::plural),
             filters: filters(patient, &counts, shown),
+            damaged: Vec::new(),
+            more_damaged: Count(0),
             years: grouped(records.into_iter().skip(skipped).take(PAGE_SIZE)),
             paging,
         }
+    }
+
+    /// The same page with the records of the chart that could not be opened. Each page lists them,
+    /// as far as the filter includes their types, and the filters count them.
+    pub(crate) fn with_damaged(mut self, damaged: &[DamagedRecord]) -> Self {
+        for filter in &mut self.filters {
+            let counted = damaged.iter().filter(|it| {
+                filter.resource_type.is_none() || it.resource_type == filter.resource_type
+            });
+            filter.count.0 += counted.count();
+        }
+        let current = self.filters.iter().find(|filter| filter.current);
+        let shown = current.and_then(|filter| filter.resource_type);
+        let mut listed: Vec<_> = damaged
+            .iter()
+            .filter(|it| shown.is_none() || it.resource_type == shown)
+            .collect();
+        listed.sort_by_key(|it| (it.resource_type, it.id));
+        self.more_damaged = Count(listed.len().saturating_sub(MAX_DAMAGED));
+        let listed = listed.into_iter().take(MAX_DAMAGED);
+        self.damaged = listed
+            .map(|it| DamagedLine {
+                kind: it.resource_type.map_or("Unknown type", ResourceType::name),
+                id: it.id.to_string(),
+            })
+            .collect();
+        self
     }
 }
 

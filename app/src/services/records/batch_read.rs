@@ -5,10 +5,12 @@ use std::ops::Range;
 use db::CurrentVersion;
 use db::OwnedPosition;
 use db::ResourceKey;
+use db::StoredHead;
 use phi::OrganizationId;
 use phi::Owner;
 
 use super::Records;
+use super::damage::undamaged;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
@@ -28,6 +30,32 @@ pub(super) struct SealedBatch {
     /// The rows of those that exist.
     pub(super) rows: Vec<CurrentVersion>,
     reserved: Reservation,
+}
+
+/// Resources of one owner that were read together.
+pub(super) struct OwnedBatch {
+    /// Those whose rows can be read.
+    pub(super) sealed: SealedBatch,
+    /// The heads, not verified, of those whose rows cannot be read.
+    pub(super) unreadable: Vec<StoredHead>,
+}
+
+impl OwnedBatch {
+    /// The position of the last resource; none without resources.
+    pub(super) fn last_position(&self) -> Option<OwnedPosition> {
+        let readable = self.sealed.rows.iter();
+        let readable = readable.map(|row| OwnedPosition::of(&row.head));
+        let unreadable = self.unreadable.iter().map(position);
+        readable.chain(unreadable).max()
+    }
+}
+
+/// The position of a head.
+fn position(head: &StoredHead) -> OwnedPosition {
+    OwnedPosition {
+        kind: head.kind.clone(),
+        id: head.id,
+    }
 }
 
 impl SealedBatch {
@@ -99,13 +127,80 @@ impl Records {
         owner: &Owner,
         after: &OwnedPosition,
         batch: ReadBatch,
-    ) -> Result<SealedBatch, ServiceError> {
+    ) -> Result<OwnedBatch, ServiceError> {
         let reserved = self.memory.reserve(caller, batch.bytes)?;
         let limit = u32::try_from(batch.rows).unwrap_or(u32::MAX);
         let rows = self
             .database
             .current_versions_of(organization, owner, after, limit);
-        SealedBatch::of(rows.await?, reserved)
+        let (rows, unreadable) = match undamaged(rows.await)? {
+            Some(rows) => (rows, Vec::new()),
+            None => {
+                self.read_one_by_one(organization, owner, after, limit)
+                    .await?
+            }
+        };
+        Ok(OwnedBatch {
+            sealed: SealedBatch::of(rows, reserved)?,
+            unreadable,
+        })
+    }
+
+    /// Like the statement of [`Self::read_owned`], by one statement for each resource, so that one
+    /// unreadable row does not hide the others.
+    async fn read_one_by_one(
+        &self,
+        organization: OrganizationId,
+        owner: &Owner,
+        after: &OwnedPosition,
+        limit: u32,
+    ) -> Result<(Vec<CurrentVersion>, Vec<StoredHead>), ServiceError> {
+        let heads = self
+            .database
+            .owned_heads(organization, owner, after, limit)
+            .await?;
+        let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
+        let mut before = after.clone();
+        for head in heads {
+            let here = position(&head);
+            let row = self
+                .database
+                .current_versions_of(organization, owner, &before, 1)
+                .await;
+            match undamaged(row)? {
+                Some(row) => rows.extend(row),
+                None => unreadable.push(head),
+            }
+            before = here;
+        }
+        Ok((rows, unreadable))
+    }
+
+    /// Those of the current versions of a batch whose rows can be read, as [`Self::read_batch`]
+    /// does, by one statement for each resource if a row cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::read_batch`].
+    pub(super) async fn read_readable(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        keys: &[ResourceKey],
+        batch: &KeyBatch,
+    ) -> Result<SealedBatch, ServiceError> {
+        let reserved = self.memory.reserve(caller, batch.bytes)?;
+        let keys = keys.get(batch.range.clone()).unwrap_or_default();
+        let rows = self.database.current_versions(organization, keys).await;
+        if let Some(rows) = undamaged(rows)? {
+            return SealedBatch::of(rows, reserved);
+        }
+        let mut rows = Vec::new();
+        for key in keys {
+            let row = self.database.current_version(organization, key).await;
+            rows.extend(undamaged(row)?.flatten());
+        }
+        SealedBatch::of(rows, reserved)
     }
 
     /// Reserves more memory for an operation that needs all of it at once.

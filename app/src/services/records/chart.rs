@@ -1,4 +1,5 @@
-//! Reads of a patient's whole chart, verified to be complete.
+//! Reads of a patient's whole chart, compared with the set of its heads. What is damaged or hidden is
+//! listed beside the rest.
 
 use access::Disclosed;
 use access::Permitted;
@@ -6,24 +7,31 @@ use access::Read;
 use access::Record;
 use access::Unsuccessful;
 use access::disclose;
+use access::disclose_partial;
 use access::record_unsuccessful;
+use db::CurrentVersion;
 use db::OwnedPosition;
+use db::StoredHead;
+use phi::Head;
 use phi::HeadSet;
 use phi::OrganizationId;
 use phi::Owner;
 use phi::PatientId;
 use phi::Tampering;
+use uuid::Uuid;
 
 use super::Records;
 use super::StoredResource;
-use super::batch_read::SealedBatch;
+use super::batch_read::OwnedBatch;
 use super::chart_subject;
+use super::damage::DamagedRecord;
+use super::damage::undamaged;
 use super::ensure_all_fields;
-use super::head_of;
 use crate::limits::LENGTHS_PER_STATEMENT;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
+use crate::services::owners::HeadDifference;
 use crate::services::owners::OpenOwner;
 use crate::services::read_batch::ReadBatch;
 use fhir::ResourceType;
@@ -34,22 +42,36 @@ const MAX_ATTEMPTS: usize = 5;
 
 /// The current resources of a patient.
 pub(crate) struct Chart {
-    /// The Patient.
-    pub(crate) patient: StoredResource,
+    /// The Patient; none if it is damaged or missing.
+    pub(crate) patient: Option<StoredResource>,
     /// Summaries of the other resources, in no particular order.
     pub(crate) records: Vec<(ResourceType, Summary)>,
+    /// The resources that could not be opened, by type and id.
+    pub(crate) damaged: Vec<DamagedRecord>,
+    /// The types of which the stored heads are not those of the owner's set: resources are hidden,
+    /// or not current.
+    pub(crate) differences: Vec<HeadDifference>,
     /// The memory of the summaries, and of the page with them.
     pub(crate) reserved: Reservation,
 }
 
+impl Chart {
+    /// Whether everything that the patient's record has is shown, in its current version.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.patient.is_some() && self.damaged.is_empty() && self.differences.is_empty()
+    }
+}
+
 impl Records {
-    /// A patient's chart. The audit event names the chart, not the page of it that is shown.
+    /// A patient's chart. The audit event names the chart, not the page of it that is shown; a
+    /// second one the resources that could not be opened.
     ///
     /// # Errors
     ///
     /// [`ServiceError::NotFound`] also for a patient of another organization;
     /// [`ServiceError::ResponseTooLarge`] for a chart whose summaries take more memory than a
-    /// caller may use. Both attempts are recorded.
+    /// caller may use; [`ServiceError::Internal`] without the owner's row, which could forbid the
+    /// disclosure. These attempts are recorded.
     pub(crate) async fn chart(
         &self,
         permitted: &Permitted<'_, Read>,
@@ -58,8 +80,8 @@ impl Records {
         ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
-        let chart = self.complete_chart(organization, caller, patient).await;
-        if chart.as_ref().err() == Some(&ServiceError::ResponseTooLarge) {
+        let chart = self.whole_chart(organization, caller, patient).await;
+        if let Err(ServiceError::ResponseTooLarge | ServiceError::Internal) = &chart {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
         }
         let Some(chart) = chart? else {
@@ -67,14 +89,20 @@ impl Records {
             return Err(ServiceError::NotFound);
         };
         let subject = chart_subject(organization).patient(patient);
-        let record = Record::from(subject.id(patient.uuid()));
-        Ok(disclose(&self.trail, permitted, &[record], chart).await?)
+        let records = [Record::from(subject.id(patient.uuid()))];
+        if chart.is_complete() {
+            return Ok(disclose(&self.trail, permitted, &records, chart).await?);
+        }
+        let damaged = chart.damaged.iter();
+        let damaged: Vec<_> = damaged.map(|it| it.record(organization, patient)).collect();
+        let partial = disclose_partial(&self.trail, permitted, &records, &damaged, chart);
+        Ok(partial.await?)
     }
 
-    /// The chart, verified by the owner's set of heads: a resource that is hidden or was put back
+    /// The chart, compared with the owner's set of heads: a resource that is hidden or was put back
     /// to an older version is found. None if neither the owner nor any resource of the patient
     /// exists.
-    async fn complete_chart(
+    async fn whole_chart(
         &self,
         organization: OrganizationId,
         caller: CallerId,
@@ -99,7 +127,7 @@ impl Records {
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
             let read = self.summarize(organization, caller, owner, &open).await?;
             if open.has_set(&read.heads) {
-                return Ok(Some(read.into_chart().ok_or(ServiceError::NotFound)?));
+                return Ok(Some(read.into_chart(Vec::new())));
             }
             // Any write changes the owner's row, too: with the same row, no write explains the
             // difference.
@@ -107,7 +135,9 @@ impl Records {
             if row.as_ref().map(|row| *row.mac.as_bytes()) == mac {
                 let reason = "the heads of a chart do not match the set of their owner";
                 let id = Some(patient.uuid());
-                return Err(Tampering::report("resources", reason, organization, id).into());
+                let _reported = Tampering::report("resources", reason, organization, id);
+                let differences = open.differences(&read.heads);
+                return Ok(Some(read.into_chart(differences)));
             }
         }
         Err(ServiceError::unavailable(
@@ -128,6 +158,7 @@ impl Records {
         let mut builder = ChartBuilder {
             patient: None,
             records: Vec::new(),
+            damaged: Vec::new(),
             heads: HeadSet::default(),
             reserved: self.memory.reserve(caller, 0)?,
         };
@@ -149,12 +180,12 @@ impl Records {
                 let read = self
                     .read_owned(organization, caller, &owner, &after, batch)
                     .await?;
-                // Rows that had a length and are missing now: the comparison with the owner's set
-                // decides.
-                let Some(last) = read.rows.last() else {
+                let Some(last) = read.last_position() else {
+                    // Rows that had a length and are missing now: the comparison with the owner's
+                    // set decides.
                     break 'read;
                 };
-                after = OwnedPosition::of(&last.head);
+                after = last;
                 self.add_summaries(organization, caller, owner, open, read, &mut builder)
                     .await?;
             }
@@ -169,21 +200,43 @@ impl Records {
         caller: CallerId,
         owner: Owner,
         open: &OpenOwner,
-        read: SealedBatch,
+        read: OwnedBatch,
         builder: &mut ChartBuilder,
     ) -> Result<(), ServiceError> {
-        let keys = read.rows.iter();
+        for StoredHead {
+            kind,
+            id,
+            version,
+            version_digest: digest,
+        } in &read.unreadable
+        {
+            let (id, version, digest) = (*id, *version, *digest);
+            let head = Head {
+                kind,
+                id,
+                version,
+                digest,
+            };
+            open.add_head(&mut builder.heads, head);
+            self.add_damaged(builder, kind, id)?;
+        }
+        let keys = read.sealed.rows.iter();
         let keys = keys.filter_map(|it| Some((owner, it.version.body.key_id()?)));
         let keys: Vec<_> = keys.collect();
         self.keys.prefetch(organization, keys).await?;
         // The rows' memory stays reserved until all are opened.
-        let (rows, _reserved) = read.into_parts();
+        let (rows, _reserved) = read.sealed.into_parts();
         for version in rows {
-            let stored = self.open(organization, caller, version).await?;
+            // Also the claimed head of a damaged resource: only the genuine one makes the set equal
+            // to the owner's.
+            let (kind, id) = (version.head.kind.clone(), version.head.id);
+            open.add_head(&mut builder.heads, claimed_head(&version));
+            let stored = self.open_undamaged(organization, caller, version).await;
+            let Some(stored) = undamaged(stored)? else {
+                self.add_damaged(builder, &kind, id)?;
+                continue;
+            };
             let resource_type = stored.resource.resource_type();
-            let id = stored.resource.id().unwrap_or_default();
-            let head = head_of(resource_type.name(), id, &stored);
-            open.add_head(&mut builder.heads, head);
             if resource_type == ResourceType::Patient {
                 builder.patient = Some(stored);
                 continue;
@@ -194,28 +247,56 @@ impl Records {
         }
         Ok(())
     }
+
+    /// Adds a resource that could not be opened.
+    fn add_damaged(
+        &self,
+        builder: &mut ChartBuilder,
+        kind: &str,
+        id: Uuid,
+    ) -> Result<(), ServiceError> {
+        self.grow(&mut builder.reserved, DAMAGED_BYTES)?;
+        builder.damaged.push(DamagedRecord::new(kind, id));
+        Ok(())
+    }
+}
+
+/// The head that the database claims for a version.
+fn claimed_head(current: &CurrentVersion) -> Head<'_> {
+    Head {
+        kind: &current.head.kind,
+        id: current.head.id,
+        version: current.head.version,
+        digest: current.head.version_digest,
+    }
 }
 
 /// A chart that is being read.
 struct ChartBuilder {
     patient: Option<StoredResource>,
     records: Vec<(ResourceType, Summary)>,
-    /// The heads of all resources that were read.
+    damaged: Vec<DamagedRecord>,
+    /// The heads of all resources that were read, damaged ones included.
     heads: HeadSet,
     /// The memory of the summaries.
     reserved: Reservation,
 }
 
 impl ChartBuilder {
-    /// The chart; none without a Patient.
-    fn into_chart(self) -> Option<Chart> {
-        Some(Chart {
-            patient: self.patient?,
+    /// The chart.
+    fn into_chart(self, differences: Vec<HeadDifference>) -> Chart {
+        Chart {
+            patient: self.patient,
             records: self.records,
+            damaged: self.damaged,
+            differences,
             reserved: self.reserved,
-        })
+        }
     }
 }
+
+/// The memory of a damaged resource in the list, in the audit event and on the page, in bytes.
+const DAMAGED_BYTES: usize = 1_000;
 
 /// The memory of a summary, in bytes: its texts, its element of a list that doubles when it grows,
 /// and its element of the timeline that is built from the list.

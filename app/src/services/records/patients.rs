@@ -1,13 +1,16 @@
 //! Lists and searches of patients, whose matches are summaries.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use access::Disclosed;
+use access::Disclosing;
 use access::List;
 use access::Permitted;
 use access::Record;
 use access::Search;
 use access::disclose;
+use access::disclose_partial;
 use db::DemographicsRow;
 use db::DemographicsState;
 use phi::Column;
@@ -24,6 +27,8 @@ use roster::Order;
 use zeroize::Zeroizing;
 
 use super::Records;
+use super::damage::OpenFailure;
+use super::damage::undamaged;
 use super::ensure_all_fields;
 use super::subject;
 use crate::limits::MAX_DEMOGRAPHICS_BYTES;
@@ -49,7 +54,10 @@ pub(crate) struct PatientSummary {
 pub(crate) struct PatientPage {
     /// The patients, in the requested order.
     pub(crate) patients: Vec<PatientSummary>,
-    /// The number of all matches.
+    /// The patients of this page whose data could not be opened, and all patients of the
+    /// organization whom the roster could not place.
+    pub(crate) damaged: Vec<PatientId>,
+    /// The number of all matches, those included that could not be opened.
     pub(crate) total: usize,
     /// The memory of the patients, and of the response with them.
     pub(crate) reserved: Reservation,
@@ -70,14 +78,7 @@ impl Records {
         let page = roster.page(order, skip, take);
         let ids: Vec<_> = page.ids.into_iter().map(PatientId::from_uuid).collect();
         let caller = CallerId::of(permitted.caller());
-        let (patients, reserved) = self.open_summaries(organization, caller, &ids).await?;
-        let page = PatientPage {
-            patients,
-            total: page.total,
-            reserved,
-        };
-        let records = patient_records(organization, &ids);
-        Ok(disclose(&self.trail, permitted, &records, page).await?)
+        self.patient_page(permitted, caller, &ids, page.total).await
     }
 
     /// The patients that match a query, at most as many as it requests.
@@ -90,27 +91,60 @@ impl Records {
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
         let (ids, total) = self.match_patients(organization, caller, query).await?;
-        let (patients, reserved) = self.open_summaries(organization, caller, &ids).await?;
-        let page = PatientPage {
-            patients,
-            total,
-            reserved,
-        };
-        let records = patient_records(organization, &ids);
-        Ok(disclose(&self.trail, permitted, &records, page).await?)
+        self.patient_page(permitted, caller, &ids, total).await
     }
 
-    /// The summaries of these patients, in the same order, and their memory.
+    /// The page of these patients, recorded.
+    async fn patient_page<A: Disclosing>(
+        &self,
+        permitted: &Permitted<'_, A>,
+        caller: CallerId,
+        ids: &[PatientId],
+        total: usize,
+    ) -> Result<Disclosed<PatientPage>, ServiceError> {
+        let organization = permitted.caller().organization();
+        let unplaced = self.rosters.unopened(organization);
+        // Boxed: the compiler limits the depth of the futures that a handler consists of.
+        let mut page = Box::pin(self.open_summaries(organization, caller, ids)).await?;
+        page.total = total;
+        let known: HashSet<_> = ids.iter().collect();
+        let unplaced = unplaced.into_iter().filter(|id| !known.contains(id));
+        page.damaged.extend(unplaced);
+        let shown: Vec<_> = page.patients.iter().map(|patient| patient.id).collect();
+        let damaged = page.damaged.clone();
+        self.disclose_patients(permitted, &shown, &damaged, page)
+            .await
+    }
+
+    /// Discloses a value with the data of `shown` patients, without that of `damaged` ones.
+    pub(super) async fn disclose_patients<A: Disclosing, V>(
+        &self,
+        permitted: &Permitted<'_, A>,
+        shown: &[PatientId],
+        damaged: &[PatientId],
+        value: V,
+    ) -> Result<Disclosed<V>, ServiceError> {
+        let organization = permitted.caller().organization();
+        let shown = patient_records(organization, shown);
+        if damaged.is_empty() {
+            return Ok(disclose(&self.trail, permitted, &shown, value).await?);
+        }
+        let damaged = patient_records(organization, damaged);
+        let partial = disclose_partial(&self.trail, permitted, &shown, &damaged, value);
+        Ok(partial.await?)
+    }
+
+    /// The summaries of these patients, in the same order, and those that are damaged.
     async fn open_summaries(
         &self,
         organization: OrganizationId,
         caller: CallerId,
         ids: &[PatientId],
-    ) -> Result<(Vec<PatientSummary>, Reservation), ServiceError> {
+    ) -> Result<PatientPage, ServiceError> {
         // A row has each field, and the names a second time for the roster.
         let max_bytes = 2 * MAX_DEMOGRAPHICS_BYTES * ids.len();
         let reserved = self.memory.reserve(caller, max_bytes)?;
-        let current = self.read_demographics(organization, ids).await?;
+        let current = self.readable_demographics(organization, ids).await?;
         let keys: Vec<_> = current
             .iter()
             .filter_map(|(row, _)| Some((Owner::Patient(row.patient), row.family.key_id()?)))
@@ -120,23 +154,64 @@ impl Records {
             .into_iter()
             .map(|(row, state)| (row.patient, (row, state)))
             .collect();
-        let mut patients = Vec::with_capacity(ids.len());
+        let mut page = PatientPage {
+            patients: Vec::with_capacity(ids.len()),
+            damaged: Vec::new(),
+            total: ids.len(),
+            reserved,
+        };
         for id in ids {
-            let Some((row, state)) = current.remove(id) else {
-                let reason = "the demographics of a patient of the roster are missing";
-                let id = Some(id.uuid());
-                return Err(Tampering::report("demographics", reason, organization, id).into());
+            let opened = match current.remove(id) {
+                Some((row, state)) => self.open_current(organization, row, state).await,
+                None => {
+                    let reason = "the demographics of a patient of the roster are missing";
+                    let id = Some(id.uuid());
+                    Err(Tampering::report("demographics", reason, organization, id).into())
+                }
             };
-            let row = self.verify_current(organization, row, state).await;
-            self.rosters.on_listed(organization, *id, row.is_ok());
-            let row = row?;
-            let demographics = self.open_demographics(&row).await?;
-            patients.push(PatientSummary {
-                id: *id,
-                demographics,
-            });
+            let opened = undamaged(opened)?;
+            self.rosters.on_listed(organization, *id, opened.is_some());
+            match opened {
+                Some(demographics) => page.patients.push(PatientSummary {
+                    id: *id,
+                    demographics,
+                }),
+                None => page.damaged.push(*id),
+            }
         }
-        Ok((patients, reserved))
+        Ok(page)
+    }
+
+    /// The verified and opened demographics of a patient.
+    async fn open_current(
+        &self,
+        organization: OrganizationId,
+        row: DemographicsRow,
+        state: DemographicsState,
+    ) -> Result<Demographics, OpenFailure> {
+        let row = self.verify_current(organization, row, state).await?;
+        self.open_demographics(&row).await
+    }
+
+    /// Those of the demographics of these patients whose rows can be read: by one statement, or by
+    /// one for each patient if a row cannot be read.
+    async fn readable_demographics(
+        &self,
+        organization: OrganizationId,
+        ids: &[PatientId],
+    ) -> Result<Vec<(DemographicsRow, DemographicsState)>, ServiceError> {
+        let all = self.read_demographics(organization, ids).await;
+        if let Some(all) = undamaged(all)? {
+            return Ok(all);
+        }
+        let mut readable = Vec::with_capacity(ids.len());
+        for id in ids {
+            let one = self
+                .read_demographics(organization, std::slice::from_ref(id))
+                .await;
+            readable.extend(undamaged(one)?.into_iter().flatten());
+        }
+        Ok(readable)
     }
 
     /// The demographics of these patients, each with its state. The two are read by two statements;
@@ -145,7 +220,7 @@ impl Records {
         &self,
         organization: OrganizationId,
         ids: &[PatientId],
-    ) -> Result<Vec<(DemographicsRow, DemographicsState)>, ServiceError> {
+    ) -> Result<Vec<(DemographicsRow, DemographicsState)>, OpenFailure> {
         let mut former_ids = None;
         for _ in 0..MAX_ATTEMPTS {
             let rows = self.database.demographics(organization, ids).await?;
@@ -172,9 +247,8 @@ impl Records {
                 return Err(Tampering::report("demographics", reason, organization, None).into());
             }
         }
-        Err(ServiceError::unavailable(
-            "too many concurrent writes of the patients",
-        ))
+        let busy = ServiceError::unavailable("too many concurrent writes of the patients");
+        Err(busy.into())
     }
 
     /// Verifies a patient's demographics, and that they are current: of the version that the
@@ -185,7 +259,7 @@ impl Records {
         organization: OrganizationId,
         row: DemographicsRow,
         state: DemographicsState,
-    ) -> Result<Verified<DemographicsRow>, ServiceError> {
+    ) -> Result<Verified<DemographicsRow>, OpenFailure> {
         let head = self.keys.verify(organization, state.head).await?;
         let row = self.keys.verify(organization, row).await?;
         let is_newest = head.version == state.newest
@@ -204,7 +278,7 @@ impl Records {
         Ok(row)
     }
 
-    async fn open_demographics(&self, row: &DemographicsRow) -> Result<Demographics, ServiceError> {
+    async fn open_demographics(&self, row: &DemographicsRow) -> Result<Demographics, OpenFailure> {
         let requested = Requested {
             organization: row.organization,
             owner: Owner::Patient(row.patient),
@@ -232,7 +306,7 @@ impl Records {
         &self,
         requested: Requested,
         sealed: &Sealed<C>,
-    ) -> Result<Option<Zeroizing<String>>, ServiceError>
+    ) -> Result<Option<Zeroizing<String>>, OpenFailure>
     where
         C: Column<Value = Option<String>>,
     {
@@ -243,7 +317,7 @@ impl Records {
 }
 
 /// Patients as the event of a list or a search names them.
-pub(super) fn patient_records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
+fn patient_records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
     let subject = subject(organization, ResourceType::Patient);
     let record = |id: &PatientId| Record::from(subject.id(id.uuid()).patient(*id));
     ids.iter().map(record).collect()

@@ -1,17 +1,19 @@
 //! FHIR searches for patients, whose matches are whole resources.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use access::Disclosed;
 use access::Permitted;
 use access::Search;
-use access::disclose;
 use db::CurrentVersion;
 use db::ResourceKey;
+use fhir::Reference;
 use fhir::Resource;
 use fhir::ResourceType;
 use fhir::VersionMeta;
 use fhir::bundle::EntryJson;
+use fhir::search;
 use fhir::search::PatientQuery;
 use phi::OrganizationId;
 use phi::Owner;
@@ -20,8 +22,8 @@ use phi::Tampering;
 
 use super::Records;
 use super::batch_read::SealedBatch;
+use super::damage::undamaged;
 use super::ensure_all_fields;
-use super::patients::patient_records;
 use super::resource_key;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::limits::PATIENTS_PER_STATEMENT;
@@ -32,9 +34,9 @@ use crate::services::error::ServiceError;
 /// A page of matching patients, as entries of a searchset Bundle.
 #[derive(Debug)]
 pub(crate) struct SearchsetPage {
-    /// The entries, by name.
+    /// The entries, by name; then the outcome that lists the matches that cannot be opened, if any.
     pub(crate) entries: Vec<EntryJson>,
-    /// The number of all matches.
+    /// The number of all matches, those included that cannot be opened.
     pub(crate) total: usize,
     /// Whether requested patients are missing, because the response would be too long.
     pub(crate) is_truncated: bool,
@@ -69,18 +71,24 @@ impl Records {
         };
         let mut bytes = 0_usize;
         let mut shown = Vec::new();
+        // Patients who match, if the roster is right, and cannot be shown; those whom it could not
+        // compare.
+        let mut unopened = self.rosters.unopened(organization);
         let keys = patient_keys(&ids);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
         'batches: for batch in batches.await? {
             let patients = ids.get(batch.range.clone()).unwrap_or_default();
-            let sealed = self.read_batch(organization, caller, &keys, &batch).await?;
+            let sealed = self
+                .read_readable(organization, caller, &keys, &batch)
+                .await?;
             let sealed = self.order_by_ids(organization, patients, sealed).await?;
-            if sealed.rows.len() != patients.len() {
-                let reason = "a patient of the roster is missing";
-                return Err(Tampering::report("resources", reason, organization, None).into());
-            }
+            unopened.extend(missing(organization, patients, &sealed));
             for (id, row) in sealed.rows {
-                let stored = self.open(organization, caller, row).await?;
+                let stored = self.open_undamaged(organization, caller, row).await;
+                let Some(stored) = undamaged(stored)? else {
+                    unopened.push(id);
+                    continue;
+                };
                 let (resource, meta, mut reserved) =
                     (stored.resource, stored.meta, stored.reserved);
                 let entry = entry(resource, meta);
@@ -96,8 +104,16 @@ impl Records {
                 shown.push(id);
             }
         }
-        let records = patient_records(organization, &shown);
-        Ok(disclose(&self.trail, permitted, &records, page).await?)
+        let references = unopened.iter().map(|id| Reference {
+            resource_type: ResourceType::Patient,
+            id: id.uuid(),
+        });
+        if let Some(entry) = search::unopened_entry(references) {
+            page.reserved.grow(2 * entry.len())?;
+            page.entries.push(entry);
+        }
+        self.disclose_patients(permitted, &shown, &unopened, page)
+            .await
     }
 
     /// The rows of a batch in the order of `ids`, without those that do not exist. Their keys are
@@ -123,6 +139,25 @@ impl Records {
             _reserved: reserved,
         })
     }
+}
+
+/// The patients of a batch without a row that can be read.
+fn missing(
+    organization: OrganizationId,
+    patients: &[PatientId],
+    sealed: &SealedPatients,
+) -> Vec<PatientId> {
+    let read: HashSet<_> = sealed.rows.iter().map(|(id, _)| *id).collect();
+    let missing: Vec<_> = patients
+        .iter()
+        .copied()
+        .filter(|id| !read.contains(id))
+        .collect();
+    for id in &missing {
+        let reason = "a patient of the roster is missing";
+        let _reported = Tampering::report("resources", reason, organization, Some(id.uuid()));
+    }
+    missing
 }
 
 /// The keys of Patient resources.

@@ -115,6 +115,14 @@ impl OrganizationSlot {
         matches!(&*self.state.borrow(), State::Ready(ready) if ready.through >= sequence)
     }
 
+    /// The patients whose entries cannot be opened.
+    pub(super) fn unopened(&self) -> Vec<PatientId> {
+        match &*self.state.borrow() {
+            State::Ready(ready) => ready.unopened.to_vec(),
+            State::Building(_) | State::Failed(_) => Vec::new(),
+        }
+    }
+
     /// The error for a roster that cannot be read now.
     pub(super) fn unready_error(&self) -> ServiceError {
         match &*self.state.borrow() {

@@ -10,6 +10,7 @@ use audit::Outcome;
 use audit::PurposeOfUse;
 use audit::RecordReference;
 use fhir::Demographics;
+use fhir::PatientStatus;
 use fhir::ResourceType;
 use http::StatusCode;
 use phi::PatientId;
@@ -24,12 +25,15 @@ use zeroize::Zeroizing;
 use crate::http::pages::audit::AuditPage;
 use crate::http::pages::audit::EventRow;
 use crate::http::pages::chart::ChartPage;
+use crate::http::pages::chart::ClinicalRecords;
 use crate::http::pages::chart::PatientHeader;
+use crate::http::pages::chart_gaps::ChartGaps;
 use crate::http::pages::layout::CurrentUser;
 use crate::http::pages::layout::Layout;
 use crate::http::pages::layout::Link;
 use crate::http::pages::layout::NavSection;
 use crate::http::pages::layout::role_label;
+use crate::http::pages::numbers::Count;
 use crate::http::pages::paging::Paging;
 use crate::http::pages::patient_table::PatientRow;
 use crate::http::pages::patient_table::Sorting;
@@ -44,6 +48,7 @@ use crate::http::pages::sign_in::SignInPage;
 use crate::http::pages::timeline::RecordLine;
 use crate::http::pages::timeline::Timeline;
 use crate::http::pages::timeline::TimelineRecord;
+use crate::services::records::DamagedRecord;
 use crate::services::records::PatientSummary;
 
 const CLINIC: &str = "Riverside Clinic";
@@ -143,6 +148,7 @@ fn patients(patients: Vec<PatientRow>, total: usize) -> PatientsPage {
         caption: "Patients by family name",
         headings: sorting.headings(),
         patients,
+        damaged: Vec::new(),
         paging: Paging::new(1, 6, total, &sorting.href()),
         query: "",
     }
@@ -155,6 +161,7 @@ fn search(patients: Vec<PatientRow>, matches: usize, query: &str) -> SearchPage 
         headings: plain_headings(),
         cut_at: (matches > patients.len()).then_some(patients.len()),
         patients,
+        damaged: Vec::new(),
         matches,
         interpretation: "Searched by name.".to_owned(),
         query: query.to_owned(),
@@ -254,11 +261,65 @@ fn timeline(shown: Option<ResourceType>) -> Timeline {
 }
 
 /// The page of a chart, with or without clinical records.
-pub(super) fn chart(clinical: Option<Timeline>) -> ChartPage {
+pub(super) fn chart(timeline: Option<Timeline>) -> ChartPage {
     ChartPage {
         layout: at_the_clinic("Chart"),
-        patient: header(),
-        clinical,
+        patient: Some(header()),
+        status: PatientStatus::default(),
+        clinical: timeline.map(|timeline| ClinicalRecords {
+            timeline,
+            gaps: ChartGaps::default(),
+        }),
+    }
+}
+
+/// The page of a chart with damaged and hidden records.
+fn damaged_chart(header: Option<PatientHeader>) -> ChartPage {
+    let damaged = [
+        (Some(ResourceType::Observation), 0x0B5E),
+        (Some(ResourceType::Condition), 0xC0ED),
+        (None, 0xFFFF),
+    ]
+    .map(|(resource_type, id)| DamagedRecord {
+        resource_type,
+        id: Uuid::from_u128(id),
+    });
+    let records = if header.is_some() {
+        records()
+    } else {
+        Vec::new()
+    };
+    ChartPage {
+        layout: at_the_clinic("Chart"),
+        clinical: Some(ClinicalRecords {
+            timeline: Timeline::new(CHART, records, None, 1).with_damaged(&damaged),
+            gaps: ChartGaps {
+                is_patient_missing: header.is_none(),
+                damaged: Count(damaged.len()),
+                differences: vec!["Observation: 2 of 7 missing; others may be outdated.".into()],
+            },
+        }),
+        patient: header,
+        status: PatientStatus::default(),
+    }
+}
+
+/// The page of a patient who is replaced by another.
+fn replaced_chart() -> ChartPage {
+    ChartPage {
+        status: PatientStatus {
+            is_inactive: true,
+            replaced_by: vec![Uuid::from_u128(7)],
+        },
+        ..chart(Some(timeline(None)))
+    }
+}
+
+/// A list with a patient who cannot be shown.
+fn damaged_patients(rows: Vec<PatientRow>) -> PatientsPage {
+    PatientsPage {
+        damaged: vec![PatientId::from_uuid(Uuid::from_u128(7))],
+        ..patients(rows, 1204)
     }
 }
 
@@ -332,6 +393,8 @@ fn audit() -> AuditPage {
         events: vec![
             event(49, Action::Read, Outcome::Success, 1),
             event(31, Action::Search, Outcome::Success, 12),
+            event(25, Action::Read, Outcome::Partial, 1),
+            event(24, Action::Read, Outcome::Failed, 2),
             event(20, Action::Read, Outcome::Refused, 0),
             event(11, Action::Read, Outcome::NotFound, 1),
             event(2, Action::SignIn, Outcome::Success, 0),
@@ -363,6 +426,14 @@ pub(super) fn every_page() -> Vec<(&'static str, String)> {
             chart(Some(timeline(Some(ResourceType::Observation)))).render(),
         ),
         ("chart-front-desk", chart(None).render()),
+        ("chart-damaged", damaged_chart(Some(header())).render()),
+        ("chart-all-damaged", damaged_chart(None).render()),
+        ("chart-replaced", replaced_chart().render()),
+        ("patients-damaged", damaged_patients(rows()).render()),
+        (
+            "patients-all-damaged",
+            damaged_patients(Vec::new()).render(),
+        ),
         ("people", people().render()),
         ("audit", audit().render()),
         ("problem-403", problem(StatusCode::FORBIDDEN)),

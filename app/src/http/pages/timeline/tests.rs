@@ -122,3 +122,40 @@ fn a_long_chart_is_paged_by_records_with_its_filter() {
     let previous = timeline.paging.previous.unwrap();
     assert_eq!(previous, "/patients/3f1c?kind=Observation&page=2");
 }
+
+#[test]
+fn damaged_records_are_listed_and_counted_within_the_filter() {
+    let damaged = |kind, id| DamagedRecord {
+        resource_type: kind,
+        id: uuid::Uuid::from_u128(id),
+    };
+    let all = [
+        damaged(Some(ResourceType::Procedure), 1),
+        damaged(Some(ResourceType::Observation), 2),
+        damaged(None, 3),
+    ];
+    let timeline = Timeline::new("3f1c", observations(2), None, 1).with_damaged(&all);
+    let kinds: Vec<_> = timeline.damaged.iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, ["Unknown type", "Observation", "Procedure"]);
+    assert_eq!(timeline.filters[0].count.0, 5);
+    let shown = Some(ResourceType::Observation);
+    let timeline = Timeline::new("3f1c", observations(2), shown, 1).with_damaged(&all);
+    assert_eq!(timeline.damaged.len(), 1);
+    let current = timeline.filters.iter().find(|it| it.current).unwrap();
+    assert_eq!(current.count.0, 3);
+}
+
+#[test]
+fn a_page_lists_a_bounded_number_of_damaged_records() {
+    let damaged: Vec<_> = (0..250)
+        .map(|id| DamagedRecord {
+            resource_type: Some(ResourceType::Observation),
+            id: uuid::Uuid::from_u128(id),
+        })
+        .collect();
+    let timeline = Timeline::new("3f1c", Vec::new(), None, 1).with_damaged(&damaged);
+    assert_eq!(
+        (timeline.damaged.len(), timeline.more_damaged.0),
+        (100, 150)
+    );
+}

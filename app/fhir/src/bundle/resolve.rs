@@ -1,0 +1,225 @@
+//! The requests of entries, once all conditions are resolved.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::BatchItem;
+use super::condition::ConditionMatch;
+use super::condition::Conditions;
+use super::entry::EntryRequest;
+use super::entry::ParsedContent;
+use super::entry::ParsedEntry;
+use super::entry::ParsedTarget;
+use super::entry::ParsedWrite;
+use super::entry::Refusal;
+use super::entry_path;
+use super::full_url::FullUrlIndex;
+use super::register::condition_path;
+use super::rewrite::Rewriter;
+use super::write::EntryNoOp;
+use super::write::ResourceWrite;
+use super::write::WriteContent;
+use crate::ElementPath;
+use crate::Issue;
+use crate::IssueCode;
+use crate::Reference;
+use crate::Resource;
+use crate::Status;
+
+/// The effect of an entry after its condition is resolved.
+#[derive(Clone, Copy)]
+enum Effect {
+    /// The entry reads.
+    Read,
+    /// The resource with this id is written; `create`: it must not exist yet.
+    Write { id: Uuid, create: bool },
+    /// Nothing is written. The resource with this id exists already, or none is to be deleted.
+    NoOp(Option<Uuid>),
+}
+
+/// The items of all entries.
+pub(super) fn items(
+    entries: Vec<Result<ParsedEntry, Refusal>>,
+    urls: &FullUrlIndex,
+    conditions: &Conditions,
+    matches: &[ConditionMatch],
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Vec<Result<BatchItem, Refusal>> {
+    let mut settler = Settler {
+        matches,
+        new_id,
+        created: HashSet::new(),
+    };
+    let settled: Vec<Result<(ParsedEntry, Effect), Refusal>> = entries
+        .into_iter()
+        .map(|entry| {
+            let entry = entry?;
+            let effect = settler.effect(&entry)?;
+            Ok((entry, effect))
+        })
+        .collect();
+    // References are rewritten when all targets are known: an entry may refer to a later one.
+    let target = |settled: &Result<(ParsedEntry, Effect), Refusal>| {
+        let (entry, effect) = settled.as_ref().ok()?;
+        target(entry, *effect)
+    };
+    let targets: Vec<_> = settled.iter().map(target).collect();
+    let rewriter = Rewriter {
+        urls,
+        conditions,
+        matches,
+        targets: &targets,
+    };
+    let settled = settled.into_iter();
+    settled
+        .map(|settled| settled.and_then(|(entry, effect)| item(entry, effect, &rewriter)))
+        .collect()
+}
+
+/// The resource to which the `fullUrl` of an entry refers.
+fn target(entry: &ParsedEntry, effect: Effect) -> Option<Reference> {
+    let resource_type = entry.stored_type()?;
+    match effect {
+        Effect::Write { id, .. } | Effect::NoOp(Some(id)) => Some(Reference { resource_type, id }),
+        Effect::NoOp(None) | Effect::Read => None,
+    }
+}
+
+/// The resolver of conditions.
+struct Settler<'m> {
+    matches: &'m [ConditionMatch],
+    new_id: &'m mut dyn FnMut() -> Uuid,
+    /// The conditions without a match by which an entry creates a resource.
+    created: HashSet<usize>,
+}
+
+impl Settler<'_> {
+    fn effect(&mut self, entry: &ParsedEntry) -> Result<Effect, Refusal> {
+        let EntryRequest::Write(write) = &entry.request else {
+            return Ok(Effect::Read);
+        };
+        let matched = match write.target {
+            ParsedTarget::New => {
+                let id = (self.new_id)();
+                return Ok(Effect::Write { id, create: true });
+            }
+            ParsedTarget::Id(id) => return Ok(Effect::Write { id, create: false }),
+            ParsedTarget::MatchOf(condition) => self.matched(condition, entry, write)?,
+            // A condition that was not registered must not be ignored.
+            ParsedTarget::Condition(_) => return Err(ambiguous(entry)),
+            ParsedTarget::Unmatched => None,
+        };
+        match (&write.content, matched) {
+            (ParsedContent::Post(_), Some(id)) => Ok(Effect::NoOp(Some(id))),
+            (ParsedContent::Post(_), None) => {
+                let id = (self.new_id)();
+                Ok(Effect::Write { id, create: true })
+            }
+            (ParsedContent::Put(resource), Some(id)) => {
+                let is_same = resource.id_text().is_none() || resource.id() == Some(id);
+                let why = "the resource's id must be absent, or that of the resource that the condition matches";
+                let path = format!("{}.resource.id", entry_path(entry.index));
+                let issue = || Issue::new(IssueCode::Invariant, why).at(&path);
+                is_same
+                    .then_some(Effect::Write { id, create: false })
+                    .ok_or_else(|| Refusal::request(issue()))
+            }
+            (ParsedContent::Put(resource), None) => {
+                let id = resource.id().unwrap_or_else(|| (self.new_id)());
+                Ok(Effect::Write { id, create: true })
+            }
+            (ParsedContent::Delete, None) => Ok(Effect::NoOp(None)),
+            (ParsedContent::Delete | ParsedContent::Patch(_), Some(id)) => {
+                Ok(Effect::Write { id, create: false })
+            }
+            // A PATCH has no condition.
+            (ParsedContent::Patch(_), None) => Err(ambiguous(entry)),
+        }
+    }
+
+    /// The resource that an entry's condition matches.
+    fn matched(
+        &mut self,
+        condition: usize,
+        entry: &ParsedEntry,
+        write: &ParsedWrite,
+    ) -> Result<Option<Uuid>, Refusal> {
+        match self.matches.get(condition) {
+            Some(ConditionMatch::One(id)) => Ok(Some(*id)),
+            Some(ConditionMatch::None) => {
+                let creates = match write.content {
+                    ParsedContent::Post(_) | ParsedContent::Put(_) => true,
+                    ParsedContent::Patch(_) | ParsedContent::Delete => false,
+                };
+                if creates && !self.created.insert(condition) {
+                    // Both would create a resource, and the next search would match both.
+                    let why = "an earlier entry with the same condition creates the resource: refer to it by its fullUrl";
+                    let issue = Issue::new(IssueCode::Duplicate, why);
+                    return Err(Refusal::request(issue.at(&condition_path(entry))));
+                }
+                Ok(None)
+            }
+            Some(ConditionMatch::Many) | None => Err(ambiguous(entry)),
+        }
+    }
+}
+
+/// 412: the condition of an entry matches several resources.
+fn ambiguous(entry: &ParsedEntry) -> Refusal {
+    let why = "several resources match the condition";
+    let issue = Issue::new(IssueCode::MultipleMatches, why).at(&condition_path(entry));
+    Refusal::new(Status::PreconditionFailed, issue)
+}
+
+/// The item of an entry, with its references resolved and its owner determined.
+fn item(entry: ParsedEntry, effect: Effect, rewriter: &Rewriter<'_>) -> Result<BatchItem, Refusal> {
+    let write = match entry.request {
+        EntryRequest::Read(read) => return Ok(BatchItem::Read(read)),
+        EntryRequest::Write(write) => write,
+    };
+    let resource_type = write.resource_type;
+    let (id, create) = match effect {
+        Effect::Write { id, create } => (id, create),
+        Effect::NoOp(existing) => {
+            return Ok(BatchItem::NoOp(EntryNoOp {
+                entry: entry.index,
+                resource_type,
+                existing,
+            }));
+        }
+        Effect::Read => {
+            let issue = Issue::new(IssueCode::Exception, "a write cannot be executed as a read");
+            return Err(Refusal::request(issue.at(&entry_path(entry.index))));
+        }
+    };
+    let whole = |mut resource: Resource| {
+        resource.set_id(id);
+        let path = format!("{}.resource", entry_path(entry.index));
+        rewriter
+            .rewrite(
+                resource.value_mut(),
+                entry.full_url.as_deref(),
+                &ElementPath::Root(&path),
+            )
+            .map_err(Refusal::resource)?;
+        let owner = resource.owner(&path).map_err(Refusal::resource)?;
+        Ok(WriteContent::Whole {
+            resource,
+            owner,
+            create,
+        })
+    };
+    let content = match write.content {
+        ParsedContent::Post(resource) | ParsedContent::Put(resource) => whole(resource)?,
+        ParsedContent::Patch(patch) => WriteContent::Patch(patch),
+        ParsedContent::Delete => WriteContent::Delete,
+    };
+    Ok(BatchItem::Write(ResourceWrite {
+        entry: entry.index,
+        resource_type,
+        id,
+        content,
+        precondition: write.precondition,
+    }))
+}

@@ -1,0 +1,1 @@
+//! Patches: the rules of RFC 6902, and limits.
