@@ -13,6 +13,7 @@ use super::time_span::TimeSpan;
 use super::values::Quantity;
 use super::values::SearchValue;
 use super::values::SearchValues;
+use super::values::SearchedText;
 use super::values::System;
 use super::values::Token;
 use super::values::UnitDigest;
@@ -133,8 +134,8 @@ pub(super) enum TextQuery {
 
 /// A URI of a query.
 pub(super) enum UriQuery {
-    /// The URI.
-    Is(Digest),
+    /// The URI, and its digest.
+    Is(Zeroizing<String>, Digest),
     /// `:below`: this URI and those that it is a parent of.
     Below(Zeroizing<String>),
     /// `:above`: this URI and its parents.
@@ -275,11 +276,11 @@ fn within(
 }
 
 impl TextQuery {
-    fn matches(&self, text: &str) -> bool {
+    fn matches(&self, text: &SearchedText) -> bool {
         match self {
-            Self::Begins(searched) => fold_name(text).starts_with(searched.as_str()),
-            Self::Contains(searched) => fold_name(text).contains(searched.as_str()),
-            Self::Exact(searched) => searched.as_str() == text,
+            Self::Begins(searched) => text.folded().starts_with(searched.as_str()),
+            Self::Contains(searched) => text.folded().contains(searched.as_str()),
+            Self::Exact(searched) => searched.as_str() == text.sent(),
         }
     }
 }
@@ -287,12 +288,12 @@ impl TextQuery {
 impl UriQuery {
     fn matches(&self, value: &SearchValue) -> Match {
         match (self, value) {
-            (Self::Is(searched), SearchValue::Uri(uri)) => Match::of(*searched == Digest::of(uri)),
-            (Self::Is(searched), SearchValue::UriDigest(uri)) => Match::of(searched == uri),
+            (Self::Is(searched, _), SearchValue::Uri(uri)) => Match::of(searched == uri),
+            (Self::Is(_, searched), SearchValue::UriDigest(uri)) => Match::of(searched == uri),
             (Self::Below(parent), SearchValue::Uri(uri)) => Match::of(is_below(uri, parent)),
             (Self::Above(child), SearchValue::Uri(uri)) => Match::of(is_below(child, uri)),
             (Self::Below(_) | Self::Above(_), SearchValue::UriDigest(_)) => Match::OpenBody,
-            (Self::Is(_) | Self::Below(_) | Self::Above(_), _) => Match::No,
+            (Self::Is(..) | Self::Below(_) | Self::Above(_), _) => Match::No,
         }
     }
 }

@@ -33,8 +33,9 @@ PARTS = {
 # What a summary keeps first: the parameters that clients search most.
 FIRST = ["code", "category", "status", "clinical-status", "date", "onset-date", "recorded-date",
          "authoredon", "created", "period", "encounter", "context", "patient", "subject", "class",
-         "type", "intent", "name", "family", "given", "vaccine-code", "medication", "use", "active",
-         "value-quantity", "component-code", "component-value-quantity", "value-concept"]
+         "type", "intent", "name", "family", "given", "title", "url", "version", "vaccine-code",
+         "medication", "use", "active", "value-quantity", "component-code",
+         "component-value-quantity", "value-concept", "identifier"]
 KINDS = ["date", "quantity", "number", "token", "reference", "contact", "uri", "string"]
 # Parameters of every type that are compared with the resource itself, not with its values.
 OF_RESOURCE = {"_id", "_lastUpdated"}

@@ -290,6 +290,9 @@ fn uri(modifier: Modifier, text: Zeroizing<String>) -> UriQuery {
         | Modifier::Exact
         | Modifier::Contains
         | Modifier::Identifier
-        | Modifier::Type(_) => UriQuery::Is(Digest::of(&text)),
+        | Modifier::Type(_) => {
+            let digest = Digest::of(&text);
+            UriQuery::Is(text, digest)
+        }
     }
 }

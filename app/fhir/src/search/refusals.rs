@@ -2,7 +2,7 @@
 
 use super::parameters;
 use super::parameters::SearchParameter;
-use super::results::RESULT_PARAMETERS;
+use super::results::RESULT_PARAMETER_NAMES;
 use crate::Issue;
 use crate::IssueCode;
 use crate::OperationOutcome;
@@ -76,7 +76,9 @@ pub(super) fn unsupported(resource_type: ResourceType, name: &str) -> Issue {
     if let Some((_, why)) = UNSUPPORTED.iter().find(|(known, _)| *known == plain) {
         return Issue::new(IssueCode::NotSupported, *why);
     }
-    if modifier && (RESULT_PARAMETERS.contains(&plain) || matches!(plain, "_id" | "_lastUpdated")) {
+    if modifier
+        && (RESULT_PARAMETER_NAMES.contains(&plain) || matches!(plain, "_id" | "_lastUpdated"))
+    {
         let why = "parameters of the result, _id and _lastUpdated support no modifier; _include:iterate and \
                    _revinclude:iterate are not supported: send a search for each step";
         return Issue::new(IssueCode::NotSupported, why);
@@ -104,7 +106,7 @@ pub(super) fn unsupported(resource_type: ResourceType, name: &str) -> Issue {
     let why = format!(
         "an unknown parameter is not supported; supported parameters of {resource_type} are: _id, _lastUpdated, {}, {}",
         names.join(", "),
-        RESULT_PARAMETERS.join(", ")
+        RESULT_PARAMETER_NAMES.join(", ")
     );
     Issue::new(IssueCode::NotSupported, why)
 }

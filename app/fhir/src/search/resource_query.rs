@@ -11,7 +11,6 @@ use super::condition::Condition;
 use super::condition::Match;
 use super::condition::Test;
 use super::parameters;
-use super::parameters::SearchParameter;
 use super::parameters::TypeName;
 use super::parse_condition;
 use super::parse_condition::date;
@@ -19,8 +18,8 @@ use super::prefix::Prefix;
 use super::refusals;
 use super::results::Include;
 use super::results::ResultParameters;
-use super::sort::SortKey;
-use super::sort::SortParameter;
+use super::sort_key::SortKey;
+use super::sort_key::SortParameter;
 use super::time_span::TimeSpan;
 use super::values::SearchValues;
 use crate::Issue;
@@ -222,12 +221,17 @@ impl ResourceQuery {
             }
             _ => {}
         }
+        // A dot is in chained parameters only: `subject:Patient.name`.
+        let unsupported = || refusals::unsupported(self.resource_type, name);
+        if name.contains('.') {
+            return Err(unsupported());
+        }
         let (plain, modifier) = name
             .split_once(':')
             .map_or((name, None), |(name, modifier)| (name, Some(modifier)));
         let of_type = parameters::of_type(self.resource_type);
         let parameter = of_type.and_then(|it| it.supported.get(plain));
-        let parameter = parameter.ok_or_else(|| refusals::unsupported(self.resource_type, name))?;
+        let parameter = parameter.ok_or_else(unsupported)?;
         let condition = parse_condition::condition(parameter, modifier, value, base)?;
         self.conditions.push(condition);
         Ok(())
@@ -262,13 +266,13 @@ impl ResourceQuery {
                 let Alternative::Local(name, id) = alternative else {
                     continue;
                 };
-                let names_owner = names_owner(condition.parameter);
-                let is_patient = if name.is_some() {
-                    *name == patient
-                } else {
-                    names_owner
+                let is_patient = match condition.parameter.name() {
+                    "patient" | "subject" | "beneficiary" => name.is_none() || *name == patient,
+                    // Of a Schedule or an Appointment; most actors are others.
+                    "actor" => *name == patient,
+                    _ => false,
                 };
-                if !names_owner || !is_patient {
+                if !is_patient {
                     continue;
                 }
                 if only.is_some_and(|only| only != *id) {
@@ -279,11 +283,6 @@ impl ResourceQuery {
         }
         Ok(only)
     }
-}
-
-/// The parameters that name the patient in whose chart a resource is.
-fn names_owner(parameter: &SearchParameter) -> bool {
-    matches!(parameter.name(), "patient" | "subject" | "beneficiary")
 }
 
 impl fmt::Debug for ResourceQuery {

@@ -85,7 +85,7 @@ impl Default for ResultParameters {
 }
 
 /// The names of the parameters of a result, and of those that every type has.
-pub const RESULT_PARAMETERS: [&str; 11] = [
+pub const RESULT_PARAMETER_NAMES: [&str; 11] = [
     "_count",
     "_cursor",
     "_elements",

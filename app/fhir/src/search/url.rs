@@ -4,7 +4,7 @@ use super::parameters;
 use super::parameters::TypeName;
 use super::prefix::Prefix;
 use super::refusals::UNSUPPORTED;
-use super::results::RESULT_PARAMETERS;
+use super::results::RESULT_PARAMETER_NAMES;
 use super::time_span::TimeSpan;
 use super::values::local;
 use crate::Issue;
@@ -80,13 +80,17 @@ const STATUSES: [&str; 32] = [
     "unknown",
 ];
 
-/// Checks the query of a URL of a search.
+/// Checks the query of a URL of a search. `base` is the base URL of this server's API, such as `https://host/fhir`.
 ///
 /// # Errors
 ///
 /// 400: a parameter or value may tell something of a patient. The outcome shows the POST that is to be sent instead,
 /// with the names of R4's parameters and no value.
-pub fn screen(resource_type: ResourceType, query: &str) -> Result<(), OperationOutcome> {
+pub fn screen(
+    resource_type: ResourceType,
+    base: &str,
+    query: &str,
+) -> Result<(), OperationOutcome> {
     let mut refused: Vec<&str> = Vec::new();
     let mut is_refused = false;
     for (count, (name, value)) in url::form_urlencoded::parse(query.as_bytes()).enumerate() {
@@ -94,7 +98,7 @@ pub fn screen(resource_type: ResourceType, query: &str) -> Result<(), OperationO
             is_refused = true;
             break;
         }
-        if is_opaque(&name, &value) {
+        if is_opaque(&name, &value, base) {
             continue;
         }
         is_refused = true;
@@ -134,7 +138,9 @@ fn known_name(resource_type: ResourceType, name: &str) -> Option<&'static str> {
             .map(|(name, _)| name)
     };
     let general = || {
-        let mut all = RESULT_PARAMETERS.into_iter().chain(["_id", "_lastUpdated"]);
+        let mut all = RESULT_PARAMETER_NAMES
+            .into_iter()
+            .chain(["_id", "_lastUpdated"]);
         all.find(|known| *known == name)
     };
     let refused = || {
@@ -148,7 +154,7 @@ fn known_name(resource_type: ResourceType, name: &str) -> Option<&'static str> {
 }
 
 /// Whether a parameter of a URL tells nothing of a patient.
-fn is_opaque(name: &str, value: &str) -> bool {
+fn is_opaque(name: &str, value: &str, base: &str) -> bool {
     let (plain, modifier) = name
         .split_once(':')
         .map_or((name, None), |(name, modifier)| (name, Some(modifier)));
@@ -162,7 +168,7 @@ fn is_opaque(name: &str, value: &str) -> bool {
     let short = value.len() <= MAX_PARAMETER_BYTES;
     match plain {
         "patient" | "subject" | "encounter" => {
-            of_type && short && value.split(',').all(is_opaque_reference)
+            of_type && short && value.split(',').all(|it| is_opaque_reference(it, base))
         }
         "category" => of_code && short && value.split(',').all(|code| is_listed(code, &CATEGORIES)),
         "status" => of_code && short && value.split(',').all(|code| is_listed(code, &STATUSES)),
@@ -181,19 +187,16 @@ fn is_opaque(name: &str, value: &str) -> bool {
     }
 }
 
-/// A UUID, `Type/uuid`, or an absolute URL that ends so.
-fn is_opaque_reference(value: &str) -> bool {
+/// A UUID, or `Type/uuid` after this server's base URL or without it.
+fn is_opaque_reference(value: &str, base: &str) -> bool {
     let value = value.trim();
-    if parse_id(value).is_ok() || local(value).is_some() {
-        return true;
-    }
-    let parts = crate::reference::restful(value);
-    parts.is_some_and(|parts| {
-        // The base may be of any server: it must have no query, and no digits beyond its host and port.
-        let base = parts.base.unwrap_or_default();
-        let is_known = TypeName::named(parts.resource_type).is_some();
-        is_known && parts.version.is_none() && parse_id(parts.id).is_ok() && base.ends_with("/fhir")
-    })
+    let own = value
+        .strip_prefix(base)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let value = own.unwrap_or(value);
+    let (plain, _) = value.split_once('#').unwrap_or((value, ""));
+    parse_id(value).is_ok()
+        || (plain == value && !value.contains("/_history/") && local(value).is_some())
 }
 
 /// A listed code, after any system of HL7 or without one.
@@ -229,4 +232,85 @@ fn is_plain(value: &str, others: &[u8]) -> bool {
     value
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "https://localhost:8443/fhir";
+    const PATIENT: &str = "c757873d-ec9a-4326-a141-556f43239520";
+
+    #[test]
+    fn a_url_may_contain_opaque_ids_and_parameters_of_the_result() {
+        for query in [
+            String::new(),
+            format!("patient={PATIENT}"),
+            format!("subject=Patient/{PATIENT}&encounter={PATIENT}"),
+            format!("subject:Patient={PATIENT}&_id={PATIENT},{PATIENT}"),
+            format!("patient=https%3A%2F%2Flocalhost:8443%2Ffhir%2FPatient%2F{PATIENT}"),
+            "_lastUpdated=ge2026-11-23T15:00:00Z&_count=20&_sort=-date,_id&_total=none".to_owned(),
+            "_include=Observation:subject:Patient&_revinclude=Provenance:target&_include=*"
+                .to_owned(),
+            "_type=Observation,Condition&_summary=count&_elements=code,Observation.status"
+                .to_owned(),
+            "_format=application/fhir%2Bjson&_pretty=true&_cursor=abc-_9".to_owned(),
+            "category=vital-signs,laboratory&status=final&status:not=entered-in-error".to_owned(),
+            "category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
+                .to_owned(),
+            "encounter:missing=true".to_owned(),
+        ] {
+            assert!(
+                screen(ResourceType::Observation, BASE, &query).is_ok(),
+                "{query}"
+            );
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_post_and_without_a_value() {
+        for (query, shown) in [
+            ("code=SECRET", "code=…"),
+            ("code:not=SECRET&date=1980-01-01", "code=…&date=…"),
+            ("patient=SECRET", "patient=…"),
+            ("patient.name=SECRET", "patient=…"),
+            ("patient=Patient/SECRET", "patient=…"),
+            (
+                "patient=https://x.example/SECRET/fhir/Patient/c757873d-ec9a-4326-a141-556f43239520",
+                "patient=…",
+            ),
+            ("patient:identifier=http://SECRET|1", "patient=…"),
+            ("category=SECRET", "category=…"),
+            ("category=http://SECRET|laboratory", "category=…"),
+            (
+                "category=http://hl7.org/fhir/SECRET 1|laboratory",
+                "category=…",
+            ),
+            ("status=SECRET", "status=…"),
+            ("_id=SECRET", "_id=…"),
+            ("_sort=SECRET1", "_sort=…"),
+            ("_lastUpdated=SECRET", "_lastUpdated=…"),
+            ("_count=SECRET", "_count=…"),
+            ("_has:Observation:patient:code=SECRET", "_has=…"),
+            ("_text=SECRET", "_text=…"),
+            ("code-value-quantity=SECRET", "code-value-quantity=…"),
+            ("SECRET=1", "body: …"),
+            ("SECRET", "body: …"),
+        ] {
+            let outcome = screen(ResourceType::Observation, BASE, query).expect_err(query);
+            assert_eq!(outcome.status().code(), 400);
+            let outcome = outcome.to_json().to_string();
+            assert!(
+                outcome.contains("POST [base]/Observation/_search"),
+                "{outcome}"
+            );
+            assert!(outcome.contains(shown), "{query} {outcome}");
+            assert!(
+                !outcome.contains("SECRET") && !outcome.contains("1980"),
+                "{outcome}"
+            );
+        }
+        let many = vec!["_count=1"; 100].join("&");
+        assert!(screen(ResourceType::Observation, BASE, &many).is_err());
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::Value;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -11,6 +12,7 @@ use super::parameters;
 use super::parameters::ParameterSource;
 use super::parameters::SearchParameter;
 use super::parameters::TypeName;
+use super::parameters::TypeParameters;
 use super::results::Include;
 use super::time_span::TimeSpan;
 use crate::Reference;
@@ -21,8 +23,10 @@ use crate::limits::MAX_COMPARED_VALUES;
 mod decode;
 mod encode;
 mod extract;
+mod text;
 
 pub(super) use extract::local;
+pub(super) use text::SearchedText;
 
 /// The searched values of a resource.
 ///
@@ -59,8 +63,8 @@ pub(super) enum SearchValue {
     Quantity(Quantity),
     /// A number.
     Number(Decimal),
-    /// A text as sent.
-    Text(Zeroizing<String>),
+    /// A text.
+    Text(SearchedText),
     /// A URI as sent.
     Uri(Zeroizing<String>),
     /// A URI of which only the digest is stored.
@@ -120,19 +124,24 @@ impl SearchValues {
     /// All values of a resource.
     #[must_use]
     pub fn of(resource: &Resource) -> Self {
-        let mut values = Self::empty(resource.resource_type());
-        let Some(of_type) = parameters::of_type(resource.resource_type()) else {
+        let resource_type = resource.resource_type();
+        match parameters::of_type(resource_type) {
+            Some(of_type) => Self::read(resource_type, of_type, resource.value()),
             // Without a table nothing is known of any value.
-            values.incomplete = u64::MAX;
-            return values;
-        };
-        for (index, source) in of_type.sources.iter().enumerate() {
-            let Ok(index) = u8::try_from(index) else {
-                continue;
-            };
+            None => Self {
+                incomplete: u64::MAX,
+                ..Self::empty(resource_type)
+            },
+        }
+    }
+
+    /// The values at the sources of a type.
+    fn read(resource_type: ResourceType, of_type: &TypeParameters, json: &Value) -> Self {
+        let mut values = Self::empty(resource_type);
+        for (source, index) in of_type.sources.iter().zip(0_u8..) {
             let begin = values.values.len();
-            source.path.each(resource.value(), &mut |json| {
-                extract::values(source.kind, json, &mut |value| {
+            source.path.each(json, &mut |element| {
+                extract::values(source.kind, element, &mut |value| {
                     values.push(begin, index, value);
                 });
             });
@@ -150,6 +159,13 @@ impl SearchValues {
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
         self.incomplete != 0
+    }
+
+    /// The names of the parameters of which values have been left out.
+    pub fn incomplete_parameters(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let all = self.resource_type.search_parameters();
+        let incomplete = all.filter(|it| it.sources().iter().any(|source| self.lacks(source)));
+        incomplete.map(SearchParameter::name)
     }
 
     /// The references that a parameter has; none for parameters that are not references.

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::Quantity;
 use super::SearchValue;
 use super::SearchValues;
+use super::SearchedText;
 use super::System;
 use super::Token;
 use super::UnitDigest;
@@ -43,18 +44,20 @@ impl SearchValues {
         }
         let mut values = Self::empty(resource_type);
         values.incomplete = reader.varint()?;
-        let mut next = 0_u8;
+        let mut seen = 0_u64;
         while !reader.0.is_empty() {
             let index = reader.byte()?;
-            // The sources ascend, so that they can be searched.
-            if index < next || index >= 64 {
+            let bit = 1_u64.checked_shl(u32::from(index))?;
+            if seen & bit != 0 {
                 return None;
             }
-            next = index.saturating_add(1);
+            seen |= bit;
             for _ in 0..reader.byte()? {
                 values.values.push((index, reader.value(owner)?));
             }
         }
+        // Long lists are written last; the sort keeps the order of each.
+        values.values.sort_by_key(|(index, _)| *index);
         Some(values)
     }
 }
@@ -87,8 +90,8 @@ impl Reader<'_> {
                 plain: self.digest()?,
             },
             tag::NUMBER => SearchValue::Number(self.decimal()?),
-            tag::TEXT => SearchValue::Text(self.text()?),
-            tag::URI => SearchValue::Uri(self.text()?),
+            tag::TEXT => SearchValue::Text(SearchedText::new(self.text()?)),
+            tag::URI => SearchValue::Uri(Zeroizing::new(self.text()?.to_owned())),
             tag::URI_DIGEST => SearchValue::UriDigest(self.digest()?),
             tag::IMPLIED => SearchValue::Token(Token {
                 system: System::Implied,
@@ -182,12 +185,11 @@ impl Reader<'_> {
         Some(UnitDigest(u32::from_be_bytes(self.array()?)))
     }
 
-    fn text(&mut self) -> Option<Zeroizing<String>> {
+    fn text(&mut self) -> Option<&str> {
         let length = usize::from(self.byte()?);
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        let text = std::str::from_utf8(text).ok()?;
-        Some(Zeroizing::new(text.to_owned()))
+        std::str::from_utf8(text).ok()
     }
 
     fn digest(&mut self) -> Option<Digest> {

@@ -23,6 +23,8 @@ const MAX_MARKS: usize = 10;
 const MAX_VALUE: usize = 64;
 /// The longest URI that is stored as text: its digest has eight bytes.
 const MAX_URI: usize = 8;
+/// Values of a source that are stored before the longer lists of others.
+const MAX_SHORT: usize = 8;
 /// The number of values of a source that are stored: their count has one byte.
 const MAX_VALUES: usize = 255;
 
@@ -117,7 +119,11 @@ impl SearchValues {
         let capacity = MAX_SEARCH_VALUES_BYTES.saturating_add(MAX_VALUE);
         let mut body = Zeroizing::new(Vec::with_capacity(capacity));
         let mut incomplete = self.incomplete;
-        for of_source in self.values.chunk_by(|(one, _), (other, _)| one == other) {
+        // A long list, such as the concepts of a code system, takes only the room that the other sources leave.
+        let sources = || self.values.chunk_by(|(one, _), (other, _)| one == other);
+        let short = sources().filter(|it| it.len() <= MAX_SHORT);
+        let long = sources().filter(|it| it.len() > MAX_SHORT);
+        for of_source in short.chain(long) {
             let Some((index, _)) = of_source.first() else {
                 continue;
             };
@@ -184,7 +190,7 @@ fn write_value(out: &mut Vec<u8>, room: usize, value: &SearchValue, owner: Optio
             out.push(tag::NUMBER);
             decimal(out, *number);
         }
-        SearchValue::Text(value) => return text(out, room, tag::TEXT, value),
+        SearchValue::Text(value) => return text(out, room, tag::TEXT, value.sent()),
         SearchValue::Uri(uri) if uri.len() <= MAX_URI => return text(out, room, tag::URI, uri),
         SearchValue::Uri(uri) => {
             out.push(tag::URI_DIGEST);

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Quantity;
 use super::SearchValue;
+use super::SearchedText;
 use super::System;
 use super::Token;
 use super::UnitDigest;
@@ -35,7 +36,7 @@ pub(super) fn values(kind: ParameterKind, json: &Value, found: &mut dyn FnMut(Se
         ParameterKind::Quantity => found_some(quantity(json).map(SearchValue::Quantity), found),
         ParameterKind::Number => found_some(decimal(json).map(SearchValue::Number), found),
         ParameterKind::String => {
-            let value = json.as_str().map(|text| Zeroizing::new(text.to_owned()));
+            let value = json.as_str().map(SearchedText::new);
             found_some(value.map(SearchValue::Text), found);
         }
         ParameterKind::Uri => {

@@ -15,7 +15,6 @@ use super::values::SearchValues;
 use crate::Issue;
 use crate::IssueCode;
 use crate::ResourceType;
-use crate::fold_name;
 use crate::limits::MAX_LISTED_NAMES;
 
 /// One key of a sort.
@@ -24,6 +23,9 @@ pub(super) struct SortParameter {
     by: SortBy,
     is_descending: bool,
 }
+
+/// The error for a value that was left out.
+struct LeftOut;
 
 /// What a key is made of.
 #[derive(Clone, Copy)]
@@ -124,7 +126,7 @@ impl SortKey {
                     let nanoseconds = i64::from(last_updated.nanosecond());
                     Some(SortValue::Time(last_updated.unix_timestamp(), nanoseconds))
                 }
-                SortBy::Parameter(parameter) => key.value(parameter, values)?,
+                SortBy::Parameter(parameter) => key.value(parameter, values).ok()?,
             };
             Some(Part {
                 value,
@@ -176,19 +178,19 @@ impl SortParameter {
         }
     }
 
-    /// The least value, or for the descending order the greatest; `None` if values were left out.
+    /// The least value, or for the descending order the greatest.
     fn value(
         self,
         parameter: &SearchParameter,
         values: &SearchValues,
-    ) -> Option<Option<SortValue>> {
+    ) -> Result<Option<SortValue>, LeftOut> {
         let sources = parameter.sources();
         if sources.iter().any(|source| values.lacks(source)) {
-            return None;
+            return Err(LeftOut);
         }
         let all = sources.iter().flat_map(|source| values.at(source));
         let all = all.filter_map(|value| sort_value(value, self.is_descending));
-        Some(if self.is_descending {
+        Ok(if self.is_descending {
             all.max()
         } else {
             all.min()
@@ -229,7 +231,10 @@ fn sort_value(value: &SearchValue, is_descending: bool) -> Option<SortValue> {
         }
         SearchValue::Quantity(quantity) => quantity.low.or(quantity.high).map(SortValue::Number),
         SearchValue::Number(number) => Some(SortValue::Number(*number)),
-        SearchValue::Text(text) => Some(SortValue::Text(fold_name(text))),
+        SearchValue::Text(text) => {
+            let folded = Zeroizing::new(text.folded().to_owned());
+            Some(SortValue::Text(folded))
+        }
         SearchValue::Token(_)
         | SearchValue::ReferenceIdentifier(_)
         | SearchValue::Local(..)
