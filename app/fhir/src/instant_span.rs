@@ -34,6 +34,16 @@ impl InstantSpan {
         }
     }
 
+    /// The time from `first` to `last`; `None` if `last` is earlier.
+    #[must_use]
+    pub const fn new(first: i64, last: i64) -> Option<Self> {
+        if first <= last {
+            Some(Self { first, last })
+        } else {
+            None
+        }
+    }
+
     /// Parses a date or a dateTime; seconds and time zone may be missing, as in search values. Times
     /// without a zone are in UTC.
     #[must_use]

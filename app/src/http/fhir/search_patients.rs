@@ -64,7 +64,11 @@ impl PartialSchema for SearchForm {
             .fold(ObjectBuilder::new(), |form, (name, _)| {
                 form.property(*name, text())
             });
-        form.property("_count", count()).build().into()
+        let form = form.property("_count", count());
+        let others = search::RESULT_PARAMETERS.into_iter();
+        let others = others.filter(|name| *name != "_count");
+        let form = others.fold(form, |form, name| form.property(name, text()));
+        form.build().into()
     }
 }
 
@@ -102,7 +106,7 @@ pub(crate) async fn search_patients(
     let origin = &app.public_origin;
     let found = app
         .records
-        .search_resources(&permitted, &query, |patient, meta| {
+        .search_resources(&permitted, &query, None, |patient, meta| {
             search::searchset_entry(origin, patient, meta)
         });
     Ok(json_response(found.await?.map(|found| {

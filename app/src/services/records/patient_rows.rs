@@ -13,6 +13,7 @@ use phi::RowMac;
 use phi::ScopeKey;
 use phi::SealError;
 use phi::Sealed;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::Change;
@@ -37,6 +38,7 @@ impl Records {
         change: &Change<'_>,
         index: usize,
         step: &PlannedChange,
+        now: OffsetDateTime,
     ) -> Result<PatientRows, ServiceError> {
         let fields = Demographics::of(&change.resource);
         let organization = scope.organization();
@@ -47,7 +49,7 @@ impl Records {
             .get_or_try_init(|| self.tokens_of(organization, indexed_values(&fields)));
         let tokens = tokens.await?.clone();
         let patient = PatientId::from_uuid(change.id);
-        let row = demographics_row(key, scope, patient, step.version, fields)?;
+        let row = demographics_row(key, scope, patient, step.version, fields, now)?;
         #[cfg(feature = "next-release")]
         let row = crate::services::next_release::with_note(&self.database, key, scope, row)?;
         Ok(PatientRows {
@@ -96,9 +98,10 @@ fn demographics_row(
     patient: PatientId,
     version: u32,
     fields: Demographics,
+    now: OffsetDateTime,
 ) -> Result<DemographicsRow, ServiceError> {
     let row_id = RowId::random();
-    let entry = RosterEntry::of(&fields).to_bytes()?;
+    let entry = RosterEntry::of(&fields, now).to_bytes()?;
     macro_rules! row {
         (
             first { $($(#[$doc:meta])* $tag:literal $first:ident: $column:ident;)* }
@@ -196,7 +199,8 @@ pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, Service
         &fields.died,
     ];
     let shown = shown.into_iter().flatten().map(|text| text.len());
-    Ok(RosterEntry::of(fields).bytes()?.max(shown.sum()))
+    let entry = RosterEntry::of(fields, OffsetDateTime::UNIX_EPOCH);
+    Ok(entry.bytes()?.max(shown.sum()))
 }
 
 /// The number of a patient's social security numbers.

@@ -89,14 +89,18 @@ impl Records {
         ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
-        let (ids, total) = self.match_patients(organization, caller, query).await?;
-        let (patients, reserved) = self.open_summaries(organization, caller, &ids).await?;
+        let found = self
+            .match_patients(organization, caller, query, None)
+            .await?;
+        let (patients, reserved) = self
+            .open_summaries(organization, caller, &found.ids)
+            .await?;
         let page = PatientPage {
             patients,
-            total,
+            total: found.total,
             reserved,
         };
-        let records = patient_records(organization, &ids);
+        let records = patient_records(organization, &found.ids);
         Ok(disclose(&self.trail, permitted, &records, page).await?)
     }
 

@@ -128,7 +128,8 @@ impl Records {
             }
             rows.versions.push(version);
             if change.resource_type == ResourceType::Patient {
-                let patient = self.patient_rows(&key, &scope, change, index, step).await?;
+                let rows_of = self.patient_rows(&key, &scope, change, index, step, now);
+                let patient = rows_of.await?;
                 rows.written.push(written_row(&patient.demographics));
                 rows.patients.push(patient);
             }

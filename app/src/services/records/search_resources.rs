@@ -17,6 +17,7 @@ use phi::OrganizationId;
 use phi::Owner;
 use phi::PatientId;
 use phi::Tampering;
+use zeroize::Zeroizing;
 
 use super::Records;
 use super::batch_read::SealedBatch;
@@ -38,6 +39,9 @@ pub(crate) struct SearchsetPage {
     pub(crate) total: usize,
     /// Whether requested patients are missing, because the response would be too long.
     pub(crate) is_truncated: bool,
+    /// The position after the last entry, at which the search continues; none if there are no further
+    /// matches. It has PHI, and is sealed before it is sent.
+    pub(crate) next: Option<Zeroizing<Vec<u8>>>,
     /// The memory of the entries, and of the response with them.
     pub(crate) reserved: Reservation,
 }
@@ -49,27 +53,32 @@ pub(super) struct SealedPatients {
 }
 
 impl Records {
-    /// The patients that match a query: as many as it requests and fit into a response. `entry`
-    /// makes an entry of a Patient.
+    /// The patients that match a query, from the beginning or `after` a position: as many as it
+    /// requests and fit into a response. `entry` makes an entry of a Patient.
     pub(crate) async fn search_resources(
         &self,
         permitted: &Permitted<'_, Search>,
         query: &PatientQuery,
+        after: Option<&[u8]>,
         entry: impl Fn(Resource, VersionMeta) -> EntryJson,
     ) -> Result<Disclosed<SearchsetPage>, ServiceError> {
         ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
-        let (ids, total) = self.match_patients(organization, caller, query).await?;
+        let found = self
+            .match_patients(organization, caller, query, after)
+            .await?;
+        let ids = &found.ids;
         let mut page = SearchsetPage {
             entries: Vec::new(),
-            total,
+            total: found.total,
             is_truncated: false,
+            next: None,
             reserved: self.memory.reserve(caller, 0)?,
         };
         let mut bytes = 0_usize;
         let mut shown = Vec::new();
-        let keys = patient_keys(&ids);
+        let keys = patient_keys(ids);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
         'batches: for batch in batches.await? {
             let patients = ids.get(batch.range.clone()).unwrap_or_default();
@@ -96,6 +105,8 @@ impl Records {
                 shown.push(id);
             }
         }
+        let last = shown.len().checked_sub(1);
+        page.next = last.and_then(|last| found.position(last));
         let records = patient_records(organization, &shown);
         Ok(disclose(&self.trail, permitted, &records, page).await?)
     }
