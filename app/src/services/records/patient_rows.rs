@@ -29,6 +29,9 @@ use fhir::Demographics;
 use fhir::PatientContact;
 use fhir::PatientIdentifier;
 
+/// The length of a token, in bytes.
+const TOKEN_BYTES: usize = 16;
+
 impl Records {
     /// The rows of a new version of a Patient.
     pub(super) async fn patient_rows(
@@ -140,7 +143,7 @@ where
 /// The values under which a patient is indexed.
 fn indexed_values(fields: &Demographics) -> Vec<IndexedValue<'_>> {
     let identifiers = fields.identifiers.iter().flat_map(indexed_identifier);
-    let contacts = fields.contacts.iter().filter_map(indexed_contact);
+    let contacts = fields.contacts.iter().map(indexed_contact);
     identifiers.chain(contacts).collect()
 }
 
@@ -173,18 +176,18 @@ fn indexed_identifier(identifier: &PatientIdentifier) -> [IndexedValue<'_>; 3] {
     ]
 }
 
-/// The value of a telephone number or an e-mail address; none of other contacts.
-fn indexed_contact(contact: &PatientContact) -> Option<IndexedValue<'_>> {
+/// The value of a telephone number, or of an e-mail address or another contact, which are indexed alike:
+/// matches are compared again.
+fn indexed_contact(contact: &PatientContact) -> IndexedValue<'_> {
     let parameter = match contact.system {
-        ContactSystem::Email => IndexParameter::Email,
+        ContactSystem::Email | ContactSystem::Other => IndexParameter::Email,
         ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
-        ContactSystem::Other => return None,
     };
-    Some(IndexedValue::new(parameter, None, &contact.value))
+    IndexedValue::new(parameter, None, &contact.value)
 }
 
-/// The length of a patient's fields in a list or of the entry in a roster, whichever is longer, in
-/// bytes.
+/// The length of a patient's fields in a list, of the entry in a roster, or of the tokens of identifiers
+/// and contacts, whichever is longest, in bytes.
 pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, ServiceError> {
     let shown = [
         &fields.family,
@@ -200,7 +203,8 @@ pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, Service
     ];
     let shown = shown.into_iter().flatten().map(|text| text.len());
     let entry = RosterEntry::of(fields, OffsetDateTime::UNIX_EPOCH);
-    Ok(entry.bytes()?.max(shown.sum()))
+    let tokens = TOKEN_BYTES * indexed_values(fields).len();
+    Ok(entry.bytes()?.max(shown.sum()).max(tokens))
 }
 
 /// The number of a patient's social security numbers.
