@@ -169,9 +169,10 @@ impl Patient {
 
     fn with_fields<T>(&self, then: impl FnOnce(&PatientFields<'_>) -> T) -> T {
         let [first, second] = &self.given;
+        let given = [first.as_str(), second.as_str()];
         let name = |family| NameFields {
             family,
-            given: &[first, second],
+            given: &given,
             other: &["Mrs."],
         };
         let names = [Some(&self.family), self.former.as_ref()];
