@@ -4,14 +4,23 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::DateSpan;
+use crate::InstantSpan;
 use crate::Resource;
 
+mod flags;
 mod parts;
+mod related;
 
+pub use flags::PatientFlags;
 pub use parts::ContactSystem;
 pub use parts::PatientContact;
 pub use parts::PatientIdentifier;
 pub use parts::PatientName;
+pub use related::PatientAddress;
+pub use related::PatientLanguage;
+pub use related::PatientReference;
+pub use related::ReferenceElement;
+pub use related::ReferenceType;
 
 /// The identifier system of US social security numbers.
 pub const SSN_SYSTEM: &str = "http://hl7.org/fhir/sid/us-ssn";
@@ -29,6 +38,20 @@ pub struct Demographics {
     pub contacts: Vec<PatientContact>,
     /// The birth date as a span of days.
     pub born: Option<DateSpan>,
+    /// All addresses, old ones included.
+    pub addresses: Vec<PatientAddress>,
+    /// The codings of the languages in which the patient communicates.
+    pub languages: Vec<PatientLanguage>,
+    /// General practitioners.
+    pub practitioners: Vec<PatientReference>,
+    /// The managing organization.
+    pub organizations: Vec<PatientReference>,
+    /// Links to other records of the same person.
+    pub links: Vec<PatientReference>,
+    /// The codes, and which elements are present.
+    pub flags: Zeroizing<PatientFlags>,
+    /// The time of death as a span.
+    pub death: Option<InstantSpan>,
     /// Family name of the current name; the text of a name that has neither family nor given names.
     pub family: Option<Zeroizing<String>>,
     /// Given names, joined by spaces.
@@ -69,6 +92,8 @@ impl Demographics {
                 .and_then(|name| text(name, "text"))
         };
         let birth_date = text(patient, "birthDate");
+        let died = text(patient, "deceasedDateTime");
+        let references = |element| PatientReference::all_of(patient, element);
         Self {
             names: items(patient, "name").map(PatientName::of).collect(),
             identifiers: items(patient, "identifier")
@@ -78,6 +103,13 @@ impl Demographics {
                 .filter_map(PatientContact::of)
                 .collect(),
             born: birth_date.as_ref().and_then(|date| DateSpan::parse(date)),
+            addresses: items(patient, "address").map(PatientAddress::of).collect(),
+            languages: PatientLanguage::all_of(patient),
+            practitioners: references(ReferenceElement::GeneralPractitioner),
+            organizations: references(ReferenceElement::ManagingOrganization),
+            links: references(ReferenceElement::Link),
+            flags: Zeroizing::new(PatientFlags::of(patient)),
+            death: died.as_ref().and_then(|time| InstantSpan::parse(time)),
             family: family.or_else(name_text),
             given,
             birth_date,
@@ -89,7 +121,17 @@ impl Demographics {
             address: preferred(patient, "address", &["home", ""]).and_then(address),
             deceased: patient.get("deceasedDateTime").is_some()
                 || patient.get("deceasedBoolean") == Some(&Value::Bool(true)),
-            died: text(patient, "deceasedDateTime"),
+            died,
+        }
+    }
+
+    /// The references of an element.
+    #[must_use]
+    pub fn references(&self, element: ReferenceElement) -> &[PatientReference] {
+        match element {
+            ReferenceElement::GeneralPractitioner => &self.practitioners,
+            ReferenceElement::ManagingOrganization => &self.organizations,
+            ReferenceElement::Link => &self.links,
         }
     }
 }

@@ -20,6 +20,13 @@ pub fn fold_name(name: &str) -> Zeroizing<String> {
     FoldedName::new(name).text
 }
 
+/// The words of a text between white space, each folded; words without letters and digits are left
+/// out. An address is compared word by word.
+pub fn folded_words(text: &str) -> impl Iterator<Item = FoldedName> {
+    let words = text.split_whitespace().map(FoldedName::new);
+    words.filter(|word| !word.text().is_empty())
+}
+
 /// A folded name with the offsets of its words. Zeroized on drop.
 pub struct FoldedName {
     text: Zeroizing<String>,

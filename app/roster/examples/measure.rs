@@ -1,4 +1,4 @@
-//! Measures rosters of synthetic patients: time to build, memory, and times of operations.
+//! Measures rosters of synthetic patients, with the elements that Synthea writes: time to build, memory, and times of operations.
 //!
 //! ```text
 //! cargo run --release -p roster --example measure [-- <patients> …]
@@ -15,20 +15,28 @@ use std::hint::black_box;
 use std::time::Duration;
 use std::time::Instant;
 
+use fhir::InstantSpan;
+use fhir::PatientFlags;
+use fhir::PatientReference;
 use peak_alloc::PeakAlloc;
+use roster::AddressElements;
+use roster::AddressFields;
 use roster::Condition;
 use roster::DateComparison;
 use roster::DatePrefix;
 use roster::DateSpan;
 use roster::Full;
+use roster::LanguageFields;
 use roster::NameElements;
 use roster::NameFields;
 use roster::Order;
+use roster::PagePosition;
 use roster::PatientFields;
 use roster::Roster;
 use roster::RosterBuilder;
 use roster::RosterQuery;
 use roster::SortKey;
+use roster::Start;
 use roster::StringMatch;
 use time::Date;
 use uuid::Uuid;
@@ -87,12 +95,34 @@ fn name(number: u64, seed: u64) -> String {
     first.to_uppercase() + rest
 }
 
+/// A patient such as Synthea writes: a title, two given names, one name in four a former one in addition, an
+/// address of four to six words in the street, a language, a general practitioner, one patient in six dead.
 struct Patient {
     family: String,
+    former: Option<String>,
     given: [String; 2],
     both_given: String,
     birth: Date,
+    street: String,
+    city: String,
+    zip: String,
+    practitioner: PatientReference,
+    organization: PatientReference,
+    flags: PatientFlags,
+    death: Option<InstantSpan>,
+    updated: i64,
 }
+
+const ADDRESS_FLAGS: [PatientFlags; 8] = [
+    PatientFlags::HAS_IDENTIFIER,
+    PatientFlags::HAS_TELECOM,
+    PatientFlags::HAS_PHONE,
+    PatientFlags::HAS_NAME,
+    PatientFlags::HAS_FAMILY,
+    PatientFlags::HAS_GIVEN,
+    PatientFlags::HAS_ADDRESS,
+    PatientFlags::HAS_CITY,
+];
 
 impl Patient {
     fn generate(random: &mut Random) -> Result<Self, Box<dyn Error>> {
@@ -101,33 +131,99 @@ impl Patient {
         let day = i32::try_from(random.next(33_000))?;
         Ok(Self {
             both_given: given.join(" "),
+            former: (random.next(4) == 0).then(|| name(random.skewed(FAMILY_NAMES), 1 << 40)),
             family,
             given,
             // From 1930 on.
             birth: Date::from_julian_day(2_425_978 + day)?,
+            street: Self::street(random),
+            city: name(random.skewed(500), 3 << 40),
+            zip: format!("{:05}", 1_000 + random.next(1_700)),
+            practitioner: reference("Practitioner", random.next(20_000))?,
+            organization: reference("Organization", random.next(2_000))?,
+            flags: Self::flags(random),
+            death: (random.next(6) == 0)
+                .then(|| InstantSpan::at(i64::try_from(random.next(1 << 40)).unwrap_or(0))),
+            updated: i64::try_from(1_700_000_000_000 + random.next(1 << 32))?,
         })
+    }
+
+    fn street(random: &mut Random) -> String {
+        const KINDS: [&str; 6] = ["Street", "Avenue", "Rue", "Loaf", "Ville", "Crescent"];
+        let (number, name) = (random.next(1_100), name(random.skewed(5_000), 4 << 40));
+        let kind = KINDS[usize::try_from(random.next(6)).unwrap_or(0)];
+        let unit = match random.next(3) {
+            0 => format!(" Apt {}", random.next(100)),
+            1 => format!(" Unit {}", random.next(100)),
+            _ => String::new(),
+        };
+        format!("{number} {name} {kind}{unit}")
+    }
+
+    fn flags(random: &mut Random) -> PatientFlags {
+        let gender = [PatientFlags::MALE, PatientFlags::FEMALE];
+        let gender = gender[usize::try_from(random.next(2)).unwrap_or(0)];
+        let flags = gender.union(PatientFlags::ALIVE);
+        ADDRESS_FLAGS.into_iter().fold(flags, PatientFlags::union)
     }
 
     fn with_fields<T>(&self, then: impl FnOnce(&PatientFields<'_>) -> T) -> T {
         let [first, second] = &self.given;
+        let given = [first.as_str(), second.as_str()];
+        let name = |family| NameFields {
+            family,
+            given: &given,
+            other: &["Mrs."],
+        };
+        let names = [Some(&self.family), self.former.as_ref()];
+        let names: Vec<_> = names
+            .into_iter()
+            .flatten()
+            .map(|family| name(family))
+            .collect();
+        let address = AddressFields {
+            street: &[&self.street],
+            city: &self.city,
+            state: "Massachusetts",
+            postal_code: &self.zip,
+            country: "US",
+        };
+        let language = LanguageFields {
+            system: "urn:ietf:bcp:47",
+            code: "en-US",
+        };
         then(&PatientFields {
-            names: &[NameFields {
-                family: &self.family,
-                given: &[first, second],
-                other: &[],
-            }],
+            names: &names,
             sort_family: &self.family,
             sort_given: &self.both_given,
             birth: Some(DateSpan::day(self.birth)),
+            addresses: &[address],
+            languages: &[language],
+            practitioners: &[self.practitioner],
+            organizations: &[self.organization],
+            links: &[],
+            flags: self.flags,
+            death: self.death,
+            updated: self.updated,
         })
     }
 }
 
+fn reference(name: &str, number: u64) -> Result<PatientReference, Box<dyn Error>> {
+    let id =
+        Uuid::from_u128(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834));
+    Ok(PatientReference::parse(&format!("{name}/{id}")).ok_or("a reference")?)
+}
+
 /// Prints median and 99th percentile of an operation.
-fn measure(what: &str, mut operation: impl FnMut(u64) -> Result<usize, Full>) {
+fn measure(what: &str, operation: impl FnMut(u64) -> Result<usize, Full>) {
+    measure_rounds(ROUNDS, what, operation);
+}
+
+fn measure_rounds(rounds: u64, what: &str, mut operation: impl FnMut(u64) -> Result<usize, Full>) {
     let mut micros = Vec::new();
     let mut total = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let start = Instant::now();
         let result = black_box(operation(round));
         micros.push(start.elapsed().as_nanos());
@@ -144,7 +240,7 @@ fn measure(what: &str, mut operation: impl FnMut(u64) -> Result<usize, Full>) {
         "  {what:<44} p50 {:>8} µs  p99 {:>8} µs  mean total {}",
         tenths(at(50)),
         tenths(at(99)),
-        total / usize::try_from(ROUNDS).unwrap_or(1),
+        total / usize::try_from(rounds).unwrap_or(1),
     );
 }
 
@@ -162,7 +258,7 @@ fn search(roster: &Roster, conditions: Vec<Condition>, order: Order, skip: usize
         conditions,
         among: None,
     };
-    black_box(roster.search(&query, order, skip, 50)).total
+    black_box(roster.search(&query, order, Start::Skip(skip), 50)).total
 }
 
 fn build(patients: &[Patient]) -> Result<Roster, Box<dyn Error>> {
@@ -207,11 +303,11 @@ fn measure_searches(roster: &Roster, patients: &[Patient]) {
         &patients[index]
     };
     measure("first page by family", |_| {
-        Ok(roster.page(BY_NAME, 0, 50).ids.len())
+        Ok(roster.page(BY_NAME, Start::Skip(0), 50).ids.len())
     });
     measure("page in the middle by birth date", |_| {
         let middle = patients.len() / 2;
-        Ok(roster.page(BY_BIRTH, middle, 50).ids.len())
+        Ok(roster.page(BY_BIRTH, Start::Skip(middle), 50).ids.len())
     });
     measure("family, whole name", |round| {
         Ok(search(
@@ -302,6 +398,98 @@ fn measure_broad_searches(roster: &Roster, patients: &[Patient]) {
     });
 }
 
+/// Searches by what names and birth dates are not, and pages by position.
+fn measure_other_searches(roster: &Roster, patients: &[Patient]) {
+    let patient = |round: u64| {
+        let index = usize::try_from(round * 7_919).unwrap_or(0) % patients.len();
+        &patients[index]
+    };
+    let contains = |round: u64| {
+        patient(round)
+            .street
+            .split(' ')
+            .nth(1)
+            .unwrap_or("")
+            .to_owned()
+    };
+    measure("address, number and street", |round| {
+        let words: Vec<_> = patient(round).street.split(' ').take(2).collect();
+        let value = words.join(" ");
+        let condition = Condition::address(StringMatch::Prefix, &[&value]);
+        Ok(search(roster, vec![condition], BY_NAME, 0))
+    });
+    measure("city, whole name", |round| {
+        let city = [patient(round).city.as_str()];
+        let city = Condition::address_element(AddressElements::City, StringMatch::Prefix, &city);
+        Ok(search(roster, vec![city], BY_NAME, 0))
+    });
+    measure("general practitioner", |round| {
+        let form = format!("general-practitioner={}", patient(round).practitioner);
+        Ok(search(roster, of_form(&form), BY_NAME, 0))
+    });
+    measure("gender", |_| {
+        Ok(search(
+            roster,
+            vec![Condition::flags(PatientFlags::MALE, false)],
+            BY_NAME,
+            0,
+        ))
+    });
+    measure("gender, and family, 3 letters", |round| {
+        let value: String = patient(round).family.chars().take(3).collect();
+        let family = prefix(NameElements::Family, &value);
+        let gender = Condition::flags(PatientFlags::MALE, false);
+        Ok(search(roster, vec![gender, family], BY_NAME, 0))
+    });
+    measure("language, not", |_| {
+        Ok(search(roster, of_form("language:not=de"), BY_NAME, 0))
+    });
+    measure("died after a day", |_| {
+        Ok(search(
+            roster,
+            of_form("death-date=gt2000-01-01"),
+            BY_NAME,
+            0,
+        ))
+    });
+    measure("changed after a time, by time", |_| {
+        let time = InstantSpan::at(1_700_000_000_000 + (1 << 32) - 1_000_000);
+        let query = fhir::search::InstantQuery::new(DatePrefix::Greater, time);
+        let order = Order {
+            key: SortKey::Updated,
+            descending: false,
+        };
+        Ok(search(
+            roster,
+            vec![Condition::updated(vec![query])],
+            order,
+            0,
+        ))
+    });
+    measure("page after a position in the middle", |_| {
+        let middle = roster.page(BY_NAME, Start::Skip(patients.len() / 2), 1);
+        let position = middle
+            .position(0)
+            .and_then(|it| PagePosition::decode(it, BY_NAME.key));
+        let start = position.as_ref().map_or(Start::Skip(0), Start::After);
+        Ok(roster.page(BY_NAME, start, 50).ids.len())
+    });
+    measure_rounds(50, "address contains a street", |round| {
+        let condition = Condition::address(StringMatch::Contains, &[&contains(round)]);
+        Ok(search(roster, vec![condition], BY_NAME, 0))
+    });
+}
+
+fn of_form(form: &str) -> Vec<Condition> {
+    let Ok(query) = fhir::search::parse(form.as_bytes(), None) else {
+        return Vec::new();
+    };
+    let references = query.references.iter().map(Condition::reference);
+    let languages = query.languages.iter().map(Condition::language);
+    let deaths = query.death_dates.iter().cloned().map(Condition::death);
+    references.chain(languages).chain(deaths).collect()
+}
+
 fn measure_updates(roster: &mut Roster, patients: &[Patient]) {
     let known: Vec<Uuid> = {
         let mut ids = Random(7);
@@ -353,6 +541,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut roster = build(&patients)?;
         measure_searches(&roster, &patients);
         measure_broad_searches(&roster, &patients);
+        measure_other_searches(&roster, &patients);
         measure_updates(&mut roster, &patients);
     }
     Ok(())

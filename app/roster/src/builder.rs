@@ -9,19 +9,18 @@ use std::hash::Hasher;
 
 use uuid::Uuid;
 use zeroize::Zeroize;
-use zeroize::Zeroizing;
 
 use crate::arena::TextArena;
-use crate::fields::DateSpan;
 use crate::fields::Full;
 use crate::fields::PatientFields;
+use crate::fields::SortKey;
 use crate::ids::Slot;
 use crate::ids::TermId;
 use crate::ids::index;
 use crate::ids::number;
 use crate::list::ChunkedList;
 use crate::paged::Paged;
-use crate::patients::FoldedNames;
+use crate::patients::FoldedFields;
 use crate::patients::Names;
 use crate::patients::Patient;
 use crate::patients::PatientTable;
@@ -30,7 +29,7 @@ use crate::ranking::Ranking;
 use crate::roster::Roster;
 use crate::roster::Word;
 use crate::terms::Dictionary;
-use crate::terms::NamePart;
+use crate::terms::Part;
 use crate::terms::TermTable;
 use crate::terms::indexed;
 
@@ -67,12 +66,8 @@ impl RosterBuilder {
     /// The roster would exceed its limit.
     pub fn add(&mut self, patient: Uuid, fields: &PatientFields<'_>) -> Result<(), Full> {
         self.ensure_room()?;
-        let (names, _) = FoldedNames::new(fields).intern(|text| self.term(text));
-        self.patients.insert(Patient {
-            id: patient,
-            names,
-            birth: Zeroizing::new(fields.birth),
-        });
+        let (names, _) = FoldedFields::new(fields).intern(|text| self.term(text));
+        self.patients.insert(Patient::new(patient, names, fields));
         Ok(())
     }
 
@@ -108,10 +103,12 @@ impl RosterBuilder {
         // From here on, term numbers are in the order of texts, and slots in the order of ids.
         let roster = Roster {
             limit_bytes,
-            by_id: ChunkedList::from_sorted(&slots(&patients)),
-            by_family: Ranking::from_sorted(&sorted_by(&patients, |_| None)),
-            by_birth: Ranking::from_sorted(&sorted_by(&patients, |patient| *patient.birth)),
-            words: NamePart::ALL.map(|part| ChunkedList::from_sorted(&words(&patients, part))),
+            by_id: Ranking::from_sorted(&slots(&patients)),
+            by_family: Ranking::from_sorted(&sorted_by(&patients, SortKey::Family)),
+            by_given: Ranking::from_sorted(&sorted_by(&patients, SortKey::Given)),
+            by_birth: Ranking::from_sorted(&sorted_by(&patients, SortKey::BirthDate)),
+            by_updated: Ranking::from_sorted(&sorted_by(&patients, SortKey::Updated)),
+            words: Part::ALL.map(|part| ChunkedList::from_sorted(&words(&patients, part))),
             longest_birth: longest_birth(&patients),
             dictionary: Dictionary::from_sorted(terms),
             patients,
@@ -196,7 +193,7 @@ impl Names {
         self.sort_given = new(self.sort_given);
         self.uses
             .iter_mut()
-            .for_each(|used| used.term = new(used.term));
+            .for_each(|used| *used = used.renumbered(new(used.term())));
         self.uses.sort_unstable();
     }
 }
@@ -250,28 +247,37 @@ fn slots(patients: &PatientTable) -> Vec<Slot> {
     (0..number(patients.slots())).map(Slot).collect()
 }
 
-/// The patients in the order of a birth date, then of their names, then of their ids.
-fn sorted_by(patients: &PatientTable, birth: impl Fn(&Patient) -> Option<DateSpan>) -> Vec<Slot> {
-    let names = |patient: &Patient| (patient.names.sort_family, patient.names.sort_given);
+/// The patients in an order. Terms have the order of their texts, and slots that of ids.
+fn sorted_by(patients: &PatientTable, key: SortKey) -> Vec<Slot> {
+    let key_of = |patient: &Patient| {
+        let (family, given) = (patient.names.sort_family, patient.names.sort_given);
+        match key {
+            SortKey::Family => (None, family, given, 0),
+            SortKey::Given => (None, given, family, 0),
+            SortKey::BirthDate => (*patient.birth, family, given, 0),
+            SortKey::Updated => (None, TermId(0), TermId(0), patient.updated),
+            SortKey::Id => (None, TermId(0), TermId(0), 0),
+        }
+    };
     let mut keys: Vec<_> = (patients.iter().zip(slots(patients)))
-        .map(|(patient, slot)| (birth(patient), names(patient), slot))
+        .map(|(patient, slot)| (key_of(patient), slot))
         .collect();
     keys.sort_unstable();
-    let order = keys.iter().map(|(.., slot)| *slot).collect();
-    for (birth, ..) in &mut keys {
+    let order = keys.iter().map(|(_, slot)| *slot).collect();
+    for ((birth, ..), _) in &mut keys {
         birth.zeroize();
     }
     order
 }
 
-/// The words of one part of the names, in the order of the words, then of the slots.
-fn words(patients: &PatientTable, part: NamePart) -> Vec<Word> {
-    let is_of_part = |used: &&TermUse| used.part == part;
+/// The words of one part of the patients, in the order of the words, then of the slots.
+fn words(patients: &PatientTable, part: Part) -> Vec<Word> {
+    let is_of_part = |used: &&TermUse| used.is_of(part);
     let mut words: Vec<_> = (patients.iter().zip(slots(patients)))
         .flat_map(|(patient, slot)| {
             let uses = patient.names.uses.iter().filter(is_of_part);
             uses.map(move |used| Word {
-                term: used.term,
+                term: used.term(),
                 slot,
             })
         })

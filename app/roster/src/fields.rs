@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use fhir::InstantSpan;
+use fhir::PatientFlags;
+use fhir::PatientReference;
 use time::Date;
-use uuid::Uuid;
 use zeroize::Zeroize;
 
 /// The demographics of one patient, as in the record.
@@ -17,6 +19,46 @@ pub struct PatientFields<'a> {
     pub sort_given: &'a str,
     /// The birth date, if one is recorded: the days on which the patient may have been born.
     pub birth: Option<DateSpan>,
+    /// Every address, former ones included.
+    pub addresses: &'a [AddressFields<'a>],
+    /// The languages in which the patient communicates.
+    pub languages: &'a [LanguageFields<'a>],
+    /// General practitioners.
+    pub practitioners: &'a [PatientReference],
+    /// The managing organization.
+    pub organizations: &'a [PatientReference],
+    /// Links to other records of the same person.
+    pub links: &'a [PatientReference],
+    /// The codes, and which elements are present.
+    pub flags: PatientFlags,
+    /// The time of death, if one is recorded.
+    pub death: Option<InstantSpan>,
+    /// The time of the last change, in milliseconds since 1970 (UTC).
+    pub updated: i64,
+}
+
+/// One FHIR `Address`.
+#[derive(Clone, Copy, Default)]
+pub struct AddressFields<'a> {
+    /// `line`, `district` and `text`: found word by word.
+    pub street: &'a [&'a str],
+    /// `city`, or empty.
+    pub city: &'a str,
+    /// `state`, or empty.
+    pub state: &'a str,
+    /// `postalCode`, or empty.
+    pub postal_code: &'a str,
+    /// `country`, or empty.
+    pub country: &'a str,
+}
+
+/// One coding of a language.
+#[derive(Clone, Copy, Default)]
+pub struct LanguageFields<'a> {
+    /// The URI of the code system, or empty.
+    pub system: &'a str,
+    /// The code.
+    pub code: &'a str,
 }
 
 /// One FHIR `HumanName`.
@@ -76,24 +118,21 @@ impl Zeroize for DateSpan {
     }
 }
 
-/// A page of a list of patients.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The patients of the page, in order.
-    pub ids: Vec<Uuid>,
-    /// Exact number of patients in the whole list.
-    pub total: usize,
-}
-
 /// The key that a list is sorted by. Equal keys are ordered by patient id, so that an order is the
 /// same each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortKey {
     /// Family name, then given names. Patients without a name are first.
     Family,
+    /// Given names, then family name. Patients without given names are first.
+    Given,
     /// First, then last possible day of birth, then the name. Patients without a birth date are
     /// first.
     BirthDate,
+    /// Time of the last change.
+    Updated,
+    /// Patient id.
+    Id,
 }
 
 /// The sort order of a list.
@@ -113,6 +152,18 @@ pub struct Full;
 impl fmt::Debug for PatientFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PatientFields([redacted])")
+    }
+}
+
+impl fmt::Debug for AddressFields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AddressFields([redacted])")
+    }
+}
+
+impl fmt::Debug for LanguageFields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LanguageFields([redacted])")
     }
 }
 

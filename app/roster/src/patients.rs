@@ -3,22 +3,36 @@
 use std::cmp::Ordering;
 
 use fhir::FoldedName;
+use fhir::InstantSpan;
+use fhir::PatientFlags;
+use fhir::PatientReference;
+use fhir::folded_words;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fields::DateSpan;
+use crate::fields::LanguageFields;
 use crate::fields::PatientFields;
+use crate::fields::SortKey;
 use crate::ids::Slot;
 use crate::ids::TermId;
 use crate::ids::number;
+use crate::page::KeyParts;
+use crate::page::PagePosition;
 use crate::paged::Paged;
-use crate::terms::NamePart;
+use crate::terms::Part;
 use crate::terms::TermTable;
 
 /// Upper bound of the memory of a patient without its terms, in bytes.
-const PATIENT_BYTES: usize = 160;
+const PATIENT_BYTES: usize = 256;
 /// Upper bound of the memory of a term without its text, in bytes.
 const TERM_BYTES: usize = 64;
+/// The bit of a patient in a slot that is in use, which [`PatientFlags`] never sets.
+const IN_USE: u32 = 1 << 31;
+/// Number of bits of the part of a [`TermUse`].
+const PART_BITS: u32 = 4;
+/// Maximum indexed bytes of the code of a language.
+const MAX_CODE_BYTES: usize = 32;
 
 /// One patient.
 #[derive(Default)]
@@ -26,6 +40,12 @@ pub(crate) struct Patient {
     pub(crate) id: Uuid,
     pub(crate) names: Names,
     pub(crate) birth: Zeroizing<Option<DateSpan>>,
+    /// The flags, and [`IN_USE`].
+    bits: Zeroizing<u32>,
+    /// In milliseconds since 1970.
+    pub(crate) updated: i64,
+    /// On the heap, because most patients are alive.
+    death: Option<Box<Zeroizing<InstantSpan>>>,
 }
 
 /// The terms of a patient.
@@ -37,45 +57,141 @@ pub(crate) struct Names {
     pub(crate) uses: Box<[TermUse]>,
 }
 
-/// A term as a part of a patient's name.
+/// A term as a part of a patient: the number of the term and of the part in one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TermUse {
-    pub(crate) term: TermId,
-    pub(crate) part: NamePart,
-}
+pub(crate) struct TermUse(u32);
 
-/// The names of a patient, folded.
-pub(crate) struct FoldedNames {
+/// The texts of a patient, folded.
+pub(crate) struct FoldedFields {
     sort_family: FoldedName,
     sort_given: FoldedName,
-    elements: Vec<(NamePart, FoldedName)>,
+    elements: Vec<(Part, FoldedName)>,
+    /// Terms that are not folded.
+    codes: Vec<(Part, Zeroizing<Vec<u8>>)>,
 }
 
-impl PatientFields<'_> {
-    /// Upper bound of the memory that a roster needs for the patient, in bytes: every word of every name.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        FoldedNames::new(self).bytes()
+impl TermUse {
+    fn new(term: TermId, part: Part) -> Self {
+        // A term takes at least 28 bytes of at most 4 GiB: its number has less than 28 bits.
+        Self(term.0 << PART_BITS | part.number())
+    }
+
+    pub(crate) const fn term(self) -> TermId {
+        TermId(self.0 >> PART_BITS)
+    }
+
+    pub(crate) const fn is_of(self, part: Part) -> bool {
+        self.0 & ((1 << PART_BITS) - 1) == part.number()
+    }
+
+    /// The use of another term for the same part.
+    pub(crate) fn renumbered(self, term: TermId) -> Self {
+        Self(term.0 << PART_BITS | self.0 & ((1 << PART_BITS) - 1))
     }
 }
 
-impl FoldedNames {
+impl Patient {
+    pub(crate) fn new(id: Uuid, names: Names, fields: &PatientFields<'_>) -> Self {
+        Self {
+            id,
+            names,
+            birth: Zeroizing::new(fields.birth),
+            bits: Zeroizing::new(fields.flags.bits() | IN_USE),
+            updated: fields.updated,
+            death: fields.death.map(|death| Box::new(Zeroizing::new(death))),
+        }
+    }
+
+    /// Whether the slot has a patient.
+    pub(crate) fn is_in_use(&self) -> bool {
+        *self.bits & IN_USE != 0
+    }
+
+    pub(crate) fn flags(&self) -> PatientFlags {
+        PatientFlags::from_bits(*self.bits)
+    }
+
+    pub(crate) fn death(&self) -> Option<InstantSpan> {
+        self.death.as_ref().map(|death| ***death)
+    }
+
+    /// Replaces what no index contains. Returns whether this is all in which `new` differs.
+    pub(crate) fn replace_unindexed(&mut self, new: &mut Self) -> bool {
+        let is_same =
+            self.names == new.names && self.birth == new.birth && self.updated == new.updated;
+        if is_same {
+            std::mem::swap(&mut self.bits, &mut new.bits);
+            std::mem::swap(&mut self.death, &mut new.death);
+        }
+        is_same
+    }
+
+    /// Memory on the heap, in bytes.
+    fn heap_bytes(&self) -> usize {
+        let death = self.death.as_ref().map_or(0, |death| size_of_val(&**death));
+        self.names.bytes() + death
+    }
+}
+
+/// The term of a coding: the code in lower case, a zero byte, and the system.
+pub(crate) fn language_term(system: &str, code: &str) -> Zeroizing<Vec<u8>> {
+    let code = code.as_bytes();
+    let code = code.get(..MAX_CODE_BYTES).unwrap_or(code);
+    let mut term = Zeroizing::new(Vec::with_capacity(code.len() + 1 + system.len()));
+    term.extend_from_slice(code);
+    term.make_ascii_lowercase();
+    term.push(0);
+    // Cut here, so that the system alone is the end of the indexed term.
+    let room = crate::terms::MAX_TERM_BYTES - MAX_CODE_BYTES - 1;
+    term.extend_from_slice(system.as_bytes().get(..room).unwrap_or(system.as_bytes()));
+    term
+}
+
+/// The term of a reference: the id, then the name of the type.
+pub(crate) fn reference_term(reference: PatientReference) -> Zeroizing<Vec<u8>> {
+    let name = reference.resource_type.name().as_bytes();
+    Zeroizing::new([reference.id.as_bytes(), name].concat())
+}
+
+impl PatientFields<'_> {
+    /// Upper bound of the memory that a roster needs for the patient, in bytes: every word of
+    /// every name and address.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        FoldedFields::new(self).bytes()
+    }
+}
+
+impl FoldedFields {
     pub(crate) fn new(fields: &PatientFields<'_>) -> Self {
         let mut elements = Vec::new();
         for name in fields.names {
-            let family = [(NamePart::Family, name.family)];
-            let given = name.given.iter().map(|given| (NamePart::Given, *given));
-            let other = name.other.iter().map(|other| (NamePart::Other, *other));
+            let family = [(Part::Family, name.family)];
+            let given = name.given.iter().map(|given| (Part::Given, *given));
+            let other = name.other.iter().map(|other| (Part::OtherName, *other));
             for (part, element) in family.into_iter().chain(given).chain(other) {
                 if !element.is_empty() {
                     elements.push((part, FoldedName::new(element)));
                 }
             }
         }
+        for address in fields.addresses {
+            let words = address.street.iter().flat_map(|line| folded_words(line));
+            elements.extend(words.map(|word| (Part::Street, word)));
+            let parts = [
+                (Part::City, address.city),
+                (Part::State, address.state),
+                (Part::PostalCode, address.postal_code),
+                (Part::Country, address.country),
+            ];
+            let parts = parts.into_iter().filter(|(_, text)| !text.is_empty());
+            elements.extend(parts.map(|(part, text)| (part, FoldedName::new(text))));
+        }
         Self {
             sort_family: FoldedName::new(fields.sort_family),
             sort_given: FoldedName::new(fields.sort_given),
             elements,
+            codes: codes(fields),
         }
     }
 
@@ -91,17 +207,14 @@ impl FoldedNames {
     pub(crate) fn intern(&self, mut acquire: impl FnMut(&[u8]) -> TermId) -> (Names, Vec<TermId>) {
         let mut uses: Vec<_> = self
             .terms()
-            .map(|(part, text)| TermUse {
-                term: acquire(text.as_bytes()),
-                part,
-            })
+            .map(|(part, text)| TermUse::new(acquire(text), part))
             .collect();
         uses.sort_unstable();
         let mut surplus = Vec::new();
         uses.dedup_by(|next, kept| {
             let is_repeated = next == kept;
             if is_repeated {
-                surplus.push(next.term);
+                surplus.push(next.term());
             }
             is_repeated
         });
@@ -113,10 +226,31 @@ impl FoldedNames {
         (names, surplus)
     }
 
-    fn terms(&self) -> impl Iterator<Item = (NamePart, &str)> {
-        let elements = self.elements.iter();
-        elements.flat_map(|(part, element)| element.suffixes().map(|suffix| (*part, suffix)))
+    fn terms(&self) -> impl Iterator<Item = (Part, &[u8])> {
+        let codes = self
+            .codes
+            .iter()
+            .map(|(part, code)| (*part, code.as_slice()));
+        let elements = self.elements.iter().flat_map(|(part, element)| {
+            let suffixes = element.suffixes();
+            suffixes.map(|suffix| (*part, suffix.as_bytes()))
+        });
+        elements.chain(codes)
     }
+}
+
+/// The terms of languages and references.
+fn codes(fields: &PatientFields<'_>) -> Vec<(Part, Zeroizing<Vec<u8>>)> {
+    let language = |it: &LanguageFields<'_>| (Part::Language, language_term(it.system, it.code));
+    let mut codes: Vec<_> = fields.languages.iter().map(language).collect();
+    for (part, references) in [
+        (Part::Practitioner, fields.practitioners),
+        (Part::Organization, fields.organizations),
+        (Part::Link, fields.links),
+    ] {
+        codes.extend(references.iter().map(|it| (part, reference_term(*it))));
+    }
+    codes
 }
 
 impl Names {
@@ -125,7 +259,7 @@ impl Names {
         let sort_keys = [self.sort_family, self.sort_given];
         sort_keys
             .into_iter()
-            .chain(self.uses.iter().map(|name| name.term))
+            .chain(self.uses.iter().map(|used| used.term()))
     }
 
     /// Memory on the heap, in bytes.
@@ -138,7 +272,7 @@ impl Names {
 pub(crate) struct PatientTable {
     patients: Paged<Patient>,
     free: Vec<Slot>,
-    names_bytes: usize,
+    heap_bytes: usize,
 }
 
 impl PatientTable {
@@ -146,7 +280,7 @@ impl PatientTable {
         Self {
             patients: Paged::new(),
             free: Vec::new(),
-            names_bytes: 0,
+            heap_bytes: 0,
         }
     }
 
@@ -170,7 +304,7 @@ impl PatientTable {
     pub(crate) fn insert(&mut self, patient: Patient) -> Slot {
         let unused = || Slot(number(self.patients.len()));
         let slot = self.free.pop().unwrap_or_else(unused);
-        self.names_bytes += patient.names.bytes();
+        self.heap_bytes += patient.heap_bytes();
         self.patients.set(slot.index(), patient);
         slot
     }
@@ -185,26 +319,101 @@ impl PatientTable {
         let Some(current) = self.patients.get_mut(slot.index()) else {
             return patient;
         };
-        self.names_bytes += patient.names.bytes();
-        self.names_bytes -= current.names.bytes();
+        self.heap_bytes += patient.heap_bytes();
+        self.heap_bytes -= current.heap_bytes();
         std::mem::replace(current, patient)
     }
 
-    /// The order of two patients by name.
-    pub(crate) fn compare_by_family(&self, terms: &TermTable, a: Slot, b: Slot) -> Ordering {
+    /// Changes what no index contains, if the patient does not differ in more.
+    pub(crate) fn replace_unindexed(&mut self, slot: Slot, new: &mut Patient) -> bool {
+        let Some(current) = self.patients.get_mut(slot.index()) else {
+            return false;
+        };
+        let (before, other) = (current.heap_bytes(), new.heap_bytes());
+        let is_replaced = current.replace_unindexed(new);
+        if is_replaced {
+            self.heap_bytes += other;
+            self.heap_bytes -= before;
+        }
+        is_replaced
+    }
+
+    /// The order of two patients.
+    pub(crate) fn compare(&self, terms: &TermTable, key: SortKey, a: Slot, b: Slot) -> Ordering {
         let (Some(a), Some(b)) = (self.get(a), self.get(b)) else {
             return Ordering::Equal;
         };
-        terms
-            .compare(a.names.sort_family, b.names.sort_family)
-            .then_with(|| terms.compare(a.names.sort_given, b.names.sort_given))
-            .then_with(|| a.id.cmp(&b.id))
+        let by_family = || terms.compare(a.names.sort_family, b.names.sort_family);
+        let by_given = || terms.compare(a.names.sort_given, b.names.sort_given);
+        let by_key = match key {
+            SortKey::Family => by_family().then_with(by_given),
+            SortKey::Given => by_given().then_with(by_family),
+            SortKey::BirthDate => {
+                let by_birth = a.birth.cmp(&b.birth);
+                by_birth.then_with(by_family).then_with(by_given)
+            }
+            SortKey::Updated => a.updated.cmp(&b.updated),
+            SortKey::Id => Ordering::Equal,
+        };
+        by_key.then_with(|| a.id.cmp(&b.id))
     }
 
-    /// The order of two patients by birth date, then name.
-    pub(crate) fn compare_by_birth(&self, terms: &TermTable, a: Slot, b: Slot) -> Ordering {
-        let by_birth = self.birth(a).cmp(&self.birth(b));
-        by_birth.then_with(|| self.compare_by_family(terms, a, b))
+    /// The order of a patient and a position.
+    pub(crate) fn compare_to(&self, terms: &TermTable, slot: Slot, at: &PagePosition) -> Ordering {
+        let Some(it) = self.get(slot) else {
+            return Ordering::Equal;
+        };
+        let by_family = || terms.compare_text(it.names.sort_family, &at.family);
+        let by_given = || terms.compare_text(it.names.sort_given, &at.given);
+        let by_key = match at.key {
+            SortKey::Family => by_family().then_with(by_given),
+            SortKey::Given => by_given().then_with(by_family),
+            SortKey::BirthDate => {
+                let by_birth = it.birth.cmp(&at.birth);
+                by_birth.then_with(by_family).then_with(by_given)
+            }
+            SortKey::Updated => it.updated.cmp(&at.updated),
+            SortKey::Id => Ordering::Equal,
+        };
+        by_key.then_with(|| it.id.cmp(&at.id))
+    }
+
+    /// The sort key of a patient.
+    pub(crate) fn key_parts<'t>(
+        &self,
+        terms: &'t TermTable,
+        key: SortKey,
+        slot: Slot,
+    ) -> KeyParts<'t> {
+        let mut parts = KeyParts {
+            key,
+            birth: None,
+            updated: 0,
+            family: &[],
+            given: &[],
+            id: self.id(slot),
+        };
+        let Some(patient) = self.get(slot) else {
+            return parts;
+        };
+        match key {
+            SortKey::Family | SortKey::Given | SortKey::BirthDate => {
+                parts.family = terms.text(patient.names.sort_family);
+                parts.given = terms.text(patient.names.sort_given);
+            }
+            SortKey::Updated => parts.updated = patient.updated,
+            SortKey::Id => {}
+        }
+        if key == SortKey::BirthDate {
+            parts.birth = *patient.birth;
+        }
+        parts
+    }
+
+    /// The slots in use, each with its patient.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = (Slot, &Patient)> {
+        let slots = (0..).map(Slot).zip(self.patients.iter());
+        slots.filter(|(_, patient)| patient.is_in_use())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Patient> {
@@ -216,6 +425,6 @@ impl PatientTable {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.patients.bytes() + self.names_bytes + self.free.capacity() * size_of::<Slot>()
+        self.patients.bytes() + self.heap_bytes + self.free.capacity() * size_of::<Slot>()
     }
 }

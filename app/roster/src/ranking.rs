@@ -7,6 +7,15 @@ use crate::list::ChunkedList;
 use crate::list::Position;
 use crate::paged::Paged;
 
+/// The beginning of a page of a ranking.
+#[derive(Clone, Copy)]
+pub(crate) enum ListStart {
+    /// After this number of matches.
+    Skip(usize),
+    /// After this position of the list; before it in descending order.
+    At(Position),
+}
+
 /// The patients in one sort order, with the chunk of each, so that matches are counted by chunk and
 /// any page of them is found without sorting.
 pub(crate) struct Ranking {
@@ -97,14 +106,22 @@ impl Ranking {
     pub(crate) fn page(
         &self,
         descending: bool,
-        (skip, take): (usize, usize),
+        (start, take): (ListStart, usize),
         matches_by_chunk: &[usize],
         matches: impl Fn(Slot) -> bool,
     ) -> Vec<Slot> {
         let mut page = Vec::new();
-        let mut to_skip = skip;
         let chunks = self.list.chunks();
-        for nth in 0..chunks.len() {
+        let (mut to_skip, at) = match start {
+            ListStart::Skip(skip) => (skip, None),
+            ListStart::At(at) => (0, Some(at)),
+        };
+        let first = match (at, descending) {
+            (None, _) => 0,
+            (Some(at), false) => at.chunk,
+            (Some(at), true) => chunks.len().saturating_sub(at.chunk + 1),
+        };
+        for nth in first..chunks.len() {
             let chunk = if descending {
                 chunks.len() - 1 - nth
             } else {
@@ -116,27 +133,18 @@ impl Ranking {
                 continue;
             }
             let items = chunks.get(chunk).map_or(&[][..], Vec::as_slice);
+            let items = match at.filter(|at| at.chunk == chunk) {
+                None => items,
+                Some(at) if descending => items.get(..at.offset).unwrap_or(items),
+                Some(at) => items.get(at.offset..).unwrap_or_default(),
+            };
             let wanted = |slot: &Slot| matches(*slot);
             let room = take - page.len();
+            let items = items.iter().copied();
             if descending {
-                page.extend(
-                    items
-                        .iter()
-                        .rev()
-                        .copied()
-                        .filter(wanted)
-                        .skip(to_skip)
-                        .take(room),
-                );
+                page.extend(items.rev().filter(wanted).skip(to_skip).take(room));
             } else {
-                page.extend(
-                    items
-                        .iter()
-                        .copied()
-                        .filter(wanted)
-                        .skip(to_skip)
-                        .take(room),
-                );
+                page.extend(items.filter(wanted).skip(to_skip).take(room));
             }
             to_skip = 0;
             if page.len() >= take {
@@ -150,16 +158,24 @@ impl Ranking {
     pub(crate) fn page_of_few(
         &self,
         descending: bool,
-        (skip, take): (usize, usize),
+        (start, take): (ListStart, usize),
         slots: impl Iterator<Item = Slot>,
     ) -> Vec<Slot> {
-        let mut found: Vec<_> = slots
-            .filter_map(|slot| Some((self.position(slot)?, slot)))
+        let found = slots.filter_map(|slot| Some((self.position(slot)?, slot)));
+        let mut found: Vec<_> = found
+            .filter(|(position, _)| match start {
+                ListStart::Skip(_) => true,
+                ListStart::At(at) => (*position < at) == descending,
+            })
             .collect();
         found.sort_unstable();
         if descending {
             found.reverse();
         }
+        let skip = match start {
+            ListStart::Skip(skip) => skip,
+            ListStart::At(_) => 0,
+        };
         let page = found.into_iter().skip(skip).take(take);
         page.map(|(_, slot)| slot).collect()
     }

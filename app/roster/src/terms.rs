@@ -1,4 +1,4 @@
-//! Terms: the distinct texts of names, stored once.
+//! Terms: the distinct texts of patients, stored once.
 
 use std::cmp::Ordering;
 
@@ -20,16 +20,59 @@ pub(crate) fn indexed(folded: &[u8]) -> &[u8] {
     folded.get(..MAX_TERM_BYTES).unwrap_or(folded)
 }
 
-/// The part of a name to which a term belongs.
+/// The element of a patient to which a term belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum NamePart {
+pub(crate) enum Part {
     Family,
     Given,
-    Other,
+    OtherName,
+    Street,
+    City,
+    State,
+    PostalCode,
+    Country,
+    Language,
+    Practitioner,
+    Organization,
+    Link,
 }
 
-impl NamePart {
-    pub(crate) const ALL: [Self; 3] = [Self::Family, Self::Given, Self::Other];
+/// The number of parts.
+pub(crate) const PARTS: usize = Part::ALL.len();
+
+impl Part {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Family,
+        Self::Given,
+        Self::OtherName,
+        Self::Street,
+        Self::City,
+        Self::State,
+        Self::PostalCode,
+        Self::Country,
+        Self::Language,
+        Self::Practitioner,
+        Self::Organization,
+        Self::Link,
+    ];
+
+    /// The number of the part, its index in [`Self::ALL`].
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::Family => 0,
+            Self::Given => 1,
+            Self::OtherName => 2,
+            Self::Street => 3,
+            Self::City => 4,
+            Self::State => 5,
+            Self::PostalCode => 6,
+            Self::Country => 7,
+            Self::Language => 8,
+            Self::Practitioner => 9,
+            Self::Organization => 10,
+            Self::Link => 11,
+        }
+    }
 }
 
 /// The table of terms: each distinct text once, with the number of its uses.

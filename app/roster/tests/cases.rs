@@ -13,6 +13,7 @@ use roster::Roster;
 use roster::RosterBuilder;
 use roster::RosterQuery;
 use roster::SortKey;
+use roster::Start;
 use roster::StringMatch;
 use time::macros::date;
 use uuid::Uuid;
@@ -35,7 +36,7 @@ fn found(roster: &Roster, condition: Condition) -> Vec<u128> {
         conditions: vec![condition],
         among: None,
     };
-    let page = roster.search(&query, BY_NAME, 0, 10);
+    let page = roster.search(&query, BY_NAME, Start::Skip(0), 10);
     assert_eq!(page.total, page.ids.len());
     let mut ids: Vec<_> = page.ids.iter().map(Uuid::as_u128).collect();
     ids.sort_unstable();
@@ -172,7 +173,7 @@ fn values_are_alternatives_and_conditions_are_not() {
         conditions: both.into(),
         among: None,
     };
-    assert_eq!(roster.search(&query, BY_NAME, 0, 10).total, 0);
+    assert_eq!(roster.search(&query, BY_NAME, Start::Skip(0), 10).total, 0);
 }
 
 #[test]
@@ -208,7 +209,7 @@ fn names_of_the_world_are_found_and_sorted_by_their_letters() {
         );
     }
     let ids: Vec<_> = roster
-        .page(BY_NAME, 0, 10)
+        .page(BY_NAME, Start::Skip(0), 10)
         .ids
         .iter()
         .map(Uuid::as_u128)

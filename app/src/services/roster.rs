@@ -1,8 +1,8 @@
-//! Rosters: the patients of each organization in memory, sorted, for lists and for searches by name
-//! and birth date.
+//! Rosters: the patients of each organization in memory, sorted, for lists and for searches by all but
+//! identifiers and contacts.
 //!
-//! Names and birth dates have too little entropy for an index in the database, whose reader could
-//! build a dictionary. They are indexed in the memory of the app tier instead, only while the
+//! Names, birth dates, addresses and codes have too little entropy for an index in the database, whose
+//! reader could build a dictionary. They are indexed in the memory of the app tier instead, only while the
 //! organization's branch key is open.
 //!
 //! A task for each organization in use builds the roster from the table of demographics (`build`)
@@ -30,9 +30,10 @@ use fhir::search::PatientQuery;
 use phi::OrganizationId;
 use phi::PatientId;
 use phi::Tampering;
-use roster::Order;
 use roster::Page;
+use roster::PagePosition;
 use roster::RosterQuery;
+use roster::Start;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -48,6 +49,7 @@ use crate::services::keys::Keys;
 use slot::OrganizationSlot;
 
 pub(crate) use entry::RosterEntry;
+pub(crate) use query::order;
 pub(crate) use slot::SharedRoster;
 
 /// The rosters of the organizations in use.
@@ -85,7 +87,8 @@ impl Rosters {
         }
     }
 
-    /// The first `take` patients that match a query. The search runs on a blocking thread, because
+    /// The `take` patients that match a query, in its order, from the beginning or after a position.
+    /// The search runs on a blocking thread, because
     /// its time grows with the number of patients, and waits for a permit.
     ///
     /// # Errors
@@ -97,17 +100,18 @@ impl Rosters {
         caller: CallerId,
         query: &PatientQuery,
         among: Option<Vec<Uuid>>,
-        order: Order,
-        take: usize,
+        (after, take): (Option<PagePosition>, usize),
     ) -> Result<Page, ServiceError> {
         let reservation = self.searches.reserve(caller, 1)?;
         let permit = Arc::clone(&self.search_permits).acquire_owned().await;
         let (roster, conditions) = (roster.clone(), query::conditions(query));
+        let order = query::order(query.sort);
         let page = spawn_blocking(move || {
             // Held until the search ends, also if the client disconnects.
             let _held = (reservation, permit);
             let among = among.as_deref();
-            roster.search(&RosterQuery { conditions, among }, order, take)
+            let start = after.as_ref().map_or(Start::Skip(0), Start::After);
+            roster.search(&RosterQuery { conditions, among }, order, start, take)
         });
         Ok(page.await?)
     }

@@ -3,8 +3,22 @@
 use zeroize::Zeroizing;
 
 use super::PatientQuery;
+use super::address::AddressElement;
+use super::address::AddressQuery;
+use super::code;
+use super::code::FlagQuery;
+use super::code::LanguageQuery;
+use super::code::ReferenceQuery;
 use super::date::DateQuery;
+use super::date::InstantQuery;
 use super::grammar::Malformed;
+use super::patient_parameters::PARAMETERS;
+use super::patient_parameters::RESULT_PARAMETERS;
+use super::patient_parameters::UNSUPPORTED;
+use super::patient_parameters::modifiers;
+use super::patient_parameters::presence;
+use super::patient_parameters::reference_element;
+use super::patient_sort::PatientSort;
 use super::text::TextMatch;
 use super::text::TextQuery;
 use super::token::ContactQuery;
@@ -14,6 +28,8 @@ use crate::Issue;
 use crate::IssueCode;
 use crate::Issues;
 use crate::OperationOutcome;
+use crate::PatientFlags;
+use crate::ReferenceType;
 use crate::Status;
 use crate::limits::DEFAULT_COUNT;
 use crate::limits::MAX_ALTERNATIVES;
@@ -22,50 +38,10 @@ use crate::limits::MAX_INDEXED_VALUES;
 use crate::limits::MAX_PARAMETER_BYTES;
 use crate::limits::MAX_PARAMETERS;
 
-/// The supported search parameters of a Patient, with their types.
-pub const PARAMETERS: [(&str, &str); 8] = [
-    ("identifier", "token"),
-    ("family", "string"),
-    ("given", "string"),
-    ("name", "string"),
-    ("birthdate", "date"),
-    ("phone", "token"),
-    ("email", "token"),
-    ("telecom", "token"),
-];
-/// R4 search parameters that are not supported. Diagnostics may repeat these names, because they
-/// contain no value.
-const UNSUPPORTED: [&str; 27] = [
-    "_id",
-    "_lastUpdated",
-    "_tag",
-    "_profile",
-    "_security",
-    "_text",
-    "_content",
-    "_list",
-    "_has",
-    "_type",
-    "_sort",
-    "_include",
-    "_revinclude",
-    "_summary",
-    "_total",
-    "_elements",
-    "_contained",
-    "active",
-    "address",
-    "address-city",
-    "address-postalcode",
-    "address-state",
-    "death-date",
-    "deceased",
-    "gender",
-    "general-practitioner",
-    "organization",
-];
+/// The parameters that may stand in the query string, because they identify no person.
+const URL_PARAMETERS: [&str; 5] = ["_count", "_sort", "_total", "_id", "_lastUpdated"];
 
-/// Parses a search form, and `_count` from the query string.
+/// Parses a search form, and the parameters of the query string that identify no person.
 ///
 /// # Errors
 ///
@@ -73,7 +49,7 @@ const UNSUPPORTED: [&str; 27] = [
 /// R4's parameters. 413: the form exceeds a limit of [`crate::limits`].
 pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, OperationOutcome> {
     let of_url = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let of_url = of_url.filter(|(name, _)| name == "_count");
+    let of_url = of_url.filter(|(name, _)| URL_PARAMETERS.contains(&&**name));
     let mut search = PatientQuery {
         count: DEFAULT_COUNT,
         ..PatientQuery::default()
@@ -89,11 +65,6 @@ pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, Operation
             issues.add(|| issue);
         }
     }
-    if issues.is_empty() && search.is_empty() {
-        let why = "at least one search parameter is required: identifier, family, given, name, birthdate, phone, email \
-                   or telecom";
-        issues.add(|| Issue::new(IssueCode::Required, why));
-    }
     if !issues.is_empty() {
         return Err(OperationOutcome::bad_request(issues));
     }
@@ -106,6 +77,26 @@ pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, Operation
     }
     Ok(search)
 }
+
+const TEXT: &str =
+    "the value must be one or more texts separated by commas; , | $ and \\ are escaped with \\";
+const TOKEN: &str = "the value must be value, system|value, |value or system|, or several separated by commas; \
+                     , | $ and \\ are escaped with \\";
+const CONTACT: &str =
+    "the value must be one or more values separated by commas; , | $ and \\ are escaped with \\";
+const GENDER: &str =
+    "a gender must be male, female, other or unknown, or several separated by commas";
+const BOOLEAN: &str = "the value must be true or false";
+const ADDRESS_USE: &str =
+    "an address use must be home, work, temp, old or billing, or several separated by commas";
+const ID: &str = "an id must be a UUID in lower case, or several separated by commas";
+const DATE: &str = "a birthdate must be YYYY, YYYY-MM or YYYY-MM-DD, optionally after eq, ne, gt, lt, \
+                    ge, le, sa or eb, or several separated by commas";
+const TIME: &str = "the value must be a date or a time such as 2026-11-29T10:00:00Z, optionally after eq, ne, gt, \
+                    lt, ge, le, sa or eb, or several separated by commas; + is sent as %2B";
+const REFERENCE: &str = "the value must be Type/id or id of a resource of this server, of a type to which the \
+                         element refers, or several separated by commas";
+const SORT: &str = "_sort must be family, given, birthdate, _lastUpdated or _id, with - before it for descending order";
 
 fn too_many(limit: &str) -> OperationOutcome {
     let why = format!("a search has {limit}: send several searches");
@@ -123,82 +114,173 @@ impl PatientQuery {
         let (name, modifier) = parameter
             .split_once(':')
             .map_or((parameter, None), |(name, modifier)| (name, Some(modifier)));
-        let text_match = match (name, modifier) {
-            (_, None) => TextMatch::Begins,
-            ("family" | "given" | "name", Some("contains")) => TextMatch::Contains,
-            ("family" | "given" | "name", Some("exact")) => TextMatch::Exact,
-            (_, Some(_)) => return Err(unsupported(parameter)),
-        };
+        if modifier.is_some_and(|modifier| !modifiers(name).contains(&modifier)) {
+            return Err(unsupported(parameter));
+        }
+        let kind = PARAMETERS.iter().find(|(known, _)| *known == name);
         let refuse = |why: &'static str| Issue::new(IssueCode::Value, why).at(name);
-        let text = "the value must be one or more texts separated by commas; , | $ and \\ are escaped with \\";
-        let token = "the value must be value, system|value, |value or system|, or several separated by commas; \
-                     , | $ and \\ are escaped with \\";
-        let contact = "the value must be one or more values separated by commas; , | $ and \\ are escaped with \\";
-        let texts = |_: Malformed| refuse(text);
-        let contacts = |_: Malformed| refuse(contact);
-        match name {
-            "family" => self
-                .family
-                .push(TextQuery::parse(value, text_match).map_err(texts)?),
-            "given" => self
-                .given
-                .push(TextQuery::parse(value, text_match).map_err(texts)?),
-            "name" => self
-                .name
-                .push(TextQuery::parse(value, text_match).map_err(texts)?),
-            "identifier" => {
-                let any_of = IdentifierQuery::parse(value).map_err(|_malformed| refuse(token))?;
-                self.identifiers.push(any_of);
-            }
-            "phone" | "email" | "telecom" => {
-                let system = match name {
-                    "phone" => Some(ContactSystem::Phone),
-                    "email" => Some(ContactSystem::Email),
-                    _ => None,
+        match (kind, modifier) {
+            (Some(_), Some("missing")) => self.add_missing(name, value).map_err(refuse),
+            (Some((_, "string")), modifier) => {
+                let how = match modifier {
+                    Some("contains") => TextMatch::Contains,
+                    Some("exact") => TextMatch::Exact,
+                    Some(_) | None => TextMatch::Begins,
                 };
-                self.contacts
-                    .push(ContactQuery::parse(value, system).map_err(contacts)?);
+                self.add_text(name, how, value)
+                    .map_err(|_malformed| refuse(TEXT))
             }
-            "birthdate" => {
-                let why = "a birthdate must be YYYY, YYYY-MM or YYYY-MM-DD, optionally after eq, ne, gt, lt, \
-                           ge, le, sa or eb, or several separated by commas";
-                let any_of = value
+            (Some((_, "token")), modifier) => {
+                let added = self.add_token(name, modifier == Some("not"), value);
+                added.map_err(refuse)
+            }
+            (Some((_, "date")), _) => self.add_date(name, value).map_err(refuse),
+            (Some(_), modifier) => {
+                let added = self.add_reference(name, modifier, value);
+                added.map_err(|_malformed| refuse(REFERENCE))
+            }
+            (None, _) => self.add_result_parameter(parameter, value),
+        }
+    }
+
+    /// `:missing` of a parameter.
+    fn add_missing(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        let is_missing = match value {
+            "true" => true,
+            "false" => false,
+            _ => return Err("the value of :missing must be true or false"),
+        };
+        let present = presence(name).unwrap_or(PatientFlags::NONE);
+        self.flags.push(FlagQuery::new(present, is_missing));
+        Ok(())
+    }
+
+    fn add_text(&mut self, name: &str, how: TextMatch, value: &str) -> Result<(), Malformed> {
+        if name == "address" {
+            self.addresses.push(AddressQuery::parse(value, how)?);
+            return Ok(());
+        }
+        let text = TextQuery::parse(value, how)?;
+        let element = match name {
+            "family" => return Ok(self.family.push(text)),
+            "given" => return Ok(self.given.push(text)),
+            "address-city" => AddressElement::City,
+            "address-state" => AddressElement::State,
+            "address-postalcode" => AddressElement::PostalCode,
+            "address-country" => AddressElement::Country,
+            _ => return Ok(self.name.push(text)),
+        };
+        self.address_elements.push((element, text));
+        Ok(())
+    }
+
+    fn add_token(&mut self, name: &str, negated: bool, value: &str) -> Result<(), &'static str> {
+        let contact = |system| ContactQuery::parse(value, system).map_err(|_malformed| CONTACT);
+        let (codes, why) = match name {
+            "gender" => (&code::GENDERS, GENDER),
+            "active" => (&code::ACTIVE, BOOLEAN),
+            "deceased" => (&code::DECEASED, BOOLEAN),
+            "address-use" => (&code::ADDRESS_USES, ADDRESS_USE),
+            "phone" => return Ok(self.contacts.push(contact(Some(ContactSystem::Phone))?)),
+            "email" => return Ok(self.contacts.push(contact(Some(ContactSystem::Email))?)),
+            "telecom" => return Ok(self.contacts.push(contact(None)?)),
+            "language" => {
+                let query = LanguageQuery::parse(value, negated).map_err(|_malformed| TOKEN)?;
+                return Ok(self.languages.push(query));
+            }
+            "_id" => {
+                let ids = value
                     .split(',')
-                    .map(DateQuery::parse)
-                    .collect::<Option<_>>();
-                self.birth_dates.push(any_of.ok_or(why).map_err(refuse)?);
+                    .map(crate::parse_id)
+                    .collect::<Result<_, _>>();
+                return Ok(self.ids.push(ids.map_err(|_malformed| ID)?));
             }
+            _ => {
+                let any_of = IdentifierQuery::parse(value).map_err(|_malformed| TOKEN)?;
+                return Ok(self.identifiers.push(any_of));
+            }
+        };
+        let query = FlagQuery::parse(value, codes, negated).map_err(|_malformed| why)?;
+        self.flags.push(query);
+        Ok(())
+    }
+
+    fn add_date(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        let alternatives = value.split(',');
+        if name == "birthdate" {
+            let any_of = alternatives.map(DateQuery::parse).collect::<Option<_>>();
+            self.birth_dates.push(any_of.ok_or(DATE)?);
+            return Ok(());
+        }
+        let any_of = alternatives.map(InstantQuery::parse).collect::<Option<_>>();
+        let conditions = match name {
+            "_lastUpdated" => &mut self.last_updated,
+            _ => &mut self.death_dates,
+        };
+        conditions.push(any_of.ok_or(TIME)?);
+        Ok(())
+    }
+
+    fn add_reference(
+        &mut self,
+        name: &str,
+        modifier: Option<&str>,
+        value: &str,
+    ) -> Result<(), Malformed> {
+        let element = reference_element(name).ok_or(Malformed)?;
+        let modifier = modifier.and_then(ReferenceType::named);
+        let query = ReferenceQuery::parse(value, element, modifier)?;
+        self.references.push(query);
+        Ok(())
+    }
+
+    fn add_result_parameter(&mut self, name: &str, value: &str) -> Result<(), Issue> {
+        let refuse = |why: &'static str| Issue::new(IssueCode::Value, why).at(name);
+        match name {
             "_count" => {
                 let count = value.parse().ok().filter(|count| *count <= MAX_COUNT);
                 self.count = count.ok_or("_count must be 0 to 200").map_err(refuse)?;
             }
+            "_sort" => self.sort = PatientSort::parse(value).ok_or(SORT).map_err(refuse)?,
+            "_total" => {
+                self.omits_total = match value {
+                    "none" => true,
+                    "estimate" | "accurate" => false,
+                    _ => return Err(refuse("_total must be none, estimate or accurate")),
+                };
+            }
             // They select the format of the response, which is the HTTP layer's concern.
             "_format" | "_pretty" => {}
-            _ => return Err(unsupported(parameter)),
+            _ => return Err(unsupported(name)),
         }
         Ok(())
     }
 }
 
-/// The issue for a parameter that is not supported.
-fn unsupported(name: &str) -> Issue {
-    let (plain, modifier) = name
+/// The issue for a parameter or a modifier that is not supported.
+fn unsupported(parameter: &str) -> Issue {
+    let name = parameter
         .split_once(':')
-        .map_or((name, false), |(plain, _)| (plain, true));
+        .map_or(parameter, |(name, _)| name);
     let supported = || PARAMETERS.iter().map(|(name, _)| *name);
-    let known = supported().chain(UNSUPPORTED).find(|known| *known == plain);
-    let why = match (known, modifier) {
-        (Some(name), true) => format!(
-            "the parameter {name} does not support this modifier; family, given and name support :contains and :exact"
-        ),
-        (Some(name), false) => format!("the parameter {name} is not supported"),
-        (None, _) => "an unknown parameter is not supported".to_owned(),
+    let results = || RESULT_PARAMETERS.into_iter();
+    if let Some(known) = supported().chain(results()).find(|known| *known == name) {
+        let why = match modifiers(known) {
+            [] => format!("the parameter {known} supports no modifier"),
+            all => format!(
+                "the parameter {known} does not support this modifier, but :{}",
+                all.join(" and :")
+            ),
+        };
+        return Issue::new(IssueCode::NotSupported, why);
+    }
+    let why = match UNSUPPORTED.into_iter().find(|known| *known == name) {
+        Some(known) => format!("the parameter {known} is not supported"),
+        None => "an unknown parameter is not supported".to_owned(),
     };
-    let all = supported().collect::<Vec<_>>().join(", ");
-    Issue::new(
-        IssueCode::NotSupported,
-        format!("{why}; supported parameters are: {all}, _count"),
-    )
+    let all = supported().chain(results()).collect::<Vec<_>>().join(", ");
+    let why = format!("{why}; supported parameters are: {all}");
+    Issue::new(IssueCode::NotSupported, why)
 }
 
 #[cfg(test)]
@@ -290,10 +372,58 @@ mod tests {
 
     #[test]
     fn an_unsupported_parameter_is_named_but_a_value_in_its_place_is_not_repeated() {
-        assert!(refused("gender=male").contains("the parameter gender is not supported"));
-        assert!(refused("family:missing=x").contains("family does not support this modifier"));
-        assert!(!refused("Smith=x&999-12-3456=").contains("Smith"));
-        assert!(refused("").contains("at least one"));
-        assert!(refused("_count=5").contains("at least one"));
+        assert!(refused("phonetic=x").contains("the parameter phonetic is not supported"));
+        assert!(refused("family:above=x").contains("family does not support this modifier"));
+        assert!(refused("gender:in=x").contains("but :not and :missing"));
+        assert!(refused("_id:not=x").contains("_id supports no modifier"));
+        assert!(refused("_count:x=1").contains("_count supports no modifier"));
+        assert!(refused("general-practitioner.name=x").contains("an unknown parameter"));
+        let refused = refused("Smith=x&999-12-3456=&Smith:not=x");
+        assert!(!refused.contains("Smith") && refused.contains("address-postalcode"));
+    }
+
+    #[test]
+    fn each_parameter_adds_a_condition_of_its_kind() {
+        let id = "c757873d-ec9a-4326-a141-556f43239520";
+        let form = format!(
+            "gender=male&active:not=true&deceased=false&address-use=home&gender:missing=true\
+             &death-date=gt2020-01-01T10:00Z&_lastUpdated=ge2026&address=a,b&address-city:exact=x\
+             &address-state=s&address-postalcode=1&address-country:contains=c&language=en\
+             &general-practitioner:Practitioner={id}&organization=Organization/{id}&link={id}\
+             &_id={id},{id}&_sort=-birthdate&_total=none&_count=0"
+        );
+        let query = parse(form.as_bytes(), None).expect("valid");
+        assert_eq!((query.flags.len(), query.addresses.len()), (5, 1));
+        assert_eq!(
+            (query.address_elements.len(), query.languages.len()),
+            (4, 1)
+        );
+        assert_eq!((query.references.len(), query.ids[0].len()), (3, 2));
+        assert_eq!((query.death_dates.len(), query.last_updated.len()), (1, 1));
+        assert!(query.sort.descending && query.omits_total && query.has_exact_text());
+        assert_eq!(query.count, 0);
+        let all = parse(b"", Some("_count=3&_sort=_id&name=y")).expect("every patient");
+        assert_eq!((all.alternatives(), all.count), (0, 3));
+    }
+
+    #[test]
+    fn a_value_that_its_parameter_does_not_have_is_refused() {
+        for form in [
+            "gender=Male",
+            "active=yes",
+            "deceased=2020",
+            "address-use=x",
+            "gender:missing=x",
+            "_id=Smith",
+            "_sort=name",
+            "_total=maybe",
+            "link=Practitioner/c757873d-ec9a-4326-a141-556f43239520",
+            "death-date=yesterday",
+            "_lastUpdated=ap2026",
+            "address=--",
+        ] {
+            let name = form.split(['=', ':']).next().unwrap();
+            assert!(refused(form).contains(&format!("[\"{name}\"]")), "{form}");
+        }
     }
 }

@@ -36,6 +36,21 @@ pub struct ContactQuery {
     pub value: Zeroizing<String>,
 }
 
+/// The system and the code or value of a token; the value is `None` for `system|`.
+pub(super) fn token(part: &str) -> Result<(SystemQuery, Option<Zeroizing<String>>), Malformed> {
+    let plain = |part: &str| Zeroizing::new(unescape(part).trim().to_owned());
+    let filled = |part: &str| Some(plain(part)).filter(|text| !text.is_empty());
+    match split(part, '|')?.as_slice() {
+        [value] => Ok((SystemQuery::Any, Some(filled(value).ok_or(Malformed)?))),
+        ["", value] => Ok((SystemQuery::None, Some(filled(value).ok_or(Malformed)?))),
+        [system, value] => {
+            let system = filled(system).ok_or(Malformed)?;
+            Ok((SystemQuery::Is(system), filled(value)))
+        }
+        _ => Err(Malformed),
+    }
+}
+
 impl IdentifierQuery {
     /// Parses the alternatives of a value.
     pub(super) fn parse(value: &str) -> Result<Vec<Self>, Malformed> {
@@ -45,24 +60,9 @@ impl IdentifierQuery {
             .collect()
     }
 
-    fn parse_one(token: &str) -> Result<Self, Malformed> {
-        let plain = |part: &str| Zeroizing::new(unescape(part).trim().to_owned());
-        let filled = |part: &str| Some(plain(part)).filter(|text| !text.is_empty());
-        match split(token, '|')?.as_slice() {
-            [value] => Ok(Self {
-                system: SystemQuery::Any,
-                value: Some(filled(value).ok_or(Malformed)?),
-            }),
-            ["", value] => Ok(Self {
-                system: SystemQuery::None,
-                value: Some(filled(value).ok_or(Malformed)?),
-            }),
-            [system, value] => Ok(Self {
-                system: SystemQuery::Is(filled(system).ok_or(Malformed)?),
-                value: filled(value),
-            }),
-            _ => Err(Malformed),
-        }
+    fn parse_one(part: &str) -> Result<Self, Malformed> {
+        let (system, value) = token(part)?;
+        Ok(Self { system, value })
     }
 
     /// Whether an identifier matches.

@@ -1,23 +1,28 @@
-//! Searches by conditions on names and birth dates.
+//! Searches by conditions.
 
+use std::cmp::Ordering;
+
+use fhir::InstantSpan;
+use fhir::PatientFlags;
+use fhir::search::InstantQuery;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::Roster;
 use super::Word;
 use super::slots::SlotSet;
 use crate::fields::Order;
-use crate::fields::Page;
 use crate::ids::Slot;
 use crate::list::ChunkedList;
 use crate::list::Position;
+use crate::page::Page;
+use crate::page::Start;
 use crate::query::DateComparison;
-use crate::query::NameElements;
 use crate::query::RosterQuery;
-use crate::query::StringMatch;
+use crate::query::TermMatch;
+use crate::query::TermTest;
+use crate::query::TermsTest;
 use crate::query::Test;
-use crate::terms::NamePart;
-use crate::terms::indexed;
+use crate::terms::Part;
 
 /// The cost of testing one patient, in entries of an index that are read in the same time.
 const TEST_COST: usize = 32;
@@ -34,16 +39,39 @@ struct Candidates<'q> {
 
 enum Filter<'q> {
     Among(&'q [Uuid]),
-    Name {
-        elements: NameElements,
-        matching: StringMatch,
-        values: &'q [Zeroizing<String>],
-        ranges: Vec<(NamePart, Position, Position)>,
+    Terms {
+        test: &'q TermsTest,
+        ranges: Vec<TermRange<'q>>,
     },
     Birth {
         comparisons: &'q [DateComparison],
         ranges: Vec<BirthRange>,
     },
+    Updated {
+        queries: &'q [InstantQuery],
+        ranges: Vec<(Position, Position)>,
+    },
+    /// Tests that no index answers.
+    Flags(PatientFlags, bool),
+    Death(&'q [InstantQuery]),
+}
+
+/// A range of the terms of a part that contains a term of each patient that matches some values.
+struct TermRange<'q> {
+    part: Part,
+    /// The parts in which the other tests of a value may be met.
+    all_parts: &'static [Part],
+    from: Position,
+    to: Position,
+    /// The values: one if its range is read, all others if all terms are read.
+    values: Vec<TermValue<'q>>,
+}
+
+/// An alternative value, and the test of it by which its candidates are found.
+#[derive(Clone, Copy)]
+struct TermValue<'q> {
+    tests: &'q [TermTest],
+    lead: &'q TermTest,
 }
 
 /// The range of the order by birth date that contains all matches of a comparison, and the range within
@@ -61,7 +89,13 @@ impl Roster {
     /// The condition with the fewest candidates is read from its index; the others then filter. The
     /// matches are counted by chunk of the order, so that every page costs about the same.
     #[must_use]
-    pub fn search(&self, query: &RosterQuery<'_>, order: Order, skip: usize, take: usize) -> Page {
+    pub fn search(
+        &self,
+        query: &RosterQuery<'_>,
+        order: Order,
+        start: Start<'_>,
+        take: usize,
+    ) -> Page {
         let conditions = query.conditions.iter();
         let mut filters: Vec<_> = conditions
             .map(|condition| self.candidates(&condition.0))
@@ -73,45 +107,38 @@ impl Roster {
         filters.sort_by_key(|candidates| candidates.count);
         let mut filters = filters.into_iter();
         let Some(first) = filters.next() else {
-            return self.page(order, skip, take);
+            return self.page(order, start, take);
+        };
+        let Some(start) = self.list_start(order, start) else {
+            return Page::default();
         };
         let matches = filters.fold(self.collect(&first), |matches, candidates| {
             self.narrow(matches, &candidates)
         });
         let ranking = self.ranking(order.key);
-        let page = if matches.len() <= FEW_MATCHES {
-            ranking.page_of_few(order.descending, (skip, take), matches.iter())
+        let range = (start, take.saturating_add(1));
+        let slots = if matches.len() <= FEW_MATCHES {
+            ranking.page_of_few(order.descending, range, matches.iter())
         } else {
             let by_chunk = ranking.count_by_chunk(matches.iter());
-            ranking.page(order.descending, (skip, take), &by_chunk, |slot| {
+            ranking.page(order.descending, range, &by_chunk, |slot| {
                 matches.contains(slot)
             })
         };
-        Page {
-            ids: self.ids(&page),
-            total: matches.len(),
-        }
+        self.page_of(order, slots, take, matches.len())
     }
 
     fn candidates<'q>(&self, test: &'q Test) -> Candidates<'q> {
         match test {
-            Test::Name {
-                elements,
-                matching,
-                values,
-            } => {
-                let ranges = self.name_ranges(*elements, *matching, values);
+            Test::Terms(test) => {
+                let ranges = self.term_ranges(test);
                 let counts = ranges.iter();
+                let count = counts
+                    .map(|it| self.index(it.part).count(it.from, it.to))
+                    .sum();
                 Candidates {
-                    count: counts
-                        .map(|(part, from, to)| self.index(*part).count(*from, *to))
-                        .sum(),
-                    filter: Filter::Name {
-                        elements: *elements,
-                        matching: *matching,
-                        values,
-                        ranges,
-                    },
+                    count: if test.negated { self.len() } else { count },
+                    filter: Filter::Terms { test, ranges },
                 }
             }
             Test::Birth(comparisons) => {
@@ -125,34 +152,113 @@ impl Roster {
                     },
                 }
             }
+            Test::Updated(queries) => {
+                let list = self.by_updated.list();
+                let ranges = queries.iter().flat_map(|query| query.instants());
+                let ranges = ranges.flatten().map(|range| self.updated_range(range));
+                let ranges: Vec<_> = ranges.collect();
+                Candidates {
+                    count: ranges.iter().map(|(from, to)| list.count(*from, *to)).sum(),
+                    filter: Filter::Updated { queries, ranges },
+                }
+            }
+            Test::Flags { any_of, negated } => Candidates {
+                count: self.len(),
+                filter: Filter::Flags(**any_of, *negated),
+            },
+            Test::Death(queries) => Candidates {
+                count: self.len(),
+                filter: Filter::Death(queries),
+            },
+            Test::Ids(ids) => Candidates {
+                count: ids.len(),
+                filter: Filter::Among(ids),
+            },
         }
     }
 
-    fn name_ranges(
-        &self,
-        elements: NameElements,
-        matching: StringMatch,
-        values: &[Zeroizing<String>],
-    ) -> Vec<(NamePart, Position, Position)> {
-        let parts = elements.parts().iter();
-        match matching {
-            StringMatch::Prefix => parts
-                .flat_map(|part| values.iter().map(|value| self.prefix_range(*part, value)))
-                .collect(),
-            // One pass over the whole index for all values together.
-            StringMatch::Contains if values.is_empty() => Vec::new(),
-            StringMatch::Contains => parts.map(|part| self.prefix_range(*part, "")).collect(),
+    /// The ranges that contain a term of each patient that matches, negation aside.
+    fn term_ranges<'q>(&self, test: &'q TermsTest) -> Vec<TermRange<'q>> {
+        let mut ranges = Vec::new();
+        let mut of_all_terms = Vec::new();
+        for tests in &test.values {
+            let count = |it: &TermTest| -> usize {
+                let counts = test.parts.iter().map(|part| {
+                    let (from, to) = self.term_range(*part, it);
+                    self.index(*part).count(from, to)
+                });
+                counts.sum()
+            };
+            let lead = match tests.as_slice() {
+                [only] => Some(only),
+                several => several.iter().min_by_key(|it| count(it)),
+            };
+            let Some(lead) = lead else { continue };
+            let value = TermValue { tests, lead };
+            if lead.matching.reads_all() {
+                of_all_terms.push(value);
+                continue;
+            }
+            ranges.extend(test.parts.iter().map(|part| {
+                let (from, to) = self.term_range(*part, lead);
+                let (part, values) = (*part, vec![value]);
+                TermRange {
+                    part,
+                    all_parts: test.parts,
+                    from,
+                    to,
+                    values,
+                }
+            }));
         }
+        // One pass over all terms for all such values together.
+        if let Some(value) = of_all_terms.first() {
+            ranges.extend(test.parts.iter().map(|part| {
+                let (from, to) = self.term_range(*part, value.lead);
+                let (part, values) = (*part, of_all_terms.clone());
+                TermRange {
+                    part,
+                    all_parts: test.parts,
+                    from,
+                    to,
+                    values,
+                }
+            }));
+        }
+        ranges
     }
 
-    fn prefix_range(&self, part: NamePart, value: &str) -> (NamePart, Position, Position) {
-        let (terms, value) = (self.dictionary.terms(), indexed(value.as_bytes()));
+    /// The range of the terms of a part that may match.
+    fn term_range(&self, part: Part, test: &TermTest) -> (Position, Position) {
+        let (terms, text) = (self.dictionary.terms(), test.text.as_slice());
         let index = self.index(part);
-        let from = index.partition_point(|word| terms.compare_text(word.term, value).is_lt());
-        let to = index.partition_point(|word| {
-            terms.compare_text(word.term, value).is_lt() || terms.text(word.term).starts_with(value)
-        });
-        (part, from, to)
+        let from = index.partition_point(|word| terms.compare_text(word.term, text).is_lt());
+        let is_before_end = |word: Word| match test.matching {
+            TermMatch::Exact => terms.compare_text(word.term, text) != Ordering::Greater,
+            TermMatch::Prefix => {
+                let is_before = terms.compare_text(word.term, text).is_lt();
+                is_before || terms.text(word.term).starts_with(text)
+            }
+            TermMatch::Contains | TermMatch::Suffix => true,
+        };
+        let start = Position {
+            chunk: 0,
+            offset: 0,
+        };
+        let from = if test.matching.reads_all() {
+            start
+        } else {
+            from
+        };
+        (from, index.partition_point(is_before_end))
+    }
+
+    fn updated_range(&self, (first, last): (i64, i64)) -> (Position, Position) {
+        let list = self.by_updated.list();
+        let updated = |slot| self.patients.get(slot).map_or(0, |it| it.updated);
+        let from = list.partition_point(|slot| updated(slot) < first);
+        let to = list.partition_point(|slot| updated(slot) <= last);
+        (from, to.max(from))
     }
 
     fn birth_range(&self, comparison: DateComparison) -> BirthRange {
@@ -187,23 +293,16 @@ impl Roster {
                 let among = ids.iter().filter_map(|id| self.slot(*id));
                 SlotSet::collect(count, slots, among)
             }
-            Filter::Name {
-                matching,
-                values,
-                ranges,
-                ..
-            } => {
-                let words = ranges.iter();
-                let words = words.flat_map(|(part, from, to)| self.index(*part).range(*from, *to));
-                match matching {
-                    StringMatch::Prefix => {
-                        SlotSet::collect(count, slots, words.map(|word| word.slot))
-                    }
-                    StringMatch::Contains => {
-                        let found = words.filter(self.containing(values)).map(|word| word.slot);
-                        SlotSet::collect(count, slots, found)
-                    }
-                }
+            Filter::Terms { test, ranges } if test.negated => {
+                let named = ranges.iter().flat_map(|range| self.term_matches(range));
+                // Each slot is at most once among those in use, whatever the number of terms.
+                let named = SlotSet::collect(usize::MAX, slots, named);
+                let others = self.patients.in_use().map(|(slot, _)| slot);
+                SlotSet::collect(count, slots, others.filter(|slot| !named.contains(*slot)))
+            }
+            Filter::Terms { ranges, .. } => {
+                let matching = ranges.iter().flat_map(|range| self.term_matches(range));
+                SlotSet::collect(count, slots, matching)
             }
             Filter::Birth {
                 comparisons,
@@ -218,21 +317,44 @@ impl Roster {
                 });
                 SlotSet::collect(count, slots, matching)
             }
+            Filter::Updated { ranges, .. } => {
+                let list = self.by_updated.list();
+                let matching = ranges.iter().flat_map(|(from, to)| list.range(*from, *to));
+                SlotSet::collect(count, slots, matching)
+            }
+            filter @ (Filter::Flags(..) | Filter::Death(_)) => {
+                let in_use = self.patients.in_use().map(|(slot, _)| slot);
+                SlotSet::collect(
+                    count,
+                    slots,
+                    in_use.filter(|slot| self.passes(*slot, filter)),
+                )
+            }
         }
     }
 
-    /// A test whether a word contains one of the values. It evaluates a run of equal words once.
-    fn containing(&self, values: &[Zeroizing<String>]) -> impl FnMut(&Word) -> bool {
+    /// The patients with a term of a range, as far as they match a value of it.
+    fn term_matches<'r>(&'r self, range: &'r TermRange<'_>) -> impl Iterator<Item = Slot> + 'r {
         let mut last = None;
-        move |word| match last {
-            Some((term, is_match)) if term == word.term => is_match,
-            _ => {
+        let mut led: Vec<TermValue<'_>> = Vec::new();
+        let words = self.index(range.part).range(range.from, range.to);
+        words.filter_map(move |word| {
+            // A run of equal terms is evaluated once.
+            if last != Some(word.term) {
+                last = Some(word.term);
                 let text = self.dictionary.terms().text(word.term);
-                let is_match = (values.iter()).any(|it| StringMatch::Contains.matches(text, it));
-                last = Some((word.term, is_match));
-                is_match
+                led.clear();
+                led.extend(
+                    range.values.iter().filter(|value| {
+                        !value.lead.matching.reads_all() || value.lead.matches(text)
+                    }),
+                );
             }
-        }
+            let is_match = |value: &TermValue<'_>| {
+                value.tests.len() == 1 || self.has_terms(word.slot, range.all_parts, value.tests)
+            };
+            led.iter().any(is_match).then_some(word.slot)
+        })
     }
 
     /// The matches that also fulfil another condition.
@@ -240,36 +362,56 @@ impl Roster {
         let slots = self.patients.slots();
         let is_cheaper_to_test = candidates.count / TEST_COST > matches.len();
         match &candidates.filter {
-            Filter::Name {
-                elements,
-                matching,
-                values,
-                ..
-            } if is_cheaper_to_test => matches.retain(slots, |slot| {
-                self.is_named(slot, *elements, *matching, values)
-            }),
-            Filter::Birth { comparisons, .. } if is_cheaper_to_test => {
-                matches.retain(slots, |slot| self.is_born(slot, comparisons))
+            filter @ (Filter::Flags(..) | Filter::Death(_)) => {
+                matches.retain(slots, |slot| self.passes(slot, filter))
             }
-            Filter::Among(_) | Filter::Name { .. } | Filter::Birth { .. } => {
-                matches.intersect(&self.collect(candidates), slots)
+            filter @ (Filter::Terms { .. } | Filter::Birth { .. } | Filter::Updated { .. })
+                if is_cheaper_to_test =>
+            {
+                matches.retain(slots, |slot| self.passes(slot, filter))
             }
+            Filter::Among(_)
+            | Filter::Terms { .. }
+            | Filter::Birth { .. }
+            | Filter::Updated { .. } => matches.intersect(&self.collect(candidates), slots),
         }
     }
 
-    fn is_named(
-        &self,
-        slot: Slot,
-        elements: NameElements,
-        matching: StringMatch,
-        values: &[Zeroizing<String>],
-    ) -> bool {
+    /// Whether a patient fulfils a condition, tested without an index.
+    fn passes(&self, slot: Slot, filter: &Filter<'_>) -> bool {
+        let Some(patient) = self.patients.get(slot) else {
+            return false;
+        };
+        match filter {
+            Filter::Among(ids) => ids.contains(&patient.id),
+            Filter::Terms { test, .. } => {
+                let mut values = test.values.iter();
+                values.any(|tests| self.has_terms(slot, test.parts, tests)) != test.negated
+            }
+            Filter::Birth { comparisons, .. } => self.is_born(slot, comparisons),
+            Filter::Updated { queries, .. } => {
+                let updated = InstantSpan::at(patient.updated);
+                queries.iter().any(|query| query.matches(updated))
+            }
+            Filter::Flags(any_of, negated) => patient.flags().intersects(*any_of) != *negated,
+            Filter::Death(queries) => patient
+                .death()
+                .is_some_and(|death| queries.iter().any(|query| query.matches(death))),
+        }
+    }
+
+    /// Whether a patient has a term for each of the tests.
+    fn has_terms(&self, slot: Slot, parts: &[Part], tests: &[TermTest]) -> bool {
         let uses = self.patients.get(slot).map(|patient| &*patient.names.uses);
-        uses.unwrap_or_default()
-            .iter()
-            .filter(|used| elements.parts().contains(&used.part))
-            .map(|used| self.dictionary.terms().text(used.term))
-            .any(|text| values.iter().any(|value| matching.matches(text, value)))
+        let uses = uses.unwrap_or_default();
+        !tests.is_empty()
+            && tests.iter().all(|test| {
+                let of_parts = uses
+                    .iter()
+                    .filter(|used| parts.iter().any(|it| used.is_of(*it)));
+                let mut texts = of_parts.map(|used| self.dictionary.terms().text(used.term()));
+                texts.any(|text| test.matches(text))
+            })
     }
 
     fn is_born(&self, slot: Slot, comparisons: &[DateComparison]) -> bool {
@@ -277,12 +419,9 @@ impl Roster {
         birth.is_some_and(|birth| comparisons.iter().any(|it| it.matches(birth)))
     }
 
-    fn index(&self, part: NamePart) -> &ChunkedList<Word> {
-        let [family, given, other] = &self.words;
-        match part {
-            NamePart::Family => family,
-            NamePart::Given => given,
-            NamePart::Other => other,
-        }
+    fn index(&self, part: Part) -> &ChunkedList<Word> {
+        const NO_WORDS: &ChunkedList<Word> = &ChunkedList::new();
+        let number = crate::ids::index(part.number());
+        self.words.get(number).unwrap_or(NO_WORDS)
     }
 }

@@ -77,7 +77,10 @@ pub(crate) async fn show(
             },
             caption: match sorting.0.key {
                 SortKey::Family => "Patients by family name",
+                SortKey::Given => "Patients by given name",
                 SortKey::BirthDate => "Patients by birth date",
+                SortKey::Updated => "Patients by last change",
+                SortKey::Id => "Patients by id",
             },
             headings: sorting.headings(),
             patients: found

@@ -1,14 +1,13 @@
-//! Matching of patients with a query: exact values by blind index, names and birth dates by the
-//! roster.
+//! Matching of patients with a query: identifiers and contacts by blind index, all else by the roster.
 
 use std::collections::HashSet;
 
 use phi::IndexParameter;
 use phi::OrganizationId;
 use phi::PatientId;
-use roster::Order;
-use roster::SortKey;
+use roster::PagePosition;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::Records;
 use super::open::OpenVersion;
@@ -18,6 +17,7 @@ use crate::limits::PATIENTS_PER_STATEMENT;
 use crate::services::blind_indexes::IndexedValue;
 use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
+use crate::services::roster::order;
 use fhir::ContactSystem;
 use fhir::Demographics;
 use fhir::SSN_SYSTEM;
@@ -25,36 +25,65 @@ use fhir::search::ContactQuery;
 use fhir::search::IdentifierQuery;
 use fhir::search::PatientQuery;
 use fhir::search::SystemQuery;
-use fhir::search::TextMatch;
 
 /// Number of digits of a social security number.
 const SSN_DIGITS: usize = 9;
+/// Message for bytes that are no position of the query's order.
+const FOREIGN_POSITION: &str = "the position is not one of a search with this sort order";
 /// Message for a search that would open more than [`MAX_COMPARED_PATIENTS`].
 const TOO_BROAD: &str = "too many patients match: add another parameter";
-/// The order of results.
-const BY_NAME: Order = Order {
-    key: SortKey::Family,
-    descending: false,
-};
+/// The patients of a page of a search.
+#[derive(Debug)]
+pub(super) struct PatientMatches {
+    /// The patients, in the order of the query.
+    pub(super) ids: Vec<PatientId>,
+    /// The number of all matches.
+    pub(super) total: usize,
+    /// Whether there are matches after the page.
+    pub(super) has_more: bool,
+    page: roster::Page,
+}
+
+impl PatientMatches {
+    /// The position after the patient with this index, at which a later search continues: an opaque
+    /// text with PHI, to be sealed before it is sent. None after the last match.
+    pub(super) fn position(&self, index: usize) -> Option<Zeroizing<Vec<u8>>> {
+        let is_last = index.saturating_add(1) >= self.ids.len() && !self.has_more;
+        let position = self.page.position(index).filter(|_| !is_last);
+        position.map(|bytes| Zeroizing::new(bytes.to_vec()))
+    }
+}
+
+/// The position that [`PatientMatches::position`] returned for a query with the same sort order.
+///
+/// # Errors
+///
+/// [`ServiceError::Unsupported`] for other bytes.
+fn parse_position(bytes: &[u8], query: &PatientQuery) -> Result<PagePosition, ServiceError> {
+    let position = PagePosition::decode(bytes, order(query.sort).key);
+    position.ok_or(ServiceError::Unsupported(FOREIGN_POSITION))
+}
 
 impl Records {
-    /// The ids of the matching patients by name, at most as many as the query requests, and the
-    /// number of all matches.
+    /// The matching patients in the order of the query, at most as many as it requests, from the
+    /// beginning or after a position.
     pub(super) async fn match_patients(
         &self,
         organization: OrganizationId,
         caller: CallerId,
         query: &PatientQuery,
-    ) -> Result<(Vec<PatientId>, usize), ServiceError> {
+        after: Option<&[u8]>,
+    ) -> Result<PatientMatches, ServiceError> {
+        let after = after
+            .map(|bytes| parse_position(bytes, query))
+            .transpose()?;
         let roster = self.rosters.current(organization).await?;
         let candidates = match self.patients_with_tokens(organization, query).await? {
             Some(candidates) => Some(candidates),
-            None if has_exact_text(query) => {
+            None if query.has_exact_text() => {
                 // One more than is allowed, to detect a query that is too broad.
-                let limit = MAX_COMPARED_PATIENTS + 1;
-                let page = self
-                    .rosters
-                    .search(&roster, caller, query, None, BY_NAME, limit);
+                let range = (None, MAX_COMPARED_PATIENTS + 1);
+                let page = self.rosters.search(&roster, caller, query, None, range);
                 let page = page.await?;
                 Some(page.ids.into_iter().map(PatientId::from_uuid).collect())
             }
@@ -69,10 +98,14 @@ impl Records {
         };
         let page = self
             .rosters
-            .search(&roster, caller, query, among, BY_NAME, query.count)
+            .search(&roster, caller, query, among, (after, query.count))
             .await?;
-        let ids = page.ids.into_iter().map(PatientId::from_uuid).collect();
-        Ok((ids, page.total))
+        Ok(PatientMatches {
+            ids: page.ids.iter().copied().map(PatientId::from_uuid).collect(),
+            total: page.total,
+            has_more: page.has_more,
+            page,
+        })
     }
 
     /// Those of `candidates` whose opened resources match: tokens are not authenticated, so the
@@ -158,11 +191,6 @@ impl Records {
             .patients_with_token(organization, &token, limit);
         Ok(found.await?)
     }
-}
-
-fn has_exact_text(query: &PatientQuery) -> bool {
-    let texts = query.family.iter().chain(&query.given).chain(&query.name);
-    texts.into_iter().any(|text| text.how() == TextMatch::Exact)
 }
 
 /// The values under which an identifier may be indexed; also those of a social security number, if

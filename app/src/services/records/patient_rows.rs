@@ -13,6 +13,7 @@ use phi::RowMac;
 use phi::ScopeKey;
 use phi::SealError;
 use phi::Sealed;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::Change;
@@ -29,6 +30,9 @@ use fhir::PatientContact;
 use fhir::PatientIdentifier;
 use fhir::Resource;
 
+/// The length of a token, in bytes.
+const TOKEN_BYTES: usize = 16;
+
 impl Records {
     /// The rows of a new version of a Patient.
     pub(super) async fn patient_rows(
@@ -39,6 +43,7 @@ impl Records {
         resource: &Resource,
         index: usize,
         step: &PlannedChange,
+        now: OffsetDateTime,
     ) -> Result<PatientRows, ServiceError> {
         let fields = Demographics::of(resource);
         let organization = scope.organization();
@@ -49,7 +54,7 @@ impl Records {
             .get_or_try_init(|| self.tokens_of(organization, indexed_values(&fields)));
         let tokens = tokens.await?.clone();
         let patient = PatientId::from_uuid(change.id);
-        let row = demographics_row(key, scope, patient, step.version, fields)?;
+        let row = demographics_row(key, scope, patient, step.version, fields, now)?;
         #[cfg(feature = "next-release")]
         let row = crate::services::next_release::with_note(&self.database, key, scope, row)?;
         Ok(PatientRows {
@@ -98,9 +103,10 @@ fn demographics_row(
     patient: PatientId,
     version: u32,
     fields: Demographics,
+    now: OffsetDateTime,
 ) -> Result<DemographicsRow, ServiceError> {
     let row_id = RowId::random();
-    let entry = RosterEntry::of(&fields).to_bytes()?;
+    let entry = RosterEntry::of(&fields, now).to_bytes()?;
     macro_rules! row {
         (
             first { $($(#[$doc:meta])* $tag:literal $first:ident: $column:ident;)* }
@@ -139,7 +145,7 @@ where
 /// The values under which a patient is indexed.
 fn indexed_values(fields: &Demographics) -> Vec<IndexedValue<'_>> {
     let identifiers = fields.identifiers.iter().flat_map(indexed_identifier);
-    let contacts = fields.contacts.iter().filter_map(indexed_contact);
+    let contacts = fields.contacts.iter().map(indexed_contact);
     identifiers.chain(contacts).collect()
 }
 
@@ -172,18 +178,18 @@ fn indexed_identifier(identifier: &PatientIdentifier) -> [IndexedValue<'_>; 3] {
     ]
 }
 
-/// The value of a telephone number or an e-mail address; none of other contacts.
-fn indexed_contact(contact: &PatientContact) -> Option<IndexedValue<'_>> {
+/// The value of a telephone number, or of an e-mail address or another contact, which are indexed alike:
+/// matches are compared again.
+fn indexed_contact(contact: &PatientContact) -> IndexedValue<'_> {
     let parameter = match contact.system {
-        ContactSystem::Email => IndexParameter::Email,
+        ContactSystem::Email | ContactSystem::Other => IndexParameter::Email,
         ContactSystem::Phone | ContactSystem::OtherNumber => IndexParameter::Phone,
-        ContactSystem::Other => return None,
     };
-    Some(IndexedValue::new(parameter, None, &contact.value))
+    IndexedValue::new(parameter, None, &contact.value)
 }
 
-/// The length of a patient's fields in a list or of the entry in a roster, whichever is longer, in
-/// bytes.
+/// The length of a patient's fields in a list, of the entry in a roster, or of the tokens of identifiers
+/// and contacts, whichever is longest, in bytes.
 pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, ServiceError> {
     let shown = [
         &fields.family,
@@ -198,7 +204,9 @@ pub(super) fn demographics_bytes(fields: &Demographics) -> Result<usize, Service
         &fields.died,
     ];
     let shown = shown.into_iter().flatten().map(|text| text.len());
-    Ok(RosterEntry::of(fields).bytes()?.max(shown.sum()))
+    let entry = RosterEntry::of(fields, OffsetDateTime::UNIX_EPOCH);
+    let tokens = TOKEN_BYTES * indexed_values(fields).len();
+    Ok(entry.bytes()?.max(shown.sum()).max(tokens))
 }
 
 /// The number of a patient's social security numbers.

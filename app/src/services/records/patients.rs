@@ -90,8 +90,11 @@ impl Records {
         ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
-        let (ids, total) = self.match_patients(organization, caller, query).await?;
-        self.patient_page(permitted, caller, &ids, total).await
+        let found = self
+            .match_patients(organization, caller, query, None)
+            .await?;
+        self.patient_page(permitted, caller, &found.ids, found.total)
+            .await
     }
 
     /// The page of these patients, recorded.

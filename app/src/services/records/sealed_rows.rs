@@ -144,7 +144,7 @@ impl Records {
                 continue;
             };
             if change.resource_type == ResourceType::Patient {
-                let patient = self.patient_rows(&key, &scope, change, resource, index, step);
+                let patient = self.patient_rows(&key, &scope, change, resource, index, step, now);
                 let patient = patient.await?;
                 rows.written.push(written_row(&patient.demographics));
                 rows.patients.push(patient);

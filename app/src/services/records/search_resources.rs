@@ -19,6 +19,7 @@ use phi::OrganizationId;
 use phi::Owner;
 use phi::PatientId;
 use phi::Tampering;
+use zeroize::Zeroizing;
 
 use super::Records;
 use super::batch_read::SealedBatch;
@@ -41,6 +42,9 @@ pub(crate) struct SearchsetPage {
     pub(crate) total: usize,
     /// Whether requested patients are missing, because the response would be too long.
     pub(crate) is_truncated: bool,
+    /// The position after the last entry, at which the search continues; none if there are no further
+    /// matches. It has PHI, and is sealed before it is sent.
+    pub(crate) next: Option<Zeroizing<Vec<u8>>>,
     /// The memory of the entries, and of the response with them.
     pub(crate) reserved: Reservation,
 }
@@ -52,30 +56,37 @@ pub(super) struct SealedPatients {
 }
 
 impl Records {
-    /// The patients that match a query: as many as it requests and fit into a response. `entry`
-    /// makes an entry of a Patient.
+    /// The patients that match a query, from the beginning or `after` a position: as many as it
+    /// requests and fit into a response. `entry` makes an entry of a Patient.
     pub(crate) async fn search_resources(
         &self,
         permitted: &Permitted<'_, Search>,
         query: &PatientQuery,
+        after: Option<&[u8]>,
         entry: impl Fn(Resource, VersionMeta) -> EntryJson,
     ) -> Result<Disclosed<SearchsetPage>, ServiceError> {
         ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
-        let (ids, total) = self.match_patients(organization, caller, query).await?;
+        let found = self
+            .match_patients(organization, caller, query, after)
+            .await?;
+        let ids = &found.ids;
         let mut page = SearchsetPage {
             entries: Vec::new(),
-            total,
+            total: found.total,
             is_truncated: false,
+            next: None,
             reserved: self.memory.reserve(caller, 0)?,
         };
         let mut bytes = 0_usize;
         let mut shown = Vec::new();
+        // The number of matches of the page: all, unless the response is truncated.
+        let mut seen = ids.len();
         // Patients who match, if the roster is right, and cannot be shown; those whom it could not
         // compare.
         let mut unopened = self.rosters.unopened(organization);
-        let keys = patient_keys(&ids);
+        let keys = patient_keys(ids);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
         'batches: for batch in batches.await? {
             let patients = ids.get(batch.range.clone()).unwrap_or_default();
@@ -86,9 +97,13 @@ impl Records {
             unopened.extend(missing(organization, patients, &sealed));
             for (id, row) in sealed.rows {
                 let open = self.open_current(organization, caller, row).await;
-                let Some(OpenVersion::Live(stored)) = undamaged(open)? else {
-                    unopened.push(id);
-                    continue;
+                let stored = match undamaged(open)? {
+                    Some(OpenVersion::Live(stored)) => stored,
+                    Some(OpenVersion::Deleted(_)) => continue,
+                    None => {
+                        unopened.push(id);
+                        continue;
+                    }
                 };
                 let (resource, meta, mut reserved) =
                     (stored.resource, stored.meta, stored.reserved);
@@ -96,6 +111,7 @@ impl Records {
                 bytes = bytes.saturating_add(entry.len());
                 if bytes > MAX_RESPONSE_BYTES {
                     page.is_truncated = true;
+                    seen = ids.iter().position(|it| *it == id).unwrap_or_default();
                     break 'batches;
                 }
                 // The entry, and its copy in the response.
@@ -105,6 +121,8 @@ impl Records {
                 shown.push(id);
             }
         }
+        let last = seen.checked_sub(1);
+        page.next = last.and_then(|last| found.position(last));
         let references = unopened.iter().map(|id| Reference {
             resource_type: ResourceType::Patient,
             id: id.uuid(),

@@ -17,6 +17,7 @@ use roster::Order;
 use roster::Page;
 use roster::Roster;
 use roster::RosterQuery;
+use roster::Start;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 
@@ -179,12 +180,18 @@ impl SharedRoster {
 
     /// A page of all patients.
     pub(crate) fn page(&self, order: Order, skip: usize, take: usize) -> Page {
-        self.read().page(order, skip, take)
+        self.read().page(order, Start::Skip(skip), take)
     }
 
     /// The patients that match a query.
-    pub(super) fn search(&self, query: &RosterQuery<'_>, order: Order, take: usize) -> Page {
-        self.read().search(query, order, 0, take)
+    pub(super) fn search(
+        &self,
+        query: &RosterQuery<'_>,
+        order: Order,
+        start: Start<'_>,
+        take: usize,
+    ) -> Page {
+        self.read().search(query, order, start, take)
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Roster> {
