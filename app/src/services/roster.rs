@@ -52,6 +52,9 @@ pub(crate) use entry::RosterEntry;
 pub(crate) use query::order;
 pub(crate) use slot::SharedRoster;
 
+/// The largest number of patients without a readable entry that a request reports and names.
+const MAX_UNOPENED: usize = 1_000;
+
 /// The rosters of the organizations in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Rosters {
@@ -156,7 +159,7 @@ impl Rosters {
             Ok(updated) => updated?,
             Err(_elapsed) => return Err(slot.unready_error()),
         };
-        for patient in updated.unopened.iter() {
+        for patient in updated.unopened.iter().take(MAX_UNOPENED) {
             let reason = "a roster entry cannot be opened";
             let patient = Some(patient.uuid());
             let _reported = Tampering::report("demographics", reason, organization, patient);
@@ -164,10 +167,12 @@ impl Rosters {
         Ok(updated.roster)
     }
 
-    /// The patients whose entries cannot be opened: they are missing from lists and searches, or
-    /// have their former place.
+    /// The patients whose entries cannot be opened, at most [`MAX_UNOPENED`]: they are missing from
+    /// lists and searches, or have their former place.
     pub(crate) fn unopened(&self, organization: OrganizationId) -> Vec<PatientId> {
-        self.slot(organization).unopened()
+        let mut unopened = self.slot(organization).unopened();
+        unopened.truncate(MAX_UNOPENED);
+        unopened
     }
 
     /// Notes whether the row of a patient was current when a list was to show it. If it was not,

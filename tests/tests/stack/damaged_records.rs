@@ -162,9 +162,10 @@ async fn one_damaged_patient_hides_no_other_from_lists_and_searches() -> anyhow:
     let of_patient = format!("patient = {}", hexed(id));
     let hidden = Change::hide("demographics", fixture.organization, &of_patient);
     for (what, damage) in [
+        // First: a roster that reads a patient again takes a hidden row for a deleted one.
+        ("hidden", hidden),
         ("mac", flip("demographics", "mac", &of_patient)),
         ("field", flip("demographics", "family", &of_patient)),
-        ("hidden", hidden),
     ] {
         let attempt = client.page("/patients");
         let page = damage.during(&mut fixture.attacker, attempt).await?;

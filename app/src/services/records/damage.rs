@@ -2,6 +2,7 @@
 //! others, and lists these.
 
 use access::Record;
+use access::Subject;
 use phi::KeyError;
 use phi::OpenError;
 use phi::OrganizationId;
@@ -11,7 +12,6 @@ use phi::Tampering;
 use uuid::Uuid;
 
 use super::chart_subject;
-use super::subject;
 use crate::services::error::ServiceError;
 use fhir::Reference;
 use fhir::ResourceType;
@@ -119,26 +119,26 @@ impl DamagedRecord {
         Some(Reference { resource_type, id })
     }
 
-    /// The record as an event names it: under the owner in whose scope it is stored.
+    /// The record, whose type is known, as an event names it: under the owner that was searched.
     pub(super) fn record_of(&self, organization: OrganizationId, owner: Owner) -> Record {
+        let subject = match self.resource_type {
+            Some(resource_type) => super::subject(organization, resource_type),
+            None => chart_subject(organization),
+        };
+        let subject = subject.id(self.id);
         match owner {
-            Owner::Patient(patient) => self.record(organization, patient),
-            Owner::Organization | Owner::AuditYear(_) | Owner::System => {
-                let subject = match self.resource_type {
-                    Some(resource_type) => subject(organization, resource_type),
-                    None => chart_subject(organization),
-                };
-                subject.id(self.id).into()
-            }
+            Owner::Patient(patient) => subject.patient(patient).into(),
+            Owner::Organization | Owner::AuditYear(_) | Owner::System => subject.into(),
         }
     }
 
-    /// The record as an event names it: under the patient in whose chart it is stored.
+    /// The record as an event names it: under the patient in whose chart it is stored. Its class is
+    /// the chart's, whatever its claimed type: a row that was moved here from elsewhere does not
+    /// take the chart from a caller without the right to that type.
     pub(super) fn record(&self, organization: OrganizationId, patient: PatientId) -> Record {
-        let subject = match self.resource_type {
-            Some(resource_type) => subject(organization, resource_type),
-            None => chart_subject(organization),
-        };
+        let chart = chart_subject(organization);
+        let kind = self.resource_type.map_or(chart.kind, ResourceType::name);
+        let subject = Subject { kind, ..chart };
         subject.id(self.id).patient(patient).into()
     }
 }

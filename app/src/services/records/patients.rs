@@ -164,13 +164,12 @@ impl Records {
             reserved,
         };
         for id in ids {
-            let opened = match current.remove(id) {
-                Some((row, state)) => self.open_current(organization, row, state).await,
-                None => {
-                    let reason = "the demographics of a patient of the roster are missing";
-                    let id = Some(id.uuid());
-                    Err(Tampering::report("demographics", reason, organization, id).into())
-                }
+            let opened = if let Some((row, state)) = current.remove(id) {
+                self.open_current(organization, row, state).await
+            } else {
+                let reason = "the demographics of a patient of the roster are missing";
+                let id = Some(id.uuid());
+                Err(Tampering::report("demographics", reason, organization, id).into())
             };
             let opened = undamaged(opened)?;
             self.rosters.on_listed(organization, *id, opened.is_some());
