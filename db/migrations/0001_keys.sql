@@ -44,7 +44,7 @@ CREATE TABLE owners (
   key_version  INT UNSIGNED      NOT NULL COMMENT 'the version of the current scope key',
   tombstone    BINARY(16)        NULL     COMMENT 'the event of the destruction',
   audit_year   SMALLINT UNSIGNED NULL     COMMENT 'of an organization: the latest audit year that has a key',
-  heads        VARBINARY(8192)   NOT NULL COMMENT 'sealed: count and multiset hash of the current heads, by resource type',
+  heads        VARBINARY(16384)  NOT NULL COMMENT 'sealed: count and multiset hash of the current heads, by resource type',
   mac_key      BINARY(16)        NOT NULL,
   mac          BINARY(32)        NOT NULL,
   kid          BINARY(16)        AS (SUBSTRING(heads, 3, 16)) STORED COMMENT 'the key that seals this row',

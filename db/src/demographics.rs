@@ -134,14 +134,28 @@ impl Transaction {
         is_new: bool,
     ) -> Result<(), Error> {
         if !is_new {
-            sqlx::query!(
-                "DELETE FROM demographics WHERE organization = ? AND patient = ?",
-                row.organization.uuid(),
-                row.patient.uuid(),
-            )
-            .execute(&mut *self.inner)
-            .await?;
+            self.delete_demographics(row.organization, row.patient)
+                .await?;
         }
         self.insert(std::slice::from_ref(row)).await
+    }
+
+    /// Deletes a patient's demographics, if there are any: those of a deleted Patient.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn delete_demographics(
+        &mut self,
+        organization: OrganizationId,
+        patient: PatientId,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "DELETE FROM demographics WHERE organization = ? AND patient = ?",
+            organization.uuid(),
+            patient.uuid(),
+        )
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
     }
 }

@@ -50,6 +50,7 @@ struct StateRecord {
     head_version_row: Option<Uuid>,
     head_updated_at: Option<OffsetDateTime>,
     head_version_digest: Option<Vec<u8>>,
+    head_deleted: Option<u8>,
     head_mac_key: Option<Uuid>,
     head_mac: Option<Vec<u8>>,
     head_recorded: Option<Vec<u8>>,
@@ -71,6 +72,7 @@ impl StateRecord {
             version_row: self.head_version_row?.into(),
             updated_at: self.head_updated_at?,
             version_digest: StoredValue::from_raw(self.head_version_digest.clone()?)?,
+            deleted: StoredValue::from_raw(self.head_deleted)?,
             mac: match row_mac("resources", mac_key, mac) {
                 Ok(mac) => mac,
                 Err(error) => return Some(Err(error)),
@@ -119,6 +121,7 @@ impl Database {
                       r.owner AS "head_owner?: Vec<u8>", r.kind AS "head_kind?: String", r.id AS "head_id?: _",
                       r.row_id AS "head_row?: _", r.version AS "head_version?", r.version_row AS "head_version_row?: _",
                       r.updated_at AS "head_updated_at?: _", r.version_digest AS "head_version_digest?: Vec<u8>",
+                      r.deleted AS "head_deleted?: u8",
                       r.mac_key AS "head_mac_key?: _", r.mac AS "head_mac?: Vec<u8>",
                       (SELECT a.digest FROM audit_rows a
                        WHERE a.organization = r.organization AND a.table_tag = ? AND a.row_id = r.row_id

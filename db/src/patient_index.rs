@@ -114,13 +114,7 @@ impl Transaction {
         is_new: bool,
     ) -> Result<(), Error> {
         if !is_new {
-            sqlx::query!(
-                "DELETE FROM patient_index WHERE organization = ? AND patient = ?",
-                organization.uuid(),
-                patient.uuid(),
-            )
-            .execute(&mut *self.inner)
-            .await?;
+            self.delete_patient_tokens(organization, patient).await?;
         }
         // Two identifiers of a patient may have one token, for instance the same number under two systems.
         let mut distinct: BTreeMap<_, bool> = BTreeMap::new();
@@ -145,6 +139,25 @@ impl Transaction {
             });
             query.build().execute(&mut *self.inner).await?;
         }
+        Ok(())
+    }
+
+    /// Deletes all tokens of a patient, so that its unique ones are free again.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn delete_patient_tokens(
+        &mut self,
+        organization: OrganizationId,
+        patient: PatientId,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "DELETE FROM patient_index WHERE organization = ? AND patient = ?",
+            organization.uuid(),
+            patient.uuid(),
+        )
+        .execute(&mut *self.inner)
+        .await?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::collections::HashSet;
 
 use db_macros::table;
+use phi_types::Deleted;
 use phi_types::OrganizationId;
 use phi_types::Owner;
 use phi_types::OwnerKind;
@@ -68,6 +69,8 @@ table! {
         9 updated_at: OffsetDateTime,
         /// The digest of the row of that version.
         10 version_digest: [u8; 32],
+        /// The mark of a deleted resource, whose current version is a tombstone.
+        11 deleted: Option<Deleted>,
     }
 }
 
@@ -96,7 +99,7 @@ pub struct StoredHead {
 }
 
 impl Transaction {
-    /// At most `limit` heads of an owner, in no particular order.
+    /// At most `limit` heads of an owner, those of deleted resources among them, in no particular order.
     ///
     /// # Errors
     /// See [`Error`].
@@ -128,7 +131,7 @@ impl Transaction {
         heads.collect()
     }
 
-    /// The number of heads that an owner has of one resource type.
+    /// The number of heads that an owner has of one resource type, those of deleted resources among them.
     ///
     /// # Errors
     /// See [`Error`].
@@ -169,10 +172,10 @@ impl Transaction {
             r#"SELECT t.organization AS "organization: _", t.owner_kind AS "owner_kind: _", t.owner AS "owner: _",
                       t.kind AS "kind: String", t.id AS "id: _", t.row_id AS "row_id: _", t.version AS "version: _",
                       t.version_row AS "version_row: _", t.updated_at AS "updated_at: _",
-                      t.version_digest AS "version_digest: _", t.mac_key AS "mac_key: _", t.mac AS "mac: _"
+                      t.version_digest AS "version_digest: _", t.deleted AS "deleted: _", t.mac_key AS "mac_key: _", t.mac AS "mac: _"
                FROM (SELECT kind, id
                      FROM JSON_TABLE(?, '$[*]' COLUMNS (
-                          kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+                          kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
                           id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) listed) wanted
                STRAIGHT_JOIN resources t FORCE INDEX (resources_id)
                  ON t.organization = ? AND t.kind = wanted.kind AND t.id = UNHEX(wanted.id)
@@ -209,12 +212,14 @@ impl Transaction {
         before: &[u8; 32],
     ) -> Result<(), Error> {
         let updated = sqlx::query!(
-            "UPDATE resources SET version = ?, version_row = ?, updated_at = ?, version_digest = ?, mac_key = ?, mac = ?
+            "UPDATE resources SET version = ?, version_row = ?, updated_at = ?, version_digest = ?, deleted = ?,
+                                  mac_key = ?, mac = ?
              WHERE organization = ? AND owner_kind = ? AND owner = ? AND kind = ? AND id = ? AND mac = ?",
             row.version,
             row.version_row.uuid(),
             row.updated_at,
             &row.version_digest[..],
+            row.deleted.map(Deleted::code),
             row.mac.key().uuid(),
             &row.mac.as_bytes()[..],
             row.organization.uuid(),

@@ -1,6 +1,7 @@
 //! Conversions between column values and the driver's types, and the insertion of rows.
 
 use phi_types::ChangeKind;
+use phi_types::Deleted;
 use phi_types::IndexState;
 use phi_types::IndexToken;
 use phi_types::KeyId;
@@ -97,7 +98,7 @@ macro_rules! codes {
 }
 
 codes!(
-    ChangeKind, IndexState, KeyState, OwnerKind, OwnerState, Purpose
+    ChangeKind, Deleted, IndexState, KeyState, OwnerKind, OwnerState, Purpose
 );
 
 /// Types that the driver supports without conversion.

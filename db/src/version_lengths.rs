@@ -31,7 +31,7 @@ impl Database {
         let records = sqlx::query!(
             r#"SELECT r.kind AS "kind: String", r.id AS "id: Uuid", CAST(LENGTH(v.body) AS SIGNED) AS "bytes: i64"
                FROM JSON_TABLE(?, '$[*]' COLUMNS (
-                    kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+                    kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
                     id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) wanted
                JOIN resources r
                  ON r.organization = ? AND r.kind = wanted.kind AND r.id = UNHEX(wanted.id)

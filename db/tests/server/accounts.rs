@@ -80,6 +80,7 @@ const CHANGEABLE: [(&str, &[&str]); 6] = [
             "version_row",
             "updated_at",
             "version_digest",
+            "deleted",
             "mac_key",
             "mac",
         ],
@@ -92,9 +93,10 @@ const CHANGEABLE: [(&str, &[&str]); 6] = [
 ];
 
 /// The tables from which the app may delete: rows that expire or are replaced.
-const DELETABLE: [&str; 5] = [
+const DELETABLE: [&str; 6] = [
     "demographics",
     "patient_index",
+    "search_summaries",
     "sessions",
     "sign_in_addresses",
     "sign_in_attempts",
@@ -193,6 +195,7 @@ async fn the_auditor_reads_the_trail_but_no_record_and_no_key_and_writes_nothing
     for table in [
         "resources",
         "resource_versions",
+        "search_summaries",
         "demographics",
         "`keys`",
         "people",

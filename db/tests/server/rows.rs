@@ -158,6 +158,7 @@ pub(super) fn resource(
         version_row: RowId::random(),
         updated_at: noon(),
         version_digest: random_bytes(),
+        deleted: None,
         mac: mac(),
     }
 }
@@ -174,6 +175,7 @@ pub(super) fn version_of(head: &ResourceRow) -> VersionRow {
         row_id: head.version_row,
         at: head.updated_at,
         body: sealed(),
+        deleted: head.deleted,
         mac: mac(),
     }
 }

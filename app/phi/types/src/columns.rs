@@ -85,6 +85,9 @@ registry! {
 
     /// One version of a clinical resource, as received.
     ResourceBody: Vec<u8> = "resource_versions", "body", 30, Padme;
+    /// What searches read in place of a body: the row id of the version, 16 bytes, and the encoded values of its search
+    /// parameters.
+    SearchSummary: Vec<u8> = "search_summaries", "summary", 31, Multiple(256);
 
     /// The body of an audit event.
     AuditBody: Vec<u8> = "audit_events", "body", 40, Multiple(256);

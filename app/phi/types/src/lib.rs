@@ -2,6 +2,7 @@
 
 mod change;
 pub mod columns;
+mod deleted;
 mod ids;
 mod index;
 mod keys;
@@ -14,6 +15,7 @@ pub mod tables;
 pub use change::ChangeKind;
 pub use columns::Bucket;
 pub use columns::Column;
+pub use deleted::Deleted;
 pub use ids::KeyId;
 pub use ids::OrganizationId;
 pub use ids::PatientId;

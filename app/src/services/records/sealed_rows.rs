@@ -178,6 +178,7 @@ fn resource_rows(
         row_id,
         at: now,
         body: scope.seal(row_id, &*change.resource.to_bytes())?,
+        deleted: None,
         mac: RowMac::UNSET,
     });
     // A head keeps its row id over all versions: its newest digest in `audit_rows` is found by it.
@@ -193,6 +194,7 @@ fn resource_rows(
         version_row: row_id,
         updated_at: now,
         version_digest: row_digest(&version),
+        deleted: None,
         mac: RowMac::UNSET,
     });
     Ok((head, version))

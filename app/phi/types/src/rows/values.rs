@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::ColumnType;
 use super::ColumnValue;
 use crate::change::ChangeKind;
+use crate::deleted::Deleted;
 use crate::ids::KeyId;
 use crate::ids::OrganizationId;
 use crate::ids::PatientId;
@@ -49,6 +50,7 @@ present! {
     OwnerState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     ChangeKind: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     IndexState: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
+    Deleted: Number, |value, out| out.extend_from_slice(&u64::from(value.code()).to_be_bytes());
     Uuid: Uuid, |value, out| out.extend_from_slice(value.as_bytes());
     KeyId: Uuid, |value, out| out.extend_from_slice(value.as_bytes());
     OrganizationId: Uuid, |value, out| out.extend_from_slice(value.as_bytes());
