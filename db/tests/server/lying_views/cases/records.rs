@@ -4,6 +4,7 @@ use db::CurrentVersion;
 use db::Error;
 use db::OwnedPosition;
 use db::ResourceKey;
+use db::ServerError;
 use db::StoredVersion;
 
 use super::Case;
@@ -124,7 +125,10 @@ async fn stored(w: &World, found: Result<Vec<StoredVersion>, Error>) -> Outcome 
     // A head that changes between the query and its subquery has no newest version.
     if matches!(
         found,
-        Err(Error::Unexpected(Some(MIXED_GROUP)) | Error::Corrupt("a table"))
+        Err(Error::Unexpected(Some(ServerError {
+            number: MIXED_GROUP,
+            ..
+        })) | Error::Corrupt("a table"))
     ) {
         return Outcome::Absent;
     }
