@@ -1,6 +1,7 @@
 //! The error type of all database operations.
 
 use crate::FloorError;
+use crate::ServerError;
 use crate::demotion;
 
 /// A failed database operation. It never contains a message of the server, because those quote values.
@@ -26,8 +27,8 @@ pub enum Error {
     #[error(transparent)]
     Floor(#[from] FloorError),
     /// Any other error: a programming error, or a schema that does not fit this build.
-    #[error("the database refused a statement (server error {0:?})")]
-    Unexpected(Option<u16>),
+    #[error("{}", refused(.0))]
+    Unexpected(Option<ServerError>),
 }
 
 /// The unique keys that callers distinguish, as both servers name them at the end of their messages.
@@ -66,10 +67,8 @@ impl From<sqlx::Error> for Error {
     )]
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(server) = &error {
-            let number = server
-                .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
-                .map(sqlx::mysql::MySqlDatabaseError::number);
-            return match number {
+            let server_error = server.try_downcast_ref().map(ServerError::of);
+            return match server_error.map(|error| error.number) {
                 Some(DUPLICATE_ENTRY) => Self::UniqueViolation(unique_key(server.message())),
                 Some(DEADLOCK | LOCK_WAIT_TIMEOUT) => Self::Conflict,
                 Some(n) if READ_ONLY.contains(&n) => {
@@ -79,7 +78,7 @@ impl From<sqlx::Error> for Error {
                 Some(n) if SHUTTING_DOWN.contains(&n) => {
                     Self::Unavailable("the server is shutting down")
                 }
-                other => Self::Unexpected(other),
+                _ => Self::Unexpected(server_error),
             };
         }
         match error {
@@ -95,6 +94,14 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt("a table"),
             _ => Self::Unexpected(None),
         }
+    }
+}
+
+/// The text of [`Error::Unexpected`].
+fn refused(error: &Option<ServerError>) -> String {
+    match error {
+        Some(error) => format!("the database refused a statement ({error})"),
+        None => "a statement failed in the driver, without an error of the server".to_owned(),
     }
 }
 

@@ -6,6 +6,8 @@
 use phi_types::OrganizationId;
 use phi_types::Owner;
 use time::OffsetDateTime;
+use time::PrimitiveDateTime;
+use time::UtcOffset;
 use time::macros::datetime;
 use uuid::Uuid;
 
@@ -45,6 +47,13 @@ impl HistoryPosition {
             id: row.id,
             version: row.version,
         }
+    }
+
+    /// The time as the type of the column, DATETIME. The driver sends an `OffsetDateTime` as a TIMESTAMP, which in MariaDB
+    /// ends in 2038.
+    fn stored_at(&self) -> PrimitiveDateTime {
+        let at = self.at.to_offset(UtcOffset::UTC);
+        PrimitiveDateTime::new(at.date(), at.time())
     }
 }
 
@@ -163,8 +172,8 @@ impl Database {
             owner.kind().code(),
             &owner.id(organization)[..],
             kind,
-            before.at,
-            before.at,
+            before.stored_at(),
+            before.stored_at(),
             before.id,
             before.id,
             before.version,
@@ -202,8 +211,8 @@ impl Database {
             owner.kind().code(),
             &owner.id(organization)[..],
             kind,
-            before.at,
-            before.at,
+            before.stored_at(),
+            before.stored_at(),
             before.id,
             before.id,
             before.version,

@@ -10,6 +10,7 @@ mod server {
     mod changes;
     mod connections;
     mod demographics;
+    mod history;
     mod index_versions;
     mod keys;
     mod lying_views;
@@ -21,6 +22,7 @@ mod server {
     mod resources;
     mod rows;
     mod scratch;
+    mod search_summaries;
     mod sessions;
     mod sign_in;
 }

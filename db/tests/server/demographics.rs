@@ -92,6 +92,41 @@ async fn a_new_version_replaces_the_old_one_also_for_the_roster() {
 }
 
 #[tokio::test]
+async fn deleted_demographics_are_in_no_roster_and_no_count_until_they_are_stored_again() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let rows = [demographics(organization), demographics(organization)];
+    for row in &rows {
+        put(&app, row).await.unwrap();
+    }
+    let (deleted, kept) = (rows[0].patient, rows[1].patient);
+    let mut transaction = app.begin().await.unwrap();
+    // Twice, since a patient may have none.
+    for _ in 0..2 {
+        transaction
+            .delete_demographics(organization, deleted)
+            .await
+            .unwrap();
+    }
+    transaction
+        .delete_demographics(OrganizationId::random(), kept)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let start = PatientId::from_uuid(uuid::Uuid::nil());
+    let page = app.roster_page(organization, start, 10).await.unwrap();
+    assert_eq!(
+        page.iter().map(|row| row.patient).collect::<Vec<_>>(),
+        [kept]
+    );
+    assert_eq!(app.count_patients(organization).await.unwrap(), 1);
+    let found = app.demographics(organization, &[deleted, kept]).await;
+    assert_eq!(found.unwrap().len(), 1);
+    put(&app, &rows[0]).await.unwrap();
+    assert_eq!(app.count_patients(organization).await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_roster_reads_each_patient_of_its_organization_once_in_pages() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();

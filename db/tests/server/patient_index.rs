@@ -149,6 +149,36 @@ async fn replacing_removes_the_tokens_that_a_patient_no_longer_has() {
 }
 
 #[tokio::test]
+async fn deleting_a_patients_tokens_frees_the_unique_ones() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let number = PatientToken {
+        unique: true,
+        ..of(IndexParameter::Identifier)
+    };
+    let phone = of(IndexParameter::Phone);
+    let (patient, other) = (PatientId::random(), PatientId::random());
+    put(&app, organization, patient, &[number, phone], true)
+        .await
+        .unwrap();
+    put(&app, organization, other, &[phone], true)
+        .await
+        .unwrap();
+    let mut transaction = app.begin().await.unwrap();
+    transaction
+        .delete_patient_tokens(organization, patient)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    assert!(found(&app, organization, &number).await.is_empty());
+    assert_eq!(found(&app, organization, &phone).await, [other]);
+    put(&app, organization, other, &[number, phone], false)
+        .await
+        .unwrap();
+    assert_eq!(found(&app, organization, &number).await, [other]);
+}
+
+#[tokio::test]
 async fn a_token_that_a_patient_has_twice_is_stored_once() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();

@@ -12,6 +12,7 @@ use db::PersonRow;
 use db::RELEASE;
 use db::ReleaseFloorRow;
 use db::ResourceRow;
+use db::SearchSummaryRow;
 use db::SessionRow;
 use db::VersionRow;
 use phi_types::AuthenticatedRow;
@@ -177,6 +178,19 @@ pub(super) fn version_of(head: &ResourceRow) -> VersionRow {
         body: sealed(),
         deleted: head.deleted,
         mac: mac(),
+    }
+}
+
+/// The search summary of a head.
+pub(super) fn summary_of(head: &ResourceRow) -> SearchSummaryRow {
+    SearchSummaryRow {
+        organization: head.organization,
+        owner_kind: head.owner_kind,
+        owner: head.owner,
+        kind: head.kind.clone(),
+        id: head.id,
+        row_id: RowId::random(),
+        summary: sealed(),
     }
 }
 

@@ -26,6 +26,8 @@ async fn the_app_s_account_can_change_neither_the_audit_trail_nor_the_schema() -
         "DELETE FROM audit_rows",
         "DELETE FROM resource_versions",
         "UPDATE resource_versions SET body = ''",
+        "UPDATE resource_versions SET deleted = 1",
+        "UPDATE search_summaries SET summary = ''",
         "UPDATE resources SET owner = owner",
         "DELETE FROM resources",
         "UPDATE `keys` SET owner = owner",
@@ -68,6 +70,7 @@ async fn the_auditor_and_backup_accounts_read_their_tables_and_write_nothing() -
     for table in [
         "resource_versions",
         "resources",
+        "search_summaries",
         "demographics",
         "patient_index",
         "owners",

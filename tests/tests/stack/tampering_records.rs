@@ -239,6 +239,8 @@ async fn a_record_that_is_moved_to_another_patient_or_version_is_refused() -> an
             "at = at + INTERVAL 1 DAY",
             "at = at - INTERVAL 1 DAY",
         ),
+        ("resources", "deleted = 1", "deleted = NULL"),
+        ("resource_versions", "deleted = 1", "deleted = NULL"),
     ] {
         let sql =
             |change| format!("UPDATE {table} SET {change} WHERE kind = 'Observation' AND id = ?");

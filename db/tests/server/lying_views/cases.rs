@@ -8,6 +8,7 @@ mod records;
 mod roster;
 mod scrub;
 mod trail;
+mod versions;
 
 use std::pin::Pin;
 
@@ -52,11 +53,13 @@ pub(super) struct Case {
 
 /// Queries that return a claim of the database and no row. Nothing in the result can be verified: see "Claims" in the
 /// README.
-pub(super) const CLAIMS: [&str; 12] = [
+pub(super) const CLAIMS: [&str; 14] = [
     "has_event",
     "latest_event_lengths",
     "version_lengths",
     "version_lengths_of",
+    "history_lengths",
+    "history_lengths_of",
     "count_patients",
     "heads_of",
     "count_heads",
@@ -117,6 +120,7 @@ pub(super) fn all() -> Vec<Case> {
         keys::floor(),
         access::all(),
         records::all(),
+        versions::all(),
         index::all(),
         trail::all(),
         changes::all(),

@@ -209,6 +209,7 @@ fn identity(table: &str, subject: &Subject) -> (&'static str, uuid::Uuid) {
         "index_versions" => ("row_id", subject.index_version.row_id.uuid()),
         "resources" => ("row_id", subject.head.row_id.uuid()),
         "resource_versions" => ("row_id", subject.version.row_id.uuid()),
+        "search_summaries" => ("row_id", subject.summary.row_id.uuid()),
         "demographics" => ("row_id", subject.demographics.row_id.uuid()),
         "patient_index" => ("patient", subject.patient.uuid()),
         "audit_events" | "audit_rows" => ("event", subject.event.entry.event),

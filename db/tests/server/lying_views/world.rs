@@ -17,6 +17,7 @@ use db::OwnerRow;
 use db::PatientToken;
 use db::PersonRow;
 use db::ResourceRow;
+use db::SearchSummaryRow;
 use db::SessionRow;
 use db::VersionRow;
 use phi::AuthorizationKey;
@@ -81,6 +82,8 @@ pub(super) struct Subject {
     pub(super) owner: OwnerRow,
     pub(super) head: ResourceRow,
     pub(super) version: VersionRow,
+    /// The search summary of `head`, which names its version.
+    pub(super) summary: SearchSummaryRow,
     pub(super) demographics: DemographicsRow,
     /// The head of the Patient whose fields these are.
     pub(super) patient_head: ResourceRow,
@@ -200,6 +203,10 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
     transaction.insert_versions(&[version]).await.unwrap();
     transaction
         .insert_versions(from_ref(&subject.version))
+        .await
+        .unwrap();
+    transaction
+        .replace_search_summaries(from_ref(&subject.summary))
         .await
         .unwrap();
     transaction

@@ -1,8 +1,11 @@
 //! Cases of resources and their versions.
 
+use db::CurrentVersion;
 use db::Error;
 use db::OwnedPosition;
 use db::ResourceKey;
+use db::ServerError;
+use db::StoredVersion;
 
 use super::Case;
 use super::Outcome;
@@ -81,6 +84,13 @@ pub(super) fn all() -> Vec<Case> {
                 current(w, found.map(Vec::from_iter)).await
             })
         }));
+        cases.push(Case::of("version", views, |w| {
+            Box::pin(async {
+                let (id, number) = (w.victim().id(), w.victim().head.version);
+                let found = w.app.version(id, &resource_key(w), number).await;
+                stored(w, found.map(Vec::from_iter)).await
+            })
+        }));
         cases.push(Case::of("current_versions", views, |w| {
             Box::pin(async {
                 let keys = [resource_key(w)];
@@ -91,20 +101,34 @@ pub(super) fn all() -> Vec<Case> {
     cases
 }
 
-fn resource_key(w: &World) -> ResourceKey {
+pub(super) fn resource_key(w: &World) -> ResourceKey {
     ResourceKey {
         kind: "Observation",
         id: w.victim().head.id,
     }
 }
 
-async fn current(w: &World, found: Result<Vec<db::CurrentVersion>, Error>) -> Outcome {
+async fn current(w: &World, found: Result<Vec<CurrentVersion>, Error>) -> Outcome {
+    let as_stored = |it: CurrentVersion| StoredVersion {
+        head: it.head,
+        version: Some(it.version),
+        newest: it.newest,
+    };
+    let found = found.map(|found| found.into_iter().map(as_stored).collect());
+    stored(w, found).await
+}
+
+/// Verifies heads and versions. A head alone is no version, but must be genuine, too.
+async fn stored(w: &World, found: Result<Vec<StoredVersion>, Error>) -> Outcome {
     /// "Mixing of GROUP columns": MariaDB merges no changing view into a query with an aggregate in a subquery.
     const MIXED_GROUP: u16 = 1140;
     // A head that changes between the query and its subquery has no newest version.
     if matches!(
         found,
-        Err(Error::Unexpected(Some(MIXED_GROUP)) | Error::Corrupt("a table"))
+        Err(Error::Unexpected(Some(ServerError {
+            number: MIXED_GROUP,
+            ..
+        })) | Error::Corrupt("a table"))
     ) {
         return Outcome::Absent;
     }
@@ -112,11 +136,14 @@ async fn current(w: &World, found: Result<Vec<db::CurrentVersion>, Error>) -> Ou
         return Outcome::Refused;
     };
     let count = found.len();
+    let with_version = found.iter().filter(|it| it.version.is_some()).count();
     let mut genuine = true;
     for it in found {
         genuine &= it.head.version == it.newest;
         genuine &= verifies(w, w.victim().id(), it.head).await;
-        genuine &= verifies(w, w.victim().id(), it.version).await;
+        if let Some(version) = it.version {
+            genuine &= verifies(w, w.victim().id(), version).await;
+        }
     }
-    outcome_of(count, genuine)
+    outcome_of(if genuine { with_version } else { count }, genuine)
 }

@@ -27,6 +27,7 @@ use phi::Owner;
 use phi::OwnerKind;
 use phi::PatientId;
 use phi_types::AuthenticatedRow;
+use phi_types::Deleted;
 use phi_types::random_bytes;
 use phi_types::row_digest;
 use time::Duration;
@@ -83,6 +84,7 @@ impl Maker {
             kind: ["Observation", "Condition", "Encounter"][number].to_owned(),
             version: nth + 1,
             updated_at: at,
+            deleted: (number == SAME).then_some(Deleted),
             ..rows::resource(id, patient, "")
         };
         if number == SAME {
@@ -90,6 +92,9 @@ impl Maker {
             head.owner = *id.as_bytes();
         }
         let head = authorization.authenticate(head);
+        let mut summary = rows::summary_of(&head);
+        let named = head.version_row.as_bytes().to_vec();
+        summary.summary = scope.scope.seal(summary.row_id, &named).unwrap();
         let mut demographics = rows::demographics(id);
         let record_number = format!("MRN-{number}");
         demographics.patient = patient;
@@ -129,6 +134,7 @@ impl Maker {
                 ..rows::owner(id, &Owner::Patient(patient))
             }),
             version: authorization.authenticate(rows::version_of(&head)),
+            summary,
             event: self
                 .event(&head, &patient_head, &demographics, system)
                 .await,
