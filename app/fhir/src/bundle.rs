@@ -258,9 +258,9 @@ fn transaction(
 fn sorted(mut writes: Vec<ResourceWrite>) -> Vec<ResourceWrite> {
     writes.sort_by_key(
         |write| match (write.resource_type.compartment(), write.resource_type) {
-            (Compartment::Directory, _) => 0_u8,
-            (Compartment::Patient, ResourceType::Patient) => 1,
-            (Compartment::Patient, _) => 2,
+            (Some(Compartment::Directory), _) => 0_u8,
+            (Some(Compartment::Patient), ResourceType::Patient) => 1,
+            (Some(Compartment::Patient) | None, _) => 2,
         },
     );
     writes

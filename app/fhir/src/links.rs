@@ -41,7 +41,7 @@ impl LinkReplacer<'_, '_> {
 
     fn object(&self, definition: &TypeDefinition, object: &mut Map<String, Value>) {
         for (name, value) in object {
-            if let Some(element) = definition.elements.get(name.as_str()) {
+            if let Some(element) = self.definitions.element(definition, name) {
                 self.element(&element.element_type, value);
             } else if name.starts_with('_')
                 && let Some(extension) = self.definitions.by_name("Element")

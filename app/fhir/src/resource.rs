@@ -12,7 +12,6 @@ use super::Issue;
 use super::IssueCode;
 use super::Issues;
 use super::ResourceType;
-use super::UnknownResourceType;
 use super::VersionMeta;
 use super::instant_text;
 use super::parse_id;
@@ -62,21 +61,13 @@ impl Resource {
                 Issue::new(IssueCode::Structure, "a resource must be a JSON object").at(&root);
             return Err(issue.into());
         };
-        let resource_type = match object
-            .get("resourceType")
-            .map(|name| name.as_str().map(str::parse))
-        {
-            Some(Some(Ok(resource_type))) => resource_type,
-            named => {
-                let issue = if named.is_some() {
-                    Issue::from(UnknownResourceType)
-                } else {
-                    Issue::new(IssueCode::Required, "resourceType is required")
-                };
-                let path = ElementPath::Field(&root, "resourceType");
-                return Err(issue.at(&path).into());
-            }
+        let at = ElementPath::Field(&root, "resourceType");
+        let Some(name) = object.get("resourceType") else {
+            let missing = Issue::new(IssueCode::Required, "resourceType is required");
+            return Err(missing.at(&at).into());
         };
+        let named: Result<ResourceType, _> = name.as_str().unwrap_or_default().parse();
+        let resource_type = named.map_err(|unknown| Issues::from(Issue::from(unknown).at(&at)))?;
         let issues = validate::check(
             resource_type,
             object,
@@ -276,14 +267,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_type_is_refused_with_the_list_of_supported_ones() {
-        let issues = Resource::parse(br#"{"resourceType":"Claim"}"#).expect_err("refused");
+    fn a_type_that_is_not_stored_is_refused_with_the_reason() {
+        let issues = Resource::parse(br#"{"resourceType":"Bot"}"#).expect_err("refused");
         let issues = issues.listed();
         assert_eq!(issues[0].code, IssueCode::NotSupported);
         assert_eq!(
             issues[0].expression.as_deref(),
             Some("Resource.resourceType")
         );
+        let parameters = Resource::parse(br#"{"resourceType":"Parameters"}"#).expect_err("refused");
+        let reason = crate::refused_reason("Parameters").expect("a reason");
+        assert_eq!(parameters.listed()[0].diagnostics, reason);
         let untyped = Resource::parse(b"{}").expect_err("refused");
         assert_eq!(untyped.listed()[0].code, IssueCode::Required);
         assert!(Resource::parse(b"[]").is_err());

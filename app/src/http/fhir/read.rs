@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn an_unsupported_type_and_a_malformed_id_are_not_found_and_not_repeated() {
         for (resource_type, id) in [
-            ("Claim", "c757873d-ec9a-4326-a141-556f43239520"),
+            ("Bot", "c757873d-ec9a-4326-a141-556f43239520"),
             ("Patient", "M-123"),
         ] {
             let outcome = parse_reference(resource_type, id).expect_err("not found");
