@@ -52,11 +52,16 @@ const INTERACTIONS: &[(&str, Option<&str>)] = &[
         "create",
         Some("In a transaction or batch; the server assigns the id."),
     ),
-    ("update", Some("In a transaction or batch, with a UUID as id.")),
+    (
+        "update",
+        Some("In a transaction or batch, with a UUID as id."),
+    ),
 ];
 
 /// The interactions of one type besides those of every type.
-fn own_interactions(resource_type: ResourceType) -> &'static [(&'static str, Option<&'static str>)] {
+fn own_interactions(
+    resource_type: ResourceType,
+) -> &'static [(&'static str, Option<&'static str>)] {
     if resource_type == ResourceType::Patient {
         &[("search-type", Some("By POST only."))]
     } else {

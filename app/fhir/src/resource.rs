@@ -90,8 +90,7 @@ impl Resource {
     ///
     /// The bytes are not a resource of a supported type.
     pub fn from_stored_bytes(bytes: &[u8]) -> Result<Self, NotAResource> {
-        let value = serde_json::from_slice(bytes).map_err(|_malformed| NotAResource)?;
-        let document = SensitiveJson::new(value);
+        let document = SensitiveJson::parse_stored(bytes).map_err(|_malformed| NotAResource)?;
         let name = document.value().get("resourceType").and_then(Value::as_str);
         let resource_type = name
             .and_then(|name| name.parse().ok())
@@ -258,6 +257,39 @@ mod tests {
             expected
         );
         assert_eq!(meta.etag(), "W/\"2\"");
+    }
+
+    #[test]
+    fn numbers_are_returned_as_written_and_strings_with_the_same_value() {
+        let observation = |value: &str, text: &str| {
+            format!(
+                r#"{{"resourceType":"Observation","status":"final","code":{{"text":"{text}"}},"valueQuantity":{{"value":{value}}}}}"#
+            )
+        };
+        for number in [
+            "1E-22",
+            "1e-22",
+            "1.0E+2",
+            "1.0e+02",
+            "-0.00",
+            "0.10",
+            "100",
+            "1e400",
+            "-1.50E3",
+            "0.1000000000000000055511151231257827",
+        ] {
+            let sent = observation(number, "x");
+            let stored = Resource::parse(sent.as_bytes()).expect("valid").to_bytes();
+            assert_eq!(std::str::from_utf8(&stored).expect("text"), sent);
+            let again = Resource::from_stored_bytes(&stored).expect("stored");
+            assert_eq!(*again.to_bytes(), *stored);
+        }
+        let escaped = observation("1", r"\u00e9\/\ud83d\ude00\u0092\n\t");
+        let plain = observation("1", "é/😀\u{92}\\n\\t");
+        let stored = Resource::parse(escaped.as_bytes())
+            .expect("valid")
+            .to_bytes();
+        assert_eq!(std::str::from_utf8(&stored).expect("text"), plain);
     }
 
     #[test]
