@@ -212,12 +212,11 @@ impl Validator<'_> {
             return;
         };
         let definitions = self.definitions;
-        match name.as_str().and_then(|name| definitions.resource(name)) {
-            Some(definition) => self.resource(definition, resource, path),
-            None => {
-                let why = "this is not the name of a resource type of R4";
-                self.report(&at, IssueCode::Value, why);
-            }
+        if let Some(definition) = name.as_str().and_then(|name| definitions.resource(name)) {
+            self.resource(definition, resource, path);
+        } else {
+            let why = "this is not the name of a resource type of R4";
+            self.report(&at, IssueCode::Value, why);
         }
     }
 

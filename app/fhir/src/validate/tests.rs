@@ -154,73 +154,54 @@ fn the_extensions_of_a_single_value_are_an_object() {
     assert_eq!(path_of(&complex), "Patient._name");
 }
 
+/// Whether an object of a type has issues.
+fn is_refused(name: &str, value: &Value) -> bool {
+    let path = ElementPath::Root(name);
+    let issues = object(name, value.as_object().expect("an object"), &path);
+    !issues.is_empty()
+}
+
 #[test]
-fn elements_of_a_bundle_have_their_types() {
-    let found = |name: &str, value: Value| {
-        let path = ElementPath::Root(name);
-        object(name, value.as_object().expect("an object"), &path).into_first()
-    };
-    for (name, wrong) in [
-        ("Bundle.entry", json!({"fullUrl": 5})),
-        ("Bundle.entry", json!({"fullUrl": ""})),
-        ("Bundle.entry", json!({"fullUrl": ["urn:x:y"]})),
-        ("Bundle.entry", json!({"request": []})),
-        ("Bundle.entry", json!({"request": "POST Patient"})),
-        ("Bundle.entry", json!({"request": {"method": "POST"}})),
-        (
-            "Bundle.entry",
-            json!({"request": {"method": "post", "url": "Patient"}}),
-        ),
-        (
-            "Bundle.entry",
-            json!({"request": {"method": "POST", "url": 1}}),
-        ),
-        (
-            "Bundle.entry",
-            json!({"link": {"relation": "self", "url": "x"}}),
-        ),
-        ("Bundle.entry", json!({"link": [{"relation": "self"}]})),
-        ("Bundle.entry", json!({"search": {"score": "1"}})),
-        ("Bundle.entry", json!({"response": {"status": 200}})),
-        (
-            "Bundle.entry",
-            json!({"response": {"status": "200", "outcome": {"resourceType": "X"}}}),
-        ),
-        ("Bundle.entry", json!({"other": true})),
-        (
-            "Bundle",
-            json!({"resourceType": "Bundle", "type": "batch", "total": "1"}),
-        ),
-        (
-            "Bundle",
-            json!({"resourceType": "Bundle", "type": "batch", "total": -1}),
-        ),
-        (
-            "Bundle",
-            json!({"resourceType": "Bundle", "type": "batch", "id": "a_b"}),
-        ),
-        (
-            "Bundle",
-            json!({"resourceType": "Bundle", "type": "batch", "timestamp": "2020"}),
-        ),
-        (
-            "Bundle",
-            json!({"resourceType": "Bundle", "type": "batch", "identifier": []}),
-        ),
-        ("Bundle", json!({"resourceType": "Bundle", "type": 5})),
-        (
-            "Bundle",
-            json!({"resourceType": "Bundle", "type": "batch", "link": [{"url": "x"}]}),
-        ),
+fn elements_of_a_bundle_entry_have_their_types() {
+    for wrong in [
+        json!({"fullUrl": 5}),
+        json!({"fullUrl": ""}),
+        json!({"fullUrl": ["urn:x:y"]}),
+        json!({"request": []}),
+        json!({"request": "POST Patient"}),
+        json!({"request": {"method": "POST"}}),
+        json!({"request": {"method": "post", "url": "Patient"}}),
+        json!({"request": {"method": "POST", "url": 1}}),
+        json!({"link": {"relation": "self", "url": "x"}}),
+        json!({"link": [{"relation": "self"}]}),
+        json!({"search": {"score": "1"}}),
+        json!({"response": {"status": 200}}),
+        json!({"response": {"status": "200", "outcome": {"resourceType": "X"}}}),
+        json!({"other": true}),
     ] {
-        assert!(found(name, wrong.clone()).is_some(), "{wrong}");
+        assert!(is_refused("Bundle.entry", &wrong), "{wrong}");
     }
     let request = json!({"method": "POST", "url": "Patient"});
-    assert!(
-        found(
-            "Bundle.entry",
-            json!({"fullUrl": "urn:x:y", "request": request})
-        )
-        .is_none()
-    );
+    let valid = json!({"fullUrl": "urn:x:y", "request": request});
+    assert!(!is_refused("Bundle.entry", &valid));
+}
+
+#[test]
+fn elements_of_a_bundle_have_their_types() {
+    for (name, wrong) in [
+        ("total", json!("1")),
+        ("total", json!(-1)),
+        ("id", json!("a_b")),
+        ("timestamp", json!("2020")),
+        ("identifier", json!([])),
+        ("link", json!([{"url": "x"}])),
+        ("type", json!(5)),
+        ("meta", json!([])),
+        ("signature", json!({"data": "QUJD"})),
+    ] {
+        let mut bundle = json!({"resourceType": "Bundle", "type": "batch"});
+        assert!(!is_refused("Bundle", &bundle));
+        bundle[name] = wrong;
+        assert!(is_refused("Bundle", &bundle), "{bundle}");
+    }
 }
