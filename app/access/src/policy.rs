@@ -22,7 +22,7 @@ pub enum DataClass {
     Demographics,
     /// All other records of a chart.
     Clinical,
-    /// Practitioners, organizations, locations.
+    /// Practitioners, organizations, locations, products, definitions.
     Directory,
     /// Coverage, claims, payments.
     Billing,
@@ -154,7 +154,9 @@ macro_rules! policy {
 // The complete policy. What no row grants is refused.
 policy! {
 // roles             operations          data classes                         reach         fields   assurance
-  [Clinician]        [Read List Write]   [Demographics Clinical Directory]    Organization  All      SingleFactor;
+  // Clinical imports carry claims; treatment is exempt from minimum necessary (164.502(b)(2)(i)).
+  [Clinician]        [Read List Write]   [Demographics Clinical Directory Billing]
+                                                                              Organization  All      SingleFactor;
 
   [FrontDesk]        [Read List Write]   [Demographics]                       Organization  All      SingleFactor;
   [FrontDesk]        [Read List]         [Directory]                          Organization  All      SingleFactor;
@@ -251,11 +253,12 @@ mod tests {
     }
 
     #[test]
-    fn a_clinician_has_the_whole_chart_and_the_directory() {
+    fn a_clinician_has_the_whole_chart_with_its_claims_and_the_directory() {
         for class in [
             DataClass::Demographics,
             DataClass::Clinical,
             DataClass::Directory,
+            DataClass::Billing,
         ] {
             for operation in OPERATIONS {
                 let permission = authorize(Role::Clinician, operation, class).unwrap();

@@ -4,9 +4,11 @@ use serde_json::Value;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::ResourceClass;
 use super::ResourceType;
 use super::instant_text;
 use super::limits;
+use super::resource_type::Owner;
 use super::search::PARAMETERS;
 
 /// The `CapabilityStatement`. It contains no PHI and requires no authentication.
@@ -43,18 +45,50 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
     })
 }
 
+/// The interactions of every type, each with its documentation.
+const INTERACTIONS: &[(&str, Option<&str>)] = &[
+    ("read", None),
+    (
+        "create",
+        Some("In a transaction or batch; the server assigns the id."),
+    ),
+    (
+        "update",
+        Some("In a transaction or batch, with a UUID as id."),
+    ),
+];
+
+/// The interactions of one type besides those of every type.
+fn own_interactions(
+    resource_type: ResourceType,
+) -> &'static [(&'static str, Option<&'static str>)] {
+    if resource_type == ResourceType::Patient {
+        &[("search-type", Some("By POST only."))]
+    } else {
+        &[]
+    }
+}
+
+/// The search parameters of one type: name and type.
+fn search_parameters(resource_type: ResourceType) -> &'static [(&'static str, &'static str)] {
+    if resource_type == ResourceType::Patient {
+        &PARAMETERS
+    } else {
+        &[]
+    }
+}
+
 fn resource(resource_type: ResourceType) -> Value {
-    let mut interactions = vec![json!({ "code": "read" })];
-    let create = json!({
-        "code": "create", "documentation": "In a transaction or batch; the server assigns the id."
+    let interactions = INTERACTIONS.iter().chain(own_interactions(resource_type));
+    let interactions = interactions.map(|(code, documentation)| match documentation {
+        Some(documentation) => json!({ "code": code, "documentation": documentation }),
+        None => json!({ "code": code }),
     });
-    let update = json!({
-        "code": "update", "documentation": "In a transaction or batch, with a UUID as id."
-    });
-    interactions.extend([create, update]);
     let mut declared = json!({
         "type": resource_type.name(),
         "profile": format!("http://hl7.org/fhir/StructureDefinition/{resource_type}"),
+        "documentation": ownership(resource_type),
+        "interaction": interactions.collect::<Vec<_>>(),
         "versioning": "versioned",
         "readHistory": false,
         "updateCreate": true,
@@ -63,18 +97,34 @@ fn resource(resource_type: ResourceType) -> Value {
         "conditionalUpdate": false,
         "referencePolicy": ["literal", "local"],
     });
-    let mut parameters = Vec::new();
-    if resource_type == ResourceType::Patient {
-        interactions.push(json!({ "code": "search-type", "documentation": "By POST only." }));
-        parameters.extend(PARAMETERS.map(|(name, kind)| json!({ "name": name, "type": kind })));
-    }
-    if let Some(declared) = declared.as_object_mut() {
-        declared.insert("interaction".to_owned(), Value::Array(interactions));
-        if !parameters.is_empty() {
-            declared.insert("searchParam".to_owned(), Value::Array(parameters));
-        }
+    let parameters = search_parameters(resource_type).iter();
+    let parameters: Vec<_> = parameters
+        .map(|(name, kind)| json!({ "name": name, "type": kind }))
+        .collect();
+    if let (Some(declared), false) = (declared.as_object_mut(), parameters.is_empty()) {
+        declared.insert("searchParam".to_owned(), Value::Array(parameters));
     }
     declared
+}
+
+/// The owner of resources of a type, and what is refused because of it.
+fn ownership(resource_type: ResourceType) -> String {
+    let paths = resource_type.owner_paths().join(", ").replace("[]", "");
+    match resource_type.owner() {
+        Owner::Itself => "The owner of its chart.".to_owned(),
+        Owner::Patient(_) => format!(
+            "Owned by the one patient of: {paths}. Refused without a patient, about a group, a device or a \
+             location, and about several patients."
+        ),
+        Owner::PatientOrOrganization(_) => format!(
+            "Owned by the one patient of: {paths}; without one by the organization. Refused about several \
+             patients."
+        ),
+        Owner::Organization if resource_type.class() == ResourceClass::Directory => {
+            "Owned by the organization. Refused with a reference to a patient.".to_owned()
+        }
+        Owner::Organization => "Owned by the organization.".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -103,5 +153,17 @@ mod tests {
         assert_eq!(names, ResourceType::ALL.map(ResourceType::name));
         let searchable = |it: &&Value| it.get("searchParam").is_some();
         assert_eq!(resources.iter().filter(searchable).count(), 1);
+        for resource in resources {
+            let documentation = resource["documentation"].as_str().expect("the owner");
+            assert!(documentation.contains("wne"), "{documentation}");
+        }
+    }
+
+    #[test]
+    fn the_statement_is_valid() {
+        let at = datetime!(2026-11-23 15:00 UTC);
+        let statement = statement("https://localhost:8443", "0.1.0", at);
+        let document = crate::SensitiveJson::new(statement);
+        assert!(crate::Resource::validate(document, None).is_ok());
     }
 }

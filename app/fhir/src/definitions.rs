@@ -1,15 +1,13 @@
-//! HL7's R4 definitions as a lookup table, reduced to the supported types by
-//! `definitions/extract_definitions.py`.
+//! HL7's R4 definitions as a lookup table, reduced by `definitions/extract_definitions.py`.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use super::primitive::Primitive;
 
-/// The definitions of the supported types and of all data types that they use.
+/// The definitions of all resource types of R4 and of the data types that they use.
 ///
 /// # Errors
 ///
@@ -26,32 +24,43 @@ pub(super) enum InvalidDefinitions {
     #[error("the embedded FHIR definitions are not JSON of the expected structure")]
     Syntax(#[from] serde_json::Error),
     #[error("the embedded FHIR definitions use a type or code set that they do not define: {0}")]
-    Missing(String),
+    Missing(&'static str),
+    #[error("the embedded FHIR definitions have an element without cardinality: {0}")]
+    Cardinality(&'static str),
 }
 
 /// The type definitions by name.
 pub(super) struct Definitions {
+    /// In the order of their names.
     types: Vec<TypeDefinition>,
-    names: HashMap<String, TypeId>,
+    names: Vec<&'static str>,
+    code_sets: Vec<Vec<&'static str>>,
+    /// The names of the concrete resource types, sorted.
+    resources: Vec<&'static str>,
 }
 
 /// The index of a type in the table.
 #[derive(Clone, Copy)]
 pub(super) struct TypeId(usize);
 
+/// The index of a code set in the table.
+#[derive(Clone, Copy)]
+pub(super) struct CodeSetId(usize);
+
 /// The definition of a complex type.
-#[derive(Default)]
 pub(super) struct TypeDefinition {
-    /// Elements by JSON name; a choice (`value[x]`) has an entry for each of its names.
-    pub(super) elements: HashMap<String, ElementDefinition>,
-    /// The elements that must be present.
+    /// The type whose elements it has besides its own.
+    base: Option<TypeId>,
+    /// Its own elements by JSON name, sorted; a choice (`value[x]`) has an entry for each of its names.
+    elements: Vec<(String, ElementDefinition)>,
+    /// The elements that must be present; the types that others inherit from require none.
     pub(super) required: Vec<RequiredElement>,
 }
 
 /// An element that must be present.
 pub(super) struct RequiredElement {
     /// The element name, `value[x]` for a choice.
-    pub(super) name: String,
+    pub(super) name: &'static str,
     /// The JSON names, one of which must be present.
     pub(super) names: Vec<String>,
 }
@@ -67,19 +76,25 @@ pub(super) struct ElementDefinition {
 }
 
 /// The type of an element's values.
+#[derive(Clone, Copy)]
 pub(super) enum ElementType {
     /// A JSON string, number or boolean, with the codes of a required binding.
-    Primitive(Primitive, Option<Vec<String>>),
+    Primitive(Primitive, Option<CodeSetId>),
     /// An object of a type of the table.
     Complex(TypeId),
-    /// A contained resource.
+    /// A resource of any type.
     Resource,
 }
 
 impl Definitions {
     /// The definition with this name.
     pub(super) fn by_name(&self, name: &str) -> Option<&TypeDefinition> {
-        self.names.get(name).and_then(|id| self.get(*id))
+        position(&self.names, name).and_then(|id| self.get(TypeId(id)))
+    }
+
+    /// The definition of the resource type with this name.
+    pub(super) fn resource(&self, name: &str) -> Option<&TypeDefinition> {
+        position(&self.resources, name).and_then(|_| self.by_name(name))
     }
 
     /// The definition at this index.
@@ -87,80 +102,165 @@ impl Definitions {
         self.types.get(id.0)
     }
 
-    fn load(json: &str) -> Result<Self, InvalidDefinitions> {
-        let table: Table = serde_json::from_str(json)?;
-        let ids = (0..).map(TypeId);
-        let names: HashMap<String, TypeId> = table.types.keys().cloned().zip(ids).collect();
-        let types = table
-            .types
-            .values()
-            .map(|rows| table.build(rows, &names))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { types, names })
+    /// The codes of a required binding.
+    pub(super) fn codes(&self, id: CodeSetId) -> &[&'static str] {
+        self.code_sets.get(id.0).map_or(&[], Vec::as_slice)
     }
+
+    /// A type's element with this JSON name, its own or an inherited one.
+    pub(super) fn element<'d>(
+        &'d self,
+        mut definition: &'d TypeDefinition,
+        name: &str,
+    ) -> Option<&'d ElementDefinition> {
+        loop {
+            let elements = &definition.elements;
+            let found = elements.binary_search_by(|(other, _)| other.as_str().cmp(name));
+            if let Ok(index) = found {
+                return elements.get(index).map(|(_, element)| element);
+            }
+            // `Table::build` permits only a base that is earlier in the chain of `BASES`: no circle.
+            definition = self.get(definition.base?)?;
+        }
+    }
+
+    fn load(json: &'static str) -> Result<Self, InvalidDefinitions> {
+        let table: Table = serde_json::from_str(json)?;
+        let words = |text: &'static str| text.split(' ').collect::<Vec<_>>();
+        let names = Names {
+            types: table.types.keys().copied().collect(),
+            code_sets: table.codes.keys().copied().collect(),
+        };
+        let types = table.types.iter();
+        let types = types.map(|(name, rows)| names.build(name, rows));
+        Ok(Self {
+            types: types.collect::<Result<_, _>>()?,
+            code_sets: table.codes.values().copied().map(words).collect(),
+            resources: words(table.resources),
+            names: names.types,
+        })
+    }
+}
+
+/// The index of a name in a sorted list.
+fn position(names: &[&str], name: &str) -> Option<usize> {
+    names.binary_search_by(|other| (*other).cmp(name)).ok()
 }
 
 /// The embedded table as it is stored.
 #[derive(Deserialize)]
 struct Table {
-    codes: HashMap<String, Vec<String>>,
-    types: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    #[serde(borrow)]
+    resources: &'static str,
+    #[serde(borrow)]
+    codes: BTreeMap<&'static str, &'static str>,
+    #[serde(borrow)]
+    types: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
 }
 
-impl Table {
+/// The names to which the rows of the table refer, sorted.
+struct Names {
+    types: Vec<&'static str>,
+    code_sets: Vec<&'static str>,
+}
+
+/// The types from which others inherit. Those after the first may themselves inherit from a later one.
+const BASES: [&str; 5] = [
+    "DomainResource",
+    "Quantity",
+    "Resource",
+    "BackboneElement",
+    "Element",
+];
+
+impl Names {
     fn build(
         &self,
-        rows: &BTreeMap<String, Vec<String>>,
-        names: &HashMap<String, TypeId>,
+        name: &'static str,
+        rows: &BTreeMap<&'static str, &'static str>,
     ) -> Result<TypeDefinition, InvalidDefinitions> {
-        let mut built = TypeDefinition::default();
+        let mut built = TypeDefinition {
+            base: rows.get("").map(|base| self.base(name, base)).transpose()?,
+            elements: Vec::with_capacity(rows.len()),
+            required: Vec::new(),
+        };
         for (choice, (name, row)) in rows.iter().enumerate() {
-            let Some((cardinality, types)) = row.split_first() else {
-                continue;
-            };
-            // A choice such as `value[x]` has one JSON name for each of its types.
-            let stem = name.strip_suffix("[x]");
-            let mut json_names = Vec::new();
-            for type_name in types.iter().filter(|name| !name.starts_with('=')) {
-                let element = ElementDefinition {
-                    element_type: self.element_type(type_name, types, names)?,
-                    is_array: cardinality.ends_with('*'),
-                    choice: stem.map(|_| choice),
-                };
-                let json_name =
-                    stem.map_or_else(|| name.clone(), |stem| choice_name(stem, type_name));
-                json_names.push(json_name.clone());
-                built.elements.insert(json_name, element);
-            }
-            if !cardinality.starts_with('0') {
-                built.required.push(RequiredElement {
-                    name: name.clone(),
-                    names: json_names,
-                });
+            if !name.is_empty() {
+                self.add(&mut built, choice, name, row)?;
             }
         }
+        built.elements.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(built)
+    }
+
+    fn base(&self, name: &str, base: &'static str) -> Result<TypeId, InvalidDefinitions> {
+        let rank = |name: &str| BASES.iter().position(|base| *base == name);
+        let missing = InvalidDefinitions::Missing(base);
+        let is_later = rank(base).is_some_and(|at| rank(name).is_none_or(|own| own < at));
+        let id = position(&self.types, base).filter(|_| is_later);
+        id.map(TypeId).ok_or(missing)
+    }
+
+    /// Adds the JSON names of one element.
+    fn add(
+        &self,
+        built: &mut TypeDefinition,
+        choice: usize,
+        name: &'static str,
+        row: &'static str,
+    ) -> Result<(), InvalidDefinitions> {
+        let (row, codes) = match row.split_once(" = ") {
+            Some((row, codes)) => (row, Some(self.code_set(codes)?)),
+            None => (row, None),
+        };
+        let mut words = row.split(' ');
+        let (is_array, is_required) = match words.next() {
+            Some("?") => (false, false),
+            Some("1") => (false, true),
+            Some("*") => (true, false),
+            Some("+") => (true, true),
+            _ => return Err(InvalidDefinitions::Cardinality(name)),
+        };
+        // A choice such as `value[x]` has one JSON name for each of its types.
+        let stem = name.strip_suffix("[x]");
+        let mut names = Vec::new();
+        for type_name in words {
+            let json_name =
+                stem.map_or_else(|| name.to_owned(), |stem| choice_name(stem, type_name));
+            if is_required {
+                names.push(json_name.clone());
+            }
+            let element = ElementDefinition {
+                element_type: self.element_type(type_name, codes)?,
+                is_array,
+                choice: stem.map(|_| choice),
+            };
+            built.elements.push((json_name, element));
+        }
+        if is_required {
+            built.required.push(RequiredElement { name, names });
+        }
+        Ok(())
+    }
+
+    fn code_set(&self, name: &'static str) -> Result<CodeSetId, InvalidDefinitions> {
+        let id = position(&self.code_sets, name).map(CodeSetId);
+        id.ok_or(InvalidDefinitions::Missing(name))
     }
 
     fn element_type(
         &self,
-        type_name: &str,
-        types: &[String],
-        names: &HashMap<String, TypeId>,
+        type_name: &'static str,
+        codes: Option<CodeSetId>,
     ) -> Result<ElementType, InvalidDefinitions> {
         if type_name == "Resource" {
             return Ok(ElementType::Resource);
         }
-        if let Some(id) = names.get(type_name) {
-            return Ok(ElementType::Complex(*id));
+        if let Some(id) = position(&self.types, type_name) {
+            return Ok(ElementType::Complex(TypeId(id)));
         }
-        let missing = || InvalidDefinitions::Missing(type_name.to_owned());
-        let primitive = Primitive::named(type_name).ok_or_else(missing)?;
-        let binding = types.iter().find_map(|name| name.strip_prefix("= "));
-        let codes = match binding {
-            Some(set) => Some(self.codes.get(set).cloned().ok_or_else(missing)?),
-            None => None,
-        };
+        let primitive = Primitive::named(type_name);
+        let primitive = primitive.ok_or(InvalidDefinitions::Missing(type_name))?;
         Ok(ElementType::Primitive(primitive, codes))
     }
 }
@@ -173,54 +273,4 @@ fn choice_name(stem: &str, type_name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::ResourceType;
-    use super::*;
-
-    #[test]
-    fn every_supported_type_is_defined() {
-        let definitions = definitions().expect("valid");
-        for resource_type in ResourceType::ALL {
-            assert!(
-                definitions.by_name(resource_type.name()).is_some(),
-                "{resource_type}"
-            );
-        }
-        assert!(definitions.by_name("Element").is_some());
-    }
-
-    #[test]
-    fn a_choice_has_an_entry_for_each_of_its_names() {
-        let definitions = definitions().expect("valid");
-        let patient = definitions.by_name("Patient").expect("defined");
-        let boolean = patient.elements["deceasedBoolean"].choice;
-        assert!(boolean.is_some());
-        assert_eq!(boolean, patient.elements["deceasedDateTime"].choice);
-        assert!(!patient.elements.contains_key("deceased[x]"));
-    }
-
-    #[test]
-    fn every_owner_path_leads_to_a_reference() {
-        let definitions = definitions().expect("valid");
-        for resource_type in ResourceType::ALL {
-            for path in resource_type.owner_paths() {
-                let mut of = definitions.by_name(resource_type.name());
-                let mut last = None;
-                for segment in path.split('.') {
-                    let name = segment.trim_end_matches("[]");
-                    let element = &of.expect("a complex type").elements[name];
-                    assert_eq!(element.is_array, segment.ends_with("[]"), "{path}");
-                    of = match element.element_type {
-                        ElementType::Complex(id) => definitions.get(id),
-                        ElementType::Primitive(..) | ElementType::Resource => None,
-                    };
-                    last = of;
-                }
-                assert!(
-                    last.expect("defined").elements.contains_key("reference"),
-                    "{path}"
-                );
-            }
-        }
-    }
-}
+mod tests;

@@ -65,7 +65,7 @@ impl LinkReplacer<'_, '_> {
         // The only type with elements for values of any type.
         let is_extension = definition.elements.contains_key("valueUri");
         for (name, value) in object {
-            if let Some(element) = definition.elements.get(name.as_str()) {
+            if let Some(element) = self.definitions.element(definition, name) {
                 let is_name = name == "system" || (is_extension && name == "url");
                 self.element(&element.element_type, is_name, value);
             } else if name.starts_with('_')

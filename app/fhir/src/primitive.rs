@@ -2,14 +2,18 @@
 
 use serde_json::Value;
 use time::Date;
+use time::Duration;
 use time::Month;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
 
-/// The longest string, in bytes (R4: 1 MB).
+/// The longest string, in characters (R4: 1 MB, as 1024 × 1024 characters).
 const MAX_STRING: usize = 1_048_576;
 /// The longest decimal, in characters.
 const MAX_DECIMAL: usize = 64;
+/// The largest offset of a time zone, in seconds: 14 hours.
+const MAX_OFFSET_SECONDS: i32 = 14 * 3_600;
 
 /// A primitive type of R4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +89,9 @@ impl Primitive {
             | Self::Integer
             | Self::PositiveInt
             | Self::UnsignedInt => false,
-            Self::Text | Self::Xhtml => text.len() <= MAX_STRING && !text.chars().any(is_control),
+            Self::Text => !is_too_long(text) && !text.chars().any(is_control),
+            // Not a string: R4 does not limit narratives, and those of large code systems are longer.
+            Self::Xhtml => !text.chars().any(is_control),
             Self::Base64Binary => is_base64(text),
             Self::Code => is_code(text),
             Self::Date => partial_date(text).is_some(),
@@ -98,9 +104,7 @@ impl Primitive {
             Self::Instant => instant(text).is_some(),
             Self::Oid => text.strip_prefix("urn:oid:").is_some_and(is_oid),
             Self::Time => is_time(text),
-            Self::Uri | Self::Canonical => {
-                !text.chars().any(|c| c.is_whitespace() || is_control(c))
-            }
+            Self::Uri | Self::Canonical => !text.chars().any(|c| is_space(c) || is_control(c)),
             Self::Uuid => text
                 .strip_prefix("urn:uuid:")
                 .is_some_and(|id| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok()),
@@ -122,8 +126,11 @@ impl Primitive {
             Self::Integer => "the value must be a 32-bit integer",
             Self::Oid => "the value must be urn:oid: with an object identifier",
             Self::PositiveInt => "the value must be an integer from 1 to 2147483647",
-            Self::Text | Self::Xhtml => {
+            Self::Text => {
                 "the value must be text that is not empty, at most 1 MB long, and without control characters"
+            }
+            Self::Xhtml => {
+                "the value must be text that is not empty and without control characters"
             }
             Self::Time => "a time must be hh:mm:ss",
             Self::UnsignedInt => "the value must be an integer from 0 to 2147483647",
@@ -150,13 +157,23 @@ pub(crate) fn partial_date(text: &str) -> Option<(Date, usize)> {
     (sized && year > 0 && parts.next().is_none()).then_some((date, count))
 }
 
-/// The time of a FHIR `instant` or a complete `dateTime`.
+/// The time of a FHIR `instant` or a complete `dateTime`. A leap second, which R4 allows in any minute, is
+/// the first second of the next one.
 pub(crate) fn instant(text: &str) -> Option<OffsetDateTime> {
     // RFC 3339 also permits a lower-case `t` or a space; FHIR does not.
-    let separated = text.as_bytes().get(10) == Some(&b'T') && !text.contains('z');
-    separated
-        .then(|| OffsetDateTime::parse(text, &Rfc3339).ok())
-        .flatten()
+    if text.as_bytes().get(10) != Some(&b'T') || text.contains('z') {
+        return None;
+    }
+    let time = if text.get(17..19) == Some("60") {
+        let (before, after) = (text.get(..17)?, text.get(19..)?);
+        let before = Zeroizing::new(format!("{before}59{after}"));
+        let time = OffsetDateTime::parse(&before, &Rfc3339).ok()?;
+        time.checked_add(Duration::SECOND)?
+    } else {
+        OffsetDateTime::parse(text, &Rfc3339).ok()?
+    };
+    let in_range = time.offset().whole_seconds().abs() <= MAX_OFFSET_SECONDS;
+    (in_range && !text.starts_with("0000")).then_some(time)
 }
 
 fn digits(text: &str, length: usize) -> Option<u16> {
@@ -168,6 +185,17 @@ fn whole(value: &Value, least: i64) -> bool {
     value
         .as_i64()
         .is_some_and(|number| number >= least && number <= i64::from(i32::MAX))
+}
+
+/// White space as R4's regular expressions mean it (`\s`): a no-break space or U+0085 is a letter like
+/// others.
+fn is_space(letter: char) -> bool {
+    letter.is_ascii_whitespace() || letter == '\u{b}'
+}
+
+/// Whether a string is longer than R4 permits.
+fn is_too_long(text: &str) -> bool {
+    text.len() > MAX_STRING && text.chars().count() > MAX_STRING
 }
 
 fn is_control(letter: char) -> bool {
@@ -193,12 +221,11 @@ fn is_time(text: &str) -> bool {
 }
 
 fn is_code(text: &str) -> bool {
-    text.trim() == text
+    let pairs = text.chars().zip(text.chars().skip(1));
+    !text.starts_with(is_space)
+        && !text.ends_with(is_space)
         && !text.chars().any(is_control)
-        && text
-            .chars()
-            .zip(text.chars().skip(1))
-            .all(|(first, second)| !(first.is_whitespace() && second.is_whitespace()))
+        && !pairs.into_iter().any(|(a, b)| is_space(a) && is_space(b))
 }
 
 fn is_base64(text: &str) -> bool {
@@ -284,6 +311,86 @@ mod tests {
             &[json!("13:28:17.5"), json!("00:00:00"), json!("23:59:60")],
             &times,
         );
+        let zones = [
+            "2015-02-07T13:28:17+14:00",
+            "2015-02-07T13:28:17-00:00",
+            "2015-02-07T13:28:17.1234567890123Z",
+        ]
+        .map(|t| json!(t));
+        let invalid = [
+            "2015-02-07T13:28:17+14:01",
+            "2015-02-07T13:28:17+23:00",
+            "0000-02-07T13:28:17Z",
+            "2015-02-07T24:00:00Z",
+            "2015-02-07T13:28:17.Z",
+        ];
+        check(Primitive::Instant, &zones, &invalid.map(|text| json!(text)));
+    }
+
+    #[test]
+    fn a_leap_second_is_a_second_of_any_minute() {
+        let valid = [
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60.999Z",
+            "2015-02-07T13:28:60-05:00",
+            "2015-02-07T13:28:60+14:00",
+        ]
+        .map(|t| json!(t));
+        let invalid = [
+            "2016-12-31T23:59:61Z",
+            "2016-12-31T23:60:00Z",
+            "2016-12-31T23:60:60Z",
+            "9999-12-31T23:59:60Z",
+            "2016-13-31T23:59:60Z",
+            "2016-12-31T23:59:60",
+            "2016-12-31T23:59:6\u{e9}",
+        ]
+        .map(|t| json!(t));
+        for primitive in [Primitive::Instant, Primitive::DateTime] {
+            check(primitive, &valid, &invalid);
+        }
+        let times = [json!("23:59:60"), json!("00:00:60.5")];
+        let invalid = [json!("23:59:61"), json!("24:00:00"), json!("23:59:60Z")];
+        check(Primitive::Time, &times, &invalid);
+        let leap = instant("2016-12-31T23:59:60.5Z").expect("valid");
+        assert_eq!(leap, instant("2017-01-01T00:00:00.5Z").expect("valid"));
+    }
+
+    #[test]
+    fn a_string_has_at_most_a_megabyte_of_characters_and_a_narrative_any_number() {
+        let text = json!("\u{e9}".repeat(MAX_STRING));
+        let longer = json!("e".repeat(MAX_STRING + 1));
+        let invalid = std::slice::from_ref(&longer);
+        check(Primitive::Text, &[text], invalid);
+        assert_eq!(Primitive::Xhtml.check(&longer), Ok(()));
+    }
+
+    #[test]
+    fn c1_controls_are_allowed_and_c0_controls_are_not() {
+        for code in 0x80..=0x9f_u8 {
+            let text = format!("a{}b", char::from(code));
+            for primitive in [
+                Primitive::Text,
+                Primitive::Xhtml,
+                Primitive::Code,
+                Primitive::Uri,
+            ] {
+                assert_eq!(primitive.check(&json!(text)), Ok(()), "{code:x}");
+                let ends = format!("{0}a{0}", char::from(code));
+                assert_eq!(primitive.check(&json!(ends)), Ok(()), "{code:x}");
+            }
+        }
+        for code in (0..0x20_u8).filter(|code| !matches!(code, 9 | 10 | 13)) {
+            let text = json!(format!("a{}b", char::from(code)));
+            for primitive in [
+                Primitive::Text,
+                Primitive::Xhtml,
+                Primitive::Code,
+                Primitive::Uri,
+            ] {
+                assert!(primitive.check(&text).is_err(), "{code:x}");
+            }
+        }
     }
 
     #[test]

@@ -165,7 +165,7 @@ mod tests {
         let reference = Reference::parse(&format!("Patient/{ID}")).expect("a reference");
         assert_eq!(reference.to_string(), format!("Patient/{ID}"));
         for other in [
-            format!("Claim/{ID}"),
+            format!("Parameters/{ID}"),
             "Patient/123".to_owned(),
             format!("#{ID}"),
         ] {

@@ -12,7 +12,6 @@ use super::Issue;
 use super::IssueCode;
 use super::Issues;
 use super::ResourceType;
-use super::UnknownResourceType;
 use super::VersionMeta;
 use super::instant_text;
 use super::parse_id;
@@ -62,21 +61,13 @@ impl Resource {
                 Issue::new(IssueCode::Structure, "a resource must be a JSON object").at(&root);
             return Err(issue.into());
         };
-        let resource_type = match object
-            .get("resourceType")
-            .map(|name| name.as_str().map(str::parse))
-        {
-            Some(Some(Ok(resource_type))) => resource_type,
-            named => {
-                let issue = if named.is_some() {
-                    Issue::from(UnknownResourceType)
-                } else {
-                    Issue::new(IssueCode::Required, "resourceType is required")
-                };
-                let path = ElementPath::Field(&root, "resourceType");
-                return Err(issue.at(&path).into());
-            }
+        let at = ElementPath::Field(&root, "resourceType");
+        let Some(name) = object.get("resourceType") else {
+            let missing = Issue::new(IssueCode::Required, "resourceType is required");
+            return Err(missing.at(&at).into());
         };
+        let named: Result<ResourceType, _> = name.as_str().unwrap_or_default().parse();
+        let resource_type = named.map_err(|unknown| Issues::from(Issue::from(unknown).at(&at)))?;
         let issues = validate::check(
             resource_type,
             object,
@@ -99,8 +90,7 @@ impl Resource {
     ///
     /// The bytes are not a resource of a supported type.
     pub fn from_stored_bytes(bytes: &[u8]) -> Result<Self, NotAResource> {
-        let value = serde_json::from_slice(bytes).map_err(|_malformed| NotAResource)?;
-        let document = SensitiveJson::new(value);
+        let document = SensitiveJson::parse_stored(bytes).map_err(|_malformed| NotAResource)?;
         let name = document.value().get("resourceType").and_then(Value::as_str);
         let resource_type = name
             .and_then(|name| name.parse().ok())
@@ -270,20 +260,56 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_returned_as_written_and_strings_with_the_same_value() {
+        let observation = |value: &str, text: &str| {
+            format!(
+                r#"{{"resourceType":"Observation","status":"final","code":{{"text":"{text}"}},"valueQuantity":{{"value":{value}}}}}"#
+            )
+        };
+        for number in [
+            "1E-22",
+            "1e-22",
+            "1.0E+2",
+            "1.0e+02",
+            "-0.00",
+            "0.10",
+            "100",
+            "1e400",
+            "-1.50E3",
+            "0.1000000000000000055511151231257827",
+        ] {
+            let sent = observation(number, "x");
+            let stored = Resource::parse(sent.as_bytes()).expect("valid").to_bytes();
+            assert_eq!(std::str::from_utf8(&stored).expect("text"), sent);
+            let again = Resource::from_stored_bytes(&stored).expect("stored");
+            assert_eq!(*again.to_bytes(), *stored);
+        }
+        let escaped = observation("1", r"\u00e9\/\ud83d\ude00\u0092\n\t");
+        let plain = observation("1", "é/😀\u{92}\\n\\t");
+        let stored = Resource::parse(escaped.as_bytes())
+            .expect("valid")
+            .to_bytes();
+        assert_eq!(std::str::from_utf8(&stored).expect("text"), plain);
+    }
+
+    #[test]
     fn debug_shows_the_type_only() {
         let patient = resource(&json!({"resourceType": "Patient", "name": [{"family": "Secret"}]}));
         assert_eq!(format!("{patient:?}"), "Resource(Patient, [redacted])");
     }
 
     #[test]
-    fn an_unknown_type_is_refused_with_the_list_of_supported_ones() {
-        let issues = Resource::parse(br#"{"resourceType":"Claim"}"#).expect_err("refused");
+    fn a_type_that_is_not_stored_is_refused_with_the_reason() {
+        let issues = Resource::parse(br#"{"resourceType":"Bot"}"#).expect_err("refused");
         let issues = issues.listed();
         assert_eq!(issues[0].code, IssueCode::NotSupported);
         assert_eq!(
             issues[0].expression.as_deref(),
             Some("Resource.resourceType")
         );
+        let parameters = Resource::parse(br#"{"resourceType":"Parameters"}"#).expect_err("refused");
+        let reason = crate::refused_reason("Parameters").expect("a reason");
+        assert_eq!(parameters.listed()[0].diagnostics, reason);
         let untyped = Resource::parse(b"{}").expect_err("refused");
         assert_eq!(untyped.listed()[0].code, IssueCode::Required);
         assert!(Resource::parse(b"[]").is_err());

@@ -13,48 +13,17 @@ use crate::IssueCode;
 use crate::datatypes::display_text;
 use crate::datatypes::human_name;
 
+mod definition;
 mod details;
+mod refused;
 mod table;
 
+#[cfg(test)]
+pub(crate) use definition::DATES;
+pub(crate) use definition::Owner;
+use definition::Title;
+pub use refused::refused_reason;
 pub use table::ResourceType;
-
-/// The properties of a resource type: one row of the table.
-struct Definition {
-    /// The owner of resources of this type.
-    owner: Owner,
-    /// The title of the one-line summary.
-    title: Title,
-    /// The detail of the one-line summary.
-    detail: fn(&Value) -> String,
-    /// The elements that may have the clinical date, in order of preference: the time of the event
-    /// before the time of recording.
-    dates: &'static [&'static str],
-    /// The plural of the type's name, as a heading of pages.
-    plural: &'static str,
-    /// The colour on pages.
-    colour: Colour,
-}
-
-/// The owner of the resources of a type.
-enum Owner {
-    /// The resource itself: a Patient.
-    Itself,
-    /// The organization.
-    Organization,
-    /// The one patient that the elements at these paths refer to. `participant[].actor` is the `actor`
-    /// of each `participant`; in such an array, references to other types are ignored.
-    Patient(&'static [&'static str]),
-}
-
-/// The title of a one-line summary.
-enum Title {
-    /// The person's current name.
-    HumanName,
-    /// The first of these elements that has a display text.
-    Elements(&'static [&'static str]),
-    /// The result of a function.
-    Computed(fn(&Value) -> Option<String>),
-}
 
 /// The colour of a group of similar types; icons distinguish the types of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +38,8 @@ pub enum Colour {
     Treatment,
     /// Observations and reports.
     Finding,
+    /// Documents, agreements, claims and other records.
+    Record,
 }
 
 impl Colour {
@@ -81,8 +52,22 @@ impl Colour {
             Self::Problem => "problem",
             Self::Treatment => "treatment",
             Self::Finding => "finding",
+            Self::Record => "record",
         }
     }
+}
+
+/// The class of a resource type, by which access is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResourceClass {
+    /// Persons as such: names, birth dates, identifiers, addresses.
+    Demographics,
+    /// Records of care, and whatever else may tell something of a patient.
+    Clinical,
+    /// Coverage, claims, payments.
+    Billing,
+    /// Practitioners, organizations, locations, products and definitions. Its resources refer to no patient.
+    Directory,
 }
 
 /// The compartment that owns a resource.
@@ -94,24 +79,32 @@ pub enum Compartment {
     Directory,
 }
 
-/// The error for a name that is not a supported resource type.
+/// The error for a name that is not a supported resource type, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a supported resource type")]
-pub struct UnknownResourceType;
+#[error("not a supported resource type: {0}")]
+pub struct UnknownResourceType(&'static str);
+
+impl UnknownResourceType {
+    fn named(name: &str) -> Self {
+        let other =
+            "this is not a resource type of R4: GET [base]/metadata lists those that are stored";
+        Self(refused_reason(name).unwrap_or(other))
+    }
+}
 
 impl From<UnknownResourceType> for Issue {
-    fn from(_: UnknownResourceType) -> Self {
-        let why = format!("supported types are: {}", ResourceType::names());
-        Self::new(IssueCode::NotSupported, why)
+    fn from(unknown: UnknownResourceType) -> Self {
+        Self::new(IssueCode::NotSupported, unknown.0)
     }
 }
 
 impl ResourceType {
-    /// The types that a chart contains, in the order of its filters.
+    /// The types that a chart shows, in the order of its filters. It is disclosed under the class
+    /// Clinical, so that it does not show claims.
     pub fn in_charts() -> impl Iterator<Item = Self> {
         Self::ALL
             .into_iter()
-            .filter(|it| !it.owner_paths().is_empty())
+            .filter(|it| !it.owner_paths().is_empty() && it.class() != ResourceClass::Billing)
     }
 
     /// The names of all supported types, separated by commas.
@@ -120,22 +113,30 @@ impl ResourceType {
         Self::ALL.map(Self::name).join(", ")
     }
 
-    /// The compartment that owns resources of this type.
+    /// The class by which access to resources of this type is decided.
     #[must_use]
-    pub const fn compartment(self) -> Compartment {
+    pub const fn class(self) -> ResourceClass {
+        self.definition().class
+    }
+
+    /// The compartment that owns resources of this type; `None` if that depends on the resource:
+    /// [`crate::Resource::owner`] decides.
+    #[must_use]
+    pub const fn compartment(self) -> Option<Compartment> {
         match self.definition().owner {
-            Owner::Organization => Compartment::Directory,
-            Owner::Itself | Owner::Patient(_) => Compartment::Patient,
+            Owner::Organization => Some(Compartment::Directory),
+            Owner::Itself | Owner::Patient(_) => Some(Compartment::Patient),
+            Owner::PatientOrOrganization(_) => None,
         }
     }
 
     /// The paths of the elements that refer to the owning patient, such as `subject` or
-    /// `participant[].actor`; none for a Patient and for the types of the directory.
+    /// `participant[].actor`; none for a Patient and for the types that only the organization owns.
     #[must_use]
     pub const fn owner_paths(self) -> &'static [&'static str] {
         match self.definition().owner {
             Owner::Itself | Owner::Organization => &[],
-            Owner::Patient(paths) => paths,
+            Owner::Patient(paths) | Owner::PatientOrOrganization(paths) => paths,
         }
     }
 
@@ -149,6 +150,11 @@ impl ResourceType {
     #[must_use]
     pub const fn colour(self) -> Colour {
         self.definition().colour
+    }
+
+    /// The owner of resources of this type.
+    pub(crate) const fn owner(self) -> &'static Owner {
+        &self.definition().owner
     }
 
     /// The elements that may have the clinical date, in order of preference.
@@ -204,10 +210,7 @@ impl FromStr for ResourceType {
     type Err = UnknownResourceType;
 
     fn from_str(name: &str) -> Result<Self, UnknownResourceType> {
-        Self::ALL
-            .into_iter()
-            .find(|it| it.name() == name)
-            .ok_or(UnknownResourceType)
+        Self::named(name).ok_or_else(|| UnknownResourceType::named(name))
     }
 }
 
@@ -220,17 +223,56 @@ mod tests {
         for resource_type in ResourceType::ALL {
             assert_eq!(resource_type.name().parse(), Ok(resource_type));
         }
-        assert_eq!("patient".parse::<ResourceType>(), Err(UnknownResourceType));
-        assert_eq!("Claim".parse::<ResourceType>(), Err(UnknownResourceType));
+        for other in ["patient", "Bot", "Bundle", "", "DomainResource"] {
+            assert!(other.parse::<ResourceType>().is_err(), "{other}");
+        }
+        let bundle = "Bundle".parse::<ResourceType>().expect_err("not stored");
+        assert_eq!(Some(bundle.0), refused_reason("Bundle"));
     }
 
     #[test]
-    fn a_chart_contains_the_types_that_a_patient_owns_but_not_the_patient() {
+    fn a_chart_shows_the_types_that_a_patient_owns_but_not_the_patient_and_no_claims() {
         let shown: Vec<_> = ResourceType::in_charts().collect();
-        assert_eq!(shown.len(), 9);
+        assert!(shown.contains(&ResourceType::Condition));
+        assert!(shown.contains(&ResourceType::Device));
         assert!(!shown.contains(&ResourceType::Patient));
         assert!(!shown.contains(&ResourceType::Location));
-        assert!(shown.iter().all(|it| it.colour() != Colour::None));
+        assert!(!shown.contains(&ResourceType::Claim));
+        for resource_type in shown {
+            assert_ne!(resource_type.colour(), Colour::None, "{resource_type}");
+        }
+    }
+
+    #[test]
+    fn the_class_follows_from_what_a_type_may_tell() {
+        let class = |name: &str| name.parse::<ResourceType>().expect("stored").class();
+        for (name, expected) in [
+            ("Patient", ResourceClass::Demographics),
+            ("RelatedPerson", ResourceClass::Demographics),
+            ("Person", ResourceClass::Demographics),
+            ("Claim", ResourceClass::Billing),
+            ("PaymentNotice", ResourceClass::Billing),
+            ("Observation", ResourceClass::Clinical),
+            ("Group", ResourceClass::Clinical),
+            ("Device", ResourceClass::Clinical),
+            ("Medication", ResourceClass::Directory),
+            ("ValueSet", ResourceClass::Directory),
+        ] {
+            assert_eq!(class(name), expected, "{name}");
+        }
+        for resource_type in ResourceType::ALL {
+            // The directory is readable by every role.
+            let is_directory = resource_type.class() == ResourceClass::Directory;
+            let of_organization = resource_type.compartment() == Some(Compartment::Directory);
+            assert!(!is_directory || of_organization, "{resource_type}");
+        }
+    }
+
+    #[test]
+    fn plurals_are_distinct() {
+        let mut plurals = ResourceType::ALL.map(ResourceType::plural);
+        plurals.sort_unstable();
+        assert!(plurals.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::limits::MAX_DEPTH;
 use super::limits::MAX_VALUES;
 
 mod cost;
+mod exponents;
 
 pub use cost::parsed_bytes;
 
@@ -54,12 +55,23 @@ impl SensitiveJson {
         let parsed = seed.deserialize(&mut deserializer).map(Self);
         // Text after the value is refused.
         let parsed = parsed.and_then(|document| deserializer.end().map(|()| document));
-        parsed.map_err(|error| {
-            state
-                .into_inner()
-                .issue
-                .unwrap_or_else(|| syntax_issue(&error))
-        })
+        let mut document = parsed.map_err(|error| {
+            let issue = state.into_inner().issue;
+            issue.unwrap_or_else(|| syntax_issue(&error))
+        })?;
+        exponents::restore(bytes, &mut document.0);
+        Ok(document)
+    }
+
+    /// Parses what [`Self::to_bytes`] has written: without limits.
+    ///
+    /// # Errors
+    ///
+    /// The text is not JSON.
+    pub(crate) fn parse_stored(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut document = Self(serde_json::from_slice(bytes)?);
+        exponents::restore(bytes, &mut document.0);
+        Ok(document)
     }
 
     /// A document from a value of this program, which is not checked.

@@ -1,7 +1,7 @@
-//! Validation of JSON against R4: elements, cardinalities, types and required codes.
-//!
-//! Not checked: invariants (`FHIRPath`), bindings that are not required, profiles, and the content of
+//! Validation of JSON against R4: elements, cardinalities, types, required codes, and the rules of
 //! contained resources.
+//!
+//! Not checked: other invariants (`FHIRPath`), bindings that are not required, and profiles.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -17,31 +17,29 @@ use super::definitions::ElementType;
 use super::definitions::TypeDefinition;
 use super::definitions::definitions;
 
+mod contained;
+
 /// The issues of a resource; none if it is valid.
 pub(super) fn check(
     resource_type: ResourceType,
     resource: &Map<String, Value>,
     root: &ElementPath<'_>,
 ) -> Issues {
-    let all = definitions().ok();
-    let Some((definitions, defined)) =
-        all.and_then(|all| Some((all, all.by_name(resource_type.name())?)))
-    else {
-        return unreadable().into();
-    };
-    walk(definitions, defined, resource, root, true)
+    walk(|validator| {
+        let defined = validator.definitions.resource(resource_type.name());
+        validator.resource(defined?, resource, root);
+        Some(())
+    })
 }
 
 /// The issues of an object of any defined type, such as `Bundle.entry`.
 pub(crate) fn object(name: &str, object: &Map<String, Value>, path: &ElementPath<'_>) -> Issues {
-    let all = definitions().ok();
-    match all.and_then(|all| Some((all, all.by_name(name)?))) {
-        Some((definitions, defined)) => {
-            // Only a resource has `resourceType`; a name with a dot is the type of an element.
-            walk(definitions, defined, object, path, !name.contains('.'))
-        }
-        None => unreadable().into(),
-    }
+    walk(|validator| {
+        let defined = validator.definitions.by_name(name)?;
+        // Only a resource has `resourceType`; a name with a dot is the type of an element.
+        validator.object(defined, object, path, !name.contains('.'));
+        Some(())
+    })
 }
 
 /// The issue for definitions that cannot be loaded.
@@ -52,19 +50,19 @@ fn unreadable() -> Issue {
     )
 }
 
-fn walk(
-    definitions: &Definitions,
-    definition: &TypeDefinition,
-    object: &Map<String, Value>,
-    path: &ElementPath<'_>,
-    is_resource: bool,
-) -> Issues {
+/// The issues that a walk finds; `None` from it means that a definition is missing.
+fn walk(walk: impl FnOnce(&mut Validator<'static>) -> Option<()>) -> Issues {
+    let Ok(definitions) = definitions() else {
+        return unreadable().into();
+    };
     let mut validator = Validator {
         definitions,
         issues: Issues::default(),
     };
-    validator.object(definition, object, path, is_resource);
-    validator.issues
+    match walk(&mut validator) {
+        Some(()) => validator.issues,
+        None => unreadable().into(),
+    }
 }
 
 struct Validator<'d> {
@@ -75,6 +73,17 @@ struct Validator<'d> {
 impl Validator<'_> {
     fn report(&mut self, path: &ElementPath<'_>, code: IssueCode, why: impl Into<String>) {
         self.issues.add(|| Issue::new(code, why.into()).at(path));
+    }
+
+    /// A resource with those that it contains.
+    fn resource(
+        &mut self,
+        definition: &TypeDefinition,
+        resource: &Map<String, Value>,
+        path: &ElementPath<'_>,
+    ) {
+        self.object(definition, resource, path, true);
+        contained::check(resource, path, &mut self.issues);
     }
 
     fn object(
@@ -94,7 +103,7 @@ impl Validator<'_> {
             }
             let element_path = ElementPath::Field(path, name);
             let plain = name.strip_prefix('_').unwrap_or(name);
-            let Some(element) = definition.elements.get(plain) else {
+            let Some(element) = self.definitions.element(definition, plain) else {
                 self.report(
                     &element_path,
                     IssueCode::Structure,
@@ -113,12 +122,7 @@ impl Validator<'_> {
                 choices.push((choice, plain));
             }
             if plain.len() == name.len() {
-                self.element(
-                    element,
-                    value,
-                    object.get(&format!("_{name}")),
-                    &element_path,
-                );
+                self.element(element, value, (object, name), &element_path);
             } else {
                 self.primitive_extension(element, value, object.get(plain), &element_path);
             }
@@ -134,12 +138,13 @@ impl Validator<'_> {
         }
     }
 
-    /// An element: one value, or an array of at least one. `sibling` has the extensions of a primitive.
+    /// An element: one value, or an array of at least one. Its parent and its name lead to the extensions
+    /// of a primitive.
     fn element(
         &mut self,
         element: &ElementDefinition,
         value: &Value,
-        sibling: Option<&Value>,
+        (parent, name): (&Map<String, Value>, &str),
         path: &ElementPath<'_>,
     ) {
         match (value, element.is_array) {
@@ -147,6 +152,8 @@ impl Validator<'_> {
                 if items.is_empty() {
                     self.report(path, IssueCode::Structure, "an array must not be empty");
                 }
+                let has_null = items.iter().any(Value::is_null);
+                let sibling = has_null.then(|| parent.get(&format!("_{name}"))).flatten();
                 for (index, item) in items.iter().enumerate() {
                     let extension = sibling.and_then(|sibling| sibling.get(index));
                     // `null` stands for an item that has extensions only.
@@ -168,32 +175,48 @@ impl Validator<'_> {
     }
 
     fn value(&mut self, element: &ElementDefinition, value: &Value, path: &ElementPath<'_>) {
-        match (&element.element_type, value) {
+        match (element.element_type, value) {
             (ElementType::Primitive(primitive, codes), _) => {
                 if let Err(why) = primitive.check(value) {
                     self.report(path, IssueCode::Value, why);
-                } else if let (Some(codes), Some(code)) = (codes, value.as_str())
-                    && !codes.iter().any(|known| known == code)
-                {
-                    let why = || format!("this code is not one of: {}", codes.join(", "));
-                    let issue = || Issue::new(IssueCode::CodeInvalid, why()).at(path);
-                    self.issues.add(issue);
+                } else if let (Some(codes), Some(code)) = (codes, value.as_str()) {
+                    self.code(self.definitions.codes(codes), code, path);
                 }
             }
             (ElementType::Complex(id), Value::Object(object)) => {
-                if let Some(definition) = self.definitions.get(*id) {
+                if let Some(definition) = self.definitions.get(id) {
                     self.object(definition, object, path, false);
                 }
             }
-            (ElementType::Resource, Value::Object(object)) => {
-                if !object.get("resourceType").is_some_and(Value::is_string) {
-                    let missing = ElementPath::Field(path, "resourceType");
-                    self.report(&missing, IssueCode::Required, "this element is required");
-                }
-            }
+            (ElementType::Resource, Value::Object(object)) => self.nested(object, path),
             (ElementType::Complex(_) | ElementType::Resource, _) => {
                 self.report(path, IssueCode::Structure, "this element must be an object");
             }
+        }
+    }
+
+    /// A code of a required binding.
+    fn code(&mut self, codes: &[&str], code: &str, path: &ElementPath<'_>) {
+        if !codes.contains(&code) {
+            let why = || format!("this code is not one of: {}", codes.join(", "));
+            let issue = || Issue::new(IssueCode::CodeInvalid, why()).at(path);
+            self.issues.add(issue);
+        }
+    }
+
+    /// A resource in another one, of any type of R4.
+    fn nested(&mut self, resource: &Map<String, Value>, path: &ElementPath<'_>) {
+        let at = ElementPath::Field(path, "resourceType");
+        let Some(name) = resource.get("resourceType") else {
+            self.report(&at, IssueCode::Required, "this element is required");
+            return;
+        };
+        let definitions = self.definitions;
+        if let Some(definition) = name.as_str().and_then(|name| definitions.resource(name)) {
+            self.resource(definition, resource, path);
+        } else {
+            let why = "this is not the name of a resource type of R4";
+            self.report(&at, IssueCode::Value, why);
         }
     }
 
@@ -218,7 +241,8 @@ impl Validator<'_> {
                 let max_length = sibling
                     .and_then(Value::as_array)
                     .map_or(usize::MAX, Vec::len);
-                if items.is_empty() || items.len() > max_length {
+                let is_empty = items.iter().all(Value::is_null);
+                if is_empty || items.len() > max_length {
                     let why = "this array must not be empty or longer than the element's";
                     self.report(path, IssueCode::Structure, why);
                 }
@@ -245,131 +269,4 @@ impl Validator<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn issues(value: &Value) -> Vec<(String, IssueCode)> {
-        let resource_type: ResourceType = value["resourceType"]
-            .as_str()
-            .expect("named")
-            .parse()
-            .expect("supported");
-        check(
-            resource_type,
-            value.as_object().expect("an object"),
-            &ElementPath::Root(resource_type.name()),
-        )
-        .listed()
-        .iter()
-        .map(|issue| (issue.expression.clone().expect("a path"), issue.code))
-        .collect()
-    }
-
-    fn path_of(value: &Value) -> String {
-        let mut found = issues(value);
-        assert_eq!(found.len(), 1, "{found:?}");
-        found.remove(0).0
-    }
-
-    #[test]
-    fn a_valid_patient_has_no_issues() {
-        let patient = json!({
-            "resourceType": "Patient",
-            "extension": [{"url": "http://example.org/any", "valueDecimal": 1.50}],
-            "contained": [{"resourceType": "Basic", "whatever": true}],
-            "name": [{"given": ["A", null], "_given": [null, {"extension": [{"url": "x"}]}]}],
-            "gender": "female",
-            "birthDate": "1980-02-29",
-            "_birthDate": {"id": "b"},
-            "deceasedBoolean": false
-        });
-        assert_eq!(issues(&patient), []);
-    }
-
-    #[test]
-    fn an_undefined_element_is_refused_with_its_path() {
-        let patient = json!({"resourceType": "Patient", "name": [{}, {"nick": "x"}]});
-        let found = issues(&patient);
-        assert_eq!(found[0].0, "Patient.name[0]");
-        assert_eq!(found[1].0, "Patient.name[1].nick");
-    }
-
-    #[test]
-    fn a_wrong_type_is_refused_with_its_path() {
-        let given = json!({"resourceType": "Patient", "name": [{"given": ["A", 7]}]});
-        assert_eq!(path_of(&given), "Patient.name[0].given[1]");
-        let name = json!({"resourceType": "Patient", "name": {"family": "A"}});
-        assert_eq!(path_of(&name), "Patient.name");
-        let date = json!({"resourceType": "Patient", "birthDate": "1981-02-29"});
-        assert_eq!(path_of(&date), "Patient.birthDate");
-        let gender = json!({"resourceType": "Patient", "gender": ["female"]});
-        assert_eq!(path_of(&gender), "Patient.gender");
-        let null = json!({"resourceType": "Patient", "name": [{"given": ["A", null]}]});
-        assert_eq!(path_of(&null), "Patient.name[0].given[1]");
-    }
-
-    #[test]
-    fn a_missing_required_element_is_refused() {
-        let condition = json!({"resourceType": "Condition"});
-        assert_eq!(path_of(&condition), "Condition.subject");
-        let request = json!({
-            "resourceType": "MedicationRequest", "status": "active", "intent": "order",
-            "subject": {"reference": "Patient/1"}
-        });
-        assert_eq!(path_of(&request), "MedicationRequest.medication");
-    }
-
-    #[test]
-    fn the_extensions_of_an_array_are_an_array_that_is_not_longer() {
-        let name = |given: Value, extension: Value| json!({"resourceType": "Patient", "name": [{"given": given, "_given": extension}]});
-        let extension = json!({"extension": [{"url": "x", "valueCode": "u"}]});
-        let valid = name(json!(["A", null]), json!([null, extension]));
-        assert_eq!(issues(&valid), []);
-        for extension in [extension.clone(), json!([]), json!([null, extension])] {
-            let invalid = name(json!(["A"]), extension);
-            assert_eq!(path_of(&invalid), "Patient.name[0]._given");
-        }
-        let single = json!({"resourceType": "Patient", "_birthDate": [{"id": "x"}]});
-        assert_eq!(path_of(&single), "Patient._birthDate");
-        let alone = json!({"resourceType": "Patient", "name": [{"_given": [extension]}]});
-        assert_eq!(issues(&alone), []);
-    }
-
-    #[test]
-    fn a_choice_has_one_type() {
-        let patient = json!({
-            "resourceType": "Patient", "deceasedBoolean": true, "deceasedDateTime": "2020"
-        });
-        assert_eq!(issues(&patient)[0].1, IssueCode::Invariant);
-        let extension = json!({
-            "resourceType": "Patient", "deceasedBoolean": true, "_deceasedBoolean": {"id": "x"}
-        });
-        assert_eq!(issues(&extension), []);
-    }
-
-    #[test]
-    fn a_code_outside_its_required_set_is_refused_and_not_repeated() {
-        let patient = json!({"resourceType": "Patient", "gender": "SECRET"});
-        let found = check(
-            ResourceType::Patient,
-            patient.as_object().expect("an object"),
-            &ElementPath::Root("Bundle.entry[3].resource"),
-        );
-        let found = &found.listed()[0];
-        assert_eq!(found.code, IssueCode::CodeInvalid);
-        assert_eq!(
-            found.expression.as_deref(),
-            Some("Bundle.entry[3].resource.gender")
-        );
-        assert!(!found.diagnostics.contains("SECRET"));
-    }
-
-    #[test]
-    fn the_number_of_issues_is_limited() {
-        let names: Vec<Value> = (0..1000).map(|_| json!({"nick": 1})).collect();
-        let patient = json!({"resourceType": "Patient", "name": names});
-        assert_eq!(issues(&patient).len(), crate::limits::MAX_ISSUES);
-    }
-}
+mod tests;

@@ -47,7 +47,7 @@ use crate::services::feed::ChangeFeed;
 use crate::services::keys::Keys;
 use crate::services::roster::Rosters;
 use crate::services::trail::AuditTrail;
-use fhir::Compartment;
+use fhir::ResourceClass;
 use fhir::ResourceType;
 
 pub(crate) use crate::services::owners::HeadDifference;
@@ -117,10 +117,11 @@ fn ensure_all_fields<A: access::Action>(permitted: &Permitted<'_, A>) -> Result<
 
 /// The data class of a resource type, by which the policy decides.
 pub(crate) fn class_of(resource_type: ResourceType) -> DataClass {
-    match (resource_type, resource_type.compartment()) {
-        (ResourceType::Patient, _) => DataClass::Demographics,
-        (_, Compartment::Patient) => DataClass::Clinical,
-        (_, Compartment::Directory) => DataClass::Directory,
+    match resource_type.class() {
+        ResourceClass::Demographics => DataClass::Demographics,
+        ResourceClass::Clinical => DataClass::Clinical,
+        ResourceClass::Billing => DataClass::Billing,
+        ResourceClass::Directory => DataClass::Directory,
     }
 }
 

@@ -6,11 +6,11 @@ use fhir::ResourceType;
 /// A part of a file that is sent before the next one begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum ImportPhase {
-    /// Resources of the organization.
+    /// Resources that only the organization can own.
     Directory,
     /// The patients.
     Patients,
-    /// Resources of a patient's compartment.
+    /// Resources that a patient owns or may own.
     Charts,
 }
 
@@ -39,9 +39,9 @@ impl Kind {
     pub(super) fn of(name: &str) -> Option<Self> {
         let resource_type: ResourceType = name.parse().ok()?;
         let phase = match (resource_type.compartment(), resource_type) {
-            (Compartment::Directory, _) => ImportPhase::Directory,
-            (Compartment::Patient, ResourceType::Patient) => ImportPhase::Patients,
-            (Compartment::Patient, _) => ImportPhase::Charts,
+            (Some(Compartment::Directory), _) => ImportPhase::Directory,
+            (Some(Compartment::Patient), ResourceType::Patient) => ImportPhase::Patients,
+            (Some(Compartment::Patient) | None, _) => ImportPhase::Charts,
         };
         Some(Self {
             name: resource_type.name(),

@@ -32,7 +32,7 @@ fn every_example_applies_to_these_sources_and_touches_at_most_four_files() {
         titles,
         [
             "Add a PHI field",
-            "Add a resource type with a page",
+            "Give a resource type its own line in charts",
             "Add a page",
             "Add a role",
             "Add an endpoint that discloses",

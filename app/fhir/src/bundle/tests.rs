@@ -158,14 +158,14 @@ fn one_invalid_entry_refuses_the_transaction_with_its_path() {
     bad["status"] = json!("SECRET");
     let refused = refusal(&bundle("transaction", &[put(&patient()), put(&bad)]));
     assert_eq!(refused, (422, "Bundle.entry[1].resource.status".to_owned()));
-    let claim = json!({"resourceType": "Claim", "id": PATIENT});
+    let claim = json!({"resourceType": "Parameters", "id": PATIENT});
     let refused = refusal(&bundle("transaction", &[put(&patient()), put(&claim)]));
     assert_eq!(refused, (400, "Bundle.entry[1].request.url".to_owned()));
 }
 
 #[test]
 fn a_refused_entry_of_a_batch_does_not_affect_the_others() {
-    let claim = json!({"resourceType": "Claim", "id": PATIENT});
+    let claim = json!({"resourceType": "Parameters", "id": PATIENT});
     let loose = observation("Patient/unknown");
     let entries = [put(&claim), put(&patient()), put(&loose), json!(7)];
     let items = items(&bundle("batch", &entries));

@@ -21,6 +21,11 @@ pub(super) fn of_type(json: &Value) -> String {
     join_semicolons([concepts(json, "type")])
 }
 
+/// The detail of most types: the `status`.
+pub(super) fn status(json: &Value) -> String {
+    join_semicolons([code(json, "status")])
+}
+
 /// A `CodeableConcept` element.
 fn field(json: &Value, name: &str) -> Option<String> {
     json.get(name).and_then(concept)

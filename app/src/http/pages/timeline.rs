@@ -1,5 +1,7 @@
 //! The timeline of clinical records, grouped by year, day and resource type.
 
+use std::collections::BTreeMap;
+
 use time::OffsetDateTime;
 
 use fhir::ResourceType;
@@ -144,12 +146,15 @@ impl Timeline {
         shown: Option<ResourceType>,
         page: usize,
     ) -> Self {
-        let count = |it| {
-            let of_type = |record: &&TimelineRecord| record.resource_type == it;
-            records.iter().filter(of_type).count()
-        };
+        let mut counted: BTreeMap<ResourceType, usize> = BTreeMap::new();
+        for record in &records {
+            let count = counted.entry(record.resource_type).or_default();
+            *count = count.saturating_add(1);
+        }
+        // Types that the chart does not have are not offered, except the one that is asked for.
         let counts: Vec<_> = ResourceType::in_charts()
-            .map(|it| (it, count(it)))
+            .map(|it| (it, counted.get(&it).copied().unwrap_or_default()))
+            .filter(|(it, count)| *count > 0 || shown == Some(*it))
             .collect();
         records.retain(|record| match shown {
             Some(shown) => record.resource_type == shown,
