@@ -40,6 +40,8 @@ impl fmt::Display for EntryPosition {
 pub(super) struct Item<'a> {
     pub(super) place: EntryPosition,
     pub(super) full_url: Option<Cow<'a, str>>,
+    /// `request.ifNoneExist`: the condition under which it is created.
+    pub(super) if_none_exist: Option<String>,
     pub(super) resource: Option<&'a RawValue>,
 }
 
@@ -128,6 +130,7 @@ fn each_of_lines(
             each(Item {
                 place,
                 full_url: None,
+                if_none_exist: None,
                 resource: Some(resource),
             })?;
         }

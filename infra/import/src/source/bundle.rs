@@ -158,12 +158,25 @@ fn hand_over(
         full_url: Option<Cow<'a, str>>,
         #[serde(borrow)]
         resource: Option<&'a RawValue>,
+        #[serde(borrow)]
+        request: Option<&'a RawValue>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Request {
+        #[serde(rename = "ifNoneExist")]
+        if_none_exist: Option<String>,
     }
     let entry: Entry<'_> = serde_json::from_str(raw.get())
         .with_context(|| format!("this is no entry of a bundle ({place})"))?;
+    // Only the condition is of interest: an import makes requests of its own.
+    let request: Request = entry
+        .request
+        .and_then(|request| serde_json::from_str(request.get()).ok())
+        .unwrap_or_default();
     each(Item {
         place,
         full_url: entry.full_url,
+        if_none_exist: request.if_none_exist,
         resource: entry.resource,
     })
 }
