@@ -66,11 +66,12 @@ struct Patients {
 }
 
 fn check_file(path: &Path, mapping: Option<Arc<IdMapping>>) -> anyhow::Result<Report> {
+    let identifiers = mapping.as_ref().map(|_| IdentifierElements::read());
     let index = Index::of(path, mapping)?;
     let names = index.names();
     let preparation = Preparation {
         names: &names,
-        identifiers: &IdentifierElements::read(),
+        identifiers: &identifiers.unwrap_or_default(),
     };
     let mut accepted: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut patients = Patients::default();
@@ -111,7 +112,9 @@ fn refusal(
         if prepared.json.len() + BUNDLE_BYTES > LARGEST_REQUEST {
             return Some("is larger than the 8 MiB that a request may have".to_owned());
         }
-        resource_refusal(&prepared, patients).err().map(|issues| words(&issues))
+        resource_refusal(&prepared, patients)
+            .err()
+            .map(|issues| words(&issues))
     })
 }
 
@@ -276,19 +279,32 @@ mod tests {
         for ((place, reason), (expected_place, part)) in found.into_iter().zip(expected) {
             assert_eq!(place, expected_place);
             assert!(reason.contains(part), "{reason}");
-            assert!(!reason.contains("secret") && !reason.contains("1234"), "{reason}");
+            assert!(
+                !reason.contains("secret") && !reason.contains("1234"),
+                "{reason}"
+            );
         }
     }
 
     #[test]
     fn with_a_mapping_a_source_is_necessary() {
-        let patient = entry("https://h/fhir/Patient/1234", &json!({"resourceType": "Patient", "id": "1234"}));
-        let owned = entry("https://h/fhir/Observation/bp", &observation("bp", "Patient/1234"));
+        let patient = entry(
+            "https://h/fhir/Patient/1234",
+            &json!({"resourceType": "Patient", "id": "1234"}),
+        );
+        let owned = entry(
+            "https://h/fhir/Observation/bp",
+            &observation("bp", "Patient/1234"),
+        );
         let report = check_of(&[patient, owned], Some("urn:x:1"));
         assert!(report.refused.is_empty(), "{report}");
         assert_eq!(report.absent_patients, 0);
         let unnamed = json!({"resource": {"resourceType": "Patient", "id": "1234"}});
-        assert!(check_of(std::slice::from_ref(&unnamed), Some("urn:x:1")).refused.is_empty());
+        assert!(
+            check_of(std::slice::from_ref(&unnamed), Some("urn:x:1"))
+                .refused
+                .is_empty()
+        );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b.ndjson");
         std::fs::write(&path, unnamed["resource"].to_string()).unwrap();

@@ -28,7 +28,10 @@ const BYTES: usize = 4 * 1024 * 1024;
 pub(super) fn plan(mapping: Option<&IdMapping>) -> String {
     let ids = match mapping.map(IdMapping::source) {
         None => "ids as they are".to_owned(),
-        Some(source) => format!("ids mapped, of {}", source.unwrap_or("the sources in the file")),
+        Some(source) => format!(
+            "ids mapped, of {}",
+            source.unwrap_or("the sources in the file")
+        ),
     };
     format!("{ENTRIES} entries, {BYTES} bytes, {}, {ids}", table_hash())
 }

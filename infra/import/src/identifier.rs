@@ -20,8 +20,8 @@ pub(super) enum IdentifierElement {
     Absent,
 }
 
-/// The form of `identifier` in each stored type.
-#[derive(Debug)]
+/// The form of `identifier` in each stored type; none before it is read.
+#[derive(Debug, Default)]
 pub(super) struct IdentifierElements(BTreeMap<&'static str, IdentifierElement>);
 
 impl IdentifierElements {
@@ -112,7 +112,10 @@ mod tests {
             ("Composition", IdentifierElement::Single),
             ("Binary", IdentifierElement::Absent),
         ] {
-            assert!(elements.0.get(name).is_none_or(|found| *found == form), "{name}");
+            assert!(
+                elements.0.get(name).is_none_or(|found| *found == form),
+                "{name}"
+            );
         }
     }
 }

@@ -156,6 +156,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let old = r#"{"plan":"p","acknowledged":{"a@x":{"charts":[1,2]}}}"#;
         fs::write(folder.path().join("ab12.json"), old).unwrap();
-        assert!(open(folder.path(), "p", "a@x", false).acknowledged(ImportPhase::Charts).is_empty());
+        assert!(
+            open(folder.path(), "p", "a@x", false)
+                .acknowledged(ImportPhase::Charts)
+                .is_empty()
+        );
     }
 }

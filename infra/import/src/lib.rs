@@ -8,6 +8,7 @@ mod journal;
 mod mapping;
 mod names;
 mod namespace;
+mod order;
 mod outcome;
 mod phase;
 mod prepare;
@@ -43,6 +44,7 @@ use send::Sender;
 
 pub use check::check;
 pub use mapping::IdMapping;
+pub use order::in_order;
 pub use outcome::Refusal;
 pub use report::Report;
 pub use source::EntryPosition;
@@ -79,7 +81,7 @@ impl Importer {
             progress,
             resend_all: false,
             mapping: None,
-            identifiers: Arc::new(IdentifierElements::read()),
+            identifiers: Arc::default(),
         }
     }
 
@@ -93,6 +95,9 @@ impl Importer {
     /// Maps ids that are not UUIDs. Without a mapping, a file with such ids is refused before anything is sent.
     #[must_use]
     pub fn map_ids(mut self, mapping: Option<Arc<IdMapping>>) -> Self {
+        if mapping.is_some() {
+            self.identifiers = Arc::new(IdentifierElements::read());
+        }
         self.mapping = mapping;
         self
     }
@@ -163,6 +168,9 @@ impl Importer {
             let refused = response.refusals.iter().map(|refusal| refusal.place.entry);
             journal.acknowledge(phase, response.chunk, refused.collect())?;
             report.count(response);
+            if !report.refused.is_empty() {
+                bar.set_message(format!("({} refused)", report.refused.len()));
+            }
         }
         reading.await.context("reading the file was cancelled")?
     }

@@ -85,9 +85,19 @@ mod tests {
     #[test]
     fn a_source_is_a_uri() {
         let source = |text| IdMapping::for_dry_run(Some(text));
-        assert_eq!(source("https://h/fhir/").unwrap().source(), Some("https://h/fhir"));
+        assert_eq!(
+            source("https://h/fhir/").unwrap().source(),
+            Some("https://h/fhir")
+        );
         assert!(source("urn:oid:1.2.3").is_ok());
-        for other in ["hospital", "", ":x", "https:", "https://h/a b", "https://h?x=1"] {
+        for other in [
+            "hospital",
+            "",
+            ":x",
+            "https:",
+            "https://h/a b",
+            "https://h?x=1",
+        ] {
             assert!(source(other).is_err(), "{other}");
         }
     }
@@ -96,8 +106,14 @@ mod tests {
     fn an_id_is_kept_if_the_stack_accepts_it() {
         let random = "c757873d-ec9a-4326-a141-556f43239520";
         assert!(is_accepted("Patient", random));
-        assert!(is_accepted("Observation", "c757873d-ec9a-1326-a141-556f43239520"));
-        assert!(!is_accepted("Patient", "c757873d-ec9a-1326-a141-556f43239520"));
+        assert!(is_accepted(
+            "Observation",
+            "c757873d-ec9a-1326-a141-556f43239520"
+        ));
+        assert!(!is_accepted(
+            "Patient",
+            "c757873d-ec9a-1326-a141-556f43239520"
+        ));
         assert!(!is_accepted("Observation", "blood-pressure"));
         assert!(!is_accepted("Observation", &random.to_uppercase()));
     }

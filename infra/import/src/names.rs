@@ -75,7 +75,11 @@ impl Names {
     pub(super) fn kind(&self, item: &Item<'_>, head: &Head) -> Option<Kind> {
         let kind = head.kind()?;
         let conditional = self.condition(item).is_some();
-        Some(if conditional { kind.conditional() } else { kind })
+        Some(if conditional {
+            kind.conditional()
+        } else {
+            kind
+        })
     }
 
     /// The condition under which an entry is created. With a mapping every resource has an id of its own instead.
@@ -130,7 +134,8 @@ impl Names {
             (None, Some(id)) if uuid.is_some_and(|uuid| uuid.to_string() == id) => TargetId::OfName,
             (None, Some(id)) => {
                 // What the URL itself says is not stored.
-                let is_said = |url: ResourceUrl<'_>| head.id.as_deref().is_none_or(|id| id == url.id);
+                let is_said =
+                    |url: ResourceUrl<'_>| head.id.as_deref().is_none_or(|id| id == url.id);
                 if url.is_some_and(is_said) {
                     return;
                 }

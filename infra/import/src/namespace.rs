@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn ids_are_stable_apart_and_accepted_for_patients() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |organization| Namespace::open(&folder.path().join("ids"), organization).unwrap();
+        let open =
+            |organization| Namespace::open(&folder.path().join("ids"), organization).unwrap();
         let mut seen = BTreeSet::new();
         for organization in ["a", "b"] {
             for (base, name, id) in [

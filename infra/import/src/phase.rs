@@ -112,7 +112,11 @@ mod tests {
         for resource_type in ResourceType::ALL {
             let kind = Kind::of_type(resource_type);
             let can_be_owned = !resource_type.owner_paths().is_empty();
-            assert_eq!(kind.phase > ImportPhase::Patients, can_be_owned, "{resource_type}");
+            assert_eq!(
+                kind.phase > ImportPhase::Patients,
+                can_be_owned,
+                "{resource_type}"
+            );
         }
         assert!(ImportPhase::ALL.is_sorted());
         assert_eq!(Kind::of("Patient").unwrap().phase, ImportPhase::Patients);

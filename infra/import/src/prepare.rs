@@ -41,7 +41,13 @@ impl Preparation<'_> {
             text.to_owned()
         };
         // Without any id the URL ends in a slash, which the server refuses with a reason.
-        let url = || format!("{}/{}", kind.name, identity.id.as_deref().unwrap_or_default());
+        let url = || {
+            format!(
+                "{}/{}",
+                kind.name,
+                identity.id.as_deref().unwrap_or_default()
+            )
+        };
         let request = match self.names.condition(item) {
             Some(condition) => {
                 json!({"method": "POST", "url": kind.name, "ifNoneExist": condition})
@@ -50,9 +56,8 @@ impl Preparation<'_> {
         };
         // A URL is not sent as fullUrl: with another server's URL there, relative references would name that server's
         // resources, while every resource has its id here. With a condition it has none before it is sent.
-        let is_sent = |full_url: &&str| {
-            !full_url.starts_with("http") || self.names.condition(item).is_some()
-        };
+        let is_sent =
+            |full_url: &&str| !full_url.starts_with("http") || self.names.condition(item).is_some();
         let full_url = item
             .full_url
             .as_deref()
@@ -171,15 +176,23 @@ mod tests {
             "note": [{"text": format!("urn:uuid:{A}")}],
         });
         let entries = [
-            (format!("urn:uuid:{A}"), json!({"resourceType": "Patient", "id": A})),
+            (
+                format!("urn:uuid:{A}"),
+                json!({"resourceType": "Patient", "id": A}),
+            ),
             (format!("urn:uuid:{B}"), condition.clone()),
         ];
-        let entries = entries.each_ref().map(|(url, value)| (url.as_str(), value.clone()));
+        let entries = entries
+            .each_ref()
+            .map(|(url, value)| (url.as_str(), value.clone()));
         let made = prepared(&entries, None);
         let mut expected = condition;
         expected["subject"]["reference"] = json!(format!("Patient/{A}"));
         assert_eq!(made[1]["resource"], expected);
-        assert_eq!(made[1]["request"], json!({"method": "PUT", "url": format!("Condition/{B}")}));
+        assert_eq!(
+            made[1]["request"],
+            json!({"method": "PUT", "url": format!("Condition/{B}")})
+        );
     }
 
     #[test]
@@ -203,7 +216,10 @@ mod tests {
             assert!(made[0].get("fullUrl").is_none());
             made[0].pointer("/resource/subject/reference").cloned()
         };
-        assert_eq!(subject("https://h/fhir"), Some(json!(format!("Patient/{A}"))));
+        assert_eq!(
+            subject("https://h/fhir"),
+            Some(json!(format!("Patient/{A}")))
+        );
         let other = format!("https://i/fhir/Patient/{A}/_history/3");
         assert_eq!(subject("https://i/fhir"), Some(json!(other)));
     }
@@ -221,28 +237,35 @@ mod tests {
             (
                 "urn:uuid:6b4f4a3e-3a6a-4d8e-9a57-0a2a63d1a004",
                 json!({"resourceType": "Observation", "id": "bp",
-                    "subject": reference("Patient/1234"),
-                    "focus": [
-                        reference("https://h/fhir/Patient/1234"),
-                        reference("Patient/1234/_history/2#name"),
-                        reference("urn:uuid:6b4f4a3e-3a6a-4d8e-9a57-0a2a63d1a004"),
-                        reference("https://i/fhir/Patient/1234"),
-                        reference("Practitioner?identifier=s|1"),
-                        reference("#contained"),
-                        reference(&format!("Encounter/{B}")),
-                    ]}),
+                "subject": reference("Patient/1234"),
+                "focus": [
+                    reference("https://h/fhir/Patient/1234"),
+                    reference("Patient/1234/_history/2#name"),
+                    reference("urn:uuid:6b4f4a3e-3a6a-4d8e-9a57-0a2a63d1a004"),
+                    reference("https://i/fhir/Patient/1234"),
+                    reference("Practitioner?identifier=s|1"),
+                    reference("#contained"),
+                    reference(&format!("Encounter/{B}")),
+                ]}),
             ),
         ];
         let made = prepared(&entries, Some(mapping()));
-        let id = |name: &str, own: &str| format!("{name}/{}", mapping().id("https://h/fhir", name, own));
+        let id =
+            |name: &str, own: &str| format!("{name}/{}", mapping().id("https://h/fhir", name, own));
         let patient = id("Patient", "1234");
         let observation = id("Observation", "bp");
         assert_eq!(made[0]["request"]["url"], patient.as_str());
         let identifiers = &made[0]["resource"]["identifier"];
         assert_eq!(identifiers[0]["value"], "M1");
-        assert_eq!(identifiers[1], json!({"system": "https://h/fhir", "value": "1234"}));
+        assert_eq!(
+            identifiers[1],
+            json!({"system": "https://h/fhir", "value": "1234"})
+        );
         assert_eq!(made[1]["request"]["url"], observation.as_str());
-        assert_eq!(made[1]["resource"]["subject"]["reference"], patient.as_str());
+        assert_eq!(
+            made[1]["resource"]["subject"]["reference"],
+            patient.as_str()
+        );
         let focus: Vec<&str> = made[1]["resource"]["focus"]
             .as_array()
             .unwrap()

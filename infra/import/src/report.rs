@@ -120,7 +120,10 @@ impl Report {
         let columns = [&self.sent, &self.already, &refused, &self.skipped];
         let mut line = |name: &str, cells: [String; 4]| {
             let [sent, already, refused, skipped] = cells;
-            writeln!(f, "{name:<28} {sent:>10} {already:>13} {refused:>9} {skipped:>9}")
+            writeln!(
+                f,
+                "{name:<28} {sent:>10} {already:>13} {refused:>9} {skipped:>9}"
+            )
         };
         let sent = if self.is_dry_run {
             "acceptable"
@@ -202,7 +205,7 @@ impl Report {
         if self.absent_patients > 0 {
             write!(
                 f,
-                "\n{} patients that resources belong to are not in the file: import them first.",
+                "\n{} patients that resources belong to are not in the same file: import them too.",
                 self.absent_patients
             )?;
         }

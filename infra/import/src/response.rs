@@ -39,8 +39,8 @@ pub(super) fn batch_results(body: &[u8], entries: usize) -> anyhow::Result<Vec<E
         #[serde(default)]
         outcome: Value,
     }
-    let batch: Batch =
-        serde_json::from_slice(body).context("the response to a batch is no Bundle of responses")?;
+    let batch: Batch = serde_json::from_slice(body)
+        .context("the response to a batch is no Bundle of responses")?;
     ensure!(
         batch.entry.len() == entries,
         "the response to a batch of {entries} entries has {}",
@@ -133,7 +133,10 @@ mod tests {
         };
         assert_eq!(reason(&response(body)), "not a date (Patient.birthDate)");
         assert_eq!(reason(&response("<p>")), "Unprocessable Entity <p>");
-        assert_eq!(in_entry("Bundle.entry[17].resource.id"), "entry.resource.id");
+        assert_eq!(
+            in_entry("Bundle.entry[17].resource.id"),
+            "entry.resource.id"
+        );
     }
 
     #[test]

@@ -38,8 +38,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Upper bound of the pause between retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// What the end of an import says about the next one.
-const RESUME: &str =
-    "Acknowledged groups are in the journal; run the same command again to resume";
+const RESUME: &str = "Acknowledged groups are in the journal; run the same command again to resume";
 
 /// Sends groups with the token of one account.
 #[derive(Debug)]

@@ -182,6 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn no_error_repeats_a_value_of_the_file() {
+        for text in [
+            r#"{"entry":"SECRET"}"#,
+            r#"{"entry":["SECRET"]}"#,
+            r#"{"entry":[{"fullUrl":["SECRET"]}]}"#,
+            r#"{"resourceType":["SECRET"]}"#,
+            r#"{"resourceType":"SECRET"}"#,
+            r#"["SECRET"]"#,
+        ] {
+            let error = format!("{:#}", items_of("b.json", text.as_bytes()).unwrap_err());
+            assert!(!error.contains("SECRET"), "{error}");
+        }
+    }
+
+    #[test]
     fn lines_are_resources_and_empty_ones_are_passed_over() {
         let items = items_of("b.ndjson", b"{\"a\":1}\n\n{\"b\":2}").unwrap();
         assert_eq!(

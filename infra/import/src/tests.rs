@@ -183,7 +183,10 @@ impl ServerState {
         if self.expires_token_at == Some(self.transactions) {
             self.tokens += 1;
         }
-        if self.revokes_tokens_after.is_some_and(|end| self.transactions > end) {
+        if self
+            .revokes_tokens_after
+            .is_some_and(|end| self.transactions > end)
+        {
             return (StatusCode::UNAUTHORIZED, json!({}));
         }
         if token.unwrap().to_str().unwrap() != format!("Bearer t{}", self.tokens) {
@@ -200,12 +203,21 @@ impl ServerState {
         let entries = bundle["entry"].as_array().unwrap();
         if bundle["type"] == "batch" {
             self.batches += 1;
-            let responses: Vec<Value> = entries.iter().map(|entry| self.batch_entry(entry)).collect();
-            return (StatusCode::OK, json!({"resourceType": "Bundle", "entry": responses}));
+            let responses: Vec<Value> = entries
+                .iter()
+                .map(|entry| self.batch_entry(entry))
+                .collect();
+            return (
+                StatusCode::OK,
+                json!({"resourceType": "Bundle", "entry": responses}),
+            );
         }
         if let Some(status) = entries.iter().find_map(|entry| self.refusal(entry)) {
             let issue = json!({"diagnostics": "no such code", "expression": ["Bundle.entry[0]"]});
-            return (StatusCode::from_u16(status).unwrap(), json!({"issue": [issue]}));
+            return (
+                StatusCode::from_u16(status).unwrap(),
+                json!({"issue": [issue]}),
+            );
         }
         for entry in entries {
             self.store(entry);
@@ -219,8 +231,10 @@ impl ServerState {
     }
 
     fn batch_entry(&mut self, entry: &Value) -> Value {
-        let response = |status: String| json!({"response": {"status": status, "outcome": {
-            "issue": [{"diagnostics": "no such code", "expression": ["Bundle.entry[7].resource"]}]}}});
+        let response = |status: String| {
+            json!({"response": {"status": status, "outcome": {
+            "issue": [{"diagnostics": "no such code", "expression": ["Bundle.entry[7].resource"]}]}}})
+        };
         if let Some((url, times)) = &mut self.unavailable_entry
             && entry["request"]["url"] == url.as_str()
             && *times > 0
@@ -281,7 +295,10 @@ async fn patients_go_first_and_unsupported_types_are_counted() {
     let server = TestServer::start().await;
     let report = import(&server, &server.write(&bundle(250))).await.unwrap();
     assert_eq!(report.total_sent(), 251);
-    assert_eq!(report.skipped, BTreeMap::from([("Parameters".to_owned(), 1)]));
+    assert_eq!(
+        report.skipped,
+        BTreeMap::from([("Parameters".to_owned(), 1)])
+    );
     assert_eq!(
         server.with_state(|state| (state.stored.len(), state.transactions)),
         (251, 4)
@@ -292,7 +309,8 @@ async fn patients_go_first_and_unsupported_types_are_counted() {
 async fn a_refused_entry_is_reported_whatever_its_status_and_the_others_are_stored() {
     for status in [400, 403, 404, 409, 412, 413, 422, 500, 501, 302] {
         let server = TestServer::start().await;
-        server.with_state(|state| state.refuses = Some((format!("Observation/{}", id(42)), status)));
+        server
+            .with_state(|state| state.refuses = Some((format!("Observation/{}", id(42)), status)));
         let file = server.write(&bundle(120));
         let report = import(&server, &file).await.unwrap();
         assert_eq!(report.total_sent(), 120);
@@ -310,7 +328,10 @@ async fn a_refused_entry_is_reported_whatever_its_status_and_the_others_are_stor
         server.with_state(|state| state.refuses = None);
         let report = import(&server, &file).await.unwrap();
         assert!(report.refused.is_empty(), "{report}");
-        assert_eq!((report.total_sent(), report.already["Observation"]), (1, 119));
+        assert_eq!(
+            (report.total_sent(), report.already["Observation"]),
+            (1, 119)
+        );
         let received = server.with_state(|state| std::mem::take(&mut state.received));
         assert_eq!(received, [format!("Observation/{}", id(42))]);
         assert!(import(&server, &file).await.unwrap().is_empty());
@@ -334,7 +355,9 @@ async fn a_file_of_which_everything_is_refused_takes_two_requests_for_each_resou
 async fn an_account_that_may_not_write_ends_the_import() {
     let server = TestServer::start().await;
     server.with_state(|state| state.refuses_all = Some(403));
-    let error = import(&server, &server.write(&bundle(10))).await.unwrap_err();
+    let error = import(&server, &server.write(&bundle(10)))
+        .await
+        .unwrap_err();
     assert!(format!("{error:#}").contains("may not import"), "{error:#}");
 }
 
@@ -353,7 +376,11 @@ async fn an_entry_for_which_the_stack_is_unavailable_is_sent_again() {
 async fn ids_that_are_no_uuids_are_refused_before_anything_is_sent_unless_they_are_mapped() {
     let server = TestServer::start().await;
     let entry = |resource: Value| {
-        let url = format!("https://h/fhir/{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        let url = format!(
+            "https://h/fhir/{}/{}",
+            resource["resourceType"].as_str().unwrap(),
+            resource["id"].as_str().unwrap()
+        );
         json!({"fullUrl": url, "resource": resource})
     };
     let patient = json!({"resourceType": "Patient", "id": "1234"});
@@ -362,7 +389,10 @@ async fn ids_that_are_no_uuids_are_refused_before_anything_is_sent_unless_they_a
     let entries = [entry(observation.clone()), entry(patient)];
     let file = server.write(&json!({"resourceType": "Bundle", "entry": entries}).to_string());
     let error = import(&server, &file).await.unwrap_err().to_string();
-    assert!(error.contains("--map-ids") && !error.contains("1234"), "{error}");
+    assert!(
+        error.contains("--map-ids") && !error.contains("1234"),
+        "{error}"
+    );
     assert_eq!(server.with_state(|state| state.transactions), 0);
     let mapping = |organization| {
         let folder = server.folder.path().join("import/ids");
@@ -370,7 +400,10 @@ async fn ids_that_are_no_uuids_are_refused_before_anything_is_sent_unless_they_a
         Some(Arc::new(mapping))
     };
     let import = async |file: &Path, organization| {
-        let importer = server.importer().map_ids(mapping(organization)).resend_all(true);
+        let importer = server
+            .importer()
+            .map_ids(mapping(organization))
+            .resend_all(true);
         importer.import(file).await.unwrap()
     };
     assert_eq!(import(&file, "a").await.total_sent(), 2);
@@ -379,9 +412,15 @@ async fn ids_that_are_no_uuids_are_refused_before_anything_is_sent_unless_they_a
     let lines = server.folder.path().join("observations.ndjson");
     std::fs::write(&lines, observation.to_string()).unwrap();
     assert_eq!(import(&lines, "a").await.total_sent(), 1);
-    let ids = |server: &TestServer| server.with_state(|state| state.stored.keys().cloned().collect::<Vec<_>>());
+    let ids = |server: &TestServer| {
+        server.with_state(|state| state.stored.keys().cloned().collect::<Vec<_>>())
+    };
     assert_eq!(ids(&server).len(), 2);
-    assert!(ids(&server).iter().all(|id| !id.contains("1234") && !id.contains("bp")));
+    assert!(
+        ids(&server)
+            .iter()
+            .all(|id| !id.contains("1234") && !id.contains("bp"))
+    );
     assert_eq!(import(&file, "b").await.total_sent(), 2);
     assert_eq!(ids(&server).len(), 4);
 }
@@ -390,24 +429,36 @@ async fn ids_that_are_no_uuids_are_refused_before_anything_is_sent_unless_they_a
 async fn an_entry_with_a_condition_is_created_by_it_and_precedes_what_refers_to_it() {
     let server = TestServer::start().await;
     let condition = "identifier=https://s|1";
-    let conditional = |name: &str, number| json!({"fullUrl": format!("urn:uuid:{}", id(number)),
+    let conditional = |name: &str, number| {
+        json!({"fullUrl": format!("urn:uuid:{}", id(number)),
         "resource": {"resourceType": name, "id": id(number)},
-        "request": {"method": "POST", "url": name, "ifNoneExist": condition}});
+        "request": {"method": "POST", "url": name, "ifNoneExist": condition}})
+    };
     let role = json!({"fullUrl": format!("urn:uuid:{}", id(3)), "resource": {"resourceType": "Location", "id": id(3),
         "managingOrganization": {"reference": format!("urn:uuid:{}", id(1))},
         "partOf": {"reference": "Location?identifier=https://s|2"}}});
-    let entries = [role, conditional("Practitioner", 2), conditional("Organization", 1)];
+    let entries = [
+        role,
+        conditional("Practitioner", 2),
+        conditional("Organization", 1),
+    ];
     let file = server.write(&json!({"resourceType": "Bundle", "entry": entries}).to_string());
     assert_eq!(import(&server, &file).await.unwrap().total_sent(), 3);
     let location = format!("Location/{}", id(3));
     let received = server.with_state(|state| state.received.clone());
-    assert_eq!(received, ["Organization", "Practitioner", location.as_str()]);
+    assert_eq!(
+        received,
+        ["Organization", "Practitioner", location.as_str()]
+    );
     let stored = server.with_state(|state| state.stored[&location].clone());
     assert_eq!(
         stored["managingOrganization"]["reference"],
         format!("Organization?{condition}")
     );
-    assert_eq!(stored["partOf"]["reference"], "Location?identifier=https://s|2");
+    assert_eq!(
+        stored["partOf"]["reference"],
+        "Location?identifier=https://s|2"
+    );
 }
 
 #[tokio::test]

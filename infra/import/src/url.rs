@@ -17,9 +17,7 @@ pub(super) struct ResourceUrl<'u> {
 impl<'u> ResourceUrl<'u> {
     /// Parses a reference; `None` for `urn:`, conditional references and other texts.
     pub(super) fn parse(url: &'u str) -> Option<Self> {
-        let plain = url
-            .split_once("/_history/")
-            .map_or(url, |(plain, _)| plain);
+        let plain = url.split_once("/_history/").map_or(url, |(plain, _)| plain);
         let (before, id) = plain.rsplit_once('/')?;
         let (base, resource_type) = match before.rsplit_once('/') {
             Some((base, name)) => (Some(base), name),

@@ -45,8 +45,11 @@ pub fn id_mapping(
 ) -> anyhow::Result<IdMapping> {
     let accounts = Accounts::existing(home)?;
     let clinician = accounts.person("clinician", organization)?;
-    let has_clinician =
-        |it: &&Organization| it.people.iter().any(|person| person.email == clinician.email);
+    let has_clinician = |it: &&Organization| {
+        it.people
+            .iter()
+            .any(|person| person.email == clinician.email)
+    };
     let organization = accounts
         .organizations
         .iter()

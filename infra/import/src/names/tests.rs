@@ -39,9 +39,17 @@ fn a_name_that_two_resources_have_stands_for_none_of_them() {
 #[test]
 fn a_resource_with_a_condition_is_referred_to_by_it() {
     let condition = "identifier=https://s|1";
-    for name in [format!("urn:uuid:{A}"), "https://h/fhir/Practitioner/1".to_owned()] {
+    for name in [
+        format!("urn:uuid:{A}"),
+        "https://h/fhir/Practitioner/1".to_owned(),
+    ] {
         let mut names = Names::default();
-        add(&mut names, &name, Some(condition), &head("Practitioner", Some("1")));
+        add(
+            &mut names,
+            &name,
+            Some(condition),
+            &head("Practitioner", Some("1")),
+        );
         let resolve = |phase| names.resolve(&name, Some("https://h/fhir"), phase);
         let expected = format!("Practitioner?{condition}");
         assert_eq!(resolve(ImportPhase::Charts), Some(expected.clone()));

@@ -57,7 +57,7 @@ impl Import {
         let treatment = self.treatment(home)?;
         let mut total = Report::default();
         let mut failed = None;
-        for file in import::expand(&self.files)? {
+        for file in import::in_order(import::expand(&self.files)?) {
             match treatment.apply(&file).await {
                 Ok(report) => total.add(report),
                 Err(error) => {
@@ -81,7 +81,10 @@ impl Import {
     fn treatment(&self, home: &Home) -> anyhow::Result<Treatment> {
         let (organization, source) = (self.organization.as_deref(), self.source.as_deref());
         let mapping = |make: &dyn Fn() -> anyhow::Result<IdMapping>| {
-            self.map_ids.then(make).transpose().map(|made| made.map(Arc::new))
+            self.map_ids
+                .then(make)
+                .transpose()
+                .map(|made| made.map(Arc::new))
         };
         if self.check {
             let mapping = mapping(&|| IdMapping::for_dry_run(source))?;
