@@ -18,8 +18,8 @@ use uuid::Builder;
 use uuid::Uuid;
 
 use super::blocking;
+use super::head::Head;
 use super::identifier::IdentifierElements;
-use super::index::Head;
 use super::index::Index;
 use super::index::unusable_id;
 use super::mapping::IdMapping;
@@ -84,6 +84,7 @@ fn check_file(path: &Path, mapping: Option<Arc<IdMapping>>) -> anyhow::Result<Re
         match refusal(preparation, &item, &head, kind, &mut patients) {
             None => *accepted.entry(kind.name).or_default() += 1,
             Some(reason) => report.refused.push(Refusal {
+                file: None,
                 place: item.place,
                 kind: kind.name,
                 status: None,
@@ -93,6 +94,7 @@ fn check_file(path: &Path, mapping: Option<Arc<IdMapping>>) -> anyhow::Result<Re
         Ok(())
     })?;
     report.absent_patients = patients.owners.difference(&patients.present).count();
+    report.name_file(path);
     for (kind, count) in accepted {
         report.sent.insert(kind.to_owned(), count);
     }

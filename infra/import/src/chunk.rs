@@ -9,8 +9,8 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::head::Head;
 use super::identifier::IdentifierElements;
-use super::index::Head;
 use super::mapping::IdMapping;
 use super::names::Names;
 use super::phase::ImportPhase;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
-use serde::Deserialize;
 
+use super::head::Head;
 use super::journal::Contents;
 use super::mapping::IdMapping;
 use super::mapping::is_accepted;
@@ -17,34 +17,7 @@ use super::phase::ImportPhase;
 use super::phase::Kind;
 use super::phase::NO_TYPE;
 use super::source::EntryPosition;
-use super::source::Item;
 use super::source::each_item;
-
-/// Type and id of an entry.
-#[derive(Deserialize)]
-pub(super) struct Head {
-    #[serde(rename = "resourceType")]
-    pub(super) resource_type: Option<String>,
-    pub(super) id: Option<String>,
-}
-
-impl Head {
-    /// Reads an entry's type and id; what is not an object has none of them.
-    pub(super) fn of(item: &Item<'_>) -> Self {
-        let read = item
-            .resource
-            .and_then(|resource| serde_json::from_str(resource.get()).ok());
-        read.unwrap_or(Self {
-            resource_type: None,
-            id: None,
-        })
-    }
-
-    /// The type, if the stack stores it.
-    pub(super) fn kind(&self) -> Option<Kind> {
-        Kind::of(self.resource_type.as_deref()?)
-    }
-}
 
 /// The contents of a file, counted.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 mod check;
 mod chunk;
+mod head;
 mod identifier;
 mod index;
 mod journal;
@@ -134,6 +135,7 @@ impl Importer {
             journal.conclude(contents)?;
         }
         bar.finish_and_clear();
+        report.name_file(file);
         report.seconds = begun.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -208,7 +210,7 @@ async fn blocking<T: Send + 'static>(
 pub fn first_patient(file: &Path) -> anyhow::Result<String> {
     let mut found = None;
     source::each_item(file, &mut |item| {
-        let head = index::Head::of(&item);
+        let head = head::Head::of(&item);
         if found.is_none() && head.resource_type.as_deref() == Some("Patient") {
             found = head.id;
         }

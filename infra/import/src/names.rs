@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::index::Head;
+use super::head::Head;
 use super::mapping::IdMapping;
 use super::mapping::is_accepted;
 use super::phase::ImportPhase;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use super::index::Head;
+use super::head::Head;
 use super::phase::ImportPhase;
 use super::source::each_item;
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::chunk::Chunk;
 use super::prepare::Prepared;
@@ -10,6 +12,8 @@ use super::source::EntryPosition;
 /// An entry that was refused.
 #[derive(Clone, Debug)]
 pub struct Refusal {
+    /// The file; the report of each file names it.
+    pub file: Option<Arc<Path>>,
     /// Its position in the file.
     pub place: EntryPosition,
     /// Its type.
@@ -22,7 +26,11 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.kind, self.place)?;
+        write!(f, "{} ", self.kind)?;
+        if let Some(file) = &self.file {
+            write!(f, "in {}, ", file.display())?;
+        }
+        write!(f, "{}: ", self.place)?;
         if let Some(status) = self.status {
             write!(f, "{status}, ")?;
         }
@@ -63,6 +71,7 @@ impl Outcome {
 
     pub(super) fn refuse(&mut self, entry: &Prepared, status: u16, reason: String) {
         self.refusals.push(Refusal {
+            file: None,
             place: entry.place,
             kind: entry.kind,
             status: Some(status),

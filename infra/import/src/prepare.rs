@@ -6,8 +6,8 @@ use serde_json::Value;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::head::Head;
 use super::identifier::IdentifierElements;
-use super::index::Head;
 use super::names::Identity;
 use super::names::Names;
 use super::phase::ImportPhase;

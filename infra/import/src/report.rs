@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::journal::Contents;
 use super::outcome::Outcome;
@@ -65,6 +67,14 @@ impl Report {
             }
         }
         self.refused.extend(outcome.refusals);
+    }
+
+    /// Names the file in what was refused.
+    pub(super) fn name_file(&mut self, file: &Path) {
+        let file: Arc<Path> = file.into();
+        for refusal in &mut self.refused {
+            refusal.file = Some(Arc::clone(&file));
+        }
     }
 
     /// Adds the results of another file.
@@ -221,6 +231,7 @@ mod tests {
     #[test]
     fn a_report_counts_by_type_and_lists_what_was_refused() {
         let refusal = Refusal {
+            file: Some(Path::new("a.json").into()),
             place: EntryPosition { entry: 3, byte: 99 },
             kind: "Observation",
             status: Some(500),
@@ -239,7 +250,7 @@ mod tests {
             "Patient                               7             ·         ·         ·",
             "Observation                           ·             ·      1002         ·",
             "Parameters                            ·             ·         ·         4",
-            "Observation entry[3], at byte 99: 500, the server failed",
+            "Observation in a.json, entry[3], at byte 99: 500, the server failed",
             "and 2 more",
             "skipped, because the stack does not store this type: Parameters",
             "cargo stack logs",

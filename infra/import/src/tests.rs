@@ -321,6 +321,7 @@ async fn a_refused_entry_is_reported_whatever_its_status_and_the_others_are_stor
             (refusal.place.entry, refusal.status, refusal.reason.as_str()),
             (41, Some(status), "no such code (entry.resource)")
         );
+        assert_eq!(refusal.file.as_deref(), Some(file.as_path()));
         assert_eq!(server.with_state(|state| state.batches), 1);
         // Only what was refused is tried again.
         server.with_state(|state| state.received.clear());
