@@ -239,7 +239,7 @@ mod tests {
         };
         let mut report = Report {
             refused: vec![refusal; LISTED + 2],
-            ..Report::skipping(BTreeMap::from([("Parameters".to_owned(), 4)]))
+            ..Report::skipping(BTreeMap::from([("Bot".to_owned(), 4)]))
         };
         report.add(Report {
             sent: BTreeMap::from([("Patient".to_owned(), 7)]),
@@ -249,10 +249,10 @@ mod tests {
         for part in [
             "Patient                               7             ·         ·         ·",
             "Observation                           ·             ·      1002         ·",
-            "Parameters                            ·             ·         ·         4",
+            "Bot                                   ·             ·         ·         4",
             "Observation in a.json, entry[3], at byte 99: 500, the server failed",
             "and 2 more",
-            "skipped, because the stack does not store this type: Parameters",
+            "skipped, because the stack does not store this type: Bot",
             "cargo stack logs",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
