@@ -63,7 +63,7 @@ impl LinkReplacer<'_, '_> {
 
     fn object(&self, definition: &TypeDefinition, object: &mut Map<String, Value>) {
         // The only type with elements for values of any type.
-        let is_extension = definition.elements.contains_key("valueUri");
+        let is_extension = self.definitions.element(definition, "valueUri").is_some();
         for (name, value) in object {
             if let Some(element) = self.definitions.element(definition, name) {
                 let is_name = name == "system" || (is_extension && name == "url");

@@ -1,113 +1,86 @@
-//! The contents of a file: the number of resources of each type, and the `urn:uuid:` names of resources.
+//! The contents of a file: the number of resources of each type, the names of resources, and the ids that the stack would
+//! refuse.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use uuid::Uuid;
+use anyhow::bail;
 
+use super::head::Head;
 use super::journal::Contents;
+use super::mapping::IdMapping;
+use super::mapping::is_accepted;
+use super::names::Names;
 use super::phase::ImportPhase;
 use super::phase::Kind;
-use super::source::Item;
+use super::phase::NO_TYPE;
+use super::source::EntryPosition;
 use super::source::each_item;
-
-/// Type, id and name of an entry.
-#[derive(Deserialize)]
-pub(super) struct Head {
-    #[serde(rename = "resourceType")]
-    pub(super) resource_type: Option<String>,
-    pub(super) id: Option<String>,
-}
-
-impl Head {
-    /// Reads an entry's type, id and name; what is not an object has none of them.
-    pub(super) fn of(item: &Item<'_>) -> Self {
-        let read = item
-            .resource
-            .and_then(|resource| serde_json::from_str(resource.get()).ok());
-        read.unwrap_or(Self {
-            resource_type: None,
-            id: None,
-        })
-    }
-
-    /// The type, if the stack stores it.
-    pub(super) fn kind(&self) -> Option<Kind> {
-        Kind::of(self.resource_type.as_deref()?)
-    }
-}
-
-/// The target of a `urn:uuid:` of the file: type and id of a stored resource.
-#[derive(Debug, Default)]
-pub(super) struct References {
-    targets: HashMap<Uuid, Target>,
-}
-
-#[derive(Debug)]
-struct Target {
-    kind: Kind,
-    /// Only where it is not the UUID of the name itself.
-    id: Option<Box<str>>,
-}
-
-impl References {
-    /// `Type/id` of the resource that a reference names, if the file has it and the stack stores its type.
-    pub(super) fn resolve(&self, reference: &str) -> Option<String> {
-        let uuid = urn(reference)?;
-        let target = self.targets.get(&uuid)?;
-        let id = target
-            .id
-            .as_ref()
-            .map_or_else(|| uuid.to_string(), ToString::to_string);
-        Some(format!("{}/{id}", target.kind.name))
-    }
-}
-
-/// The UUID of a `urn:uuid:` name.
-pub(super) fn urn(name: &str) -> Option<Uuid> {
-    Uuid::try_parse(name.strip_prefix("urn:uuid:")?).ok()
-}
 
 /// The contents of a file, counted.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     counts: BTreeMap<String, u64>,
-    references: Arc<References>,
+    phases: BTreeSet<ImportPhase>,
+    names: Arc<Names>,
+    unusable: UnusableIds,
+}
+
+/// The resources whose ids the stack would refuse.
+#[derive(Debug, Default)]
+struct UnusableIds {
+    count: u64,
+    first: Option<(&'static str, EntryPosition)>,
 }
 
 impl Index {
     /// Reads a file once.
-    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let mut references = References::default();
+    pub(super) fn of(path: &Path, mapping: Option<Arc<IdMapping>>) -> anyhow::Result<Self> {
+        let mut index = Self::default();
+        let mut names = Names::new(mapping);
         each_item(path, &mut |item| {
             let head = Head::of(&item);
-            let name = head.resource_type.as_deref().unwrap_or("(no type)");
-            if let Some(count) = counts.get_mut(name) {
-                *count += 1;
-            } else {
-                counts.insert(name.to_owned(), 1);
-            }
-            if let (Some(kind), Some(uuid)) = (head.kind(), item.full_url.as_deref().and_then(urn))
-            {
-                let other = head.id.filter(|id| *id != uuid.to_string());
-                references.targets.insert(
-                    uuid,
-                    Target {
-                        kind,
-                        id: other.map(Into::into),
-                    },
-                );
+            index.count(&head);
+            if let Some(kind) = names.kind(&item, &head) {
+                index.phases.insert(kind.phase);
+                names.add(&item, &head, kind);
+                let id = names.identity(&item, &head, kind).id;
+                let is_unusable = |id: String| !is_accepted(kind.name, &id);
+                if names.condition(&item).is_none() && id.is_some_and(is_unusable) {
+                    index.unusable.count += 1;
+                    index.unusable.first.get_or_insert((kind.name, item.place));
+                }
             }
             Ok(())
         })?;
-        Ok(Self {
-            counts,
-            references: Arc::new(references),
-        })
+        index.names = Arc::new(names);
+        Ok(index)
+    }
+
+    fn count(&mut self, head: &Head) {
+        let name = head.resource_type.as_deref().unwrap_or(NO_TYPE);
+        if let Some(count) = self.counts.get_mut(name) {
+            *count += 1;
+        } else {
+            self.counts.insert(name.to_owned(), 1);
+        }
+    }
+
+    /// Checks that the stack would accept all ids.
+    ///
+    /// # Errors
+    /// When it would not; says which option helps.
+    pub(super) fn check_ids(&self) -> anyhow::Result<()> {
+        let Some((name, place)) = self.unusable.first else {
+            return Ok(());
+        };
+        let count = self.unusable.count;
+        bail!(
+            "{count} resources have ids that the stack does not take (the first: {name} {place}). {}. Nothing was sent",
+            unusable_id(self.names.is_mapping())
+        )
     }
 
     /// The number of resources of each type: those that are stored, and those that are skipped.
@@ -122,28 +95,22 @@ impl Index {
 
     /// Whether a phase has entries.
     pub(super) fn has(&self, phase: ImportPhase) -> bool {
-        self.counts
-            .keys()
-            .any(|name| Kind::of(name).is_some_and(|kind| kind.phase == phase))
+        self.phases.contains(&phase)
     }
 
-    /// The targets of the names.
-    pub(super) fn references(&self) -> Arc<References> {
-        Arc::clone(&self.references)
+    /// What the names of the file stand for.
+    pub(super) fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.names)
     }
 }
 
-#[cfg(test)]
-impl References {
-    pub(super) fn with(uuid: Uuid, kind: Kind, id: Option<&str>) -> Self {
-        Self {
-            targets: HashMap::from([(
-                uuid,
-                Target {
-                    kind,
-                    id: id.map(Into::into),
-                },
-            )]),
-        }
+/// What to do about an id that the stack does not take.
+pub(super) fn unusable_id(is_mapping: bool) -> &'static str {
+    if is_mapping {
+        "The file does not say which system assigned them: name its URI with --source, such as \
+         --source https://hospital.example/fhir"
+    } else {
+        "Ids are UUIDs in lower case, and a Patient's is a random one (version 4): run the import with --map-ids, which \
+         gives them UUIDs and keeps the original ids as identifiers"
     }
 }

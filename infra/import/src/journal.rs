@@ -16,9 +16,6 @@ use tools::create_private_folder;
 
 use super::phase::ImportPhase;
 
-/// Names the grouping; another grouping makes a journal void.
-const PLAN: &str = "100 entries, 4 MiB";
-
 /// The acknowledged groups of one file.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -28,9 +25,11 @@ pub(super) struct Journal {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
+    /// Names the grouping and the ids: another plan makes a journal void.
     plan: String,
-    /// By account, since each organization has a copy of its own; then by phase.
-    acknowledged: BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>,
+    /// By account, since each organization has a copy of its own; then by phase and group: the numbers of the entries
+    /// that were refused. All others of the group are stored.
+    acknowledged: BTreeMap<String, BTreeMap<String, BTreeMap<u32, BTreeSet<u64>>>>,
     /// By account: the contents of the file, once all of it was acknowledged.
     #[serde(default)]
     complete: BTreeMap<String, Contents>,
@@ -46,10 +45,11 @@ pub(super) struct Contents {
 }
 
 impl Journal {
-    /// Opens the journal of a file, or creates it.
+    /// Opens the journal of a file for a plan, or creates it.
     pub(super) fn open(
         folder: &Path,
         print: &str,
+        plan: &str,
         account: &str,
         resend_all: bool,
     ) -> anyhow::Result<Self> {
@@ -59,9 +59,9 @@ impl Journal {
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut record: Record = read
-            .filter(|record: &Record| record.plan == PLAN)
+            .filter(|record: &Record| record.plan == plan)
             .unwrap_or_default();
-        PLAN.clone_into(&mut record.plan);
+        plan.clone_into(&mut record.plan);
         account.clone_into(&mut record.account);
         if resend_all {
             record.acknowledged.remove(account);
@@ -70,8 +70,8 @@ impl Journal {
         Ok(Self { path, record })
     }
 
-    /// The groups of a phase that earlier runs acknowledged.
-    pub(super) fn acknowledged(&self, phase: ImportPhase) -> BTreeSet<u32> {
+    /// The groups of a phase that earlier runs acknowledged, each with the entries that were refused.
+    pub(super) fn acknowledged(&self, phase: ImportPhase) -> BTreeMap<u32, BTreeSet<u64>> {
         let phases = self.record.acknowledged.get(&self.record.account);
         phases
             .and_then(|phases| phases.get(phase.word()))
@@ -92,18 +92,21 @@ impl Journal {
         self.write()
     }
 
-    /// Records a group as acknowledged.
-    pub(super) fn acknowledge(&mut self, phase: ImportPhase, chunk: u32) -> anyhow::Result<()> {
+    /// Records a group as acknowledged but for the entries that were refused.
+    pub(super) fn acknowledge(
+        &mut self,
+        phase: ImportPhase,
+        chunk: u32,
+        refused: BTreeSet<u64>,
+    ) -> anyhow::Result<()> {
         let phases = self
             .record
             .acknowledged
             .entry(self.record.account.clone())
             .or_default();
-        if !phases
-            .entry(phase.word().to_owned())
-            .or_default()
-            .insert(chunk)
-        {
+        let groups = phases.entry(phase.word().to_owned()).or_default();
+        let earlier = groups.insert(chunk, refused.clone());
+        if earlier == Some(refused) {
             return Ok(());
         }
         self.write()
@@ -127,31 +130,34 @@ impl Journal {
 mod tests {
     use super::*;
 
+    fn open(folder: &Path, plan: &str, account: &str, resend_all: bool) -> Journal {
+        Journal::open(folder, "ab12", plan, account, resend_all).unwrap()
+    }
+
     #[test]
     fn a_group_that_one_account_imported_is_not_acknowledged_for_another() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |account, resend_all| {
-            Journal::open(folder.path(), "ab12", account, resend_all).unwrap()
+        let acknowledged = |plan, account, phase, resend_all| {
+            open(folder.path(), plan, account, resend_all).acknowledged(phase)
         };
-        open("a@x", false)
-            .acknowledge(ImportPhase::Charts, 3)
+        let groups = BTreeMap::from([(3, BTreeSet::from([301]))]);
+        open(folder.path(), "p", "a@x", false)
+            .acknowledge(ImportPhase::Charts, 3, BTreeSet::from([301]))
             .unwrap();
-        assert_eq!(
-            open("a@x", false).acknowledged(ImportPhase::Charts),
-            BTreeSet::from([3])
-        );
+        assert_eq!(acknowledged("p", "a@x", ImportPhase::Charts, false), groups);
+        assert!(acknowledged("p", "a@x", ImportPhase::Patients, false).is_empty());
+        assert!(acknowledged("p", "b@x", ImportPhase::Charts, false).is_empty());
+        assert!(acknowledged("q", "a@x", ImportPhase::Charts, false).is_empty());
+        assert!(acknowledged("p", "a@x", ImportPhase::Charts, true).is_empty());
+    }
+
+    #[test]
+    fn a_journal_of_an_earlier_version_is_void() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = r#"{"plan":"p","acknowledged":{"a@x":{"charts":[1,2]}}}"#;
+        fs::write(folder.path().join("ab12.json"), old).unwrap();
         assert!(
-            open("a@x", false)
-                .acknowledged(ImportPhase::Patients)
-                .is_empty()
-        );
-        assert!(
-            open("b@x", false)
-                .acknowledged(ImportPhase::Charts)
-                .is_empty()
-        );
-        assert!(
-            open("a@x", true)
+            open(folder.path(), "p", "a@x", false)
                 .acknowledged(ImportPhase::Charts)
                 .is_empty()
         );

@@ -1,11 +1,18 @@
 //! The report of an import.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::journal::Contents;
 use super::outcome::Outcome;
 use super::outcome::Refusal;
+use super::phase::skipped_reason;
+
+/// Upper bound of the refusals that are listed.
+const LISTED: usize = 1_000;
 
 /// The results of one file.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +23,12 @@ pub struct Report {
     pub already: BTreeMap<String, u64>,
     /// Of types that are not stored, by type.
     pub skipped: BTreeMap<String, u64>,
-    /// What the server refused, with its reasons.
+    /// What was refused, with the reasons.
     pub refused: Vec<Refusal>,
+    /// Whether nothing was sent: what is counted as sent would be accepted.
+    pub is_dry_run: bool,
+    /// The number of patients that resources belong to and the file does not have; a dry run counts them.
+    pub absent_patients: usize,
     /// Duration, in seconds.
     pub seconds: f64,
 }
@@ -30,6 +41,13 @@ impl Report {
         }
     }
 
+    pub(super) fn of_dry_run(skipped: BTreeMap<String, u64>) -> Self {
+        Self {
+            is_dry_run: true,
+            ..Self::skipping(skipped)
+        }
+    }
+
     /// The report of a file that an earlier run imported completely.
     pub(super) fn already(contents: Contents) -> Self {
         Self {
@@ -39,15 +57,24 @@ impl Report {
     }
 
     pub(super) fn count(&mut self, outcome: Outcome) {
-        let counts = if outcome.already {
-            &mut self.already
-        } else {
-            &mut self.sent
-        };
-        for (kind, count) in outcome.accepted {
-            *counts.entry(kind.to_owned()).or_default() += count;
+        let pairs = [
+            (&mut self.sent, outcome.accepted),
+            (&mut self.already, outcome.already),
+        ];
+        for (counts, others) in pairs {
+            for (kind, count) in others {
+                *counts.entry(kind.to_owned()).or_default() += count;
+            }
         }
         self.refused.extend(outcome.refusals);
+    }
+
+    /// Names the file in what was refused.
+    pub(super) fn name_file(&mut self, file: &Path) {
+        let file: Arc<Path> = file.into();
+        for refusal in &mut self.refused {
+            refusal.file = Some(Arc::clone(&file));
+        }
     }
 
     /// Adds the results of another file.
@@ -64,6 +91,8 @@ impl Report {
         }
         self.refused.extend(other.refused);
         self.seconds += other.seconds;
+        self.is_dry_run |= other.is_dry_run;
+        self.absent_patients += other.absent_patients;
     }
 
     /// The number of resources that were sent and acknowledged.
@@ -81,51 +110,152 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<24} {:>10} {:>13} {:>9}",
-            "resources", "imported", "there before", "skipped"
-        )?;
-        let mut kinds: Vec<&String> = self
-            .sent
-            .keys()
-            .chain(self.already.keys())
-            .chain(self.skipped.keys())
-            .collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        let cell = |counts: &BTreeMap<String, u64>, kind: &String| {
-            counts
-                .get(kind)
-                .map_or_else(|| "·".to_owned(), ToString::to_string)
-        };
-        for kind in kinds {
-            let (sent, already) = (cell(&self.sent, kind), cell(&self.already, kind));
+        self.write_table(f)?;
+        self.write_rate(f)?;
+        self.write_skipped(f)?;
+        self.write_refused(f)?;
+        if self.is_dry_run {
+            self.write_unchecked(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn write_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut refused: BTreeMap<String, u64> = BTreeMap::new();
+        for refusal in &self.refused {
+            *refused.entry(refusal.kind.to_owned()).or_default() += 1;
+        }
+        let columns = [&self.sent, &self.already, &refused, &self.skipped];
+        let mut line = |name: &str, cells: [String; 4]| {
+            let [sent, already, refused, skipped] = cells;
             writeln!(
                 f,
-                "{kind:<24} {sent:>10} {already:>13} {:>9}",
-                cell(&self.skipped, kind)
-            )?;
+                "{name:<28} {sent:>10} {already:>13} {refused:>9} {skipped:>9}"
+            )
+        };
+        let sent = if self.is_dry_run {
+            "acceptable"
+        } else {
+            "imported"
+        };
+        let titles = [sent, "there before", "refused", "skipped"];
+        line("resources", titles.map(str::to_owned))?;
+        let kinds: BTreeSet<&String> = columns.into_iter().flat_map(BTreeMap::keys).collect();
+        for kind in kinds {
+            let cell = |counts: &BTreeMap<String, u64>| {
+                let count = counts.get(kind);
+                count.map_or_else(|| "·".to_owned(), ToString::to_string)
+            };
+            line(kind, columns.map(cell))?;
         }
-        let (sent, already) = (self.total_sent(), self.already.values().sum::<u64>());
-        let skipped: u64 = self.skipped.values().sum();
-        writeln!(f, "{:<24} {sent:>10} {already:>13} {skipped:>9}", "all")?;
+        let total = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>().to_string();
+        line("all", columns.map(total))
+    }
+
+    fn write_rate(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_dry_run {
+            return f.write_str("nothing was sent");
+        }
         write!(f, "{:.1} s", self.seconds)?;
+        let sent = self.total_sent();
         if sent > 0 {
             let rate =
                 u32::try_from(sent).map_or(f64::INFINITY, f64::from) / self.seconds.max(0.001);
             write!(f, ", {rate:.0} resources/s")?;
         }
-        if !self.refused.is_empty() {
-            write!(f, "\n{} refused:", self.refused.len())?;
+        Ok(())
+    }
+
+    fn write_skipped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for name in self.skipped.keys() {
+            reasons.entry(skipped_reason(name)).or_default().push(name);
         }
-        for refusal in &self.refused {
+        for (reason, names) in reasons {
+            write!(f, "\nskipped, because {reason}: {}", names.join(", "))?;
+        }
+        Ok(())
+    }
+
+    fn write_refused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.refused.is_empty() {
+            return Ok(());
+        }
+        write!(f, "\n{} refused:", self.refused.len())?;
+        for refusal in self.refused.iter().take(LISTED) {
+            write!(f, "\n  {refusal}")?;
+        }
+        if let Some(more @ 1..) = self.refused.len().checked_sub(LISTED) {
+            write!(f, "\n  and {more} more")?;
+        }
+        if self.is_dry_run {
+            return Ok(());
+        }
+        let is_failure = |refusal: &&Refusal| refusal.status.is_some_and(|status| status >= 500);
+        let failures = self.refused.iter().filter(is_failure).count();
+        if failures > 0 {
             write!(
                 f,
-                "\n  {} {}: {}",
-                refusal.kind, refusal.place, refusal.reason
+                "\nAt {failures} of them the stack failed: `cargo stack logs app` has the cause."
+            )?;
+        }
+        f.write_str(
+            "\nThe others are stored. The same command sends only what was refused; a changed file is read anew, and \
+             replaces what it brings.",
+        )
+    }
+
+    fn write_unchecked(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "\nNot checked, because only the stack knows it: conflicts with what is stored, conditional references and \
+             creates, and what the account may write.",
+        )?;
+        if self.absent_patients > 0 {
+            write!(
+                f,
+                "\n{} patients that resources belong to are not in the same file: import them too.",
+                self.absent_patients
             )?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::EntryPosition;
+
+    #[test]
+    fn a_report_counts_by_type_and_lists_what_was_refused() {
+        let refusal = Refusal {
+            file: Some(Path::new("a.json").into()),
+            place: EntryPosition { entry: 3, byte: 99 },
+            kind: "Observation",
+            status: Some(500),
+            reason: "the server failed".to_owned(),
+        };
+        let mut report = Report {
+            refused: vec![refusal; LISTED + 2],
+            ..Report::skipping(BTreeMap::from([("Bot".to_owned(), 4)]))
+        };
+        report.add(Report {
+            sent: BTreeMap::from([("Patient".to_owned(), 7)]),
+            ..Report::default()
+        });
+        let text = report.to_string();
+        for part in [
+            "Patient                               7             ·         ·         ·",
+            "Observation                           ·             ·      1002         ·",
+            "Bot                                   ·             ·         ·         4",
+            "Observation in a.json, entry[3], at byte 99: 500, the server failed",
+            "and 2 more",
+            "skipped, because the stack does not store this type: Bot",
+            "cargo stack logs",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
     }
 }

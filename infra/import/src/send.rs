@@ -1,5 +1,12 @@
-//! Sends one group: again while the stack is unavailable, and in halves when it is refused, so that only the entries at
-//! fault are left out.
+//! Sends one group: again while the stack is unavailable, and in other ways when it is refused, so that only the entries
+//! at fault are left out.
+//!
+//! A group of `n` entries takes at most `2n` requests, and two if the stack handles batches:
+//!
+//! 1. one transaction;
+//! 2. if that is refused, one batch, in which each entry has a response of its own;
+//! 3. if even the batch is refused as a whole (too large, or a failure of the stack), its halves as batches, until an
+//!    entry is alone. Halves of halves are `2n - 1` batches.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -7,7 +14,6 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::bail;
 use bytes::Bytes;
-use http::HeaderMap;
 use http::Request;
 use http::Response;
 use http::StatusCode;
@@ -16,13 +22,14 @@ use https_client::Credentials;
 use https_client::HttpsClient;
 use https_client::InvalidCredentials;
 use https_client::issue_token;
-use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::chunk::Chunk;
 use super::outcome::Outcome;
-use super::outcome::Refusal;
 use super::prepare::Prepared;
+use super::response::batch_results;
+use super::response::is_transient;
+use super::response::reason;
+use super::response::retry_after;
 
 /// Time that the stack may be unavailable before the import ends; a later run resumes.
 const OUTAGE_LIMIT: Duration = Duration::from_mins(5);
@@ -30,6 +37,8 @@ const OUTAGE_LIMIT: Duration = Duration::from_mins(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Upper bound of the pause between retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// What the end of an import says about the next one.
+const RESUME: &str = "Acknowledged groups are in the journal; run the same command again to resume";
 
 /// Sends groups with the token of one account.
 #[derive(Debug)]
@@ -37,6 +46,42 @@ pub(super) struct Sender {
     client: HttpsClient,
     credentials: Credentials,
     token: Mutex<Option<String>>,
+}
+
+/// Shows a remark on the progress bar.
+pub(super) type Say<'a> = dyn Fn(&str) + Sync + 'a;
+
+/// `Bundle.type` of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BundleType {
+    Transaction,
+    Batch,
+}
+
+/// The pauses of one outage.
+struct Outage {
+    begun: Instant,
+    pause: Duration,
+}
+
+impl Outage {
+    fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    fn is_over_limit(&self) -> bool {
+        self.begun.elapsed() > OUTAGE_LIMIT
+    }
+
+    async fn wait(&mut self, wanted: Option<Duration>, say: &Say<'_>) {
+        say("(waiting for the stack)");
+        tokio::time::sleep(wanted.unwrap_or(self.pause)).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        say("");
+    }
 }
 
 impl Sender {
@@ -48,42 +93,105 @@ impl Sender {
         }
     }
 
-    /// Sends a group as a transaction. A refused one is halved until each entry at fault is alone.
-    pub(super) async fn send(&self, chunk: Chunk, say: &Say<'_>) -> anyhow::Result<Outcome> {
-        let mut outcome = Outcome::none(&chunk);
-        let mut rest: Vec<&[Prepared]> = vec![&chunk.entries];
+    /// Sends a group, and adds what became of each entry to the outcome.
+    ///
+    /// # Errors
+    /// When the account may not write at all, or the stack is unavailable for too long.
+    pub(super) async fn send(
+        &self,
+        entries: &[Prepared],
+        outcome: &mut Outcome,
+        say: &Say<'_>,
+    ) -> anyhow::Result<()> {
+        let entries: Vec<&Prepared> = entries.iter().collect();
+        let response = self.request(BundleType::Transaction, &entries, say).await?;
+        let status = response.status();
+        match entries.as_slice() {
+            entries if status.is_success() => {
+                for entry in entries {
+                    outcome.accept(entry);
+                }
+                Ok(())
+            }
+            _ if status == StatusCode::UNAUTHORIZED => Err(ended(&response)),
+            // Whether a 403 is about the entry or the account, the response to a batch says.
+            [entry] if status != StatusCode::FORBIDDEN => {
+                outcome.refuse(entry, status.as_u16(), reason(&response));
+                Ok(())
+            }
+            entries => self.send_in_batches(entries, outcome, say).await,
+        }
+    }
+
+    async fn send_in_batches(
+        &self,
+        entries: &[&Prepared],
+        outcome: &mut Outcome,
+        say: &Say<'_>,
+    ) -> anyhow::Result<()> {
+        let mut rest = vec![entries];
         while let Some(entries) = rest.pop() {
-            let response = self.transact(entries, say).await?;
-            let status = response.status();
-            match (status, entries) {
-                (status, entries) if status.is_success() => outcome.accept(entries),
-                (status, [entry]) if is_refusal(status) => outcome.refusals.push(Refusal {
-                    place: entry.place,
-                    kind: entry.kind,
-                    reason: reason(&response),
-                }),
-                (status, entries) if is_refusal(status) => {
+            let response = self.request(BundleType::Batch, entries, say).await?;
+            match (response.status(), entries) {
+                (status, entries) if status.is_success() => {
+                    let unsent = settle(entries, &response, outcome)?;
+                    self.send_again(unsent, outcome, say).await?;
+                }
+                (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
+                    return Err(ended(&response));
+                }
+                (status, [entry]) => outcome.refuse(entry, status.as_u16(), reason(&response)),
+                (_, entries) => {
                     let (first, second) = entries.split_at(entries.len() / 2);
                     rest.extend([second, first]);
                 }
-                (status, _) => bail!(
-                    "the stack responded {status}: {}. Acknowledged groups are in the journal; run the \
-                     same command again to resume.",
-                    reason(&response)
-                ),
             }
         }
-        Ok(outcome)
+        Ok(())
     }
 
-    async fn transact(
+    /// Sends the entries of a batch for which the stack was unavailable, until it is not.
+    async fn send_again(
         &self,
-        entries: &[Prepared],
+        mut unsent: Vec<&Prepared>,
+        outcome: &mut Outcome,
+        say: &Say<'_>,
+    ) -> anyhow::Result<()> {
+        let mut outage = Outage::new();
+        while !unsent.is_empty() {
+            if outage.is_over_limit() {
+                bail!("the stack was unavailable for five minutes. {RESUME}");
+            }
+            outage.wait(None, say).await;
+            let before = unsent.len();
+            let response = self.request(BundleType::Batch, &unsent, say).await?;
+            let status = response.status();
+            if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                return Err(ended(&response));
+            }
+            if !status.is_success() {
+                for entry in unsent.drain(..) {
+                    outcome.refuse(entry, status.as_u16(), reason(&response));
+                }
+                continue;
+            }
+            unsent = settle(&unsent, &response, outcome)?;
+            if unsent.len() < before {
+                outage = Outage::new();
+            }
+        }
+        Ok(())
+    }
+
+    /// The stack's response to a Bundle, once it is available.
+    async fn request(
+        &self,
+        bundle_type: BundleType,
+        entries: &[&Prepared],
         say: &Say<'_>,
     ) -> anyhow::Result<Response<Bytes>> {
-        let body = transaction(entries);
-        let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let body = bundle(bundle_type, entries);
+        let mut outage = Outage::new();
         let mut renewed = false;
         loop {
             let attempt = self.attempt(body.clone(), renewed).await;
@@ -97,16 +205,12 @@ impl Sender {
                 Err(error) if error.is::<InvalidCredentials>() => return attempt,
                 Err(_) => None,
             };
-            if begun.elapsed() > OUTAGE_LIMIT {
-                return attempt.context(
-                    "the stack was unavailable for five minutes. Acknowledged groups are in the journal; run the same \
-                     command again to resume",
-                );
+            if outage.is_over_limit() {
+                let unavailable = format!("the stack was unavailable for five minutes. {RESUME}");
+                let response = attempt.with_context(|| unavailable.clone())?;
+                bail!("{unavailable}: {}", reason(&response));
             }
-            say("(waiting for the stack)");
-            tokio::time::sleep(wanted.unwrap_or(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            say("");
+            outage.wait(wanted, say).await;
         }
     }
 
@@ -138,99 +242,41 @@ impl Sender {
     }
 }
 
-/// Shows a remark on the progress bar.
-pub(super) type Say<'a> = dyn Fn(&str) + Sync + 'a;
+/// The end of an import that the stack does not permit.
+fn ended(response: &Response<Bytes>) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the account may not import: the stack responded {}: {}. {RESUME}",
+        response.status(),
+        reason(response)
+    )
+}
 
-fn transaction(entries: &[Prepared]) -> Bytes {
+/// Adds the responses to a batch to the outcome; returns the entries for which the stack was unavailable.
+fn settle<'e>(
+    entries: &[&'e Prepared],
+    response: &Response<Bytes>,
+    outcome: &mut Outcome,
+) -> anyhow::Result<Vec<&'e Prepared>> {
+    let results = batch_results(response.body(), entries.len())?;
+    let mut unsent = Vec::new();
+    for (entry, result) in entries.iter().zip(results) {
+        if result.status.is_success() {
+            outcome.accept(entry);
+        } else if is_transient(result.status) {
+            unsent.push(*entry);
+        } else {
+            outcome.refuse(entry, result.status.as_u16(), result.reason);
+        }
+    }
+    Ok(unsent)
+}
+
+fn bundle(bundle_type: BundleType, entries: &[&Prepared]) -> Bytes {
     let entries: Vec<&str> = entries.iter().map(|entry| entry.json.as_str()).collect();
-    let head = "{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":[";
+    let name = match bundle_type {
+        BundleType::Transaction => "transaction",
+        BundleType::Batch => "batch",
+    };
+    let head = format!("{{\"resourceType\":\"Bundle\",\"type\":\"{name}\",\"entry\":[");
     Bytes::from(format!("{head}{}]}}", entries.join(",")))
-}
-
-/// Whether the stack or one of its dependencies is unavailable.
-fn is_transient(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-            | StatusCode::TOO_MANY_REQUESTS
-    )
-}
-
-/// Whether the request itself is at fault.
-fn is_refusal(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_REQUEST
-            | StatusCode::NOT_FOUND
-            | StatusCode::CONFLICT
-            | StatusCode::GONE
-            | StatusCode::PRECONDITION_FAILED
-            | StatusCode::PAYLOAD_TOO_LARGE
-            | StatusCode::UNPROCESSABLE_ENTITY
-    )
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds.min(60)))
-}
-
-/// The issues of an `OperationOutcome`, or the body as it is.
-fn reason(response: &Response<Bytes>) -> String {
-    let outcome: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-    let Some(issues) = outcome.get("issue").and_then(Value::as_array) else {
-        return format!(
-            "{} {}",
-            response.status(),
-            String::from_utf8_lossy(response.body())
-        );
-    };
-    let words = |issue: &Value| {
-        let text = |path: &str| {
-            issue
-                .pointer(path)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        let what = text("/diagnostics").or_else(|| text("/details/text"));
-        let code = text("/code").unwrap_or_default();
-        // The entry was alone in its Bundle; the report has its position in the file.
-        let place = text("/expression/0").map(|place| place.replace("Bundle.entry[0]", "entry"));
-        let place = place.map_or_else(String::new, |place| format!(" ({place})"));
-        format!("{}{place}", what.unwrap_or(code))
-    };
-    issues.iter().map(words).collect::<Vec<_>>().join("; ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_of_a_refusal_has_its_expression() {
-        let body = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error",
-            "code":"invalid","diagnostics":"not a date","expression":["Patient.birthDate"]}]}"#;
-        let response = Response::builder()
-            .status(422)
-            .body(Bytes::from(body))
-            .unwrap();
-        assert_eq!(reason(&response), "not a date (Patient.birthDate)");
-    }
-
-    #[test]
-    fn retry_after_is_followed_up_to_a_minute() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::RETRY_AFTER, "7".parse().unwrap());
-        assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
-        headers.insert(header::RETRY_AFTER, "86400".parse().unwrap());
-        assert_eq!(retry_after(&headers), Some(Duration::from_mins(1)));
-    }
 }

@@ -40,6 +40,8 @@ impl fmt::Display for EntryPosition {
 pub(super) struct Item<'a> {
     pub(super) place: EntryPosition,
     pub(super) full_url: Option<Cow<'a, str>>,
+    /// `request.ifNoneExist`: the condition under which it is created.
+    pub(super) if_none_exist: Option<String>,
     pub(super) resource: Option<&'a RawValue>,
 }
 
@@ -128,6 +130,7 @@ fn each_of_lines(
             each(Item {
                 place,
                 full_url: None,
+                if_none_exist: None,
                 resource: Some(resource),
             })?;
         }
@@ -176,6 +179,21 @@ mod tests {
     fn a_bundle_that_breaks_off_is_an_error_after_what_was_whole() {
         let error = items_of("b.json", br#"{"entry":[{"resource":{}},{"res"#).unwrap_err();
         assert!(format!("{error:#}").contains("breaks off"), "{error:#}");
+    }
+
+    #[test]
+    fn no_error_repeats_a_value_of_the_file() {
+        for text in [
+            r#"{"entry":"SECRET"}"#,
+            r#"{"entry":["SECRET"]}"#,
+            r#"{"entry":[{"fullUrl":["SECRET"]}]}"#,
+            r#"{"resourceType":["SECRET"]}"#,
+            r#"{"resourceType":"SECRET"}"#,
+            r#"["SECRET"]"#,
+        ] {
+            let error = format!("{:#}", items_of("b.json", text.as_bytes()).unwrap_err());
+            assert!(!error.contains("SECRET"), "{error}");
+        }
     }
 
     #[test]

@@ -15,7 +15,6 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 use https_client::issue_token;
-use import::Report;
 use progress::Progress;
 use serde::Serialize;
 use stack::Accounts;
@@ -27,6 +26,10 @@ use stack::Status;
 use stack::compose;
 use stack::compose::Containers;
 use tools::binaries;
+
+mod import_files;
+
+use import_files::Import;
 
 /// Runs the whole stack on this machine: web, app, database and keys.
 #[derive(Debug, Parser)]
@@ -54,6 +57,7 @@ enum Command {
     /// Prints a bearer token of a demo account
     Token(Token),
     /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) over web's HTTPS interface
+    #[command(after_help = import_files::EXAMPLES)]
     Import(Import),
     /// Compares every stored row with the audit log once: fails if one is not as it was written
     Scrub,
@@ -120,19 +124,6 @@ struct Token {
     /// An organization's name, or the beginning of it
     #[arg(long)]
     organization: Option<String>,
-}
-
-#[derive(Debug, Args)]
-struct Import {
-    /// Bundles, or folders of bundles
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    /// An organization's name, or the beginning of it
-    #[arg(long)]
-    organization: Option<String>,
-    /// Send everything again, also what was acknowledged before
-    #[arg(long)]
-    again: bool,
 }
 
 #[derive(Debug, Args)]
@@ -213,7 +204,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             stack::show_logs(&home, only, logs.follow, |line| println!("{line}")).await?;
         }
         Command::Token(token) => print_token(&home, &token).await?,
-        Command::Import(import) => return import_files(&home, &import).await,
+        Command::Import(import) => return import.run(&home).await,
         Command::Compose(command) => run_compose(&home, command).await?,
         Command::Scrub => print!("{}", stack::scrub(&home).await?),
         Command::Upgrade(step) => print!("{}", stack::upgrade(&home, step).await?),
@@ -339,32 +330,6 @@ async fn print_token(home: &Home, wanted: &Token) -> anyhow::Result<()> {
     let client = status.client()?;
     println!("{}", issue_token(&client, &person.credentials()).await?);
     Ok(())
-}
-
-async fn import_files(home: &Home, import: &Import) -> anyhow::Result<ExitCode> {
-    let organization = import.organization.as_deref();
-    let importer = stack::importer(home, organization, Progress::shown())?.resend_all(import.again);
-    let mut total = Report::default();
-    let mut failed = None;
-    for file in import::expand(&import.files)? {
-        match importer.import(&file).await {
-            Ok(report) => total.add(report),
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
-        }
-    }
-    // The files before the one that failed were imported.
-    println!("{total}");
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    Ok(if total.refused.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }
 
 #[cfg(test)]

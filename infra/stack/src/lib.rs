@@ -37,6 +37,7 @@ pub use emulator::obtain as obtain_key_service_emulator;
 pub use environment::identity;
 pub use home::Home;
 pub use home::write_private;
+pub use importer::id_mapping;
 pub use importer::importer;
 pub use logs::follow as show_logs;
 pub use ports::free_ports;

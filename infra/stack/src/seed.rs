@@ -45,11 +45,8 @@ pub(crate) async fn import_patients(
     }
     if let Some(refusal) = total.refused.first() {
         anyhow::bail!(
-            "the stack refuses {} of the synthetic entries, the first: {} {}: {}",
-            total.refused.len(),
-            refusal.kind,
-            refusal.place,
-            refusal.reason
+            "the stack refuses {} of the synthetic entries, the first: {refusal}",
+            total.refused.len()
         );
     }
     if !total.is_empty() {

@@ -125,7 +125,7 @@ impl Condition {
     pub(super) fn of_reference(text: &str) -> Result<Self, Unsupported> {
         let supported = |resource_type: &ResourceType| {
             *resource_type == ResourceType::Patient
-                || resource_type.compartment() == Compartment::Directory
+                || resource_type.compartment() == Some(Compartment::Directory)
         };
         let parts = text
             .split_once('?')
@@ -143,7 +143,7 @@ impl Condition {
 
 /// Whether resources of a type may belong to a patient's chart.
 pub(super) fn in_a_chart(resource_type: ResourceType) -> bool {
-    resource_type != ResourceType::Patient && resource_type.compartment() == Compartment::Patient
+    !resource_type.owner_paths().is_empty()
 }
 
 /// Parses `system|value`, `|value` or `value` with the escapes of R4 3.1.1.4.4.

@@ -68,8 +68,8 @@ pub(super) fn sorted(mut writes: Vec<ResourceWrite>) -> Vec<ResourceWrite> {
             (WriteContent::Whole { owner: None, .. }, _) => 0,
             (WriteContent::Whole { owner: Some(_), .. }, _) => 2,
             (WriteContent::Patch(_) | WriteContent::Delete, other) => match other.compartment() {
-                Compartment::Directory => 0,
-                Compartment::Patient => 2,
+                Some(Compartment::Directory) => 0,
+                Some(Compartment::Patient) | None => 2,
             },
         };
         match write.content {

@@ -168,6 +168,8 @@ fn in_chart(
             Some(Chart::Patient(patient)) => ConditionScope::Patient(patient),
             Some(Chart::MatchOf(other)) => ConditionScope::MatchOf(other),
             Some(Chart::New) => return Ok(ParsedTarget::Unmatched),
+            // A resource of such a type that names no patient is the organization's.
+            None if condition.resource_type.compartment().is_none() => ConditionScope::Organization,
             None => {
                 let why = "a condition for a type of a patient's chart is searched in that chart: name it by \
                            patient=Patient/id, or by the resource's own reference to its patient";

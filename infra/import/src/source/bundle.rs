@@ -17,6 +17,7 @@ use serde::de::IgnoredAny;
 use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::EntryPosition;
@@ -46,7 +47,17 @@ pub(super) fn each(
     let outcome = json.deserialize_map(walk).and_then(|()| json.end());
     match failure {
         Some(failure) => Err(failure),
-        None => outcome.map_err(|error| anyhow!("the bundle breaks off: {error}")),
+        None => outcome.map_err(|error| match error.classify() {
+            // Such a message would repeat the value.
+            Category::Data => anyhow!(
+                "at line {} column {} is another kind of value than a Bundle has",
+                error.line(),
+                error.column()
+            ),
+            Category::Io | Category::Syntax | Category::Eof => {
+                anyhow!("the bundle breaks off: {error}")
+            }
+        }),
     }
 }
 
@@ -98,7 +109,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 "resourceType" => {
                     let name: String = map.next_value()?;
                     if name != "Bundle" {
-                        return Err(de::Error::custom("this is no Bundle"));
+                        *self.failure = Some(anyhow!("this is no Bundle"));
+                        return Err(de::Error::custom("stopped"));
                     }
                 }
                 _ => {
@@ -158,12 +170,26 @@ fn hand_over(
         full_url: Option<Cow<'a, str>>,
         #[serde(borrow)]
         resource: Option<&'a RawValue>,
+        #[serde(borrow)]
+        request: Option<&'a RawValue>,
     }
-    let entry: Entry<'_> = serde_json::from_str(raw.get())
-        .with_context(|| format!("this is no entry of a bundle ({place})"))?;
+    #[derive(Default, Deserialize)]
+    struct Request {
+        #[serde(rename = "ifNoneExist")]
+        if_none_exist: Option<String>,
+    }
+    // The cause is left out: it would repeat the value.
+    let entry: Option<Entry<'_>> = serde_json::from_str(raw.get()).ok();
+    let entry = entry.with_context(|| format!("this is no entry of a bundle ({place})"))?;
+    // Only the condition is of interest: an import makes requests of its own.
+    let request: Request = entry
+        .request
+        .and_then(|request| serde_json::from_str(request.get()).ok())
+        .unwrap_or_default();
     each(Item {
         place,
         full_url: entry.full_url,
+        if_none_exist: request.if_none_exist,
         resource: entry.resource,
     })
 }
