@@ -1,12 +1,13 @@
 //! JSON whose numbers are the text that was written.
 
+use std::fmt;
+
 use anyhow::Context;
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::MapAccess;
 use serde::de::Visitor;
 use serde_json::value::RawValue;
-use std::fmt;
 
 /// A JSON value. Two are equal if they differ in nothing but spaces, escapes in strings and the order of members: 1.0
 /// and 1.00 differ, and so do 1e2 and 1E2.
@@ -90,9 +91,12 @@ impl ExactJson {
         match self {
             Self::Object(members) => {
                 for (its_name, value) in members {
-                    match value {
-                        Self::Text(text) if its_name == name => *text = replace(text),
-                        other => other.replace_texts(name, replace),
+                    if let Self::Text(text) = value
+                        && its_name == name
+                    {
+                        *text = replace(text);
+                    } else {
+                        value.replace_texts(name, replace);
                     }
                 }
             }
@@ -123,10 +127,11 @@ impl ExactJson {
                 })
             }
             (Self::Array(ours), Self::Array(theirs)) if ours.len() == theirs.len() => {
-                let pairs = ours.iter().zip(theirs).enumerate();
-                pairs
-                    .filter_map(|(at, (one, two))| Some(format!("[{at}]{}", one.difference(two)?)))
-                    .next()
+                let mut pairs = ours.iter().zip(theirs).enumerate();
+                pairs.find_map(|(at, (one, two))| {
+                    let path = one.difference(two)?;
+                    Some(format!("[{at}]{path}"))
+                })
             }
             (Self::Text(one), Self::Text(two)) | (Self::Literal(one), Self::Literal(two)) => {
                 (one != two).then(String::new)
@@ -168,7 +173,7 @@ impl fmt::Display for ExactJson {
 }
 
 fn quoted(text: &str) -> Result<String, fmt::Error> {
-    serde_json::to_string(text).map_err(|_| fmt::Error)
+    serde_json::to_string(text).map_err(|_text_is_always_json| fmt::Error)
 }
 
 /// The members of an object in their order, each with the text of its value.

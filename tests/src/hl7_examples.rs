@@ -69,7 +69,9 @@ impl Hl7Examples {
                 files.push(path);
             }
         }
-        by_type.values_mut().for_each(|files| files.sort());
+        for files in by_type.values_mut() {
+            files.sort();
+        }
         Ok(Self(by_type))
     }
 

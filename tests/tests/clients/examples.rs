@@ -249,7 +249,7 @@ fn table(outcomes: &Outcomes) -> String {
         let total: usize = types.values().sum();
         let types: Vec<String> = types
             .iter()
-            .map(|(name, count)| format!("{name} {count}"))
+            .map(|(name, count)| format!("`{name}` {count}"))
             .collect();
         let row = row.replace('|', "\\|");
         let row = if row == STORED {
