@@ -92,7 +92,9 @@ async fn every_example_of_hl7_is_read_back_as_it_was_sent_or_refused_with_a_stat
                 .filter(|_| resource_type != "Patient"),
         );
     }
-    create_together(&clinician, &one_of_each).await?;
+    for batch in batches(one_of_each) {
+        create_together(&clinician, &batch).await?;
+    }
     check_documented_table("app/fhir/README.md", "examples", &table(&outcomes))
 }
 
