@@ -100,7 +100,7 @@ pub(super) fn skipped_reason(name: &str) -> &'static str {
     if name == NO_TYPE {
         return "an entry without a resource has nothing to be stored";
     }
-    "the stack does not store this type"
+    fhir::refused_reason(name).unwrap_or("R4 has no such type")
 }
 
 #[cfg(test)]

@@ -1,0 +1,7 @@
+//! FHIR clients of others, unmodified, and HL7's example resources: the two tables of `app/fhir/README.md`.
+
+#[cfg(test)]
+mod clients {
+    mod examples;
+    mod operations;
+}
