@@ -47,6 +47,8 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 const LIMIT: usize = 4 << 30;
 const FAMILY_NAMES: u64 = 50_000;
 const GIVEN_NAMES: u64 = 5_000;
+const PATIENTS_PER_PRACTITIONER: u64 = 20;
+const PATIENTS_PER_ORGANIZATION: u64 = 100;
 const ROUNDS: u64 = 2_000;
 const BY_NAME: Order = Order {
     key: SortKey::Family,
@@ -125,7 +127,9 @@ const ADDRESS_FLAGS: [PatientFlags; 8] = [
 ];
 
 impl Patient {
-    fn generate(random: &mut Random) -> Result<Self, Box<dyn Error>> {
+    /// One of `size` patients.
+    fn generate(random: &mut Random, size: usize) -> Result<Self, Box<dyn Error>> {
+        let size = u64::try_from(size)?;
         let family = name(random.skewed(FAMILY_NAMES), 1 << 40);
         let given = [(); 2].map(|()| name(random.skewed(GIVEN_NAMES), 2 << 40));
         let day = i32::try_from(random.next(33_000))?;
@@ -139,8 +143,14 @@ impl Patient {
             street: Self::street(random),
             city: name(random.skewed(500), 3 << 40),
             zip: format!("{:05}", 1_000 + random.next(1_700)),
-            practitioner: reference("Practitioner", random.next(20_000))?,
-            organization: reference("Organization", random.next(2_000))?,
+            practitioner: reference(
+                "Practitioner",
+                random.next(size / PATIENTS_PER_PRACTITIONER + 1),
+            )?,
+            organization: reference(
+                "Organization",
+                random.next(size / PATIENTS_PER_ORGANIZATION + 1),
+            )?,
             flags: Self::flags(random),
             death: (random.next(6) == 0)
                 .then(|| InstantSpan::at(i64::try_from(random.next(1 << 40)).unwrap_or(0))),
@@ -536,7 +546,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for size in sizes {
         let mut random = Random(5);
-        let generated = (0..size).map(|_| Patient::generate(&mut random));
+        let generated = (0..size).map(|_| Patient::generate(&mut random, size));
         let patients = generated.collect::<Result<Vec<_>, _>>()?;
         let mut roster = build(&patients)?;
         measure_searches(&roster, &patients);
