@@ -126,8 +126,8 @@ impl ResultParameters {
                 }
                 _ => Err("_pretty must be true or false"),
             },
-            // The HTTP layer negotiates the format.
-            "_format" => Ok(()),
+            // The HTTP layer negotiates the format. `_totalMethod` is of other servers: totals are always exact.
+            "_format" | "_totalMethod" => Ok(()),
             _ => return None,
         };
         Some(set.map_err(|why| Issue::new(IssueCode::Value, why).at(name)))
@@ -135,8 +135,10 @@ impl ResultParameters {
 }
 
 fn count(value: &str) -> Result<usize, &'static str> {
-    let count = value.parse().ok().filter(|count| *count <= MAX_COUNT);
-    count.ok_or("_count must be 0 to 200")
+    // A server may send fewer than requested (R4 3.1.1.5.3).
+    let count: Option<usize> = value.parse().ok();
+    let count = count.map(|count| count.min(MAX_COUNT));
+    count.ok_or("_count must be a number; a page has at most 200 matches")
 }
 
 fn total(value: &str) -> Result<Total, &'static str> {

@@ -17,7 +17,7 @@ use crate::limits::MAX_PARAMETERS;
 use crate::parse_id;
 
 /// The values of `category` that a URL may contain: codes of HL7 that classify resources in general.
-const CATEGORIES: [&str; 24] = [
+pub const CATEGORIES: [&str; 24] = [
     "activity",
     "assess-plan",
     "biologic",
@@ -45,7 +45,7 @@ const CATEGORIES: [&str; 24] = [
 ];
 
 /// The values of `status` that a URL may contain: R4's status codes that tell only how far a record is.
-const STATUSES: [&str; 32] = [
+pub const STATUSES: [&str; 32] = [
     "accepted",
     "active",
     "amended",

@@ -11,7 +11,6 @@ use fhir::Issue;
 use fhir::IssueCode;
 use fhir::OperationOutcome;
 use fhir::Reference;
-use fhir::ResourceType;
 use fhir::ResponseForm;
 use fhir::history::HistoryQuery;
 use fhir::history::history_bundle;
@@ -97,10 +96,12 @@ pub(crate) async fn of_type(
     };
     let subject = subject(caller.organization(), resource_type).patient(patient.into());
     let permitted = app.gate.permit(&caller, Read, subject).await?;
-    let (range, of) = (range(&query, &page), (resource_type, patient.into()));
+    let of = (resource_type, patient.into());
     let entry = entries(&app, &query.form);
-    let found = app.records.history_of_type(&permitted, of, range, entry);
-    let bundle = bundle(&app, &caller, path, page.query, &query.form, found.await?).await?;
+    let records = &app.records;
+    let found = records.history_of_type(&permitted, of, range(&query, &page), entry);
+    let found = found.await?;
+    let bundle = bundle(&app, &caller, path, page.query, &query.form, found).await?;
     Ok(json_response(bundle.map(|(bundle, reserved)| {
         ResponseBody::reserved(bundle, reserved)
     })))

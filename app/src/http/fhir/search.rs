@@ -8,6 +8,7 @@ use axum::extract::Path;
 use axum::extract::RawQuery;
 use axum::extract::State;
 use axum::response::Response;
+use fhir::Compartment;
 use fhir::ResourceType;
 use fhir::ResponseForm;
 use fhir::search;
@@ -60,7 +61,7 @@ pub(crate) async fn by_form(
     request::require_form_body(&headers)?;
     request::require_json_accepted(&headers)?;
     let query = query.unwrap_or_default();
-    search::url::screen(resource_type, &query)?;
+    search::url::screen(resource_type, &base(&app), &query)?;
     // Permitted before the body is read, so that a refused request uses no memory.
     let subject = subject(caller.organization(), resource_type);
     let _permitted = app.gate.permit(&caller, Search, subject).await?;
@@ -91,8 +92,13 @@ pub(crate) async fn by_url(
     let resource_type = request::resource_type(&resource_type)?;
     request::require_json_accepted(&headers)?;
     let query = query.unwrap_or_default();
-    search::url::screen(resource_type, &query)?;
+    search::url::screen(resource_type, &base(&app), &query)?;
     respond(&app, &caller, resource_type, Zeroizing::new(query.into_bytes())).await
+}
+
+/// The base URL of the API.
+fn base(app: &AppState) -> String {
+    format!("{}/fhir", app.public_origin)
 }
 
 /// The parameters of a URL and of a form, as one form.
@@ -132,18 +138,14 @@ pub(super) async fn searchset(
     let interaction = format!("search/{resource_type}");
     let page = cursor::open(app, caller, &interaction, parameters).await?;
     if resource_type == ResourceType::Patient {
-        return super::search_patients::searchset(app, caller, &interaction, page).await;
+        return super::search_patients::searchset(app, caller, interaction, page).await;
     }
-    let base = format!("{}/fhir", app.public_origin);
-    let query = ResourceQuery::parse(resource_type, &base, &page.query, None)?;
+    let query = ResourceQuery::parse(resource_type, &base(app), &page.query, None)?;
     let subject = subject(caller.organization(), resource_type);
     let subject = match query.patient() {
         Some(patient) => subject.patient(patient.into()),
-        None if resource_type.needs_patient() => {
-            return Err(query.require_patient().err().into_iter().next().map_or_else(
-                || crate::http::problem::Problem::Internal.into(),
-                FhirError::Refused,
-            ));
+        None if resource_type.compartment() == Some(Compartment::Patient) => {
+            subject.patient(query.require_patient()?.into())
         }
         None => subject,
     };

@@ -165,7 +165,7 @@ impl Records {
         };
         for id in ids {
             let opened = if let Some((row, state)) = current.remove(id) {
-                self.open_current(organization, row, state).await
+                self.open_demographics_of(organization, row, state).await
             } else {
                 let reason = "the demographics of a patient of the roster are missing";
                 let id = Some(id.uuid());
@@ -185,7 +185,7 @@ impl Records {
     }
 
     /// The verified and opened demographics of a patient.
-    async fn open_current(
+    async fn open_demographics_of(
         &self,
         organization: OrganizationId,
         row: DemographicsRow,
