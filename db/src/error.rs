@@ -27,7 +27,7 @@ pub enum Error {
     #[error(transparent)]
     Floor(#[from] FloorError),
     /// Any other error: a programming error, or a schema that does not fit this build.
-    #[error("{}", refused(.0))]
+    #[error("{}", refused(*.0))]
     Unexpected(Option<ServerError>),
 }
 
@@ -98,7 +98,7 @@ impl From<sqlx::Error> for Error {
 }
 
 /// The text of [`Error::Unexpected`].
-fn refused(error: &Option<ServerError>) -> String {
+fn refused(error: Option<ServerError>) -> String {
     match error {
         Some(error) => format!("the database refused a statement ({error})"),
         None => "a statement failed in the driver, without an error of the server".to_owned(),

@@ -39,6 +39,10 @@ table! {
     }
 }
 
+#[expect(
+    clippy::single_component_path_imports,
+    reason = "exports the macro that `table!` generates to the module `history`"
+)]
 pub(crate) use select_versions;
 
 impl Transaction {

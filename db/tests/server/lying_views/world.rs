@@ -199,12 +199,11 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .unwrap();
     let heads = [subject.head.clone(), subject.patient_head.clone()];
     transaction.insert_resources(&heads).await.unwrap();
-    let version = rows::version_of(&subject.patient_head);
-    transaction.insert_versions(&[version]).await.unwrap();
-    transaction
-        .insert_versions(from_ref(&subject.version))
-        .await
-        .unwrap();
+    let versions = [
+        rows::version_of(&subject.patient_head),
+        subject.version.clone(),
+    ];
+    transaction.insert_versions(&versions).await.unwrap();
     transaction
         .replace_search_summaries(from_ref(&subject.summary))
         .await
