@@ -154,6 +154,27 @@ impl Transaction {
         u64::try_from(count).ok().ok_or(Error::Corrupt("resources"))
     }
 
+    /// The number of heads that an owner has of resources that are not deleted and not Patients.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn count_live_heads(
+        &mut self,
+        organization: OrganizationId,
+        owner: &Owner,
+    ) -> Result<u64, Error> {
+        let count = sqlx::query_scalar!(
+            "SELECT COUNT(*) FROM resources
+             WHERE organization = ? AND owner_kind = ? AND owner = ? AND kind <> 'Patient' AND deleted IS NULL",
+            organization.uuid(),
+            owner.kind().code(),
+            &owner.id(organization)[..],
+        )
+        .fetch_one(&mut *self.inner)
+        .await?;
+        u64::try_from(count).ok().ok_or(Error::Corrupt("resources"))
+    }
+
     /// The heads of the resources `keys`, as far as they exist, locked until the transaction ends.
     ///
     /// The query forces the order of the join and the index: otherwise the server scans a small table, and waits for the

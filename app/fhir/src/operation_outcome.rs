@@ -243,6 +243,15 @@ pub struct OperationOutcome {
 }
 
 impl OperationOutcome {
+    /// The outcome of a request that succeeded, with a text for people.
+    #[must_use]
+    pub fn information(text: &'static str) -> Value {
+        json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{ "severity": "information", "code": "informational", "diagnostics": text }]
+        })
+    }
+
     /// An outcome with one or more issues.
     #[must_use]
     pub fn new(status: Status, issues: impl Into<Issues>) -> Self {

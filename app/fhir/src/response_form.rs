@@ -38,20 +38,41 @@ impl From<&ResultParameters> for ResponseForm {
 }
 
 impl ResponseForm {
+    /// Adds one of the parameters `_summary`, `_elements` and `_pretty`; others have no effect.
+    ///
+    /// # Errors
+    ///
+    /// An issue for an invalid value.
+    pub(crate) fn add(
+        &mut self,
+        resource_type: ResourceType,
+        name: &str,
+        value: &str,
+    ) -> Result<(), Issue> {
+        let mut results = ResultParameters::default();
+        if let Some(set) = results.add(resource_type, name, value) {
+            set?;
+        }
+        match name {
+            "_summary" => self.summary = results.summary,
+            "_elements" => self.elements.append(&mut results.elements),
+            "_pretty" => self.is_pretty = results.is_pretty,
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// The form that a query string requests. `_format` is the HTTP layer's.
     ///
     /// # Errors
     ///
     /// 400 for a parameter that does not concern the form, or an invalid value.
     pub fn parse(resource_type: ResourceType, query: &str) -> Result<Self, OperationOutcome> {
-        let mut results = ResultParameters::default();
+        let mut form = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let set = match &*name {
                 "_format" => Ok(()),
-                "_summary" | "_elements" | "_pretty" => {
-                    let set = results.add(resource_type, &name, &value);
-                    set.unwrap_or(Ok(()))
-                }
+                "_summary" | "_elements" | "_pretty" => form.add(resource_type, &name, &value),
                 _ => {
                     let why = "this interaction has the parameters _format, _pretty, _summary and _elements only";
                     Err(Issue::new(IssueCode::NotSupported, why))
@@ -59,12 +80,12 @@ impl ResponseForm {
             };
             set.map_err(OperationOutcome::bad_request)?;
         }
-        if results.summary == SummaryMode::Count {
+        if form.is_count() {
             let why = "_summary=count is for searches";
             let issue = Issue::new(IssueCode::Value, why).at("_summary");
             return Err(OperationOutcome::bad_request(issue));
         }
-        Ok(Self::from(&results))
+        Ok(form)
     }
 
     /// Whether no resources are sent, only their number.

@@ -30,6 +30,7 @@ use crate::Issues;
 use crate::OperationOutcome;
 use crate::PatientFlags;
 use crate::ReferenceType;
+use crate::ResourceType;
 use crate::Status;
 use crate::limits::DEFAULT_COUNT;
 use crate::limits::MAX_ALTERNATIVES;
@@ -238,8 +239,10 @@ impl PatientQuery {
         let refuse = |why: &'static str| Issue::new(IssueCode::Value, why).at(name);
         match name {
             "_count" => {
-                let count = value.parse().ok().filter(|count| *count <= MAX_COUNT);
-                self.count = count.ok_or("_count must be 0 to 200").map_err(refuse)?;
+                // A server may send fewer than requested (R4 3.1.1.5.3).
+                let count: Option<usize> = value.parse().ok();
+                let why = "_count must be a number; a page has at most 200 patients";
+                self.count = count.ok_or(why).map_err(refuse)?.min(MAX_COUNT);
             }
             "_sort" => self.sort = PatientSort::parse(value).ok_or(SORT).map_err(refuse)?,
             "_total" => {
@@ -249,8 +252,11 @@ impl PatientQuery {
                     _ => return Err(refuse("_total must be none, estimate or accurate")),
                 };
             }
-            // They select the format of the response, which is the HTTP layer's concern.
-            "_format" | "_pretty" => {}
+            "_summary" | "_elements" | "_pretty" => {
+                self.form.add(ResourceType::Patient, name, value)?;
+            }
+            // The HTTP layer negotiates the format. `_totalMethod` is of other servers: totals are always exact.
+            "_format" | "_totalMethod" => {}
             _ => return Err(unsupported(name)),
         }
         Ok(())
@@ -320,7 +326,9 @@ mod tests {
             DEFAULT_COUNT
         );
         assert_eq!(parse(b"family=x&_count=0", None).expect("valid").count, 0);
-        assert!(refused("family=x&_count=201").contains("0 to 200"));
+        assert!(refused("family=x&_count=-1").contains("at most 200"));
+        let largest = parse(b"_count=1000", None).expect("valid").count;
+        assert_eq!(largest, MAX_COUNT);
     }
 
     #[test]

@@ -32,11 +32,18 @@ pub const PARAMETERS: [(&str, &str); 24] = [
     ("_lastUpdated", "date"),
 ];
 /// The parameters that select and order the results of a search.
-pub const RESULT_PARAMETERS: [&str; 3] = ["_count", "_sort", "_total"];
+pub const RESULT_PARAMETERS: [&str; 6] = [
+    "_count",
+    "_sort",
+    "_total",
+    "_summary",
+    "_elements",
+    "_pretty",
+];
 
 /// R4 search parameters that are not supported. Diagnostics may repeat these names, because they
 /// contain no value.
-pub(super) const UNSUPPORTED: [&str; 14] = [
+pub(super) const UNSUPPORTED: [&str; 12] = [
     "_tag",
     "_profile",
     "_security",
@@ -47,8 +54,6 @@ pub(super) const UNSUPPORTED: [&str; 14] = [
     "_type",
     "_include",
     "_revinclude",
-    "_summary",
-    "_elements",
     "_contained",
     "phonetic",
 ];

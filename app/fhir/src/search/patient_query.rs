@@ -21,6 +21,7 @@ use super::token::IdentifierQuery;
 use crate::DateSpan;
 use crate::Demographics;
 use crate::InstantSpan;
+use crate::ResponseForm;
 
 /// A search for patients: a patient matches if it matches all conditions, each patient without any.
 ///
@@ -62,6 +63,8 @@ pub struct PatientQuery {
     pub omits_total: bool,
     /// Largest number of patients in the response, 0 to 200; 0 for the total only.
     pub count: usize,
+    /// The form of the patients in the response.
+    pub form: ResponseForm,
 }
 
 impl fmt::Debug for PatientQuery {

@@ -180,6 +180,7 @@ fn is_opaque(name: &str, value: &str, base: &str) -> bool {
         // Names of types, parameters and elements; what they may be is checked when the query is parsed.
         "_sort" | "_include" | "_revinclude" | "_type" | "_elements" => short && is_names(value),
         "_total" => matches!(value, "none" | "estimate" | "accurate"),
+        "_totalMethod" => matches!(value, "count" | "estimate"),
         "_summary" => matches!(value, "true" | "text" | "data" | "count" | "false"),
         "_pretty" => matches!(value, "true" | "false"),
         "_format" => value.len() <= 64 && is_plain(value, b"-_.~/+; ="),

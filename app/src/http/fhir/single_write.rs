@@ -156,7 +156,7 @@ fn no_body() -> Disclosed<Option<ResponseBody>> {
 
 fn written_outcome() -> Disclosed<Option<ResponseBody>> {
     let outcome = OperationOutcome::information("the request was executed");
-    let body = zeroize::Zeroizing::new(outcome.to_json().to_string().into_bytes());
+    let body = zeroize::Zeroizing::new(outcome.to_string().into_bytes());
     NotPhi::assert(Some(ResponseBody::small(body)), "an outcome has no values of records").into()
 }
 

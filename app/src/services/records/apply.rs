@@ -183,9 +183,17 @@ async fn store_rows(
     transaction
         .replace_search_summaries(&rows.summaries)
         .await?;
+    for (owner, key) in &rows.deleted {
+        transaction
+            .delete_search_summary(organization, owner, key)
+            .await?;
+    }
     for patient in &rows.deleted_patients {
         transaction
             .delete_demographics(organization, *patient)
+            .await?;
+        transaction
+            .delete_patient_tokens(organization, *patient)
             .await?;
     }
     for patient in &rows.patients {

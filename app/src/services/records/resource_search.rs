@@ -37,6 +37,7 @@ use super::ensure_all_fields;
 use super::open::OpenVersion;
 use super::owner_of;
 use super::resource_key;
+use super::subject;
 use crate::limits::MAX_COMPARED_RESOURCES;
 use crate::limits::MAX_INCLUDED_RESOURCES;
 use crate::limits::MAX_RESPONSE_BYTES;
@@ -161,6 +162,38 @@ impl Records {
         let damaged = damaged.iter().map(|it| it.record_of(organization, owner));
         let damaged: Vec<_> = damaged.collect();
         Ok(disclose_partial(&self.trail, permitted, &records, &damaged, page).await?)
+    }
+
+    /// The ids of at most two resources that match a query: enough to know whether there is one. Only the matches are
+    /// disclosed, by their ids.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::search_type`]; [`ServiceError::Internal`] if stored resources are damaged or missing: a match that is
+    /// not found would be created a second time.
+    pub(crate) async fn resource_ids(
+        &self,
+        permitted: &Permitted<'_, Search>,
+        query: &ResourceQuery,
+    ) -> Result<Disclosed<Vec<Uuid>>, ServiceError> {
+        ensure_all_fields(permitted)?;
+        let organization = permitted.caller().organization();
+        let caller = CallerId::of(permitted.caller());
+        let owner = owner_of(organization, query.patient());
+        let resource_type = query.resource_type();
+        let candidates = self.candidates(organization, caller, owner, resource_type);
+        let candidates = candidates.await?;
+        let mut damaged = candidates.damaged;
+        let matching = self.matching(organization, caller, query, candidates.found, &mut damaged);
+        let matching = matching.await?;
+        if !candidates.is_complete || !damaged.is_empty() {
+            return Err(ServiceError::Internal);
+        }
+        let ids: Vec<_> = matching.iter().map(|it| it.reference.id).take(2).collect();
+        let subject = subject(organization, resource_type);
+        let subject = query.patient().map_or(subject, |it| subject.patient(it.into()));
+        let records: Vec<_> = ids.iter().map(|id| Record::from(subject.id(*id))).collect();
+        Ok(disclose(&self.trail, permitted, &records, ids).await?)
     }
 
     /// The candidates that match, with their positions.

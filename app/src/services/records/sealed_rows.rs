@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use audit::WrittenRow;
 use db::DemographicsRow;
 use db::PatientToken;
+use db::ResourceKey;
 use db::ResourceRow;
 use db::SearchSummaryRow;
 use db::VersionRow;
@@ -30,6 +31,7 @@ use super::Effect;
 use super::Records;
 use super::owner_of;
 use super::plan::PlannedChange;
+use super::resource_key;
 use super::plan::WritePlan;
 use super::search_summaries::search_summary;
 use crate::services::error::ServiceError;
@@ -50,7 +52,9 @@ pub(super) struct SealedRows {
     pub(super) patients: Vec<PatientRows>,
     /// Search summaries of new versions; a Patient has none, because the roster finds it.
     pub(super) summaries: Vec<SearchSummaryRow>,
-    /// Patients that are deleted.
+    /// Resources that are deleted.
+    pub(super) deleted: Vec<(Owner, ResourceKey)>,
+    /// Those of them that are Patients.
     pub(super) deleted_patients: Vec<PatientId>,
     /// Keys of new patients.
     pub(super) new_owners: BTreeMap<Owner, NewScope>,
@@ -141,6 +145,8 @@ impl Records {
                 if change.resource_type == ResourceType::Patient {
                     rows.deleted_patients.push(change.id.into());
                 }
+                rows.deleted
+                    .push((owner, resource_key(change.resource_type, change.id)));
                 continue;
             };
             if change.resource_type == ResourceType::Patient {

@@ -19,6 +19,7 @@ use phi::OrganizationId;
 use phi::Owner;
 use phi::PatientId;
 use phi::Tampering;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::Records;
@@ -133,6 +134,25 @@ impl Records {
         }
         self.disclose_patients(permitted, &shown, &unopened, page)
             .await
+    }
+
+    /// The ids of at most two patients that match a query: enough to know whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// See [`ServiceError`].
+    pub(crate) async fn patient_ids(
+        &self,
+        permitted: &Permitted<'_, Search>,
+        query: &PatientQuery,
+    ) -> Result<Disclosed<Vec<Uuid>>, ServiceError> {
+        ensure_all_fields(permitted)?;
+        let organization = permitted.caller().organization();
+        let caller = CallerId::of(permitted.caller());
+        let found = self.match_patients(organization, caller, query, None);
+        let ids: Vec<_> = found.await?.ids.into_iter().take(2).collect();
+        let found = ids.iter().map(|id| id.uuid()).collect();
+        self.disclose_patients(permitted, &ids, &[], found).await
     }
 
     /// The rows of a batch in the order of `ids`, without those that do not exist. Their keys are
