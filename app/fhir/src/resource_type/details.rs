@@ -21,9 +21,9 @@ pub(super) fn of_type(json: &Value) -> String {
     join_semicolons([concepts(json, "type")])
 }
 
-/// The detail of most types: the `status`.
+/// The detail of most types: the `status`; a Goal has a `lifecycleStatus`.
 pub(super) fn status(json: &Value) -> String {
-    join_semicolons([code(json, "status")])
+    join_semicolons([code(json, "status").or_else(|| code(json, "lifecycleStatus"))])
 }
 
 /// A `CodeableConcept` element.

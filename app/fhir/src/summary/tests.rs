@@ -203,3 +203,26 @@ fn dates_sort_as_points_in_time() {
     );
     assert_eq!(start_time("soon"), None);
 }
+
+#[test]
+fn a_type_without_its_own_entry_shows_what_it_is_its_status_and_its_date() {
+    let goal = of(&json!({
+        "resourceType": "Goal", "lifecycleStatus": "active", "subject": patient(),
+        "category": [coded("Dietary")], "description": {"text": "Lose weight"},
+        "startDate": "2020-01-02", "statusDate": "2021-01-02"
+    }));
+    assert_eq!(goal, line("Lose weight", "active", "2020-01-02"));
+    let dispense = of(&json!({
+        "resourceType": "MedicationDispense", "status": "on-hold", "subject": patient(),
+        "category": coded("Community"), "medicationCodeableConcept": coded("Aspirin"),
+        "whenPrepared": "2020-01-01T00:00:00Z", "whenHandedOver": "2020-01-02T00:00:00Z"
+    }));
+    assert_eq!(dispense, line("Aspirin", "on hold", "2020-01-02T00:00:00Z"));
+    let relative = of(&json!({
+        "resourceType": "RelatedPerson", "patient": patient(),
+        "name": [{"family": "Doe", "given": ["Jo"]}], "relationship": [coded("Sister")]
+    }));
+    assert_eq!(relative, line("Jo Doe", "", ""));
+    let binary = of(&json!({"resourceType": "Binary", "contentType": "text/plain"}));
+    assert_eq!(binary, line("Binary", "", ""));
+}
