@@ -92,6 +92,7 @@ fn practitioner((is_role, id): (bool, u128)) -> String {
 }
 
 /// The conditions on languages, each with its meaning.
+#[expect(clippy::type_complexity, reason = "a list of cases")]
 const LANGUAGES: [(&str, fn(&[(String, String)]) -> bool); 6] = [
     ("language=EN", |all| {
         all.iter().any(|(_, code)| code == "en")
@@ -442,7 +443,7 @@ fn condition(filter: &Filter) -> Condition {
         }
         Filter::Ids(ids) => Condition::ids(ids.clone()),
         Filter::Language(form, _) => {
-            Condition::language(&query(&form.replace('|', "%7C")).languages[0])
+            Condition::language(query(&form.replace('|', "%7C")).languages.first().unwrap())
         }
         Filter::Practitioner(role, id) => {
             let value = match role {
@@ -450,7 +451,7 @@ fn condition(filter: &Filter) -> Condition {
                 None => Uuid::from_u128(*id).to_string(),
             };
             let form = format!("general-practitioner={value}");
-            Condition::reference(&query(&form).references[0])
+            Condition::reference(query(&form).references.first().unwrap())
         }
     }
 }
