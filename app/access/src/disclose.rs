@@ -54,7 +54,9 @@ impl<T> Disclosed<T> {
 impl<K, T> Disclosed<Vec<(K, T)>> {
     /// Each value as a disclosure of its own, by a key that contains no PHI.
     pub fn each(self) -> impl Iterator<Item = (K, Disclosed<T>)> {
-        self.0.into_iter().map(|(key, value)| (key, Disclosed(value)))
+        self.0
+            .into_iter()
+            .map(|(key, value)| (key, Disclosed(value)))
     }
 }
 

@@ -10,8 +10,8 @@ use crate::IssueCode;
 use crate::OperationOutcome;
 use crate::Reference;
 use crate::Resource;
-use crate::ResponseForm;
 use crate::ResourceType;
+use crate::ResponseForm;
 use crate::VersionMeta;
 use crate::bundle::EntryJson;
 use crate::bundle::bundle_of;
@@ -152,7 +152,14 @@ mod tests {
         assert_eq!(query.count, MAX_COUNT);
         assert_eq!(query.since, Some(datetime!(2026-01-01 0:00 UTC)));
         assert_eq!(query.patient, ID.parse().ok());
-        for refused in ["_count=0", "_count=x", "_since=2026", "patient=Smith", "name=Smith", "_at=2026"] {
+        for refused in [
+            "_count=0",
+            "_count=x",
+            "_since=2026",
+            "patient=Smith",
+            "name=Smith",
+            "_at=2026",
+        ] {
             let outcome = parse(refused).expect_err(refused).to_json().to_string();
             assert!(!outcome.contains("Smith"), "{outcome}");
         }
@@ -178,7 +185,10 @@ mod tests {
         let path = format!("{reference}/_history");
         let bundle = history_bundle(origin, &path, Some(2), Some("abc"), entries);
         let bundle: Value = serde_json::from_slice(&bundle).expect("JSON");
-        assert_eq!((&bundle["type"], &bundle["total"]), (&json!("history"), &json!(2)));
+        assert_eq!(
+            (&bundle["type"], &bundle["total"]),
+            (&json!("history"), &json!(2))
+        );
         assert_eq!(bundle["entry"][0]["request"]["method"], "DELETE");
         assert!(bundle["entry"][0].get("resource").is_none());
         assert_eq!(bundle["entry"][1]["response"]["status"], "201 Created");

@@ -134,13 +134,19 @@ impl ResponseForm {
     /// The bytes of a JSON document in the requested form.
     #[must_use]
     pub fn render(&self, json: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
-        if self.is_pretty { indented(&json) } else { json }
+        if self.is_pretty {
+            indented(&json)
+        } else {
+            json
+        }
     }
 }
 
 /// Whether R4 requires an element; a choice by any of its names.
 fn is_required(resource_type: ResourceType, name: &str) -> bool {
-    let definition = definitions().ok().and_then(|all| all.by_name(resource_type.name()));
+    let definition = definitions()
+        .ok()
+        .and_then(|all| all.by_name(resource_type.name()));
     definition.is_some_and(|definition| {
         let mut required = definition.required.iter();
         required.any(|element| element.names.iter().any(|known| known == name))
@@ -244,7 +250,12 @@ mod tests {
     }
 
     fn names(value: &Value) -> Vec<&str> {
-        value.as_object().expect("an object").keys().map(String::as_str).collect()
+        value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect()
     }
 
     #[test]
@@ -252,7 +263,15 @@ mod tests {
         let issued = subset("_elements=issued");
         assert_eq!(
             names(&issued),
-            ["resourceType", "id", "status", "code", "_issued", "issued", "meta"]
+            [
+                "resourceType",
+                "id",
+                "status",
+                "code",
+                "_issued",
+                "issued",
+                "meta"
+            ]
         );
         assert_eq!(issued["meta"]["tag"][0]["code"], "SUBSETTED");
         assert_eq!(names(&subset("_summary=text")).len(), 6);
@@ -263,12 +282,21 @@ mod tests {
 
     #[test]
     fn other_parameters_are_refused_without_their_values() {
-        for query in ["name=Smith", "_summary=count", "_summary=Smith", "_elements=a b"] {
+        for query in [
+            "name=Smith",
+            "_summary=count",
+            "_summary=Smith",
+            "_elements=a b",
+        ] {
             let refused = ResponseForm::parse(ResourceType::Observation, query);
             let text = refused.expect_err(query).to_json().to_string();
             assert!(!text.contains("Smith"), "{text}");
         }
-        assert!(form("_format=json").render(Zeroizing::new(b"{}".to_vec())).eq(b"{}"));
+        assert!(
+            form("_format=json")
+                .render(Zeroizing::new(b"{}".to_vec()))
+                .eq(b"{}")
+        );
     }
 
     proptest! {

@@ -454,6 +454,14 @@ fn measure_other_searches(roster: &Roster, patients: &[Patient]) {
     measure("language, not", |_| {
         Ok(search(roster, of_form("language:not=de"), BY_NAME, 0))
     });
+    measure_times_and_positions(roster, patients);
+    measure_rounds(50, "address contains a street", |round| {
+        let condition = Condition::address(StringMatch::Contains, &[&contains(round)]);
+        Ok(search(roster, vec![condition], BY_NAME, 0))
+    });
+}
+
+fn measure_times_and_positions(roster: &Roster, patients: &[Patient]) {
     measure("died after a day", |_| {
         Ok(search(
             roster,
@@ -483,10 +491,6 @@ fn measure_other_searches(roster: &Roster, patients: &[Patient]) {
             .and_then(|it| PagePosition::decode(it, BY_NAME.key));
         let start = position.as_ref().map_or(Start::Skip(0), Start::After);
         Ok(roster.page(BY_NAME, start, 50).ids.len())
-    });
-    measure_rounds(50, "address contains a street", |round| {
-        let condition = Condition::address(StringMatch::Contains, &[&contains(round)]);
-        Ok(search(roster, vec![condition], BY_NAME, 0))
     });
 }
 

@@ -168,7 +168,9 @@ impl LanguageQuery {
         let one = |part: &str| {
             let (system, mut code) = token(part)?;
             // Language tags are compared without case (BCP 47).
-            code.iter_mut().for_each(|code| code.make_ascii_lowercase());
+            if let Some(code) = &mut code {
+                code.make_ascii_lowercase();
+            }
             Ok(CodingQuery { system, code })
         };
         Ok(Self {

@@ -61,7 +61,7 @@ impl DatePrefix {
 
     /// Whether a stored span matches a value, both given as their first and last moment.
     #[must_use]
-    pub fn compare<T: Ord>(self, stored: (T, T), value: (T, T)) -> bool {
+    pub fn compare<T: Copy + Ord>(self, stored: (T, T), value: (T, T)) -> bool {
         let contained = value.0 <= stored.0 && stored.1 <= value.1;
         let above = stored.1 > value.1;
         let below = stored.0 < value.0;

@@ -163,46 +163,46 @@ impl PatientQuery {
         }
         let text = TextQuery::parse(value, how)?;
         let element = match name {
-            "family" => return Ok(self.family.push(text)),
-            "given" => return Ok(self.given.push(text)),
-            "address-city" => AddressElement::City,
-            "address-state" => AddressElement::State,
-            "address-postalcode" => AddressElement::PostalCode,
-            "address-country" => AddressElement::Country,
-            _ => return Ok(self.name.push(text)),
+            "address-city" => Some(AddressElement::City),
+            "address-state" => Some(AddressElement::State),
+            "address-postalcode" => Some(AddressElement::PostalCode),
+            "address-country" => Some(AddressElement::Country),
+            _ => None,
         };
-        self.address_elements.push((element, text));
+        match (element, name) {
+            (Some(element), _) => self.address_elements.push((element, text)),
+            (None, "family") => self.family.push(text),
+            (None, "given") => self.given.push(text),
+            (None, _) => self.name.push(text),
+        }
         Ok(())
     }
 
     fn add_token(&mut self, name: &str, negated: bool, value: &str) -> Result<(), &'static str> {
+        let flags = |table, why| FlagQuery::parse(value, table, negated).map_err(|_malformed| why);
         let contact = |system| ContactQuery::parse(value, system).map_err(|_malformed| CONTACT);
-        let (codes, why) = match name {
-            "gender" => (&code::GENDERS, GENDER),
-            "active" => (&code::ACTIVE, BOOLEAN),
-            "deceased" => (&code::DECEASED, BOOLEAN),
-            "address-use" => (&code::ADDRESS_USES, ADDRESS_USE),
-            "phone" => return Ok(self.contacts.push(contact(Some(ContactSystem::Phone))?)),
-            "email" => return Ok(self.contacts.push(contact(Some(ContactSystem::Email))?)),
-            "telecom" => return Ok(self.contacts.push(contact(None)?)),
+        match name {
+            "gender" => self.flags.push(flags(&code::GENDERS, GENDER)?),
+            "active" => self.flags.push(flags(&code::ACTIVE, BOOLEAN)?),
+            "deceased" => self.flags.push(flags(&code::DECEASED, BOOLEAN)?),
+            "address-use" => self.flags.push(flags(&code::ADDRESS_USES, ADDRESS_USE)?),
+            "phone" => self.contacts.push(contact(Some(ContactSystem::Phone))?),
+            "email" => self.contacts.push(contact(Some(ContactSystem::Email))?),
+            "telecom" => self.contacts.push(contact(None)?),
             "language" => {
                 let query = LanguageQuery::parse(value, negated).map_err(|_malformed| TOKEN)?;
-                return Ok(self.languages.push(query));
+                self.languages.push(query);
             }
             "_id" => {
-                let ids = value
-                    .split(',')
-                    .map(crate::parse_id)
-                    .collect::<Result<_, _>>();
-                return Ok(self.ids.push(ids.map_err(|_malformed| ID)?));
+                let ids = value.split(',').map(crate::parse_id);
+                let ids = ids.collect::<Result<_, _>>().map_err(|_malformed| ID)?;
+                self.ids.push(ids);
             }
             _ => {
                 let any_of = IdentifierQuery::parse(value).map_err(|_malformed| TOKEN)?;
-                return Ok(self.identifiers.push(any_of));
+                self.identifiers.push(any_of);
             }
-        };
-        let query = FlagQuery::parse(value, codes, negated).map_err(|_malformed| why)?;
-        self.flags.push(query);
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The search parameters of a Patient: the table from which parsing, errors, the CapabilityStatement and the
+//! The search parameters of a Patient: the table from which parsing, errors, the `CapabilityStatement` and the
 //! schema of the form are derived.
 
 use crate::PatientFlags;

@@ -230,6 +230,9 @@ mod tests {
         let bundle = read(&page.bundle(vec![patient()]));
         assert!(bundle.get("total").is_none());
         assert_eq!(bundle["link"][1]["relation"], "next");
-        assert_eq!(bundle["link"][1]["url"], format!("{ORIGIN}/fhir/Patient?_cursor=abc"));
+        assert_eq!(
+            bundle["link"][1]["url"],
+            format!("{ORIGIN}/fhir/Patient?_cursor=abc")
+        );
     }
 }

@@ -229,11 +229,11 @@ impl Roster {
     }
 
     /// The range of the terms of a part that may match.
-    fn term_range(&self, part: Part, test: &TermTest) -> (Position, Position) {
-        let (terms, text) = (self.dictionary.terms(), test.text.as_slice());
+    fn term_range(&self, part: Part, sought: &TermTest) -> (Position, Position) {
+        let (terms, text) = (self.dictionary.terms(), sought.text.as_slice());
         let index = self.index(part);
         let from = index.partition_point(|word| terms.compare_text(word.term, text).is_lt());
-        let is_before_end = |word: Word| match test.matching {
+        let is_before_end = |word: Word| match sought.matching {
             TermMatch::Exact => terms.compare_text(word.term, text) != Ordering::Greater,
             TermMatch::Prefix => {
                 let is_before = terms.compare_text(word.term, text).is_lt();
@@ -245,7 +245,7 @@ impl Roster {
             chunk: 0,
             offset: 0,
         };
-        let from = if test.matching.reads_all() {
+        let from = if sought.matching.reads_all() {
             start
         } else {
             from
@@ -253,11 +253,11 @@ impl Roster {
         (from, index.partition_point(is_before_end))
     }
 
-    fn updated_range(&self, (first, last): (i64, i64)) -> (Position, Position) {
+    fn updated_range(&self, (begin, end): (i64, i64)) -> (Position, Position) {
         let list = self.by_updated.list();
         let updated = |slot| self.patients.get(slot).map_or(0, |it| it.updated);
-        let from = list.partition_point(|slot| updated(slot) < first);
-        let to = list.partition_point(|slot| updated(slot) <= last);
+        let from = list.partition_point(|slot| updated(slot) < begin);
+        let to = list.partition_point(|slot| updated(slot) <= end);
         (from, to.max(from))
     }
 
@@ -409,8 +409,8 @@ impl Roster {
                 let of_parts = uses
                     .iter()
                     .filter(|used| parts.iter().any(|it| used.is_of(*it)));
-                let mut texts = of_parts.map(|used| self.dictionary.terms().text(used.term()));
-                texts.any(|text| test.matches(text))
+                let mut terms = of_parts.map(|used| self.dictionary.terms().text(used.term()));
+                terms.any(|term| test.matches(term))
             })
     }
 

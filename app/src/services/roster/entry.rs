@@ -244,8 +244,8 @@ mod tests {
     const ID: &str = "c757873d-ec9a-4326-a141-556f43239520";
 
     fn demographics(patient: &Value) -> Demographics {
-        let document = fhir::SensitiveJson::parse(patient.to_string().as_bytes()).expect("JSON");
-        Demographics::of(&Resource::validate(document, None).expect("valid"))
+        let resource = Resource::from_stored_bytes(patient.to_string().as_bytes());
+        Demographics::of(&resource.expect("a resource"))
     }
 
     fn entry(patient: &Value) -> RosterEntry {

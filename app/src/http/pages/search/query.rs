@@ -20,7 +20,7 @@ pub(super) enum ParsedText {
     Empty,
     Query {
         /// The search: all words must match.
-        query: PatientQuery,
+        query: Box<PatientQuery>,
         /// How the words were interpreted.
         interpretation: String,
     },
@@ -99,7 +99,7 @@ pub(super) fn parse(typed: &str) -> ParsedText {
     let form = Zeroizing::new(form.finish());
     match search::parse(form.as_bytes(), None) {
         Ok(query) => ParsedText::Query {
-            query,
+            query: Box::new(query),
             interpretation: interpretation(kinds),
         },
         Err(_refused) => ParsedText::Unsupported("Type a name, an MRN, an SSN or a birth date."),
@@ -160,7 +160,7 @@ mod tests {
             ParsedText::Query {
                 query,
                 interpretation,
-            } => (query, interpretation),
+            } => (*query, interpretation),
             other @ (ParsedText::Empty | ParsedText::Unsupported(_)) => panic!("{other:?}"),
         }
     }
