@@ -135,7 +135,13 @@ fn routes() -> Vec<Route> {
         signed_in(routes!(search::by_url, create::create)).bulk(),
         signed_in(routes!(search::by_form)),
         signed_in(routes!(history::of_type)),
-        signed_in(routes!(read::read, update::update, patch::patch, delete::delete)).bulk(),
+        signed_in(routes!(
+            read::read,
+            update::update,
+            patch::patch,
+            delete::delete
+        ))
+        .bulk(),
         signed_in(routes!(history::of_resource)),
         signed_in(routes!(read::read_version)),
         // The workflow API.

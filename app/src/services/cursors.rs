@@ -106,7 +106,10 @@ impl Cursors {
     fn encode(&self, caller: &Caller, page: &NextPage) -> Zeroizing<Vec<u8>> {
         let expiry = self.clock.now().saturating_add(LIFETIME).unix_timestamp();
         let interaction = page.interaction.as_bytes();
-        let (short, long) = (u8::try_from(interaction.len()), u16::try_from(page.position.len()));
+        let (short, long) = (
+            u8::try_from(interaction.len()),
+            u16::try_from(page.position.len()),
+        );
         let lengths = ID_BYTES + 11 + interaction.len() + page.position.len();
         let mut bytes = Zeroizing::new(Vec::with_capacity(lengths + page.query.len()));
         bytes.extend_from_slice(caller.person().as_bytes());

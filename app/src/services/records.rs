@@ -8,8 +8,8 @@
 mod apply;
 mod basis;
 mod batch_read;
-mod change;
 mod candidates;
+mod change;
 mod chart;
 mod damage;
 mod history;

@@ -157,4 +157,3 @@ async fn screen(
     );
     Ok(app.gate.admit(caller, Write, bundle, contents).await?)
 }
-

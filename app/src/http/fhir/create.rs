@@ -50,7 +50,15 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, FhirError> {
     let resource_type = request::resource_type(&resource_type)?;
-    create_as(&app, &caller, resource_type, query.as_deref(), &headers, body).await
+    create_as(
+        &app,
+        &caller,
+        resource_type,
+        query.as_deref(),
+        &headers,
+        body,
+    )
+    .await
 }
 
 async fn create_as(
@@ -67,7 +75,8 @@ async fn create_as(
     let preference = ReturnPreference::of(headers).unwrap_or(ReturnPreference::Representation);
     let server = format!("{}/fhir", app.public_origin);
     let parser = move |bytes: &[u8]| single::create(bytes, resource_type, id, &server);
-    let (write, _memory) = single_write::read_body(app, caller, target, checked, body, parser).await?;
+    let (write, _memory) =
+        single_write::read_body(app, caller, target, checked, body, parser).await?;
     single_write::execute(app, caller, write, preference).await
 }
 

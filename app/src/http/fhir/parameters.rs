@@ -80,7 +80,10 @@ pub(crate) struct HistoryParameters {
 /// The search parameters that tell nothing of a person, and may be sent in a URL.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "a schema: the query parser reads the query string")]
+#[expect(
+    dead_code,
+    reason = "a schema: the query parser reads the query string"
+)]
 pub(crate) struct SearchQuery {
     #[param(required = false, schema_with = patient)]
     patient: String,
@@ -228,8 +231,7 @@ fn dates() -> Array {
 }
 
 /// A date or an instant.
-const DATE: &str =
-    "[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+ -][0-9]{2}:[0-9]{2})?)?)?)?";
+const DATE: &str = "[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+ -][0-9]{2}:[0-9]{2})?)?)?)?";
 
 fn sort() -> Object {
     pattern("-?[A-Za-z_-]+(,-?[A-Za-z_-]+)*")

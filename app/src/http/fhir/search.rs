@@ -93,7 +93,13 @@ pub(crate) async fn by_url(
     request::require_json_accepted(&headers)?;
     let query = query.unwrap_or_default();
     search::url::screen(resource_type, &base(&app), &query)?;
-    respond(&app, &caller, resource_type, Zeroizing::new(query.into_bytes())).await
+    respond(
+        &app,
+        &caller,
+        resource_type,
+        Zeroizing::new(query.into_bytes()),
+    )
+    .await
 }
 
 /// The base URL of the API.
@@ -152,9 +158,8 @@ pub(super) async fn searchset(
     let permitted = app.gate.permit(caller, Search, subject).await?;
     let form = ResponseForm::from(query.results());
     let origin = &app.public_origin;
-    let entry = |resource, meta, mode| {
-        search::searchset_entry(origin, form.subset(resource), meta, mode)
-    };
+    let entry =
+        |resource, meta, mode| search::searchset_entry(origin, form.subset(resource), meta, mode);
     let after = page.position.as_deref().map(Vec::as_slice);
     let found = app.records.search_type(&permitted, &query, after, &entry);
     let found = found.await?;

@@ -114,7 +114,9 @@ pub(super) async fn execute(
         ReturnPreference::Minimal => no_body(),
         ReturnPreference::OperationOutcome => written_outcome(),
         // The rest of a patched resource is disclosed, unlike that of one that the caller sent.
-        ReturnPreference::Representation if is_patch => read_back(app, caller, entry.target).await?,
+        ReturnPreference::Representation if is_patch => {
+            read_back(app, caller, entry.target).await?
+        }
         ReturnPreference::Representation => representation(applied, change, result.meta),
     };
     respond(app, entry.target, result, body)
@@ -157,7 +159,11 @@ fn no_body() -> Disclosed<Option<ResponseBody>> {
 fn written_outcome() -> Disclosed<Option<ResponseBody>> {
     let outcome = OperationOutcome::information("the request was executed");
     let body = zeroize::Zeroizing::new(outcome.to_string().into_bytes());
-    NotPhi::assert(Some(ResponseBody::small(body)), "an outcome has no values of records").into()
+    NotPhi::assert(
+        Some(ResponseBody::small(body)),
+        "an outcome has no values of records",
+    )
+    .into()
 }
 
 /// The response to a write (R4 3.1.0.8): status, location, version and body.
@@ -178,11 +184,19 @@ fn respond(
         None => (status, [(header::CACHE_CONTROL, "no-store")]).into_response(),
     };
     let exists = !matches!(applied.effect, Effect::Deleted | Effect::Absent);
-    let location = || format!("{}/fhir/{target}/_history/{}", app.public_origin, meta.version);
+    let location = || {
+        format!(
+            "{}/fhir/{target}/_history/{}",
+            app.public_origin, meta.version
+        )
+    };
     let headers = [
         (header::LOCATION, exists.then(location)),
         (header::ETAG, (meta.version > 0).then(|| meta.etag())),
-        (header::LAST_MODIFIED, http_date(meta.last_updated).filter(|_| exists)),
+        (
+            header::LAST_MODIFIED,
+            http_date(meta.last_updated).filter(|_| exists),
+        ),
     ];
     for (name, value) in headers {
         if let Some(value) = value {
@@ -237,7 +251,10 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<u64>, OperationOutc
         _ => {
             let why = "If-Match must be the ETag of the version that was read, such as W/\"3\"";
             let issue = Issue::new(IssueCode::Value, why);
-            Err(OperationOutcome::new(fhir::Status::PreconditionFailed, issue))
+            Err(OperationOutcome::new(
+                fhir::Status::PreconditionFailed,
+                issue,
+            ))
         }
     }
 }

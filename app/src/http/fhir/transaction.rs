@@ -122,7 +122,11 @@ pub(super) async fn existing(
     let subject = subject(caller.organization(), no_op.resource_type);
     let permitted = app.gate.permit(caller, Write, subject).await?;
     let meta = match no_op.existing {
-        Some(id) => app.records.written_meta(&permitted, no_op.resource_type, id).await?,
+        Some(id) => {
+            app.records
+                .written_meta(&permitted, no_op.resource_type, id)
+                .await?
+        }
         None => None,
     };
     let response = match no_op.existing.zip(meta) {
@@ -138,7 +142,11 @@ pub(super) async fn existing(
         None => EntryResponse::Deleted { meta: None },
     };
     let response = EntryJson::from(response);
-    Ok(NotPhi::assert(response, "id and version of a resource that the caller may write").into())
+    Ok(NotPhi::assert(
+        response,
+        "id and version of a resource that the caller may write",
+    )
+    .into())
 }
 
 /// The response to an entry that was refused or failed after the writes.

@@ -61,10 +61,7 @@ impl Records {
         Err(ServiceError::unavailable(cause).into())
     }
 
-    async fn attempt(
-        &self,
-        changes: &[Change<'_>],
-    ) -> Result<Disclosed<Vec<Applied>>, WriteError> {
+    async fn attempt(&self, changes: &[Change<'_>]) -> Result<Disclosed<Vec<Applied>>, WriteError> {
         let Some(first) = changes.first() else {
             return Ok(NotPhi::assert(Vec::new(), "no results").into());
         };

@@ -50,7 +50,8 @@ impl Records {
         write: ResourceWrite,
     ) -> Result<Change<'caller>, BasisError> {
         let (target, precondition) = (write.target(), write.precondition);
-        let is_patched = matches!(write.content, WriteContent::Patch(_)) && precondition == WritePrecondition::None;
+        let is_patched = matches!(write.content, WriteContent::Patch(_))
+            && precondition == WritePrecondition::None;
         let (owner, content, precondition) = match write.content {
             WriteContent::Whole {
                 resource,

@@ -157,7 +157,10 @@ impl Records {
         let id = head.id;
         let verified = self.keys.verify(organization, head).await;
         let Some(head) = undamaged(verified)? else {
-            return Ok(Verdict::Damaged(DamagedRecord::new(resource_type.name(), id)));
+            return Ok(Verdict::Damaged(DamagedRecord::new(
+                resource_type.name(),
+                id,
+            )));
         };
         let listed = Head {
             kind: resource_type.name(),

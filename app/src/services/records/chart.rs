@@ -21,13 +21,13 @@ use phi::Tampering;
 use uuid::Uuid;
 
 use super::Records;
-use super::open::OpenVersion;
 use super::StoredResource;
 use super::batch_read::OwnedBatch;
 use super::chart_subject;
 use super::damage::DamagedRecord;
 use super::damage::undamaged;
 use super::ensure_all_fields;
+use super::open::OpenVersion;
 use crate::limits::LENGTHS_PER_STATEMENT;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;

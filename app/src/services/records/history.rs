@@ -188,8 +188,14 @@ impl Records {
             after = Some(HistoryPosition::of(last));
             for row in rows {
                 if builder.has_room() {
-                    self.add_version(organization, owner, caller, (resource_type, row), &mut builder)
-                        .await?;
+                    self.add_version(
+                        organization,
+                        owner,
+                        caller,
+                        (resource_type, row),
+                        &mut builder,
+                    )
+                    .await?;
                 }
             }
         }

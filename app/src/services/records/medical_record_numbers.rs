@@ -79,9 +79,7 @@ impl Records {
     ) -> Result<(), ServiceError> {
         let mut patients: Vec<(usize, PatientId, &[PatientToken])> = Vec::new();
         for (index, (change, step)) in changes.iter().zip(steps).enumerate() {
-            let is_written = step
-                .as_ref()
-                .is_some_and(|it| it.effect.writes());
+            let is_written = step.as_ref().is_some_and(|it| it.effect.writes());
             let resource = change.resource();
             let resource = resource.filter(|_| is_written && change.stores_patient());
             let Some(resource) = resource else {

@@ -47,7 +47,8 @@ use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
 
 /// The message for a search that would open more than [`MAX_COMPARED_RESOURCES`].
-const TOO_BROAD: &str = "the search would open too many resources: add a parameter, such as code, category or date";
+const TOO_BROAD: &str =
+    "the search would open too many resources: add a parameter, such as code, category or date";
 
 /// A page of matching resources, as entries of a searchset Bundle.
 #[derive(Debug)]
@@ -135,19 +136,24 @@ impl Records {
         let total = matching.len();
         let first = first_after(&matching, after.and_then(decode));
         let page: Vec<_> = matching.iter().skip(first).map(|it| it.reference).collect();
-        let page = page.get(..query.results().count.min(page.len())).unwrap_or_default();
+        let page = page
+            .get(..query.results().count.min(page.len()))
+            .unwrap_or_default();
         let shown = self
             .add_matches(organization, caller, query, page, &mut builder)
             .await?;
         let last = first.saturating_add(shown);
-        let next = page.get(shown.saturating_sub(1)).filter(|_| shown > 0 && last < total);
+        let next = page
+            .get(shown.saturating_sub(1))
+            .filter(|_| shown > 0 && last < total);
         let next = next.map(|last_shown| {
             encode(PagePosition {
                 id: last_shown.id,
                 count: last,
             })
         });
-        self.add_included(permitted, owner, query, &mut builder).await?;
+        self.add_included(permitted, owner, query, &mut builder)
+            .await?;
         builder.finish(is_complete)?;
         let page = ResourcePage {
             entries: builder.entries,
@@ -191,7 +197,9 @@ impl Records {
         }
         let ids: Vec<_> = matching.iter().map(|it| it.reference.id).take(2).collect();
         let subject = subject(organization, resource_type);
-        let subject = query.patient().map_or(subject, |it| subject.patient(it.into()));
+        let subject = query
+            .patient()
+            .map_or(subject, |it| subject.patient(it.into()));
         let records: Vec<_> = ids.iter().map(|id| Record::from(subject.id(*id))).collect();
         Ok(disclose(&self.trail, permitted, &records, ids).await?)
     }
@@ -226,16 +234,22 @@ impl Records {
         if undecided.len() > MAX_COMPARED_RESOURCES {
             return Err(ServiceError::Unsupported(TOO_BROAD));
         }
-        self.for_each_open(organization, caller, &undecided, damaged, |reference, stored| {
-            let values = SearchValues::of(&stored.resource);
-            let at = stored.meta.last_updated;
-            if query.matches(&values) == Match::Yes
-                && let Some(key) = query.sort_key(reference.id, at, &values)
-            {
-                matching.push(Matching { key, reference });
-            }
-            true
-        })
+        self.for_each_open(
+            organization,
+            caller,
+            &undecided,
+            damaged,
+            |reference, stored| {
+                let values = SearchValues::of(&stored.resource);
+                let at = stored.meta.last_updated;
+                if query.matches(&values) == Match::Yes
+                    && let Some(key) = query.sort_key(reference.id, at, &values)
+                {
+                    matching.push(Matching { key, reference });
+                }
+                true
+            },
+        )
         .await?;
         Ok(matching)
     }
@@ -251,20 +265,28 @@ impl Records {
     ) -> Result<usize, ServiceError> {
         let mut damaged = Vec::new();
         let mut count = 0_usize;
-        self.for_each_open(organization, caller, page, &mut damaged, |reference, stored| {
-            if builder.bytes > MAX_RESPONSE_BYTES {
-                return false;
-            }
-            if !query.includes().is_empty() {
-                let values = SearchValues::of(&stored.resource);
-                let included = query.includes().iter();
-                let included = included.flat_map(|include| values.included(include));
-                builder.included.extend(included.take(MAX_INCLUDED_RESOURCES));
-            }
-            count = count.saturating_add(1);
-            builder.add(organization, reference, stored, SearchMode::Match);
-            true
-        })
+        self.for_each_open(
+            organization,
+            caller,
+            page,
+            &mut damaged,
+            |reference, stored| {
+                if builder.bytes > MAX_RESPONSE_BYTES {
+                    return false;
+                }
+                if !query.includes().is_empty() {
+                    let values = SearchValues::of(&stored.resource);
+                    let included = query.includes().iter();
+                    let included = included.flat_map(|include| values.included(include));
+                    builder
+                        .included
+                        .extend(included.take(MAX_INCLUDED_RESOURCES));
+                }
+                count = count.saturating_add(1);
+                builder.add(organization, reference, stored, SearchMode::Match);
+                true
+            },
+        )
         .await?;
         count = count.saturating_add(damaged.len());
         builder.damaged.append(&mut damaged);
@@ -300,17 +322,27 @@ impl Records {
         wanted.retain(|reference| seen.insert(*reference));
         wanted.truncate(MAX_INCLUDED_RESOURCES);
         let mut damaged = Vec::new();
-        self.for_each_open(organization, caller, &wanted, &mut damaged, |reference, stored| {
-            let is_near = stored.owner == owner || stored.owner == Owner::of_organization(organization);
-            let record = stored.record(organization, reference.id);
-            if builder.bytes > MAX_RESPONSE_BYTES {
-                return false;
-            }
-            if is_near && permitted.may_disclose(&record) && builder.is_wanted(query, &stored.resource) {
-                builder.add(organization, reference, stored, SearchMode::Include);
-            }
-            true
-        })
+        self.for_each_open(
+            organization,
+            caller,
+            &wanted,
+            &mut damaged,
+            |reference, stored| {
+                let is_near =
+                    stored.owner == owner || stored.owner == Owner::of_organization(organization);
+                let record = stored.record(organization, reference.id);
+                if builder.bytes > MAX_RESPONSE_BYTES {
+                    return false;
+                }
+                if is_near
+                    && permitted.may_disclose(&record)
+                    && builder.is_wanted(query, &stored.resource)
+                {
+                    builder.add(organization, reference, stored, SearchMode::Include);
+                }
+                true
+            },
+        )
         .await
     }
 

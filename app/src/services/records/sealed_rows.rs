@@ -31,8 +31,8 @@ use super::Effect;
 use super::Records;
 use super::owner_of;
 use super::plan::PlannedChange;
-use super::resource_key;
 use super::plan::WritePlan;
+use super::resource_key;
 use super::search_summaries::search_summary;
 use crate::services::error::ServiceError;
 use crate::services::written_row::written_row;
@@ -194,7 +194,10 @@ fn resource_rows(
     let (organization, owner) = (scope.organization(), scope.owner());
     let row_id = RowId::random();
     // The body of a tombstone is empty.
-    let body = change.resource().map(Resource::to_bytes).unwrap_or_default();
+    let body = change
+        .resource()
+        .map(Resource::to_bytes)
+        .unwrap_or_default();
     let deleted = (step.effect == Effect::Deleted).then_some(Deleted);
     let version = key.authenticate(VersionRow {
         organization,
