@@ -18,6 +18,7 @@ use super::prefix::Prefix;
 use super::refusals;
 use super::results::Include;
 use super::results::ResultParameters;
+use super::results::SummaryMode;
 use super::sort_key::SortKey;
 use super::sort_key::SortParameter;
 use super::time_span::TimeSpan;
@@ -86,6 +87,9 @@ impl ResourceQuery {
             )));
         }
         query.patient = query.only_patient()?;
+        if query.results.summary == SummaryMode::Count {
+            query.results.count = 0;
+        }
         Ok(query)
     }
 
