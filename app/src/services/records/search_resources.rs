@@ -87,6 +87,7 @@ impl Records {
         // Patients who match, if the roster is right, and cannot be shown; those whom it could not
         // compare.
         let mut unopened = self.rosters.unopened(organization);
+        unopened.extend_from_slice(&found.damaged);
         let keys = patient_keys(ids);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
         'batches: for batch in batches.await? {
@@ -140,7 +141,8 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// See [`ServiceError`].
+    /// [`ServiceError::Internal`] if a patient that may match is damaged: a match that is not found would be created a
+    /// second time.
     pub(crate) async fn patient_ids(
         &self,
         permitted: &Permitted<'_, Search>,
@@ -150,7 +152,11 @@ impl Records {
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
         let found = self.match_patients(organization, caller, query, None);
-        let ids: Vec<_> = found.await?.ids.into_iter().take(2).collect();
+        let found = found.await?;
+        if !found.damaged.is_empty() {
+            return Err(ServiceError::Internal);
+        }
+        let ids: Vec<_> = found.ids.into_iter().take(2).collect();
         let found = ids.iter().map(|id| id.uuid()).collect();
         self.disclose_patients(permitted, &ids, &[], found).await
     }
