@@ -68,6 +68,6 @@ pub(crate) async fn patch(
         })
     };
     let read = single_write::read_body(&app, &caller, target, checked, body, parser);
-    let (write, _memory) = read.await?;
-    single_write::execute(&app, &caller, write, preference).await
+    let (write, memory) = read.await?;
+    single_write::execute(&app, &caller, write, memory, preference).await
 }

@@ -66,9 +66,9 @@ pub(crate) async fn update(
     let precondition = checked.as_ref().copied().unwrap_or(WritePrecondition::None);
     let checked = checked.map(drop);
     let read = single_write::read_body(&app, &caller, target, checked, body, parser);
-    let (mut write, _memory) = read.await?;
+    let (mut write, memory) = read.await?;
     write.precondition = precondition;
-    single_write::execute(&app, &caller, write, preference).await
+    single_write::execute(&app, &caller, write, memory, preference).await
 }
 
 /// The precondition of an update: `If-Match`, or `If-None-Match: *`.

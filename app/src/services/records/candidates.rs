@@ -9,6 +9,7 @@ use phi::Head;
 use phi::HeadSet;
 use phi::OrganizationId;
 use phi::Owner;
+use phi::Tampering;
 use time::OffsetDateTime;
 
 use super::DamagedRecord;
@@ -87,6 +88,9 @@ impl Records {
             // Any write changes the owner's row, too: with the same row, no write explains the difference.
             row = self.database.owner(organization, &owner).await?;
             if row.as_ref().map(|row| *row.mac.as_bytes()) == mac {
+                let reason = "the heads of a type do not match the set of their owner";
+                let id = owner.patient();
+                let _reported = Tampering::report("resources", reason, organization, id);
                 return Ok(candidates);
             }
         }

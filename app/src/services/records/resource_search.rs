@@ -87,6 +87,8 @@ struct PageBuilder<'e> {
     damaged: Vec<DamagedRecord>,
     shown: HashSet<Reference>,
     included: Vec<Reference>,
+    /// The resources to which matches refer.
+    referred: HashSet<Reference>,
     bytes: usize,
     reserved: Reservation,
 }
@@ -126,6 +128,7 @@ impl Records {
             damaged,
             shown: HashSet::new(),
             included: Vec::new(),
+            referred: HashSet::new(),
             bytes: 0,
             reserved: self.memory.reserve(caller, 0)?,
         };
@@ -304,16 +307,16 @@ impl Records {
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
         let mut wanted = std::mem::take(&mut builder.included);
-        let matches: Vec<_> = builder.shown.iter().copied().collect();
+        builder.referred = wanted.iter().copied().collect();
         for include in &query.results().revincludes {
             let candidates = self.candidates(organization, caller, owner, include.source());
             let candidates = candidates.await?;
+            // A summary may have left a reference out: then the body decides.
             let refers = |candidate: &Candidate| {
-                let values = candidate.values.as_ref();
-                let refers = |found| {
-                    values.is_none_or(|values| include.refers_to(values, found) != Match::No)
-                };
-                matches.iter().copied().any(refers)
+                candidate.values.as_ref().is_none_or(|values| {
+                    let mut references = values.included(include);
+                    values.is_incomplete() || references.any(|it| builder.shown.contains(&it))
+                })
             };
             let found = candidates.found.iter().filter(|it| refers(it));
             wanted.extend(found.map(|it| it.reference));
@@ -336,7 +339,7 @@ impl Records {
                 }
                 if is_near
                     && permitted.may_disclose(&record)
-                    && builder.is_wanted(query, &stored.resource)
+                    && builder.is_wanted(query, reference, &stored.resource)
                 {
                     builder.add(organization, reference, stored, SearchMode::Include);
                 }
@@ -413,15 +416,16 @@ impl PageBuilder<'_> {
 
     /// Whether an opened resource is one that the includes name: a summary may have left out the reference by which
     /// `_revinclude` finds it.
-    fn is_wanted(&self, query: &ResourceQuery, resource: &Resource) -> bool {
-        let mut sources = query.results().revincludes.iter();
-        let is_source = |include: &&search::Include| include.source() == resource.resource_type();
-        let Some(include) = sources.find(is_source) else {
+    fn is_wanted(&self, query: &ResourceQuery, reference: Reference, resource: &Resource) -> bool {
+        let revincludes = &query.results().revincludes;
+        if revincludes.is_empty() || self.referred.contains(&reference) {
             return true;
-        };
+        }
         let values = SearchValues::of(resource);
-        let refers = |found| include.refers_to(&values, found) == Match::Yes;
-        self.shown.iter().copied().any(refers) || !query.includes().is_empty()
+        let mut references = revincludes
+            .iter()
+            .flat_map(|include| values.included(include));
+        references.any(|it| self.shown.contains(&it))
     }
 
     /// Adds the outcome that lists what could not be opened, and says whether resources are hidden.
