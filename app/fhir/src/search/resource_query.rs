@@ -125,6 +125,17 @@ impl ResourceQuery {
             .ok_or_else(|| refusals::no_patient(self.resource_type))
     }
 
+    /// The ids of `_id` that all of its lists have; `None` without the parameter.
+    #[must_use]
+    pub fn ids(&self) -> Option<Vec<Uuid>> {
+        let (first, others) = self.ids.split_first()?;
+        let mut ids = first.clone();
+        ids.retain(|id| others.iter().all(|any_of| any_of.contains(id)));
+        ids.sort_unstable();
+        ids.dedup();
+        Some(ids)
+    }
+
     /// The parameters of the result.
     #[must_use]
     pub const fn results(&self) -> &ResultParameters {

@@ -11,10 +11,12 @@ use phi::OrganizationId;
 use phi::Owner;
 use phi::Tampering;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::DamagedRecord;
 use super::Records;
 use super::damage::undamaged;
+use super::resource_key;
 use crate::limits::HEADS_PER_STATEMENT;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
@@ -97,6 +99,45 @@ impl Records {
         Err(ServiceError::unavailable(
             "too many concurrent writes of the searched resources",
         ))
+    }
+
+    /// The current resources of a type with these ids, of any owner. That none is hidden is not proved, as for
+    /// a read of one resource.
+    ///
+    /// # Errors
+    ///
+    /// See [`ServiceError`].
+    pub(super) async fn candidates_by_id(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        resource_type: ResourceType,
+        ids: &[Uuid],
+    ) -> Result<Candidates, ServiceError> {
+        let mut candidates = self.no_candidates(caller)?;
+        self.grow(&mut candidates.reserved, ids.len() * CANDIDATE_BYTES)?;
+        for id in ids {
+            let key = resource_key(resource_type, *id);
+            let Some(head) = undamaged(self.database.resource(organization, &key).await)?.flatten()
+            else {
+                continue;
+            };
+            match undamaged(self.keys.verify(organization, head).await)? {
+                None => candidates
+                    .damaged
+                    .push(DamagedRecord::new(resource_type.name(), *id)),
+                Some(head) if head.deleted.is_some() => {}
+                Some(head) => candidates.found.push(Candidate {
+                    reference: Reference {
+                        resource_type,
+                        id: *id,
+                    },
+                    last_updated: head.updated_at,
+                    values: None,
+                }),
+            }
+        }
+        Ok(candidates)
     }
 
     fn no_candidates(&self, caller: CallerId) -> Result<Candidates, ServiceError> {

@@ -111,9 +111,16 @@ impl Records {
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
         let owner = owner_of(organization, query.patient());
-        let candidates = self
-            .candidates(organization, caller, owner, query.resource_type())
-            .await?;
+        let candidates = match query.ids() {
+            Some(ids) if query.patient().is_none() => {
+                self.candidates_by_id(organization, caller, query.resource_type(), &ids)
+                    .await?
+            }
+            Some(_) | None => {
+                self.candidates(organization, caller, owner, query.resource_type())
+                    .await?
+            }
+        };
         let Candidates {
             found,
             damaged,
