@@ -21,6 +21,7 @@ use super::DamagedRecord;
 use super::Records;
 use super::StoredResource;
 use super::candidates::Candidate;
+use super::candidates::SearchScope;
 use super::damage::undamaged;
 use super::open::OpenVersion;
 use super::resource_key;
@@ -98,8 +99,14 @@ impl Records {
         let mut wanted = std::mem::take(&mut builder.included);
         builder.referred = wanted.iter().copied().collect();
         for include in &query.results().revincludes {
-            let candidates = self.candidates(organization, caller, owner, include.source());
-            let candidates = candidates.await?;
+            let scope = SearchScope {
+                organization,
+                caller,
+                owner,
+                resource_type: include.source(),
+                needs_values: true,
+            };
+            let candidates = self.candidates(scope).await?;
             // A summary may have left a reference out: then the body decides.
             let refers = |candidate: &Candidate| {
                 candidate.values.as_ref().is_none_or(|values| {

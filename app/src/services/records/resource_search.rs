@@ -27,6 +27,7 @@ use super::DamagedRecord;
 use super::Records;
 use super::candidates::Candidate;
 use super::candidates::Candidates;
+use super::candidates::SearchScope;
 use super::ensure_all_fields;
 use super::owner_of;
 use super::resource_page::PageBuilder;
@@ -150,17 +151,16 @@ impl Records {
         caller: CallerId,
         query: &ResourceQuery,
     ) -> Result<Candidates, ServiceError> {
-        let (resource_type, patient) = (query.resource_type(), query.patient());
+        let scope = SearchScope {
+            organization,
+            caller,
+            owner: owner_of(organization, query.patient()),
+            resource_type: query.resource_type(),
+            needs_values: query.needs_values(),
+        };
         match query.ids() {
-            Some(ids) if patient.is_none() => {
-                self.candidates_by_id(organization, caller, resource_type, &ids)
-                    .await
-            }
-            Some(_) | None => {
-                let owner = owner_of(organization, patient);
-                self.candidates(organization, caller, owner, resource_type)
-                    .await
-            }
+            Some(ids) if query.patient().is_none() => self.candidates_by_id(scope, &ids).await,
+            Some(_) | None => self.candidates(scope).await,
         }
     }
 
@@ -179,10 +179,7 @@ impl Records {
         ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
-        let owner = owner_of(organization, query.patient());
-        let resource_type = query.resource_type();
-        let candidates = self.candidates(organization, caller, owner, resource_type);
-        let candidates = candidates.await?;
+        let candidates = self.searched(organization, caller, query).await?;
         let mut damaged = candidates.damaged;
         let matching = self.matching(organization, caller, query, candidates.found, &mut damaged);
         let matching = matching.await?;
@@ -190,7 +187,7 @@ impl Records {
             return Err(ServiceError::Internal);
         }
         let ids: Vec<_> = matching.iter().map(|it| it.reference.id).take(2).collect();
-        let subject = subject(organization, resource_type);
+        let subject = subject(organization, query.resource_type());
         let subject = query
             .patient()
             .map_or(subject, |it| subject.patient(it.into()));
@@ -252,15 +249,7 @@ impl Records {
 /// Whether a candidate's values match, and its position; none without values.
 fn verdict(query: &ResourceQuery, candidate: &Candidate) -> Option<(Match, Option<SortKey>)> {
     let (id, at) = (candidate.reference.id, candidate.last_updated);
-    let empty;
-    let values = match &candidate.values {
-        Some(values) => values,
-        None if query.needs_values() => return None,
-        None => {
-            empty = SearchValues::empty(candidate.reference.resource_type);
-            &empty
-        }
-    };
+    let values = candidate.values.as_ref()?;
     Some((query.matches(values), query.sort_key(id, at, values)))
 }
 
