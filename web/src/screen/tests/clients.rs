@@ -141,8 +141,16 @@ fn a_browsers_pages_and_forms_are_admitted() {
 #[test]
 fn requests_of_fhir_libraries_are_admitted() {
     let read = format!("GET /fhir/Patient/{ID}");
+    let update = format!("PUT /fhir/Patient/{ID}");
+    let patch = format!("PATCH /fhir/Patient/{ID}");
     let formatted = format!(
         "GET /fhir/Observation/{ID}?_format=application%2Ffhir%2Bjson&_pretty=true&_summary=false"
+    );
+    // Parameters whose schema is an array may be repeated: all values must match.
+    let search = format!(
+        "GET /fhir/Observation?patient=Patient%2F{ID}&category=vital-signs,laboratory&category=exam\
+         &status=final&_lastUpdated=ge2026-01-01&_lastUpdated=lt2026-02-01T00:00:00Z\
+         &_include=Observation:subject&_include=Observation%3Aencounter&_count=100"
     );
     for accept in [
         "application/fhir+json",
@@ -174,6 +182,9 @@ fn requests_of_fhir_libraries_are_admitted() {
         for line in [
             read.as_str(),
             formatted.as_str(),
+            search.as_str(),
+            "GET /fhir/Patient?_count=1000",
+            "GET /fhir/Practitioner?_sort=-_lastUpdated,name&_total=accurate",
             "GET /fhir/metadata?_format=json",
         ] {
             assert!(screen(line, &headers).is_ok(), "{accept}: {line}");
@@ -183,6 +194,10 @@ fn requests_of_fhir_libraries_are_admitted() {
                 "POST /fhir?_format=json",
                 "application/fhir+json;charset=UTF-8",
             ),
+            ("POST /fhir/", "application/fhir+json"),
+            ("POST /fhir/Claim", "application/json"),
+            (update.as_str(), "application/fhir+json"),
+            (patch.as_str(), "application/json-patch+json; charset=UTF-8"),
             (
                 "POST /fhir/Patient/_search?_count=50",
                 "application/x-www-form-urlencoded; charset=utf-8",
