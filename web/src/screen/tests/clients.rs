@@ -138,6 +138,21 @@ fn a_browsers_pages_and_forms_are_admitted() {
     assert!(check(&head, false, &origin(), &api_schema()).is_ok());
 }
 
+/// `Accept` as FHIR libraries send it.
+const FHIR_ACCEPTS: [&str; 11] = [
+    "application/fhir+json",
+    "application/fhir+json; fhirVersion=4.0",
+    "application/fhir+xml;q=1.0, application/fhir+json;q=1.0, application/xml+fhir;q=0.9, application/json+fhir;q=0.9",
+    "application/fhir+json, application/json;q=0.9, */*;q=0.1",
+    "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+    "*/*",
+    "APPLICATION/FHIR+JSON",
+    "application/fhir+json; profile=\"http://hl7.org/fhir/StructureDefinition/Patient\"",
+    "application/fhir+json; profile=\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient|6.1.0\"; charset=\"utf-8\", text/html;q=0.5",
+    "application/fhir+json; title=\"a \\\"b\\\", c; d\"",
+    "text/html,, */*;q=0.1,",
+];
+
 #[test]
 fn requests_of_fhir_libraries_are_admitted() {
     let read = format!("GET /fhir/Patient/{ID}");
@@ -152,19 +167,7 @@ fn requests_of_fhir_libraries_are_admitted() {
          &status=final&_lastUpdated=ge2026-01-01&_lastUpdated=lt2026-02-01T00:00:00Z\
          &_include=Observation:subject&_include=Observation%3Aencounter&_count=100"
     );
-    for accept in [
-        "application/fhir+json",
-        "application/fhir+json; fhirVersion=4.0",
-        "application/fhir+xml;q=1.0, application/fhir+json;q=1.0, application/xml+fhir;q=0.9, application/json+fhir;q=0.9",
-        "application/fhir+json, application/json;q=0.9, */*;q=0.1",
-        "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
-        "*/*",
-        "APPLICATION/FHIR+JSON",
-        "application/fhir+json; profile=\"http://hl7.org/fhir/StructureDefinition/Patient\"",
-        "application/fhir+json; profile=\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient|6.1.0\"; charset=\"utf-8\", text/html;q=0.5",
-        "application/fhir+json; title=\"a \\\"b\\\", c; d\"",
-        "text/html,, */*;q=0.1,",
-    ] {
+    for accept in FHIR_ACCEPTS {
         let headers = [
             ("accept", accept),
             ("accept-charset", "utf-8"),
