@@ -17,6 +17,7 @@ use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
 use crate::Status;
+use crate::response_form::refuse_subset;
 
 /// The create interaction: a resource of a type, which gets the id `id`. An id in the body is ignored (R4 3.1.0.8).
 ///
@@ -82,6 +83,8 @@ fn whole(
 ) -> Result<ResourceWrite, OperationOutcome> {
     let invalid = |issues| OperationOutcome::new(Status::UnprocessableEntity, issues);
     let root = target.resource_type.name();
+    refuse_subset(&resource, root)
+        .map_err(|issue| OperationOutcome::new(Status::UnprocessableEntity, issue))?;
     resource.set_id(target.id);
     let rewriter = Rewriter {
         urls: &FullUrlIndex::new(Some(server)),
