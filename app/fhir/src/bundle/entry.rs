@@ -21,7 +21,6 @@ use crate::JsonPatch;
 use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
-use crate::Status;
 use crate::json_patch::decode_base64;
 use crate::parsed_bytes;
 use crate::validate;

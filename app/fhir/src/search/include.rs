@@ -118,7 +118,7 @@ impl Include {
 impl SearchValues {
     /// The references that an `_include` names.
     pub fn included<'s>(&'s self, include: &'s Include) -> impl Iterator<Item = Reference> + 's {
-        let own = include.source() == self.resource_type;
+        let own = include.source() == self.resource_type();
         let parameters = include.parameters().filter(move |_| own);
         parameters
             .flat_map(|parameter| self.references(parameter))
