@@ -115,16 +115,10 @@ impl Records {
         let shown = self
             .add_matches(organization, caller, query, page, &mut builder)
             .await?;
-        let last = first.saturating_add(shown);
-        let next = page
-            .get(shown.saturating_sub(1))
-            .filter(|_| shown > 0 && last < total);
-        let next = next.map(|last_shown| {
-            encode(PagePosition {
-                id: last_shown.id,
-                count: last,
-            })
-        });
+        let count = first.saturating_add(shown);
+        let last = shown.checked_sub(1).and_then(|last| page.get(last));
+        let next = last.filter(|_| count < total);
+        let next = next.map(|it| encode(PagePosition { id: it.id, count }));
         self.add_included(permitted, owner, query, &mut builder)
             .await?;
         builder.finish(is_complete)?;
