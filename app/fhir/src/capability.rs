@@ -85,7 +85,10 @@ fn resource(resource_type: ResourceType) -> Value {
     });
     let lists = [
         ("searchInclude", names(includes::includes(resource_type))),
-        ("searchRevInclude", names(includes::revincludes(resource_type))),
+        (
+            "searchRevInclude",
+            names(includes::revincludes(resource_type)),
+        ),
         ("searchParam", search_parameters(resource_type)),
         ("operation", operations::of_type(resource_type).collect()),
     ];
@@ -111,7 +114,11 @@ fn search_parameters(resource_type: ResourceType) -> Vec<Value> {
     }
     let of_type = resource_type.search_parameters();
     let of_type = of_type.map(|it: &SearchParameter| (it.name(), it.kind().name()));
-    OF_EVERY_TYPE.into_iter().chain(of_type).map(named).collect()
+    OF_EVERY_TYPE
+        .into_iter()
+        .chain(of_type)
+        .map(named)
+        .collect()
 }
 
 /// The owner of resources of a type, and what is refused because of it.

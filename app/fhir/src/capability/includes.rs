@@ -40,8 +40,8 @@ pub(super) fn revincludes(target: ResourceType) -> impl Iterator<Item = Inclusio
         !is_patient && have_one_owner(*source, target)
     });
     sources.flat_map(references).filter(move |it| {
-        let is_listed = !it.parameter.may_refer_to_any()
-            || (it.source, it.parameter.name()) == PROVENANCE;
+        let is_listed =
+            !it.parameter.may_refer_to_any() || (it.source, it.parameter.name()) == PROVENANCE;
         is_listed && it.parameter.may_refer_to(target)
     })
 }
@@ -49,10 +49,8 @@ pub(super) fn revincludes(target: ResourceType) -> impl Iterator<Item = Inclusio
 /// The parameters of a type on references; none of a Patient, whose search has no includes.
 fn references(source: ResourceType) -> impl Iterator<Item = Inclusion> {
     let all = source.search_parameters();
-    all.filter(move |it| {
-        it.kind() == ParameterKind::Reference && source != ResourceType::Patient
-    })
-    .map(move |parameter| Inclusion { source, parameter })
+    all.filter(move |it| it.kind() == ParameterKind::Reference && source != ResourceType::Patient)
+        .map(move |parameter| Inclusion { source, parameter })
 }
 
 /// Whether a search for one type includes a resource of the other.

@@ -31,6 +31,8 @@ const OPERATIONS: [Operation; 2] = [
 
 /// The operations of a type, as elements of the statement.
 pub(super) fn of_type(resource_type: ResourceType) -> impl Iterator<Item = Value> {
-    let of_type = OPERATIONS.iter().filter(move |it| (it.is_of)(resource_type));
+    let of_type = OPERATIONS
+        .iter()
+        .filter(move |it| (it.is_of)(resource_type));
     of_type.map(|it| json!({ "name": it.name, "definition": it.definition }))
 }

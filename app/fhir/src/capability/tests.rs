@@ -22,8 +22,16 @@ fn of_test() -> Value {
 
 /// The resources of the statement, with their types.
 fn resources(statement: &Value) -> Vec<(ResourceType, &Value)> {
-    let all = statement["rest"][0]["resource"].as_array().expect("resources");
-    let of_name = |it: &Value| it["type"].as_str().expect("a name").parse().expect("a type");
+    let all = statement["rest"][0]["resource"]
+        .as_array()
+        .expect("resources");
+    let of_name = |it: &Value| {
+        it["type"]
+            .as_str()
+            .expect("a name")
+            .parse()
+            .expect("a type")
+    };
     all.iter().map(|it| (of_name(it), it)).collect()
 }
 
@@ -104,9 +112,15 @@ fn a_search_by_each_declared_parameter_is_accepted_and_by_every_other_one_refuse
         let unsupported = resource_type.unsupported_search_parameters();
         let unsupported = unsupported.map(|(name, _)| name);
         let of_others = all.iter().copied();
-        for name in unsupported.chain(of_others).filter(|it| !declared.contains(it)) {
+        for name in unsupported
+            .chain(of_others)
+            .filter(|it| !declared.contains(it))
+        {
             let form = format!("{name}={ID}");
-            assert!(!is_accepted(*resource_type, &form), "{resource_type} {form}");
+            assert!(
+                !is_accepted(*resource_type, &form),
+                "{resource_type} {form}"
+            );
         }
     }
 }
@@ -128,12 +142,19 @@ fn each_declared_include_is_accepted_and_a_patient_has_none() {
         if resource_type == ResourceType::Patient {
             assert!(own.is_empty() && of_others.is_empty());
             assert!(!is_accepted(resource_type, "_include=Patient:organization"));
-            assert!(!is_accepted(resource_type, "_revinclude=Observation:patient"));
+            assert!(!is_accepted(
+                resource_type,
+                "_revinclude=Observation:patient"
+            ));
         }
         let has_provenance = of_others.contains(&"Provenance:target");
         let is_in_charts = resource_type.compartment() != Some(Compartment::Directory);
         let is_patient = resource_type == ResourceType::Patient;
-        assert_eq!(has_provenance, is_in_charts && !is_patient, "{resource_type}");
+        assert_eq!(
+            has_provenance,
+            is_in_charts && !is_patient,
+            "{resource_type}"
+        );
     }
 }
 
@@ -143,22 +164,36 @@ fn an_include_is_declared_only_if_both_resources_may_be_in_reach() {
     let of = |wanted: ResourceType, list: &str| {
         let all = resources(&statement);
         let (_, found) = all.iter().find(|(of, _)| *of == wanted).expect("declared");
-        texts(found, list, "").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        texts(found, list, "")
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let includes = of(ResourceType::Observation, "searchInclude");
-    for expected in ["Observation:encounter", "Observation:performer", "Observation:patient"] {
+    for expected in [
+        "Observation:encounter",
+        "Observation:performer",
+        "Observation:patient",
+    ] {
         assert!(includes.iter().any(|it| it == expected), "{includes:?}");
     }
     // The members of a Group are in charts, and the Group is the organization's.
     let includes = of(ResourceType::Group, "searchInclude");
-    assert!(!includes.iter().any(|it| it == "Group:patient"), "{includes:?}");
+    assert!(
+        !includes.iter().any(|it| it == "Group:patient"),
+        "{includes:?}"
+    );
     // A canonical URL is not followed.
     let includes = of(ResourceType::PlanDefinition, "searchInclude");
     assert!(includes.is_empty(), "{includes:?}");
     let revincludes = of(ResourceType::Encounter, "searchRevInclude");
     assert!(revincludes.iter().any(|it| it == "Observation:encounter"));
     let revincludes = of(ResourceType::Practitioner, "searchRevInclude");
-    assert!(revincludes.iter().any(|it| it == "PractitionerRole:practitioner"));
+    assert!(
+        revincludes
+            .iter()
+            .any(|it| it == "PractitionerRole:practitioner")
+    );
     assert!(!revincludes.iter().any(|it| it == "Observation:performer"));
 }
 
@@ -168,7 +203,11 @@ fn the_history_of_a_type_is_declared_where_it_is_that_of_a_chart() {
     for (resource_type, resource) in resources(&statement) {
         let interactions = texts(resource, "interaction", "code");
         let is_in_charts = resource_type.compartment() != Some(Compartment::Directory);
-        assert_eq!(interactions.contains(&"history-type"), is_in_charts, "{resource_type}");
+        assert_eq!(
+            interactions.contains(&"history-type"),
+            is_in_charts,
+            "{resource_type}"
+        );
         let everything = texts(resource, "operation", "name").contains(&"everything");
         assert_eq!(everything, resource_type == ResourceType::Patient);
     }

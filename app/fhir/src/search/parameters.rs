@@ -99,8 +99,9 @@ impl SearchParameter {
         match &self.targets {
             Targets::None => false,
             Targets::Any => true,
-            Targets::Listed(names) => TypeName::named(resource_type.name())
-                .is_some_and(|name| names.contains(&name)),
+            Targets::Listed(names) => {
+                TypeName::named(resource_type.name()).is_some_and(|name| names.contains(&name))
+            }
         }
     }
 
