@@ -150,9 +150,10 @@ pub(super) async fn searchset(
     }
     let query = ResourceQuery::parse(resource_type, &base(app), &page.query, None)?;
     let subject = subject(caller.organization(), resource_type);
+    let is_in_charts = resource_type.compartment() == Some(Compartment::Patient);
     let subject = match query.patient() {
         Some(patient) => subject.patient(patient.into()),
-        None if resource_type.compartment() == Some(Compartment::Patient) => {
+        None if is_in_charts && query.ids().is_none() => {
             subject.patient(query.require_patient()?.into())
         }
         None => subject,
