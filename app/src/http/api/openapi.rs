@@ -18,6 +18,7 @@ pub(crate) const DOCUMENT: &str = include_str!("../../../openapi.json");
 #[utoipa::path(
     get,
     path = "/api/v1/openapi.json",
+    operation_id = "workflow.openapi",
     responses(
         (status = 200, description = "OpenAPI 3.1", content_type = "application/json"),
         (status = 304, description = "The client has the current document")

@@ -49,6 +49,7 @@ use fhir::bundle::response;
 #[utoipa::path(
     post,
     path = "/fhir",
+    operation_id = "fhir.bundle",
     params(FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
@@ -75,6 +76,7 @@ pub(crate) async fn bundle(
 #[utoipa::path(
     post,
     path = "/fhir/",
+    operation_id = "fhir.bundle_with_slash",
     params(FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),

@@ -33,6 +33,7 @@ use crate::services::records::random_id;
 #[utoipa::path(
     post,
     path = "/fhir/{type}",
+    operation_id = "fhir.create",
     params(TypePath, FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),

@@ -31,6 +31,7 @@ use crate::services::budget::CallerId;
 #[utoipa::path(
     delete,
     path = "/fhir/{type}/{id}",
+    operation_id = "fhir.delete",
     params(TypePath, Id, FormatQuery),
     responses(
         (status = 204, description = "The resource is deleted, or does not exist"),

@@ -30,6 +30,7 @@ use fhir::capability;
 #[utoipa::path(
     get,
     path = "/fhir/metadata",
+    operation_id = "fhir.metadata",
     params(FormatQuery),
     responses(
         (status = 200, response = FhirResource),

@@ -33,6 +33,7 @@ use crate::http::state::AppState;
 #[utoipa::path(
     patch,
     path = "/fhir/{type}/{id}",
+    operation_id = "fhir.patch",
     params(TypePath, Id, FormatQuery),
     request_body(content((Resource = "application/json-patch+json"))),
     responses(

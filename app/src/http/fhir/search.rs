@@ -45,6 +45,7 @@ use crate::services::records::subject;
 #[utoipa::path(
     post,
     path = "/fhir/{type}/_search",
+    operation_id = "fhir.search_by_form",
     params(TypePath, SearchQuery),
     request_body(content = inline(SearchForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
@@ -79,6 +80,7 @@ pub(crate) async fn by_form(
 #[utoipa::path(
     get,
     path = "/fhir/{type}",
+    operation_id = "fhir.search",
     params(TypePath, SearchQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]

@@ -34,6 +34,7 @@ use crate::http::state::AppState;
 #[utoipa::path(
     put,
     path = "/fhir/{type}/{id}",
+    operation_id = "fhir.update",
     params(TypePath, Id, FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),

@@ -93,6 +93,7 @@ fn names() -> Object {
 #[utoipa::path(
     get,
     path = "/assets/{file}",
+    operation_id = "pages.asset",
     params(FilePath),
     responses(
         (status = 200, description = "The file, which can be cached without revalidation", content(("text/css"), ("image/svg+xml"))),
