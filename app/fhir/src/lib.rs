@@ -7,6 +7,7 @@ mod date_span;
 mod definitions;
 mod demographics;
 mod element_path;
+pub mod everything;
 mod fold;
 pub mod history;
 mod instant_span;
@@ -24,6 +25,7 @@ pub mod search;
 mod sensitive_json;
 mod summary;
 mod validate;
+pub mod validation;
 mod version_meta;
 
 pub use date_span::DateSpan;

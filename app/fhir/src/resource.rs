@@ -81,21 +81,7 @@ impl Resource {
             document,
         };
         resource.remove_server_meta();
-        if resource.is_subset() {
-            let why = "the resource is a subset (tag SUBSETTED), which would replace the whole: read the resource without \
-                       _summary and _elements, and send it whole";
-            let root = path.unwrap_or(resource_type.name());
-            let issue = Issue::new(IssueCode::BusinessRule, why).at(&format!("{root}.meta.tag"));
-            return Err(issue.into());
-        }
         Ok(resource)
-    }
-
-    /// Whether the resource is tagged as the subset of a server's response (R4 3.1.1.5.8).
-    fn is_subset(&self) -> bool {
-        let tags = self.value().pointer("/meta/tag");
-        let mut tags = tags.and_then(Value::as_array).into_iter().flatten();
-        tags.any(|tag| tag.get("code").and_then(Value::as_str) == Some("SUBSETTED"))
     }
 
     /// Parses what [`Self::to_bytes`] has written, without validating it again.

@@ -76,9 +76,6 @@ pub fn parse(form: &[u8], query: Option<&str>) -> Result<PatientQuery, Operation
         let what = "identifiers, telephone numbers and e-mail addresses";
         return Err(too_many(&format!("at most {MAX_INDEXED_VALUES} {what}")));
     }
-    if search.form.is_count() {
-        search.count = 0;
-    }
     Ok(search)
 }
 
