@@ -94,8 +94,7 @@ pub(crate) fn check(
     server: &str,
 ) -> Result<ResourceWrite, Issues> {
     let root = target.resource_type.name();
-    refuse_subset(&resource, root)
-        .map_err(|issue| OperationOutcome::new(Status::UnprocessableEntity, issue))?;
+    refuse_subset(&resource, root)?;
     resource.set_id(target.id);
     let rewriter = Rewriter {
         urls: &FullUrlIndex::new(Some(server)),
