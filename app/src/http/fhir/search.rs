@@ -180,7 +180,7 @@ pub(super) async fn searchset(
     Ok(found.map(|found| {
         let searchset = Searchset {
             origin,
-            resource_type,
+            path: resource_type.name(),
             total: show_total.then_some(found.total),
             next: cursor.as_deref(),
         };
