@@ -34,6 +34,7 @@ use super::candidates::Candidate;
 use super::candidates::Candidates;
 use super::damage::undamaged;
 use super::ensure_all_fields;
+use super::may_disclose_whole;
 use super::open::OpenVersion;
 use super::owner_of;
 use super::resource_key;
@@ -335,7 +336,7 @@ impl Records {
                     return false;
                 }
                 if is_near
-                    && permitted.may_disclose(&record)
+                    && may_disclose_whole(permitted, &record)
                     && builder.is_wanted(query, &stored.resource)
                 {
                     builder.add(organization, reference, stored, SearchMode::Include);
