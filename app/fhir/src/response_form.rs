@@ -146,6 +146,30 @@ impl ResponseForm {
     }
 }
 
+/// The system of the code [`SUBSETTED`].
+const SUBSET_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+/// The code in `meta.tag` of an incomplete resource.
+const SUBSETTED: &str = "SUBSETTED";
+
+/// Refuses an incomplete resource, which would replace the whole one if it was stored.
+///
+/// # Errors
+///
+/// `meta.tag` says that the resource is a subset. `root` is its path.
+pub(crate) fn refuse_subset(resource: &Resource, root: &str) -> Result<(), Issue> {
+    let tags = resource
+        .value()
+        .pointer("/meta/tag")
+        .and_then(Value::as_array);
+    let is_subset = |tag: &Value| tag.get("code").and_then(Value::as_str) == Some(SUBSETTED);
+    if !tags.is_some_and(|tags| tags.iter().any(is_subset)) {
+        return Ok(());
+    }
+    let why = "the resource is tagged SUBSETTED: it is a part of a resource, and would replace the whole one; read it \
+               without _elements and _summary, or send a PATCH";
+    Err(Issue::new(IssueCode::BusinessRule, why).at(&format!("{root}.meta.tag")))
+}
+
 /// R4's definition of a type.
 fn definition(resource_type: ResourceType) -> Option<&'static TypeDefinition> {
     let all = definitions().ok()?;
@@ -170,9 +194,7 @@ fn tag(resource: &mut Resource) {
     let Some(object) = resource.value_mut().as_object_mut() else {
         return;
     };
-    let tag = json!({
-        "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"
-    });
+    let tag = json!({ "system": SUBSET_SYSTEM, "code": SUBSETTED });
     let meta = object.entry("meta").or_insert_with(|| json!({}));
     let Some(meta) = meta.as_object_mut() else {
         return;
@@ -298,6 +320,14 @@ mod tests {
     }
 
     #[test]
+    fn a_subset_is_not_stored() {
+        let subset = subset("_elements=issued").to_string();
+        let subset = Resource::parse(subset.as_bytes()).expect("valid");
+        let refused = refuse_subset(&subset, "Observation").expect_err("refused");
+        assert_eq!(refused.expression.as_deref(), Some("Observation.meta.tag"));
+    }
+
+    #[test]
     fn other_parameters_are_refused_without_their_values() {
         for query in [
             "name=Smith",
@@ -309,12 +339,8 @@ mod tests {
             let text = refused.expect_err(query).to_json().to_string();
             assert!(!text.contains("Smith"), "{text}");
         }
-        assert!(
-            form("_format=json")
-                .render(Zeroizing::new(b"{}".to_vec()))
-                .as_slice()
-                .eq(b"{}")
-        );
+        let rendered = form("_format=json").render(Zeroizing::new(b"{}".to_vec()));
+        assert_eq!(rendered.as_slice(), b"{}");
     }
 
     proptest! {

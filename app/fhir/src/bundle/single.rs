@@ -18,6 +18,7 @@ use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
 use crate::Status;
+use crate::response_form::refuse_subset;
 
 /// The create interaction: a resource of a type, which gets the id `id`. An id in the body is ignored (R4 3.1.0.8).
 ///
@@ -93,6 +94,7 @@ pub(crate) fn check(
     server: &str,
 ) -> Result<ResourceWrite, Issues> {
     let root = target.resource_type.name();
+    refuse_subset(&resource, root)?;
     resource.set_id(target.id);
     let rewriter = Rewriter {
         urls: &FullUrlIndex::new(Some(server)),

@@ -38,6 +38,7 @@ use crate::http::state::AppState;
 #[utoipa::path(
     get,
     path = "/fhir/{type}/{id}/{compartment}",
+    operation_id = "fhir.search_in_compartment",
     params(PatientPath, Id, CompartmentPath, SearchQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]

@@ -36,6 +36,7 @@ use crate::services::records::subject;
 #[utoipa::path(
     get,
     path = "/fhir/{type}/{id}/$everything",
+    operation_id = "fhir.everything",
     params(PatientPath, Id, EverythingParameters),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]

@@ -46,6 +46,7 @@ use crate::services::records::subject;
 #[utoipa::path(
     post,
     path = "/fhir/{type}/_search",
+    operation_id = "fhir.search_by_form",
     params(TypePath, SearchQuery),
     request_body(content = inline(SearchForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
@@ -80,6 +81,7 @@ pub(crate) async fn by_form(
 #[utoipa::path(
     get,
     path = "/fhir/{type}",
+    operation_id = "fhir.search",
     params(TypePath, SearchQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
@@ -174,9 +176,10 @@ pub(super) async fn resources(
         None => query,
     };
     let subject = subject(caller.organization(), resource_type);
+    let is_in_charts = resource_type.compartment() == Some(Compartment::Patient);
     let subject = match query.patient() {
         Some(patient) => subject.patient(patient.into()),
-        None if resource_type.compartment() == Some(Compartment::Patient) => {
+        None if is_in_charts && query.ids().is_none() => {
             subject.patient(query.require_patient()?.into())
         }
         None => subject,

@@ -30,7 +30,10 @@ pub(super) async fn searchset(
     let resource_type = ResourceType::Patient;
     let subject = subject(caller.organization(), resource_type);
     let permitted = app.gate.permit(caller, Search, subject).await?;
-    let query = search::parse(&page.query, None)?;
+    let mut query = search::parse(&page.query, None)?;
+    if query.form.is_count() {
+        query.count = 0;
+    }
     let (origin, form) = (&app.public_origin, &query.form);
     let after = page.position.as_deref().map(Vec::as_slice);
     let found = app

@@ -41,6 +41,7 @@ use crate::services::records::resource_subjects;
 #[utoipa::path(
     post,
     path = "/fhir/$validate",
+    operation_id = "fhir.validate",
     params(ValidateParameters),
     request_body(content(
         (Resource = "application/fhir+json"),
@@ -68,6 +69,7 @@ pub(crate) async fn any_type(
 #[utoipa::path(
     post,
     path = "/fhir/{type}/$validate",
+    operation_id = "fhir.validate_type",
     params(TypePath, ValidateParameters),
     request_body(content(
         (Resource = "application/fhir+json"),
@@ -99,6 +101,7 @@ pub(crate) async fn of_type(
 #[utoipa::path(
     post,
     path = "/fhir/{type}/{id}/$validate",
+    operation_id = "fhir.validate_resource",
     params(TypePath, Id, ValidateParameters),
     request_body(content(
         (Resource = "application/fhir+json"),

@@ -59,6 +59,7 @@ fn the_parameters_of_a_result_are_read() {
 fn a_malformed_value_is_refused_without_repeating_it() {
     for form in [
         "_count=-1",
+        "_count=many",
         "_total=all",
         "_summary=yes",
         "_elements=a b",
