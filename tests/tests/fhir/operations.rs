@@ -38,7 +38,10 @@ impl Chart {
             "resourceType": "Coverage", "id": fhir::random_id(), "status": "active",
             "beneficiary": about, "payor": [about]
         }));
-        let all: Vec<&Value> = [&patient, &practitioner].into_iter().chain(&others).collect();
+        let all: Vec<&Value> = [&patient, &practitioner]
+            .into_iter()
+            .chain(&others)
+            .collect();
         store(client, &all).await?;
         Ok(Self {
             patient,
@@ -158,7 +161,11 @@ async fn everything_leaves_out_what_a_role_may_not_read() -> anyhow::Result<()> 
     let chart = Chart::stored(&client).await?;
     let desk = running.sign_in(Role::FrontDesk, Clinic::Riverside).await?;
     let shown = bundle(&desk, &chart.everything()).await?;
-    assert_eq!(references(&shown), [fhir::reference(&chart.patient)], "{shown}");
+    assert_eq!(
+        references(&shown),
+        [fhir::reference(&chart.patient)],
+        "{shown}"
+    );
     let outcome = entries(&shown).pop().unwrap_or_default();
     assert_eq!(outcome["search"]["mode"], "outcome");
     let text = outcome.to_string();
@@ -181,8 +188,13 @@ async fn everything_names_each_resource_in_the_trail() -> anyhow::Result<()> {
     let response = client.get(&chart.everything()).await?.expect_status(200)?;
     let events = audit_trail::latest_events(&officer).await?;
     let request = response.header("x-request-id");
-    let event = audit_trail::event_of_request(&events, request).cloned().unwrap_or_default();
-    for resource in [&chart.patient, &chart.practitioner].into_iter().chain(&chart.others) {
+    let event = audit_trail::event_of_request(&events, request)
+        .cloned()
+        .unwrap_or_default();
+    for resource in [&chart.patient, &chart.practitioner]
+        .into_iter()
+        .chain(&chart.others)
+    {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
         let named = audit_trail::names_record(&event, kind, fhir::id(resource));
         assert!(named, "{kind}: {event}");
@@ -214,10 +226,17 @@ async fn a_compartment_is_searched_like_its_type() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     let chart = Chart::stored(&client).await?;
     let patient = path(&chart.patient);
-    let found = bundle(&client, &format!("{patient}/Observation?_count=2&_sort=_id")).await?;
+    let found = bundle(
+        &client,
+        &format!("{patient}/Observation?_count=2&_sort=_id"),
+    )
+    .await?;
     assert_eq!(found["total"], 5, "{found}");
     let next = link(&found, "next").unwrap_or_default();
-    assert!(next.contains(&format!("{patient}/Observation?_cursor=")), "{next}");
+    assert!(
+        next.contains(&format!("{patient}/Observation?_cursor=")),
+        "{next}"
+    );
     let second = bundle(&client, &next).await?;
     assert_eq!(references(&second).len(), 2, "{second}");
     assert_ne!(references(&second), references(&found));
@@ -226,9 +245,15 @@ async fn a_compartment_is_searched_like_its_type() -> anyhow::Result<()> {
     let other = fhir::random_id();
     let refused = format!("{patient}/Observation?patient={other}");
     client.get(&refused).await?.expect_status(400)?.issues()?;
-    let refused = client.get(&format!("{patient}/Observation?code=Smith")).await?;
+    let refused = client
+        .get(&format!("{patient}/Observation?code=Smith"))
+        .await?;
     let refused = refused.expect_status(400)?;
-    assert!(refused.text().contains("POST /fhir/Observation/_search"), "{}", refused.text());
+    assert!(
+        refused.text().contains("POST /fhir/Observation/_search"),
+        "{}",
+        refused.text()
+    );
     assert!(!refused.text().contains("Smith"));
     for missing in ["Practitioner", "Patient", "Nothing"] {
         let missing = client.get(&format!("{patient}/{missing}")).await?;
@@ -245,7 +270,8 @@ async fn validated(client: &Client, path: &str, body: &Value) -> anyhow::Result<
 }
 
 #[tokio::test]
-async fn validation_says_what_a_write_would_be_refused_for_and_stores_nothing() -> anyhow::Result<()> {
+async fn validation_says_what_a_write_would_be_refused_for_and_stores_nothing() -> anyhow::Result<()>
+{
     let (_running, client) = clinician().await?;
     let patient = fhir::patient();
     let mut observation = fhir::observation(&patient);
@@ -287,7 +313,12 @@ async fn refusals_under_fhir_are_outcomes() -> anyhow::Result<()> {
     for (method, path, kind, status) in [
         (Method::GET, "/fhir/Nothing", "", 404),
         (Method::GET, "/fhir/_search", "", 404),
-        (Method::POST, "/fhir/_search", "application/x-www-form-urlencoded", 404),
+        (
+            Method::POST,
+            "/fhir/_search",
+            "application/x-www-form-urlencoded",
+            404,
+        ),
         (Method::GET, "/fhir", "", 405),
         (Method::GET, "/fhir?family=Smith", "", 400),
         (Method::DELETE, "/fhir/Patient", "", 405),
@@ -304,7 +335,9 @@ async fn refusals_under_fhir_are_outcomes() -> anyhow::Result<()> {
     }
     let large = " ".repeat(9 << 20);
     for path in ["/fhir", "/fhir/Patient", "/fhir/$validate"] {
-        let response = client.request(Method::POST, path, kind, large.clone()).await?;
+        let response = client
+            .request(Method::POST, path, kind, large.clone())
+            .await?;
         response.expect_status(413)?.issues()?;
     }
     let anonymous = running.anonymous().get("/fhir/Patient").await?;
