@@ -6,7 +6,7 @@ use access::NotPhi;
 use axum::extract::RawQuery;
 use axum::extract::State;
 use axum::response::Response;
-use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 use super::FhirError;
 use super::json_response;
@@ -35,14 +35,26 @@ pub(crate) async fn metadata(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, FhirError> {
-    /// The date of the statement: it does not change while the process runs.
-    static SINCE: OnceLock<OffsetDateTime> = OnceLock::new();
     ResponseForm::parse(ResourceType::Patient, query.as_deref().unwrap_or_default())?;
-    let since = *SINCE.get_or_init(|| app.clock.now());
-    let version = env!("CARGO_PKG_VERSION");
-    let statement = capability::statement(&app.public_origin, version, since);
-    let body = ResponseBody::small(SensitiveJson::new(statement).to_bytes());
+    let body = ResponseBody::small(Zeroizing::new(statement(&app)));
     Ok(json_response(
         NotPhi::assert(body, "the capability statement has no data of records").into(),
     ))
+}
+
+/// The encoded statement, which is made once: it does not change while the process runs.
+fn statement(app: &AppState) -> Vec<u8> {
+    static STATEMENT: OnceLock<(String, Vec<u8>)> = OnceLock::new();
+    let origin = &app.public_origin;
+    let make = || {
+        let version = env!("CARGO_PKG_VERSION");
+        let statement = capability::statement(origin, version, app.clock.now());
+        SensitiveJson::new(statement).to_bytes().to_vec()
+    };
+    let (made_for, encoded) = STATEMENT.get_or_init(|| (origin.clone(), make()));
+    if made_for == origin {
+        encoded.clone()
+    } else {
+        make()
+    }
 }
