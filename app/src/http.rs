@@ -6,6 +6,7 @@ mod body;
 mod conditional;
 mod csrf;
 mod fhir;
+mod fixed_document;
 mod health;
 mod negotiation;
 mod openapi;

@@ -53,7 +53,7 @@ pub(crate) fn check<'s>(
     // The query is checked before the method, so that a client that searches by `GET` where only
     // `POST` exists learns that its URL holds PHI, not just that the method is wrong.
     if let Some(described) = operation.or_else(|| route.any_operation()) {
-        query::check(head.uri.query(), described, route.kind)?;
+        query::check(&head.method, head.uri.query(), described, route.kind)?;
     }
     let operation = operation.ok_or(method_not_allowed(route.allow))?;
     body(head, has_body, operation)?;
@@ -67,7 +67,7 @@ pub(crate) fn check_target(uri: &Uri, api_schema: &ApiSchema) -> Result<(), Prob
     let route = api_schema.route(uri.path());
     let route = route.ok_or_else(|| path::not_found(uri.path()))?;
     match route.any_operation() {
-        Some(described) => query::check(uri.query(), described, route.kind),
+        Some(described) => query::check(&Method::GET, uri.query(), described, route.kind),
         None => Ok(()),
     }
 }

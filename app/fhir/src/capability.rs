@@ -1,15 +1,26 @@
-//! The `CapabilityStatement` that `GET /fhir/metadata` returns.
+//! The `CapabilityStatement` that `GET /fhir/metadata` returns, from the tables of types, interactions, parameters and
+//! operations.
+
+mod includes;
+mod interactions;
+mod operations;
 
 use serde_json::Value;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::JSON_PATCH;
 use super::ResourceClass;
 use super::ResourceType;
 use super::instant_text;
 use super::limits;
 use super::resource_type::Owner;
 use super::search::PARAMETERS;
+use super::search::SearchParameter;
+use includes::Inclusion;
+
+/// The parameters that every type has, besides those of R4's table: name and type. A Patient's own table has them.
+const OF_EVERY_TYPE: [(&str, &str); 2] = [("_id", "token"), ("_lastUpdated", "date")];
 
 /// The `CapabilityStatement`. It contains no PHI and requires no authentication.
 ///
@@ -17,13 +28,6 @@ use super::search::PARAMETERS;
 /// start time of the process.
 pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value {
     let resources: Vec<Value> = ResourceType::ALL.into_iter().map(resource).collect();
-    let limits = format!(
-        "A transaction has at most {} entries, a batch at most {}. References to entries of the \
-         same Bundle are rewritten. Conditional requests are not supported in a Bundle. Ids are \
-         UUIDs.",
-        limits::MAX_TRANSACTION_ENTRIES,
-        limits::MAX_BATCH_ENTRIES
-    );
     let authorization = "A bearer token of this server, from POST /api/v1/tokens, or the session's \
                          cookie. URLs contain no identifying values: search with POST.";
     json!({
@@ -35,9 +39,10 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
         "implementation": { "description": "Clinical records", "url": format!("{origin}/fhir") },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": [JSON_PATCH],
         "rest": [{
             "mode": "server",
-            "documentation": limits,
+            "documentation": documentation(),
             "security": { "cors": false, "description": authorization },
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }]
@@ -45,66 +50,75 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
     })
 }
 
-/// The interactions of every type, each with its documentation.
-const INTERACTIONS: &[(&str, Option<&str>)] = &[
-    ("read", None),
-    (
-        "create",
-        Some("In a transaction or batch; the server assigns the id."),
-    ),
-    (
-        "update",
-        Some("In a transaction or batch, with a UUID as id."),
-    ),
-];
-
-/// The interactions of one type besides those of every type.
-fn own_interactions(
-    resource_type: ResourceType,
-) -> &'static [(&'static str, Option<&'static str>)] {
-    if resource_type == ResourceType::Patient {
-        &[("search-type", Some("By POST only."))]
-    } else {
-        &[]
-    }
-}
-
-/// The search parameters of one type: name and type.
-fn search_parameters(resource_type: ResourceType) -> &'static [(&'static str, &'static str)] {
-    if resource_type == ResourceType::Patient {
-        &PARAMETERS
-    } else {
-        &[]
-    }
+/// What applies to all types.
+fn documentation() -> String {
+    format!(
+        "Ids are UUIDs in lower case. Create, update, patch and delete support If-Match and Prefer. Conditional create \
+         (ifNoneExist), update and delete, by identifier, and conditional references are supported in a Bundle only, where \
+         the condition is not part of a URL. A transaction has at most {} entries, a batch at most {}; both may contain \
+         reads and searches. The URL of a search may contain opaque ids, _lastUpdated, category and status with general \
+         codes, and parameters of the result; every other parameter is sent in the form of POST [type]/_search. A search \
+         for resources of patients, and the history of a type, is inside one chart: patient (or subject) names it. Pages \
+         have at most {} resources; a next link is valid for an hour, for the person that it was sent to. _revinclude \
+         may also name parameters that refer to resources of any type; _has and chaining are not supported.",
+        limits::MAX_TRANSACTION_ENTRIES,
+        limits::MAX_BATCH_ENTRIES,
+        limits::MAX_COUNT,
+    )
 }
 
 fn resource(resource_type: ResourceType) -> Value {
-    let interactions = INTERACTIONS.iter().chain(own_interactions(resource_type));
-    let interactions = interactions.map(|(code, documentation)| match documentation {
-        Some(documentation) => json!({ "code": code, "documentation": documentation }),
-        None => json!({ "code": code }),
-    });
+    let interactions = interactions::of_type(resource_type);
     let mut declared = json!({
         "type": resource_type.name(),
         "profile": format!("http://hl7.org/fhir/StructureDefinition/{resource_type}"),
         "documentation": ownership(resource_type),
-        "interaction": interactions.collect::<Vec<_>>(),
+        "interaction": interactions.map(|code| json!({ "code": code })).collect::<Vec<_>>(),
         "versioning": "versioned",
-        "readHistory": false,
+        "readHistory": true,
         "updateCreate": true,
         "conditionalCreate": false,
         "conditionalRead": "full-support",
         "conditionalUpdate": false,
+        "conditionalDelete": "not-supported",
         "referencePolicy": ["literal", "local"],
     });
-    let parameters = search_parameters(resource_type).iter();
-    let parameters: Vec<_> = parameters
-        .map(|(name, kind)| json!({ "name": name, "type": kind }))
-        .collect();
-    if let (Some(declared), false) = (declared.as_object_mut(), parameters.is_empty()) {
-        declared.insert("searchParam".to_owned(), Value::Array(parameters));
+    let lists = [
+        ("searchInclude", names(includes::includes(resource_type))),
+        (
+            "searchRevInclude",
+            names(includes::revincludes(resource_type)),
+        ),
+        ("searchParam", search_parameters(resource_type)),
+        ("operation", operations::of_type(resource_type).collect()),
+    ];
+    if let Some(declared) = declared.as_object_mut() {
+        for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+            declared.insert(name.to_owned(), Value::Array(list));
+        }
     }
     declared
+}
+
+fn names(inclusions: impl Iterator<Item = Inclusion>) -> Vec<Value> {
+    inclusions
+        .map(|inclusion| Value::String(inclusion.to_string()))
+        .collect()
+}
+
+/// The search parameters of one type: name and type.
+fn search_parameters(resource_type: ResourceType) -> Vec<Value> {
+    let named = |(name, kind): (&str, &str)| json!({ "name": name, "type": kind });
+    if resource_type == ResourceType::Patient {
+        return PARAMETERS.into_iter().map(named).collect();
+    }
+    let of_type = resource_type.search_parameters();
+    let of_type = of_type.map(|it: &SearchParameter| (it.name(), it.kind().name()));
+    OF_EVERY_TYPE
+        .into_iter()
+        .chain(of_type)
+        .map(named)
+        .collect()
 }
 
 /// The owner of resources of a type, and what is refused because of it.
@@ -128,42 +142,4 @@ fn ownership(resource_type: ResourceType) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use time::macros::datetime;
-
-    use super::*;
-
-    #[test]
-    fn every_supported_type_is_declared_and_only_patients_are_searchable() {
-        let at = datetime!(2026-11-23 15:00 UTC);
-        let statement = statement("https://localhost:8443", "0.1.0", at);
-        assert_eq!(statement["fhirVersion"], "4.0.1");
-        assert_eq!(statement["kind"], "instance");
-        assert_eq!(
-            statement["implementation"]["url"],
-            "https://localhost:8443/fhir"
-        );
-        let resources = statement["rest"][0]["resource"]
-            .as_array()
-            .expect("resources");
-        let names: Vec<_> = resources
-            .iter()
-            .filter_map(|it| it["type"].as_str())
-            .collect();
-        assert_eq!(names, ResourceType::ALL.map(ResourceType::name));
-        let searchable = |it: &&Value| it.get("searchParam").is_some();
-        assert_eq!(resources.iter().filter(searchable).count(), 1);
-        for resource in resources {
-            let documentation = resource["documentation"].as_str().expect("the owner");
-            assert!(documentation.contains("wne"), "{documentation}");
-        }
-    }
-
-    #[test]
-    fn the_statement_is_valid() {
-        let at = datetime!(2026-11-23 15:00 UTC);
-        let statement = statement("https://localhost:8443", "0.1.0", at);
-        let document = crate::SensitiveJson::new(statement);
-        assert!(crate::Resource::validate(document, None).is_ok());
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ mod date_span;
 mod definitions;
 mod demographics;
 mod element_path;
+pub mod everything;
 mod fold;
 pub mod history;
 mod instant_span;
@@ -25,6 +26,7 @@ pub mod search;
 mod sensitive_json;
 mod summary;
 mod validate;
+pub mod validation;
 mod version_meta;
 
 pub use date_span::DateSpan;

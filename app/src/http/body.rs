@@ -140,8 +140,13 @@ impl AsRef<[u8]> for ResponseBody {
 
 impl From<ResponseBody> for Body {
     fn from(body: ResponseBody) -> Self {
-        Self::new(FramedBody(Bytes::from_owner(body)))
+        framed(Bytes::from_owner(body))
     }
+}
+
+/// A body that is sent in frames of limited length.
+pub(crate) fn framed(bytes: Bytes) -> Body {
+    Body::new(FramedBody(bytes))
 }
 
 /// A body that is sent in frames of limited length: hyper copies each frame before encryption, so a single frame would

@@ -3,6 +3,8 @@
 
 mod closed;
 mod components;
+mod examples;
+mod shared;
 
 use utoipa::Modify;
 use utoipa::OpenApi as _;
@@ -17,6 +19,7 @@ use utoipa::openapi::security::SecurityScheme;
 
 use crate::http::authentication::SESSION_COOKIE;
 
+pub(crate) use closed::Tag;
 pub(crate) use closed::close;
 pub(crate) use components::FhirResource;
 pub(crate) use components::Id;
@@ -48,6 +51,7 @@ pub(crate) fn head() -> OpenApi {
             browsers elsewhere; each has a request id. URLs contain no values that identify a \
             person."
     ),
+    servers((url = "/")),
     security(("bearer" = []), ("session" = [])),
     components(
         schemas(Resource, ProblemDetails),
@@ -69,6 +73,9 @@ impl Modify for Schemes {
         components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     }
 }
+
+/// The methods of operations, as the document names them.
+pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The operations of a path.
 pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

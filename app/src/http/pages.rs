@@ -9,6 +9,7 @@ pub(crate) mod audit;
 pub(crate) mod chart;
 mod chart_gaps;
 mod dates;
+pub(crate) mod developers;
 pub(crate) mod home;
 mod html;
 mod layout;

@@ -128,6 +128,7 @@ fn routes() -> Vec<Route> {
         signed_in(routes!(pages::people::show)),
         signed_in(routes!(pages::audit::show)),
         open(routes!(pages::assets::get)),
+        open(routes!(pages::developers::show)),
         // The FHIR API.
         signed_in(routes!(bundle::bundle)).bulk(),
         signed_in(routes!(bundle::bundle_with_slash)).bulk(),
@@ -166,7 +167,8 @@ pub(crate) fn description() -> anyhow::Result<String> {
         let components = document.components.get_or_insert_default();
         components.schemas.extend(description.schemas);
     }
-    Ok(openapi::close(document).to_pretty_json()? + "\n")
+    let document = openapi::close(document)?;
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 /// The router with its middleware.

@@ -22,6 +22,7 @@ mod patients;
 mod plan;
 mod read;
 mod refusals;
+mod resource_page;
 mod resource_search;
 mod sealed_rows;
 mod search_resources;

@@ -46,7 +46,20 @@ fn every_example_applies_to_these_sources_and_touches_at_most_four_files() {
             example.title
         );
         example.apply(&root(), &["--check"]);
+        for added in example.files() {
+            if let Some(migration) = added.strip_prefix("db/migrations/") {
+                let (number, _) = migration.split_once('_').unwrap();
+                assert_eq!(migrations(number), 0, "another migration has {number}");
+            }
+        }
     }
+}
+
+/// How many migrations of these sources have a number.
+fn migrations(number: &str) -> usize {
+    let files = fs::read_dir(root().join("db/migrations")).unwrap();
+    let names = files.map(|it| it.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(number)).count()
 }
 
 /// Dependencies are those of the run that this test is part of.

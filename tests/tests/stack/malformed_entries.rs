@@ -54,7 +54,7 @@ async fn one_invalid_entry_of_a_batch_is_refused_alone() -> anyhow::Result<()> {
     let good = fhir::patient();
     let wrong = patient_with("birthDate", json!(WRONG_VALUE));
     let mut unsupported = fhir::patient();
-    unsupported["resourceType"] = json!("Claim");
+    unsupported["resourceType"] = json!("Subscription");
     let fine = fhir::observation(&good);
     let orphan = fhir::observation(&fhir::patient());
     let bundle = fhir::batch(&[&good, &wrong, &unsupported, &fine, &orphan]);
@@ -123,8 +123,12 @@ async fn an_entry_with_an_unsupported_request_is_refused() -> anyhow::Result<()>
     let put = json!({"method": "PUT", "url": url});
     let entries = [
         (
-            json!([{"request": {"method": "DELETE", "url": url}}]),
+            json!([{"request": {"method": "TRACE", "url": url}}]),
             "entry[0].request.method",
+        ),
+        (
+            json!([{"request": {"method": "PATCH", "url": url}}]),
+            "entry[0].resource",
         ),
         (
             json!([{"resource": patient, "request": {"method": "PUT", "url": url, "ifMatch": WRONG_VALUE}}]),
@@ -135,7 +139,7 @@ async fn an_entry_with_an_unsupported_request_is_refused() -> anyhow::Result<()>
             "entry[0].request.ifNoneExist",
         ),
         (
-            json!([{"request": {"method": "GET", "url": format!("Patient?family={WRONG_VALUE}")}}]),
+            json!([{"request": {"method": "GET", "url": format!("Patient?famly={WRONG_VALUE}")}}]),
             "entry[0].request",
         ),
         (

@@ -16,8 +16,15 @@ use super::attack::amended;
 use super::attack::hexed;
 use super::attack::put;
 
-/// The columns of a head beside its key.
-const HEAD_COLUMNS: [&str; 5] = ["version", "version_row", "updated_at", "mac_key", "mac"];
+/// The columns of a head beside its key and `deleted`, which is NULL in every head here.
+const HEAD_COLUMNS: [&str; 6] = [
+    "version",
+    "version_row",
+    "version_digest",
+    "updated_at",
+    "mac_key",
+    "mac",
+];
 
 /// The statement that restores the current columns of a head.
 async fn restore_head_statement(fixture: &mut Fixture, id: Uuid) -> anyhow::Result<String> {

@@ -11,6 +11,8 @@ fn a_path_has_one_route_or_none() {
     let api_schema = ApiSchema::of_app().unwrap();
     let chart = format!("/patients/{ID}");
     let read = format!("/fhir/Observation/{ID}");
+    let history = format!("{read}/_history");
+    let version = format!("{history}/12");
     for (path, template) in [
         ("/", "/"),
         ("/sign-in", "/sign-in"),
@@ -20,15 +22,23 @@ fn a_path_has_one_route_or_none() {
         ("/fhir", "/fhir"),
         ("/fhir/metadata", "/fhir/metadata"),
         ("/fhir/Patient", "/fhir/{type}"),
-        ("/fhir/Patient/_search", "/fhir/Patient/_search"),
+        ("/fhir/", "/fhir/"),
+        ("/fhir/Claim", "/fhir/{type}"),
+        ("/fhir/Patient/_search", "/fhir/{type}/_search"),
+        ("/fhir/Observation/_search", "/fhir/{type}/_search"),
+        ("/fhir/Observation/_history", "/fhir/{type}/_history"),
         (read.as_str(), "/fhir/{type}/{id}"),
+        (history.as_str(), "/fhir/{type}/{id}/_history"),
+        (version.as_str(), "/fhir/{type}/{id}/_history/{version}"),
         ("/api/v1/tokens/current", "/api/v1/tokens/current"),
         ("/healthz", "/healthz"),
     ] {
         assert_eq!(api_schema.template(path), template, "{path}");
     }
     let upper = format!("/patients/{}", ID.to_uppercase());
-    let claim = format!("/fhir/Claim/{ID}");
+    let not_stored = format!("/fhir/AuditEvent/{ID}");
+    let version_zero = format!("{history}/0");
+    let version_word = format!("{history}/latest");
     for path in [
         "",
         "*",
@@ -37,10 +47,15 @@ fn a_path_has_one_route_or_none() {
         "/Patients",
         upper.as_str(),
         "/patients/Archer",
-        claim.as_str(),
-        "/fhir/",
+        not_stored.as_str(),
+        version_zero.as_str(),
+        version_word.as_str(),
         "/fhir/patient",
-        "/fhir/Observation/_search",
+        "/fhir/Parameters",
+        "/fhir/_search",
+        "/fhir/_history",
+        "/fhir/Observation/",
+        "/fhir/Observation/_validate",
         "/assets/style.css",
         "/assets/other.0123456789abcdef.css",
         "/api/v1",
@@ -55,10 +70,16 @@ fn a_path_has_one_route_or_none() {
 #[test]
 fn allow_lists_the_methods_of_a_route() {
     let api_schema = ApiSchema::of_app().unwrap();
+    let read = format!("/fhir/Claim/{ID}");
     for (path, allow) in [
         ("/", "GET, HEAD"),
         ("/sign-in", "GET, HEAD, POST"),
         ("/fhir", "POST"),
+        ("/fhir/", "POST"),
+        ("/fhir/Claim", "GET, HEAD, POST"),
+        ("/fhir/Claim/_search", "POST"),
+        ("/fhir/Claim/_history", "GET, HEAD"),
+        (read.as_str(), "GET, HEAD, PUT, PATCH, DELETE"),
         ("/api/v1/tokens/current", "DELETE"),
         ("/readyz", "GET, HEAD"),
     ] {
@@ -70,6 +91,7 @@ fn allow_lists_the_methods_of_a_route() {
             Method::POST,
             Method::DELETE,
             Method::PUT,
+            Method::PATCH,
         ] {
             let listed = allow.split(", ").any(|name| name == method.as_str());
             assert_eq!(
@@ -88,12 +110,15 @@ fn bundles_are_bulk_and_passwords_are_sign_ins() {
         let operation = api_schema.route(path).unwrap().operation(&method);
         operation.unwrap().class
     };
-    assert_eq!(class(Method::POST, "/fhir"), RequestClass::Bulk);
+    for path in ["/fhir", "/fhir/"] {
+        assert_eq!(class(Method::POST, path), RequestClass::Bulk, "{path}");
+    }
     for path in ["/sign-in", "/api/v1/tokens"] {
         assert_eq!(class(Method::POST, path), RequestClass::SignIn, "{path}");
     }
     for (method, path) in [
         (Method::POST, "/fhir/Patient/_search"),
+        (Method::POST, "/fhir/Patient"),
         (Method::GET, "/sign-in"),
         (Method::DELETE, "/api/v1/tokens/current"),
     ] {

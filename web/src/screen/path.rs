@@ -101,7 +101,7 @@ mod tests {
         ] {
             assert_eq!(not_found(path).reason, Reason::PhiInUrl, "{path}");
         }
-        let not_found = not_found("/fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d");
+        let not_found = not_found("/fhir/AuditEvent/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d");
         assert_eq!(not_found.status, StatusCode::NOT_FOUND);
     }
 }

@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+use http::Method;
+use http::StatusCode;
+
 use super::injection;
 use super::phi_detector;
 use crate::api_schema::Operation;
@@ -18,8 +21,9 @@ const MAX_BYTES: usize = 4096;
 /// Checks a query string against the description of an operation.
 ///
 /// # Errors
-/// 400.
+/// 400; 406 for a format of responses that is not supported.
 pub(super) fn check(
+    method: &Method,
     query: Option<&str>,
     operation: &Operation,
     kind: RouteKind,
@@ -28,7 +32,8 @@ pub(super) fn check(
         return Ok(());
     };
     if query.len() > MAX_BYTES {
-        return Err(refusal(query.get(..MAX_BYTES).unwrap_or_default(), kind));
+        let sent = query.get(..MAX_BYTES).unwrap_or_default();
+        return Err(refusal(method, sent, kind));
     }
     let mut seen = 0_u64;
     for pair in query.split('&') {
@@ -41,7 +46,7 @@ pub(super) fn check(
                 return Err(Problem::bad_request(detail).with_reason(Reason::Query));
             }
             Some(ParameterMatch::Unknown | ParameterMatch::Invalid) | None => {
-                return Err(refusal(pair, kind));
+                return Err(refusal(method, pair, kind));
             }
         }
     }
@@ -62,10 +67,14 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// The problem of a refused parameter. The text depends only on the kind of route, not on the
-/// value.
-fn refusal(sent: &str, kind: RouteKind) -> Problem {
+/// The problem of a refused parameter. The text depends only on the kind of route and the method, not on
+/// the value.
+fn refusal(method: &Method, sent: &str, kind: RouteKind) -> Problem {
     let (name, value) = sent.split_once('=').unwrap_or((sent, ""));
+    if kind == RouteKind::Fhir && name == "_format" {
+        let detail = "responses are in application/fhir+json only";
+        return Problem::new(StatusCode::NOT_ACCEPTABLE, detail).with_reason(Reason::Query);
+    }
     let plain = injection::percent_decoded(value.as_bytes()).unwrap_or_default();
     let personal = phi_detector::is_phi_parameter(name)
         || phi_detector::looks_like_phi(&String::from_utf8_lossy(&plain));
@@ -77,6 +86,10 @@ fn refusal(sent: &str, kind: RouteKind) -> Problem {
         Reason::Query
     };
     let detail = match kind {
+        RouteKind::Fhir if matches!(*method, Method::PUT | Method::PATCH | Method::DELETE) => {
+            "a condition must not be in a URL: send the request as an entry of a Bundle to POST [base], with \
+             the condition in entry.request.url"
+        }
         RouteKind::Fhir => {
             "search parameters must not be in a URL: use POST [type]/_search, with the parameters \
              as a form"

@@ -10,6 +10,7 @@ use super::interaction::WriteTarget;
 use super::interaction::interaction;
 use super::interaction::own_id;
 use super::read::EntryRead;
+use super::refusal::Refusal;
 use super::write::WritePrecondition;
 use crate::ElementPath;
 use crate::Issue;
@@ -17,11 +18,9 @@ use crate::IssueCode;
 use crate::Issues;
 use crate::JSON_PATCH;
 use crate::JsonPatch;
-use crate::OperationOutcome;
 use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
-use crate::Status;
 use crate::json_patch::decode_base64;
 use crate::parsed_bytes;
 use crate::validate;
@@ -71,12 +70,6 @@ pub(super) enum ParsedContent {
     Delete,
 }
 
-/// The refusal of an entry: its status and issues.
-pub(super) struct Refusal {
-    status: Status,
-    issues: Issues,
-}
-
 impl ParsedEntry {
     /// The resource in the entry that will be stored whole.
     pub(super) fn resource(&self) -> Option<&Resource> {
@@ -100,37 +93,6 @@ impl ParsedEntry {
             },
             EntryRequest::Read(_) => None,
         }
-    }
-}
-
-impl Refusal {
-    /// A refusal with this status.
-    pub(super) fn new(status: Status, issues: impl Into<Issues>) -> Self {
-        let issues = issues.into();
-        Self { status, issues }
-    }
-
-    /// 400: the entry's request is invalid.
-    pub(super) fn request(issue: Issue) -> Self {
-        Self::new(Status::BadRequest, issue)
-    }
-
-    /// 422: the entry's resource is invalid.
-    pub(super) fn resource(issues: impl Into<Issues>) -> Self {
-        Self::new(Status::UnprocessableEntity, issues)
-    }
-
-    /// Both refusals as one, with the higher status.
-    pub(super) fn merge(mut self, other: Self) -> Self {
-        self.status = self.status.max(other.status);
-        self.issues.append(other.issues);
-        self
-    }
-}
-
-impl From<Refusal> for OperationOutcome {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.status, refusal.issues)
     }
 }
 

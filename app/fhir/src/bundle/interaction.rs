@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use super::condition::Condition;
 use super::condition::Unsupported;
-use super::entry::Refusal;
 use super::read::ReadInteraction;
 use super::read::ReadPrecondition;
+use super::refusal::Refusal;
 use super::write::WritePrecondition;
 use crate::EntityTags;
 use crate::Issue;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::BatchItem;
 use super::ResourceWrite;
 use super::TransactionRequest;
-use super::entry::Refusal;
+use super::refusal::Refusal;
 use super::write::WriteContent;
 use crate::Compartment;
 use crate::Issue;

@@ -12,9 +12,9 @@ use super::entry::ParsedContent;
 use super::entry::ParsedEntry;
 use super::entry::ParsedTarget;
 use super::entry::ParsedWrite;
-use super::entry::Refusal;
 use super::entry_path;
 use super::full_url::FullUrlIndex;
+use super::refusal::Refusal;
 use super::register::condition_path;
 use super::rewrite::Rewriter;
 use super::write::EntryNoOp;
@@ -26,6 +26,7 @@ use crate::IssueCode;
 use crate::Reference;
 use crate::Resource;
 use crate::Status;
+use crate::response_form::refuse_subset;
 
 /// The effect of an entry after its condition is resolved.
 #[derive(Clone, Copy)]
@@ -206,6 +207,7 @@ fn item(settled: SettledEntry, rewriter: &Rewriter<'_>) -> Result<BatchItem, Ref
     let whole = |mut resource: Resource| {
         resource.set_id(id);
         let path = format!("{}.resource", entry_path(entry.index));
+        refuse_subset(&resource, &path).map_err(Refusal::resource)?;
         rewriter
             .rewrite(
                 resource.value_mut(),

@@ -8,8 +8,10 @@ published by HL7 under CC0 1.0; unchanged in the npm package @medplum/definition
 
 Per type: `sources`, the paths of values as `kind path`, in the order in which a summary keeps them,
 and `parameters`, each as `kind source…`; `4>Patient` is source 4, references to a Patient only.
-`unsupported` has the parameters that are not reduced to paths, each with its reason, which are
-printed on the error output as well.
+`targets` has the types to which the elements of a reference parameter may refer, `*` for any type;
+a reference parameter that is not in it has canonical URLs or URIs only. `unsupported` has the
+parameters that are not reduced to paths, each with its reason, which are printed on the error output
+as well.
 """
 import json
 import pathlib
@@ -41,6 +43,8 @@ KINDS = ["date", "quantity", "number", "token", "reference", "contact", "uri", "
 OF_RESOURCE = {"_id", "_lastUpdated"}
 COMPOSITE = "it is a composite parameter: send its components as parameters of their own"
 SAMPLED = "SampledData"
+# More targets than this are any type: HL7 lists them all.
+MAX_TARGETS = 60
 
 
 def entries(folder, name):
@@ -65,6 +69,8 @@ def elements(folder):
 class Reducer:
     def __init__(self, folder):
         self.types, self.same = elements(folder)
+        # The paths of elements of the type Reference, by resource type.
+        self.references = set()
 
     def resolve(self, base, names, cast, kind):
         """The JSON paths, each with its type, of an element path."""
@@ -128,6 +134,8 @@ class Reducer:
                 sources.append(("contact", ".".join(path), None))
             else:
                 sources.append((kind, ".".join(path), target))
+            if last == "Reference":
+                self.references.add((base, ".".join(path)))
         return sources or None
 
     def parameter(self, base, parameter):
@@ -160,7 +168,7 @@ def rank(names, kind):
 
 
 def reduce_type(base, parameters, reducer):
-    reduced, unsupported, used = {}, {}, {}
+    reduced, unsupported, used, targets = {}, {}, {}, {}
     for parameter in sorted(parameters, key=lambda it: it["code"]):
         name = parameter["code"]
         if name in OF_RESOURCE:
@@ -170,6 +178,10 @@ def reduce_type(base, parameters, reducer):
             unsupported[name] = found
             continue
         reduced[name] = (parameter["type"], found)
+        if any((base, path) in reducer.references for _, path, _ in found):
+            of_parameter = parameter.get("target", [])
+            is_any = not 0 < len(of_parameter) <= MAX_TARGETS
+            targets[name] = "*" if is_any else " ".join(sorted(of_parameter))
         for kind, path, _ in found:
             used.setdefault((kind, path), []).append(name)
     order = sorted(used, key=lambda source: (rank(used[source], source[0]), source[1]))
@@ -181,7 +193,7 @@ def reduce_type(base, parameters, reducer):
         parts = [index[k, path] + (f">{target}" if target else "") for k, path, target in found]
         lines[name] = " ".join([kind] + parts)
     return {"sources": [" ".join(source) for source in order], "parameters": lines,
-            "unsupported": unsupported}
+            "targets": targets, "unsupported": unsupported}
 
 
 def main():

@@ -66,6 +66,18 @@ pub struct SearchParameter {
     name: String,
     kind: ParameterKind,
     sources: Vec<ParameterSource>,
+    targets: Targets,
+}
+
+/// The types to which the elements of a parameter may refer.
+#[derive(Debug)]
+enum Targets {
+    /// None: the elements have canonical URLs, URIs or other values.
+    None,
+    /// Any type.
+    Any,
+    /// These types.
+    Listed(Vec<TypeName>),
 }
 
 impl SearchParameter {
@@ -79,6 +91,24 @@ impl SearchParameter {
     #[must_use]
     pub const fn kind(&self) -> ParameterKind {
         self.kind
+    }
+
+    /// Whether the elements of the parameter may refer to a resource of this type by its id, according to R4.
+    #[must_use]
+    pub fn may_refer_to(&self, resource_type: ResourceType) -> bool {
+        match &self.targets {
+            Targets::None => false,
+            Targets::Any => true,
+            Targets::Listed(names) => {
+                TypeName::named(resource_type.name()).is_some_and(|name| names.contains(&name))
+            }
+        }
+    }
+
+    /// Whether the elements of the parameter may refer to a resource of any type.
+    #[must_use]
+    pub const fn may_refer_to_any(&self) -> bool {
+        matches!(self.targets, Targets::Any)
     }
 
     /// The sources of its values.
@@ -181,6 +211,7 @@ struct Stored {
 struct StoredType {
     sources: Vec<String>,
     parameters: BTreeMap<String, String>,
+    targets: BTreeMap<String, String>,
     unsupported: BTreeMap<String, String>,
 }
 
@@ -212,7 +243,10 @@ impl StoredType {
             .map(source)
             .collect::<Option<Vec<_>>>()?;
         let supported = self.parameters.into_iter().map(|(name, text)| {
-            let parameter = parameter(&name, &text, names)?;
+            let mut parameter = parameter(&name, &text, names)?;
+            if let Some(listed) = self.targets.get(&name) {
+                parameter.targets = targets(listed, names)?;
+            }
             Some((name, parameter))
         });
         Some(TypeParameters {
@@ -242,7 +276,20 @@ fn parameter(name: &str, text: &str, names: &[String]) -> Option<SearchParameter
         name: name.to_owned(),
         kind,
         sources: parts.map(source).collect::<Option<_>>()?,
+        targets: Targets::None,
     })
+}
+
+/// Parses the names of types, or `*`.
+fn targets(text: &str, names: &[String]) -> Option<Targets> {
+    if text == "*" {
+        return Some(Targets::Any);
+    }
+    let listed = text.split(' ').map(|target| {
+        let at = names.iter().position(|it| it == target)?;
+        u8::try_from(at).ok().map(TypeName)
+    });
+    listed.collect::<Option<_>>().map(Targets::Listed)
 }
 
 #[cfg(test)]
@@ -290,6 +337,14 @@ mod tests {
             unsupported
                 .any(|(name, why)| name == "code-value-quantity" && why.contains("composite"))
         );
+        let of_observation = |name: &str| {
+            let mut all = ResourceType::Observation.search_parameters();
+            all.find(|it| it.name() == name).expect("a parameter")
+        };
+        assert!(of_observation("encounter").may_refer_to(ResourceType::Encounter));
+        assert!(!of_observation("encounter").may_refer_to(ResourceType::Location));
+        assert!(of_observation("focus").may_refer_to_any());
+        assert!(!of_observation("_profile").may_refer_to(ResourceType::Patient));
         let practitioner = names(ResourceType::Practitioner);
         assert!(practitioner.contains(&("phone", ParameterKind::Contact)));
         assert_eq!(

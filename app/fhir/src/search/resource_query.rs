@@ -10,13 +10,13 @@ use super::condition::Alternative;
 use super::condition::Condition;
 use super::condition::Match;
 use super::condition::Test;
+use super::include::Include;
 use super::parameters;
 use super::parameters::TypeName;
 use super::parse_condition;
 use super::parse_condition::date;
 use super::prefix::Prefix;
 use super::refusals;
-use super::results::Include;
 use super::results::ResultParameters;
 use super::sort_key::SortKey;
 use super::sort_key::SortParameter;
@@ -123,6 +123,30 @@ impl ResourceQuery {
     pub fn require_patient(&self) -> Result<Uuid, OperationOutcome> {
         self.patient
             .ok_or_else(|| refusals::no_patient(self.resource_type))
+    }
+
+    /// The ids of `_id` that all of its lists have; `None` without the parameter.
+    #[must_use]
+    pub fn ids(&self) -> Option<Vec<Uuid>> {
+        let (first, others) = self.ids.split_first()?;
+        let mut ids = first.clone();
+        ids.retain(|id| others.iter().all(|any_of| any_of.contains(id)));
+        ids.sort_unstable();
+        ids.dedup();
+        Some(ids)
+    }
+
+    /// The search in the compartment of a patient.
+    ///
+    /// # Errors
+    ///
+    /// 400: the query names another patient.
+    pub fn within(mut self, patient: Uuid) -> Result<Self, OperationOutcome> {
+        if self.patient.is_some_and(|named| named != patient) {
+            return Err(refusals::several_patients());
+        }
+        self.patient = Some(patient);
+        Ok(self)
     }
 
     /// The parameters of the result.

@@ -2,16 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::condition::Match;
-use super::parameters;
-use super::parameters::ParameterKind;
-use super::parameters::SearchParameter;
+use super::include::Include;
 use super::parameters::TypeName;
-use super::values::SearchValue;
-use super::values::SearchValues;
 use crate::Issue;
 use crate::IssueCode;
-use crate::Reference;
 use crate::ResourceType;
 use crate::limits::DEFAULT_COUNT;
 use crate::limits::MAX_COUNT;
@@ -202,109 +196,4 @@ fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), &'static str> {
     }
     list.push(item);
     Ok(())
-}
-
-/// The resources that a result includes beside the matches: `Observation:subject`, `Provenance:target:Observation`,
-/// `Observation:*`.
-#[derive(Clone, Copy, Debug)]
-pub struct Include {
-    source: ResourceType,
-    /// All references without one.
-    parameter: Option<&'static SearchParameter>,
-    target: Option<TypeName>,
-}
-
-impl Include {
-    /// Parses `Type:parameter[:Type]`. `own` is the only type that may be the source; without a type, `*` is all
-    /// references of it.
-    fn parse(value: &str, own: Option<ResourceType>) -> Result<Self, &'static str> {
-        let why = "an include must be Type:parameter or Type:parameter:Type, such as Observation:encounter, of supported \
-                   types and a reference parameter of the first";
-        let mut parts = value.split(':');
-        let first = parts.next().unwrap_or_default();
-        let (source, parameter) = match (first, own) {
-            ("*", Some(own)) => (own, "*"),
-            _ => (
-                first.parse().map_err(|_unknown| why)?,
-                parts.next().ok_or(why)?,
-            ),
-        };
-        let target = match parts.next() {
-            Some("") | None => None,
-            Some(name) => Some(TypeName::named(name).ok_or(why)?),
-        };
-        if parts.next().is_some() {
-            return Err(why);
-        }
-        if own.is_some_and(|own| own != source) {
-            return Err("_include must begin with the type that is searched");
-        }
-        let parameter = match parameter {
-            "*" => None,
-            name => {
-                let found = parameters::of_type(source).and_then(|it| it.supported.get(name));
-                let found = found.filter(|it| it.kind() == ParameterKind::Reference);
-                Some(found.ok_or(why)?)
-            }
-        };
-        Ok(Self {
-            source,
-            parameter,
-            target,
-        })
-    }
-
-    /// The type whose references are followed.
-    #[must_use]
-    pub const fn source(&self) -> ResourceType {
-        self.source
-    }
-
-    /// The reference parameters that are followed.
-    pub fn parameters(&self) -> impl Iterator<Item = &'static SearchParameter> + use<> {
-        let only = self.parameter;
-        let all = self.source.search_parameters();
-        all.filter(move |it| {
-            it.kind() == ParameterKind::Reference && only.is_none_or(|only| std::ptr::eq(only, *it))
-        })
-    }
-
-    /// Whether references to this resource are followed.
-    #[must_use]
-    pub fn admits(&self, reference: Reference) -> bool {
-        let target = self.target.and_then(TypeName::name);
-        target.is_none_or(|target| target == reference.resource_type.name())
-    }
-
-    /// Whether a resource with these values refers to a match, so that `_revinclude` includes it.
-    #[must_use]
-    pub fn refers_to(&self, values: &SearchValues, found: Reference) -> Match {
-        let name = TypeName::named(found.resource_type.name());
-        if values.resource_type() != self.source || !self.admits(found) {
-            return Match::No;
-        }
-        let mut result = Match::No;
-        for source in self.parameters().flat_map(SearchParameter::sources) {
-            let mut references = values.at(source);
-            let refers = references.any(|value| match value {
-                SearchValue::Local(of, id) => Some(*of) == name && *id == found.id,
-                SearchValue::Token(_)
-                | SearchValue::ReferenceIdentifier(_)
-                | SearchValue::Time(_)
-                | SearchValue::Other { .. }
-                | SearchValue::Quantity(_)
-                | SearchValue::Number(_)
-                | SearchValue::Text(_)
-                | SearchValue::Uri(_)
-                | SearchValue::UriDigest(_) => false,
-            });
-            if refers {
-                return Match::Yes;
-            }
-            if values.lacks(source) {
-                result = Match::OpenBody;
-            }
-        }
-        result
-    }
 }

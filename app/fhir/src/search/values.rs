@@ -13,7 +13,6 @@ use super::parameters::ParameterSource;
 use super::parameters::SearchParameter;
 use super::parameters::TypeName;
 use super::parameters::TypeParameters;
-use super::results::Include;
 use super::time_span::TimeSpan;
 use crate::Reference;
 use crate::Resource;
@@ -175,15 +174,6 @@ impl SearchValues {
     ) -> impl Iterator<Item = Reference> + 's {
         let sources = parameter.sources().iter();
         sources.flat_map(|source| self.at(source).filter_map(supported))
-    }
-
-    /// The references that an `_include` names.
-    pub fn included<'s>(&'s self, include: &'s Include) -> impl Iterator<Item = Reference> + 's {
-        let own = include.source() == self.resource_type;
-        let parameters = include.parameters().filter(move |_| own);
-        parameters
-            .flat_map(|parameter| self.references(parameter))
-            .filter(|it| include.admits(*it))
     }
 
     /// The values of a parameter's source that are of its target type.

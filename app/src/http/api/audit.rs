@@ -50,6 +50,7 @@ pub(crate) struct Events {
 #[utoipa::path(
     get,
     path = "/api/v1/audit/events",
+    operation_id = "workflow.audit_events",
     responses(
         (status = 200, description = "Events; reading them is recorded as an event too", body = inline(Events)),
         (status = "default", response = ProblemDetails),

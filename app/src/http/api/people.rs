@@ -52,6 +52,7 @@ impl Member {
 #[utoipa::path(
     get,
     path = "/api/v1/people",
+    operation_id = "workflow.people",
     responses(
         (status = 200, description = "The people who may sign in", body = inline(People)),
         (status = "default", response = ProblemDetails),

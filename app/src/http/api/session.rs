@@ -48,6 +48,7 @@ struct Organization {
 #[utoipa::path(
     get,
     path = "/api/v1/session",
+    operation_id = "workflow.session",
     responses(
         (status = 200, description = "The caller", body = inline(Session)),
         (status = "default", response = ProblemDetails),

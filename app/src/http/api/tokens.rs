@@ -61,6 +61,7 @@ fn bearer() -> Object {
 #[utoipa::path(
     post,
     path = "/api/v1/tokens",
+    operation_id = "workflow.issue_token",
     request_body = inline(Request),
     responses(
         (status = 201, description = "The token, returned once only; it is valid for an hour", body = inline(Issued)),
@@ -103,6 +104,7 @@ pub(crate) async fn issue(
 #[utoipa::path(
     delete,
     path = "/api/v1/tokens/current",
+    operation_id = "workflow.end_token",
     responses(
         (status = 204, description = "Revoked"),
         (status = "default", response = ProblemDetails),

@@ -49,6 +49,7 @@ use fhir::bundle::response;
 #[utoipa::path(
     post,
     path = "/fhir",
+    operation_id = "fhir.bundle",
     params(FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
@@ -75,6 +76,7 @@ pub(crate) async fn bundle(
 #[utoipa::path(
     post,
     path = "/fhir/",
+    operation_id = "fhir.bundle_with_slash",
     params(FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
@@ -107,6 +109,13 @@ async fn execute(
     }
     let share = CallerId::of(caller);
     let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
+    let preference = ReturnPreference::of(headers).unwrap_or(ReturnPreference::Minimal);
+    // With the resources that were sent, each entry of the response and its copy in the Bundle are as long as the request.
+    let returned = match preference {
+        ReturnPreference::Representation => 2 * body.bytes().len(),
+        ReturnPreference::Minimal | ReturnPreference::OperationOutcome => 0,
+    };
+    let returned = app.memory.reserve(share, returned)?;
     let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
     // Parsing a large Bundle takes a tenth of a second, so it runs on a blocking thread.
     let parsed = tokio::task::spawn_blocking(move || {
@@ -117,7 +126,6 @@ async fn execute(
     let parsed = parsed.await.map_err(ServiceError::from)?;
     let (bundle, document_memory) = parsed?;
     let matches = conditions::resolve(app, caller, bundle.conditions()).await?;
-    let preference = ReturnPreference::of(headers).unwrap_or(ReturnPreference::Minimal);
     let resolved = tokio::task::spawn_blocking(move || bundle.resolve(&matches, &mut random_id));
     let (bundle_type, responses) = match resolved.await.map_err(ServiceError::from)?? {
         BundleRequest::Transaction(request) => {
@@ -131,7 +139,11 @@ async fn execute(
     };
     // All parsed documents are dropped by now.
     drop(document_memory);
-    let BundleResponses { entries, reserved } = responses;
+    let BundleResponses {
+        entries,
+        mut reserved,
+    } = responses;
+    reserved.absorb(returned);
     Ok(json_response(entries.map(|entries| {
         let bytes = entries.iter().map(EntryJson::len).sum();
         let body = document::process(bytes, || response(bundle_type, entries));

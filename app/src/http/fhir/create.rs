@@ -33,6 +33,7 @@ use crate::services::records::random_id;
 #[utoipa::path(
     post,
     path = "/fhir/{type}",
+    operation_id = "fhir.create",
     params(TypePath, FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
@@ -75,9 +76,9 @@ async fn create_as(
     let preference = ReturnPreference::of(headers).unwrap_or(ReturnPreference::Representation);
     let server = format!("{}/fhir", app.public_origin);
     let parser = move |bytes: &[u8]| single::create(bytes, resource_type, id, &server);
-    let (write, _memory) =
-        single_write::read_body(app, caller, target, checked, body, parser).await?;
-    single_write::execute(app, caller, write, preference).await
+    let read = single_write::read_body(app, caller, target, checked, body, parser);
+    let (write, memory) = read.await?;
+    single_write::execute(app, caller, write, memory, preference).await
 }
 
 /// The checks before the body is read.

@@ -19,6 +19,7 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Id;
 use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
+use crate::services::budget::CallerId;
 
 /// Deletes a resource: it is no longer found, and its former versions stay in its history. The response is the same for a
 /// resource that does not exist.
@@ -30,6 +31,7 @@ use crate::http::state::AppState;
 #[utoipa::path(
     delete,
     path = "/fhir/{type}/{id}",
+    operation_id = "fhir.delete",
     params(TypePath, Id, FormatQuery),
     responses(
         (status = 204, description = "The resource is deleted, or does not exist"),
@@ -57,5 +59,7 @@ pub(crate) async fn delete(
         content: WriteContent::Delete,
         precondition,
     };
-    single_write::execute(&app, &caller, write, ReturnPreference::Minimal).await
+    let memory = app.memory.reserve(CallerId::of(&caller), 0)?;
+    let preference = ReturnPreference::Minimal;
+    single_write::execute(&app, &caller, write, memory, preference).await
 }

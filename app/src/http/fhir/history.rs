@@ -46,6 +46,7 @@ use crate::services::records::subject;
 #[utoipa::path(
     get,
     path = "/fhir/{type}/{id}/_history",
+    operation_id = "fhir.history_of_resource",
     params(TypePath, Id, HistoryParameters),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
@@ -73,6 +74,7 @@ pub(crate) async fn of_resource(
 #[utoipa::path(
     get,
     path = "/fhir/{type}/_history",
+    operation_id = "fhir.history_of_type",
     params(TypePath, HistoryParameters),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]

@@ -6,43 +6,53 @@ use access::NotPhi;
 use axum::extract::RawQuery;
 use axum::extract::State;
 use axum::response::Response;
-use time::OffsetDateTime;
+use bytes::Bytes;
+use http::HeaderMap;
 
 use super::FhirError;
-use super::json_response;
 use super::parameters::FormatQuery;
-use crate::http::body::ResponseBody;
+use super::request;
+use crate::http::fixed_document::FixedDocument;
+use crate::http::fixed_document::Freshness;
 use crate::http::openapi::FhirResource;
 use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
+use fhir::FHIR_JSON;
 use fhir::ResourceType;
 use fhir::ResponseForm;
-use fhir::SensitiveJson;
 use fhir::capability;
 
 /// The `CapabilityStatement`. It requires no authentication, because it contains no PHI.
 ///
 /// # Errors
 ///
-/// The query string has an unsupported parameter.
+/// The query string has an unsupported parameter, or the client does not accept JSON.
 #[utoipa::path(
     get,
     path = "/fhir/metadata",
+    operation_id = "fhir.metadata",
     params(FormatQuery),
-    responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
+    responses(
+        (status = 200, response = FhirResource),
+        (status = 304, description = "The client has the current statement"),
+        (status = "default", response = OutcomeResponse)
+    )
 )]
 pub(crate) async fn metadata(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, FhirError> {
-    /// The date of the statement: it does not change while the process runs.
-    static SINCE: OnceLock<OffsetDateTime> = OnceLock::new();
+    /// The statement, whose address and date do not change while the process runs.
+    static STATEMENT: OnceLock<FixedDocument> = OnceLock::new();
+    request::require_json_accepted(&headers)?;
     ResponseForm::parse(ResourceType::Patient, query.as_deref().unwrap_or_default())?;
-    let since = *SINCE.get_or_init(|| app.clock.now());
-    let version = env!("CARGO_PKG_VERSION");
-    let statement = capability::statement(&app.public_origin, version, since);
-    let body = ResponseBody::small(SensitiveJson::new(statement).to_bytes());
-    Ok(json_response(
-        NotPhi::assert(body, "the capability statement has no data of records").into(),
-    ))
+    let statement = STATEMENT.get_or_init(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        let statement = capability::statement(&app.public_origin, version, app.clock.now());
+        let content = Bytes::from(statement.to_string());
+        let content = NotPhi::assert(content, "the capability statement has no data of records");
+        FixedDocument::new(FHIR_JSON, content)
+    });
+    Ok(statement.response(&headers, Freshness::Revalidated))
 }

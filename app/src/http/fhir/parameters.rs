@@ -65,6 +65,8 @@ pub(crate) struct HistoryParameters {
     since: String,
     #[param(required = false, schema_with = patient)]
     patient: String,
+    #[param(required = false, schema_with = patient)]
+    subject: String,
     #[param(rename = "_cursor", required = false, schema_with = cursor)]
     cursor: String,
     #[param(rename = "_format", required = false, schema_with = formats)]

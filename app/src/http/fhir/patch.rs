@@ -33,6 +33,7 @@ use crate::http::state::AppState;
 #[utoipa::path(
     patch,
     path = "/fhir/{type}/{id}",
+    operation_id = "fhir.patch",
     params(TypePath, Id, FormatQuery),
     request_body(content((Resource = "application/json-patch+json"))),
     responses(
@@ -68,6 +69,6 @@ pub(crate) async fn patch(
         })
     };
     let read = single_write::read_body(&app, &caller, target, checked, body, parser);
-    let (write, _memory) = read.await?;
-    single_write::execute(&app, &caller, write, preference).await
+    let (write, memory) = read.await?;
+    single_write::execute(&app, &caller, write, memory, preference).await
 }

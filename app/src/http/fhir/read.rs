@@ -49,6 +49,7 @@ use fhir::VersionMeta;
 #[utoipa::path(
     get,
     path = "/fhir/{type}/{id}",
+    operation_id = "fhir.read",
     params(TypePath, Id, FormatQuery),
     responses(
         (status = 200, response = FhirResource),
@@ -86,6 +87,7 @@ pub(crate) async fn read(
 #[utoipa::path(
     get,
     path = "/fhir/{type}/{id}/_history/{version}",
+    operation_id = "fhir.vread",
     params(TypePath, Id, VersionPath, FormatQuery),
     responses(
         (status = 200, response = FhirResource),

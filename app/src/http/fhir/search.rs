@@ -45,6 +45,7 @@ use crate::services::records::subject;
 #[utoipa::path(
     post,
     path = "/fhir/{type}/_search",
+    operation_id = "fhir.search_by_form",
     params(TypePath, SearchQuery),
     request_body(content = inline(SearchForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
@@ -79,6 +80,7 @@ pub(crate) async fn by_form(
 #[utoipa::path(
     get,
     path = "/fhir/{type}",
+    operation_id = "fhir.search",
     params(TypePath, SearchQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
@@ -148,9 +150,10 @@ pub(super) async fn searchset(
     }
     let query = ResourceQuery::parse(resource_type, &base(app), &page.query, None)?;
     let subject = subject(caller.organization(), resource_type);
+    let is_in_charts = resource_type.compartment() == Some(Compartment::Patient);
     let subject = match query.patient() {
         Some(patient) => subject.patient(patient.into()),
-        None if resource_type.compartment() == Some(Compartment::Patient) => {
+        None if is_in_charts && query.ids().is_none() => {
             subject.patient(query.require_patient()?.into())
         }
         None => subject,
@@ -177,7 +180,7 @@ pub(super) async fn searchset(
     Ok(found.map(|found| {
         let searchset = Searchset {
             origin,
-            resource_type,
+            path: resource_type.name(),
             total: show_total.then_some(found.total),
             next: cursor.as_deref(),
         };

@@ -30,7 +30,10 @@ pub(super) async fn searchset(
     let resource_type = ResourceType::Patient;
     let subject = subject(caller.organization(), resource_type);
     let permitted = app.gate.permit(caller, Search, subject).await?;
-    let query = search::parse(&page.query, None)?;
+    let mut query = search::parse(&page.query, None)?;
+    if query.form.is_count() {
+        query.count = 0;
+    }
     let (origin, form) = (&app.public_origin, &query.form);
     let after = page.position.as_deref().map(Vec::as_slice);
     let found = app
@@ -54,7 +57,7 @@ pub(super) async fn searchset(
         }
         let searchset = Searchset {
             origin,
-            resource_type,
+            path: resource_type.name(),
             total: (!query.omits_total).then_some(found.total),
             next: cursor.as_deref(),
         };

@@ -81,7 +81,8 @@ pub(super) async fn read_body(
     parsed.await.map_err(ServiceError::from)?
 }
 
-/// Executes a write of one resource; the response is in the form that the client prefers.
+/// Executes a write of one resource; the response is in the form that the client prefers. `memory` is that of the parsed
+/// body, which the response uses further.
 ///
 /// # Errors
 ///
@@ -90,6 +91,7 @@ pub(super) async fn execute(
     app: &AppState,
     caller: &Caller,
     write: ResourceWrite,
+    memory: Reservation,
     preference: ReturnPreference,
 ) -> Result<Response, FhirError> {
     let entry = EntryRef {
@@ -117,7 +119,7 @@ pub(super) async fn execute(
         ReturnPreference::Representation if is_patch => {
             read_back(app, caller, entry.target).await?
         }
-        ReturnPreference::Representation => representation(applied, change, result.meta),
+        ReturnPreference::Representation => representation(applied, change, result.meta, memory),
     };
     respond(app, entry.target, result, body)
 }
@@ -127,11 +129,12 @@ fn representation(
     applied: Disclosed<Vec<Applied>>,
     change: Change<'_>,
     meta: VersionMeta,
+    memory: Reservation,
 ) -> Disclosed<Option<ResponseBody>> {
     applied.map(|_recorded| {
         let resource = change.into_resource()?;
         let document = resource.with_meta(meta).into_document();
-        Some(ResponseBody::small(document.to_bytes()))
+        Some(ResponseBody::reserved(document.to_bytes(), memory))
     })
 }
 

@@ -34,6 +34,7 @@ use crate::http::state::AppState;
 #[utoipa::path(
     put,
     path = "/fhir/{type}/{id}",
+    operation_id = "fhir.update",
     params(TypePath, Id, FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
@@ -66,9 +67,9 @@ pub(crate) async fn update(
     let precondition = checked.as_ref().copied().unwrap_or(WritePrecondition::None);
     let checked = checked.map(drop);
     let read = single_write::read_body(&app, &caller, target, checked, body, parser);
-    let (mut write, _memory) = read.await?;
+    let (mut write, memory) = read.await?;
     write.precondition = precondition;
-    single_write::execute(&app, &caller, write, preference).await
+    single_write::execute(&app, &caller, write, memory, preference).await
 }
 
 /// The precondition of an update: `If-Match`, or `If-None-Match: *`.

@@ -40,6 +40,7 @@ const MAX_EVENTS: u32 = 200;
 #[utoipa::path(
     get,
     path = "/audit",
+    operation_id = "pages.audit",
     responses((status = "default", response = Page))
 )]
 pub(crate) async fn show(

@@ -63,6 +63,7 @@ fn resource_types() -> Object {
 #[utoipa::path(
     get,
     path = "/patients/{id}",
+    operation_id = "pages.chart",
     params(Id, ChartQuery),
     responses((status = "default", response = Page))
 )]

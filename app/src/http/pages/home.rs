@@ -15,6 +15,7 @@ use crate::http::problem::Problem;
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "pages.home",
     responses((status = 303, description = "The first section of the role"), (status = "default", response = Page))
 )]
 pub(crate) async fn redirect(caller: CurrentCaller) -> Result<Redirect, Problem> {

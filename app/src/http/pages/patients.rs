@@ -49,6 +49,7 @@ pub(crate) struct PatientListQuery {
 #[utoipa::path(
     get,
     path = "/patients",
+    operation_id = "pages.patients",
     params(PatientListQuery),
     responses((status = "default", response = Page))
 )]

@@ -25,6 +25,7 @@ use crate::services::identity::Person;
 #[utoipa::path(
     get,
     path = "/people",
+    operation_id = "pages.people",
     responses((status = "default", response = Page))
 )]
 pub(crate) async fn show(

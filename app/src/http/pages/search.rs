@@ -79,6 +79,7 @@ pub(crate) struct SearchForm {
 #[utoipa::path(
     post,
     path = "/patients/search",
+    operation_id = "pages.search",
     request_body(content = inline(SearchForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = 303, description = "The text is empty"), (status = "default", response = Page))
 )]

@@ -49,6 +49,7 @@ pub(crate) struct SignInForm {
 #[utoipa::path(
     get,
     path = "/sign-in",
+    operation_id = "pages.sign_in_form",
     responses((status = 303, description = "Signed in already"), (status = "default", response = Page))
 )]
 pub(crate) async fn show(
@@ -76,6 +77,7 @@ pub(crate) async fn show(
 #[utoipa::path(
     post,
     path = "/sign-in",
+    operation_id = "pages.sign_in",
     request_body(content = inline(SignInForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = 303, description = "Signed in"), (status = "default", response = Page))
 )]

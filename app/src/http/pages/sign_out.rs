@@ -24,6 +24,7 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 #[utoipa::path(
     post,
     path = "/sign-out",
+    operation_id = "pages.sign_out",
     request_body(content_type = "application/x-www-form-urlencoded"),
     responses((status = 303, description = "Signed out"), (status = "default", response = Page))
 )]

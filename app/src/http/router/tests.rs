@@ -74,6 +74,62 @@ fn every_route_except_probes_is_described_with_its_methods_and_authentication() 
 }
 
 #[test]
+fn every_operation_has_an_id_of_its_own_and_a_tag() {
+    let document = committed_document();
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in openapi::METHODS {
+            let Some(operation) = item.get(method) else {
+                continue;
+            };
+            let tag = openapi::Tag::of(path).name();
+            assert_eq!(
+                operation["tags"],
+                serde_json::json!([tag]),
+                "{method} {path}"
+            );
+            let id = operation["operationId"].as_str().unwrap();
+            let prefix = format!("{}.", tag.to_lowercase());
+            assert!(id.starts_with(&prefix), "{method} {path}: {id}");
+            assert!(ids.insert(id), "{id}");
+        }
+    }
+}
+
+/// The interactions of the `CapabilityStatement`, with the operations that execute them.
+const INTERACTIONS: [(&str, &str); 11] = [
+    ("read", "fhir.read"),
+    ("vread", "fhir.vread"),
+    ("create", "fhir.create"),
+    ("update", "fhir.update"),
+    ("patch", "fhir.patch"),
+    ("delete", "fhir.delete"),
+    ("history-instance", "fhir.history_of_resource"),
+    ("history-type", "fhir.history_of_type"),
+    ("search-type", "fhir.search"),
+    ("transaction", "fhir.bundle"),
+    ("batch", "fhir.bundle"),
+];
+
+#[test]
+fn an_interaction_is_declared_if_and_only_if_it_is_routed() {
+    let at = time::OffsetDateTime::UNIX_EPOCH;
+    let statement = fhir::capability::statement("https://localhost", "1", at);
+    let rest = &statement["rest"][0];
+    let of_types = rest["resource"].as_array().unwrap().iter();
+    let holders = of_types.chain([rest]);
+    let declared: BTreeSet<&str> = holders
+        .flat_map(|it| it["interaction"].as_array().unwrap())
+        .map(|it| it["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(declared, INTERACTIONS.map(|(code, _)| code).into());
+    let document = committed_document().to_string();
+    for (code, id) in INTERACTIONS {
+        assert!(document.contains(&format!("\"{id}\"")), "{code}: {id}");
+    }
+}
+
+#[test]
 fn only_the_bundle_route_has_large_bodies() {
     let document = committed_document();
     let items = document["paths"].as_object().unwrap();
@@ -132,6 +188,7 @@ fn only_the_listed_routes_are_open() {
             "/readyz",
             "/sign-in",
             "/assets/{file}",
+            "/developers",
             "/fhir/metadata",
             "/api/v1/tokens",
             "/api/v1/openapi.json",

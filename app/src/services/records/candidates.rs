@@ -9,11 +9,14 @@ use phi::Head;
 use phi::HeadSet;
 use phi::OrganizationId;
 use phi::Owner;
+use phi::Tampering;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::DamagedRecord;
 use super::Records;
 use super::damage::undamaged;
+use super::resource_key;
 use crate::limits::HEADS_PER_STATEMENT;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
@@ -25,13 +28,28 @@ const MAX_ATTEMPTS: usize = 5;
 /// The memory of a candidate besides its values, in bytes.
 const CANDIDATE_BYTES: usize = size_of::<Candidate>() + 512;
 
+/// The resources that a search considers.
+#[derive(Clone, Copy)]
+pub(super) struct SearchScope {
+    /// The organization.
+    pub(super) organization: OrganizationId,
+    /// The caller, whose memory budget is used.
+    pub(super) caller: CallerId,
+    /// The owner of the resources.
+    pub(super) owner: Owner,
+    /// Their type.
+    pub(super) resource_type: ResourceType,
+    /// Whether the search compares values: otherwise no summary is opened.
+    pub(super) needs_values: bool,
+}
+
 /// A current resource, by its verified head.
 pub(super) struct Candidate {
     /// The type and id.
     pub(super) reference: Reference,
     /// The time at which its current version was stored.
     pub(super) last_updated: OffsetDateTime,
-    /// Its search values; none if its body has to be opened.
+    /// Its search values, empty for a search that needs none; `None` if its body has to be opened.
     pub(super) values: Option<SearchValues>,
 }
 
@@ -50,19 +68,20 @@ pub(super) struct Candidates {
 }
 
 impl Records {
-    /// The current resources that an owner has of a type; none of an owner that does not exist.
+    /// The current resources that an owner has of a type; none of an owner that does not exist. Their summaries are opened
+    /// if the search needs values.
     ///
     /// # Errors
     ///
     /// [`ServiceError::Internal`] without the owner's row, which could forbid the disclosure.
-    pub(super) async fn candidates(
-        &self,
-        organization: OrganizationId,
-        caller: CallerId,
-        owner: Owner,
-        resource_type: ResourceType,
-    ) -> Result<Candidates, ServiceError> {
-        let kind = resource_type.name();
+    pub(super) async fn candidates(&self, scope: SearchScope) -> Result<Candidates, ServiceError> {
+        let SearchScope {
+            organization,
+            caller,
+            owner,
+            ..
+        } = scope;
+        let kind = scope.resource_type.name();
         let mut row = self.database.owner(organization, &owner).await?;
         for _ in 0..MAX_ATTEMPTS {
             if row.is_none() {
@@ -77,9 +96,7 @@ impl Records {
             }
             let mac = row.as_ref().map(|row| *row.mac.as_bytes());
             let open = OpenOwner::open(&self.keys, organization, owner, row).await?;
-            let mut candidates = self
-                .read_candidates(organization, caller, owner, resource_type, &open)
-                .await?;
+            let mut candidates = self.read_candidates(scope, &open).await?;
             candidates.is_complete = open.has_heads_of(kind, &candidates.heads);
             if candidates.is_complete {
                 return Ok(candidates);
@@ -87,12 +104,53 @@ impl Records {
             // Any write changes the owner's row, too: with the same row, no write explains the difference.
             row = self.database.owner(organization, &owner).await?;
             if row.as_ref().map(|row| *row.mac.as_bytes()) == mac {
+                let reason = "the heads of a type do not match the set of their owner";
+                let id = owner.patient();
+                let _reported = Tampering::report("resources", reason, organization, id);
                 return Ok(candidates);
             }
         }
         Err(ServiceError::unavailable(
             "too many concurrent writes of the searched resources",
         ))
+    }
+
+    /// The current resources of a type with these ids, whose owner may be any. That none is hidden is not proved, as for
+    /// a read of one resource.
+    ///
+    /// # Errors
+    ///
+    /// See [`ServiceError`].
+    pub(super) async fn candidates_by_id(
+        &self,
+        scope: SearchScope,
+        ids: &[Uuid],
+    ) -> Result<Candidates, ServiceError> {
+        let (organization, resource_type) = (scope.organization, scope.resource_type);
+        let mut candidates = self.no_candidates(scope.caller)?;
+        self.grow(&mut candidates.reserved, ids.len() * CANDIDATE_BYTES)?;
+        for id in ids {
+            let key = resource_key(resource_type, *id);
+            let Some(head) = undamaged(self.database.resource(organization, &key).await)?.flatten()
+            else {
+                continue;
+            };
+            match undamaged(self.keys.verify(organization, head).await)? {
+                None => candidates
+                    .damaged
+                    .push(DamagedRecord::new(resource_type.name(), *id)),
+                Some(head) if head.deleted.is_some() => {}
+                Some(head) => candidates.found.push(Candidate {
+                    reference: Reference {
+                        resource_type,
+                        id: *id,
+                    },
+                    last_updated: head.updated_at,
+                    values: (!scope.needs_values).then(|| SearchValues::empty(resource_type)),
+                }),
+            }
+        }
+        Ok(candidates)
     }
 
     fn no_candidates(&self, caller: CallerId) -> Result<Candidates, ServiceError> {
@@ -108,13 +166,16 @@ impl Records {
     /// Reads and verifies the heads of one type, a page at a time.
     async fn read_candidates(
         &self,
-        organization: OrganizationId,
-        caller: CallerId,
-        owner: Owner,
-        resource_type: ResourceType,
+        scope: SearchScope,
         open: &OpenOwner,
     ) -> Result<Candidates, ServiceError> {
-        let mut candidates = self.no_candidates(caller)?;
+        let SearchScope {
+            organization,
+            owner,
+            resource_type,
+            ..
+        } = scope;
+        let mut candidates = self.no_candidates(scope.caller)?;
         let mut after = None;
         loop {
             let kind = resource_type.name();
@@ -132,12 +193,13 @@ impl Records {
             after = Some(last.head.id);
             let is_last = heads.len() < usize::try_from(HEADS_PER_STATEMENT).unwrap_or_default();
             self.grow(&mut candidates.reserved, heads.len() * CANDIDATE_BYTES)?;
-            let keys = heads.iter().filter_map(|it| it.summary.as_ref());
+            let summaries = heads.iter().filter(|_| scope.needs_values);
+            let keys = summaries.filter_map(|it| it.summary.as_ref());
             let keys = keys.filter_map(|summary| Some((owner, summary.summary.key_id()?)));
             let keys: Vec<_> = keys.collect();
             self.keys.prefetch(organization, keys).await?;
             for head in heads {
-                let verdict = self.verify_candidate(organization, owner, resource_type, head);
+                let verdict = self.verify_candidate(scope, head);
                 verdict.await?.add_to(&mut candidates, open);
             }
             if is_last {
@@ -149,11 +211,15 @@ impl Records {
     /// Verifies a head, and opens its summary.
     async fn verify_candidate(
         &self,
-        organization: OrganizationId,
-        owner: Owner,
-        resource_type: ResourceType,
+        scope: SearchScope,
         SummarizedHead { head, summary }: SummarizedHead,
     ) -> Result<Verdict, ServiceError> {
+        let SearchScope {
+            organization,
+            owner,
+            resource_type,
+            ..
+        } = scope;
         let id = head.id;
         let verified = self.keys.verify(organization, head).await;
         let Some(head) = undamaged(verified)? else {
@@ -171,15 +237,18 @@ impl Records {
         if head.deleted.is_some() {
             return Ok(Verdict::Deleted(listed));
         }
-        let values = self.summarized(organization, owner, resource_type, &head, summary);
-        Ok(Verdict::Found(
-            listed,
-            Candidate {
-                reference: Reference { resource_type, id },
-                last_updated: head.updated_at,
-                values: values.await?,
-            },
-        ))
+        let values = if scope.needs_values {
+            self.summarized(organization, owner, resource_type, &head, summary)
+                .await?
+        } else {
+            Some(SearchValues::empty(resource_type))
+        };
+        let candidate = Candidate {
+            reference: Reference { resource_type, id },
+            last_updated: head.updated_at,
+            values,
+        };
+        Ok(Verdict::Found(listed, candidate))
     }
 }
 

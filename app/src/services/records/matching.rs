@@ -10,6 +10,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::Records;
+use super::damage::undamaged;
 use super::open::OpenVersion;
 use super::search_resources::patient_keys;
 use crate::limits::MAX_COMPARED_PATIENTS;
@@ -41,6 +42,8 @@ pub(super) struct PatientMatches {
     pub(super) total: usize,
     /// Whether there are matches after the page.
     pub(super) has_more: bool,
+    /// The patients that cannot be compared, because their stored data is damaged.
+    pub(super) damaged: Vec<PatientId>,
     page: roster::Page,
 }
 
@@ -89,12 +92,13 @@ impl Records {
             }
             None => None,
         };
-        let among = match candidates {
-            Some(candidates) => Some(
-                self.open_and_compare(organization, caller, query, candidates)
-                    .await?,
-            ),
-            None => None,
+        let (among, damaged) = match candidates {
+            Some(candidates) => {
+                let compared = self.open_and_compare(organization, caller, query, candidates);
+                let (matching, damaged) = compared.await?;
+                (Some(matching), damaged)
+            }
+            None => (None, Vec::new()),
         };
         let page = self
             .rosters
@@ -104,40 +108,46 @@ impl Records {
             ids: page.ids.iter().copied().map(PatientId::from_uuid).collect(),
             total: page.total,
             has_more: page.has_more,
+            damaged,
             page,
         })
     }
 
-    /// Those of `candidates` whose opened resources match: tokens are not authenticated, so the
-    /// database may claim any match.
+    /// Those of `candidates` whose opened resources match, and those that cannot be opened. Tokens
+    /// are not authenticated, so the database may claim any match.
     async fn open_and_compare(
         &self,
         organization: OrganizationId,
         caller: CallerId,
         query: &PatientQuery,
         candidates: Vec<PatientId>,
-    ) -> Result<Vec<Uuid>, ServiceError> {
+    ) -> Result<(Vec<Uuid>, Vec<PatientId>), ServiceError> {
         if candidates.len() > MAX_COMPARED_PATIENTS {
             return Err(ServiceError::Unsupported(TOO_BROAD));
         }
-        let mut matching = Vec::new();
+        let (mut matching, mut damaged) = (Vec::new(), Vec::new());
         let keys = patient_keys(&candidates);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
         for batch in batches.await? {
             let patients = candidates.get(batch.range.clone()).unwrap_or_default();
-            let sealed = self.read_batch(organization, caller, &keys, &batch).await?;
+            let sealed = self
+                .read_readable(organization, caller, &keys, &batch)
+                .await?;
             let sealed = self.order_by_ids(organization, patients, sealed).await?;
             for (id, row) in sealed.rows {
-                let open = self.open_current(organization, caller, row).await?;
-                let OpenVersion::Live(stored) = open else {
-                    continue;
-                };
-                if query.matches(&Demographics::of(&stored.resource)) {
-                    matching.push(id.uuid());
+                let open = self.open_current(organization, caller, row).await;
+                match undamaged(open)? {
+                    Some(OpenVersion::Live(stored)) => {
+                        if query.matches(&Demographics::of(&stored.resource)) {
+                            matching.push(id.uuid());
+                        }
+                    }
+                    Some(OpenVersion::Deleted(_)) => {}
+                    None => damaged.push(id),
                 }
             }
         }
-        Ok(matching)
+        Ok((matching, damaged))
     }
 
     /// The patients with a token of each condition on identifiers and contacts; none without such

@@ -30,6 +30,7 @@ use super::Records;
 use super::damage::OpenFailure;
 use super::damage::undamaged;
 use super::ensure_all_fields;
+use super::resource_key;
 use super::subject;
 use crate::limits::MAX_DEMOGRAPHICS_BYTES;
 use crate::services::budget::CallerId;
@@ -78,7 +79,8 @@ impl Records {
         let page = roster.page(order, skip, take);
         let ids: Vec<_> = page.ids.into_iter().map(PatientId::from_uuid).collect();
         let caller = CallerId::of(permitted.caller());
-        self.patient_page(permitted, caller, &ids, page.total).await
+        self.patient_page(permitted, caller, &ids, Vec::new(), page.total)
+            .await
     }
 
     /// The patients that match a query, at most as many as it requests.
@@ -93,7 +95,8 @@ impl Records {
         let found = self
             .match_patients(organization, caller, query, None)
             .await?;
-        self.patient_page(permitted, caller, &found.ids, found.total)
+        let (ids, damaged) = (&found.ids, found.damaged);
+        self.patient_page(permitted, caller, ids, damaged, found.total)
             .await
     }
 
@@ -103,10 +106,12 @@ impl Records {
         permitted: &Permitted<'_, A>,
         caller: CallerId,
         ids: &[PatientId],
+        uncompared: Vec<PatientId>,
         total: usize,
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
         let organization = permitted.caller().organization();
-        let unplaced = self.rosters.unopened(organization);
+        let mut unplaced = self.rosters.unopened(organization);
+        unplaced.extend(uncompared);
         // Boxed: the compiler limits the depth of the futures that a handler consists of.
         let mut page = Box::pin(self.open_summaries(organization, caller, ids)).await?;
         page.total = total;
@@ -166,6 +171,8 @@ impl Records {
         for id in ids {
             let opened = if let Some((row, state)) = current.remove(id) {
                 self.open_demographics_of(organization, row, state).await
+            } else if self.is_deleted(organization, *id).await? {
+                continue;
             } else {
                 let reason = "the demographics of a patient of the roster are missing";
                 let id = Some(id.uuid());
@@ -182,6 +189,20 @@ impl Records {
             }
         }
         Ok(page)
+    }
+
+    /// Whether a patient was deleted after the roster was read.
+    async fn is_deleted(
+        &self,
+        organization: OrganizationId,
+        patient: PatientId,
+    ) -> Result<bool, ServiceError> {
+        let key = resource_key(ResourceType::Patient, patient.uuid());
+        let Some(head) = self.database.resource(organization, &key).await? else {
+            return Ok(false);
+        };
+        let head = undamaged(self.keys.verify(organization, head).await)?;
+        Ok(head.is_some_and(|head| head.deleted.is_some()))
     }
 
     /// The verified and opened demographics of a patient.

@@ -10,6 +10,7 @@ use phi::Tampering;
 use uuid::Uuid;
 
 use super::Records;
+use super::damage::OpenFailure;
 use super::ensure_all_fields;
 use super::open::OpenVersion;
 use super::open::StoredResource;
@@ -42,7 +43,8 @@ impl Records {
             return self.not_found(permitted).await;
         };
         let caller = CallerId::of(permitted.caller());
-        let open = self.open_current(organization, caller, current).await?;
+        let open = self.open_current(organization, caller, current).await;
+        let open = self.undamaged_or_recorded(permitted, open).await?;
         self.disclose_version(permitted, (resource_type, id), open, max_bytes)
             .await
     }
@@ -85,7 +87,8 @@ impl Records {
         let reserved = self.reserve_body(caller, &row)?;
         let row = self.keys.verify(organization, row).await?;
         let open = self.open_version(organization, head.owner()?, row, reserved);
-        let open = open.await?;
+        let open = open.await;
+        let open = self.undamaged_or_recorded(permitted, open).await?;
         self.disclose_version(permitted, (resource_type, id), open, max_bytes)
             .await
     }
@@ -94,6 +97,18 @@ impl Records {
     async fn not_found<T>(&self, permitted: &Permitted<'_, Read>) -> Result<T, ServiceError> {
         record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
         Err(ServiceError::NotFound)
+    }
+
+    /// A version that is not damaged. An attempt to read a damaged one is recorded.
+    async fn undamaged_or_recorded(
+        &self,
+        permitted: &Permitted<'_, Read>,
+        open: Result<OpenVersion, OpenFailure>,
+    ) -> Result<OpenVersion, ServiceError> {
+        if let Err(OpenFailure::Damaged) = open {
+            record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
+        }
+        Ok(open?)
     }
 
     /// Discloses a version that has content.

@@ -56,6 +56,21 @@ pub(super) struct SealedPatients {
     _reserved: Reservation,
 }
 
+impl SearchsetPage {
+    /// Adds the outcome that lists the matches that cannot be opened, if there are any.
+    fn add_unopened(&mut self, unopened: &[PatientId]) -> Result<(), ServiceError> {
+        let references = unopened.iter().map(|id| Reference {
+            resource_type: ResourceType::Patient,
+            id: id.uuid(),
+        });
+        if let Some(entry) = search::unopened_entry(references) {
+            self.reserved.grow(2 * entry.len())?;
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+}
+
 impl Records {
     /// The patients that match a query, from the beginning or `after` a position: as many as it
     /// requests and fit into a response. `entry` makes an entry of a Patient.
@@ -87,6 +102,7 @@ impl Records {
         // Patients who match, if the roster is right, and cannot be shown; those whom it could not
         // compare.
         let mut unopened = self.rosters.unopened(organization);
+        unopened.extend_from_slice(&found.damaged);
         let keys = patient_keys(ids);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
         'batches: for batch in batches.await? {
@@ -124,14 +140,7 @@ impl Records {
         }
         let last = seen.checked_sub(1);
         page.next = last.and_then(|last| found.position(last));
-        let references = unopened.iter().map(|id| Reference {
-            resource_type: ResourceType::Patient,
-            id: id.uuid(),
-        });
-        if let Some(entry) = search::unopened_entry(references) {
-            page.reserved.grow(2 * entry.len())?;
-            page.entries.push(entry);
-        }
+        page.add_unopened(&unopened)?;
         self.disclose_patients(permitted, &shown, &unopened, page)
             .await
     }
@@ -140,7 +149,8 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// See [`ServiceError`].
+    /// [`ServiceError::Internal`] if a patient that may match is damaged: a match that is not found would be created a
+    /// second time.
     pub(crate) async fn patient_ids(
         &self,
         permitted: &Permitted<'_, Search>,
@@ -150,7 +160,11 @@ impl Records {
         let organization = permitted.caller().organization();
         let caller = CallerId::of(permitted.caller());
         let found = self.match_patients(organization, caller, query, None);
-        let ids: Vec<_> = found.await?.ids.into_iter().take(2).collect();
+        let found = found.await?;
+        if !found.damaged.is_empty() {
+            return Err(ServiceError::Internal);
+        }
+        let ids: Vec<_> = found.ids.into_iter().take(2).collect();
         let found = ids.iter().map(|id| id.uuid()).collect();
         self.disclose_patients(permitted, &ids, &[], found).await
     }

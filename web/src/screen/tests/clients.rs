@@ -138,25 +138,36 @@ fn a_browsers_pages_and_forms_are_admitted() {
     assert!(check(&head, false, &origin(), &api_schema()).is_ok());
 }
 
+/// `Accept` as FHIR libraries send it.
+const FHIR_ACCEPTS: [&str; 11] = [
+    "application/fhir+json",
+    "application/fhir+json; fhirVersion=4.0",
+    "application/fhir+xml;q=1.0, application/fhir+json;q=1.0, application/xml+fhir;q=0.9, application/json+fhir;q=0.9",
+    "application/fhir+json, application/json;q=0.9, */*;q=0.1",
+    "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+    "*/*",
+    "APPLICATION/FHIR+JSON",
+    "application/fhir+json; profile=\"http://hl7.org/fhir/StructureDefinition/Patient\"",
+    "application/fhir+json; profile=\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient|6.1.0\"; charset=\"utf-8\", text/html;q=0.5",
+    "application/fhir+json; title=\"a \\\"b\\\", c; d\"",
+    "text/html,, */*;q=0.1,",
+];
+
 #[test]
 fn requests_of_fhir_libraries_are_admitted() {
     let read = format!("GET /fhir/Patient/{ID}");
+    let update = format!("PUT /fhir/Patient/{ID}");
+    let patch = format!("PATCH /fhir/Patient/{ID}");
     let formatted = format!(
         "GET /fhir/Observation/{ID}?_format=application%2Ffhir%2Bjson&_pretty=true&_summary=false"
     );
-    for accept in [
-        "application/fhir+json",
-        "application/fhir+json; fhirVersion=4.0",
-        "application/fhir+xml;q=1.0, application/fhir+json;q=1.0, application/xml+fhir;q=0.9, application/json+fhir;q=0.9",
-        "application/fhir+json, application/json;q=0.9, */*;q=0.1",
-        "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
-        "*/*",
-        "APPLICATION/FHIR+JSON",
-        "application/fhir+json; profile=\"http://hl7.org/fhir/StructureDefinition/Patient\"",
-        "application/fhir+json; profile=\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient|6.1.0\"; charset=\"utf-8\", text/html;q=0.5",
-        "application/fhir+json; title=\"a \\\"b\\\", c; d\"",
-        "text/html,, */*;q=0.1,",
-    ] {
+    // Parameters whose schema is an array may be repeated: all values must match.
+    let search = format!(
+        "GET /fhir/Observation?patient=Patient%2F{ID}&category=vital-signs,laboratory&category=exam\
+         &status=final&_lastUpdated=ge2026-01-01&_lastUpdated=lt2026-02-01T00:00:00Z\
+         &_include=Observation:subject&_include=Observation%3Aencounter&_count=100"
+    );
+    for accept in FHIR_ACCEPTS {
         let headers = [
             ("accept", accept),
             ("accept-charset", "utf-8"),
@@ -174,6 +185,9 @@ fn requests_of_fhir_libraries_are_admitted() {
         for line in [
             read.as_str(),
             formatted.as_str(),
+            search.as_str(),
+            "GET /fhir/Patient?_count=1000",
+            "GET /fhir/Practitioner?_sort=-_lastUpdated,name&_total=accurate",
             "GET /fhir/metadata?_format=json",
         ] {
             assert!(screen(line, &headers).is_ok(), "{accept}: {line}");
@@ -183,6 +197,10 @@ fn requests_of_fhir_libraries_are_admitted() {
                 "POST /fhir?_format=json",
                 "application/fhir+json;charset=UTF-8",
             ),
+            ("POST /fhir/", "application/fhir+json"),
+            ("POST /fhir/Claim", "application/json"),
+            (update.as_str(), "application/fhir+json"),
+            (patch.as_str(), "application/json-patch+json; charset=UTF-8"),
             (
                 "POST /fhir/Patient/_search?_count=50",
                 "application/x-www-form-urlencoded; charset=utf-8",

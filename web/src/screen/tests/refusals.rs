@@ -12,13 +12,21 @@ fn refused(line: &str, headers: &[(&str, &str)]) -> (u16, Reason) {
 /// Status, reason, method, target, and content type of a body.
 const REFUSED: &str = "
 404 unknown_route GET /admin
-404 unknown_route GET /fhir/Claim/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
+404 unknown_route GET /fhir/AuditEvent/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
 404 unknown_route GET /fhir/Patient/M-12345
+404 unknown_route GET /fhir/Observation/
+404 unknown_route GET /fhir/Observation/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d/_history/01
+404 unknown_route POST /fhir/_search application/x-www-form-urlencoded
 404 unknown_route GET /patients/Archer
 400 phi_in_url GET /patients/123-45-6789
 400 phi_in_url GET /fhir/Patient/999264821
 405 method GET /fhir
-405 method PUT /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d application/json
+405 method GET /fhir/
+405 method PUT /fhir/Patient application/json
+405 method DELETE /fhir/Patient
+405 method GET /fhir/Patient/_search
+405 method POST /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d application/json
+405 method DELETE /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d/_history
 405 method POST /patients application/x-www-form-urlencoded
 405 method CONNECT /
 405 method TRACE /
@@ -27,6 +35,8 @@ const REFUSED: &str = "
 405 method get /
 415 media_type POST /fhir application/fhir+xml
 415 media_type POST /fhir/Patient/_search application/json
+415 media_type POST /fhir/Patient application/fhir+xml
+415 media_type PATCH /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d application/merge-patch+json
 415 media_type POST /api/v1/tokens application/x-www-form-urlencoded
 400 media_type GET /patients application/x-www-form-urlencoded
 400 query GET /patients?page=0
@@ -45,6 +55,11 @@ const REFUSED: &str = "
 400 phi_in_url GET /fhir/Patient?_format=json&birthdate=1970-01-01
 400 phi_in_url POST /fhir/Patient/_search?family=Archer application/x-www-form-urlencoded
 400 phi_in_url GET /fhir?q=x
+400 phi_in_url GET /fhir/Observation?patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d&code=55284-4
+400 query GET /fhir/Observation?patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d&patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
+400 query GET /fhir/Observation?patient=Organization/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
+400 query GET /fhir/Observation?category=vital-signs&category=hiv
+400 query GET /fhir/Observation?status:not=final
 400 query GET /fhir/Patient?_count=10;family=Archer
 400 injection GET /?a=%3Cscript%3Ealert(1)%3C/script%3E
 400 injection GET /?a=1%27%20OR%20%271%27=%271

@@ -2,15 +2,12 @@
 
 use std::collections::HashMap;
 
+use http::HeaderValue;
+use http::header;
+
 use super::*;
 
 const STYLE: &str = include_str!("../../../../assets/style.css");
-
-#[test]
-fn the_fingerprint_is_fnv_1a() {
-    assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
-    assert_eq!(fingerprint(b"foobar"), 0x8594_4171_f739_67e8);
-}
 
 #[tokio::test]
 async fn an_asset_is_served_under_its_hashed_name_only() {

@@ -28,6 +28,7 @@ use crate::http::pages::chart::ChartPage;
 use crate::http::pages::chart::ClinicalRecords;
 use crate::http::pages::chart::PatientHeader;
 use crate::http::pages::chart_gaps::ChartGaps;
+use crate::http::pages::developers::DevelopersPage;
 use crate::http::pages::layout::CurrentUser;
 use crate::http::pages::layout::Layout;
 use crate::http::pages::layout::Link;
@@ -407,6 +408,7 @@ fn audit() -> AuditPage {
 pub(super) fn every_page() -> Vec<(&'static str, String)> {
     let problem = |status| problem(status, RequestId::random()).into_parts().1.render();
     [
+        ("developers", DevelopersPage::of_document().render()),
         ("sign-in", SignInPage::new(None, String::new()).render()),
         (
             "sign-in-refused",
