@@ -82,14 +82,11 @@ fn every_operation_has_an_id_of_its_own_and_a_tag() {
             let Some(operation) = item.get(method) else {
                 continue;
             };
-            let tag = openapi::Tag::of(path).name();
-            assert_eq!(
-                operation["tags"],
-                serde_json::json!([tag]),
-                "{method} {path}"
-            );
+            let tag = openapi::Tag::of(path);
+            let tags = serde_json::json!([tag.name()]);
+            assert_eq!(operation["tags"], tags, "{method} {path}");
             let id = operation["operationId"].as_str().unwrap();
-            let prefix = format!("{}.", tag.to_lowercase());
+            let prefix = format!("{}.", tag.prefix());
             assert!(id.starts_with(&prefix), "{method} {path}: {id}");
             assert!(ids.insert(id), "{id}");
         }
