@@ -60,8 +60,13 @@ impl Latencies {
 
     /// A percentile of one interaction, or of all, in milliseconds.
     pub(super) fn milliseconds(&self, name: Option<&str>, percentile: f64) -> f64 {
-        let Ok(mut all) = empty() else { return f64::NAN };
-        let wanted = self.0.iter().filter(|(it, _)| name.is_none_or(|name| **it == name));
+        let Ok(mut all) = empty() else {
+            return f64::NAN;
+        };
+        let wanted = self
+            .0
+            .iter()
+            .filter(|(it, _)| name.is_none_or(|name| **it == name));
         for (_, histogram) in wanted {
             let _ = all.add(histogram);
         }
