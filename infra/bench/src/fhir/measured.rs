@@ -108,6 +108,11 @@ impl Measured {
         f64::from(self.amount) / self.seconds
     }
 
+    /// CPU time for each, in milliseconds.
+    pub(super) fn milliseconds_of(&self, cpu: Duration) -> f64 {
+        1000.0 / self.rate_of(cpu)
+    }
+
     /// Per second of CPU time.
     pub(super) fn rate_of(&self, cpu: Duration) -> f64 {
         f64::from(self.amount) / cpu.as_secs_f64()
