@@ -74,7 +74,7 @@ fn every_route_except_probes_is_described_with_its_methods_and_authentication() 
 }
 
 #[test]
-fn only_the_bundle_route_has_large_bodies() {
+fn only_writes_of_resources_have_large_bodies() {
     let document = committed_document();
     let items = document["paths"].as_object().unwrap();
     let bulk: Vec<_> = items
@@ -82,7 +82,10 @@ fn only_the_bundle_route_has_large_bodies() {
         .filter(|(_, item)| item.to_string().contains("x-bulk"))
         .map(|(path, _)| path.as_str())
         .collect();
-    assert_eq!(bulk, ["/fhir"]);
+    assert_eq!(
+        bulk,
+        ["/fhir", "/fhir/", "/fhir/{type}", "/fhir/{type}/{id}"]
+    );
 }
 
 #[test]
