@@ -80,7 +80,7 @@ pub fn validate(
         server,
     };
     for profile in &request.profiles {
-        checks.require_known_profile(profile, document.value())?;
+        require_known_profile(profile, document.value())?;
     }
     Ok(outcome(checks.issues(document)))
 }
@@ -95,6 +95,18 @@ fn outcome(issues: Issues) -> Value {
     OperationOutcome::bad_request(issues).to_json()
 }
 
+/// Refuses all profiles but R4's own definition of the type.
+fn require_known_profile(profile: &str, resource: &Value) -> Result<(), OperationOutcome> {
+    let of_core = profile.strip_prefix(CORE_PROFILES);
+    let name = of_core.map(|name| name.trim_end_matches("|4.0.1"));
+    if name.is_some() && name == resource.get("resourceType").and_then(Value::as_str) {
+        return Ok(());
+    }
+    let why = "no profiles are installed: resources are validated against R4's own definition of their type only";
+    let issue = Issue::new(IssueCode::NotSupported, why).at("profile");
+    Err(OperationOutcome::bad_request(issue))
+}
+
 /// The checks of one resource.
 struct Checks<'c> {
     target: ValidationTarget,
@@ -103,22 +115,6 @@ struct Checks<'c> {
 }
 
 impl Checks<'_> {
-    /// Refuses all profiles but R4's own definition of the type.
-    fn require_known_profile(
-        &self,
-        profile: &str,
-        resource: &Value,
-    ) -> Result<(), OperationOutcome> {
-        let of_core = profile.strip_prefix(CORE_PROFILES);
-        let name = of_core.map(|name| name.trim_end_matches("|4.0.1"));
-        if name.is_some() && name == resource.get("resourceType").and_then(Value::as_str) {
-            return Ok(());
-        }
-        let why = "no profiles are installed: resources are validated against R4's own definition of their type only";
-        let issue = Issue::new(IssueCode::NotSupported, why).at("profile");
-        Err(OperationOutcome::bad_request(issue))
-    }
-
     /// What a write of the document would be refused for.
     fn issues(&self, document: SensitiveJson) -> Issues {
         let Some(object) = document.value().as_object() else {

@@ -203,6 +203,49 @@ async fn everything_names_each_resource_in_the_trail() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn what_is_damaged_hides_nothing_else_of_everything() -> anyhow::Result<()> {
+    let (running, client) = clinician().await?;
+    let officer = officer(&running).await?;
+    let mut attacker = running.attacker().await?;
+    let chart = Chart::stored(&client).await?;
+    let victim = &chart.others[2];
+    for (table, column, is_complete) in [
+        ("resource_versions", "body", true),
+        ("resources", "version_digest", false),
+    ] {
+        let flip = format!(
+            "UPDATE {table} SET {column} = CONCAT(LEFT({column}, LENGTH({column}) - 1), \
+             CHAR(ASCII(RIGHT({column}, 1)) ^ 1 USING binary)) WHERE id = ?"
+        );
+        attacker
+            .execute(&flip, &[fhir::id(victim).as_bytes()])
+            .await?;
+        let response = client.get(&chart.everything()).await?.expect_status(200)?;
+        let page = response.json()?;
+        let mut expected = chart.references();
+        expected.retain(|it| *it != fhir::reference(victim));
+        assert_eq!(references(&page), expected, "{column}: {page}");
+        let text = page.to_string();
+        let named = format!("{} is stored and cannot be opened", fhir::reference(victim));
+        assert!(text.contains(&named), "{column}: {text}");
+        let incomplete = text.contains("the result is not complete");
+        assert_eq!(incomplete, !is_complete, "{column}: {text}");
+        let events = audit_trail::latest_events(&officer).await?;
+        let request = response.header("x-request-id");
+        let of = |outcome| audit_trail::event_with_outcome(&events, request, outcome);
+        let failed = of("failed").cloned().unwrap_or_default();
+        let named = audit_trail::names_record(&failed, "Observation", fhir::id(victim));
+        assert!(named && of("partial").is_some(), "{column}: {failed}");
+        attacker
+            .execute(&flip, &[fhir::id(victim).as_bytes()])
+            .await?;
+    }
+    let whole = bundle(&client, &chart.everything()).await?;
+    assert_eq!(references(&whole), chart.references(), "{whole}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_deleted_patient_has_nothing() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     let chart = Chart::stored(&client).await?;

@@ -13,15 +13,7 @@ fn a_path_has_one_route_or_none() {
     let read = format!("/fhir/Observation/{ID}");
     let history = format!("{read}/_history");
     let version = format!("{history}/12");
-    let everything = format!("/fhir/Patient/{ID}/$everything");
-    let compartment = format!("/fhir/Patient/{ID}/Observation");
-    let validate = format!("{read}/$validate");
     for (path, template) in [
-        (everything.as_str(), "/fhir/{type}/{id}/$everything"),
-        (compartment.as_str(), "/fhir/{type}/{id}/{compartment}"),
-        (validate.as_str(), "/fhir/{type}/{id}/$validate"),
-        ("/fhir/Observation/$validate", "/fhir/{type}/$validate"),
-        ("/fhir/$validate", "/fhir/$validate"),
         ("/", "/"),
         ("/sign-in", "/sign-in"),
         (chart.as_str(), "/patients/{id}"),
@@ -72,6 +64,23 @@ fn a_path_has_one_route_or_none() {
         "/favicon.ico",
     ] {
         assert_eq!(api_schema.template(path), UNKNOWN, "{path}");
+    }
+}
+
+#[test]
+fn an_operation_and_a_compartment_have_routes_of_their_own() {
+    let api_schema = ApiSchema::of_app().unwrap();
+    let everything = format!("/fhir/Patient/{ID}/$everything");
+    let compartment = format!("/fhir/Patient/{ID}/Observation");
+    let validate = format!("/fhir/Observation/{ID}/$validate");
+    for (path, template) in [
+        (everything.as_str(), "/fhir/{type}/{id}/$everything"),
+        (compartment.as_str(), "/fhir/{type}/{id}/{compartment}"),
+        (validate.as_str(), "/fhir/{type}/{id}/$validate"),
+        ("/fhir/Observation/$validate", "/fhir/{type}/$validate"),
+        ("/fhir/$validate", "/fhir/$validate"),
+    ] {
+        assert_eq!(api_schema.template(path), template, "{path}");
     }
 }
 

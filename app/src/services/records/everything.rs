@@ -250,13 +250,12 @@ impl Records {
             }
             seen = Some(reference);
             match opened {
-                Opened::Deleted => {}
                 Opened::Damaged => builder.add_damaged(scope, reference),
                 Opened::Live(stored) if scope.is_current(&stored) => {
                     builder.collect(&stored);
                     builder.add(scope, reference, stored, SearchMode::Match);
                 }
-                Opened::Live(_) => {}
+                Opened::Deleted | Opened::Live(_) => {}
             }
             true
         })
