@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bulk_export;
 pub mod bundle;
 pub mod capability;
 mod datatypes;
