@@ -120,25 +120,24 @@ impl Records {
         page.damaged.extend(unplaced);
         let shown: Vec<_> = page.patients.iter().map(|patient| patient.id).collect();
         let damaged = page.damaged.clone();
+        let shown = patient_records(organization, &shown);
         self.disclose_patients(permitted, &shown, &damaged, page)
             .await
     }
 
-    /// Discloses a value with the data of `shown` patients, without that of `damaged` ones.
+    /// Discloses a value with the `shown` records, without those of `damaged` patients.
     pub(super) async fn disclose_patients<A: Disclosing, V>(
         &self,
         permitted: &Permitted<'_, A>,
-        shown: &[PatientId],
+        shown: &[Record],
         damaged: &[PatientId],
         value: V,
     ) -> Result<Disclosed<V>, ServiceError> {
-        let organization = permitted.caller().organization();
-        let shown = patient_records(organization, shown);
         if damaged.is_empty() {
-            return Ok(disclose(&self.trail, permitted, &shown, value).await?);
+            return Ok(disclose(&self.trail, permitted, shown, value).await?);
         }
-        let damaged = patient_records(organization, damaged);
-        let partial = disclose_partial(&self.trail, permitted, &shown, &damaged, value);
+        let damaged = patient_records(permitted.caller().organization(), damaged);
+        let partial = disclose_partial(&self.trail, permitted, shown, &damaged, value);
         Ok(partial.await?)
     }
 
@@ -340,7 +339,7 @@ impl Records {
 }
 
 /// Patients as the event of a list or a search names them.
-fn patient_records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
+pub(super) fn patient_records(organization: OrganizationId, ids: &[PatientId]) -> Vec<Record> {
     let subject = subject(organization, ResourceType::Patient);
     let record = |id: &PatientId| Record::from(subject.id(id.uuid()).patient(*id));
     ids.iter().map(record).collect()

@@ -27,6 +27,7 @@ use super::batch_read::SealedBatch;
 use super::damage::undamaged;
 use super::ensure_all_fields;
 use super::open::OpenVersion;
+use super::patients::patient_records;
 use super::resource_key;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::limits::PATIENTS_PER_STATEMENT;
@@ -122,6 +123,7 @@ impl Records {
                         continue;
                     }
                 };
+                let record = stored.record(organization, id.uuid());
                 let (resource, meta, mut reserved) =
                     (stored.resource, stored.meta, stored.reserved);
                 let entry = entry(resource, meta);
@@ -135,7 +137,7 @@ impl Records {
                 reserved.shrink_to(2 * entry.len());
                 page.reserved.absorb(reserved);
                 page.entries.push(entry);
-                shown.push(id);
+                shown.push(record);
             }
         }
         let last = seen.checked_sub(1);
@@ -166,7 +168,9 @@ impl Records {
         }
         let ids: Vec<_> = found.ids.into_iter().take(2).collect();
         let found = ids.iter().map(|id| id.uuid()).collect();
-        self.disclose_patients(permitted, &ids, &[], found).await
+        let records = patient_records(organization, &ids);
+        self.disclose_patients(permitted, &records, &[], found)
+            .await
     }
 
     /// The rows of a batch in the order of `ids`, without those that do not exist. Their keys are

@@ -55,6 +55,8 @@ const REFUSED: &str = "
 400 phi_in_url GET /fhir/Patient?_format=json&birthdate=1970-01-01
 400 phi_in_url POST /fhir/Patient/_search?family=Archer application/x-www-form-urlencoded
 400 phi_in_url GET /fhir?q=x
+400 phi_in_url PUT /fhir/Patient?identifier=Archer application/fhir+json
+406 query GET /fhir/Patient?_format=xml
 405 method GET /fhir/$validate
 405 method GET /fhir/Observation/$validate
 404 unknown_route GET /fhir/Patient/$everything
@@ -88,6 +90,24 @@ fn a_request_that_is_not_described_is_refused_with_its_reason() {
             (actual.to_string().as_str(), actual_reason.name()),
             (status, reason),
             "{line}"
+        );
+    }
+}
+
+/// Without its condition, a create would store a second resource.
+#[test]
+fn a_condition_of_a_write_is_refused_with_the_bundle_that_carries_it() {
+    let json = ("content-type", "application/fhir+json");
+    let header = ("if-none-exist", "identifier=Archer");
+    let created = screen("POST /fhir/Patient", &[json, header]);
+    let of_url = |method: &str| screen(&format!("{method} /fhir/Patient?identifier=Archer"), &[]);
+    for outcome in [created, of_url("PUT"), of_url("PATCH"), of_url("DELETE")] {
+        let problem = outcome.expect_err("a condition");
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST);
+        assert!(
+            problem.detail.contains("Bundle to POST [base]"),
+            "{}",
+            problem.detail
         );
     }
 }
