@@ -64,7 +64,7 @@ fn each_search_of_the_table_is_supported_and_refused_in_a_url_where_the_table_sa
             }
         }
     }
-    assert_eq!(count, 48, "searches");
+    assert_eq!(count, 53, "searches");
 }
 
 #[test]
