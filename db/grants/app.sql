@@ -16,6 +16,7 @@ GRANT SELECT, INSERT ON {{database}}.resource_versions TO 'app'@'%';
 GRANT SELECT, INSERT, DELETE ON {{database}}.search_summaries TO 'app'@'%';
 GRANT SELECT, INSERT, DELETE ON {{database}}.demographics TO 'app'@'%';
 GRANT SELECT, INSERT, DELETE ON {{database}}.patient_index TO 'app'@'%';
+GRANT SELECT, INSERT, UPDATE (state, ended_at, mac_key, mac) ON {{database}}.exports TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.changes TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (sequence, digest, access, mac_key, mac) ON {{database}}.change_counters TO 'app'@'%';
 GRANT SELECT, INSERT ON {{database}}.audit_events TO 'app'@'%';

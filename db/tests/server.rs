@@ -10,6 +10,7 @@ mod server {
     mod changes;
     mod connections;
     mod demographics;
+    mod exports;
     mod history;
     mod index_versions;
     mod keys;

@@ -73,7 +73,8 @@ mod tests {
             IndexVersionRow,
             ChangeRow,
             ChangeCounterRow,
-            ReleaseFloorRow
+            ReleaseFloorRow,
+            ExportRow
         ];
         listed.push(Declared {
             table: tables::KEYS,

@@ -146,7 +146,7 @@ impl Problem {
             401 => "login",
             403 => "forbidden",
             404 => "not-found",
-            405 | 415 => "not-supported",
+            405 | 406 | 415 => "not-supported",
             429 => "throttled",
             413 | 414 | 431 => "too-long",
             502 | 503 => "transient",

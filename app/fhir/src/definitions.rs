@@ -73,6 +73,8 @@ pub(super) struct ElementDefinition {
     pub(super) is_array: bool,
     /// The choice that it belongs to: only one name of a choice may be present.
     pub(super) choice: Option<usize>,
+    /// Whether it is an element of a resource that R4's summaries have.
+    pub(super) is_summary: bool,
 }
 
 /// The type of an element's values.
@@ -214,7 +216,10 @@ impl Names {
             None => (row, None),
         };
         let mut words = row.split(' ');
-        let (is_array, is_required) = match words.next() {
+        let cardinality = words.next();
+        let unmarked = cardinality.and_then(|word| word.strip_suffix('^'));
+        let is_summary = unmarked.is_some();
+        let (is_array, is_required) = match unmarked.or(cardinality) {
             Some("?") => (false, false),
             Some("1") => (false, true),
             Some("*") => (true, false),
@@ -234,6 +239,7 @@ impl Names {
                 element_type: self.element_type(type_name, codes)?,
                 is_array,
                 choice: stem.map(|_| choice),
+                is_summary,
             };
             built.elements.push((json_name, element));
         }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bulk_export;
 pub mod bundle;
 pub mod capability;
 mod datatypes;
@@ -7,6 +8,7 @@ mod date_span;
 mod definitions;
 mod demographics;
 mod element_path;
+pub mod everything;
 mod fold;
 pub mod history;
 mod instant_span;
@@ -24,6 +26,7 @@ pub mod search;
 mod sensitive_json;
 mod summary;
 mod validate;
+pub mod validation;
 mod version_meta;
 
 pub use date_span::DateSpan;

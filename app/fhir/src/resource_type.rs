@@ -22,6 +22,7 @@ mod table;
 pub(crate) use definition::DATES;
 pub(crate) use definition::Owner;
 use definition::Title;
+pub(crate) use refused::refused_names;
 pub use refused::refused_reason;
 pub use table::ResourceType;
 
@@ -68,6 +69,27 @@ pub enum ResourceClass {
     Billing,
     /// Practitioners, organizations, locations, products and definitions. Its resources refer to no patient.
     Directory,
+}
+
+impl ResourceClass {
+    /// Every class.
+    pub const ALL: [Self; 4] = [
+        Self::Demographics,
+        Self::Clinical,
+        Self::Billing,
+        Self::Directory,
+    ];
+
+    /// The name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Demographics => "demographics",
+            Self::Clinical => "clinical",
+            Self::Billing => "billing",
+            Self::Directory => "directory",
+        }
+    }
 }
 
 /// The compartment that owns a resource.

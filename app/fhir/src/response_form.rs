@@ -10,6 +10,7 @@ use crate::IssueCode;
 use crate::OperationOutcome;
 use crate::Resource;
 use crate::ResourceType;
+use crate::definitions::TypeDefinition;
 use crate::definitions::definitions;
 use crate::search::ResultParameters;
 use crate::search::SummaryMode;
@@ -102,7 +103,9 @@ impl ResponseForm {
         let Some(object) = resource.value_mut().as_object_mut() else {
             return resource;
         };
-        let required = |name: &str| is_required(resource_type, name);
+        let definition = definition(resource_type);
+        let required = |name: &str| definition.is_some_and(|it| is_required(it, name));
+        let summarized = |name: &str| definition.is_some_and(|it| is_summary(it, name));
         let listed = |name: &str| self.elements.iter().any(|element| element == name);
         let is_kept = |name: &str| {
             // The companion of a primitive element, such as `_birthDate`, belongs to it.
@@ -111,7 +114,8 @@ impl ResponseForm {
             match self.summary {
                 SummaryMode::Text => always || name == "text",
                 SummaryMode::Data => name != "text",
-                SummaryMode::Whole | SummaryMode::Summary | SummaryMode::Count => {
+                SummaryMode::Summary => always || summarized(name),
+                SummaryMode::Whole | SummaryMode::Count => {
                     self.elements.is_empty() || always || listed(name)
                 }
             }
@@ -142,15 +146,47 @@ impl ResponseForm {
     }
 }
 
+/// The system of the code [`SUBSETTED`].
+const SUBSET_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+/// The code in `meta.tag` of an incomplete resource.
+const SUBSETTED: &str = "SUBSETTED";
+
+/// Refuses an incomplete resource, which would replace the whole one if it was stored.
+///
+/// # Errors
+///
+/// `meta.tag` says that the resource is a subset. `root` is its path.
+pub(crate) fn refuse_subset(resource: &Resource, root: &str) -> Result<(), Issue> {
+    let tags = resource
+        .value()
+        .pointer("/meta/tag")
+        .and_then(Value::as_array);
+    let is_subset = |tag: &Value| tag.get("code").and_then(Value::as_str) == Some(SUBSETTED);
+    if !tags.is_some_and(|tags| tags.iter().any(is_subset)) {
+        return Ok(());
+    }
+    let why = "the resource is tagged SUBSETTED: it is a part of a resource, and would replace the whole one; read it \
+               without _elements and _summary, or send a PATCH";
+    Err(Issue::new(IssueCode::BusinessRule, why).at(&format!("{root}.meta.tag")))
+}
+
+/// R4's definition of a type.
+fn definition(resource_type: ResourceType) -> Option<&'static TypeDefinition> {
+    let all = definitions().ok()?;
+    all.by_name(resource_type.name())
+}
+
 /// Whether R4 requires an element; a choice by any of its names.
-fn is_required(resource_type: ResourceType, name: &str) -> bool {
-    let definition = definitions()
-        .ok()
-        .and_then(|all| all.by_name(resource_type.name()));
-    definition.is_some_and(|definition| {
-        let mut required = definition.required.iter();
-        required.any(|element| element.names.iter().any(|known| known == name))
-    })
+fn is_required(definition: &TypeDefinition, name: &str) -> bool {
+    let mut required = definition.required.iter();
+    required.any(|element| element.names.iter().any(|known| known == name))
+}
+
+/// Whether R4's summary of a resource has an element.
+fn is_summary(definition: &TypeDefinition, name: &str) -> bool {
+    let all = definitions().ok();
+    let element = all.and_then(|all| all.element(definition, name));
+    element.is_some_and(|element| element.is_summary)
 }
 
 /// Adds the tag of an incomplete resource (R4 3.1.1.5.8).
@@ -158,9 +194,7 @@ fn tag(resource: &mut Resource) {
     let Some(object) = resource.value_mut().as_object_mut() else {
         return;
     };
-    let tag = json!({
-        "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"
-    });
+    let tag = json!({ "system": SUBSET_SYSTEM, "code": SUBSETTED });
     let meta = object.entry("meta").or_insert_with(|| json!({}));
     let Some(meta) = meta.as_object_mut() else {
         return;
@@ -243,7 +277,7 @@ mod tests {
             "resourceType": "Observation", "id": "c757873d-ec9a-4326-a141-556f43239520",
             "text": {"status": "generated", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"},
             "status": "final", "code": {"text": "x"}, "_issued": {"id": "a"},
-            "issued": "2026-01-01T00:00:00Z", "valueString": "y"
+            "issued": "2026-01-01T00:00:00Z", "valueString": "y", "note": [{"text": "z"}]
         });
         let resource = Resource::parse(observation.to_string().as_bytes()).expect("valid");
         form(query).subset(resource).value().clone()
@@ -275,9 +309,22 @@ mod tests {
         );
         assert_eq!(issued["meta"]["tag"][0]["code"], "SUBSETTED");
         assert_eq!(names(&subset("_summary=text")).len(), 6);
+        let summary = subset("_summary=true");
+        assert_eq!(summary["valueString"], "y");
+        assert_eq!(summary["issued"], "2026-01-01T00:00:00Z");
+        assert!(summary.get("text").is_none() && summary.get("note").is_none());
+        assert_eq!(summary["meta"]["tag"][0]["code"], "SUBSETTED");
         assert!(subset("_summary=data").get("text").is_none());
         let whole = subset("_summary=false");
         assert!(whole.get("meta").is_none() && whole.get("text").is_some());
+    }
+
+    #[test]
+    fn a_subset_is_not_stored() {
+        let subset = subset("_elements=issued").to_string();
+        let subset = Resource::parse(subset.as_bytes()).expect("valid");
+        let refused = refuse_subset(&subset, "Observation").expect_err("refused");
+        assert_eq!(refused.expression.as_deref(), Some("Observation.meta.tag"));
     }
 
     #[test]
@@ -293,7 +340,7 @@ mod tests {
             assert!(!text.contains("Smith"), "{text}");
         }
         let rendered = form("_format=json").render(Zeroizing::new(b"{}".to_vec()));
-        assert_eq!(*rendered, b"{}");
+        assert_eq!(rendered.as_slice(), b"{}");
     }
 
     proptest! {

@@ -32,6 +32,14 @@ pub(super) fn check(
     })
 }
 
+/// The issues of a resource of any type of R4, also of one that is not stored.
+pub(crate) fn any_resource(resource: &Map<String, Value>, root: &ElementPath<'_>) -> Issues {
+    walk(|validator| {
+        validator.nested(resource, root);
+        Some(())
+    })
+}
+
 /// The issues of an object of any defined type, such as `Bundle.entry`.
 pub(crate) fn object(name: &str, object: &Map<String, Value>, path: &ElementPath<'_>) -> Issues {
     walk(|validator| {

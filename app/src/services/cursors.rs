@@ -22,7 +22,7 @@ use crate::services::keys::Keys;
 const LIFETIME: Duration = Duration::hours(1);
 /// The length of a UUID, in bytes.
 const ID_BYTES: usize = 16;
-/// Maximum parameters of a search whose result has cursors, in bytes: their base64 fits into a URL.
+/// Maximum parameters of a search whose result has cursors, with a position, in bytes: their base64 fits into a URL.
 pub(crate) const MAX_PAGED_QUERY_BYTES: usize = 1_800;
 
 /// The next page of a result.
@@ -58,7 +58,7 @@ impl Cursors {
         caller: &Caller,
         page: &NextPage,
     ) -> Result<Option<String>, ServiceError> {
-        if page.query.len() > MAX_PAGED_QUERY_BYTES {
+        if page.query.len().saturating_add(page.position.len()) > MAX_PAGED_QUERY_BYTES {
             return Ok(None);
         }
         let organization = caller.organization();

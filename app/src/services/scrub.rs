@@ -20,6 +20,7 @@ use db::ChangeRow;
 use db::CredentialRow;
 use db::Database;
 use db::DemographicsRow;
+use db::ExportRow;
 use db::IndexVersionRow;
 use db::OrganizationRow;
 use db::OwnerRow;
@@ -111,6 +112,7 @@ impl Scrubber {
         self.scrub_table::<CredentialRow>(pause, &mut findings)
             .await?;
         self.scrub_table::<SessionRow>(pause, &mut findings).await?;
+        self.scrub_table::<ExportRow>(pause, &mut findings).await?;
         self.scrub_table::<ResourceRow>(pause, &mut findings)
             .await?;
         self.scrub_table::<VersionRow>(pause, &mut findings).await?;

@@ -57,7 +57,7 @@ async fn schema(scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The columns that the app may update, by table. It may update none of any other table.
-const CHANGEABLE: [(&str, &[&str]); 6] = [
+const CHANGEABLE: [(&str, &[&str]); 7] = [
     (
         "owners",
         &[
@@ -71,6 +71,7 @@ const CHANGEABLE: [(&str, &[&str]); 6] = [
             "mac",
         ],
     ),
+    ("exports", &["state", "ended_at", "mac_key", "mac"]),
     ("sessions", &["seen_at", "ended_at", "mac_key", "mac"]),
     ("sign_in_attempts", &["free_at"]),
     (
@@ -201,6 +202,7 @@ async fn the_auditor_reads_the_trail_but_no_record_and_no_key_and_writes_nothing
         "people",
         "credentials",
         "sessions",
+        "exports",
         "sign_in_attempts",
         "sign_in_addresses",
         "owners",

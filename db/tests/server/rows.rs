@@ -5,6 +5,7 @@ use db::ChangeCounterRow;
 use db::ChangeRow;
 use db::CredentialRow;
 use db::DemographicsRow;
+use db::ExportRow;
 use db::IndexVersionRow;
 use db::OrganizationRow;
 use db::OwnerRow;
@@ -138,6 +139,22 @@ pub(super) fn change_counter(organization: OrganizationId) -> ChangeCounterRow {
         sequence: 0,
         digest: random_bytes(),
         access: 0,
+        mac: mac(),
+    }
+}
+
+/// A bulk export of a person that has ended.
+pub(super) fn export(person: &PersonRow) -> ExportRow {
+    ExportRow {
+        organization: person.organization,
+        id: id(),
+        row_id: RowId::random(),
+        person: person.id,
+        requested_at: noon(),
+        expires_at: noon() + Duration::hours(24),
+        request: sealed(),
+        state: sealed(),
+        ended_at: Some(noon() + Duration::minutes(9)),
         mac: mac(),
     }
 }

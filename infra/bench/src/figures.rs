@@ -18,7 +18,8 @@ struct Figure {
     value: f64,
     unit: &'static str,
     peer: String,
-    peer_value: f64,
+    /// None if the peer was not measured; then its name says why.
+    peer_value: Option<f64>,
 }
 
 /// All figures of a run.
@@ -37,6 +38,17 @@ impl Figures {
 
     /// Adds a number with the peer's.
     pub(super) fn add(&mut self, what: &str, value: f64, unit: &'static str, peer: (&str, f64)) {
+        self.add_beside(what, value, unit, (peer.0, Some(peer.1)));
+    }
+
+    /// Adds a number with the peer's, if it was measured.
+    pub(super) fn add_beside(
+        &mut self,
+        what: &str,
+        value: f64,
+        unit: &'static str,
+        peer: (&str, Option<f64>),
+    ) {
         let (peer, peer_value) = (peer.0.to_owned(), peer.1);
         self.rows.push(Figure {
             benchmark: self.benchmark.clone(),
@@ -58,7 +70,8 @@ impl Figures {
         let mut text =
             String::from("| what | measured | peer | peer's | ratio |\n|---|---:|---|---:|---:|\n");
         for row in &self.rows {
-            let ratio = row.value / row.peer_value;
+            let ratio = row.peer_value.map(|peer| row.value / peer);
+            let shown = |value: Option<f64>| value.map_or("–".to_owned(), short);
             let _ = writeln!(
                 text,
                 "| {} | {} {} | {} | {} | {} |",
@@ -66,8 +79,8 @@ impl Figures {
                 short(row.value),
                 row.unit,
                 row.peer,
-                short(row.peer_value),
-                short(ratio)
+                shown(row.peer_value),
+                shown(ratio)
             );
         }
         text
@@ -122,6 +135,12 @@ mod tests {
         let table = figures.table();
         assert!(
             table.contains("| reads | 500 /s | nothing at all | 2000 | 0.25 |"),
+            "{table}"
+        );
+        figures.add_beside("reads", 500.0, "/s", ("not installed", None));
+        let table = figures.table();
+        assert!(
+            table.contains("| reads | 500 /s | not installed | – | – |"),
             "{table}"
         );
     }

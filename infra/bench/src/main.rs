@@ -2,7 +2,9 @@
 #![expect(clippy::print_stdout, reason = "results are printed")]
 
 mod closed_loop;
+mod cpu;
 mod effort;
+mod fhir;
 mod figures;
 mod floods;
 mod footprint;
@@ -50,6 +52,8 @@ struct Options {
     #[command(flatten)]
     floods: floods::Options,
     #[command(flatten)]
+    fhir: fhir::Options,
+    #[command(flatten)]
     web: web::Options,
 }
 
@@ -68,24 +72,51 @@ enum Benchmark {
     Memory,
     /// Size of the binaries
     Size,
+    /// Imports, searches, and writes of single resources
+    Fhir,
     /// What one greedy client costs another one
     Floods,
     /// web alone, beside other proxies
     Web,
 }
 
-impl Benchmark {
-    /// The limits that web has for a client while this is measured.
+/// An empty stack, on which some of the benchmarks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The stack of most benchmarks.
+    Shared,
+    /// One whose size is known.
+    Charts,
+    /// One with the limits of production.
+    Limited,
+}
+
+impl Stage {
+    /// In the order in which they are used.
+    const ALL: [Self; 3] = [Self::Shared, Self::Charts, Self::Limited];
+
+    /// The limits that web has for a client.
     fn client_limits(self) -> ClientLimits {
         match self {
-            Self::Floods => ClientLimits::Production,
+            Self::Shared | Self::Charts => ClientLimits::Raised,
+            Self::Limited => ClientLimits::Production,
+        }
+    }
+}
+
+impl Benchmark {
+    /// The stack on which this is measured.
+    fn stage(self) -> Stage {
+        match self {
+            Self::Floods => Stage::Limited,
+            Self::Fhir => Stage::Charts,
             Self::Start
             | Self::Import
             | Self::Reads
             | Self::Roster
             | Self::Memory
             | Self::Size
-            | Self::Web => ClientLimits::Raised,
+            | Self::Web => Stage::Shared,
         }
     }
 }
@@ -129,7 +160,7 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures on an empty stack, and on a second one what other limits are needed for.
+/// Measures on an empty stack, and on others what needs one of its own.
 async fn bench_stack(
     output: &Path,
     benchmarks: &[Benchmark],
@@ -138,16 +169,16 @@ async fn bench_stack(
     let binaries = binaries::obtain(true)?;
     let mut signals = StopSignals::listen()?;
     let mut figures = Figures::default();
-    for limits in [ClientLimits::Raised, ClientLimits::Production] {
+    for stage in Stage::ALL {
         let chosen = benchmarks
             .iter()
             .copied()
-            .filter(|benchmark| benchmark.client_limits() == limits);
+            .filter(|benchmark| benchmark.stage() == stage);
         let chosen: Vec<Benchmark> = chosen.collect();
         if chosen.is_empty() {
             continue;
         }
-        let mut place = Place::prepare(output, &binaries, limits).await?;
+        let mut place = Place::prepare(output, &binaries, stage.client_limits()).await?;
         let measured = tokio::select! {
             measured = measure(&mut place, &chosen, options, &mut figures) => measured,
             () = signals.received() => Err(anyhow!("interrupted")),
@@ -177,6 +208,7 @@ async fn measure(
             Benchmark::Roster => roster::measure(place, &options.roster, effort, figures).await?,
             Benchmark::Memory => footprint::memory(place, figures).await?,
             Benchmark::Size => footprint::size(place, figures)?,
+            Benchmark::Fhir => fhir::measure(place, &options.fhir, effort, figures).await?,
             Benchmark::Floods => floods::measure(place, &options.floods, effort, figures).await?,
             // Measured without a stack, by itself.
             Benchmark::Web => {}

@@ -40,6 +40,8 @@ pub(super) enum ClientLimits {
 pub(super) struct Place {
     /// The folder of the synthetic patients.
     pub(super) data: PathBuf,
+    /// The folder of results, for a peer's files too.
+    pub(super) output: PathBuf,
     /// The folder of the stack's programs.
     pub(super) binaries: PathBuf,
     /// The stack; nothing is in it but the demo accounts.
@@ -73,6 +75,7 @@ impl Place {
         let binaries = binaries.to_path_buf();
         Ok(Self {
             data: workspace::root()?.join("tests/data"),
+            output: output.to_path_buf(),
             stack: Stack::prepare_with(settings, Progress::shown(), Some(binaries.clone())).await?,
             binaries,
         })

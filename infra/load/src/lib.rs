@@ -2,6 +2,7 @@
 
 mod client;
 mod handshakes;
+mod plain;
 mod stalled;
 mod steady;
 
@@ -9,6 +10,7 @@ pub use client::Client;
 pub use client::Group;
 pub use client::Protocol;
 pub use handshakes::handshakes;
+pub use plain::PlainConnection;
 pub use stalled::StalledConnection;
 pub use steady::Latencies;
 pub use steady::steady;

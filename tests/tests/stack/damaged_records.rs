@@ -11,6 +11,7 @@ use tests::RunningStack;
 use tests::TestResponse;
 use tests::audit_trail;
 use tests::fhir;
+use uuid::Uuid;
 
 use super::attack::Change;
 use super::attack::Fixture;
@@ -64,6 +65,19 @@ async fn expect_events(
     anyhow::ensure!(!names(partial, damaged_kind, damaged), "{partial}");
     anyhow::ensure!(names(failed, damaged_kind, damaged), "{failed}");
     anyhow::ensure!(!names(failed, kind, shown), "{failed}");
+    Ok(())
+}
+
+/// Requires a searchset of three matches, of which one cannot be opened, as its outcome says.
+fn expect_outcome_of(found: &TestResponse, unopened: Uuid) -> anyhow::Result<()> {
+    let bundle = found.clone().expect_status(200)?.json()?;
+    let entries = bundle["entry"].as_array().context("entries")?;
+    let modes: Vec<_> = entries.iter().map(|it| &it["search"]["mode"]).collect();
+    assert_eq!(modes, ["match", "match", "outcome"], "{bundle}");
+    assert_eq!(bundle["total"], 3, "{bundle}");
+    let issue = &bundle["entry"][2]["resource"]["issue"][0];
+    assert_eq!(issue["severity"], "warning", "{issue}");
+    assert!(issue.to_string().contains(&unopened.to_string()), "{issue}");
     Ok(())
 }
 
@@ -189,18 +203,7 @@ async fn one_damaged_patient_hides_no_other_from_lists_and_searches() -> anyhow:
         let damage = flip(table, column, &condition);
         let attempt = client.search(&[("family", "Damageable")]);
         let found = damage.during(&mut fixture.attacker, attempt).await?;
-        let bundle = found.clone().expect_status(200)?.json()?;
-        let modes: Vec<_> = bundle["entry"]
-            .as_array()
-            .context("entries")?
-            .iter()
-            .map(|entry| entry["search"]["mode"].clone())
-            .collect();
-        assert_eq!(modes, ["match", "match", "outcome"], "{what}: {bundle}");
-        assert_eq!(bundle["total"], 3, "{what}");
-        let issue = &bundle["entry"][2]["resource"]["issue"][0];
-        assert_eq!(issue["severity"], "warning", "{what}");
-        assert!(issue["diagnostics"].to_string().contains(&id.to_string()));
+        expect_outcome_of(&found, id).with_context(|| what.clone())?;
         let tables = ["resources", "resource_versions"];
         fixture.running.expect_reported(&found, &tables).await?;
         expect_events(&officer, &found, ("Patient", other), victim)

@@ -13,7 +13,15 @@ fn a_path_has_one_route_or_none() {
     let read = format!("/fhir/Observation/{ID}");
     let history = format!("{read}/_history");
     let version = format!("{history}/12");
+    let everything = format!("/fhir/Patient/{ID}/$everything");
+    let compartment = format!("/fhir/Patient/{ID}/Observation");
+    let validate = format!("{read}/$validate");
     for (path, template) in [
+        (everything.as_str(), "/fhir/{type}/{id}/$everything"),
+        (compartment.as_str(), "/fhir/{type}/{id}/{compartment}"),
+        (validate.as_str(), "/fhir/{type}/{id}/$validate"),
+        ("/fhir/Observation/$validate", "/fhir/{type}/$validate"),
+        ("/fhir/$validate", "/fhir/$validate"),
         ("/", "/"),
         ("/sign-in", "/sign-in"),
         (chart.as_str(), "/patients/{id}"),

@@ -58,6 +58,8 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
             "sec-fetch-dest" | "sec-fetch-mode" | "sec-fetch-site" | "sec-fetch-user" => {
                 is_word(bytes)
             }
+            // Nor is this one: the resource would be created a second time.
+            "if-none-exist" => return Err(condition()),
             "user-agent" => {
                 user_agent::check(bytes)?;
                 true
@@ -96,6 +98,13 @@ fn check_name(name: &str) -> Result<(), Problem> {
 /// 5.5); HTTP/2 forbids it (RFC 9113, 8.2.1).
 fn is_padded(value: &[u8]) -> bool {
     value.trim_ascii().len() < value.len()
+}
+
+/// The refusal of FHIR's conditional create: the condition is a search, and may identify a person.
+fn condition() -> Problem {
+    let detail = "If-None-Exist may identify a person: send the request as an entry of a Bundle to POST \
+                  [base], with the condition in entry.request.ifNoneExist";
+    Problem::bad_request(detail).with_reason(Reason::PhiInUrl)
 }
 
 fn expectation() -> Problem {

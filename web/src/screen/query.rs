@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use http::StatusCode;
+
 use super::injection;
 use super::phi_detector;
 use crate::api_schema::Operation;
@@ -15,20 +17,22 @@ use crate::problem::Reason;
 /// Maximum length of a query string, in bytes: a page cursor, which contains a sealed search form, has up to 3,000.
 const MAX_BYTES: usize = 4096;
 
-/// Checks a query string against the description of an operation.
+/// Checks a query string against the description of an operation. `detail` is the text of a refusal.
 ///
 /// # Errors
-/// 400.
+/// 400; 406 for a format of responses that is not supported.
 pub(super) fn check(
     query: Option<&str>,
     operation: &Operation,
     kind: RouteKind,
+    detail: impl Fn() -> &'static str,
 ) -> Result<(), Problem> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
         return Ok(());
     };
     if query.len() > MAX_BYTES {
-        return Err(refusal(query.get(..MAX_BYTES).unwrap_or_default(), kind));
+        let beginning = query.get(..MAX_BYTES).unwrap_or_default();
+        return Err(refusal(beginning, kind, detail()));
     }
     let mut seen = 0_u64;
     for pair in query.split('&') {
@@ -41,7 +45,7 @@ pub(super) fn check(
                 return Err(Problem::bad_request(detail).with_reason(Reason::Query));
             }
             Some(ParameterMatch::Unknown | ParameterMatch::Invalid) | None => {
-                return Err(refusal(pair, kind));
+                return Err(refusal(pair, kind, detail()));
             }
         }
     }
@@ -62,10 +66,13 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// The problem of a refused parameter. The text depends only on the kind of route, not on the
-/// value.
-fn refusal(sent: &str, kind: RouteKind) -> Problem {
+/// The problem of a refused parameter. The text does not depend on the value.
+fn refusal(sent: &str, kind: RouteKind, detail: &'static str) -> Problem {
     let (name, value) = sent.split_once('=').unwrap_or((sent, ""));
+    if kind == RouteKind::Fhir && name == "_format" {
+        let detail = "responses are in application/fhir+json only";
+        return Problem::new(StatusCode::NOT_ACCEPTABLE, detail).with_reason(Reason::Query);
+    }
     let plain = injection::percent_decoded(value.as_bytes()).unwrap_or_default();
     let personal = phi_detector::is_phi_parameter(name)
         || phi_detector::looks_like_phi(&String::from_utf8_lossy(&plain));
@@ -75,16 +82,6 @@ fn refusal(sent: &str, kind: RouteKind) -> Problem {
         Reason::PhiInUrl
     } else {
         Reason::Query
-    };
-    let detail = match kind {
-        RouteKind::Fhir => {
-            "search parameters must not be in a URL: use POST [type]/_search, with the parameters \
-             as a form"
-        }
-        RouteKind::Api | RouteKind::Page | RouteKind::Asset | RouteKind::Health => {
-            "this query parameter is not supported: a URL must not contain data that identifies a \
-             person"
-        }
     };
     Problem::bad_request(detail).with_reason(reason)
 }

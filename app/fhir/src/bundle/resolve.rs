@@ -26,6 +26,7 @@ use crate::IssueCode;
 use crate::Reference;
 use crate::Resource;
 use crate::Status;
+use crate::response_form::refuse_subset;
 
 /// The effect of an entry after its condition is resolved.
 #[derive(Clone, Copy)]
@@ -206,6 +207,7 @@ fn item(settled: SettledEntry, rewriter: &Rewriter<'_>) -> Result<BatchItem, Ref
     let whole = |mut resource: Resource| {
         resource.set_id(id);
         let path = format!("{}.resource", entry_path(entry.index));
+        refuse_subset(&resource, &path).map_err(Refusal::resource)?;
         rewriter
             .rewrite(
                 resource.value_mut(),

@@ -11,12 +11,14 @@ use super::write::WritePrecondition;
 use crate::ElementPath;
 use crate::Issue;
 use crate::IssueCode;
+use crate::Issues;
 use crate::OperationOutcome;
 use crate::Reference;
 use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
 use crate::Status;
+use crate::response_form::refuse_subset;
 
 /// The create interaction: a resource of a type, which gets the id `id`. An id in the body is ignored (R4 3.1.0.8).
 ///
@@ -75,13 +77,24 @@ fn validated(body: &[u8], resource_type: ResourceType) -> Result<Resource, Opera
 
 /// The write of a whole resource, with its references rewritten.
 fn whole(
-    mut resource: Resource,
+    resource: Resource,
     target: Reference,
     create: bool,
     server: &str,
 ) -> Result<ResourceWrite, OperationOutcome> {
-    let invalid = |issues| OperationOutcome::new(Status::UnprocessableEntity, issues);
+    let checked = check(resource, target, create, server);
+    checked.map_err(|issues| OperationOutcome::new(Status::UnprocessableEntity, issues))
+}
+
+/// Checks the references and the owner of a valid resource.
+pub(crate) fn check(
+    mut resource: Resource,
+    target: Reference,
+    create: bool,
+    server: &str,
+) -> Result<ResourceWrite, Issues> {
     let root = target.resource_type.name();
+    refuse_subset(&resource, root)?;
     resource.set_id(target.id);
     let rewriter = Rewriter {
         urls: &FullUrlIndex::new(Some(server)),
@@ -89,11 +102,8 @@ fn whole(
         matches: &[],
         targets: &[],
     };
-    rewriter
-        .rewrite(resource.value_mut(), None, &ElementPath::Root(root))
-        .map_err(invalid)?;
-    let owner = resource.owner(root);
-    let owner = owner.map_err(|issue| OperationOutcome::new(Status::UnprocessableEntity, issue))?;
+    rewriter.rewrite(resource.value_mut(), None, &ElementPath::Root(root))?;
+    let owner = resource.owner(root).map_err(Issues::from)?;
     Ok(ResourceWrite {
         entry: 0,
         resource_type: target.resource_type,

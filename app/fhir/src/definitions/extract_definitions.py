@@ -9,9 +9,9 @@ HL7 under CC0 1.0. They are also contained, with additions that are removed here
     python3 extract_definitions.py FOLDER-WITH-THE-FOUR-FILES > r4.json
 
 One line per type. An element is `name: "cardinality type …"`, with `?` for 0..1, `1` for 1..1, `*` for
-0..* and `+` for 1..*; a required binding of a code ends in `= code set`. `Type.element` is the type of
-an element that has elements of its own. The element with the empty name is the type whose elements are
-inherited.
+0..* and `+` for 1..*; `^` after it marks an element of a resource that R4's summaries have; a required
+binding of a code ends in `= code set`. `Type.element` is the type of an element that has elements of its
+own. The element with the empty name is the type whose elements are inherited.
 """
 import json
 import pathlib
@@ -52,7 +52,7 @@ OF_HL7 = {
         "timeFromStart": "? Duration",
         "usageContext": "* UsageContext",
     },
-    "DetectedIssue": {"status": "1 code = observation-status"},
+    "DetectedIssue": {"status": "1^ code = observation-status"},
     # HL7's definition permits any resource.
     "Bundle.entry.response": {"outcome": "? Resource"},
 }
@@ -127,7 +127,9 @@ def extract(definition, codes):
             types = ["string" if t == SYSTEM_STRING else t for t in types]
             if name == "id" and definition["kind"] == "resource" and parent == definition["type"]:
                 types = ["id"]
-        row = " ".join([CARDINALITIES[f"{element['min']}..{element['max']}"], *types])
+        is_summary = definition["kind"] == "resource" and "." not in parent and element.get("isSummary")
+        cardinality = CARDINALITIES[f"{element['min']}..{element['max']}"]
+        row = " ".join([cardinality + ("^" if is_summary else ""), *types])
         binding = element.get("binding", {})
         if binding.get("strength") == "required" and types == ["code"]:
             named = codes.name(binding["valueSet"])

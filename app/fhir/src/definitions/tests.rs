@@ -134,3 +134,18 @@ fn every_date_and_title_element_is_an_element_of_a_type_that_uses_it() {
         assert!(is_generic || count == all, "{resource_type}");
     }
 }
+
+#[test]
+fn elements_of_summaries_are_marked() {
+    let definitions = definitions().expect("valid");
+    for (name, summary, other) in [
+        ("Patient", "birthDate", "contact"),
+        ("Patient", "deceasedBoolean", "text"),
+        ("Observation", "valueQuantity", "note"),
+        ("Binary", "contentType", "data"),
+        ("Encounter", "id", "language"),
+    ] {
+        assert!(element(definitions, name, summary).is_summary, "{summary}");
+        assert!(!element(definitions, name, other).is_summary, "{other}");
+    }
+}

@@ -9,6 +9,11 @@ pub fn refused_reason(name: &str) -> Option<&'static str> {
         .find_map(|(refused, reason)| (*refused == name).then_some(*reason))
 }
 
+/// The names of the types that are not stored.
+pub(crate) fn refused_names() -> impl Iterator<Item = &'static str> {
+    REFUSED.iter().map(|(name, _)| *name)
+}
+
 /// The types, each with its reason.
 pub(crate) const REFUSED: [(&str, &str); 6] = [
     (

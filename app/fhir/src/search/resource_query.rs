@@ -136,6 +136,19 @@ impl ResourceQuery {
         Some(ids)
     }
 
+    /// The search in the compartment of a patient.
+    ///
+    /// # Errors
+    ///
+    /// 400: the query names another patient.
+    pub fn within(mut self, patient: Uuid) -> Result<Self, OperationOutcome> {
+        if self.patient.is_some_and(|named| named != patient) {
+            return Err(refusals::several_patients());
+        }
+        self.patient = Some(patient);
+        Ok(self)
+    }
+
     /// The parameters of the result.
     #[must_use]
     pub const fn results(&self) -> &ResultParameters {

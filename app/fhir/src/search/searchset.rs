@@ -9,7 +9,7 @@ use crate::Issues;
 use crate::OperationOutcome;
 use crate::Reference;
 use crate::Resource;
-use crate::ResourceType;
+use crate::ResourceClass;
 use crate::Severity;
 use crate::Status;
 use crate::VersionMeta;
@@ -88,6 +88,25 @@ pub fn incomplete_entry() -> EntryJson {
     EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } }))
 }
 
+/// The entry for classes of resources that the caller may not read: an outcome with a warning. It does not tell whether
+/// there are any. None without such classes.
+pub fn withheld_entry(classes: impl IntoIterator<Item = ResourceClass>) -> Option<EntryJson> {
+    let names: Vec<_> = classes.into_iter().map(ResourceClass::name).collect();
+    let issue = Issue {
+        severity: Severity::Warning,
+        ..Issue::new(
+            IssueCode::Forbidden,
+            format!(
+                "resources of these classes are left out, because your role may not read them: {}",
+                names.join(", ")
+            ),
+        )
+    };
+    let outcome = OperationOutcome::new(Status::Forbidden, issue).to_json();
+    let entry = json!({ "resource": outcome, "search": { "mode": "outcome" } });
+    (!names.is_empty()).then(|| EntryJson::new(entry))
+}
+
 /// The entry of a page with fewer matches than requested, because the response would be too long: an outcome with a
 /// warning.
 #[must_use]
@@ -109,8 +128,8 @@ pub fn truncated_entry() -> EntryJson {
 pub struct Searchset<'a> {
     /// The public address, `https://host`.
     pub origin: &'a str,
-    /// The searched type.
-    pub resource_type: ResourceType,
+    /// The path of the search below the base: a type, or a type in a patient's compartment.
+    pub path: &'a str,
     /// The number of all matches, if it was requested.
     pub total: Option<usize>,
     /// The cursor of the next page, if there is one.
@@ -124,7 +143,7 @@ impl Searchset<'_> {
     /// the whole search.
     #[must_use]
     pub fn bundle(&self, entries: Vec<EntryJson>) -> Zeroizing<Vec<u8>> {
-        let base = format!("{}/fhir/{}", self.origin, self.resource_type);
+        let base = format!("{}/fhir/{}", self.origin, self.path);
         let mut link = vec![json!({ "relation": "self", "url": base })];
         if let Some(cursor) = self.next {
             link.push(json!({ "relation": "next", "url": format!("{base}?_cursor={cursor}") }));
@@ -143,6 +162,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::ResourceType;
 
     const ORIGIN: &str = "https://localhost:8443";
 
@@ -160,7 +180,7 @@ mod tests {
     fn searchset(total: Option<usize>) -> Searchset<'static> {
         Searchset {
             origin: ORIGIN,
-            resource_type: ResourceType::Patient,
+            path: "Patient",
             total,
             next: None,
         }
@@ -211,6 +231,18 @@ mod tests {
             .as_str()
             .is_some_and(|text| text.contains(&id.to_string()));
         assert!(named, "{issue}");
+    }
+
+    #[test]
+    fn classes_that_are_left_out_are_one_warning() {
+        assert!(withheld_entry([]).is_none());
+        let classes = [ResourceClass::Clinical, ResourceClass::Billing];
+        let entry = withheld_entry(classes).expect("an entry");
+        let bundle = read(&searchset(None).bundle(vec![entry]));
+        let issue = &bundle["entry"][0]["resource"]["issue"][0];
+        assert_eq!(issue["severity"], "warning");
+        let text = issue["diagnostics"].as_str().expect("a text");
+        assert!(text.ends_with("clinical, billing"), "{text}");
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::IssueCode;
 use crate::ResourceType;
 use crate::limits::MAX_LISTED_NAMES;
 
+/// The length from which texts are not compared, in bytes: keys are parts of cursors.
+const MAX_TEXT_BYTES: usize = 200;
+
 /// One key of a sort.
 #[derive(Clone, Copy)]
 pub(super) struct SortParameter {
@@ -37,6 +40,9 @@ enum SortBy {
 
 /// The position of a resource in the order of a query. Resources without a value are last in both directions; the id
 /// decides between equal ones. A key is PHI: there is no `Debug`.
+///
+/// Its encoding is part of sealed cursors: a page begins after the key of the last match of the page before, wherever
+/// that resource is by then.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub struct SortKey {
     parts: Vec<Part>,
@@ -136,6 +142,100 @@ impl SortKey {
         let parts = parts.collect::<Option<_>>()?;
         Some(Self { parts, id })
     }
+
+    /// `id[16] | (flags[1] | value)…`, where the flags are the kind of the value, 0 for none, and 16 for the descending
+    /// order.
+    #[must_use]
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        // The capacity of a reallocation would leave a copy of the texts in memory.
+        let longest = self.parts.len().saturating_mul(MAX_TEXT_BYTES + 2);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(longest.saturating_add(16)));
+        bytes.extend_from_slice(self.id.as_bytes());
+        for part in &self.parts {
+            part.encode(&mut bytes);
+        }
+        bytes
+    }
+
+    /// The key of an encoding; `None` for other bytes.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (id, mut rest) = bytes.split_first_chunk()?;
+        let mut parts = Vec::new();
+        while !rest.is_empty() {
+            parts.push(Part::decode(&mut rest)?);
+        }
+        let id = Uuid::from_bytes(*id);
+        Some(Self { parts, id })
+    }
+}
+
+impl Part {
+    /// The flag of the descending order.
+    const DESCENDING: u8 = 16;
+
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        let order = if self.is_descending { Self::DESCENDING } else { 0 };
+        let kind = self.value.as_ref().map_or(0, |value| value.rank() + 1);
+        bytes.push(order | kind);
+        match &self.value {
+            None => {}
+            Some(SortValue::Time(second, fraction)) => {
+                bytes.extend_from_slice(&second.to_be_bytes());
+                bytes.extend_from_slice(&fraction.to_be_bytes());
+            }
+            Some(SortValue::Number(number)) => {
+                bytes.extend_from_slice(&number.mantissa.to_be_bytes());
+                bytes.extend_from_slice(&number.exponent.to_be_bytes());
+            }
+            Some(SortValue::Text(text)) => {
+                bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+                bytes.extend_from_slice(text.as_bytes());
+            }
+            Some(SortValue::Id(id)) => bytes.extend_from_slice(id.as_bytes()),
+        }
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let [flags] = *taken(bytes)?;
+        let value = match flags & !Self::DESCENDING {
+            0 => None,
+            1 => {
+                let (second, fraction) = (*taken(bytes)?, *taken(bytes)?);
+                Some(SortValue::Time(
+                    i64::from_be_bytes(second),
+                    i64::from_be_bytes(fraction),
+                ))
+            }
+            2 => {
+                let (mantissa, exponent) = (*taken(bytes)?, *taken(bytes)?);
+                Some(SortValue::Number(Decimal {
+                    mantissa: i64::from_be_bytes(mantissa),
+                    exponent: i16::from_be_bytes(exponent),
+                }))
+            }
+            3 => {
+                let [length] = *taken(bytes)?;
+                let (text, rest) = bytes.split_at_checked(usize::from(length))?;
+                *bytes = rest;
+                let text = std::str::from_utf8(text).ok()?;
+                Some(SortValue::Text(Zeroizing::new(text.to_owned())))
+            }
+            4 => Some(SortValue::Id(Uuid::from_bytes(*taken(bytes)?))),
+            _ => return None,
+        };
+        Some(Self {
+            value,
+            is_descending: flags & Self::DESCENDING != 0,
+        })
+    }
+}
+
+/// The first bytes, which are removed.
+fn taken<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(first)
 }
 
 impl SortParameter {
@@ -232,8 +332,10 @@ fn sort_value(value: &SearchValue, is_descending: bool) -> Option<SortValue> {
         SearchValue::Quantity(quantity) => quantity.low.or(quantity.high).map(SortValue::Number),
         SearchValue::Number(number) => Some(SortValue::Number(*number)),
         SearchValue::Text(text) => {
-            let folded = Zeroizing::new(text.folded().to_owned());
-            Some(SortValue::Text(folded))
+            let folded = text.folded();
+            let end = folded.floor_char_boundary(MAX_TEXT_BYTES);
+            let compared = folded.get(..end).unwrap_or_default();
+            Some(SortValue::Text(Zeroizing::new(compared.to_owned())))
         }
         SearchValue::Token(_)
         | SearchValue::ReferenceIdentifier(_)
@@ -256,4 +358,58 @@ fn refused(resource_type: ResourceType) -> Issue {
          codes and references have no order here"
     );
     Issue::new(IssueCode::NotSupported, why).at("_sort")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Vec<SortKey> {
+        let text = |text: &str| Some(SortValue::Text(Zeroizing::new(text.to_owned())));
+        let values = [
+            None,
+            Some(SortValue::Time(-5, 7)),
+            Some(SortValue::Number(Decimal::new(-725, -2))),
+            Some(SortValue::Id(Uuid::from_u128(9))),
+            text(""),
+            text(&"é".repeat(MAX_TEXT_BYTES / 2)),
+        ];
+        let part = |(index, value)| Part {
+            value,
+            is_descending: index % 2 == 0,
+        };
+        let parts: Vec<_> = values.into_iter().enumerate().map(part).collect();
+        let none = SortKey {
+            parts: Vec::new(),
+            id: Uuid::from_u128(1),
+        };
+        let all = SortKey {
+            parts,
+            id: Uuid::from_u128(2),
+        };
+        vec![none, all]
+    }
+
+    #[test]
+    fn a_key_is_decoded_from_its_encoding() {
+        for key in keys() {
+            let bytes = key.encode();
+            assert!(SortKey::decode(&bytes) == Some(key));
+        }
+    }
+
+    #[test]
+    fn no_other_bytes_are_a_key() {
+        for key in keys() {
+            let bytes = key.encode();
+            for length in 0..bytes.len() {
+                let part = SortKey::decode(&bytes[..length]);
+                assert!(part.is_none_or(|part| part != key), "{length}");
+            }
+        }
+        for flags in [5, 15, 17 + 4, 32, 255] {
+            let bytes = [&[0; 16][..], &[flags, 0, 0]].concat();
+            assert!(SortKey::decode(&bytes).is_none(), "{flags}");
+        }
+    }
 }

@@ -97,6 +97,13 @@ registry! {
     /// The cursor of a result's next page. It is sent to the client and not stored.
     PageCursor: Vec<u8> = "page_cursors", "cursor", 60, Multiple(64);
 
+    /// The request of a bulk export.
+    ExportRequest: Vec<u8> = "exports", "request", 61, Multiple(256);
+    /// The progress of a bulk export, and its files.
+    ExportState: Vec<u8> = "exports", "state", 62, Padme;
+    /// A part of a file of a bulk export: export, file and part number, and lines of resources. It is stored as an object.
+    ExportPart: Vec<u8> = "export_files", "part", 63, Padme;
+
     /// For each resource type, the count and the multiset hash of an owner's current heads.
     OwnerHeads: Vec<u8> = "owners", "heads", 50, Multiple(256);
 }

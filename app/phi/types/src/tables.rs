@@ -68,6 +68,8 @@ tables! {
     RELEASE_FLOOR = 13, "release_floor", System;
     /// The end of each organization's change feed.
     CHANGE_COUNTERS = 14, "change_counters", Organization;
+    /// Bulk exports.
+    EXPORTS = 15, "exports", Organization;
 }
 
 #[cfg(test)]

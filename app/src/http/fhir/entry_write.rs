@@ -112,80 +112,66 @@ pub(super) fn entry_response(
 
 /// The outcome of a refused change, with the path of the element in its request.
 pub(super) fn refusal_outcome(reason: RefusalReason, entry: EntryRef) -> OperationOutcome {
-    let (status, code, why) = refusal(reason);
-    let issue = Issue::new(code, why).at(&element_path(reason, entry));
+    let (status, code) = status_and_code(reason);
+    let issue = Issue::new(code, text(reason)).at(&element_path(reason, entry));
     OperationOutcome::new(status, issue)
 }
 
-/// The status, the code and the text of a refusal.
-fn refusal(reason: RefusalReason) -> (Status, IssueCode, &'static str) {
+/// The status and the code of a refusal.
+const fn status_and_code(reason: RefusalReason) -> (Status, IssueCode) {
     use IssueCode as Code;
     match reason {
-        RefusalReason::UnknownOwner => (
-            Status::UnprocessableEntity,
-            Code::BusinessRule,
-            "the patient that the resource belongs to does not exist",
-        ),
-        RefusalReason::OwnerChanged => (
-            Status::Conflict,
-            Code::Conflict,
-            "the stored resource belongs to another patient, and the patient of a resource cannot be changed",
-        ),
-        RefusalReason::AlreadyExists => (
-            Status::Conflict,
-            Code::Duplicate,
-            "a resource with this id exists already",
-        ),
-        RefusalReason::MedicalRecordNumberTaken => (
-            Status::Conflict,
-            Code::Duplicate,
-            "the medical record number belongs to another patient",
-        ),
-        RefusalReason::TooManySocialSecurityNumbers => (
-            Status::UnprocessableEntity,
-            Code::TooCostly,
-            "a patient can have at most 10 social security numbers",
-        ),
-        RefusalReason::DemographicsTooLong => (
-            Status::UnprocessableEntity,
-            Code::TooLong,
-            "the names and contact data of the patient are too long: together they are limited to 16 KiB, because all are searchable",
-        ),
-        RefusalReason::OwnerDestroyed => (
-            Status::Conflict,
-            Code::Conflict,
-            "the data of this patient was destroyed, and the id cannot be used again",
-        ),
-        RefusalReason::TooManyVersions => (
-            Status::Conflict,
-            Code::Conflict,
-            "the resource has too many versions",
-        ),
-        RefusalReason::PreconditionFailed => (
-            Status::PreconditionFailed,
-            Code::Conflict,
-            "the current version is not the one that the request requires: read the resource again",
-        ),
-        RefusalReason::ChangedMeanwhile => (
-            Status::Conflict,
-            Code::Conflict,
-            "the resource was changed while the patch was applied: send the patch again",
-        ),
-        RefusalReason::NotFound => (
-            Status::NotFound,
-            Code::NotFound,
-            "there is no such resource in your organization",
-        ),
-        RefusalReason::Deleted => (
-            Status::Gone,
-            Code::Deleted,
-            "the resource is deleted: an update (PUT) restores it",
-        ),
-        RefusalReason::ChartNotEmpty => (
-            Status::Conflict,
-            Code::BusinessRule,
-            "the patient's chart has other resources: a Patient is deleted after them",
-        ),
+        RefusalReason::UnknownOwner => (Status::UnprocessableEntity, Code::BusinessRule),
+        RefusalReason::OwnerChanged
+        | RefusalReason::OwnerDestroyed
+        | RefusalReason::TooManyVersions
+        | RefusalReason::ChangedMeanwhile => (Status::Conflict, Code::Conflict),
+        RefusalReason::AlreadyExists | RefusalReason::MedicalRecordNumberTaken => {
+            (Status::Conflict, Code::Duplicate)
+        }
+        RefusalReason::TooManySocialSecurityNumbers => {
+            (Status::UnprocessableEntity, Code::TooCostly)
+        }
+        RefusalReason::DemographicsTooLong => (Status::UnprocessableEntity, Code::TooLong),
+        RefusalReason::PreconditionFailed => (Status::PreconditionFailed, Code::Conflict),
+        RefusalReason::NotFound => (Status::NotFound, Code::NotFound),
+        RefusalReason::Deleted => (Status::Gone, Code::Deleted),
+        RefusalReason::ChartNotEmpty => (Status::Conflict, Code::BusinessRule),
+    }
+}
+
+/// The text of a refusal.
+const fn text(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::UnknownOwner => "the patient that the resource belongs to does not exist",
+        RefusalReason::OwnerChanged => {
+            "the stored resource belongs to another patient, and the patient of a resource cannot be changed"
+        }
+        RefusalReason::AlreadyExists => "a resource with this id exists already",
+        RefusalReason::MedicalRecordNumberTaken => {
+            "the medical record number belongs to another patient"
+        }
+        RefusalReason::TooManySocialSecurityNumbers => {
+            "a patient can have at most 10 social security numbers"
+        }
+        RefusalReason::DemographicsTooLong => {
+            "the names and contact data of the patient are too long: together they are limited to 16 KiB, because all are searchable"
+        }
+        RefusalReason::OwnerDestroyed => {
+            "the data of this patient was destroyed, and the id cannot be used again"
+        }
+        RefusalReason::TooManyVersions => "the resource has too many versions",
+        RefusalReason::PreconditionFailed => {
+            "the current version is not the one that the request requires: read the resource again"
+        }
+        RefusalReason::ChangedMeanwhile => {
+            "the resource was changed while the patch was applied: send the patch again"
+        }
+        RefusalReason::NotFound => "there is no such resource in your organization",
+        RefusalReason::Deleted => "the resource is deleted: an update (PUT) restores it",
+        RefusalReason::ChartNotEmpty => {
+            "the patient's chart has other resources: a Patient is deleted after them"
+        }
     }
 }
 

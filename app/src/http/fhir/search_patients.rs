@@ -57,7 +57,7 @@ pub(super) async fn searchset(
         }
         let searchset = Searchset {
             origin,
-            resource_type,
+            path: resource_type.name(),
             total: (!query.omits_total).then_some(found.total),
             next: cursor.as_deref(),
         };

@@ -185,10 +185,10 @@ impl Records {
         })?;
         Ok(OpenVersion::Live(StoredResource {
             resource,
-            bytes,
-            reserved,
             meta,
             owner,
+            bytes,
+            reserved,
         }))
     }
 }

@@ -21,6 +21,7 @@ use super::Effect;
 use super::Records;
 use super::plan::PlannedChange;
 use super::sealed_rows::PatientRows;
+use super::sealed_rows::Sealing;
 use crate::services::blind_indexes::IndexedValue;
 use crate::services::error::ServiceError;
 use crate::services::roster::RosterEntry;
@@ -37,14 +38,13 @@ impl Records {
     /// The rows of a new version of a Patient.
     pub(super) async fn patient_rows(
         &self,
-        key: &AuthorizationKey,
-        scope: &ScopeKey,
+        sealing: Sealing<'_>,
         change: &Change<'_>,
         resource: &Resource,
         index: usize,
         step: &PlannedChange,
-        now: OffsetDateTime,
     ) -> Result<PatientRows, ServiceError> {
+        let Sealing { key, scope, now } = sealing;
         let fields = Demographics::of(resource);
         let organization = scope.organization();
         // Computed once for each change: tokens may cost calls of the key service, and an attempt

@@ -55,15 +55,6 @@ pub(crate) struct ResourcePage {
     pub(crate) reserved: Reservation,
 }
 
-/// A position in the matches of a search: the last match of a page, and the number of matches up to it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct PagePosition {
-    /// The last match.
-    id: Uuid,
-    /// The number of matches up to it, by which the page is found if the match has changed.
-    count: usize,
-}
-
 /// A match with its position in the order.
 struct Matching {
     key: SortKey,
@@ -102,7 +93,8 @@ impl Records {
             .await?;
         matching.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let total = matching.len();
-        let first = first_after(&matching, after.and_then(decode));
+        let after = after.and_then(SortKey::decode);
+        let first = after.map_or(0, |after| matching.partition_point(|it| it.key <= after));
         let page: Vec<_> = matching.iter().skip(first).map(|it| it.reference).collect();
         let results = query.results();
         let count = match results.summary {
@@ -115,16 +107,10 @@ impl Records {
         let shown = self
             .add_matches(organization, caller, query, page, &mut builder)
             .await?;
-        let last = first.saturating_add(shown);
-        let next = page
-            .get(shown.saturating_sub(1))
-            .filter(|_| shown > 0 && last < total);
-        let next = next.map(|last_shown| {
-            encode(PagePosition {
-                id: last_shown.id,
-                count: last,
-            })
-        });
+        let count = first.saturating_add(shown);
+        let last = count.checked_sub(1).and_then(|last| matching.get(last));
+        let next = last.filter(|_| shown > 0 && count < total);
+        let next = next.map(|last| last.key.encode());
         self.add_included(permitted, owner, query, &mut builder)
             .await?;
         builder.finish(is_complete)?;
@@ -251,27 +237,4 @@ fn verdict(query: &ResourceQuery, candidate: &Candidate) -> Option<(Match, Optio
     let (id, at) = (candidate.reference.id, candidate.last_updated);
     let values = candidate.values.as_ref()?;
     Some((query.matches(values), query.sort_key(id, at, values)))
-}
-
-/// The index of the first match after a position.
-fn first_after(matching: &[Matching], after: Option<PagePosition>) -> usize {
-    let Some(after) = after else { return 0 };
-    let last = matching.iter().position(|it| it.reference.id == after.id);
-    last.map_or(after.count, |last| last.saturating_add(1))
-}
-
-/// The encoding of a position: id[16] | count[8].
-fn encode(position: PagePosition) -> Zeroizing<Vec<u8>> {
-    let count = u64::try_from(position.count).unwrap_or(u64::MAX);
-    Zeroizing::new([&position.id.as_bytes()[..], &count.to_be_bytes()].concat())
-}
-
-/// The position of an encoding; none for other bytes.
-fn decode(bytes: &[u8]) -> Option<PagePosition> {
-    let (id, count) = bytes.split_first_chunk::<16>()?;
-    let count = u64::from_be_bytes(count.try_into().ok()?);
-    Some(PagePosition {
-        id: Uuid::from_bytes(*id),
-        count: usize::try_from(count).ok()?,
-    })
 }

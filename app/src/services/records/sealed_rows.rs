@@ -1,6 +1,7 @@
 //! The rows of a planned write, sealed and authenticated.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use audit::WrittenRow;
 use db::DemographicsRow;
@@ -88,6 +89,17 @@ pub(super) struct HeadChange {
     pub(super) removed: Option<Head<'static>>,
 }
 
+/// The keys with which the rows of an owner are written, and the time of the write.
+#[derive(Clone, Copy)]
+pub(super) struct Sealing<'k> {
+    /// The key that authenticates the rows.
+    pub(super) key: &'k AuthorizationKey,
+    /// The key that seals their columns.
+    pub(super) scope: &'k ScopeKey,
+    /// The time of the write.
+    pub(super) now: OffsetDateTime,
+}
+
 impl Records {
     /// Seals the rows of a plan. Keys of new patients are created here, and stored with their
     /// owners.
@@ -103,63 +115,94 @@ impl Records {
         self.create_patient_keys(organization, changes, plan, now, &mut rows)
             .await?;
         for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
-            if !step.effect.writes() {
-                continue;
-            }
-            let owner = owner_of(organization, change.owner);
-            let scope = match rows.new_owners.get(&owner) {
-                Some(new) => new.scope.clone(),
-                None => match self.keys.scope(organization, owner).await {
-                    Err(KeyError::Missing) => {
-                        let reason = "the key of an owner that exists is missing";
-                        return Err(Tampering::report("keys", reason, organization, None).into());
-                    }
-                    scope => scope?,
-                },
-            };
-            let (head, version) = resource_rows(&key, &scope, change, step, now)?;
-            let added = Head {
-                kind: change.resource_type.name(),
-                id: change.id,
-                version: step.version,
-                digest: head.version_digest,
-            };
-            rows.written
-                .extend([written_row(&head), written_row(&version)]);
-            rows.heads.push(HeadChange {
-                patient: change.owner,
-                removed: step.replaced.as_ref().map(|replaced| Head {
-                    version: replaced.version,
-                    digest: replaced.version_digest,
-                    ..added
-                }),
-                added,
-            });
-            match &step.replaced {
-                Some(replaced) => rows.amended_heads.push((head, *replaced.mac.as_bytes())),
-                None => rows.new_heads.push(head),
-            }
-            let version_row = version.row_id;
-            rows.versions.push(version);
-            let Some(resource) = change.resource() else {
-                if change.resource_type == ResourceType::Patient {
-                    rows.deleted_patients.push(change.id.into());
-                }
-                rows.deleted
-                    .push((owner, resource_key(change.resource_type, change.id)));
-                continue;
-            };
-            if change.resource_type == ResourceType::Patient {
-                let patient = self.patient_rows(&key, &scope, change, resource, index, step, now);
-                let patient = patient.await?;
-                rows.written.push(written_row(&patient.demographics));
-                rows.patients.push(patient);
-            } else {
-                rows.summaries
-                    .push(search_summary(&scope, change.id, resource, version_row)?);
+            if step.effect.writes() {
+                let owner = owner_of(organization, change.owner);
+                let scope = self.owner_scope(organization, owner, &rows).await?;
+                let sealing = Sealing {
+                    key: &key,
+                    scope: &scope,
+                    now,
+                };
+                self.seal_change(sealing, change, index, step, &mut rows)
+                    .await?;
             }
         }
         Ok(rows)
+    }
+
+    /// The key of an owner, which may be new.
+    async fn owner_scope(
+        &self,
+        organization: OrganizationId,
+        owner: Owner,
+        rows: &SealedRows,
+    ) -> Result<Arc<ScopeKey>, ApplyError> {
+        if let Some(new) = rows.new_owners.get(&owner) {
+            return Ok(new.scope.clone());
+        }
+        match self.keys.scope(organization, owner).await {
+            Err(KeyError::Missing) => {
+                let reason = "the key of an owner that exists is missing";
+                Err(Tampering::report("keys", reason, organization, None).into())
+            }
+            scope => Ok(scope?),
+        }
+    }
+
+    /// Seals the rows of one change.
+    async fn seal_change(
+        &self,
+        sealing: Sealing<'_>,
+        change: &Change<'_>,
+        index: usize,
+        step: &PlannedChange,
+        rows: &mut SealedRows,
+    ) -> Result<(), ApplyError> {
+        let (head, version) = resource_rows(sealing, change, step)?;
+        let added = Head {
+            kind: change.resource_type.name(),
+            id: change.id,
+            version: step.version,
+            digest: head.version_digest,
+        };
+        rows.written
+            .extend([written_row(&head), written_row(&version)]);
+        rows.heads.push(HeadChange {
+            patient: change.owner,
+            removed: step.replaced.as_ref().map(|replaced| Head {
+                version: replaced.version,
+                digest: replaced.version_digest,
+                ..added
+            }),
+            added,
+        });
+        match &step.replaced {
+            Some(replaced) => rows.amended_heads.push((head, *replaced.mac.as_bytes())),
+            None => rows.new_heads.push(head),
+        }
+        let version_row = version.row_id;
+        rows.versions.push(version);
+        let is_patient = change.resource_type == ResourceType::Patient;
+        match change.resource() {
+            Some(resource) if is_patient => {
+                let patient = self.patient_rows(sealing, change, resource, index, step);
+                let patient = patient.await?;
+                rows.written.push(written_row(&patient.demographics));
+                rows.patients.push(patient);
+            }
+            Some(resource) => {
+                let summary = search_summary(sealing.scope, change.id, resource, version_row)?;
+                rows.summaries.push(summary);
+            }
+            None => {
+                if is_patient {
+                    rows.deleted_patients.push(change.id.into());
+                }
+                let key = resource_key(change.resource_type, change.id);
+                rows.deleted.push((sealing.scope.owner(), key));
+            }
+        }
+        Ok(())
     }
 
     /// Creates the keys of the patients that the plan creates.
@@ -185,12 +228,11 @@ impl Records {
 
 /// The head and the version of a change.
 fn resource_rows(
-    key: &AuthorizationKey,
-    scope: &ScopeKey,
+    sealing: Sealing<'_>,
     change: &Change<'_>,
     step: &PlannedChange,
-    now: OffsetDateTime,
 ) -> Result<(ResourceRow, VersionRow), ServiceError> {
+    let Sealing { key, scope, now } = sealing;
     let (organization, owner) = (scope.organization(), scope.owner());
     let row_id = RowId::random();
     // The body of a tombstone is empty.

@@ -56,6 +56,21 @@ pub(super) struct SealedPatients {
     _reserved: Reservation,
 }
 
+impl SearchsetPage {
+    /// Adds the outcome that lists the matches that cannot be opened, if there are any.
+    fn add_unopened(&mut self, unopened: &[PatientId]) -> Result<(), ServiceError> {
+        let references = unopened.iter().map(|id| Reference {
+            resource_type: ResourceType::Patient,
+            id: id.uuid(),
+        });
+        if let Some(entry) = search::unopened_entry(references) {
+            self.reserved.grow(2 * entry.len())?;
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+}
+
 impl Records {
     /// The patients that match a query, from the beginning or `after` a position: as many as it
     /// requests and fit into a response. `entry` makes an entry of a Patient.
@@ -125,14 +140,7 @@ impl Records {
         }
         let last = seen.checked_sub(1);
         page.next = last.and_then(|last| found.position(last));
-        let references = unopened.iter().map(|id| Reference {
-            resource_type: ResourceType::Patient,
-            id: id.uuid(),
-        });
-        if let Some(entry) = search::unopened_entry(references) {
-            page.reserved.grow(2 * entry.len())?;
-            page.entries.push(entry);
-        }
+        page.add_unopened(&unopened)?;
         self.disclose_patients(permitted, &shown, &unopened, page)
             .await
     }

@@ -205,6 +205,7 @@ fn identity(table: &str, subject: &Subject) -> (&'static str, uuid::Uuid) {
         "owners" => ("row_id", subject.owner.row_id.uuid()),
         "people" => ("row_id", subject.person.row_id.uuid()),
         "credentials" => ("row_id", subject.credential.row_id.uuid()),
+        "exports" => ("row_id", subject.export.row_id.uuid()),
         "sessions" => ("id", subject.session.id.uuid()),
         "index_versions" => ("row_id", subject.index_version.row_id.uuid()),
         "resources" => ("row_id", subject.head.row_id.uuid()),

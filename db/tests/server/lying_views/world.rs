@@ -11,6 +11,7 @@ use db::CredentialRow;
 use db::Database;
 use db::DemographicsRow;
 use db::EventRow;
+use db::ExportRow;
 use db::IndexVersionRow;
 use db::OrganizationRow;
 use db::OwnerRow;
@@ -76,6 +77,7 @@ pub(super) struct Subject {
     pub(super) person: PersonRow,
     pub(super) credential: CredentialRow,
     pub(super) session: SessionRow,
+    pub(super) export: ExportRow,
     pub(super) index_version: IndexVersionRow,
     pub(super) patient: PatientId,
     pub(super) key: WrappedKey,
@@ -185,6 +187,7 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .await
         .unwrap();
     transaction.insert_session(&subject.session).await.unwrap();
+    transaction.insert_export(&subject.export).await.unwrap();
     transaction
         .insert_keys(from_ref(&subject.key))
         .await

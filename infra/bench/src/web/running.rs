@@ -14,17 +14,14 @@ use nix::sys::signal::Signal;
 use super::PATH;
 use super::site::Proxy;
 use super::site::Site;
+use crate::cpu;
 use crate::pin;
 use https_client::HttpsClient;
 use stack::process::Process;
-use stack::process::ProcessId;
 use stack::process::last_lines;
 
 /// Upper bound of the time in which a proxy starts or stops.
 const TIMEOUT: Duration = Duration::from_secs(15);
-
-/// `USER_HZ`, the unit of CPU times in `/proc`: 100 on every architecture Linux runs on today.
-const TICKS_PER_SECOND: u32 = 100;
 
 /// A proxy and its process, which is terminated when dropped.
 pub(super) struct Running {
@@ -120,7 +117,7 @@ impl Running {
 
     fn mebibytes(&self, field: &str) -> anyhow::Result<f64> {
         let mut sum = 0.0;
-        for pid in tree(self.process.id.pid) {
+        for pid in cpu::tree(self.process.id.pid) {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let line = status.lines().find_map(|line| line.strip_prefix(field));
             let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
@@ -132,11 +129,7 @@ impl Running {
     }
 
     fn cpu(&self) -> anyhow::Result<Duration> {
-        let mut ticks = 0;
-        for pid in tree(self.process.id.pid) {
-            ticks += ticks_of(pid).with_context(|| format!("{} has ended", self.proxy.title))?;
-        }
-        Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
+        cpu::time_of(self.process.id.pid).with_context(|| self.proxy.title.clone())
     }
 }
 
@@ -144,45 +137,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         // An error cannot be reported from here.
         let _ = self.process.id.signal(Signal::SIGTERM);
-    }
-}
-
-/// A process and those that it started.
-fn tree(pid: i32) -> Vec<i32> {
-    let mut all = vec![pid];
-    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
-    for task in tasks.into_iter().flatten().flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for child in children.split_whitespace().filter_map(|it| it.parse().ok()) {
-            all.extend(tree(child));
-        }
-    }
-    all
-}
-
-/// Time in user and kernel mode, in ticks.
-fn ticks_of(pid: i32) -> Option<u64> {
-    ProcessId::of(pid)?;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command's name may hold spaces and parentheses: what follows starts after the last one.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let kernel: u64 = fields.next()?.parse().ok()?;
-    Some(user + kernel)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_spent_is_seen() {
-        let pid = ProcessId::own().unwrap().pid;
-        let begun = Instant::now();
-        while ticks_of(pid).unwrap() < 5 {
-            assert!(begun.elapsed() < Duration::from_mins(1));
-        }
-        assert!(tree(pid).contains(&pid));
     }
 }

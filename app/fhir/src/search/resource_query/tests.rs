@@ -58,8 +58,8 @@ fn the_parameters_of_a_result_are_read() {
 #[test]
 fn a_malformed_value_is_refused_without_repeating_it() {
     for form in [
-        "_count=201",
         "_count=-1",
+        "_count=many",
         "_total=all",
         "_summary=yes",
         "_elements=a b",
@@ -278,4 +278,16 @@ fn includes_follow_the_references_of_a_match() {
     assert_eq!(refers(&practitioner), Match::Yes);
     assert_eq!(refers(&format!("Practitioner/{PATIENT}")), Match::No);
     assert_eq!(refers(&format!("Patient/{PATIENT}")), Match::No);
+}
+
+#[test]
+fn a_compartment_has_one_patient() {
+    let patient = PATIENT.parse().expect("a UUID");
+    let other = OTHER.parse().expect("a UUID");
+    let query = parse("status=final").expect("valid");
+    let within = query.within(patient).expect("no other patient");
+    assert_eq!(within.patient(), Some(patient));
+    let named = || parse(&format!("patient={PATIENT}")).expect("valid");
+    assert!(named().within(patient).is_ok());
+    assert!(named().within(other).is_err());
 }

@@ -1,4 +1,4 @@
-//! Cases of people, credentials and sessions.
+//! Cases of people, credentials, sessions and bulk exports.
 
 use super::Case;
 use super::one;
@@ -41,6 +41,13 @@ pub(super) fn all() -> Vec<Case> {
             Box::pin(async {
                 let found = w.app.session(w.victim().session.token_hash).await;
                 one(w, None, found).await
+            })
+        }),
+        Case::of("export", &[("exports", &["organization", "id"])], |w| {
+            Box::pin(async {
+                let id = w.victim().id();
+                let found = w.app.export(id, w.victim().export.id).await;
+                one(w, Some(id), found).await
             })
         }),
         Case::of("lock_session", &[("sessions", &["token_hash"])], |w| {

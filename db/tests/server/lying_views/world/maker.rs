@@ -10,6 +10,7 @@ use db::ChangeRow;
 use db::CredentialRow;
 use db::DemographicsRow;
 use db::EventRow;
+use db::ExportRow;
 use db::IndexVersionRow;
 use db::OrganizationRow;
 use db::OwnerRow;
@@ -123,6 +124,7 @@ impl Maker {
                 ..rows::credential(&person)
             }),
             session: authorization.authenticate(session(&person, number)),
+            export: authorization.authenticate(export(&person, number)),
             index_version: authorization.authenticate(IndexVersionRow {
                 normalizer: u16::try_from(number).unwrap(),
                 ..rows::index_version(id, u16::try_from(nth).unwrap() + 1)
@@ -210,5 +212,14 @@ fn session(person: &PersonRow, number: usize) -> SessionRow {
     row.expires_at += later;
     row.seen_at += later;
     row.ended_at = (number == VICTIM).then_some(row.seen_at);
+    row
+}
+
+fn export(person: &PersonRow, number: usize) -> ExportRow {
+    let later = Duration::hours(i64::try_from(number).unwrap());
+    let mut row = rows::export(person);
+    row.requested_at += later;
+    row.expires_at += later;
+    row.ended_at = row.ended_at.filter(|_| number == VICTIM);
     row
 }

@@ -1,0 +1,172 @@
+//! Bulk exports (FHIR Bulk Data Access IG 2.0): the parameters of a request, the progress, and the manifest.
+//!
+//! An export is a list of files, each with resources of one type as NDJSON. Types follow each other in the order of
+//! [`ResourceType::ALL`], resources of a type in the order of their ids, so that a position is a type and an id.
+
+use serde_json::Value;
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::Compartment;
+use crate::Resource;
+use crate::ResourceType;
+use crate::SensitiveJson;
+use crate::VersionMeta;
+use crate::instant_text;
+
+mod progress;
+mod query;
+
+pub use progress::ExportFile;
+pub use progress::ExportPosition;
+pub use progress::ExportProgress;
+pub use progress::NotProgress;
+pub use query::ExportQuery;
+
+/// The media type of an export's files.
+pub const FHIR_NDJSON: &str = "application/fhir+ndjson";
+
+/// The resources that an export is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportLevel {
+    /// All resources of the organization: `[base]/$export`.
+    Organization,
+    /// Those in the compartments of all patients: `[base]/Patient/$export`.
+    Patients,
+    /// Those in the compartments of a group's members: `[base]/Group/{id}/$export`.
+    Group(Uuid),
+}
+
+impl ExportLevel {
+    /// The path of the operation below the base.
+    #[must_use]
+    pub fn path(self) -> String {
+        match self {
+            Self::Organization => "$export".to_owned(),
+            Self::Patients => "Patient/$export".to_owned(),
+            Self::Group(id) => format!("Group/{id}/$export"),
+        }
+    }
+
+    /// Whether resources of a type may be part of the export.
+    #[must_use]
+    pub fn includes(self, resource_type: ResourceType) -> bool {
+        match self {
+            Self::Organization => true,
+            Self::Patients | Self::Group(_) => {
+                resource_type.compartment() != Some(Compartment::Directory)
+            }
+        }
+    }
+}
+
+/// The line of a resource in a file: its JSON, which has no line break, and one at the end.
+#[must_use]
+pub fn ndjson_line(resource: Resource, meta: VersionMeta) -> Zeroizing<Vec<u8>> {
+    let mut line = resource.with_meta(meta).into_document().to_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// The manifest of a complete export. `origin` is this server's, `request` the path and query of the request below the
+/// base; `at` is the time of the request: what is stored later may be missing.
+#[must_use]
+pub fn manifest(
+    origin: &str,
+    export: Uuid,
+    request: &str,
+    at: OffsetDateTime,
+    files: &[ExportFile],
+) -> SensitiveJson {
+    let output = files.iter().enumerate().map(|(number, file)| {
+        json!({
+            "type": file.resource_type.name(),
+            "url": format!("{origin}/fhir/$export-file/{export}/{number}"),
+            "count": file.count,
+        })
+    });
+    SensitiveJson::new(json!({
+        "transactionTime": instant_text(at),
+        "request": format!("{origin}/fhir/{request}"),
+        "requiresAccessToken": true,
+        "output": output.collect::<Vec<Value>>(),
+        "error": [],
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_the_resource_with_its_version_and_has_one_line_break() {
+        let id = "0b1c6f9e-3f0e-4c7f-9a55-0d4a9f0b1c6f";
+        let stored = format!(
+            r#"{{"resourceType":"Patient","id":"{id}","text":{{"status":"generated","div":"<div>\n</div>"}}}}"#
+        );
+        let resource = Resource::from_stored_bytes(stored.as_bytes()).unwrap();
+        let meta = VersionMeta {
+            version: 3,
+            last_updated: datetime!(2026-11-29 12:00 UTC),
+        };
+        let line = ndjson_line(resource, meta);
+        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(line.last(), Some(&b'\n'));
+        let value: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(value["id"], id);
+        assert_eq!(value["meta"]["versionId"], "3");
+    }
+
+    #[test]
+    fn the_manifest_lists_each_file_with_its_type_count_and_url() {
+        let files = [
+            ExportFile {
+                resource_type: ResourceType::Patient,
+                count: 1_000,
+            },
+            ExportFile {
+                resource_type: ResourceType::Observation,
+                count: 7,
+            },
+        ];
+        let export = Uuid::from_u128(7);
+        let at = datetime!(2026-11-29 12:00 UTC);
+        let origin = "https://localhost:8443";
+        let manifest = manifest(origin, export, "Patient/$export?_type=Patient", at, &files);
+        let expected = json!({
+            "transactionTime": "2026-11-29T12:00:00.000Z",
+            "request": "https://localhost:8443/fhir/Patient/$export?_type=Patient",
+            "requiresAccessToken": true,
+            "output": [
+                {
+                    "type": "Patient",
+                    "url": format!("https://localhost:8443/fhir/$export-file/{export}/0"),
+                    "count": 1000
+                },
+                {
+                    "type": "Observation",
+                    "url": format!("https://localhost:8443/fhir/$export-file/{export}/1"),
+                    "count": 7
+                }
+            ],
+            "error": []
+        });
+        let manifest: Value = serde_json::from_slice(&manifest.to_bytes()).unwrap();
+        assert_eq!(manifest, expected);
+    }
+
+    #[test]
+    fn an_export_of_patients_has_no_directory() {
+        for level in [ExportLevel::Patients, ExportLevel::Group(Uuid::nil())] {
+            assert!(level.includes(ResourceType::Patient));
+            assert!(level.includes(ResourceType::Observation));
+            assert!(!level.includes(ResourceType::Practitioner));
+        }
+        let mut all = ResourceType::ALL.into_iter();
+        assert!(all.all(|it| ExportLevel::Organization.includes(it)));
+    }
+}
