@@ -65,7 +65,7 @@ const REFUSED: &str = "
 400 query POST /fhir/$validate?profile=x application/fhir+json
 400 phi_in_url GET /fhir/Observation?patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d&code=55284-4
 400 query GET /fhir/Observation?patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d&patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
-400 query GET /fhir/Observation?patient=Organization/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
+400 phi_in_url GET /fhir/Observation?patient=Organization/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
 400 query GET /fhir/Observation?category=vital-signs&category=hiv
 400 query GET /fhir/Observation?status:not=final
 400 query GET /fhir/Patient?_count=10;family=Archer
