@@ -151,10 +151,9 @@ pub(crate) fn statuses(bundle: &Value) -> Vec<String> {
 /// A word that no other resource has.
 pub(crate) fn unique_word() -> String {
     let letters = fhir::random_id().simple().to_string();
-    let letters = letters
-        .chars()
-        .take(14)
-        .map(|it| char::from(b'a' + u8::try_from(it.to_digit(16).unwrap_or_default()).unwrap_or(0)));
+    let letters = letters.chars().take(14).map(|it| {
+        char::from(b'a' + u8::try_from(it.to_digit(16).unwrap_or_default()).unwrap_or(0))
+    });
     format!("Z{}", letters.collect::<String>())
 }
 

@@ -23,7 +23,10 @@ use super::api::store;
 async fn events(officer: &Client, response: &TestResponse) -> anyhow::Result<Vec<Value>> {
     let request = response.header("x-request-id");
     let all = audit_trail::latest_events(officer).await?;
-    Ok(all.into_iter().filter(|event| event["request"] == request).collect())
+    Ok(all
+        .into_iter()
+        .filter(|event| event["request"] == request)
+        .collect())
 }
 
 /// A record of an event: kind, id and version.
@@ -42,7 +45,11 @@ fn records(event: &Value) -> Vec<Named> {
 /// A resource in a version, as an event names it.
 fn named(resource: &Value, version: u64) -> Named {
     let kind = resource["resourceType"].as_str().unwrap_or_default();
-    (kind.to_owned(), fhir::id(resource).to_string(), Some(version))
+    (
+        kind.to_owned(),
+        fhir::id(resource).to_string(),
+        Some(version),
+    )
 }
 
 /// Requires that a request left one event: with this action and outcome, and these records.
@@ -55,7 +62,10 @@ async fn expect_one(
     let events = events(officer, response).await?;
     anyhow::ensure!(events.len() == 1, "{} events: {events:?}", events.len());
     let event = &events[0];
-    anyhow::ensure!(event["action"] == action && event["outcome"] == outcome, "{event}");
+    anyhow::ensure!(
+        event["action"] == action && event["outcome"] == outcome,
+        "{event}"
+    );
     expected.sort();
     let found = records(event);
     anyhow::ensure!(found == expected, "{found:?} instead of {expected:?}");
@@ -81,8 +91,12 @@ async fn each_write_leaves_one_event_with_the_version() -> anyhow::Result<()> {
     let patch = send(&client, "PATCH", &path, &headers, Some(&operations)).await?;
     let patch = patch.expect_status(200)?;
     let stale = [("if-match", "W/\"1\"")];
-    let stale = send(&client, "DELETE", &path, &stale, None).await?.expect_status(412)?;
-    let delete = send(&client, "DELETE", &path, &[], None).await?.expect_status(204)?;
+    let stale = send(&client, "DELETE", &path, &stale, None)
+        .await?
+        .expect_status(412)?;
+    let delete = send(&client, "DELETE", &path, &[], None)
+        .await?
+        .expect_status(204)?;
     let restore = put(&client, &observation).await?.expect_status(201)?;
     for (what, response, version) in [
         ("create", create, 1),
@@ -99,7 +113,11 @@ async fn each_write_leaves_one_event_with_the_version() -> anyhow::Result<()> {
     let refused = &events(&officer, &stale).await?;
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(refused[0]["outcome"], "refused");
-    assert!(audit_trail::names_record(&refused[0], "Observation", fhir::id(&observation)));
+    assert!(audit_trail::names_record(
+        &refused[0],
+        "Observation",
+        fhir::id(&observation)
+    ));
     Ok(())
 }
 
@@ -116,25 +134,40 @@ async fn each_read_leaves_one_event_with_the_versions_that_it_disclosed() -> any
     }
     let path = path(&observation);
     let id = fhir::id(&patient);
-    let of = |versions: &[u64]| versions.iter().map(|it| named(&observation, *it)).collect::<Vec<_>>();
+    let of = |versions: &[u64]| {
+        versions
+            .iter()
+            .map(|it| named(&observation, *it))
+            .collect::<Vec<_>>()
+    };
     for (path, versions) in [
         (path.clone(), of(&[3])),
         (format!("{path}?_elements=status"), of(&[3])),
         (format!("{path}/_history/2"), of(&[2])),
         (format!("{path}/_history"), of(&[1, 2, 3])),
         (format!("{path}/_history?_count=2"), of(&[2, 3])),
-        (format!("/fhir/Observation/_history?patient={id}"), of(&[1, 2, 3])),
+        (
+            format!("/fhir/Observation/_history?patient={id}"),
+            of(&[1, 2, 3]),
+        ),
     ] {
         for method in ["GET", "HEAD"] {
-            let read = send(&client, method, &path, &[], None).await?.expect_status(200)?;
+            let read = send(&client, method, &path, &[], None)
+                .await?
+                .expect_status(200)?;
             let checked = expect_one(&officer, &read, ("read", "success"), versions.clone());
             checked.await.with_context(|| format!("{method} {path}"))?;
         }
     }
-    send(&client, "DELETE", &path, &[], None).await?.expect_status(204)?;
+    send(&client, "DELETE", &path, &[], None)
+        .await?
+        .expect_status(204)?;
     let gone = client.get(&path).await?.expect_status(410)?;
     expect_one(&officer, &gone, ("read", "success"), of(&[4])).await?;
-    let history = client.get(&format!("{path}/_history")).await?.expect_status(200)?;
+    let history = client
+        .get(&format!("{path}/_history"))
+        .await?
+        .expect_status(200)?;
     expect_one(&officer, &history, ("read", "success"), of(&[1, 2, 3, 4])).await?;
     for path in [
         format!("/fhir/Observation/{}", fhir::random_id()),
@@ -181,26 +214,53 @@ async fn a_search_leaves_one_event_with_each_resource_that_it_showed() -> anyhow
         (vec![("code", "unheard-of")], vec![]),
         (vec![("_count", "0")], vec![]),
         (one_by_id.to_vec(), first.clone()),
-        ([&one_by_id[..], &[("_include", "Observation:subject")]].concat(), with(&[&patient])),
+        (
+            [&one_by_id[..], &[("_include", "Observation:subject")]].concat(),
+            with(&[&patient]),
+        ),
         (
             [
                 &one_by_id[..],
-                &[("_include", "Observation:subject"), ("_include", "Observation:performer")],
+                &[
+                    ("_include", "Observation:subject"),
+                    ("_include", "Observation:performer"),
+                ],
             ]
             .concat(),
             with(&[&patient, &performer]),
         ),
     ] {
         let fields = [&[("patient", &*id)], &fields[..]].concat();
-        let found = search(&client, "Observation", &fields).await?.expect_status(200)?;
+        let found = search(&client, "Observation", &fields)
+            .await?
+            .expect_status(200)?;
         let checked = expect_one(&officer, &found, ("search", "success"), expected);
         checked.await.with_context(|| format!("{fields:?}"))?;
     }
-    let found = search(&client, "Patient", &[("_id", &id)]).await?.expect_status(200)?;
-    expect_one(&officer, &found, ("search", "success"), vec![named(&patient, 1)]).await?;
-    let name = [("family", performer["name"][0]["family"].as_str().unwrap_or_default())];
-    let found = search(&client, "Practitioner", &name).await?.expect_status(200)?;
-    expect_one(&officer, &found, ("search", "success"), vec![named(&performer, 1)]).await?;
+    let found = search(&client, "Patient", &[("_id", &id)])
+        .await?
+        .expect_status(200)?;
+    expect_one(
+        &officer,
+        &found,
+        ("search", "success"),
+        vec![named(&patient, 1)],
+    )
+    .await?;
+    let name = [(
+        "family",
+        performer["name"][0]["family"].as_str().unwrap_or_default(),
+    )];
+    let found = search(&client, "Practitioner", &name)
+        .await?
+        .expect_status(200)?;
+    expect_one(
+        &officer,
+        &found,
+        ("search", "success"),
+        vec![named(&performer, 1)],
+    )
+    .await?;
     Ok(())
 }
 
@@ -213,7 +273,10 @@ async fn the_disclosure_of_a_patched_resource_is_on_record() -> anyhow::Result<(
     let patched = super::api::patch(&client, &path(&patient), &operations).await?;
     let patched = patched.expect_status(200)?;
     let events = events(&officer, &patched).await?;
-    let mut actions: Vec<_> = events.iter().map(|event| event["action"].to_string()).collect();
+    let mut actions: Vec<_> = events
+        .iter()
+        .map(|event| event["action"].to_string())
+        .collect();
     actions.sort();
     assert_eq!(actions, ["\"read\"", "\"write\""], "{events:?}");
     for event in &events {

@@ -57,7 +57,11 @@ fn update(resource: &Value, value: &str) -> Value {
     }
     let kind = resource["resourceType"].as_str().unwrap_or_default();
     let url = format!("{kind}?identifier={SYSTEM}|{value}");
-    bundle("transaction", json!({"method": "PUT", "url": url}), Some(&resource))
+    bundle(
+        "transaction",
+        json!({"method": "PUT", "url": url}),
+        Some(&resource),
+    )
 }
 
 fn delete(kind: &str, value: &str) -> Value {
@@ -89,17 +93,36 @@ async fn a_condition_decides_by_its_number_of_matches() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     for make in [practitioner, patient] {
         let value = unique_word();
-        let kind = make(&value)["resourceType"].as_str().unwrap_or_default().to_owned();
+        let kind = make(&value)["resourceType"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let number = async || count(&client, &kind, &value).await;
         // None: created, once.
-        assert_eq!(status(&client, &delete(&kind, &value)).await?, "204", "{kind}");
-        assert_eq!(status(&client, &create(&make(&value), &value)).await?, "201", "{kind}");
-        assert_eq!(status(&client, &create(&make(&value), &value)).await?, "200", "{kind}");
+        assert_eq!(
+            status(&client, &delete(&kind, &value)).await?,
+            "204",
+            "{kind}"
+        );
+        assert_eq!(
+            status(&client, &create(&make(&value), &value)).await?,
+            "201",
+            "{kind}"
+        );
+        assert_eq!(
+            status(&client, &create(&make(&value), &value)).await?,
+            "200",
+            "{kind}"
+        );
         assert_eq!(number().await?, 1, "{kind}");
         // One: amended.
         let mut amended = make(&value);
         amended["name"][0]["family"] = json!(unique_word());
-        assert_eq!(status(&client, &update(&amended, &value)).await?, "200", "{kind}");
+        assert_eq!(
+            status(&client, &update(&amended, &value)).await?,
+            "200",
+            "{kind}"
+        );
         assert_eq!(number().await?, 1, "{kind}");
         // Several: refused, and nothing changed.
         created(&client, &make(&value)).await?;
@@ -114,11 +137,23 @@ async fn a_condition_decides_by_its_number_of_matches() -> anyhow::Result<()> {
         assert_eq!(number().await?, 2, "{kind}");
         // One: deleted.
         let single = unique_word();
-        assert_eq!(status(&client, &update(&make(&single), &single)).await?, "201", "{kind}");
-        assert_eq!(status(&client, &delete(&kind, &single)).await?, "204", "{kind}");
+        assert_eq!(
+            status(&client, &update(&make(&single), &single)).await?,
+            "201",
+            "{kind}"
+        );
+        assert_eq!(
+            status(&client, &delete(&kind, &single)).await?,
+            "204",
+            "{kind}"
+        );
         assert_eq!(count(&client, &kind, &single).await?, 0, "{kind}");
         // A deleted one is no match.
-        assert_eq!(status(&client, &create(&make(&single), &single)).await?, "201", "{kind}");
+        assert_eq!(
+            status(&client, &create(&make(&single), &single)).await?,
+            "201",
+            "{kind}"
+        );
     }
     Ok(())
 }
@@ -128,7 +163,11 @@ async fn a_conditional_reference_needs_one_match() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     let (one, several, none) = (unique_word(), unique_word(), unique_word());
     let single = practitioner(&one);
-    store(&client, &[&single, &practitioner(&several), &practitioner(&several)]).await?;
+    store(
+        &client,
+        &[&single, &practitioner(&several), &practitioner(&several)],
+    )
+    .await?;
     let owner = patient(&one);
     store(&client, &[&owner]).await?;
     let observation = |subject: &str, performer: &str| {
@@ -166,7 +205,13 @@ fn learned(response: &tests::TestResponse) -> String {
     let mut names: Vec<_> = response.headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
     let hidden = |text: &str| -> String {
-        let hide = |letter: char| if letter.is_ascii_hexdigit() { '0' } else { letter };
+        let hide = |letter: char| {
+            if letter.is_ascii_hexdigit() {
+                '0'
+            } else {
+                letter
+            }
+        };
         text.chars().map(hide).collect()
     };
     let status = response.status;
@@ -174,7 +219,8 @@ fn learned(response: &tests::TestResponse) -> String {
 }
 
 #[tokio::test]
-async fn a_resource_of_another_organization_is_no_match_and_leaves_no_trace() -> anyhow::Result<()> {
+async fn a_resource_of_another_organization_is_no_match_and_leaves_no_trace() -> anyhow::Result<()>
+{
     let (running, client) = clinician().await?;
     let there = running.clinician(Clinic::Lakeside).await?;
     for make in [practitioner, patient] {
@@ -218,12 +264,20 @@ async fn an_unsupported_condition_is_refused_without_its_value() -> anyhow::Resu
     for (method, url, if_none_exist) in [
         ("PUT", "Patient?name=CANARYVALUE".to_owned(), None),
         ("PUT", "Patient?identifier=CANARYVALUE,b".to_owned(), None),
-        ("PUT", "Patient?identifier=a&identifier=CANARYVALUE".to_owned(), None),
+        (
+            "PUT",
+            "Patient?identifier=a&identifier=CANARYVALUE".to_owned(),
+            None,
+        ),
         ("PUT", "Patient?identifier:not=CANARYVALUE".to_owned(), None),
         ("PUT", "Patient?".to_owned(), None),
         ("PATCH", "Patient?identifier=CANARYVALUE".to_owned(), None),
         ("DELETE", format!("Observation?patient={id}"), None),
-        ("DELETE", "Observation?identifier=CANARYVALUE".to_owned(), None),
+        (
+            "DELETE",
+            "Observation?identifier=CANARYVALUE".to_owned(),
+            None,
+        ),
         ("DELETE", "Patient?".to_owned(), None),
         ("DELETE", "Patient".to_owned(), None),
         ("POST", "Patient".to_owned(), Some("family=CANARYVALUE")),
@@ -246,7 +300,10 @@ async fn an_unsupported_condition_is_refused_without_its_value() -> anyhow::Resu
                 "transaction" => done.status.as_u16().to_string(),
                 _ => super::api::statuses(&done.expect_status(200)?.json()?).concat(),
             };
-            assert!(["400", "412", "422"].contains(&&*status), "{kind} {request}: {text}");
+            assert!(
+                ["400", "412", "422"].contains(&&*status),
+                "{kind} {request}: {text}"
+            );
         }
     }
     client.read("Patient", id).await?;

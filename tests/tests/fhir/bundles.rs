@@ -87,17 +87,32 @@ async fn every_method_has_its_response() -> anyhow::Result<()> {
             entry("GET", &one, None),
             entry("GET", &format!("{one}/_history/1"), None),
             entry("GET", &format!("/{one}/_history?_count=1"), None),
-            entry("GET", &format!("Observation?patient={id}&code=8867-4&_sort=_id"), None),
+            entry(
+                "GET",
+                &format!("Observation?patient={id}&code=8867-4&_sort=_id"),
+                None,
+            ),
             entry("GET", &format!("Patient?_id={id}&gender=other"), None),
         ];
         let done = execute(&client, kind, &entries).await?;
         assert_eq!(done["type"], format!("{kind}-response"));
-        let expected = ["201", "200", "200", "204", "200", "200", "200", "200", "200"];
+        let expected = [
+            "201", "200", "200", "204", "200", "200", "200", "200", "200",
+        ];
         assert_eq!(statuses(&done), expected, "{kind}: {done}");
         for (index, version) in [(0, 1), (1, 2), (2, 2)] {
-            assert_eq!(response(&done, index)["etag"], format!("W/\"{version}\""), "{kind}: {done}");
-            let location = response(&done, index)["location"].as_str().unwrap_or_default();
-            assert!(location.ends_with(&format!("/_history/{version}")), "{location}");
+            assert_eq!(
+                response(&done, index)["etag"],
+                format!("W/\"{version}\""),
+                "{kind}: {done}"
+            );
+            let location = response(&done, index)["location"]
+                .as_str()
+                .unwrap_or_default();
+            assert!(
+                location.ends_with(&format!("/_history/{version}")),
+                "{location}"
+            );
         }
         // The reads see the writes.
         let resource = |index: usize| &done["entry"][index]["resource"];
@@ -106,10 +121,18 @@ async fn every_method_has_its_response() -> anyhow::Result<()> {
         assert_eq!(resource(6)["total"], 2, "{kind}: {done}");
         assert_eq!(super::api::entries(resource(6)).len(), 1);
         let location = response(&done, 0)["location"].as_str().unwrap_or_default();
-        let created = location.split('/').rev().nth(2).unwrap_or_default().to_owned();
+        let created = location
+            .split('/')
+            .rev()
+            .nth(2)
+            .unwrap_or_default()
+            .to_owned();
         let mut expected = [created, fhir::id(&chart.one).to_string()];
         expected.sort();
-        let found: Vec<_> = matches(resource(7)).iter().map(ToString::to_string).collect();
+        let found: Vec<_> = matches(resource(7))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(found, expected, "{kind}: {done}");
         assert_eq!(matches(resource(8)), [id], "{kind}: {done}");
     }
@@ -135,7 +158,10 @@ async fn a_transaction_is_executed_in_the_order_of_the_standard() -> anyhow::Res
     let found = statuses(&done);
     assert_eq!(found[1..], ["410", "204", "204", "204"], "{done}");
     assert_eq!(done["entry"][0]["resource"]["total"], 0, "{done}");
-    client.get(&path(&chart.patient)).await?.expect_status(410)?;
+    client
+        .get(&path(&chart.patient))
+        .await?
+        .expect_status(410)?;
     // An observation before its patient, which the server orders.
     let (patient, observation) = (fhir::patient(), json!({}));
     let observation = [fhir::observation(&patient), observation][0].clone();
@@ -155,7 +181,8 @@ async fn nothing_of_a_transaction_is_stored_if_an_entry_fails() -> anyhow::Resul
     let other = created(&client, &fhir::patient()).await?;
     let (one, two) = (fhir::reference(&chart.one), fhir::reference(&chart.two));
     let patient = fhir::reference(&chart.patient);
-    let moved = json!([{"op": "replace", "path": "/subject/reference", "value": fhir::reference(&other)}]);
+    let moved =
+        json!([{"op": "replace", "path": "/subject/reference", "value": fhir::reference(&other)}]);
     let mut stale = entry("DELETE", &one, None);
     stale["request"]["ifMatch"] = json!("W/\"7\"");
     let mut stale_put = entry("PUT", &one, Some(&chart.one));
@@ -168,11 +195,23 @@ async fn nothing_of_a_transaction_is_stored_if_an_entry_fails() -> anyhow::Resul
         ("a stale delete", stale, 412),
         ("a stale update", stale_put, 412),
         ("a resource that is there", present, 412),
-        ("a chart that is not empty", entry("DELETE", &patient, None), 409),
-        ("a patch of nothing", patch(&unknown, &status_patch("amended")), 404),
+        (
+            "a chart that is not empty",
+            entry("DELETE", &patient, None),
+            409,
+        ),
+        (
+            "a patch of nothing",
+            patch(&unknown, &status_patch("amended")),
+            404,
+        ),
         ("a patch of the owner", patch(&one, &moved), 409),
         ("a failing test", patch(&one, &failing_test), 422),
-        ("an invalid result", patch(&one, &status_patch("unheard-of")), 422),
+        (
+            "an invalid result",
+            patch(&one, &status_patch("unheard-of")),
+            422,
+        ),
     ] {
         let added = fhir::patient();
         let entries = [
@@ -205,7 +244,12 @@ async fn a_patient_is_not_deleted_beside_a_new_record_of_the_chart() -> anyhow::
         let read = client.get(&path(&observation)).await?;
         let owner = client.get(&path(&patient)).await?;
         match read.status.as_u16() {
-            200 => assert_eq!(owner.status, 200, "{kind}: a record without its patient: {}", done.text()),
+            200 => assert_eq!(
+                owner.status,
+                200,
+                "{kind}: a record without its patient: {}",
+                done.text()
+            ),
             404 => {}
             other => panic!("{kind}: {other}: {}", done.text()),
         }
@@ -230,8 +274,16 @@ async fn an_entry_of_a_batch_fails_alone() -> anyhow::Result<()> {
         patch(&unknown, &status_patch("amended")),
         entry("DELETE", &fhir::reference(&chart.patient), None),
         entry("GET", &unknown, None),
-        entry("GET", &format!("Observation?patient={id}&unheard-of=1"), None),
-        entry("GET", &format!("Observation?patient={id}&status=amended"), None),
+        entry(
+            "GET",
+            &format!("Observation?patient={id}&unheard-of=1"),
+            None,
+        ),
+        entry(
+            "GET",
+            &format!("Observation?patient={id}&status=amended"),
+            None,
+        ),
         entry("GET", &format!("{one}/_history"), None),
         entry("GET", &format!("{one}/_history/9"), None),
         entry("GET", "Patient/$everything", None),
@@ -250,20 +302,35 @@ async fn an_entry_of_a_batch_fails_alone() -> anyhow::Result<()> {
     let found = statuses(&done);
     for (index, expected) in expected.iter().enumerate() {
         let refused = matches!(&found[index][..1], "4");
-        assert_eq!(refused, expected.starts_with('4'), "entry {index}: {found:?}");
+        assert_eq!(
+            refused,
+            expected.starts_with('4'),
+            "entry {index}: {found:?}"
+        );
     }
     // Refusals of a malformed request.url are 400 or 404.
     for index in [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15] {
-        assert_eq!(found[index], expected[index], "entry {index}: {}", done["entry"][index]);
+        assert_eq!(
+            found[index], expected[index],
+            "entry {index}: {}",
+            done["entry"][index]
+        );
     }
     for (index, entry) in super::api::entries(&done).iter().enumerate() {
         if found[index].starts_with('4') {
             let outcome = &entry["response"]["outcome"];
-            assert_eq!(outcome["resourceType"], "OperationOutcome", "entry {index}: {entry}");
+            assert_eq!(
+                outcome["resourceType"], "OperationOutcome",
+                "entry {index}: {entry}"
+            );
             assert!(!entry.to_string().contains("Smith"), "{entry}");
         }
     }
-    assert_eq!(matches(&done["entry"][6]["resource"]), [fhir::id(&chart.one)], "{done}");
+    assert_eq!(
+        matches(&done["entry"][6]["resource"]),
+        [fhir::id(&chart.one)],
+        "{done}"
+    );
     assert_eq!(done["entry"][7]["resource"]["total"], 2, "{done}");
     Ok(())
 }
@@ -288,7 +355,10 @@ async fn an_entry_of_a_batch_sees_what_the_entries_before_it_wrote() -> anyhow::
     let expected = ["200", "200", "200", "204", "410", "201", "200"];
     assert_eq!(statuses(&done), expected, "{done}");
     let read = &done["entry"][2]["resource"];
-    assert_eq!((&read["status"], &read["valueQuantity"]["value"]), (&json!("amended"), &json!(99)));
+    assert_eq!(
+        (&read["status"], &read["valueQuantity"]["value"]),
+        (&json!("amended"), &json!(99))
+    );
     assert_eq!(done["entry"][6]["resource"]["total"], 5, "{done}");
     Ok(())
 }
@@ -302,7 +372,10 @@ async fn one_resource_has_one_entry_of_a_transaction() -> anyhow::Result<()> {
     for pair in [
         [put(), put()],
         [put(), entry("DELETE", &one, None)],
-        [patch(&one, &status_patch("amended")), entry("DELETE", &one, None)],
+        [
+            patch(&one, &status_patch("amended")),
+            entry("DELETE", &one, None),
+        ],
         [entry("DELETE", &one, None), entry("DELETE", &one, None)],
         [patch(&one, &status_patch("amended")), put()],
     ] {
@@ -316,7 +389,8 @@ async fn one_resource_has_one_entry_of_a_transaction() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_bundle_is_accepted_with_and_without_a_slash_and_answers_as_preferred() -> anyhow::Result<()> {
+async fn a_bundle_is_accepted_with_and_without_a_slash_and_answers_as_preferred()
+-> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     let patient = created(&client, &fhir::patient()).await?;
     for path in ["/fhir", "/fhir/"] {
@@ -329,12 +403,19 @@ async fn a_bundle_is_accepted_with_and_without_a_slash_and_answers_as_preferred(
             let headers = [("prefer", prefer)];
             let done = super::api::send(&client, "POST", path, &headers, Some(&sent)).await?;
             let done = done.expect_status(200)?.json()?;
-            assert_eq!(done["entry"][0]["resource"]["resourceType"], expected, "{prefer}: {done}");
+            assert_eq!(
+                done["entry"][0]["resource"]["resourceType"], expected,
+                "{prefer}: {done}"
+            );
         }
     }
     for kind in ["collection", "searchset", "history", "document", "message"] {
         let refused = client.bundle(&bundle(kind, &[])).await?;
-        assert!(matches!(refused.status.as_u16(), 400 | 422), "{kind}: {}", refused.text());
+        assert!(
+            matches!(refused.status.as_u16(), 400 | 422),
+            "{kind}: {}",
+            refused.text()
+        );
         refused.issues()?;
     }
     for kind in ["transaction", "batch"] {

@@ -66,20 +66,36 @@ async fn a_cursor_is_of_no_use_to_anybody_else() -> anyhow::Result<()> {
     let desk = running.sign_in(Role::FrontDesk, Clinic::Riverside).await?;
     let outsider = running.clinician(Clinic::Lakeside).await?;
     let other_desk = running.sign_in(Role::FrontDesk, Clinic::Lakeside).await?;
-    for (who, other) in [("a colleague", desk), ("an outsider", outsider), ("a desk", other_desk)] {
+    for (who, other) in [
+        ("a colleague", desk),
+        ("an outsider", outsider),
+        ("a desk", other_desk),
+    ] {
         expect_refused(&other.get(&next).await?, who);
     }
-    let officer = running.sign_in(Role::PrivacyOfficer, Clinic::Riverside).await?;
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
+        .await?;
     let refused = officer.get(&next).await?;
-    assert!(matches!(refused.status.as_u16(), 400 | 403), "{}", refused.text());
+    assert!(
+        matches!(refused.status.as_u16(), 400 | 403),
+        "{}",
+        refused.text()
+    );
     running.anonymous().get(&next).await?.expect_status(401)?;
     // The person's own request goes on, with the link as it is and in other forms.
     let second = client.get(&next).await?.expect_status(200)?.json()?;
     let again = client.get(&format!("{next}&_count=1")).await?;
-    assert_eq!(matches(&again.expect_status(200)?.json()?), matches(&second));
+    assert_eq!(
+        matches(&again.expect_status(200)?.json()?),
+        matches(&second)
+    );
     let cursor = next.split_once("_cursor=").map_or("", |(_, cursor)| cursor);
     let posted = search(&client, "Patient", &[("_cursor", cursor)]).await?;
-    assert_eq!(matches(&posted.expect_status(200)?.json()?), matches(&second));
+    assert_eq!(
+        matches(&posted.expect_status(200)?.json()?),
+        matches(&second)
+    );
     Ok(())
 }
 
@@ -115,7 +131,10 @@ async fn a_cursor_is_of_no_use_for_another_interaction() -> anyhow::Result<()> {
         format!("/fhir/Observation?_cursor={cursor}"),
         format!("/fhir/Observation/_history?patient={patient}&_cursor={cursor}"),
         format!("/fhir/Patient/{patient}/_history?_cursor={cursor}"),
-        format!("/fhir/Observation/{}/_history?_cursor={cursor}", fhir::random_id()),
+        format!(
+            "/fhir/Observation/{}/_history?_cursor={cursor}",
+            fhir::random_id()
+        ),
     ] {
         expect_refused(&client.get(&path).await?, &path);
     }
@@ -133,7 +152,23 @@ async fn an_altered_cursor_is_refused() -> anyhow::Result<()> {
     let (_, other) = other.split_once("_cursor=").unwrap_or_default();
     assert!(cursor.len() > 100 && cursor != other);
     let length = cursor.len();
-    let places = [0, 3, 10, 21, 22, 23, 24, 30, 43, 44, 60, 61, length / 2, length - 3, length - 2];
+    let places = [
+        0,
+        3,
+        10,
+        21,
+        22,
+        23,
+        24,
+        30,
+        43,
+        44,
+        60,
+        61,
+        length / 2,
+        length - 3,
+        length - 2,
+    ];
     let altered = places.map(|place| {
         let mut altered = cursor.as_bytes().to_vec();
         altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
@@ -165,7 +200,9 @@ async fn a_cursor_gives_no_access_after_sign_out() -> anyhow::Result<()> {
         .await?;
     let next = family.next(&desk).await?;
     desk.get(&next).await?.expect_status(200)?;
-    let ended = desk.request(Method::DELETE, "/api/v1/tokens/current", "", "").await?;
+    let ended = desk
+        .request(Method::DELETE, "/api/v1/tokens/current", "", "")
+        .await?;
     assert!(ended.status.is_success(), "{}", ended.text());
     let refused = desk.get(&next).await?.expect_status(401)?;
     assert!(!refused.text().contains("Number"));
@@ -195,12 +232,23 @@ async fn a_next_link_and_the_logs_have_no_value_of_the_search() -> anyhow::Resul
     let first = searchset(&client, "Observation", &fields).await?;
     let next_of_chart = link(&first, "next").unwrap_or_default();
     let own = first["link"].to_string();
-    let second = client.get(&next_of_chart).await?.expect_status(200)?.json()?;
+    let second = client
+        .get(&next_of_chart)
+        .await?
+        .expect_status(200)?
+        .json()?;
     assert_eq!(matches(&second).len(), 1);
     client.get(&next).await?.expect_status(200)?;
-    let refused = client.get(&format!("/fhir/Patient?family={}", family.name)).await?;
+    let refused = client
+        .get(&format!("/fhir/Patient?family={}", family.name))
+        .await?;
     assert_eq!(refused.status, 400);
-    let refused = search(&client, "Patient", &[("family", &family.name), (&code, &code)]).await?;
+    let refused = search(
+        &client,
+        "Patient",
+        &[("family", &family.name), (&code, &code)],
+    )
+    .await?;
     assert_eq!(refused.status, 400);
     assert!(!refused.text().contains(&code) && !refused.text().contains(&family.name));
     let canaries = Canaries::of_values(&[&family.name, &code]);

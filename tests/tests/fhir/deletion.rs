@@ -63,7 +63,9 @@ async fn a_deleted_resource_is_gone_and_its_versions_stay() -> anyhow::Result<()
 /// Requires that a patient is in no list and no search, and that its page is not found.
 async fn expect_absent(client: &Client, patient: &Value) -> anyhow::Result<()> {
     let id = fhir::id(patient).to_string();
-    let number = patient["identifier"][0]["value"].as_str().unwrap_or_default();
+    let number = patient["identifier"][0]["value"]
+        .as_str()
+        .unwrap_or_default();
     let family = patient["name"][0]["family"].as_str().unwrap_or_default();
     for field in [("_id", &*id), ("identifier", number), ("family", family)] {
         let found = searchset(client, "Patient", &[field]).await?;
@@ -78,7 +80,10 @@ async fn expect_absent(client: &Client, patient: &Value) -> anyhow::Result<()> {
         let text = page.text();
         anyhow::ensure!(!text.contains(&id), "{query}: {text}");
     }
-    client.get(&format!("/fhir/Patient/{id}")).await?.expect_status(410)?;
+    client
+        .get(&format!("/fhir/Patient/{id}"))
+        .await?
+        .expect_status(410)?;
     Ok(())
 }
 
@@ -101,7 +106,9 @@ async fn a_patient_with_an_empty_chart_can_be_deleted_and_restored() -> anyhow::
         assert!(words.contains("chart"), "{words}");
         client.get(&path).await?.expect_status(200)?;
         assert_eq!(client.found(&[("family", family)]).await?.len(), 1);
-        delete(&client, &self::path(content)).await?.expect_status(204)?;
+        delete(&client, &self::path(content))
+            .await?
+            .expect_status(204)?;
     }
     delete(&client, &path).await?.expect_status(204)?;
     delete(&client, &path).await?.expect_status(204)?;
@@ -118,7 +125,9 @@ async fn a_patient_with_an_empty_chart_can_be_deleted_and_restored() -> anyhow::
     assert_eq!(restored.header("etag"), "W/\"3\"");
     assert_eq!(client.found(&[("family", family)]).await?.len(), 1);
     put(&client, &observation).await?.expect_status(201)?;
-    let page = client.page(&format!("/patients/{}", fhir::id(&patient))).await?;
+    let page = client
+        .page(&format!("/patients/{}", fhir::id(&patient)))
+        .await?;
     assert!(page.expect_status(200)?.text().contains(family));
     Ok(())
 }
@@ -146,12 +155,18 @@ async fn a_deleted_practitioner_is_not_found_in_the_directory() -> anyhow::Resul
     let (_running, client) = clinician().await?;
     let practitioner = super::api::practitioner();
     put(&client, &practitioner).await?.expect_status(201)?;
-    let family = practitioner["name"][0]["family"].as_str().unwrap_or_default();
+    let family = practitioner["name"][0]["family"]
+        .as_str()
+        .unwrap_or_default();
     let fields = [("family", family)];
     let found = searchset(&client, "Practitioner", &fields).await?;
     assert_eq!(matches(&found), [fhir::id(&practitioner)]);
-    delete(&client, &path(&practitioner)).await?.expect_status(204)?;
-    let found = search(&client, "Practitioner", &fields).await?.expect_status(200)?;
+    delete(&client, &path(&practitioner))
+        .await?
+        .expect_status(204)?;
+    let found = search(&client, "Practitioner", &fields)
+        .await?
+        .expect_status(200)?;
     assert_eq!(found.json()?["total"], 0);
     Ok(())
 }

@@ -54,18 +54,29 @@ async fn a_history_has_every_version_once_page_by_page() -> anyhow::Result<()> {
         let pages = pages(&client, first).await?;
         let expected = ["8", "7", "6", "5", "4", "3", "2", "1"];
         assert_eq!(versions(&pages), expected, "_count={count}");
-        assert!(pages.iter().all(|page| entries(page).len() <= count), "_count={count}");
-        assert!(pages.iter().all(|page| !entries(page).is_empty()), "_count={count}");
+        assert!(
+            pages.iter().all(|page| entries(page).len() <= count),
+            "_count={count}"
+        );
+        assert!(
+            pages.iter().all(|page| !entries(page).is_empty()),
+            "_count={count}"
+        );
     }
     // Versions that are written between two pages do not move the others.
     let first = bundle(&client, &format!("{path}/_history?_count=3")).await?;
     put(&client, &observation).await?.expect_status(201)?;
     let rest = pages(&client, first).await?;
     assert_eq!(versions(&rest), ["8", "7", "6", "5", "4", "3", "2", "1"]);
-    let values: Vec<_> = rest.iter().flat_map(entries).map(|entry| {
-        entry["resource"]["valueQuantity"]["value"].clone()
-    }).collect();
-    assert_eq!(values[1..], [106, 105, 104, 103, 102, 101, 72].map(|it| json!(it)));
+    let values: Vec<_> = rest
+        .iter()
+        .flat_map(entries)
+        .map(|entry| entry["resource"]["valueQuantity"]["value"].clone())
+        .collect();
+    assert_eq!(
+        values[1..],
+        [106, 105, 104, 103, 102, 101, 72].map(|it| json!(it))
+    );
     Ok(())
 }
 
@@ -78,15 +89,31 @@ async fn a_history_begins_at_the_requested_time() -> anyhow::Result<()> {
     let whole = bundle(&client, &format!("{path}/_history")).await?;
     let entries = entries(&whole);
     for (index, entry) in entries.iter().enumerate() {
-        let since = entry["response"]["lastModified"].as_str().unwrap_or_default();
-        let path = format!("{path}/_history?_since={}&_count=2", since.replace('+', "%2B"));
+        let since = entry["response"]["lastModified"]
+            .as_str()
+            .unwrap_or_default();
+        let path = format!(
+            "{path}/_history?_since={}&_count=2",
+            since.replace('+', "%2B")
+        );
         let pages = pages(&client, bundle(&client, &path).await?).await?;
         let expected: Vec<_> = (4 - index..=4).rev().map(|it| it.to_string()).collect();
         assert_eq!(versions(&pages), expected, "{since}");
     }
-    let future = bundle(&client, &format!("{path}/_history?_since=2999-01-01T00:00:00Z")).await?;
+    let future = bundle(
+        &client,
+        &format!("{path}/_history?_since=2999-01-01T00:00:00Z"),
+    )
+    .await?;
     assert!(super::api::entries(&future).is_empty() && link(&future, "next").is_none());
-    for refused in ["_since=2026", "_since=x", "_count=0", "_count=-1", "_at=2026", "code=x"] {
+    for refused in [
+        "_since=2026",
+        "_since=x",
+        "_count=0",
+        "_count=-1",
+        "_at=2026",
+        "code=x",
+    ] {
         let response = client.get(&format!("{path}/_history?{refused}")).await?;
         response.expect_status(400)?.issues()?;
     }
@@ -111,7 +138,11 @@ async fn the_history_of_a_type_is_that_of_one_chart() -> anyhow::Result<()> {
             let urls: Vec<_> = entries.iter().map(|it| &it["request"]["url"]).collect();
             let (one, two) = (fhir::reference(&one), fhir::reference(&two));
             assert_eq!(urls, [&one, &two, &two, &one, &one, &one], "_count={count}");
-            assert_eq!(versions(&pages), ["4", "2", "1", "3", "2", "1"], "_count={count}");
+            assert_eq!(
+                versions(&pages),
+                ["4", "2", "1", "3", "2", "1"],
+                "_count={count}"
+            );
         }
     }
     let refused = client.get("/fhir/Observation/_history").await?;

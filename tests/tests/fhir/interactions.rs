@@ -75,7 +75,13 @@ async fn the_response_to_a_write_is_as_the_client_prefers() -> anyhow::Result<()
             let kind = response.json()?["resourceType"].as_str().map(str::to_owned);
             anyhow::Ok(kind.unwrap_or_default())
         };
-        let response = send(&client, "POST", "/fhir/Observation", &headers, Some(&observation));
+        let response = send(
+            &client,
+            "POST",
+            "/fhir/Observation",
+            &headers,
+            Some(&observation),
+        );
         let response = response.await?.expect_status(201)?;
         assert_eq!(kind(&response)?, expected, "POST {prefer}");
         assert!(!response.header("location").is_empty());
@@ -91,7 +97,11 @@ async fn the_response_to_a_write_is_as_the_client_prefers() -> anyhow::Result<()
         let headers = [headers[0], ("content-type", super::api::JSON_PATCH)];
         let path = path(&observation);
         let response = send(&client, "PATCH", &path, &headers, Some(&operations)).await?;
-        assert_eq!(kind(&response.expect_status(200)?)?, expected, "PATCH {prefer}");
+        assert_eq!(
+            kind(&response.expect_status(200)?)?,
+            expected,
+            "PATCH {prefer}"
+        );
     }
     Ok(())
 }
@@ -111,7 +121,15 @@ async fn an_update_is_made_on_the_version_that_it_names() -> anyhow::Result<()> 
     assert_eq!(etag(&response), "W/\"2\"");
     patient["gender"] = json!("male");
     for refused in [
-        "W/\"1\"", "W/\"3\"", "1", "*", "\"x\"", "", "W/\"2\", W/\"1\"", "W/2", "W/\"-2\"",
+        "W/\"1\"",
+        "W/\"3\"",
+        "1",
+        "*",
+        "\"x\"",
+        "",
+        "W/\"2\", W/\"1\"",
+        "W/2",
+        "W/\"-2\"",
         "W/\"99999999999999999999\"",
     ] {
         let response = update(&patient, refused).await?;
@@ -144,7 +162,10 @@ async fn a_put_creates_a_resource_and_amends_it_when_it_differs() -> anyhow::Res
     assert_eq!(etag(&again), "W/\"1\"");
     let back = put(&client, &again.json()?).await?.expect_status(200)?;
     assert_eq!(etag(&back), "W/\"1\"", "what the server added is no change");
-    for body in [patient.clone(), fhir::patient_of(fhir::id(&patient), "T-other")] {
+    for body in [
+        patient.clone(),
+        fhir::patient_of(fhir::id(&patient), "T-other"),
+    ] {
         let refused = send(&client, "PUT", &path, &absent, Some(&body)).await?;
         refused.expect_status(412)?.issues()?;
     }
@@ -176,9 +197,19 @@ async fn a_write_that_contradicts_its_address_is_refused() -> anyhow::Result<()>
     }
     let own = path(&observation);
     let cases = [
-        ("PUT", format!("/fhir/Observation/{other}"), &observation, 400),
+        (
+            "PUT",
+            format!("/fhir/Observation/{other}"),
+            &observation,
+            400,
+        ),
         ("PUT", own.clone(), &without_id, 400),
-        ("PUT", format!("/fhir/Condition/{}", fhir::id(&observation)), &observation, 400),
+        (
+            "PUT",
+            format!("/fhir/Condition/{}", fhir::id(&observation)),
+            &observation,
+            400,
+        ),
         ("POST", "/fhir/Condition".to_owned(), &observation, 400),
         ("PUT", "/fhir/Observation/7".to_owned(), &observation, 404),
         ("PUT", "/fhir/Unknown/7".to_owned(), &observation, 404),
@@ -188,7 +219,12 @@ async fn a_write_that_contradicts_its_address_is_refused() -> anyhow::Result<()>
     ];
     for (method, path, body, status) in cases {
         let response = send(&client, method, &path, &[], Some(body)).await?;
-        assert_eq!(response.status, status, "{method} {path}: {}", response.text());
+        assert_eq!(
+            response.status,
+            status,
+            "{method} {path}: {}",
+            response.text()
+        );
         response.issues()?;
     }
     for kind in ["application/fhir+xml", "text/plain"] {
@@ -207,7 +243,9 @@ async fn a_write_that_contradicts_its_address_is_refused() -> anyhow::Result<()>
 async fn a_condition_outside_a_bundle_is_refused_with_the_way_to_send_it() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     let patient = fhir::patient();
-    let number = patient["identifier"][0]["value"].as_str().unwrap_or_default();
+    let number = patient["identifier"][0]["value"]
+        .as_str()
+        .unwrap_or_default();
     let query = format!("Patient?identifier=http://hospital.smarthealthit.org%7C{number}");
     let in_header = [("if-none-exist", &*query)];
     let created = send(&client, "POST", "/fhir/Patient", &in_header, Some(&patient)).await?;

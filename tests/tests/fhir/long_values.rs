@@ -26,18 +26,48 @@ fn elements() -> Vec<(&'static str, Value)> {
     vec![
         ("name", json!([{"family": long}])),
         ("name", json!([{"given": [long]}])),
-        ("name", json!([{"family": "Short", "given": vec!["Wilhelmina"; 9_000]}])),
+        (
+            "name",
+            json!([{"family": "Short", "given": vec!["Wilhelmina"; 9_000]}]),
+        ),
         ("name", json!([{"text": long}])),
-        ("name", json!([{"family": "Short", "prefix": [long], "suffix": [long]}])),
-        ("identifier", json!([{"system": "http://example.org/long", "value": long}])),
-        ("identifier", json!([{"system": format!("http://example.org/{long}"), "value": "1"}])),
-        ("identifier", json!([{"value": "1", "type": {"text": long}}])),
-        ("identifier", json!([{"value": "1", "assigner": {"display": long}}])),
-        ("identifier", json!([{"value": long, "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}}])),
-        ("identifier", json!([{"value": long, "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "SS"}]}}])),
+        (
+            "name",
+            json!([{"family": "Short", "prefix": [long], "suffix": [long]}]),
+        ),
+        (
+            "identifier",
+            json!([{"system": "http://example.org/long", "value": long}]),
+        ),
+        (
+            "identifier",
+            json!([{"system": format!("http://example.org/{long}"), "value": "1"}]),
+        ),
+        (
+            "identifier",
+            json!([{"value": "1", "type": {"text": long}}]),
+        ),
+        (
+            "identifier",
+            json!([{"value": "1", "assigner": {"display": long}}]),
+        ),
+        (
+            "identifier",
+            json!([{"value": long, "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}}]),
+        ),
+        (
+            "identifier",
+            json!([{"value": long, "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "SS"}]}}]),
+        ),
         ("telecom", json!([{"system": "phone", "value": long}])),
-        ("telecom", json!([{"system": "phone", "value": "5".repeat(LENGTH)}])),
-        ("telecom", json!([{"system": "email", "value": format!("{long}@example.org")}])),
+        (
+            "telecom",
+            json!([{"system": "phone", "value": "5".repeat(LENGTH)}]),
+        ),
+        (
+            "telecom",
+            json!([{"system": "email", "value": format!("{long}@example.org")}]),
+        ),
         ("address", address("city", json!(long))),
         ("address", address("state", json!(long))),
         ("address", address("district", json!(long))),
@@ -47,24 +77,49 @@ fn elements() -> Vec<(&'static str, Value)> {
         ("address", address("text", json!(long))),
         ("maritalStatus", json!({"text": long})),
         ("maritalStatus", json!({"coding": [{"code": long}]})),
-        ("communication", json!([{"language": {"text": long, "coding": [{"code": long}]}}])),
-        ("contact", json!([{"name": {"family": long}, "telecom": [{"system": "phone", "value": long}]}])),
+        (
+            "communication",
+            json!([{"language": {"text": long, "coding": [{"code": long}]}}]),
+        ),
+        (
+            "contact",
+            json!([{"name": {"family": long}, "telecom": [{"system": "phone", "value": long}]}]),
+        ),
         ("generalPractitioner", json!([{"display": long}])),
-        ("generalPractitioner", json!([{"reference": format!("http://example.org/{long}")}])),
-        ("generalPractitioner", json!([{"identifier": {"system": "http://example.org/x", "value": long}}])),
+        (
+            "generalPractitioner",
+            json!([{"reference": format!("http://example.org/{long}")}]),
+        ),
+        (
+            "generalPractitioner",
+            json!([{"identifier": {"system": "http://example.org/x", "value": long}}]),
+        ),
         ("managingOrganization", json!({"display": long})),
-        ("photo", json!([{"title": long, "url": format!("http://example.org/{long}")}])),
-        ("extension", json!([{"url": format!("http://example.org/{long}"), "valueString": long}])),
+        (
+            "photo",
+            json!([{"title": long, "url": format!("http://example.org/{long}")}]),
+        ),
+        (
+            "extension",
+            json!([{"url": format!("http://example.org/{long}"), "valueString": long}]),
+        ),
         ("language", json!(long)),
         ("implicitRules", json!(format!("http://example.org/{long}"))),
-        ("meta", json!({"source": format!("http://example.org/{long}"), "tag": [{"code": long}]})),
+        (
+            "meta",
+            json!({"source": format!("http://example.org/{long}"), "tag": [{"code": long}]}),
+        ),
         ("birthDate", json!(long)),
         ("gender", json!(long)),
     ]
 }
 
 /// Requires that a resource is stored and read back, or refused with a place and without the value.
-async fn expect_stored_or_refused(client: &Client, resource: &Value, what: &str) -> anyhow::Result<bool> {
+async fn expect_stored_or_refused(
+    client: &Client,
+    resource: &Value,
+    what: &str,
+) -> anyhow::Result<bool> {
     let response = put(client, resource).await?;
     let text = response.text();
     let shown: String = text.chars().take(400).collect();
@@ -78,7 +133,10 @@ async fn expect_stored_or_refused(client: &Client, resource: &Value, what: &str)
         }
         422 => {
             anyhow::ensure!(!response.places()?.is_empty(), "{what}: no place: {shown}");
-            anyhow::ensure!(text.len() < 10_000, "{what}: the value is repeated: {shown}");
+            anyhow::ensure!(
+                text.len() < 10_000,
+                "{what}: the value is repeated: {shown}"
+            );
             Ok(false)
         }
         other => anyhow::bail!("{what}: {other}: {shown}"),
@@ -108,7 +166,11 @@ async fn long_demographics_are_stored_or_refused_and_lists_still_work() -> anyho
         let id = fhir::id(patient);
         let page = client.page(&format!("/patients/{id}")).await?;
         if page.status != 200 {
-            failures.push(format!("the chart of {}: {}", elements_of(patient), page.status));
+            failures.push(format!(
+                "the chart of {}: {}",
+                elements_of(patient),
+                page.status
+            ));
         }
         let found = client.found(&[("_id", &id.to_string())]).await?;
         if found.len() != 1 {
@@ -120,14 +182,26 @@ async fn long_demographics_are_stored_or_refused_and_lists_still_work() -> anyho
     client.page("/patients").await?.expect_status(200)?;
     let page = client.form("/patients/search", &[("q", &witness)]).await?;
     assert!(page.text().contains(&witness), "{}", page.text());
-    let found = searchset(&client, "Patient", &[("family", &*witness), ("_count", "0")]).await?;
-    assert!(found["total"].as_u64().is_some_and(|total| total > 5), "{found}");
+    let found = searchset(
+        &client,
+        "Patient",
+        &[("family", &*witness), ("_count", "0")],
+    )
+    .await?;
+    assert!(
+        found["total"].as_u64().is_some_and(|total| total > 5),
+        "{found}"
+    );
     Ok(())
 }
 
 /// The names of a patient's elements.
 fn elements_of(patient: &Value) -> String {
-    let names = patient.as_object().into_iter().flatten().map(|(name, _)| &**name);
+    let names = patient
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| &**name);
     names.collect::<Vec<_>>().join(" ")
 }
 
@@ -137,20 +211,30 @@ async fn long_codes_and_identifiers_are_stored_or_refused_and_found() -> anyhow:
     let patient = fhir::patient();
     store(&client, &[&patient]).await?;
     let long = long();
-    let coding = json!({"system": format!("http://example.org/{long}"), "code": long, "display": long});
+    let coding =
+        json!({"system": format!("http://example.org/{long}"), "code": long, "display": long});
     let concept = json!({"coding": [coding], "text": long});
     let mut failures = Vec::new();
     for (element, value) in [
         ("code", concept.clone()),
         ("category", json!([concept])),
-        ("identifier", json!([{"system": "http://example.org/x", "value": long}])),
+        (
+            "identifier",
+            json!([{"system": "http://example.org/x", "value": long}]),
+        ),
         ("method", concept.clone()),
         ("note", json!([{"text": long}])),
         ("performer", json!([{"display": long}])),
-        ("performer", json!([{"reference": format!("http://example.org/{long}")}])),
+        (
+            "performer",
+            json!([{"reference": format!("http://example.org/{long}")}]),
+        ),
         ("interpretation", json!([concept])),
         ("referenceRange", json!([{"text": long}])),
-        ("valueQuantity", json!({"value": 1, "unit": long, "code": long})),
+        (
+            "valueQuantity",
+            json!({"value": 1, "unit": long, "code": long}),
+        ),
         ("effectiveDateTime", json!(long)),
         ("status", json!(long)),
     ] {
@@ -160,11 +244,17 @@ async fn long_codes_and_identifiers_are_stored_or_refused_and_found() -> anyhow:
         failures.extend(stored.err().map(|error| format!("{error:#}")));
     }
     for (kind, mut resource) in [
-        ("Practitioner", json!({"name": [{"family": long, "given": [long]}]})),
+        (
+            "Practitioner",
+            json!({"name": [{"family": long, "given": [long]}]}),
+        ),
         ("Organization", json!({"name": long, "alias": [long]})),
         ("Location", json!({"name": long, "address": {"city": long}})),
         ("Medication", json!({"code": concept})),
-        ("Questionnaire", json!({"status": "draft", "title": long, "url": format!("http://example.org/{long}")})),
+        (
+            "Questionnaire",
+            json!({"status": "draft", "title": long, "url": format!("http://example.org/{long}")}),
+        ),
     ] {
         resource["resourceType"] = json!(kind);
         resource["id"] = json!(fhir::random_id());
@@ -179,9 +269,20 @@ async fn long_codes_and_identifiers_are_stored_or_refused_and_found() -> anyhow:
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     let id = fhir::id(&patient).to_string();
-    let found = searchset(&client, "Observation", &[("patient", &*id), ("status", "final"), ("_count", "0")]).await?;
-    assert!(found["total"].as_u64().is_some_and(|total| total > 5), "{found}");
-    let page = client.page(&format!("/patients/{id}")).await?.expect_status(200)?;
+    let found = searchset(
+        &client,
+        "Observation",
+        &[("patient", &*id), ("status", "final"), ("_count", "0")],
+    )
+    .await?;
+    assert!(
+        found["total"].as_u64().is_some_and(|total| total > 5),
+        "{found}"
+    );
+    let page = client
+        .page(&format!("/patients/{id}"))
+        .await?
+        .expect_status(200)?;
     assert!(page.text().contains("Testperson"));
     Ok(())
 }

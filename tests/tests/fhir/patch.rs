@@ -55,17 +55,38 @@ async fn a_patch_that_cannot_be_applied_changes_nothing() -> anyhow::Result<()> 
     let observation = created(&client, &fhir::observation(&patient)).await?;
     let path = path(&observation);
     let owner = json!(fhir::reference(&other));
-    let replace = |path: &str, value: Value| json!([{"op": "replace", "path": path, "value": value}]);
+    let replace =
+        |path: &str, value: Value| json!([{"op": "replace", "path": path, "value": value}]);
     let parameters = json!({"resourceType": "Parameters", "parameter": []});
     let parts = json!({"status": "amended"});
     for (what, operations, status) in [
         ("another owner", replace("/subject/reference", owner), 409),
         ("another id", replace("/id", json!(fhir::random_id())), 422),
-        ("another type", replace("/resourceType", json!("Condition")), 422),
-        ("no subject", json!([{"op": "remove", "path": "/subject"}]), 422),
-        ("an invalid code", replace("/status", json!("CANARYVALUE")), 422),
-        ("no such element", json!([{"op": "remove", "path": "/note/3"}]), 422),
-        ("a failing test", json!([{"op": "test", "path": "/status", "value": "CANARYVALUE"}]), 422),
+        (
+            "another type",
+            replace("/resourceType", json!("Condition")),
+            422,
+        ),
+        (
+            "no subject",
+            json!([{"op": "remove", "path": "/subject"}]),
+            422,
+        ),
+        (
+            "an invalid code",
+            replace("/status", json!("CANARYVALUE")),
+            422,
+        ),
+        (
+            "no such element",
+            json!([{"op": "remove", "path": "/note/3"}]),
+            422,
+        ),
+        (
+            "a failing test",
+            json!([{"op": "test", "path": "/status", "value": "CANARYVALUE"}]),
+            422,
+        ),
         (
             "a failing test at its end",
             json!([
@@ -74,20 +95,54 @@ async fn a_patch_that_cannot_be_applied_changes_nothing() -> anyhow::Result<()> 
             ]),
             422,
         ),
-        ("an unknown operation", json!([{"op": "CANARYVALUE", "path": "/status"}]), 422),
-        ("an unknown element", json!([{"op": "add", "path": "/CANARYVALUE", "value": 1}]), 422),
+        (
+            "an unknown operation",
+            json!([{"op": "CANARYVALUE", "path": "/status"}]),
+            422,
+        ),
+        (
+            "an unknown element",
+            json!([{"op": "add", "path": "/CANARYVALUE", "value": 1}]),
+            422,
+        ),
         ("a FHIRPath Patch", parameters, 422),
         ("a part of a resource", parts, 422),
-        ("an unknown owner", replace("/subject/reference", json!(format!("Patient/{}", fhir::random_id()))), 409),
-        ("the whole document", json!([{"op": "replace", "path": "", "value": {}}]), 422),
-        ("too many operations", json!(vec![json!({"op": "test", "path": "/status", "value": "final"}); 201]), 422),
+        (
+            "an unknown owner",
+            replace(
+                "/subject/reference",
+                json!(format!("Patient/{}", fhir::random_id())),
+            ),
+            409,
+        ),
+        (
+            "the whole document",
+            json!([{"op": "replace", "path": "", "value": {}}]),
+            422,
+        ),
+        (
+            "too many operations",
+            json!(vec![
+                json!({"op": "test", "path": "/status", "value": "final"});
+                201
+            ]),
+            422,
+        ),
     ] {
         let response = patch(&client, &path, &operations).await?;
         assert_eq!(response.status, status, "{what}: {}", response.text());
         response.issues()?;
-        assert!(!response.text().contains("CANARYVALUE"), "{what}: {}", response.text());
+        assert!(
+            !response.text().contains("CANARYVALUE"),
+            "{what}: {}",
+            response.text()
+        );
     }
-    for kind in ["application/fhir+json", "application/json", "application/merge-patch+json"] {
+    for kind in [
+        "application/fhir+json",
+        "application/json",
+        "application/merge-patch+json",
+    ] {
         let headers = [("content-type", kind)];
         let operations = replace("/status", json!("amended"));
         let response = send(&client, "PATCH", &path, &headers, Some(&operations)).await?;
@@ -107,7 +162,10 @@ async fn a_patch_needs_a_resource_and_the_version_that_it_names() -> anyhow::Res
     let path = path(&observation);
     let operations = json!([{"op": "replace", "path": "/status", "value": "amended"}]);
     let with = async |condition: &str| {
-        let headers = [("content-type", super::api::JSON_PATCH), ("if-match", condition)];
+        let headers = [
+            ("content-type", super::api::JSON_PATCH),
+            ("if-match", condition),
+        ];
         send(&client, "PATCH", &path, &headers, Some(&operations)).await
     };
     for stale in ["W/\"2\"", "1", "*"] {
@@ -118,12 +176,21 @@ async fn a_patch_needs_a_resource_and_the_version_that_it_names() -> anyhow::Res
     let unknown = format!("/fhir/Observation/{}", fhir::random_id());
     let missing = patch(&elsewhere, &unknown, &operations).await?;
     assert_eq!(foreign.status, 404, "{}", foreign.text());
-    assert_eq!(foreign.json()?, missing.json()?, "the same as for no resource");
-    patch(&client, &unknown, &operations).await?.expect_status(404)?.issues()?;
+    assert_eq!(
+        foreign.json()?,
+        missing.json()?,
+        "the same as for no resource"
+    );
+    patch(&client, &unknown, &operations)
+        .await?
+        .expect_status(404)?
+        .issues()?;
     let patched = with("W/\"1\"").await?.expect_status(200)?;
     assert_eq!(patched.header("etag"), "W/\"2\"");
     delete(&client, &path).await?.expect_status(204)?;
-    let gone = patch(&client, &path, &operations).await?.expect_status(410)?;
+    let gone = patch(&client, &path, &operations)
+        .await?
+        .expect_status(410)?;
     gone.issues()?;
     Ok(())
 }

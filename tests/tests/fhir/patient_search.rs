@@ -43,7 +43,8 @@ impl Family {
             {"use": "old", "city": "Springfield", "state": "MA"}
         ]);
         ada["generalPractitioner"] = json!([{"reference": fhir::reference(&practitioner)}]);
-        ada["communication"] = json!([{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "da"}]}}]);
+        ada["communication"] =
+            json!([{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "da"}]}}]);
         let mut berta = named("Berta");
         berta["gender"] = json!("male");
         berta["active"] = json!(false);
@@ -68,7 +69,11 @@ impl Family {
     /// The first letters of the given names that a search finds.
     async fn found(&self, client: &Client, query: &str) -> anyhow::Result<String> {
         let mut fields = vec![("family", &*self.name)];
-        fields.extend(query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))));
+        fields.extend(
+            query
+                .split('&')
+                .map(|pair| pair.split_once('=').unwrap_or((pair, ""))),
+        );
         let found = searchset(client, "Patient", &fields).await?;
         let ids = matches(&found);
         anyhow::ensure!(found["total"] == ids.len(), "{query}: {found}");
@@ -77,7 +82,8 @@ impl Family {
 
     fn letter(&self, id: Uuid) -> char {
         let mut all = ('a'..).zip(&self.patients);
-        all.find(|(_, patient)| fhir::id(patient) == id).map_or('?', |(letter, _)| letter)
+        all.find(|(_, patient)| fhir::id(patient) == id)
+            .map_or('?', |(letter, _)| letter)
     }
 }
 
@@ -88,7 +94,9 @@ async fn patients_are_found_by_every_parameter() -> anyhow::Result<()> {
     let practitioner = fhir::id(&family.practitioner);
     let ids = family.patients.each_ref().map(fhir::id);
     let address = &running.status.web.address;
-    let number = family.patients[0]["identifier"][0]["value"].as_str().unwrap_or_default();
+    let number = family.patients[0]["identifier"][0]["value"]
+        .as_str()
+        .unwrap_or_default();
     let mut failures = Vec::new();
     for (query, expected) in [
         ("given=ad".to_owned(), "a"),
@@ -101,7 +109,10 @@ async fn patients_are_found_by_every_parameter() -> anyhow::Result<()> {
         ("gender=female".to_owned(), "a"),
         ("gender=male,unknown".to_owned(), "bc"),
         ("gender:not=male".to_owned(), "ac"),
-        ("gender=http://hl7.org/fhir/administrative-gender|male".to_owned(), "b"),
+        (
+            "gender=http://hl7.org/fhir/administrative-gender|male".to_owned(),
+            "b",
+        ),
         ("active=true".to_owned(), "a"),
         ("active=false".to_owned(), "b"),
         ("active:missing=true".to_owned(), "c"),
@@ -129,10 +140,22 @@ async fn patients_are_found_by_every_parameter() -> anyhow::Result<()> {
         ("telecom:missing=true".to_owned(), "c"),
         ("phone=555-019-2837".to_owned(), "ab"),
         (format!("general-practitioner={practitioner}"), "a"),
-        (format!("general-practitioner=Practitioner/{practitioner}"), "a"),
-        (format!("general-practitioner:Practitioner={practitioner}"), "a"),
-        (format!("general-practitioner={address}/fhir/Practitioner/{practitioner}"), "a"),
-        (format!("general-practitioner=Organization/{practitioner}"), ""),
+        (
+            format!("general-practitioner=Practitioner/{practitioner}"),
+            "a",
+        ),
+        (
+            format!("general-practitioner:Practitioner={practitioner}"),
+            "a",
+        ),
+        (
+            format!("general-practitioner={address}/fhir/Practitioner/{practitioner}"),
+            "a",
+        ),
+        (
+            format!("general-practitioner=Organization/{practitioner}"),
+            "",
+        ),
         ("general-practitioner:missing=true".to_owned(), "bc"),
         ("birthdate=1961-04-23".to_owned(), "a"),
         ("birthdate=1961".to_owned(), "a"),
@@ -146,9 +169,15 @@ async fn patients_are_found_by_every_parameter() -> anyhow::Result<()> {
         (format!("_id={},{}", ids[0], ids[2]), "ac"),
         (format!("_id={}&_id={}", ids[0], ids[2]), ""),
         (format!("identifier={number}"), "a"),
-        (format!("identifier=http://hospital.smarthealthit.org|{number}"), "a"),
+        (
+            format!("identifier=http://hospital.smarthealthit.org|{number}"),
+            "a",
+        ),
         (format!("identifier=|{number}"), ""),
-        ("identifier=http://hospital.smarthealthit.org|".to_owned(), "abc"),
+        (
+            "identifier=http://hospital.smarthealthit.org|".to_owned(),
+            "abc",
+        ),
         ("_lastUpdated=ge2024".to_owned(), "abc"),
         ("_lastUpdated=lt2024".to_owned(), ""),
         ("gender=male&deceased=true&active=false".to_owned(), "b"),
@@ -171,7 +200,10 @@ async fn an_update_is_found_by_its_new_values_and_its_time() -> anyhow::Result<(
     let family = Family::stored(&client).await?;
     let mut ada = family.patients[0].clone();
     let before = client.read("Patient", fhir::id(&ada)).await?;
-    let before = before["meta"]["lastUpdated"].as_str().unwrap_or_default().to_owned();
+    let before = before["meta"]["lastUpdated"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     ada["gender"] = json!("other");
     ada["address"] = json!([{"city": "Reykjavík"}]);
     let amended = put(&client, &ada).await?.expect_status(200)?.json()?;
@@ -185,7 +217,10 @@ async fn an_update_is_found_by_its_new_values_and_its_time() -> anyhow::Result<(
         (format!("_lastUpdated=ge{after}"), "a"),
         (format!("_lastUpdated=gt{before}&gender=other"), "a"),
         (format!("_lastUpdated=gt{after}"), ""),
-        ("_sort=-_lastUpdated&_count=1&_total=accurate".to_owned(), "a"),
+        (
+            "_sort=-_lastUpdated&_count=1&_total=accurate".to_owned(),
+            "a",
+        ),
     ] {
         let found = family.found(&client, &query).await;
         let found = found.unwrap_or_else(|error| format!("{error:#}"));
@@ -195,7 +230,9 @@ async fn an_update_is_found_by_its_new_values_and_its_time() -> anyhow::Result<(
         assert_eq!(found, expected, "{query}");
     }
     let operations = json!([{"op": "add", "path": "/deceasedBoolean", "value": true}]);
-    patch(&client, &path(&ada), &operations).await?.expect_status(200)?;
+    patch(&client, &path(&ada), &operations)
+        .await?
+        .expect_status(200)?;
     assert_eq!(family.found(&client, "deceased=true").await?.len(), 2);
     Ok(())
 }
@@ -222,8 +259,14 @@ async fn opaque_parameters_may_be_in_the_url() -> anyhow::Result<()> {
         let text = refused.text();
         assert_eq!(refused.status, 400, "{query}: {text}");
         let words = refused.issues()?[0]["diagnostics"].to_string();
-        assert!(words.contains("POST") && words.contains("_search"), "{words}");
-        assert!(!text.contains("CANARYVALUE") && !text.contains("1961"), "{text}");
+        assert!(
+            words.contains("POST") && words.contains("_search"),
+            "{words}"
+        );
+        assert!(
+            !text.contains("CANARYVALUE") && !text.contains("1961"),
+            "{text}"
+        );
     }
     Ok(())
 }

@@ -14,7 +14,10 @@ use super::api::send;
 /// The names of the elements of a resource, `meta` excepted.
 fn elements(resource: &Value) -> Vec<&str> {
     let object = resource.as_object().into_iter().flatten();
-    object.map(|(name, _)| &**name).filter(|name| *name != "meta").collect()
+    object
+        .map(|(name, _)| &**name)
+        .filter(|name| *name != "meta")
+        .collect()
 }
 
 #[tokio::test]
@@ -59,21 +62,34 @@ async fn a_subset_has_the_requested_and_the_required_elements_and_a_tag() -> any
     let all = elements(&observation);
     let required = ["resourceType", "id", "status", "code"];
     let with = |others: &[&str]| -> Vec<String> {
-        let mut names: Vec<_> = required.iter().chain(others).map(|it| (*it).to_owned()).collect();
+        let mut names: Vec<_> = required
+            .iter()
+            .chain(others)
+            .map(|it| (*it).to_owned())
+            .collect();
         names.sort();
         names
     };
-    let without_text = all.iter().filter(|it| **it != "text").map(|it| (*it).to_owned());
+    let without_text = all
+        .iter()
+        .filter(|it| **it != "text")
+        .map(|it| (*it).to_owned());
     let mut without_text: Vec<_> = without_text.collect();
     without_text.sort();
     for (query, expected) in [
         ("_elements=subject", with(&["subject"])),
-        ("_elements=subject,effectiveDateTime", with(&["effectiveDateTime", "subject"])),
+        (
+            "_elements=subject,effectiveDateTime",
+            with(&["effectiveDateTime", "subject"]),
+        ),
         ("_elements=note", with(&[])),
         ("_summary=text", with(&["text"])),
         ("_summary=data", without_text),
     ] {
-        let read = client.get(&format!("{path}?{query}")).await?.expect_status(200)?;
+        let read = client
+            .get(&format!("{path}?{query}"))
+            .await?
+            .expect_status(200)?;
         let (name, value) = query.split_once('=').unwrap_or_default();
         let fields = [("patient", &*owner), ("_id", &*id), (name, value)];
         let found = searchset(&client, "Observation", &fields).await?;
@@ -86,7 +102,10 @@ async fn a_subset_has_the_requested_and_the_required_elements_and_a_tag() -> any
             found["entry"][0]["resource"].clone(),
             history["entry"][0]["resource"].clone(),
         ] {
-            let mut names: Vec<_> = elements(&subset).iter().map(|it| (*it).to_owned()).collect();
+            let mut names: Vec<_> = elements(&subset)
+                .iter()
+                .map(|it| (*it).to_owned())
+                .collect();
             names.sort();
             assert_eq!(names, expected, "{query}: {subset}");
             assert_eq!(subset["meta"]["tag"][0]["code"], "SUBSETTED", "{query}");
@@ -131,7 +150,10 @@ async fn a_count_has_no_resources() -> anyhow::Result<()> {
         let found = searchset(&client, "Observation", &fields).await?;
         assert_eq!(found["total"], 3, "{fields:?}: {found}");
         assert!(entries(&found).is_empty(), "{fields:?}: {found}");
-        assert!(super::api::link(&found, "next").is_none(), "{fields:?}: {found}");
+        assert!(
+            super::api::link(&found, "next").is_none(),
+            "{fields:?}: {found}"
+        );
     }
     let fields = [("_id", &*id), ("_summary", "count")];
     let found = searchset(&client, "Patient", &fields).await?;
@@ -140,7 +162,9 @@ async fn a_count_has_no_resources() -> anyhow::Result<()> {
     let fields = [("_id", &*id), ("_total", "none")];
     let found = searchset(&client, "Patient", &fields).await?;
     assert!(found.get("total").is_none(), "{found}");
-    let refused = client.get(&format!("{}?_summary=count", path(&patient))).await?;
+    let refused = client
+        .get(&format!("{}?_summary=count", path(&patient)))
+        .await?;
     refused.expect_status(400)?.issues()?;
     Ok(())
 }
@@ -151,7 +175,10 @@ async fn white_space_and_format_are_as_requested() -> anyhow::Result<()> {
     let patient = created(&client, &fhir::patient()).await?;
     let path = path(&patient);
     let plain = client.get(&path).await?.expect_status(200)?;
-    let pretty = client.get(&format!("{path}?_pretty=true")).await?.expect_status(200)?;
+    let pretty = client
+        .get(&format!("{path}?_pretty=true"))
+        .await?
+        .expect_status(200)?;
     assert_eq!(pretty.json()?, plain.json()?);
     assert!(pretty.text().lines().count() > 10 && plain.text().lines().count() == 1);
     let id = fhir::id(&patient);
@@ -161,12 +188,24 @@ async fn white_space_and_format_are_as_requested() -> anyhow::Result<()> {
         format!("/fhir/Patient?_id={id}&_pretty=true"),
     ] {
         let pretty = client.get(&path).await?.expect_status(200)?;
-        assert!(pretty.text().lines().count() > 10, "{path}: {}", pretty.text());
+        assert!(
+            pretty.text().lines().count() > 10,
+            "{path}: {}",
+            pretty.text()
+        );
         pretty.json()?;
     }
-    for format in ["json", "application/json", "application/fhir%2Bjson", "application/fhir+json"] {
+    for format in [
+        "json",
+        "application/json",
+        "application/fhir%2Bjson",
+        "application/fhir+json",
+    ] {
         let read = client.get(&format!("{path}?_format={format}")).await?;
-        assert_eq!(read.expect_status(200)?.header("content-type"), "application/fhir+json");
+        assert_eq!(
+            read.expect_status(200)?.header("content-type"),
+            "application/fhir+json"
+        );
     }
     for (query, status) in [
         ("_format=xml", 406),

@@ -26,19 +26,47 @@ use super::api::unique_word;
 const CALLERS: [(&str, Option<(Role, Clinic)>); 6] = [
     ("clinician", Some((Role::Clinician, Clinic::Riverside))),
     ("front_desk", Some((Role::FrontDesk, Clinic::Riverside))),
-    ("privacy_officer", Some((Role::PrivacyOfficer, Clinic::Riverside))),
-    ("security_admin", Some((Role::SecurityAdmin, Clinic::Riverside))),
+    (
+        "privacy_officer",
+        Some((Role::PrivacyOfficer, Clinic::Riverside)),
+    ),
+    (
+        "security_admin",
+        Some((Role::SecurityAdmin, Clinic::Riverside)),
+    ),
     ("elsewhere", Some((Role::Clinician, Clinic::Lakeside))),
     ("anonymous", None),
 ];
 
 /// One resource type of each class, and of each kind of owner.
-const KINDS: [&str; 6] = ["Patient", "RelatedPerson", "Observation", "Coverage", "Practitioner", "Group"];
+const KINDS: [&str; 6] = [
+    "Patient",
+    "RelatedPerson",
+    "Observation",
+    "Coverage",
+    "Practitioner",
+    "Group",
+];
 
 const INTERACTIONS: [&str; 18] = [
-    "create", "create by PUT", "read", "HEAD", "vread", "history", "type history", "search by POST",
-    "search by GET", "update", "stale update", "patch", "batch write", "batch read", "batch search",
-    "transaction", "conditional create", "delete",
+    "create",
+    "create by PUT",
+    "read",
+    "HEAD",
+    "vread",
+    "history",
+    "type history",
+    "search by POST",
+    "search by GET",
+    "update",
+    "stale update",
+    "patch",
+    "batch write",
+    "batch read",
+    "batch search",
+    "transaction",
+    "conditional create",
+    "delete",
 ];
 
 /// A new resource of a type, about a patient where it has one.
@@ -75,8 +103,16 @@ async fn status(
 ) -> anyhow::Result<String> {
     let patient = fhir::patient();
     let mut stored = resource(kind, &patient);
-    stored["id"] = if kind == "Patient" { patient["id"].clone() } else { stored["id"].clone() };
-    store(owner, &[&patient, &stored][usize::from(kind == "Patient")..]).await?;
+    stored["id"] = if kind == "Patient" {
+        patient["id"].clone()
+    } else {
+        stored["id"].clone()
+    };
+    store(
+        owner,
+        &[&patient, &stored][usize::from(kind == "Patient")..],
+    )
+    .await?;
     let path = path(&stored);
     let reference = fhir::reference(&stored);
     let new = resource(kind, &patient);
@@ -94,11 +130,15 @@ async fn status(
         "history" => client.get(&format!("{path}/_history")).await?,
         "type history" => {
             let id = fhir::id(&patient);
-            client.get(&format!("/fhir/{kind}/_history?patient={id}")).await?
+            client
+                .get(&format!("/fhir/{kind}/_history?patient={id}"))
+                .await?
         }
         "search by POST" => {
             let (name, value) = query.split_once('=').unwrap_or_default();
-            client.form(&format!("/fhir/{kind}/_search"), &[(name, value)]).await?
+            client
+                .form(&format!("/fhir/{kind}/_search"), &[(name, value)])
+                .await?
         }
         "search by GET" => client.get(&format!("/fhir/{kind}?{query}")).await?,
         "update" => put(client, &stored).await?,
@@ -136,7 +176,10 @@ async fn status(
     let hidden = ["Testperson", "Wilhelmina", "Quirin", "Probe"];
     let text = response.text();
     let is_shown = hidden.iter().any(|value| text.contains(value));
-    anyhow::ensure!(response.status.is_success() || !is_shown, "{interaction} {kind}: {text}");
+    anyhow::ensure!(
+        response.status.is_success() || !is_shown,
+        "{interaction} {kind}: {text}"
+    );
     let total = response.json().ok().and_then(|body| body["total"].as_u64());
     let total = total.map(|total| format!("({total})")).unwrap_or_default();
     Ok(format!("{}{total}", response.status.as_str()))
@@ -159,7 +202,9 @@ async fn table() -> anyhow::Result<String> {
     for kind in KINDS {
         for interaction in INTERACTIONS {
             write!(table, "\n{:<34}", format!("{kind} {interaction}"))?;
-            let cells = clients.iter().map(|client| status((client, &owner), interaction, kind));
+            let cells = clients
+                .iter()
+                .map(|client| status((client, &owner), interaction, kind));
             for cell in futures::future::join_all(cells).await {
                 write!(table, "{:<16}", cell?)?;
             }
@@ -178,8 +223,17 @@ async fn every_role_gets_what_the_reviewed_table_says() -> anyhow::Result<()> {
         return fs::write(&path, found).context("the table cannot be written");
     }
     let reviewed = fs::read_to_string(&path).context("the table cannot be read")?;
-    let differing = reviewed.lines().zip(found.lines()).filter(|(one, other)| one != other);
-    let differing: Vec<_> = differing.map(|(one, other)| format!("- {one}\n+ {other}")).collect();
-    assert!(reviewed == found, "the table differs:\n{}", differing.join("\n"));
+    let differing = reviewed
+        .lines()
+        .zip(found.lines())
+        .filter(|(one, other)| one != other);
+    let differing: Vec<_> = differing
+        .map(|(one, other)| format!("- {one}\n+ {other}"))
+        .collect();
+    assert!(
+        reviewed == found,
+        "the table differs:\n{}",
+        differing.join("\n")
+    );
     Ok(())
 }

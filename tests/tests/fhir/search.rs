@@ -44,7 +44,8 @@ impl Chart {
     fn labels(&self, ids: &[Uuid]) -> String {
         let label = |id: &Uuid| {
             let mut all = self.labelled.iter();
-            all.find(|(_, resource)| fhir::id(resource) == *id).map_or('?', |(label, _)| *label)
+            all.find(|(_, resource)| fhir::id(resource) == *id)
+                .map_or('?', |(label, _)| *label)
         };
         ids.iter().map(label).collect()
     }
@@ -52,10 +53,16 @@ impl Chart {
     /// The labels that a query finds, in the order of the result. The query is of the form `a=b&c=d`,
     /// without encoding.
     async fn found(&self, client: &Client, query: &str) -> anyhow::Result<String> {
-        let kind = self.labelled[0].1["resourceType"].as_str().unwrap_or_default();
+        let kind = self.labelled[0].1["resourceType"]
+            .as_str()
+            .unwrap_or_default();
         let id = fhir::id(&self.patient).to_string();
         let mut fields = vec![("patient", &*id)];
-        fields.extend(query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))));
+        fields.extend(
+            query
+                .split('&')
+                .map(|pair| pair.split_once('=').unwrap_or((pair, ""))),
+        );
         let found = searchset(client, kind, &fields).await?;
         let ids = matches(&found);
         anyhow::ensure!(found["total"] == ids.len(), "{query}: {found}");
@@ -196,7 +203,9 @@ async fn dates_are_compared_by_their_prefixes() -> anyhow::Result<()> {
     ];
     // The encoded plus sign of the form is not part of the text.
     let cases = cases.iter().filter(|(query, _)| !query.contains("%2B"));
-    chart.expect(&client, &cases.copied().collect::<Vec<_>>()).await
+    chart
+        .expect(&client, &cases.copied().collect::<Vec<_>>())
+        .await
 }
 
 #[tokio::test]
@@ -244,7 +253,10 @@ async fn references_and_strings_are_found() -> anyhow::Result<()> {
         (format!("performer={id}"), "a"),
         (format!("performer:Practitioner={id}"), "a"),
         (format!("performer={address}/fhir/Practitioner/{id}"), "a"),
-        (format!("performer=Practitioner/{other},Practitioner/{id}"), "a"),
+        (
+            format!("performer=Practitioner/{other},Practitioner/{id}"),
+            "a",
+        ),
         (format!("performer=Organization/{id}"), ""),
         (format!("performer={other}"), ""),
         ("performer:missing=true".to_owned(), "bcde"),
@@ -252,11 +264,20 @@ async fn references_and_strings_are_found() -> anyhow::Result<()> {
         ("value-string=Étude DES".to_owned(), "c"),
         ("value-string=voies".to_owned(), ""),
         ("value-string:contains=VOIES".to_owned(), "c"),
-        ("value-string:exact=Étude des voies aériennes".to_owned(), "c"),
-        ("value-string:exact=etude des voies aeriennes".to_owned(), ""),
+        (
+            "value-string:exact=Étude des voies aériennes".to_owned(),
+            "c",
+        ),
+        (
+            "value-string:exact=etude des voies aeriennes".to_owned(),
+            "",
+        ),
         ("value-string:missing=false".to_owned(), "c"),
     ];
-    let cases: Vec<_> = cases.iter().map(|(query, labels)| (&**query, *labels)).collect();
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(query, labels)| (&**query, *labels))
+        .collect();
     chart.expect(&client, &cases).await
 }
 
@@ -281,7 +302,10 @@ async fn uris_are_found() -> anyhow::Result<()> {
         ("instantiates-uri=http://example.org/plans/one", ""),
         ("instantiates-uri=http://example.org/plans/", ""),
         ("instantiates-uri:below=http://example.org/plans/One", "ab"),
-        ("instantiates-uri:above=http://example.org/plans/One/sub", "ab"),
+        (
+            "instantiates-uri:above=http://example.org/plans/One/sub",
+            "ab",
+        ),
         ("instantiates-uri:missing=true", "c"),
     ];
     chart.expect(&client, &cases).await
@@ -305,7 +329,10 @@ async fn results_are_in_the_requested_order() -> anyhow::Result<()> {
     ids.sort_unstable();
     assert_eq!(sorted, chart.labels(&ids));
     ids.reverse();
-    assert_eq!(chart.found(&client, "_sort=-_id").await?, chart.labels(&ids));
+    assert_eq!(
+        chart.found(&client, "_sort=-_id").await?,
+        chart.labels(&ids)
+    );
     // Without a value: last, in either direction.
     for query in ["_sort=date", "_sort=-date"] {
         let found = chart.found(&client, query).await?;
@@ -358,10 +385,17 @@ async fn what_is_not_supported_is_refused_without_a_value() -> anyhow::Result<()
     let many = vec![("code", "8867-4"); 40];
     let many: Vec<_> = std::iter::once(("patient", &*id)).chain(many).collect();
     let refused = search(&client, "Observation", &many).await?;
-    assert!(matches!(refused.status.as_u16(), 400 | 413), "{}", refused.text());
+    assert!(
+        matches!(refused.status.as_u16(), 400 | 413),
+        "{}",
+        refused.text()
+    );
     let other = fhir::random_id().to_string();
     let two = [("patient", &*id), ("patient", &*other)];
-    search(&client, "Observation", &two).await?.expect_status(400)?.issues()?;
+    search(&client, "Observation", &two)
+        .await?
+        .expect_status(400)?
+        .issues()?;
     Ok(())
 }
 
@@ -388,7 +422,11 @@ async fn included_resources_are_those_of_the_chart_and_the_directory() -> anyhow
     stored.expect_status(201)?;
     let id = fhir::id(&chart.patient).to_string();
     let include = async |includes: &[(&str, &str)]| {
-        let mut fields = vec![("patient", &*id), ("_sort", "_id"), ("code", "8867-4,8310-5")];
+        let mut fields = vec![
+            ("patient", &*id),
+            ("_sort", "_id"),
+            ("code", "8867-4,8310-5"),
+        ];
         fields.extend(includes);
         let found = searchset(&client, "Observation", &fields).await?;
         anyhow::ensure!(found["total"] == 3, "{found}");
@@ -405,16 +443,25 @@ async fn included_resources_are_those_of_the_chart_and_the_directory() -> anyhow
     for (includes, expected) in [
         (vec![], sorted(&[])),
         (vec![("_include", subject)], sorted(&[&chart.patient])),
-        (vec![("_include", "Observation:subject:Patient")], sorted(&[&chart.patient])),
+        (
+            vec![("_include", "Observation:subject:Patient")],
+            sorted(&[&chart.patient]),
+        ),
         (vec![("_include", "Observation:subject:Group")], sorted(&[])),
         (vec![("_include", performed)], sorted(&[&performer])),
         (
             vec![("_include", subject), ("_include", performed)],
             sorted(&[&chart.patient, &performer]),
         ),
-        (vec![("_revinclude", "Provenance:target")], sorted(&[&provenance])),
         (
-            vec![("_include", performed), ("_revinclude", "Provenance:target")],
+            vec![("_revinclude", "Provenance:target")],
+            sorted(&[&provenance]),
+        ),
+        (
+            vec![
+                ("_include", performed),
+                ("_revinclude", "Provenance:target"),
+            ],
             sorted(&[&performer, &provenance]),
         ),
         (vec![("_revinclude", "Condition:subject")], sorted(&[])),
@@ -449,8 +496,16 @@ async fn the_directory_is_searched_by_name_identifier_and_address() -> anyhow::R
         ("name:exact", &format!("{word} Hospital"), vec![hospital]),
         ("name:contains", &lower[2..], vec![hospital, practice]),
         ("identifier", &identifier, vec![hospital]),
-        ("identifier", &format!("http://example.org/sites|{identifier}"), vec![hospital]),
-        ("identifier", &format!("http://example.org/other|{identifier}"), vec![]),
+        (
+            "identifier",
+            &format!("http://example.org/sites|{identifier}"),
+            vec![hospital],
+        ),
+        (
+            "identifier",
+            &format!("http://example.org/other|{identifier}"),
+            vec![],
+        ),
         ("address", &format!("{lower}v"), vec![hospital]),
         ("address-city", &format!("{word}ville"), vec![hospital]),
         ("partof", &part_of, vec![practice]),
@@ -501,7 +556,10 @@ async fn values_that_do_not_fit_into_a_summary_are_found_all_the_same() -> anyho
     large["code"]["coding"] = json!([coding(0)]);
     put(&client, &large).await?.expect_status(200)?;
     let fields = [("patient", &*id), ("code", "many-150")];
-    assert_eq!(searchset(&client, "Observation", &fields).await?["total"], 0);
+    assert_eq!(
+        searchset(&client, "Observation", &fields).await?["total"],
+        0
+    );
     client.get(&path(&large)).await?.expect_status(200)?;
     Ok(())
 }

@@ -79,7 +79,10 @@ async fn all_pages_have_every_match_once() -> anyhow::Result<()> {
             sorted.sort_unstable();
             assert_eq!(sorted, expected, "{sort} by {count}");
             assert_eq!(pages.len(), 23_usize.div_ceil(count), "{sort} by {count}");
-            assert!(pages.iter().all(|page| page["total"] == 23), "{sort} by {count}");
+            assert!(
+                pages.iter().all(|page| page["total"] == 23),
+                "{sort} by {count}"
+            );
             if count == 1 && sort != "_id" {
                 break;
             }
@@ -99,7 +102,15 @@ async fn all_pages_of_patients_have_every_patient_once() -> anyhow::Result<()> {
     let family = unique_word();
     let patients = patients(&client, &family, 17).await?;
     let expected = ids(&patients);
-    for sort in ["family", "given", "birthdate", "-birthdate", "_lastUpdated", "_id", "given,-_id"] {
+    for sort in [
+        "family",
+        "given",
+        "birthdate",
+        "-birthdate",
+        "_lastUpdated",
+        "_id",
+        "given,-_id",
+    ] {
         for count in ["1", "4", "17", "50"] {
             let fields = [("family", &*family), ("_sort", sort), ("_count", count)];
             let first = searchset(&client, "Patient", &fields).await?;
@@ -107,7 +118,10 @@ async fn all_pages_of_patients_have_every_patient_once() -> anyhow::Result<()> {
             let mut found = all_matches(&pages);
             found.sort_unstable();
             assert_eq!(found, expected, "{sort} by {count}");
-            assert!(pages.iter().all(|page| page["total"] == 17), "{sort} by {count}");
+            assert!(
+                pages.iter().all(|page| page["total"] == 17),
+                "{sort} by {count}"
+            );
         }
     }
     Ok(())
@@ -138,7 +152,10 @@ fn expect_each_once(found: &[Uuid], lasting: &[Value]) {
     let distinct: BTreeSet<_> = found.iter().collect();
     assert_eq!(distinct.len(), found.len(), "an id twice: {found:?}");
     for resource in lasting {
-        assert!(distinct.contains(&fhir::id(resource)), "{resource} is missing");
+        assert!(
+            distinct.contains(&fhir::id(resource)),
+            "{resource} is missing"
+        );
     }
 }
 
@@ -167,7 +184,8 @@ async fn what_is_there_all_the_time_is_found_once_while_others_write() -> anyhow
 }
 
 #[tokio::test]
-async fn a_patient_who_is_there_all_the_time_is_found_once_while_others_write() -> anyhow::Result<()> {
+async fn a_patient_who_is_there_all_the_time_is_found_once_while_others_write() -> anyhow::Result<()>
+{
     let (_running, client) = clinician().await?;
     for sort in ["family", "birthdate", "-birthdate", "_id"] {
         let family = unique_word();
@@ -193,7 +211,11 @@ async fn a_total_and_the_included_resources_are_as_requested_on_each_page() -> a
     let (_running, client) = clinician().await?;
     let (patient, _observations) = chart(&client, 5).await?;
     let id = fhir::id(&patient).to_string();
-    for (total, expected) in [("none", json!(null)), ("accurate", json!(5)), ("estimate", json!(5))] {
+    for (total, expected) in [
+        ("none", json!(null)),
+        ("accurate", json!(5)),
+        ("estimate", json!(5)),
+    ] {
         let fields = [
             ("patient", &*id),
             ("_count", "2"),
@@ -207,7 +229,11 @@ async fn a_total_and_the_included_resources_are_as_requested_on_each_page() -> a
         for page in &pages {
             assert_eq!(page["total"], expected, "{total}: {page}");
             assert_eq!(ids_of(page, "include"), [fhir::id(&patient)], "{page}");
-            assert!(page["entry"][0]["resource"].get("effectiveDateTime").is_none());
+            assert!(
+                page["entry"][0]["resource"]
+                    .get("effectiveDateTime")
+                    .is_none()
+            );
         }
     }
     Ok(())
@@ -222,13 +248,18 @@ async fn a_page_after_the_last_match_was_deleted_goes_on() -> anyhow::Result<()>
     let first = searchset(&client, "Observation", &fields).await?;
     let shown = matches(&first);
     let last = shown.last().copied().unwrap_or_default();
-    delete(&client, &format!("/fhir/Observation/{last}")).await?.expect_status(204)?;
+    delete(&client, &format!("/fhir/Observation/{last}"))
+        .await?
+        .expect_status(204)?;
     let all = all_matches(&pages(&client, first).await?);
     expect_each_once(&all, &observations);
     let patient = created(&client, &fhir::patient()).await?;
     let empty = [("patient", &*fhir::id(&patient).to_string())];
     let empty = searchset(&client, "Observation", &empty).await?;
     assert_eq!(empty["total"], 0);
-    assert!(link(&empty, "next").is_none() && empty.get("entry").is_none(), "{empty}");
+    assert!(
+        link(&empty, "next").is_none() && empty.get("entry").is_none(),
+        "{empty}"
+    );
     Ok(())
 }

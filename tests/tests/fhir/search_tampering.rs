@@ -74,7 +74,9 @@ async fn set_summary(
     (row, summary): &(Vec<u8>, Vec<u8>),
 ) -> anyhow::Result<()> {
     let sql = "UPDATE search_summaries SET row_id = ?, summary = ? WHERE id = ?";
-    attacker.execute(sql, &[row, summary, id.as_bytes()]).await?;
+    attacker
+        .execute(sql, &[row, summary, id.as_bytes()])
+        .await?;
     Ok(())
 }
 
@@ -91,13 +93,17 @@ async fn a_search_is_right_whatever_the_summaries_are() -> anyhow::Result<()> {
         let mut damaged = of_one.clone();
         damaged.1[place] ^= 1;
         set_summary(&mut attacker, one, &damaged).await?;
-        chart.expect_right(&client, &format!("damaged at {place}")).await?;
+        chart
+            .expect_right(&client, &format!("damaged at {place}"))
+            .await?;
     }
     let empty = (of_one.0.clone(), Vec::new());
     set_summary(&mut attacker, one, &empty).await?;
     chart.expect_right(&client, "empty").await?;
     set_summary(&mut attacker, one, &(of_two.0.clone(), of_one.1.clone())).await?;
-    chart.expect_right(&client, "under another row's id").await?;
+    chart
+        .expect_right(&client, "under another row's id")
+        .await?;
     set_summary(&mut attacker, one, &of_two).await?;
     set_summary(&mut attacker, two, &of_one).await?;
     chart.expect_right(&client, "exchanged").await?;
@@ -142,14 +148,22 @@ async fn expect_incomplete(
     let outcome = entries(&bundle).pop().context("an entry")?;
     anyhow::ensure!(outcome["search"]["mode"] == "outcome", "{bundle}");
     let issue = &outcome["resource"]["issue"][0];
-    anyhow::ensure!(issue["code"] == "incomplete" && issue["severity"] == "warning", "{issue}");
+    anyhow::ensure!(
+        issue["code"] == "incomplete" && issue["severity"] == "warning",
+        "{issue}"
+    );
     let events = audit_trail::latest_events(&officer(running).await?).await?;
     let request = found.header("x-request-id");
     let event = audit_trail::event_with_outcome(&events, request, "partial");
     let event = event.context("an event with the outcome partial")?;
     anyhow::ensure!(event["action"] == "search", "{event}");
-    anyhow::ensure!(audit_trail::names_record(event, "Observation", fhir::id(shown)), "{event}");
-    running.expect_reported(&found, &["resources", "owners", "resource_versions"]).await
+    anyhow::ensure!(
+        audit_trail::names_record(event, "Observation", fhir::id(shown)),
+        "{event}"
+    );
+    running
+        .expect_reported(&found, &["resources", "owners", "resource_versions"])
+        .await
 }
 
 #[tokio::test]
@@ -157,13 +171,19 @@ async fn a_hidden_record_makes_the_result_incomplete() -> anyhow::Result<()> {
     let (running, client) = clinician().await?;
     let mut attacker = running.attacker().await?;
     let chart = Chart::stored(&client).await?;
-    let here = attacker.organization(Clinic::Riverside.first_word()).await?;
+    let here = attacker
+        .organization(Clinic::Riverside.first_word())
+        .await?;
     let (here, nowhere) = (*here.as_bytes(), [0xFF_u8; 16]);
     let id = fhir::id(&chart.one);
     let sql = "UPDATE resources SET organization = ? WHERE organization = ? AND kind = 'Observation' AND id = ?";
-    let moved = attacker.execute(sql, &[&nowhere, &here, id.as_bytes()]).await?;
+    let moved = attacker
+        .execute(sql, &[&nowhere, &here, id.as_bytes()])
+        .await?;
     let result = expect_incomplete(&running, &client, &chart, &chart.two).await;
-    let back = attacker.execute(sql, &[&here, &nowhere, id.as_bytes()]).await?;
+    let back = attacker
+        .execute(sql, &[&here, &nowhere, id.as_bytes()])
+        .await?;
     assert_eq!((moved, back), (1, 1));
     result?;
     chart.expect_right(&client, "restored").await
@@ -202,11 +222,17 @@ async fn a_reverted_record_makes_the_result_incomplete() -> anyhow::Result<()> {
         let bundle = found.clone().expect_status(200)?.json()?;
         let outcome = entries(&bundle).pop().context("an entry")?;
         assert_eq!(outcome["search"]["mode"], "outcome", "{fields:?}: {bundle}");
-        assert_eq!(outcome["resource"]["issue"][0]["code"], "incomplete", "{bundle}");
+        assert_eq!(
+            outcome["resource"]["issue"][0]["code"], "incomplete",
+            "{bundle}"
+        );
         let shown = entries(&bundle).iter().any(|entry| {
             entry["resource"]["id"] == former["id"] && entry["resource"]["meta"]["versionId"] == "1"
         });
-        assert!(!shown, "the former version is shown as the current one: {bundle}");
+        assert!(
+            !shown,
+            "the former version is shown as the current one: {bundle}"
+        );
     }
     Ok(())
 }
