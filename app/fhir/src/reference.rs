@@ -184,7 +184,9 @@ mod tests {
             "123".to_owned(),
         ] {
             let issue = parse_id(&other).expect_err(&other);
-            let outcome = crate::OperationOutcome::bad_request(issue).to_json().to_string();
+            let outcome = crate::OperationOutcome::bad_request(issue)
+                .to_json()
+                .to_string();
             assert!(outcome.contains("--map-ids"), "{outcome}");
         }
     }

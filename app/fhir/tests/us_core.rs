@@ -44,8 +44,12 @@ fn is_accepted(resource_type: ResourceType, form: &str) -> bool {
 #[test]
 fn each_search_of_the_table_is_supported_and_refused_in_a_url_where_the_table_says_so() {
     let page = include_str!("../CONFORMANCE.md");
-    let (_, table) = page.split_once("<!-- table us-core -->").expect("the table");
-    let (table, _) = table.split_once("<!-- end of us-core -->").expect("its end");
+    let (_, table) = page
+        .split_once("<!-- table us-core -->")
+        .expect("the table");
+    let (table, _) = table
+        .split_once("<!-- end of us-core -->")
+        .expect("its end");
     let mut count = 0;
     for row in table.lines().filter(|it| it.starts_with('|')).skip(2) {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
@@ -64,7 +68,7 @@ fn each_search_of_the_table_is_supported_and_refused_in_a_url_where_the_table_sa
             }
         }
     }
-    assert_eq!(count, 48, "searches");
+    assert_eq!(count, 53, "searches");
 }
 
 #[test]
@@ -78,6 +82,9 @@ fn the_includes_that_us_core_requires_are_supported() {
     ] {
         let resource_type = resource_type.parse().expect("a type");
         assert!(is_accepted(resource_type, form), "{form}");
-        assert!(search::url::screen(resource_type, BASE, form).is_ok(), "{form}");
+        assert!(
+            search::url::screen(resource_type, BASE, form).is_ok(),
+            "{form}"
+        );
     }
 }

@@ -68,7 +68,13 @@ async fn a_client_without_valid_credentials_gets_nothing() -> anyhow::Result<()>
             assert_eq!(response.header("location"), "/sign-in");
         }
     }
-    for path in ["/healthz", "/readyz", "/sign-in", "/fhir/metadata"] {
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/sign-in",
+        "/developers",
+        "/fhir/metadata",
+    ] {
         assert_eq!(anonymous.page(path).await?.status, 200, "{path}");
     }
     Ok(())

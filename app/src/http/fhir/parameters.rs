@@ -195,10 +195,11 @@ impl PartialSchema for SearchForm {
 
 impl ToSchema for SearchForm {}
 
-/// A text of the form of an anchored pattern.
-fn pattern(inner: &str) -> Object {
+/// A text of the form of an anchored pattern, which `words` describe.
+fn pattern(inner: &str, words: impl Into<String>) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
+        .description(Some(words))
         .pattern(Some(format!("^{inner}$")))
         .build()
 }
@@ -223,7 +224,10 @@ fn chart_types() -> Object {
 }
 
 fn listed_types() -> Array {
-    repeated(pattern("[A-Za-z]+(,[A-Za-z]+)*"))
+    repeated(pattern(
+        "[A-Za-z]+(,[A-Za-z]+)*",
+        "Resource types, separated by commas.",
+    ))
 }
 
 fn modes() -> Object {
@@ -232,11 +236,14 @@ fn modes() -> Object {
 
 /// Canonical URLs of HL7, which tell nothing of a person.
 fn profiles() -> Array {
-    repeated(pattern("http://hl7[.]org/fhir/[A-Za-z0-9/-]+([|][0-9.]+)?"))
+    repeated(pattern(
+        "http://hl7[.]org/fhir/[A-Za-z0-9/-]+([|][0-9.]+)?",
+        "The canonical URL of a profile of HL7.",
+    ))
 }
 
 fn version() -> Object {
-    pattern("[1-9][0-9]{0,9}")
+    pattern("[1-9][0-9]{0,9}", "A version: 1, 2, …")
 }
 
 fn formats() -> Object {
@@ -276,19 +283,28 @@ fn count() -> Object {
 }
 
 fn names() -> Object {
-    pattern("[A-Za-z0-9.]+(,[A-Za-z0-9.]+)*")
+    pattern(
+        "[A-Za-z0-9.]+(,[A-Za-z0-9.]+)*",
+        "Names of elements, separated by commas.",
+    )
 }
 
 fn patient() -> Object {
-    pattern(&format!("(Patient/)?{UUID}"))
+    pattern(
+        &format!("(Patient/)?{UUID}"),
+        "The id of a Patient, alone or after Patient/.",
+    )
 }
 
 fn encounter() -> Object {
-    pattern(&format!("(Encounter/)?{UUID}"))
+    pattern(
+        &format!("(Encounter/)?{UUID}"),
+        "The id of an Encounter, alone or after Encounter/.",
+    )
 }
 
 fn ids() -> Object {
-    pattern(&format!("{UUID}(,{UUID})*"))
+    pattern(&format!("{UUID}(,{UUID})*"), "Ids, separated by commas.")
 }
 
 fn categories() -> Array {
@@ -303,28 +319,41 @@ fn statuses() -> Array {
 fn listed<'c>(codes: impl IntoIterator<Item = &'c str>) -> Object {
     let codes: Vec<&str> = codes.into_iter().collect();
     let code = format!("(http://[A-Za-z0-9./-]+\\|)?({})", codes.join("|"));
-    pattern(&format!("{code}(,{code})*"))
+    let words = format!(
+        "Codes, separated by commas, each alone or after its system of HL7 and |: {}.",
+        codes.join(", ")
+    );
+    pattern(&format!("{code}(,{code})*"), words)
 }
 
 fn date() -> Object {
-    pattern(DATE)
+    pattern(DATE, "A date, or an instant with a time zone.")
 }
 
 fn dates() -> Array {
-    repeated(pattern(&format!("(eq|ne|gt|lt|ge|le|sa|eb|ap)?{DATE}")))
+    repeated(pattern(
+        &format!("(eq|ne|gt|lt|ge|le|sa|eb|ap)?{DATE}"),
+        "A date or an instant, after eq, ne, gt, lt, ge, le, sa or eb.",
+    ))
 }
 
 /// A date or an instant.
 const DATE: &str = "[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+ -][0-9]{2}:[0-9]{2})?)?)?)?";
 
 fn sort() -> Object {
-    pattern("-?[A-Za-z_-]+(,-?[A-Za-z_-]+)*")
+    pattern(
+        "-?[A-Za-z_-]+(,-?[A-Za-z_-]+)*",
+        "Search parameters, separated by commas, with - before each for descending order.",
+    )
 }
 
 fn includes() -> Array {
-    repeated(pattern("([A-Za-z]+:)?([A-Za-z-]+|[*])(:[A-Za-z]+)?"))
+    repeated(pattern(
+        "([A-Za-z]+:)?([A-Za-z-]+|[*])(:[A-Za-z]+)?",
+        "Type:parameter or Type:parameter:Type.",
+    ))
 }
 
 fn cursor() -> Object {
-    pattern("[A-Za-z0-9_-]+")
+    pattern("[A-Za-z0-9_-]+", "A cursor of a next link.")
 }

@@ -26,6 +26,7 @@ pub(crate) fn close(mut document: OpenApi) -> serde_json::Result<Value> {
             hoist_path_parameters(operation, &mut of_path);
             // utoipa takes these from the handlers' comments and modules.
             operation.description = None;
+            operation.summary = operation.summary.take().map(|it| it.replace('`', ""));
             let tag = Tag::of(path);
             operation.tags = Some(vec![tag.name().to_owned()]);
             // Without an id of its own, an operation has the name of its handler.

@@ -7,8 +7,6 @@ use crate::http::openapi::Tag;
 
 /// Values of an enumeration that are listed; a longer one is counted.
 const MAX_LISTED_VALUES: usize = 8;
-/// Characters of a pattern that are shown.
-const MAX_PATTERN_CHARACTERS: usize = 60;
 
 /// The operations with one tag.
 pub(super) struct Section {
@@ -109,24 +107,23 @@ fn parameter(described: &Value) -> Parameter {
     }
 }
 
-/// The form of the values that a schema admits.
+/// The form of the values that a schema admits: in words if it has them, or else its names, pattern or type.
 fn form(schema: &Value) -> String {
     if let Some(items) = schema.get("items") {
-        return format!("{}, repeatable", form(items));
+        return format!("{} Repeatable.", form(items));
+    }
+    if let Some(words) = schema.get("description").and_then(Value::as_str) {
+        return words.to_owned();
     }
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         if values.len() > MAX_LISTED_VALUES {
-            return format!("one of {} names", values.len());
+            return format!("One of {} names.", values.len());
         }
         let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
         return values.join(" | ");
     }
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-        let mut shown: String = pattern.chars().take(MAX_PATTERN_CHARACTERS).collect();
-        if shown.len() < pattern.len() {
-            shown.push('…');
-        }
-        return shown;
+        return pattern.to_owned();
     }
     match schema.get("format").and_then(Value::as_str) {
         Some(format) => format.to_owned(),
