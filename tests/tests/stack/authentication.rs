@@ -7,9 +7,34 @@ use tests::Role;
 use tests::RunningStack;
 
 /// Every route that requires authentication, with a method that it supports.
-const PROTECTED_ROUTES: [(&str, &str); 16] = [
+const PROTECTED_ROUTES: [(&str, &str); 26] = [
     ("POST", "/fhir"),
+    ("POST", "/fhir/"),
     ("POST", "/fhir/Patient/_search"),
+    ("POST", "/fhir/Claim/_search"),
+    ("POST", "/fhir/Patient"),
+    ("GET", "/fhir/Patient/_history"),
+    ("PUT", "/fhir/Patient/11111111-2222-4333-8444-555555555555"),
+    (
+        "PATCH",
+        "/fhir/Patient/11111111-2222-4333-8444-555555555555",
+    ),
+    (
+        "DELETE",
+        "/fhir/Patient/11111111-2222-4333-8444-555555555555",
+    ),
+    (
+        "GET",
+        "/fhir/Patient/11111111-2222-4333-8444-555555555555/_history",
+    ),
+    (
+        "GET",
+        "/fhir/Patient/11111111-2222-4333-8444-555555555555/_history/1",
+    ),
+    (
+        "GET",
+        "/fhir/Observation?patient=11111111-2222-4333-8444-555555555555",
+    ),
     ("GET", "/fhir/Patient"),
     ("GET", "/fhir/Patient/11111111-2222-4333-8444-555555555555"),
     (
@@ -103,7 +128,8 @@ async fn every_documented_route_requires_authentication_unless_it_is_documented_
             let method: Method = method.to_uppercase().parse()?;
             let path = path
                 .replace("{type}", "Patient")
-                .replace("{id}", "c757873d-ec9a-4326-a141-556f43239520");
+                .replace("{id}", "c757873d-ec9a-4326-a141-556f43239520")
+                .replace("{version}", "1");
             let response = anonymous.request(method, &path, "", "").await?;
             assert_eq!(response.status, 401, "{path}");
             let kind = response.header("content-type");
@@ -114,6 +140,6 @@ async fn every_documented_route_requires_authentication_unless_it_is_documented_
             }
         }
     }
-    assert!(protected > 12);
+    assert!(protected > 20);
     Ok(())
 }

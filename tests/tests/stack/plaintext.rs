@@ -241,7 +241,7 @@ async fn a_search_by_an_unknown_parameter_is_refused() -> anyhow::Result<()> {
     let running = RunningStack::shared()?;
     let desk = running.sign_in(Role::FrontDesk, Clinic::Riverside).await?;
     let response = desk
-        .search(&[("address", "648 Cronin Club")])
+        .search(&[("address-line", "648 Cronin Club")])
         .await?
         .expect_status(400)?;
     assert!(!response.text().contains("648"), "{}", response.text());
