@@ -16,9 +16,13 @@ use crate::SensitiveJson;
 use crate::VersionMeta;
 use crate::instant_text;
 
+mod part;
 mod progress;
 mod query;
 
+pub use part::FileId;
+pub use part::PartSequence;
+pub use part::WrongPart;
 pub use progress::ExportFile;
 pub use progress::ExportPosition;
 pub use progress::ExportProgress;

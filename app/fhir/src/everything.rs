@@ -72,7 +72,8 @@ impl EverythingQuery {
         match name {
             "_count" => {
                 let count: Option<usize> = value.parse().ok().filter(|count| *count > 0);
-                let why = "_count must be a number from 1; a page has at most 200 resources of the chart";
+                let why =
+                    "_count must be a number from 1; a page has at most 200 resources of the chart";
                 let count = count.ok_or_else(|| Issue::new(IssueCode::Value, why).at("_count"))?;
                 self.count = count.min(MAX_COUNT);
                 Ok(())

@@ -39,7 +39,11 @@ fn on(resource_type: ResourceType) -> ValidationTarget {
 fn a_resource_that_could_be_stored_is_valid() {
     let outcome = validated(&of_patient(), on(ResourceType::Observation), "");
     assert_eq!(first(&outcome), ("information", "informational"));
-    let outcome = validated(&json!({"resourceType": "Patient"}), ValidationTarget::default(), "");
+    let outcome = validated(
+        &json!({"resourceType": "Patient"}),
+        ValidationTarget::default(),
+        "",
+    );
     assert_eq!(first(&outcome), ("information", "informational"));
 }
 
@@ -91,13 +95,22 @@ fn an_update_needs_the_id_of_the_url() {
     };
     let mut body = of_patient();
     assert_eq!(first(&validated(&body, target, "")), ("error", "required"));
-    assert_eq!(first(&validated(&body, target, "mode=create")).0, "information");
+    assert_eq!(
+        first(&validated(&body, target, "mode=create")).0,
+        "information"
+    );
     body["id"] = json!(ID);
-    assert_eq!(first(&validated(&body, target, "mode=update")).0, "information");
+    assert_eq!(
+        first(&validated(&body, target, "mode=update")).0,
+        "information"
+    );
     body["id"] = json!("11111111-ec9a-4326-a141-556f43239520");
     assert_eq!(first(&validated(&body, target, "")), ("error", "invariant"));
     body["id"] = json!("SECRET");
-    assert_eq!(first(&validated(&body, on(ResourceType::Observation), "")).0, "warning");
+    assert_eq!(
+        first(&validated(&body, on(ResourceType::Observation), "")).0,
+        "warning"
+    );
     let update = validated(&body, on(ResourceType::Observation), "mode=update");
     assert_eq!(first(&update), ("error", "value"));
 }
