@@ -240,6 +240,11 @@ impl Database {
         organization: OrganizationId,
         keys: &[ResourceKey],
     ) -> Result<Vec<CurrentVersion>, Error> {
+        // The server makes a temporary table of a JSON_TABLE, which costs as much as the read of one resource.
+        if let [key] = keys {
+            let only = self.current_version(organization, key).await?;
+            return Ok(only.into_iter().collect());
+        }
         let records = select_joined!(
             "FROM JSON_TABLE(?, '$[*]' COLUMNS (
                     kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',

@@ -12,8 +12,8 @@ mod benchmarks {
     use tools::workspace;
 
     /// Every benchmark of the stack, by the name in its results.
-    const OF_THE_STACK: [&str; 7] = [
-        "floods", "import", "memory", "reads", "roster", "size", "start",
+    const OF_THE_STACK: [&str; 8] = [
+        "fhir", "floods", "import", "memory", "reads", "roster", "size", "start",
     ];
 
     fn results(name: &str) -> Vec<Value> {

@@ -11,6 +11,7 @@ mod fhir {
     mod history;
     mod interactions;
     mod long_values;
+    mod operations;
     mod patch;
     mod patient_search;
     mod response_forms;

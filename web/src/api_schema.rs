@@ -2,6 +2,7 @@
 
 mod document;
 mod operation;
+mod query_refusals;
 mod schema;
 mod tree;
 
@@ -9,12 +10,14 @@ use http::Method;
 
 pub(crate) use operation::Operation;
 pub(crate) use operation::ParameterMatch;
+use query_refusals::QueryRefusals;
 use tree::Node;
 
 /// All routes: the app's, and the two health checks of this tier.
 #[derive(Debug)]
 pub(crate) struct ApiSchema {
     routes: Node,
+    query_refusals: QueryRefusals,
     cookie: &'static str,
 }
 
@@ -91,6 +94,11 @@ impl ApiSchema {
     /// The route of a path.
     pub(crate) fn route(&self, path: &str) -> Option<&Route> {
         self.routes.find(path.strip_prefix('/')?)
+    }
+
+    /// The text of the refusal of a query parameter at a path. It shows how to search the type in the path.
+    pub(crate) fn query_refusal(&self, kind: RouteKind, path: &str) -> &'static str {
+        self.query_refusals.text(kind, path)
     }
 
     /// The templates of all routes: the labels of logs and metrics, besides [`UNKNOWN`].

@@ -53,12 +53,29 @@ pub(crate) fn check<'s>(
     // The query is checked before the method, so that a client that searches by `GET` where only
     // `POST` exists learns that its URL holds PHI, not just that the method is wrong.
     if let Some(described) = operation.or_else(|| route.any_operation()) {
-        query::check(&head.method, head.uri.query(), described, route.kind)?;
+        let refusal = || query_refusal(&head.method, route.kind, path, api_schema);
+        query::check(head.uri.query(), described, route.kind, refusal)?;
     }
     let operation = operation.ok_or(method_not_allowed(route.allow))?;
     body(head, has_body, operation)?;
     headers::check(&head.headers)?;
     Ok((route, operation))
+}
+
+/// The text of the refusal of a query parameter; it shows the request that is sent instead.
+fn query_refusal(
+    method: &Method,
+    kind: RouteKind,
+    path: &str,
+    api_schema: &ApiSchema,
+) -> &'static str {
+    let is_write = matches!(*method, Method::PUT | Method::PATCH | Method::DELETE);
+    if kind == RouteKind::Fhir && is_write {
+        "a condition must not be in a URL: send the request as an entry of a Bundle to POST [base], with the condition in \
+         entry.request.url"
+    } else {
+        api_schema.query_refusal(kind, path)
+    }
 }
 
 /// Checks only a request target: a described path with a described query.
@@ -67,7 +84,10 @@ pub(crate) fn check_target(uri: &Uri, api_schema: &ApiSchema) -> Result<(), Prob
     let route = api_schema.route(uri.path());
     let route = route.ok_or_else(|| path::not_found(uri.path()))?;
     match route.any_operation() {
-        Some(described) => query::check(&Method::GET, uri.query(), described, route.kind),
+        Some(described) => {
+            let refusal = || query_refusal(&Method::GET, route.kind, uri.path(), api_schema);
+            query::check(uri.query(), described, route.kind, refusal)
+        }
         None => Ok(()),
     }
 }

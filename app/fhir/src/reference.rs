@@ -48,7 +48,8 @@ pub fn parse_id(id: &str) -> Result<Uuid, Issue> {
     };
     Uuid::try_parse(id).ok().filter(is_canonical).ok_or_else(|| {
         let why = "an id must be a UUID in lower case: ids appear in URLs and logs, so they must not be \
-                   a record number or another value that identifies a person";
+                   a record number or another value that identifies a person; cargo stack import --map-ids gives \
+                   resources with other ids UUIDs, and keeps the original ids as identifiers";
         Issue::new(IssueCode::Value, why)
     })
 }
@@ -182,7 +183,9 @@ mod tests {
             format!("{{{ID}}}"),
             "123".to_owned(),
         ] {
-            assert!(parse_id(&other).is_err(), "{other}");
+            let issue = parse_id(&other).expect_err(&other);
+            let outcome = crate::OperationOutcome::bad_request(issue).to_json().to_string();
+            assert!(outcome.contains("--map-ids"), "{outcome}");
         }
     }
 

@@ -16,12 +16,14 @@ use crate::services::error::ServiceError;
 
 mod batch;
 pub(crate) mod bundle;
+pub(crate) mod compartment;
 mod conditions;
 pub(crate) mod create;
 mod cursor;
 pub(crate) mod delete;
 mod entry_read;
 mod entry_write;
+pub(crate) mod everything;
 pub(crate) mod history;
 pub(crate) mod metadata;
 mod parameters;
@@ -34,6 +36,7 @@ mod search_patients;
 mod single_write;
 mod transaction;
 pub(crate) mod update;
+pub(crate) mod validate;
 
 /// The error of a FHIR handler.
 #[derive(Debug)]

@@ -23,14 +23,17 @@ use crate::http::api;
 use crate::http::authentication::authenticate;
 use crate::http::csrf::refuse_other_origins;
 use crate::http::fhir::bundle;
+use crate::http::fhir::compartment;
 use crate::http::fhir::create;
 use crate::http::fhir::delete;
+use crate::http::fhir::everything;
 use crate::http::fhir::history;
 use crate::http::fhir::metadata;
 use crate::http::fhir::patch;
 use crate::http::fhir::read;
 use crate::http::fhir::search;
 use crate::http::fhir::update;
+use crate::http::fhir::validate;
 use crate::http::health;
 use crate::http::openapi;
 use crate::http::pages;
@@ -145,6 +148,11 @@ fn routes() -> Vec<Route> {
         .bulk(),
         signed_in(routes!(history::of_resource)),
         signed_in(routes!(read::read_version)),
+        signed_in(routes!(everything::everything)),
+        signed_in(routes!(compartment::by_url)),
+        signed_in(routes!(validate::any_type)).bulk(),
+        signed_in(routes!(validate::of_type)).bulk(),
+        signed_in(routes!(validate::of_resource)).bulk(),
         // The workflow API.
         open(routes!(api::tokens::issue)).sign_in(),
         signed_in(routes!(api::tokens::end)),

@@ -11,7 +11,9 @@ mod batch_read;
 mod candidates;
 mod change;
 mod chart;
+mod chart_heads;
 mod damage;
+mod everything;
 mod history;
 mod matching;
 mod medical_record_numbers;
@@ -30,9 +32,13 @@ mod search_summaries;
 mod write_error;
 
 use access::DataClass;
+use access::Disclosing;
 use access::Fields;
+use access::Operation;
 use access::Permitted;
+use access::Record;
 use access::Subject;
+use access::authorize;
 use db::Database;
 use db::ResourceKey;
 use phi::OrganizationId;
@@ -114,6 +120,15 @@ fn ensure_all_fields<A: access::Action>(permitted: &Permitted<'_, A>) -> Result<
     } else {
         Err(ServiceError::Forbidden)
     }
+}
+
+/// Whether a whole record may be disclosed under a permit. The record may be of another class than the permit's subject,
+/// of which the policy covers only some fields.
+fn may_disclose_whole<A: Disclosing>(permitted: &Permitted<'_, A>, record: &Record) -> bool {
+    let (role, class) = (permitted.caller().role(), record.subject.class);
+    let permission = authorize(role, A::OPERATION, class);
+    let permission = permission.or_else(|| authorize(role, Operation::Read, class));
+    permission.is_some_and(|it| it.fields == Fields::All) && permitted.may_disclose(record)
 }
 
 /// The data class of a resource type, by which the policy decides.

@@ -1,6 +1,6 @@
 //! `cargo stack bench fhir`: the three loads of public FHIR benchmarks, through web, app and database, with all
 //! protections on: imports of whole histories, searches, and the cycle of create, read, update, read and delete over nine
-//! types. The peer is the `helios-hfs` server on PostgreSQL, with the same requests.
+//! types. The peer is the `helios-hfs` server on `PostgreSQL`, with the same requests.
 //!
 //! Server and load share the cores of this machine. So requests per second of CPU time of app and database are the figure
 //! that other work of the machine disturbs least: it is what a benchmark on dedicated cores gives as a rate per vCPU.
@@ -140,11 +140,7 @@ async fn compare(
 ) -> anyhow::Result<()> {
     for shape in Shape::ALL {
         let measured = shape.run(own, extent).await?;
-        ensure!(
-            measured.seconds > 0.0,
-            "{} measured nothing",
-            shape.title()
-        );
+        ensure!(measured.seconds > 0.0, "{} measured nothing", shape.title());
         let beside = match peer {
             Some(peer) => Some(shape.run(&peer.server, extent).await?),
             None => None,

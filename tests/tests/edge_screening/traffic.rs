@@ -156,11 +156,13 @@ impl Traffic {
 
     /// A request of a FHIR client or of another program.
     fn client_request(&mut self) -> OrdinaryRequest {
-        match self.random.below(10) {
-            0..=4 => self.read(),
-            5 | 6 => self.search(),
-            7 => self.bundle(),
-            8 => {
+        match self.random.below(12) {
+            0..=3 => self.read(),
+            4 | 5 => self.search(),
+            6 => self.chart_search(),
+            7 => self.write(),
+            8 => self.bundle(),
+            9 => {
                 let body = json!({"email": "ann.o'hara+test@example.org", "password": "' OR 1=1; -- <script>"});
                 OrdinaryRequest::with(
                     "POST",
@@ -219,6 +221,43 @@ impl Traffic {
             kind,
             fields(&words),
         )
+    }
+
+    /// A search in a chart, whose URL has opaque ids and codes of fixed lists.
+    fn chart_search(&mut self) -> OrdinaryRequest {
+        let patient = self.patient();
+        let id = patient["id"].as_str().unwrap();
+        let query = *self.random.pick(&[
+            "",
+            "&category=vital-signs,laboratory&category=exam&status=final",
+            "&_sort=-_lastUpdated&_count=1000&_total=accurate",
+            "&_lastUpdated=ge2026-01-01&_lastUpdated=lt2026-02-01T00:00:00.000Z",
+            "&_include=Observation:subject&_include=Observation%3Aencounter",
+            "&_elements=id,resourceType,status&_summary=true",
+        ]);
+        let separator = *self.random.pick(&["/", "%2F"]);
+        let path = format!("/fhir/Observation?patient=Patient{separator}{id}{query}");
+        OrdinaryRequest::get(path)
+    }
+
+    /// A write of one resource, or a read of its versions.
+    fn write(&mut self) -> OrdinaryRequest {
+        let resource = self.resource();
+        let kind = resource["resourceType"].as_str().unwrap();
+        let path = format!("/fhir/{kind}/{}", resource["id"].as_str().unwrap());
+        let json = "application/fhir+json; charset=utf-8";
+        match self.random.below(6) {
+            0 => OrdinaryRequest::with("POST", format!("/fhir/{kind}"), json, resource.to_string()),
+            1 => OrdinaryRequest::with("PUT", path, json, resource.to_string()),
+            2 => {
+                let patch = json!([{"op": "replace", "path": "/status", "value": "amended"}]);
+                let kind = "application/json-patch+json; charset=UTF-8";
+                OrdinaryRequest::with("PATCH", path, kind, patch.to_string())
+            }
+            3 => OrdinaryRequest::with("DELETE", path, "", Bytes::new()),
+            4 => OrdinaryRequest::get(format!("{path}/_history?_count=10")),
+            _ => OrdinaryRequest::get(format!("{path}/_history/{}", self.random.below(30) + 1)),
+        }
     }
 
     /// A batch of resources.

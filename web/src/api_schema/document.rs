@@ -11,6 +11,7 @@ use super::RequestClass;
 use super::Route;
 use super::RouteKind;
 use super::operation::Parameter;
+use super::query_refusals::QueryRefusals;
 use super::schema::Schema;
 use super::tree::Node;
 use super::tree::Segment;
@@ -54,7 +55,28 @@ pub(super) fn read(document: &Value) -> Result<ApiSchema, ApiSchemaError> {
     }
     let cookie = cookie(document)
         .ok_or_else(|| ApiSchemaError::malformed("components.securitySchemes", "no cookie"))?;
-    Ok(ApiSchema { routes, cookie })
+    Ok(ApiSchema {
+        routes,
+        query_refusals: QueryRefusals::of_types(searchable_types(document)),
+        cookie,
+    })
+}
+
+/// The resource types of the path of FHIR's searches.
+fn searchable_types(document: &Value) -> impl Iterator<Item = &str> {
+    let template = "/fhir/{type}/_search";
+    let item = document.get("paths").and_then(|paths| paths.get(template));
+    let path = item.map(|item| Path {
+        document,
+        template,
+        item,
+    });
+    let parameters = path.into_iter().flat_map(|path| {
+        let parameters: Vec<_> = path.parameters(&Value::Null).collect();
+        parameters
+    });
+    let types = parameters.filter_map(|parameter| parameter.pointer("/schema/enum")?.as_array());
+    types.flatten().filter_map(Value::as_str)
 }
 
 fn health_check(template: &'static str) -> Route {
@@ -233,6 +255,6 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
 }
 
-fn leak(text: &str) -> &'static str {
+pub(super) fn leak(text: &str) -> &'static str {
     Box::leak(text.to_owned().into_boxed_str())
 }

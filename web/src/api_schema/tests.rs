@@ -13,7 +13,15 @@ fn a_path_has_one_route_or_none() {
     let read = format!("/fhir/Observation/{ID}");
     let history = format!("{read}/_history");
     let version = format!("{history}/12");
+    let everything = format!("/fhir/Patient/{ID}/$everything");
+    let compartment = format!("/fhir/Patient/{ID}/Observation");
+    let validate = format!("{read}/$validate");
     for (path, template) in [
+        (everything.as_str(), "/fhir/{type}/{id}/$everything"),
+        (compartment.as_str(), "/fhir/{type}/{id}/{compartment}"),
+        (validate.as_str(), "/fhir/{type}/{id}/$validate"),
+        ("/fhir/Observation/$validate", "/fhir/{type}/$validate"),
+        ("/fhir/$validate", "/fhir/$validate"),
         ("/", "/"),
         ("/sign-in", "/sign-in"),
         (chart.as_str(), "/patients/{id}"),
@@ -104,21 +112,29 @@ fn allow_lists_the_methods_of_a_route() {
 }
 
 #[test]
-fn bundles_are_bulk_and_passwords_are_sign_ins() {
+fn writes_of_resources_are_bulk_and_passwords_are_sign_ins() {
     let api_schema = ApiSchema::of_app().unwrap();
     let class = |method: Method, path: &str| {
         let operation = api_schema.route(path).unwrap().operation(&method);
         operation.unwrap().class
     };
-    for path in ["/fhir", "/fhir/"] {
-        assert_eq!(class(Method::POST, path), RequestClass::Bulk, "{path}");
+    let resource = format!("/fhir/Patient/{ID}");
+    for (method, path) in [
+        (Method::POST, "/fhir"),
+        (Method::POST, "/fhir/"),
+        (Method::POST, "/fhir/Patient"),
+        (Method::PUT, resource.as_str()),
+        (Method::PATCH, resource.as_str()),
+    ] {
+        assert_eq!(class(method, path), RequestClass::Bulk, "{path}");
     }
     for path in ["/sign-in", "/api/v1/tokens"] {
         assert_eq!(class(Method::POST, path), RequestClass::SignIn, "{path}");
     }
     for (method, path) in [
         (Method::POST, "/fhir/Patient/_search"),
-        (Method::POST, "/fhir/Patient"),
+        (Method::GET, "/fhir/Patient"),
+        (Method::DELETE, resource.as_str()),
         (Method::GET, "/sign-in"),
         (Method::DELETE, "/api/v1/tokens/current"),
     ] {

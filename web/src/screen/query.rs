@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-use http::Method;
 use http::StatusCode;
 
 use super::injection;
@@ -18,22 +17,22 @@ use crate::problem::Reason;
 /// Maximum length of a query string, in bytes: a page cursor, which contains a sealed search form, has up to 3,000.
 const MAX_BYTES: usize = 4096;
 
-/// Checks a query string against the description of an operation.
+/// Checks a query string against the description of an operation. `detail` is the text of a refusal.
 ///
 /// # Errors
 /// 400; 406 for a format of responses that is not supported.
 pub(super) fn check(
-    method: &Method,
     query: Option<&str>,
     operation: &Operation,
     kind: RouteKind,
+    detail: impl Fn() -> &'static str,
 ) -> Result<(), Problem> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
         return Ok(());
     };
     if query.len() > MAX_BYTES {
-        let sent = query.get(..MAX_BYTES).unwrap_or_default();
-        return Err(refusal(method, sent, kind));
+        let beginning = query.get(..MAX_BYTES).unwrap_or_default();
+        return Err(refusal(beginning, kind, detail()));
     }
     let mut seen = 0_u64;
     for pair in query.split('&') {
@@ -46,7 +45,7 @@ pub(super) fn check(
                 return Err(Problem::bad_request(detail).with_reason(Reason::Query));
             }
             Some(ParameterMatch::Unknown | ParameterMatch::Invalid) | None => {
-                return Err(refusal(method, pair, kind));
+                return Err(refusal(pair, kind, detail()));
             }
         }
     }
@@ -67,9 +66,8 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// The problem of a refused parameter. The text depends only on the kind of route and the method, not on
-/// the value.
-fn refusal(method: &Method, sent: &str, kind: RouteKind) -> Problem {
+/// The problem of a refused parameter. The text does not depend on the value.
+fn refusal(sent: &str, kind: RouteKind, detail: &'static str) -> Problem {
     let (name, value) = sent.split_once('=').unwrap_or((sent, ""));
     if kind == RouteKind::Fhir && name == "_format" {
         let detail = "responses are in application/fhir+json only";
@@ -84,20 +82,6 @@ fn refusal(method: &Method, sent: &str, kind: RouteKind) -> Problem {
         Reason::PhiInUrl
     } else {
         Reason::Query
-    };
-    let detail = match kind {
-        RouteKind::Fhir if matches!(*method, Method::PUT | Method::PATCH | Method::DELETE) => {
-            "a condition must not be in a URL: send the request as an entry of a Bundle to POST [base], with \
-             the condition in entry.request.url"
-        }
-        RouteKind::Fhir => {
-            "search parameters must not be in a URL: use POST [type]/_search, with the parameters \
-             as a form"
-        }
-        RouteKind::Api | RouteKind::Page | RouteKind::Asset | RouteKind::Health => {
-            "this query parameter is not supported: a URL must not contain data that identifies a \
-             person"
-        }
     };
     Problem::bad_request(detail).with_reason(reason)
 }

@@ -57,7 +57,7 @@ async fn the_log_has_every_request_and_no_data_of_a_client() {
         "{log}"
     );
     assert!(
-        log.contains("/fhir/Patient/_search") && log.contains("route=\"*\""),
+        log.contains("/fhir/{type}/_search") && log.contains("route=\"*\""),
         "{log}"
     );
 }

@@ -125,6 +125,65 @@ pub(crate) struct SearchQuery {
     elements: String,
 }
 
+/// The type in a path that only a Patient has.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
+pub(crate) struct PatientPath {
+    #[param(rename = "type", schema_with = patient_type)]
+    resource_type: String,
+}
+
+/// The type of the resources in a patient's compartment.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
+pub(crate) struct CompartmentPath {
+    #[param(schema_with = chart_types)]
+    compartment: String,
+}
+
+/// The query parameters of `$everything`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "a schema: `EverythingQuery` reads the query string"
+)]
+pub(crate) struct EverythingParameters {
+    #[param(rename = "_count", required = false, schema_with = count)]
+    count: u64,
+    #[param(rename = "_type", required = false, schema_with = listed_types)]
+    types: String,
+    #[param(rename = "_since", required = false, schema_with = date)]
+    since: String,
+    #[param(rename = "_cursor", required = false, schema_with = cursor)]
+    cursor: String,
+    #[param(rename = "_format", required = false, schema_with = formats)]
+    format: String,
+    #[param(rename = "_pretty", required = false)]
+    pretty: bool,
+    #[param(rename = "_summary", required = false, schema_with = summaries)]
+    summary: String,
+    #[param(rename = "_elements", required = false, schema_with = names)]
+    elements: String,
+}
+
+/// The query parameters of `$validate`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a schema: `validate` reads the query string")]
+pub(crate) struct ValidateParameters {
+    #[param(required = false, schema_with = modes)]
+    mode: String,
+    #[param(required = false, schema_with = profiles)]
+    profile: String,
+    #[param(rename = "_format", required = false, schema_with = formats)]
+    format: String,
+    #[param(rename = "_pretty", required = false)]
+    pretty: bool,
+}
+
 /// The search form: any search parameter of the type.
 pub(crate) enum SearchForm {}
 
@@ -151,6 +210,29 @@ fn repeated(items: Object) -> Array {
 
 fn types() -> Object {
     one_of(ResourceType::ALL.map(ResourceType::name))
+}
+
+fn patient_type() -> Object {
+    one_of([ResourceType::Patient.name()])
+}
+
+fn chart_types() -> Object {
+    let types = ResourceType::ALL.into_iter();
+    let types = types.filter(|it| it.may_be_in_chart());
+    one_of(types.map(ResourceType::name))
+}
+
+fn listed_types() -> Array {
+    repeated(pattern("[A-Za-z]+(,[A-Za-z]+)*"))
+}
+
+fn modes() -> Object {
+    one_of(["create", "update", "delete"])
+}
+
+/// Canonical URLs of HL7, which tell nothing of a person.
+fn profiles() -> Array {
+    repeated(pattern("http://hl7[.]org/fhir/[A-Za-z0-9/-]+([|][0-9.]+)?"))
 }
 
 fn version() -> Object {

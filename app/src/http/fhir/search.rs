@@ -17,6 +17,7 @@ use fhir::search::Searchset;
 use fhir::search::SummaryMode;
 use fhir::search::Total;
 use http::HeaderMap;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::FhirError;
@@ -105,7 +106,7 @@ pub(crate) async fn by_url(
 }
 
 /// The base URL of the API.
-fn base(app: &AppState) -> String {
+pub(super) fn base(app: &AppState) -> String {
     format!("{}/fhir", app.public_origin)
 }
 
@@ -143,12 +144,37 @@ pub(super) async fn searchset(
     resource_type: ResourceType,
     parameters: Zeroizing<Vec<u8>>,
 ) -> Result<Disclosed<(Zeroizing<Vec<u8>>, Reservation)>, FhirError> {
-    let interaction = format!("search/{resource_type}");
-    let page = cursor::open(app, caller, &interaction, parameters).await?;
     if resource_type == ResourceType::Patient {
+        let interaction = format!("search/{resource_type}");
+        let page = cursor::open(app, caller, &interaction, parameters).await?;
         return super::search_patients::searchset(app, caller, interaction, page).await;
     }
+    resources(app, caller, resource_type, None, parameters).await
+}
+
+/// The searchset of resources of another type than Patient, in the compartment of a patient if one is named.
+///
+/// # Errors
+///
+/// See [`searchset`].
+pub(super) async fn resources(
+    app: &AppState,
+    caller: &Caller,
+    resource_type: ResourceType,
+    compartment: Option<Uuid>,
+    parameters: Zeroizing<Vec<u8>>,
+) -> Result<Disclosed<(Zeroizing<Vec<u8>>, Reservation)>, FhirError> {
+    let path = match compartment {
+        Some(patient) => format!("Patient/{patient}/{resource_type}"),
+        None => resource_type.name().to_owned(),
+    };
+    let interaction = format!("search/{path}");
+    let page = cursor::open(app, caller, &interaction, parameters).await?;
     let query = ResourceQuery::parse(resource_type, &base(app), &page.query, None)?;
+    let query = match compartment {
+        Some(patient) => query.within(patient)?,
+        None => query,
+    };
     let subject = subject(caller.organization(), resource_type);
     let is_in_charts = resource_type.compartment() == Some(Compartment::Patient);
     let subject = match query.patient() {
@@ -180,7 +206,7 @@ pub(super) async fn searchset(
     Ok(found.map(|found| {
         let searchset = Searchset {
             origin,
-            path: resource_type.name(),
+            path: &path,
             total: show_total.then_some(found.total),
             next: cursor.as_deref(),
         };

@@ -26,7 +26,15 @@ pub(crate) fn close(mut document: OpenApi) -> serde_json::Result<Value> {
             hoist_path_parameters(operation, &mut of_path);
             // utoipa takes these from the handlers' comments and modules.
             operation.description = None;
-            operation.tags = Some(vec![Tag::of(path).name().to_owned()]);
+            let tag = Tag::of(path);
+            operation.tags = Some(vec![tag.name().to_owned()]);
+            // Without an id of its own, an operation has the name of its handler.
+            let id = operation.operation_id.take().unwrap_or_default();
+            operation.operation_id = Some(if id.contains('.') {
+                id
+            } else {
+                format!("{}.{id}", tag.prefix())
+            });
         }
         item.parameters = Some(of_path).filter(|of_path| !of_path.is_empty());
     }
@@ -68,6 +76,15 @@ impl Tag {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Fhir => "FHIR",
+            Self::Workflow => "workflow",
+            Self::Pages => "pages",
+        }
+    }
+
+    /// The first part of the ids of operations.
+    pub(crate) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
             Self::Workflow => "workflow",
             Self::Pages => "pages",
         }

@@ -35,8 +35,10 @@ fn add_to(operation: &mut Value) {
 /// The example body of an operation.
 pub(super) fn of_operation(id: &str) -> Option<Value> {
     Some(match id {
-        "fhir.create" => observation(None),
-        "fhir.update" => observation(Some("0b6f2f5e-3a52-4c0b-9d0e-7d6a3c1f9b10")),
+        "fhir.create" | "fhir.validate" | "fhir.validate_type" => observation(None),
+        "fhir.update" | "fhir.validate_resource" => {
+            observation(Some("0b6f2f5e-3a52-4c0b-9d0e-7d6a3c1f9b10"))
+        }
         "fhir.patch" => json!([{ "op": "replace", "path": "/status", "value": "amended" }]),
         "fhir.bundle" => bundle(),
         "fhir.search_by_form" => json!("family=smith&birthdate=ge1980"),
@@ -108,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_example_is_a_valid_request() {
-        for id in ["fhir.create", "fhir.update"] {
+        for id in ["fhir.create", "fhir.update", "fhir.validate"] {
             let example = SensitiveJson::new(of_operation(id).unwrap());
             assert!(Resource::validate(example, None).is_ok(), "{id}");
         }

@@ -82,14 +82,11 @@ fn every_operation_has_an_id_of_its_own_and_a_tag() {
             let Some(operation) = item.get(method) else {
                 continue;
             };
-            let tag = openapi::Tag::of(path).name();
-            assert_eq!(
-                operation["tags"],
-                serde_json::json!([tag]),
-                "{method} {path}"
-            );
+            let tag = openapi::Tag::of(path);
+            let tags = serde_json::json!([tag.name()]);
+            assert_eq!(operation["tags"], tags, "{method} {path}");
             let id = operation["operationId"].as_str().unwrap();
-            let prefix = format!("{}.", tag.to_lowercase());
+            let prefix = format!("{}.", tag.prefix());
             assert!(id.starts_with(&prefix), "{method} {path}: {id}");
             assert!(ids.insert(id), "{id}");
         }
@@ -130,15 +127,24 @@ fn an_interaction_is_declared_if_and_only_if_it_is_routed() {
 }
 
 #[test]
-fn only_the_bundle_route_has_large_bodies() {
+fn only_routes_that_take_resources_have_large_bodies() {
     let document = committed_document();
     let items = document["paths"].as_object().unwrap();
-    let bulk: Vec<_> = items
+    let bulk: BTreeSet<_> = items
         .iter()
         .filter(|(_, item)| item.to_string().contains("x-bulk"))
         .map(|(path, _)| path.as_str())
         .collect();
-    assert_eq!(bulk, ["/fhir"]);
+    let expected = [
+        "/fhir",
+        "/fhir/",
+        "/fhir/$validate",
+        "/fhir/{type}",
+        "/fhir/{type}/$validate",
+        "/fhir/{type}/{id}",
+        "/fhir/{type}/{id}/$validate",
+    ];
+    assert_eq!(bulk, expected.into());
 }
 
 #[test]

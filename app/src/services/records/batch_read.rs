@@ -21,8 +21,18 @@ use crate::services::read_batch::ReadBatch;
 pub(super) struct KeyBatch {
     /// The indexes of the keys in the list of all keys.
     pub(super) range: Range<usize>,
-    /// The total length of the resources, in bytes.
+    /// The total length of the resources, in bytes; 0 if it was not read.
     bytes: usize,
+    /// Whether some of the resources may exist.
+    may_exist: bool,
+}
+
+impl KeyBatch {
+    /// Those of all keys that are in this batch; none if none of its resources exist.
+    fn keys_of<'k>(&self, all: &'k [ResourceKey]) -> &'k [ResourceKey] {
+        let keys = all.get(self.range.clone()).filter(|_| self.may_exist);
+        keys.unwrap_or_default()
+    }
 }
 
 /// Sealed resources that were read together, with their memory.
@@ -74,24 +84,39 @@ impl SealedBatch {
 }
 
 impl Records {
-    /// Splits `keys` into batches of at most `max_keys`, in the same order.
+    /// Splits `keys` into batches of at most `max_keys`, in the same order. The length of a single resource is not read,
+    /// since one is read without a reservation everywhere.
     pub(super) async fn key_batches(
         &self,
         organization: OrganizationId,
         keys: &[ResourceKey],
         max_keys: usize,
     ) -> Result<Vec<KeyBatch>, ServiceError> {
+        if keys.len() <= 1 {
+            let only = keys.iter().map(|_| KeyBatch {
+                range: 0..1,
+                bytes: 0,
+                may_exist: true,
+            });
+            return Ok(only.collect());
+        }
         let lengths = self.database.version_lengths(organization, keys).await?;
         // A resource that does not exist has no length.
         let length = |key: &ResourceKey| lengths.get(&(key.kind.to_owned(), key.id)).copied();
-        let lengths: Vec<_> = keys.iter().map(|key| length(key).unwrap_or(0)).collect();
+        let found: Vec<_> = keys.iter().map(length).collect();
+        let lengths: Vec<_> = found.iter().map(|it| it.unwrap_or(0)).collect();
         let mut batches = Vec::new();
         let (mut start, mut rest) = (0, lengths.as_slice());
         while let Some(ReadBatch { rows, bytes }) = ReadBatch::first(rest, max_keys) {
             let range = start..start + rows;
             start = range.end;
             rest = rest.get(rows..).unwrap_or_default();
-            batches.push(KeyBatch { range, bytes });
+            let lengths = found.get(range.clone()).unwrap_or_default();
+            batches.push(KeyBatch {
+                range,
+                bytes,
+                may_exist: lengths.iter().any(Option::is_some),
+            });
         }
         Ok(batches)
     }
@@ -110,8 +135,10 @@ impl Records {
         batch: &KeyBatch,
     ) -> Result<SealedBatch, ServiceError> {
         let reserved = self.memory.reserve(caller, batch.bytes)?;
-        let keys = keys.get(batch.range.clone()).unwrap_or_default();
-        let rows = self.database.current_versions(organization, keys).await?;
+        let rows = match batch.keys_of(keys) {
+            [] => Vec::new(),
+            keys => self.database.current_versions(organization, keys).await?,
+        };
         SealedBatch::of(rows, reserved)
     }
 
@@ -194,7 +221,10 @@ impl Records {
         batch: &KeyBatch,
     ) -> Result<SealedBatch, ServiceError> {
         let reserved = self.memory.reserve(caller, batch.bytes)?;
-        let keys = keys.get(batch.range.clone()).unwrap_or_default();
+        let keys = batch.keys_of(keys);
+        if keys.is_empty() {
+            return SealedBatch::of(Vec::new(), reserved);
+        }
         let rows = self.database.current_versions(organization, keys).await;
         if let Some(rows) = undamaged(rows)? {
             return SealedBatch::of(rows, reserved);

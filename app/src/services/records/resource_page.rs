@@ -23,6 +23,7 @@ use super::StoredResource;
 use super::candidates::Candidate;
 use super::candidates::SearchScope;
 use super::damage::undamaged;
+use super::may_disclose_whole;
 use super::open::OpenVersion;
 use super::resource_key;
 use crate::limits::MAX_INCLUDED_RESOURCES;
@@ -134,7 +135,7 @@ impl Records {
                     return false;
                 }
                 if is_near
-                    && permitted.may_disclose(&record)
+                    && may_disclose_whole(permitted, &record)
                     && builder.is_wanted(query, reference, &stored.resource)
                 {
                     builder.add(organization, reference, stored, SearchMode::Include);

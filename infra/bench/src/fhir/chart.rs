@@ -13,8 +13,22 @@ use uuid::Uuid;
 const RESOURCES: usize = 60;
 
 const FAMILIES: [&str; 16] = [
-    "Abernathy", "Bergström", "Castillo", "Dvořák", "Ekwueme", "Fitzgerald", "García", "Hashimoto", "Ivanova",
-    "Jørgensen", "Kowalska", "Łukasik", "Murphy", "Nguyễn", "O'Sullivan", "Petrov",
+    "Abernathy",
+    "Bergström",
+    "Castillo",
+    "Dvořák",
+    "Ekwueme",
+    "Fitzgerald",
+    "García",
+    "Hashimoto",
+    "Ivanova",
+    "Jørgensen",
+    "Kowalska",
+    "Łukasik",
+    "Murphy",
+    "Nguyễn",
+    "O'Sullivan",
+    "Petrov",
 ];
 const GIVEN: [&str; 10] = [
     "Ana", "Björn", "Chidi", "Dolores", "Émile", "Fatima", "Grace", "Hiro", "Ingrid", "José",
@@ -70,7 +84,7 @@ impl Template {
         for (place, resource) in copies.iter_mut().enumerate() {
             self.rename(resource, number);
             if let Some(id) = id(resource) {
-                resource["id"] = json!(derived(id, number));
+                set(resource, "id", json!(derived(id, number)));
             }
             if place == 0 {
                 personalize(resource, number);
@@ -120,15 +134,29 @@ pub(super) fn personalize(patient: &mut Value, number: u32) {
         let number = usize::try_from(number).unwrap_or_default();
         list.get(number % list.len()).copied().unwrap_or_default()
     };
-    let family = format!("{}-{}", pick(&FAMILIES, number), pick(&FAMILIES, number / 16));
+    let family = format!(
+        "{}-{}",
+        pick(&FAMILIES, number),
+        pick(&FAMILIES, number / 16)
+    );
     let given = [pick(&GIVEN, number), pick(&GIVEN, number / 10)];
-    patient["name"] = json!([{"use": "official", "family": family, "given": given}]);
+    let name = json!([{"use": "official", "family": family, "given": given}]);
+    set(patient, "name", name);
     for (place, identifier) in array(patient, "identifier").iter_mut().enumerate() {
-        identifier["value"] = json!(format!("{}{number:08}", place + 1));
+        let value = format!("{}{number:08}", place + 1);
+        set(identifier, "value", json!(value));
     }
     let month = text(patient, "/birthDate").and_then(|date| date.get(..8));
     if let Some(month) = month {
-        patient["birthDate"] = json!(format!("{month}{:02}", 1 + number % 28));
+        let day = format!("{month}{:02}", 1 + number % 28);
+        set(patient, "birthDate", json!(day));
+    }
+}
+
+/// Sets a field of an object.
+pub(super) fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
     }
 }
 
@@ -162,7 +190,10 @@ fn for_each_reference(value: &mut Value, change: &mut impl FnMut(&str) -> Option
         }
         Value::Object(fields) => {
             for (name, field) in fields {
-                let changed = field.as_str().filter(|_| name == "reference").and_then(&mut *change);
+                let changed = field
+                    .as_str()
+                    .filter(|_| name == "reference")
+                    .and_then(&mut *change);
                 match changed {
                     Some(changed) => *field = Value::String(changed),
                     None => for_each_reference(field, change),
@@ -207,7 +238,10 @@ mod tests {
         assert_eq!(one[0]["birthDate"], "1978-12-02");
         let patient = one[0]["id"].as_str().unwrap();
         assert_eq!(one[1]["subject"]["reference"], format!("Patient/{patient}"));
-        assert_eq!(one[1]["serviceProvider"], json!({"display": "not part of this history"}));
+        assert_eq!(
+            one[1]["serviceProvider"],
+            json!({"display": "not part of this history"})
+        );
         assert_eq!(template.copy(1), one);
     }
 }

@@ -26,7 +26,10 @@ pub(super) struct FhirConnection {
 /// How a server is reached.
 pub(super) enum Transport {
     /// TLS, and a bearer token.
-    Protected { connection: Connection, token: String },
+    Protected {
+        connection: Connection,
+        token: String,
+    },
     /// Neither.
     Plain(PlainConnection),
 }

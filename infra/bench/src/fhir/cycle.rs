@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Extent;
 use super::chart::is_a;
 use super::chart::personalize;
+use super::chart::set;
 use super::connection::FHIR;
 use super::connection::FhirConnection;
 use super::measured::Latencies;
@@ -114,8 +115,8 @@ impl Client {
         let id = created_id(&head).context("a create without a location")?;
         let path = format!("/{kind}/{id}");
         self.send("read", Method::GET, &path, Bytes::new()).await?;
-        sample["id"] = json!(id);
-        sample["language"] = json!("en-US");
+        set(&mut sample, "id", json!(id));
+        set(&mut sample, "language", json!("en-US"));
         let body = Bytes::from(sample.to_string());
         self.send("update", Method::PUT, &path, body).await?;
         self.send("read", Method::GET, &path, Bytes::new()).await?;
@@ -144,8 +145,13 @@ fn borrowed(extent: &Extent<'_>, history: &[Value], kind: &str) -> anyhow::Resul
         .with_context(|| format!("tests/data has no {kind}"))?;
     let patient = history.first().and_then(|it| it.get("id"));
     let patient = patient.and_then(Value::as_str).unwrap_or_default();
-    let subject = if kind == "Immunization" { "patient" } else { "subject" };
-    sample[subject] = json!({"reference": format!("Patient/{patient}")});
+    let subject = if kind == "Immunization" {
+        "patient"
+    } else {
+        "subject"
+    };
+    let reference = json!({"reference": format!("Patient/{patient}")});
+    set(&mut sample, subject, reference);
     if let Some(fields) = sample.as_object_mut() {
         fields.remove("encounter");
     }

@@ -34,9 +34,16 @@ impl Facts {
             let pair = resource.and_then(|it| it.pointer(pointer));
             let field = |name: &str| pair.and_then(|it| it.get(name)).and_then(Value::as_str);
             let (system, value) = (field("system"), field(value));
-            format!("{}|{}", system.unwrap_or_default(), value.unwrap_or_default())
+            format!(
+                "{}|{}",
+                system.unwrap_or_default(),
+                value.unwrap_or_default()
+            )
         };
-        let day: String = first("Encounter", "/period/start").chars().take(10).collect();
+        let day: String = first("Encounter", "/period/start")
+            .chars()
+            .take(10)
+            .collect();
         let practitioner = histories.shared("Practitioner");
         let practitioner = practitioner.and_then(|it| text(it, "/name/0/family"));
         Self {

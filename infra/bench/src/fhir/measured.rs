@@ -60,8 +60,13 @@ impl Latencies {
 
     /// A percentile of one interaction, or of all, in milliseconds.
     pub(super) fn milliseconds(&self, name: Option<&str>, percentile: f64) -> f64 {
-        let Ok(mut all) = empty() else { return f64::NAN };
-        let wanted = self.0.iter().filter(|(it, _)| name.is_none_or(|name| **it == name));
+        let Ok(mut all) = empty() else {
+            return f64::NAN;
+        };
+        let wanted = self
+            .0
+            .iter()
+            .filter(|(it, _)| name.is_none_or(|name| **it == name));
         for (_, histogram) in wanted {
             let _ = all.add(histogram);
         }
@@ -101,6 +106,11 @@ impl Measured {
     /// Per second of the clock.
     pub(super) fn rate(&self) -> f64 {
         f64::from(self.amount) / self.seconds
+    }
+
+    /// CPU time for each, in milliseconds.
+    pub(super) fn milliseconds_of(&self, cpu: Duration) -> f64 {
+        1000.0 / self.rate_of(cpu)
     }
 
     /// Per second of CPU time.

@@ -1,4 +1,4 @@
-//! The peer: `helios-hfs` of crates.io on Debian's PostgreSQL. Neither is installed here.
+//! The peer: `helios-hfs` of crates.io on Debian's `PostgreSQL`. Neither is installed here.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub(super) struct Installation {
     program: PathBuf,
     /// The folder of [`PARAMETERS`].
     data: PathBuf,
-    /// The folder of PostgreSQL's programs.
+    /// The folder of `PostgreSQL`'s programs.
     postgres: PathBuf,
 }
 
@@ -118,7 +118,10 @@ impl Peer {
             ("HFS_STORAGE_BACKEND", "postgres".to_owned()),
             ("HFS_DATABASE_URL", postgres.address()),
             ("HFS_DATA_DIR", installation.data.display().to_string()),
-            ("HFS_EXPORT_DIR", folder.join("exports").display().to_string()),
+            (
+                "HFS_EXPORT_DIR",
+                folder.join("exports").display().to_string(),
+            ),
             ("HFS_LOG_LEVEL", "warn".to_owned()),
             ("HFS_UI_ENABLED", "false".to_owned()),
         ];

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of its own for the peer, on the loopback interface, with durable commits.
+//! A `PostgreSQL` server of its own for the peer, on the loopback interface, with durable commits.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,7 +20,7 @@ use tools::packages::run_quietly;
 
 /// Where Debian's packages put the programs, a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// The account as which it runs when this program runs as root, which PostgreSQL refuses.
+/// The account as which it runs when this program runs as root, which `PostgreSQL` refuses.
 const ACCOUNT: &str = "postgres";
 /// Upper bound of the time in which it starts.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -55,7 +55,12 @@ impl Postgres {
         run_quietly(
             Command::new(path)
                 .args(arguments)
-                .args(["--username=hfs", "--auth=trust", "--encoding=UTF8", "--pgdata"])
+                .args([
+                    "--username=hfs",
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    "--pgdata",
+                ])
                 .arg(&data)
                 .current_dir("/"),
         )
@@ -86,9 +91,15 @@ impl Postgres {
         };
         let mut process = program.start()?;
         let deadline = Instant::now() + TIMEOUT;
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .is_err()
+        {
             if process.ending().is_some() || Instant::now() > deadline {
-                bail!("PostgreSQL does not start:\n{}", last_lines(&program.log, 15));
+                bail!(
+                    "PostgreSQL does not start:\n{}",
+                    last_lines(&program.log, 15)
+                );
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

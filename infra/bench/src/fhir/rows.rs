@@ -20,8 +20,13 @@ impl Rows<'_> {
         self.add(&name, "/s", |it| it.rate_of(it.cpu.counted()));
         let name = format!("{what}/s per vCPU of web, app and database");
         self.add(&name, "/s", |it| it.rate_of(it.cpu.counted() + it.cpu.edge));
-        let part = |it: &Measured| it.cpu.database.as_secs_f64() / it.cpu.counted().as_secs_f64();
-        self.add("the database's part of that CPU time", "", part);
+        let one = what.strip_suffix('s').unwrap_or(what);
+        self.add(&format!("CPU time of app per {one}"), "ms", |it| {
+            it.milliseconds_of(it.cpu.server)
+        });
+        self.add(&format!("CPU time of the database per {one}"), "ms", |it| {
+            it.milliseconds_of(it.cpu.database)
+        });
     }
 
     /// Latencies: of all requests, and by interaction.

@@ -97,8 +97,9 @@ const KINDS: [Kind; 12] = [
 /// Searches in turn until the time is over, once every kind has found something.
 pub(super) async fn run(server: &Server, extent: &Extent<'_>) -> anyhow::Result<Measured> {
     let sought = extent.charts.min(SOUGHT);
-    // Spread over all patients.
-    let sought = (0..sought).map(|number| number * (extent.charts / sought) + number % 7 % sought);
+    // Spread over all patients and all histories.
+    let step = extent.charts / sought.max(1);
+    let sought = (0..sought).map(|number| number * step + number % step.max(1));
     let facts = sought.map(|number| Facts::of(extent.histories, number));
     let facts: Vec<Facts> = facts.filter(Facts::is_complete).collect();
     let mut connection = server.connect().await?;
@@ -148,7 +149,11 @@ async fn repeat(
 }
 
 impl Kind {
-    async fn search(&self, connection: &mut FhirConnection, facts: &Facts) -> anyhow::Result<Bytes> {
+    async fn search(
+        &self,
+        connection: &mut FhirConnection,
+        facts: &Facts,
+    ) -> anyhow::Result<Bytes> {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs((self.parameters)(facts))
             .append_pair("_count", "20")

@@ -55,9 +55,17 @@ const REFUSED: &str = "
 400 phi_in_url GET /fhir/Patient?_format=json&birthdate=1970-01-01
 400 phi_in_url POST /fhir/Patient/_search?family=Archer application/x-www-form-urlencoded
 400 phi_in_url GET /fhir?q=x
+405 method GET /fhir/$validate
+405 method GET /fhir/Observation/$validate
+404 unknown_route GET /fhir/Patient/$everything
+404 unknown_route GET /fhir/Observation/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d/$everything
+404 unknown_route GET /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d/Practitioner
+405 method POST /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d/$everything application/json
+400 query GET /fhir/Patient/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d/$everything?start=x
+400 query POST /fhir/$validate?profile=x application/fhir+json
 400 phi_in_url GET /fhir/Observation?patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d&code=55284-4
 400 query GET /fhir/Observation?patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d&patient=8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
-400 query GET /fhir/Observation?patient=Organization/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
+400 phi_in_url GET /fhir/Observation?patient=Organization/8c1b9d2e-4c8a-4b7e-9f0a-0d2f5a1b3c4d
 400 query GET /fhir/Observation?category=vital-signs&category=hiv
 400 query GET /fhir/Observation?status:not=final
 400 query GET /fhir/Patient?_count=10;family=Archer
@@ -114,7 +122,10 @@ fn a_refusal_has_the_supported_methods_or_the_way_to_search() {
     let problem = screen("POST /patients", &[]).unwrap_err();
     assert_eq!(problem.allow, Some("GET, HEAD"));
     let problem = screen("GET /fhir/Patient?family=Archer", &[]).unwrap_err();
-    assert!(problem.detail.contains("_search"));
+    assert!(problem.detail.contains("POST /fhir/Patient/_search"));
+    let target = format!("GET /fhir/Patient/{ID}/Observation?code=Archer");
+    let problem = screen(&target, &[]).unwrap_err();
+    assert!(problem.detail.contains("POST /fhir/Observation/_search"));
 }
 
 /// Reason, name and value of a header.
