@@ -175,11 +175,7 @@ impl Part {
     const DESCENDING: u8 = 16;
 
     fn encode(&self, bytes: &mut Vec<u8>) {
-        let order = if self.is_descending {
-            Self::DESCENDING
-        } else {
-            0
-        };
+        let order = if self.is_descending { Self::DESCENDING } else { 0 };
         let kind = self.value.as_ref().map_or(0, |value| value.rank() + 1);
         bytes.push(order | kind);
         match &self.value {
