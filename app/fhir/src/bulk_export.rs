@@ -16,9 +16,13 @@ use crate::SensitiveJson;
 use crate::VersionMeta;
 use crate::instant_text;
 
+mod part;
 mod progress;
 mod query;
 
+pub use part::FileId;
+pub use part::PartSequence;
+pub use part::WrongPart;
 pub use progress::ExportFile;
 pub use progress::ExportPosition;
 pub use progress::ExportProgress;
@@ -114,8 +118,8 @@ mod tests {
             last_updated: datetime!(2026-11-29 12:00 UTC),
         };
         let line = ndjson_line(resource, meta);
-        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
-        assert_eq!(line.last(), Some(&b'\n'));
+        let first = line.iter().position(|byte| *byte == b'\n');
+        assert_eq!(first, Some(line.len() - 1));
         let value: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(value["id"], id);
         assert_eq!(value["meta"]["versionId"], "3");

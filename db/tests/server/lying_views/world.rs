@@ -20,6 +20,7 @@ use db::PersonRow;
 use db::ResourceRow;
 use db::SearchSummaryRow;
 use db::SessionRow;
+use db::Transaction;
 use db::VersionRow;
 use phi::AuthorizationKey;
 use phi::DevelopmentKeyring;
@@ -181,13 +182,7 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .append_changes(from_ref(&subject.change), end, end.mac.as_bytes())
         .await
         .unwrap();
-    transaction.insert_person(&subject.person).await.unwrap();
-    transaction
-        .insert_credential(&subject.credential)
-        .await
-        .unwrap();
-    transaction.insert_session(&subject.session).await.unwrap();
-    transaction.insert_export(&subject.export).await.unwrap();
+    insert_person(&mut transaction, subject).await;
     transaction
         .insert_keys(from_ref(&subject.key))
         .await
@@ -224,4 +219,15 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .await
         .unwrap();
     transaction.commit().await.unwrap();
+}
+
+/// Inserts a subject's person, and what belongs to that person.
+async fn insert_person(transaction: &mut Transaction, subject: &Subject) {
+    transaction.insert_person(&subject.person).await.unwrap();
+    transaction
+        .insert_credential(&subject.credential)
+        .await
+        .unwrap();
+    transaction.insert_session(&subject.session).await.unwrap();
+    transaction.insert_export(&subject.export).await.unwrap();
 }
