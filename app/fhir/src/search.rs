@@ -58,6 +58,7 @@ pub use searchset::incomplete_entry;
 pub use searchset::searchset_entry;
 pub use searchset::truncated_entry;
 pub use searchset::unopened_entry;
+pub use searchset::unpaged_entry;
 pub use searchset::withheld_entry;
 pub use sort_key::SortKey;
 pub use text::SearchableName;

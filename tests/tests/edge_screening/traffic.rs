@@ -250,9 +250,9 @@ impl Traffic {
             0 => OrdinaryRequest::with("POST", format!("/fhir/{kind}"), json, resource.to_string()),
             1 => OrdinaryRequest::with("PUT", path, json, resource.to_string()),
             2 => {
-                let patch = json!([{"op": "replace", "path": "/status", "value": "amended"}]);
+                let operations = json!([{"op": "replace", "path": "/status", "value": "amended"}]);
                 let kind = "application/json-patch+json; charset=UTF-8";
-                OrdinaryRequest::with("PATCH", path, kind, patch.to_string())
+                OrdinaryRequest::with("PATCH", path, kind, operations.to_string())
             }
             3 => OrdinaryRequest::with("DELETE", path, "", Bytes::new()),
             4 => OrdinaryRequest::get(format!("{path}/_history?_count=10")),

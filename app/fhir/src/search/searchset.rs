@@ -123,6 +123,20 @@ pub fn truncated_entry() -> EntryJson {
     EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } }))
 }
 
+/// The entry of a page that has no next link although there are more matches: an outcome with a warning.
+#[must_use]
+pub fn unpaged_entry() -> EntryJson {
+    let issue = Issue {
+        severity: Severity::Warning,
+        ..Issue::new(
+            IssueCode::TooLong,
+            "there are more matches, and the parameters are too long for a next link: send a shorter search",
+        )
+    };
+    let outcome = OperationOutcome::new(Status::ContentTooLarge, issue).to_json();
+    EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } }))
+}
+
 /// A page of the result of a search.
 #[derive(Debug)]
 pub struct Searchset<'a> {

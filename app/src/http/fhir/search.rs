@@ -197,13 +197,16 @@ pub(super) async fn resources(
         next = found.next.take();
         found
     });
+    let has_more = next.is_some();
     let cursor = match next {
         Some(next) => cursor::seal(app, caller, interaction, page.query, next).await?,
         None => None,
     };
+    let is_cut = has_more && cursor.is_none();
     let results = query.results();
     let show_total = results.total != Total::None || results.summary == SummaryMode::Count;
-    Ok(found.map(|found| {
+    Ok(found.map(|mut found| {
+        found.entries.extend(is_cut.then(search::unpaged_entry));
         let searchset = Searchset {
             origin,
             path: &path,

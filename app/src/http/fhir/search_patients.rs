@@ -47,11 +47,14 @@ pub(super) async fn searchset(
         next = found.next.take();
         found
     });
+    let has_more = next.is_some();
     let cursor = match next {
         Some(next) => cursor::seal(app, caller, interaction, page.query, next).await?,
         None => None,
     };
+    let is_cut = has_more && cursor.is_none();
     Ok(found.map(|mut found| {
+        found.entries.extend(is_cut.then(search::unpaged_entry));
         if found.is_truncated {
             found.entries.push(search::truncated_entry());
         }

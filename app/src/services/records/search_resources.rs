@@ -58,6 +58,17 @@ pub(super) struct SealedPatients {
 }
 
 impl SearchsetPage {
+    /// A page without entries, of a result with this number of matches.
+    fn new(total: usize, reserved: Reservation) -> Self {
+        Self {
+            entries: Vec::new(),
+            total,
+            is_truncated: false,
+            next: None,
+            reserved,
+        }
+    }
+
     /// Adds the outcome that lists the matches that cannot be opened, if there are any.
     fn add_unopened(&mut self, unopened: &[PatientId]) -> Result<(), ServiceError> {
         let references = unopened.iter().map(|id| Reference {
@@ -89,13 +100,7 @@ impl Records {
             .match_patients(organization, caller, query, after)
             .await?;
         let ids = &found.ids;
-        let mut page = SearchsetPage {
-            entries: Vec::new(),
-            total: found.total,
-            is_truncated: false,
-            next: None,
-            reserved: self.memory.reserve(caller, 0)?,
-        };
+        let mut page = SearchsetPage::new(found.total, self.memory.reserve(caller, 0)?);
         let mut bytes = 0_usize;
         let mut shown = Vec::new();
         // The number of matches of the page: all, unless the response is truncated.
