@@ -100,8 +100,8 @@ async fn each_write_leaves_one_event_with_the_version() -> anyhow::Result<()> {
     }
     let operations = json!([{"op": "replace", "path": "/status", "value": "final"}]);
     let headers = [("content-type", JSON_PATCH), ("prefer", "return=minimal")];
-    let patch = send(&client, "PATCH", &path, &headers, Some(&operations)).await?;
-    expect("patch", patch.expect_status(200)?, 3).await?;
+    let patched = send(&client, "PATCH", &path, &headers, Some(&operations)).await?;
+    expect("patch", patched.expect_status(200)?, 3).await?;
     let stale = [("if-match", "W/\"1\"")];
     let stale = send(&client, "DELETE", &path, &stale, None).await?;
     // Beyond the caller's budget a refusal is counted only.
@@ -178,18 +178,35 @@ async fn each_read_leaves_one_event_with_the_versions_that_it_disclosed() -> any
     Ok(())
 }
 
+/// Three observations of a patient by one performer.
+fn performed_observations(patient: &Value, performer: &Value) -> [Value; 3] {
+    let performers = json!([{"reference": fhir::reference(performer)}]);
+    [0, 1, 2].map(|_| {
+        let mut observation = fhir::observation(patient);
+        observation["performer"] = performers.clone();
+        observation
+    })
+}
+
+/// Requires that a search succeeds and leaves one event with these records.
+async fn expect_search(
+    (client, officer): (&Client, &Client),
+    kind: &str,
+    fields: &[(&str, &str)],
+    expected: Vec<Named>,
+) -> anyhow::Result<()> {
+    let found = search(client, kind, fields).await?.expect_status(200)?;
+    let checked = expect_one(officer, &found, ("search", "success"), expected);
+    checked.await.with_context(|| format!("{kind} {fields:?}"))
+}
+
 #[tokio::test]
 async fn a_search_leaves_one_event_with_each_resource_that_it_showed() -> anyhow::Result<()> {
     let (running, client) = clinician().await?;
     let officer = officer(&running).await?;
     let patient = fhir::patient();
     let performer = practitioner();
-    let performed = json!([{"reference": fhir::reference(&performer)}]);
-    let observations = [0, 1, 2].map(|_| {
-        let mut observation = fhir::observation(&patient);
-        observation["performer"] = performed.clone();
-        observation
-    });
+    let observations = performed_observations(&patient, &performer);
     let [one, two, three] = &observations;
     store(&client, &[&patient, &performer, one, two, three]).await?;
     let id = fhir::id(&patient).to_string();
@@ -226,37 +243,16 @@ async fn a_search_leaves_one_event_with_each_resource_that_it_showed() -> anyhow
         ),
     ] {
         let fields = [&[("patient", &*id)], &fields[..]].concat();
-        let found = search(&client, "Observation", &fields)
-            .await?
-            .expect_status(200)?;
-        let checked = expect_one(&officer, &found, ("search", "success"), expected);
-        checked.await.with_context(|| format!("{fields:?}"))?;
+        expect_search((&client, &officer), "Observation", &fields, expected).await?;
     }
-    let found = search(&client, "Patient", &[("_id", &id)])
-        .await?
-        .expect_status(200)?;
-    expect_one(
-        &officer,
-        &found,
-        ("search", "success"),
-        vec![named(&patient, 1)],
-    )
-    .await?;
+    let (clients, of_patient) = ((&client, &officer), vec![named(&patient, 1)]);
+    expect_search(clients, "Patient", &[("_id", &id)], of_patient).await?;
     let name = [(
         "family",
         performer["name"][0]["family"].as_str().unwrap_or_default(),
     )];
-    let found = search(&client, "Practitioner", &name)
-        .await?
-        .expect_status(200)?;
-    expect_one(
-        &officer,
-        &found,
-        ("search", "success"),
-        vec![named(&performer, 1)],
-    )
-    .await?;
-    Ok(())
+    let of_performer = vec![named(&performer, 1)];
+    expect_search(clients, "Practitioner", &name, of_performer).await
 }
 
 #[tokio::test]

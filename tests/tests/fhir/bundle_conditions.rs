@@ -1,5 +1,6 @@
 //! Conditions of Bundles: on one match, none and several, and across organizations.
 
+use http::HeaderName;
 use serde_json::Value;
 use serde_json::json;
 use tests::Client;
@@ -30,8 +31,14 @@ fn patient(value: &str) -> Value {
     patient
 }
 
+/// The type of a resource.
+fn type_of(resource: &Value) -> String {
+    let kind = resource["resourceType"].as_str();
+    kind.unwrap_or_default().to_owned()
+}
+
 /// A transaction or batch of one entry.
-fn bundle(kind: &str, request: Value, resource: Option<&Value>) -> Value {
+fn bundle(kind: &str, request: &Value, resource: Option<&Value>) -> Value {
     let mut entry = json!({"request": request});
     if let Some(resource) = resource {
         entry["resource"] = resource.clone();
@@ -47,7 +54,7 @@ fn create(resource: &Value, value: &str) -> Value {
     let kind = resource["resourceType"].clone();
     let condition = format!("identifier={SYSTEM}|{value}");
     let request = json!({"method": "POST", "url": kind, "ifNoneExist": condition});
-    bundle("transaction", request, Some(&resource))
+    bundle("transaction", &request, Some(&resource))
 }
 
 fn update(resource: &Value, value: &str) -> Value {
@@ -59,14 +66,18 @@ fn update(resource: &Value, value: &str) -> Value {
     let url = format!("{kind}?identifier={SYSTEM}|{value}");
     bundle(
         "transaction",
-        json!({"method": "PUT", "url": url}),
+        &json!({"method": "PUT", "url": url}),
         Some(&resource),
     )
 }
 
 fn delete(kind: &str, value: &str) -> Value {
     let url = format!("{kind}?identifier={SYSTEM}|{value}");
-    bundle("transaction", json!({"method": "DELETE", "url": url}), None)
+    bundle(
+        "transaction",
+        &json!({"method": "DELETE", "url": url}),
+        None,
+    )
 }
 
 /// The number of resources with an identifier.
@@ -93,10 +104,7 @@ async fn a_condition_decides_by_its_number_of_matches() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     for make in [practitioner, patient] {
         let value = unique_word();
-        let kind = make(&value)["resourceType"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let kind = type_of(&make(&value));
         let number = async || count(&client, &kind, &value).await;
         // None: created, once.
         assert_eq!(
@@ -202,7 +210,7 @@ async fn a_conditional_reference_needs_one_match() -> anyhow::Result<()> {
 
 /// What a client learns from a response: status, headers and body without ids, times and sizes.
 fn learned(response: &tests::TestResponse) -> String {
-    let mut names: Vec<_> = response.headers.keys().map(|name| name.as_str()).collect();
+    let mut names: Vec<_> = response.headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
     let hidden = |text: &str| -> String {
         let hide = |letter: char| {
@@ -226,7 +234,7 @@ async fn a_resource_of_another_organization_is_no_match_and_leaves_no_trace() ->
     for make in [practitioner, patient] {
         let (foreign, unknown) = (unique_word(), unique_word());
         let kept = created(&there, &make(&foreign)).await?;
-        let kind = kept["resourceType"].as_str().unwrap_or_default().to_owned();
+        let kind = type_of(&kept);
         let refers = |value: &str| {
             let mut observation = fhir::observation(&fhir::patient());
             let subject = format!("Patient?identifier={SYSTEM}|{value}");
@@ -293,7 +301,7 @@ async fn an_unsupported_condition_is_refused_without_its_value() -> anyhow::Resu
         }
         let sent = Some(&sent).filter(|_| method != "DELETE");
         for kind in ["transaction", "batch"] {
-            let done = client.bundle(&bundle(kind, request.clone(), sent)).await?;
+            let done = client.bundle(&bundle(kind, &request, sent)).await?;
             let text = done.text();
             assert!(!text.contains("CANARYVALUE"), "{request}: {text}");
             let status = match kind {

@@ -19,10 +19,11 @@ fn long() -> String {
     "x".repeat(LENGTH)
 }
 
-/// Elements of a Patient, each with a long value.
-fn elements() -> Vec<(&'static str, Value)> {
-    let long = long();
-    let address = |element: &str, value: Value| json!([{element: value}]);
+/// The name of an element and its value.
+type Element = (&'static str, Value);
+
+/// The names of a Patient, each with a long value.
+fn names(long: &str) -> Vec<Element> {
     vec![
         ("name", json!([{"family": long}])),
         ("name", json!([{"given": [long]}])),
@@ -35,6 +36,12 @@ fn elements() -> Vec<(&'static str, Value)> {
             "name",
             json!([{"family": "Short", "prefix": [long], "suffix": [long]}]),
         ),
+    ]
+}
+
+/// The identifiers of a Patient, each with a long value.
+fn identifiers(long: &str) -> Vec<Element> {
+    vec![
         (
             "identifier",
             json!([{"system": "http://example.org/long", "value": long}]),
@@ -59,6 +66,13 @@ fn elements() -> Vec<(&'static str, Value)> {
             "identifier",
             json!([{"value": long, "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "SS"}]}}]),
         ),
+    ]
+}
+
+/// The contact points and addresses of a Patient, each with a long value.
+fn contact_details(long: &str) -> Vec<Element> {
+    let address = |element: &str, value: Value| json!([{element: value}]);
+    vec![
         ("telecom", json!([{"system": "phone", "value": long}])),
         (
             "telecom",
@@ -75,6 +89,12 @@ fn elements() -> Vec<(&'static str, Value)> {
         ("address", address("postalCode", json!(long))),
         ("address", address("line", json!([long]))),
         ("address", address("text", json!(long))),
+    ]
+}
+
+/// The other elements of a Patient, each with a long value.
+fn other_elements(long: &str) -> Vec<Element> {
+    vec![
         ("maritalStatus", json!({"text": long})),
         ("maritalStatus", json!({"coding": [{"code": long}]})),
         (
@@ -112,6 +132,16 @@ fn elements() -> Vec<(&'static str, Value)> {
         ("birthDate", json!(long)),
         ("gender", json!(long)),
     ]
+}
+
+/// Elements of a Patient, each with a long value.
+fn elements() -> Vec<Element> {
+    let long = long();
+    let mut all = names(&long);
+    all.extend(identifiers(&long));
+    all.extend(contact_details(&long));
+    all.extend(other_elements(&long));
+    all
 }
 
 /// Requires that a resource is stored and read back, or refused with a place and without the value.
@@ -205,17 +235,17 @@ fn elements_of(patient: &Value) -> String {
     names.collect::<Vec<_>>().join(" ")
 }
 
-#[tokio::test]
-async fn long_codes_and_identifiers_are_stored_or_refused_and_found() -> anyhow::Result<()> {
-    let (_running, client) = clinician().await?;
-    let patient = fhir::patient();
-    store(&client, &[&patient]).await?;
-    let long = long();
+/// A concept with a long system, code, display and text.
+fn concept(long: &str) -> Value {
     let coding =
         json!({"system": format!("http://example.org/{long}"), "code": long, "display": long});
-    let concept = json!({"coding": [coding], "text": long});
-    let mut failures = Vec::new();
-    for (element, value) in [
+    json!({"coding": [coding], "text": long})
+}
+
+/// Elements of an Observation, each with a long value.
+fn observation_elements(long: &str) -> Vec<Element> {
+    let concept = concept(long);
+    vec![
         ("code", concept.clone()),
         ("category", json!([concept])),
         (
@@ -237,25 +267,40 @@ async fn long_codes_and_identifiers_are_stored_or_refused_and_found() -> anyhow:
         ),
         ("effectiveDateTime", json!(long)),
         ("status", json!(long)),
-    ] {
-        let mut observation = fhir::observation(&patient);
-        observation[element] = value;
-        let stored = expect_stored_or_refused(&client, &observation, element).await;
-        failures.extend(stored.err().map(|error| format!("{error:#}")));
-    }
-    for (kind, mut resource) in [
+    ]
+}
+
+/// Types without an owner, each with the contents of a resource with long values.
+fn chartless_resources(long: &str) -> Vec<Element> {
+    vec![
         (
             "Practitioner",
             json!({"name": [{"family": long, "given": [long]}]}),
         ),
         ("Organization", json!({"name": long, "alias": [long]})),
         ("Location", json!({"name": long, "address": {"city": long}})),
-        ("Medication", json!({"code": concept})),
+        ("Medication", json!({"code": concept(long)})),
         (
             "Questionnaire",
             json!({"status": "draft", "title": long, "url": format!("http://example.org/{long}")}),
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn long_codes_and_identifiers_are_stored_or_refused_and_found() -> anyhow::Result<()> {
+    let (_running, client) = clinician().await?;
+    let patient = fhir::patient();
+    store(&client, &[&patient]).await?;
+    let long = long();
+    let mut failures = Vec::new();
+    for (element, value) in observation_elements(&long) {
+        let mut observation = fhir::observation(&patient);
+        observation[element] = value;
+        let stored = expect_stored_or_refused(&client, &observation, element).await;
+        failures.extend(stored.err().map(|error| format!("{error:#}")));
+    }
+    for (kind, mut resource) in chartless_resources(&long) {
         resource["resourceType"] = json!(kind);
         resource["id"] = json!(fhir::random_id());
         resource["identifier"] = json!([{"system": "http://example.org/x", "value": long}]);

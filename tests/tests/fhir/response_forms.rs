@@ -20,6 +20,13 @@ fn elements(resource: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Names in their order.
+fn sorted<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<_> = names.into_iter().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
 #[tokio::test]
 async fn head_is_get_without_the_body() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
@@ -59,23 +66,10 @@ async fn a_subset_has_the_requested_and_the_required_elements_and_a_tag() -> any
     let path = path(&observation);
     let id = fhir::id(&observation).to_string();
     let owner = fhir::id(&patient).to_string();
-    let all = elements(&observation);
     let required = ["resourceType", "id", "status", "code"];
-    let with = |others: &[&str]| -> Vec<String> {
-        let mut names: Vec<_> = required
-            .iter()
-            .chain(others)
-            .map(|it| (*it).to_owned())
-            .collect();
-        names.sort();
-        names
-    };
-    let without_text = all
-        .iter()
-        .filter(|it| **it != "text")
-        .map(|it| (*it).to_owned());
-    let mut without_text: Vec<_> = without_text.collect();
-    without_text.sort();
+    let with = |others: &[&str]| sorted([&required[..], others].concat());
+    let all = elements(&observation).into_iter();
+    let without_text = sorted(all.filter(|it| *it != "text"));
     for (query, expected) in [
         ("_elements=subject", with(&["subject"])),
         (
@@ -102,11 +96,7 @@ async fn a_subset_has_the_requested_and_the_required_elements_and_a_tag() -> any
             found["entry"][0]["resource"].clone(),
             history["entry"][0]["resource"].clone(),
         ] {
-            let mut names: Vec<_> = elements(&subset)
-                .iter()
-                .map(|it| (*it).to_owned())
-                .collect();
-            names.sort();
+            let names = sorted(elements(&subset));
             assert_eq!(names, expected, "{query}: {subset}");
             assert_eq!(subset["meta"]["tag"][0]["code"], "SUBSETTED", "{query}");
             assert_eq!(subset["meta"]["versionId"], "1", "{query}");

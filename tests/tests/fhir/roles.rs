@@ -11,6 +11,7 @@ use serde_json::json;
 use tests::Client;
 use tests::Clinic;
 use tests::Role;
+use tests::TestResponse;
 use tests::fhir;
 
 use super::api::JSON_PATCH;
@@ -95,84 +96,131 @@ async fn of_bundle(client: &Client, kind: &str, entry: Value) -> anyhow::Result<
     Ok(statuses(&done.json()?).concat())
 }
 
+/// A stored resource, with what the interactions need beside it.
+struct Probe {
+    kind: String,
+    /// The patient of both resources.
+    patient: Value,
+    stored: Value,
+    /// A resource of the same type that is not stored.
+    new: Value,
+    /// The search that finds the stored resource.
+    query: String,
+}
+
+impl Probe {
+    /// Stores a new resource of a type.
+    async fn stored(owner: &Client, kind: &str) -> anyhow::Result<Self> {
+        let patient = fhir::patient();
+        let mut stored = resource(kind, &patient);
+        stored["id"] = if kind == "Patient" {
+            patient["id"].clone()
+        } else {
+            stored["id"].clone()
+        };
+        store(
+            owner,
+            &[&patient, &stored][usize::from(kind == "Patient")..],
+        )
+        .await?;
+        let query = if matches!(kind, "Practitioner" | "Group" | "Patient") {
+            format!("_id={}", fhir::id(&stored))
+        } else {
+            format!("patient={}", fhir::id(&patient))
+        };
+        Ok(Self {
+            kind: kind.to_owned(),
+            new: resource(kind, &patient),
+            patient,
+            stored,
+            query,
+        })
+    }
+
+    /// The type of Bundle and the entry of an interaction inside a Bundle.
+    fn entry(&self, interaction: &str) -> Option<(&'static str, Value)> {
+        let kind = &self.kind;
+        let reference = fhir::reference(&self.stored);
+        let entry = match interaction {
+            "batch write" | "transaction" => json!({
+                "request": {"method": "PUT", "url": reference}, "resource": self.stored
+            }),
+            "batch read" => json!({"request": {"method": "GET", "url": reference}}),
+            "batch search" => {
+                let url = format!("{kind}?{}", self.query);
+                json!({"request": {"method": "GET", "url": url}})
+            }
+            "conditional create" => {
+                let condition = format!("identifier=http://example.org/roles|{}", unique_word());
+                let request = json!({"method": "POST", "url": kind, "ifNoneExist": condition});
+                json!({"request": request, "resource": self.new})
+            }
+            _ => return None,
+        };
+        let is_batch = interaction.starts_with("batch");
+        Some((if is_batch { "batch" } else { "transaction" }, entry))
+    }
+
+    /// The response to an interaction by a request of its own.
+    async fn response(&self, client: &Client, interaction: &str) -> anyhow::Result<TestResponse> {
+        let (kind, query) = (&self.kind, &self.query);
+        let path = path(&self.stored);
+        match interaction {
+            "create" => {
+                send(
+                    client,
+                    "POST",
+                    &format!("/fhir/{kind}"),
+                    &[],
+                    Some(&self.new),
+                )
+                .await
+            }
+            "create by PUT" => put(client, &self.new).await,
+            "read" => client.get(&path).await,
+            "HEAD" => send(client, "HEAD", &path, &[], None).await,
+            "vread" => client.get(&format!("{path}/_history/1")).await,
+            "history" => client.get(&format!("{path}/_history")).await,
+            "type history" => {
+                let id = fhir::id(&self.patient);
+                client
+                    .get(&format!("/fhir/{kind}/_history?patient={id}"))
+                    .await
+            }
+            "search by POST" => {
+                let (name, value) = query.split_once('=').unwrap_or_default();
+                client
+                    .form(&format!("/fhir/{kind}/_search"), &[(name, value)])
+                    .await
+            }
+            "search by GET" => client.get(&format!("/fhir/{kind}?{query}")).await,
+            "update" => put(client, &self.stored).await,
+            "stale update" => {
+                let headers = [("if-match", "W/\"9\"")];
+                send(client, "PUT", &path, &headers, Some(&self.stored)).await
+            }
+            "patch" => {
+                let operations = json!([{"op": "add", "path": "/language", "value": "en"}]);
+                let headers = [("content-type", JSON_PATCH)];
+                send(client, "PATCH", &path, &headers, Some(&operations)).await
+            }
+            "delete" => send(client, "DELETE", &path, &[], None).await,
+            other => anyhow::bail!("{other}: no such interaction"),
+        }
+    }
+}
+
 /// The status of an interaction with a new resource, which the clinician stored.
 async fn status(
     (client, owner): (&Client, &Client),
     interaction: &str,
     kind: &str,
 ) -> anyhow::Result<String> {
-    let patient = fhir::patient();
-    let mut stored = resource(kind, &patient);
-    stored["id"] = if kind == "Patient" {
-        patient["id"].clone()
-    } else {
-        stored["id"].clone()
-    };
-    store(
-        owner,
-        &[&patient, &stored][usize::from(kind == "Patient")..],
-    )
-    .await?;
-    let path = path(&stored);
-    let reference = fhir::reference(&stored);
-    let new = resource(kind, &patient);
-    let in_chart = !matches!(kind, "Practitioner" | "Group" | "Patient");
-    let query = match in_chart {
-        true => format!("patient={}", fhir::id(&patient)),
-        false => format!("_id={}", fhir::id(&stored)),
-    };
-    let response = match interaction {
-        "create" => send(client, "POST", &format!("/fhir/{kind}"), &[], Some(&new)).await?,
-        "create by PUT" => put(client, &new).await?,
-        "read" => client.get(&path).await?,
-        "HEAD" => send(client, "HEAD", &path, &[], None).await?,
-        "vread" => client.get(&format!("{path}/_history/1")).await?,
-        "history" => client.get(&format!("{path}/_history")).await?,
-        "type history" => {
-            let id = fhir::id(&patient);
-            client
-                .get(&format!("/fhir/{kind}/_history?patient={id}"))
-                .await?
-        }
-        "search by POST" => {
-            let (name, value) = query.split_once('=').unwrap_or_default();
-            client
-                .form(&format!("/fhir/{kind}/_search"), &[(name, value)])
-                .await?
-        }
-        "search by GET" => client.get(&format!("/fhir/{kind}?{query}")).await?,
-        "update" => put(client, &stored).await?,
-        "stale update" => {
-            let headers = [("if-match", "W/\"9\"")];
-            send(client, "PUT", &path, &headers, Some(&stored)).await?
-        }
-        "patch" => {
-            let operations = json!([{"op": "add", "path": "/language", "value": "en"}]);
-            let headers = [("content-type", JSON_PATCH)];
-            send(client, "PATCH", &path, &headers, Some(&operations)).await?
-        }
-        "delete" => send(client, "DELETE", &path, &[], None).await?,
-        "batch write" | "transaction" => {
-            let request = json!({"method": "PUT", "url": reference});
-            let entry = json!({"request": request, "resource": stored});
-            let kind = interaction.split(' ').next().unwrap_or_default();
-            return of_bundle(client, kind, entry).await;
-        }
-        "batch read" => {
-            let request = json!({"method": "GET", "url": reference});
-            return of_bundle(client, "batch", json!({"request": request})).await;
-        }
-        "batch search" => {
-            let request = json!({"method": "GET", "url": format!("{kind}?{query}")});
-            return of_bundle(client, "batch", json!({"request": request})).await;
-        }
-        _ => {
-            let condition = format!("identifier=http://example.org/roles|{}", unique_word());
-            let request = json!({"method": "POST", "url": kind, "ifNoneExist": condition});
-            let entry = json!({"request": request, "resource": new});
-            return of_bundle(client, "transaction", entry).await;
-        }
-    };
+    let probe = Probe::stored(owner, kind).await?;
+    if let Some((bundle, entry)) = probe.entry(interaction) {
+        return of_bundle(client, bundle, entry).await;
+    }
+    let response = probe.response(client, interaction).await?;
     let hidden = ["Testperson", "Wilhelmina", "Quirin", "Probe"];
     let text = response.text();
     let is_shown = hidden.iter().any(|value| text.contains(value));

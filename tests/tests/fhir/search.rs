@@ -398,27 +398,36 @@ async fn what_is_not_supported_is_refused_without_a_value() -> anyhow::Result<()
     Ok(())
 }
 
-#[tokio::test]
-async fn included_resources_are_those_of_the_chart_and_the_directory() -> anyhow::Result<()> {
-    let (_running, client) = clinician().await?;
-    let (chart, performer) = chart(&client).await?;
-    let labelled = |label: usize| &chart.labelled[label].1;
+/// A stored Provenance of the second resource of a chart. Its second target is the patient if one is necessary.
+async fn stored_provenance(
+    client: &Client,
+    chart: &Chart,
+    performer: &Value,
+) -> anyhow::Result<Value> {
     let provenance = json!({
         "resourceType": "Provenance", "id": fhir::random_id(),
-        "target": [{"reference": fhir::reference(labelled(1))}],
+        "target": [{"reference": fhir::reference(&chart.labelled[1].1)}],
         "recorded": "2024-05-07T00:00:00Z",
-        "agent": [{"who": {"reference": fhir::reference(&performer)}}]
+        "agent": [{"who": {"reference": fhir::reference(performer)}}]
     });
-    let stored = put(&client, &provenance).await?;
+    let stored = put(client, &provenance).await?;
     let stored = if stored.status == 422 {
         let mut provenance = provenance.clone();
         let patient = json!({"reference": fhir::reference(&chart.patient)});
         provenance["target"] = json!([provenance["target"][0], patient]);
-        put(&client, &provenance).await?
+        put(client, &provenance).await?
     } else {
         stored
     };
     stored.expect_status(201)?;
+    Ok(provenance)
+}
+
+#[tokio::test]
+async fn included_resources_are_those_of_the_chart_and_the_directory() -> anyhow::Result<()> {
+    let (_running, client) = clinician().await?;
+    let (chart, performer) = chart(&client).await?;
+    let provenance = stored_provenance(&client, &chart, &performer).await?;
     let id = fhir::id(&chart.patient).to_string();
     let include = async |includes: &[(&str, &str)]| {
         let mut fields = vec![
@@ -438,18 +447,18 @@ async fn included_resources_are_those_of_the_chart_and_the_directory() -> anyhow
         ids.sort_unstable();
         ids
     };
-    let (subject, performed) = ("Observation:subject", "Observation:performer");
+    let (to_subject, to_performer) = ("Observation:subject", "Observation:performer");
     for (includes, expected) in [
         (vec![], sorted(&[])),
-        (vec![("_include", subject)], sorted(&[&chart.patient])),
+        (vec![("_include", to_subject)], sorted(&[&chart.patient])),
         (
             vec![("_include", "Observation:subject:Patient")],
             sorted(&[&chart.patient]),
         ),
         (vec![("_include", "Observation:subject:Group")], sorted(&[])),
-        (vec![("_include", performed)], sorted(&[&performer])),
+        (vec![("_include", to_performer)], sorted(&[&performer])),
         (
-            vec![("_include", subject), ("_include", performed)],
+            vec![("_include", to_subject), ("_include", to_performer)],
             sorted(&[&chart.patient, &performer]),
         ),
         (
@@ -458,7 +467,7 @@ async fn included_resources_are_those_of_the_chart_and_the_directory() -> anyhow
         ),
         (
             vec![
-                ("_include", performed),
+                ("_include", to_performer),
                 ("_revinclude", "Provenance:target"),
             ],
             sorted(&[&performer, &provenance]),
