@@ -134,5 +134,10 @@ impl Route {
     }
 }
 
+/// A text of the document, which lives as long as the process.
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}
+
 #[cfg(test)]
 mod tests;

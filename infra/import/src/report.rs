@@ -252,7 +252,7 @@ mod tests {
             "Bot                                   ·             ·         ·         4",
             "Observation in a.json, entry[3], at byte 99: 500, the server failed",
             "and 2 more",
-            "skipped, because the stack does not store this type: Bot",
+            "skipped, because R4 has no such type: Bot",
             "cargo stack logs",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

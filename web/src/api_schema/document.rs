@@ -10,6 +10,7 @@ use super::Operation;
 use super::RequestClass;
 use super::Route;
 use super::RouteKind;
+use super::leak;
 use super::operation::Parameter;
 use super::query_refusals::QueryRefusals;
 use super::schema::Schema;
@@ -253,8 +254,4 @@ fn allow(operations: &[Operation]) -> &'static str {
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
-}
-
-pub(super) fn leak(text: &str) -> &'static str {
-    Box::leak(text.to_owned().into_boxed_str())
 }

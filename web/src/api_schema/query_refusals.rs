@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::RouteKind;
-use super::document::leak;
+use super::leak;
 
 /// The texts by resource type.
 #[derive(Debug)]
