@@ -5,6 +5,8 @@
 //! plan is current, and writes. After a conflict with a concurrent transaction all of this is
 //! repeated.
 
+use std::time::Duration;
+
 use access::CallerEvent;
 use access::Disclosed;
 use access::NotPhi;
@@ -34,6 +36,8 @@ use fhir::ResourceType;
 
 /// Maximum attempts at a write that conflicts with concurrent transactions.
 const MAX_ATTEMPTS: usize = 8;
+/// Delay before the second attempt; it doubles, so that all delays together take half a second.
+const FIRST_DELAY: Duration = Duration::from_millis(2);
 
 impl Records {
     /// Makes all `changes`, or none.
@@ -45,10 +49,16 @@ impl Records {
         &self,
         changes: &[Change<'_>],
     ) -> Result<Disclosed<Vec<Applied>>, ApplyError> {
+        let mut delay = FIRST_DELAY;
         for _ in 0..MAX_ATTEMPTS {
             let error = match self.attempt(changes).await {
                 Ok(applied) => return Ok(applied),
-                Err(WriteError::Conflict) => continue,
+                Err(WriteError::Conflict) => {
+                    // The other transaction is given time to end: an immediate retry may meet its locks again.
+                    tokio::time::sleep(delay).await;
+                    delay *= 2;
+                    continue;
+                }
                 Err(WriteError::Destroyed(owner)) => owner_destroyed(changes, owner),
                 Err(WriteError::Final(error)) => error,
             };
