@@ -61,6 +61,19 @@ pub fn update(
     whole(resource, target, false, server)
 }
 
+/// The patch interaction: the result of a patch, which is checked as if it had been sent whole.
+///
+/// # Errors
+///
+/// 422: the result is a subset, has references that are refused, or has no owner.
+pub fn patched(
+    resource: Resource,
+    target: Reference,
+    server: &str,
+) -> Result<ResourceWrite, OperationOutcome> {
+    whole(resource, target, false, server)
+}
+
 /// The validated resource of a body.
 fn validated(body: &[u8], resource_type: ResourceType) -> Result<Resource, OperationOutcome> {
     let document = SensitiveJson::parse(body).map_err(OperationOutcome::bad_request)?;

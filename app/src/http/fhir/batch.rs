@@ -268,7 +268,8 @@ impl<'a> WriteGroup<'a> {
         let written = self.entries.into_iter().zip(self.changes);
         let responses = applied.map(|applied| {
             let pairs = written.zip(applied).map(|((entry, change), applied)| {
-                let response = entry_response(entry, applied, preference, change.into_resource());
+                let response =
+                    entry_response(entry, applied, preference, change.into_sent_resource());
                 (entry.index.unwrap_or_default(), EntryJson::from(response))
             });
             pairs.collect::<Vec<_>>()

@@ -73,7 +73,8 @@ pub(super) async fn into_change<'caller>(
         }
     };
     let permitted = app.gate.permit(caller, Write, subject).await?;
-    let change = app.records.change(permitted, write).await;
+    let server = format!("{}/fhir", app.public_origin);
+    let change = app.records.change(permitted, write, &server).await;
     change.map_err(|error| match error {
         BasisError::Refused(reason) => FhirError::Refused(refusal_outcome(reason, entry)),
         BasisError::Patch(outcome) => FhirError::Refused(outcome),

@@ -116,8 +116,10 @@ pub(super) async fn execute(
         ReturnPreference::Minimal => no_body(),
         ReturnPreference::OperationOutcome => written_outcome(),
         // The rest of a patched resource is disclosed, unlike that of one that the caller sent.
+        // The patch is committed: without the representation the response is still a success.
         ReturnPreference::Representation if is_patch => {
-            read_back(app, caller, entry.target).await?
+            let read = read_back(app, caller, entry.target).await;
+            read.unwrap_or_else(|_unread| no_body())
         }
         ReturnPreference::Representation => representation(applied, change, result.meta, memory),
     };
@@ -132,7 +134,7 @@ fn representation(
     memory: Reservation,
 ) -> Disclosed<Option<ResponseBody>> {
     applied.map(|_recorded| {
-        let resource = change.into_resource()?;
+        let resource = change.into_sent_resource()?;
         let document = resource.with_meta(meta).into_document();
         Some(ResponseBody::reserved(document.to_bytes(), memory))
     })

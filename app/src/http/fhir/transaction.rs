@@ -101,7 +101,7 @@ async fn write(
     let written = entries.into_iter().zip(changes);
     let made = applied.map(|applied| {
         let pairs = written.zip(applied).map(|((entry, change), applied)| {
-            let response = entry_response(entry, applied, preference, change.into_resource());
+            let response = entry_response(entry, applied, preference, change.into_sent_resource());
             (entry.index.unwrap_or_default(), EntryJson::from(response))
         });
         pairs.collect::<Vec<_>>()

@@ -144,7 +144,8 @@ fn locked_keys(changes: &[Change<'_>]) -> Vec<ResourceKey> {
     let targets = changes
         .iter()
         .map(|change| resource_key(change.resource_type, change.id));
-    let patients = changes.iter().filter_map(|change| change.owner);
+    let stored = changes.iter().filter(|change| change.resource().is_some());
+    let patients = stored.filter_map(|change| change.owner);
     let patients = patients.map(|patient| resource_key(ResourceType::Patient, patient));
     targets.chain(patients).collect()
 }

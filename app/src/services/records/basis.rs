@@ -2,13 +2,17 @@
 
 use access::Permitted;
 use access::Write;
+use access::record_refused_write;
+use fhir::JsonPatch;
 use fhir::OperationOutcome;
 use fhir::Reference;
+use fhir::Resource;
 use fhir::ResourceType;
 use fhir::VersionMeta;
 use fhir::bundle::ResourceWrite;
 use fhir::bundle::WriteContent;
 use fhir::bundle::WritePrecondition;
+use fhir::bundle::single;
 use uuid::Uuid;
 
 use super::Change;
@@ -17,7 +21,10 @@ use super::Records;
 use super::RefusalReason;
 use super::open::OpenVersion;
 use super::resource_key;
+use super::subject;
 use crate::services::budget::CallerId;
+use crate::services::budget::Reservation;
+use crate::services::document;
 use crate::services::error::ServiceError;
 
 /// A write that cannot be converted to a change.
@@ -39,60 +46,48 @@ impl<E: Into<ServiceError>> From<E> for BasisError {
 
 impl Records {
     /// The change of a permitted write. A patch is applied to the current version, on which the change then depends; a
-    /// deletion gets the stored resource's owner. Neither discloses the resource.
+    /// deletion gets the stored resource's owner. Neither discloses the resource. `server` is the server's own base.
     ///
     /// # Errors
     ///
-    /// See [`BasisError`].
+    /// See [`BasisError`]. A refused patch is recorded, because the refusal may disclose stored data.
     pub(crate) async fn change<'caller>(
         &self,
         permitted: Permitted<'caller, Write>,
         write: ResourceWrite,
+        server: &str,
     ) -> Result<Change<'caller>, BasisError> {
         let (target, precondition) = (write.target(), write.precondition);
-        let is_patched = matches!(write.content, WriteContent::Patch(_))
-            && precondition == WritePrecondition::None;
-        let (owner, content, precondition) = match write.content {
+        match write.content {
             WriteContent::Whole {
                 resource,
                 owner,
                 create,
-            } => (owner, Content::Whole { resource, create }, precondition),
+            } => {
+                let content = Content::Whole { resource, create };
+                Ok(Change::new(permitted, target, owner, content, precondition))
+            }
             WriteContent::Delete => {
                 let stored = self.basis(&permitted, target).await?;
                 let owner = stored.and_then(|stored| stored.owner().patient());
-                (owner, Content::Deleted, precondition)
+                let content = Content::Deleted;
+                Ok(Change::new(permitted, target, owner, content, precondition))
             }
             WriteContent::Patch(patch) => {
-                let stored = match self.basis(&permitted, target).await? {
-                    Some(OpenVersion::Live(stored)) => stored,
-                    Some(OpenVersion::Deleted(_)) => {
-                        return Err(BasisError::Refused(RefusalReason::Deleted));
+                let basis = self.basis(&permitted, target).await?;
+                let organization = permitted.caller().organization();
+                let subject = subject(organization, target.resource_type).id(target.id);
+                let patient = basis.as_ref().and_then(|basis| basis.owner().patient());
+                let subject = patient.map_or(subject, |patient| subject.patient(patient.into()));
+                match patched(basis, &patch, target, precondition, server) {
+                    Ok(patched) => Ok(patched.into_change(permitted, target, precondition)),
+                    Err(error) => {
+                        record_refused_write(&self.trail, &permitted, &[subject.into()]).await?;
+                        Err(error)
                     }
-                    None => return Err(BasisError::Refused(RefusalReason::NotFound)),
-                };
-                let version = stored.meta.version;
-                if !precondition.holds(Some(version)) {
-                    return Err(BasisError::Refused(RefusalReason::PreconditionFailed));
                 }
-                let resource = patch.apply(&stored.resource).map_err(BasisError::Patch)?;
-                let owner = resource.owner(target.resource_type.name());
-                let owner = owner.map_err(|issue| {
-                    BasisError::Patch(OperationOutcome::new(
-                        fhir::Status::UnprocessableEntity,
-                        issue,
-                    ))
-                })?;
-                let content = Content::Whole {
-                    resource,
-                    create: false,
-                };
-                (owner, content, WritePrecondition::Version(version))
             }
-        };
-        let mut change = Change::new(permitted, target, owner, content, precondition);
-        change.is_patched = is_patched;
-        Ok(change)
+        }
     }
 
     /// The current version of a resource that a caller may write; none if it does not exist or is deleted.
@@ -129,4 +124,67 @@ impl Records {
         let open = self.open_current(organization, caller, current).await?;
         Ok(Some(open))
     }
+}
+
+/// The result of a patch.
+struct Patched {
+    resource: Resource,
+    owner: Option<Uuid>,
+    /// The version to which the patch was applied.
+    version: u64,
+    /// The memory of the stored resource, which serves the patched one.
+    reserved: Reservation,
+}
+
+impl Patched {
+    fn into_change(
+        self,
+        permitted: Permitted<'_, Write>,
+        target: Reference,
+        precondition: WritePrecondition,
+    ) -> Change<'_> {
+        let content = Content::Whole {
+            resource: self.resource,
+            create: false,
+        };
+        let basis = WritePrecondition::Version(self.version);
+        let change = Change::new(permitted, target, self.owner, content, basis);
+        change.of_patch(precondition, self.reserved)
+    }
+}
+
+/// Applies a patch to the stored resource. The result is checked as if it had been sent whole.
+fn patched(
+    basis: Option<OpenVersion>,
+    patch: &JsonPatch,
+    target: Reference,
+    precondition: WritePrecondition,
+    server: &str,
+) -> Result<Patched, BasisError> {
+    let stored = match basis {
+        Some(OpenVersion::Live(stored)) => stored,
+        Some(OpenVersion::Deleted(_)) => return Err(BasisError::Refused(RefusalReason::Deleted)),
+        None => return Err(BasisError::Refused(RefusalReason::NotFound)),
+    };
+    let version = stored.meta.version;
+    if !precondition.holds(Some(version)) {
+        return Err(BasisError::Refused(RefusalReason::PreconditionFailed));
+    }
+    let applied = || {
+        let resource = patch.apply(&stored.resource)?;
+        single::patched(resource, target, server)
+    };
+    let write = document::process(stored.bytes, applied).map_err(BasisError::Patch)?;
+    let WriteContent::Whole {
+        resource, owner, ..
+    } = write.content
+    else {
+        return Err(ServiceError::Internal.into());
+    };
+    Ok(Patched {
+        resource,
+        owner,
+        version,
+        reserved: stored.reserved,
+    })
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::RefusalReason;
 use super::subject;
+use crate::services::budget::Reservation;
 
 /// A permitted write of one resource.
 #[derive(Debug)]
@@ -31,7 +32,11 @@ pub(crate) struct Change<'caller> {
     /// The state of the stored resource without which the change is refused.
     pub(crate) precondition: WritePrecondition,
     /// Whether the precondition is the version that a patch was applied to, and not the caller's.
-    pub(super) is_patched: bool,
+    is_patched: bool,
+    /// Whether the resource is the result of a patch, whose other parts the caller did not send.
+    is_of_patch: bool,
+    /// The memory of a patched resource; that of others belongs to the request's document.
+    _reserved: Option<Reservation>,
     /// The blind index tokens of a patient, once they were computed.
     pub(super) tokens: OnceCell<Vec<PatientToken>>,
     /// Those of the tokens that no other patient may have.
@@ -69,8 +74,20 @@ impl<'caller> Change<'caller> {
             content,
             precondition,
             is_patched: false,
+            is_of_patch: false,
+            _reserved: None,
             tokens: OnceCell::new(),
             unique_tokens: OnceCell::new(),
+        }
+    }
+
+    /// The change of a patch with this precondition of the caller, and the memory of the patched resource.
+    pub(super) fn of_patch(self, precondition: WritePrecondition, reserved: Reservation) -> Self {
+        Self {
+            is_patched: precondition == WritePrecondition::None,
+            is_of_patch: true,
+            _reserved: Some(reserved),
+            ..self
         }
     }
 
@@ -82,11 +99,12 @@ impl<'caller> Change<'caller> {
         }
     }
 
-    /// The resource, for a response; none for a deletion.
-    pub(crate) fn into_resource(self) -> Option<Resource> {
+    /// The resource as the caller sent it, for a response; none for a deletion and for a patch, the rest of which would be
+    /// disclosed.
+    pub(crate) fn into_sent_resource(self) -> Option<Resource> {
         match self.content {
-            Content::Whole { resource, .. } => Some(resource),
-            Content::Deleted => None,
+            Content::Whole { resource, .. } if !self.is_of_patch => Some(resource),
+            Content::Whole { .. } | Content::Deleted => None,
         }
     }
 

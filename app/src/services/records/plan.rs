@@ -258,10 +258,17 @@ impl Records {
             .filter(|(index, change)| {
                 change.resource_type == ResourceType::Patient && !refused.contains_key(index)
             })
-            .map(|(_, change)| (change.id, None))
+            .map(|(_, change)| {
+                // A Patient that the same request deletes owns nothing more.
+                let is_stored = change.stores_patient();
+                let reason = (!is_stored).then_some(RefusalReason::UnknownOwner);
+                (change.id, reason)
+            })
             .collect();
         for (index, change) in changes.iter().enumerate() {
-            let Some(owner) = change.owner.filter(|_| !refused.contains_key(&index)) else {
+            // A deletion needs no owner that exists.
+            let is_checked = change.resource().is_some() && !refused.contains_key(&index);
+            let Some(owner) = change.owner.filter(|_| is_checked) else {
                 continue;
             };
             let known = owners.get(&owner).copied();
