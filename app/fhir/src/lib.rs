@@ -24,6 +24,7 @@ mod resource_type;
 mod response_form;
 pub mod search;
 mod sensitive_json;
+mod subset;
 mod summary;
 mod validate;
 pub mod validation;

@@ -1,7 +1,5 @@
 //! The form of a response: the elements that are sent, and white space (R4 3.1.0.1.5, 3.1.1.5.8 and 3.1.1.5.9).
 
-use serde_json::Value;
-use serde_json::json;
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
@@ -14,6 +12,7 @@ use crate::definitions::TypeDefinition;
 use crate::definitions::definitions;
 use crate::search::ResultParameters;
 use crate::search::SummaryMode;
+use crate::subset::tag;
 
 /// The elements that every subset has.
 const ALWAYS: [&str; 3] = ["resourceType", "id", "meta"];
@@ -146,30 +145,6 @@ impl ResponseForm {
     }
 }
 
-/// The system of the code [`SUBSETTED`].
-const SUBSET_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
-/// The code in `meta.tag` of an incomplete resource.
-const SUBSETTED: &str = "SUBSETTED";
-
-/// Refuses an incomplete resource, which would replace the whole one if it was stored.
-///
-/// # Errors
-///
-/// `meta.tag` says that the resource is a subset. `root` is its path.
-pub(crate) fn refuse_subset(resource: &Resource, root: &str) -> Result<(), Issue> {
-    let tags = resource
-        .value()
-        .pointer("/meta/tag")
-        .and_then(Value::as_array);
-    let is_subset = |tag: &Value| tag.get("code").and_then(Value::as_str) == Some(SUBSETTED);
-    if !tags.is_some_and(|tags| tags.iter().any(is_subset)) {
-        return Ok(());
-    }
-    let why = "the resource is tagged SUBSETTED: it is a part of a resource, and would replace the whole one; read it \
-               without _elements and _summary, or send a PATCH";
-    Err(Issue::new(IssueCode::BusinessRule, why).at(&format!("{root}.meta.tag")))
-}
-
 /// R4's definition of a type.
 fn definition(resource_type: ResourceType) -> Option<&'static TypeDefinition> {
     let all = definitions().ok()?;
@@ -187,22 +162,6 @@ fn is_summary(definition: &TypeDefinition, name: &str) -> bool {
     let all = definitions().ok();
     let element = all.and_then(|all| all.element(definition, name));
     element.is_some_and(|element| element.is_summary)
-}
-
-/// Adds the tag of an incomplete resource (R4 3.1.1.5.8).
-fn tag(resource: &mut Resource) {
-    let Some(object) = resource.value_mut().as_object_mut() else {
-        return;
-    };
-    let tag = json!({ "system": SUBSET_SYSTEM, "code": SUBSETTED });
-    let meta = object.entry("meta").or_insert_with(|| json!({}));
-    let Some(meta) = meta.as_object_mut() else {
-        return;
-    };
-    let tags = meta.entry("tag").or_insert_with(|| json!([]));
-    if let Value::Array(tags) = tags {
-        tags.push(tag);
-    }
 }
 
 /// A JSON document with line breaks and indentation. Text is copied as it is.
@@ -265,6 +224,8 @@ fn new_line(output: &mut Zeroizing<Vec<u8>>, depth: usize) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
+    use serde_json::json;
 
     use super::*;
 
@@ -323,7 +284,7 @@ mod tests {
     fn a_subset_is_not_stored() {
         let subset = subset("_elements=issued").to_string();
         let subset = Resource::parse(subset.as_bytes()).expect("valid");
-        let refused = refuse_subset(&subset, "Observation").expect_err("refused");
+        let refused = crate::subset::refuse_subset(&subset, "Observation").expect_err("refused");
         assert_eq!(refused.expression.as_deref(), Some("Observation.meta.tag"));
     }
 

@@ -26,7 +26,7 @@ use crate::IssueCode;
 use crate::Reference;
 use crate::Resource;
 use crate::Status;
-use crate::response_form::refuse_subset;
+use crate::subset::refuse_subset;
 
 /// The effect of an entry after its condition is resolved.
 #[derive(Clone, Copy)]

@@ -18,7 +18,7 @@ use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
 use crate::Status;
-use crate::response_form::refuse_subset;
+use crate::subset::refuse_subset;
 
 /// The create interaction: a resource of a type, which gets the id `id`. An id in the body is ignored (R4 3.1.0.8).
 ///
