@@ -438,3 +438,42 @@ async fn a_bundle_is_accepted_with_and_without_a_slash_and_answers_as_preferred(
     delete(&client, &path(&patient)).await?.expect_status(409)?;
     Ok(())
 }
+
+#[tokio::test]
+async fn nothing_is_stored_in_the_chart_of_a_deleted_patient() -> anyhow::Result<()> {
+    let (_running, client) = clinician().await?;
+    let patient = created(&client, &fhir::patient()).await?;
+    let url = fhir::reference(&patient);
+    delete(&client, &path(&patient)).await?.expect_status(204)?;
+    let observation = fhir::observation(&patient);
+    let unknown = fhir::patient();
+    for (patient, of) in [
+        (url, observation),
+        (fhir::reference(&unknown), fhir::observation(&unknown)),
+    ] {
+        let transaction = bundle(
+            "transaction",
+            &[
+                entry("DELETE", &patient, None),
+                entry("PUT", &fhir::reference(&of), Some(&of)),
+            ],
+        );
+        let refused = client.bundle(&transaction).await?;
+        assert_eq!(refused.status, 422, "{}", refused.text());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_patch_in_a_bundle_does_not_return_what_the_caller_did_not_send() -> anyhow::Result<()> {
+    let (_running, client) = clinician().await?;
+    let patient = created(&client, &fhir::patient()).await?;
+    let patch = patch(&fhir::reference(&patient), &json!([]));
+    let body = bundle("batch", &[patch]);
+    let headers = [("prefer", "return=representation")];
+    let sent = super::api::send(&client, "POST", "/fhir", &headers, Some(&body)).await?;
+    let done = sent.expect_status(200)?.json()?;
+    assert_eq!(statuses(&done), ["200"]);
+    assert!(done["entry"][0].get("resource").is_none(), "{done}");
+    Ok(())
+}

@@ -10,6 +10,7 @@ use super::api::created;
 use super::api::delete;
 use super::api::patch;
 use super::api::path;
+use super::api::put;
 use super::api::send;
 
 #[tokio::test]
@@ -243,5 +244,44 @@ async fn concurrent_patches_lose_no_change() -> anyhow::Result<()> {
     let read = client.read("Patient", fhir::id(&patient)).await?;
     assert_eq!(read["telecom"].as_array().map(Vec::len), Some(7), "{read}");
     assert_eq!(read["meta"]["versionId"], "7");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_patched_resource_is_checked_like_one_that_is_sent_whole() -> anyhow::Result<()> {
+    let (_running, client) = clinician().await?;
+    let patient = created(&client, &fhir::patient()).await?;
+    let other = fhir::patient();
+    let stored = put(&client, &other).await?.expect_status(201)?;
+    let (own, _version) = stored
+        .header("location")
+        .split_once("/_history")
+        .expect("a version");
+    let observation = created(&client, &fhir::observation(&patient)).await?;
+    let subset = json!([{"code": "SUBSETTED"}]);
+    for (what, path, value) in [
+        (
+            "another patient, absolute",
+            "/performer",
+            json!([{"reference": own}]),
+        ),
+        (
+            "another patient",
+            "/performer",
+            json!([{"reference": fhir::reference(&other)}]),
+        ),
+        (
+            "a conditional reference",
+            "/performer",
+            json!([{"reference": "Practitioner?identifier=a|b"}]),
+        ),
+        ("a subset", "/meta/tag", subset),
+    ] {
+        let operations = json!([{"op": "add", "path": path, "value": value}]);
+        let refused = patch(&client, &self::path(&observation), &operations).await?;
+        assert_eq!(refused.status, 422, "{what}: {}", refused.text());
+    }
+    let read = client.read("Observation", fhir::id(&observation)).await?;
+    assert_eq!(read, observation);
     Ok(())
 }
