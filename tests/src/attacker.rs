@@ -36,9 +36,14 @@ impl Attacker {
             .ssl_client_key(folder.join(format!("database/{account}.key")))
             .charset("utf8mb4")
             .disable_statement_logging();
-        let connection = MySqlConnection::connect_with(&options)
+        let mut connection = MySqlConnection::connect_with(&options)
             .await
             .with_context(|| format!("the database refuses {account}"))?;
+        // Under REPEATABLE READ a statement that scans a table locks all of its rows, and the server ends concurrent writes of
+        // the stack as deadlocked, again and again.
+        sqlx::query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            .execute(&mut connection)
+            .await?;
         Ok(Self { connection })
     }
 
