@@ -1,3 +1,5 @@
+//! Tests of the `CapabilityStatement`.
+
 use std::collections::BTreeSet;
 
 use time::macros::datetime;

@@ -1,3 +1,5 @@
+//! Tests of the definitions cut from HL7's files.
+
 use super::super::ResourceType;
 use super::super::resource_type::refused_reason;
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the operation `$validate`.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the validation of resources.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the owner of a resource.
+
 use serde_json::json;
 
 use super::*;
