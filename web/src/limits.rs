@@ -51,10 +51,11 @@ pub(crate) struct Limits {
     pub(crate) request_body_timeout: Duration,
     /// Maximum total time of a response, from its head: a little more than 100 MB at 1 Mbit/s take.
     /// Checked only while the client delays the response: one whose client reads as fast as it
-    /// arrives may take longer.
+    /// arrives may take longer. Before a connection is closed, its client has as long again to read
+    /// from the kernel's send buffer.
     pub(crate) response_timeout: Duration,
     /// Interval of the check that a client reads its responses from the kernel's send buffer, at
-    /// [`Limits::min_bytes_per_second`].
+    /// [`Limits::min_bytes_per_second`], in whole seconds.
     pub(crate) write_stall_interval: Duration,
     /// `TCP_USER_TIMEOUT`: the time after which the kernel closes the connection of a client that
     /// does not acknowledge data.

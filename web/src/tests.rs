@@ -6,5 +6,6 @@ mod logging;
 mod passing;
 pub(crate) mod reference;
 mod refusing;
+mod slow_readers;
 mod stack;
 mod upstreams;

@@ -1,6 +1,6 @@
 //! The transport of the public edge: from an accepted TCP connection to a TLS stream.
 
-mod client_stream;
+mod client_socket;
 mod coalesced_close;
 mod deferred_ticket;
 mod plaintext;
@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use self::client_socket::ClientSocket;
 use self::deferred_ticket::DeferredTicketStream;
 use self::proxy::Source;
 use crate::admission::Admission;
@@ -29,7 +30,6 @@ use crate::limits::Limits;
 use crate::metrics::Handshake;
 use crate::metrics::Metrics;
 
-pub(crate) use client_stream::ClientStream;
 pub(crate) use plaintext::PlaintextTransport;
 
 /// The transport of the public edge: PROXY header, admission, TLS.
@@ -49,7 +49,7 @@ pub(crate) struct EdgeTransport {
 }
 
 impl Transport for EdgeTransport {
-    type Stream = ClientStream;
+    type Stream = TlsStream<DeferredTicketStream>;
 
     async fn establish(
         &self,
@@ -63,12 +63,13 @@ impl Transport for EdgeTransport {
             attempt.ended(not_admitted.outcome);
             Rejected::NotAdmitted(not_admitted.reason)
         })?;
-        let (stream, protocol) = self.accept_tls(tcp).await.inspect_err(|_failed| {
+        let socket = ClientSocket::new(tcp, permit, &self.limits);
+        let (stream, protocol) = self.accept_tls(socket).await.inspect_err(|_failed| {
             attempt.ended(Handshake::Tls);
         })?;
         attempt.ended(Handshake::Done);
         Ok(Established {
-            stream: ClientStream::new(stream, permit, &self.limits),
+            stream,
             protocol,
             peer: None,
             address,
@@ -87,10 +88,10 @@ impl EdgeTransport {
     /// Completes the TLS handshake. Returns the stream and the negotiated protocol.
     async fn accept_tls(
         &self,
-        tcp: TcpStream,
+        socket: ClientSocket,
     ) -> io::Result<(TlsStream<DeferredTicketStream>, Protocol)> {
         let acceptor = TlsAcceptor::from(self.tls.config());
-        let mut stream = acceptor.accept(DeferredTicketStream::new(tcp)).await?;
+        let mut stream = acceptor.accept(DeferredTicketStream::new(socket)).await?;
         stream.get_mut().0.on_established();
         let protocol = Protocol::negotiated(stream.get_ref().1);
         Ok((stream, protocol))
@@ -113,8 +114,6 @@ impl EdgeTransport {
             reason: "the client's share of connections is exhausted",
             outcome: Handshake::Crowded,
         })?;
-        // An error means that the client has disconnected, which the next read or write reports.
-        drop(write_stall::set_user_timeout(tcp, &self.limits));
         Ok((address, permit))
     }
 

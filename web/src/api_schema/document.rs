@@ -235,7 +235,7 @@ fn kind(template: &str) -> RouteKind {
     let first = template.split('/').nth(1);
     match first {
         Some("fhir") => RouteKind::Fhir,
-        Some("api") => RouteKind::Api,
+        Some("api" | "oauth" | ".well-known") => RouteKind::Api,
         Some("assets") => RouteKind::Asset,
         _ => RouteKind::Page,
     }

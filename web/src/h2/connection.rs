@@ -21,7 +21,6 @@ use http::Request;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
-use tokio::time::timeout;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
@@ -77,12 +76,7 @@ pub(crate) async fn serve<S, H>(
     })
     .await;
     drop(connection);
-    // Flushes GOAWAY or the last bytes of a response; a client that does not read has a time limit.
-    let _ = timeout(
-        GRACEFUL_CLOSE_TIMEOUT,
-        poll_fn(|cx| Pin::new(&mut buffer.handle()).poll_shutdown(cx)),
-    )
-    .await;
+    buffer.close(limits).await;
 }
 
 /// Exchanges the connection prefaces (RFC 9113, 3.4).

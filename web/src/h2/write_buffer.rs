@@ -1,5 +1,6 @@
 //! The stream below HTTP/2, which coalesces writes and observes progress.
 
+use std::future::poll_fn;
 use std::io;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 use super::frames::FrameMonitor;
 use crate::limits::Limits;
 use crate::per_worker::lock_ignoring_poison;
+use crate::timer::Timer;
 
 /// Maximum buffered bytes before a write waits for the client's socket.
 const MAX_BUFFERED: usize = 64 * 1024;
@@ -112,6 +114,21 @@ impl<S: AsyncWrite + Unpin> WriteBuffer<S> {
     pub(super) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inner().poll_send(cx)
     }
+
+    /// Sends the last bytes, such as GOAWAY, and waits until the client has read what was sent, or
+    /// reads too slowly.
+    pub(super) async fn close(&self, limits: &Limits) {
+        let latest = Instant::now() + limits.response_timeout;
+        let mut timer = Timer::new(latest);
+        poll_fn(|cx| {
+            if self.inner().poll_shutdown(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let reading = self.deadline(limits);
+            timer.poll(cx, reading.map_or(latest, |reading| reading.min(latest)))
+        })
+        .await;
+    }
 }
 
 impl<S: AsyncWrite + Unpin> Inner<S> {
@@ -138,6 +155,11 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
         self.unsent = 0;
         self.waiting.drain(..).for_each(Waker::wake);
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn wait_for_client(&mut self) -> Poll<io::Result<()>> {
@@ -197,8 +219,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteBuffer<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let inner = &mut *self.inner();
-        ready!(inner.poll_send(cx))?;
-        Pin::new(&mut inner.stream).poll_shutdown(cx)
+        self.inner().poll_shutdown(cx)
     }
 }

@@ -41,9 +41,14 @@ use crate::timer::Timer;
 /// Response bytes that are buffered before a write: one TLS record.
 const WRITE_BYTES: usize = 16 * 1024;
 
-/// The end of a connection whose client has disconnected or is too slow.
+/// The end of a connection that is not after a response.
 #[derive(Debug)]
-struct Closed;
+enum Closed {
+    /// There is no further request, or the response cannot be completed.
+    Ended,
+    /// The client reads its response too slowly.
+    TooSlow,
+}
 
 /// Serves the requests of a connection until it ends. Once `shutdown` is cancelled, no further
 /// request is accepted.
@@ -64,14 +69,13 @@ pub(crate) async fn serve<S, H>(
             max_header_bytes: usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX),
         },
         outbox: BytesMut::new(),
-        close_notify_sent: false,
         timer: Timer::new(Instant::now() + limits.first_request_timeout),
         address,
         limits,
     };
     let closed = connection.serve_all(handler, shutdown).await;
-    if matches!(closed, Ok(CloseReason::Complete)) && connection.close_notify_sent {
-        // Only the socket remains to be closed.
+    if matches!(closed, Err(Closed::TooSlow)) {
+        // Dropping the stream discards what the client has not read.
         return;
     }
     connection.close().await;
@@ -91,8 +95,6 @@ enum CloseReason {
 struct Connection<'l, S> {
     stream: BufferedStream<S>,
     outbox: BytesMut,
-    /// Whether the last response was sent together with `close_notify`.
-    close_notify_sent: bool,
     timer: Timer,
     address: SocketAddr,
     limits: &'l Limits,
@@ -155,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
                 }
                 if let Poll::Ready(read) = self.stream.poll_fill(cx) {
                     match read {
-                        Ok(0) | Err(_) => return Poll::Ready(Err(Closed)),
+                        Ok(0) | Err(_) => return Poll::Ready(Err(Closed::Ended)),
                         Ok(_) => {}
                     }
                     if head::has_begun(&self.stream.inbox) {
@@ -165,14 +167,14 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
                 }
                 let deadline = match begun {
                     None if shutting_down.as_mut().poll(cx).is_ready() => {
-                        return Poll::Ready(Err(Closed));
+                        return Poll::Ready(Err(Closed::Ended));
                     }
                     None => waited + wait,
                     Some(begun) => begun + self.limits.header_timeout,
                 };
                 ready!(self.timer.poll(cx, deadline));
                 return Poll::Ready(match begun {
-                    None => Err(Closed),
+                    None => Err(Closed::Ended),
                     Some(_) => Ok(Err(Problem::new(
                         StatusCode::REQUEST_TIMEOUT,
                         "the head of the request was sent too slowly",
@@ -212,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
                 None => self.flush(deadline).await?,
                 Some(None) => break,
                 // After the head, truncating the response is the only way to report an error.
-                Some(Some(Err(_))) => return self.flush(deadline).await.and(Err(Closed)),
+                Some(Some(Err(_))) => return self.flush(deadline).await.and(Err(Closed::Ended)),
                 Some(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap_or_default();
                     if framing == Framing::Chunked {
@@ -236,7 +238,6 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
     async fn finish(&mut self, persistent: bool, deadline: Instant) -> Result<(), Closed> {
         if !persistent && self.stream.io.write_final(&self.outbox) {
             self.outbox.clear();
-            self.close_notify_sent = true;
         }
         self.flush(deadline).await
     }
@@ -244,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
     /// Sends the buffered bytes.
     ///
     /// # Errors
-    /// [`Closed`], if the client reads too slowly.
+    /// [`Closed`], if the client has disconnected or reads too slowly.
     async fn flush(&mut self, deadline: Instant) -> Result<(), Closed> {
         let mut guard: Option<ThroughputGuard> = None;
         let Self {
@@ -257,12 +258,13 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         let mut poll_stalled = |guard: &mut Option<ThroughputGuard>, cx: &mut Context<'_>| {
             let guard = guard.get_or_insert_with(|| ThroughputGuard::start(Instant::now()));
             let stalled = guard.deadline(limits.read_timeout, limits.min_bytes_per_second);
-            timer.poll(cx, stalled.min(deadline)).map(|()| Err(Closed))
+            let due = stalled.min(deadline);
+            timer.poll(cx, due).map(|()| Err(Closed::TooSlow))
         };
         poll_fn(|cx| {
             while !outbox.is_empty() {
                 match Pin::new(&mut stream.io).poll_write(cx, outbox) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Closed)),
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Closed::Ended)),
                     Poll::Ready(Ok(written)) => {
                         outbox.advance(written);
                         if let Some(guard) = &mut guard {
@@ -273,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
                 }
             }
             match Pin::new(&mut stream.io).poll_flush(cx) {
-                Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_closed| Closed)),
+                Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_closed| Closed::Ended)),
                 Poll::Pending => poll_stalled(&mut guard, cx),
             }
         })
@@ -305,8 +307,10 @@ impl<S: AsyncRead + AsyncWrite + CoalescedClose + Unpin + Send> Connection<'_, S
         let _ = timeout(limits.linger_timeout, enough).await;
     }
 
+    /// Sends `close_notify`, with which the client can distinguish the end from a truncation, and
+    /// waits until the client has read what was sent.
     async fn close(&mut self) {
-        // With `close_notify` the client can distinguish the end from a truncation.
-        let _ = timeout(self.limits.linger_timeout, self.stream.io.shutdown()).await;
+        // Fails earlier if the client reads too slowly.
+        let _ = timeout(self.limits.response_timeout, self.stream.io.shutdown()).await;
     }
 }

@@ -87,11 +87,12 @@ pub(super) struct Received {
     pub(super) body: Vec<u8>,
 }
 
-/// An app that records its requests, and responds to each with its number.
+/// An app that records its requests, and responds to each with its number and a padding.
 #[derive(Clone)]
 pub(super) struct FakeApp {
     pub(super) address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    padding: Arc<Mutex<String>>,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -104,6 +105,7 @@ impl FakeApp {
         let app = Self {
             address,
             received: Arc::default(),
+            padding: Arc::default(),
             shutdown: CancellationToken::new(),
         };
         let (shutdown, recorder) = (app.shutdown.clone(), app.clone());
@@ -135,11 +137,17 @@ impl FakeApp {
         };
         self.received.lock().unwrap().push(received);
         let number = self.received().len();
-        let mut response = Response::new(format!("response {number}"));
+        let padding = self.padding.lock().unwrap().clone();
+        let mut response = Response::new(format!("response {number}{padding}"));
         response
             .headers_mut()
             .insert("server", "app/1.0".parse().unwrap());
         Ok(response)
+    }
+
+    /// Makes further responses longer by this number of bytes.
+    pub(super) fn pad(&self, bytes: usize) {
+        *self.padding.lock().unwrap() = "x".repeat(bytes);
     }
 
     /// The requests received so far.
@@ -172,7 +180,15 @@ pub(super) struct TestEdge {
 
 impl TestEdge {
     pub(super) async fn start(certificates: &Certificates, endpoints: &[SocketAddr]) -> Self {
-        let limits = Arc::new(Limits::default());
+        Self::start_with(certificates, endpoints, Limits::default()).await
+    }
+
+    pub(super) async fn start_with(
+        certificates: &Certificates,
+        endpoints: &[SocketAddr],
+        limits: Limits,
+    ) -> Self {
+        let limits = Arc::new(limits);
         let endpoints = endpoints
             .iter()
             .map(|address| address.to_string().parse().unwrap());
@@ -222,9 +238,13 @@ impl TestEdge {
     }
 
     pub(super) async fn connect(&self, alpn: &str) -> TlsStream<TcpStream> {
+        let tcp = TcpStream::connect(self.address).await.unwrap();
+        self.connect_over(tcp, alpn).await
+    }
+
+    pub(super) async fn connect_over(&self, tcp: TcpStream, alpn: &str) -> TlsStream<TcpStream> {
         let mut config = (*self.config).clone();
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-        let tcp = TcpStream::connect(self.address).await.unwrap();
         let name = "localhost".try_into().unwrap();
         TlsConnector::from(Arc::new(config))
             .connect(name, tcp)

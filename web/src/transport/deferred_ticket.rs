@@ -1,4 +1,4 @@
-//! The TCP stream below TLS, which defers session tickets.
+//! The stream below TLS, which defers session tickets.
 
 use std::io;
 use std::io::IoSlice;
@@ -10,16 +10,16 @@ use std::task::ready;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
-use tokio::net::TcpStream;
+
+use super::client_socket::ClientSocket;
 
 /// The TLS record type of application data, and of encrypted handshake messages (RFC 8446, 5.1).
 const APPLICATION_DATA: u8 = 23;
 
-/// A TCP stream that delays the session ticket, the server's last handshake message, until the
+/// A client's socket that delays the session ticket, the server's last handshake message, until the
 /// first response: separately sent, it would cost every connection one more packet and system call.
-#[derive(Debug)]
 pub(crate) struct DeferredTicketStream {
-    tcp: TcpStream,
+    socket: ClientSocket,
     handshaking: bool,
     /// Whether the last write was complete, so that the next one begins with a TLS record.
     at_record: bool,
@@ -27,9 +27,9 @@ pub(crate) struct DeferredTicketStream {
 }
 
 impl DeferredTicketStream {
-    pub(super) fn new(tcp: TcpStream) -> Self {
+    pub(super) fn new(socket: ClientSocket) -> Self {
         Self {
-            tcp,
+            socket,
             handshaking: true,
             at_record: true,
             held: Vec::new(),
@@ -41,11 +41,6 @@ impl DeferredTicketStream {
         self.handshaking = false;
     }
 
-    /// The TCP stream.
-    pub(super) fn tcp(&self) -> &TcpStream {
-        &self.tcp
-    }
-
     /// Whether a write is the ticket: other handshake writes begin with a plaintext record.
     fn is_ticket(&self, slices: &[IoSlice<'_>]) -> bool {
         let first = slices.iter().find_map(|slice| slice.first());
@@ -54,7 +49,7 @@ impl DeferredTicketStream {
 
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.held.is_empty() {
-            let written = ready!(Pin::new(&mut self.tcp).poll_write(cx, &self.held))?;
+            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.held))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -70,7 +65,7 @@ impl AsyncRead for DeferredTicketStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }
 
@@ -97,7 +92,7 @@ impl AsyncWrite for DeferredTicketStream {
             return Poll::Ready(Ok(length));
         }
         if this.held.is_empty() {
-            let written = ready!(Pin::new(&mut this.tcp).poll_write_vectored(cx, slices))?;
+            let written = ready!(Pin::new(&mut this.socket).poll_write_vectored(cx, slices))?;
             this.at_record = written == length;
             return Poll::Ready(Ok(written));
         }
@@ -105,7 +100,7 @@ impl AsyncWrite for DeferredTicketStream {
         let both: Vec<IoSlice<'_>> = std::iter::once(IoSlice::new(&held))
             .chain(slices.iter().map(|slice| IoSlice::new(slice)))
             .collect();
-        let polled = Pin::new(&mut this.tcp).poll_write_vectored(cx, &both);
+        let polled = Pin::new(&mut this.socket).poll_write_vectored(cx, &both);
         let written = match polled {
             Poll::Ready(Ok(written)) => written,
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -115,7 +110,7 @@ impl AsyncWrite for DeferredTicketStream {
             this.held = left.to_vec();
             // Writes again, so that the kernel wakes the task once it has room.
             ready!(this.poll_held(cx))?;
-            return Pin::new(&mut this.tcp).poll_write_vectored(cx, slices);
+            return Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
         }
         Poll::Ready(Ok(written - held.len()))
     }
@@ -128,11 +123,11 @@ impl AsyncWrite for DeferredTicketStream {
         if !self.handshaking {
             ready!(self.poll_held(cx))?;
         }
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_held(cx))?;
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

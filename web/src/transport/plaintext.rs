@@ -1,28 +1,21 @@
 //! The transport of the plaintext listener, which redirects to HTTPS.
 
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
 
 use listener::Established;
 use listener::Protocol;
 use listener::Rejected;
 use listener::Transport;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
-use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 use super::EdgeTransport;
-use crate::admission::SharePermit;
+use super::client_socket::ClientSocket;
 
 /// [`EdgeTransport`] without TLS.
 pub(crate) struct PlaintextTransport(pub(crate) EdgeTransport);
 
 impl Transport for PlaintextTransport {
-    type Stream = PlaintextStream;
+    type Stream = ClientSocket;
 
     async fn establish(
         &self,
@@ -35,46 +28,11 @@ impl Transport for PlaintextTransport {
             Rejected::NotAdmitted(not_admitted.reason)
         })?;
         Ok(Established {
-            stream: PlaintextStream { tcp, permit },
+            stream: ClientSocket::new(tcp, permit, &self.0.limits),
             protocol: Protocol::Http1,
             peer: None,
             address,
             valid_for: None,
         })
-    }
-}
-
-/// A client's TCP stream, with the client's connection permit.
-pub(crate) struct PlaintextStream {
-    tcp: TcpStream,
-    #[expect(dead_code, reason = "held for its Drop")]
-    permit: SharePermit,
-}
-
-impl AsyncRead for PlaintextStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for PlaintextStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::time;
 use tokio_rustls::TlsConnector;
 
@@ -94,7 +95,7 @@ impl TestListener {
     }
 }
 
-type Stream = ClientStream;
+type Stream = TlsStream<DeferredTicketStream>;
 
 /// From 203.0.113.9:4000 to 10.0.0.1:443.
 const HEADER: &[u8] =
@@ -202,5 +203,57 @@ async fn the_plaintext_transport_admits_clients_by_the_same_rules() {
     for first in [&b""[..], b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
         let refused = connect(first).await.err().unwrap();
         assert!(matches!(refused, Rejected::NotAdmitted(_)), "{refused}");
+    }
+}
+
+/// A plaintext socket of the edge, to which 64 KiB were written, and its client, whose receive
+/// buffer has about this size.
+async fn written_socket(listener: TestListener, buffer: u32) -> (ClientSocket, TcpStream) {
+    let TestListener { tcp, transport, .. } = listener;
+    let client = TcpSocket::new_v4().unwrap();
+    client.set_recv_buffer_size(buffer).unwrap();
+    let client = client.connect(tcp.local_addr().unwrap()).await.unwrap();
+    let (tcp, from) = tcp.accept().await.unwrap();
+    let plain = PlaintextTransport(transport);
+    let mut server = plain.establish(tcp, from).await.unwrap().stream;
+    server.write_all(&vec![0; 64 << 10]).await.unwrap();
+    (server, client)
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_and_the_connection_counts_until_the_client_has_read_enough() {
+    let listener = TestListener::open("", false, 1).await;
+    let admission = Arc::clone(&listener.transport.admission);
+    let (mut server, mut client) = written_socket(listener, 4 << 10).await;
+    let pause = Duration::from_millis(300);
+    assert!(time::timeout(pause, server.shutdown()).await.is_err());
+    assert_eq!(admission.connections.used(), 1);
+    let reading = tokio::spawn(async move {
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).await.map(|_| received)
+    });
+    // Not only at the next check of the client's progress.
+    let interval = Limits::default().write_stall_interval;
+    let soon = interval.saturating_sub(pause);
+    time::timeout(soon, server.shutdown())
+        .await
+        .unwrap()
+        .unwrap();
+    drop(server);
+    assert_eq!(admission.connections.used(), 0);
+    assert_eq!(reading.await.unwrap().unwrap().len(), 64 << 10);
+}
+
+#[tokio::test]
+async fn a_socket_that_is_dropped_while_the_kernel_holds_unsent_bytes_is_reset() {
+    for (buffer, is_reset) in [(4 << 10, true), (1 << 20, false)] {
+        let listener = TestListener::open("", false, 1).await;
+        let (server, mut client) = written_socket(listener, buffer).await;
+        drop(server);
+        let mut received = Vec::new();
+        let read = client.read_to_end(&mut received).await;
+        let kind = read.err().map(|error| error.kind());
+        assert_eq!(kind, is_reset.then_some(io::ErrorKind::ConnectionReset));
+        assert_eq!(received.len() < 64 << 10, is_reset);
     }
 }
