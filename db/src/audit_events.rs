@@ -59,6 +59,31 @@ pub struct EventRow {
 }
 
 impl Transaction {
+    /// The newest digest that the log has for a row; none if it has none. A claim of the database: the row must be locked, so
+    /// that no concurrent event is newer.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn newest_digest(
+        &mut self,
+        organization: OrganizationId,
+        table_tag: u16,
+        row_id: Uuid,
+    ) -> Result<Option<[u8; 32]>, Error> {
+        let digest = sqlx::query_scalar!(
+            "SELECT digest FROM audit_rows WHERE organization = ? AND table_tag = ? AND row_id = ?
+             ORDER BY sequence DESC LIMIT 1",
+            organization.uuid(),
+            table_tag,
+            row_id,
+        )
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        let digest =
+            digest.map(|digest| digest.try_into().ok().ok_or(Error::Corrupt("audit_rows")));
+        digest.transpose()
+    }
+
     /// Inserts events and the rows that they list.
     ///
     /// # Errors
@@ -207,36 +232,5 @@ impl Database {
         let rows: Vec<EventRow> = rows.collect::<Result<_, Error>>()?;
         let is_requested = |row: &EventRow| row.entry.organization == organization.uuid();
         ensure_all(TABLE, rows, |row| row.entry.event, is_requested)
-    }
-}
-
-impl Transaction {
-    /// The newest digest that an event lists for a row, with the event's month and id. A hint: the order of digests is
-    /// the database's claim.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn newest_digest(
-        &mut self,
-        organization: OrganizationId,
-        table: u16,
-        row: Uuid,
-    ) -> Result<Option<(u32, Uuid, [u8; 32])>, Error> {
-        let record = sqlx::query!(
-            r#"SELECT month, event AS "event: Uuid", digest FROM audit_rows
-               WHERE organization = ? AND table_tag = ? AND row_id = ?
-               ORDER BY sequence DESC LIMIT 1"#,
-            organization.uuid(),
-            table,
-            row,
-        )
-        .fetch_optional(&mut *self.inner)
-        .await?;
-        let found = record.map(|record| {
-            let digest = StoredValue::from_raw(record.digest);
-            let digest = digest.ok_or(Error::Corrupt("audit_rows"))?;
-            Ok((record.month, record.event, digest))
-        });
-        found.transpose()
     }
 }

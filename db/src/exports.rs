@@ -81,19 +81,22 @@ impl Database {
         .transpose()
     }
 
-    /// The number of an organization's exports that expire after a time and were not removed.
+    /// The number of a person's exports that expire after a time and were not removed.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn count_exports(
         &self,
         organization: OrganizationId,
+        person: PersonId,
         after: OffsetDateTime,
     ) -> Result<u64, Error> {
         let count = sqlx::query_scalar!(
-            "SELECT COUNT(*) FROM exports WHERE organization = ? AND expires_at > ? AND ended_at IS NULL",
+            "SELECT COUNT(*) FROM exports
+             WHERE organization = ? AND expires_at > ? AND person = ? AND ended_at IS NULL",
             organization.uuid(),
             after,
+            person.uuid(),
         )
         .fetch_one(&self.pool)
         .await?;
@@ -105,20 +108,7 @@ impl Database {
     /// # Errors
     /// [`Error::Conflict`] if the row has changed.
     pub async fn update_export(&self, row: &ExportRow, before: &[u8; 32]) -> Result<(), Error> {
-        let updated = sqlx::query!(
-            "UPDATE exports SET state = ?, ended_at = ?, mac_key = ?, mac = ?
-             WHERE organization = ? AND id = ? AND mac = ?",
-            row.state.as_bytes(),
-            row.ended_at,
-            row.mac.key().uuid(),
-            &row.mac.as_bytes()[..],
-            row.organization.uuid(),
-            row.id,
-            &before[..],
-        )
-        .execute(self.writable().await?)
-        .await?;
-        Error::unless_updated(updated.rows_affected())
+        update(self.writable().await?, row, before).await
     }
 
     /// At most `limit` resources of one type in an organization that are not deleted, in the order of their ids: those
@@ -181,4 +171,33 @@ impl Transaction {
     pub async fn insert_export(&mut self, row: &ExportRow) -> Result<(), Error> {
         self.insert(std::slice::from_ref(row)).await
     }
+
+    /// Stores the end of an export, in the transaction of its event. Guarded as [`Database::update_export`].
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the row has changed.
+    pub async fn end_export(&mut self, row: &ExportRow, before: &[u8; 32]) -> Result<(), Error> {
+        update(&mut *self.inner, row, before).await
+    }
+}
+
+async fn update<'e>(
+    executor: impl sqlx::MySqlExecutor<'e>,
+    row: &ExportRow,
+    before: &[u8; 32],
+) -> Result<(), Error> {
+    let updated = sqlx::query!(
+        "UPDATE exports SET state = ?, ended_at = ?, mac_key = ?, mac = ?
+             WHERE organization = ? AND id = ? AND mac = ?",
+        row.state.as_bytes(),
+        row.ended_at,
+        row.mac.key().uuid(),
+        &row.mac.as_bytes()[..],
+        row.organization.uuid(),
+        row.id,
+        &before[..],
+    )
+    .execute(executor)
+    .await?;
+    Error::unless_updated(updated.rows_affected())
 }

@@ -8,6 +8,7 @@ use phi_types::IndexToken;
 use phi_types::OrganizationId;
 use phi_types::PatientId;
 use sqlx::MySql;
+use sqlx::MySqlExecutor;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
@@ -43,19 +44,7 @@ impl Database {
         token: &PatientToken,
         limit: u32,
     ) -> Result<Vec<PatientId>, Error> {
-        let rows = sqlx::query_scalar!(
-            r#"SELECT patient AS "patient: Uuid" FROM patient_index
-               WHERE organization = ? AND parameter = ? AND version = ? AND token = ?
-               ORDER BY patient LIMIT ?"#,
-            organization.uuid(),
-            token.parameter.code(),
-            token.version,
-            &token.token.as_bytes()[..],
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(PatientId::from_uuid).collect())
+        select_patients(&self.pool, organization, token, limit).await
     }
 
     /// The patients that have any of `tokens` as a unique token. A hint, like every row of the index: the unique key
@@ -101,21 +90,52 @@ impl Database {
     }
 }
 
+/// The query of [`Database::patients_with_token`] and [`Transaction::patients_with_token`].
+async fn select_patients(
+    executor: impl MySqlExecutor<'_>,
+    organization: OrganizationId,
+    token: &PatientToken,
+    limit: u32,
+) -> Result<Vec<PatientId>, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT patient AS "patient: Uuid" FROM patient_index
+               WHERE organization = ? AND parameter = ? AND version = ? AND token = ?
+               ORDER BY patient LIMIT ?"#,
+        organization.uuid(),
+        token.parameter.code(),
+        token.version,
+        &token.token.as_bytes()[..],
+        limit,
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().map(PatientId::from_uuid).collect())
+}
+
 impl Transaction {
-    /// Replaces all tokens of a patient.
+    /// The same as [`Database::patients_with_token`], as the transaction sees it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn patients_with_token(
+        &mut self,
+        organization: OrganizationId,
+        token: &PatientToken,
+        limit: u32,
+    ) -> Result<Vec<PatientId>, Error> {
+        select_patients(&mut *self.inner, organization, token, limit).await
+    }
+
+    /// Inserts the tokens of a patient, which has none: former ones are deleted before.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] of `patient_index_unique` if another patient has a unique token.
-    pub async fn replace_patient_tokens(
+    pub async fn insert_patient_tokens(
         &mut self,
         organization: OrganizationId,
         patient: PatientId,
         tokens: &[PatientToken],
-        is_new: bool,
     ) -> Result<(), Error> {
-        if !is_new {
-            self.delete_patient_tokens(organization, patient).await?;
-        }
         // Two identifiers of a patient may have one token, for instance the same number under two systems.
         let mut distinct: BTreeMap<_, bool> = BTreeMap::new();
         for token in tokens {

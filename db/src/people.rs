@@ -37,6 +37,8 @@ table! {
         8 active: bool,
         /// The time at which the person was added.
         9 created_at: OffsetDateTime,
+        /// The time before which sessions and tokens of the person were authenticated that are not in force any more.
+        10 sessions_since: Option<OffsetDateTime>,
     }
 }
 
@@ -98,11 +100,58 @@ impl Database {
 }
 
 impl Transaction {
+    /// One person of an organization, locked until the transaction ends.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn lock_person(
+        &mut self,
+        organization: OrganizationId,
+        id: PersonId,
+    ) -> Result<Option<PersonRow>, Error> {
+        let record = select_people!(
+            "WHERE t.organization = ? AND t.id = ? FOR UPDATE",
+            organization.uuid(),
+            id.uuid(),
+        )
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        let row = record.map(PersonRow::try_from).transpose()?;
+        row.map(|row| {
+            ensure("people", row, |row| {
+                row.organization == organization && row.id == id
+            })
+        })
+        .transpose()
+    }
+
     /// Inserts a person.
     ///
     /// # Errors
     /// [`Error::UniqueViolation`] for an e-mail address in use.
     pub async fn insert_person(&mut self, row: &PersonRow) -> Result<(), Error> {
         self.insert(std::slice::from_ref(row)).await
+    }
+
+    /// Stores a person's role and state. Guarded: `before` is the MAC of the row as it was read.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the row has changed.
+    pub async fn update_person(&mut self, row: &PersonRow, before: &[u8; 32]) -> Result<(), Error> {
+        let updated = sqlx::query!(
+            "UPDATE people SET role = ?, active = ?, sessions_since = ?, mac_key = ?, mac = ?
+             WHERE organization = ? AND id = ? AND mac = ?",
+            row.role,
+            row.active,
+            row.sessions_since,
+            row.mac.key().uuid(),
+            &row.mac.as_bytes()[..],
+            row.organization.uuid(),
+            row.id.uuid(),
+            &before[..],
+        )
+        .execute(&mut *self.inner)
+        .await?;
+        Error::unless_updated(updated.rows_affected())
     }
 }

@@ -9,6 +9,7 @@ use phi_types::OrganizationId;
 use phi_types::Owner;
 use phi_types::OwnerKind;
 use phi_types::RowId;
+use phi_types::tables::RESOURCES;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -83,6 +84,87 @@ impl ResourceRow {
         Owner::from_parts(self.organization, self.owner_kind, self.owner)
             .ok_or(Error::Corrupt("resources"))
     }
+}
+
+/// The head in a record with all columns of `resources` and others. A macro, because each such query has a record type of
+/// its own.
+macro_rules! head_of {
+    ($record:expr) => {
+        crate::ResourceRow::try_from(crate::resources::ResourceRowRecord {
+            organization: $record.organization,
+            owner_kind: $record.owner_kind,
+            owner: $record.owner,
+            kind: $record.kind,
+            id: $record.id,
+            row_id: $record.row_id,
+            version: $record.version,
+            version_row: $record.version_row,
+            updated_at: $record.updated_at,
+            version_digest: $record.version_digest,
+            deleted: $record.deleted,
+            mac_key: $record.mac_key,
+            mac: $record.mac,
+        })?
+    };
+}
+pub(crate) use head_of;
+
+/// A locked head, and the newest digest that the audit log lists for its row. The digest is a hint: which one is the newest
+/// is the database's claim.
+#[derive(Clone, Debug)]
+pub struct LockedHead {
+    /// The head.
+    pub head: ResourceRow,
+    /// The newest digest; none if no event lists the row.
+    pub newest_digest: Option<[u8; 32]>,
+}
+
+/// A locked head as the driver returns it.
+struct LockedRecord {
+    organization: Uuid,
+    owner_kind: u8,
+    owner: Vec<u8>,
+    kind: String,
+    id: Uuid,
+    row_id: Uuid,
+    version: u32,
+    version_row: Uuid,
+    updated_at: OffsetDateTime,
+    version_digest: Vec<u8>,
+    deleted: Option<u8>,
+    mac_key: Uuid,
+    mac: Vec<u8>,
+    newest_digest: Option<Vec<u8>>,
+}
+
+impl TryFrom<LockedRecord> for LockedHead {
+    type Error = Error;
+
+    fn try_from(record: LockedRecord) -> Result<Self, Error> {
+        let newest_digest = StoredValue::from_raw(record.newest_digest);
+        Ok(Self {
+            head: head_of!(record),
+            newest_digest: newest_digest.ok_or(Error::Corrupt("audit_rows"))?,
+        })
+    }
+}
+
+/// A query of [`LockedRecord`]s. The FROM clause that is passed in names the heads `t`.
+///
+/// The digests are read without a lock: the caller has locked the owner, without which no transaction writes one.
+macro_rules! select_locked {
+    ($rest:tt $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            LockedRecord,
+            "SELECT t.organization AS `organization: _`, t.owner_kind, t.owner, t.kind AS `kind: String`, t.id AS `id: _`,
+                    t.row_id AS `row_id: _`, t.version, t.version_row AS `version_row: _`, t.updated_at AS `updated_at: _`,
+                    t.version_digest, t.deleted, t.mac_key AS `mac_key: _`, t.mac,
+                    (SELECT a.digest FROM audit_rows a
+                     WHERE a.organization = t.organization AND a.table_tag = ? AND a.row_id = t.row_id
+                     ORDER BY a.sequence DESC LIMIT 1) AS `newest_digest?: Vec<u8>` "
+            + $rest, RESOURCES.tag $(, $argument)*
+        )
+    };
 }
 
 /// The columns of a head that its owner's head set covers. Not verified: the caller compares it with that set.
@@ -177,9 +259,9 @@ impl Transaction {
 
     /// The heads of the resources `keys`, as far as they exist, locked until the transaction ends.
     ///
-    /// The query forces the order of the join and the index: otherwise the server scans a small table, and waits for the
-    /// lock of every row that it reads. (`JSON_TABLE` is in a subquery because MySQL cannot lock it directly.) The keys
-    /// are in order, so that two transactions that lock the same rows do not deadlock.
+    /// The queries force the index, and the order of the join: otherwise the server scans a small table, and waits for the
+    /// lock of every row that it reads. The keys are in order, so that two transactions that lock the same rows do not
+    /// deadlock.
     ///
     /// # Errors
     /// See [`Error`].
@@ -187,32 +269,21 @@ impl Transaction {
         &mut self,
         organization: OrganizationId,
         keys: &[ResourceKey],
-    ) -> Result<Vec<ResourceRow>, Error> {
-        let records = sqlx::query_as!(
-            ResourceRowRecord,
-            r#"SELECT t.organization AS "organization: _", t.owner_kind AS "owner_kind: _", t.owner AS "owner: _",
-                      t.kind AS "kind: String", t.id AS "id: _", t.row_id AS "row_id: _", t.version AS "version: _",
-                      t.version_row AS "version_row: _", t.updated_at AS "updated_at: _",
-                      t.version_digest AS "version_digest: _", t.deleted AS "deleted: _", t.mac_key AS "mac_key: _", t.mac AS "mac: _"
-               FROM (SELECT kind, id
-                     FROM JSON_TABLE(?, '$[*]' COLUMNS (
-                          kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
-                          id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) listed) wanted
-               STRAIGHT_JOIN resources t FORCE INDEX (resources_id)
-                 ON t.organization = ? AND t.kind = wanted.kind AND t.id = UNHEX(wanted.id)
-               ORDER BY t.kind, t.id
-               FOR UPDATE"#,
-            ResourceKey::json(keys),
-            organization.uuid(),
-        )
-        .fetch_all(&mut *self.inner)
-        .await?;
-        let rows = records.into_iter().map(ResourceRow::try_from);
-        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    ) -> Result<Vec<LockedHead>, Error> {
+        let records = match keys {
+            [] => return Ok(Vec::new()),
+            // The server makes a temporary table of a JSON_TABLE, which costs as much as all else here.
+            [one] => lock_two(self, organization, one, one).await?,
+            [one, other] => lock_two(self, organization, one, other).await?,
+            keys => lock_many(self, organization, keys).await?,
+        };
+        let heads = records.into_iter().map(LockedHead::try_from);
+        let heads: Vec<_> = heads.collect::<Result<_, _>>()?;
         let of_keys = ResourceKey::requested(keys);
-        let is_requested = |row: &ResourceRow| row.organization == organization && of_keys(row);
-        let key = |row: &ResourceRow| (row.kind.clone(), row.id);
-        ensure_all("resources", rows, key, is_requested)
+        let is_requested =
+            |it: &LockedHead| it.head.organization == organization && of_keys(&it.head);
+        let key = |it: &LockedHead| (it.head.kind.clone(), it.head.id);
+        ensure_all("resources", heads, key, is_requested)
     }
 
     /// Inserts the heads of new resources.
@@ -282,4 +353,47 @@ impl Database {
         })
         .transpose()
     }
+}
+
+/// [`Transaction::lock_resources`] for two keys, which may be equal.
+async fn lock_two(
+    transaction: &mut Transaction,
+    organization: OrganizationId,
+    one: &ResourceKey,
+    other: &ResourceKey,
+) -> Result<Vec<LockedRecord>, Error> {
+    let records = select_locked!(
+        "FROM resources t FORCE INDEX (resources_id)
+             WHERE t.organization = ? AND ((t.kind = ? AND t.id = ?) OR (t.kind = ? AND t.id = ?))
+             ORDER BY t.kind, t.id
+             FOR UPDATE",
+        organization.uuid(),
+        one.kind,
+        one.id,
+        other.kind,
+        other.id,
+    );
+    Ok(records.fetch_all(&mut *transaction.inner).await?)
+}
+
+/// [`Transaction::lock_resources`] for any number of keys. (`JSON_TABLE` is in a subquery because MySQL cannot lock it
+/// directly.)
+async fn lock_many(
+    transaction: &mut Transaction,
+    organization: OrganizationId,
+    keys: &[ResourceKey],
+) -> Result<Vec<LockedRecord>, Error> {
+    let records = select_locked!(
+        "FROM (SELECT kind, id
+                   FROM JSON_TABLE(?, '$[*]' COLUMNS (
+                        kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+                        id   CHAR(32)    CHARACTER SET ascii COLLATE ascii_bin PATH '$.id')) listed) wanted
+             STRAIGHT_JOIN resources t FORCE INDEX (resources_id)
+               ON t.organization = ? AND t.kind = wanted.kind AND t.id = UNHEX(wanted.id)
+             ORDER BY t.kind, t.id
+             FOR UPDATE",
+        ResourceKey::json(keys),
+        organization.uuid(),
+    );
+    Ok(records.fetch_all(&mut *transaction.inner).await?)
 }

@@ -10,6 +10,7 @@ use phi_types::RowId;
 use phi_types::Sealed;
 use phi_types::columns::SearchSummary;
 use sqlx::MySql;
+use sqlx::MySqlExecutor;
 use sqlx::query_builder::Separated;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use crate::ResourceKey;
 use crate::ResourceRow;
 use crate::Transaction;
 use crate::requested::ensure_all;
-use crate::resources::ResourceRowRecord;
+use crate::resources::head_of;
 use crate::stored::StoredRow;
 
 /// The search summary of a head.
@@ -94,21 +95,7 @@ impl TryFrom<SummarizedRecord> for SummarizedHead {
     type Error = Error;
 
     fn try_from(record: SummarizedRecord) -> Result<Self, Error> {
-        let head = ResourceRow::try_from(ResourceRowRecord {
-            organization: record.organization,
-            owner_kind: record.owner_kind,
-            owner: record.owner,
-            kind: record.kind,
-            id: record.id,
-            row_id: record.row_id,
-            version: record.version,
-            version_row: record.version_row,
-            updated_at: record.updated_at,
-            version_digest: record.version_digest,
-            deleted: record.deleted,
-            mac_key: record.mac_key,
-            mac: record.mac,
-        })?;
+        let head = head_of!(record);
         let summary = record.summary_row.zip(record.summary);
         let summary = summary.map(|(row, summary)| SearchSummaryRow {
             organization: head.organization,
@@ -137,14 +124,27 @@ impl Database {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<SummarizedHead>, Error> {
-        let after = after.map_or(Some(0), |after| after.as_u128().checked_add(1));
-        let Some(from) = after.map(Uuid::from_u128) else {
-            return Ok(Vec::new());
-        };
-        let id = owner.id(organization);
-        let records = sqlx::query_as!(
-            SummarizedRecord,
-            r#"SELECT r.organization AS "organization: _", r.owner_kind, r.owner, r.kind AS "kind: String",
+        select(&self.pool, organization, owner, kind, after, limit).await
+    }
+}
+
+/// The query of [`Database::summarized_heads`] and [`Transaction::summarized_heads`].
+async fn select(
+    executor: impl MySqlExecutor<'_>,
+    organization: OrganizationId,
+    owner: &Owner,
+    kind: &str,
+    after: Option<Uuid>,
+    limit: u32,
+) -> Result<Vec<SummarizedHead>, Error> {
+    let after = after.map_or(Some(0), |after| after.as_u128().checked_add(1));
+    let Some(from) = after.map(Uuid::from_u128) else {
+        return Ok(Vec::new());
+    };
+    let id = owner.id(organization);
+    let records = sqlx::query_as!(
+        SummarizedRecord,
+        r#"SELECT r.organization AS "organization: _", r.owner_kind, r.owner, r.kind AS "kind: String",
                       r.id AS "id: _", r.row_id AS "row_id: _", r.version, r.version_row AS "version_row: _",
                       r.updated_at AS "updated_at: _", r.version_digest, r.deleted, r.mac_key AS "mac_key: _", r.mac,
                       s.row_id AS "summary_row?: _", s.summary AS "summary?"
@@ -152,34 +152,48 @@ impl Database {
                LEFT JOIN search_summaries s USING (organization, owner_kind, owner, kind, id)
                WHERE r.organization = ? AND r.owner_kind = ? AND r.owner = ? AND r.kind = ? AND r.id >= ?
                ORDER BY r.id LIMIT ?"#,
-            organization.uuid(),
-            owner.kind().code(),
-            &id[..],
-            kind,
-            from,
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let rows = records.into_iter().map(SummarizedHead::try_from);
-        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-        let is_requested = |SummarizedHead { head, .. }: &SummarizedHead| {
-            head.organization == organization
-                && head.owner_kind == owner.kind()
-                && head.owner == id
-                && head.kind == kind
-                && head.id >= from
-        };
-        let rows = ensure_all("resources", rows, |it| it.head.id, is_requested)?;
-        if rows.is_sorted_by_key(|it| it.head.id) {
-            Ok(rows)
-        } else {
-            Err(Error::NotRequested("resources"))
-        }
+        organization.uuid(),
+        owner.kind().code(),
+        &id[..],
+        kind,
+        from,
+        limit,
+    )
+    .fetch_all(executor)
+    .await?;
+    let rows = records.into_iter().map(SummarizedHead::try_from);
+    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let is_requested = |SummarizedHead { head, .. }: &SummarizedHead| {
+        head.organization == organization
+            && head.owner_kind == owner.kind()
+            && head.owner == id
+            && head.kind == kind
+            && head.id >= from
+    };
+    let rows = ensure_all("resources", rows, |it| it.head.id, is_requested)?;
+    if rows.is_sorted_by_key(|it| it.head.id) {
+        Ok(rows)
+    } else {
+        Err(Error::NotRequested("resources"))
     }
 }
 
 impl Transaction {
+    /// The same as [`Database::summarized_heads`], as the transaction sees it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn summarized_heads(
+        &mut self,
+        organization: OrganizationId,
+        owner: &Owner,
+        kind: &str,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<SummarizedHead>, Error> {
+        select(&mut *self.inner, organization, owner, kind, after, limit).await
+    }
+
     /// Inserts search summaries, in place of former ones.
     ///
     /// # Errors

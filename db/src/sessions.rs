@@ -13,6 +13,7 @@ use crate::Database;
 use crate::Error;
 use crate::Transaction;
 use crate::requested::ensure;
+use crate::requested::ensure_all;
 
 table! {
     /// A browser session or a bearer token.
@@ -39,6 +40,8 @@ table! {
         volatile 10 seen_at: OffsetDateTime,
         /// The time of revocation.
         11 ended_at: Option<OffsetDateTime>,
+        /// The scopes of the token of a machine client, separated by spaces.
+        20 scopes: Option<String>,
     }
 }
 
@@ -54,6 +57,39 @@ impl Database {
         let row = record.map(SessionRow::try_from).transpose()?;
         row.map(|row| ensure("sessions", row, |row| row.token_hash == token_hash))
             .transpose()
+    }
+
+    /// The sessions and tokens of a person that were not revoked and whose absolute limit is after `now`, at most `limit`, the
+    /// newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn sessions_of(
+        &self,
+        organization: OrganizationId,
+        person: PersonId,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<SessionRow>, Error> {
+        let records = select_sessions!(
+            "WHERE t.organization = ? AND t.person = ? AND t.ended_at IS NULL AND t.expires_at > ?
+             ORDER BY t.authenticated_at DESC, t.id LIMIT ?",
+            organization.uuid(),
+            person.uuid(),
+            now,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let rows = records.into_iter().map(SessionRow::try_from);
+        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+        let is_requested = |row: &SessionRow| {
+            row.organization == organization
+                && row.person == person
+                && row.ended_at.is_none()
+                && row.expires_at > now
+        };
+        ensure_all("sessions", rows, |row| row.id, is_requested)
     }
 
     /// Stores the time of a session's last use. Guarded: `before` is the MAC of the row as it was read, so that a

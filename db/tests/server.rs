@@ -7,7 +7,10 @@
 mod server {
     mod accounts;
     mod audit;
+    mod authenticators;
     mod changes;
+    mod chart_access;
+    mod clients;
     mod connections;
     mod demographics;
     mod exports;

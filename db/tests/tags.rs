@@ -66,6 +66,7 @@ mod tests {
             OwnerRow,
             PersonRow,
             CredentialRow,
+            AuthenticatorRow,
             SessionRow,
             ResourceRow,
             VersionRow,
@@ -74,7 +75,10 @@ mod tests {
             ChangeRow,
             ChangeCounterRow,
             ReleaseFloorRow,
-            ExportRow
+            ExportRow,
+            CareTeamMemberRow,
+            EmergencyAccessRow,
+            ClientRow
         ];
         listed.push(Declared {
             table: tables::KEYS,

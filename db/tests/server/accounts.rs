@@ -57,7 +57,23 @@ async fn schema(scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The columns that the app may update, by table. It may update none of any other table.
-const CHANGEABLE: [(&str, &[&str]); 7] = [
+const CHANGEABLE: [(&str, &[&str]); 14] = [
+    ("organizations", &["chart_access", "mac_key", "mac"]),
+    (
+        "care_team_members",
+        &["added_at", "added_by", "ended_at", "mac_key", "mac"],
+    ),
+    (
+        "emergency_accesses",
+        &[
+            "reviewed_at",
+            "reviewed_by",
+            "appropriate",
+            "finding",
+            "mac_key",
+            "mac",
+        ],
+    ),
     (
         "owners",
         &[
@@ -70,6 +86,30 @@ const CHANGEABLE: [(&str, &[&str]); 7] = [
             "mac_key",
             "mac",
         ],
+    ),
+    (
+        "people",
+        &["role", "active", "sessions_since", "mac_key", "mac"],
+    ),
+    (
+        "credentials",
+        &[
+            "password",
+            "changed_at",
+            "second_factor_at",
+            "authenticator_changes",
+            "recovery_codes_at",
+            "mac_key",
+            "mac",
+        ],
+    ),
+    (
+        "authenticators",
+        &["confirmed_at", "last_step", "ended_at", "mac_key", "mac"],
+    ),
+    (
+        "clients",
+        &["scopes", "jwks", "keys_at", "ended_at", "mac_key", "mac"],
     ),
     ("exports", &["state", "ended_at", "mac_key", "mac"]),
     ("sessions", &["seen_at", "ended_at", "mac_key", "mac"]),
@@ -94,7 +134,8 @@ const CHANGEABLE: [(&str, &[&str]); 7] = [
 ];
 
 /// The tables from which the app may delete: rows that expire or are replaced.
-const DELETABLE: [&str; 6] = [
+const DELETABLE: [&str; 7] = [
+    "client_assertions",
     "demographics",
     "patient_index",
     "search_summaries",
@@ -201,6 +242,11 @@ async fn the_auditor_reads_the_trail_but_no_record_and_no_key_and_writes_nothing
         "`keys`",
         "people",
         "credentials",
+        "authenticators",
+        "care_team_members",
+        "emergency_accesses",
+        "clients",
+        "client_assertions",
         "sessions",
         "exports",
         "sign_in_attempts",

@@ -10,8 +10,11 @@ use db::AddressRow;
 use db::Database;
 use db::Error;
 use db::EventRow;
+use db::ResourceKey;
+use db::ResourceRow;
 use phi_types::KeyId;
 use phi_types::OrganizationId;
+use phi_types::PatientId;
 use phi_types::RowId;
 use phi_types::random_bytes;
 use phi_types::tables;
@@ -21,8 +24,10 @@ use time::Month;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::rows::assert_same;
 use super::rows::id;
 use super::rows::noon;
+use super::rows::resource;
 use super::rows::sealed;
 use super::scratch::Scratch;
 
@@ -172,42 +177,49 @@ async fn events_without_rows_list_none() {
     assert_eq!(RowsCommitment::of(&found), row.entry.rows);
 }
 
-async fn newest(
-    app: &Database,
-    organization: OrganizationId,
-    table: u16,
-    row: Uuid,
-) -> Option<(u32, Uuid, [u8; 32])> {
+/// The digest with which a head is locked.
+async fn newest_digest(app: &Database, head: &ResourceRow) -> Option<[u8; 32]> {
     let mut transaction = app.begin().await.unwrap();
-    let found = transaction.newest_digest(organization, table, row).await;
-    found.unwrap()
+    let keys = [ResourceKey {
+        kind: "Observation",
+        id: head.id,
+    }];
+    let locked = transaction.lock_resources(head.organization, &keys).await;
+    let [locked] = locked.unwrap().try_into().unwrap();
+    assert_same(&locked.head, head);
+    locked.newest_digest
 }
 
 #[tokio::test]
-async fn the_newest_digest_of_a_row_is_that_of_the_latest_insertion() {
+async fn a_head_is_locked_with_the_digest_that_was_inserted_last() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
-    let row = id();
+    let head = resource(organization, PatientId::random(), "Observation");
+    let mut transaction = app.begin().await.unwrap();
+    let heads = std::slice::from_ref(&head);
+    transaction.insert_resources(heads).await.unwrap();
+    transaction.commit().await.unwrap();
+    let row = head.row_id.uuid();
     // The second event has the earlier time, since the clocks of two instances may differ.
     let earlier = noon() - time::Duration::days(40);
     let first = write_of(organization, noon(), vec![written(id()), written(row)]);
     let second = write_of(organization, earlier, vec![written(row), written(id())]);
-    let table = tables::RESOURCES.tag;
-    assert_eq!(newest(&app, organization, table, row).await, None);
+    let of_other_table = WrittenRow {
+        table: tables::KEYS.tag,
+        ..written(row)
+    };
+    let other_table = write_of(organization, noon(), vec![of_other_table]);
+    let elsewhere = write_of(OrganizationId::random(), noon(), vec![written(row)]);
+    assert_eq!(newest_digest(&app, &head).await, None);
     for (event, digest) in [
         (&first, first.rows[1].digest),
         (&second, second.rows[0].digest),
+        (&other_table, second.rows[0].digest),
+        (&elsewhere, second.rows[0].digest),
     ] {
         insert(&app, std::slice::from_ref(event)).await.unwrap();
-        assert_eq!(
-            newest(&app, organization, table, row).await,
-            Some((event.entry.month(), event.entry.event, digest))
-        );
+        assert_eq!(newest_digest(&app, &head).await, Some(digest));
     }
-    let elsewhere = OrganizationId::random();
-    assert_eq!(newest(&app, elsewhere, table, row).await, None);
-    let other_table = tables::KEYS.tag;
-    assert_eq!(newest(&app, organization, other_table, row).await, None);
 }
 
 #[tokio::test]

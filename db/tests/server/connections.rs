@@ -151,7 +151,7 @@ async fn a_connection_to_a_server_that_became_read_only_is_closed() {
             unique: false,
         }];
         let (organization, patient) = (OrganizationId::random(), PatientId::random());
-        let refused = transaction.replace_patient_tokens(organization, patient, &tokens, true);
+        let refused = transaction.insert_patient_tokens(organization, patient, &tokens);
         let refused = refused.await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
         drop(transaction);

@@ -76,9 +76,14 @@ async fn of_two_instances_that_continue_an_export_one_stores_its_state() {
         mac: mac(),
         ..first.clone()
     };
-    app.update_export(&ended, first.mac().as_bytes())
+    let mut transaction = app.begin().await.unwrap();
+    let late = transaction.end_export(&ended, row.mac().as_bytes()).await;
+    assert!(matches!(late, Err(Error::Conflict)));
+    transaction
+        .end_export(&ended, first.mac().as_bytes())
         .await
         .unwrap();
+    transaction.commit().await.unwrap();
     let found = app.export(row.organization, row.id).await.unwrap().unwrap();
     assert_same(&found, &ended);
 }
@@ -87,18 +92,24 @@ async fn of_two_instances_that_continue_an_export_one_stores_its_state() {
 async fn exports_count_until_they_expire_or_end() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
+    let person = person(organization);
+    let of_person = |ended_at| ExportRow {
+        ended_at,
+        ..export(&person)
+    };
     for row in [
+        of_person(None),
+        of_person(None),
+        of_person(Some(noon())),
         running(organization),
-        running(organization),
-        export(&person(organization)),
         running(OrganizationId::random()),
     ] {
         add(&app, &row).await;
     }
     for (after, expected) in [(23, 2), (24, 0)] {
         let after = noon() + Duration::hours(after);
-        let count = app.count_exports(organization, after).await.unwrap();
-        assert_eq!(count, expected);
+        let count = app.count_exports(organization, person.id, after);
+        assert_eq!(count.await.unwrap(), expected);
     }
 }
 

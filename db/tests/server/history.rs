@@ -98,7 +98,7 @@ async fn a_tombstone_is_the_current_version_until_the_resource_is_stored_again()
                 .unwrap();
         } else {
             let locked = transaction.lock_resources(organization, std::slice::from_ref(&key));
-            assert_eq!(locked.await.unwrap()[0].mac, before);
+            assert_eq!(locked.await.unwrap()[0].head.mac, before);
             transaction
                 .update_resource(&head, before.as_bytes())
                 .await

@@ -27,8 +27,13 @@ async fn put(
     is_new: bool,
 ) -> Result<(), Error> {
     let mut transaction = app.begin().await.unwrap();
+    if !is_new {
+        transaction
+            .delete_patient_tokens(organization, patient)
+            .await?;
+    }
     transaction
-        .replace_patient_tokens(organization, patient, tokens, is_new)
+        .insert_patient_tokens(organization, patient, tokens)
         .await?;
     transaction.commit().await
 }

@@ -168,7 +168,7 @@ async fn an_amended_resource_shows_its_new_version_and_keeps_the_old_one() {
         .await
         .unwrap();
     assert_eq!(locked.len(), 1);
-    assert_same(&locked[0], &heads[0]);
+    assert_same(&locked[0].head, &heads[0]);
     transaction
         .update_resource(&amended, heads[0].mac.as_bytes())
         .await
@@ -261,6 +261,28 @@ async fn bodies_larger_than_one_statement_carries_are_stored_whole() {
 }
 
 #[tokio::test]
+async fn heads_are_locked_in_the_order_of_their_keys_whatever_their_number() {
+    let app = Scratch::migrated().await.app();
+    let organization = OrganizationId::random();
+    let mut heads = several(organization, PatientId::random(), 4);
+    store(&app, &heads).await;
+    let requested: Vec<_> = heads.iter().map(key).collect();
+    heads.sort_by_key(|head| head.id);
+    for count in 0..=heads.len() {
+        let requested = &requested[..count];
+        let mut transaction = app.begin().await.unwrap();
+        let locked = transaction.lock_resources(organization, requested).await;
+        let locked: Vec<_> = locked.unwrap().iter().map(|it| it.head.id).collect();
+        let expected = heads.iter().map(|head| head.id);
+        let expected = expected.filter(|id| requested.iter().any(|it| it.id == *id));
+        assert_eq!(locked, expected.collect::<Vec<_>>());
+        let elsewhere = OrganizationId::random();
+        let nothing = transaction.lock_resources(elsewhere, requested).await;
+        assert!(nothing.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_lock_makes_a_second_writer_wait_for_the_first() {
     let app = Scratch::migrated().await.app();
     let organization = OrganizationId::random();
@@ -287,7 +309,7 @@ async fn a_lock_makes_a_second_writer_wait_for_the_first() {
                 .await
                 .unwrap();
             assert!(done.load(Ordering::SeqCst), "the lock did not hold");
-            rows[0].version
+            rows[0].head.version
         }
     });
     let amended = ResourceRow {

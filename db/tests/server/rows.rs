@@ -1,10 +1,14 @@
 //! Sample rows with every column filled, no two alike. Their sealed values and MACs are random bytes, since this crate
 //! opens and verifies nothing. (Genuine ones are in `lying_views/world.rs`.)
 
+use db::AuthenticatorRow;
+use db::CareTeamMemberRow;
 use db::ChangeCounterRow;
 use db::ChangeRow;
+use db::ClientRow;
 use db::CredentialRow;
 use db::DemographicsRow;
+use db::EmergencyAccessRow;
 use db::ExportRow;
 use db::IndexVersionRow;
 use db::OrganizationRow;
@@ -72,6 +76,7 @@ pub(super) fn organization() -> OrganizationRow {
         organization: OrganizationId::random(),
         name: format!("Clinic {}", id().simple()),
         created_at: noon(),
+        chart_access: Some("care-team".to_owned()),
         mac: mac(),
     }
 }
@@ -244,6 +249,7 @@ pub(super) fn person(organization: OrganizationId) -> PersonRow {
         role: "clinician".to_owned(),
         active: true,
         created_at: noon(),
+        sessions_since: Some(noon()),
         mac: mac(),
     }
 }
@@ -256,6 +262,75 @@ pub(super) fn credential(person: &PersonRow) -> CredentialRow {
         row_id: RowId::random(),
         password: sealed(),
         changed_at: noon(),
+        second_factor_at: Some(noon()),
+        authenticator_changes: Some(3),
+        recovery_codes_at: Some(noon()),
+        mac: mac(),
+    }
+}
+
+/// An authenticator with every column filled.
+pub(super) fn authenticator(person: &PersonRow) -> AuthenticatorRow {
+    AuthenticatorRow {
+        organization: person.organization,
+        id: id(),
+        row_id: RowId::random(),
+        person: person.id,
+        kind: "totp".to_owned(),
+        secret: sealed(),
+        created_at: noon(),
+        confirmed_at: Some(noon()),
+        last_step: Some(59_847_866),
+        ended_at: Some(noon()),
+        mac: mac(),
+    }
+}
+
+/// A membership in a care team.
+pub(super) fn care_team_member(person: &PersonRow, patient: PatientId) -> CareTeamMemberRow {
+    CareTeamMemberRow {
+        organization: person.organization,
+        patient,
+        person: person.id,
+        row_id: RowId::random(),
+        added_at: noon(),
+        added_by: PersonId::random(),
+        ended_at: None,
+        mac: mac(),
+    }
+}
+
+/// An emergency access that was reviewed.
+pub(super) fn emergency_access(person: &PersonRow, patient: PatientId) -> EmergencyAccessRow {
+    EmergencyAccessRow {
+        organization: person.organization,
+        id: id(),
+        row_id: RowId::random(),
+        patient,
+        person: person.id,
+        reason: sealed(),
+        began_at: noon(),
+        ends_at: noon() + time::Duration::HOUR,
+        reviewed_at: Some(noon() + time::Duration::DAY),
+        reviewed_by: Some(PersonId::random()),
+        appropriate: Some(true),
+        finding: Some(sealed()),
+        mac: mac(),
+    }
+}
+
+/// A machine client that was removed.
+pub(super) fn client(person: &PersonRow) -> ClientRow {
+    ClientRow {
+        organization: person.organization,
+        person: person.id,
+        row_id: RowId::random(),
+        scopes: "system/*.rs".to_owned(),
+        jwks: r#"{"keys":[]}"#.to_owned(),
+        created_at: noon(),
+        created_by: Some(id()),
+        keys_at: noon(),
+        ended_at: Some(noon()),
         mac: mac(),
     }
 }
@@ -274,6 +349,7 @@ pub(super) fn session(person: &PersonRow) -> SessionRow {
         expires_at: noon() + Duration::hours(8),
         seen_at: noon(),
         ended_at: None,
+        scopes: Some("system/*.rs".to_owned()),
         mac: mac(),
     }
 }

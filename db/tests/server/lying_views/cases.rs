@@ -2,6 +2,7 @@
 
 mod access;
 mod changes;
+mod chart_access;
 mod index;
 mod keys;
 mod records;
@@ -53,7 +54,8 @@ pub(super) struct Case {
 
 /// Queries that return a claim of the database and no row. Nothing in the result can be verified: see "Claims" in the
 /// README.
-pub(super) const CLAIMS: [&str; 18] = [
+pub(super) const CLAIMS: [&str; 20] = [
+    "newest_digest",
     "has_event",
     "latest_event_lengths",
     "version_lengths",
@@ -72,6 +74,7 @@ pub(super) const CLAIMS: [&str; 18] = [
     "address_proofs",
     "delete_empty_attempt_counters",
     "delete_expired_address_evidence",
+    "delete_assertions_expired_before",
 ];
 
 const BOTH: &[usize] = &[SAME, ELSEWHERE];
@@ -123,6 +126,11 @@ pub(super) fn all() -> Vec<Case> {
         keys::all(),
         keys::floor(),
         access::all(),
+        access::sessions(),
+        access::locked(),
+        chart_access::care_teams(),
+        chart_access::emergencies(),
+        chart_access::emergencies_of_organization(),
         records::all(),
         versions::all(),
         index::all(),

@@ -5,11 +5,15 @@ mod maker;
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use db::AuthenticatorRow;
+use db::CareTeamMemberRow;
 use db::ChangeCounterRow;
 use db::ChangeRow;
+use db::ClientRow;
 use db::CredentialRow;
 use db::Database;
 use db::DemographicsRow;
+use db::EmergencyAccessRow;
 use db::EventRow;
 use db::ExportRow;
 use db::IndexVersionRow;
@@ -77,6 +81,10 @@ pub(super) struct Subject {
     pub(super) organization: OrganizationRow,
     pub(super) person: PersonRow,
     pub(super) credential: CredentialRow,
+    pub(super) authenticator: AuthenticatorRow,
+    pub(super) member: CareTeamMemberRow,
+    pub(super) emergency: EmergencyAccessRow,
+    pub(super) client: ClientRow,
     pub(super) session: SessionRow,
     pub(super) export: ExportRow,
     pub(super) index_version: IndexVersionRow,
@@ -211,7 +219,7 @@ async fn store_subject(app: &Database, subject: &Subject, with_organization: boo
         .await
         .unwrap();
     transaction
-        .replace_patient_tokens(subject.id(), subject.patient, &[subject.token], true)
+        .insert_patient_tokens(subject.id(), subject.patient, &[subject.token])
         .await
         .unwrap();
     transaction
@@ -228,6 +236,19 @@ async fn insert_person(transaction: &mut Transaction, subject: &Subject) {
         .insert_credential(&subject.credential)
         .await
         .unwrap();
+    transaction
+        .insert_authenticators(from_ref(&subject.authenticator))
+        .await
+        .unwrap();
+    transaction
+        .insert_care_team_members(from_ref(&subject.member))
+        .await
+        .unwrap();
+    transaction
+        .insert_emergency_access(&subject.emergency)
+        .await
+        .unwrap();
+    transaction.insert_client(&subject.client).await.unwrap();
     transaction.insert_session(&subject.session).await.unwrap();
     transaction.insert_export(&subject.export).await.unwrap();
 }

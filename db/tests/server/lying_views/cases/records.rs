@@ -2,6 +2,7 @@
 
 use db::CurrentVersion;
 use db::Error;
+use db::LockedHead;
 use db::OwnedPosition;
 use db::ResourceKey;
 use db::ServerError;
@@ -51,7 +52,8 @@ pub(super) fn all() -> Vec<Case> {
                 let mut transaction = w.app.begin().await.unwrap();
                 let found = transaction.lock_resources(id, &[resource_key(w)]).await;
                 transaction.rollback().await.unwrap();
-                several(w, id, found).await
+                let heads = |locked: Vec<LockedHead>| locked.into_iter().map(|it| it.head);
+                several(w, id, found.map(|locked| heads(locked).collect())).await
             })
         })
         .on_tables(),

@@ -1,12 +1,9 @@
 //! Cases of the audit trail.
 
-use audit::WrittenRow;
 use db::EventRow;
 use phi::OrganizationId;
 use phi::Owner;
 use phi::Requested;
-use phi_types::AuthenticatedRow as _;
-use phi_types::tables;
 
 use super::Case;
 use super::Outcome;
@@ -36,33 +33,6 @@ pub(super) fn all() -> Vec<Case> {
         )
         .of_organization()
         .without(&["month"]),
-        // A hint: the caller compares it with the rows that the event commits to.
-        Case::of(
-            "newest_digest",
-            &[("audit_rows", &["organization", "table_tag", "row_id"])],
-            |w| {
-                Box::pin(async {
-                    let (table, row) = (tables::RESOURCES.tag, w.victim().head.row_id());
-                    let mut transaction = w.app.begin().await.unwrap();
-                    let found = transaction.newest_digest(w.victim().id(), table, row).await;
-                    transaction.rollback().await.unwrap();
-                    let Ok(found) = accepted(found) else {
-                        return Outcome::Refused;
-                    };
-                    let Some((month, event, digest)) = found else {
-                        return Outcome::Absent;
-                    };
-                    let listed = WrittenRow { table, row, digest };
-                    let genuine = w.subjects.iter().any(|subject| {
-                        let entry = &subject.event.entry;
-                        (entry.month(), entry.event) == (month, event)
-                            && subject.event.rows.contains(&listed)
-                    });
-                    outcome_of(1, genuine)
-                })
-            },
-        )
-        .without(&["position", "sequence"]),
     ]
 }
 

@@ -5,10 +5,14 @@ use audit::HashChain;
 use audit::RowsCommitment;
 use audit::UnplacedEvent;
 use audit::WrittenRow;
+use db::AuthenticatorRow;
+use db::CareTeamMemberRow;
 use db::ChangeCounterRow;
 use db::ChangeRow;
+use db::ClientRow;
 use db::CredentialRow;
 use db::DemographicsRow;
+use db::EmergencyAccessRow;
 use db::EventRow;
 use db::ExportRow;
 use db::IndexVersionRow;
@@ -123,6 +127,14 @@ impl Maker {
                 changed_at: at,
                 ..rows::credential(&person)
             }),
+            authenticator: authorization.authenticate(authenticator(&person, number)),
+            member: authorization.authenticate(CareTeamMemberRow {
+                added_at: at,
+                ended_at: (number == SAME).then_some(at),
+                ..rows::care_team_member(&person, patient)
+            }),
+            emergency: authorization.authenticate(emergency(&person, patient, number)),
+            client: authorization.authenticate(client(&person, number)),
             session: authorization.authenticate(session(&person, number)),
             export: authorization.authenticate(export(&person, number)),
             index_version: authorization.authenticate(IndexVersionRow {
@@ -203,15 +215,46 @@ fn written<R: AuthenticatedRow>(row: &R) -> WrittenRow {
     }
 }
 
+fn authenticator(person: &PersonRow, number: usize) -> AuthenticatorRow {
+    let later = Duration::hours(i64::try_from(number).unwrap());
+    let mut row = rows::authenticator(person);
+    row.kind = format!("kind {number}");
+    row.created_at += later;
+    row.ended_at = row.ended_at.filter(|_| number == SAME);
+    row
+}
+
+fn emergency(person: &PersonRow, patient: PatientId, number: usize) -> EmergencyAccessRow {
+    let later = Duration::hours(i64::try_from(number).unwrap());
+    let mut row = rows::emergency_access(person, patient);
+    row.began_at += later;
+    row.ends_at += later;
+    row.reviewed_at = row.reviewed_at.filter(|_| number != VICTIM);
+    row.appropriate = Some(number == VICTIM);
+    row
+}
+
+fn client(person: &PersonRow, number: usize) -> ClientRow {
+    let later = Duration::hours(i64::try_from(number).unwrap());
+    let mut row = rows::client(person);
+    row.scopes = format!("scope {number}");
+    row.jwks = format!("keys {number}");
+    row.created_at += later;
+    row.keys_at += later;
+    row.ended_at = row.ended_at.filter(|_| number == SAME);
+    row
+}
+
 fn session(person: &PersonRow, number: usize) -> SessionRow {
     let later = Duration::hours(i64::try_from(number).unwrap());
     let mut row = rows::session(person);
     row.kind = format!("kind {number}");
     row.method = format!("method {number}");
+    row.scopes = Some(format!("scope {number}"));
     row.authenticated_at += later;
     row.expires_at += later;
     row.seen_at += later;
-    row.ended_at = (number == VICTIM).then_some(row.seen_at);
+    row.ended_at = (number != VICTIM).then_some(row.seen_at);
     row
 }
 
