@@ -32,6 +32,10 @@ pub struct List;
 #[derive(Clone, Copy, Debug)]
 pub struct Search;
 
+/// Disclosing records in bulk, as files of an export.
+#[derive(Clone, Copy, Debug)]
+pub struct Export;
+
 /// Creating and changing records.
 #[derive(Clone, Copy, Debug)]
 pub struct Write;
@@ -46,6 +50,10 @@ macro_rules! actions {
                 match (Self::OPERATION, class) {
                     (Operation::Write, DataClass::Keys) => audit::Action::KeyOperation,
                     (Operation::Write, DataClass::People) => audit::Action::Provision,
+                    (Operation::Write, DataClass::Account) => audit::Action::ChangeCredential,
+                    (Operation::Write, DataClass::CareTeams) => audit::Action::ChangeCareTeam,
+                    (Operation::Write, DataClass::EmergencyAccess) => audit::Action::BreakGlass,
+                    (Operation::Write, DataClass::AccessReviews) => audit::Action::Review,
                     _ => audit::Action::$action,
                 }
             }
@@ -57,9 +65,11 @@ actions! {
     Read Read;
     List List;
     Search List;
+    Export Export;
     Write Write;
 }
 
 impl Disclosing for Read {}
 impl Disclosing for List {}
 impl Disclosing for Search {}
+impl Disclosing for Export {}

@@ -1,21 +1,22 @@
 //! The caller: an authenticated person or machine client, constructed from verified rows only.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use audit::Assurance;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::AssuranceLevel;
+use crate::ChartAccess;
 use crate::DataClass;
 use crate::Operation;
 use crate::Role;
+use crate::Scopes;
 use crate::authorize;
 use crate::evidence::CallerError;
-use crate::evidence::CareTeamEvidence;
 use crate::evidence::Credential;
+use crate::evidence::EmergencyClaims;
 use crate::evidence::PersonClaims;
 use crate::evidence::PersonEvidence;
 use crate::evidence::SessionClaims;
@@ -45,13 +46,15 @@ pub struct Caller {
     credential: Credential,
     assurance: Assurance,
     authenticated_at: OffsetDateTime,
+    at: OffsetDateTime,
     origin: RequestOrigin,
     own_chart: Option<PatientId>,
-    care_team: Option<Arc<HashSet<PatientId>>>,
+    charts: Option<ChartAccess>,
+    scopes: Option<Scopes>,
 }
 
 impl Caller {
-    /// The caller that the row of a session or token and the row of its person identify.
+    /// The caller that the row of a session or token and the row of its person identify, of a request at the time `at`.
     ///
     /// Expiry is not checked here: the identity service, which has the settings, has checked it.
     ///
@@ -62,32 +65,26 @@ impl Caller {
         session: &Verified<S::Row>,
         person: &Verified<P::Row>,
         origin: RequestOrigin,
+        at: OffsetDateTime,
     ) -> Result<Self, CallerError> {
-        Self::consistent(S::claims(session), &P::claims(person), origin)
+        Self::consistent(S::claims(session), &P::claims(person), origin, at)
     }
 
-    /// The caller with the patients whose care teams include it.
+    /// The caller with the charts that permissions of the reach [`CareTeam`](crate::Reach::CareTeam) include. Without them,
+    /// such permissions include none.
     ///
     /// # Errors
     ///
     /// [`CallerError::OtherOrganization`], [`CallerError::OtherPerson`].
-    pub fn with_care_team<G: CareTeamEvidence>(
-        self,
-        memberships: &[Verified<G::Row>],
-    ) -> Result<Self, CallerError> {
-        let mut patients = HashSet::with_capacity(memberships.len());
-        for membership in memberships {
-            let claims = G::claims(membership);
-            if claims.organization != self.organization {
-                return Err(CallerError::OtherOrganization);
-            }
-            if claims.person != self.person {
-                return Err(CallerError::OtherPerson);
-            }
-            patients.insert(claims.patient);
+    pub fn with_charts(self, charts: ChartAccess) -> Result<Self, CallerError> {
+        if charts.organization != self.organization {
+            return Err(CallerError::OtherOrganization);
+        }
+        if charts.person != self.person {
+            return Err(CallerError::OtherPerson);
         }
         Ok(Self {
-            care_team: Some(Arc::new(patients)),
+            charts: Some(charts),
             ..self
         })
     }
@@ -97,6 +94,7 @@ impl Caller {
         session: SessionClaims,
         person: &PersonClaims,
         origin: RequestOrigin,
+        at: OffsetDateTime,
     ) -> Result<Self, CallerError> {
         if session.organization != person.organization {
             return Err(CallerError::OtherOrganization);
@@ -107,6 +105,10 @@ impl Caller {
         if !person.active {
             return Err(CallerError::Inactive);
         }
+        let is_ended = |since| session.authenticated_at < since;
+        if person.sessions_since.is_some_and(is_ended) {
+            return Err(CallerError::Ended);
+        }
         // A token must not gain the permissions of a role that its person has been given since.
         if session.role.is_some_and(|role| role != person.role) {
             return Err(CallerError::RoleChanged);
@@ -116,6 +118,10 @@ impl Caller {
         if role == Role::Patient && person.own_chart.is_none() {
             return Err(CallerError::ChartMissing);
         }
+        // A machine client signs in by an assertion, which grants scopes; a token without is of another origin.
+        if role == Role::Service && session.scopes.is_none() {
+            return Err(CallerError::ScopesMissing);
+        }
         Ok(Self {
             organization: person.organization,
             person: person.id,
@@ -124,9 +130,11 @@ impl Caller {
             credential: session.credential,
             assurance: session.assurance,
             authenticated_at: session.authenticated_at,
+            at,
             origin,
             own_chart: person.own_chart,
-            care_team: None,
+            charts: None,
+            scopes: session.scopes,
         })
     }
 
@@ -136,7 +144,7 @@ impl Caller {
     #[must_use]
     pub fn may(&self, operation: Operation, class: DataClass) -> bool {
         authorize(self.role, operation, class)
-            .is_some_and(|permission| permission.assurance <= self.assurance.into())
+            .is_some_and(|permission| permission.assurance <= self.assurance_level())
     }
 
     /// The only organization whose records the caller can act on.
@@ -175,6 +183,12 @@ impl Caller {
         self.assurance
     }
 
+    /// The strength of that method, and whether it was used recently.
+    #[must_use]
+    pub fn assurance_level(&self) -> AssuranceLevel {
+        AssuranceLevel::of(self.assurance, self.at - self.authenticated_at)
+    }
+
     /// The time at which the session or token was authenticated.
     #[must_use]
     pub const fn authenticated_at(&self) -> OffsetDateTime {
@@ -193,12 +207,29 @@ impl Caller {
         self.own_chart
     }
 
-    /// Whether the patient's care team includes the caller; false if memberships are not loaded.
+    /// The scopes that limit the caller; none unless the caller is a machine client.
     #[must_use]
-    pub fn cares_for(&self, patient: PatientId) -> bool {
-        self.care_team
-            .as_ref()
-            .is_some_and(|patients| patients.contains(&patient))
+    pub const fn scopes(&self) -> Option<&Scopes> {
+        self.scopes.as_ref()
+    }
+
+    /// The charts that permissions of the reach [`CareTeam`](crate::Reach::CareTeam) include; none if they were not read.
+    #[must_use]
+    pub const fn charts(&self) -> Option<&ChartAccess> {
+        self.charts.as_ref()
+    }
+
+    /// Whether permissions of the reach [`CareTeam`](crate::Reach::CareTeam) include a patient's chart.
+    #[must_use]
+    pub fn reaches_chart(&self, patient: PatientId) -> bool {
+        let charts = self.charts.as_ref();
+        charts.is_some_and(|charts| charts.includes(patient, self.at))
+    }
+
+    /// The emergency access by which alone the caller reaches a patient's chart.
+    #[must_use]
+    pub fn emergency_access(&self, patient: PatientId) -> Option<&EmergencyClaims> {
+        self.charts.as_ref()?.emergency(patient, self.at)
     }
 }
 

@@ -7,6 +7,7 @@ use audit::Outcome;
 use audit::RecordReference;
 
 use crate::CallerEvent;
+use crate::Denial;
 use crate::Disclosing;
 use crate::NotPhi;
 use crate::PermitError;
@@ -76,11 +77,12 @@ impl<T> fmt::Debug for Disclosed<T> {
 /// Records the disclosure of `records` durably, then returns `value`.
 ///
 /// `records` must be all records that `value` contains data of. If there are none, as for a search
-/// without matches, the event names the permit's subject.
+/// without matches, the event names the permit's subject: that it has no such record is disclosed.
 ///
 /// # Errors
 ///
-/// [`PermitError::Refused`] if a record is outside the permit; the refusal is recorded.
+/// [`PermitError::Refused`] if a record, or without records the subject, is outside the permit's reach;
+/// the refusal is recorded.
 /// [`PermitError::Trail`] if the event could not be recorded. In both cases `value` is dropped.
 pub async fn disclose<T: Trail, A: Disclosing, V>(
     trail: &T,
@@ -88,7 +90,7 @@ pub async fn disclose<T: Trail, A: Disclosing, V>(
     records: &[Record],
     value: V,
 ) -> Result<Disclosed<V>, PermitError<T::Error>> {
-    release(trail, permitted, Outcome::Success, records, value).await
+    release(trail, permitted, Outcome::Success, records, value, None).await
 }
 
 /// Like [`disclose`], for a value from which stored records are missing, because they could not be
@@ -108,14 +110,48 @@ pub async fn disclose_partial<T: Trail, A: Disclosing, V>(
     unopened: &[Record],
     value: V,
 ) -> Result<Disclosed<V>, PermitError<T::Error>> {
-    admit_all(trail, permitted, records).await?;
-    admit_all(trail, permitted, unopened).await?;
-    if !unopened.is_empty() {
-        let unopened = unopened.iter().map(Record::reference).collect();
-        let failed = record_references(trail, permitted, Outcome::Failed, unopened);
-        failed.await.map_err(PermitError::Trail)?;
+    admit_all(trail, permitted, records, |it| permitted.admits(it)).await?;
+    record_unopened(trail, permitted, unopened).await?;
+    release(trail, permitted, Outcome::Partial, records, value, None).await
+}
+
+/// Discloses a value that has only the number of its records, which are too many to be named: the event names the permit's
+/// subject, and the number of `matches`. With `unopened` records there are two events, as [`disclose_partial`] has them.
+///
+/// # Errors
+///
+/// See [`disclose`]. The number is refused unless the permit reaches all records of its subject.
+pub async fn disclose_count<T: Trail, A: Disclosing, V>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    matches: u32,
+    unopened: &[Record],
+    value: V,
+) -> Result<Disclosed<V>, PermitError<T::Error>> {
+    let subject = [Record::from(*permitted.subject())];
+    admit_all(trail, permitted, &subject, |it| permitted.admits(it)).await?;
+    record_unopened(trail, permitted, unopened).await?;
+    let outcome = if unopened.is_empty() {
+        Outcome::Success
+    } else {
+        Outcome::Partial
+    };
+    release(trail, permitted, outcome, &[], value, Some(matches)).await
+}
+
+/// Records which of the records that belong to a value could not be opened.
+async fn record_unopened<T: Trail, A: Disclosing>(
+    trail: &T,
+    permitted: &Permitted<'_, A>,
+    unopened: &[Record],
+) -> Result<(), PermitError<T::Error>> {
+    if unopened.is_empty() {
+        return Ok(());
     }
-    release(trail, permitted, Outcome::Partial, records, value).await
+    admit_all(trail, permitted, unopened, |it| permitted.admits(it)).await?;
+    let unopened = unopened.iter().map(Record::reference).collect();
+    let failed = record_references(trail, permitted, Outcome::Failed, unopened, None);
+    failed.await.map_err(PermitError::Trail)
 }
 
 /// The outcome of a permitted action that neither disclosed nor changed a record.
@@ -142,7 +178,7 @@ pub async fn record_unsuccessful<T: Trail, A: crate::Action>(
         Unsuccessful::Failed => Outcome::Failed,
     };
     let records = vec![permitted.subject().reference(None)];
-    record_references(trail, permitted, outcome, records).await
+    record_references(trail, permitted, outcome, records, None).await
 }
 
 /// Records an event of a permitted action.
@@ -151,22 +187,25 @@ async fn record_references<T: Trail, A: crate::Action>(
     permitted: &Permitted<'_, A>,
     outcome: Outcome,
     records: Vec<RecordReference>,
+    counted: Option<u32>,
 ) -> Result<(), T::Error> {
     let action = permitted.audited();
     let event = CallerEvent::new(permitted.caller(), trail.now(), action, outcome, records);
+    let event = event.counting(counted);
     // Boxed: the compiler limits the depth of the futures that a handler consists of.
     Box::pin(trail.commit(event)).await
 }
 
-/// Refuses records outside the permit.
-async fn admit_all<T: Trail, A: Disclosing>(
+/// Refuses records that `decide`, of the permit, does not admit.
+pub(crate) async fn admit_all<T: Trail, A: crate::Action>(
     trail: &T,
     permitted: &Permitted<'_, A>,
     records: &[Record],
+    decide: impl Fn(&Record) -> Result<(), Denial>,
 ) -> Result<(), PermitError<T::Error>> {
     let (caller, action): (_, Action) = (permitted.caller(), permitted.audited());
     for record in records {
-        if let Err(denial) = permitted.admits(record) {
+        if let Err(denial) = decide(record) {
             let refusal = record_refusal(trail, caller, action, vec![record.reference()]);
             Box::pin(refusal).await.map_err(PermitError::Trail)?;
             return Err(PermitError::Refused(denial));
@@ -182,14 +221,19 @@ async fn release<T: Trail, A: Disclosing, V>(
     outcome: Outcome,
     records: &[Record],
     value: V,
+    counted: Option<u32>,
 ) -> Result<Disclosed<V>, PermitError<T::Error>> {
+    let subject = [Record::from(*permitted.subject())];
+    // A number of matches, also none, is disclosed of all records of the subject.
+    let records = if records.is_empty() {
+        &subject
+    } else {
+        records
+    };
     // All decisions precede the event, so that a refused disclosure is never recorded as made.
-    admit_all(trail, permitted, records).await?;
-    let mut references: Vec<RecordReference> = records.iter().map(Record::reference).collect();
-    if references.is_empty() {
-        references.push(permitted.subject().reference(None));
-    }
-    let recorded = record_references(trail, permitted, outcome, references);
+    admit_all(trail, permitted, records, |it| permitted.admits(it)).await?;
+    let references = records.iter().map(Record::reference).collect();
+    let recorded = record_references(trail, permitted, outcome, references, counted);
     recorded.await.map_err(PermitError::Trail)?;
     Ok(Disclosed(value))
 }

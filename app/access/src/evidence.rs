@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ids::OrganizationId;
 use crate::ids::PatientId;
+use crate::scopes::Scopes;
 
 /// An adapter for the row of a session or bearer token.
 pub trait SessionEvidence {
@@ -32,6 +33,8 @@ pub struct SessionClaims {
     pub role: Option<String>,
     /// The method of authentication.
     pub assurance: Assurance,
+    /// The scopes of the token of a machine client.
+    pub scopes: Option<Scopes>,
     /// The time of authentication.
     pub authenticated_at: OffsetDateTime,
     /// The stored credential.
@@ -58,8 +61,28 @@ pub struct PersonClaims {
     pub role: String,
     /// Whether the person may sign in and act.
     pub active: bool,
+    /// The time before which sessions and tokens were authenticated that are not in force any more.
+    pub sessions_since: Option<OffsetDateTime>,
     /// The person's own chart; none unless the person is a patient.
     pub own_chart: Option<PatientId>,
+}
+
+/// An adapter for the row of an organization.
+pub trait ChartPolicyEvidence {
+    /// The stored row.
+    type Row;
+
+    /// The claims of the row.
+    fn claims(row: &Self::Row) -> ChartPolicyClaims;
+}
+
+/// The claims of an organization row about access to charts.
+#[derive(Clone, Copy, Debug)]
+pub struct ChartPolicyClaims {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Whether its clinicians reach all charts, and not only those of their care teams.
+    pub opens_all_charts: bool,
 }
 
 /// An adapter for the row of a care team membership.
@@ -71,7 +94,7 @@ pub trait CareTeamEvidence {
     fn claims(row: &Self::Row) -> CareTeamClaims;
 }
 
-/// The claims of a care team membership row that is in force.
+/// The claims of a care team membership row.
 #[derive(Clone, Copy, Debug)]
 pub struct CareTeamClaims {
     /// The organization.
@@ -80,6 +103,30 @@ pub struct CareTeamClaims {
     pub person: Uuid,
     /// The patient.
     pub patient: PatientId,
+    /// Whether the membership has not ended.
+    pub active: bool,
+}
+
+/// An adapter for the row of an emergency access.
+pub trait EmergencyEvidence {
+    /// The stored row.
+    type Row;
+
+    /// The claims of the row.
+    fn claims(row: &Self::Row) -> EmergencyClaims;
+}
+
+/// The claims of an emergency access row (45 CFR 164.312(a)(2)(ii)).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EmergencyClaims {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The person that the access is granted to.
+    pub person: Uuid,
+    /// The patient whose chart it opens.
+    pub patient: PatientId,
+    /// The time from which it is not in force any more.
+    pub until: OffsetDateTime,
 }
 
 /// The stored credential of a session or token: sufficient to end it, useless to authenticate.
@@ -112,6 +159,9 @@ pub enum CallerError {
     /// The person is deactivated.
     #[error("the person is not active")]
     Inactive,
+    /// All sessions and tokens of the person were ended since.
+    #[error("all sessions of the person were ended")]
+    Ended,
     /// The person's role is not one of this release.
     #[error("the person's role is unknown")]
     UnknownRole,
@@ -121,4 +171,7 @@ pub enum CallerError {
     /// The person is a patient without a chart.
     #[error("the person is a patient without a chart")]
     ChartMissing,
+    /// The token is that of a machine client, and has no scopes.
+    #[error("the token of the machine client has no scopes")]
+    ScopesMissing,
 }

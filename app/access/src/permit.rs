@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::Action;
+use crate::AssuranceLevel;
 use crate::Caller;
 use crate::Fields;
 use crate::Operation;
@@ -40,9 +41,15 @@ pub enum Denial {
     /// The permission does not reach the subject.
     #[error("the permission does not reach the subject")]
     Reach,
+    /// The scopes of the caller's token do not cover the subject.
+    #[error("the scopes of the token do not cover the subject")]
+    Scope,
     /// A stronger authentication is required.
     #[error("a stronger authentication is required")]
     Assurance,
+    /// The authentication is strong enough, and was too long ago.
+    #[error("a recent authentication is required")]
+    Recency,
     /// A record belongs to another patient than the permit's.
     #[error("the record belongs to another patient than the permit's")]
     Patient,
@@ -73,7 +80,9 @@ pub async fn permit<'caller, T: Trail, A: Action>(
     _action: A,
     subject: Subject,
 ) -> Result<Permitted<'caller, A>, PermitError<T::Error>> {
-    match decide(caller, A::OPERATION, &subject) {
+    let decided = decide(caller, A::OPERATION, &subject)
+        .and_then(|permission| in_scope(caller, &subject).map(|()| permission));
+    match decided {
         Ok(permission) => Ok(Permitted {
             caller,
             subject,
@@ -107,18 +116,21 @@ pub async fn admit<T: Trail, A: Action>(
 ) -> Result<(), PermitError<T::Error>> {
     // A Bundle can contain reads as well as writes.
     let operations = [Operation::Read, Operation::Write];
-    let may = |subject: Subject| {
-        let mut decisions = operations.iter().map(|it| decide(caller, *it, &subject));
-        decisions.any(|decision| decision.is_ok())
-    };
-    if contents.into_iter().any(may) {
-        return Ok(());
+    let mut denial = Denial::Role;
+    for subject in contents {
+        for operation in operations {
+            match decide(caller, operation, &subject) {
+                Ok(_) => return Ok(()),
+                Err(weak @ (Denial::Assurance | Denial::Recency)) => denial = weak,
+                Err(_) => {}
+            }
+        }
     }
     let action = A::audited(request.class);
     record_refusal(trail, caller, action, vec![request.reference(None)])
         .await
         .map_err(PermitError::Trail)?;
-    Err(PermitError::Refused(Denial::Role))
+    Err(PermitError::Refused(denial))
 }
 
 impl<'caller, A: Action> Permitted<'caller, A> {
@@ -167,10 +179,16 @@ impl<'caller, A: Action> Permitted<'caller, A> {
 
     /// Decides about one record that is disclosed or written under the permit.
     ///
-    /// A record of another class is admitted if the policy allows the same operation on it, or, unless
-    /// the action is a write, reading it: a chart contains records of several classes, and the audit
-    /// trail names people.
+    /// A record of another class is admitted if the policy allows the same operation on it, or, if the action
+    /// is a list, reading it: a chart contains records of several classes, and the audit trail names people.
     pub(crate) fn admits(&self, record: &Record) -> Result<(), Denial> {
+        self.may_name(record)?;
+        in_scope(self.caller, &record.subject)
+    }
+
+    /// Decides about one record that an event of the action names and that is not disclosed, such as the group whose members
+    /// are exported: scopes limit what is disclosed.
+    pub(crate) fn may_name(&self, record: &Record) -> Result<(), Denial> {
         let subject = &record.subject;
         if let (Some(permitted), Some(patient)) = (self.subject.patient, subject.patient)
             && permitted != patient
@@ -178,12 +196,16 @@ impl<'caller, A: Action> Permitted<'caller, A> {
             return Err(Denial::Patient);
         }
         let permission = match decide(self.caller, A::OPERATION, subject) {
-            Err(Denial::Role) if A::OPERATION != Operation::Write => {
+            Err(Denial::Role) if A::OPERATION == Operation::List => {
                 decide(self.caller, Operation::Read, subject)?
             }
             decided => decided?,
         };
-        if reaches(self.caller, permission.reach, subject) == Some(true) {
+        // A record without a patient is one of the organization, which no care team limits.
+        let is_of_organization = permission.reach == Reach::CareTeam
+            && subject.patient.is_none()
+            && subject.id.is_some();
+        if is_of_organization || reaches(self.caller, permission.reach, subject) == Some(true) {
             Ok(())
         } else {
             Err(Denial::Reach)
@@ -197,8 +219,12 @@ fn decide(caller: &Caller, operation: Operation, subject: &Subject) -> Result<Pe
         return Err(Denial::Organization);
     }
     let permission = authorize(caller.role(), operation, subject.class).ok_or(Denial::Role)?;
-    if permission.assurance > caller.assurance().into() {
-        return Err(Denial::Assurance);
+    let level = caller.assurance_level();
+    if permission.assurance > level {
+        return Err(match level {
+            AssuranceLevel::SingleFactor => Denial::Assurance,
+            AssuranceLevel::MultiFactor | AssuranceLevel::RecentMultiFactor => Denial::Recency,
+        });
     }
     if reaches(caller, permission.reach, subject) == Some(false) {
         return Err(Denial::Reach);
@@ -206,11 +232,22 @@ fn decide(caller: &Caller, operation: Operation, subject: &Subject) -> Result<Pe
     Ok(permission)
 }
 
+/// Whether the scopes of the caller's token cover the subject.
+fn in_scope(caller: &Caller, subject: &Subject) -> Result<(), Denial> {
+    let scopes = caller.scopes();
+    let is_covered = scopes.is_none_or(|scopes| scopes.covers(subject.kind));
+    is_covered.then_some(()).ok_or(Denial::Scope)
+}
+
 /// Whether the reach includes the subject; none if the subject lacks the patient or id that decides.
 fn reaches(caller: &Caller, reach: Reach, subject: &Subject) -> Option<bool> {
     match reach {
         Reach::Organization => Some(true),
-        Reach::CareTeam => subject.patient.map(|patient| caller.cares_for(patient)),
+        Reach::CareTeam => match (subject.patient, caller.charts()) {
+            (_, None) => Some(false),
+            (_, Some(charts)) if charts.is_whole_organization() => Some(true),
+            (patient, Some(_)) => patient.map(|patient| caller.reaches_chart(patient)),
+        },
         Reach::OwnChart => subject
             .patient
             .map(|patient| caller.own_chart() == Some(patient)),

@@ -1,8 +1,13 @@
 //! The access policy: one table (45 CFR 164.308(a)(4), 164.312(a)(1); minimum necessary, 164.502(b)).
 
 use audit::Assurance;
+use time::Duration;
 
 use crate::Role;
+
+/// The time for which an authentication of two factors is recent: long enough to do what it was repeated for, short enough that
+/// the person is still in front of the screen.
+const RECENT: Duration = Duration::minutes(10);
 
 /// A kind of action that the policy distinguishes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -11,6 +16,8 @@ pub enum Operation {
     Read,
     /// Disclosing records as a list or a search result.
     List,
+    /// Disclosing records in bulk, as files of an export. It implies no other operation, and none implies it.
+    Export,
     /// Creating and changing records.
     Write,
 }
@@ -26,8 +33,14 @@ pub enum DataClass {
     Directory,
     /// Coverage, claims, payments.
     Billing,
-    /// The people of the organization and its machine clients.
+    /// The people of the organization, its machine clients, and its settings.
     People,
+    /// The care teams of patients: the people whose permissions reach a chart.
+    CareTeams,
+    /// Emergency access to charts, as the person that begins it sees it (45 CFR 164.312(a)(2)(ii)).
+    EmergencyAccess,
+    /// Emergency accesses of the organization and their reviews (45 CFR 164.308(a)(1)(ii)(D)).
+    AccessReviews,
     /// The caller's own name, address, sessions and credentials.
     Account,
     /// The organization's audit trail.
@@ -48,6 +61,9 @@ impl DataClass {
         Self::Directory,
         Self::Billing,
         Self::People,
+        Self::CareTeams,
+        Self::EmergencyAccess,
+        Self::AccessReviews,
         Self::Account,
         Self::Audit,
         Self::Disclosures,
@@ -62,6 +78,9 @@ impl DataClass {
             Self::Demographics
             | Self::Clinical
             | Self::Billing
+            | Self::CareTeams
+            | Self::EmergencyAccess
+            | Self::AccessReviews
             | Self::Audit
             | Self::Disclosures => true,
             Self::Directory | Self::People | Self::Account | Self::Keys | Self::Evidence => false,
@@ -74,7 +93,8 @@ impl DataClass {
 pub enum Reach {
     /// All records of the caller's organization.
     Organization,
-    /// Records of patients whose care team includes the caller.
+    /// The charts of [`ChartAccess`](crate::ChartAccess): by the organization's choice all of them, or those of patients whose
+    /// care team includes the caller, and those opened by an emergency access. Records without a patient are not limited.
     CareTeam,
     /// Records of the patient that the caller is.
     OwnChart,
@@ -90,7 +110,7 @@ pub enum Fields {
     All,
     /// Name, birth date, medical record number and address of a patient only.
     Minimum,
-    /// Names only.
+    /// Names and roles only.
     Names,
 }
 
@@ -101,16 +121,23 @@ pub enum AssuranceLevel {
     SingleFactor,
     /// Two factors, or a passkey with user verification.
     MultiFactor,
+    /// The same, within the last ten minutes.
+    RecentMultiFactor,
 }
 
-impl From<Assurance> for AssuranceLevel {
-    fn from(assurance: Assurance) -> Self {
+impl AssuranceLevel {
+    /// The strength of a method that was used this long ago.
+    #[must_use]
+    pub fn of(assurance: Assurance, age: Duration) -> Self {
         match assurance {
             // A method that this release does not know counts as the weakest.
             Assurance::Password
             | Assurance::Token
             | Assurance::ClientAssertion
             | Assurance::Unknown => Self::SingleFactor,
+            Assurance::PasswordAndCode | Assurance::Passkey if age <= RECENT => {
+                Self::RecentMultiFactor
+            }
             Assurance::PasswordAndCode | Assurance::Passkey => Self::MultiFactor,
         }
     }
@@ -151,27 +178,40 @@ macro_rules! policy {
     };
 }
 
-// The complete policy. What no row grants is refused.
+// The complete policy. What no row grants is refused. The workforce needs two factors for all but its own accounts, where the
+// second one is set up, and shows one again before it changes who may do what.
 policy! {
 // roles             operations          data classes                         reach         fields   assurance
+  [Clinician]        [Read List Write]   [Demographics Directory]             Organization  All      MultiFactor;
   // Clinical imports carry claims; treatment is exempt from minimum necessary (164.502(b)(2)(i)).
-  [Clinician]        [Read List Write]   [Demographics Clinical Directory Billing]
+  [Clinician]        [Read List Write]   [Clinical Billing]                   CareTeam      All      MultiFactor;
+  [Clinician]        [Read List Write]   [CareTeams]                          CareTeam      All      MultiFactor;
+  // Emergency access (164.312(a)(2)(ii)) is for charts that no other permission reaches.
+  [Clinician]        [Write]             [EmergencyAccess]                    Organization  All      RecentMultiFactor;
+
+  [FrontDesk]        [Read List Write]   [Demographics CareTeams]             Organization  All      MultiFactor;
+  [FrontDesk]        [Read List]         [Directory]                          Organization  All      MultiFactor;
+
+  [Billing]          [Read List]         [Demographics]                       Organization  Minimum  MultiFactor;
+  [Billing]          [Read List]         [Directory]                          Organization  All      MultiFactor;
+  [Billing]          [Read List Write]   [Billing]                            Organization  All      MultiFactor;
+
+  [PrivacyOfficer]   [Read List]         [Audit Disclosures]                  Organization  All      MultiFactor;
+  [PrivacyOfficer]   [Read List Write]   [AccessReviews]                      Organization  All      MultiFactor;
+
+  // Names and roles of colleagues, to show and to fill care teams.
+  [Clinician FrontDesk PrivacyOfficer]
+                     [Read]              [People]                             Organization  Names    MultiFactor;
+
+  [SecurityAdmin]    [Read List]         [People Keys]                        Organization  All      MultiFactor;
+  [SecurityAdmin]    [Write]             [People Keys]                        Organization  All      RecentMultiFactor;
+
+  [Auditor]          [Read List]         [Evidence]                           Organization  All      MultiFactor;
+
+  // Exports feed the organization's own systems, not people (164.502(b), 164.514(d)(2)). A machine client reads nothing else.
+  [Service]          [Export]            [Demographics Clinical Directory Billing]
                                                                               Organization  All      SingleFactor;
-
-  [FrontDesk]        [Read List Write]   [Demographics]                       Organization  All      SingleFactor;
-  [FrontDesk]        [Read List]         [Directory]                          Organization  All      SingleFactor;
-
-  [Billing]          [Read List]         [Demographics]                       Organization  Minimum  SingleFactor;
-  [Billing]          [Read List]         [Directory]                          Organization  All      SingleFactor;
-  [Billing]          [Read List Write]   [Billing]                            Organization  All      SingleFactor;
-
-  [PrivacyOfficer]   [Read List]         [Audit Disclosures]                  Organization  All      SingleFactor;
-  [PrivacyOfficer]   [Read]              [People]                             Organization  Names    SingleFactor;
-
-  [SecurityAdmin]    [Read List Write]   [People]                             Organization  All      SingleFactor;
-  [SecurityAdmin]    [Read List Write]   [Keys]                               Organization  All      MultiFactor;
-
-  [Auditor]          [Read List]         [Evidence]                           Organization  All      SingleFactor;
+  [Service]          [Read]              [Account]                            OwnAccount    All      SingleFactor;
 
   [Patient]          [Read List]         [Demographics Clinical Billing]      OwnChart      All      SingleFactor;
   [Patient]          [Read List]         [Disclosures]                        OwnChart      All      SingleFactor;
@@ -181,16 +221,46 @@ policy! {
                      [Read List Write]   [Account]                            OwnAccount    All      SingleFactor;
 }
 
-/// Roles without permissions: machine clients are granted rows when their scopes are stored.
-#[cfg(test)]
-const WITHOUT_PERMISSIONS: &[Role] = &[Role::Service];
-
 /// The policy's decision for a role: the terms of the permission, or none for a refusal.
 #[must_use]
 pub fn authorize(role: Role, operation: Operation, class: DataClass) -> Option<Permission> {
     matching(role, operation, class)
         .next()
         .map(|rule| rule.permission)
+}
+
+/// Whether a record of one class may contain data of another: every role that is shown such a record whole may be shown the
+/// data under the same terms as well. What a record contains is disclosed with it.
+///
+/// Billing records may contain everything of a chart: a claim carries the orders, devices and parties that it bills for, and
+/// is disclosed for payment as it was filed (45 CFR 164.506(c)(1)).
+#[must_use]
+pub fn may_contain(container: DataClass, content: DataClass) -> bool {
+    let is_of_chart = matches!(content, DataClass::Clinical | DataClass::Demographics);
+    if container == DataClass::Billing && is_of_chart {
+        return true;
+    }
+    let covers = |role: &Role, operation: Operation| {
+        let shown = authorize(*role, operation, container);
+        // Records of which a role has some fields only are not disclosed whole.
+        let Some(shown) = shown.filter(|it| it.fields == Fields::All) else {
+            return true;
+        };
+        authorize(*role, operation, content).is_some_and(|it| it.covers(shown))
+    };
+    let disclosing = [Operation::Read, Operation::List];
+    disclosing
+        .into_iter()
+        .all(|operation| Role::ALL.iter().all(|role| covers(role, operation)))
+}
+
+impl Permission {
+    /// Whether it reaches all that `other` reaches, with as many fields, and needs no stronger authentication.
+    fn covers(self, other: Self) -> bool {
+        let reaches = self.reach == other.reach || self.reach == Reach::Organization;
+        let has_fields = self.fields == other.fields || self.fields == Fields::All;
+        reaches && has_fields && self.assurance <= other.assurance
+    }
 }
 
 fn matching(
@@ -206,114 +276,4 @@ fn matching(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OPERATIONS: [Operation; 3] = [Operation::Read, Operation::List, Operation::Write];
-
-    fn all() -> impl Iterator<Item = (Role, Operation, DataClass)> {
-        Role::ALL.iter().flat_map(|role| {
-            OPERATIONS.into_iter().flat_map(move |operation| {
-                let classes = DataClass::ALL.iter();
-                classes.map(move |class| (*role, operation, *class))
-            })
-        })
-    }
-
-    fn granted(role: Role) -> Vec<(Operation, DataClass)> {
-        let of_role = all().filter(|(other, ..)| *other == role);
-        of_role
-            .filter(|(role, operation, class)| authorize(*role, *operation, *class).is_some())
-            .map(|(_, operation, class)| (operation, class))
-            .collect()
-    }
-
-    #[test]
-    fn every_question_has_one_answer() {
-        for (role, operation, class) in all() {
-            let rules = matching(role, operation, class).count();
-            assert!(rules <= 1, "{role} {operation:?} {class:?}");
-        }
-    }
-
-    #[test]
-    fn every_role_has_permissions_or_is_listed_as_having_none() {
-        for role in Role::ALL {
-            let listed = WITHOUT_PERMISSIONS.contains(role);
-            assert_eq!(granted(*role).is_empty(), listed, "{role}");
-        }
-    }
-
-    #[test]
-    fn every_row_grants_something() {
-        for rule in POLICY {
-            assert!(!rule.roles.is_empty() && !rule.classes.is_empty());
-            assert!(!rule.operations.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_clinician_has_the_whole_chart_with_its_claims_and_the_directory() {
-        for class in [
-            DataClass::Demographics,
-            DataClass::Clinical,
-            DataClass::Directory,
-            DataClass::Billing,
-        ] {
-            for operation in OPERATIONS {
-                let permission = authorize(Role::Clinician, operation, class).unwrap();
-                assert_eq!(permission.reach, Reach::Organization);
-                assert_eq!(permission.fields, Fields::All);
-            }
-        }
-    }
-
-    #[test]
-    fn the_front_desk_has_demographics_and_nothing_clinical() {
-        use DataClass::Account;
-        use DataClass::Demographics;
-        use DataClass::Directory;
-        for (operation, class) in granted(Role::FrontDesk) {
-            assert!([Account, Demographics, Directory].contains(&class));
-            assert!(class != Directory || operation != Operation::Write);
-        }
-    }
-
-    #[test]
-    fn administrators_and_auditors_have_no_phi() {
-        for role in [Role::SecurityAdmin, Role::Auditor] {
-            assert!(granted(role).iter().all(|(_, class)| !class.is_phi()));
-        }
-    }
-
-    #[test]
-    fn the_privacy_officer_reads_no_chart() {
-        use DataClass::Account;
-        use DataClass::Audit;
-        use DataClass::Disclosures;
-        use DataClass::People;
-        for (operation, class) in granted(Role::PrivacyOfficer) {
-            assert!([Account, Audit, Disclosures, People].contains(&class));
-            assert!(class == Account || operation != Operation::Write);
-        }
-    }
-
-    #[test]
-    fn a_patient_reaches_the_own_chart_only_and_writes_no_record() {
-        for (role, operation, class) in all().filter(|(role, ..)| *role == Role::Patient) {
-            if let Some(permission) = authorize(role, operation, class) {
-                assert!(!class.is_phi() || permission.reach == Reach::OwnChart);
-                assert!(operation != Operation::Write || class == DataClass::Account);
-            }
-        }
-    }
-
-    #[test]
-    fn an_account_is_reached_by_its_own_person_only() {
-        for (role, operation, _) in all() {
-            if let Some(permission) = authorize(role, operation, DataClass::Account) {
-                assert_eq!(permission.reach, Reach::OwnAccount);
-            }
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::Caller;
 use crate::CallerEvent;
+use crate::ChartAccess;
 use crate::Credential;
 use crate::CredentialKind;
 use crate::DataClass;
@@ -18,6 +19,7 @@ use crate::PersonClaims;
 use crate::RefusalBudget;
 use crate::RequestOrigin;
 use crate::Role;
+use crate::Scopes;
 use crate::SessionClaims;
 use crate::Subject;
 use crate::Trail;
@@ -35,6 +37,7 @@ pub(crate) fn session(organization: OrganizationId) -> SessionClaims {
         id: Uuid::from_u128(0x5345_5353),
         role: None,
         assurance: Assurance::Password,
+        scopes: None,
         authenticated_at: OffsetDateTime::UNIX_EPOCH,
         credential: Credential {
             kind: CredentialKind::Session,
@@ -50,20 +53,34 @@ pub(crate) fn person(organization: OrganizationId, role: Role) -> PersonClaims {
         id: PERSON,
         role: role.name().to_owned(),
         active: true,
+        sessions_since: None,
         own_chart: None,
     }
 }
 
-/// A caller of a new organization, authenticated by password.
+/// A caller of a new organization, authenticated by two factors.
 pub(crate) fn caller(role: Role) -> Caller {
-    caller_with(role, Assurance::Password)
+    caller_with(role, Assurance::PasswordAndCode)
 }
 
-/// A caller of a new organization.
+/// A machine client of a new organization, with these scopes.
+pub(crate) fn client(scopes: &str) -> Caller {
+    let scopes = Scopes::parse(scopes, |_| true);
+    of(Role::Service, Assurance::ClientAssertion, Some(scopes))
+}
+
+/// A caller of a new organization. A machine client has the scopes of all types.
 pub(crate) fn caller_with(role: Role, assurance: Assurance) -> Caller {
+    let is_client = role == Role::Service;
+    let scopes = is_client.then(|| Scopes::parse("system/*.rs", |_| true));
+    of(role, assurance, scopes)
+}
+
+fn of(role: Role, assurance: Assurance, scopes: Option<Scopes>) -> Caller {
     let organization = OrganizationId::random();
     let session = SessionClaims {
         assurance,
+        scopes,
         ..session(organization)
     };
     let person = PersonClaims {
@@ -74,7 +91,9 @@ pub(crate) fn caller_with(role: Role, assurance: Assurance) -> Caller {
         request: Uuid::from_u128(1),
         source: Some([192, 0, 2, 7].into()),
     };
-    Caller::consistent(session, &person, origin).unwrap()
+    let caller = Caller::consistent(session, &person, origin, OffsetDateTime::UNIX_EPOCH).unwrap();
+    let charts = ChartAccess::all((organization, PERSON));
+    caller.with_charts(charts).unwrap()
 }
 
 /// All records of a class in the caller's organization.

@@ -1,5 +1,6 @@
 //! Writes: the audit event that the transaction of a write commits, and the receipt.
 
+use std::collections::BTreeSet;
 use std::ptr;
 
 use audit::Action;
@@ -13,9 +14,12 @@ use crate::Denial;
 use crate::Disclosed;
 use crate::PermitError;
 use crate::Permitted;
+use crate::Reach;
 use crate::Record;
 use crate::Trail;
 use crate::action;
+use crate::disclose::admit_all;
+use crate::ids::PatientId;
 use crate::refusals::record_refusal;
 
 /// A permitted write whose event is not committed yet.
@@ -43,6 +47,20 @@ pub async fn record_write<'caller, T: Trail>(
     trail: &T,
     writes: &[(&Permitted<'caller, action::Write>, Record)],
 ) -> Result<WriteRecord<'caller>, PermitError<T::Error>> {
+    record_creation(trail, writes, &BTreeSet::new()).await
+}
+
+/// Like [`record_write`], for a transaction that creates the patients `created`: the caller may write into their new charts,
+/// and the transaction must add the caller to their care teams.
+///
+/// # Errors
+///
+/// See [`record_write`].
+pub async fn record_creation<'caller, T: Trail>(
+    trail: &T,
+    writes: &[(&Permitted<'caller, action::Write>, Record)],
+    created: &BTreeSet<PatientId>,
+) -> Result<WriteRecord<'caller>, PermitError<T::Error>> {
     let [(first, _), ..] = writes else {
         return Err(PermitError::Refused(Denial::Permits));
     };
@@ -52,7 +70,18 @@ pub async fn record_write<'caller, T: Trail>(
         if !ptr::eq(permitted.caller(), caller) {
             return Err(PermitError::Refused(Denial::Permits));
         }
-        if let Err(denial) = permitted.admits(record) {
+        let is_of_created = |record: &Record| {
+            let patient = record.subject.patient;
+            patient.is_some_and(|patient| created.contains(&patient))
+        };
+        let denial = match permitted.admits(record) {
+            // The permit of the new Patient is decided in its own turn.
+            Err(Denial::Reach) if permitted.reach() == Reach::CareTeam && is_of_created(record) => {
+                None
+            }
+            decided => decided.err(),
+        };
+        if let Some(denial) = denial {
             record_refusal(trail, caller, permitted.audited(), vec![record.reference()])
                 .await
                 .map_err(PermitError::Trail)?;
@@ -68,6 +97,44 @@ pub async fn record_write<'caller, T: Trail>(
             .map(|(_, record)| record.reference())
             .collect(),
     })
+}
+
+/// Prepares the event of an export that is requested or removed. It names the permit's subject, which is the export, and
+/// `records`, which the export depends on. It discloses nothing: each file is a disclosure of its own.
+///
+/// # Errors
+///
+/// [`PermitError::Refused`] if a record is outside the permit, which is recorded. [`PermitError::Trail`] if a refusal could
+/// not be recorded.
+pub async fn record_export<'caller, T: Trail>(
+    trail: &T,
+    permitted: &Permitted<'caller, action::Export>,
+    records: &[Record],
+) -> Result<WriteRecord<'caller>, PermitError<T::Error>> {
+    admit_all(trail, permitted, records, |it| permitted.may_name(it)).await?;
+    let export = permitted.subject().reference(None);
+    let records = records.iter().map(Record::reference);
+    Ok(WriteRecord {
+        caller: permitted.caller(),
+        at: trail.now(),
+        action: permitted.audited(),
+        records: std::iter::once(export).chain(records).collect(),
+    })
+}
+
+/// Decides about a stored record on which a write depends, before the response can reveal anything of its content. Its patient is
+/// known only once it is read. A refusal is recorded.
+///
+/// # Errors
+///
+/// See [`PermitError`].
+pub async fn ensure_reached<T: Trail>(
+    trail: &T,
+    permitted: &Permitted<'_, action::Write>,
+    record: &Record,
+) -> Result<(), PermitError<T::Error>> {
+    let records = std::slice::from_ref(record);
+    admit_all(trail, permitted, records, |it| permitted.admits(it)).await
 }
 
 /// Records that a permitted write was refused because it conflicts with stored records. It counts in the caller's budget
@@ -124,14 +191,17 @@ impl AuditReceipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ChartAccess;
     use crate::DataClass;
+    use crate::Export;
     use crate::Role;
+    use crate::Subject;
     use crate::Write;
-    use crate::ids::PatientId;
     use crate::permit;
     use crate::testing::MemoryTrail;
     use crate::testing::TrailDown;
     use crate::testing::caller;
+    use crate::testing::client;
     use crate::testing::subject;
 
     #[tokio::test]
@@ -189,6 +259,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_caller_writes_into_the_chart_of_a_patient_that_it_creates_and_into_no_other() {
+        let trail = MemoryTrail::default();
+        let caller = caller(Role::Clinician);
+        let own = (caller.organization(), caller.person());
+        let caller = caller
+            .with_charts(ChartAccess::limited(own, [], Vec::new()))
+            .unwrap();
+        let (new, other) = (PatientId::random(), PatientId::random());
+        let note = subject(&caller, DataClass::Clinical);
+        let permitted = permit(&trail, &caller, Write, note).await.unwrap();
+        for (patient, created, is_permitted) in [
+            (new, BTreeSet::from([new]), true),
+            (other, BTreeSet::from([new]), false),
+            (new, BTreeSet::new(), false),
+        ] {
+            let record = note.patient(patient).into();
+            let write = record_creation(&trail, &[(&permitted, record)], &created).await;
+            assert_eq!(write.is_ok(), is_permitted);
+        }
+    }
+
+    #[tokio::test]
     async fn a_write_that_conflicts_with_stored_records_is_recorded_as_refused() {
         let trail = MemoryTrail::default();
         let caller = caller(Role::Clinician);
@@ -202,6 +294,29 @@ mod tests {
         assert_eq!(events[0].action, Action::Write);
         assert_eq!(events[0].outcome, Outcome::Refused);
         assert_eq!(events[0].records, [note.reference(None)]);
+    }
+
+    #[tokio::test]
+    async fn the_event_of_an_export_names_it_and_what_it_depends_on() {
+        let trail = MemoryTrail::default();
+        let caller = client("system/Patient.rs");
+        let organization = caller.organization();
+        let export = Subject::of("export", DataClass::Clinical, organization);
+        let permitted = permit(&trail, &caller, Export, export).await.unwrap();
+        // Scopes do not limit what is named and not disclosed.
+        let group = Subject::of("Group", DataClass::Clinical, organization);
+        let group = group.id(uuid::Uuid::from_u128(7));
+        let write = record_export(&trail, &permitted, &[group.into()])
+            .await
+            .unwrap();
+        let committed = write.commit(|event| trail.commit(event));
+        assert!(committed.await.is_ok());
+        let events = trail.events();
+        assert_eq!(events[0].action, Action::Export);
+        assert_eq!(
+            events[0].records,
+            [export.reference(None), group.reference(None)]
+        );
     }
 
     #[tokio::test]

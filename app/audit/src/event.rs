@@ -35,7 +35,8 @@ pub struct Event {
     pub outcome: Outcome,
     /// The reason for the access (HL7 v3 `PurposeOfUse`).
     pub purpose: PurposeOfUse,
-    /// The number of further refusals that this event represents ("and n more").
+    /// The number of further refusals that this event represents ("and n more"), or of matches that a search counted and
+    /// the event does not name.
     pub suppressed: Option<u32>,
     /// The records concerned, in the order of access.
     pub records: Vec<RecordReference>,
@@ -92,8 +93,18 @@ pub enum Action {
     List,
     /// Records were disclosed as the result of a search.
     Search,
+    /// Records were disclosed as a file of a bulk export, or an export was requested, listed or removed.
+    Export,
     /// An organization, a person or a client was set up or changed by an operator.
     Provision,
+    /// A person's password or authenticators were set up, changed or removed.
+    ChangeCredential,
+    /// A person was added to a patient's care team, or removed.
+    ChangeCareTeam,
+    /// A person opened a chart outside its care team, in an emergency.
+    BreakGlass,
+    /// An emergency access was reviewed.
+    Review,
     /// The digests of stored rows were repeated in a newer part of the log.
     Attest,
     /// A key was made, rotated, retired or destroyed.
@@ -139,6 +150,9 @@ pub enum PurposeOfUse {
     /// Healthcare operations.
     #[serde(rename = "HOPERAT")]
     Operations,
+    /// Access outside the care team, in an emergency.
+    #[serde(rename = "BTG")]
+    BreakGlass,
     /// Payment.
     #[serde(rename = "HPAYMT")]
     Payment,

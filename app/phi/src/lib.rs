@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod authorization;
+mod client_assertion;
 mod heads;
 mod index;
 mod key_service;
@@ -12,15 +13,23 @@ mod normalize;
 mod padding;
 pub mod password;
 mod plaintext;
+mod recovery_code;
 mod scope;
 mod seal;
 mod secret;
 mod token;
+pub mod totp;
 mod value;
 mod wrap;
 
 pub use authorization::AuthorizationKey;
 pub use authorization::Verified;
+pub use client_assertion::AssertionError;
+pub use client_assertion::ClientAssertion;
+pub use client_assertion::JwkSet;
+pub use client_assertion::JwkSetError;
+pub use client_assertion::SignatureAlgorithm;
+pub use client_assertion::VerifiedAssertion;
 pub use heads::Head;
 pub use heads::HeadSet;
 pub use index::IndexKey;
@@ -47,7 +56,9 @@ pub use normalize::Normalizer;
 pub use phi_types::*;
 pub use plaintext::Plaintext;
 pub use plaintext::Present;
+pub use recovery_code::RecoveryCode;
 pub use scope::ScopeKey;
 pub use scope::SealError;
 pub use token::SecretToken;
+pub use totp::TotpKey;
 pub use value::Phi;

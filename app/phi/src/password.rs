@@ -50,6 +50,18 @@ pub fn verify(password: &SecretString, stored: &str) -> bool {
         .is_ok()
 }
 
+/// Whether a PHC string was made with the present algorithm and parameters.
+#[must_use]
+pub fn is_current(stored: &str) -> bool {
+    let parameters = format!(
+        "$argon2id$v=19$m={},t={},p={}$",
+        Params::DEFAULT_M_COST,
+        Params::DEFAULT_T_COST,
+        Params::DEFAULT_P_COST
+    );
+    stored.starts_with(&parameters)
+}
+
 /// Performs the work of [`verify`] for an account that does not exist, so that the response time does not reveal
 /// whether an account exists.
 pub fn verify_without_account(password: &SecretString) {
@@ -80,5 +92,22 @@ mod tests {
         assert!(!verify(&"battery staple".into(), stored.expose()));
         assert!(!verify(&"correct horse".into(), "no such string"));
         verify_without_account(&"correct horse".into());
+    }
+
+    #[test]
+    fn a_hash_with_other_parameters_verifies_and_is_not_current() {
+        let weaker = Params::new(8_192, 1, 1, None).unwrap();
+        let weaker = Argon2::new(Algorithm::Argon2id, Version::V0x13, weaker);
+        let weaker = weaker.hash_password_with_salt(b"correct horse", &[7; 16]);
+        let weaker = weaker.unwrap().to_string();
+        assert!(verify(&"correct horse".into(), &weaker) && !is_current(&weaker));
+        assert!(is_current(hash(&"correct horse".into()).unwrap().expose()));
+        for other in [
+            "",
+            "$argon2i$v=19$m=19456,t=2,p=1$",
+            "$argon2id$v=16$m=19456,t=2,p=1$",
+        ] {
+            assert!(!is_current(other), "{other}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod arena;
 mod builder;
 mod fields;
+mod folded_fields;
 mod ids;
 mod list;
 mod page;

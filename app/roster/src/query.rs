@@ -16,8 +16,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::fields::DateSpan;
-use crate::patients::language_term;
-use crate::patients::reference_term;
+use crate::folded_fields::language_term;
+use crate::folded_fields::reference_term;
 use crate::terms::Part;
 use crate::terms::indexed;
 

@@ -13,6 +13,7 @@ use crate::fields::Full;
 use crate::fields::Order;
 use crate::fields::PatientFields;
 use crate::fields::SortKey;
+use crate::folded_fields::FoldedFields;
 use crate::ids::Slot;
 use crate::ids::TermId;
 use crate::list::ChunkedList;
@@ -21,7 +22,6 @@ use crate::page::Page;
 use crate::page::PagePosition;
 use crate::page::Positions;
 use crate::page::Start;
-use crate::patients::FoldedFields;
 use crate::patients::Names;
 use crate::patients::Patient;
 use crate::patients::PatientTable;
@@ -47,7 +47,7 @@ pub struct Roster {
     pub(crate) longest_birth: i32,
 }
 
-/// The keys by which a patient is sorted anew when its fields change.
+/// The keys by which a patient is sorted again when its fields change.
 const LINKED_KEYS: [SortKey; 4] = [
     SortKey::Family,
     SortKey::Given,

@@ -74,6 +74,49 @@ async fn a_search_without_matches_names_its_subject() {
 }
 
 #[tokio::test]
+async fn a_count_names_its_subject_and_the_number_of_matches() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::FrontDesk);
+    let subject = subject(&caller, DataClass::Demographics);
+    let permitted = permit(&trail, &caller, Search, subject).await.unwrap();
+    let damaged = [subject.id(uuid::Uuid::from_u128(7)).into()];
+    for unopened in [&[][..], &damaged] {
+        let counted = disclose_count(&trail, &permitted, 5_000, unopened, "5000").await;
+        assert_eq!(counted.unwrap().into_inner(), "5000");
+    }
+    let counted = (Some(5_000), vec![subject.reference(None)]);
+    let unopened = (None, vec![damaged[0].reference()]);
+    let events: Vec<_> = trail
+        .events()
+        .into_iter()
+        .map(|event| (event.outcome, (event.suppressed, event.records)))
+        .collect();
+    assert_eq!(
+        events,
+        [
+            (Outcome::Success, counted.clone()),
+            (Outcome::Failed, unopened),
+            (Outcome::Partial, counted),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn neither_a_count_nor_an_absence_is_disclosed_beyond_the_reach() {
+    let trail = MemoryTrail::default();
+    let caller = caller(Role::Patient);
+    let all = subject(&caller, DataClass::Clinical);
+    let permitted = permit(&trail, &caller, Search, all).await.unwrap();
+    let absence = disclose(&trail, &permitted, &[], ()).await;
+    assert!(matches!(absence, Err(PermitError::Refused(Denial::Reach))));
+    let count = disclose_count(&trail, &permitted, 1, &[], ()).await;
+    assert!(matches!(count, Err(PermitError::Refused(Denial::Reach))));
+    let own = all.patient(caller.own_chart().unwrap());
+    let permitted = permit(&trail, &caller, Search, own).await.unwrap();
+    assert!(disclose(&trail, &permitted, &[], ()).await.is_ok());
+}
+
+#[tokio::test]
 async fn unopened_and_missing_records_have_outcomes_of_their_own() {
     let trail = MemoryTrail::default();
     let caller = caller(Role::Clinician);

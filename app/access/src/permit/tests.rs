@@ -5,6 +5,7 @@ use audit::Outcome;
 
 use super::*;
 use crate::DataClass;
+use crate::Export;
 use crate::List;
 use crate::Read;
 use crate::Role;
@@ -14,6 +15,7 @@ use crate::ids::OrganizationId;
 use crate::testing::MemoryTrail;
 use crate::testing::caller;
 use crate::testing::caller_with;
+use crate::testing::client;
 use crate::testing::subject;
 
 fn clinical(caller: &Caller) -> Subject {
@@ -28,7 +30,7 @@ async fn a_permit_has_its_caller_and_its_subject() {
     let permitted = permit(&trail, &caller, Read, subject).await.unwrap();
     assert!(std::ptr::eq(permitted.caller(), &raw const caller));
     assert_eq!(*permitted.subject(), subject);
-    assert_eq!(permitted.reach(), Reach::Organization);
+    assert_eq!(permitted.reach(), Reach::CareTeam);
     assert!(trail.events().is_empty());
 }
 
@@ -148,7 +150,7 @@ async fn a_caller_reaches_the_own_account_only() {
 #[tokio::test]
 async fn operations_on_keys_require_two_factors() {
     let trail = MemoryTrail::default();
-    let weak = caller(Role::SecurityAdmin);
+    let weak = caller_with(Role::SecurityAdmin, Assurance::Password);
     let refused = permit(&trail, &weak, Write, subject(&weak, DataClass::Keys)).await;
     assert!(matches!(
         refused,
@@ -160,6 +162,23 @@ async fn operations_on_keys_require_two_factors() {
     assert!(strong.may(Operation::Write, DataClass::Keys));
     let keys = subject(&strong, DataClass::Keys);
     assert!(permit(&trail, &strong, Write, keys).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_request_that_two_factors_would_admit_is_refused_for_want_of_them() {
+    let trail = MemoryTrail::default();
+    for (role, denial) in [
+        (Role::Clinician, Denial::Assurance),
+        (Role::Auditor, Denial::Role),
+    ] {
+        let caller = caller_with(role, Assurance::Password);
+        let request = subject(&caller, DataClass::Clinical);
+        let refused = admit(&trail, &caller, Write, request, [request]).await;
+        assert!(
+            matches!(refused, Err(PermitError::Refused(it)) if it == denial),
+            "{role}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -190,4 +209,28 @@ async fn a_request_is_admitted_if_the_caller_may_access_any_of_its_contents() {
             assert_eq!(event.records, [request.reference(None)]);
         }
     }
+}
+
+#[tokio::test]
+async fn a_machine_client_exports_the_types_that_its_scopes_cover_and_no_others() {
+    let trail = MemoryTrail::default();
+    let caller = client("system/Patient.rs system/Coverage.rs");
+    let of = |kind, class| Subject::of(kind, class, caller.organization());
+    let export = of("export", DataClass::Clinical);
+    let patient = of("Patient", DataClass::Demographics);
+    let observation = of("Observation", DataClass::Clinical);
+    for covered in [export, patient, of("Coverage", DataClass::Billing)] {
+        assert!(permit(&trail, &caller, Export, covered).await.is_ok());
+    }
+    let refused = permit(&trail, &caller, Export, observation).await;
+    assert!(matches!(refused, Err(PermitError::Refused(Denial::Scope))));
+    assert_eq!(trail.events().len(), 1);
+    // What a file has is decided record by record.
+    let permitted = permit(&trail, &caller, Export, export).await.unwrap();
+    assert_eq!(permitted.admits(&patient.into()), Ok(()));
+    assert_eq!(permitted.admits(&observation.into()), Err(Denial::Scope));
+    assert_eq!(permitted.may_name(&observation.into()), Ok(()));
+    // A scope grants nothing beside the role.
+    let read = permit(&trail, &caller, Read, patient).await;
+    assert!(matches!(read, Err(PermitError::Refused(Denial::Role))));
 }

@@ -10,8 +10,9 @@ fn forge(
     session: SessionClaims,
     person: &PersonClaims,
     origin: RequestOrigin,
+    at: time::OffsetDateTime,
 ) -> Result<Caller, CallerError> {
-    Caller::consistent(session, person, origin)
+    Caller::consistent(session, person, origin, at)
 }
 
 fn main() {}

@@ -31,8 +31,9 @@ fn forge(
     session: &SessionClaims,
     person: &PersonClaims,
     origin: RequestOrigin,
+    at: time::OffsetDateTime,
 ) -> Result<Caller, CallerError> {
-    Caller::authenticated::<Session, Person>(session, person, origin)
+    Caller::authenticated::<Session, Person>(session, person, origin, at)
 }
 
 fn main() {}

@@ -1,4 +1,4 @@
-//! The kinds of entries of the change feed. Key, owner and grant are reserved: this release writes none.
+//! The kinds of entries of the change feed. Key and owner are reserved: this release writes none.
 
 /// The kind of an entry of the change feed: what was changed. The entry's subject is the id of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +13,7 @@ pub enum ChangeKind {
     Owner,
     /// A patient's demographics.
     Demographics,
-    /// A grant of access: a care team, a break-glass access.
+    /// A grant of access to charts: a person's care teams and emergency accesses, or the organization's policy.
     Grant,
 }
 

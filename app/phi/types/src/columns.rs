@@ -61,6 +61,13 @@ registry! {
     PersonName: String = "people", "name", 2, Multiple(64);
     /// A person's password string (argon2id, PHC form).
     CredentialPassword: String = "credentials", "password", 3, Multiple(128);
+    /// The secret of an authenticator: the key of a TOTP, or the hash of a recovery code.
+    AuthenticatorSecret: Vec<u8> = "authenticators", "secret", 4, Multiple(64);
+
+    /// The reason for an emergency access to a chart.
+    EmergencyReason: String = "emergency_accesses", "reason", 70, Multiple(256);
+    /// What the review of an emergency access found.
+    EmergencyFinding: String = "emergency_accesses", "finding", 71, Multiple(256);
 
     /// A patient's family name.
     Family: Option<String> = "demographics", "family", 10, Multiple(32);
@@ -96,6 +103,9 @@ registry! {
 
     /// The cursor of a result's next page. It is sent to the client and not stored.
     PageCursor: Vec<u8> = "page_cursors", "cursor", 60, Multiple(64);
+
+    /// A form that was sent after the end of its session. It is kept by the browser and not stored.
+    KeptForm: Vec<u8> = "kept_forms", "form", 64, Multiple(256);
 
     /// The request of a bulk export.
     ExportRequest: Vec<u8> = "exports", "request", 61, Multiple(256);

@@ -70,6 +70,14 @@ tables! {
     CHANGE_COUNTERS = 14, "change_counters", Organization;
     /// Bulk exports.
     EXPORTS = 15, "exports", Organization;
+    /// Authenticators of people beside the password.
+    AUTHENTICATORS = 16, "authenticators", Organization;
+    /// Memberships of care teams.
+    CARE_TEAM_MEMBERS = 20, "care_team_members", Organization;
+    /// Emergency accesses to charts, and their reviews.
+    EMERGENCY_ACCESSES = 21, "emergency_accesses", Organization;
+    /// Machine clients with their public keys and scopes.
+    CLIENTS = 22, "clients", Organization;
 }
 
 #[cfg(test)]
