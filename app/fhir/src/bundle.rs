@@ -60,6 +60,7 @@ pub use segments::segments;
 pub use write::EntryNoOp;
 pub use write::ResourceWrite;
 pub use write::WriteContent;
+pub use write::WriteMode;
 pub use write::WritePrecondition;
 
 /// `Bundle.type` of a request.
@@ -175,7 +176,8 @@ impl ParsedBundle {
     }
 
     /// The requests, once each condition is resolved: `matches` has the result of each of [`Self::conditions`], in the same
-    /// order. `new_id` returns a random id for each resource that is created.
+    /// order. `new_id` returns a random id for each entry that creates a resource, by its index: always the same id, if the
+    /// Bundle is parsed and resolved again after the result of a condition has changed.
     ///
     /// # Errors
     ///
@@ -183,7 +185,7 @@ impl ParsedBundle {
     pub fn resolve(
         self,
         matches: &[ConditionMatch],
-        new_id: &mut dyn FnMut() -> Uuid,
+        new_id: &mut dyn FnMut(usize) -> Uuid,
     ) -> Result<BundleRequest, OperationOutcome> {
         let mut settled = resolve::settle(self.entries, matches, new_id);
         if self.bundle_type == BundleType::Transaction {

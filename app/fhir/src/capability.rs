@@ -22,15 +22,40 @@ use includes::Inclusion;
 /// The parameters that every type has, besides those of R4's table: name and type. A Patient's own table has them.
 const OF_EVERY_TYPE: [(&str, &str); 2] = [("_id", "token"), ("_lastUpdated", "date")];
 
-/// The `CapabilityStatement`. It contains no PHI and requires no authentication.
+/// A feature that depends on the server's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Bulk exports, for which a server needs a store of objects.
+    BulkExport,
+}
+
+/// The statement that a server with bulk exports implements.
+const BULK_DATA: &str = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data";
+
+/// The extension with the addresses of the authorization server (SMART App Launch).
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+
+/// The code system of ways to authenticate.
+const SECURITY_SERVICES: &str = "http://terminology.hl7.org/CodeSystem/restful-security-service";
+
+/// The `CapabilityStatement` of a server with these features. It contains no PHI and requires no authentication.
 ///
 /// `origin` is the public address, `https://host`; `version` is the software's; `started` is the
 /// start time of the process.
-pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value {
-    let resources: Vec<Value> = ResourceType::ALL.into_iter().map(resource).collect();
-    let authorization = "A bearer token of this server, from POST /api/v1/tokens, or the session's \
-                         cookie. URLs contain no identifying values: search with POST.";
-    json!({
+#[must_use]
+pub fn statement(
+    origin: &str,
+    version: &str,
+    started: OffsetDateTime,
+    features: &[Feature],
+) -> Value {
+    let types = ResourceType::ALL.into_iter();
+    let resources: Vec<Value> = types.map(|it| resource(it, features)).collect();
+    let authorization = "A bearer token of this server: of a machine client by SMART Backend Services, \
+                         of a person from POST /api/v1/tokens; or the session's cookie. URLs contain \
+                         no identifying values: search with POST.";
+    let token_endpoint = json!({ "url": "token", "valueUri": format!("{origin}/oauth/token") });
+    let mut statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": instant_text(started),
@@ -43,11 +68,33 @@ pub fn statement(origin: &str, version: &str, started: OffsetDateTime) -> Value 
         "rest": [{
             "mode": "server",
             "documentation": documentation(),
-            "security": { "cors": false, "description": authorization },
+            "security": {
+                "extension": [{ "url": OAUTH_URIS, "extension": [token_endpoint] }],
+                "cors": false,
+                "service": [{ "coding": [{ "system": SECURITY_SERVICES, "code": "SMART-on-FHIR" }] }],
+                "description": authorization
+            },
             "resource": resources,
             "interaction": [{ "code": "transaction" }, { "code": "batch" }]
         }]
-    })
+    });
+    let of_server = operations::of_server(features);
+    if !of_server.is_empty()
+        && let Some(rest) = statement.pointer_mut("/rest/0")
+    {
+        put(rest, "operation", Value::Array(of_server));
+    }
+    if features.contains(&Feature::BulkExport) {
+        put(&mut statement, "instantiates", json!([BULK_DATA]));
+    }
+    statement
+}
+
+/// Adds a member to an object.
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
 }
 
 /// What applies to all types.
@@ -55,7 +102,9 @@ fn documentation() -> String {
     format!(
         "Ids are UUIDs in lower case. Create, update, patch and delete support If-Match and Prefer. Conditional create \
          (ifNoneExist), update and delete, by identifier, and conditional references are supported in a Bundle only, where \
-         the condition is not part of a URL. A transaction has at most {} entries, a batch at most {}; both may contain \
+         the condition is not part of a URL; they are atomic, also among concurrent requests. A resource contains only types \
+         that every role which may read it may read as well: clinical and billing resources contain all types, others those \
+         of their own class and of the directory. A transaction has at most {} entries, a batch at most {}; both may contain \
          reads and searches. The URL of a search may contain opaque ids, _lastUpdated, category and status with general \
          codes, and parameters of the result; every other parameter is sent in the form of POST [type]/_search. A search \
          for resources of patients, and the history of a type, is inside one chart: patient (or subject) names it. Pages \
@@ -67,7 +116,7 @@ fn documentation() -> String {
     )
 }
 
-fn resource(resource_type: ResourceType) -> Value {
+fn resource(resource_type: ResourceType, features: &[Feature]) -> Value {
     let interactions = interactions::of_type(resource_type);
     let mut declared = json!({
         "type": resource_type.name(),
@@ -90,12 +139,10 @@ fn resource(resource_type: ResourceType) -> Value {
             names(includes::revincludes(resource_type)),
         ),
         ("searchParam", search_parameters(resource_type)),
-        ("operation", operations::of_type(resource_type).collect()),
+        ("operation", operations::of_type(resource_type, features)),
     ];
-    if let Some(declared) = declared.as_object_mut() {
-        for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-            declared.insert(name.to_owned(), Value::Array(list));
-        }
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        put(&mut declared, name, Value::Array(list));
     }
     declared
 }

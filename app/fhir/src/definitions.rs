@@ -53,6 +53,8 @@ pub(super) struct TypeDefinition {
     base: Option<TypeId>,
     /// Its own elements by JSON name, sorted; a choice (`value[x]`) has an entry for each of its names.
     elements: Vec<(String, ElementDefinition)>,
+    /// The stems of its choices, sorted: `value` of `value[x]`.
+    choices: Vec<&'static str>,
     /// The elements that must be present; the types that others inherit from require none.
     pub(super) required: Vec<RequiredElement>,
 }
@@ -126,6 +128,26 @@ impl Definitions {
         }
     }
 
+    /// Whether any type has an element with this JSON name, or a choice with this stem, such as `value` of `value[x]`.
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        self.types.iter().any(|it| it.has_name(name))
+    }
+
+    /// Whether a type, or one from which it inherits, has an element with this JSON name, or a choice with this stem.
+    pub(super) fn has_element<'d>(
+        &'d self,
+        mut definition: &'d TypeDefinition,
+        name: &str,
+    ) -> bool {
+        while !definition.has_name(name) {
+            match definition.base.and_then(|base| self.get(base)) {
+                Some(base) => definition = base,
+                None => return false,
+            }
+        }
+        true
+    }
+
     fn load(json: &'static str) -> Result<Self, InvalidDefinitions> {
         let table: Table = serde_json::from_str(json)?;
         let words = |text: &'static str| text.split(' ').collect::<Vec<_>>();
@@ -141,6 +163,16 @@ impl Definitions {
             resources: words(table.resources),
             names: names.types,
         })
+    }
+}
+
+impl TypeDefinition {
+    /// Whether it has an element of its own with this JSON name, or a choice with this stem.
+    fn has_name(&self, name: &str) -> bool {
+        let element = self
+            .elements
+            .binary_search_by(|(other, _)| other.as_str().cmp(name));
+        element.is_ok() || position(&self.choices, name).is_some()
     }
 }
 
@@ -184,6 +216,10 @@ impl Names {
         let mut built = TypeDefinition {
             base: rows.get("").map(|base| self.base(name, base)).transpose()?,
             elements: Vec::with_capacity(rows.len()),
+            choices: rows
+                .keys()
+                .filter_map(|it| it.strip_suffix("[x]"))
+                .collect(),
             required: Vec::new(),
         };
         for (choice, (name, row)) in rows.iter().enumerate() {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::definitions::definitions;
+
 /// The path of an element as `FHIRPath`: `Patient.name[0].given[1]`.
 ///
 /// A linked list on the stack: walking a valid resource allocates nothing.
@@ -30,18 +32,11 @@ impl fmt::Display for ElementPath<'_> {
     }
 }
 
-/// The name if it has the form of a FHIR element name, otherwise a question mark: a name from a request
-/// may contain PHI.
+/// The name if it is that of an element of R4, otherwise a question mark: a name from a request may contain PHI.
 fn redacted(name: &str) -> &str {
-    let letters = name.strip_prefix('_').unwrap_or(name);
-    let plain = letters.len() <= 40 && letters.bytes().all(|byte| byte.is_ascii_alphabetic());
-    // The only element names with digits.
-    let known = matches!(letters, "valueBase64Binary" | "defaultValueBase64Binary");
-    if (plain && !letters.is_empty()) || known {
-        name
-    } else {
-        "?"
-    }
+    let plain = name.strip_prefix('_').unwrap_or(name);
+    let is_known = plain == "resourceType" || definitions().is_ok_and(|all| all.has_name(plain));
+    if is_known { name } else { "?" }
 }
 
 #[cfg(test)]
@@ -71,5 +66,16 @@ mod tests {
             ElementPath::Field(&root, "_birthDate").to_string(),
             "Patient._birthDate"
         );
+        for (name, shown) in [
+            ("JohnSmith", "?"),
+            ("_JohnSmith", "?"),
+            ("", "?"),
+            ("resourceType", "resourceType"),
+            ("valueBase64Binary", "valueBase64Binary"),
+            ("value", "value"),
+        ] {
+            let path = ElementPath::Field(&root, name).to_string();
+            assert_eq!(path, format!("Patient.{shown}"));
+        }
     }
 }

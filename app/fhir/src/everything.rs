@@ -17,6 +17,7 @@ use crate::primitive::instant;
 use crate::reference::each_reference;
 use crate::resource_type::Owner;
 use crate::search::ResultParameters;
+use crate::search::element_name;
 
 /// The parameters of `$everything`.
 #[derive(Debug)]
@@ -90,9 +91,14 @@ impl EverythingQuery {
                 added.unwrap_or(Ok(()))
             }
             "_format" => Ok(()),
-            "_summary" | "_elements" | "_pretty" => {
-                self.form.add(ResourceType::Patient, name, value)
-            }
+            // A chart has resources of many types.
+            "_elements" => value.split(',').try_for_each(|element| {
+                let mut types = ResourceType::ALL.into_iter();
+                let of_type = types.find(|it| element_name(*it, element.trim()).is_some());
+                let of_type = of_type.unwrap_or(ResourceType::Patient);
+                self.form.add(of_type, name, element)
+            }),
+            "_summary" | "_pretty" => self.form.add(ResourceType::Patient, name, value),
             _ => {
                 let why = format!(
                     "$everything has the parameters {} only; start and end are not supported, because the dates of \
@@ -176,6 +182,7 @@ mod tests {
         assert!(query.has_type(ResourceType::Condition));
         assert!(!query.has_type(ResourceType::Patient));
         assert_eq!(query.since, Some(datetime!(2026-11-23 15:00 UTC)));
+        assert!(EverythingQuery::parse(b"_elements=birthDate,code,value").is_ok());
         let all = EverythingQuery::parse(b"").expect("valid");
         assert!(all.has_type(ResourceType::Patient));
     }
@@ -190,6 +197,8 @@ mod tests {
             "_since=2026",
             "_type=SECRET",
             "_summary=count",
+            "_elements=SECRET",
+            "_elements=code,SECRET",
         ] {
             let refused = EverythingQuery::parse(query.as_bytes()).expect_err(query);
             assert_eq!(refused.status().code(), 400);

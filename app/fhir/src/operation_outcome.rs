@@ -194,6 +194,8 @@ pub enum Status {
     TooManyRequests,
     /// 500: the server failed.
     InternalServerError,
+    /// 501: this server is not configured for it.
+    NotImplemented,
     /// 503: a dependency is unavailable.
     ServiceUnavailable,
 }
@@ -222,6 +224,7 @@ impl Status {
             Self::UnprocessableEntity => (422, "Unprocessable Entity"),
             Self::TooManyRequests => (429, "Too Many Requests"),
             Self::InternalServerError => (500, "Internal Server Error"),
+            Self::NotImplemented => (501, "Not Implemented"),
             Self::ServiceUnavailable => (503, "Service Unavailable"),
         }
     }

@@ -105,7 +105,12 @@ impl ResponseForm {
         let definition = definition(resource_type);
         let required = |name: &str| definition.is_some_and(|it| is_required(it, name));
         let summarized = |name: &str| definition.is_some_and(|it| is_summary(it, name));
-        let listed = |name: &str| self.elements.iter().any(|element| element == name);
+        let listed = |name: &str| {
+            let mut elements = self.elements.iter();
+            elements.any(|element| {
+                element == name || definition.is_some_and(|it| is_choice(it, element, name))
+            })
+        };
         let is_kept = |name: &str| {
             // The companion of a primitive element, such as `_birthDate`, belongs to it.
             let name = name.strip_prefix('_').unwrap_or(name);
@@ -155,6 +160,15 @@ fn definition(resource_type: ResourceType) -> Option<&'static TypeDefinition> {
 fn is_required(definition: &TypeDefinition, name: &str) -> bool {
     let mut required = definition.required.iter();
     required.any(|element| element.names.iter().any(|known| known == name))
+}
+
+/// Whether a name is that of a type of a choice: `valueQuantity` of `value[x]`.
+fn is_choice(definition: &TypeDefinition, stem: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(stem).unwrap_or_default();
+    let all = definitions().ok();
+    let element = all.and_then(|all| all.element(definition, name));
+    rest.starts_with(|first: char| first.is_ascii_uppercase())
+        && element.is_some_and(|element| element.choice.is_some())
 }
 
 /// Whether R4's summary of a resource has an element.
@@ -255,6 +269,7 @@ mod tests {
 
     #[test]
     fn a_subset_has_the_requested_and_the_required_elements_and_a_tag() {
+        assert!(subset("_elements=value").get("valueString").is_some());
         let issued = subset("_elements=issued");
         assert_eq!(
             names(&issued),
@@ -295,6 +310,10 @@ mod tests {
             "_summary=count",
             "_summary=Smith",
             "_elements=a b",
+            "_elements=Smith",
+            "_elements=code,Smith",
+            "_elements=Patient.Smith",
+            "_elements=Smith.code",
         ] {
             let refused = ResponseForm::parse(ResourceType::Observation, query);
             let text = refused.expect_err(query).to_json().to_string();

@@ -15,6 +15,7 @@ use crate::Resource;
 use crate::ResourceType;
 use crate::SensitiveJson;
 use crate::Severity;
+use crate::bundle::WriteMode;
 use crate::bundle::single;
 use crate::limits::MAX_PARAMETERS;
 use crate::parse_id;
@@ -45,8 +46,12 @@ pub struct ValidationTarget {
     pub id: Option<Uuid>,
 }
 
-/// Validates a body, which is a resource of any type of R4, or `Parameters` with one. `query` is the query string, and
-/// `server` the server's own base (`https://host/fhir`).
+/// The check of a valid resource by rules that this crate does not know, such as those of an access policy: the issue of a
+/// resource that a write would be refused for. The text is the path of the resource.
+pub type ResourcePolicy<'p> = &'p dyn Fn(&Resource, &str) -> Option<Issue>;
+
+/// Validates a body, which is a resource of any type of R4, or `Parameters` with one. `query` is the query string,
+/// `server` the server's own base (`https://host/fhir`), and `policy` a check of a resource that is valid.
 ///
 /// The result is the `OperationOutcome` with what a write would be refused for; nothing that is stored is compared.
 ///
@@ -58,6 +63,7 @@ pub fn validate(
     target: ValidationTarget,
     query: &str,
     server: &str,
+    policy: ResourcePolicy<'_>,
 ) -> Result<Value, OperationOutcome> {
     let document = match SensitiveJson::parse(body) {
         Ok(document) => document,
@@ -78,6 +84,7 @@ pub fn validate(
         target,
         mode: request.mode,
         server,
+        policy,
     };
     for profile in &request.profiles {
         require_known_profile(profile, document.value())?;
@@ -112,6 +119,7 @@ struct Checks<'c> {
     target: ValidationTarget,
     mode: Option<ValidationMode>,
     server: &'c str,
+    policy: ResourcePolicy<'c>,
 }
 
 impl Checks<'_> {
@@ -151,10 +159,19 @@ impl Checks<'_> {
             Ok(resource) => resource,
             Err(issues) => return issues,
         };
-        let is_create = self.mode != Some(ValidationMode::Update);
-        match single::check(resource, target, is_create, self.server) {
-            Ok(_valid) => Issues::default(),
-            Err(issues) => issues,
+        let policy = (self.policy)(&resource, target.resource_type.name());
+        let mode = match self.mode {
+            Some(ValidationMode::Update) => WriteMode::Update,
+            Some(ValidationMode::Create | ValidationMode::Delete) | None => {
+                WriteMode::CreateWithNewId
+            }
+        };
+        match single::check(resource, target, mode, self.server) {
+            Ok(_valid) => policy.map(Issues::from).unwrap_or_default(),
+            Err(mut issues) => {
+                issues.append(policy.map(Issues::from).unwrap_or_default());
+                issues
+            }
         }
     }
 

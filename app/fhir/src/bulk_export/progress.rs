@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::ExportQuery;
+use super::FileContent;
 use crate::ResourceType;
 
 /// The first byte of an encoded progress.
@@ -19,10 +20,12 @@ const ID_BYTES: usize = 16;
 /// A file of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportFile {
-    /// The type of its resources.
-    pub resource_type: ResourceType,
-    /// The number of its resources, at least one.
+    /// What its lines are.
+    pub content: FileContent,
+    /// The number of its lines, at least one.
     pub count: u32,
+    /// The object in which it is stored. A file that is written again gets another one.
+    pub object: Uuid,
 }
 
 /// The position of the next resource of an export.
@@ -79,18 +82,21 @@ impl ExportProgress {
             .min(99)
     }
 
-    /// Moves on after a resource of the current type, with a file of the resources before the new position, if there are
-    /// any.
-    pub fn advance(&mut self, after: Uuid, file: Option<ExportFile>) {
-        self.files.extend(file);
+    /// Moves on after a resource of the current type, with the files of the resources before the new position.
+    pub fn advance(&mut self, after: Uuid, files: impl IntoIterator<Item = ExportFile>) {
+        self.files.extend(files);
         if let Some(next) = &mut self.next {
             next.after = Some(after);
         }
     }
 
-    /// Moves on to the next type, with a file of the last resources of the current one, if there are any.
-    pub fn finish_type(&mut self, query: &ExportQuery, file: Option<ExportFile>) {
-        self.files.extend(file);
+    /// Moves on to the next type, with the files of the last resources of the current one.
+    pub fn finish_type(
+        &mut self,
+        query: &ExportQuery,
+        files: impl IntoIterator<Item = ExportFile>,
+    ) {
+        self.files.extend(files);
         let Some(current) = self.next else { return };
         let mut types = query
             .types
@@ -99,7 +105,8 @@ impl ExportProgress {
         self.next = types.nth(1).map(|it| at(*it));
     }
 
-    /// `format[1] | code[1] | type | id[16] | (type | count[4])…`; a type is the length of its name, and its name.
+    /// `format[1] | code[1] | type | id[16] | (type | count[4] | object[16])…`; a type is the length of its name, and its
+    /// name.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![FORMAT];
@@ -110,15 +117,16 @@ impl ExportProgress {
                 after,
             }) => {
                 bytes.push(after.map_or(AT_TYPE, |_id| AFTER));
-                encode_type(resource_type, &mut bytes);
+                encode_name(resource_type.name(), &mut bytes);
                 if let Some(after) = after {
                     bytes.extend_from_slice(after.as_bytes());
                 }
             }
         }
         for file in &self.files {
-            encode_type(file.resource_type, &mut bytes);
+            encode_name(file.content.name(), &mut bytes);
             bytes.extend_from_slice(&file.count.to_be_bytes());
+            bytes.extend_from_slice(file.object.as_bytes());
         }
         bytes
     }
@@ -135,16 +143,15 @@ impl ExportProgress {
         let (next, mut rest) = match *code {
             COMPLETE => (None, rest),
             AT_TYPE => {
-                let (resource_type, rest) = decode_type(rest)?;
-                (Some(at(resource_type)), rest)
+                let (name, rest) = decode_name(rest)?;
+                (Some(at(resource_type(name)?)), rest)
             }
             AFTER => {
-                let (resource_type, rest) = decode_type(rest)?;
-                let (id, rest) = rest.split_first_chunk::<ID_BYTES>().ok_or(NotProgress)?;
-                let after = Some(Uuid::from_bytes(*id));
+                let (name, rest) = decode_name(rest)?;
+                let (after, rest) = decode_id(rest)?;
                 let next = ExportPosition {
-                    resource_type,
-                    after,
+                    after: Some(after),
+                    ..at(resource_type(name)?)
                 };
                 (Some(next), rest)
             }
@@ -152,11 +159,13 @@ impl ExportProgress {
         };
         let mut files = Vec::new();
         while !rest.is_empty() {
-            let (resource_type, after) = decode_type(rest)?;
+            let (name, after) = decode_name(rest)?;
             let (count, after) = after.split_first_chunk().ok_or(NotProgress)?;
+            let (object, after) = decode_id(after)?;
             files.push(ExportFile {
-                resource_type,
+                content: FileContent::of_name(name).ok_or(NotProgress)?,
                 count: u32::from_be_bytes(*count),
+                object,
             });
             rest = after;
         }
@@ -171,19 +180,26 @@ const fn at(resource_type: ResourceType) -> ExportPosition {
     }
 }
 
-fn encode_type(resource_type: ResourceType, bytes: &mut Vec<u8>) {
-    let name = resource_type.name().as_bytes();
+fn encode_name(name: &str, bytes: &mut Vec<u8>) {
     bytes.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
-    bytes.extend_from_slice(name);
+    bytes.extend_from_slice(name.as_bytes());
 }
 
-fn decode_type(bytes: &[u8]) -> Result<(ResourceType, &[u8]), NotProgress> {
+fn decode_name(bytes: &[u8]) -> Result<(&str, &[u8]), NotProgress> {
     let (length, rest) = bytes.split_first().ok_or(NotProgress)?;
     let split = rest.split_at_checked(usize::from(*length));
     let (name, rest) = split.ok_or(NotProgress)?;
-    let name = std::str::from_utf8(name).ok();
-    let resource_type = name.and_then(|name| name.parse().ok()).ok_or(NotProgress)?;
-    Ok((resource_type, rest))
+    let name = std::str::from_utf8(name).map_err(|_other_bytes| NotProgress)?;
+    Ok((name, rest))
+}
+
+fn decode_id(bytes: &[u8]) -> Result<(Uuid, &[u8]), NotProgress> {
+    let (id, rest) = bytes.split_first_chunk::<ID_BYTES>().ok_or(NotProgress)?;
+    Ok((Uuid::from_bytes(*id), rest))
+}
+
+fn resource_type(name: &str) -> Result<ResourceType, NotProgress> {
+    name.parse().map_err(|_unknown| NotProgress)
 }
 
 #[cfg(test)]
@@ -199,8 +215,9 @@ mod tests {
 
     fn file(resource_type: ResourceType, count: u32) -> ExportFile {
         ExportFile {
-            resource_type,
+            content: FileContent::Resources(resource_type),
             count,
+            object: Uuid::from_u128(u128::from(count)),
         }
     }
 
@@ -214,10 +231,10 @@ mod tests {
             let next = progress.next().unwrap();
             assert_eq!(next, at(*resource_type));
             percents.push(progress.percent(&query));
-            progress.advance(id, Some(file(*resource_type, 1_000)));
+            progress.advance(id, [file(*resource_type, 1_000)]);
             assert_eq!(progress.next().unwrap().after, Some(id));
-            progress.advance(id, None);
-            progress.finish_type(&query, Some(file(*resource_type, 7)));
+            progress.advance(id, []);
+            progress.finish_type(&query, [file(*resource_type, 7)]);
         }
         assert_eq!(percents, [0, 33, 66]);
         assert_eq!((progress.next(), progress.percent(&query)), (None, 100));
@@ -227,8 +244,8 @@ mod tests {
             .flat_map(|it| [file(*it, 1_000), file(*it, 7)])
             .collect();
         assert_eq!(progress.files(), files);
-        progress.finish_type(&query, None);
-        progress.advance(id, None);
+        progress.finish_type(&query, []);
+        progress.advance(id, []);
         assert_eq!(progress.next(), None);
     }
 
@@ -243,9 +260,16 @@ mod tests {
             b"\x01\x01\x06Secret",
             b"\x01\x02\x07Patient123",
             b"\x01\x00\x07Patient\0\0\0",
+            b"\x01\x00\x07Patient\0\0\0\x01123456789012345",
+            b"\x01\x01\x10OperationOutcome",
         ] {
             assert_eq!(ExportProgress::decode(bytes), Err(NotProgress), "{bytes:?}");
         }
+    }
+
+    fn any_content() -> impl Strategy<Value = FileContent> {
+        let of_resources = any_type().prop_map(FileContent::Resources);
+        prop_oneof![of_resources, Just(FileContent::Outcomes)]
     }
 
     fn any_type() -> impl Strategy<Value = ResourceType> {
@@ -256,14 +280,21 @@ mod tests {
         #[test]
         fn a_progress_reads_back_as_it_was_written(
             next in proptest::option::of((any_type(), proptest::option::of(any::<u128>()))),
-            files in proptest::collection::vec((any_type(), any::<u32>()), 0..20),
+            files in proptest::collection::vec((any_content(), any::<u32>(), any::<u128>()), 0..20),
         ) {
             let progress = ExportProgress {
                 next: next.map(|(resource_type, after)| ExportPosition {
                     resource_type,
                     after: after.map(Uuid::from_u128),
                 }),
-                files: files.into_iter().map(|(it, count)| file(it, count)).collect(),
+                files: files
+                    .into_iter()
+                    .map(|(content, count, object)| ExportFile {
+                        content,
+                        count,
+                        object: Uuid::from_u128(object),
+                    })
+                    .collect(),
             };
             prop_assert_eq!(ExportProgress::decode(&progress.encode()), Ok(progress));
         }

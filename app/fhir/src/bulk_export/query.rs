@@ -10,12 +10,19 @@ use crate::Issue;
 use crate::IssueCode;
 use crate::OperationOutcome;
 use crate::ResourceType;
+use crate::Status;
 use crate::UnknownResourceType;
 use crate::instant_text;
 use crate::primitive::instant;
 
-/// The values of `_outputFormat`: all name NDJSON.
-const FORMATS: [&str; 3] = [FHIR_NDJSON, "application/ndjson", "ndjson"];
+/// The values of `_outputFormat`: all name NDJSON. The last one is the first as clients send it that do not escape its `+`,
+/// which is a space in a query string.
+pub const FORMATS: [&str; 4] = [
+    FHIR_NDJSON,
+    "application/ndjson",
+    "ndjson",
+    "application/fhir ndjson",
+];
 
 /// What an export contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +33,7 @@ pub struct ExportQuery {
     pub types: Vec<ResourceType>,
     /// `_since`: resources whose current version was stored before are left out.
     pub since: Option<OffsetDateTime>,
-    /// Whether the request named the types.
+    /// Whether the types are listed: by the request, or by the scopes of its caller.
     is_limited: bool,
 }
 
@@ -63,6 +70,31 @@ impl ExportQuery {
             since,
             is_limited,
         })
+    }
+
+    /// Leaves out the types that are not covered by the caller's scopes, if the request did not name its types. If none is
+    /// covered, all remain, to be refused.
+    pub fn limit_to(&mut self, is_covered: impl Fn(ResourceType) -> bool) {
+        let is_every = self.types.iter().all(|it| is_covered(*it));
+        let is_any = self.types.iter().any(|it| is_covered(*it));
+        if !self.is_limited && is_any && !is_every {
+            self.types.retain(|it| is_covered(*it));
+            self.is_limited = true;
+        }
+    }
+
+    /// Parses the path and query of [`Self::request`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`]; 404 for the path of no export.
+    pub fn parse_request(request: &str) -> Result<Self, OperationOutcome> {
+        let (path, query) = request.split_once('?').unwrap_or((request, ""));
+        let level = ExportLevel::of_path(path).ok_or_else(|| {
+            let why = "this is no path of an export";
+            OperationOutcome::new(Status::NotFound, Issue::new(IssueCode::NotFound, why))
+        })?;
+        Self::parse(level, query)
     }
 
     /// The path and query of the request below the base, as the manifest repeats it.
@@ -157,7 +189,7 @@ mod tests {
         let all = ExportQuery::parse(ExportLevel::Organization, "").unwrap();
         assert_eq!(all.types, ResourceType::ALL);
         assert_eq!(all.request(), "$export");
-        let patients = parse("_outputFormat=ndjson").unwrap();
+        let patients = parse("_outputFormat=application/fhir+ndjson").unwrap();
         assert!(patients.types.len() < all.types.len());
         assert!(patients.types.contains(&ResourceType::Observation));
         assert_eq!(patients.request(), "Patient/$export");
@@ -173,11 +205,33 @@ mod tests {
         assert_eq!(query.types, types);
         assert_eq!(query.since, Some(datetime!(2026-11-29 11:00 UTC)));
         let again = query.request();
+        assert_eq!(ExportQuery::parse_request(&again), Ok(query.clone()));
         let again = again.strip_prefix("Patient/$export?").unwrap();
         assert_eq!(parse(again).unwrap(), query);
         let group = ExportLevel::Group(Uuid::from_u128(7));
         let of_group = ExportQuery::parse(group, again).unwrap().request();
         assert!(of_group.starts_with("Group/00000000-0000-0000-0000-000000000007/$export?_type="));
+        assert_eq!(ExportQuery::parse_request(&of_group).unwrap().level, group);
+        for other in ["", "Patient", "Group/7/$export", "Observation/$export"] {
+            assert!(ExportQuery::parse_request(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_export_without_a_list_has_the_types_that_are_covered() {
+        let is_covered = |it| matches!(it, ResourceType::Patient | ResourceType::Practitioner);
+        let mut limited = parse("").unwrap();
+        limited.limit_to(is_covered);
+        assert_eq!(limited.types, [ResourceType::Patient]);
+        assert_eq!(limited.request(), "Patient/$export?_type=Patient");
+        let unlimited = |query: &str, is_covered: &dyn Fn(ResourceType) -> bool| {
+            let mut limited = parse(query).unwrap();
+            limited.limit_to(is_covered);
+            assert_eq!(limited, parse(query).unwrap(), "{query}");
+        };
+        unlimited("_type=Observation", &is_covered);
+        unlimited("", &|_| true);
+        unlimited("", &|_| false);
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub enum ConditionMatch {
     One(Uuid),
     /// Several resources match.
     Many,
+    /// Not known: the conditions before it used up what one request may search.
+    TooCostly,
 }
 
 /// A condition as sent.

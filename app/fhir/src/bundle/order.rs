@@ -74,8 +74,8 @@ pub(super) fn sorted(mut writes: Vec<ResourceWrite>) -> Vec<ResourceWrite> {
         };
         match write.content {
             WriteContent::Delete => (0_u8, 2_u8.saturating_sub(rank), 0_u8),
-            WriteContent::Whole { create: true, .. } => (1, rank, 0),
-            WriteContent::Whole { create: false, .. } | WriteContent::Patch(_) => (1, rank, 1),
+            WriteContent::Whole { mode, .. } if mode.is_create() => (1, rank, 0),
+            WriteContent::Whole { .. } | WriteContent::Patch(_) => (1, rank, 1),
         }
     });
     writes

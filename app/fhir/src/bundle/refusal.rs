@@ -1,9 +1,14 @@
 //! The refusal of an entry.
 
 use crate::Issue;
+use crate::IssueCode;
 use crate::Issues;
 use crate::OperationOutcome;
 use crate::Status;
+
+/// The reason why a condition has no result.
+pub(super) const UNSEARCHED: &str = "the conditions before this one used up what one request may search: send the entries \
+                                     in several Bundles";
 
 /// The refusal of an entry: its status and issues.
 pub(super) struct Refusal {
@@ -26,6 +31,19 @@ impl Refusal {
     /// 422: the entry's resource is invalid.
     pub(super) fn resource(issues: impl Into<Issues>) -> Self {
         Self::new(Status::UnprocessableEntity, issues)
+    }
+
+    /// 422: references of the entry's resource cannot be resolved; 429 if a condition was not searched, so that the same entry
+    /// may succeed in another Bundle.
+    pub(super) fn references(issues: Issues) -> Self {
+        let mut listed = issues.listed().iter();
+        let is_unsearched = listed.any(|issue| issue.code == IssueCode::TooCostly);
+        let status = if is_unsearched {
+            Status::TooManyRequests
+        } else {
+            Status::UnprocessableEntity
+        };
+        Self::new(status, issues)
     }
 
     /// Both refusals as one, with the higher status.

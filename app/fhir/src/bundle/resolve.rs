@@ -15,11 +15,13 @@ use super::entry::ParsedWrite;
 use super::entry_path;
 use super::full_url::FullUrlIndex;
 use super::refusal::Refusal;
+use super::refusal::UNSEARCHED;
 use super::register::condition_path;
 use super::rewrite::Rewriter;
 use super::write::EntryNoOp;
 use super::write::ResourceWrite;
 use super::write::WriteContent;
+use super::write::WriteMode;
 use crate::ElementPath;
 use crate::Issue;
 use crate::IssueCode;
@@ -33,8 +35,8 @@ use crate::subset::refuse_subset;
 enum Effect {
     /// The entry reads.
     Read,
-    /// The resource with this id is written; `create`: it must not exist yet.
-    Write { id: Uuid, create: bool },
+    /// The resource with this id is written.
+    Write { id: Uuid, mode: WriteMode },
     /// Nothing is written. The resource with this id exists already, or none is to be deleted.
     NoOp(Option<Uuid>),
 }
@@ -49,7 +51,7 @@ pub(super) struct SettledEntry {
 pub(super) fn settle(
     entries: Vec<Result<ParsedEntry, Refusal>>,
     matches: &[ConditionMatch],
-    new_id: &mut dyn FnMut() -> Uuid,
+    new_id: &mut dyn FnMut(usize) -> Uuid,
 ) -> Vec<Result<SettledEntry, Refusal>> {
     let mut settler = Settler {
         matches,
@@ -99,7 +101,7 @@ fn target(entry: &ParsedEntry, effect: Effect) -> Option<Reference> {
 /// The resolver of conditions.
 struct Settler<'m> {
     matches: &'m [ConditionMatch],
-    new_id: &'m mut dyn FnMut() -> Uuid,
+    new_id: &'m mut dyn FnMut(usize) -> Uuid,
     /// The conditions without a match by which an entry creates a resource.
     created: HashSet<usize>,
 }
@@ -111,10 +113,9 @@ impl Settler<'_> {
         };
         let matched = match write.target {
             ParsedTarget::New => {
-                let id = (self.new_id)();
-                return Ok(Effect::Write { id, create: true });
+                return Ok(self.create(entry));
             }
-            ParsedTarget::Id(id) => return Ok(Effect::Write { id, create: false }),
+            ParsedTarget::Id(id) => return Ok(update(id)),
             ParsedTarget::MatchOf(condition) => self.matched(condition, entry, write)?,
             // A condition that was not registered must not be ignored.
             ParsedTarget::Condition(_) => return Err(ambiguous(entry)),
@@ -122,29 +123,35 @@ impl Settler<'_> {
         };
         match (&write.content, matched) {
             (ParsedContent::Post(_), Some(id)) => Ok(Effect::NoOp(Some(id))),
-            (ParsedContent::Post(_), None) => {
-                let id = (self.new_id)();
-                Ok(Effect::Write { id, create: true })
-            }
+            (ParsedContent::Post(_), None) => Ok(self.create(entry)),
             (ParsedContent::Put(resource), Some(id)) => {
                 let is_same = resource.id_text().is_none() || resource.id() == Some(id);
                 let why = "the resource's id must be absent, or that of the resource that the condition matches";
                 let path = format!("{}.resource.id", entry_path(entry.index));
                 let issue = || Issue::new(IssueCode::Invariant, why).at(&path);
                 is_same
-                    .then_some(Effect::Write { id, create: false })
+                    .then_some(update(id))
                     .ok_or_else(|| Refusal::request(issue()))
             }
-            (ParsedContent::Put(resource), None) => {
-                let id = resource.id().unwrap_or_else(|| (self.new_id)());
-                Ok(Effect::Write { id, create: true })
-            }
+            (ParsedContent::Put(resource), None) => Ok(match resource.id() {
+                Some(id) => Effect::Write {
+                    id,
+                    mode: WriteMode::CreateWithClientId,
+                },
+                None => self.create(entry),
+            }),
             (ParsedContent::Delete, None) => Ok(Effect::NoOp(None)),
-            (ParsedContent::Delete | ParsedContent::Patch(_), Some(id)) => {
-                Ok(Effect::Write { id, create: false })
-            }
+            (ParsedContent::Delete | ParsedContent::Patch(_), Some(id)) => Ok(update(id)),
             // A PATCH has no condition.
             (ParsedContent::Patch(_), None) => Err(ambiguous(entry)),
+        }
+    }
+
+    /// The creation of a resource under a new id.
+    fn create(&mut self, entry: &ParsedEntry) -> Effect {
+        Effect::Write {
+            id: (self.new_id)(entry.index),
+            mode: WriteMode::CreateWithNewId,
         }
     }
 
@@ -170,9 +177,16 @@ impl Settler<'_> {
                 }
                 Ok(None)
             }
+            Some(ConditionMatch::TooCostly) => Err(too_costly(entry)),
             Some(ConditionMatch::Many) | None => Err(ambiguous(entry)),
         }
     }
+}
+
+/// A write under an id that the client named, or its condition.
+const fn update(id: Uuid) -> Effect {
+    let mode = WriteMode::Update;
+    Effect::Write { id, mode }
 }
 
 /// 412: the condition of an entry matches several resources.
@@ -180,6 +194,12 @@ fn ambiguous(entry: &ParsedEntry) -> Refusal {
     let why = "several resources match the condition";
     let issue = Issue::new(IssueCode::MultipleMatches, why).at(&condition_path(entry));
     Refusal::new(Status::PreconditionFailed, issue)
+}
+
+/// 429: the condition of an entry was not searched.
+fn too_costly(entry: &ParsedEntry) -> Refusal {
+    let issue = Issue::new(IssueCode::TooCostly, UNSEARCHED).at(&condition_path(entry));
+    Refusal::new(Status::TooManyRequests, issue)
 }
 
 /// The item of an entry, with its references resolved and its owner determined.
@@ -190,13 +210,21 @@ fn item(settled: SettledEntry, rewriter: &Rewriter<'_>) -> Result<BatchItem, Ref
         EntryRequest::Write(write) => write,
     };
     let resource_type = write.resource_type;
-    let (id, create) = match effect {
-        Effect::Write { id, create } => (id, create),
+    let condition = match write.target {
+        ParsedTarget::MatchOf(condition) => Some(condition),
+        ParsedTarget::New
+        | ParsedTarget::Id(_)
+        | ParsedTarget::Condition(_)
+        | ParsedTarget::Unmatched => None,
+    };
+    let (id, mode) = match effect {
+        Effect::Write { id, mode } => (id, mode),
         Effect::NoOp(existing) => {
             return Ok(BatchItem::NoOp(EntryNoOp {
                 entry: entry.index,
                 resource_type,
                 existing,
+                condition,
             }));
         }
         Effect::Read => {
@@ -214,12 +242,12 @@ fn item(settled: SettledEntry, rewriter: &Rewriter<'_>) -> Result<BatchItem, Ref
                 entry.full_url.as_deref(),
                 &ElementPath::Root(&path),
             )
-            .map_err(Refusal::resource)?;
+            .map_err(Refusal::references)?;
         let owner = resource.owner(&path).map_err(Refusal::resource)?;
         Ok(WriteContent::Whole {
             resource,
             owner,
-            create,
+            mode,
         })
     };
     let content = match write.content {
@@ -233,5 +261,6 @@ fn item(settled: SettledEntry, rewriter: &Rewriter<'_>) -> Result<BatchItem, Ref
         id,
         content,
         precondition: write.precondition,
+        condition,
     }))
 }

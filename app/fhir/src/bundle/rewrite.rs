@@ -8,6 +8,7 @@ use super::condition::Conditions;
 use super::full_url::FullUrlIndex;
 use super::full_url::Located;
 use super::full_url::Unresolved;
+use super::refusal::UNSEARCHED;
 use crate::ElementPath;
 use crate::Issue;
 use crate::IssueCode;
@@ -91,6 +92,9 @@ impl Rewriter<'_> {
                 let why = "no stored resource matches this conditional reference; for a resource of the same Bundle, \
                            use the fullUrl of its entry";
                 Err(Unresolved(IssueCode::NotFound, why))
+            }
+            (Some(_), Some(ConditionMatch::TooCostly)) => {
+                Err(Unresolved(IssueCode::TooCostly, UNSEARCHED))
             }
             (None, _) => {
                 let why = "a conditional reference is supported in a Bundle only: refer to the resource by type and id";

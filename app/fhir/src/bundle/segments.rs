@@ -106,6 +106,7 @@ mod tests {
     use crate::ResourceType;
     use crate::bundle::ReadInteraction;
     use crate::bundle::ReadPrecondition;
+    use crate::bundle::WriteMode;
     use crate::bundle::WritePrecondition;
 
     fn write(entry: usize, resource_type: ResourceType, id: u128) -> BatchItem {
@@ -123,9 +124,10 @@ mod tests {
             content: WriteContent::Whole {
                 resource,
                 owner: (resource_type == ResourceType::Observation).then_some(Uuid::from_u128(2)),
-                create: false,
+                mode: WriteMode::Update,
             },
             precondition: WritePrecondition::None,
+            condition: None,
         })
     }
 
@@ -178,6 +180,7 @@ mod tests {
                 id: Uuid::from_u128(id),
                 content: WriteContent::Delete,
                 precondition: WritePrecondition::None,
+                condition: None,
             }))
         };
         let items = vec![

@@ -7,6 +7,7 @@ use super::full_url::FullUrlIndex;
 use super::rewrite::Rewriter;
 use super::write::ResourceWrite;
 use super::write::WriteContent;
+use super::write::WriteMode;
 use super::write::WritePrecondition;
 use crate::ElementPath;
 use crate::Issue;
@@ -20,7 +21,7 @@ use crate::SensitiveJson;
 use crate::Status;
 use crate::subset::refuse_subset;
 
-/// The create interaction: a resource of a type, which gets the id `id`. An id in the body is ignored (R4 3.1.0.8).
+/// The create interaction: a resource of a type, which gets the id `id`, a random one. An id in the body is ignored (R4 3.1.0.8).
 ///
 /// `server` is the server's own base (`https://host/fhir`): references below it are local.
 ///
@@ -34,7 +35,12 @@ pub fn create(
     server: &str,
 ) -> Result<ResourceWrite, OperationOutcome> {
     let target = Reference { resource_type, id };
-    whole(validated(body, resource_type)?, target, true, server)
+    whole(
+        validated(body, resource_type)?,
+        target,
+        WriteMode::CreateWithNewId,
+        server,
+    )
 }
 
 /// The update interaction: the resource with its id, which is in the body, too (R4 3.1.0.4).
@@ -58,7 +64,7 @@ pub fn update(
         .resource_type
         .check_id(target.id)
         .map_err(OperationOutcome::bad_request)?;
-    whole(resource, target, false, server)
+    whole(resource, target, WriteMode::Update, server)
 }
 
 /// The patch interaction: the result of a patch, which is checked as if it had been sent whole.
@@ -71,7 +77,7 @@ pub fn patched(
     target: Reference,
     server: &str,
 ) -> Result<ResourceWrite, OperationOutcome> {
-    whole(resource, target, false, server)
+    whole(resource, target, WriteMode::Update, server)
 }
 
 /// The validated resource of a body.
@@ -92,10 +98,10 @@ fn validated(body: &[u8], resource_type: ResourceType) -> Result<Resource, Opera
 fn whole(
     resource: Resource,
     target: Reference,
-    create: bool,
+    mode: WriteMode,
     server: &str,
 ) -> Result<ResourceWrite, OperationOutcome> {
-    let checked = check(resource, target, create, server);
+    let checked = check(resource, target, mode, server);
     checked.map_err(|issues| OperationOutcome::new(Status::UnprocessableEntity, issues))
 }
 
@@ -103,7 +109,7 @@ fn whole(
 pub(crate) fn check(
     mut resource: Resource,
     target: Reference,
-    create: bool,
+    mode: WriteMode,
     server: &str,
 ) -> Result<ResourceWrite, Issues> {
     let root = target.resource_type.name();
@@ -124,9 +130,10 @@ pub(crate) fn check(
         content: WriteContent::Whole {
             resource,
             owner,
-            create,
+            mode,
         },
         precondition: WritePrecondition::None,
+        condition: None,
     })
 }
 

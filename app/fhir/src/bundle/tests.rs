@@ -21,7 +21,7 @@ fn resolved(bundle: &Value, matches: &[ConditionMatch]) -> Result<BundleRequest,
     let parsed = parsed(bundle)?;
     assert_eq!(parsed.conditions().len(), matches.len());
     let mut count = 0_u128;
-    parsed.resolve(matches, &mut || {
+    parsed.resolve(matches, &mut |_| {
         count += 1;
         Uuid::from_u128(count)
     })
@@ -36,12 +36,12 @@ fn whole(write: &ResourceWrite) -> (&Resource, Option<Uuid>, bool) {
     let WriteContent::Whole {
         resource,
         owner,
-        create,
+        mode,
     } = &write.content
     else {
         panic!("{write:?}")
     };
-    (resource, *owner, *create)
+    (resource, *owner, mode.is_create())
 }
 
 fn owner(write: &ResourceWrite) -> Option<Uuid> {
@@ -244,7 +244,7 @@ fn a_document_that_is_neither_transaction_nor_batch_is_refused() {
         .collect();
     assert_eq!(refusal(&bundle("transaction", &many)).1, "Bundle.entry");
     let strange = json!({"resourceType": "Bundle", "type": "batch", "entries": []});
-    assert_eq!(refusal(&strange).1, "Bundle.entries");
+    assert_eq!(refusal(&strange).1, "Bundle.?");
     let object = json!({"resourceType": "Bundle", "type": "batch", "entry": {}});
     assert_eq!(refusal(&object).1, "Bundle.entry");
 }
@@ -278,7 +278,7 @@ fn no_outcome_repeats_a_value_of_the_request() {
                 }
                 let planned = parsed(&changed).and_then(|parsed| {
                     let matches = vec![ConditionMatch::None; parsed.conditions().len()];
-                    parsed.resolve(&matches, &mut || Uuid::from_u128(7))
+                    parsed.resolve(&matches, &mut |_| Uuid::from_u128(7))
                 });
                 let rendered = match planned {
                     Err(outcome) => outcome.to_json().to_string(),

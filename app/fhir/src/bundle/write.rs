@@ -21,6 +21,8 @@ pub struct ResourceWrite {
     pub content: WriteContent,
     /// The state of the stored resource without which the write is refused (412).
     pub precondition: WritePrecondition,
+    /// The index of the condition that decided on this write, in [`ParsedBundle::conditions`](super::ParsedBundle::conditions).
+    pub condition: Option<usize>,
 }
 
 /// The content of a write.
@@ -32,14 +34,37 @@ pub enum WriteContent {
         resource: Resource,
         /// The patient that owns the resource; `None` if the organization does.
         owner: Option<Uuid>,
-        /// Whether the id must not exist yet (409 otherwise): POST, and a conditional update without a match.
-        create: bool,
+        /// The origin of the id, and the state of the stored resource that the write requires.
+        mode: WriteMode,
     },
     /// Changes of the stored resource: PATCH. The owner is that of the stored resource, and the result must have the
     /// same one.
     Patch(JsonPatch),
     /// DELETE. The owner is that of the stored resource.
     Delete,
+}
+
+/// The origin of the id under which a whole resource is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// The server assigned it at random: POST, and a conditional update without a match. No resource has it.
+    CreateWithNewId,
+    /// The client chose it for a new resource: a conditional update without a match. No resource must have it (409
+    /// otherwise).
+    CreateWithClientId,
+    /// The client named it: PUT. The resource is created, or replaces the stored one.
+    Update,
+}
+
+impl WriteMode {
+    /// Whether the resource must be new.
+    #[must_use]
+    pub const fn is_create(self) -> bool {
+        match self {
+            Self::CreateWithNewId | Self::CreateWithClientId => true,
+            Self::Update => false,
+        }
+    }
 }
 
 /// A precondition of a write.
@@ -64,6 +89,9 @@ pub struct EntryNoOp {
     /// The resource that a create's `ifNoneExist` matches: the response is 200 with its location. `None` for a conditional
     /// delete without a match: the response is 204.
     pub existing: Option<Uuid>,
+    /// The index of the condition, as in [`ResourceWrite::condition`]; none if its chart is that of a patient that does not
+    /// exist yet.
+    pub condition: Option<usize>,
 }
 
 impl WritePrecondition {
@@ -80,6 +108,13 @@ impl WritePrecondition {
 }
 
 impl ResourceWrite {
+    /// Whether a Patient is written whole.
+    #[must_use]
+    pub const fn stores_patient(&self) -> bool {
+        matches!(self.resource_type, ResourceType::Patient)
+            && matches!(self.content, WriteContent::Whole { .. })
+    }
+
     /// The path of the entry: `Bundle.entry[3]`.
     #[must_use]
     pub fn path(&self) -> String {

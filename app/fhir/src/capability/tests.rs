@@ -19,6 +19,7 @@ fn of_test() -> Value {
         "https://localhost:8443",
         "0.1.0",
         datetime!(2026-11-23 15:00 UTC),
+        &[Feature::BulkExport],
     )
 }
 

@@ -194,7 +194,7 @@ fn a_result_that_is_not_valid_or_another_resource_is_refused() {
         ),
         (
             json!([{"op": "add", "path": "/nick", "value": "SECRET"}]),
-            "Patient.nick",
+            "Patient.?",
         ),
         (
             json!([{"op": "remove", "path": "/extension/0"}]),

@@ -264,7 +264,7 @@ resource_types! {
     Schedule => of_patient_or_organization(&["actor[]"], "Schedules", Colour::Record);
     /// The participation of the patient in a study.
     ResearchSubject => of_patient(&["individual"], "Study participation", Colour::Record);
-    /// A person who is related to the patient.
+    /// A person related to the patient.
     RelatedPerson => Definition {
         class: ResourceClass::Demographics,
         title: Title::HumanName,

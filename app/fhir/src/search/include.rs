@@ -1,11 +1,9 @@
 //! `_include` and `_revinclude`: the references that a search follows.
 
-use super::condition::Match;
 use super::parameters;
 use super::parameters::ParameterKind;
 use super::parameters::SearchParameter;
 use super::parameters::TypeName;
-use super::values::SearchValue;
 use super::values::SearchValues;
 use crate::Reference;
 use crate::ResourceType;
@@ -80,38 +78,6 @@ impl Include {
     pub fn admits(&self, reference: Reference) -> bool {
         let target = self.target.and_then(TypeName::name);
         target.is_none_or(|target| target == reference.resource_type.name())
-    }
-
-    /// Whether a resource with these values refers to a match, so that `_revinclude` includes it.
-    #[must_use]
-    pub fn refers_to(&self, values: &SearchValues, found: Reference) -> Match {
-        let name = TypeName::named(found.resource_type.name());
-        if values.resource_type() != self.source || !self.admits(found) {
-            return Match::No;
-        }
-        let mut result = Match::No;
-        for source in self.parameters().flat_map(SearchParameter::sources) {
-            let mut references = values.at(source);
-            let refers = references.any(|value| match value {
-                SearchValue::Local(of, id) => Some(*of) == name && *id == found.id,
-                SearchValue::Token(_)
-                | SearchValue::ReferenceIdentifier(_)
-                | SearchValue::Time(_)
-                | SearchValue::Other { .. }
-                | SearchValue::Quantity(_)
-                | SearchValue::Number(_)
-                | SearchValue::Text(_)
-                | SearchValue::Uri(_)
-                | SearchValue::UriDigest(_) => false,
-            });
-            if refers {
-                return Match::Yes;
-            }
-            if values.lacks(source) {
-                result = Match::OpenBody;
-            }
-        }
-        result
     }
 }
 

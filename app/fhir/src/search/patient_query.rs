@@ -111,6 +111,19 @@ impl PatientQuery {
         self.family.iter().all(family) && self.given.iter().all(given) && self.name.iter().all(any)
     }
 
+    /// The only patient that can match, if a condition on the id names one.
+    #[must_use]
+    pub fn only_id(&self) -> Option<Uuid> {
+        let mut single = self
+            .ids
+            .iter()
+            .filter_map(|any_of| match any_of.as_slice() {
+                [id] => Some(*id),
+                _ => None,
+            });
+        single.next()
+    }
+
     /// Whether a birth date matches; a patient without one matches no condition.
     #[must_use]
     pub fn matches_birth_date(&self, born: Option<DateSpan>) -> bool {

@@ -3,10 +3,10 @@
 use zeroize::Zeroizing;
 
 use super::include::Include;
-use super::parameters::TypeName;
 use crate::Issue;
 use crate::IssueCode;
 use crate::ResourceType;
+use crate::definitions::definitions;
 use crate::limits::DEFAULT_COUNT;
 use crate::limits::MAX_COUNT;
 use crate::limits::MAX_CURSOR_BYTES;
@@ -105,7 +105,7 @@ impl ResultParameters {
             "_count" => count(value).map(|count| self.count = count),
             "_total" => total(value).map(|total| self.total = total),
             "_summary" => summary(value).map(|summary| self.summary = summary),
-            "_elements" => elements(value, &mut self.elements),
+            "_elements" => elements(resource_type, value, &mut self.elements),
             "_type" => types(value, &mut self.types),
             "_include" => Include::parse(value, Some(resource_type))
                 .and_then(|include| push(&mut self.includes, include)),
@@ -155,22 +155,30 @@ fn summary(value: &str) -> Result<SummaryMode, &'static str> {
     })
 }
 
-fn elements(value: &str, names: &mut Vec<String>) -> Result<(), &'static str> {
+fn elements(
+    resource_type: ResourceType,
+    value: &str,
+    names: &mut Vec<String>,
+) -> Result<(), &'static str> {
     for name in value.split(',') {
-        let name = name.trim();
-        // `Observation.code` is `code`.
-        let name = match name.split_once('.') {
-            Some((of_type, name)) if TypeName::named(of_type).is_some() => name,
-            Some(_) | None => name,
-        };
-        let plain =
-            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !plain {
-            return Err("_elements must be names of elements of the resource, separated by commas");
-        }
-        push(names, name.to_owned())?;
+        let name = element_name(resource_type, name.trim());
+        let why = "_elements must be names of elements of the resource, or Type.name for another type, separated by commas";
+        push(names, name.ok_or(why)?.to_owned())?;
     }
     Ok(())
+}
+
+/// The name of an element of a type, such as `code`, or of another type that the result may have, such as
+/// `Practitioner.name`.
+pub(crate) fn element_name(resource_type: ResourceType, value: &str) -> Option<&str> {
+    let (of_type, name) = match value.split_once('.') {
+        Some((of_type, name)) => (of_type, name),
+        None => (resource_type.name(), value),
+    };
+    let all = definitions().ok()?;
+    let definition = all.resource(of_type)?;
+    let is_known = name == "resourceType" || all.has_element(definition, name);
+    is_known.then_some(name)
 }
 
 fn types(value: &str, types: &mut Vec<ResourceType>) -> Result<(), &'static str> {

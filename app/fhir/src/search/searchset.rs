@@ -65,7 +65,7 @@ pub fn unopened_entry(unopened: impl IntoIterator<Item = Reference>) -> Option<E
                 IssueCode::Incomplete,
                 format!(
                     "{resource_type}/{id} is stored and cannot be opened, because its stored data is damaged: it may \
-                     match, and is not among the matches"
+                     belong to the result, and is left out"
                 ),
             )
         });
@@ -85,6 +85,21 @@ pub fn incomplete_entry() -> EntryJson {
         )
     };
     let outcome = OperationOutcome::new(Status::InternalServerError, issue).to_json();
+    EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } }))
+}
+
+/// The entry of a page from which included resources are left out, because there are too many: an outcome with a warning.
+#[must_use]
+pub fn included_in_part_entry() -> EntryJson {
+    let issue = Issue {
+        severity: Severity::Warning,
+        ..Issue::new(
+            IssueCode::TooCostly,
+            "the included resources are not complete, because a page has at most 200 of them, or because the response \
+             would be too long: request fewer matches with _count, or search for the included resources",
+        )
+    };
+    let outcome = OperationOutcome::new(Status::ContentTooLarge, issue).to_json();
     EntryJson::new(json!({ "resource": outcome, "search": { "mode": "outcome" } }))
 }
 
@@ -260,11 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_page_has_a_warning() {
-        let bundle = read(&searchset(Some(9)).bundle(vec![patient(), truncated_entry()]));
-        let entry = &bundle["entry"][1];
-        assert_eq!(entry["search"]["mode"], "outcome");
-        assert_eq!(entry["resource"]["issue"][0]["severity"], "warning");
+    fn a_page_that_lacks_resources_has_a_warning() {
+        for notice in [truncated_entry(), unpaged_entry(), included_in_part_entry()] {
+            let bundle = read(&searchset(Some(9)).bundle(vec![patient(), notice]));
+            let entry = &bundle["entry"][1];
+            assert_eq!(entry["search"]["mode"], "outcome");
+            assert_eq!(entry["resource"]["issue"][0]["severity"], "warning");
+        }
     }
 
     #[test]

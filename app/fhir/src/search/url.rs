@@ -5,6 +5,7 @@ use super::parameters::TypeName;
 use super::prefix::Prefix;
 use super::refusals::UNSUPPORTED;
 use super::results::RESULT_PARAMETER_NAMES;
+use super::results::element_name;
 use super::time_span::TimeSpan;
 use super::values::local;
 use crate::Issue;
@@ -42,6 +43,42 @@ pub const CATEGORIES: [&str; 24] = [
     "therapy",
     "vital-signs",
     "LAB",
+];
+
+/// The code systems of [`CATEGORIES`] that a URL may contain.
+pub const CATEGORY_SYSTEMS: [&str; 12] = [
+    "http://hl7.org/fhir/allergy-intolerance-category",
+    "http://hl7.org/fhir/us/core/CodeSystem/careplan-category",
+    "http://hl7.org/fhir/us/core/CodeSystem/condition-category",
+    "http://hl7.org/fhir/us/core/CodeSystem/us-core-category",
+    "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
+    "http://terminology.hl7.org/CodeSystem/condition-category",
+    "http://terminology.hl7.org/CodeSystem/medication-admin-category",
+    "http://terminology.hl7.org/CodeSystem/medication-statement-category",
+    "http://terminology.hl7.org/CodeSystem/medicationrequest-category",
+    "http://terminology.hl7.org/CodeSystem/observation-category",
+    "http://terminology.hl7.org/CodeSystem/v2-0074",
+    "http://terminology.hl7.org/fhir/CodeSystem/medicationdispense-category",
+];
+
+/// The code systems of [`STATUSES`] that a URL may contain.
+pub const STATUS_SYSTEMS: [&str; 16] = [
+    "http://hl7.org/fhir/CodeSystem/medication-statement-status",
+    "http://hl7.org/fhir/CodeSystem/medicationrequest-status",
+    "http://hl7.org/fhir/account-status",
+    "http://hl7.org/fhir/appointmentstatus",
+    "http://hl7.org/fhir/care-team-status",
+    "http://hl7.org/fhir/diagnostic-report-status",
+    "http://hl7.org/fhir/document-reference-status",
+    "http://hl7.org/fhir/encounter-status",
+    "http://hl7.org/fhir/episode-of-care-status",
+    "http://hl7.org/fhir/event-status",
+    "http://hl7.org/fhir/flag-status",
+    "http://hl7.org/fhir/fm-status",
+    "http://hl7.org/fhir/list-status",
+    "http://hl7.org/fhir/observation-status",
+    "http://hl7.org/fhir/request-status",
+    "http://hl7.org/fhir/task-status",
 ];
 
 /// The values of `status` that a URL may contain: R4's status codes that tell only how far a record is.
@@ -98,7 +135,7 @@ pub fn screen(
             is_refused = true;
             break;
         }
-        if is_opaque(&name, &value, base) {
+        if is_opaque(resource_type, &name, &value, base) {
             continue;
         }
         is_refused = true;
@@ -154,7 +191,7 @@ fn known_name(resource_type: ResourceType, name: &str) -> Option<&'static str> {
 }
 
 /// Whether a parameter of a URL tells nothing of a patient.
-fn is_opaque(name: &str, value: &str, base: &str) -> bool {
+fn is_opaque(resource_type: ResourceType, name: &str, value: &str, base: &str) -> bool {
     let (plain, modifier) = name
         .split_once(':')
         .map_or((name, None), |(name, modifier)| (name, Some(modifier)));
@@ -170,15 +207,25 @@ fn is_opaque(name: &str, value: &str, base: &str) -> bool {
         "patient" | "subject" | "encounter" => {
             of_type && short && value.split(',').all(|it| is_opaque_reference(it, base))
         }
-        "category" => of_code && short && value.split(',').all(|code| is_listed(code, &CATEGORIES)),
-        "status" => of_code && short && value.split(',').all(|code| is_listed(code, &STATUSES)),
+        "category" => {
+            let is_listed = |code| is_listed(code, &CATEGORY_SYSTEMS, &CATEGORIES);
+            of_code && short && value.split(',').all(is_listed)
+        }
+        "status" => {
+            let is_listed = |code| is_listed(code, &STATUS_SYSTEMS, &STATUSES);
+            of_code && short && value.split(',').all(is_listed)
+        }
         _ if modifier.is_some() && !matches!(modifier, Some("iterate" | "recurse")) => false,
         "_id" => short && value.split(',').all(|id| parse_id(id.trim()).is_ok()),
         "_lastUpdated" => short && value.split(',').all(is_time),
         "_count" => value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit()),
         "_cursor" => value.len() <= MAX_CURSOR_BYTES && is_plain(value, b"-_.~"),
-        // Names of types, parameters and elements; what they may be is checked when the query is parsed.
-        "_sort" | "_include" | "_revinclude" | "_type" | "_elements" => short && is_names(value),
+        // Names of types and parameters; what they may be is checked when the query is parsed.
+        "_sort" | "_include" | "_revinclude" | "_type" => short && is_names(value),
+        "_elements" => {
+            let mut names = value.split(',');
+            short && names.all(|name| element_name(resource_type, name.trim()).is_some())
+        }
         "_total" => matches!(value, "none" | "estimate" | "accurate"),
         "_totalMethod" => matches!(value, "count" | "estimate"),
         "_summary" => matches!(value, "true" | "text" | "data" | "count" | "false"),
@@ -200,20 +247,10 @@ fn is_opaque_reference(value: &str, base: &str) -> bool {
         || (plain == value && !value.contains("/_history/") && local(value).is_some())
 }
 
-/// A listed code, after any system of HL7 or without one.
-fn is_listed(value: &str, codes: &[&str]) -> bool {
-    let code = match value.rsplit_once('|') {
-        Some((system, code)) if is_system_of_hl7(system) => code,
-        Some(_) => return false,
-        None => value,
-    };
-    codes.contains(&code.trim())
-}
-
-fn is_system_of_hl7(system: &str) -> bool {
-    let of_hl7 = system.starts_with("http://terminology.hl7.org/CodeSystem/")
-        || system.starts_with("http://hl7.org/fhir/");
-    system.is_empty() || (of_hl7 && is_plain(system, b"-_.:/"))
+/// A listed code, after a listed system or without one.
+fn is_listed(value: &str, systems: &[&str], codes: &[&str]) -> bool {
+    let (system, code) = value.rsplit_once('|').unwrap_or(("", value));
+    (system.is_empty() || systems.contains(&system)) && codes.contains(&code.trim())
 }
 
 fn is_time(value: &str) -> bool {
@@ -283,6 +320,17 @@ mod tests {
             ("patient:identifier=http://SECRET|1", "patient=…"),
             ("category=SECRET", "category=…"),
             ("category=http://SECRET|laboratory", "category=…"),
+            (
+                "category=http://hl7.org/fhir/SECRET|laboratory",
+                "category=…",
+            ),
+            (
+                "category=http://terminology.hl7.org/CodeSystem/SECRET|laboratory",
+                "category=…",
+            ),
+            ("status=http://hl7.org/fhir/SECRET|final", "status=…"),
+            ("_elements=SECRET", "_elements=…"),
+            ("_elements=code,Patient.SECRET", "_elements=…"),
             (
                 "category=http://hl7.org/fhir/SECRET 1|laboratory",
                 "category=…",

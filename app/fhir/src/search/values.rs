@@ -160,13 +160,6 @@ impl SearchValues {
         self.incomplete != 0
     }
 
-    /// The names of the parameters of which values have been left out.
-    pub fn incomplete_parameters(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let all = self.resource_type.search_parameters();
-        let incomplete = all.filter(|it| it.sources().iter().any(|source| self.lacks(source)));
-        incomplete.map(SearchParameter::name)
-    }
-
     /// The references that a parameter has; none for parameters that are not references.
     pub fn references<'s>(
         &'s self,

@@ -111,7 +111,7 @@ mod tests {
         };
         assert_eq!(of(json!({"name": "x"})), Vec::<String>::new());
         for (wrong, path) in [
-            (json!({"nick": 1}), "Location.contained[0].nick"),
+            (json!({"nick": 1}), "Location.contained[0].?"),
             (json!({"name": 1}), "Location.contained[0].name"),
             (
                 json!({"resourceType": "Bot"}),

@@ -44,11 +44,11 @@ fn a_valid_patient_has_no_issues() {
 }
 
 #[test]
-fn an_undefined_element_is_refused_with_its_path() {
+fn an_undefined_element_is_refused_with_the_path_of_its_place() {
     let patient = json!({"resourceType": "Patient", "name": [{}, {"nick": "x"}]});
     let found = issues(&patient);
     assert_eq!(found[0].0, "Patient.name[0]");
-    assert_eq!(found[1].0, "Patient.name[1].nick");
+    assert_eq!(found[1].0, "Patient.name[1].?");
 }
 
 #[test]

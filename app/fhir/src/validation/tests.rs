@@ -18,7 +18,14 @@ fn of_patient() -> Value {
 }
 
 fn validated(body: &Value, target: ValidationTarget, query: &str) -> Value {
-    let outcome = validate(body.to_string().as_bytes(), target, query, SERVER).expect("valid");
+    let outcome = validate(
+        body.to_string().as_bytes(),
+        target,
+        query,
+        SERVER,
+        &|_, _| None,
+    )
+    .expect("valid");
     assert!(!outcome.to_string().contains("SECRET"), "{outcome}");
     outcome
 }
@@ -67,7 +74,13 @@ fn each_reason_for_a_refusal_is_an_issue() {
     }
     let other = validated(&of_patient(), on(ResourceType::Condition), "");
     assert_eq!(first(&other), ("error", "invariant"));
-    let malformed = validate(b"{\"a\":", ValidationTarget::default(), "", SERVER);
+    let malformed = validate(
+        b"{\"a\":",
+        ValidationTarget::default(),
+        "",
+        SERVER,
+        &|_, _| None,
+    );
     assert_eq!(first(&malformed.expect("an outcome")).0, "error");
 }
 
@@ -126,7 +139,9 @@ fn parameters_have_the_resource_the_mode_and_the_profile() {
     };
     let send = |body: &Value| {
         let target = on(ResourceType::Observation);
-        validate(body.to_string().as_bytes(), target, "", SERVER)
+        validate(body.to_string().as_bytes(), target, "", SERVER, &|_, _| {
+            None
+        })
     };
     let valid = send(&parameters(json!({"name": "mode", "valueCode": "create"})));
     assert_eq!(first(&valid.expect("valid")).0, "information");

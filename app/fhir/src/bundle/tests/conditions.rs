@@ -136,12 +136,15 @@ fn a_conditional_create_writes_only_without_a_match() {
     let created = transaction(&entries, &[ConditionMatch::None]);
     assert_eq!(created.writes.len(), 2);
     assert!(is_create(&created.writes[0]));
+    assert_eq!(created.writes[0].condition, Some(0));
+    assert_eq!(created.writes[1].condition, None);
     assert_eq!(owner(&created.writes[1]), Some(created.writes[0].id));
     let existing = transaction(&entries, &[one()]);
     let expected = EntryNoOp {
         entry: 0,
         resource_type: ResourceType::Patient,
         existing: Some(PATIENT.parse().unwrap()),
+        condition: Some(0),
     };
     assert_eq!(existing.no_ops, [expected]);
     assert_eq!(existing.writes.len(), 1);
@@ -150,7 +153,11 @@ fn a_conditional_create_writes_only_without_a_match() {
     let path = "Bundle.entry[0].request.ifNoneExist".to_owned();
     assert_eq!(
         refused(&entries, &[ConditionMatch::Many]),
-        (412, IssueCode::MultipleMatches, path)
+        (412, IssueCode::MultipleMatches, path.clone())
+    );
+    assert_eq!(
+        refused(&entries, &[ConditionMatch::TooCostly]),
+        (429, IssueCode::TooCostly, path)
     );
 }
 
@@ -256,7 +263,9 @@ fn a_conditional_reference_is_replaced_by_its_one_match() {
     let none = refused(&entries, &[one(), ConditionMatch::None]);
     assert_eq!(none, (422, IssueCode::NotFound, path.clone()));
     let many = refused(&entries, &[one(), ConditionMatch::Many]);
-    assert_eq!(many, (422, IssueCode::MultipleMatches, path));
+    assert_eq!(many, (422, IssueCode::MultipleMatches, path.clone()));
+    let unsearched = refused(&entries, &[one(), ConditionMatch::TooCostly]);
+    assert_eq!(unsearched, (429, IssueCode::TooCostly, path));
 }
 
 #[test]
@@ -302,7 +311,7 @@ fn the_number_of_conditions_is_limited() {
     assert_eq!(parsed.conditions().len(), crate::limits::MAX_CONDITIONS);
     let matches = vec![ConditionMatch::None; parsed.conditions().len()];
     let mut count = 0;
-    let request = parsed.resolve(&matches, &mut || {
+    let request = parsed.resolve(&matches, &mut |_| {
         count += 1;
         Uuid::from_u128(count)
     });
